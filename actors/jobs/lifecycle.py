@@ -1,0 +1,96 @@
+"""The one table by which a job and its queue entry change, together.
+
+A job and its entry are separate records (B18), yet they move in one transaction. Each row below is one thing that
+can happen; it says from which pairs of states it may happen, to which pair it leads and which event tells of it.
+What stands in no row cannot happen: nothing leaves a terminal state, and a step back is no step (B5).
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import attrs
+
+from actors.jobs.records import JobStatus as Job
+from actors.jobs.records import Phase
+from actors.jobs.records import QueueStatus as Entry
+
+
+class Trigger(StrEnum):
+    """What can happen to a job."""
+
+    SUBMIT = "submit"
+    SUBMIT_FOR_APPROVAL = "submit_for_approval"
+    APPROVE = "approve"
+    REJECT = "reject"
+    EXPIRE = "expire"
+    CANCEL_WAITING = "cancel_waiting"
+    CLAIM = "claim"
+    PUT_BACK = "put_back"
+    GIVE_UP = "give_up"
+    OBSERVE_QUEUED = "observe_queued"
+    OBSERVE_RUNNING = "observe_running"
+    OBSERVE_COMPLETED = "observe_completed"
+    OBSERVE_FAILED = "observe_failed"
+    OBSERVE_CANCELLED = "observe_cancelled"
+
+
+@attrs.frozen
+class Step:
+    """The states after something happened, and the type of the event that tells of it."""
+
+    job: Job
+    entry: Entry
+    event: str
+
+
+Pair = tuple[Job | None, Entry | None]
+
+_NEW: tuple[Pair, ...] = ((None, None),)
+_QUEUED: tuple[Pair, ...] = ((Job.PENDING, Entry.PENDING),)
+_BLOCKED: tuple[Pair, ...] = ((Job.PENDING, Entry.BLOCKED),)
+_CLAIMED: tuple[Pair, ...] = ((Job.UPLOADING, Entry.RUNNING),)
+_UPSTREAM: tuple[Pair, ...] = ((Job.QUEUED, Entry.RUNNING),)
+_RUNNING: tuple[Pair, ...] = ((Job.RUNNING, Entry.RUNNING),)
+_HELD = _CLAIMED + _UPSTREAM + _RUNNING
+
+_CHANGED = "job_status_changed"
+
+TRANSITIONS: dict[Trigger, tuple[tuple[Pair, ...], Step]] = {
+    Trigger.SUBMIT: (_NEW, Step(Job.PENDING, Entry.PENDING, "job_queued")),
+    Trigger.SUBMIT_FOR_APPROVAL: (_NEW, Step(Job.PENDING, Entry.BLOCKED, "approval_requested")),
+    Trigger.APPROVE: (_BLOCKED, Step(Job.PENDING, Entry.PENDING, "approval_granted")),
+    Trigger.REJECT: (_BLOCKED, Step(Job.CANCELLED, Entry.FAILED, "approval_rejected")),
+    Trigger.EXPIRE: (_BLOCKED, Step(Job.CANCELLED, Entry.FAILED, "approval_expired")),
+    Trigger.CANCEL_WAITING: (_QUEUED + _BLOCKED, Step(Job.CANCELLED, Entry.CANCELLED, _CHANGED)),
+    Trigger.CLAIM: (_QUEUED, Step(Job.UPLOADING, Entry.RUNNING, "job_dispatched")),
+    # Only what the provider surely does not have goes back: never a job that it was seen to hold.
+    Trigger.PUT_BACK: (_CLAIMED, Step(Job.PENDING, Entry.PENDING, "job_requeued")),
+    Trigger.GIVE_UP: (_CLAIMED, Step(Job.FAILED, Entry.FAILED, _CHANGED)),
+    Trigger.OBSERVE_QUEUED: (_CLAIMED, Step(Job.QUEUED, Entry.RUNNING, _CHANGED)),
+    Trigger.OBSERVE_RUNNING: (_CLAIMED + _UPSTREAM, Step(Job.RUNNING, Entry.RUNNING, _CHANGED)),
+    Trigger.OBSERVE_COMPLETED: (_HELD, Step(Job.COMPLETED, Entry.COMPLETED, _CHANGED)),
+    Trigger.OBSERVE_FAILED: (_HELD, Step(Job.FAILED, Entry.FAILED, _CHANGED)),
+    Trigger.OBSERVE_CANCELLED: (_HELD, Step(Job.CANCELLED, Entry.CANCELLED, _CHANGED)),
+}
+
+# Phases with no row of their own change nothing by themselves: UNKNOWN is a warning, LOST asks for proof (B17).
+PHASE_TRIGGERS: dict[Phase, Trigger] = {
+    Phase.QUEUED: Trigger.OBSERVE_QUEUED,
+    Phase.STARTING: Trigger.OBSERVE_QUEUED,
+    Phase.RUNNING: Trigger.OBSERVE_RUNNING,
+    Phase.STOPPING: Trigger.OBSERVE_RUNNING,
+    Phase.SUCCEEDED: Trigger.OBSERVE_COMPLETED,
+    Phase.FAILED: Trigger.OBSERVE_FAILED,
+    Phase.TIMED_OUT: Trigger.OBSERVE_FAILED,
+    Phase.CANCELED: Trigger.OBSERVE_CANCELLED,
+}
+
+_STEPS: dict[tuple[Job | None, Entry | None, Trigger], Step] = {
+    (job, entry, trigger): step for trigger, (pairs, step) in TRANSITIONS.items() for job, entry in pairs
+}
+
+
+def step(job: Job | None, entry: Entry | None, trigger: Trigger) -> Step | None:
+    """The states that follow, or None where ``trigger`` cannot happen from ``job`` and ``entry``."""
+    return _STEPS.get((job, entry, trigger))

@@ -1,0 +1,275 @@
+"""What the runtime knows, as values: jobs, queue entries, submissions, approvals, events.
+
+Every record is immutable; a change is a new row written by the ledger. Times are aware UTC datetimes, money is
+US dollars, memory is bytes, durations are seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import attrs
+
+
+class JobStatus(StrEnum):
+    """Where a job stands (B17)."""
+
+    PENDING = "pending"
+    UPLOADING = "uploading"
+    QUEUED = "queued"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class QueueStatus(StrEnum):
+    """Where a queue entry stands (B12). ``READY`` is derived from a pending entry whose back-off ended; never stored."""
+
+    PENDING = "pending"
+    READY = "ready"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    BLOCKED = "blocked"
+
+
+class ApprovalStatus(StrEnum):
+    """Where an approval request stands (B17)."""
+
+    PENDING = "pending"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+
+
+class SubmissionState(StrEnum):
+    """What is known about one hand-over to a provider.
+
+    ``INTENT``: committed, the call is about to be made or being made. ``UNKNOWN``: the call was made and its answer
+    was lost; the provider must be asked. ``HANDED``: the provider has it. ``CLOSED``: nothing remains to be done.
+    """
+
+    INTENT = "intent"
+    UNKNOWN = "unknown"
+    HANDED = "handed"
+    CLOSED = "closed"
+
+
+class Phase(StrEnum):
+    """What a provider says of a job, in one vocabulary for all providers."""
+
+    QUEUED = "queued"
+    STARTING = "starting"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELED = "canceled"
+    TIMED_OUT = "timed_out"
+    LOST = "lost"
+    UNKNOWN = "unknown"
+
+
+ACTIVE_JOBS = frozenset({JobStatus.PENDING, JobStatus.UPLOADING, JobStatus.QUEUED, JobStatus.RUNNING})
+TERMINAL_JOBS = frozenset({JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED})
+WAITING_ENTRIES = frozenset({QueueStatus.PENDING, QueueStatus.BLOCKED})
+
+DEFAULT_ENV_FROM = (
+    "PATH", "HOME", "LANG", "VIRTUAL_ENV", "CONDA_PREFIX", "LD_LIBRARY_PATH", "CUDA_*", "HF_HOME",
+)  # fmt: skip
+
+
+@attrs.frozen
+class Resources:
+    """What one job needs: CPU slots, GPU slots, memory in bytes (None: not counted)."""
+
+    cpus: int = 1
+    gpus: int = 0
+    memory: int | None = None
+
+
+@attrs.frozen
+class Capacity:
+    """What a provider has in all, by resource; None means that the resource is unbounded or not counted there."""
+
+    cpus: int | None = None
+    gpus: int | None = None
+    memory: int | None = None
+
+
+@attrs.frozen
+class JobRequest:
+    """What somebody asks for (B21).
+
+    ``command`` is an argv, never a shell line. ``env`` holds pairs; ``env_from`` names what is taken from the
+    submitter's own environment (a trailing ``*`` matches a prefix) and ``inherited_env`` the values found there.
+    ``requires_approval`` is a reason for which this job must be approved, whatever the rules say.
+    """
+
+    provider: str = "local"
+    command: tuple[str, ...] | None = None
+    entry_point: str | None = None
+    params: Mapping[str, Any] = attrs.field(factory=dict)
+    cwd: str | None = None
+    env: Mapping[str, str] = attrs.field(factory=dict)
+    env_from: tuple[str, ...] = DEFAULT_ENV_FROM
+    inherited_env: Mapping[str, str] | None = None
+    spec: Mapping[str, Any] = attrs.field(factory=dict)
+    resources: Resources = Resources()
+    user_id: str = ""
+    org_id: str | None = None
+    team_id: str | None = None
+    user_levels: tuple[str, ...] = ()
+    config_name: str | None = None
+    hardware_type: str | None = None
+    estimated_cost: float | None = None
+    priority_override: int | None = None
+    max_attempts: int = 3
+    idempotency_key: str | None = None
+    max_runtime: float | None = None
+    requires_approval: str | None = None
+
+
+@attrs.frozen
+class Job:
+    """One training job: what was asked, where it stands, what came of it."""
+
+    job_id: str
+    status: JobStatus
+    provider: str
+    correlation_id: str
+    request: JobRequest
+    created_at: datetime
+    updated_at: datetime
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    cost_usd: float | None = None
+    error_message: str | None = None
+    output_url: str | None = None
+    exit_code: int | None = None
+    progress: Mapping[str, Any] | None = None
+    result: Mapping[str, Any] | None = None
+    cancel_requested_at: datetime | None = None
+    cancel_requested_by: str | None = None
+    uncertain_since: datetime | None = None
+    uncertain_reason: str | None = None
+    retry_of: str | None = None
+    version: int = 1
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether nothing can change this job's status any more."""
+        return self.status in TERMINAL_JOBS
+
+
+@attrs.frozen
+class QueueEntry:
+    """A job's place in the queue. ``attempt`` counts failed hand-overs; ``not_before`` ends a back-off."""
+
+    job_id: str
+    status: QueueStatus
+    base_priority: int
+    priority_override: int | None
+    queued_at: datetime
+    queued_seq: int
+    attempt: int = 0
+    max_attempts: int = 3
+    not_before: datetime | None = None
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    error_message: str | None = None
+
+
+@attrs.frozen
+class Submission:
+    """One hand-over: the key under which the provider knows it, committed before the provider is called.
+
+    ``handle`` is the provider's own small JSON object, opaque here. ``spends_attempt`` says that, should the provider
+    turn out not to have the job, the try counts (the call failed by an error of its own, not by a lost answer).
+    """
+
+    job_id: str
+    key: str
+    token: str
+    state: SubmissionState
+    intent_at: datetime
+    handle: Mapping[str, Any] | None = None
+    handed_at: datetime | None = None
+    error: str | None = None
+    spends_attempt: bool = False
+
+
+@attrs.frozen
+class ApprovalRequest:
+    """A question put to a person: may this job run? Decided once, or expired at ``expires_at``."""
+
+    approval_id: str
+    job_id: str
+    status: ApprovalStatus
+    reason: str
+    required_level: str
+    requested_at: datetime
+    expires_at: datetime
+    timeout_seconds: float
+    rule_id: int | None = None
+    decided_at: datetime | None = None
+    decided_by: str | None = None
+    decision_reason: str | None = None
+
+
+@attrs.frozen
+class ApprovalRule:
+    """When a job needs an approval (B19). ``value`` is a number, a glob or a name, as the condition wants."""
+
+    name: str
+    condition: str
+    value: float | str | None = None
+    priority: int = 0
+    applies_to_provider: str | None = None
+    applies_to_level: str | None = None
+    exempt_levels: tuple[str, ...] = ()
+    required_approver_level: str = "lead"
+    is_active: bool = True
+    rule_id: int = 0
+
+
+@attrs.frozen
+class Event:
+    """One change, told once: gap-free ``seq``, in the order in which changes were committed."""
+
+    seq: int
+    time: datetime
+    type: str
+    job_id: str | None
+    correlation_id: str
+    data: Mapping[str, Any] = attrs.field(factory=dict)
+
+    def as_message(self) -> dict[str, Any]:
+        """The event as clients see it: type and job id first, then its data."""
+        return {"type": self.type, "job_id": self.job_id, **self.data}
+
+
+@attrs.frozen
+class Observation:
+    """What a provider said of one job at one moment. An absent value (None) means "not said" (B4)."""
+
+    phase: Phase
+    raw_status: str = ""
+    seen_at: datetime | None = None
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    exit_code: int | None = None
+    signal: int | None = None
+    error: str | None = None
+    cost_usd: float | None = None
+    compute_seconds: float | None = None
+    output_url: str | None = None
+    progress: Mapping[str, Any] | None = None
+    result: Mapping[str, Any] | None = None
+    proven_dead: bool = False

@@ -1,0 +1,201 @@
+"""The one shape that every provider has: whoever computes, seen from the runtime.
+
+A provider talks to the outside and nothing else: it owns no retries, no clock, no rows and no decisions. Its
+methods take their deadline from the caller's cancel scope and raise only :class:`~actors.providers.errors.ProviderError`
+kinds. What it can and cannot do is data (:class:`Capabilities`), so that the runtime asks a table, not a class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from enum import StrEnum
+from typing import Any, Protocol
+
+import attrs
+
+from actors.jobs.records import Capacity, JobRequest, Observation
+
+Handle = Mapping[str, Any]
+"""A provider's own small JSON object for a job it holds; opaque to the runtime and stored with the job."""
+
+
+class Idempotency(StrEnum):
+    """How a lost answer to a submission can be settled."""
+
+    CLIENT_ID = "client_id"  # we choose the id: a plain look-up tells
+    TOKEN_SEARCH = "token_search"  # the token travels in the job: list and match  # noqa: S105
+    NONE = "none"  # the provider cannot tell: a person must
+
+
+class Listing(StrEnum):
+    """How many jobs one request can tell about."""
+
+    ALL = "all"
+    SINCE = "since"
+    PAGED = "paged"
+    NONE = "none"
+
+
+class Push(StrEnum):
+    """How the provider tells us of a change without being asked."""
+
+    NONE = "none"
+    WEBHOOK = "webhook"
+    WATCH = "watch"
+    LOCAL_EVENT = "local_event"
+
+
+class Cancelling(StrEnum):
+    """What a cancel request does."""
+
+    SYNC = "sync"
+    ASYNC = "async"
+    QUEUED_ONLY = "queued_only"
+
+
+class CancelAck(StrEnum):
+    """The answer to a cancel request. Only an observation ends a job, never this answer."""
+
+    ACCEPTED = "accepted"
+    ALREADY_TERMINAL = "already_terminal"
+    TOO_LATE = "too_late"
+    UNKNOWN_JOB = "unknown_job"
+    NOT_SUPPORTED = "not_supported"
+
+
+@attrs.frozen
+class Capabilities:
+    """What a provider can do. ``remote``: its jobs' ends must be asked for unless it pushes (B6)."""
+
+    submit_idempotency: Idempotency = Idempotency.CLIENT_ID
+    listing: Listing = Listing.ALL
+    page_size: int = 100
+    cancel: Cancelling = Cancelling.ASYNC
+    cancel_pending_reliable: bool = True
+    push: Push = Push.NONE
+    native_deadline: bool = False
+    survives_our_restart: bool = True
+    reports_exit_code: bool = False
+    reports_cost_time: bool = False
+    result_retention: float | None = None
+    concurrent_calls: int = 4
+
+    @property
+    def ends_are_local_events(self) -> bool:
+        """Whether the end of a job is noticed here without asking, so that no timed polling is needed (B6)."""
+        return self.push is Push.LOCAL_EVENT
+
+
+@attrs.frozen
+class Prepared:
+    """A request checked and put into the provider's own terms, ready to be sent under any key."""
+
+    body: Mapping[str, Any]
+
+
+@attrs.frozen
+class Submitted:
+    """The provider accepted the job now, or had it already under the same key (``existed``)."""
+
+    handle: Handle
+    observation: Observation | None = None
+    existed: bool = False
+
+
+class Absent:
+    """The provider surely does not have a job of that key."""
+
+
+class Unknowable:
+    """The provider cannot tell whether it has a job of that key."""
+
+
+ABSENT = Absent()
+UNKNOWABLE = Unknowable()
+Found = Submitted | Absent | Unknowable
+
+
+@attrs.frozen
+class View:
+    """What one look at many jobs showed, by submission key.
+
+    A key in ``absent`` is denied by the provider; a key that is in neither was not seen, which means something only
+    when ``complete`` is true. ``failed`` holds what could not be read for one job, as a reason.
+    """
+
+    observations: Mapping[str, Observation] = attrs.field(factory=dict)
+    absent: frozenset[str] = frozenset()
+    failed: Mapping[str, str] = attrs.field(factory=dict)
+    complete: bool = True
+
+
+@attrs.frozen
+class LogChunk:
+    """A piece of a job's output and the cursor from which the next piece is read."""
+
+    data: bytes
+    cursor: str
+
+
+Nudge = Callable[[str], None]
+"""Called with a submission key: "look at that job now". Synchronous, never blocks, never raises."""
+
+
+class Provider(Protocol):
+    """Whoever computes. One object for each configured provider, used by one runtime at a time."""
+
+    name: str
+    capabilities: Capabilities
+
+    def capacity(self) -> Capacity:
+        """What there is in all, by resource; counted against the runtime's own rows (B10)."""
+        ...
+
+    def prepare(self, request: JobRequest) -> Prepared:
+        """Check ``request`` and translate it; pure. Raises :class:`Invalid` naming the field and the fix."""
+        ...
+
+    async def check(self) -> Mapping[str, Any]:
+        """Facts about the account or machine. Raises :class:`Auth` or :class:`Unavailable`."""
+        ...
+
+    async def submit(self, key: str, token: str, prepared: Prepared, context: Mapping[str, str]) -> Submitted:
+        """Hand a job over under ``key``; the same key again returns what is there, never a second job.
+
+        ``context`` holds ``job_id`` and ``correlation_id`` for the job's environment, labels or headers.
+        """
+        ...
+
+    async def find(self, key: str, token: str) -> Found:
+        """What the provider knows under ``key``: used after a lost answer and after a crash (B13)."""
+        ...
+
+    async def observe_many(self, handles: Mapping[str, Handle]) -> View:
+        """What became of the jobs of these keys, in as few requests as the provider allows."""
+        ...
+
+    async def cancel(self, key: str, handle: Handle) -> CancelAck:
+        """Ask for an end. Repeated by the runtime until an observation shows one, so it must be idempotent."""
+        ...
+
+    def logs(self, key: str, handle: Handle, cursor: str | None = None) -> AsyncIterator[LogChunk]:
+        """The job's output from ``cursor`` (None: the beginning) to what is there now."""
+        ...
+
+    async def forget(self, key: str, handle: Handle) -> None:
+        """Remove what the provider keeps of an ended job. Idempotent."""
+        ...
+
+    async def watch(self, nudge: Nudge) -> None:
+        """Run until cancelled, calling ``nudge`` whenever a job may have changed. A provider that cannot: return."""
+        ...
+
+    async def aclose(self) -> None:
+        """Release connections and descriptors. Jobs go on where the provider survives our restart."""
+        ...
+
+
+def describe_capacity(capacity: Capacity, names: Sequence[str] = ("cpus", "gpus", "memory")) -> str:
+    """``capacity`` in words, for messages: ``2 cpus, 0 gpus``; unbounded resources are left out."""
+    parts = [f"{getattr(capacity, name)} {name}" for name in names if getattr(capacity, name) is not None]
+    return ", ".join(parts) or "unbounded"

@@ -1,0 +1,55 @@
+"""How a provider says no, each kind with its own consequence for the job (B12).
+
+A provider raises nothing else. Which kind it was decides whether the job is failed, put back or asked about: so a
+provider that is not sure whether its call was accepted must say :class:`OutcomeUnknown`, never guess.
+"""
+
+from __future__ import annotations
+
+
+class ProviderError(Exception):
+    """A call was refused for a reason with no kind of its own; surely not accepted."""
+
+
+class Invalid(ProviderError):
+    """The request itself is wrong; no repetition will help."""
+
+
+class Auth(ProviderError):
+    """The credentials are missing or not accepted; the message names the setting, never the secret."""
+
+
+class Forbidden(ProviderError):
+    """The credentials are known and not allowed to do this (payment included)."""
+
+
+class NotFound(ProviderError):
+    """The provider knows no such job."""
+
+
+class Conflict(ProviderError):
+    """The request clashes with what the provider already has."""
+
+
+class RateLimited(ProviderError):
+    """Too many requests; surely not accepted. ``retry_after`` is seconds, None when not said."""
+
+    def __init__(self, message: str = "", retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Unavailable(ProviderError):
+    """The provider could not be reached or is down; surely not accepted. ``retry_after`` is seconds."""
+
+    def __init__(self, message: str = "", retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class OutcomeUnknown(ProviderError):
+    """The request was sent and its answer never came: it may or may not have been accepted."""
+
+
+class Protocol(ProviderError):
+    """The provider answered in a shape that is not understood; whether it accepted is not known."""
