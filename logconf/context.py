@@ -1,0 +1,157 @@
+"""What follows a piece of work through tasks and threads: LogContext fields and the correlation ID.
+
+Both live in contextvars, so a trio task, a nursery's children and `trio.to_thread.run_sync` inherit them and nobody
+else sees them. A block removes *its own* entry when it is left and restores nothing by token, so blocks that end in
+another order than they began (generators), or in another task, neither raise nor bring old fields back.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, ParamSpec, TypeVar
+
+from logconf.correlation import accept_correlation_id, new_correlation_id
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_correlation_id: contextvars.ContextVar[str | None] = contextvars.ContextVar("logconf_correlation_id", default=None)
+
+
+class Frame:
+    """One entered LogContext: who entered it, what lay below it, and all fields visible from here. Immutable."""
+
+    __slots__ = ("encoded", "fields", "own", "owner", "parent")
+
+    def __init__(self, owner: LogContext, own: dict[str, Any], parent: Frame | None) -> None:
+        self.owner = owner
+        self.own = own
+        self.parent = parent
+        self.fields: dict[str, Any] = own if parent is None else {**parent.fields, **own}
+        self.encoded: bytes | None = None  # the renderer's cache: a frame never changes
+
+
+_frame: contextvars.ContextVar[Frame | None] = contextvars.ContextVar("logconf_fields", default=None)
+
+#: For the renderers, which read both on every line.
+current_frame: Callable[[], Frame | None] = _frame.get
+current_correlation_id: Callable[[], str | None] = _correlation_id.get
+
+
+class LogContext:
+    """`with LogContext(job_id=job_id): ...`: the fields stand under `extra` of every line logged inside the block.
+
+    A plain `with` block, for sync and async code alike. Blocks nest; an inner field hides an outer one of the same name
+    until its block is left, and a call's own `extra=` hides both. Any name is allowed as a field. One instance may be
+    entered several times, also by several tasks at once. Leaving never raises.
+    """
+
+    __slots__ = ("_fields",)
+
+    def __init__(self, /, **fields: Any) -> None:
+        self._fields = fields
+
+    def __enter__(self) -> LogContext:
+        _frame.set(Frame(self, self._fields, _frame.get()))
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
+        frame = _frame.get()
+        if frame is not None and frame.owner is self:
+            _frame.set(frame.parent)
+        else:
+            _frame.set(_without(frame, self))
+
+
+def _without(top: Frame | None, owner: LogContext) -> Frame | None:
+    """The chain below `top` without the innermost frame of `owner`; `top` itself where there is none."""
+    above: list[Frame] = []
+    frame = top
+    while frame is not None and frame.owner is not owner:
+        above.append(frame)
+        frame = frame.parent
+    if frame is None:
+        return top
+    rest = frame.parent
+    for kept in reversed(above):
+        rest = Frame(kept.owner, kept.own, rest)
+    return rest
+
+
+def get_correlation_id() -> str:
+    """The correlation ID of this task or thread; makes one and keeps it where there is none."""
+    current = _correlation_id.get()
+    if current is None:
+        current = new_correlation_id()
+        _correlation_id.set(current)
+    return current
+
+
+def set_correlation_id(correlation_id: str) -> str:
+    """Give this task (and the tasks it starts from now on) the ID of the request it works for.
+
+    The value may come straight from a header: what `accept_correlation_id` refuses is replaced by a new ID, with a
+    WARNING. Returns the ID that holds from now on.
+    """
+    accepted = accept_correlation_id(correlation_id)
+    _correlation_id.set(accepted)
+    return accepted
+
+
+def clear_correlation_id() -> None:
+    """Forget the ID: the next line or `get_correlation_id()` makes a new one."""
+    _correlation_id.set(None)
+
+
+class bind_correlation_id:  # noqa: N801 - read as a verb in `with bind_correlation_id(...)`, like contextlib's own
+    """`with bind_correlation_id(envelope.correlation_id): handle(envelope)`: the ID holds inside the block only.
+
+    Made for mailboxes: no check, no allocation beyond the block itself. `None` binds "no ID": one is made when a line
+    needs it, and is forgotten with the block.
+    """
+
+    __slots__ = ("_id", "_token")
+
+    def __init__(self, correlation_id: str | None) -> None:
+        self._id = correlation_id
+
+    def __enter__(self) -> None:
+        self._token = _correlation_id.set(self._id)
+
+    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
+        with contextlib.suppress(ValueError):  # closed in another context (a generator): nothing was bound in this one
+            _correlation_id.reset(self._token)
+
+
+def clear_context() -> None:
+    """Drop every LogContext field and the correlation ID in this context, nothing else.
+
+    A long-lived child calls this first, or the request that happened to start it would label its lines for ever.
+    """
+    _frame.set(None)
+    _correlation_id.set(None)
+
+
+def fresh_context() -> contextvars.Context:
+    """A copy of this context without LogContext fields and correlation ID; other libraries' variables stay."""
+    context = contextvars.copy_context()
+    context.run(clear_context)
+    return context
+
+
+def carry_context(function: Callable[P, R]) -> Callable[P, R]:
+    """Wrap `function` for a plain thread or an executor: it runs under the fields and the ID that hold here and now.
+
+    `threading.Thread(target=carry_context(work)).start()`. Each call runs in a copy of its own: calls may overlap, and
+    what one binds the next does not see. (`trio.to_thread.run_sync` needs no wrapper.)
+    """
+    get_correlation_id()  # an ID made later, by each side for itself, would break the trail
+    context = contextvars.copy_context()
+
+    def carried(*args: P.args, **kwargs: P.kwargs) -> R:
+        return context.copy().run(function, *args, **kwargs)
+
+    return carried

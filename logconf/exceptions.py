@@ -1,0 +1,174 @@
+"""An exception as text: the usual traceback, with causes, notes and every leaf of a group, within a budget.
+
+Written out here rather than by `traceback.TracebackException` because that one calls foreign code unguarded in places,
+shows 15 leaves of a group at most and has no bound. Frames' locals are never shown: they hold secrets.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from types import FrameType, TracebackType
+
+from logconf.masking import mask_text
+from logconf.sanitize import clean_text, text_of
+
+_FIRST_FRAMES, _LAST_FRAMES = 20, 40  # a recursion's thousand frames say nothing more
+_LONGEST_CHAIN = 30
+_DEEPEST_GROUP = 12
+_LEAVES_LISTED = 500
+_CAUSE = "\nThe above exception was the direct cause of the following exception:\n"
+_CONTEXT = "\nDuring handling of the above exception, another exception occurred:\n"
+
+
+def render_exception(error: BaseException, budget: int) -> str:
+    """The traceback of `error`, masked, at most `budget` characters; never raises.
+
+    Where it is too long its middle is cut, and of a group every leaf is then listed by type and message.
+    """
+    lines: list[str] = []
+    spent = 0
+    whole = True
+    for text in _chain(error, set(), 0):
+        lines.append(text)
+        spent += len(text) + 1
+        if spent > 4 * budget:  # enough to cut from; the rest would only cost time
+            whole = False
+            break
+    full = mask_text("\n".join(lines))
+    if whole and len(full) <= budget:
+        return _utf8(full)
+    return _shortened(error, full, budget)
+
+
+def _shortened(error: BaseException, full: str, budget: int) -> str:
+    tail = ""
+    if isinstance(error, BaseExceptionGroup):
+        tail = _leaves(error, budget // 2)
+    last = mask_text("\n".join(_last_lines(error)))[: budget // 8]
+    head = max(0, budget - len(tail) - len(last) - 80)
+    return _utf8(f"{full[:head]}\n… [cut: {len(full) - head} or more characters]\n{last}{tail}")
+
+
+def _leaves(group: BaseExceptionGroup[BaseException], budget: int) -> str:
+    lines: list[str] = []
+    spent = count = 0
+    for leaf in _iterate_leaves(group):
+        count += 1
+        if count <= _LEAVES_LISTED and spent < budget:
+            line = mask_text(" ".join(_last_lines(leaf))[:160].replace("\n", "\\n"))
+            lines.append(line)
+            spent += len(line) + 3
+    more = f"\n  … [cut: {count - len(lines)} more leaves]" if count > len(lines) else ""
+    return f"\nAll {count} leaves:\n  " + "\n  ".join(lines) + more
+
+
+def _iterate_leaves(group: BaseException) -> Iterator[BaseException]:
+    stack, seen = [group], set()
+    while stack:
+        error = stack.pop()
+        if isinstance(error, BaseExceptionGroup) and id(error) not in seen:
+            seen.add(id(error))
+            stack.extend(reversed(error.exceptions))
+        elif not isinstance(error, BaseExceptionGroup):
+            yield error
+
+
+def _chain(error: BaseException, seen: set[int], depth: int) -> Iterator[str]:
+    """The lines of `error` and of what led to it, oldest first."""
+    chain: list[tuple[BaseException, str]] = []
+    current: BaseException | None = error
+    link = ""
+    while current is not None and id(current) not in seen and len(chain) < _LONGEST_CHAIN:
+        seen.add(id(current))
+        chain.append((current, link))
+        if isinstance(current.__cause__, BaseException):
+            current, link = current.__cause__, _CAUSE
+        elif isinstance(current.__context__, BaseException) and not current.__suppress_context__:
+            current, link = current.__context__, _CONTEXT
+        else:
+            current = None
+    if current is not None and id(current) not in seen:
+        yield "… [cut: earlier causes]"
+    for exception, link_after in reversed(chain):
+        yield from _one(exception, seen, depth)
+        if link_after:
+            yield link_after
+
+
+def _one(error: BaseException, seen: set[int], depth: int) -> Iterator[str]:
+    is_group = isinstance(error, BaseExceptionGroup)
+    if error.__traceback__ is not None:
+        kind = "Exception Group Traceback" if is_group else "Traceback"
+        yield f"{kind} (most recent call last):"
+        yield from _frames(error.__traceback__)
+    yield from _last_lines(error)
+    if not isinstance(error, BaseExceptionGroup):
+        return
+    if depth >= _DEEPEST_GROUP:
+        for leaf in _iterate_leaves(error):
+            yield "  | " + "\n  | ".join(_last_lines(leaf))
+        return
+    for number, inner in enumerate(error.exceptions, 1):
+        yield f"  +---------------- {number} ----------------"
+        for text in _chain(inner, seen, depth + 1):
+            yield "  | " + text.replace("\n", "\n  | ")
+
+
+def _frames(tb: TracebackType) -> Iterator[str]:
+    steps: list[tuple[FrameType, int]] = list(traceback.walk_tb(tb))
+    shown: Sequence[tuple[FrameType, int]] = steps
+    hidden = len(steps) - _FIRST_FRAMES - _LAST_FRAMES
+    if hidden > 0:
+        shown = steps[:_FIRST_FRAMES]
+    yield from _formatted(shown)
+    if hidden > 0:
+        yield f"  … [cut: {hidden} frames]"
+        yield from _formatted(steps[-_LAST_FRAMES:])
+
+
+def _formatted(steps: Sequence[tuple[FrameType, int]]) -> Iterator[str]:
+    for text in traceback.StackSummary.extract(iter(steps)).format():
+        yield text.rstrip("\n")
+
+
+def _last_lines(error: BaseException) -> list[str]:
+    """`module.Type: message` and the notes; a syntax error with its line and caret."""
+    kind = type(error)
+    if isinstance(error, SyntaxError):
+        with contextlib.suppress(Exception):  # border: a SyntaxError's attributes may be anything
+            return [line.rstrip("\n") for line in traceback.format_exception_only(error)]
+    name = text_of(kind, lambda cls: str(cls.__qualname__))
+    module = text_of(kind, lambda cls: str(cls.__module__))
+    if module not in {"builtins", "__main__"}:
+        name = f"{module}.{name}"
+    message = clean_text(text_of(error), 8192)
+    lines = [f"{name}: {message}" if message else name]
+    try:
+        notes = list(getattr(error, "__notes__", None) or ())[:50]
+    except Exception:  # noqa: BLE001 - border: `__notes__` may be anything
+        notes = ["<__notes__ could not be read>"]
+    lines.extend(clean_text(text_of(note), 4096) for note in notes)
+    return lines
+
+
+def render_stack(budget: int) -> str:
+    """The stack of whoever called the logger, frames of `logging` and of this package left out."""
+    frame: FrameType | None = sys._getframe(1)
+    package = __name__.partition(".")[0] + "."
+    while frame is not None and (
+        frame.f_code.co_filename == logging._srcfile or str(frame.f_globals.get("__name__", "")).startswith(package)
+    ):
+        frame = frame.f_back
+    if frame is None:
+        return ""
+    steps = list(traceback.walk_stack(frame))[:_LAST_FRAMES]
+    text = "Stack (most recent call last):\n" + "\n".join(_formatted(steps[::-1]))
+    return clean_text(text, budget)
+
+
+def _utf8(text: str) -> str:
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")

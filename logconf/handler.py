@@ -1,0 +1,60 @@
+"""The one handler: renders a record once and hands the bytes to every sink's writer."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+
+from logconf.writer import DRAIN_SECONDS, Statistics, Writer
+
+Renderer = Callable[[logging.LogRecord], bytes]
+
+
+class StructuredHandler(logging.Handler):
+    """Takes no lock: rendering is thread-safe and the writers queue. Never raises, never prints a logging error."""
+
+    def __init__(self, render: Renderer, writers: Sequence[Writer]) -> None:
+        super().__init__()
+        self._render = render
+        self.writers = tuple(writers)
+
+    def createLock(self) -> None:  # noqa: N802 - the standard library's name
+        """No lock: see the class."""
+        self.lock = None
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Filter and emit."""
+        if self.filters:
+            passed = self.filter(record)
+            if not passed:
+                return False
+            if isinstance(passed, logging.LogRecord):  # since Python 3.12 a filter may replace the record
+                record = passed
+        line = self._render(record)
+        for writer in self.writers:
+            writer.put(line, record.levelno)
+        return True
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """As `handle`, without filters."""
+        line = self._render(record)
+        for writer in self.writers:
+            writer.put(line, record.levelno)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the standard library's name
+        """Nothing: errors are counted by the writers."""
+
+    def flush(self, seconds: float = DRAIN_SECONDS) -> None:
+        """Wait until what was logged before has been written, at most `seconds` for each sink."""
+        for writer in self.writers:
+            writer.flush(seconds)
+
+    def close(self) -> None:
+        """Drain and stop; lines that come later are written by their callers."""
+        for writer in self.writers:
+            writer.close()
+        super().close()
+
+    def statistics(self) -> list[Statistics]:
+        """One per sink, stdout first."""
+        return [writer.statistics() for writer in self.writers]

@@ -1,0 +1,133 @@
+"""Keeping secrets out of lines: by the name of a field, by their look inside text, and by known value.
+
+A key names a secret if it is, or its last word is, one of `SECRET_WORDS`; words end at `_ - .`, a space or a camel
+hump. So `hf_token` and `accessToken` do, `max_tokens`, `tokenizer` and `pad_token_id` do not. Numbers, booleans and
+null are never masked: a count is not a secret, and a field's type must not change.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from urllib.parse import quote
+
+MASK = "***"
+
+#: Last words of keys that name secrets; of two-word names the words joined by `_`.
+SECRET_WORDS = frozenset({
+    "token", "authorization", "password", "passwd", "passphrase", "secret", "credential", "cookie", "apikey",
+    "api_key", "access_key", "private_key", "secret_key",
+})  # fmt: skip
+#: Secrets by name in a URL's query only; elsewhere these words are ordinary.
+_QUERY_WORDS = r"signature|sig|x-amz-signature|x-goog-signature"
+
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[_\-. ]+")
+_LABELS = (
+    r"token|authorization|password|passwd|passphrase|secret|credential|cookie|(?:api|access|private|secret)[_\-. ]?key"
+)
+_CAMEL = r"Token|Authorization|Password|Passphrase|Secret|Credential|Cookie|(?:Api|API|Access|Private|Secret)Key"
+_LABELLED = re.compile(
+    rf"(?P<label>(?:(?<![A-Za-z])(?i:{_LABELS})|(?<=[a-z0-9])(?:{_CAMEL})|(?<=[?&])(?i:{_QUERY_WORDS}))"
+    r"""\\?["']?\s{0,3}[=:]\s{0,3})"""
+    r"(?P<value>(?:(?i:bearer|basic|digest|token|negotiate)\s+)?"
+    r"""(?:b?\\?"[^"]*"|b?'[^']*'|[^\s"'&,;)}\]]+))"""
+)
+_BEARER = re.compile(r"(?i:(?<![a-z0-9])(bearer\s+))[A-Za-z0-9._~+/=\-]+")
+_USER_INFO = re.compile(r"(://)[^\s/?#@\"']{1,512}@")
+#: Tokens that say themselves what they are: Hugging Face, Replicate, GitHub, OpenAI-like, AWS key ids, Slack.
+_KNOWN = re.compile(
+    r"(?<![A-Za-z0-9])(?:hf_|r8_|gh[pousr]_|sk-|xox[abprs]-)[A-Za-z0-9_\-]{16,}|(?<![A-Z0-9])AKIA[0-9A-Z]{16}(?![0-9A-Z])"
+)
+_HINTS = ("token", "auth", "passw", "passp", "secret", "credential", "cookie", "key", "sig")
+_PLAIN_VALUE = re.compile(r"-?[0-9][0-9_.]*(?:[eE][+-]?[0-9]+)?|(?i:true|false|null|none|nan)|\*\*\*")
+
+_SHORTEST_SECRET = 4
+_registered: tuple[str, ...] = ()
+_registry_lock = threading.Lock()
+
+
+def register_secret(value: str) -> bool:
+    """From now on this exact text is masked wherever it would appear in a line, URL-quoted too.
+
+    For values that are known to be secret, such as a token read from the settings. Returns False, and registers
+    nothing, for a text shorter than 4 characters: masking it would garble every line.
+    """
+    global _registered
+    if len(value) < _SHORTEST_SECRET:
+        return False
+    with _registry_lock:
+        forms = {*_registered, value, quote(value, safe="")}
+        _registered = tuple(sorted(forms, key=lambda form: (-len(form), form)))
+    return True
+
+
+def forget_secrets() -> None:
+    """Empty the registry of `register_secret` (for tests)."""
+    global _registered
+    with _registry_lock:
+        _registered = ()
+
+
+_verdicts: dict[str, bool] = {}
+_VERDICTS_KEPT = 4096
+_LONGEST_KEPT = 128
+
+
+def key_names_secret(key: str) -> bool:
+    """Whether a field of this name is masked. See the module's text for the rule."""
+    verdict = _verdicts.get(key)
+    if verdict is None:
+        words = [word.lower() for word in _HUMP.split(key[-128:]) if word]
+        verdict = bool(words) and (words[-1] in SECRET_WORDS or "_".join(words[-2:]) in SECRET_WORDS)
+        if len(_verdicts) >= _VERDICTS_KEPT:
+            _verdicts.clear()
+        if len(key) <= _LONGEST_KEPT:
+            _verdicts[key] = verdict
+    return verdict
+
+
+def mask_text(text: str) -> str:
+    """`text` with what looks like a secret, or is registered as one, replaced by `***`; the same object where nothing is.
+
+    Covers bearer tokens, `password=...` and `"password": "..."` pairs, headers, URLs' user info and queries, and tokens
+    with well-known prefixes.
+    """
+    for secret in _registered:
+        if secret in text:
+            text = text.replace(secret, MASK)
+    labelled = ":" in text or "=" in text
+    if labelled or "_" in text or "-" in text:
+        return _mask_suspicious(text, labelled=labelled)
+    if "earer" in text or "EARER" in text or "AKIA" in text:
+        return _KNOWN.sub(MASK, _BEARER.sub(rf"\1{MASK}", text))
+    return text
+
+
+def _mask_suspicious(text: str, *, labelled: bool) -> str:
+    lowered = text.lower()
+    if "bearer" in lowered:
+        text = _BEARER.sub(rf"\1{MASK}", text)
+    if "_" in text or "-" in text or "AKIA" in text:
+        text = _sub(_KNOWN, MASK, text)
+    if labelled:
+        if "://" in text:
+            text = _sub(_USER_INFO, rf"\1{MASK}@", text)
+        if any(hint in lowered for hint in _HINTS):
+            masked, count = _LABELLED.subn(_mask_value, text)
+            text = masked if count else text
+    return text
+
+
+def _sub(pattern: re.Pattern[str], replacement: str, text: str) -> str:
+    masked, count = pattern.subn(replacement, text)
+    return masked if count else text
+
+
+def _mask_value(match: re.Match[str]) -> str:
+    value = match["value"]
+    if _PLAIN_VALUE.fullmatch(value):
+        return match[0]
+    for quoted in ('\\"', '"', "'"):
+        if value.endswith(quoted) and quoted in value[:-1]:
+            return f"{match['label']}{quoted}{MASK}{quoted}"
+    return match["label"] + MASK

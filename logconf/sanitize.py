@@ -1,0 +1,211 @@
+"""Any Python value as something JSON can hold: bounded in size and depth, secrets masked, never raising.
+
+The renderer comes here for everything that is not a plain, short scalar. What is left out is said where it is left
+out. Numbers stay numbers and NaN and the infinities become null, because an aggregator that has mapped a field to a
+number drops a document that brings a string.
+"""
+
+from __future__ import annotations
+
+import datetime
+import enum
+import math
+import numbers
+import pathlib
+import uuid
+from collections.abc import Callable, Mapping, Sequence, Set
+from decimal import Decimal
+from itertools import islice
+from typing import Any, NamedTuple
+
+import orjson
+
+from logconf.masking import MASK, key_names_secret, mask_text
+
+
+class Limits(NamedTuple):
+    """How much of one line's parts is kept; characters unless said otherwise."""
+
+    message: int
+    string: int  # one value or key inside `extra`
+    items: int  # entries of one container
+    depth: int  # containers inside containers
+    total: int  # all of `extra`
+    exception: int  # the traceback; the stack gets a third of it
+
+
+#: Tried in order until the line fits. The first is what is promised; the others serve text that JSON inflates.
+LADDER = (
+    Limits(message=16_384, string=8_192, items=500, depth=16, total=24_576, exception=20_480),
+    Limits(message=4_096, string=1_024, items=50, depth=8, total=6_144, exception=5_120),
+    Limits(message=1_024, string=128, items=10, depth=4, total=1_024, exception=1_280),
+)
+
+_INT_MIN, _INT_MAX = -(2**63), 2**64 - 1  # what orjson writes
+_EXACT_INT_BITS = 332  # about 100 digits: longer integers are no measurements, and str() of them is quadratic
+_NODE_COST = 4  # characters a value costs at least: punctuation
+
+
+def type_name(value: object) -> str:
+    """The name of a value's class, whatever its metaclass says."""
+    return str(type.__dict__["__name__"].__get__(type(value)))
+
+
+def text_of(value: object, convert: Callable[[Any], str] = str) -> str:
+    """`convert(value)` (str or repr) as an exact str; a description where the object's own code raises."""
+    try:
+        text = convert(value)
+        return text if type(text) is str else str.__str__(text)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 - border: foreign __str__ and __repr__ may raise anything
+        return f"<{type_name(value)} object: {convert.__name__}() raised {type_name(error)}>"
+
+
+def clean_text(text: str, limit: int) -> str:
+    """`text` as valid UTF-8, masked, and cut to `limit` characters with a note of its length."""
+    length = len(text)
+    if length > limit + 1024:
+        text = text[: limit + 1024]  # a margin, so that the cut does not hide a secret from the mask
+    if not text.isascii():
+        text = text.encode("utf-8", "backslashreplace").decode("utf-8")
+    text = mask_text(text)
+    return f"{text[:limit]}… [cut: {length} characters]" if length > limit else text
+
+
+class Sanitizer:
+    """Makes the `extra` object of one line. Not reusable: it counts what it has spent."""
+
+    __slots__ = ("_left", "_limits", "_open")
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._left = limits.total
+        self._open: set[int] = set()  # ids of the containers around the current value: finds cycles
+
+    def fields(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """The fields of one line, keys as str, in their order."""
+        return self._mapping(fields, 0)
+
+    def value(self, value: object, depth: int = 0) -> Any:
+        """One value; `depth` is how many containers it lies in."""
+        self._left -= _NODE_COST
+        kind = type(value)
+        if kind is str:
+            return self._text(value)  # type: ignore[arg-type]
+        if value is None or kind is bool:
+            return value
+        if kind is int:
+            return self._integer(value)  # type: ignore[arg-type]
+        if kind is float:
+            return value if math.isfinite(value) else None  # type: ignore[arg-type]
+        try:
+            return self._other(value, depth)
+        except KeyboardInterrupt:
+            raise
+        except BaseException:  # noqa: BLE001 - border: foreign code (properties, __iter__, __class__) may raise anything
+            return self._text(text_of(value, repr))
+
+    def _text(self, text: str) -> str:
+        limit = max(0, min(self._limits.string, self._left))
+        self._left -= min(len(text), limit)
+        return clean_text(text, limit)
+
+    def _integer(self, value: int) -> Any:
+        if _INT_MIN <= value <= _INT_MAX:
+            return value
+        bits = value.bit_length()
+        if bits <= _EXACT_INT_BITS:
+            return orjson.Fragment(str(value))
+        return f"[cut: an integer of about {int(bits * math.log10(2)) + 1} digits]"
+
+    def _other(self, value: Any, depth: int) -> Any:
+        if isinstance(value, dict):
+            return self._nested(value, depth, self._mapping)
+        if isinstance(value, (list, tuple)):
+            return self._nested(value, depth, self._sequence)
+        if isinstance(value, str):
+            return self._text(str.__str__(value))
+        if isinstance(value, (bytes, bytearray, memoryview)):
+            return self._bytes(value)
+        if isinstance(value, enum.Enum):
+            return self.value(value.value, depth + 1) if depth < self._limits.depth else self._text(text_of(value))
+        if isinstance(value, (int, float, Decimal, numbers.Number)):
+            return self._number(value)
+        if isinstance(value, (datetime.date, datetime.time)):
+            return self._text(value.isoformat())
+        if isinstance(value, (uuid.UUID, pathlib.PurePath, datetime.timedelta)):
+            return self._text(str(value))
+        if isinstance(value, Mapping):
+            return self._nested(value, depth, self._mapping)
+        if isinstance(value, (Set, Sequence)):
+            return self._nested(value, depth, self._sequence)
+        if getattr(value, "shape", None) == () and depth < self._limits.depth:
+            return self.value(value.item(), depth + 1)  # a scalar of NumPy or of a tensor library
+        return self._text(text_of(value, repr))
+
+    def _number(self, value: Any) -> Any:
+        if isinstance(value, int):
+            return self._integer(int.__add__(value, 0))
+        if isinstance(value, Decimal):
+            if not value.is_finite():
+                return None
+            text = str(value)
+            return orjson.Fragment(text) if len(text) <= 100 and abs(value.adjusted()) <= 300 else self._text(text)
+        if isinstance(value, numbers.Integral):
+            return self._integer(int(value))
+        if isinstance(value, (float, numbers.Real)):
+            number = float(value)
+            return number if math.isfinite(number) else None
+        return self._text(text_of(value, repr))
+
+    def _bytes(self, value: bytes | bytearray | memoryview) -> str:
+        length = len(value)
+        limit = max(0, min(self._limits.string, self._left))
+        text = bytes(value[: limit + 1]).decode("utf-8", "backslashreplace")
+        cut = f"… [cut: {length} bytes]" if length > limit else ""
+        self._left -= min(length, limit)
+        return clean_text(text, limit) + cut if not cut else clean_text(text[:limit], limit) + cut
+
+    def _nested(self, value: Any, depth: int, build: Callable[[Any, int], Any]) -> Any:
+        if id(value) in self._open:
+            return "[circular reference]"
+        if depth >= self._limits.depth:
+            return f"[cut: nested deeper than {self._limits.depth} levels]"
+        self._open.add(id(value))
+        try:
+            return build(value, depth + 1)
+        finally:
+            self._open.discard(id(value))
+
+    def _mapping(self, value: Mapping[Any, Any], depth: int) -> dict[str, Any]:
+        out: dict[str, Any] = {}
+        items = list(islice(value.items(), self._limits.items))
+        for taken, (key, item) in enumerate(items):
+            if self._left <= 0:
+                items = items[:taken]
+                break
+            name = self._key(key)
+            while name in out:
+                name += "'"  # 1 and "1" are two keys here and would be one in JSON
+            secret = key_names_secret(name) and not isinstance(item, (int, float, type(None)))
+            out[name] = MASK if secret else self.value(item, depth)
+        if len(value) > len(items):
+            out["…"] = f"[cut: {len(value) - len(items)} more fields]"
+        return out
+
+    def _key(self, key: object) -> str:
+        limit = min(self._limits.string, 256)
+        text = clean_text(key if type(key) is str else text_of(key), limit)
+        self._left -= len(text)
+        return text
+
+    def _sequence(self, value: Any, depth: int) -> list[Any]:
+        out: list[Any] = []
+        for item in islice(value, self._limits.items):
+            if self._left <= 0:
+                break
+            out.append(self.value(item, depth))
+        if len(value) > len(out):
+            out.append(f"[cut: {len(value) - len(out)} more items]")
+        return out

@@ -1,0 +1,202 @@
+"""Configuring: the root logger gets one handler with stdout, a file, or both behind it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import time
+from collections.abc import Mapping
+from typing import Final, TextIO
+
+from logconf.handler import StructuredHandler
+from logconf.lifecycle import installed_handler, watch_over
+from logconf.records import install_record_maker
+from logconf.render import JsonRenderer
+from logconf.sinks import DescriptorSink, FileSink, Sink, StreamSink
+from logconf.textform import TextRenderer
+from logconf.writer import QUEUE_BYTES, Statistics, Writer
+
+LEVEL_VARIABLE = "SIMPLETUNER_LOG_LEVEL"
+FORMAT_VARIABLE = "SIMPLETUNER_LOG_FORMAT"
+FILE_VARIABLE = "SIMPLETUNER_LOG_FILE"
+
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+QUIET_LOGGERS = ("httpx", "httpcore", "hypercorn.access")
+"""Loggers that say something for every request; set to WARNING."""
+
+_logger = logging.getLogger("logconf")
+
+
+class _Stdout:
+    """Stands for `sys.stdout` as it is when logging is configured."""
+
+
+STDOUT: Final = _Stdout()
+
+
+def get_logger(name: str) -> logging.Logger:
+    """The standard library's logger of this name. There is nothing special about it."""
+    return logging.getLogger(name)
+
+
+def configure_structured_logging(
+    level: str | int = "INFO",
+    json_output: bool = True,
+    log_file: str | os.PathLike[str] | None = None,
+    include_stack_info: bool = False,
+    *,
+    stream: TextIO | _Stdout | None = STDOUT,
+    max_bytes: int = 0,
+    backup_count: int = 5,
+    queue_bytes: int = QUEUE_BYTES,
+) -> None:
+    """Send every logger's lines to stdout, and to `log_file` in addition, without ever blocking the caller.
+
+    Calling it again replaces what was configured before; handlers of others stay, except plain ones that write to
+    stdout or stderr too and would double each line.
+
+    Args:
+        level: a name (any case) or number; the root logger's level.
+        json_output: one JSON object a line; False: the text form.
+        log_file: path of a file to append to; its directory is made. If it cannot be opened, a WARNING says so and
+            logging goes on to `stream`.
+        include_stack_info: add the caller's stack to lines of ERROR and above.
+        stream: where lines go beside the file; None: nowhere (a live display has stdout).
+        max_bytes: rotate the file before it would pass this size; 0: never (an external logrotate is followed anyway).
+        backup_count: how many rotated files are kept, `NAME.1` being the newest.
+        queue_bytes: bound of what may wait for one sink; beyond it lines are dropped and counted.
+
+    Raises:
+        ValueError: `level` is no level.
+    """
+    number = _level_number(level)
+    previous = installed_handler()
+    renderer = JsonRenderer if json_output else TextRenderer
+    render = renderer(include_stack_info=include_stack_info)
+    sinks: list[Sink] = []
+    if stream is not None:
+        out = sys.stdout if isinstance(stream, _Stdout) else stream
+        if out is not None:  # pythonw and daemons may have no stdout
+            sinks.append(_sink_of(out))
+    failure: OSError | None = None
+    if log_file is not None:
+        try:
+            sinks.append(FileSink(log_file, max_bytes=max_bytes, backup_count=backup_count))
+        except (OSError, ValueError) as error:
+            failure = error if isinstance(error, OSError) else OSError(str(error))
+            if not sinks and sys.stdout is not None:
+                sinks.append(_sink_of(sys.stdout))
+    report = _DropReport(render)
+    handler = StructuredHandler(render, [Writer(sink, report, queue_bytes=queue_bytes) for sink in sinks])
+    _install(handler, number, previous)
+    watch_over(handler, reopen_on_hangup=log_file is not None and failure is None)
+    if failure is not None:
+        _logger.warning(
+            "The log file cannot be opened, logging goes on to stdout",
+            extra={"log_file": os.fspath(log_file or ""), "error": failure.strerror or str(failure)},
+        )
+
+
+def init_from_env(environ: Mapping[str, str] | None = None, *, stream: TextIO | _Stdout | None = STDOUT) -> None:
+    """Configure from SIMPLETUNER_LOG_LEVEL (default INFO), SIMPLETUNER_LOG_FORMAT (`json` or `text`) and
+    SIMPLETUNER_LOG_FILE (optional). An unknown level or format is a WARNING naming variable and value, and the default
+    holds. `environ` defaults to the process's; `stream` as in `configure_structured_logging`.
+    """
+    env = os.environ if environ is None else environ
+    raw_level = env.get(LEVEL_VARIABLE, "").strip() or "INFO"
+    raw_format = env.get(FORMAT_VARIABLE, "").strip() or "json"
+    level = raw_level.upper() if raw_level.upper() in LEVELS else "INFO"
+    text = raw_format.lower() == "text"
+    configure_structured_logging(level, not text, env.get(FILE_VARIABLE, "").strip() or None, stream=stream)
+    if raw_level.upper() not in LEVELS:
+        _warn_unknown(LEVEL_VARIABLE, raw_level, "INFO", LEVELS)
+    if raw_format.lower() not in {"json", "text"}:
+        _warn_unknown(FORMAT_VARIABLE, raw_format, "json", ("json", "text"))
+
+
+def _warn_unknown(variable: str, value: str, default: str, known: tuple[str, ...]) -> None:
+    _logger.warning(
+        "%s=%r is not known, using %s (one of %s)",
+        variable,
+        value[:100],
+        default,
+        ", ".join(known),
+        extra={"variable": variable, "value": value},
+    )
+
+
+def flush(seconds: float = 2.0) -> None:
+    """Wait until every line logged before has been written, at most so long for each sink. Blocks the thread."""
+    handler = installed_handler()
+    if handler is not None:
+        handler.flush(seconds)
+
+
+def statistics() -> list[Statistics]:
+    """Counters of the configured sinks, stdout first; empty where nothing is configured."""
+    handler = installed_handler()
+    return handler.statistics() if handler is not None else []
+
+
+def _level_number(level: str | int) -> int:
+    if isinstance(level, int) and not isinstance(level, bool):
+        return level
+    number = logging.getLevelNamesMapping().get(str(level).strip().upper())
+    if number is None:
+        raise ValueError(f"unknown log level {level!r}: one of {', '.join(LEVELS)}, or a number")
+    return number
+
+
+def _sink_of(stream: TextIO) -> Sink:
+    try:
+        descriptor = stream.fileno()
+    except (OSError, ValueError, AttributeError):
+        return StreamSink(stream)
+    try:
+        stream.flush()  # what was printed before comes before
+    except (OSError, ValueError):
+        pass
+    return DescriptorSink(descriptor)
+
+
+def _install(handler: StructuredHandler, level: int, previous: StructuredHandler | None) -> None:
+    root = logging.getLogger()
+    install_record_maker()
+    logging.raiseExceptions = False  # other handlers' faults must not print into the log either
+    # Look-ups nobody reads here; they cost as much as the rest of a record
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    if sys.version_info >= (3, 12):
+        logging.logAsyncioTasks = False
+    root.addHandler(handler)
+    for other in list(root.handlers):
+        if other is previous or (type(other) is logging.StreamHandler and other.stream in (sys.stdout, sys.stderr)):
+            root.removeHandler(other)
+    root.setLevel(level)
+    for name in QUIET_LOGGERS:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    if previous is not None:
+        previous.close()
+
+
+class _DropReport:
+    """Makes the line that stands where lines were dropped."""
+
+    def __init__(self, render: JsonRenderer | TextRenderer) -> None:
+        self._render = render
+
+    def __call__(self, dropped: int, urgent: int) -> bytes:
+        record = logging.makeLogRecord({
+            "name": "logconf",
+            "levelno": logging.WARNING,
+            "levelname": "WARNING",
+            "msg": "Dropped %d log lines, the sink did not take them in time",
+            "args": (dropped,),
+            "created": time.time(),
+            "pathname": __file__,
+            "funcName": "put",
+            "lineno": 0,
+            "dropped": dropped,
+            "dropped_warning_and_above": urgent,
+        })  # fmt: skip
+        return self._render(record)

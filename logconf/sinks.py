@@ -1,0 +1,209 @@
+"""Where the bytes go: a descriptor (stdout, a pipe), a text stream without one, or a file that may be rotated.
+
+Sinks block and are used by one thread at a time, the writer's. A sink raises OSError where it cannot write now, and
+`SinkClosed` where it never will again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import select
+import stat
+from pathlib import Path
+from typing import Protocol, TextIO
+
+FILE_MODE = 0o640
+DIRECTORY_MODE = 0o750
+_GONE = frozenset({errno.EPIPE, errno.EBADF, errno.EINVAL})
+
+
+class SinkClosed(Exception):
+    """Nothing more can be written here: the reader has gone or the descriptor was closed."""
+
+
+class Sink(Protocol):
+    """What the writer needs."""
+
+    batch_limit: int
+    """Bytes the writer should hand over at once, at most (a single longer line is handed over whole)."""
+
+    def write(self, data: bytes) -> int:
+        """Write some of `data`, blocking where it must, and return how many bytes went."""
+
+    def writable_soon(self, seconds: float) -> bool:
+        """Wait at most so long for room; whether there is some. For writing from a caller's own thread."""
+
+    def request_reopen(self) -> None:
+        """Open the file anew before the next batch (SIGHUP). Callable from a signal handler."""
+
+    def close(self) -> None:
+        """Give back what was opened here."""
+
+
+class DescriptorSink:
+    """An open file descriptor that belongs to somebody else, such as 1."""
+
+    batch_limit = 65_536  # a pipe's usual capacity: one batch never needs two rounds of a waiting reader
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def write(self, data: bytes) -> int:
+        try:
+            return os.write(self._descriptor, data)
+        except BlockingIOError:  # the descriptor is non-blocking, which somebody who shares it has decided
+            self.writable_soon(1.0)
+            return 0
+        except OSError as error:
+            if error.errno in _GONE:
+                raise SinkClosed(str(error)) from error
+            raise
+
+    def writable_soon(self, seconds: float) -> bool:
+        poll = select.poll()
+        poll.register(self._descriptor, select.POLLOUT)
+        return bool(poll.poll(max(0.0, seconds) * 1000))
+
+    def request_reopen(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+class StreamSink:
+    """A text stream without a descriptor: a notebook's or a test's stdout."""
+
+    batch_limit = 65_536
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, data: bytes) -> int:
+        try:
+            self._stream.write(data.decode("utf-8"))
+            self._stream.flush()
+        except OSError:
+            raise
+        except Exception as error:
+            raise SinkClosed(str(error)) from error
+        return len(data)
+
+    def writable_soon(self, seconds: float) -> bool:
+        return True
+
+    def request_reopen(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+class FileSink:
+    """A log file, opened for appending, made with mode 0640 or tighter; its missing directory is made.
+
+    Before each batch it is opened anew when asked (SIGHUP) or when its path no longer leads to it (logrotate, `mv`,
+    `rm`). With `max_bytes` it is rotated by size to `NAME.1` ... `NAME.backup_count`, between lines; that needs to be the
+    file's only writer. A file whose last line was torn by a crash is continued on a new line.
+
+    Raises OSError where it cannot be opened. What is no regular file (a FIFO, `/dev/stderr`) is written and not rotated.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, max_bytes: int = 0, backup_count: int = 5) -> None:
+        self._path = Path(path).absolute()  # a later chdir must not move the log
+        self._max_bytes = max_bytes
+        self._backup_count = backup_count
+        self._reopen = False
+        self.batch_limit = min(262_144, max_bytes) if max_bytes else 262_144
+        self._path.parent.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
+        self._descriptor, self._regular, self._size = self._open()
+
+    def _open(self) -> tuple[int, bool, int]:
+        # O_NONBLOCK: a FIFO nobody reads refuses instead of hanging the start; regular files do not know it
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+        descriptor = os.open(self._path, flags, FILE_MODE)
+        try:
+            state = os.fstat(descriptor)
+            regular = stat.S_ISREG(state.st_mode)
+            size = state.st_size
+            if regular and size and _ends_torn(self._path):
+                size += os.write(descriptor, b"\n")
+        except OSError:
+            os.close(descriptor)
+            raise
+        return descriptor, regular, size
+
+    def write(self, data: bytes) -> int:
+        if self._regular:
+            self._follow_path(len(data))
+        try:
+            written = os.write(self._descriptor, data)
+        except BlockingIOError:
+            self.writable_soon(1.0)
+            return 0
+        except OSError as error:
+            if error.errno in _GONE:
+                raise SinkClosed(str(error)) from error
+            raise
+        self._size += written
+        return written
+
+    def _follow_path(self, coming: int) -> None:
+        if self._max_bytes and self._size and self._size + coming > self._max_bytes:
+            with contextlib.suppress(OSError):  # then the file grows on: better than losing lines
+                self._rotate()
+        elif self._reopen or self._moved_away():
+            self._reopen = False
+            self._replace()
+
+    def _moved_away(self) -> bool:
+        try:
+            there, here = self._path.stat(), os.fstat(self._descriptor)
+        except FileNotFoundError:
+            return True
+        except OSError:
+            return False
+        return (there.st_ino, there.st_dev) != (here.st_ino, here.st_dev)
+
+    def _replace(self) -> None:
+        """Open the path anew; where that fails go on with the old descriptor."""
+        try:
+            self._path.parent.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
+            fresh = self._open()
+        except OSError:
+            return
+        os.close(self._descriptor)
+        self._descriptor, self._regular, self._size = fresh
+
+    def _rotate(self) -> None:
+        if self._backup_count < 1:
+            os.ftruncate(self._descriptor, 0)
+            self._size = 0
+            return
+        for number in range(self._backup_count - 1, 0, -1):
+            older = self._path.with_name(f"{self._path.name}.{number}")
+            with contextlib.suppress(FileNotFoundError):
+                older.replace(self._path.with_name(f"{self._path.name}.{number + 1}"))
+        self._path.replace(self._path.with_name(f"{self._path.name}.1"))
+        self._replace()
+
+    def writable_soon(self, seconds: float) -> bool:
+        poll = select.poll()
+        poll.register(self._descriptor, select.POLLOUT)
+        return bool(poll.poll(max(0.0, seconds) * 1000))
+
+    def request_reopen(self) -> None:
+        self._reopen = True
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            os.close(self._descriptor)
+
+
+def _ends_torn(path: Path) -> bool:
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) != b"\n"
+    return False

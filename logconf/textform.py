@@ -1,0 +1,68 @@
+"""The text form: `2024-01-15 10:30:00 [INFO] logger (correlation id): message`, for reading on a terminal.
+
+Time is UTC, as in the JSON form, so that lines of several machines and of both forms compare. Fields are not shown.
+A record is one line, its line breaks shown as `\\n`; the lines of a traceback follow, indented, so that no text that
+was logged can pass for a record.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+
+from logconf.context import get_correlation_id
+from logconf.exceptions import render_exception, render_stack
+from logconf.records import filtered_correlation_id, message_of
+from logconf.sanitize import LADDER, clean_text, text_of, type_name
+
+# C0 and C1 controls except the tab, and what str.splitlines breaks at: terminals obey them
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
+_LIMITS = LADDER[0]
+
+
+class TextRenderer:
+    """`renderer(record)` is the record as bytes, newline included. Never raises; callable from any thread."""
+
+    def __init__(self, *, include_stack_info: bool = False) -> None:
+        self._include_stack_info = include_stack_info
+
+    def __call__(self, record: logging.LogRecord) -> bytes:
+        try:
+            return self._lines(record)
+        except Exception as error:  # noqa: BLE001 - border: a line is never lost to the record's own faults
+            now = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())
+            attributes = record.__dict__
+            level, name = (_one_line(text_of(attributes.get(key)), 256) for key in ("levelname", "name"))
+            message = _one_line(text_of(attributes.get("msg")), 1024)
+            why = f"[cut: the record raised {type_name(error)}]"
+            return f"{now} [{level}] {name} ({get_correlation_id()}): {why} {message}\n".encode()
+
+    def _lines(self, record: logging.LogRecord) -> bytes:
+        when = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(record.created))
+        correlation_id = filtered_correlation_id(record) or get_correlation_id()
+        message = _one_line(message_of(record), _LIMITS.message)
+        level, name = _one_line(record.levelname, 64), _one_line(record.name, 256)
+        parts = [f"{when} [{level}] {name} ({_one_line(correlation_id, 128)}): {message}\n"]
+        if isinstance(record.exc_info, tuple) and isinstance(record.exc_info[1], BaseException):
+            parts.append(_indented(render_exception(record.exc_info[1], _LIMITS.exception)))
+        elif record.exc_text:
+            parts.append(_indented(clean_text(text_of(record.exc_text), _LIMITS.exception)))
+        stack: str | None = record.stack_info
+        if not stack and self._include_stack_info and record.levelno >= logging.ERROR:
+            stack = render_stack(_LIMITS.exception // 3)
+        if stack:
+            parts.append(_indented(clean_text(text_of(stack), _LIMITS.exception)))
+        return "".join(parts).encode()
+
+
+def _visible(match: re.Match[str]) -> str:
+    return repr(match[0])[1:-1]
+
+
+def _one_line(text: str, limit: int) -> str:
+    return _CONTROL.sub(_visible, clean_text(text, limit))
+
+
+def _indented(text: str) -> str:
+    return "".join(f"  {_CONTROL.sub(_visible, line)}\n" for line in text.split("\n"))

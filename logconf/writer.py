@@ -1,0 +1,257 @@
+"""A bounded queue and a thread that writes: a sink that blocks delays no caller.
+
+Callers hand over whole lines and never wait. The queue is bounded by bytes; past `_SOFT` of the bound lines below
+WARNING are dropped, past the whole of it every line. Where lines were dropped, one line says how many, in their place.
+Writing errors are counted, never logged. After `close`, and in a forked child (which often ends in `os._exit`, where
+nothing can be drained), lines are written by the caller itself, with bounded patience.
+
+Lock order: the lock is re-entrant and held for a few list operations only, because a signal handler or a finalizer may
+log in the middle of them on the same thread.
+"""
+
+from __future__ import annotations
+
+import _thread
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from logconf.sinks import Sink, SinkClosed
+
+QUEUE_BYTES = 8 * 1024 * 1024
+"""Bound of one sink's queue: some 25,000 usual lines, seconds of a busy process."""
+
+DRAIN_SECONDS = 2.0
+"""How long an exit waits for a sink, at most."""
+
+_SOFT = 0.75
+_RETRY_SECONDS = 0.5  # after an error that may pass, such as a full disk
+_PATIENCE_SECONDS = 1.0  # of a caller that writes itself
+
+
+@dataclass(slots=True)
+class Statistics:
+    """What one sink has seen: lines written, lines dropped, writing errors, bytes waiting."""
+
+    written: int = 0
+    dropped: int = 0
+    dropped_urgent: int = 0
+    """Of the dropped: WARNING and above."""
+    errors: int = 0
+    pending_bytes: int = 0
+
+
+class _Gap:
+    """Stands in the queue where lines are missing."""
+
+    __slots__ = ()
+
+
+_GAP = _Gap()
+_Item = bytes | _Gap | threading.Event
+
+
+class Writer:
+    """Hands lines to `sink` in the order they came. `report(dropped, urgent)` makes the line that counts dropped ones."""
+
+    def __init__(self, sink: Sink, report: Callable[[int, int], bytes], *, queue_bytes: int = QUEUE_BYTES) -> None:
+        self._sink = sink
+        self._report = report
+        self._limit = queue_bytes
+        self._soft_limit = int(queue_bytes * _SOFT)
+        self._statistics = Statistics()
+        self._direct = False
+        self._closed = False
+        self._impatient = False
+        self._reset()
+
+    def _reset(self) -> None:
+        self._lock = threading.RLock()
+        self._queue: deque[_Item] = deque()
+        self._pending = 0
+        self._gap: list[int] | None = None  # dropped and urgent since the marker was set
+        self._idle = False
+        self._wake = _thread.allocate_lock()
+        self._wake.acquire()
+        self._thread: int | None = None
+
+    def put(self, line: bytes, level: int) -> None:
+        """Queue one line (newline included). Never blocks on the sink and never raises."""
+        with self._lock:
+            if self._direct:
+                self._write_here(line)
+                return
+            size = len(line)
+            limit = self._limit if level >= logging.WARNING else self._soft_limit
+            if self._pending + size > limit:
+                self._drop(level)
+                return
+            self._queue.append(line)
+            self._pending += size
+            if self._idle:
+                self._idle = False
+                self._wake.release()
+            elif self._thread is None:
+                self._start()
+
+    def _drop(self, level: int) -> None:
+        if self._gap is None:
+            self._gap = [0, 0]
+            self._queue.append(_GAP)
+        urgent = level >= logging.WARNING
+        self._gap[0] += 1
+        self._gap[1] += urgent
+        self._statistics.dropped += 1
+        self._statistics.dropped_urgent += urgent
+
+    def _start(self) -> None:
+        try:
+            self._thread = _thread.start_new_thread(self._run, ())
+        except RuntimeError:  # the interpreter is ending, or the process has no thread left
+            self._direct = True
+            self._write_rest()
+
+    # The thread's side
+
+    def _run(self) -> None:
+        """Write until closed. A bare thread: it must not be joined by interpreter exit, which drains by deadline."""
+        while True:
+            batch, lines, flushed = self._take()
+            if batch:
+                self._deliver(batch, lines)
+            for event in flushed:
+                event.set()
+            if not batch and not flushed:
+                with self._lock:
+                    if self._closed and not self._queue:
+                        return
+                    if self._queue:
+                        continue
+                    self._idle = True
+                self._wake.acquire()
+
+    def _take(self) -> tuple[bytes, int, list[threading.Event]]:
+        taken: list[bytes] = []
+        flushed: list[threading.Event] = []
+        size = 0
+        with self._lock:
+            queue = self._queue
+            while queue:
+                item = queue[0]
+                if isinstance(item, bytes):
+                    if taken and size + len(item) > self._sink.batch_limit:
+                        break
+                elif isinstance(item, _Gap):
+                    gap, self._gap = self._gap or [0, 0], None
+                    item = self._report(*gap)
+                    self._pending += len(item)
+                else:
+                    flushed.append(item)
+                    queue.popleft()
+                    break
+                queue.popleft()
+                taken.append(item)
+                size += len(item)
+        return b"".join(taken), len(taken), flushed
+
+    def _deliver(self, batch: bytes, lines: int) -> None:
+        view = memoryview(batch)
+        try:
+            while view:
+                try:
+                    view = view[self._sink.write(view.tobytes() if len(view) < len(batch) else batch) :]
+                except OSError:
+                    self._statistics.errors += 1
+                    if self._closed:
+                        break
+                    time.sleep(_RETRY_SECONDS)  # this thread only; the line is finished later, not torn
+        except SinkClosed:
+            self._statistics.errors += 1
+        with self._lock:
+            self._pending -= len(batch)
+            if view:
+                self._statistics.dropped += lines
+            else:
+                self._statistics.written += lines
+
+    # The callers' side, where there is no thread
+
+    def _write_here(self, line: bytes) -> None:
+        """Write at once. A sink without room is waited for once; after that lines are dropped until there is room."""
+        deadline = time.monotonic() + (0.0 if self._impatient else _PATIENCE_SECONDS)
+        rest = line
+        try:
+            while rest:
+                if not self._sink.writable_soon(deadline - time.monotonic()):
+                    self._impatient = True
+                    self._statistics.dropped += 1
+                    return
+                rest = rest[self._sink.write(rest) :]
+            self._impatient = False
+            self._statistics.written += 1
+        except (OSError, SinkClosed):
+            self._statistics.errors += 1
+            self._statistics.dropped += 1
+
+    def _write_rest(self) -> None:
+        batch, lines, flushed = self._take()
+        while lines or flushed:
+            for line in batch.splitlines(keepends=True):
+                self._write_here(line)
+            for event in flushed:
+                event.set()
+            batch, lines, flushed = self._take()
+        self._pending = 0
+
+    # Life
+
+    def flush(self, seconds: float = DRAIN_SECONDS) -> bool:
+        """Wait until all that was queued before has been written, at most so long; whether it was."""
+        done = threading.Event()
+        with self._lock:
+            if self._direct or (self._thread is None and not self._queue):
+                return True
+            self._queue.append(done)
+            if self._idle:
+                self._idle = False
+                self._wake.release()
+        return done.wait(seconds)
+
+    def reopen(self) -> None:
+        """Open the file anew before the next line. Callable from a signal handler."""
+        self._sink.request_reopen()
+
+    def close(self, seconds: float = DRAIN_SECONDS) -> bool:
+        """Drain for at most so long, then write nothing by the thread any more; whether all was written.
+
+        Lines that come later (other exit handlers', finalizers') are written by their callers.
+        """
+        drained = self.flush(seconds)
+        with self._lock:
+            if self._closed:
+                return drained
+            self._closed = self._direct = True
+            self._impatient = not drained
+            if drained:
+                self._write_rest()
+            else:
+                self._statistics.dropped += sum(isinstance(item, bytes) for item in self._queue)
+                self._queue.clear()
+            if self._idle:
+                self._idle = False
+                self._wake.release()
+        return drained
+
+    def statistics(self) -> Statistics:
+        """A copy of the counters."""
+        with self._lock:
+            known = self._statistics
+            return Statistics(known.written, known.dropped, known.dropped_urgent, known.errors, self._pending)
+
+    def after_fork_in_child(self) -> None:
+        """Forget the parent's queue, which the parent writes, and write directly: this child may end by `os._exit`."""
+        self._reset()
+        self._direct = True
