@@ -25,7 +25,7 @@ class StructuredHandler(logging.Handler):
     def handle(self, record: logging.LogRecord) -> bool:
         """Filter and emit."""
         if self.filters:
-            passed = self.filter(record)
+            passed: object = self.filter(record)
             if not passed:
                 return False
             if isinstance(passed, logging.LogRecord):  # since Python 3.12 a filter may replace the record

@@ -87,7 +87,7 @@ def key_names_secret(key: str) -> bool:
 
 
 def mask_text(text: str) -> str:
-    """`text` with what looks like a secret, or is registered as one, replaced by `***`; the same object where nothing is.
+    """`text` with what looks like a secret, or is registered as one, replaced by `***`; itself where nothing is.
 
     Covers bearer tokens, `password=...` and `"password": "..."` pairs, headers, URLs' user info and queries, and tokens
     with well-known prefixes.

@@ -7,7 +7,7 @@ number drops a document that brings a string.
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import enum
 import math
 import numbers
@@ -132,9 +132,9 @@ class Sanitizer:
             return self.value(value.value, depth + 1) if depth < self._limits.depth else self._text(text_of(value))
         if isinstance(value, (int, float, Decimal, numbers.Number)):
             return self._number(value)
-        if isinstance(value, (datetime.date, datetime.time)):
+        if isinstance(value, (dt.date, dt.time)):
             return self._text(value.isoformat())
-        if isinstance(value, (uuid.UUID, pathlib.PurePath, datetime.timedelta)):
+        if isinstance(value, (uuid.UUID, pathlib.PurePath, dt.timedelta)):
             return self._text(str(value))
         if isinstance(value, Mapping):
             return self._nested(value, depth, self._mapping)

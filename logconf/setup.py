@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sys
@@ -153,10 +154,8 @@ def _sink_of(stream: TextIO) -> Sink:
         descriptor = stream.fileno()
     except (OSError, ValueError, AttributeError):
         return StreamSink(stream)
-    try:
+    with contextlib.suppress(OSError, ValueError):
         stream.flush()  # what was printed before comes before
-    except (OSError, ValueError):
-        pass
     return DescriptorSink(descriptor)
 
 

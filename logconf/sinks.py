@@ -105,10 +105,10 @@ class FileSink:
     """A log file, opened for appending, made with mode 0640 or tighter; its missing directory is made.
 
     Before each batch it is opened anew when asked (SIGHUP) or when its path no longer leads to it (logrotate, `mv`,
-    `rm`). With `max_bytes` it is rotated by size to `NAME.1` ... `NAME.backup_count`, between lines; that needs to be the
-    file's only writer. A file whose last line was torn by a crash is continued on a new line.
+    `rm`). With `max_bytes` it is rotated by size to `NAME.1` ... `NAME.backup_count`, between lines; it must then be
+    the file's only writer. A file whose last line was torn by a crash is continued on a new line.
 
-    Raises OSError where it cannot be opened. What is no regular file (a FIFO, `/dev/stderr`) is written and not rotated.
+    Raises OSError where it cannot be opened. What is no regular file (a FIFO, `/dev/stderr`) is not rotated.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, max_bytes: int = 0, backup_count: int = 5) -> None:

@@ -55,7 +55,7 @@ _Item = bytes | _Gap | threading.Event
 
 
 class Writer:
-    """Hands lines to `sink` in the order they came. `report(dropped, urgent)` makes the line that counts dropped ones."""
+    """Hands lines to `sink` in their order. `report(dropped, urgent)` makes the line that counts dropped ones."""
 
     def __init__(self, sink: Sink, report: Callable[[int, int], bytes], *, queue_bytes: int = QUEUE_BYTES) -> None:
         self._sink = sink
