@@ -1,0 +1,129 @@
+"""Checks of what a provider answered, before anybody relies on it: each returns the answer or raises ``Protocol``."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+import attrs
+import orjson
+
+from actors.jobs.records import Capacity, Observation, Phase
+from actors.providers.base import Absent, CancelAck, Found, Handle, Prepared, Submitted, Unknowable, View
+from actors.providers.errors import Protocol
+
+T = TypeVar("T")
+
+#: A handle is stored with the job and read by every sweep (bytes of JSON).
+LARGEST_HANDLE = 16 * 1024
+
+_TIMES = ("seen_at", "started_at", "completed_at")
+_TEXTS = ("error", "output_url")
+_WHOLE = ("exit_code", "signal")
+_AMOUNTS = ("cost_usd", "compute_seconds")
+_OBJECTS = ("progress", "result")
+
+
+def checked_capacity(answer: object) -> Capacity:
+    """A capacity whose amounts are whole numbers from 0, or None."""
+    capacity = _is(answer, Capacity, "capacity")
+    for name, amount in attrs.asdict(capacity).items():
+        if amount is not None and (isinstance(amount, bool) or not isinstance(amount, int) or amount < 0):
+            raise Protocol(f"capacity.{name} is {amount!r}, not a whole number from 0")
+    return capacity
+
+
+def checked_prepared(answer: object) -> Prepared:
+    """A prepared request that could be sent."""
+    return _is(answer, Prepared, "prepared request")
+
+
+def checked_facts(answer: object) -> Mapping[str, Any]:
+    """A JSON object."""
+    return _json_object(answer, "facts")
+
+
+def checked_submitted(answer: object) -> Submitted:
+    """An accepted job with a small JSON handle; an observation that makes no sense is left out, the job is not."""
+    submitted = _is(answer, Submitted, "answer to a submission")
+    handle = _json_object(submitted.handle, "handle")
+    size = len(orjson.dumps(handle))
+    if size > LARGEST_HANDLE:
+        raise Protocol(f"handle has {size} bytes of JSON, more than {LARGEST_HANDLE}")
+    observation = submitted.observation
+    try:
+        observation = checked_observation(observation) if observation is not None else None
+    except Protocol:
+        observation = None
+    return attrs.evolve(submitted, handle=handle, observation=observation, existed=bool(submitted.existed))
+
+
+def checked_find(answer: object) -> Found:
+    """One of the three answers to a look-up."""
+    if isinstance(answer, (Absent, Unknowable)):
+        return answer
+    return checked_submitted(answer)
+
+
+def checked_ack(answer: object) -> CancelAck:
+    """One of the answers to a cancel request."""
+    return _is(answer, CancelAck, "answer to a cancel request")
+
+
+def checked_view(answer: object, asked: Mapping[str, Handle]) -> View:
+    """A view of the jobs that were asked about; what cannot be understood of one job fails that job only."""
+    view = _is(answer, View, "view")
+    observations: dict[str, Observation] = {}
+    failed = {key: str(reason) for key, reason in view.failed.items() if key in asked}
+    for key in view.observations.keys() & asked.keys():
+        try:
+            observations[key] = checked_observation(view.observations[key])
+        except Protocol as error:
+            failed[key] = str(error)
+    absent = frozenset(view.absent) & asked.keys() - observations.keys()
+    return View(observations, absent, failed, bool(view.complete))
+
+
+def checked_observation(answer: object) -> Observation:
+    """An observation whose fields have their types: aware UTC times, finite amounts, JSON objects."""
+    seen = _is(answer, Observation, "observation")
+    _is(seen.phase, Phase, "observation.phase")
+    for name in _TIMES:
+        value = getattr(seen, name)
+        if value is not None and not (isinstance(value, datetime) and value.utcoffset() == timedelta(0)):
+            raise Protocol(f"observation.{name} is {value!r}, not a time in UTC")
+    for name in _TEXTS:
+        if getattr(seen, name) is not None:
+            _is(getattr(seen, name), str, f"observation.{name}")
+    for name in _WHOLE:
+        if getattr(seen, name) is not None:
+            _is(getattr(seen, name), int, f"observation.{name}")
+    for name in _AMOUNTS:
+        value = getattr(seen, name)
+        if value is not None and not (isinstance(value, (int, float)) and math.isfinite(value) and value >= 0):
+            raise Protocol(f"observation.{name} is {value!r}, not a number from 0")
+    plain: dict[str, Any] = {
+        name: _json_object(getattr(seen, name), f"observation.{name}")
+        for name in _OBJECTS
+        if getattr(seen, name) is not None
+    }
+    return attrs.evolve(seen, **plain)
+
+
+def _is(answer: object, cls: type[T], what: str) -> T:
+    if not isinstance(answer, cls):
+        raise Protocol(f"{what} is {answer!r:.200}, not {cls.__name__}")
+    return answer
+
+
+def _json_object(answer: object, what: str) -> dict[str, Any]:
+    if not isinstance(answer, Mapping):
+        raise Protocol(f"{what} is {answer!r:.200}, not an object")
+    plain = dict(answer)
+    try:
+        orjson.dumps(plain)
+    except TypeError as error:
+        raise Protocol(f"{what} holds what JSON cannot: {error}") from error
+    return plain

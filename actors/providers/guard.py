@@ -1,0 +1,264 @@
+"""The guard around a provider: a deadline for each call, and every failure judged, never thrown at an actor.
+
+A provider is somebody else's code that talks to somebody else's machine. What it raises, how long it takes and what
+it returns are judged here, once, so that the actors decide by a :class:`FailureKind` (B12, B13) and a fault of a
+provider is no crash of theirs. A call's answer is either what the protocol says or a :class:`Failure`.
+
+Cancellation passes through untouched. A ``submit`` that is cancelled leaves no answer at all: its committed intent
+stands, and is settled as every unknown outcome is.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
+from contextlib import aclosing
+from typing import Any, TypeVar, cast
+
+import attrs
+import trio
+from attrs.validators import gt
+
+from actors.jobs.records import Capacity, JobRequest
+from actors.jobs.retry import FailureKind
+from actors.providers import errors
+from actors.providers.answers import (
+    checked_ack,
+    checked_capacity,
+    checked_facts,
+    checked_find,
+    checked_prepared,
+    checked_submitted,
+    checked_view,
+)
+from actors.providers.base import (
+    CancelAck,
+    Capabilities,
+    Found,
+    Handle,
+    LogChunk,
+    Nudge,
+    Prepared,
+    Provider,
+    Submitted,
+    View,
+)
+
+T = TypeVar("T")
+
+_LONGEST_MESSAGE = 2_000
+
+_KINDS: tuple[tuple[type[errors.ProviderError], FailureKind], ...] = (
+    (errors.Invalid, FailureKind.INVALID),
+    (errors.Auth, FailureKind.AUTH),
+    (errors.Forbidden, FailureKind.FORBIDDEN),
+    (errors.RateLimited, FailureKind.RATE_LIMITED),
+    (errors.Unavailable, FailureKind.UNAVAILABLE),
+    (errors.OutcomeUnknown, FailureKind.OUTCOME_UNKNOWN),
+)
+
+# Of several failures at once the one that claims least is the answer: "not accepted" holds only if all say so.
+_CAUTION = (
+    FailureKind.OUTCOME_UNKNOWN,
+    FailureKind.OTHER,
+    FailureKind.UNAVAILABLE,
+    FailureKind.RATE_LIMITED,
+    FailureKind.AUTH,
+    FailureKind.FORBIDDEN,
+    FailureKind.INVALID,
+)
+
+
+@attrs.frozen
+class Failure:
+    """A call that did not succeed. ``retry_after`` is seconds, None where the provider did not say.
+
+    ``spends_attempt`` belongs to ``OUTCOME_UNKNOWN``: the call failed by an error of its own, so if the provider turns
+    out not to have the job, the try counts. ``cause`` is what was raised, None where our deadline passed.
+    """
+
+    kind: FailureKind
+    message: str
+    retry_after: float | None = None
+    cause: BaseException | None = None
+    spends_attempt: bool = False
+
+
+@attrs.frozen
+class CallDeadlines:
+    """How long each call may take, in seconds. A watch has none: it runs until cancelled."""
+
+    check: float = attrs.field(default=15.0, validator=gt(0))
+    submit: float = attrs.field(default=60.0, validator=gt(0))
+    find: float = attrs.field(default=30.0, validator=gt(0))
+    observe: float = attrs.field(default=60.0, validator=gt(0))
+    cancel: float = attrs.field(default=30.0, validator=gt(0))
+    logs: float = attrs.field(default=30.0, validator=gt(0))
+    forget: float = attrs.field(default=30.0, validator=gt(0))
+    aclose: float = attrs.field(default=5.0, validator=gt(0))
+
+
+class GuardedProvider:
+    """A provider as the actors see it: the calls of :class:`Provider`, each answering its result or a failure."""
+
+    def __init__(self, provider: Provider, deadlines: CallDeadlines | None = None) -> None:
+        self._provider = provider
+        self._deadlines = deadlines if deadlines is not None else CallDeadlines()
+
+    @property
+    def name(self) -> str:
+        """The configured name."""
+        return self._provider.name
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the provider can do."""
+        return self._provider.capabilities
+
+    def capacity(self) -> Capacity | Failure:
+        """What there is in all."""
+        return self._ask("capacity", lambda: checked_capacity(self._provider.capacity()))
+
+    def prepare(self, request: JobRequest) -> Prepared | Failure:
+        """``request`` checked and translated; a failure of kind ``INVALID`` names the field and the fix."""
+        return self._ask("prepare", lambda: checked_prepared(self._provider.prepare(request)))
+
+    async def check(self) -> Mapping[str, Any] | Failure:
+        """Facts about the account or machine."""
+        return await self._call("check", self._deadlines.check, self._provider.check, checked_facts)
+
+    async def submit(self, key: str, token: str, prepared: Prepared, context: Mapping[str, str]) -> Submitted | Failure:
+        """Hand a job over. Whatever is not surely a refusal is ``OUTCOME_UNKNOWN``."""
+        return await self._call(
+            "submit",
+            self._deadlines.submit,
+            lambda: self._provider.submit(key, token, prepared, context),
+            checked_submitted,
+        )
+
+    async def find(self, key: str, token: str) -> Found | Failure:
+        """What the provider knows under ``key``."""
+        return await self._call("find", self._deadlines.find, lambda: self._provider.find(key, token), checked_find)
+
+    async def observe_many(self, handles: Mapping[str, Handle]) -> View | Failure:
+        """What became of these jobs. An observation that makes no sense is moved to ``failed`` of the view."""
+        return await self._call(
+            "observe",
+            self._deadlines.observe,
+            lambda: self._provider.observe_many(handles),
+            lambda view: checked_view(view, handles),
+        )
+
+    async def cancel(self, key: str, handle: Handle) -> CancelAck | Failure:
+        """Ask for an end."""
+        return await self._call(
+            "cancel", self._deadlines.cancel, lambda: self._provider.cancel(key, handle), checked_ack
+        )
+
+    async def logs(
+        self, key: str, handle: Handle, cursor: str | None = None, at_most: int = 1 << 20
+    ) -> list[LogChunk] | Failure:
+        """What there is of the job's output from ``cursor``: whole chunks, until ``at_most`` bytes are passed."""
+
+        async def read() -> list[LogChunk]:
+            chunks: list[LogChunk] = []
+            size = 0
+            # Every provider's logs() is an async generator; the protocol does not ask for more than it uses.
+            stream = cast("AsyncGenerator[LogChunk, None]", self._provider.logs(key, handle, cursor))
+            async with aclosing(stream):
+                async for chunk in stream:
+                    chunks.append(chunk)
+                    size += len(chunk.data)
+                    if size >= at_most:
+                        break
+            return chunks
+
+        return await self._call("logs", self._deadlines.logs, read, lambda chunks: chunks)
+
+    async def forget(self, key: str, handle: Handle) -> Failure | None:
+        """Remove what the provider keeps of an ended job."""
+        return await self._call(
+            "forget", self._deadlines.forget, lambda: self._provider.forget(key, handle), lambda _: None
+        )
+
+    async def watch(self, nudge: Nudge) -> Failure | None:
+        """Run until cancelled, passing nudges on. None: this provider cannot; a failure: watch again after a while."""
+        return await self._call("watch", math.inf, lambda: self._provider.watch(nudge), lambda _: None)
+
+    async def aclose(self) -> Failure | None:
+        """Release what the provider holds, within its deadline even when the caller is cancelled."""
+        return await self._call("aclose", self._deadlines.aclose, self._provider.aclose, lambda _: None, shield=True)
+
+    async def _call(
+        self,
+        name: str,
+        seconds: float,
+        call: Callable[[], Awaitable[Any]],
+        checked: Callable[[Any], T],
+        *,
+        shield: bool = False,
+    ) -> T | Failure:
+        # The one door through which every request goes: a circuit breaker's place is here.
+        with trio.move_on_after(seconds, shield=shield):
+            try:
+                return checked(await call())
+            except Exception as error:  # noqa: BLE001 - the guard: whatever a provider raises is judged
+                return judge(name, error)
+            except BaseExceptionGroup as group:
+                # Cancellation of ours beside failures of the provider's: the failures are part of the group's story,
+                # but only the cancellation may travel on, or a scope above would let the failures through.
+                stop, _ = group.split(lambda part: not isinstance(part, Exception))
+                assert stop is not None
+                raise stop from group
+        kind = FailureKind.OUTCOME_UNKNOWN if name == "submit" else FailureKind.UNAVAILABLE
+        return Failure(kind, f"{self.name} did not answer {name} within {seconds:g} s")
+
+    def _ask(self, name: str, question: Callable[[], T]) -> T | Failure:
+        try:
+            return question()
+        except Exception as error:  # noqa: BLE001 - the guard, for the calls that do not wait
+            return judge(name, error)
+
+
+def judge(call: str, error: Exception) -> Failure:
+    """What ``error``, raised by the provider's ``call``, means (B12).
+
+    A group is judged by the member that claims least. For ``submit`` a :class:`errors.Protocol` and whatever is no
+    :class:`errors.ProviderError` are an unknown outcome: the request may have been sent.
+    """
+    verdicts = [_judge_one(call, leaf) for leaf in _leaves(error)]
+    return min(verdicts, key=lambda failure: (_CAUTION.index(failure.kind), failure.spends_attempt))
+
+
+def _judge_one(call: str, error: Exception) -> Failure:
+    kind = next((kind for cls, kind in _KINDS if isinstance(error, cls)), FailureKind.OTHER)
+    unexpected = isinstance(error, errors.Protocol) or not isinstance(error, errors.ProviderError)
+    if unexpected and call == "submit":
+        kind = FailureKind.OUTCOME_UNKNOWN
+    return Failure(
+        kind,
+        _message(error),
+        retry_after=_seconds(getattr(error, "retry_after", None)),
+        cause=error,
+        spends_attempt=unexpected and kind is FailureKind.OUTCOME_UNKNOWN,
+    )
+
+
+def _message(error: Exception) -> str:
+    text = str(error)[:_LONGEST_MESSAGE]
+    if isinstance(error, errors.ProviderError) and text:
+        return text
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _seconds(value: object) -> float | None:
+    known = isinstance(value, (int, float)) and math.isfinite(value) and value >= 0
+    return float(cast("float", value)) if known else None
+
+
+def _leaves(error: Exception) -> Iterator[Exception]:
+    if isinstance(error, ExceptionGroup):
+        for member in error.exceptions:
+            yield from _leaves(member)
+    else:
+        yield error

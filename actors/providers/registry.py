@@ -1,0 +1,104 @@
+"""Which kinds of provider there are: built in, and installed under the entry point group ``greenroom.providers``.
+
+An entry point names a :class:`ProviderFactory`; its own name is the kind, as written in the configuration. The built-in
+kinds are imported when they are used, and cannot be replaced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from actors.jobs.guessing import did_you_mean
+from actors.providers.base import Provider
+
+GROUP = "greenroom.providers"
+
+Now = Callable[[], datetime]
+
+
+class UnknownProvider(LookupError):
+    """No provider of that kind is there; the message has a guess."""
+
+
+class BrokenProvider(Exception):
+    """A provider's entry point could not be used; the message says which, of which distribution, and why."""
+
+
+@attrs.frozen
+class ProviderFactory:
+    """How providers of one kind are made: their options' attrs class, and ``create(name, options, root, now)``.
+
+    ``root`` is a directory that belongs to that provider alone; it need not exist. ``now`` tells the time in UTC.
+    """
+
+    options_class: type[Any]
+    create: Callable[[str, Any, Path, Now], Provider]
+
+
+def kinds() -> tuple[str, ...]:
+    """Every kind that can be configured, the built-in ones first."""
+    return (*_BUILT_IN, *sorted(_installed().keys() - _BUILT_IN.keys()))
+
+
+def factory(kind: str) -> ProviderFactory:
+    """The factory of ``kind``. Raises :class:`UnknownProvider` or :class:`BrokenProvider`."""
+    if kind in _BUILT_IN:
+        return _BUILT_IN[kind]()
+    installed = _installed()
+    if kind not in installed:
+        raise UnknownProvider(f"there is no provider {kind!r}{did_you_mean(kind, kinds())}")
+    return _load(installed[kind])
+
+
+def options_class(kind: str) -> type[Any]:
+    """The attrs class of the options of ``kind``. Raises as :func:`factory` does."""
+    return factory(kind).options_class
+
+
+def create(kind: str, name: str, options: Any, root: Path, now: Now) -> Provider:
+    """A provider of ``kind``, called ``name``. Raises as :func:`factory` does, and what the provider itself raises."""
+    return factory(kind).create(name, options, root, now)
+
+
+def _local() -> ProviderFactory:
+    from actors.providers.local import LocalOptions, LocalProvider
+
+    def make(name: str, options: LocalOptions, root: Path, now: Now) -> Provider:
+        provider = LocalProvider(options, root)
+        provider.name = name
+        return provider
+
+    return ProviderFactory(LocalOptions, make)
+
+
+def _scripted() -> ProviderFactory:
+    from actors.providers.scripted import ScriptedOptions, ScriptedProvider, ScriptedRemote
+
+    def make(name: str, options: ScriptedOptions, root: Path, now: Now) -> Provider:
+        return ScriptedProvider(options, ScriptedRemote(now, outlives_us=False), name)
+
+    return ProviderFactory(ScriptedOptions, make)
+
+
+_BUILT_IN: dict[str, Callable[[], ProviderFactory]] = {"local": _local, "scripted": _scripted}
+
+
+def _installed() -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=GROUP)}
+
+
+def _load(point: EntryPoint) -> ProviderFactory:
+    source = point.dist.name if point.dist is not None else "an unknown distribution"
+    try:
+        found = point.load()
+    except (ImportError, AttributeError) as error:
+        raise BrokenProvider(f"provider {point.name!r} of {source} cannot be loaded: {error}") from error
+    if not isinstance(found, ProviderFactory):
+        raise BrokenProvider(f"provider {point.name!r} of {source} is {found!r}, not a ProviderFactory")
+    return found

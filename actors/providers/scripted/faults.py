@@ -1,0 +1,179 @@
+"""What can go wrong at a provider, as data: which call is struck, how often, when, and by what."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from enum import StrEnum
+from typing import Any
+
+import attrs
+
+from actors.providers import errors
+
+
+class FaultKind(StrEnum):
+    """What strikes a call. The last three strike pushes, the four before them only what is said of a job."""
+
+    SLOW = "slow"  # answers after ``seconds``
+    REFUSED = "refused"  # says no, as ``refusal`` has it
+    DOWN = "down"  # cannot be reached; surely not accepted
+    LOST_ANSWER = "lost_answer"  # acts (unless ``accepted`` is false), then its answer is lost
+    HANG = "hang"  # acts (unless ``accepted`` is false), then never answers
+    GARBAGE = "garbage"  # acts (unless ``accepted`` is false), then answers in a shape not understood
+    CRASH = "crash"  # acts (unless ``accepted`` is false), then fails by a bug of the provider's own
+    UNKNOWN_STATUS = "unknown_status"  # reports a status that is in no table
+    UNSEEN = "unseen"  # leaves jobs out of an incomplete view
+    NEVER_ENDS = "never_ends"  # submit: the job runs for ever; cancel: accepted and not obeyed
+    DROP = "drop"
+    DOUBLE = "double"
+    LATE = "late"  # comes after ``seconds``
+
+
+class Refusal(StrEnum):
+    """How a refused call is refused, each an error of :mod:`actors.providers.errors`."""
+
+    INVALID = "invalid"
+    AUTH = "auth"
+    FORBIDDEN = "forbidden"
+    NOT_FOUND = "not_found"
+    CONFLICT = "conflict"
+    RATE_LIMITED = "rate_limited"
+    OTHER = "other"
+
+
+REQUESTS = ("check", "submit", "find", "observe", "cancel", "logs", "forget")
+CALLS = (*REQUESTS, "push")
+
+_PUSHES = frozenset({FaultKind.DROP, FaultKind.DOUBLE, FaultKind.LATE})
+_ONLY_AT: Mapping[FaultKind, tuple[str, ...]] = {
+    FaultKind.UNKNOWN_STATUS: ("observe",),
+    FaultKind.UNSEEN: ("observe",),
+    FaultKind.NEVER_ENDS: ("submit", "cancel"),
+    **dict.fromkeys(sorted(_PUSHES), ("push",)),
+}
+ACTS_FIRST = frozenset({FaultKind.LOST_ANSWER, FaultKind.HANG, FaultKind.GARBAGE, FaultKind.CRASH})
+
+_REFUSALS: Mapping[Refusal, type[errors.ProviderError]] = {
+    Refusal.INVALID: errors.Invalid,
+    Refusal.AUTH: errors.Auth,
+    Refusal.FORBIDDEN: errors.Forbidden,
+    Refusal.NOT_FOUND: errors.NotFound,
+    Refusal.CONFLICT: errors.Conflict,
+    Refusal.OTHER: errors.ProviderError,
+}
+
+
+def is_seconds(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    """An attrs validator: a finite number, 0 or more."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value < 0:
+        raise ValueError(f"{attribute.name} must be a number of seconds, 0 or more, not {value!r}")
+
+
+def is_count(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    """An attrs validator: a whole number, 0 or more."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ValueError(f"{attribute.name} must be a whole number, 0 or more, not {value!r}")
+
+
+def _is_bool(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    if not isinstance(value, bool):
+        raise ValueError(f"{attribute.name} must be true or false, not {value!r}")
+
+
+def _optional_seconds(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    if value is not None:
+        is_seconds(instance, attribute, value)
+
+
+def _optional_count(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    if value is not None:
+        is_count(instance, attribute, value)
+
+
+@attrs.frozen
+class Fault:
+    """One fault. It strikes ``times`` calls (None: all) after the first ``skip``, between ``since`` and ``until``.
+
+    ``calls`` names what it strikes (:data:`CALLS`); empty: whatever its kind can strike. ``since`` and ``until`` are
+    seconds after the remote was opened (None: without end). ``seconds`` is a wait before anything happens, of whatever
+    kind. Raises :class:`ValueError` naming the field for what makes no sense.
+    """
+
+    kind: FaultKind
+    calls: tuple[str, ...] = ()
+    times: int | None = attrs.field(default=1, validator=_optional_count)
+    skip: int = attrs.field(default=0, validator=is_count)
+    since: float = attrs.field(default=0.0, validator=is_seconds)
+    until: float | None = attrs.field(default=None, validator=_optional_seconds)
+    seconds: float = attrs.field(default=0.0, validator=is_seconds)
+    refusal: Refusal = Refusal.OTHER
+    retry_after: float | None = attrs.field(default=None, validator=_optional_seconds)
+    accepted: bool = attrs.field(default=True, validator=_is_bool)
+
+    def __attrs_post_init__(self) -> None:
+        possible = _ONLY_AT.get(self.kind, REQUESTS)
+        for call in self.calls:
+            if call not in possible:
+                raise ValueError(f"calls: {self.kind} can strike {', '.join(possible)}, not {call!r}")
+
+    def strikes(self, call: str) -> bool:
+        """Whether it is made for calls of this name."""
+        return call in (self.calls or _ONLY_AT.get(self.kind, REQUESTS))
+
+    def error(self) -> Exception | None:
+        """What the struck call raises; None where it answers after all, or never."""
+        match self.kind:
+            case FaultKind.DOWN:
+                return errors.Unavailable("the scripted provider is down", self.retry_after)
+            case FaultKind.LOST_ANSWER:
+                return errors.OutcomeUnknown("the answer was lost")
+            case FaultKind.GARBAGE:
+                return errors.Protocol("the answer was '<html>Bad gateway</html>', not an object")
+            case FaultKind.CRASH:
+                return RuntimeError("a bug in the scripted provider")
+            case FaultKind.REFUSED if self.refusal is Refusal.RATE_LIMITED:
+                return errors.RateLimited("too many requests", self.retry_after)
+            case FaultKind.REFUSED:
+                return _REFUSALS[self.refusal](f"refused as scripted ({self.refusal})")
+            case _:
+                return None
+
+
+class FaultBook:
+    """Faults in order, and how often each was met. The first one that still strikes a call is taken."""
+
+    def __init__(self, faults: Iterable[Fault] = ()) -> None:
+        self._entries: list[_Entry] = []
+        self.add(*faults)
+
+    def add(self, *faults: Fault) -> None:
+        """Put ``faults`` behind those that are there."""
+        self._entries.extend(map(_Entry, faults))
+
+    def clear(self) -> None:
+        """Forget all of them: everything is well again."""
+        self._entries.clear()
+
+    def take(self, call: str, elapsed: Callable[[], float]) -> Fault | None:
+        """The fault that strikes this call, if any; ``elapsed`` tells the seconds since the remote was opened."""
+        for entry in self._entries:
+            if entry.meets(call, elapsed):
+                return entry.fault
+        return None
+
+
+@attrs.define
+class _Entry:
+    fault: Fault
+    met: int = 0
+
+    def meets(self, call: str, elapsed: Callable[[], float]) -> bool:
+        fault = self.fault
+        if not fault.strikes(call) or (fault.times is not None and self.met >= fault.skip + fault.times):
+            return False
+        moment = elapsed()
+        if moment < fault.since or (fault.until is not None and moment >= fault.until):
+            return False
+        self.met += 1
+        return self.met > fault.skip

@@ -1,0 +1,62 @@
+"""What can be set about a scripted provider, with defaults to try it out."""
+
+from __future__ import annotations
+
+import attrs
+
+from actors.jobs.records import Capacity
+from actors.providers.base import Cancelling, Capabilities, Idempotency, Listing, Push
+from actors.providers.scripted.faults import Fault, is_count, is_seconds
+from actors.providers.scripted.script import Script
+
+_optional_count = attrs.validators.optional(is_count)
+
+
+@attrs.frozen
+class ScriptedOptions:
+    """How a scripted provider behaves.
+
+    ``cpus``, ``gpus`` and ``memory`` (bytes) are its capacity, None: unbounded. ``duration``, ``queue_time`` and
+    ``cancel_time`` (seconds) hold for jobs whose ``spec`` does not say. ``idempotency``, ``listing``, ``page_size``
+    and ``push`` choose which kind of provider it plays. ``faults`` strike every job's calls.
+    """
+
+    cpus: int | None = attrs.field(default=None, validator=_optional_count)
+    gpus: int | None = attrs.field(default=None, validator=_optional_count)
+    memory: int | None = attrs.field(default=None, validator=_optional_count)
+    duration: float = attrs.field(default=1.0, validator=is_seconds)
+    queue_time: float = attrs.field(default=0.0, validator=is_seconds)
+    cancel_time: float = attrs.field(default=1.0, validator=is_seconds)
+    idempotency: Idempotency = Idempotency.CLIENT_ID
+    listing: Listing = Listing.ALL
+    page_size: int = attrs.field(default=100, validator=attrs.validators.ge(1))
+    push: Push = attrs.field(
+        default=Push.LOCAL_EVENT, validator=attrs.validators.in_((Push.LOCAL_EVENT, Push.WEBHOOK, Push.NONE))
+    )
+    concurrent_calls: int = attrs.field(default=4, validator=attrs.validators.ge(1))
+    faults: tuple[Fault, ...] = ()
+
+    def capacity(self) -> Capacity:
+        """What there is in all."""
+        return Capacity(self.cpus, self.gpus, self.memory)
+
+    def capabilities(self, *, survives_our_restart: bool) -> Capabilities:
+        """What a provider of these options can do."""
+        return Capabilities(
+            submit_idempotency=self.idempotency,
+            listing=self.listing,
+            page_size=self.page_size,
+            cancel=Cancelling.ASYNC,
+            push=self.push,
+            native_deadline=True,
+            survives_our_restart=survives_our_restart,
+            reports_exit_code=True,
+            concurrent_calls=self.concurrent_calls,
+        )
+
+    def script_defaults(self) -> dict[str, float]:
+        """The fields of a :class:`Script` that a job's ``spec`` need not give."""
+        return {"duration": self.duration, "queue_time": self.queue_time, "cancel_time": self.cancel_time}
+
+
+assert ScriptedOptions().script_defaults().keys() <= attrs.fields_dict(Script).keys()

@@ -1,0 +1,84 @@
+"""Telling of changes: waits for the next one on the remote's clock, and lets pushes be lost, doubled and late."""
+
+from __future__ import annotations
+
+import heapq
+import math
+from datetime import datetime, timedelta
+from itertools import count
+
+import trio
+
+from actors.kernel.clock import LOOK_AGAIN
+from actors.providers.base import Nudge
+from actors.providers.scripted.faults import FaultBook, FaultKind
+from actors.providers.scripted.remote import Run, ScriptedRemote
+
+#: The shortest sleep: two clocks that round differently must not make a busy loop of it.
+_SHORTEST = 0.001
+
+
+class Pushes:
+    """One watcher's view: when to look at which run, and which late pushes are on their way."""
+
+    def __init__(self, remote: ScriptedRemote, faults: FaultBook, nudge: Nudge) -> None:
+        self._remote = remote
+        self._faults = faults
+        self._nudge = nudge
+        self._read = 0
+        self._arriving = True
+        self._expected: dict[str, datetime] = {}
+        self._tie = count()
+        self._changes: list[tuple[datetime, int, Run]] = []
+        self._late: list[tuple[datetime, int, str]] = []
+
+    async def run(self) -> None:
+        """Nudge once for every run that is kept, then at each change, until cancelled."""
+        while True:
+            self._read_journal()
+            now = self._remote.now()
+            while self._changes and self._changes[0][0] <= now:
+                at, _, run = heapq.heappop(self._changes)
+                if self._expected.get(run.run_id) == at:  # else its timeline has changed since
+                    self._push(run.key, now)
+                    self._expect(run, run.next_change(now))
+            while self._late and self._late[0][0] <= now:
+                self._nudge(heapq.heappop(self._late)[2])
+            await self._wait(now)
+
+    def _read_journal(self) -> None:
+        first, self._read = self._read, len(self._remote.touched)
+        arriving, self._arriving = self._arriving, False
+        for run in (run for run in self._remote.touched[first:] if not run.forgotten):
+            news = arriving or run.run_id in self._expected
+            # The answer to a submission told of the phase it began in: what is new comes after that.
+            self._expect(run, self._remote.now() if news else run.next_change(run.submitted_at))
+
+    def _expect(self, run: Run, at: datetime | None) -> None:
+        if at is None:
+            self._expected.pop(run.run_id, None)
+        else:
+            self._expected[run.run_id] = at
+            heapq.heappush(self._changes, (at, next(self._tie), run))
+
+    def _push(self, key: str, now: datetime) -> None:
+        elapsed = self._remote.elapsed
+        fault = self._remote.job_fault("push", key) or self._remote.fault("push") or self._faults.take("push", elapsed)
+        match fault.kind if fault is not None else None:
+            case FaultKind.DROP:
+                return
+            case FaultKind.LATE if fault is not None:
+                heapq.heappush(self._late, (now + timedelta(seconds=fault.seconds), next(self._tie), key))
+                return
+            case FaultKind.DOUBLE:
+                self._nudge(key)
+        self._nudge(key)
+
+    async def _wait(self, now: datetime) -> None:
+        if len(self._remote.touched) > self._read:
+            await trio.lowlevel.checkpoint()
+            return
+        due = min((heap[0][0] for heap in (self._changes, self._late) if heap), default=None)
+        seconds = math.inf if due is None else min(max((due - now).total_seconds(), _SHORTEST), LOOK_AGAIN)
+        with trio.move_on_after(seconds):
+            await self._remote.changed.park()

@@ -1,0 +1,198 @@
+"""The far side of a scripted provider: what goes on while our process is away, and what it saw of us."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import attrs
+import trio
+
+from actors.jobs.records import Observation, Resources
+from actors.providers.scripted.faults import Fault, FaultBook, FaultKind
+from actors.providers.scripted.script import Script, Timeline, log_text, next_change, observe, timeline
+
+
+@attrs.frozen
+class Asked:
+    """What a submission asks for: the script, and for whom it runs on what."""
+
+    script: Script
+    user_id: str = ""
+    org_id: str | None = None
+    team_id: str | None = None
+    resources: Resources = attrs.field(factory=Resources)
+    max_runtime: float | None = None
+
+
+@attrs.frozen
+class Call:
+    """One request as the remote saw it. ``fault`` is what struck it as a whole."""
+
+    at: datetime
+    name: str
+    keys: tuple[str, ...]
+    fault: FaultKind | None = None
+
+
+@attrs.define(eq=False)
+class Run:
+    """One accepted job. Were one key submitted twice without a defence, there would be two runs of it."""
+
+    run_id: str
+    key: str
+    token: str
+    asked: Asked
+    context: Mapping[str, str]
+    submitted_at: datetime
+    endless: bool = False
+    cancelled_at: datetime | None = None
+    forgotten: bool = False
+
+    @property
+    def timeline(self) -> Timeline:
+        """When it runs and ends, as things stand."""
+        return timeline(
+            self.asked.script,
+            self.submitted_at,
+            self.cancelled_at,
+            max_runtime=self.asked.max_runtime,
+            endless=self.endless,
+        )
+
+    def observe(self, now: datetime) -> Observation:
+        """What is to be said of it at ``now``."""
+        return observe(self.asked.script, self.timeline, now)
+
+    def next_change(self, now: datetime) -> datetime | None:
+        """When there will be something new to say of it."""
+        return next_change(self.asked.script, self.timeline, now)
+
+    def log(self, now: datetime) -> bytes:
+        """Its output up to ``now``."""
+        return log_text(self.asked.script, self.timeline, now)
+
+    def ended(self, now: datetime) -> bool:
+        """Whether nothing of it runs any more."""
+        ends = self.timeline.ends
+        return ends is not None and now >= ends
+
+
+def system_now() -> datetime:
+    """The machine's time, in UTC."""
+    return datetime.now(UTC)
+
+
+class ScriptedRemote:
+    """Holds the runs. Give one to several providers in turn, and the jobs survive our restarts.
+
+    ``now`` is its only clock: the machine's, or a virtual one. ``outlives_us`` false says that no later process will
+    find it: then a run that it does not know is surely dead. ``calls`` and ``runs`` record all that was asked and
+    accepted, in order; :meth:`most_at_once` tells whether limits held as the provider sees them.
+    """
+
+    def __init__(self, now: Callable[[], datetime] = system_now, *, outlives_us: bool = True) -> None:
+        self.now = now
+        self.outlives_us = outlives_us
+        self.calls: list[Call] = []
+        self.runs: list[Run] = []
+        self.touched: list[Run] = []  # a journal: each run anew whenever its timeline changed
+        self.changed = trio.lowlevel.ParkingLot()
+        self._opened_at = now()
+        self._by_id: dict[str, Run] = {}
+        self._by_key: dict[str, Run] = {}
+        self._faults = FaultBook()
+        self._job_faults: dict[str, FaultBook] = {}
+        self._job_of_key: dict[str, str] = {}
+
+    def inject(self, *faults: Fault) -> None:
+        """Let ``faults`` strike the calls that follow."""
+        self._faults.add(*faults)
+
+    def heal(self) -> None:
+        """Take back every injected fault; those in the jobs' scripts remain."""
+        self._faults.clear()
+
+    def elapsed(self) -> float:
+        """Seconds since this remote was opened; the windows of faults are told in them."""
+        return (self.now() - self._opened_at).total_seconds()
+
+    def fault(self, name: str) -> Fault | None:
+        """The injected fault that strikes this call as a whole, taken."""
+        return self._faults.take(name, self.elapsed)
+
+    def job_fault(self, name: str, key: str) -> Fault | None:
+        """The fault in the script of the job of ``key`` that strikes this call, taken."""
+        book = self._job_faults.get(self._job_of_key.get(key, ""))
+        return book.take(name, self.elapsed) if book is not None else None
+
+    def introduce(self, key: str, job_id: str, script: Script) -> None:
+        """Learn the faults of a job before it is accepted; they are counted over all its keys."""
+        self._job_of_key[key] = job_id
+        if script.faults:
+            self._job_faults.setdefault(job_id, FaultBook(script.faults))
+
+    def accept(self, key: str, token: str, asked: Asked, context: Mapping[str, str], *, endless: bool) -> Run:
+        """Start a run, whatever else runs under ``key``."""
+        run = Run(f"run-{len(self.runs) + 1}", key, token, asked, dict(context), self.now(), endless)
+        self.runs.append(run)
+        self._by_id[run.run_id] = self._by_key[key] = run
+        self._touch(run)
+        return run
+
+    def by_key(self, key: str) -> Run | None:
+        """The newest run of ``key`` that is kept."""
+        return _kept(self._by_key.get(key))
+
+    def by_id(self, run_id: object) -> Run | None:
+        """The run of this id, if it is kept."""
+        return _kept(self._by_id.get(run_id)) if isinstance(run_id, str) else None
+
+    def cancel(self, run: Run) -> bool:
+        """Begin to stop ``run``, once; False where it had ended."""
+        if run.ended(self.now()):
+            return False
+        if run.cancelled_at is None:
+            run.cancelled_at = self.now()
+            self._touch(run)
+        return True
+
+    def runs_of(self, key: str) -> list[Run]:
+        """Every run that was ever accepted under ``key``, forgotten ones too."""
+        return [run for run in self.runs if run.key == key]
+
+    def calls_of(self, name: str, key: str | None = None) -> list[Call]:
+        """The calls of that name, all of them or those about ``key``."""
+        return [call for call in self.calls if call.name == name and (key is None or key in call.keys)]
+
+    def most_at_once(
+        self, by: Callable[[Run], Hashable] = lambda _: None, weigh: Callable[[Run], int] = lambda _: 1
+    ) -> dict[Any, int]:
+        """The most that was held at one time, by group: one a run, or what ``weigh`` says (its GPUs, for example).
+
+        A run is held from its acceptance to its end; one that ends makes room for one that begins in that moment.
+        """
+        edges: defaultdict[Any, list[tuple[datetime, int]]] = defaultdict(list)
+        for run in self.runs:
+            ends, weight = run.timeline.ends, weigh(run)
+            edges[by(run)].append((run.submitted_at, weight))
+            if ends is not None:
+                edges[by(run)].append((ends, -weight))
+        return {group: max(_levels(moments)) for group, moments in edges.items()}
+
+    def _touch(self, run: Run) -> None:
+        self.touched.append(run)
+        self.changed.unpark_all()
+
+
+def _kept(run: Run | None) -> Run | None:
+    return run if run is not None and not run.forgotten else None
+
+
+def _levels(moments: list[tuple[datetime, int]]) -> Iterator[int]:
+    level = 0
+    for _, change in sorted(moments):
+        level += change
+        yield level

@@ -1,0 +1,218 @@
+"""What a simulated job does, as a pure function of (script, submitted at, cancelled at, now)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, TypeVar
+
+import attrs
+import orjson
+
+from actors.jobs.guessing import did_you_mean
+from actors.jobs.records import Observation, Phase
+from actors.providers.errors import Invalid
+from actors.providers.scripted.faults import CALLS, Fault, FaultKind, Refusal, is_count, is_seconds
+
+T = TypeVar("T")
+E = TypeVar("E", bound=StrEnum)
+
+
+class Ending(StrEnum):
+    """How a job ends when nobody disturbs it."""
+
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+_ENDING_PHASES = {
+    Ending.COMPLETED: Phase.SUCCEEDED,
+    Ending.FAILED: Phase.FAILED,
+    Ending.CANCELLED: Phase.CANCELED,
+}
+_EXIT_CODES = {Phase.SUCCEEDED: 0, Phase.FAILED: 1}
+_LAST_WORDS = {
+    Phase.SUCCEEDED: "completed",
+    Phase.FAILED: "failed",
+    Phase.CANCELED: "cancelled",
+    Phase.TIMED_OUT: "killed: deadline exceeded",
+}
+
+
+def _is_text(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    if not isinstance(value, str):
+        raise ValueError(f"{attribute.name} must be text, not {value!r}")
+
+
+def _is_json_object(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    if not isinstance(value, Mapping):
+        raise ValueError(f"{attribute.name} must be an object, not {value!r}")
+    try:
+        orjson.dumps(dict(value))
+    except TypeError as error:
+        raise ValueError(f"{attribute.name} must hold JSON values: {error}") from error
+
+
+@attrs.frozen
+class Script:
+    """One job's script. Times are seconds.
+
+    ``queue_time`` passes before it runs, ``duration`` while it runs, ``cancel_time`` between a cancel and its end.
+    ``progress`` is how many steps it reports, ``metrics`` what a completed job leaves as its result, ``error`` what a
+    failed one says. ``faults`` strike calls about this job alone.
+    """
+
+    duration: float = attrs.field(default=1.0, validator=is_seconds)
+    queue_time: float = attrs.field(default=0.0, validator=is_seconds)
+    cancel_time: float = attrs.field(default=1.0, validator=is_seconds)
+    result: Ending = Ending.COMPLETED
+    error: str = attrs.field(default="failed as scripted", validator=_is_text)
+    metrics: Mapping[str, Any] = attrs.field(factory=dict, validator=_is_json_object)
+    progress: int = attrs.field(default=0, validator=is_count)
+    faults: tuple[Fault, ...] = ()
+
+
+def read_script(spec: Mapping[str, Any]) -> Script:
+    """The script that ``spec`` (a job request's ``spec`` object) describes.
+
+    ``faults`` is an object there: call name → list of fault kinds or fault objects. Raises :class:`Invalid` naming the
+    field, with a guess where a name is nearly right.
+    """
+    known = dict(_checked(spec, "spec", tuple(attrs.fields_dict(Script))))
+    if "result" in known:
+        known["result"] = _member(Ending, known["result"], "spec.result")
+    if "faults" in known:
+        known["faults"] = tuple(_read_faults(known["faults"]))
+    return _build(Script, known, "spec")
+
+
+def _read_faults(document: object) -> Iterator[Fault]:
+    for call, faults in _checked(document, "spec.faults", CALLS).items():
+        if not isinstance(faults, (list, tuple)):
+            raise Invalid(f"spec.faults.{call} must be a list, not {faults!r}")
+        for number, item in enumerate(faults):
+            where = f"spec.faults.{call}[{number}]"
+            fields = {"kind": item} if isinstance(item, str) else item
+            names = tuple(name for name in attrs.fields_dict(Fault) if name != "calls")
+            known = dict(_checked(fields, where, names))
+            if "kind" not in known:
+                raise Invalid(f"{where}.kind is missing: one of {', '.join(FaultKind)}")
+            known["kind"] = _member(FaultKind, known["kind"], f"{where}.kind")
+            if "refusal" in known:
+                known["refusal"] = _member(Refusal, known["refusal"], f"{where}.refusal")
+            yield _build(Fault, {**known, "calls": (call,)}, where)
+
+
+def _build(cls: Callable[..., T], known: Mapping[str, Any], where: str) -> T:
+    try:
+        return cls(**known)
+    except ValueError as error:
+        raise Invalid(f"{where}.{error}") from error
+
+
+def _checked(document: object, where: str, names: tuple[str, ...]) -> Mapping[str, Any]:
+    if not isinstance(document, Mapping):
+        raise Invalid(f"{where} must be an object, not {document!r}")
+    for name in document:
+        if name not in names:
+            raise Invalid(f"{where}.{name} is unknown{did_you_mean(str(name), names)}")
+    return document
+
+
+def _member(members: type[E], value: object, where: str) -> E:
+    for member in members:
+        if member == value:
+            return member
+    raise Invalid(f"{where} cannot be {value!r}{did_you_mean(str(value), members)}")
+
+
+@attrs.frozen
+class Timeline:
+    """When a job runs, is being stopped, and ends, and how; None for what never happens."""
+
+    runs: datetime | None
+    stops: datetime | None
+    ends: datetime | None
+    ending: Phase
+
+    def phase(self, now: datetime) -> Phase:
+        """The phase that the job is in at ``now``."""
+        if self.ends is not None and now >= self.ends:
+            return self.ending
+        if self.stops is not None and now >= self.stops:
+            return Phase.STOPPING
+        return Phase.RUNNING if self.runs is not None and now >= self.runs else Phase.QUEUED
+
+
+def timeline(
+    script: Script,
+    submitted_at: datetime,
+    cancelled_at: datetime | None = None,
+    *,
+    max_runtime: float | None = None,
+    endless: bool = False,
+) -> Timeline:
+    """What becomes of a job: a cancel before its end decides; else the deadline, else the script."""
+    runs = submitted_at + timedelta(seconds=script.queue_time)
+    ends = None if endless else runs + timedelta(seconds=script.duration)
+    ending = _ENDING_PHASES[script.result]
+    if max_runtime is not None and (endless or max_runtime < script.duration):
+        ends, ending = runs + timedelta(seconds=max_runtime), Phase.TIMED_OUT
+    if cancelled_at is None or (ends is not None and cancelled_at >= ends):
+        return Timeline(runs, None, ends, ending)
+    stopped = cancelled_at + timedelta(seconds=script.cancel_time)
+    return Timeline(runs if runs <= cancelled_at else None, cancelled_at, stopped, Phase.CANCELED)
+
+
+def steps_done(script: Script, line: Timeline, now: datetime) -> int:
+    """How many of the script's steps the job has reported at ``now``."""
+    return sum(1 for moment in _steps(script, line) if moment <= now)
+
+
+def next_change(script: Script, line: Timeline, now: datetime) -> datetime | None:
+    """The first moment after ``now`` at which an observation would show something new; None: never again."""
+    moments = [line.runs, line.stops, line.ends, *_steps(script, line)]
+    return min((moment for moment in moments if moment is not None and moment > now), default=None)
+
+
+def _steps(script: Script, line: Timeline) -> list[datetime]:
+    if line.runs is None or not script.progress:
+        return []
+    last = min((moment for moment in (line.stops, line.ends) if moment is not None), default=None)
+    step = timedelta(seconds=script.duration) / script.progress
+    moments = [line.runs + step * number for number in range(1, script.progress + 1)]
+    return [moment for moment in moments if last is None or moment <= last]
+
+
+def observe(script: Script, line: Timeline, now: datetime) -> Observation:
+    """What the provider says of the job at ``now``."""
+    phase = line.phase(now)
+    ended = line.ends is not None and now >= line.ends
+    started_at = line.runs if line.runs is not None and now >= line.runs else None
+    reported = script.progress and started_at is not None
+    return Observation(
+        phase=phase,
+        raw_status=phase.value,
+        seen_at=now,
+        started_at=started_at,
+        completed_at=line.ends if ended else None,
+        exit_code=_EXIT_CODES.get(phase),
+        error=script.error if phase is Phase.FAILED else None,
+        progress={"step": steps_done(script, line, now), "steps": script.progress} if reported else None,
+        result=dict(script.metrics) if phase is Phase.SUCCEEDED and script.metrics else None,
+    )
+
+
+def log_text(script: Script, line: Timeline, now: datetime) -> bytes:
+    """The job's output up to ``now``; a later one only adds to it."""
+    said: list[tuple[datetime, str]] = []
+    if line.runs is not None:
+        said.append((line.runs, "started"))
+    said += [(at, f"step {n} of {script.progress}") for n, at in enumerate(_steps(script, line), start=1)]
+    if line.stops is not None:
+        said.append((line.stops, "stopping"))
+    if line.ends is not None:
+        said.append((line.ends, _LAST_WORDS[line.ending]))
+    return "".join(f"{at.isoformat()} {text}\n" for at, text in said if at <= now).encode()
