@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 
 from logconf.writer import DRAIN_SECONDS, Statistics, Writer
@@ -45,14 +46,16 @@ class StructuredHandler(logging.Handler):
         """Nothing: errors are counted by the writers."""
 
     def flush(self, seconds: float = DRAIN_SECONDS) -> None:
-        """Wait until what was logged before has been written, at most `seconds` for each sink."""
+        """Wait until what was logged before has been written, at most `seconds` for all sinks together."""
+        deadline = time.monotonic() + seconds
         for writer in self.writers:
-            writer.flush(seconds)
+            writer.flush(max(0.0, deadline - time.monotonic()))
 
     def close(self) -> None:
-        """Drain and stop; lines that come later are written by their callers."""
+        """Drain all sinks within one deadline and stop; lines that come later are written by their callers."""
+        deadline = time.monotonic() + DRAIN_SECONDS
         for writer in self.writers:
-            writer.close()
+            writer.close(max(0.0, deadline - time.monotonic()))
         super().close()
 
     def statistics(self) -> list[Statistics]:

@@ -11,11 +11,9 @@ import atexit
 import os
 import signal
 import threading
-import time
 from types import FrameType
 
 from logconf.handler import StructuredHandler
-from logconf.writer import DRAIN_SECONDS
 
 _FORK_DRAIN_SECONDS = 1.0
 
@@ -51,19 +49,13 @@ def _at_exit() -> None:
         _installed.close()
 
 
-def _drain() -> None:
-    if _installed is not None:
-        deadline = time.monotonic() + DRAIN_SECONDS
-        for writer in _installed.writers:
-            writer.flush(max(0.0, deadline - time.monotonic()))
-
-
 def _on_terminate(signum: int, frame: FrameType | None) -> None:
     """Drain, then die of the signal as the process would have; a second one ends it at once."""
     signal.signal(signum, signal.SIG_DFL)
 
     def drain_and_die() -> None:
-        _drain()
+        if _installed is not None:
+            _installed.flush()
         os.kill(os.getpid(), signum)
 
     try:

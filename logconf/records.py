@@ -8,7 +8,10 @@ made earlier, and third parties' own, are covered too. The record factory stays 
 from __future__ import annotations
 
 import logging
+import os
+import time
 from collections.abc import Mapping
+from logging import LogRecord
 from typing import Any
 
 from logconf.context import get_correlation_id
@@ -21,6 +24,12 @@ _PLAIN_RECORD = logging.makeLogRecord({})
 #: The attributes every record has, on this Python; `taskName` is new in 3.12.
 RECORD_ATTRIBUTES = frozenset(_PLAIN_RECORD.__dict__) | {"message", "asctime", "taskName", EXTRA}
 _PLAIN_SIZE = len(_PLAIN_RECORD.__dict__)
+_NEWER_ATTRIBUTES = {"taskName": None} if hasattr(_PLAIN_RECORD, "taskName") else {}
+_STARTED = _PLAIN_RECORD.created - _PLAIN_RECORD.relativeCreated / 1000
+_new_record = LogRecord.__new__
+_NO_MAPPING = frozenset({str, int, float, bool, type(None)})
+_files: dict[str, tuple[str, str]] = {}
+_FILES_KEPT = 1024
 
 
 class _FilterID(str):
@@ -105,6 +114,12 @@ def _make_record(
     sinfo: str | None = None,
 ) -> logging.LogRecord:
     factory = logging.getLogRecordFactory()
+    if factory is LogRecord and not (logging.logThreads or logging.logProcesses or logging.logMultiprocessing):
+        record = _new_record(LogRecord)
+        record.__dict__ = _attributes(name, level, fn, lno, msg, args, exc_info, func, sinfo)
+        if extra is not None:
+            _attach(record, extra)
+        return record
     try:
         record = factory(name, level, fn, lno, msg, args, exc_info, func, sinfo)
     except Exception:  # noqa: BLE001 - border: LogRecord asks the arguments whether they are a mapping
@@ -113,6 +128,64 @@ def _make_record(
     if extra is not None:
         _attach(record, extra)
     return record
+
+
+def _attributes(
+    name: str,
+    level: int,
+    path: str,
+    line: int,
+    msg: object,
+    args: Any,
+    exc_info: Any,
+    function: str | None,
+    stack: str | None,
+) -> dict[str, Any]:
+    """What `LogRecord.__init__` sets, without its look-ups of thread and process and with the file's names cached."""
+    if args and len(args) == 1 and type(args[0]) not in _NO_MAPPING:
+        args = _single_argument(args)
+    created = time.time()
+    file = _files.get(path) or _file_names(path)
+    return {
+        "name": name,
+        "msg": msg,
+        "args": args,
+        "levelname": logging.getLevelName(level),
+        "levelno": level,
+        "pathname": path,
+        "filename": file[0],
+        "module": file[1],
+        "exc_info": exc_info,
+        "exc_text": None,
+        "stack_info": stack,
+        "lineno": line,
+        "funcName": function,
+        "created": created,
+        "msecs": int(created % 1 * 1000) + 0.0,
+        "relativeCreated": (created - _STARTED) * 1000,
+        "thread": None,
+        "threadName": None,
+        "processName": None,
+        "process": None,
+        **_NEWER_ATTRIBUTES,
+    }
+
+
+def _single_argument(args: tuple[object, ...]) -> object:
+    """`logger.info("%(a)d", {"a": 1})`: a mapping alone is the arguments."""
+    try:
+        only = args[0]
+        return only if isinstance(only, Mapping) and only else args
+    except Exception:  # noqa: BLE001 - border: the argument's own __class__, __bool__ or __len__
+        return args
+
+
+def _file_names(path: str) -> tuple[str, str]:
+    names = os.path.basename(path), os.path.splitext(os.path.basename(path))[0]  # noqa: PTH119, PTH122 - str in, str out
+    if len(_files) >= _FILES_KEPT:
+        _files.clear()
+    _files[path] = names
+    return names
 
 
 def _attach(record: logging.LogRecord, extra: object) -> None:

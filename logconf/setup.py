@@ -128,7 +128,7 @@ def _warn_unknown(variable: str, value: str, default: str, known: tuple[str, ...
 
 
 def flush(seconds: float = 2.0) -> None:
-    """Wait until every line logged before has been written, at most so long for each sink. Blocks the thread."""
+    """Wait until every line logged before has been written, at most so long in all. Blocks the thread."""
     handler = installed_handler()
     if handler is not None:
         handler.flush(seconds)

@@ -6,16 +6,22 @@ Sinks block and are used by one thread at a time, the writer's. A sink raises OS
 
 from __future__ import annotations
 
+import array
 import contextlib
 import errno
+import fcntl
 import os
 import select
 import stat
+import termios
+import time
 from pathlib import Path
 from typing import Protocol, TextIO
 
 FILE_MODE = 0o640
 DIRECTORY_MODE = 0o750
+_WAIT_SECONDS = 60.0
+_LONG_LINE_SECONDS = 0.005
 _GONE = frozenset({errno.EPIPE, errno.EBADF, errno.EINVAL})
 
 
@@ -43,15 +49,24 @@ class Sink(Protocol):
 
 
 class DescriptorSink:
-    """An open file descriptor that belongs to somebody else, such as 1."""
+    """An open file descriptor that belongs to somebody else, such as 1.
+
+    Into a pipe only whole lines go, and only where they fit: a process that ends while nobody reads tears none.
+    """
 
     batch_limit = 65_536  # a pipe's usual capacity: one batch never needs two rounds of a waiting reader
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
+        try:
+            self._is_pipe = stat.S_ISFIFO(os.fstat(descriptor).st_mode)
+        except OSError:
+            self._is_pipe = False
 
     def write(self, data: bytes) -> int:
         try:
+            if self._is_pipe:
+                data = data[: self._fitting(data)]
             return os.write(self._descriptor, data)
         except BlockingIOError:  # the descriptor is non-blocking, which somebody who shares it has decided
             self.writable_soon(1.0)
@@ -61,10 +76,38 @@ class DescriptorSink:
                 raise SinkClosed(str(error)) from error
             raise
 
-    def writable_soon(self, seconds: float) -> bool:
+    def _fitting(self, data: bytes) -> int:
+        """How much of `data` to write now, in whole lines; waits for room where there is none."""
+        while True:
+            room, capacity = self._room()
+            if len(data) <= room or data.find(b"\n") >= capacity:
+                return len(data)
+            if whole := data.rfind(b"\n", 0, room) + 1:
+                return whole
+            state = self._poll(_WAIT_SECONDS)
+            if state & select.POLLERR:
+                return len(data)  # nobody will ever read: the write says so
+            if not state & select.POLLOUT:
+                continue
+            if whole := data.rfind(b"\n", 0, select.PIPE_BUF) + 1:
+                return whole  # POLLOUT promises one free page, and so much goes in at once or not at all
+            time.sleep(_LONG_LINE_SECONDS)  # a line longer than a page: poll() cannot wait for more than one
+
+    def _room(self) -> tuple[int, int]:
+        """Bytes that surely fit, and the pipe's capacity. Of pages that were filled by lines each may be half empty."""
+        capacity = fcntl.fcntl(self._descriptor, fcntl.F_GETPIPE_SZ)
+        unread = array.array("i", [0])
+        fcntl.ioctl(self._descriptor, termios.FIONREAD, unread)
+        pages = 2 * -(-unread[0] // select.PIPE_BUF)
+        return max(0, capacity - pages * select.PIPE_BUF), capacity
+
+    def _poll(self, seconds: float) -> int:
         poll = select.poll()
         poll.register(self._descriptor, select.POLLOUT)
-        return bool(poll.poll(max(0.0, seconds) * 1000))
+        return sum(state for _, state in poll.poll(max(0.0, seconds) * 1000))
+
+    def writable_soon(self, seconds: float) -> bool:
+        return self._poll(seconds) != 0
 
     def request_reopen(self) -> None:
         pass
@@ -136,17 +179,10 @@ class FileSink:
         return descriptor, regular, size
 
     def write(self, data: bytes) -> int:
-        if self._regular:
-            self._follow_path(len(data))
-        try:
-            written = os.write(self._descriptor, data)
-        except BlockingIOError:
-            self.writable_soon(1.0)
-            return 0
-        except OSError as error:
-            if error.errno in _GONE:
-                raise SinkClosed(str(error)) from error
-            raise
+        if not self._regular:
+            return DescriptorSink(self._descriptor).write(data)
+        self._follow_path(len(data))
+        written = os.write(self._descriptor, data)
         self._size += written
         return written
 
@@ -190,9 +226,7 @@ class FileSink:
         self._replace()
 
     def writable_soon(self, seconds: float) -> bool:
-        poll = select.poll()
-        poll.register(self._descriptor, select.POLLOUT)
-        return bool(poll.poll(max(0.0, seconds) * 1000))
+        return self._regular or DescriptorSink(self._descriptor).writable_soon(seconds)
 
     def request_reopen(self) -> None:
         self._reopen = True

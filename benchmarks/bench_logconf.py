@@ -1,0 +1,227 @@
+"""What one log call costs, beside a floor and beside other loggers: `python benchmarks/bench_logconf.py`.
+
+The floor is the standard library with a minimal hand-written orjson formatter. Every subject writes the same fields
+(timestamp, level, logger, message, correlation ID, source, one `extra` object) to a file on disk; `written` is the time
+until all of it is there. Each subject runs in a process of its own, in turn, round after round; a ratio is taken inside
+a round, so that a slow moment of the machine hits both sides, and the median of the ratios is shown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextvars
+import datetime as dt
+import json
+import logging
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+Call = Callable[[int], None]
+Setup = Callable[[Path], tuple[Call, Callable[[], None]]]
+correlation: contextvars.ContextVar[str] = contextvars.ContextVar("correlation", default="0" * 32)
+STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
+
+
+class FloorFormatter(logging.Formatter):
+    """The least a formatter for these fields can do."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "timestamp": dt.datetime.fromtimestamp(record.created, dt.UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+            "correlation_id": correlation.get(),
+            "source": {"file": record.filename, "line": record.lineno, "function": record.funcName},
+            "extra": {key: value for key, value in record.__dict__.items() if key not in STANDARD},
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return orjson.dumps(line).decode()
+
+
+def stdlib_call(logger: logging.Logger) -> Call:
+    """The call that is measured, for everything that sits behind the standard library's API."""
+
+    def call(number: int) -> None:
+        logger.info("Synced %d active jobs", number, extra={"job_id": "xyz789", "attempt": number})
+
+    return call
+
+
+def with_formatter(path: Path, formatter: logging.Formatter) -> tuple[Call, Callable[[], None]]:
+    handler = logging.FileHandler(path)
+    handler.setFormatter(formatter)
+    root = logging.getLogger()
+    root.addHandler(handler)
+    root.setLevel("INFO")
+    return stdlib_call(logging.getLogger("bench.jobs")), handler.close
+
+
+def floor(path: Path) -> tuple[Call, Callable[[], None]]:
+    return with_formatter(path, FloorFormatter())
+
+
+def ours(path: Path) -> tuple[Call, Callable[[], None]]:
+    from logconf import configure_structured_logging, flush, set_correlation_id
+
+    configure_structured_logging(log_file=path, stream=None)
+    set_correlation_id("0" * 32)
+    return stdlib_call(logging.getLogger("bench.jobs")), lambda: flush(60.0)
+
+
+def json_logger(path: Path) -> tuple[Call, Callable[[], None]]:
+    from pythonjsonlogger.orjson import OrjsonFormatter
+
+    class WithCorrelation(logging.Filter):
+        def filter(self, record: logging.LogRecord) -> bool:
+            record.correlation_id = correlation.get()
+            return True
+
+    fields = "{asctime}{levelname}{name}{message}{correlation_id}{filename}{lineno}{funcName}"
+    call, close = with_formatter(path, OrjsonFormatter(fields, style="{"))
+    logging.getLogger().handlers[-1].addFilter(WithCorrelation())
+    return call, close
+
+
+def structlog_orjson(path: Path) -> tuple[Call, Callable[[], None]]:
+    import structlog
+
+    file = path.open("wb")
+    parameter = structlog.processors.CallsiteParameter
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.CallsiteParameterAdder([parameter.FILENAME, parameter.LINENO, parameter.FUNC_NAME]),
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(serializer=orjson.dumps),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.BytesLoggerFactory(file=file),
+        cache_logger_on_first_use=True,
+    )
+    structlog.contextvars.bind_contextvars(correlation_id="0" * 32)
+    logger = structlog.get_logger().bind(logger="bench.jobs")
+
+    def call(number: int) -> None:
+        logger.info("Synced %d active jobs", number, job_id="xyz789", attempt=number)
+
+    return call, file.close
+
+
+def loguru_serialize(path: Path) -> tuple[Call, Callable[[], None]]:
+    from loguru import logger
+
+    logger.remove()
+    logger.add(path, serialize=True, level="INFO")
+    bound = logger.bind(correlation_id="0" * 32, job_id="xyz789")
+
+    def call(number: int) -> None:
+        bound.info("Synced {} active jobs", number, attempt=number)
+
+    return call, logger.remove
+
+
+SUBJECTS: dict[str, Setup] = {
+    "floor": floor,
+    "logconf": ours,
+    "python-json-logger": json_logger,
+    "structlog + orjson": structlog_orjson,
+    "loguru": loguru_serialize,
+}
+
+
+def measure(setup: Setup, calls: int) -> dict[str, float]:
+    """Seconds per call: in the caller only, and with everything written."""
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "bench.log"
+        call, finish = setup(path)
+        for number in range(2_000):
+            call(number)
+        started = time.perf_counter()
+        for number in range(calls):
+            call(number)
+        called = time.perf_counter()
+        finish()
+        ended = time.perf_counter()
+        lines = path.read_bytes().count(b"\n")
+        if lines != calls + 2_000:
+            raise SystemExit(f"{lines} lines for {calls + 2_000} calls")
+    return {"caller": (called - started) / calls, "written": (ended - started) / calls}
+
+
+def measure_disabled(calls: int, *, configured: bool) -> float:
+    """Seconds per call below the level."""
+    if configured:
+        from logconf import configure_structured_logging
+
+        configure_structured_logging(stream=None)
+    else:
+        logging.getLogger().setLevel("INFO")
+    logger = logging.getLogger("bench.jobs")
+    started = time.perf_counter()
+    for number in range(calls):
+        logger.debug("Synced %d active jobs", number)
+    return (time.perf_counter() - started) / calls
+
+
+def in_a_process(*arguments: str) -> dict[str, float]:
+    output = subprocess.run(
+        [sys.executable, __file__, *arguments],
+        check=True,
+        capture_output=True,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parent.parent)},
+    ).stdout
+    result: dict[str, float] = json.loads(output)
+    return result
+
+
+def compare(rounds: int, calls: int) -> None:
+    names = list(SUBJECTS)
+    results: dict[str, list[dict[str, float]]] = {name: [] for name in names}
+    disabled: list[float] = []
+    for number in range(rounds):
+        for name in names if number % 2 == 0 else reversed(names):  # who runs first must not matter
+            results[name].append(in_a_process("--one", name, "--calls", str(calls)))
+        mine = in_a_process("--one", "disabled-logconf", "--calls", str(calls * 10))["caller"]
+        disabled.append(mine / in_a_process("--one", "disabled-stdlib", "--calls", str(calls * 10))["caller"])
+    print(f"{rounds} rounds of {calls} calls; medians\n")
+    print(f"{'':20} {'us/call':>9} {'x floor':>9} {'us, written':>12} {'x floor':>9}")
+    for name in names:
+        row: list[Any] = []
+        for kind in ("caller", "written"):
+            row.append(statistics.median(one[kind] for one in results[name]) * 1e6)
+            row.append(
+                statistics.median(a[kind] / b[kind] for a, b in zip(results[name], results["floor"], strict=True))
+            )
+        print(f"{name:20} {row[0]:9.2f} {row[1]:9.2f} {row[2]:12.2f} {row[3]:9.2f}")
+    print(f"\ndisabled level, logconf / standard library: {statistics.median(disabled):.2f}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--calls", type=int, default=50_000)
+    parser.add_argument("--one", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.one is None:
+        compare(arguments.rounds, arguments.calls)
+    elif arguments.one.startswith("disabled-"):
+        configured = arguments.one.endswith("logconf")
+        print(json.dumps({"caller": measure_disabled(arguments.calls, configured=configured)}))
+    else:
+        print(json.dumps(measure(SUBJECTS[arguments.one], arguments.calls)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""For tests of code that logs: what a sink would have seen, as parsed lines.
+
+with capture_logs() as lines:
+    submit(job)
+assert lines[-1]["message"] == "Job submitted successfully"
+assert lines[-1]["extra"]["job_id"] == job.job_id
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import orjson
+
+from logconf.handler import StructuredHandler
+from logconf.records import install_record_maker
+from logconf.render import JsonRenderer
+
+
+class _Keep:
+    """A renderer that keeps the line, parsed, beside handing it on."""
+
+    def __init__(self, lines: list[dict[str, Any]], *, include_stack_info: bool) -> None:
+        self._render = JsonRenderer(include_stack_info=include_stack_info)
+        self._lines = lines
+
+    def __call__(self, record: logging.LogRecord) -> bytes:
+        line = self._render(record)
+        self._lines.append(orjson.loads(line))
+        return line
+
+
+@contextmanager
+def capture_logs(level: int = logging.DEBUG, *, include_stack_info: bool = False) -> Iterator[list[dict[str, Any]]]:
+    """Yield a list that grows by one dict, the line's JSON object, for every record that reaches the root logger.
+
+    The root logger's level is `level` meanwhile; a logger's own level still holds. Nothing needs to be configured, and
+    what is configured goes on. Other handlers stay and see the records too. All is put back at the end.
+    """
+    root = logging.getLogger()
+    lines: list[dict[str, Any]] = []
+    handler = StructuredHandler(_Keep(lines, include_stack_info=include_stack_info), ())
+    maker, previous_level = logging.Logger.makeRecord, root.level
+    install_record_maker()
+    root.addHandler(handler)
+    root.setLevel(level)
+    try:
+        yield lines
+    finally:
+        root.removeHandler(handler)
+        handler.close()
+        root.setLevel(previous_level)
+        logging.Logger.makeRecord = maker  # type: ignore[method-assign]

@@ -1,0 +1,94 @@
+"""The command line of `python -m logconf trace`."""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import os
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from logconf.trace.reading import LEVELS, Found, Search, follow_file, search_files
+from logconf.trace.timeline import GAP_SECONDS, Timeline
+
+_AGO = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>[smhd])")
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; 0: lines were found, 1: none, 2: wrong usage."""
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    names: list[str] = arguments.words
+    search = Search(job_id=arguments.job, least_level=LEVELS[arguments.level], since=arguments.since or "")
+    if arguments.job is None:
+        if not names:
+            parser.error("an ID is needed: a correlation ID, or --job ID")
+        search.correlation_id, *names = names
+    names = names or ["-"]
+    if arguments.follow and (len(names) != 1 or names == ["-"]):
+        parser.error("--follow needs exactly one FILE")
+    try:
+        return _print(search, _lines(search, names, follow=arguments.follow), arguments)
+    except KeyboardInterrupt:
+        return 0
+    except BrokenPipeError:  # `| head` has seen enough; the interpreter must not try to flush again
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _lines(search: Search, names: list[str], *, follow: bool) -> Iterator[Found]:
+    return follow_file(search, Path(names[0])) if follow else search_files(search, names)
+
+
+def _print(search: Search, lines: Iterator[Found], arguments: argparse.Namespace) -> int:
+    colour = arguments.colour == "always" or (arguments.colour == "auto" and sys.stdout.isatty())
+    timeline = Timeline(colour=colour, full=arguments.full, gap_seconds=arguments.gap)
+    count = 0
+    for found in lines:
+        count += 1
+        text = found.raw.decode("utf-8", "replace") if arguments.json else timeline.show(found)
+        print(text, flush=arguments.follow)
+    for problem in search.unreadable:
+        print(problem, file=sys.stderr)
+    if search.broken:
+        print(f"{search.broken} broken lines skipped", file=sys.stderr)
+    if not count:
+        print("no line of this ID", file=sys.stderr)
+    return 0 if count else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m logconf trace",
+        description="Show every line of one correlation ID, or of one job, as a timeline.",
+        epilog="Rotated files beside FILE (FILE.1, FILE.2.gz, FILE-20240115.gz) are read too. "
+        "Without FILE, or with -, standard input is read.",
+    )
+    parser.add_argument("words", nargs="*", metavar="ID FILE", help="the correlation ID (not with --job), then files")
+    parser.add_argument("--job", metavar="ID", help="lines whose extra.job_id is ID")
+    parser.add_argument(
+        "--level", default="DEBUG", type=str.upper, choices=list(LEVELS), help="this level and above (default: all)"
+    )
+    parser.add_argument("--since", type=_since, help="a time (2024-01-15T10:30) or an age (90s, 15m, 2h, 1d)")
+    parser.add_argument("--json", action="store_true", help="print the lines as they are")
+    parser.add_argument("--follow", action="store_true", help="then wait for more, as tail -F does")
+    parser.add_argument("--full", action="store_true", help="show whole tracebacks")
+    parser.add_argument("--gap", type=float, default=GAP_SECONDS, metavar="SECONDS", help="mark pauses this long")
+    parser.add_argument("--colour", choices=["auto", "always", "never"], default="auto")
+    return parser
+
+
+def _since(text: str) -> str:
+    """`--since` as a line's timestamp."""
+    if match := _AGO.fullmatch(text):
+        when = dt.datetime.now(dt.UTC) - dt.timedelta(seconds=float(match["number"]) * _UNITS[match["unit"]])
+    else:
+        try:
+            when = dt.datetime.fromisoformat(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is neither a time nor an age such as 15m") from None
+        when = when.replace(tzinfo=dt.UTC) if when.tzinfo is None else when.astimezone(dt.UTC)
+    return when.strftime("%Y-%m-%dT%H:%M:%S.") + f"{when.microsecond // 1000:03d}Z"
