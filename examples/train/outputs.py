@@ -1,0 +1,116 @@
+"""What a run leaves behind: lines for people, progress and result for Greenroom, a checkpoint to resume from.
+
+Greenroom names the places in the environment: GREENROOM_PROGRESS_FILE (JSON Lines), GREENROOM_RESULT_FILE (JSON) and
+GREENROOM_OUTPUT_DIR. A place that is not named is not written to, so the program runs just as well by hand.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+CHECKPOINT = "checkpoint.json"
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """The places of this run; None where nobody asked."""
+
+    progress_file: Path | None
+    result_file: Path | None
+    directory: Path | None
+
+    @classmethod
+    def from_env(cls) -> Outputs:
+        """Take the places from the environment; an empty variable counts as absent."""
+
+        def place(name: str) -> Path | None:
+            value = os.environ.get(name)
+            return Path(value) if value else None
+
+        return cls(place("GREENROOM_PROGRESS_FILE"), place("GREENROOM_RESULT_FILE"), place("GREENROOM_OUTPUT_DIR"))
+
+    def progress(self, **fields: Any) -> None:
+        """Append one JSON line by one write: a reader sees whole lines only, whenever the process dies."""
+        if self.progress_file is None:
+            return
+        line = json.dumps(fields) + "\n"
+        descriptor = os.open(self.progress_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
+            os.write(descriptor, line.encode())
+        finally:
+            os.close(descriptor)
+
+    def result(self, **metrics: Any) -> None:
+        """Leave the final metrics: the whole file or none."""
+        if self.result_file is not None:
+            _replace(self.result_file, metrics)
+
+    def save_checkpoint(self, state: dict[str, Any]) -> None:
+        """Replace the checkpoint: whoever resumes finds the old one or the new one, never half of one."""
+        if self.directory is not None:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            _replace(self.directory / CHECKPOINT, state)
+
+    def load_checkpoint(self) -> dict[str, Any] | None:
+        """The state last saved in this directory, or None.
+
+        Raises:
+            ValueError: the file there is not a checkpoint.
+        """
+        if self.directory is None:
+            return None
+        path = self.directory / CHECKPOINT
+        try:
+            state = json.loads(path.read_bytes())
+        except FileNotFoundError:
+            return None
+        except ValueError as error:
+            raise ValueError(f"{path} is not a checkpoint: {error}") from error
+        if not isinstance(state, dict) or not state.keys() >= {"settings", "epoch", "first", "second"}:
+            raise ValueError(f"{path} is not a checkpoint of this program")
+        return state
+
+
+class Voice:
+    """Speaks to people: by `logconf` where Greenroom gave a correlation ID, so its trail goes on; else by print."""
+
+    def __init__(self) -> None:
+        self._logger = None
+        correlation_id = os.environ.get("GREENROOM_CORRELATION_ID")
+        if not correlation_id:
+            return
+        try:
+            from logconf import get_logger, init_from_env, set_correlation_id
+        except ImportError:  # an interpreter without Greenroom: the plain lines are still in the job's log
+            return
+        init_from_env()
+        set_correlation_id(correlation_id)
+        self._logger = get_logger("examples.train")
+
+    def say(self, message: str, **fields: Any) -> None:
+        """One line on stdout; `fields` are added where the line is structured."""
+        if self._logger is None:
+            print(message, flush=True)
+        else:
+            self._logger.info(message, extra=fields, stacklevel=2)
+
+    def fail(self, message: str) -> None:
+        """Put the failure on the trail, if there is one."""
+        if self._logger is not None:
+            self._logger.error(message, stacklevel=2)
+
+
+def _replace(path: Path, content: dict[str, Any]) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("w", encoding="utf-8") as file:
+            json.dump(content, file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
