@@ -1,9 +1,19 @@
-"""The expiry actor: ends approval requests that are past their deadline."""
+"""The expiry actor: ends approval requests that are past their deadline, all of them, at the deadline itself."""
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import attrs
 from attrs.validators import gt
+
+from actors.jobs.records import Event
+from actors.kernel import Clock, Envelope, TickingActor
+from actors.ledger import Ledger
+from actors.ledger.reading import deadlines
+from logconf import get_logger
+
+_logger = get_logger("actors.expiry")
 
 
 @attrs.frozen
@@ -11,3 +21,34 @@ class ExpiryOptions:
     """``interval_seconds``: how often to sweep beside waking at each deadline itself (B15)."""
 
     interval_seconds: float = attrs.field(default=300.0, validator=gt(0))
+
+
+def wakes(event: Event) -> bool:
+    """Whether ``event`` may have brought the next deadline nearer."""
+    return event.type == "approval_requested"
+
+
+class Expiry(TickingActor):
+    """Sweeps at start, on its beat, and when the wall clock reaches the next deadline."""
+
+    fault_limit = 5
+    fault_message = "Error in approval expiry"
+
+    def __init__(self, ledger: Ledger, clock: Clock, options: ExpiryOptions) -> None:
+        self.interval = options.interval_seconds
+        self._ledger = ledger
+        self._clock = clock
+        self._deadline: datetime | None = None
+
+    def next_tick(self) -> float:
+        """The beat or the next deadline; a far one is looked at again now and then, since the wall clock may step."""
+        beat = super().next_tick()
+        return beat if self._deadline is None else min(beat, self._clock.look_again(self._deadline))
+
+    async def tick(self, causes: tuple[Envelope, ...]) -> None:
+        """One sweep: every open request whose deadline has come, each in a transaction of its own (B16)."""
+        due, _ = await self._ledger.read(deadlines(self._clock.now()))
+        expired = [one for approval_id in due if (one := await self._ledger.expire(approval_id)) is not None]
+        if expired:
+            _logger.info("Expired %d approval requests", len(expired), extra={"expired": len(expired)})
+        _, self._deadline = await self._ledger.read(deadlines(self._clock.now()))

@@ -19,9 +19,7 @@ class Limits:
     per_organisation: int = attrs.field(default=10, validator=ge(0))
     per_team: int = attrs.field(default=10, validator=ge(0))
     fair_share: bool = False
-    per_provider: Mapping[str, int] = attrs.field(
-        factory=dict, validator=deep_mapping(instance_of(str), ge(0), instance_of(Mapping))
-    )
+    per_provider: Mapping[str, int] = attrs.field(factory=dict, validator=deep_mapping(instance_of(str), ge(0)))
 
 
 @attrs.frozen

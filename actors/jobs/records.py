@@ -27,7 +27,7 @@ class JobStatus(StrEnum):
 
 
 class QueueStatus(StrEnum):
-    """Where a queue entry stands (B12). ``READY`` is derived from a pending entry whose back-off ended; never stored."""
+    """Where a queue entry stands (B12). ``READY`` is derived, never stored: pending, its back-off ended."""
 
     PENDING = "pending"
     READY = "ready"

@@ -91,7 +91,7 @@ class CallDeadlines:
     check: float = attrs.field(default=15.0, validator=gt(0))
     submit: float = attrs.field(default=60.0, validator=gt(0))
     find: float = attrs.field(default=30.0, validator=gt(0))
-    observe: float = attrs.field(default=60.0, validator=gt(0))
+    observe: float = attrs.field(default=20.0, validator=gt(0))
     cancel: float = attrs.field(default=30.0, validator=gt(0))
     logs: float = attrs.field(default=30.0, validator=gt(0))
     forget: float = attrs.field(default=30.0, validator=gt(0))
@@ -218,6 +218,12 @@ class GuardedProvider:
             return question()
         except Exception as error:  # noqa: BLE001 - the guard, for the calls that do not wait
             return judge(name, error)
+
+
+def capacities(providers: Mapping[str, GuardedProvider]) -> dict[str, Capacity]:
+    """What each provider has in all; one that cannot say is left out, and nothing is dispatched there."""
+    asked = {name: provider.capacity() for name, provider in providers.items()}
+    return {name: capacity for name, capacity in asked.items() if not isinstance(capacity, Failure)}
 
 
 def judge(call: str, error: Exception) -> Failure:

@@ -9,11 +9,12 @@ from itertools import count
 
 import trio
 
-from actors.kernel.clock import LOOK_AGAIN
 from actors.providers.base import Nudge
 from actors.providers.scripted.faults import FaultBook, FaultKind
 from actors.providers.scripted.remote import Run, ScriptedRemote
 
+#: Seconds between two looks at the remote's clock, which may be a wall clock that steps.
+LOOK_AGAIN = 30.0
 #: The shortest sleep: two clocks that round differently must not make a busy loop of it.
 _SHORTEST = 0.001
 

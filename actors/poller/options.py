@@ -1,4 +1,4 @@
-"""The poller: watches, cancels and settles whatever has been handed to a provider."""
+"""What can be set about polling."""
 
 from __future__ import annotations
 

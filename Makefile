@@ -1,0 +1,60 @@
+# Two commands do everything: `make run` and `make test`. Both set up what they need first, once.
+# Without make:  python3 -m venv .venv && .venv/bin/pip install -c .ci/constraints.txt -e '.[test]'
+#                then the last line of the target.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c .ci/constraints.txt
+HOME_DIR := $(if $(GREENROOM_HOME),$(GREENROOM_HOME),.greenroom)
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check check-long clean
+
+help:
+	@echo "make run         queue, choose, run and watch the sweep of examples/sweep.yaml on this machine"
+	@echo "make test        run the tests"
+	@echo "make check       what CI checks: format, lint, types, floors, tests"
+	@echo "make check-long  the tests that are too slow for CI"
+	@echo "make clean       remove the virtual environment and what make run left (.greenroom)"
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+	  { echo "Greenroom needs Python 3.11 or newer; say which: make $(or $(MAKECMDGOALS),run) PYTHON=/path/to/python3"; exit 2; }
+	@$(PYTHON) -m venv $(VENV) || \
+	  { echo "Could not make a virtual environment; on Debian and Ubuntu: apt-get install python3-venv"; rm -rf $(VENV); exit 2; }
+
+$(VENV)/.run: pyproject.toml .ci/constraints.txt | $(BIN)/python
+	@echo "Setting up $(VENV) (once) ..."
+	@$(PIP) -e .
+	@touch $@
+
+$(VENV)/.test: pyproject.toml .ci/constraints.txt | $(BIN)/python
+	@echo "Setting up $(VENV) for the tests (once) ..."
+	@$(PIP) -e '.[test]'
+	@touch $@ $(VENV)/.run
+
+$(VENV)/.dev: pyproject.toml .ci/constraints.txt | $(BIN)/python
+	@echo "Setting up $(VENV) for development (once) ..."
+	@$(PIP) -e '.[dev]'
+	@touch $@ $(VENV)/.test $(VENV)/.run
+
+run: $(VENV)/.run
+	@GREENROOM_HOME=$(HOME_DIR) PATH="$(abspath $(BIN)):$$PATH" $(BIN)/greenroom run --file examples/sweep.yaml --until-idle --approve-as "$$(id -un)"
+
+test: $(VENV)/.test
+	$(BIN)/pytest -n auto -m 'not long' $(ARGS)
+
+check: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/flake8-async --enable ASYNC actors supervision logconf
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -n auto -m 'not long' $(ARGS)
+
+check-long: $(VENV)/.dev
+	$(BIN)/pytest -n auto -m long $(ARGS)
+
+clean:
+	rm -rf $(VENV) .greenroom

@@ -1,0 +1,142 @@
+"""What a runtime offers to its edges: the command line, the HTTP API, the feed and whoever embeds it.
+
+The edges know this page and nothing below it. Each method either does what it says, durably, or raises
+:class:`~actors.jobs.refusal.Refused` (somebody asked for what cannot be) or :class:`~actors.store.errors.StoreError` (it could not be
+kept); in both cases nothing was changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from typing import Any, Protocol
+
+import attrs
+
+from actors.jobs.options import Limits
+from actors.jobs.records import ApprovalRequest, ApprovalStatus, Event, Job, JobRequest, JobStatus
+from actors.jobs.refusal import RefusalKind, Refused
+from actors.jobs.views import Accepted, JobView, QueueView
+
+__all__ = ["Accepted", "Health", "JobView", "QueueView", "RefusalKind", "Refused", "Runtime"]
+
+
+@attrs.frozen
+class Health:
+    """Whether the runtime does its work. ``status``: ``ok``, ``degraded`` (it works, somebody should look), ``failing``."""
+
+    status: str
+    reasons: tuple[str, ...]
+    uncertain_jobs: tuple[str, ...] = ()
+
+
+class Runtime(Protocol):
+    """A runtime that runs: what :func:`actors.open_runtime` gives."""
+
+    async def submit(self, request: JobRequest) -> Job:
+        """Accept one job; it is stored when this returns. Raises :class:`Refused` naming the field and the fix."""
+        ...
+
+    async def submit_many(self, requests: Sequence[JobRequest]) -> list[Accepted]:
+        """Accept all of ``requests`` in one transaction, or none of them."""
+        ...
+
+    async def wait(self, job_id: str) -> Job:
+        """The job once it has reached an end."""
+        ...
+
+    async def cancel(self, job_id: str, *, by: str | None = None) -> Job:
+        """End a job: one that waits at once, one that runs by asking its provider until it ends (B14)."""
+        ...
+
+    async def retry(self, job_id: str, *, by: str | None = None) -> Job:
+        """A new job that asks for the same as an ended one, with ``retry_of`` (B14)."""
+        ...
+
+    async def settle(self, job_id: str, verdict: str, *, handle: Mapping[str, Any] | None = None, by: str) -> Job:
+        """Decide by hand what became of an uncertain job: ``ran`` (with its handle), ``not_run`` or ``failed`` (B13)."""
+        ...
+
+    async def approve(self, approval_id: str, *, by: str, level: str = "admin") -> ApprovalRequest:
+        """Grant a request; refused when it is decided, expired or above the approver's level."""
+        ...
+
+    async def reject(self, approval_id: str, *, by: str, reason: str = "", level: str = "admin") -> ApprovalRequest:
+        """Reject a request: its job is cancelled."""
+        ...
+
+    async def job(self, part_of_id: str) -> JobView:
+        """One job by its id or by what begins or ends exactly one id."""
+        ...
+
+    async def jobs(
+        self,
+        *,
+        statuses: Iterable[JobStatus] = (),
+        user_id: str | None = None,
+        provider: str | None = None,
+        before: str | None = None,
+        limit: int = 100,
+    ) -> list[JobView]:
+        """Jobs, newest first; ``before`` is the last id of the page before."""
+        ...
+
+    async def queue(self, *, limit: int = 1000) -> QueueView:
+        """What waits and why."""
+        ...
+
+    async def approvals(self, *, statuses: Iterable[ApprovalStatus] = (), limit: int = 100) -> list[ApprovalRequest]:
+        """Approval requests, newest first."""
+        ...
+
+    async def limits(self) -> tuple[Limits, Mapping[str, str]]:
+        """The limits that hold, and where each comes from: ``default``, ``file`` or ``stored``."""
+        ...
+
+    async def set_limit(self, name: str, value: int, *, by: str | None = None) -> Limits:
+        """Change a limit now and keep it (B10). ``name``: a field of :class:`Limits` or ``per_provider.NAME``."""
+        ...
+
+    async def reset_limits(self, names: Iterable[str] = (), *, by: str | None = None) -> Limits:
+        """Forget what was changed at run time (all of it, where no name is given)."""
+        ...
+
+    async def pause(self, provider: str, reason: str, *, by: str | None = None) -> None:
+        """Dispatch nothing to a provider until it is resumed; kept over a restart."""
+        ...
+
+    async def resume(self, provider: str, *, by: str | None = None) -> None:
+        """Dispatch to a paused or closed provider again."""
+        ...
+
+    async def set_priority(self, job_id: str, override: int | None, *, by: str | None = None) -> JobView:
+        """Override a waiting job's priority (0 to 50), or take the override away (B9)."""
+        ...
+
+    def logs(self, job_id: str, cursor: str | None = None, *, follow: bool = False) -> AsyncIterator[tuple[bytes, str]]:
+        """A job's output as (bytes, cursor to go on from); with ``follow`` until the job ends."""
+        ...
+
+    def events(
+        self, *, after: int | None = None, job_id: str | None = None, types: Iterable[str] = ()
+    ) -> AbstractAsyncContextManager[AsyncIterator[Event]]:
+        """Events after number ``after`` (None: from now on), without loss or doubles, until left."""
+        ...
+
+    def tree(self) -> list[dict[str, Any]]:
+        """The supervision tree as plain data: id, state, incarnation, restarts, uptime, mailbox, last failure."""
+        ...
+
+    def health(self) -> Health:
+        """Whether all is well; never waits."""
+        ...
+
+    async def idle(self) -> bool:
+        """Whether nothing is pending or running (blocked jobs do not count)."""
+        ...
+
+    @property
+    def started_at(self) -> datetime:
+        """When this runtime became ready."""
+        ...

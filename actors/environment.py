@@ -1,0 +1,29 @@
+"""What a job inherits of its submitter's environment: the names it asks for, as the submitter has them (B21)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+import attrs
+
+from actors.jobs.records import JobRequest
+
+
+def inherited(names: tuple[str, ...], environ: Mapping[str, str]) -> dict[str, str]:
+    """The values of ``names`` that ``environ`` has; a trailing ``*`` matches a prefix."""
+    found: dict[str, str] = {}
+    for name in names:
+        if name.endswith("*"):
+            found |= {key: value for key, value in environ.items() if key.startswith(name[:-1])}
+        elif name in environ:
+            found[name] = environ[name]
+    return found
+
+
+def with_inherited(request: JobRequest, environ: Mapping[str, str] | None = None) -> JobRequest:
+    """``request`` with its inherited values filled in, unless whoever submitted it has done so already."""
+    if request.inherited_env is not None:
+        return request
+    values = inherited(request.env_from, os.environ if environ is None else environ)
+    return attrs.evolve(request, inherited_env=values)

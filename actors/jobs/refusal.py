@@ -1,0 +1,24 @@
+"""How a request is refused: whose fault it is, and what to change."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class RefusalKind(StrEnum):
+    """Why something was refused: what an HTTP status or an exit status is chosen by."""
+
+    INVALID = "invalid"
+    NOT_FOUND = "not_found"
+    CONFLICT = "conflict"
+    FORBIDDEN = "forbidden"
+    UNAVAILABLE = "unavailable"
+
+
+class Refused(Exception):
+    """What was asked for cannot be done; the message says why and what to change. Nothing was changed."""
+
+    def __init__(self, message: str, kind: RefusalKind = RefusalKind.CONFLICT, field: str | None = None) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.field = field

@@ -1,0 +1,111 @@
+"""The bus: what happened, told to whoever asked, after it was committed.
+
+Publishing is synchronous and lands in bounded mailboxes, so a slow subscriber loses its own notices (and knows how many) but
+never delays the publisher. A notice is a hint; the row is the truth, and a subscriber that lost some looks at the rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any
+
+from actors.kernel.envelope import Envelope
+from actors.kernel.errors import MailboxFull
+from actors.kernel.mailbox import Mailbox
+from actors.kernel.ref import ActorRef
+from logconf import get_logger
+
+_logger = get_logger("actors.kernel.bus")
+
+Filter = Callable[[Any], bool]
+
+
+class Bus:
+    """Subscriptions, and :meth:`publish`. No task, no lock, nothing to start or stop."""
+
+    def __init__(self) -> None:
+        self._subscriptions: dict[Subscription, None] = {}  # a dict for its order: deliveries come in that of subscribing
+
+    def subscribe(
+        self, *types: type, into: ActorRef | Mailbox | None = None, where: Filter | None = None, capacity: int = 256
+    ) -> Subscription:
+        """Deliver each message of these ``types`` (none: all) for which ``where`` holds, until the subscription is closed.
+
+        ``into`` an actor or a mailbox, whose overflow policy holds; without it the subscription has a mailbox of
+        ``capacity`` of its own, is read by ``async for``, and loses the newest when that is full.
+        """
+        target = into.mailbox if isinstance(into, ActorRef) else into
+        name = into.name if isinstance(into, ActorRef) else "a subscriber"
+        subscription = Subscription(self, types, where, target or Mailbox(capacity, "reject"), name)
+        self._subscriptions[subscription] = None
+        return subscription
+
+    def publish(self, envelope: Envelope) -> None:
+        """Deliver to every subscriber that wants it, each an envelope of its own. Never blocks, never raises."""
+        for subscription in list(self._subscriptions):
+            try:
+                subscription.offer(envelope)
+            except Exception:  # noqa: BLE001 - a subscriber's filter or key function must not make a commit look failed
+                subscription.lost += 1
+                _logger.exception("A subscriber could not be told", extra={"subscriber": subscription.name})
+
+    def forget(self, subscription: Subscription) -> None:
+        """Deliver no more to ``subscription``; its ``close`` calls this."""
+        self._subscriptions.pop(subscription, None)
+
+
+class Subscription:
+    """What one subscriber asked for. Close it, or use it as a ``with`` block; closing is idempotent.
+
+    ``lost``: how many it did not get since :meth:`take_lost`. Iterating yields envelopes and ends with :meth:`close`.
+    """
+
+    def __init__(self, bus: Bus, types: tuple[type, ...], where: Filter | None, mailbox: Mailbox, name: str) -> None:
+        self.mailbox = mailbox
+        self.name = name
+        self.lost = 0
+        self._bus = bus
+        self._types = types
+        self._where = where
+        self._closed = False
+
+    def offer(self, envelope: Envelope) -> None:
+        """Deliver ``envelope`` if it is wanted; for the bus."""
+        message = envelope.message
+        if (self._types and not isinstance(message, self._types)) or (self._where is not None and not self._where(message)):
+            return
+        dropped = self.mailbox.dropped
+        try:
+            self.mailbox.put_nowait(envelope.addressed(self.name))
+        except MailboxFull:
+            self.lost += 1
+        self.lost += self.mailbox.dropped - dropped
+
+    def take_lost(self) -> int:
+        """How many were lost since this was asked last."""
+        lost, self.lost = self.lost, 0
+        return lost
+
+    def close(self) -> None:
+        """Get no more; a reader gets what is queued, then its iteration ends."""
+        self._closed = True
+        self._bus.forget(self)
+        self.mailbox.wake()
+
+    def __enter__(self) -> Subscription:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+
+    def __aiter__(self) -> Subscription:
+        return self
+
+    async def __anext__(self) -> Envelope:
+        while True:
+            await self.mailbox.wait() if not self._closed else None
+            if (envelope := self.mailbox.take()) is not None:
+                return envelope
+            if self._closed:
+                raise StopAsyncIteration

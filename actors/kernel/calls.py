@@ -1,0 +1,116 @@
+"""The caller's side of a call: a one-slot reply port, and one timer a mailbox for the default deadlines.
+
+A cancel scope for each call would cost as much as the call. So a caller without a deadline of its own waits bare, and one
+sweeper for all of a mailbox's calls ends those that are overdue. It is a system task, because calls are also waited for
+while the actor is between two incarnations and has no task; it is there only while such calls are.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import attrs
+import trio
+
+from actors.kernel.errors import CallTimeout
+
+_PENDING: Any = object()
+
+
+@attrs.define
+class ErrorReply:
+    """What a handler returns to answer with an error on purpose: the caller gets ``error`` raised, the actor lives."""
+
+    error: Exception
+
+
+class ReplyPort:
+    """Holds the one reply to one call. The first answer counts; a later one finds nobody and says so."""
+
+    __slots__ = ("_task", "_value", "deadline", "error")
+
+    def __init__(self, deadline: float = math.inf) -> None:
+        self.deadline = deadline
+        self.error: Exception | None = None
+        self._value: Any = _PENDING
+        self._task: trio.lowlevel.Task | None = None
+
+    def answer(self, value: Any) -> bool:
+        """Deliver ``value`` (or raise the error of an :class:`ErrorReply`); False when nobody waits any more."""
+        if self._value is not _PENDING:
+            return False
+        if type(value) is ErrorReply:
+            self.error = value.error
+        self._value = value
+        if self._task is not None:
+            trio.lowlevel.reschedule(self._task)
+            self._task = None
+        return True
+
+    def fail(self, error: Exception) -> bool:
+        """Raise ``error`` in the caller; False when nobody waits any more."""
+        return self.answer(ErrorReply(error))
+
+    async def wait(self) -> Any:
+        """The reply. Raises what the port was failed with. Cancelled, it lets the late reply go."""
+        if self._value is _PENDING:
+            self._task = trio.lowlevel.current_task()
+            await trio.lowlevel.wait_task_rescheduled(self._leave)
+        else:
+            await trio.lowlevel.checkpoint()
+        if self.error is not None:
+            raise self.error
+        return self._value
+
+    def _leave(self, _raise_cancel: object) -> trio.lowlevel.Abort:
+        self._value = self._task = None
+        return trio.lowlevel.Abort.SUCCEEDED
+
+
+class PendingCalls:
+    """The calls of one mailbox that wait under the default deadline of ``seconds``, oldest first."""
+
+    __slots__ = ("_actor", "_ports", "_scope", "seconds")
+
+    def __init__(self, actor: str, seconds: float) -> None:
+        self.seconds = seconds
+        self._actor = actor
+        # An ordered set: every port has the same allowance, so that the oldest is the next to be due.
+        self._ports: dict[ReplyPort, None] = {}
+        self._scope: trio.CancelScope | None = None
+
+    def __len__(self) -> int:
+        return len(self._ports)
+
+    def add(self, port: ReplyPort) -> None:
+        """Watch ``port``, whose deadline is set, until :meth:`discard`."""
+        self._ports[port] = None
+        if self._scope is None:
+            self._scope = trio.CancelScope()
+            trio.lowlevel.spawn_system_task(self._sweep, self._scope, name=f"deadlines of calls to {self._actor}")
+
+    def discard(self, port: ReplyPort) -> None:
+        """Watch ``port`` no longer."""
+        self._ports.pop(port, None)
+
+    def close(self) -> None:
+        """End the sweeper; the actor is gone and every caller was answered."""
+        if self._scope is not None:
+            self._scope.cancel(reason="the actor is gone")
+            self._scope = None
+
+    async def _sweep(self, scope: trio.CancelScope) -> None:
+        with scope:
+            while self._ports:
+                await trio.sleep_until(next(iter(self._ports)).deadline)
+                self._expire(trio.current_time())
+        if self._scope is scope:
+            self._scope = None
+
+    def _expire(self, now: float) -> None:
+        for port in list(self._ports):
+            if port.deadline > now:
+                break
+            del self._ports[port]
+            port.fail(CallTimeout(self._actor, self.seconds))

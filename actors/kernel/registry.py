@@ -1,0 +1,74 @@
+"""Actors by name, with the dead letters and the quarantine they share."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+from typing import Any
+
+from actors.kernel.context import get_correlation_id
+from actors.kernel.dead_letters import DeadLetters
+from actors.kernel.envelope import Envelope
+from actors.kernel.errors import UnknownActor
+from actors.kernel.mailbox import Mailbox
+from actors.kernel.quarantine import Quarantine
+from actors.kernel.ref import CALL_DEADLINE, ActorRef
+
+
+class Registry:
+    """The references of one runtime. A name stays taken while the actor is down; :meth:`remove` frees it."""
+
+    def __init__(self) -> None:
+        self.dead_letters = DeadLetters()
+        self.quarantine = Quarantine()
+        self._refs: dict[str, ActorRef] = {}
+
+    def __iter__(self) -> Iterator[ActorRef]:
+        """The references in the order they were made, as they are now."""
+        return iter(list(self._refs.values()))
+
+    def __len__(self) -> int:
+        return len(self._refs)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._refs
+
+    def actor(self, name: str, mailbox: Mailbox | None = None, *, call_deadline: float = CALL_DEADLINE) -> ActorRef:
+        """A new reference under ``name``. Raises ValueError where the name is taken."""
+        if name in self._refs:
+            raise ValueError(f"there is an actor named {name!r} already")
+        ref = ActorRef(
+            name, mailbox, call_deadline=call_deadline, dead_letters=self.dead_letters, quarantine=self.quarantine
+        )
+        self._refs[name] = ref
+        return ref
+
+    def whereis(self, name: str) -> ActorRef:
+        """The reference of that name. Raises UnknownActor, with a guess."""
+        try:
+            return self._refs[name]
+        except KeyError:
+            guesses = difflib.get_close_matches(name, self._refs, 1)
+            raise UnknownActor(name, guesses[0] if guesses else None) from None
+
+    def cast(self, name: str, message: Any) -> None:
+        """``ActorRef.cast`` by name; to nobody, it is a dead letter."""
+        if name in self._refs:
+            self._refs[name].cast(message)
+        else:
+            self.dead_letters.record(Envelope(message, get_correlation_id(), to=name), name, "unknown")
+
+    async def call(self, name: str, message: Any) -> Any:
+        """``ActorRef.call`` by name; to nobody, UnknownActor at once."""
+        return await self.whereis(name).call(message)
+
+    def remove(self, name: str) -> None:
+        """Forget ``name``; its mailbox is emptied as that of an actor that is gone. Raises UnknownActor.
+
+        Raises ValueError while the actor runs.
+        """
+        ref = self.whereis(name)
+        if ref.state == "running":
+            raise ValueError(f"actor {name!r} runs; stop it first")
+        ref.gone("finished")
+        del self._refs[name]

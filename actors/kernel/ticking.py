@@ -1,0 +1,105 @@
+"""The shape of every long-lived actor: woken by messages or by the time, it looks, and does what is due.
+
+    class Expiry(TickingActor):
+        interval = 300.0
+        concurrent = True                                 # a nursery beside the mailbox, where it needs one
+
+        async def tick(self, causes): ...                 # one cycle: under a correlation ID of its own
+        def next_tick(self): ...                          # when the next is due; default: the fixed beat of `interval`
+        async def handle(self, message): ...              # default: any message is a wake
+
+Messages are hints: the default handler only asks for a tick, so several of them become one. A handler of one's own answers
+calls, or works on one request under that request's correlation ID, and calls `wake()` where a look is needed.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar
+
+import attrs
+import trio
+
+from actors.kernel.actor import Actor
+from actors.kernel.context import new_correlation_id
+from actors.kernel.envelope import Envelope, current_envelope
+from logconf import get_logger
+
+_logger = get_logger("actors.kernel.ticking")
+
+
+@attrs.frozen
+class Tick:
+    """The message of the envelope that is "handled" during a cycle, so that what is sent in one tells its cause."""
+
+    causes: tuple[Envelope, ...]
+
+
+class TickingActor(Actor):
+    """An actor that does one thing again and again: by the time, and at once when it is woken.
+
+    ``interval``: seconds from beat to beat; the first tick comes at once, ticks never overlap, a missed beat is left out and
+    a wake does not shift the beat. ``fault_limit``: the so-manieth faulty tick in a row fails the actor; those before are
+    logged at ERROR with ``fault_message``, and the next tick runs.
+    """
+
+    interval: float = math.inf
+    fault_limit: ClassVar[int] = 1
+    fault_message: ClassVar[str] = "Error in tick"
+    faults: int = 0  # in a row, up to now
+    _next_beat: float = -math.inf
+    _causes: tuple[Envelope, ...] | None = None
+
+    # To override -----------------------------------------------------------------------------------------------------
+
+    async def tick(self, causes: tuple[Envelope, ...]) -> None:
+        """One cycle. ``causes``: the envelopes that asked for it since the last one; empty when only the time came."""
+
+    def next_tick(self) -> float:
+        """Trio time at which the next cycle is due without a wake. ``Clock.look_again`` gives one for a wall deadline."""
+        return self._next_beat
+
+    async def handle(self, message: Any) -> Any:
+        """Take any message as a wake."""
+        self.wake()
+
+    # To use ----------------------------------------------------------------------------------------------------------
+
+    def wake(self) -> None:
+        """Tick as soon as what waits has been handled; from a handler, or from a task beside the mailbox."""
+        envelope = current_envelope()
+        self._causes = (self._causes or ()) + (() if envelope is None else (envelope,))
+        self.ref.mailbox.wake()
+
+    # The machinery ---------------------------------------------------------------------------------------------------
+
+    async def run_loop(self) -> None:
+        """Serve until the next tick, tick, and so on; no ticks while suspended or once a stop was asked for."""
+        while await self.serve(self._due()):
+            if self._due() <= trio.current_time():
+                await self._cycle()
+
+    def _due(self) -> float:
+        if self.suspended or self.stopping:
+            return math.inf
+        return -math.inf if self._causes is not None else self.next_tick()
+
+    async def _cycle(self) -> None:
+        causes, self._causes = self._causes or (), None
+        now = trio.current_time()
+        if self._next_beat <= now:
+            missed = 0.0 if self._next_beat == -math.inf else (now - self._next_beat) // self.interval
+            self._next_beat = (now if self._next_beat == -math.inf else self._next_beat + missed * self.interval) + self.interval
+        envelope = Envelope(Tick(causes), new_correlation_id(), to=self.ref.name)
+        self.bind(envelope)
+        try:
+            await self.tick(causes)
+        except Exception:  # the cycle's border: a fault of one cycle must not end the watch over everything else
+            self.faults += 1
+            _logger.exception(self.fault_message, extra={"actor": self.ref.name, "faults_in_a_row": self.faults})
+            if self.faults >= self.fault_limit:
+                raise
+        else:
+            self.faults = 0
+        finally:
+            self.unbind()

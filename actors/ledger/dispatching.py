@@ -1,0 +1,217 @@
+"""From queued to handed over: claiming under the limits, and what came of each call to a provider.
+
+Claiming counts, decides and marks in one transaction, so that two schedulers on one database never exceed a limit.
+The intent (key and token) is committed before the provider is called; whatever happens then, the row is there to ask by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+import attrs
+
+from actors.jobs.lifecycle import Trigger
+from actors.jobs.options import Limits
+from actors.jobs.records import Capacity, Observation, Submission, SubmissionState
+from actors.jobs.retry import DispatchVerdict, after_failed_dispatch
+from actors.jobs.scheduling import Decision, Lane, ProviderState, decide, global_limit_reached
+from actors.ledger.base import Pair, advance, change, emit, load
+from actors.ledger.limits import effective_limits
+from actors.ledger.observing import apply_observation
+from actors.ledger.returning import put_back_or_give_up
+from actors.providers.guard import Failure
+from actors.store import Transaction, queue, registers, submissions
+
+
+@attrs.frozen
+class Dispatch:
+    """One claimed job, to be handed to its provider under ``key``."""
+
+    pair: Pair
+    submission: Submission
+
+
+@attrs.frozen
+class Claimed:
+    """What one look at the queue decided and claimed, and when the next back-off or closed provider opens."""
+
+    decision: Decision
+    dispatches: tuple[Dispatch, ...]
+    look_again_at: datetime | None
+
+
+def decide_now(tx: Transaction, configured: Limits, capacities: Mapping[str, Capacity]) -> tuple[Decision, list[Lane]]:
+    """The decision from rows alone; a full global limit is answered without reading a lane."""
+    limits = effective_limits(tx, configured)
+    running = queue.running(tx.connection)
+    full = global_limit_reached(running, limits)
+    if full is not None:
+        return Decision(picks=(), waiting={}, short_of_resources=frozenset(), summary=full), []
+    lanes = queue.read_lanes(tx.connection)
+    providers = provider_states(tx, capacities)
+    decision = decide(
+        lanes, running, limits, providers, tx.now, lambda lane: queue.after(tx.connection, lane.lane_id, lane.head)
+    )
+    return decision, lanes
+
+
+def provider_states(tx: Transaction, capacities: Mapping[str, Capacity]) -> dict[str, ProviderState]:
+    """Each configured provider: what it has, and whether it may be called now."""
+    gates = registers.gates(tx.connection)
+    return {
+        name: ProviderState(capacity, gates[name].closed(tx.now) if name in gates else None)
+        for name, capacity in capacities.items()
+    }
+
+
+@attrs.frozen
+class Claiming:
+    """The closure that claims all that may run now."""
+
+    limits: Limits
+    capacities: Mapping[str, Capacity]
+    token: Callable[[], str]
+    cycle: str | None = None
+
+    def __call__(self, tx: Transaction) -> Claimed:
+        queue.release_due(tx.connection, tx.now)
+        decision, lanes = decide_now(tx, self.limits, self.capacities)
+        queue.note_shortage(tx.connection, lanes, decision.short_of_resources, tx.now)
+        dispatches = tuple(self._claim(tx, pick.head.job_id) for pick in decision.picks)
+        return Claimed(decision, dispatches, _look_again_at(tx))
+
+    def _claim(self, tx: Transaction, job_id: str) -> Dispatch:
+        pair = load(tx, job_id)
+        key = submission_key(job_id, pair.entry.attempt)
+        submission = Submission(job_id, key, self.token(), SubmissionState.INTENT, tx.now)
+        submissions.put(tx.connection, submission)
+        claimed = advance(
+            tx,
+            pair,
+            Trigger.CLAIM,
+            entry={"started_at": tx.now, "not_before": None},
+            data={"provider": pair.job.provider, "attempt": pair.entry.attempt + 1, "submission": key},
+            cycle=self.cycle,
+        )
+        assert claimed is not None, f"lane held job {job_id} in {pair.job.status}, {pair.entry.status}"
+        return Dispatch(claimed, submission)
+
+
+def submission_key(job_id: str, attempt: int) -> str:
+    """The key under which a provider knows one attempt at a job; the same for a try that spent no attempt."""
+    return f"{job_id}-{attempt + 1}"
+
+
+@attrs.frozen
+class HandingOver:
+    """The closure that records an accepted job: its handle, and what the provider said of it."""
+
+    key: str
+    handle: Mapping[str, Any]
+    observation: Observation | None
+    cycle: str | None = None
+
+    def __call__(self, tx: Transaction) -> bool:
+        submission = submissions.by_key(tx.connection, self.key)
+        if submission is None or submission.state not in (SubmissionState.INTENT, SubmissionState.UNKNOWN):
+            return False
+        submissions.change(
+            tx.connection, self.key, state=SubmissionState.HANDED, handle=self.handle, handed_at=tx.now, error=None
+        )
+        pair = load(tx, submission.job_id)
+        _open_gate(tx, pair.job.provider)
+        if pair.job.uncertain_since is not None:
+            pair = change(tx, pair, job={"uncertain_since": None, "uncertain_reason": None})
+        emit(tx, pair.job, "job_handed_over", cycle=self.cycle, status=pair.job.status.value, submission=self.key)
+        if self.observation is not None:
+            apply_observation(tx, pair, self.key, self.observation, self.cycle)
+        return True
+
+
+@attrs.frozen
+class FailingDispatch:
+    """The closure that records a call which did not succeed, by its kind (B12)."""
+
+    key: str
+    failure: Failure
+    jitter: Callable[[], float]
+    cycle: str | None = None
+
+    def __call__(self, tx: Transaction) -> DispatchVerdict | None:
+        submission = submissions.by_key(tx.connection, self.key)
+        if submission is None or submission.state is not SubmissionState.INTENT:
+            return None
+        pair = load(tx, submission.job_id)
+        gate = _gate(tx, pair.job.provider)
+        verdict = after_failed_dispatch(
+            self.failure.kind,
+            self.failure.message,
+            pair.entry,
+            tx.now,
+            self.failure.retry_after,
+            gate.failures,
+            self.jitter,
+        )
+        self._close_provider(tx, pair, gate, verdict)
+        if verdict.unknown:
+            self._keep_slot(tx, pair)
+        else:
+            put_back_or_give_up(tx, pair, self.key, verdict, self.cycle)
+        return verdict
+
+    def _keep_slot(self, tx: Transaction, pair: Pair) -> None:
+        submissions.change(
+            tx.connection,
+            self.key,
+            state=SubmissionState.UNKNOWN,
+            error=self.failure.message,
+            spends_attempt=self.failure.spends_attempt,
+        )
+        emit(
+            tx,
+            pair.job,
+            "job_outcome_unknown",
+            cycle=self.cycle,
+            status=pair.job.status.value,
+            error_message=self.failure.message,
+        )
+
+    def _close_provider(self, tx: Transaction, pair: Pair, gate: registers.Gate, verdict: DispatchVerdict) -> None:
+        if verdict.pause_provider is not None and gate.paused_reason is None:
+            registers.put_gate(tx.connection, attrs.evolve(gate, paused_reason=verdict.pause_provider))
+            tx.emit(
+                "provider_paused",
+                None,
+                pair.job.correlation_id,
+                provider=pair.job.provider,
+                reason=verdict.pause_provider,
+            )
+        elif verdict.close_provider_until is not None:
+            closed = attrs.evolve(
+                gate,
+                closed_until=verdict.close_provider_until,
+                closed_reason=self.failure.message,
+                failures=gate.failures + 1,
+            )
+            registers.put_gate(tx.connection, closed)
+
+
+def _gate(tx: Transaction, provider: str) -> registers.Gate:
+    return registers.gates(tx.connection).get(provider) or registers.Gate(provider)
+
+
+def _open_gate(tx: Transaction, provider: str) -> None:
+    gate = _gate(tx, provider)
+    if gate.failures or gate.closed_until is not None:
+        opened = attrs.evolve(gate, failures=0, closed_until=None, closed_reason=None)
+        registers.put_gate(tx.connection, opened)
+
+
+def _look_again_at(tx: Transaction) -> datetime | None:
+    """When something opens by the clock alone: a back-off or a closed provider, whichever is first."""
+    gates = registers.gates(tx.connection).values()
+    moments = [gate.closed_until for gate in gates if gate.closed_until is not None and gate.closed_until > tx.now]
+    release = queue.next_release(tx.connection)
+    return min([*moments, *([release] if release is not None else [])], default=None)

@@ -1,0 +1,161 @@
+"""The one door by which a job changes: a closure runs in the writer's transaction, then its events are told.
+
+Four writers come through here (the edges, the poller, the scheduler, the expiry); none of them writes rows itself.
+After COMMIT, and only then, each event is logged under its job's correlation ID and published on the bus.
+"""
+
+from __future__ import annotations
+
+import random
+import secrets
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import attrs
+
+from actors.jobs.ids import IdFactory
+from actors.jobs.options import ApprovalOptions, Limits
+from actors.jobs.records import ApprovalRequest, ApprovalRule, Capacity, Event, Job, Observation
+from actors.jobs.retry import DispatchVerdict
+from actors.jobs.views import Accepted
+from actors.ledger import limits as run_time_limits
+from actors.ledger.base import Pair
+from actors.ledger.deciding import Approving, Cancelling, Expired, Expiring, Prioritising, Rejecting
+from actors.ledger.dispatching import Claimed, Claiming, FailingDispatch, Failure, HandingOver
+from actors.ledger.limits import Pausing, ResettingLimits, Resuming, SettingLimit
+from actors.ledger.observing import Recorded, Recording
+from actors.ledger.settling import Disowning, FlaggingUncertain, SettlingAbsent, SettlingByHand
+from actors.ledger.submitting import NewJob, Submitting
+from actors.ledger.telling import tell
+from actors.providers.guard import Failure
+from actors.store import Store, Transaction
+from logconf import get_correlation_id
+
+T = TypeVar("T")
+
+
+@attrs.frozen
+class Sources:
+    """Where identifiers, tokens and jitter come from; a simulation gives seeded ones."""
+
+    ids: IdFactory = attrs.field(factory=IdFactory)
+    token: Callable[[], str] = lambda: secrets.token_hex(16)
+    jitter: Callable[[], float] = random.SystemRandom().random
+
+
+class Ledger:
+    """Writes through ``store``, tells through ``publish`` (the bus), under ``limits`` and ``approvals``."""
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        publish: Callable[[Event], None],
+        limits: Limits,
+        approvals: ApprovalOptions,
+        rules: Sequence[ApprovalRule] = (),
+        sources: Sources | None = None,
+    ) -> None:
+        self.limits = limits
+        self.approvals = approvals
+        self._rules = tuple(rules)
+        self._store = store
+        self._publish = publish
+        self._sources = sources or Sources()
+        store.publish = self._tell
+
+    def _tell(self, events: list[Event]) -> None:
+        for event in events:
+            tell(event)
+            self._publish(event)
+
+    async def _write(self, closure: Callable[[Transaction], T]) -> T:
+        return await self._store.write(closure)
+
+    async def read(self, query: Callable[..., T]) -> T:
+        """Run a query of :mod:`actors.ledger.reading` on one consistent snapshot."""
+        return await self._store.read(query)
+
+    # Edges.
+
+    async def submit(self, new: Sequence[NewJob]) -> list[Accepted]:
+        """Accept all of ``new`` or, by raising :class:`~actors.jobs.refusal.Refused`, none of it."""
+        closure = Submitting(new, ids=self._sources.ids, rules=self._rules, options=self.approvals)
+        return await self._write(closure)
+
+    async def cancel(self, job_id: str, by: str | None) -> Job:
+        """End a waiting job now; ask for the end of one that was handed over."""
+        return await self._write(Cancelling(job_id, by, get_correlation_id()))
+
+    async def approve(self, approval_id: str, by: str, level: str) -> ApprovalRequest:
+        """Grant a request in time."""
+        return await self._write(Approving(approval_id, by, level, get_correlation_id()))
+
+    async def reject(self, approval_id: str, by: str, reason: str, level: str) -> ApprovalRequest:
+        """Reject a request in time."""
+        return await self._write(Rejecting(approval_id, by, reason, level, get_correlation_id()))
+
+    async def prioritise(self, job_id: str, override: int | None, by: str | None) -> Pair:
+        """Override a waiting job's priority."""
+        return await self._write(Prioritising(job_id, override, by, get_correlation_id()))
+
+    async def settle(self, job_id: str, verdict: str, handle: Mapping[str, Any] | None, by: str) -> Pair:
+        """Take a person's word on an uncertain job."""
+        return await self._write(SettlingByHand(job_id, verdict, handle, by, get_correlation_id()))
+
+    async def set_limit(self, name: str, value: int, by: str | None) -> None:
+        """Change a limit and keep it."""
+        run_time_limits.check_limit(name, value)
+        await self._write(SettingLimit(name, value, by, get_correlation_id()))
+
+    async def reset_limits(self, names: Iterable[str], by: str | None) -> None:
+        """Return to the configured limits."""
+        for name in names:
+            run_time_limits.check_limit(name, 0)
+        await self._write(ResettingLimits(tuple(names), by, get_correlation_id()))
+
+    async def pause(self, provider: str, reason: str, by: str | None) -> None:
+        """Dispatch nothing to a provider until it is resumed."""
+        await self._write(Pausing(provider, reason, by, get_correlation_id()))
+
+    async def resume(self, provider: str, by: str | None) -> None:
+        """Dispatch to a provider again."""
+        await self._write(Resuming(provider, by, get_correlation_id()))
+
+    # Scheduler.
+
+    async def disown(self) -> int:
+        """Declare every intent that stands an unknown outcome: its caller is gone. Only when none can be alive."""
+        return await self._write(Disowning(get_correlation_id()))
+
+    async def claim(self, capacities: Mapping[str, Capacity]) -> Claimed:
+        """Claim all that may run now, with its intents; committed when this returns."""
+        return await self._write(Claiming(self.limits, capacities, self._sources.token, get_correlation_id()))
+
+    async def handed_over(self, key: str, handle: Mapping[str, Any], observation: Observation | None) -> bool:
+        """The provider has it."""
+        return await self._write(HandingOver(key, handle, observation, get_correlation_id()))
+
+    async def dispatch_failed(self, key: str, failure: Failure) -> DispatchVerdict | None:
+        """The call did not succeed; what follows depends on its kind."""
+        return await self._write(FailingDispatch(key, failure, self._sources.jitter, get_correlation_id()))
+
+    # Poller.
+
+    async def record(self, observations: Mapping[str, Observation]) -> list[Recorded]:
+        """What providers said, by submission key."""
+        return await self._write(Recording(observations, get_correlation_id()))
+
+    async def settle_absent(self, key: str) -> bool:
+        """The provider surely never had it: back into the queue."""
+        return await self._write(SettlingAbsent(key, self._sources.jitter, get_correlation_id()))
+
+    async def flag_uncertain(self, job_id: str, reason: str) -> None:
+        """Nobody can tell whether it runs: a person must."""
+        await self._write(FlaggingUncertain(job_id, reason, get_correlation_id()))
+
+    # Expiry.
+
+    async def expire(self, approval_id: str) -> Expired | None:
+        """End one request past its deadline; None where somebody decided it first."""
+        return await self._write(Expiring(approval_id, get_correlation_id()))

@@ -1,0 +1,108 @@
+"""Limits and providers' gates as they are now: what was configured, overlaid by what was changed at run time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import attrs
+
+from actors.jobs.guessing import did_you_mean
+from actors.jobs.options import Limits
+from actors.jobs.refusal import RefusalKind, Refused
+from actors.store import Transaction, registers
+
+PREFIX = "limits."
+_PER_PROVIDER = "per_provider."
+_NAMES = tuple(field.name for field in attrs.fields(Limits) if field.name != "per_provider")
+
+
+def effective_limits(tx: Transaction, configured: Limits) -> Limits:
+    """The limits that hold: the stored value of each wins over the configured one (B10)."""
+    return overlaid(configured, stored_limits(tx))
+
+
+def stored_limits(tx: Transaction) -> dict[str, int]:
+    """What was changed at run time, by name without prefix."""
+    stored = registers.stored_settings(tx.connection, PREFIX)
+    return {name.removeprefix(PREFIX): value for name, value in stored.items()}
+
+
+def overlaid(configured: Limits, stored: Mapping[str, int]) -> Limits:
+    """``configured`` with the ``stored`` values in their places."""
+    per_provider = dict(configured.per_provider)
+    plain: dict[str, int] = {}
+    for name, value in stored.items():
+        if name.startswith(_PER_PROVIDER):
+            per_provider[name.removeprefix(_PER_PROVIDER)] = value
+        elif name in _NAMES:
+            plain[name] = value
+    return attrs.evolve(configured, **plain, per_provider=per_provider)
+
+
+def check_limit(name: str, value: int) -> None:
+    """Raises :class:`Refused` for a name that is no limit or a value that is none."""
+    if not name.startswith(_PER_PROVIDER) and name not in _NAMES:
+        known = (*_NAMES, "per_provider.NAME")
+        raise Refused(f"there is no limit {name!r}{did_you_mean(name, known)}", RefusalKind.INVALID, field=name)
+    if name == "fair_share" and value not in (0, 1):
+        raise Refused("fair_share must be 0 or 1", RefusalKind.INVALID, field=name)
+    if value < 0:
+        raise Refused(f"{name} must be 0 or more, not {value}", RefusalKind.INVALID, field=name)
+
+
+@attrs.frozen
+class SettingLimit:
+    """The closure that changes one limit and keeps it."""
+
+    name: str
+    value: int
+    by: str | None
+    correlation_id: str
+
+    def __call__(self, tx: Transaction) -> None:
+        value: int | bool = bool(self.value) if self.name == "fair_share" else self.value
+        registers.put_setting(tx.connection, PREFIX + self.name, value, tx.now, self.by)
+        tx.emit("limits_changed", None, self.correlation_id, name=self.name, value=self.value, by=self.by)
+
+
+@attrs.frozen
+class ResettingLimits:
+    """The closure that forgets changed limits: those named, or all."""
+
+    names: Iterable[str]
+    by: str | None
+    correlation_id: str
+
+    def __call__(self, tx: Transaction) -> None:
+        names = list(self.names) or list(stored_limits(tx))
+        if names:
+            registers.drop_settings(tx.connection, [PREFIX + name for name in names])
+            tx.emit("limits_changed", None, self.correlation_id, reset=names, by=self.by)
+
+
+@attrs.frozen
+class Pausing:
+    """The closure that pauses a provider until somebody resumes it."""
+
+    provider: str
+    reason: str
+    by: str | None
+    correlation_id: str
+
+    def __call__(self, tx: Transaction) -> None:
+        gate = registers.gates(tx.connection).get(self.provider) or registers.Gate(self.provider)
+        registers.put_gate(tx.connection, attrs.evolve(gate, paused_reason=self.reason))
+        tx.emit("provider_paused", None, self.correlation_id, provider=self.provider, reason=self.reason, by=self.by)
+
+
+@attrs.frozen
+class Resuming:
+    """The closure that opens a paused or closed provider."""
+
+    provider: str
+    by: str | None
+    correlation_id: str
+
+    def __call__(self, tx: Transaction) -> None:
+        registers.put_gate(tx.connection, registers.Gate(self.provider))
+        tx.emit("provider_resumed", None, self.correlation_id, provider=self.provider, by=self.by)

@@ -1,0 +1,242 @@
+"""Questions to the rows, each answered from one snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import attrs
+from sqlalchemy import Connection
+
+from actors.jobs.options import Limits
+from actors.jobs.records import (
+    ApprovalRequest,
+    ApprovalStatus,
+    Capacity,
+    Job,
+    QueueEntry,
+    QueueStatus,
+    Submission,
+    SubmissionState,
+)
+from actors.jobs.refusal import RefusalKind, Refused
+from actors.jobs.scheduling import Decision
+from actors.jobs.views import JobView, QueueView
+from actors.ledger.dispatching import decide_now
+from actors.ledger.limits import overlaid, stored_limits
+from actors.store import Transaction, approvals, jobs, queue, registers, submissions
+
+
+@attrs.frozen
+class Held:
+    """A job that was handed over, or may have been, as the poller needs it."""
+
+    submission: Submission
+    job: Job
+    entry_status: QueueStatus
+
+    @property
+    def key(self) -> str:
+        """The key under which the provider knows it."""
+        return self.submission.key
+
+
+def active_at(provider: str) -> Callable[[Connection], list[Held]]:
+    """All jobs of a provider that were or may have been handed over, oldest first, however many (B3)."""
+
+    def query(connection: Connection) -> list[Held]:
+        found = submissions.open_at(connection, provider)
+        by_id = jobs.get_many_active(connection, provider)
+        return [
+            Held(submission, by_id[submission.job_id], QueueStatus.RUNNING)
+            for submission in found
+            if submission.job_id in by_id
+        ]
+
+    return query
+
+
+def active_count(connection: Connection) -> int:
+    """How many jobs are active in the sense of B3: pending, uploading, queued or running."""
+    return sum(number for status, number in jobs.counts(connection).items() if status.value in jobs.ACTIVE)
+
+
+def deadlines(now: datetime) -> Callable[[Connection], tuple[list[str], datetime | None]]:
+    """The ids of requests past their deadline, and the next deadline to come."""
+
+    def query(connection: Connection) -> tuple[list[str], datetime | None]:
+        due = [request.approval_id for request in approvals.due(connection, now)]
+        return due, approvals.next_deadline(connection)
+
+    return query
+
+
+def resolve(part: str) -> Callable[[Connection], str]:
+    """The one job id that is, begins or ends with ``part``."""
+
+    def query(connection: Connection) -> str:
+        if not part or jobs.get(connection, part) is not None:
+            return part
+        return _only(part, jobs.matching(connection, part.lower()), "job")
+
+    return query
+
+
+def resolve_approval(part: str) -> Callable[[Connection], str]:
+    """The one approval id that is, begins or ends with ``part``, or that belongs to such a job."""
+
+    def query(connection: Connection) -> str:
+        if approvals.get(connection, part) is not None:
+            return part
+        found = approvals.matching(connection, part.lower())
+        if not found:
+            owners = jobs.matching(connection, part.lower())
+            found = [request.approval_id for request in approvals.of_jobs(connection, owners).values()]
+        return _only(part, found, "approval request")
+
+    return query
+
+
+def _only(part: str, found: Sequence[str], what: str) -> str:
+    if not part or not found:
+        raise Refused(f"there is no {what} {part!r}", RefusalKind.NOT_FOUND)
+    if len(found) > 1:
+        raise Refused(f"{part!r} fits more than one {what}: {', '.join(found)}; type more of it", RefusalKind.INVALID)
+    return found[0]
+
+
+def views(
+    chosen: Callable[[Connection], list[Job]], configured: Limits, capacities: Mapping[str, Capacity], now: datetime
+) -> Callable[[Connection], list[JobView]]:
+    """The jobs that ``chosen`` gives, each with all that is known around it."""
+
+    def query(connection: Connection) -> list[JobView]:
+        found = chosen(connection)
+        ids = [job.job_id for job in found]
+        entries = queue.get_many(connection, ids)
+        asked = approvals.of_jobs(connection, ids)
+        handed = submissions.of_jobs(connection, ids)
+        decision = _decision(connection, configured, capacities, now) if _any_waits(entries.values()) else None
+        return [
+            _view(connection, job, entries[job.job_id], asked.get(job.job_id), handed.get(job.job_id), decision, now)
+            for job in found
+        ]
+
+    return query
+
+
+def queue_view(
+    configured: Limits, capacities: Mapping[str, Capacity], now: datetime, limit: int
+) -> Callable[[Connection], QueueView]:
+    """What waits, in the order in which it would run; what bounds it."""
+
+    def query(connection: Connection) -> QueueView:
+        entries = queue.waiting(connection, limit)
+        order = queue.run_order(entries, now)
+        by_id = jobs.get_many(connection, [entry.job_id for entry in entries])
+        asked = approvals.of_jobs(connection, by_id)
+        decision = _decision(connection, configured, capacities, now)
+        stored = stored_limits(Transaction(connection, now))
+        gates = registers.gates(connection)
+        waiting = []
+        place = 0
+        for entry in order:
+            ahead = place if entry.status is QueueStatus.PENDING else None
+            place += entry.status is QueueStatus.PENDING
+            view = _view(connection, by_id[entry.job_id], entry, asked.get(entry.job_id), None, decision, now)
+            waiting.append(attrs.evolve(view, position=ahead))
+        return QueueView(
+            waiting=tuple(waiting),
+            running=sum(one.count for one in queue.running(connection)),
+            counts={status.value: number for status, number in queue.counts(connection).items()},
+            limits=overlaid(configured, stored),
+            limit_sources=dict.fromkeys(stored, "stored"),
+            closed_providers={name: why for name, gate in gates.items() if (why := gate.closed(now))},
+            summary=decision.summary,
+        )
+
+    return query
+
+
+def limits_view(configured: Limits) -> Callable[[Connection], tuple[Limits, dict[str, str]]]:
+    """The limits that hold and which of them were changed at run time."""
+
+    def query(connection: Connection) -> tuple[Limits, dict[str, str]]:
+        stored = stored_limits(Transaction(connection, _ANY_TIME))
+        return overlaid(configured, stored), dict.fromkeys(stored, "stored")
+
+    return query
+
+
+def requests(statuses: Iterable[ApprovalStatus], limit: int) -> Callable[[Connection], list[ApprovalRequest]]:
+    """Approval requests, newest first."""
+    return lambda connection: approvals.page(connection, statuses, limit)
+
+
+def uncertain(connection: Connection) -> list[str]:
+    """Ids of jobs of which nobody can tell whether they run."""
+    return jobs.uncertain(connection)
+
+
+_ANY_TIME = datetime.min
+
+
+def _any_waits(entries: Iterable[QueueEntry]) -> bool:
+    return any(entry.status is QueueStatus.PENDING for entry in entries)
+
+
+def _decision(
+    connection: Connection, configured: Limits, capacities: Mapping[str, Capacity], now: datetime
+) -> Decision:
+    return decide_now(Transaction(connection, now), configured, capacities)[0]
+
+
+def _view(
+    connection: Connection,
+    job: Job,
+    entry: QueueEntry,
+    approval: ApprovalRequest | None,
+    submission: Submission | None,
+    decision: Decision | None,
+    now: datetime,
+) -> JobView:
+    reason, setting = _why_it_waits(connection, entry, approval, submission, decision, now)
+    status = entry.status
+    if status is QueueStatus.PENDING and entry.attempt and (entry.not_before is None or entry.not_before <= now):
+        status = QueueStatus.READY
+    return JobView(job, entry, status, approval, submission, reason, setting)
+
+
+def _why_it_waits(
+    connection: Connection,
+    entry: QueueEntry,
+    approval: ApprovalRequest | None,
+    submission: Submission | None,
+    decision: Decision | None,
+    now: datetime,
+) -> tuple[str | None, str | None]:
+    """The reason in words, and the setting that changes it (C7)."""
+    if entry.status is QueueStatus.BLOCKED and approval is not None:
+        return f"waits for an approval: {approval.reason}", f"greenroom approve {approval.approval_id}"
+    if entry.status is QueueStatus.RUNNING and submission and submission.state is SubmissionState.UNKNOWN:
+        return "its provider is being asked whether it was accepted", None
+    if entry.status is not QueueStatus.PENDING or decision is None:
+        return None, None
+    if entry.not_before is not None and entry.not_before > now:
+        return f"tried {entry.attempt} times, next try at {entry.not_before:%H:%M:%S} UTC", None
+    lane = queue.lane_of(connection, entry.job_id)
+    wait = decision.waiting.get(lane) if lane is not None else None
+    if wait is not None:
+        return wait.reason, wait.setting
+    if decision.picks or not decision.waiting:
+        return decision.summary if decision.summary.startswith("Global") else "is next", None
+    return decision.summary, None
+
+
+def plain_counts(connection: Connection) -> dict[str, Any]:
+    """How many jobs and entries there are of each status."""
+    return {
+        "jobs": {status.value: number for status, number in jobs.counts(connection).items()},
+        "queue": {status.value: number for status, number in queue.counts(connection).items()},
+    }

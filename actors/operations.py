@@ -1,0 +1,282 @@
+"""What people and programs ask of a runtime, done through the ledger. The tree and its health are in ``runtime``."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+
+from typing import Any
+
+import attrs
+import trio
+
+from actors.environment import with_inherited
+from actors.jobs.guessing import did_you_mean
+from actors.jobs.levels import check_override
+from actors.jobs.options import Limits
+from actors.jobs.records import ApprovalRequest, ApprovalStatus, Capacity, Event, Job, JobRequest, JobStatus, QueueStatus
+from actors.jobs.refusal import RefusalKind, Refused
+from actors.jobs.scheduling import can_ever_fit
+from actors.jobs.views import Accepted, JobView, QueueView
+from actors.kernel import Bus, Clock
+from actors.ledger import Ledger, NewJob, reading
+from actors.providers.guard import Failure, GuardedProvider, capacities
+from actors.store import events as event_rows
+from actors.store import jobs as job_rows
+from logconf import get_correlation_id, new_correlation_id
+
+_EVENT_PAGE = 500
+_LOOK_FOR_LOGS = 0.5
+
+
+class Operations:
+    """The operations of :class:`actors.control.Runtime` that need no knowledge of the tree."""
+
+    def __init__(
+        self, ledger: Ledger, providers: Mapping[str, GuardedProvider], bus: Bus, clock: Clock
+    ) -> None:
+        self._ledger = ledger
+        self._providers = providers
+        self._bus = bus
+        self._clock = clock
+
+    @property
+    def _capacities(self) -> dict[str, Capacity]:
+        return capacities(self._providers)
+
+    # Submitting.
+
+    async def submit(self, request: JobRequest) -> Job:
+        """Accept one job under the correlation ID of the caller."""
+        return (await self._submit([NewJob(self._checked(request), get_correlation_id())]))[0].job
+
+    async def submit_many(self, requests: Sequence[JobRequest]) -> list[Accepted]:
+        """Accept all or none; each job gets a correlation ID of its own, for each is a life of its own."""
+        ids = [get_correlation_id()] if len(requests) == 1 else [new_correlation_id() for _ in requests]
+        checked = [self._checked(request, index) for index, request in enumerate(requests)]
+        return await self._submit([NewJob(one, id_) for one, id_ in zip(checked, ids, strict=True)])
+
+    async def retry(self, job_id: str, *, by: str | None = None) -> Job:
+        """A new job that asks for the same as an ended one, under the same correlation ID."""
+        view = await self.job(job_id)
+        if not view.job.is_terminal:
+            raise Refused(f"job {view.job.job_id} has not ended ({view.job.status.value}); cancel it first")
+        request = attrs.evolve(view.job.request, idempotency_key=None)
+        new = NewJob(self._checked(request), view.job.correlation_id, retry_of=view.job.job_id)
+        return (await self._submit([new]))[0].job
+
+    async def _submit(self, new: Sequence[NewJob]) -> list[Accepted]:
+        return await self._ledger.submit(new)
+
+    def _checked(self, request: JobRequest, index: int | None = None) -> JobRequest:
+        """``request`` as it will be stored. Raises :class:`Refused` naming the field and the fix."""
+        where = "" if index is None else f"job {index + 1}: "
+        provider = self._providers.get(request.provider)
+        if provider is None:
+            guess = did_you_mean(request.provider, self._providers)
+            raise Refused(f"{where}there is no provider {request.provider!r}{guess}", RefusalKind.INVALID, "provider")
+        if not request.user_id:
+            raise Refused(f"{where}user_id: say for whom the job is", RefusalKind.INVALID, "user_id")
+        if request.max_attempts < 1:
+            raise Refused(f"{where}max_attempts must be 1 or more", RefusalKind.INVALID, "max_attempts")
+        try:
+            check_override(request.priority_override)
+        except ValueError as error:
+            raise Refused(f"{where}{error}", RefusalKind.INVALID, "priority_override") from error
+        prepared = provider.prepare(request)
+        if isinstance(prepared, Failure):
+            raise Refused(f"{where}{prepared.message}", RefusalKind.INVALID)
+        misfit = can_ever_fit(request.resources, self._capacities.get(request.provider, Capacity()))
+        if misfit is not None:
+            raise Refused(f"{where}provider {request.provider} {misfit}", RefusalKind.INVALID, "resources")
+        return with_inherited(request)
+
+    # Changing.
+
+    async def cancel(self, job_id: str, *, by: str | None = None) -> Job:
+        """End a waiting job at once, ask for the end of a running one."""
+        return await self._ledger.cancel(await self._job_id(job_id), by)
+
+    async def settle(
+        self, job_id: str, verdict: str, *, handle: Mapping[str, Any] | None = None, by: str
+    ) -> Job:
+        """Take a person's word on an uncertain job."""
+        if verdict not in ("ran", "not_run", "failed"):
+            raise Refused(f"a verdict is ran, not_run or failed, not {verdict!r}", RefusalKind.INVALID, "verdict")
+        return (await self._ledger.settle(await self._job_id(job_id), verdict, handle, by)).job
+
+    async def approve(self, approval_id: str, *, by: str, level: str = "admin") -> ApprovalRequest:
+        """Grant a request, named by its id or by its job's."""
+        return await self._ledger.approve(await self._approval_id(approval_id), by, level)
+
+    async def reject(self, approval_id: str, *, by: str, reason: str = "", level: str = "admin") -> ApprovalRequest:
+        """Reject a request, named by its id or by its job's."""
+        return await self._ledger.reject(await self._approval_id(approval_id), by, reason, level)
+
+    async def set_priority(self, job_id: str, override: int | None, *, by: str | None = None) -> JobView:
+        """Override a waiting job's priority."""
+        found = await self._job_id(job_id)
+        await self._ledger.prioritise(found, override, by)
+        return await self.job(found)
+
+    async def set_limit(self, name: str, value: int, *, by: str | None = None) -> Limits:
+        """Change a limit now and keep it."""
+        await self._ledger.set_limit(name, value, by)
+        return (await self.limits())[0]
+
+    async def reset_limits(self, names: Iterable[str] = (), *, by: str | None = None) -> Limits:
+        """Return to the configured limits."""
+        await self._ledger.reset_limits(names, by)
+        return (await self.limits())[0]
+
+    async def pause(self, provider: str, reason: str, *, by: str | None = None) -> None:
+        """Dispatch nothing there until it is resumed."""
+        await self._ledger.pause(self._known(provider), reason, by)
+
+    async def resume(self, provider: str, *, by: str | None = None) -> None:
+        """Dispatch there again."""
+        await self._ledger.resume(self._known(provider), by)
+
+    # Looking.
+
+    async def job(self, part_of_id: str) -> JobView:
+        """One job by its id or an unambiguous beginning or end of it."""
+        job_id = await self._job_id(part_of_id)
+        query = reading.views(
+            lambda connection: [found] if (found := job_rows.get(connection, job_id)) else [],
+            self._ledger.limits, self._capacities, self._clock.now(),
+        )  # fmt: skip
+        found = await self._ledger.read(query)
+        if not found:
+            raise Refused(f"there is no job {part_of_id!r}", RefusalKind.NOT_FOUND)
+        return found[0]
+
+    async def jobs(
+        self,
+        *,
+        statuses: Iterable[JobStatus] = (),
+        user_id: str | None = None,
+        provider: str | None = None,
+        before: str | None = None,
+        limit: int = 100,
+    ) -> list[JobView]:
+        """Jobs, newest first."""
+        wanted = tuple(statuses)
+        query = reading.views(
+            lambda connection: job_rows.page(
+                connection, statuses=wanted, user_id=user_id, provider=provider, before=before, limit=limit
+            ),
+            self._ledger.limits, self._capacities, self._clock.now(),
+        )  # fmt: skip
+        return await self._ledger.read(query)
+
+    async def queue(self, *, limit: int = 1000) -> QueueView:
+        """What waits and why."""
+        query = reading.queue_view(self._ledger.limits, self._capacities, self._clock.now(), limit)
+        return await self._ledger.read(query)
+
+    async def approvals(
+        self, *, statuses: Iterable[ApprovalStatus] = (), limit: int = 100
+    ) -> list[ApprovalRequest]:
+        """Approval requests, newest first."""
+        return await self._ledger.read(reading.requests(tuple(statuses), limit))
+
+    async def limits(self) -> tuple[Limits, Mapping[str, str]]:
+        """The limits that hold, and which were changed at run time."""
+        return await self._ledger.read(reading.limits_view(self._ledger.limits))
+
+    async def idle(self) -> bool:
+        """Whether nothing is pending or running."""
+        counts = (await self._ledger.read(reading.plain_counts))["queue"]
+        return not counts.get(QueueStatus.PENDING.value) and not counts.get(QueueStatus.RUNNING.value)
+
+    # Following.
+
+    async def wait(self, job_id: str) -> Job:
+        """The job once it has reached an end."""
+        found = await self._job_id(job_id)
+        async with self.events(job_id=found) as changes:
+            job = (await self.job(found)).job
+            while not job.is_terminal:
+                await anext(changes)
+                job = (await self.job(found)).job
+        return job
+
+    @asynccontextmanager
+    async def events(
+        self, *, after: int | None = None, job_id: str | None = None, types: Iterable[str] = ()
+    ) -> AsyncIterator[AsyncIterator[Event]]:
+        """Events after ``after``, read from rows; the bus only says when to look, so none is lost or doubled."""
+        wanted = frozenset(types)
+        send, receive = trio.open_memory_channel[None](1)
+
+        def relevant(event: Any) -> bool:
+            if isinstance(event, Event) and (job_id is None or event.job_id == job_id):
+                with_room = not wanted or event.type in wanted
+                if with_room and not send.statistics().current_buffer_used:
+                    send.send_nowait(None)
+            return False
+
+        with self._bus.subscribe(where=relevant):
+            start = after if after is not None else await self._ledger.read(event_rows.last)
+            async with send, receive:
+                stream = self._read_events(start, job_id, wanted, receive)
+                try:
+                    yield stream
+                finally:
+                    await stream.aclose()
+
+    async def _read_events(
+        self, seq: int, job_id: str | None, types: frozenset[str], wake: trio.MemoryReceiveChannel[None]
+    ) -> AsyncIterator[Event]:
+        while True:
+            page = await self._ledger.read(
+                lambda connection, after=seq: event_rows.after(
+                    connection, after, job_id=job_id, types=types, limit=_EVENT_PAGE
+                )
+            )
+            for event in page:
+                seq = event.seq
+                yield event
+            if len(page) < _EVENT_PAGE:
+                await wake.receive()
+
+    async def logs(
+        self, job_id: str, cursor: str | None = None, *, follow: bool = False
+    ) -> AsyncIterator[tuple[bytes, str]]:
+        """A job's output; with ``follow`` until the job ends."""
+        while True:
+            view = await self.job(job_id)
+            handed = view.submission is not None and view.submission.handle is not None
+            if handed:
+                assert view.submission is not None and view.submission.handle is not None
+                provider = self._providers.get(view.job.provider)
+                if provider is None:
+                    raise Refused(f"provider {view.job.provider} is not configured here", RefusalKind.UNAVAILABLE)
+                chunks = await provider.logs(view.submission.key, view.submission.handle, cursor)
+                if isinstance(chunks, Failure):
+                    raise Refused(chunks.message, RefusalKind.UNAVAILABLE)
+                for chunk in chunks:
+                    cursor = chunk.cursor
+                    yield chunk.data, chunk.cursor
+                if chunks:
+                    continue
+            if not follow or view.job.is_terminal:
+                return
+            await trio.sleep(_LOOK_FOR_LOGS)
+
+    # Names.
+
+    async def _job_id(self, part: str) -> str:
+        return await self._ledger.read(reading.resolve(part))
+
+    async def _approval_id(self, part: str) -> str:
+        return await self._ledger.read(reading.resolve_approval(part))
+
+    def _known(self, provider: str) -> str:
+        if provider not in self._providers:
+            guess = did_you_mean(provider, self._providers)
+            raise Refused(f"there is no provider {provider!r}{guess}", RefusalKind.NOT_FOUND, "provider")
+        return provider
+
+

@@ -1,0 +1,113 @@
+"""The poller: watches, cancels and settles whatever has been handed to a provider, to its end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import trio
+
+from actors.kernel import Clock, Envelope, TickingActor
+from actors.ledger import Ledger
+from actors.poller.options import PollerOptions
+from actors.poller.switch import Switch, decide_polling
+from actors.poller.watch import Watch
+from actors.providers.guard import GuardedProvider
+from logconf import get_logger
+
+_logger = get_logger("actors.poller")
+
+WAKES = frozenset({"job_handed_over", "job_cancel_requested", "job_outcome_unknown", "job_settled"})
+"""Events after which the poller looks at once, the beat beside."""
+
+_WATCH_AGAIN = 5.0
+"""Seconds after which a provider's own watch that failed is begun again."""
+
+
+class Refresh:
+    """The message after a change of configuration: decide anew which providers are polled (B6)."""
+
+
+class Poller(TickingActor):
+    """Looks at start, on a fixed beat, after an event and after a provider's nudge; rounds of one provider never overlap."""
+
+    concurrent = True
+    fault_limit = 5
+    fault_message = "Error in job polling"
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        providers: Mapping[str, GuardedProvider],
+        clock: Clock,
+        options: PollerOptions,
+        webhook_urls: Mapping[str, str | None] | None = None,
+    ) -> None:
+        self.interval = options.interval_seconds
+        self._options = options
+        self._webhook_urls = webhook_urls or {}
+        self._providers = providers
+        self._watches = {name: Watch(provider, ledger, clock) for name, provider in providers.items()}
+        self._switch = self._decide()
+        self._announced: bool | None = None
+
+    @property
+    def is_polling_active(self) -> bool:
+        """Whether timed polling is on."""
+        return self._switch.active
+
+    def _decide(self) -> Switch:
+        capabilities = {name: provider.capabilities for name, provider in self._providers.items()}
+        return decide_polling(self._options.enabled, capabilities, self._webhook_urls)
+
+    async def after_ready(self) -> None:
+        """One task for each provider's rounds, and one for its own events."""
+        for name, watch in self._watches.items():
+            self.nursery.start_soon(watch.run, name=f"watch {name}")
+            self.nursery.start_soon(self._listen, self._providers[name], watch, name=f"listen {name}")
+
+    async def _listen(self, provider: GuardedProvider, watch: Watch) -> None:
+        """Pass a provider's nudges on; a watch that fails is begun again, since the beat alone would be slow."""
+        while True:
+            failure = await provider.watch(watch.nudge)
+            if failure is None:
+                return
+            _logger.warning(
+                "Provider %s stopped telling of its jobs: %s", provider.name, failure.message,
+                extra={"provider": provider.name},
+            )  # fmt: skip
+            await trio.sleep(_WATCH_AGAIN)
+
+    async def handle(self, message: Any) -> Any:
+        """An event: look after settlements and cancels now. ``Refresh``: decide anew, too."""
+        if isinstance(message, Refresh):
+            self._switch = self._decide()
+            self.wake()
+            return self._switch.active
+        for watch in self._watches.values():
+            watch.look()
+        return None
+
+    async def tick(self, causes: tuple[Envelope, ...]) -> None:
+        """One cycle: every polled provider in parallel, the others for settlements and cancels alone."""
+        self._announce()
+        async with trio.open_nursery() as nursery:
+            for name, watch in self._watches.items():
+                if name in self._switch.polled:
+                    nursery.start_soon(watch.sync)
+                else:
+                    watch.look()
+        if self._switch.active:
+            synced = sum(watch.synced for name, watch in self._watches.items() if name in self._switch.polled)
+            _logger.debug("Synced %d active jobs", synced, extra={"synced": synced})
+
+    def _announce(self) -> None:
+        """Say once when timed polling starts, and once when it does not."""
+        if self._switch.active == self._announced:
+            return
+        self._announced = self._switch.active
+        details = {"interval_seconds": self.interval, "providers": sorted(self._switch.polled), "why": self._switch.why}
+        if self._switch.active:
+            _logger.info("Starting job status polling", extra=details)
+        else:
+            _logger.info("Timed status checks are off: %s", self._switch.why, extra=details)

@@ -1,0 +1,170 @@
+"""Entry points: programs that the configuration names, with parameters that are checked before they become an argv.
+
+    EntryPoint(command=("python", "train.py", "--epochs={epochs}"), params={"epochs": Param("int", min=1, max=100)})
+
+Whoever may not send a command of their own may start one of these (B21). A value fills its place inside one argument
+and never makes a second one; a text that begins with ``-`` is refused where it would be taken for an option.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import string
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import attrs
+import re2
+
+from actors.providers.errors import Invalid
+
+MAX_TEXT = 1024  # characters of one text value without a pattern of its own
+PLAIN_TEXT = r"[\w ./:=@+,~%-]*"  # what a text may hold unless its parameter says otherwise: no control characters
+MISSING = object()
+
+
+@attrs.frozen
+class Param:
+    """One parameter: its type, and what it may be.
+
+    ``min`` and ``max`` bound numbers, and the length of texts. ``pattern`` (RE2) must match a text as a whole and
+    replaces the default rules for texts. Without ``default`` the parameter must be given.
+    """
+
+    type: Literal["str", "int", "float", "bool"] = "str"
+    choices: tuple[str | int | float, ...] | None = None
+    min: float | None = None
+    max: float | None = None
+    pattern: str | None = None
+    default: str | int | float | bool | None = None
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse a pattern that cannot be used. Raises ValueError."""
+        if self.pattern is not None:
+            try:
+                re2.compile(self.pattern)
+            except re2.error as error:
+                raise ValueError(f"pattern {self.pattern!r} is not a regular expression of RE2: {error}") from error
+
+    def fault_of(self, value: object) -> str | None:
+        """Why ``value`` is not accepted, in words that follow the parameter's name; None: it is."""
+        if not self._has_type(value):
+            return f"must be {_TYPE_WORDS[self.type]}, not {value!r:.80}"
+        if self.choices is not None and value not in self.choices:
+            return f"must be one of {', '.join(map(str, self.choices))}, not {value!r:.80}"
+        size, what = (len(value), "characters") if isinstance(value, str) else (value, "")
+        assert isinstance(size, (int, float))
+        if self.min is not None and size < self.min:
+            return f"must be at least {self.min:g} {what}".rstrip()
+        if self.max is not None and size > self.max:
+            return f"must be at most {self.max:g} {what}".rstrip()
+        return self._fault_of_text(value) if isinstance(value, str) and self.choices is None else None
+
+    def _fault_of_text(self, value: str) -> str | None:
+        if "\0" in value:
+            return "must not hold a NUL character"
+        if self.pattern is not None:
+            return None if re2.fullmatch(self.pattern, value) else f"must match {self.pattern}"
+        if len(value) > MAX_TEXT and self.max is None:
+            return f"must be at most {MAX_TEXT} characters"
+        if not re2.fullmatch(PLAIN_TEXT, value):
+            return (
+                "may hold letters, digits, spaces and ./:=@+,~%-_ only; a `pattern` in the configuration may allow more"
+            )
+        return None
+
+    def _has_type(self, value: object) -> bool:
+        if self.type == "str":
+            return isinstance(value, str)
+        if self.type == "bool":
+            return isinstance(value, bool)
+        if isinstance(value, bool):
+            return False
+        if self.type == "int":
+            return isinstance(value, int)
+        return isinstance(value, (int, float)) and math.isfinite(value)
+
+
+_TYPE_WORDS = {"str": "a text", "int": "a whole number", "float": "a number", "bool": "true or false"}
+
+
+@attrs.frozen
+class EntryPoint:
+    """A program of the configuration: argv with ``{parameter}`` places (``{{`` and ``}}`` are braces)."""
+
+    command: tuple[str, ...]
+    params: Mapping[str, Param] = attrs.field(factory=dict)
+    cwd: str | None = None
+    env: Mapping[str, str] = attrs.field(factory=dict)
+
+    def __attrs_post_init__(self) -> None:
+        """Hold places and parameters against each other. Raises ValueError."""
+        if not self.command or not self.command[0]:
+            raise ValueError("command must name a program")
+        used = {name for argument in self.command for name in _places(argument)}
+        if unknown := sorted(used - set(self.params)):
+            raise ValueError(f"command uses {{{unknown[0]}}}, which is not among params")
+        if unused := sorted(set(self.params) - used):
+            raise ValueError(f"params.{unused[0]} is used nowhere in command")
+        if list(_places(self.command[0])):
+            raise ValueError("the program itself (the first argument) cannot hold a parameter")
+
+    def argv(self, params: Mapping[str, Any]) -> tuple[str, ...]:
+        """The command with ``params`` in their places. Raises :class:`Invalid`, naming every fault."""
+        faults = [f"params.{name} is unknown{_guess(name, self.params)}" for name in params if name not in self.params]
+        values = {}
+        for name, param in self.params.items():
+            value = params.get(name, MISSING)
+            if value is MISSING:
+                if param.default is None:
+                    faults.append(f"params.{name} is missing")
+                values[name] = param.default
+            elif (fault := param.fault_of(value)) is not None:
+                faults.append(f"params.{name} {fault}")
+            else:
+                values[name] = value
+        if not faults:
+            faults = [fault for argument in self.command if (fault := self._option_fault(argument, values))]
+        if faults:
+            raise Invalid("; ".join(faults))
+        texts = {name: _text(value) for name, value in values.items()}
+        return tuple(argument.format_map(texts) for argument in self.command)
+
+    def _option_fault(self, argument: str, values: Mapping[str, Any]) -> str | None:
+        leading = next(iter(string.Formatter().parse(argument)), None)
+        if leading is None or leading[0] or not leading[1]:
+            return None
+        name, value = leading[1], values[leading[1]]
+        param = self.params[name]
+        if isinstance(value, str) and value.startswith("-") and param.pattern is None and param.choices is None:
+            return f"params.{name} must not begin with '-': it would be taken for an option"
+        return None
+
+
+def find_entry_point(entry_points: Mapping[str, EntryPoint], name: str) -> EntryPoint:
+    """The entry point of that name. Raises :class:`Invalid` with a guess where the name is nearly right."""
+    if name not in entry_points:
+        known = ", ".join(sorted(entry_points)) or "none"
+        raise Invalid(f"entry_point {name!r:.80} is not configured{_guess(name, entry_points)} (configured: {known})")
+    return entry_points[name]
+
+
+def _places(argument: str) -> list[str]:
+    names = []
+    for _, name, form, conversion in string.Formatter().parse(argument):
+        if name is None:
+            continue
+        if not name.isidentifier() or form or conversion:
+            raise ValueError(f"{argument!r}: a place is a plain name in braces, such as {{epochs}}")
+        names.append(name)
+    return names
+
+
+def _guess(name: str, known: Mapping[str, object]) -> str:
+    near = difflib.get_close_matches(name[:80], known, n=1)
+    return f", did you mean {near[0]!r}?" if near else ""
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

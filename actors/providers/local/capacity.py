@@ -1,0 +1,114 @@
+"""What this machine has to hand out, and who holds which GPU.
+
+A GPU is leased by a lock on its file, on a descriptor that the shim inherits: the lease ends with the shim, and after
+a restart of the supervisor the locks themselves say what is taken. The file also names the job that holds or held it:
+a device comes back only when that job's processes are gone, its shim's death alone is not enough.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import attrs
+
+from actors.jobs.records import Capacity
+from actors.providers.errors import Unavailable
+from actors.providers.local.options import LocalOptions
+
+FIRST_FREE_FD = 200  # leases are opened above the descriptors under which the shim inherits them (3, 4, ...)
+NVIDIA_SMI_SECONDS = 10.0
+
+
+@attrs.frozen
+class Lease:
+    """GPUs taken for one job: their names and the locked descriptors to hand to the shim."""
+
+    devices: tuple[str, ...]
+    fds: tuple[int, ...]
+
+    @property
+    def visible(self) -> str:
+        """``CUDA_VISIBLE_DEVICES``: "" hides all, which a variable that is not set would not."""
+        return ",".join(self.devices)
+
+
+def machine_capacity(options: LocalOptions, devices: tuple[str, ...]) -> Capacity:
+    """All there is, by resource: this process's cores unless the options say otherwise."""
+    cpus = options.cpus if options.cpus is not None else len(os.sched_getaffinity(0))
+    return Capacity(cpus=cpus, gpus=len(devices), memory=options.memory)
+
+
+def machine_devices(options: LocalOptions) -> tuple[str, ...]:
+    """The GPUs' names for ``CUDA_VISIBLE_DEVICES``: UUIDs, which stay with the device, where they are known."""
+    if isinstance(options.gpus, tuple):
+        return options.gpus
+    if isinstance(options.gpus, int):
+        return tuple(str(index) for index in range(options.gpus))
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return ()
+    try:
+        answer = subprocess.run(  # noqa: S603 - a fixed argv
+            [program, "--query-gpu=uuid", "--format=csv,noheader"],
+            capture_output=True,
+            check=True,
+            timeout=NVIDIA_SMI_SECONDS,
+        )
+    except (OSError, subprocess.SubprocessError):  # installed without a driver that answers: no GPUs to hand out
+        return ()
+    return tuple(line.strip() for line in answer.stdout.decode(errors="replace").splitlines() if line.strip())
+
+
+@contextmanager
+def leased(
+    folder: Path, devices: tuple[str, ...], wanted: int, key: str, is_gone: Callable[[str], bool]
+) -> Iterator[Lease]:
+    """Hold ``wanted`` of ``devices`` for ``key`` until a shim has inherited the descriptors.
+
+    ``is_gone`` tells whether nothing of another job runs any more, and is asked about a device's last holder. Raises
+    :class:`Unavailable` when not enough are free.
+    """
+    names: list[str] = []
+    fds: list[int] = []
+    try:
+        for device in devices:
+            if len(names) == wanted:
+                break
+            if (fd := _take(folder / f"gpu-{device}", key, is_gone)) is not None:
+                names.append(device)
+                fds.append(fd)
+        if len(names) < wanted:
+            raise Unavailable(f"{wanted} GPUs are wanted and {len(names)} are free")
+        yield Lease(tuple(names), tuple(fds))
+    finally:
+        for fd in fds:
+            os.close(fd)
+
+
+def _take(path: Path, key: str, is_gone: Callable[[str], bool]) -> int | None:
+    import fcntl  # not on every system on which this module is imported
+
+    low = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fd = fcntl.fcntl(low, fcntl.F_DUPFD_CLOEXEC, FIRST_FREE_FD)
+    finally:
+        os.close(low)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        holder = os.pread(fd, 512, 0).decode(errors="replace").strip()
+        if holder in ("", key) or is_gone(holder):
+            os.ftruncate(fd, 0)
+            os.pwrite(fd, key.encode(), 0)
+            return fd
+    except BlockingIOError:
+        pass
+    except BaseException:
+        os.close(fd)
+        raise
+    os.close(fd)
+    return None

@@ -1,0 +1,52 @@
+"""The job's environment: what its submitter passes on, what its request says, and what we tell it. Nothing of ours."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+
+from actors.jobs.records import DEFAULT_ENV_FROM
+from actors.providers.local.directory import JobDirectory
+
+OURS = frozenset(
+    {
+        "GREENROOM_JOB_ID",
+        "GREENROOM_CORRELATION_ID",
+        "GREENROOM_JOB_KEY",
+        "GREENROOM_OUTPUT_DIR",
+        "GREENROOM_PROGRESS_FILE",
+        "GREENROOM_RESULT_FILE",
+        "CUDA_VISIBLE_DEVICES",
+        "CUDA_DEVICE_ORDER",
+    }
+)
+"""Names that the provider sets; a request that sets one of them is refused."""
+
+
+def inherit(names: Sequence[str], environ: Mapping[str, str]) -> dict[str, str]:
+    """What ``names`` (``env_from``; a trailing ``*`` matches a prefix) pick from the submitter's environment."""
+    exact = {name for name in names if not name.endswith("*")}
+    prefixes = tuple(name[:-1] for name in names if name.endswith("*"))
+    return {name: value for name, value in environ.items() if name in exact or name.startswith(prefixes)}
+
+
+def job_environment(
+    directory: JobDirectory, inherited: Mapping[str, str] | None, env: Mapping[str, str], context: Mapping[str, str]
+) -> dict[str, str]:
+    """The whole environment of the program, but for its GPUs, which are known only when it starts.
+
+    ``inherited`` None: the doors resolved nothing, and the default names alone are taken from our own environment;
+    other names than those could be the supervisor's secrets.
+    """
+    if inherited is None:
+        inherited = inherit(DEFAULT_ENV_FROM, os.environ)
+    return {
+        **inherited,
+        **env,
+        "GREENROOM_JOB_ID": context.get("job_id", directory.key),
+        "GREENROOM_CORRELATION_ID": context.get("correlation_id", ""),
+        "GREENROOM_JOB_KEY": directory.key,
+        "GREENROOM_OUTPUT_DIR": str(directory.output),
+        "GREENROOM_PROGRESS_FILE": str(directory.progress),
+        "GREENROOM_RESULT_FILE": str(directory.result),
+    }

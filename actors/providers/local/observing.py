@@ -1,0 +1,90 @@
+"""From a look at a directory to what the runtime is told. Pure but for reading what the job left."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from actors.jobs.records import Observation, Phase
+from actors.providers.local.directory import JobDirectory, read_record
+from actors.providers.local.leavings import Leavings, last_line, output_url
+from actors.providers.local.liveness import Look, Standing
+from actors.providers.local.words import end_words, failure_words
+
+
+def observe(directory: JobDirectory, seen: Look, leavings: Leavings) -> Observation:
+    """What is said of a job whose shim lives or has written its record."""
+    spec = read_record(directory.spec) or {}
+    job_id = str(spec.get("job_id", directory.key))
+    if seen.exit is not None:
+        return _ended(directory, seen.exit, spec, leavings)
+    if seen.standing is Standing.RUNNING:
+        phase = Phase.STOPPING if seen.cancel else Phase.RUNNING
+        return Observation(
+            phase=phase,
+            raw_status=phase.value,
+            started_at=_time(seen.run, "started_at"),
+            progress=leavings.progress(directory, job_id),
+        )
+    return Observation(phase=Phase.STARTING, raw_status="starting")
+
+
+def lost(directory: JobDirectory, seen: Look, left: list[int], leavings: Leavings) -> Observation:
+    """What is said of a job whose shim died: LOST; proven dead when nothing of it can be left (``left`` is empty)."""
+    if not seen.same_boot:
+        reason = "the machine was restarted while the job ran"
+    else:
+        reason = "its shim was killed while the job ran, and how the job ended is not known"
+    if left:
+        reason += f"; process {left[0]} may be left of it"
+    spec = read_record(directory.spec) or {}
+    return Observation(
+        phase=Phase.LOST,
+        raw_status="dead",
+        started_at=_time(seen.run, "started_at"),
+        error=reason,
+        output_url=output_url(directory),
+        progress=leavings.progress(directory, str(spec.get("job_id", directory.key))),
+        proven_dead=not left,
+    )
+
+
+def never_ran() -> Observation:
+    """What is said of a job that was cancelled before anybody ran it; a late shim obeys the intent."""
+    return Observation(phase=Phase.CANCELED, raw_status="cancelled before start", proven_dead=True)
+
+
+def _ended(
+    directory: JobDirectory, record: Mapping[str, Any], spec: Mapping[str, Any], leavings: Leavings
+) -> Observation:
+    error = None
+    if record.get("failure"):
+        phase, error = Phase.FAILED, failure_words(record, spec["argv"], spec["cwd"])
+    elif record.get("cancelled"):
+        phase = Phase.CANCELED
+    elif record.get("timed_out"):
+        phase, error = Phase.TIMED_OUT, f"deadline exceeded: it ran longer than {spec['max_runtime']:g} s"
+    elif record.get("code") == 0:
+        phase = Phase.SUCCEEDED
+    else:
+        phase, error = Phase.FAILED, end_words(record, last_line(directory))
+    job_id = str(spec.get("job_id", directory.key))
+    return Observation(
+        phase=phase,
+        raw_status="ended",
+        started_at=_time(record, "started_at"),
+        completed_at=_time(record, "ended_at"),
+        exit_code=record.get("code"),
+        signal=record.get("signal"),
+        error=error,
+        output_url=output_url(directory),
+        progress=leavings.progress(directory, job_id),
+        result=leavings.result(directory, job_id),
+        proven_dead=True,
+    )
+
+
+def _time(record: Mapping[str, Any] | None, name: str) -> datetime | None:
+    seconds = record.get(name) if record else None
+    return datetime.fromtimestamp(seconds, UTC) if isinstance(seconds, (int, float)) else None

@@ -1,0 +1,153 @@
+"""From the directory to the exit record: take the lock, start the program, watch it, write down its end."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+
+from . import RECORD_SIZE
+from .ending import STOP_SIGNALS, Ending
+from .system import (
+    PR_SET_CHILD_SUBREAPER,
+    PR_SET_PDEATHSIG,
+    boot_id,
+    close_strangers,
+    oom_kills,
+    prctl,
+    raise_oom_score,
+    start_ticks,
+    take_lock,
+    write_durably,
+)
+
+TYPE_CHECKING = False  # typing itself is not imported: it costs 3 ms and 1 MB
+if TYPE_CHECKING:
+    from typing import Any
+
+RECORD_AGAIN = 1.0  # seconds between attempts to write the exit record to a disk that refuses
+
+
+def main(arguments: list[str]) -> None:
+    """Run the job of the directory named in ``arguments``, once, to its recorded end."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS | {signal.SIGCHLD})
+    devices = arguments[2] if len(arguments) > 2 else "-"
+    close_strangers(3 + int(arguments[3]) if len(arguments) > 3 else 3)
+    try:
+        os.chdir(arguments[1])
+    except FileNotFoundError:
+        return
+    if not take_lock("lock") or os.path.exists("exit.json") or os.path.exists("run.json"):
+        return
+    with open("spec.json", "rb") as file:
+        spec = json.loads(file.read())
+    if os.path.exists("cancel"):
+        record({"cancelled": True})
+        return
+    if devices != "-":
+        spec["env"].update(CUDA_VISIBLE_DEVICES=devices, CUDA_DEVICE_ORDER="PCI_BUS_ID")
+    prctl(PR_SET_CHILD_SUBREAPER, 1)
+    record(run(spec, devices))
+
+
+def run(spec: dict[str, Any], devices: str) -> dict[str, Any]:
+    """Start the program, watch it to its end, and return the exit record."""
+    oom_before = oom_kills()
+    child, gate, faults = fork_program(spec)
+    started = time.time()
+    whereabouts = {
+        "shim": os.getpid(),
+        "shim_ticks": start_ticks(os.getpid()),
+        "child": child,
+        "child_ticks": start_ticks(child),
+        "boot_id": boot_id(),
+        "started_at": started,
+        "devices": devices,
+    }
+    instead: dict[str, Any] | None = None
+    try:
+        write_durably("run.json", json.dumps(whereabouts).encode())
+    except OSError as error:
+        instead = {"failure": {"stage": "record", "errno": error.errno}}
+    if os.path.exists("cancel"):
+        instead = {"cancelled": True}
+    if instead is None:
+        os.write(gate, b"g")
+    os.close(gate)
+    fault = b"".join(iter(lambda: os.read(faults, 4096), b""))
+    if instead is not None or fault:
+        os.waitpid(child, 0)
+        return instead or {"code": 127, "started_at": started, "failure": json.loads(fault)}
+    deadline = time.monotonic() + spec["max_runtime"] if spec.get("max_runtime") else None
+    ending = Ending(child, spec["grace_seconds"], deadline)
+    ending.watch()
+    return {**ending.outcome(), "started_at": started, "oom_kills": [oom_before, oom_kills()]}
+
+
+def fork_program(spec: dict[str, Any]) -> tuple[int, int, int]:
+    """Fork the program's process. Returns its pid, the gate that lets it go, and where its faults are read."""
+    gate_read, gate_write = os.pipe()
+    fault_read, fault_write = os.pipe()
+    shim = os.getpid()
+    child = os.fork()
+    if child:
+        os.close(gate_read)
+        os.close(fault_write)
+        return child, gate_write, fault_read
+    stage = "start"
+    try:
+        os.close(gate_write)
+        os.setsid()
+        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() == shim and os.read(gate_read, 1) == b"g":
+            restore_signals()
+            raise_oom_score()
+            stage = "cwd"
+            os.chdir(spec["cwd"])
+            stage = "exec"
+            os.execvpe(spec["argv"][0], spec["argv"], spec["env"])  # noqa: S606 - an argv, never a shell
+    except OSError as error:
+        fault = {"stage": stage, "errno": error.errno, **found_program(spec["argv"][0], spec["env"])}
+        os.write(fault_write, json.dumps(fault).encode())
+    finally:
+        os._exit(127)
+
+
+def restore_signals() -> None:
+    """Give the program the signals of a fresh process: Python ignores some, and ignored ones would stay so."""
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
+def found_program(name: str, env: dict[str, str]) -> dict[str, str]:
+    """What stands where the program should be: its file, and the interpreter that its first line names."""
+    folders = [""] if "/" in name else env.get("PATH", os.defpath).split(":")
+    for folder in folders:
+        path = os.path.join(folder, name)
+        if not os.path.exists(path):
+            continue
+        try:
+            with open(path, "rb") as file:
+                line = file.readline(256)
+        except OSError:
+            line = b""
+        words = line[2:].split() if line.startswith(b"#!") else []
+        return {"file": path, "interpreter": words[0].decode(errors="replace") if words else ""}
+    return {}
+
+
+def record(outcome: dict[str, Any]) -> None:
+    """Write ``exit.json`` into the space reserved for it; try again for as long as the disk refuses."""
+    text = json.dumps({"ended_at": time.time(), **outcome})
+    data = text.encode().ljust(RECORD_SIZE - 1) + b"\n"
+    while True:
+        try:
+            write_durably("exit.json", data, temporary="exit.new")
+        except FileNotFoundError:  # the directory itself was removed
+            return
+        except OSError:
+            time.sleep(RECORD_AGAIN)
+        else:
+            return

@@ -1,0 +1,75 @@
+"""How a job's end is told to people: from the exit record to one sentence."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+from collections.abc import Mapping
+from typing import Any
+
+REASON_LENGTH = 300  # characters of the job's own last line that are shown
+
+
+def failure_words(record: Mapping[str, Any], argv: list[str], cwd: str) -> str:
+    """Why the program was never run."""
+    failure = record["failure"]
+    code = failure.get("errno") or 0
+    reason = os.strerror(code).lower() if code else str(failure.get("reason", "unknown"))
+    if failure["stage"] == "cwd":
+        return f"the working directory {cwd} cannot be used: {reason}"
+    if failure["stage"] != "exec":
+        return f"the program could not be started: {reason}"
+    program, file, interpreter = argv[0], failure.get("file"), failure.get("interpreter")
+    if code == errno.ENOENT and file and interpreter:
+        return f"program {file}: the interpreter {interpreter} named in its first line does not exist"
+    if code == errno.ENOENT:
+        return f"program not found: {program}" + ("" if "/" in program else " (not in the job's PATH)")
+    if code == errno.EACCES and file:
+        return f"program {file} is not executable (chmod +x, or name its interpreter)"
+    if code == errno.ENOEXEC:
+        return f"program {file or program} is not a program of this machine (no #! line, or another architecture)"
+    return f"program {file or program} could not be run: {reason}"
+
+
+def end_words(record: Mapping[str, Any], last_line: str = "") -> str:
+    """What ended a program that ran and did not succeed."""
+    number, code = record.get("signal"), record.get("code")
+    told = f": {last_line}" if last_line else ""
+    if number is None:
+        return f"exited with status {code}{_oom_note(record)}{told}"
+    name = f"killed by signal {number} ({_signal_name(number)})"
+    if record.get("killed_after_grace") and number == signal.SIGKILL:
+        return f"{name} after the grace time"
+    if record.get("told_to_stop"):
+        return f"{name}: its shim was told to stop, by nobody's cancel request"
+    if number == signal.SIGKILL:
+        return f"{name}{_oom_words(record)}"
+    return f"{name}{told}"
+
+
+def _oom_words(record: Mapping[str, Any]) -> str:
+    group, machine = _oom_rise(record, "group"), _oom_rise(record, "machine")
+    if group:
+        return ": out of memory (the kernel ended it: its control group had none left)"
+    if machine:
+        return ": out of memory, most likely (the kernel ended processes for want of memory while it ran)"
+    return ", not by its supervisor; no sign that memory ran out"
+
+
+def _oom_note(record: Mapping[str, Any]) -> str:
+    if _oom_rise(record, "group"):
+        return " after the kernel ended a process of its control group for want of memory"
+    return ""
+
+
+def _oom_rise(record: Mapping[str, Any], which: str) -> int:
+    before, after = (counts.get(which) for counts in record.get("oom_kills") or ({}, {}))
+    return after - (before or 0) if after is not None else 0
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"SIGRTMIN+{number - signal.SIGRTMIN}" if number >= signal.SIGRTMIN else "unknown"

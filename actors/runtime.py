@@ -1,0 +1,227 @@
+"""The supervision tree on one screen, and the only place where the parts are put together.
+
+    async with open_runtime(Settings.default(state_dir=path)) as runtime:
+        job = await runtime.submit(JobRequest(provider="local", command=["python", "train.py"], user_id="ana"))
+        job = await runtime.wait(job.job_id)
+
+The root is ``rest_for_one``: without the store nothing else can work, without the actors the edges would only say so.
+Leaving the block stops the edges, the actors and the store in that order. Jobs that were handed over go on running;
+the next start finds them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+from datetime import datetime
+from typing import Any
+
+import attrs
+import trio
+
+from actors.control import Health
+from actors.expiry import Expiry
+from actors.expiry import wakes as wakes_expiry
+from actors.jobs.approval_rules import DEFAULT_RULES
+from actors.jobs.records import Event
+from actors.kernel import ActorRef, Bus, Clock, Envelope, Mailbox, Registry, SystemClock, actor_spec
+from actors.ledger import Ledger, Sources, reading
+from actors.operations import Operations
+from actors.poller import WAKES as POLLER_WAKES
+from actors.poller import Poller, Refresh
+from actors.providers.base import Provider
+from actors.providers.guard import GuardedProvider
+from actors.providers.registry import create
+from actors.scheduler import Quiesce, Scheduler
+from actors.scheduler import wakes as wakes_scheduler
+from actors.settings import Settings
+from actors.state_directory import StateDirectory
+from actors.store import Executor, InlineExecutor, Store, ThreadExecutor
+from actors.tree import tree_of, troubled
+from supervision import Backoff, ChildSpec, Supervisor, open_supervisor
+
+GRACE = 10.0
+"""Seconds that hand-overs in flight have to end in when the runtime stops (C1)."""
+
+_ACTORS_BACKOFF = Backoff(initial=0.2, maximum=10.0, max_failures=8)
+_READERS = 4
+
+
+@attrs.frozen
+class Parts:
+    """What a runtime is made of where it is not the usual: tests and simulations give their own.
+
+    ``in_memory``: the store lives in memory and no state directory is touched. ``executor``: where store work runs.
+    """
+
+    clock: Clock = attrs.field(factory=SystemClock)
+    executor: Executor | None = None
+    in_memory: bool = False
+    sources: Sources = attrs.field(factory=Sources)
+    providers: Sequence[Provider] | None = None
+    edges: Callable[[RunningRuntime], Sequence[ChildSpec]] = lambda _runtime: ()
+
+
+class RunningRuntime(Operations):
+    """A runtime that runs: the operations of :class:`~actors.control.Runtime`, its tree and its health."""
+
+    def __init__(self, settings: Settings, parts: Parts) -> None:
+        self.settings = settings
+        self.clock = parts.clock
+        self.bus = Bus()
+        self.registry = Registry()
+        self.providers = _guarded(settings, parts)
+        self._parts = parts
+        executor = parts.executor or (InlineExecutor() if parts.in_memory else ThreadExecutor(1))
+        self._readers = executor if parts.in_memory or parts.executor else ThreadExecutor(_READERS)
+        path = None if parts.in_memory else settings.state_dir / "greenroom.db"
+        self._store = Store(path, executor=executor, now=parts.clock.now)
+        rules = (*(DEFAULT_RULES if settings.approvals.default_rules else ()), *settings.approvals.rules)
+        self._ledger = Ledger(
+            self._store, publish=self._publish, limits=settings.limits, approvals=settings.approvals,
+            rules=rules, sources=parts.sources,
+        )  # fmt: skip
+        super().__init__(self._ledger, self.providers, self.bus, parts.clock)
+        self._scheduler = self._actor("scheduler", wakes_scheduler)
+        self._poller = self._actor("poller", lambda event: event.type in POLLER_WAKES)
+        self._expiry = self._actor("expiry", wakes_expiry)
+        self._poller_now: Poller | None = None
+        self._supervisor: Supervisor | None = None
+        self._started_at: datetime | None = None
+
+    # The tree.
+
+    def children(self) -> list[ChildSpec]:
+        """What the root supervises, in start order."""
+        actors = Supervisor(
+            [
+                actor_spec(self._scheduler, self._make_scheduler, shutdown=GRACE),
+                actor_spec(self._poller, self._make_poller),
+                actor_spec(self._expiry, self._make_expiry),
+            ],
+            name="actors", strategy="one_for_one", max_restarts=5, period=60.0, backoff=_ACTORS_BACKOFF,
+        )  # fmt: skip
+        children = [ChildSpec("store", self._run_store), ChildSpec("actors", actors.run)]
+        edges = [attrs.evolve(edge, on_give_up="park") for edge in self._parts.edges(self)]
+        if edges:
+            below = Supervisor(edges, name="edges", max_restarts=5, period=60.0, backoff=_ACTORS_BACKOFF)
+            children.append(ChildSpec("edges", below.run))
+        return children
+
+    async def _run_store(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        await self._store.open(self._readers)
+        try:
+            task_status.started()
+            await trio.sleep_forever()
+        finally:
+            with trio.CancelScope(shield=True):
+                await self._store.aclose()
+
+    def _make_scheduler(self) -> Scheduler:
+        return Scheduler(self._ledger, self.providers, self.clock)
+
+    def _make_poller(self) -> Poller:
+        webhooks = {name: one.webhook_url for name, one in self.settings.providers.items()}
+        self._poller_now = Poller(self._ledger, self.providers, self.clock, self.settings.poller, webhooks)
+        return self._poller_now
+
+    def _make_expiry(self) -> Expiry:
+        return Expiry(self._ledger, self.clock, self.settings.expiry)
+
+    def _actor(self, name: str, wanted: Callable[[Event], bool]) -> ActorRef:
+        """A reference whose mailbox absorbs wakes of the same kind: one "look now" says what a hundred say."""
+        ref = self.registry.actor(name, Mailbox(capacity=64, overflow="drop_newest", coalesce=_wake_key))
+        self.bus.subscribe(Event, into=ref, where=wanted)
+        return ref
+
+    def _publish(self, event: Event) -> None:
+        self.bus.publish(Envelope(event, event.correlation_id, sender="ledger"))
+
+    # Life.
+
+    def began(self, supervisor: Supervisor) -> None:
+        """Every child is ready."""
+        self._supervisor = supervisor
+        self._started_at = self.clock.now()
+
+    async def quiesce(self) -> None:
+        """Claim no more, and let hand-overs in flight end for a bounded grace (C1)."""
+        if self._scheduler.state == "running":
+            with trio.move_on_after(GRACE, shield=True):
+                await self._scheduler.call(Quiesce())
+
+    async def close_providers(self) -> None:
+        """Release what the providers hold; jobs go on."""
+        for provider in self.providers.values():
+            await provider.aclose()
+
+    # Looking.
+
+    @property
+    def started_at(self) -> datetime:
+        """When this runtime became ready."""
+        assert self._started_at is not None
+        return self._started_at
+
+    @property
+    def is_polling_active(self) -> bool:
+        """Whether timed polling is on (B6)."""
+        return self._poller_now is not None and self._poller_now.is_polling_active
+
+    async def refresh_polling_state(self) -> bool:
+        """Decide anew whether timed polling is on, after a change of configuration (B6)."""
+        return bool(await self._poller.call(Refresh()))
+
+    def tree(self) -> list[dict[str, Any]]:
+        """The supervision tree as plain data."""
+        if self._supervisor is None:
+            return []
+        return tree_of(self._supervisor.children(), {ref.name: ref for ref in self.registry})
+
+    async def health(self) -> Health:
+        """Whether all is well."""
+        children = self._supervisor.children() if self._supervisor is not None else []
+        reasons = troubled(children)
+        uncertain = tuple(await self._ledger.read(reading.uncertain))
+        if uncertain:
+            reasons.append(f"{len(uncertain)} job(s) are uncertain: settle them")
+        return Health("degraded" if reasons else "ok", tuple(reasons), uncertain)
+
+
+def _wake_key(message: object) -> object:
+    return "wake" if isinstance(message, Event) else None
+
+
+def _guarded(settings: Settings, parts: Parts) -> dict[str, GuardedProvider]:
+    made = parts.providers
+    if made is None:
+        root = settings.state_dir / "providers"
+        made = [create(one.kind, name, one.options, root / name, parts.clock.now) for name, one in settings.providers.items()]
+    return {provider.name: GuardedProvider(provider) for provider in made}
+
+
+def _state(settings: Settings, parts: Parts) -> AbstractContextManager[Any]:
+    return nullcontext() if parts.in_memory else StateDirectory(settings.state_dir)
+
+
+@asynccontextmanager
+async def open_runtime(settings: Settings | None = None, parts: Parts | None = None) -> AsyncIterator[RunningRuntime]:
+    """Run Greenroom for the length of the block.
+
+    ``settings``: None means the defaults. Configures no logging, installs no signal handler, opens no port (B1).
+    Raises :class:`~actors.state_directory.AlreadyRunning` when another supervisor holds the state directory, and what
+    gave up: ``supervision.RestartIntensityReached`` when an actor cannot be kept alive.
+    """
+    settings = settings or Settings.default()
+    parts = parts or Parts()
+    with _state(settings, parts):
+        runtime = RunningRuntime(settings, parts)
+        async with open_supervisor(runtime.children(), name="greenroom", strategy="rest_for_one") as supervisor:
+            runtime.began(supervisor)
+            try:
+                yield runtime
+            finally:
+                await runtime.quiesce()
+                with trio.move_on_after(GRACE, shield=True):
+                    await runtime.close_providers()
+

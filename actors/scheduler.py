@@ -1,0 +1,129 @@
+"""The scheduler: takes from the queue what may run now and hands it to its provider, once for each attempt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import trio
+
+from actors.jobs.records import TERMINAL_JOBS, Event
+from actors.kernel import Clock, Envelope, TickingActor
+from actors.ledger import Dispatch, Ledger
+from actors.providers.base import Submitted
+from actors.providers.guard import Failure, GuardedProvider, capacities
+from logconf import bind_correlation_id, get_logger
+
+_logger = get_logger("actors.scheduler")
+
+INTERVAL = 5.0
+"""Seconds between two looks at the queue at the most; fixed (B8)."""
+
+_TERMINAL = frozenset(status.value for status in TERMINAL_JOBS)
+_WAKES = frozenset(
+    {
+        "job_queued", "approval_granted", "job_requeued", "job_priority_changed", "limits_changed", "provider_resumed",
+        "approval_expired", "approval_rejected",
+    }
+)  # fmt: skip
+
+
+def wakes(event: Event) -> bool:
+    """Whether ``event`` may have made something runnable: a new entry, a freed slot, a wider limit."""
+    return event.type in _WAKES or (event.type == "job_status_changed" and event.data.get("status") in _TERMINAL)
+
+
+class Quiesce:
+    """The message before a shutdown: claim no more. The reply comes when no hand-over is in flight."""
+
+
+class Scheduler(TickingActor):
+    """Looks at least every 5 s and at once after an event. Hand-overs run beside the mailbox, a few for each provider."""
+
+    concurrent = True
+    interval = INTERVAL
+
+    def __init__(self, ledger: Ledger, providers: Mapping[str, GuardedProvider], clock: Clock) -> None:
+        self.fault_limit = 1
+        self.fault_message = "Failed to start queue processing"
+        self._ledger = ledger
+        self._providers = providers
+        self._clock = clock
+        self._accepting = True
+        self._started = False
+        self._in_flight = 0
+        self._idle = trio.Event()
+        self._opens_at = float("inf")
+        self._slots = {
+            name: trio.CapacityLimiter(provider.capabilities.concurrent_calls) for name, provider in providers.items()
+        }
+
+    async def handle(self, message: Any) -> Any:
+        """Any event is a wake; ``Quiesce`` stops claiming and is answered when nothing is in flight."""
+        if not isinstance(message, Quiesce):
+            self.wake()
+            return None
+        self._accepting = False
+        while self._in_flight:
+            await self._idle.wait()
+        return None
+
+    def next_tick(self) -> float:
+        """The beat, or sooner when a back-off or a closed provider opens."""
+        return min(super().next_tick(), self._opens_at)
+
+    async def tick(self, causes: tuple[Envelope, ...]) -> None:
+        """One look at the queue: claim what may run, start handing it over."""
+        if not self._accepting:
+            return
+        if not self._started:  # whoever handed jobs over before this incarnation is gone: the poller asks about those
+            await self._ledger.disown()
+        claimed = await self._ledger.claim(capacities(self._providers))
+        if not self._started:
+            self._started = True
+            self.fault_limit, self.fault_message = 5, "Error in queue processing"
+            _logger.info("Queue scheduler started", extra={"interval_seconds": self.interval})
+        self._opens_at = float("inf")
+        if claimed.look_again_at is not None:
+            self._opens_at = self._clock.look_again(claimed.look_again_at)
+        _logger.debug(claimed.decision.summary, extra={"dispatching": len(claimed.dispatches)})
+        for dispatch in claimed.dispatches:
+            self._in_flight += 1
+            self.nursery.start_soon(self._hand_over, dispatch, name=f"hand over {dispatch.submission.key}")
+
+    async def _hand_over(self, dispatch: Dispatch) -> None:
+        job, submission = dispatch.pair.job, dispatch.submission
+        provider = self._providers[job.provider]
+        try:
+            with bind_correlation_id(job.correlation_id):
+                async with self._slots[job.provider]:
+                    answer = await self._submit(provider, dispatch)
+                if isinstance(answer, Failure):
+                    await self._failed(dispatch, answer)
+                else:
+                    await self._ledger.handed_over(submission.key, answer.handle, answer.observation)
+        finally:
+            self._in_flight -= 1
+            if not self._in_flight:
+                self._idle.set()
+                self._idle = trio.Event()
+
+    async def _submit(self, provider: GuardedProvider, dispatch: Dispatch) -> Submitted | Failure:
+        prepared = provider.prepare(dispatch.pair.job.request)
+        if isinstance(prepared, Failure):
+            return prepared
+        job, submission = dispatch.pair.job, dispatch.submission
+        context = {"job_id": job.job_id, "correlation_id": job.correlation_id}
+        return await provider.submit(submission.key, submission.token, prepared, context)
+
+    async def _failed(self, dispatch: Dispatch, failure: Failure) -> None:
+        job = dispatch.pair.job
+        verdict = await self._ledger.dispatch_failed(dispatch.submission.key, failure)
+        if verdict is None:
+            return
+        _logger.info(
+            "Job was not accepted: %s", failure.message,
+            extra={"job_id": job.job_id, "provider": job.provider, "failure": failure.kind.value},
+        )  # fmt: skip
+
+

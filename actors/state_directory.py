@@ -1,0 +1,93 @@
+"""The state directory: private to its owner, and held by one supervisor at a time (C3)."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+
+DATABASE = "greenroom.db"
+LOCK = "supervisor.lock"
+LOG = Path("log") / "greenroom.jsonl"
+
+
+class StateDirectoryError(Exception):
+    """The state directory cannot be used; the message says why and what to do."""
+
+
+class AlreadyRunning(StateDirectoryError):
+    """Another supervisor holds this state directory."""
+
+
+class StateDirectory:
+    """A ``with`` block that holds the directory's lock for as long as it is entered.
+
+    The lock is the kernel's (``flock``), so it ends with the process however that ends; the file's content only says
+    who holds it. Raises :class:`AlreadyRunning` naming the holder, :class:`StateDirectoryError` where the directory
+    cannot be made or written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._descriptor: int | None = None
+
+    @property
+    def database(self) -> Path:
+        """Where the rows are."""
+        return self.path / DATABASE
+
+    def __enter__(self) -> StateDirectory:
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor = os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise StateDirectoryError(f"cannot use the state directory {self.path}: {error.strerror}") from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._sign(descriptor)
+        except BlockingIOError:
+            os.close(descriptor)
+            raise AlreadyRunning(f"{self.path} is held by {holder(self.path) or 'another supervisor'}") from None
+        except OSError as error:
+            os.close(descriptor)
+            raise StateDirectoryError(f"cannot write to {self.path}: {error.strerror}") from error
+        self._descriptor = descriptor
+        return self
+
+    def _sign(self, descriptor: int) -> None:
+        """Say who holds it; written and synced, so that a full disk is noticed here and not later."""
+        signature = json.dumps({"pid": os.getpid(), "started_at": datetime.now(UTC).isoformat(timespec="seconds")})
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, signature.encode(), 0)
+        os.fsync(descriptor)
+
+    def __exit__(self, _kind: type[BaseException] | None, _error: BaseException | None, _tb: TracebackType | None) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+def holder(path: Path) -> str | None:
+    """Who holds the directory, in words; None when nobody does."""
+    try:
+        descriptor = os.open(path / LOCK, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _described(os.pread(descriptor, 4096, 0))
+    finally:
+        os.close(descriptor)
+    return None
+
+
+def _described(signature: bytes) -> str:
+    try:
+        who = json.loads(signature)
+        return f"the supervisor with pid {who['pid']}, started {who['started_at']}"
+    except (ValueError, KeyError, TypeError):
+        return "another supervisor"

@@ -1,0 +1,91 @@
+"""What differs from one database to another: opening, beginning, insert-or-ignore, and the words of its errors.
+
+SQLite, as everywhere where one machine is enough: write-ahead log, one connection that writes, transactions that
+begin IMMEDIATE (a read that upgrades is BUSY at once), ``synchronous=FULL`` so that what was acknowledged survives a
+power cut (NORMAL syncs nothing between checkpoints), files readable by their owner alone.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Table, create_engine, event
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import StaticPool
+from sqlalchemy.sql.dml import Insert
+
+from actors.store.errors import StoreBusy, StoreError, StoreUnavailable
+
+BUSY_TIMEOUT_MS = 5_000
+_FILE_MODE = 0o600
+
+
+def open_engine(path: Path | None) -> Engine:
+    """An engine on the database file at ``path``, or on one in memory (None) with a single shared connection.
+
+    Raises :class:`StoreUnavailable` when the file cannot be made or read.
+    """
+    if path is None:
+        engine = create_engine(
+            "sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False}, isolation_level="AUTOCOMMIT"
+        )
+    else:
+        _make_private(path)
+        engine = create_engine(
+            f"sqlite:///{path}",
+            connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000},
+            isolation_level="AUTOCOMMIT",
+        )
+    event.listen(engine, "connect", _configure)
+    return engine
+
+
+def _make_private(path: Path) -> None:
+    """Create the file with its final mode: SQLite gives its journal files the mode of the database."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _FILE_MODE))
+    except OSError as error:
+        raise StoreUnavailable(f"cannot write {path}: {error.strerror}") from error
+
+
+def _configure(connection: sqlite3.Connection, _record: object) -> None:
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", f"busy_timeout={BUSY_TIMEOUT_MS}"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def begin(connection: Connection) -> None:
+    """Begin a transaction that may write, holding the one lock under which claims are serialised."""
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def insert_or_ignore(table: Table) -> Insert:
+    """An insert that leaves a row of the same key as it is."""
+    return sqlite.insert(table).on_conflict_do_nothing()
+
+
+def upsert(table: Table, key: tuple[str, ...], values: dict[str, Any]) -> Insert:
+    """An insert that replaces the values of a row of the same ``key``."""
+    statement = sqlite.insert(table).values(**values)
+    changed = {name: value for name, value in values.items() if name not in key}
+    return statement.on_conflict_do_update(index_elements=list(key), set_=changed)
+
+
+def explained(error: DBAPIError, where: str) -> StoreError:
+    """``error`` as one of ours, in words that say what to do."""
+    original = error.orig
+    code = getattr(original, "sqlite_errorcode", 0) & 0xFF
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return StoreBusy(f"{where} is held by another process; end that process or try again")
+    if code == sqlite3.SQLITE_FULL:
+        return StoreUnavailable(f"{where}: the disk is full; free some space and try again")
+    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
+        return StoreUnavailable(f"{where} cannot be written ({original}); check its owner and mode")
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return StoreUnavailable(f"{where} is damaged or no database of ours ({original}); restore a copy")
+    if code == sqlite3.SQLITE_IOERR:
+        return StoreUnavailable(f"{where}: the disk failed while reading or writing ({original})")
+    return StoreError(f"{where}: {original}")

@@ -1,0 +1,19 @@
+"""What can go wrong with the store, in words that say what to do."""
+
+from __future__ import annotations
+
+
+class StoreError(Exception):
+    """The store could not do what was asked; nothing of that transaction is kept."""
+
+
+class StoreBusy(StoreError):
+    """Another process holds the database; the transaction was tried a bounded number of times."""
+
+
+class StoreUnavailable(StoreError):
+    """The database cannot be read or written at all: full disk, read-only directory, damaged or foreign file."""
+
+
+class StoreTooNew(StoreError):
+    """The database was written by a newer Greenroom than this one."""

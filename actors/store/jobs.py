@@ -1,0 +1,136 @@
+"""Rows of jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
+
+from actors.jobs.codec import request_from_json, request_to_json
+from actors.jobs.records import ACTIVE_JOBS, TERMINAL_JOBS, Job, JobStatus
+from actors.store.schema import jobs
+
+_PLAIN = tuple(column.name for column in jobs.columns if column.name not in ("request", "user_id", "status"))
+
+
+def to_row(job: Job) -> dict[str, Any]:
+    """``job`` as column values."""
+    row = {name: getattr(job, name) for name in _PLAIN}
+    row |= {"status": job.status.value, "user_id": job.request.user_id, "request": request_to_json(job.request)}
+    return row
+
+
+def from_row(row: Row[Any]) -> Job:
+    """A row of all columns as a job."""
+    fields = {name: getattr(row, name) for name in _PLAIN}
+    return Job(status=JobStatus(row.status), request=request_from_json(row.request), **fields)
+
+
+def add(connection: Connection, new: Sequence[Job]) -> None:
+    """Insert new jobs."""
+    connection.execute(insert(jobs), [to_row(job) for job in new])
+
+
+def get(connection: Connection, job_id: str) -> Job | None:
+    """The job of this id."""
+    row = connection.execute(_by_id(), {"wanted": job_id}).one_or_none()
+    return None if row is None else from_row(row)
+
+
+def get_many(connection: Connection, job_ids: Iterable[str]) -> dict[str, Job]:
+    """The jobs of these ids, by id."""
+    rows = connection.execute(select(jobs).where(jobs.c.job_id.in_(list(job_ids))))
+    return {row.job_id: from_row(row) for row in rows}
+
+
+def change(connection: Connection, job: Job, now: datetime, **changes: Any) -> None:
+    """Change columns of ``job`` if its row is still of the version that was read; raises ``LookupError`` if not."""
+    if "status" in changes:
+        changes["status"] = changes["status"].value
+    values = {**changes, "updated_at": now, "version": job.version + 1}
+    statement = update(jobs).where(jobs.c.job_id == job.job_id, jobs.c.version == job.version).values(**values)
+    if connection.execute(statement).rowcount != 1:
+        raise LookupError(f"job {job.job_id} changed since it was read")
+
+
+def page(
+    connection: Connection,
+    *,
+    statuses: Iterable[JobStatus] = (),
+    user_id: str | None = None,
+    provider: str | None = None,
+    before: str | None = None,
+    limit: int = 100,
+) -> list[Job]:
+    """Jobs, newest first; ``before`` is the last id of the page before this one."""
+    query = select(jobs).order_by(jobs.c.job_id.desc()).limit(limit)
+    wanted = [status.value for status in statuses]
+    if wanted:
+        query = query.where(jobs.c.status.in_(wanted))
+    if user_id is not None:
+        query = query.where(jobs.c.user_id == user_id)
+    if provider is not None:
+        query = query.where(jobs.c.provider == provider)
+    if before is not None:
+        query = query.where(jobs.c.job_id < before)
+    return [from_row(row) for row in connection.execute(query)]
+
+
+def matching(connection: Connection, part: str, limit: int = 3) -> list[str]:
+    """Ids that begin or end with ``part``: what a person types of a long id."""
+    query = select(jobs.c.job_id).where(jobs.c.job_id.startswith(part, autoescape=True)).limit(limit)
+    found = list(connection.execute(query).scalars())
+    query = select(jobs.c.job_id).where(jobs.c.job_id.endswith(part, autoescape=True)).limit(limit)
+    return list(dict.fromkeys(found + list(connection.execute(query).scalars())))
+
+
+def counts(connection: Connection) -> dict[JobStatus, int]:
+    """How many jobs there are of each status."""
+    query = select(jobs.c.status, func.count()).group_by(jobs.c.status)
+    return {JobStatus(status): number for status, number in connection.execute(query)}
+
+
+def submitted_since(connection: Connection, user_id: str, since: datetime) -> int:
+    """How many jobs this user submitted after ``since``."""
+    query = select(func.count()).where(jobs.c.user_id == user_id, jobs.c.created_at > since)
+    return connection.execute(query).scalar_one()
+
+
+def has_any(connection: Connection, user_id: str) -> bool:
+    """Whether this user ever submitted a job."""
+    return connection.execute(select(jobs.c.job_id).where(jobs.c.user_id == user_id).limit(1)).first() is not None
+
+
+def ended_before(connection: Connection, moment: datetime, limit: int) -> list[str]:
+    """Ids of terminal jobs that ended before ``moment``, oldest first."""
+    terminal = [status.value for status in TERMINAL_JOBS]
+    query = (
+        select(jobs.c.job_id)
+        .where(jobs.c.status.in_(terminal), jobs.c.completed_at < moment)
+        .order_by(jobs.c.completed_at)
+        .limit(limit)
+    )
+    return list(connection.execute(query).scalars())
+
+
+ACTIVE = tuple(sorted(status.value for status in ACTIVE_JOBS))
+
+
+@cache
+def _by_id() -> Any:
+    return select(jobs).where(jobs.c.job_id == bindparam("wanted"))
+
+
+def get_many_active(connection: Connection, provider: str) -> dict[str, Job]:
+    """All active jobs of a provider, by id."""
+    rows = connection.execute(select(jobs).where(jobs.c.status.in_(ACTIVE), jobs.c.provider == provider))
+    return {row.job_id: from_row(row) for row in rows}
+
+
+def uncertain(connection: Connection) -> list[str]:
+    """Ids of active jobs of which nobody can tell whether they run."""
+    query = select(jobs.c.job_id).where(jobs.c.status.in_(ACTIVE), jobs.c.uncertain_since.is_not(None))
+    return list(connection.execute(query.order_by(jobs.c.job_id)).scalars())

@@ -1,0 +1,66 @@
+"""Which revision of the schema a database has, and bringing it to the newest.
+
+Alembic is imported only when there is something to do: it costs more to load than the rest of the store.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sqlalchemy import Connection, inspect, text
+
+from actors.store import dialect
+from actors.store.errors import StoreTooNew, StoreUnavailable
+from actors.store.schema import metadata
+
+NEWEST = "0001"
+KNOWN = frozenset({NEWEST})
+_MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def stored_revision(connection: Connection) -> str | None:
+    """The revision the database says it has; None for an empty database.
+
+    Raises :class:`StoreUnavailable` for a database that holds tables of somebody else.
+    """
+    tables = inspect(connection).get_table_names()
+    if "alembic_version" in tables:
+        return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+    if tables:
+        raise StoreUnavailable(f"the database holds tables that are not Greenroom's ({', '.join(sorted(tables)[:3])})")
+    return None
+
+
+def bring_up_to_date(connection: Connection, *, in_memory: bool) -> None:
+    """Make or migrate the schema. Raises :class:`StoreTooNew` where the database comes from a later version."""
+    revision = stored_revision(connection)
+    if revision == NEWEST:
+        return
+    if revision is not None and revision not in KNOWN:
+        raise StoreTooNew(f"the database has revision {revision}, newer than this Greenroom knows; upgrade Greenroom")
+    if in_memory:
+        _create(connection)
+    else:
+        _migrate(connection)
+
+
+def _create(connection: Connection) -> None:
+    """Build the newest schema at once: what simulations start from. A test holds it equal to the migrations' result."""
+    dialect.begin(connection)
+    metadata.create_all(connection)
+    connection.exec_driver_sql("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
+    connection.exec_driver_sql(f"INSERT INTO alembic_version VALUES ('{NEWEST}')")
+    connection.exec_driver_sql("INSERT INTO counters (name, value) VALUES ('events', 0)")
+    connection.exec_driver_sql("COMMIT")
+
+
+def _migrate(connection: Connection) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    config.attributes["connection"] = connection
+    dialect.begin(connection)
+    command.upgrade(config, "head")
+    connection.exec_driver_sql("COMMIT")

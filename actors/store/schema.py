@@ -1,0 +1,223 @@
+"""The tables. One description for every database; migrations build the same (a test compares them).
+
+``queue_entries`` repeats what the scheduler counts by (user, organisation, provider, resources), so that counting
+what runs reads one small index. ``lanes`` summarises the entries that could run now, one row for each kind of entry,
+kept in the same transaction as the entries themselves: the scheduler reads lanes, never the queue.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Boolean, Column, Float, Index, Integer, MetaData, String, Table, Text, UniqueConstraint, text
+
+from actors.store.types import BigId, JSONText, UTCDateTime
+
+metadata = MetaData()
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("job_id", String(64), primary_key=True),
+    Column("status", String(16), nullable=False),
+    Column("provider", String(64), nullable=False),
+    Column("user_id", String(255), nullable=False),
+    Column("correlation_id", String(128), nullable=False),
+    Column("request", JSONText, nullable=False),
+    Column("created_at", UTCDateTime, nullable=False),
+    Column("updated_at", UTCDateTime, nullable=False),
+    Column("started_at", UTCDateTime),
+    Column("completed_at", UTCDateTime),
+    Column("cost_usd", Float),
+    Column("error_message", Text),
+    Column("output_url", Text),
+    Column("exit_code", Integer),
+    Column("progress", JSONText),
+    Column("result", JSONText),
+    Column("cancel_requested_at", UTCDateTime),
+    Column("cancel_requested_by", String(255)),
+    Column("uncertain_since", UTCDateTime),
+    Column("uncertain_reason", Text),
+    Column("retry_of", String(64)),
+    Column("version", Integer, nullable=False, server_default="1"),
+    Index("jobs_by_user", "user_id", "created_at"),
+    Index(
+        "jobs_active",
+        "status",
+        sqlite_where=text("status IN ('pending','uploading','queued','running')"),
+        postgresql_where=text("status IN ('pending','uploading','queued','running')"),
+    ),
+)
+
+queue_entries = Table(
+    "queue_entries",
+    metadata,
+    Column("job_id", String(64), primary_key=True),
+    Column("status", String(16), nullable=False),
+    Column("user_id", String(255), nullable=False),
+    Column("org_id", String(255), nullable=False, server_default=""),
+    Column("team_id", String(255), nullable=False, server_default=""),
+    Column("provider", String(64), nullable=False),
+    Column("cpus", Integer, nullable=False),
+    Column("gpus", Integer, nullable=False),
+    Column("memory", BigId, nullable=False, server_default="0"),
+    Column("base_priority", Integer, nullable=False),
+    Column("priority_override", Integer),
+    Column("lane_id", BigId),
+    Column("queued_at", UTCDateTime, nullable=False),
+    Column("queued_seq", BigId, nullable=False),
+    Column("attempt", Integer, nullable=False, server_default="0"),
+    Column("max_attempts", Integer, nullable=False),
+    Column("not_before", UTCDateTime),
+    Column("started_at", UTCDateTime),
+    Column("completed_at", UTCDateTime),
+    Column("error_message", Text),
+    Index(
+        "entries_ready",
+        "lane_id",
+        "queued_at",
+        "queued_seq",
+        sqlite_where=text("lane_id IS NOT NULL"),
+        postgresql_where=text("lane_id IS NOT NULL"),
+    ),
+    Index(
+        "entries_deferred",
+        "not_before",
+        sqlite_where=text("not_before IS NOT NULL"),
+        postgresql_where=text("not_before IS NOT NULL"),
+    ),
+    Index(
+        "entries_running",
+        "status",
+        sqlite_where=text("status = 'running'"),
+        postgresql_where=text("status = 'running'"),
+    ),
+    Index(
+        "entries_waiting",
+        "queued_at",
+        sqlite_where=text("status IN ('pending','blocked')"),
+        postgresql_where=text("status IN ('pending','blocked')"),
+    ),
+)
+
+LANE_KEY = ("user_id", "org_id", "team_id", "provider", "cpus", "gpus", "memory", "base_priority", "override")
+
+lanes = Table(
+    "lanes",
+    metadata,
+    Column("lane_id", BigId, primary_key=True, autoincrement=True),
+    Column("user_id", String(255), nullable=False),
+    Column("org_id", String(255), nullable=False),
+    Column("team_id", String(255), nullable=False),
+    Column("provider", String(64), nullable=False),
+    Column("cpus", Integer, nullable=False),
+    Column("gpus", Integer, nullable=False),
+    Column("memory", BigId, nullable=False),
+    Column("base_priority", Integer, nullable=False),
+    Column("override", Integer, nullable=False),  # -1: none, since NULLs are distinct in a unique key
+    Column("count", Integer, nullable=False),
+    Column("head_job_id", String(64), nullable=False),
+    Column("head_queued_at", UTCDateTime, nullable=False),
+    Column("head_queued_seq", BigId, nullable=False),
+    Column("blocked_since", UTCDateTime),
+    UniqueConstraint(*LANE_KEY, name="lanes_key"),
+)
+
+submissions = Table(
+    "submissions",
+    metadata,
+    Column("key", String(80), primary_key=True),
+    Column("job_id", String(64), nullable=False),
+    Column("token", String(64), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("intent_at", UTCDateTime, nullable=False),
+    Column("handed_at", UTCDateTime),
+    Column("handle", JSONText),
+    Column("error", Text),
+    Column("spends_attempt", Boolean, nullable=False, server_default="0"),
+    Index("submissions_by_job", "job_id", "intent_at"),
+    Index(
+        "submissions_open",
+        "state",
+        sqlite_where=text("state != 'closed'"),
+        postgresql_where=text("state != 'closed'"),
+    ),
+)
+
+approvals = Table(
+    "approvals",
+    metadata,
+    Column("approval_id", String(64), primary_key=True),
+    Column("job_id", String(64), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("required_level", String(32), nullable=False),
+    Column("rule_id", Integer),
+    Column("requested_at", UTCDateTime, nullable=False),
+    Column("expires_at", UTCDateTime, nullable=False),
+    Column("timeout_seconds", Float, nullable=False),
+    Column("decided_at", UTCDateTime),
+    Column("decided_by", String(255)),
+    Column("decision_reason", Text),
+    Index(
+        "approvals_one_open",
+        "job_id",
+        unique=True,
+        sqlite_where=text("status = 'pending'"),
+        postgresql_where=text("status = 'pending'"),
+    ),
+    Index(
+        "approvals_deadline",
+        "expires_at",
+        sqlite_where=text("status = 'pending'"),
+        postgresql_where=text("status = 'pending'"),
+    ),
+    Index("approvals_by_job", "job_id"),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("seq", BigId, primary_key=True, autoincrement=False),
+    Column("time", UTCDateTime, nullable=False),
+    Column("type", String(64), nullable=False),
+    Column("job_id", String(64)),
+    Column("correlation_id", String(128), nullable=False),
+    Column("data", JSONText, nullable=False),
+    Index("events_by_job", "job_id", "seq"),
+)
+
+counters = Table(
+    "counters",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("value", BigId, nullable=False),
+)
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("user_id", String(255), primary_key=True),
+    Column("key", String(255), primary_key=True),
+    Column("job_id", String(64), nullable=False),
+    Column("fingerprint", String(64), nullable=False),
+    Column("created_at", UTCDateTime, nullable=False),
+    Index("idempotency_by_age", "created_at"),
+)
+
+provider_gates = Table(
+    "provider_gates",
+    metadata,
+    Column("provider", String(64), primary_key=True),
+    Column("paused_reason", Text),
+    Column("closed_until", UTCDateTime),
+    Column("closed_reason", Text),
+    Column("failures", Integer, nullable=False, server_default="0"),
+)
+
+settings = Table(
+    "settings",
+    metadata,
+    Column("name", String(128), primary_key=True),
+    Column("value", JSONText, nullable=False),
+    Column("changed_at", UTCDateTime, nullable=False),
+    Column("changed_by", String(255)),
+)

@@ -1,0 +1,208 @@
+"""The store: one writer whose transactions are shared by many callers, and readers beside it.
+
+A write is a closure over a :class:`~actors.store.transaction.Transaction`. Closures that wait together run in one
+transaction, each in a savepoint of its own, so that a commit's cost is shared and one closure's failure is its own.
+Results and events are released after COMMIT, never before; a COMMIT that fails fails every caller of its group.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import stamina
+import trio
+from outcome import Error, Outcome, Value, capture
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from actors.jobs.records import Event
+from actors.store import dialect
+from actors.store.errors import StoreBusy, StoreError
+from actors.store.executor import Executor
+from actors.store.revision import bring_up_to_date
+from actors.store.transaction import Transaction
+
+T = TypeVar("T")
+Closure = Callable[[Transaction], T]
+Publish = Callable[[list[Event]], None]
+
+_GROUP = 100
+"""Closures that share one transaction at most: past that a commit's cost is spread thinly enough."""
+
+_BUSY_ATTEMPTS = 3
+
+
+class _Waiting(Generic[T]):
+    """A closure and what became of it."""
+
+    __slots__ = ("closure", "outcome")
+
+    def __init__(self, closure: Closure[T]) -> None:
+        self.closure = closure
+        self.outcome: Outcome[T] | None = None
+
+
+class Store:
+    """A database in the state directory (or in memory, ``path=None``).
+
+    ``now`` gives the time of transactions, ``executor`` runs them, ``publish`` is called after each COMMIT with the
+    events that it wrote, in their order.
+    """
+
+    def __init__(self, path: Path | None, *, executor: Executor, now: Callable[[], datetime]) -> None:
+        self.path = path
+        self.publish: Publish = lambda _events: None
+        self._where = str(path) if path else "the database in memory"
+        self._executor = executor
+        self._readers = executor
+        self._now = now
+        self._engine = dialect.open_engine(path)
+        self._writer: Connection | None = None
+        self._queue: deque[_Waiting[Any]] = deque()
+        self._turn = trio.Lock()
+
+    async def open(self, readers: Executor | None = None) -> None:
+        """Connect and bring the schema up to date. Raises :class:`StoreError` saying what to do."""
+        self._readers = readers or self._executor
+        await self._executor.run(self._connect)
+
+    def _connect(self) -> None:
+        with explained(self._where):
+            self._writer = self._engine.connect()
+            bring_up_to_date(self._writer, in_memory=self.path is None)
+
+    async def aclose(self) -> None:
+        """Wait for the transaction that runs, then close."""
+        async with self._turn:
+            if self._writer is not None:
+                self._writer.close()
+                self._writer = None
+            self._engine.dispose()
+
+    async def write(self, closure: Closure[T]) -> T:
+        """Run ``closure`` in the writer's transaction and return its result once that is committed.
+
+        Whatever the closure raises is raised here, and nothing of it is kept. Cancelled before its transaction
+        began, it is never run; after that it runs to its end.
+        """
+        mine = _Waiting(closure)
+        self._queue.append(mine)
+        try:
+            await self._turn.acquire()
+        except trio.Cancelled:
+            if mine in self._queue:
+                self._queue.remove(mine)
+            raise
+        try:
+            if mine.outcome is None:
+                await self._run_group(mine)
+        finally:
+            self._turn.release()
+        assert mine.outcome is not None
+        return mine.outcome.unwrap()
+
+    async def read(self, query: Callable[[Connection], T]) -> T:
+        """Run ``query`` on a connection of its own, in one consistent snapshot."""
+
+        def run() -> T:
+            with explained(self._where), self._snapshot() as connection:
+                return query(connection)
+
+        return await self._readers.run(run)
+
+    @contextmanager
+    def _snapshot(self) -> Iterator[Connection]:
+        """A connection inside a read transaction; the only one there is where the database lives in memory."""
+        if self.path is None:
+            assert self._writer is not None, "the store is closed"
+            yield self._writer
+            return
+        with self._engine.connect() as connection:
+            connection.exec_driver_sql("BEGIN")
+            try:
+                yield connection
+            finally:
+                connection.exec_driver_sql("ROLLBACK")
+
+    async def _run_group(self, mine: _Waiting[Any]) -> None:
+        group = [self._queue.popleft() for _ in range(min(_GROUP, len(self._queue)))]
+        if mine not in group:  # it stands behind more than a full group
+            self._queue.remove(mine)
+            group.append(mine)
+        with trio.CancelScope(shield=True):
+            events = await self._executor.run(lambda: self._transact(group))
+        if events:
+            self.publish(events)
+
+    def _transact(self, group: list[_Waiting[Any]]) -> list[Event]:
+        assert self._writer is not None, "the store is closed"
+        connection = self._writer
+        outcomes: list[Outcome[Any]] = []
+        try:
+            with explained(self._where):
+                self._begin(connection)
+                transaction = Transaction(connection, self._now())
+                outcomes = [_in_savepoint(transaction, waiting.closure, alone=len(group) == 1) for waiting in group]
+                if len(group) == 1 and isinstance(outcomes[0], Error):
+                    connection.exec_driver_sql("ROLLBACK")
+                    events = []
+                else:
+                    events = transaction.flush()
+                    connection.exec_driver_sql("COMMIT")
+        except StoreError as error:
+            outcomes = [Error(error)] * len(group)
+            events = []
+            _roll_back(connection)
+        for waiting, result in zip(group, outcomes, strict=True):
+            waiting.outcome = result
+        return events
+
+    def _begin(self, connection: Connection) -> None:
+        for attempt in stamina.retry_context(on=StoreBusy, attempts=_BUSY_ATTEMPTS, wait_initial=0.05, wait_max=0.5):
+            with attempt, explained(self._where):
+                dialect.begin(connection)
+
+
+def _in_savepoint(transaction: Transaction, closure: Closure[T], *, alone: bool) -> Outcome[T]:
+    """Run one closure so that its failure undoes its own changes only."""
+    if alone:
+        return _judged(capture(closure, transaction))
+    connection = transaction.connection
+    mark = transaction.mark()
+    connection.exec_driver_sql("SAVEPOINT one")
+    result = _judged(capture(closure, transaction))
+    if isinstance(result, Value):
+        connection.exec_driver_sql("RELEASE one")
+    else:
+        transaction.rewind(mark)
+        connection.exec_driver_sql("ROLLBACK TO one")
+        connection.exec_driver_sql("RELEASE one")
+    return result
+
+
+def _judged(result: Outcome[T]) -> Outcome[T]:
+    """A database that fails inside a closure fails the whole transaction: its state is no longer known."""
+    if isinstance(result, Error) and isinstance(result.error, DBAPIError):
+        raise result.error
+    return result
+
+
+def _roll_back(connection: Connection) -> None:
+    """End what is left of a failed transaction; some errors (a full disk) have ended it already."""
+    driver = connection.connection.driver_connection
+    if driver is not None and getattr(driver, "in_transaction", False):
+        connection.exec_driver_sql("ROLLBACK")
+
+
+@contextmanager
+def explained(where: str) -> Iterator[None]:
+    """Turns the driver's errors into ours, in words that say what to do."""
+    try:
+        yield
+    except DBAPIError as error:
+        raise dialect.explained(error, where) from error

@@ -1,0 +1,74 @@
+"""Rows of hand-overs to providers: the intent first, then what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, insert, select, update
+
+from actors.jobs.records import Submission, SubmissionState
+from actors.store.schema import queue_entries, submissions
+
+_FIELDS = ("job_id", "key", "token", "intent_at", "handed_at", "handle", "error", "spends_attempt")
+
+
+def from_row(row: Row[Any]) -> Submission:
+    """A row of all columns as a submission."""
+    return Submission(state=SubmissionState(row.state), **{name: getattr(row, name) for name in _FIELDS})
+
+
+def put(connection: Connection, submission: Submission) -> None:
+    """Write an intent; one of the same key (a try that was surely not accepted) is replaced."""
+    connection.execute(delete(submissions).where(submissions.c.key == submission.key))
+    row = {"state": submission.state.value, **{name: getattr(submission, name) for name in _FIELDS}}
+    connection.execute(insert(submissions).values(**row))
+
+
+def change(connection: Connection, key: str, **changes: Any) -> None:
+    """Change a submission."""
+    if "state" in changes:
+        changes["state"] = changes["state"].value
+    connection.execute(update(submissions).where(submissions.c.key == key).values(**changes))
+
+
+def newest(connection: Connection, job_id: str) -> Submission | None:
+    """The last hand-over of this job."""
+    query = select(submissions).where(submissions.c.job_id == job_id).order_by(submissions.c.intent_at.desc()).limit(1)
+    row = connection.execute(query).one_or_none()
+    return None if row is None else from_row(row)
+
+
+def by_key(connection: Connection, key: str) -> Submission | None:
+    """The hand-over of this key."""
+    row = connection.execute(select(submissions).where(submissions.c.key == key)).one_or_none()
+    return None if row is None else from_row(row)
+
+
+def by_keys(connection: Connection, keys: Iterable[str]) -> dict[str, Submission]:
+    """The hand-overs of these keys."""
+    rows = connection.execute(select(submissions).where(submissions.c.key.in_(list(keys))))
+    return {row.key: from_row(row) for row in rows}
+
+
+def open_at(connection: Connection, provider: str) -> list[Submission]:
+    """All hand-overs to this provider that are not closed, oldest first."""
+    query = (
+        select(submissions)
+        .join(queue_entries, queue_entries.c.job_id == submissions.c.job_id)
+        .where(submissions.c.state != SubmissionState.CLOSED.value, queue_entries.c.provider == provider)
+        .order_by(submissions.c.intent_at)
+    )
+    return [from_row(row) for row in connection.execute(query)]
+
+
+def intents(connection: Connection) -> list[Submission]:
+    """All hand-overs whose call was begun and has no outcome yet."""
+    query = select(submissions).where(submissions.c.state == SubmissionState.INTENT.value)
+    return [from_row(row) for row in connection.execute(query.order_by(submissions.c.intent_at))]
+
+
+def of_jobs(connection: Connection, job_ids: Iterable[str]) -> dict[str, Submission]:
+    """The last hand-over of each of these jobs."""
+    query = select(submissions).where(submissions.c.job_id.in_(list(job_ids))).order_by(submissions.c.intent_at)
+    return {row.job_id: from_row(row) for row in connection.execute(query)}

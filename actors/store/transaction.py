@@ -1,0 +1,75 @@
+"""What a closure sees while it runs inside the writer's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from actors.jobs.records import Event
+from actors.store.schema import counters, events
+
+EVENT_COUNTER = "events"
+
+
+class Transaction:
+    """One transaction: a connection, the time at which it began, and the events that tell of its changes.
+
+    Event numbers come from one counter row that is updated last, so that they have no gap and stand in the order of
+    commits; an event of a closure that failed never took a number.
+    """
+
+    def __init__(self, connection: Connection, now: datetime) -> None:
+        self.connection = connection
+        self.now = now
+        self._pending: list[tuple[str, str | None, str, Mapping[str, Any]]] = []
+        self._order = 0
+
+    def emit(self, type_: str, job_id: str | None, correlation_id: str, **data: Any) -> None:
+        """Tell of one change: an event of ``type_`` is written with this transaction and published after it."""
+        self._pending.append((type_, job_id, correlation_id, data))
+
+    def next_order(self) -> int:
+        """A number that grows with every call, transactions of the same instant included: a tie-breaker."""
+        if not self._order:
+            self._order = self._counter() << 20
+        self._order += 1
+        return self._order
+
+    def mark(self) -> int:
+        """A place to :meth:`rewind` to."""
+        return len(self._pending)
+
+    def rewind(self, mark: int) -> None:
+        """Forget the events since ``mark``: their closure was rolled back."""
+        del self._pending[mark:]
+
+    def flush(self) -> list[Event]:
+        """Number and write the events; called once, at the end."""
+        if not self._pending:
+            return []
+        first = self._counter() + 1
+        written = [
+            Event(seq=first + index, time=self.now, type=type_, job_id=job_id, correlation_id=correlation_id, data=data)
+            for index, (type_, job_id, correlation_id, data) in enumerate(self._pending)
+        ]
+        self.connection.execute(insert(events), [_row(event) for event in written])
+        last = update(counters).where(counters.c.name == EVENT_COUNTER).values(value=written[-1].seq)
+        self.connection.execute(last)
+        return written
+
+    def _counter(self) -> int:
+        return self.connection.execute(select(counters.c.value).where(counters.c.name == EVENT_COUNTER)).scalar_one()
+
+
+def _row(event: Event) -> dict[str, Any]:
+    return {
+        "seq": event.seq,
+        "time": event.time,
+        "type": event.type,
+        "job_id": event.job_id,
+        "correlation_id": event.correlation_id,
+        "data": event.data,
+    }

@@ -1,0 +1,47 @@
+"""Column types that are the same on every database: UTC instants and JSON documents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+from sqlalchemy import BigInteger, Integer, Text, TypeDecorator
+from sqlalchemy.engine import Dialect
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+BigId = BigInteger().with_variant(Integer, "sqlite")
+"""A whole-number key: SQLite makes only INTEGER columns its row id."""
+
+
+class UTCDateTime(TypeDecorator[datetime]):
+    """An aware UTC datetime, kept as whole microseconds since 1970: compares exactly, on every database alike."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        """Refuses naive datetimes with ``TypeError``: they mean nothing in a table."""
+        return None if value is None else (value - _EPOCH) // _MICROSECOND
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
+        """The instant, aware, in UTC."""
+        return None if value is None else _EPOCH + timedelta(microseconds=value)
+
+
+class JSONText(TypeDecorator[Mapping[str, Any]]):
+    """A JSON object in a text column."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Mapping[str, Any] | None, dialect: Dialect) -> str | None:
+        """Raises ``TypeError`` for what JSON cannot hold."""
+        return None if value is None else orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Mapping[str, Any] | None:
+        """The object."""
+        return None if value is None else orjson.loads(value)

@@ -1,0 +1,57 @@
+"""What every provider promises, as checks that any provider can be run through.
+
+::
+
+    @asynccontextmanager
+    async def harness():
+        yield Harness(provider, quick, long, failing, wait_change=lambda: trio.sleep(1))
+
+    @pytest.mark.parametrize("check", provider_conformance(harness), ids=str)
+    async def test_conformance(check):
+        await check()
+
+A check raises :class:`AssertionError` where a promise is broken. What a provider says in its capabilities that it
+cannot do is not asked of it. Nothing here needs pytest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+
+import attrs
+import trio
+
+from actors.testing.provider_harness import Harness
+from actors.testing.provider_promises import PROMISES, Promise
+
+__all__ = ["PATIENCE", "Harness", "NamedCheck", "provider_conformance"]
+
+#: How long a check may take, in trio's seconds: many waits of a real provider, an instant of virtual time.
+PATIENCE = 120.0
+
+MakeHarness = Callable[[], AbstractAsyncContextManager[Harness]]
+
+
+@attrs.frozen
+class NamedCheck:
+    """A promise bound to a provider: call it, with a fresh harness each time. Its ``str`` says what is promised."""
+
+    promise: Promise
+    make: MakeHarness
+
+    async def __call__(self) -> None:
+        """Run it. Raises :class:`AssertionError`, or :class:`trio.TooSlowError` after :data:`PATIENCE`."""
+        with trio.fail_after(PATIENCE):
+            async with self.make() as harness:
+                waiting = self.promise(harness)
+                if waiting is not None:
+                    await waiting
+
+    def __str__(self) -> str:
+        return self.promise.__name__
+
+
+def provider_conformance(make: MakeHarness) -> list[NamedCheck]:
+    """Every check, for the provider that ``make`` opens."""
+    return [NamedCheck(promise, make) for promise in PROMISES]

@@ -1,0 +1,74 @@
+"""One provider under examination: how jobs are handed to it, looked at and waited for."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from itertools import count
+
+import attrs
+
+from actors.jobs.records import JobRequest, Observation, Phase
+from actors.providers.base import Found, Handle, Idempotency, Provider, Submitted
+
+ENDED = frozenset({Phase.SUCCEEDED, Phase.FAILED, Phase.CANCELED, Phase.TIMED_OUT, Phase.LOST})
+
+
+@attrs.frozen
+class Harness:
+    """One provider to be checked, and requests that it can run.
+
+    ``quick_request`` ends well and soon, ``long_request`` runs until it is cancelled, ``failing_request`` fails by
+    itself, ``wrong_request`` (optional) is refused by ``prepare`` with ``wrong_field`` in the message.
+    ``wait_change`` returns when something may have changed, or a little later. ``reopen`` (optional) makes a second
+    provider on the same outside, as after a restart of our process. ``unknown_handle`` is one that was never given.
+    """
+
+    provider: Provider
+    quick_request: Callable[[], JobRequest]
+    long_request: Callable[[], JobRequest]
+    failing_request: Callable[[], JobRequest]
+    wait_change: Callable[[], Awaitable[None]]
+    wrong_request: Callable[[], JobRequest] | None = None
+    wrong_field: str = ""
+    reopen: Callable[[], Provider] | None = None
+    unknown_handle: Handle = attrs.field(factory=dict)
+    _numbers: count[int] = attrs.field(factory=lambda: count(1), init=False)
+
+    @property
+    def can_tell(self) -> bool:
+        """Whether the provider knows a submission key again."""
+        return self.provider.capabilities.submit_idempotency is not Idempotency.NONE
+
+    async def submit(self, request: JobRequest, key: str | None = None) -> tuple[str, Submitted]:
+        """Hand ``request`` over under ``key``, or under a fresh one."""
+        key = key if key is not None else f"conformance-{next(self._numbers)}"
+        context = {"job_id": key, "correlation_id": "conformance"}
+        return key, await self.provider.submit(key, _token(key), self.provider.prepare(request), context)
+
+    async def find(self, key: str) -> Found:
+        """Ask for ``key`` as after a lost answer."""
+        return await self.provider.find(key, _token(key))
+
+    async def look(self, key: str, handle: Handle) -> Observation:
+        """One look at one job, which must be there."""
+        view = await self.provider.observe_many({key: handle})
+        assert key in view.observations, f"job {key} is not in {view}"
+        return view.observations[key]
+
+    async def reach(self, key: str, handle: Handle, phases: frozenset[Phase]) -> Observation:
+        """Wait until the job is in one of ``phases``; an end that is none of them is a failure."""
+        while True:
+            seen = await self.look(key, handle)
+            if seen.phase in phases:
+                return seen
+            assert seen.phase not in ENDED, f"job {key} ended as {seen.phase} instead of {sorted(phases)}: {seen}"
+            await self.wait_change()
+
+    async def end(self, request: JobRequest) -> tuple[str, Handle, Observation]:
+        """Run ``request`` to its end."""
+        key, submitted = await self.submit(request)
+        return key, submitted.handle, await self.reach(key, submitted.handle, ENDED)
+
+
+def _token(key: str) -> str:
+    return f"token-of-{key}"
