@@ -1,0 +1,145 @@
+"""The names that existing applications know: one manager for a trio run, started and stopped by function calls (B1).
+
+The structured form is :func:`actors.open_runtime`. This one is for hosts that start in one callback and stop in another.
+Given a nursery, the runtime lives there and its failure is the host's exception. Without one it lives in a system task,
+whose errors never escape into trio: a CRITICAL line, :attr:`BackgroundTaskManager.failure`, and an exception from the
+next start, stop or wait.
+"""
+
+from __future__ import annotations
+
+import trio
+
+from actors.runtime import Parts, RunningRuntime, open_runtime
+from actors.settings import Settings
+from logconf import fresh_context, get_logger
+
+_logger = get_logger("actors.background")
+
+
+class BackgroundTaskManager:
+    """Starts and stops one runtime. Starting twice, stopping twice and start-stop-start are harmless."""
+
+    def __init__(self, settings: Settings | None = None, parts: Parts | None = None) -> None:
+        self.failure: BaseException | None = None
+        self.runtime: RunningRuntime | None = None
+        self._settings = settings
+        self._parts = parts
+        self._scope: trio.CancelScope | None = None
+        self._ended: trio.Event | None = None
+        self._changing = trio.Lock()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the runtime is up."""
+        return self.runtime is not None
+
+    @property
+    def is_polling_active(self) -> bool:
+        """Whether timed polling is on (B6)."""
+        return self.runtime is not None and self.runtime.is_polling_active
+
+    async def refresh_polling_state(self) -> bool:
+        """Decide anew whether timed polling is on, after a change of configuration (B6)."""
+        return self.runtime is not None and await self.runtime.refresh_polling_state()
+
+    async def start(self, nursery: trio.Nursery | None = None) -> None:
+        """Start the runtime and return when it is ready. Raises what kept it from starting."""
+        async with self._changing:
+            self._raise_failure()
+            if self._ended is not None:
+                return
+            self._ended = trio.Event()
+            try:
+                if nursery is not None:
+                    await nursery.start(self._run)
+                else:
+                    await self._start_in_system_task()
+            except BaseException:
+                self._ended = None
+                raise
+
+    async def _start_in_system_task(self) -> None:
+        ready = trio.Event()
+        trio.lowlevel.spawn_system_task(self._run_contained, ready, name="greenroom", context=fresh_context())
+        await ready.wait()
+        self._raise_failure()
+
+    async def _run_contained(self, ready: trio.Event) -> None:
+        """A border: an exception that left a system task would end the host's whole trio run."""
+        try:
+            async with trio.open_nursery() as nursery:
+                await nursery.start(self._run)
+                ready.set()
+        except BaseException as error:  # noqa: BLE001 - kept in `failure` and raised by the next call
+            self.failure = _alone(error)
+            _logger.critical("The background tasks have failed", exc_info=self.failure)
+        finally:
+            ready.set()
+
+    async def _run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        ended = self._ended
+        assert ended is not None
+        try:
+            with trio.CancelScope() as self._scope:
+                async with open_runtime(self._settings, self._parts) as self.runtime:
+                    task_status.started()
+                    await trio.sleep_forever()
+        finally:
+            self.runtime = None
+            self._scope = None
+            self._ended = None
+            ended.set()
+
+    async def stop(self) -> None:
+        """Stop the runtime and return when nothing of it is left. Raises what it failed of, once."""
+        async with self._changing:
+            ended = self._ended
+            if ended is not None and self._scope is not None:
+                self._scope.cancel()
+                await ended.wait()
+            self._raise_failure()
+
+    async def wait_failed(self) -> None:
+        """Wait until the runtime has ended; raises what it failed of, returns if it was stopped."""
+        if self._ended is not None:
+            await self._ended.wait()
+        await trio.lowlevel.checkpoint()
+        self._raise_failure()
+
+    def _raise_failure(self) -> None:
+        if self.failure is not None:
+            failure, self.failure = self.failure, None
+            raise failure
+
+
+def _alone(error: BaseException) -> BaseException:
+    """What is inside groups of one."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
+
+
+_managers: trio.lowlevel.RunVar[BackgroundTaskManager] = trio.lowlevel.RunVar("greenroom_background_tasks")
+
+
+def get_task_manager() -> BackgroundTaskManager:
+    """The manager of this trio run."""
+    try:
+        return _managers.get()
+    except LookupError:
+        manager = BackgroundTaskManager()
+        _managers.set(manager)
+        return manager
+
+
+async def start_background_tasks(nursery: trio.Nursery | None = None) -> BackgroundTaskManager:
+    """Start this run's runtime, in ``nursery`` or in a system task."""
+    manager = get_task_manager()
+    await manager.start(nursery)
+    return manager
+
+
+async def stop_background_tasks() -> None:
+    """Stop this run's runtime."""
+    await get_task_manager().stop()
