@@ -159,7 +159,7 @@ def write_durably(path: Path, document: Mapping[str, Any]) -> None:
     temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}.tmp")
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        with open(fd, "wb") as file:
+        with os.fdopen(fd, "wb") as file:
             # not orjson: it refuses the lone surrogates in which bytes of an environment that are not UTF-8 travel
             file.write(json.dumps(document).encode())
             file.flush()

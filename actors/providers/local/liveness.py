@@ -130,11 +130,11 @@ def survivors(directory: JobDirectory, seen: Look) -> tuple[list[int], list[int]
     if seen.run is None or not seen.same_boot:
         return [], []
     child, since = seen.run["child"], seen.run["child_ticks"] or 0
-    leader_is_another = os.path.exists(f"/proc/{child}") and start_ticks(child) != since
+    leader_is_another = Path(f"/proc/{child}").exists() and start_ticks(child) != since
     mark = f"GREENROOM_JOB_KEY={directory.key}\0".encode()
     sure, unsure = [], []
-    for name in os.listdir("/proc"):
-        if not name.isdigit() or (ticks := start_ticks(pid := int(name))) is None or ticks < since:
+    for pid in [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]:
+        if (ticks := start_ticks(pid)) is None or ticks < since:
             continue
         if _has_mark(pid, mark):
             if (fd := open_process(pid, ticks)) is not None:

@@ -16,8 +16,7 @@ import attrs
 
 from actors.providers.local.capacity import Lease
 from actors.providers.local.directory import JobDirectory
-from actors.providers.local.liveness import open_shim
-from actors.providers.local.liveness import look as look_at
+from actors.providers.local.liveness import look, open_shim
 
 SHIM = Path(__file__).with_name("shim") / "__main__.py"
 KEPT = ("LD_LIBRARY_PATH", "PATH")  # the interpreter itself may need the first; nothing else of ours goes in
@@ -46,15 +45,19 @@ class Shims:
         """Start a shim and remember it. Returns its pid. Raises OSError."""
         _reap_strays()
         pid = spawn(directory, lease)
+        try:
+            fd = os.pidfd_open(pid)
+        except ProcessLookupError:  # ended, and somebody in this process waits for all children
+            return pid
         self._children[directory.key] = pid
-        self._add(directory.key, os.pidfd_open(pid))
+        self._add(directory.key, fd)
         return pid
 
     def adopt(self, directory: JobDirectory) -> bool:
         """Find the running shim of a job and remember it. False: there is none that can be named (yet)."""
         if directory.key in self._fds:
             return True
-        if (fd := open_shim(look_at(directory))) is None:
+        if (fd := open_shim(look(directory))) is None:
             return False
         self._add(directory.key, fd)
         return True

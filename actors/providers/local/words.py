@@ -64,7 +64,8 @@ def _oom_note(record: Mapping[str, Any]) -> str:
 
 
 def _oom_rise(record: Mapping[str, Any], which: str) -> int:
-    before, after = (counts.get(which) for counts in record.get("oom_kills") or ({}, {}))
+    counts: list[Mapping[str, int | None]] = record.get("oom_kills") or [{}, {}]
+    before, after = counts[0].get(which), counts[1].get(which)
     return after - (before or 0) if after is not None else 0
 
 

@@ -1,0 +1,148 @@
+"""What is done with jobs on this machine, each step on its directory; blocking, for worker threads."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from actors.jobs.records import Observation, Phase
+from actors.providers.base import CancelAck, View
+from actors.providers.errors import Conflict, Unavailable
+from actors.providers.local.capacity import leased
+from actors.providers.local.directory import JobDirectory, job_directories, read_record, sync_folder
+from actors.providers.local.environment import job_environment
+from actors.providers.local.leavings import Leavings
+from actors.providers.local.liveness import Standing, clear_survivors, look, settle_unstarted
+from actors.providers.local.observing import lost, never_ran, observe
+from actors.providers.local.shims import Shims
+
+MAX_STARTS = 3  # shims that may die before the program runs, until the job is called failed
+
+
+class LocalJobs:
+    """All jobs below one root: ``jobs/KEY/`` for each, ``devices/`` for the GPUs' leases."""
+
+    def __init__(self, root: Path, grace_seconds: float, devices: tuple[str, ...]) -> None:
+        self.folder = root / "jobs"
+        self.shims = Shims()
+        self._leases = root / "devices"
+        self._devices = devices
+        self._grace = grace_seconds
+        self._leavings = Leavings()
+        self._starts: Counter[str] = Counter()
+        for folder in (self.folder, self._leases):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def submit(self, directory: JobDirectory, body: Mapping[str, Any], context: Mapping[str, str]) -> bool:
+        """Write the job down and start its shim. True: it had been written down before. Raises :class:`Unavailable`."""
+        if directory.spec.exists():
+            return True
+        spec = {
+            "job_id": context.get("job_id", directory.key),
+            "argv": body["argv"],
+            "cwd": body["cwd"] or str(directory.work),
+            "env": job_environment(directory, body["inherited_env"], body["env"], context),
+            "gpus": body["gpus"],
+            "max_runtime": body["max_runtime"],
+            "grace_seconds": self._grace,
+            "submitted_at": time.time(),
+        }
+        with leased(self._leases, self._devices, body["gpus"], directory.key, self._is_gone) as lease:
+            placed = directory.place(spec)
+            if placed:
+                try:
+                    self.shims.start(directory, lease)
+                except OSError as error:
+                    directory.remove()
+                    raise Unavailable(f"no process can be started: {error}") from error
+        return not placed
+
+    def view(self, directories: Iterable[JobDirectory]) -> View:
+        """What all these directories say."""
+        observations, absent, failed = {}, set(), {}
+        for directory in directories:
+            try:
+                observation = self.observation(directory)
+            except (OSError, ValueError) as error:
+                failed[directory.key] = str(error)
+                continue
+            if observation is None:
+                absent.add(directory.key)
+            else:
+                observations[directory.key] = observation
+        return View(observations, frozenset(absent), failed)
+
+    def observation(self, directory: JobDirectory) -> Observation | None:
+        """What the directory says; None: nothing was submitted there. A job that nobody runs is started again."""
+        has_shim = directory.key in self.shims  # before the look: one that ends now is looked at again when it is told
+        seen = look(directory)
+        if seen.standing is Standing.ABSENT:
+            return None
+        if seen.standing is Standing.DEAD:
+            return lost(directory, seen, clear_survivors(directory, seen), self._leavings)
+        if seen.standing is not Standing.UNSTARTED:
+            return observe(directory, seen, self._leavings)
+        if seen.cancel and not has_shim:
+            return never_ran()
+        waiting = None if has_shim else self._start_again(directory)
+        settled = look(directory) if waiting == "" else seen
+        if settled.exit is not None:
+            return observe(directory, settled, self._leavings)
+        return Observation(phase=Phase.STARTING, raw_status=waiting or "starting")
+
+    def cancel(self, directory: JobDirectory) -> CancelAck:
+        """The intent first, then the signal. Raises OSError when the intent cannot be written."""
+        seen = look(directory)
+        if seen.standing is Standing.ABSENT:
+            return CancelAck.UNKNOWN_JOB
+        if seen.standing in (Standing.ENDED, Standing.DEAD):
+            return CancelAck.ALREADY_TERMINAL
+        if not seen.cancel:  # an empty file, which a full disk still has room for
+            os.close(os.open(directory.cancel, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            sync_folder(directory.path)
+        self.shims.terminate(directory)
+        return CancelAck.ACCEPTED
+
+    def forget(self, directory: JobDirectory) -> None:
+        """Remove what is kept of an ended job. Raises :class:`Conflict` when it may still run."""
+        seen = look(directory)
+        if seen.standing in (Standing.STARTING, Standing.RUNNING):
+            raise Conflict(f"job {directory.key} is still running and cannot be forgotten")
+        if seen.standing is Standing.UNSTARTED and not settle_unstarted(directory, {"cancelled": True}):
+            raise Conflict(f"job {directory.key} is just being started and cannot be forgotten")
+        if seen.standing is Standing.DEAD and clear_survivors(directory, seen):
+            raise Conflict(f"job {directory.key} has processes left and cannot be forgotten")
+        directory.remove()
+        self._leavings.forget(directory.key)
+        self._starts.pop(directory.key, None)
+
+    def unended(self) -> list[JobDirectory]:
+        """The jobs without an exit record, as found on disk."""
+        return [directory for directory in job_directories(self.folder) if not directory.exit.exists()]
+
+    def _start_again(self, directory: JobDirectory) -> str | None:
+        """Start a shim for a job that has none; in words why it has to wait, "" when it was given up."""
+        key = directory.key
+        if self._starts[key] >= MAX_STARTS:
+            reason = f"its shim ended {MAX_STARTS} times before the program was run; see its log"
+            return "" if settle_unstarted(directory, {"failure": {"stage": "start", "reason": reason}}) else None
+        spec = read_record(directory.spec) or {}
+        try:
+            with leased(self._leases, self._devices, spec["gpus"], key, self._is_gone) as lease:
+                self._starts[key] += 1
+                self.shims.start(directory, lease)
+        except (Unavailable, OSError) as error:
+            return f"waiting: {error}"
+        return None
+
+    def _is_gone(self, key: str) -> bool:
+        """Whether nothing of the job runs any more, what outlived its shim included."""
+        directory = JobDirectory.of(self.folder, key)
+        seen = look(directory)
+        if seen.standing is Standing.DEAD:
+            return not clear_survivors(directory, seen)
+        return seen.standing not in (Standing.STARTING, Standing.RUNNING)

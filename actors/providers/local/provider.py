@@ -1,0 +1,169 @@
+"""The provider `local`: this machine, one process tree for each job, outliving the supervisor."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import trio
+
+from actors.jobs.records import Capacity, JobRequest, Observation, Phase
+from actors.providers.base import (
+    ABSENT,
+    CancelAck,
+    Cancelling,
+    Capabilities,
+    Found,
+    Handle,
+    Idempotency,
+    Listing,
+    LogChunk,
+    Nudge,
+    Prepared,
+    Push,
+    Submitted,
+    View,
+)
+from actors.providers.errors import ProviderError, Unavailable
+from actors.providers.local.capacity import machine_capacity, machine_devices
+from actors.providers.local.directory import JobDirectory
+from actors.providers.local.jobs import LocalJobs
+from actors.providers.local.logs import read_log
+from actors.providers.local.options import LocalOptions
+from actors.providers.local.preparing import prepare_request
+from actors.providers.local.watch import Watch
+
+MIN_KERNEL = (5, 3)  # pidfd_open
+
+
+class LocalProvider:
+    """This machine. ``root`` is a folder of its own; ``name`` is what the configuration calls it.
+
+    What is known of a job stands in the files of its directory (:mod:`.directory`), so that another object on the
+    same ``root``, in the next supervisor, knows as much as this one. Raises :class:`Unavailable` where the kernel
+    lacks what is needed (C8). The construction may ask ``nvidia-smi`` and then takes its time.
+    """
+
+    def __init__(self, options: LocalOptions, root: Path, name: str = "local") -> None:
+        require_linux(sys.platform, os.uname().release if hasattr(os, "uname") else "")
+        self.name = name
+        self.capabilities = Capabilities(
+            submit_idempotency=Idempotency.CLIENT_ID,
+            listing=Listing.ALL,
+            cancel=Cancelling.ASYNC,
+            push=Push.LOCAL_EVENT,
+            native_deadline=True,
+            survives_our_restart=options.survives_our_restart,
+            reports_exit_code=True,
+        )
+        self._options = options
+        self._root = root.resolve()
+        devices = machine_devices(options)
+        self._capacity = machine_capacity(options, devices)
+        self._jobs = LocalJobs(self._root, options.grace_seconds, devices)
+        self._watch = Watch(self._jobs)
+
+    def capacity(self) -> Capacity:
+        """Slots by resource: cores, GPUs, and memory where the options count it."""
+        return self._capacity
+
+    def prepare(self, request: JobRequest) -> Prepared:
+        """Check ``request``. Raises :class:`Invalid` naming every fault."""
+        return prepare_request(request, self._options, self._capacity)
+
+    async def check(self) -> Mapping[str, Any]:
+        """What there is, and whether jobs can be written down. Raises :class:`Unavailable`."""
+        try:
+            usage = await trio.to_thread.run_sync(shutil.disk_usage, self._jobs.folder)
+        except OSError as error:
+            raise Unavailable(f"{self._jobs.folder} cannot be used: {error}") from error
+        if not os.access(self._jobs.folder, os.W_OK | os.X_OK):
+            raise Unavailable(f"{self._jobs.folder} is not writable")
+        return {
+            "directory": str(self._jobs.folder),
+            "free_bytes": usage.free,
+            "cpus": self._capacity.cpus,
+            "gpus": self._capacity.gpus,
+            "memory": self._capacity.memory,
+        }
+
+    async def submit(self, key: str, token: str, prepared: Prepared, context: Mapping[str, str]) -> Submitted:
+        """Write the job down and start its shim. The same key again starts nothing that was started.
+
+        Raises :class:`Unavailable` when the disk, the process table or a GPU is not to be had; nothing is left then.
+        """
+        directory = self._directory(key)
+        existed = await trio.to_thread.run_sync(self._jobs.submit, directory, prepared.body, dict(context))
+        self._watch.follow(key)
+        observation = await self._observe(directory) if existed else Observation(Phase.STARTING, raw_status="starting")
+        return Submitted(self._handle(directory), observation, existed)
+
+    async def find(self, key: str, token: str) -> Found:
+        """What the directory of ``key`` says. A job that was submitted and never started is started on the way."""
+        directory = self._directory(key)
+        observation = await self._observe(directory)
+        return ABSENT if observation is None else Submitted(self._handle(directory), observation, existed=True)
+
+    async def observe_many(self, handles: Mapping[str, Handle]) -> View:
+        """What the directories of these keys say; what outlived a dead shim is cleared before a job is called lost."""
+        self._jobs.shims.collect()
+        view = await trio.to_thread.run_sync(self._jobs.view, [self._directory(key) for key in handles])
+        for key in handles:
+            if key not in view.failed:
+                self._watch.seen(key, view.observations.get(key))
+        return view
+
+    async def cancel(self, key: str, handle: Handle) -> CancelAck:
+        """Write the intent, then SIGTERM to the shim, which ends the job's processes. Repetition changes nothing."""
+        directory = self._directory(key)
+        try:
+            ack = await trio.to_thread.run_sync(self._jobs.cancel, directory)
+        except OSError as error:
+            raise Unavailable(f"the cancel request cannot be written down: {error}") from error
+        self._watch.nudge(key)
+        return ack
+
+    async def logs(self, key: str, handle: Handle, cursor: str | None = None) -> AsyncIterator[LogChunk]:
+        """The job's output from ``cursor`` (a byte offset) to what is there now, after the job's end too."""
+        async for chunk in read_log(self._directory(key), cursor):
+            yield chunk
+
+    async def forget(self, key: str, handle: Handle) -> None:
+        """Remove the directory of an ended job. Raises :class:`Conflict` for one that may still run."""
+        await trio.to_thread.run_sync(self._jobs.forget, self._directory(key))
+
+    async def watch(self, nudge: Nudge) -> None:
+        """Run until cancelled: nudge at every end, start, new progress. Adopts what runs already."""
+        await self._watch.run(nudge)
+
+    async def aclose(self) -> None:
+        """Let go of the shims. The jobs run on."""
+        self._jobs.shims.close()
+
+    def _directory(self, key: str) -> JobDirectory:
+        return JobDirectory.of(self._jobs.folder, key)
+
+    def _handle(self, directory: JobDirectory) -> Handle:
+        return {"directory": str(directory.path)}
+
+    async def _observe(self, directory: JobDirectory) -> Observation | None:
+        self._jobs.shims.collect()
+        try:
+            observation = await trio.to_thread.run_sync(self._jobs.observation, directory)
+        except (OSError, ValueError) as error:
+            raise ProviderError(f"the files of job {directory.key} cannot be read: {error}") from error
+        self._watch.seen(directory.key, observation)
+        return observation
+
+
+def require_linux(platform: str, release: str) -> None:
+    """Raise :class:`Unavailable`, in one sentence, where the local provider cannot work (C8)."""
+    if platform != "linux":
+        raise Unavailable(f"the local provider needs Linux 5.3 or newer, and this is {platform}; use another provider")
+    numbers = [int(part) for part in release.split("-")[0].split(".")[:2] if part.isdigit()]
+    if len(numbers) == 2 and tuple(numbers) < MIN_KERNEL:
+        raise Unavailable(f"the local provider needs Linux 5.3 or newer, and this is Linux {release}")

@@ -1,0 +1,115 @@
+"""Telling the runtime which job to look at: ends by the kernel, starts and progress by a look each second."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import attrs
+import trio
+
+from actors.jobs.records import Observation, Phase
+from actors.providers.base import Nudge
+from actors.providers.local.directory import JobDirectory
+from actors.providers.local.jobs import LocalJobs
+
+CHANGES_EVERY = 1.0  # seconds between looks at what jobs write, and so between two nudges for one job
+STARTS_EVERY = 0.25  # seconds between looks while a job is being started
+SWEEP_EVERY = 5  # looks after which a job without a known shim is nudged all the same: the net
+FINAL = frozenset({Phase.SUCCEEDED, Phase.FAILED, Phase.CANCELED, Phase.TIMED_OUT, Phase.LOST})
+
+
+@attrs.frozen
+class Sign:
+    """What changes when there is news of a job that lives."""
+
+    started: bool = False
+    stopping: bool = False
+    progress: tuple[int, int] = (0, 0)  # time of change in ns, size
+
+
+@attrs.define(eq=False)
+class Watch:
+    """Watches the jobs whose end the runtime has not seen. With none of them it sleeps."""
+
+    _jobs: LocalJobs
+    _open: dict[str, Sign] = attrs.field(factory=dict)
+    _woken: trio.Event = attrs.field(factory=trio.Event)
+    _nudge: Nudge | None = None
+
+    def follow(self, key: str) -> None:
+        """Watch this job from now on."""
+        self._open.setdefault(key, Sign())
+        self._woken.set()
+
+    def seen(self, key: str, observation: Observation | None) -> None:
+        """The runtime is being told this of the job (None: it does not exist): watch it until that is its end."""
+        if observation is None or (observation.phase in FINAL and observation.proven_dead):
+            self._open.pop(key, None)
+        else:
+            self.follow(key)
+
+    def nudge(self, key: str) -> None:
+        """Nudge for one job, if anybody listens."""
+        if self._nudge is not None:
+            self._nudge(key)
+
+    async def run(self, nudge: Nudge) -> None:
+        """Nudge until cancelled. First about every job without an end, since much may have happened unwatched."""
+        self._nudge = nudge
+        self._jobs.shims.on_end = self.nudge
+        try:
+            for key in await trio.to_thread.run_sync(self._adopt_all):
+                self.follow(key)
+                self.nudge(key)
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._watch_ends)
+                nursery.start_soon(self._watch_changes)
+        finally:
+            self._nudge = self._jobs.shims.on_end = None
+
+    async def _watch_ends(self) -> None:
+        while True:
+            await trio.lowlevel.wait_readable(self._jobs.shims)
+            self._jobs.shims.collect()
+
+    async def _watch_changes(self) -> None:
+        looks = 0
+        while True:
+            while not self._open:
+                self._woken = trio.Event()
+                await self._woken.wait()
+            await trio.sleep(CHANGES_EVERY if all(sign.started for sign in self._open.values()) else STARTS_EVERY)
+            looks += 1
+            signs = await trio.to_thread.run_sync(self._signs, list(self._open))
+            for key, sign in signs.items():
+                before = self._open.get(key)
+                overdue = looks % SWEEP_EVERY == 0 and key not in self._jobs.shims
+                if before is not None and (before != sign or overdue):
+                    self._open[key] = sign
+                    self.nudge(key)
+
+    def _adopt_all(self) -> list[str]:
+        directories = self._jobs.unended()
+        for directory in directories:
+            self._adopt(directory)
+        return [directory.key for directory in directories]
+
+    def _signs(self, keys: list[str]) -> dict[str, Sign]:
+        directories = [JobDirectory.of(self._jobs.folder, key) for key in keys]
+        for directory in directories:
+            self._adopt(directory)
+        return {directory.key: sign_of(directory) for directory in directories}
+
+    def _adopt(self, directory: JobDirectory) -> None:
+        with suppress(OSError, ValueError):  # unreadable files: the observation says so, this loop only looks
+            self._jobs.shims.adopt(directory)
+
+
+def sign_of(directory: JobDirectory) -> Sign:
+    """The job's sign as it is now."""
+    try:
+        status = directory.progress.lstat()
+        progress = (status.st_mtime_ns, status.st_size)
+    except OSError:
+        progress = (0, 0)
+    return Sign(directory.run.exists(), directory.cancel.exists(), progress)
