@@ -62,7 +62,7 @@ class Timeline:
         if self._full:
             return "\n".join(f"{'':>24} │ {_safe(line)}" for line in lines)
         fold = f" ({len(lines)} lines, --full shows them)" if len(lines) > 1 else ""
-        last = next((line for line in reversed(lines) if line.strip()), "")
+        last = next((line for line in reversed(lines) if line[:1].strip()), lines[-1])  # not a group's indented leaf
         return f"{'':>24} └ {self._paint(_safe(last), 31)}{fold}"
 
     def _paint(self, text: str, colour: int) -> str:
