@@ -1,0 +1,85 @@
+"""What supervision raises, and whose fault it is.
+
+Everything here is a `SupervisionError`. `SpecError` is the fault of whoever wrote the specification, the refusals
+(`AlreadyRunning` ... `UnknownChild`) of whoever asked, the rest that of the child named in `.child`.
+"""
+
+from __future__ import annotations
+
+import attrs
+
+
+class SupervisionError(Exception):
+    """The base of this package's errors; bare, it refuses a request that no running supervisor can serve."""
+
+
+class SpecError(SupervisionError, ValueError):
+    """A specification or an option is wrong. `field` names it; the message guesses what was meant."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(f"{field}: {message}")
+        self.field = field
+
+
+class ChildError(SupervisionError):
+    """An error about one child, whose id is `child`."""
+
+    def __init__(self, child: str, message: str) -> None:
+        super().__init__(message)
+        self.child = child
+
+
+class ChildStartError(ChildError):
+    """A child did not become ready: it raised (`__cause__`), returned, was stopped, or missed its start deadline."""
+
+
+class ChildHung(ChildError):
+    """A child missed its heartbeat; where its cancellation ended in an exception, that is the `__cause__`."""
+
+
+class ShutdownOverrun(ChildError):
+    """A child outlived its `shutdown` limit, or the supervisor's `shutdown_deadline`, under `overrun="escalate"`."""
+
+
+@attrs.frozen
+class Spent:
+    """One unit of the restart budget: when (`trio.current_time()`), for which child, and why it had ended."""
+
+    at: float
+    child: str
+    reason: str
+
+
+class RestartIntensityReached(ChildError):
+    """The supervisor gave up: `child` ended once more than its limits allow; the last cause is `__cause__`.
+
+    `history` holds the restarts inside the window, oldest first.
+    """
+
+    def __init__(self, child: str, message: str, history: tuple[Spent, ...] = ()) -> None:
+        super().__init__(child, message)
+        self.history = history
+
+
+class AlreadyRunning(ChildError):
+    """`start_child`: a child of this id is alive."""
+
+
+class AlreadyPresent(ChildError):
+    """`start_child`: a child of this id is listed, but down; `restart_child` starts it."""
+
+
+class TooManyChildren(ChildError):
+    """`start_child`: `max_children` are alive or due to be restarted."""
+
+
+class ChildRunning(ChildError):
+    """`restart_child`, `delete_child`: the child is alive; stop it first."""
+
+
+class ChildRestarting(ChildError):
+    """`restart_child`, `delete_child`: the supervisor is about to restart the child; stop it first."""
+
+
+class UnknownChild(ChildError):
+    """No child of this id is listed."""

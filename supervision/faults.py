@@ -1,0 +1,246 @@
+"""Faults on purpose: named points in the code, and a seeded plan that says what happens at which occurrence.
+
+    plan = FaultPlan(seed=7).at("start.before:db", occurrence=2, do="crash")
+    with plan:
+        ...                                   # the second start of child "db" raises InjectedFault
+
+A point is one line in the code it may break. Off, it costs the test of a module variable:
+
+    if faults.active is not None:
+        await faults.async_point("provider.call.before", provider)
+
+`point` is its twin for code that is not async, and `carry` is for what travels: it returns what arrives, which is
+nothing, twice the same, or something garbled. A crash at a point is an exception like any other, and is reported like
+one. Which point happens how often is decided by the plan's seed alone, so that a run can be repeated.
+"""
+
+from __future__ import annotations
+
+import enum
+import fnmatch
+import os
+import random
+from types import TracebackType
+from typing import TypeVar
+
+import attrs
+import trio
+
+from supervision import checks
+from supervision.errors import SpecError
+
+T = TypeVar("T")
+
+SEED_VARIABLE = "SUPERVISION_FAULT_SEED"
+
+#: The points that `supervision` has itself; their subject is the child's id.
+START_BEFORE, START_AFTER = "start.before", "start.after"
+
+
+class Fault(enum.StrEnum):
+    """What may happen at a point."""
+
+    CRASH = "crash"
+    HANG = "hang"
+    DELAY = "delay"
+    CANCEL = "cancel"
+    DROP = "drop"
+    DUPLICATE = "duplicate"
+    GARBLE = "garble"
+
+
+IN_TRANSIT = frozenset({Fault.DROP, Fault.DUPLICATE, Fault.GARBLE})
+
+
+class InjectedFault(Exception):
+    """What "crash" raises when the plan names nothing else."""
+
+
+@attrs.frozen
+class Garbled:
+    """What "garble" makes of anything but text and bytes: no receiver knows what to do with it."""
+
+    original: object
+
+
+@attrs.define(eq=False)
+class Rule:
+    """One line of a plan, and how often its point was passed."""
+
+    point: str
+    do: Fault
+    occurrence: int | None
+    probability: float | None
+    exc: BaseException | type[BaseException] | None
+    delay: float
+    seen: int = 0
+
+    def matches(self, name: str, subject: str) -> bool:
+        """Whether the rule is about this point: its name, `name:subject`, or a pattern of them with `*`."""
+        full = f"{name}:{subject}"
+        return self.point in (name, full) or ("*" in self.point and fnmatch.fnmatchcase(full, self.point))
+
+
+@attrs.frozen
+class Happened:
+    """A fault that was injected: where, the how-manieth passing of that rule's point, and what."""
+
+    point: str
+    occurrence: int
+    do: Fault
+
+
+class FaultPlan:
+    """Which faults happen, decided by a seed. `with plan:` activates it for the whole process; plans do not nest.
+
+    seed -- None: that in the environment variable SUPERVISION_FAULT_SEED, or a new one. An exception that leaves the
+        `with` block carries a note with the seed and the command that runs it again.
+    """
+
+    def __init__(self, seed: int | None = None) -> None:
+        if seed is None:
+            seed = int(os.environ.get(SEED_VARIABLE) or random.SystemRandom().randrange(2**32))
+        checks.instance("seed", int, seed)
+        self.seed = seed
+        self.random = random.Random(seed)  # noqa: S311 - repeatable on purpose
+        self.rules: list[Rule] = []
+        self.happened: list[Happened] = []
+
+    def at(
+        self,
+        point: str,
+        *,
+        occurrence: int | None = None,
+        probability: float | None = None,
+        do: Fault | str = Fault.CRASH,
+        exc: BaseException | type[BaseException] | None = None,
+        delay: float = 1.0,
+    ) -> FaultPlan:
+        """Add a rule and return the plan.
+
+        point -- "name", "name:subject", or a pattern with `*`. occurrence -- the n-th passing, from 1; probability --
+        each passing with this chance; exactly one of the two. do -- "crash" | "hang" | "delay" | "cancel" | "drop" |
+        "duplicate" | "garble". exc -- what "crash" raises. delay -- seconds. Raises SpecError.
+        """
+        checks.name("point", point)
+        if (occurrence is None) == (probability is None):
+            raise SpecError("occurrence", "give either occurrence or probability")
+        if occurrence is not None:
+            checks.whole("occurrence", occurrence, least=1)
+        if probability is not None:
+            checks.number("probability", probability, finite=True)
+            if probability > 1:
+                raise SpecError("probability", f"must be at most 1, not {probability:g}")
+        checks.number("delay", delay, finite=True)
+        self.rules.append(Rule(point, checks.choice("do", Fault, do), occurrence, probability, exc, delay))
+        return self
+
+    def decide(self, name: str, subject: str) -> Rule | None:
+        """What happens at this passing of a point: the first rule that says so, or nothing."""
+        chosen = None
+        for rule in self.rules:
+            if not rule.matches(name, subject):
+                continue
+            rule.seen += 1
+            if rule.probability is not None:
+                hit = self.random.random() < rule.probability
+            else:
+                hit = rule.seen == rule.occurrence
+            if hit and chosen is None:
+                chosen = rule
+                self.happened.append(Happened(f"{name}:{subject}" if subject else name, rule.seen, rule.do))
+        return chosen
+
+    def command(self) -> str:
+        """The command that runs the present pytest test again with this seed."""
+        test = os.environ.get("PYTEST_CURRENT_TEST", "").rsplit(" ", 1)[0]
+        return f"{SEED_VARIABLE}={self.seed} pytest -p no:randomly '{test}'"
+
+    def __enter__(self) -> FaultPlan:
+        global active
+        if active is not None:
+            raise RuntimeError("a fault plan is active already")
+        active = self
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        global active
+        active = None
+        if error is not None:
+            error.add_note(f"under a fault plan with seed {self.seed}; run it again: {self.command()}")
+
+
+#: The plan in force, or None. Test this before calling a point.
+active: FaultPlan | None = None
+
+
+def _crash(rule: Rule, name: str) -> BaseException:
+    if rule.exc is None:
+        return InjectedFault(name)
+    return rule.exc(name) if isinstance(rule.exc, type) else rule.exc
+
+
+def point(name: str, subject: str = "") -> None:
+    """Pass a point in code that is not async. "hang" and "delay" need a worker thread of trio there."""
+    rule = active.decide(name, subject) if active is not None else None
+    if rule is None or rule.do in IN_TRANSIT:
+        return
+    if rule.do is Fault.CRASH:
+        raise _crash(rule, name)
+    if rule.do is Fault.CANCEL:
+        raise RuntimeError(f"point {name!r} is not async: it cannot be cancelled")
+    trio.from_thread.run(trio.sleep, rule.delay if rule.do is Fault.DELAY else float("inf"))
+
+
+async def async_point(name: str, subject: str = "") -> None:
+    """Pass a point in async code. "cancel" cancels the supervised child it is passed in, as nobody asked to."""
+    rule = active.decide(name, subject) if active is not None else None
+    if rule is None or rule.do in IN_TRANSIT:
+        return
+    if rule.do is Fault.CRASH:
+        raise _crash(rule, name)
+    if rule.do is Fault.DELAY:
+        await trio.sleep(rule.delay)
+    elif rule.do is Fault.HANG:
+        await trio.sleep_forever()
+    else:
+        from supervision.child import current_child
+
+        child = current_child.get()
+        if child is None or child.scope is None:
+            raise RuntimeError(f"point {name!r} is passed outside a supervised child: there is nothing to cancel")
+        child.scope.cancel(reason=f"fault injected at {name}")
+        await trio.lowlevel.checkpoint()
+
+
+def carry(name: str, item: T, subject: str = "") -> list[T]:
+    """What arrives of `item` at a point where something travels: it, nothing, it twice, or something garbled.
+
+    A "crash" there raises; "hang", "delay" and "cancel" belong to the async point beside it.
+    """
+    rule = active.decide(name, subject) if active is not None else None
+    if rule is None:
+        return [item]
+    if rule.do is Fault.CRASH:
+        raise _crash(rule, name)
+    if rule.do is Fault.DROP:
+        return []
+    if rule.do is Fault.DUPLICATE:
+        return [item, item]
+    if rule.do is Fault.GARBLE and active is not None:
+        return [garbled(item, active.random)]
+    return [item]
+
+
+def garbled(item: T, source: random.Random) -> T:
+    """`item` as noise would leave it: text and bytes with one place changed, anything else a `Garbled`."""
+    if isinstance(item, str) and item:
+        place = source.randrange(len(item))
+        return item[:place] + chr(source.randrange(0x21, 0x7F)) + item[place + 1 :]  # type: ignore[return-value]
+    if isinstance(item, bytes) and item:
+        place = source.randrange(len(item))
+        flipped = bytes([item[place] ^ 1 << source.randrange(8)])
+        return item[:place] + flipped + item[place + 1 :]  # type: ignore[return-value]
+    return Garbled(item)  # type: ignore[return-value]

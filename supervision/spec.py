@@ -1,0 +1,178 @@
+"""What is supervised, and how: child specifications and a supervisor's options, checked before anything runs."""
+
+from __future__ import annotations
+
+import abc
+import enum
+import inspect
+import math
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypedDict
+
+import attrs
+import trio
+
+from supervision import checks
+from supervision.backoff import Backoff
+from supervision.errors import SpecError
+
+if TYPE_CHECKING:
+    from supervision.child import ChildInfo
+
+WORKER_SHUTDOWN = 5.0  # seconds; OTP's default for a worker
+
+
+class Restart(enum.StrEnum):
+    """When a child that ended is started again: always, only after a failure, never."""
+
+    PERMANENT = "permanent"
+    TRANSIENT = "transient"
+    TEMPORARY = "temporary"
+
+
+class Strategy(enum.StrEnum):
+    """Who is restarted with a child that failed: nobody, everybody, those started after it."""
+
+    ONE_FOR_ONE = "one_for_one"
+    ONE_FOR_ALL = "one_for_all"
+    REST_FOR_ONE = "rest_for_one"
+
+
+class OnGiveUp(enum.StrEnum):
+    """What a child that fails beyond its limits means: the supervisor fails, or the child is left down."""
+
+    ESCALATE = "escalate"
+    PARK = "park"
+
+
+class AutoShutdown(enum.StrEnum):
+    """When the end of significant children ends the supervisor: never, with the first, with the last."""
+
+    NEVER = "never"
+    ANY_SIGNIFICANT = "any_significant"
+    ALL_SIGNIFICANT = "all_significant"
+
+
+class Overrun(enum.StrEnum):
+    """What a child that outlives its shutdown limit means: it is waited for, or the supervisor fails."""
+
+    WAIT = "wait"
+    ESCALATE = "escalate"
+
+
+class Stop(enum.StrEnum):
+    """How children are stopped: last started first, each gone before the next is asked; or all asked at once."""
+
+    IN_ORDER = "in_order"
+    TOGETHER = "together"
+
+
+class Supervises(abc.ABC):
+    """A supervisor, as far as a child specification needs to know one."""
+
+    @abc.abstractmethod
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Start the children, keep them, stop them."""
+
+    @abc.abstractmethod
+    def children(self) -> list[ChildInfo]:
+        """The children as they are at this moment."""
+
+
+@checks.checked_arguments
+@attrs.frozen
+class ChildSpec:
+    """One child: what runs, and what happens when it ends.
+
+    id -- unique among its siblings.
+    start -- `async def start(*args, task_status)`; it calls `task_status.started()` when it is ready. For a child
+        supervisor `Supervisor([...]).run` itself (a function that wraps one is a worker).
+    args -- positional arguments for `start`.
+    restart -- "permanent" | "transient" | "temporary".
+    shutdown -- seconds it may take to end once it is cancelled; None: 5 for a worker, no limit for a supervisor;
+        0: at once, it is overrun if it has not ended by its first wait.
+    start_deadline -- seconds from its entry in which it has to be ready; None: no limit.
+    heartbeat -- longest time (s) between two `supervision.heartbeat()` calls of a ready child; None: not watched.
+    backoff -- goes before the supervisor's, `Backoff.none()` too.
+    on_give_up -- "escalate": the supervisor fails; "park": the child is left down, its siblings live.
+    significant -- its end counts for the supervisor's `auto_shutdown`; not with restart="permanent".
+
+    Wrong values raise SpecError, which names the field.
+    """
+
+    id: str
+    start: Callable[..., Awaitable[object]]
+    args: Sequence[Any] = attrs.field(default=(), kw_only=True)
+    restart: Restart | str = attrs.field(default=Restart.PERMANENT, kw_only=True)
+    shutdown: float | None = attrs.field(default=None, kw_only=True)
+    start_deadline: float | None = attrs.field(default=None, kw_only=True)
+    heartbeat: float | None = attrs.field(default=None, kw_only=True)
+    backoff: Backoff | None = attrs.field(default=None, kw_only=True)
+    on_give_up: OnGiveUp | str = attrs.field(default=OnGiveUp.ESCALATE, kw_only=True)
+    significant: bool = attrs.field(default=False, kw_only=True)
+
+    def __attrs_post_init__(self) -> None:
+        checks.name("id", self.id)
+        _check_start(self.start)
+        if isinstance(self.args, str | bytes) or not isinstance(self.args, Sequence):
+            raise SpecError("args", f"must be a tuple or a list, not {self.args!r}")
+        if type(self.restart) is not Restart:
+            object.__setattr__(self, "restart", checks.choice("restart", Restart, self.restart))
+        if type(self.on_give_up) is not OnGiveUp:
+            object.__setattr__(self, "on_give_up", checks.choice("on_give_up", OnGiveUp, self.on_give_up))
+        if self.shutdown is not None:
+            checks.number("shutdown", self.shutdown)
+        if self.start_deadline is not None:
+            checks.positive("start_deadline", self.start_deadline)
+        if self.heartbeat is not None:
+            checks.positive("heartbeat", self.heartbeat)
+        if self.backoff is not None:
+            checks.instance("backoff", Backoff, self.backoff)
+        checks.flag("significant", self.significant)
+        if self.significant and self.restart is Restart.PERMANENT:
+            raise SpecError("significant", "a permanent child cannot be: it never ends for good")
+
+    @property
+    def supervisor(self) -> Supervises | None:
+        """The supervisor that this child is, or None for a worker."""
+        owner = getattr(self.start, "__self__", None)
+        return owner if isinstance(owner, Supervises) and self.start == owner.run else None
+
+    @property
+    def shutdown_limit(self) -> float:
+        """Seconds from being cancelled to being overrun."""
+        if self.shutdown is not None:
+            return self.shutdown
+        return WORKER_SHUTDOWN if self.supervisor is None else math.inf
+
+
+def _check_start(start: object) -> None:
+    if isinstance(start, Supervises):
+        raise SpecError("start", "is a supervisor; did you mean its `.run`?")
+    if inspect.iscoroutine(start):
+        start.close()
+        raise SpecError("start", "is a coroutine; pass the function, without calling it")
+    if not callable(start):
+        raise SpecError("start", f"must be an async function, not {start!r}")
+    function = inspect.unwrap(getattr(start, "__func__", start))
+    code = getattr(function, "__code__", None)
+    if code is None:
+        return  # a partial or a callable object shows what it takes when it is called
+    taken = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    if "task_status" not in taken and not code.co_flags & inspect.CO_VARKEYWORDS:
+        raise SpecError("start", f"{function.__qualname__} must accept the keyword argument task_status")
+
+
+class SupervisorOptions(TypedDict, total=False):
+    """What `Supervisor` and `open_supervisor` take by keyword; `Options` says what each means."""
+
+    name: str
+    strategy: Strategy | str
+    max_restarts: int
+    period: float
+    backoff: Backoff
+    auto_shutdown: AutoShutdown | str
+    max_children: int | None
+    overrun: Overrun | str
+    stop: Stop | str
+    shutdown_deadline: float

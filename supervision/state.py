@@ -1,0 +1,203 @@
+"""One run of a supervisor: all it knows, and what every verb needs.
+
+The verbs are in `starting`, `stopping`, `restarting`, `endings` and `requests`; `loop` calls them in turn. They all run
+in the supervisor's own task and none of them waits: whatever has to be waited for (a readiness, an end, a delay, a
+limit) is a note here, and the loop comes back to it. So nothing that one child does holds up the others' restarts,
+requests or snapshots.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import math
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import attrs
+import trio
+
+from supervision.child import Child, ChildInfo
+from supervision.errors import SupervisionError
+from supervision.intensity import Window
+from supervision.options import Options
+from supervision.reports import Report, Reporter, ReportKind
+from supervision.spec import ChildSpec
+
+if TYPE_CHECKING:
+    from supervision.requests import Request
+
+STARTING, UP, STOPPING = "starting", "up", "stopping"
+
+
+@attrs.define(eq=False)
+class Retry:
+    """A restart of a group: `child`'s failure brought it about (None: nobody's, those that are due just start)."""
+
+    child: Child | None
+    delay: float
+    waiting: bool = False
+
+
+@attrs.define(eq=False)
+class Run:
+    """The supervisor's notes. `doomed` is in start order and emptied from its end; `due` from its beginning."""
+
+    options: Options
+    reporter: Reporter
+    owner: Child | None
+    window: Window
+    closing: Callable[[], None] | None = None
+    phase: str = STARTING
+    over: bool = False
+    children: dict[str, Child] = attrs.field(factory=dict)
+    live: int = 0
+    nursery: trio.Nursery | None = None
+    due: deque[Child] = attrs.field(factory=deque)
+    entering: Child | None = None  # where starts are in order: the one that the next waits for
+    doomed: list[Child] = attrs.field(factory=list)
+    retry: Retry | None = None
+    wrong: list[BaseException] = attrs.field(factory=list)
+    cancelled: trio.Cancelled | None = None
+    stop_by: float = math.inf
+    ready: list[Child] = attrs.field(factory=list)
+    ended: list[Child] = attrs.field(factory=list)
+    deferred: list[Child] = attrs.field(factory=list)  # ended while the first start was going on
+    requests: deque[Request] = attrs.field(factory=deque)
+    hurried: dict[Child, int] = attrs.field(factory=dict)  # shutdown=0: turns left until it is overrun
+    alarms: list[tuple[float, int, Child]] = attrs.field(factory=list)
+    armed: int = 0
+    signal: trio.Event = attrs.field(factory=trio.Event)
+    numbers: itertools.count[int] = attrs.field(factory=itertools.count)
+
+    # what the children's tasks and the callers do: take a note, wake the supervisor's task
+
+    def note_ready(self, child: Child) -> None:
+        """A child said `started()`."""
+        self.ready.append(child)
+        self.signal.set()
+
+    def note_ended(self, child: Child) -> None:
+        """A child's task is about to end."""
+        child.alive = False
+        self.live -= 1
+        self.ended.append(child)
+        self.signal.set()
+
+    def post(self, request: Request) -> None:
+        """Queue a request; SupervisionError when nobody will serve it."""
+        if self.over or self.phase == STOPPING:
+            raise SupervisionError(f"supervisor {self.reporter.path!r} is not running: it is stopping or has stopped")
+        self.requests.append(request)
+        self.signal.set()
+
+    # the table
+
+    def add(self, spec: ChildSpec) -> Child:
+        """List a child, last in start order."""
+        child = Child(spec, self, self.owner, next(self.numbers))
+        self.children[spec.id] = child
+        return child
+
+    def drop(self, child: Child) -> None:
+        """Take a child off the list."""
+        if self.children.get(child.id) is child:
+            del self.children[child.id]
+
+    def crowded(self) -> bool:
+        """Whether `max_children` are alive or due."""
+        limit = self.options.max_children
+        if limit is None or len(self.children) < limit:
+            return False
+        return sum(child.alive or child.wanted for child in self.children.values()) >= limit
+
+    def busy(self) -> bool:
+        """Whether children are being started or stopped in an order that a start by hand must not cut into."""
+        if self.phase == STARTING:
+            return True
+        return self.options.grouped and bool(self.doomed or self.due or self.entering is not None)
+
+    # alarms: one a child, for its start deadline, heartbeat, shutdown limit or retry, whichever its state has
+
+    def arm(self, child: Child, when: float) -> None:
+        """Set the child's alarm, instead of the one it had."""
+        if child.alarm is None:
+            self.armed += 1
+        number = next(self.numbers)
+        child.alarm = (when, number)
+        if len(self.alarms) > 64 and len(self.alarms) > 2 * self.armed:  # mostly cancelled ones: keep it linear
+            self.alarms = [entry for entry in self.alarms if entry[2].alarm == entry[:2]]
+            heapq.heapify(self.alarms)
+        heapq.heappush(self.alarms, (when, number, child))
+
+    def disarm(self, child: Child) -> None:
+        """Forget the child's alarm."""
+        if child.alarm is not None:
+            child.alarm = None
+            self.armed -= 1
+
+    def next_alarm(self) -> float:
+        """When the next alarm rings; inf for never."""
+        alarms = self.alarms
+        while alarms and alarms[0][2].alarm != alarms[0][:2]:
+            heapq.heappop(alarms)
+        return alarms[0][0] if alarms else math.inf
+
+    def ring(self, now: float) -> Child | None:
+        """The next child whose alarm is due at `now`; its alarm is off then."""
+        if self.next_alarm() > now:
+            return None
+        child = heapq.heappop(self.alarms)[2]
+        self.disarm(child)
+        return child
+
+    # telling
+
+    def tell(
+        self,
+        kind: ReportKind,
+        child: Child,
+        reason: str | None = None,
+        cause: BaseException | None = None,
+        *,
+        delay: float | None = None,
+    ) -> None:
+        """Report something about a child."""
+        reporter = self.reporter
+        if not reporter.heard(kind):
+            return
+        now = trio.current_time()
+        used = self.window.used(now)
+        reporter.publish(
+            Report(
+                kind,
+                reporter.path,
+                child.id,
+                child.incarnation,
+                reason,
+                cause,
+                at=now,
+                delay=delay,
+                budget_used=used,
+                correlation_id=child.correlation_id,
+            )
+        )
+
+    def info(self, child: Child) -> ChildInfo:
+        """A snapshot of one child."""
+        inner = child.spec.supervisor
+        return ChildInfo(
+            child.id,
+            child.state,
+            child.incarnation,
+            child.restarts,
+            child.ready_at if child.alive else None,
+            child.last_exit,
+            () if inner is None else tuple(inner.children()),
+        )
+
+
+def edge(when: float) -> float:
+    """Just after `when`: what happens exactly at a deadline has kept it."""
+    return math.nextafter(when, math.inf)
