@@ -10,8 +10,8 @@
     async with open_supervisor([actor_spec(counter, Counter)]):
         await counter.call(Add(1))
 
-State lives in the instance and dies with it: each incarnation is a new one from the factory. The mailbox lives in the
-reference and stays, so a crash loses the message that caused it (to the quarantine) and nothing else.
+State lives in the instance and dies with it: each incarnation is a new one from the factory. The mailbox lives
+in the reference and stays, so a crash loses the message that caused it (to the quarantine) and nothing else.
 """
 
 from __future__ import annotations
@@ -38,11 +38,13 @@ _logger = get_logger("actors.kernel.actor")
 
 
 class Actor:
-    """Subclass it, override what you need; a subclass may have an ``__init__`` of its own and need not call this one's.
+    """Subclass it, override what you need; a subclass may have an ``__init__`` of its own and need not call
+    this one's.
 
-    ``redeliver``: how often a message that crashed its handler is delivered again, first in line, before it is quarantined.
-    ``concurrent``: give each incarnation a ``nursery`` for work beside the mailbox; it is cancelled after ``on_stop``, and a
-    crash in it is the actor's. ``stop_grace``: seconds that ``on_stop`` has when the actor is being cancelled.
+    ``redeliver``: how often a message that crashed its handler is delivered again, first in line, before it is
+    quarantined. ``concurrent``: give each incarnation a ``nursery`` for work beside the mailbox; it is
+    cancelled after ``on_stop``, and a crash in it is the actor's. ``stop_grace``: seconds that ``on_stop`` has
+    when the actor is being cancelled.
     """
 
     redeliver: ClassVar[int] = 0
@@ -59,7 +61,8 @@ class Actor:
     _timers: Timers | None = None
     _ended: bool = False
 
-    # To override -----------------------------------------------------------------------------------------------------
+    # To override
+    # -----------------------------------------------------------------------------------------------------
 
     async def on_start(self) -> None:
         """Get ready; what it raises is a failed start. Keep it short."""
@@ -75,7 +78,10 @@ class Actor:
         return self.unexpected(message)
 
     async def on_stop(self) -> None:
-        """Clean up: exactly once for each incarnation, after a failed ``on_start`` too, shielded for ``stop_grace`` s."""
+        """Clean up.
+
+        Exactly once for each incarnation, after a failed ``on_start`` too, shielded for ``stop_grace`` s.
+        """
 
     async def run_loop(self) -> None:
         """The incarnation's life between ``after_ready`` and ``on_stop``."""
@@ -86,13 +92,15 @@ class Actor:
         """Details for ``ActorRef.inspect()``."""
         return {}
 
-    # To use ----------------------------------------------------------------------------------------------------------
+    # To use
+    # ----------------------------------------------------------------------------------------------------------
 
     def unexpected(self, message: Any) -> ErrorReply:
         """For the last case of a handler: logs the message nobody expected, and is the reply that says so."""
         kind = type(message).__name__
-        _logger.warning("Unexpected message for %s", self.ref.name, extra={"actor": self.ref.name, "message_type": kind})
-        return ErrorReply(ActorError(f"actor {self.ref.name!r} does not understand {kind}"))
+        name = self.ref.name
+        _logger.warning("Unexpected message for %s", name, extra={"actor": name, "message_type": kind})
+        return ErrorReply(ActorError(f"actor {name!r} does not understand {kind}"))
 
     def send_after(self, delay: float, message: Any) -> Timer:
         """Send ``message`` to oneself in ``delay`` seconds. Ends with the incarnation."""
@@ -103,7 +111,10 @@ class Actor:
         return self._set_timer(message, interval, interval)
 
     async def serve(self, until: float = math.inf) -> bool:
-        """Wait for messages, or for trio time ``until``, and handle what is there, a batch at most. False: end the loop."""
+        """Wait for messages, or for trio time ``until``, and handle what is there, a batch at most.
+
+        False: end the loop.
+        """
         mailbox = self.ref.mailbox
         if self._timers is not None:
             until = min(until, self._timers.next_due())
@@ -118,10 +129,12 @@ class Actor:
         await self._drain()
         return not self._ended
 
-    # The machinery ---------------------------------------------------------------------------------------------------
+    # The machinery
+    # ---------------------------------------------------------------------------------------------------
 
     async def _drain(self) -> None:
-        # The path of every message: it reads the mailbox's queue itself, since a method call each would be a tenth of it.
+        # The path of every message: it reads the mailbox's queue itself, since a method call each would be a
+        # tenth of it.
         mailbox, handle, heartbeat, slot = self.ref.mailbox, self.handle, self.heartbeat, self.slot
         queue, concurrent = mailbox.queue, self.concurrent
         if mailbox.held and self._obey_all():

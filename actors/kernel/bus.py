@@ -1,7 +1,8 @@
 """The bus: what happened, told to whoever asked, after it was committed.
 
-Publishing is synchronous and lands in bounded mailboxes, so a slow subscriber loses its own notices (and knows how many) but
-never delays the publisher. A notice is a hint; the row is the truth, and a subscriber that lost some looks at the rows.
+Publishing is synchronous and lands in bounded mailboxes, so a slow subscriber loses its own notices (and knows
+how many) but never delays the publisher. A notice is a hint; the row is the truth, and a subscriber that lost
+some looks at the rows.
 """
 
 from __future__ import annotations
@@ -25,19 +26,21 @@ class Bus:
     """Subscriptions, and :meth:`publish`. No task, no lock, nothing to start or stop."""
 
     def __init__(self) -> None:
-        self._subscriptions: dict[Subscription, None] = {}  # a dict for its order: deliveries come in that of subscribing
+        self._subscriptions: dict[Subscription, None] = {}  # for its order: that of subscribing
 
     def subscribe(
         self, *types: type, into: ActorRef | Mailbox | None = None, where: Filter | None = None, capacity: int = 256
     ) -> Subscription:
-        """Deliver each message of these ``types`` (none: all) for which ``where`` holds, until the subscription is closed.
+        """Deliver each message of these ``types`` (none: all) for which ``where`` holds, until the subscription
+        is closed.
 
         ``into`` an actor or a mailbox, whose overflow policy holds; without it the subscription has a mailbox of
         ``capacity`` of its own, is read by ``async for``, and loses the newest when that is full.
         """
         target = into.mailbox if isinstance(into, ActorRef) else into
         name = into.name if isinstance(into, ActorRef) else "a subscriber"
-        subscription = Subscription(self, types, where, target or Mailbox(capacity, "reject"), name)
+        mailbox = Mailbox(capacity, "reject") if target is None else target  # an empty mailbox is false
+        subscription = Subscription(self, types, where, mailbox, name)
         self._subscriptions[subscription] = None
         return subscription
 
@@ -46,7 +49,7 @@ class Bus:
         for subscription in list(self._subscriptions):
             try:
                 subscription.offer(envelope)
-            except Exception:  # noqa: BLE001 - a subscriber's filter or key function must not make a commit look failed
+            except Exception:
                 subscription.lost += 1
                 _logger.exception("A subscriber could not be told", extra={"subscriber": subscription.name})
 
@@ -58,7 +61,8 @@ class Bus:
 class Subscription:
     """What one subscriber asked for. Close it, or use it as a ``with`` block; closing is idempotent.
 
-    ``lost``: how many it did not get since :meth:`take_lost`. Iterating yields envelopes and ends with :meth:`close`.
+    ``lost``: how many it did not get since :meth:`take_lost`. Iterating yields envelopes and ends with
+    :meth:`close`.
     """
 
     def __init__(self, bus: Bus, types: tuple[type, ...], where: Filter | None, mailbox: Mailbox, name: str) -> None:
@@ -73,7 +77,9 @@ class Subscription:
     def offer(self, envelope: Envelope) -> None:
         """Deliver ``envelope`` if it is wanted; for the bus."""
         message = envelope.message
-        if (self._types and not isinstance(message, self._types)) or (self._where is not None and not self._where(message)):
+        if self._types and not isinstance(message, self._types):
+            return
+        if self._where is not None and not self._where(message):
             return
         dropped = self.mailbox.dropped
         try:

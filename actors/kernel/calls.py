@@ -1,8 +1,9 @@
 """The caller's side of a call: a one-slot reply port, and one timer a mailbox for the default deadlines.
 
-A cancel scope for each call would cost as much as the call. So a caller without a deadline of its own waits bare, and one
-sweeper for all of a mailbox's calls ends those that are overdue. It is a system task, because calls are also waited for
-while the actor is between two incarnations and has no task; it is there only while such calls are.
+A cancel scope for each call would cost as much as the call. So a caller without a deadline of its own waits
+bare, and one sweeper for all of a mailbox's calls ends those that are overdue. It is a system task, because
+calls are also waited for while the actor is between two incarnations and has no task; it is there only while
+such calls are.
 """
 
 from __future__ import annotations
@@ -20,7 +21,10 @@ _PENDING: Any = object()
 
 @attrs.define
 class ErrorReply:
-    """What a handler returns to answer with an error on purpose: the caller gets ``error`` raised, the actor lives."""
+    """What a handler returns to answer with an error on purpose.
+
+    The caller gets ``error`` raised, the actor lives.
+    """
 
     error: Exception
 

@@ -1,7 +1,8 @@
 """Time from two sources: trio's clock for waits, the wall clock for what people see.
 
-Trio's clock stops while a laptop sleeps and knows no step of the wall clock; the wall clock jumps and must never measure a
-wait. So a wait for a wall-clock deadline is made of short waits on trio's clock, each followed by another look at the wall.
+Trio's clock stops while a laptop sleeps and knows no step of the wall clock; the wall clock jumps and must
+never measure a wait. So a wait for a wall-clock deadline is made of short waits on trio's clock, each followed
+by another look at the wall.
 """
 
 from __future__ import annotations
@@ -29,14 +30,20 @@ class Clock(ABC):
         """Aware UTC: for records, and for deadlines that people see."""
 
     def look_again(self, deadline: datetime) -> float:
-        """The trio time at which to look at the wall clock next while waiting for ``deadline``: at the latest in 30 s."""
+        """The trio time at which to look at the wall clock next while waiting for ``deadline``.
+
+        At the latest in 30 s.
+        """
         remaining = (deadline - self.now()).total_seconds()
         return self.monotonic() + min(max(remaining, 0.0), LOOK_AGAIN)
 
     async def sleep_until(self, deadline: datetime) -> None:
-        """Return once the wall clock has reached ``deadline``, however it is moved meanwhile. Always a checkpoint."""
+        """Return once the wall clock has reached ``deadline``, however it is moved meanwhile.
+
+        Always a checkpoint.
+        """
         await trio.lowlevel.checkpoint()
-        while self.now() < deadline:
+        while self.now() < deadline:  # noqa: ASYNC110 - nobody tells when the wall clock is moved
             await trio.sleep_until(self.look_again(deadline))
 
 
@@ -49,7 +56,10 @@ class SystemClock(Clock):
 
 
 class VirtualClock(Clock):
-    """A wall clock for tests and simulations: ``start`` plus trio's (mock) seconds, plus what :meth:`move` added."""
+    """A wall clock for tests and simulations.
+
+    ``start`` plus trio's (mock) seconds, plus what :meth:`move` added.
+    """
 
     def __init__(self, start: datetime = datetime(2024, 1, 15, 10, 30, tzinfo=UTC)) -> None:
         if start.tzinfo is None:
@@ -68,8 +78,8 @@ class VirtualClock(Clock):
 def quick_clock() -> tuple[Callable[[], float], float]:
     """A function and a number whose sum is ``trio.current_time()``, for the time stamp of every message.
 
-    With trio's own clock they are the performance counter and its offset, a third of the cost. Another clock (a test's) is
-    asked itself.
+    With trio's own clock they are the performance counter and its offset, a third of the cost. Another clock (a
+    test's) is asked itself.
     """
     clock = trio.lowlevel.current_clock()
     if type(clock).__name__ == "SystemClock":  # not a public name; unknown, the slower way is right too

@@ -1,7 +1,7 @@
 """What the kernel binds for the handling of one message: the correlation ID and the envelope.
 
-The setter is the context variable's own: IDs in envelopes were checked when they entered the process, and a checked setter,
-or a block with a token, would cost as much as sending the message does.
+The setter is the context variable's own: IDs in envelopes were checked when they entered the process, and a
+checked setter, or a block with a token, would cost as much as sending the message does.
 """
 
 from __future__ import annotations

@@ -19,9 +19,9 @@ _logger = get_logger("actors.kernel.dead_letters")
 class DeadLetter:
     """One message that reached nobody.
 
-    ``reason``: ``dropped`` (overflow), ``expired`` (its deadline had passed), ``interrupted`` (its actor was stopped while
-    handling it), or why the actor was gone: ``stopped``, ``parked``, ``failed``, ``finished``, ``unknown``. ``at``: trio
-    seconds.
+    ``reason``: ``dropped`` (overflow), ``expired`` (its deadline had passed), ``interrupted`` (its actor was
+    stopped while handling it), or why the actor was gone: ``stopped``, ``parked``, ``failed``, ``finished``,
+    ``unknown``. ``at``: trio seconds.
     """
 
     envelope: Envelope
@@ -33,8 +33,8 @@ class DeadLetter:
 class DeadLetters:
     """The newest ``capacity`` dead letters; ``total`` counts all of them.
 
-    Each is a WARNING, but no more than ``lines`` in ``period`` seconds: a flood of dropped messages must not become a
-    flood of lines. The next line says how many were ``suppressed``.
+    Each is a WARNING, but no more than ``lines`` in ``period`` seconds: a flood of dropped messages must not
+    become a flood of lines. The next line says how many were ``suppressed``.
     """
 
     def __init__(self, capacity: int = 1000, *, lines: int = 100, period: float = 10.0) -> None:
@@ -66,8 +66,8 @@ class DeadLetters:
             return
         self._in_window += 1
         extra = {
-            "actor": actor, "reason": reason, "message_type": type(envelope.message).__name__, "envelope_id": envelope.id,
-            "sender": envelope.sender, "suppressed": self._suppressed,
+            "actor": actor, "reason": reason, "message_type": type(envelope.message).__name__,
+            "envelope_id": envelope.id, "sender": envelope.sender, "suppressed": self._suppressed,
         }  # fmt: skip
         self._suppressed = 0
         with bind_correlation_id(envelope.correlation_id):

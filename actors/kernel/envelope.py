@@ -1,7 +1,8 @@
 """The envelope: what rides beside a message, and which one is being handled now.
 
-A task inherits the context of the task that spawned it, never the sender's: so what must follow a message (the correlation
-ID, the message that led to it) rides in the envelope, and the receiver binds it for the handling of that message.
+A task inherits the context of the task that spawned it, never the sender's: so what must follow a message (the
+correlation ID, the message that led to it) rides in the envelope, and the receiver binds it for the handling of
+that message.
 """
 
 from __future__ import annotations
@@ -36,10 +37,10 @@ class _Fields(NamedTuple):
 class Envelope(_Fields):
     """One message on its way. Immutable; two envelopes are equal only if they are the same one.
 
-    ``correlation_id``: the request that all this belongs to (A14). ``causation_id``: the envelope whose handling sent
-    this one. ``sender``, ``to``: names of actors. ``reply``: where a call waits, None for a cast. ``deadline``: trio
-    seconds, after which it is skipped and reported. ``attempt``: from 1, one more for each redelivery. ``time``: trio
-    seconds at which it was made. ``id``: a whole number, unique in this process.
+    ``correlation_id``: the request that all this belongs to (A14). ``causation_id``: the envelope whose
+    handling sent this one. ``sender``, ``to``: names of actors. ``reply``: where a call waits, None for a cast.
+    ``deadline``: trio seconds, after which it is skipped and reported. ``attempt``: from 1, one more for each
+    redelivery. ``time``: trio seconds at which it was made. ``id``: a whole number, unique in this process.
     """
 
     __slots__ = ()
@@ -83,9 +84,9 @@ class Envelope(_Fields):
 class Handling:
     """The slot that holds what an actor is handling.
 
-    One for an incarnation, bound in its context once: setting the slot costs a tenth of setting a context variable. That is
-    right as long as no task outlives the handling that spawned it; an actor with a nursery of its own binds a new slot for
-    each message.
+    One for an incarnation, bound in its context once: setting the slot costs a tenth of setting a context
+    variable. That is right as long as no task outlives the handling that spawned it; an actor with a nursery of
+    its own binds a new slot for each message.
     """
 
     __slots__ = ("envelope",)

@@ -1,4 +1,7 @@
-"""What can go wrong between a sender and an actor. Each error says whose fault it is and carries what was sent or asked."""
+"""What can go wrong between a sender and an actor.
+
+Each error says whose fault it is and carries what was sent or asked.
+"""
 
 from __future__ import annotations
 
@@ -11,21 +14,23 @@ class ActorError(Exception):
     """Anything that the kernel refuses or reports."""
 
 
-class MailboxFull(ActorError):  # noqa: N818 - the name of the field, and of the documented surface
+class MailboxFull(ActorError):
     """The receiver is behind and its mailbox takes no more; ``message`` is what was not delivered."""
 
     def __init__(self, message: Any, capacity: int, actor: str = "") -> None:
-        super().__init__(f"the mailbox{f' of {actor!r}' if actor else ''} holds its {capacity} messages and takes no more")
+        whose = f" of {actor!r}" if actor else ""
+        super().__init__(f"the mailbox{whose} holds its {capacity} messages and takes no more")
         self.message = message
         self.capacity = capacity
         self.actor = actor
 
 
-class ActorDown(ActorError):  # noqa: N818 - Erlang's word
+class ActorDown(ActorError):
     """The actor cannot answer: it is gone, or it died while it handled this very message.
 
-    ``reason`` is one word: ``failed``, ``stopped``, ``parked``, ``finished``, ``interrupted`` (stopped in the middle of
-    this message), ``dropped`` (pushed out of its mailbox) or ``unknown``. What the actor died of is ``__cause__``.
+    ``reason`` is one word: ``failed``, ``stopped``, ``parked``, ``finished``, ``interrupted`` (stopped in the
+    middle of this message), ``dropped`` (pushed out of its mailbox) or ``unknown``. What the actor died of is
+    ``__cause__``.
     """
 
     def __init__(self, actor: str, reason: str, cause: BaseException | None = None) -> None:
@@ -46,7 +51,7 @@ class UnknownActor(ActorDown):
             self.add_note(f"did you mean {guess!r}?")
 
 
-class CallTimeout(ActorError, trio.TooSlowError):  # noqa: N818 - says what happened
+class CallTimeout(ActorError, trio.TooSlowError):
     """No reply within the default deadline. The work goes on; its late reply is dropped."""
 
     def __init__(self, actor: str, seconds: float) -> None:
@@ -58,7 +63,7 @@ class CallTimeout(ActorError, trio.TooSlowError):  # noqa: N818 - says what happ
         self.seconds = seconds
 
 
-class CallToSelf(ActorError):  # noqa: N818 - says what happened
+class CallToSelf(ActorError):
     """An actor called itself: it would wait for a reply that only it can give."""
 
     def __init__(self, actor: str) -> None:

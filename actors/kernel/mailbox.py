@@ -1,63 +1,42 @@
 """The mailbox: a bounded queue of envelopes with one reader, which outlives the incarnations of its actor.
 
-Three things a trio memory channel cannot do shape it: a crash must leave the messages behind the crashed one where they are,
-so the reader takes them one by one from a queue that is not its own; system messages are seen before any queued one, though
-trio has no select over two channels, so both lie behind the same wait; and a burst is drained without a checkpoint for each.
+Three things a trio memory channel cannot do shape it: a crash must leave the messages behind the crashed one
+where they are, so the reader takes them one by one from a queue that is not its own; system messages are seen
+before any queued one, though trio has no select over two channels, so both lie behind the same wait; and a
+burst is drained without a checkpoint for each.
 """
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections import deque
 from collections.abc import Callable, Hashable
-from enum import StrEnum
 from typing import Any, Literal
 
-import attrs
 import trio
 from trio.lowlevel import enable_ki_protection
 
 from actors.kernel.envelope import Envelope
 from actors.kernel.errors import MailboxFull
-
-
-class Overflow(StrEnum):
-    """What happens to a message that finds the mailbox full.
-
-    ``block``: an async sender waits, a sync one gets :class:`MailboxFull`. ``reject``: both get it. ``drop_oldest``,
-    ``drop_newest``: somebody's message is dropped and counted; an actor's goes to the dead letters.
-    """
-
-    BLOCK = "block"
-    REJECT = "reject"
-    DROP_OLDEST = "drop_oldest"
-    DROP_NEWEST = "drop_newest"
-
-
-@attrs.frozen
-class MailboxStatistics:
-    """A snapshot. ``received = taken + depth + `` what was dropped after it had been queued."""
-
-    capacity: int
-    depth: int
-    high_water: int
-    taken: int
-    coalesced: int
-    dropped: int
-    rejected: int
-    waiting_senders: int
+from actors.kernel.overflow import MailboxStatistics, Overflow, overflow_policy
 
 
 class Mailbox:
     """A bounded queue of envelopes.
 
-    ``capacity``: messages, default 64: some bursts deep, and small enough that a stuck actor is noticed. ``overflow``: see
-    :class:`Overflow`. ``coalesce``: a function from a message to a key; a waiting message of the same key absorbs the
-    new one, which is counted and is no loss (the waiting one says the same). A key of None, and a call, are never absorbed.
+    ``capacity``: messages, default 64: some bursts deep, and small enough that a stuck actor is noticed.
+    ``overflow``: see :class:`Overflow`. ``coalesce``: a function from a message to a key; a waiting message of
+    the same key absorbs the new one, which is counted and is no loss (the waiting one says the same). A key of
+    None, and a call, are never absorbed.
 
     Raises ValueError for a capacity below one and for an unknown policy.
     """
+
+    __slots__ = (
+        "_coalesce", "_coalesced", "_high_water", "_keys", "_plain_below", "_reader", "_rejected", "_senders",
+        "_waiting_keys", "burdened", "capacity", "dropped", "held", "on_drop", "overflow", "owner", "queue", "system",
+        "taken",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -68,7 +47,7 @@ class Mailbox:
         if capacity < 1:
             raise ValueError(f"capacity must be at least 1, not {capacity!r}")
         self.capacity = capacity
-        self.overflow = _overflow(overflow)
+        self.overflow = overflow_policy(overflow)
         self.owner = ""
         self.on_drop: Callable[[Envelope], object] | None = None
         self._coalesce = coalesce
@@ -79,15 +58,11 @@ class Mailbox:
         self._reader: trio.lowlevel.Task | None = None
         self.system: deque[Any] | None = None
         self.held = False
-        # Below this depth a message is queued without another look: the high-water mark; nothing where messages coalesce.
+        # Below this depth a message is queued without another look: the high-water mark; nothing where messages
+        # coalesce.
         self._plain_below = 0
         self.burdened = coalesce is not None  # a take has more to do than to take
         self._high_water = self.taken = self._coalesced = self.dropped = self._rejected = 0
-
-    __slots__ = (
-        "_coalesce", "_coalesced", "_high_water", "_keys", "_reader", "_plain_below", "_rejected", "_senders",
-        "_waiting_keys", "capacity", "burdened", "dropped", "held", "on_drop", "overflow", "owner", "queue", "system", "taken",
-    )  # fmt: skip
 
     def __len__(self) -> int:
         return len(self.queue)
@@ -99,11 +74,15 @@ class Mailbox:
             len(self._senders or ()),
         )  # fmt: skip
 
-    # Sending ---------------------------------------------------------------------------------------------------------
+    # Sending
+    # ---------------------------------------------------------------------------------------------------------
 
     @enable_ki_protection
     def put_nowait(self, envelope: Envelope) -> None:
-        """Queue ``envelope``, or do what the overflow policy says. Raises MailboxFull under ``block`` and ``reject``."""
+        """Queue ``envelope``, or do what the overflow policy says.
+
+        Raises MailboxFull under ``block`` and ``reject``.
+        """
         queue = self.queue
         if len(queue) >= self._plain_below and not self._accepts(envelope):
             return
@@ -113,7 +92,10 @@ class Mailbox:
 
     @enable_ki_protection
     async def put(self, envelope: Envelope) -> None:
-        """Queue ``envelope``; under ``block`` wait for room, in the order of the senders. Else as :meth:`put_nowait`."""
+        """Queue ``envelope``.
+
+        Under ``block`` wait for room, in the order of the senders. Else as :meth:`put_nowait`.
+        """
         await trio.lowlevel.checkpoint_if_cancelled()
         if self.overflow is not Overflow.BLOCK or len(self.queue) < self.capacity:
             self.put_nowait(envelope)
@@ -143,7 +125,10 @@ class Mailbox:
 
     @enable_ki_protection
     def put_anyway(self, envelope: Envelope, *, first: bool = False) -> None:
-        """Queue ``envelope`` beyond the capacity: for notices that must not be lost and for redelivery (``first``)."""
+        """Queue ``envelope`` beyond the capacity.
+
+        For notices that must not be lost and for redelivery (``first``).
+        """
         if first:
             self.queue.appendleft(envelope)
         else:
@@ -151,12 +136,15 @@ class Mailbox:
         self._high_water = max(self._high_water, min(len(self.queue), self.capacity))
         self.wake()
 
-    # Receiving -------------------------------------------------------------------------------------------------------
+    # Receiving
+    # -------------------------------------------------------------------------------------------------------
 
     async def wait(self, until: float = math.inf) -> bool:
-        """Wait until something is here to be taken, or until trio time ``until``; True if there is. Always a checkpoint.
+        """Wait until something is here to be taken, or until trio time ``until``; True if there is. Always a
+        checkpoint.
 
-        May return early and empty-handed after :meth:`wake`. Raises trio.BusyResourceError if somebody waits already.
+        May return early and empty-handed after :meth:`wake`. Raises trio.BusyResourceError if somebody waits
+        already.
         """
         if not self._ready():
             if until == math.inf:
@@ -201,7 +189,10 @@ class Mailbox:
         return envelope
 
     async def receive_batch(self, *, until: float = math.inf, limit: int = 100) -> list[Envelope]:
-        """Wait for a wake or for trio time ``until``; take what is there, at most ``limit``: an empty list is the tick."""
+        """Wait for a wake or for trio time ``until``.
+
+        Take what is there, at most ``limit``: an empty list is the tick.
+        """
         await self.wait(until)
         batch: list[Envelope] = []
         while len(batch) < limit and (envelope := self.take()) is not None:
@@ -221,7 +212,10 @@ class Mailbox:
 
     @enable_ki_protection
     def clear(self) -> list[Envelope]:
-        """Take out everything, of senders that wait for room too; they go on. What becomes of it is the caller's to say."""
+        """Take out everything, of senders that wait for room too.
+
+        They go on. What becomes of it is the caller's to say.
+        """
         removed = list(self.queue)
         self.queue.clear()
         for envelope in removed:
@@ -232,7 +226,8 @@ class Mailbox:
         self._senders = None
         return removed
 
-    # Helpers ---------------------------------------------------------------------------------------------------------
+    # Helpers
+    # ---------------------------------------------------------------------------------------------------------
 
     def _ready(self) -> bool:
         return bool(self.system) or (bool(self.queue) and not self.held)
@@ -294,20 +289,11 @@ class Mailbox:
             self.on_drop(envelope)
 
     def _admit(self) -> None:
-        # Until there is one that is not absorbed, so that the invariant holds: whoever waits for room, the queue is full.
+        # Until there is one that is not absorbed, so that the invariant holds: whoever waits for room, the
+        # queue is full.
         while self._senders and len(self.queue) < self.capacity:
             task = next(iter(self._senders))
             envelope = self._senders.pop(task)
             trio.lowlevel.reschedule(task)
             if self._keys is None or not self._absorbed(envelope):
                 self.queue.append(envelope)
-
-
-def _overflow(value: str) -> Overflow:
-    try:
-        return Overflow(value)
-    except ValueError:
-        known = [policy.value for policy in Overflow]
-        guess = difflib.get_close_matches(str(value), known, 1)
-        hint = f", did you mean {guess[0]!r}?" if guess else f"; known: {', '.join(known)}"
-        raise ValueError(f"unknown overflow policy {value!r}{hint}") from None

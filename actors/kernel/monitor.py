@@ -12,8 +12,8 @@ import trio
 class Down:
     """The notice: one incarnation of an actor ended, or there was none any more.
 
-    ``reason`` as in :class:`~actors.kernel.errors.ActorDown`; ``cause`` is what it died of; ``incarnation`` counts this
-    reference's from 1; ``at`` is trio seconds.
+    ``reason`` as in :class:`~actors.kernel.errors.ActorDown`; ``cause`` is what it died of; ``incarnation``
+    counts this reference's from 1; ``at`` is trio seconds.
     """
 
     actor: str

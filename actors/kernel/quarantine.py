@@ -51,7 +51,10 @@ class Quarantine:
         return iter([entry for entry, _ in self._kept.values()])
 
     def add(self, envelope: Envelope, actor: str, cause: BaseException, deliver: Callable[[Envelope], object]) -> None:
-        """Keep ``envelope``, which crashed ``actor`` with ``cause``; ``deliver`` is how a replay reaches the actor again."""
+        """Keep ``envelope``, which crashed ``actor`` with ``cause``.
+
+        ``deliver`` is how a replay reaches the actor again.
+        """
         text = "".join(traceback.format_exception_only(cause)).strip()
         self._kept[envelope.id] = (Quarantined(envelope, actor, text, envelope.attempt, trio.current_time()), deliver)
         with bind_correlation_id(envelope.correlation_id):
@@ -68,7 +71,8 @@ class Quarantine:
             )
 
     def replay(self, envelope_id: int) -> None:
-        """Send it to its actor again, behind what waits there, as one more attempt. Nobody waits for its reply any more.
+        """Send it to its actor again, behind what waits there, as one more attempt. Nobody waits for its reply
+        any more.
 
         Raises KeyError for an unknown id, and MailboxFull, in which case it stays here.
         """

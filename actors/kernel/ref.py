@@ -14,8 +14,9 @@ from actors.kernel.context import current_correlation_id, get_correlation_id
 from actors.kernel.dead_letters import DeadLetters
 from actors.kernel.envelope import Envelope, handling, next_envelope_id
 from actors.kernel.errors import ActorDown, CallTimeout, CallToSelf, MailboxFull
-from actors.kernel.mailbox import Mailbox, Overflow
+from actors.kernel.mailbox import Mailbox
 from actors.kernel.monitor import Down, Monitor
+from actors.kernel.overflow import Overflow
 from actors.kernel.quarantine import Quarantine
 from actors.kernel.system import LAST, Inspect, Inspection, Resume, Stop, Suspend
 
@@ -32,13 +33,14 @@ class ActorRef:
     """The name and the mailbox of one actor; outlives its incarnations.
 
     ``state`` is ``waiting`` before the first incarnation and between two (messages queue), ``running``, or ``gone``
-    (messages are dead letters, calls fail at once); a later start makes a gone one running again. ``call_deadline`` is in
-    seconds. ``dead_letters`` and ``quarantine`` are shared where a registry made the reference, else its own.
+    (messages are dead letters, calls fail at once); a later start makes a gone one running again.
+    ``call_deadline`` is in seconds. ``dead_letters`` and ``quarantine`` are shared where a registry made the
+    reference, else its own.
     """
 
     __slots__ = (
-        "_calls", "_dead_letters", "_end", "_monitors", "_put", "_quarantine", "_seconds", "_since", "_stopping", "_task", "beside",
-        "incarnation", "mailbox", "name",
+        "_calls", "_dead_letters", "_end", "_monitors", "_put", "_quarantine", "_seconds", "_since", "_stopping",
+        "_task", "beside", "incarnation", "mailbox", "name",
     )  # fmt: skip
 
     def __init__(
@@ -91,20 +93,21 @@ class ActorRef:
             self._quarantine = Quarantine()
         return self._quarantine
 
-    # Messages --------------------------------------------------------------------------------------------------------
+    # Messages
+    # --------------------------------------------------------------------------------------------------------
 
     def cast(self, message: Any) -> None:
         """Send ``message`` and go on; never blocks.
 
-        To an actor that is gone it is a dead letter. Raises MailboxFull where the mailbox is full and its policy drops
-        nothing; :meth:`send` waits instead.
+        To an actor that is gone it is a dead letter. Raises MailboxFull where the mailbox is full and its
+        policy drops nothing; :meth:`send` waits instead.
         """
         # As in _envelope, written out: a call more is a tenth of a cast.
         cause = _handling().envelope
         self._put(
             _new(Envelope, (
-                message, current_correlation_id() or get_correlation_id(), cause and cause.id, cause and cause.to, None, math.inf,
-                1, (self._seconds or self._bind_clock())() + self._since, self.name, next_envelope_id(),
+                message, current_correlation_id() or get_correlation_id(), cause and cause.id, cause and cause.to,
+                None, math.inf, 1, (self._seconds or self._bind_clock())() + self._since, self.name, next_envelope_id(),
             ))
         )  # fmt: skip
 
@@ -119,9 +122,10 @@ class ActorRef:
     async def call(self, message: Any) -> Any:
         """Send ``message`` and wait for the reply of ``handle``.
 
-        The deadline is that of the scope around the call, else ``call_deadline`` seconds. Raises ActorDown at once when
-        the actor is gone or dies of this message, CallTimeout past the default deadline, MailboxFull, CallToSelf, and what
-        the handler answered with in an ErrorReply. While the actor is being restarted the call waits in its mailbox.
+        The deadline is that of the scope around the call, else ``call_deadline`` seconds. Raises ActorDown at
+        once when the actor is gone or dies of this message, CallTimeout past the default deadline, MailboxFull,
+        CallToSelf, and what the handler answered with in an ErrorReply. While the actor is being restarted the
+        call waits in its mailbox.
         """
         deadline = trio.current_effective_deadline()
         if deadline == -math.inf:
@@ -153,8 +157,11 @@ class ActorRef:
     def _envelope(self, message: Any, reply: ReplyPort | None, deadline: float) -> Envelope:
         cause = _handling().envelope
         return _new(
-            Envelope, (message, current_correlation_id() or get_correlation_id(), cause and cause.id, cause and cause.to, reply,
-                       deadline, 1, (self._seconds or self._bind_clock())() + self._since, self.name, next_envelope_id())
+            Envelope, (
+                message, current_correlation_id() or get_correlation_id(), cause and cause.id, cause and cause.to,
+                reply, deadline, 1, (self._seconds or self._bind_clock())() + self._since, self.name,
+                next_envelope_id(),
+            )
         )  # fmt: skip
 
     def _bind_clock(self) -> Callable[[], float]:
@@ -174,12 +181,15 @@ class ActorRef:
             if task is self._task:
                 raise CallToSelf(self.name)
 
-    # Watching and stopping -------------------------------------------------------------------------------------------
+    # Watching and stopping
+    # -------------------------------------------------------------------------------------------
 
     def monitor(self, into: ActorRef | None = None) -> Monitor:
-        """Be told once when the actor goes down: at the end of the incarnation that runs or comes next, at once if gone.
+        """Be told once when the actor goes down: at the end of the incarnation that runs or comes next, at once
+        if gone.
 
-        ``await monitor.wait()`` gives the :class:`Down`; with ``into`` it is also sent there, whatever the capacity.
+        ``await monitor.wait()`` gives the :class:`Down`; with ``into`` it is also sent there, whatever the
+        capacity.
         """
         monitor = Monitor(self._forget_monitor, None if into is None else into.notice)
         if self._end is not None:
@@ -192,9 +202,9 @@ class ActorRef:
     async def stop(self, drain: bool = True) -> None:
         """Have the actor end, and return when it has.
 
-        ``drain``: what is queued now is handled first. Else the message in hand is the last, queued calls get ActorDown and
-        queued casts become dead letters. A permanent child is started again by its supervisor, as in OTP. Of an actor
-        not started yet nothing is asked; of itself an actor asks it without waiting.
+        ``drain``: what is queued now is handled first. Else the message in hand is the last, queued calls get
+        ActorDown and queued casts become dead letters. A permanent child is started again by its supervisor, as
+        in OTP. Of an actor not started yet nothing is asked; of itself an actor asks it without waiting.
         """
         if self._task is None and self.incarnation == 0:
             await trio.lowlevel.checkpoint()
@@ -238,7 +248,8 @@ class ActorRef:
         else:
             self._bury(envelope)
 
-    # For whoever runs the actor --------------------------------------------------------------------------------------
+    # For whoever runs the actor
+    # --------------------------------------------------------------------------------------
 
     def entered(self) -> None:
         """An incarnation begins, in this task. Raises RuntimeError while another one lives."""
@@ -261,7 +272,10 @@ class ActorRef:
         self._tell(reason, cause)
 
     def gone(self, reason: str, cause: BaseException | None = None) -> None:
-        """No incarnation follows: queued calls fail, queued casts are dead letters, monitors are told. Idempotent."""
+        """No incarnation follows.
+
+        Queued calls fail, queued casts are dead letters, monitors are told. Idempotent.
+        """
         if self._task is not None or self._end is not None:
             return
         self._end = (reason, cause)
@@ -281,7 +295,8 @@ class ActorRef:
         if envelope.reply is None or not envelope.reply.fail(ActorDown(self.name, reason, cause)):
             self.dead_letters.record(envelope, self.name, reason)
 
-    # Helpers ---------------------------------------------------------------------------------------------------------
+    # Helpers
+    # ---------------------------------------------------------------------------------------------------------
 
     def _dropped(self, envelope: Envelope) -> None:
         if envelope.reply is not None:

@@ -4,67 +4,66 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import trio
 
 from actors.kernel.actor import Actor, is_failure
 from actors.kernel.envelope import Handling, handling
+from actors.kernel.fate import settle, supervised_as
 from actors.kernel.ref import ActorRef
-from supervision import ChildSpec, heartbeat
-
-RestartPolicy = Literal["permanent", "transient", "temporary"]
+from supervision import ChildSpec
+from supervision import heartbeat as beat
 
 
 def actor_spec(
     ref: ActorRef,
     factory: Callable[[], Actor],
     *,
-    restart: RestartPolicy = "permanent",
     heartbeat: float | None = None,
     **options: Any,
 ) -> ChildSpec:
     """The child that runs ``ref``'s actor under a supervisor; its id is the reference's name.
 
-    ``factory`` makes one instance for each incarnation. ``heartbeat``, in seconds, is beaten between messages and while
-    idle; a handler that takes longer beats itself. Other options are ``ChildSpec``'s.
+    ``factory`` makes one instance for each incarnation. ``heartbeat``, in seconds, is beaten between messages
+    and while idle; a handler that takes longer beats itself. Other options are ``ChildSpec``'s.
     """
-    start = partial(run_actor, ref, factory, restart=restart, heartbeat_within=heartbeat)
-    return ChildSpec(ref.name, start, restart=restart, heartbeat=heartbeat, **options)
+    start = partial(run_actor, ref, factory, supervised=True, heartbeat_within=heartbeat)
+    return ChildSpec(ref.name, start, heartbeat=heartbeat, **options)
 
 
 async def run_actor(
     ref: ActorRef,
     factory: Callable[[], Actor],
     *,
-    restart: RestartPolicy | None = None,
+    supervised: bool = False,
     heartbeat_within: float | None = None,
     task_status: trio.TaskStatus[ActorRef] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """One incarnation, from ``on_start`` to ``on_stop``; reports ``ref`` as started once ``on_start`` is through.
 
-    ``restart`` says what its supervisor does about its end; None: nobody starts it again. Raises what the actor raised,
-    and RuntimeError when ``ref`` runs already.
+    In anybody's nursery, ``await nursery.start(run_actor, ref, factory)``, it is gone when this ends;
+    ``supervised`` is for :func:`actor_spec`. Raises what the actor raised, and RuntimeError when ``ref`` runs
+    already.
     """
     ref.entered()
-    reason, cause = "stopped", None
+    actor: Actor | None = None
+    reason, cause = "finished", None
     try:
         actor = factory()
         actor.ref, actor.slot = ref, Handling()
         handling.set(actor.slot)
         if heartbeat_within is not None:
-            actor.heartbeat, actor.heartbeat_every = heartbeat, heartbeat_within / 2
-        if actor.concurrent:
-            await _live_with_nursery(actor, task_status)
-        else:
-            await _live(actor, task_status)
+            actor.heartbeat, actor.heartbeat_every = beat, heartbeat_within / 2
+        await (_live_with_nursery if actor.concurrent else _live)(actor, task_status)
+        if actor.stopping:
+            reason = "stopped"
     except BaseException as error:
         reason, cause = ("failed", error) if is_failure(error) else ("stopped", None)
         raise
     finally:
         ref.left(reason, cause)
-        if restart is None or restart == "temporary" or (restart == "transient" and cause is None):
-            ref.gone(reason, cause)
+        settle(ref, supervised_as() if supervised else None, reason, cause)
 
 
 async def _live(actor: Actor, task_status: trio.TaskStatus[ActorRef]) -> None:

@@ -10,7 +10,7 @@ import attrs
 
 from actors.kernel.calls import ReplyPort
 from actors.kernel.envelope import Envelope
-from actors.kernel.mailbox import MailboxStatistics
+from actors.kernel.overflow import MailboxStatistics
 
 
 @attrs.frozen

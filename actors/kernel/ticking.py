@@ -5,17 +5,18 @@
         concurrent = True                                 # a nursery beside the mailbox, where it needs one
 
         async def tick(self, causes): ...                 # one cycle: under a correlation ID of its own
-        def next_tick(self): ...                          # when the next is due; default: the fixed beat of `interval`
-        async def handle(self, message): ...              # default: any message is a wake
+        def next_tick(self): ...                          # when the next is due; default: the fixed beat of
+        `interval` async def handle(self, message): ...              # default: any message is a wake
 
-Messages are hints: the default handler only asks for a tick, so several of them become one. A handler of one's own answers
-calls, or works on one request under that request's correlation ID, and calls `wake()` where a look is needed.
+Messages are hints: the default handler only asks for a tick, so several of them become one. A handler of one's
+own answers calls, or works on one request under that request's correlation ID, and calls `wake()` where a look
+is needed.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar
+from typing import Any
 
 import attrs
 import trio
@@ -38,32 +39,40 @@ class Tick:
 class TickingActor(Actor):
     """An actor that does one thing again and again: by the time, and at once when it is woken.
 
-    ``interval``: seconds from beat to beat; the first tick comes at once, ticks never overlap, a missed beat is left out and
-    a wake does not shift the beat. ``fault_limit``: the so-manieth faulty tick in a row fails the actor; those before are
-    logged at ERROR with ``fault_message``, and the next tick runs.
+    ``interval``: seconds from beat to beat; the first tick comes at once, ticks never overlap, a missed beat is
+    left out and a wake does not shift the beat. ``fault_limit``: the so-manieth faulty tick in a row fails the
+    actor; those before are logged at ERROR with ``fault_message``, and the next tick runs.
     """
 
     interval: float = math.inf
-    fault_limit: ClassVar[int] = 1
-    fault_message: ClassVar[str] = "Error in tick"
+    fault_limit: int = 1
+    fault_message: str = "Error in tick"
     faults: int = 0  # in a row, up to now
     _next_beat: float = -math.inf
     _causes: tuple[Envelope, ...] | None = None
 
-    # To override -----------------------------------------------------------------------------------------------------
+    # To override
+    # -----------------------------------------------------------------------------------------------------
 
     async def tick(self, causes: tuple[Envelope, ...]) -> None:
-        """One cycle. ``causes``: the envelopes that asked for it since the last one; empty when only the time came."""
+        """One cycle.
+
+        ``causes``: the envelopes that asked for it since the last one; empty when only the time came.
+        """
 
     def next_tick(self) -> float:
-        """Trio time at which the next cycle is due without a wake. ``Clock.look_again`` gives one for a wall deadline."""
+        """Trio time at which the next cycle is due without a wake.
+
+        ``Clock.look_again`` gives one for a wall deadline.
+        """
         return self._next_beat
 
     async def handle(self, message: Any) -> Any:
         """Take any message as a wake."""
         self.wake()
 
-    # To use ----------------------------------------------------------------------------------------------------------
+    # To use
+    # ----------------------------------------------------------------------------------------------------------
 
     def wake(self) -> None:
         """Tick as soon as what waits has been handled; from a handler, or from a task beside the mailbox."""
@@ -71,7 +80,8 @@ class TickingActor(Actor):
         self._causes = (self._causes or ()) + (() if envelope is None else (envelope,))
         self.ref.mailbox.wake()
 
-    # The machinery ---------------------------------------------------------------------------------------------------
+    # The machinery
+    # ---------------------------------------------------------------------------------------------------
 
     async def run_loop(self) -> None:
         """Serve until the next tick, tick, and so on; no ticks while suspended or once a stop was asked for."""
@@ -87,9 +97,10 @@ class TickingActor(Actor):
     async def _cycle(self) -> None:
         causes, self._causes = self._causes or (), None
         now = trio.current_time()
-        if self._next_beat <= now:
-            missed = 0.0 if self._next_beat == -math.inf else (now - self._next_beat) // self.interval
-            self._next_beat = (now if self._next_beat == -math.inf else self._next_beat + missed * self.interval) + self.interval
+        if self._next_beat == -math.inf:
+            self._next_beat = now + self.interval
+        elif self._next_beat <= now:
+            self._next_beat += self.interval * ((now - self._next_beat) // self.interval + 1)
         envelope = Envelope(Tick(causes), new_correlation_id(), to=self.ref.name)
         self.bind(envelope)
         try:

@@ -1,4 +1,7 @@
-"""Timers: messages that an actor sends to itself later. No task each: the actor's own wait ends at the next due one."""
+"""Timers.
+
+Messages that an actor sends to itself later. No task each: the actor's own wait ends at the next due one.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,10 @@ class Timers:
         self._order = itertools.count()
 
     def add(self, message: Any, delay: float, interval: float | None = None) -> Timer:
-        """Set one, due in ``delay`` seconds and then every ``interval``. Raises ValueError where that is no time."""
+        """Set one, due in ``delay`` seconds and then every ``interval``.
+
+        Raises ValueError where that is no time.
+        """
         if not (math.isfinite(delay) and delay >= 0):
             raise ValueError(f"a delay is seconds, zero or more, not {delay!r}")
         if interval is not None and not (math.isfinite(interval) and interval > 0):
@@ -50,7 +56,10 @@ class Timers:
         return self._heap[0][0] if self._heap else math.inf
 
     def take_due(self) -> list[Any]:
-        """The messages that are due now. The beat of a repeated one is fixed; beats that were missed are left out."""
+        """The messages that are due now.
+
+        The beat of a repeated one is fixed; beats that were missed are left out.
+        """
         now = trio.current_time()
         messages = []
         while self.next_due() <= now:

@@ -1,0 +1,324 @@
+"""Asking an actor: replies, deadlines, and every way in which there is no reply."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import trio
+
+from actors.kernel import (
+    Actor,
+    ActorDown,
+    ActorError,
+    ActorRef,
+    CallTimeout,
+    CallToSelf,
+    ErrorReply,
+    Mailbox,
+    MailboxFull,
+    Registry,
+    UnknownActor,
+    run_actor,
+)
+
+
+async def test_a_call_returns_what_the_handler_returned(crew):
+    ref = await crew.start(ActorRef("echo"))
+    assert await ref.call("hello") == "hello"
+
+
+async def test_a_reply_of_none_is_a_reply(crew):
+    ref = await crew.start(ActorRef("echo"))
+    assert await ref.call(None) is None
+
+
+async def test_calls_are_answered_in_the_order_of_each_sender(crew):
+    ref = await crew.start(ActorRef("echo"))
+    for n in range(3):
+        ref.cast(n)
+    assert await ref.call(3) == 3
+    assert crew.seen == [0, 1, 2, 3]
+
+
+async def test_without_a_deadline_of_its_own_a_call_ends_after_the_default(crew, autojump_clock):
+    """CallTimeout is trio's TooSlowError too, and names the way to another deadline."""
+    ref = await crew.start(ActorRef("slow"))
+    with pytest.raises(CallTimeout, match="fail_after") as caught:
+        await ref.call(trio.Event())
+    assert trio.current_time() == 5.0
+    assert isinstance(caught.value, trio.TooSlowError)
+
+
+async def test_the_callers_scope_is_the_deadline_where_there_is_one(crew, autojump_clock):
+    """Shorter or longer than the default."""
+    ref = await crew.start(ActorRef("slow"))
+    with trio.move_on_after(60) as scope:
+        await ref.call(trio.Event())
+    assert scope.cancelled_caught
+    assert trio.current_time() == 60
+
+
+async def test_each_of_many_calls_has_its_own_default_deadline(crew, autojump_clock):
+    """One timer serves them all: each ends five seconds after it began, whatever the others do."""
+    ref = await crew.start(ActorRef("slow"))
+    ended: list[tuple[int, float]] = []
+
+    async def caller(number: int) -> None:
+        await trio.sleep(number)
+        with pytest.raises(CallTimeout):
+            await ref.call(trio.Event())
+        ended.append((number, trio.current_time()))
+
+    async with trio.open_nursery() as nursery:
+        for number in range(4):
+            nursery.start_soon(caller, number)
+    assert ended == [(0, 5.0), (1, 6.0), (2, 7.0), (3, 8.0)]
+
+
+async def test_the_timer_ends_with_its_calls(crew, autojump_clock):
+    """No task remains once nobody waits and the last default deadline has passed."""
+    ref = await crew.start(ActorRef("echo"))
+    before = trio.lowlevel.current_statistics().tasks_living
+    await ref.call(1)
+    await trio.sleep(10)
+    assert trio.lowlevel.current_statistics().tasks_living == before
+
+
+async def test_the_timer_ends_when_the_actor_is_gone(crew, autojump_clock):
+    ref = await crew.start(ActorRef("echo"))
+    await ref.call(1)
+    await ref.stop()
+    await trio.testing.wait_all_tasks_blocked()
+    assert trio.current_time() == 0
+    assert not any("deadlines of calls" in task.name for task in _all_tasks())
+
+
+def _all_tasks() -> list[trio.lowlevel.Task]:
+    found, waiting = [], [trio.lowlevel.current_root_task()]
+    while waiting:
+        task = waiting.pop()
+        if task is not None:
+            found.append(task)
+            waiting += [child for nursery in task.child_nurseries for child in nursery.child_tasks]
+    return found
+
+
+async def test_a_timeout_does_not_stop_the_work_and_the_late_reply_is_dropped(crew, autojump_clock):
+    ref = await crew.start(ActorRef("slow"))
+    go_on = trio.Event()
+    with pytest.raises(CallTimeout):
+        await ref.call(go_on)
+    go_on.set()
+    assert await ref.call("next") == "next"
+    assert crew.seen == [go_on, "next"]
+    assert crew.crashes == []
+
+
+async def test_a_queued_call_whose_deadline_has_passed_is_skipped_and_reported(crew, autojump_clock):
+    ref = await crew.start(ActorRef("slow"))
+    go_on = trio.Event()
+    ref.cast(go_on)
+    with pytest.raises(CallTimeout):
+        await ref.call("too late")
+    go_on.set()
+    assert await ref.call("in time") == "in time"
+    assert "too late" not in crew.seen
+    assert [(letter.envelope.message, letter.reason) for letter in ref.dead_letters] == [("too late", "expired")]
+
+
+async def test_an_exception_in_the_handler_reaches_the_caller_as_the_cause(crew):
+    """And fails the actor: the caller gets the reason at once, not a time-out."""
+    ref = await crew.start(ActorRef("fragile"))
+    with pytest.raises(ActorDown, match="KeyError: 'no such'") as caught:
+        await ref.call(KeyError("no such"))
+    assert caught.value.reason == "failed"
+    assert isinstance(caught.value.__cause__, KeyError)
+    assert [type(error) for error in crew.crashes] == [KeyError]
+
+
+async def test_an_error_reply_is_raised_in_the_caller_and_the_actor_lives(crew):
+    class Strict(Actor):
+        async def handle(self, message: Any) -> Any:
+            return ErrorReply(ValueError("must be even")) if message % 2 else message
+
+    ref = await crew.start(ActorRef("strict"), Strict)
+    with pytest.raises(ValueError, match="must be even"):
+        await ref.call(1)
+    assert await ref.call(2) == 2
+
+
+async def test_an_error_reply_to_a_cast_is_logged_since_nobody_waits(crew, caplog):
+    class Strict(Actor):
+        async def handle(self, message: Any) -> Any:
+            return ErrorReply(ValueError("must be even"))
+
+    ref = await crew.start(ActorRef("strict"), Strict)
+    ref.cast(1)
+    await trio.testing.wait_all_tasks_blocked()
+    assert "must be even" in caplog.text
+
+
+async def test_an_unexpected_message_is_logged_and_answered_with_an_error(crew, caplog):
+    class Mute(Actor):
+        pass
+
+    ref = await crew.start(ActorRef("mute"), Mute)
+    with pytest.raises(ActorError, match="does not understand str"):
+        await ref.call("what?")
+    assert "Unexpected message" in caplog.text
+
+
+async def test_a_call_to_an_actor_that_is_gone_fails_at_once(crew, autojump_clock):
+    ref = await crew.start(ActorRef("short"))
+    await ref.stop()
+    with pytest.raises(ActorDown) as caught:
+        await ref.call(1)
+    assert (caught.value.reason, trio.current_time()) == ("stopped", 0)
+
+
+async def test_a_call_to_an_unknown_name_fails_at_once_with_a_guess(autojump_clock):
+    registry = Registry()
+    registry.actor("scheduler")
+    with pytest.raises(UnknownActor) as caught:
+        await registry.call("sheduler", 1)
+    assert caught.value.guess == "scheduler"
+    assert trio.current_time() == 0
+
+
+async def test_a_call_to_an_actor_not_started_yet_waits_for_it(crew):
+    ref = ActorRef("late")
+    replies: list[Any] = []
+
+    async def caller() -> None:
+        replies.append(await ref.call("hello"))
+
+    crew.nursery.start_soon(caller)
+    await trio.testing.wait_all_tasks_blocked()
+    await crew.start(ref)
+    await trio.testing.wait_all_tasks_blocked()
+    assert replies == ["hello"]
+
+
+async def test_a_call_to_an_actor_that_is_stopped_while_it_works_on_it_fails_at_once(autojump_clock, crew):
+    ref = ActorRef("interrupted")
+    errors: list[ActorDown] = []
+
+    async def caller() -> None:
+        with pytest.raises(ActorDown) as caught:
+            await ref.call(trio.Event())
+        errors.append(caught.value)
+
+    async with trio.open_nursery() as nursery:
+        scope = trio.CancelScope()
+
+        @nursery.start_soon
+        async def actor() -> None:
+            with scope:
+                await crew.start(ref)
+                await trio.sleep_forever()
+
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.start_soon(caller)
+        await trio.testing.wait_all_tasks_blocked()
+        crew.nursery.cancel_scope.cancel()
+        scope.cancel()
+        with trio.CancelScope(shield=True):
+            await trio.testing.wait_all_tasks_blocked()
+    assert [error.reason for error in errors] == ["interrupted"]
+
+
+async def test_an_actor_that_calls_itself_gets_an_error_at_once(crew, autojump_clock):
+    """Instead of waiting for a reply that only it can give; the tasks of a nursery inside the handler too."""
+    errors: list[CallToSelf] = []
+
+    class Selfish(Actor):
+        async def handle(self, message: str) -> None:
+            if message == "direct":
+                await self.ask()
+            elif message == "nested":
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(self.ask)
+
+        async def ask(self) -> None:
+            with pytest.raises(CallToSelf) as caught:
+                await self.ref.call("inner")
+            errors.append(caught.value)
+
+    ref = await crew.start(ActorRef("selfish"), Selfish)
+    await ref.call("direct")
+    await ref.call("nested")
+    assert len(errors) == 2
+    assert trio.current_time() == 0
+
+
+async def test_work_beside_the_mailbox_may_call_its_own_actor(crew):
+    replies: list[Any] = []
+
+    class Concurrent(Actor):
+        concurrent = True
+
+        async def handle(self, message: Any) -> Any:
+            if message == "begin":
+                self.nursery.start_soon(self.work)
+                await trio.testing.wait_all_tasks_blocked()  # the call is made while this message is being handled
+            return message
+
+        async def work(self) -> None:
+            replies.append(await self.ref.call("inner"))
+
+    ref = await crew.start(ActorRef("concurrent"), Concurrent)
+    await ref.call("begin")
+    await trio.testing.wait_all_tasks_blocked()
+    assert replies == ["inner"]
+
+
+async def test_a_call_to_a_full_mailbox_is_refused_where_the_policy_says_so(crew):
+    ref = ActorRef("full", Mailbox(1, "reject"))
+    ref.cast(1)
+    with pytest.raises(MailboxFull):
+        await ref.call(2)
+
+
+async def test_a_call_to_a_full_blocking_mailbox_waits_for_room_within_its_deadline(crew, autojump_clock):
+    ref = ActorRef("full", Mailbox(1))
+    ref.cast(1)
+    with pytest.raises(CallTimeout):
+        await ref.call(2)
+    assert trio.current_time() == 5.0
+    assert len(ref.mailbox) == 1
+
+
+@pytest.mark.parametrize("policy", ["drop_oldest", "drop_newest"])
+async def test_a_call_that_is_dropped_is_told_so(policy, autojump_clock):
+    ref = ActorRef("full", Mailbox(1, policy))
+    async with trio.open_nursery() as nursery:
+
+        @nursery.start_soon
+        async def caller() -> None:
+            with pytest.raises(MailboxFull):
+                await ref.call("dropped")
+
+        if policy == "drop_newest":
+            ref.cast("kept")
+        await trio.testing.wait_all_tasks_blocked()
+        if policy == "drop_oldest":
+            ref.cast("kept")
+    assert trio.current_time() == 0
+    assert [letter.reason for letter in ref.dead_letters] == ["dropped"]
+
+
+async def test_a_caller_that_is_cancelled_already_sends_nothing():
+    ref = ActorRef("never")
+    with trio.CancelScope() as scope:
+        scope.cancel()
+        await ref.call(1)
+    assert scope.cancelled_caught
+    assert len(ref.mailbox) == 0
+
+
+async def test_an_actor_runs_once_at_a_time(crew):
+    ref = await crew.start(ActorRef("one"))
+    with pytest.raises(RuntimeError, match="two incarnations"):
+        await run_actor(ref, Actor)
+    assert await ref.call(1) == 1
