@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from typing import Any
@@ -228,7 +228,7 @@ class Operations:
 
     async def _read_events(
         self, seq: int, job_id: str | None, types: frozenset[str], wake: trio.MemoryReceiveChannel[None]
-    ) -> AsyncIterator[Event]:
+    ) -> AsyncGenerator[Event, None]:
         while True:
             page = await self._ledger.read(
                 lambda connection, after=seq: event_rows.after(

@@ -17,13 +17,12 @@ def tree_of(children: Iterable[ChildInfo], actors: Mapping[str, ActorRef]) -> li
 
 
 def _node(child: ChildInfo, actors: Mapping[str, ActorRef]) -> dict[str, Any]:
-    running = child.state == "running" and child.started_at is not None
     node: dict[str, Any] = {
         "id": child.id,
         "state": child.state,
         "incarnation": child.incarnation,
         "restarts": child.restarts,
-        "uptime": round(trio.current_time() - child.started_at, 3) if running else None,
+        "uptime": _uptime(child),
         "last_exit": None if child.last_exit is None else str(child.last_exit),
     }
     actor = actors.get(child.id)
@@ -33,6 +32,12 @@ def _node(child: ChildInfo, actors: Mapping[str, ActorRef]) -> dict[str, Any]:
     if child.children is not None:
         node["children"] = tree_of(child.children, actors)
     return node
+
+
+def _uptime(child: ChildInfo) -> float | None:
+    if child.state != "running" or child.started_at is None:
+        return None
+    return round(trio.current_time() - child.started_at, 3)
 
 
 def troubled(children: Iterable[ChildInfo]) -> list[str]:

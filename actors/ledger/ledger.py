@@ -21,7 +21,7 @@ from actors.jobs.views import Accepted
 from actors.ledger import limits as run_time_limits
 from actors.ledger.base import Pair
 from actors.ledger.deciding import Approving, Cancelling, Expired, Expiring, Prioritising, Rejecting
-from actors.ledger.dispatching import Claimed, Claiming, FailingDispatch, Failure, HandingOver
+from actors.ledger.dispatching import Claimed, Claiming, FailingDispatch, HandingOver
 from actors.ledger.limits import Pausing, ResettingLimits, Resuming, SettingLimit
 from actors.ledger.observing import Recorded, Recording
 from actors.ledger.settling import Disowning, FlaggingUncertain, SettlingAbsent, SettlingByHand

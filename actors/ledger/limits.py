@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import attrs
 
@@ -30,7 +31,7 @@ def stored_limits(tx: Transaction) -> dict[str, int]:
 def overlaid(configured: Limits, stored: Mapping[str, int]) -> Limits:
     """``configured`` with the ``stored`` values in their places."""
     per_provider = dict(configured.per_provider)
-    plain: dict[str, int] = {}
+    plain: dict[str, Any] = {}
     for name, value in stored.items():
         if name.startswith(_PER_PROVIDER):
             per_provider[name.removeprefix(_PER_PROVIDER)] = value

@@ -36,4 +36,4 @@ def after(
 
 def last(connection: Connection) -> int:
     """The number of the newest event; 0 when there is none."""
-    return connection.execute(select(func.coalesce(func.max(events.c.seq), 0))).scalar_one()
+    return int(connection.execute(select(func.coalesce(func.max(events.c.seq), 0))).scalar_one())

@@ -143,7 +143,7 @@ def read_lanes(connection: Connection) -> list[Lane]:
             resources=Resources(row.cpus, row.gpus, row.memory or None),
             base_priority=row.base_priority,
             override=None if row.override == _NO_OVERRIDE else row.override,
-            count=row.count,
+            count=row.number,
             head=Head(row.head_job_id, row.head_queued_at, row.head_queued_seq),
             blocked_since=row.blocked_since,
         )
@@ -219,10 +219,11 @@ def _enter(connection: Connection, key: LaneKey, first: dict[str, Any], number: 
         select(lanes).where(*(lanes.c[name] == value for name, value in named.items()))
     ).one_or_none()
     if lane is None:
-        made = connection.execute(insert(lanes).values(**named, **head, count=number))
+        made = connection.execute(insert(lanes).values(**named, **head, number=number))
+        assert made.inserted_primary_key is not None
         return int(made.inserted_primary_key[0])
     older = (first["queued_at"], first["queued_seq"]) < (lane.head_queued_at, lane.head_queued_seq)
-    values: dict[str, Any] = {"count": lane.count + number, **({**head, "blocked_since": None} if older else {})}
+    values: dict[str, Any] = {"number": lane.number + number, **({**head, "blocked_since": None} if older else {})}
     connection.execute(update(lanes).where(lanes.c.lane_id == lane.lane_id).values(**values))
     return int(lane.lane_id)
 
@@ -231,13 +232,13 @@ def _leave(connection: Connection, lane_id: int, job_id: str) -> None:
     """Count one entry out of its lane; the next one becomes its head where the head left."""
     lane = connection.execute(select(lanes).where(lanes.c.lane_id == lane_id)).one()
     this = lanes.c.lane_id == lane_id
-    if lane.count <= 1:
+    if lane.number <= 1:
         connection.execute(delete(lanes).where(this))
         return
-    values: dict[str, Any] = {"count": lane.count - 1}
+    values: dict[str, Any] = {"number": lane.number - 1}
     if lane.head_job_id == job_id:
         following = after(connection, lane_id, Head(job_id, lane.head_queued_at, lane.head_queued_seq))
-        assert following is not None, f"lane {lane_id} counts {lane.count} entries and holds one"
+        assert following is not None, f"lane {lane_id} counts {lane.number} entries and holds one"
         values |= {
             "head_job_id": following.job_id,
             "head_queued_at": following.queued_at,

@@ -49,7 +49,7 @@ def _create(connection: Connection) -> None:
     dialect.begin(connection)
     metadata.create_all(connection)
     connection.exec_driver_sql("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
-    connection.exec_driver_sql(f"INSERT INTO alembic_version VALUES ('{NEWEST}')")
+    connection.execute(text("INSERT INTO alembic_version VALUES (:newest)"), {"newest": NEWEST})
     connection.exec_driver_sql("INSERT INTO counters (name, value) VALUES ('events', 0)")
     connection.exec_driver_sql("COMMIT")
 

@@ -61,7 +61,8 @@ class Transaction:
         return written
 
     def _counter(self) -> int:
-        return self.connection.execute(select(counters.c.value).where(counters.c.name == EVENT_COUNTER)).scalar_one()
+        query = select(counters.c.value).where(counters.c.name == EVENT_COUNTER)
+        return int(self.connection.execute(query).scalar_one())
 
 
 def _row(event: Event) -> dict[str, Any]:
