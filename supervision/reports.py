@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import AsyncIterator
-from typing import Literal
+from typing import Literal, Protocol
 
 import attrs
 import trio
@@ -84,6 +84,16 @@ class Report:
     count: int = 0
 
 
+class Listener(Protocol):
+    """Somebody whom reports are handed to. Neither call may block or raise."""
+
+    def put(self, report: Report) -> None:
+        """One report."""
+
+    def close(self) -> None:
+        """There will be no more."""
+
+
 class Reader:
     """One subscriber's buffer: a memory channel that never blocks its sender."""
 
@@ -127,7 +137,7 @@ class Reporter:
     def __init__(self, path: str) -> None:
         self.path = path
         self.parent: Reporter | None = None
-        self.readers: list[Reader] = []
+        self.readers: list[Listener] = []
 
     def heard(self, kind: ReportKind) -> bool:
         """Whether a report of `kind` would reach anybody (an exit may be a failure, which is logged higher)."""

@@ -1,0 +1,168 @@
+"""For tests of supervised code: scripted children, a record of reports, and a scheduler that repeats itself.
+
+async def test_the_cache_survives_a_crash_of_the_database(autojump_clock):
+    database = Scripted(Act(lives=2, ends="crash"), Act())
+    with FaultPlan(seed=1).at("start.before:cache", occurrence=1, do="delay", delay=3):
+        supervisor = Supervisor([ChildSpec("db", database), ChildSpec("cache", run_cache)])
+        with recorded(supervisor) as reports:
+            ...
+    assert lines(reports) == [...]
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import random
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Literal
+
+import attrs
+import outcome
+import trio
+
+from supervision.child import heartbeat
+from supervision.faults import Fault, FaultPlan, Garbled, Happened, InjectedFault
+from supervision.reports import Report
+from supervision.supervisor import Supervisor
+
+__all__ = [
+    "Act",
+    "Fault",
+    "FaultPlan",
+    "Garbled",
+    "Happened",
+    "InjectedFault",
+    "Scripted",
+    "deterministic_scheduling",
+    "lines",
+    "recorded",
+]
+
+
+@attrs.frozen(kw_only=True)
+class Act:
+    """What one incarnation of a `Scripted` child does; times in seconds.
+
+    start -- until it is ready; inf: never. instead -- "raise" or "return" where it should become ready.
+    lives, ends -- how long it is ready, and what ends that: "return", or "crash" (raises `error`).
+    beats -- it gives a heartbeat this often, for `beats_for` seconds.
+    when_cancelled -- "obey"; "crash": raises in its clean-up; "swallow": returns as if nothing was.
+    cleanup -- shielded seconds between being cancelled and that.
+    """
+
+    start: float = 0.0
+    instead: Literal["raise", "return"] | None = None
+    lives: float = math.inf
+    ends: Literal["return", "crash"] = "crash"
+    error: BaseException | None = None
+    beats: float | None = None
+    beats_for: float = math.inf
+    when_cancelled: Literal["obey", "crash", "swallow"] = "obey"
+    cleanup: float = 0.0
+
+
+class Scripted:
+    """A child's start function that plays one `Act` an incarnation, the last one for ever.
+
+    `journal` gets ("enter" | "ready" | "end", name, incarnation, time) as it happens; share one between children to see
+    their order. `alive` counts the incarnations that live right now.
+    """
+
+    def __init__(
+        self, *acts: Act, name: str = "child", journal: list[tuple[str, str, int, float]] | None = None
+    ) -> None:
+        self.acts = acts or (Act(),)
+        self.name = name
+        self.journal: list[tuple[str, str, int, float]] = [] if journal is None else journal
+        self.entries = 0
+        self.alive = 0
+
+    async def __call__(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        self.entries += 1
+        self.alive += 1
+        number = self.entries
+        act = self.acts[min(number, len(self.acts)) - 1]
+        self._write("enter", number)
+        result = await outcome.acapture(self._play, act, number, lambda: task_status.started())
+        cancelled = isinstance(result, outcome.Error) and isinstance(result.error, trio.Cancelled)
+        if cancelled and act.cleanup:
+            with trio.CancelScope(shield=True):
+                await trio.sleep(act.cleanup)
+        self.alive -= 1
+        self._write("end", number)
+        if cancelled and act.when_cancelled == "crash":
+            raise ValueError(f"{self.name} in its clean-up")
+        if not (cancelled and act.when_cancelled == "swallow"):
+            result.unwrap()
+
+    async def _play(self, act: Act, number: int, ready: Callable[[], None]) -> None:
+        await trio.sleep(act.start)
+        if act.instead == "raise":
+            raise act.error or ValueError(f"{self.name} cannot start")
+        if act.instead == "return":
+            return
+        self._write("ready", number)
+        ready()
+        with trio.move_on_after(act.lives):
+            until = trio.current_time() + act.beats_for
+            while act.beats is not None and trio.current_time() < until:
+                heartbeat()
+                await trio.sleep(act.beats)
+            await trio.sleep_forever()
+        if act.ends == "crash":
+            raise act.error or ValueError(f"{self.name} crashed")
+
+    def _write(self, what: str, number: int) -> None:
+        self.journal.append((what, self.name, number, trio.current_time()))
+
+
+class _Record:
+    """A reader that keeps everything."""
+
+    def __init__(self, reports: list[Report]) -> None:
+        self._reports = reports
+
+    def put(self, report: Report) -> None:
+        self._reports.append(report)
+
+    def close(self) -> None:
+        """Nothing ends: the list stays."""
+
+
+@contextlib.contextmanager
+def recorded(supervisor: Supervisor) -> Iterator[list[Report]]:
+    """A list that gets every report of the next or present run, inner supervisors' too, as it is made."""
+    reports: list[Report] = []
+    record = _Record(reports)
+    reporter = supervisor._reporter
+    reporter.readers.append(record)
+    try:
+        yield reports
+    finally:
+        if record in reporter.readers:
+            reporter.readers.remove(record)
+
+
+def lines(reports: Iterable[Report]) -> list[str]:
+    """Reports as lines of text, the same for the same run: what a determinism test compares."""
+    return [
+        f"{report.at:.9f} {report.kind} {report.supervisor} {report.child}#{report.incarnation} {report.reason} "
+        f"{report.cause!r} delay={report.delay} budget={report.budget_used}"
+        for report in reports
+    ]
+
+
+@contextlib.contextmanager
+def deterministic_scheduling(seed: int) -> Iterator[None]:
+    """Let `trio.run` calls inside the block schedule their tasks the same way for the same seed.
+
+    trio shuffles each batch of runnable tasks on purpose. These two private names are what Hypothesis relies on too.
+    """
+    run: Any = trio._core._run
+    before = run._ALLOW_DETERMINISTIC_SCHEDULING, run._r
+    run._ALLOW_DETERMINISTIC_SCHEDULING, run._r = True, random.Random(seed)  # noqa: S311 - repeatable on purpose
+    try:
+        yield
+    finally:
+        run._ALLOW_DETERMINISTIC_SCHEDULING, run._r = before
