@@ -98,17 +98,17 @@ def _take(path: Path, key: str, is_gone: Callable[[str], bool]) -> int | None:
         fd = fcntl.fcntl(low, fcntl.F_DUPFD_CLOEXEC, FIRST_FREE_FD)
     finally:
         os.close(low)
+    taken = False
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         holder = os.pread(fd, 512, 0).decode(errors="replace").strip()
-        if holder in ("", key) or is_gone(holder):
+        taken = holder in ("", key) or is_gone(holder)
+        if taken:
             os.ftruncate(fd, 0)
             os.pwrite(fd, key.encode(), 0)
-            return fd
     except BlockingIOError:
         pass
-    except BaseException:
-        os.close(fd)
-        raise
-    os.close(fd)
-    return None
+    finally:
+        if not taken:
+            os.close(fd)
+    return fd if taken else None

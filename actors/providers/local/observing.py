@@ -60,11 +60,11 @@ def _ended(
 ) -> Observation:
     error = None
     if record.get("failure"):
-        phase, error = Phase.FAILED, failure_words(record, spec["argv"], spec["cwd"])
+        phase, error = Phase.FAILED, failure_words(record, spec.get("argv") or ["?"], spec.get("cwd", "?"))
     elif record.get("cancelled"):
         phase = Phase.CANCELED
     elif record.get("timed_out"):
-        phase, error = Phase.TIMED_OUT, f"deadline exceeded: it ran longer than {spec['max_runtime']:g} s"
+        phase, error = Phase.TIMED_OUT, f"deadline exceeded: it ran longer than {spec.get('max_runtime', 0):g} s"
     elif record.get("code") == 0:
         phase = Phase.SUCCEEDED
     else:

@@ -1,0 +1,135 @@
+"""Real processes on this machine: a provider on a folder of its own, and the certainty that nothing is left of them."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import attrs
+import trio
+
+from actors.jobs.records import JobRequest, Observation, Phase
+from actors.providers.base import Submitted
+from actors.providers.local import LocalOptions, LocalProvider
+from actors.providers.local.directory import JobDirectory, job_directories
+from actors.providers.local.liveness import Look, clear_survivors, look, open_shim
+from actors.providers.local.shims import SHIM
+
+ENDED = frozenset({Phase.SUCCEEDED, Phase.FAILED, Phase.CANCELED, Phase.TIMED_OUT, Phase.LOST})
+PATIENCE = 60.0  # seconds; only a test that fails waits so long
+ENVIRONMENT = {"PATH": os.environ["PATH"], "PYTHON": sys.executable}
+
+
+@attrs.define
+class Stage:
+    """A provider and the few steps that tests are made of."""
+
+    root: Path
+    options: LocalOptions = attrs.field(factory=lambda: LocalOptions(cpus=2, gpus=0, grace_seconds=0.5))
+    providers: list[LocalProvider] = attrs.field(factory=list)
+    _numbers: Iterator[int] = attrs.field(factory=lambda: itertools.count(1))
+
+    @property
+    def provider(self) -> LocalProvider:
+        return self.providers[0] if self.providers else self.another()
+
+    def another(self, **changes: Any) -> LocalProvider:
+        """One more provider on the same folder, as the next supervisor has it."""
+        self.providers.append(LocalProvider(attrs.evolve(self.options, **changes), self.root))
+        return self.providers[-1]
+
+    def directory(self, key: str) -> JobDirectory:
+        return JobDirectory.of(self.root / "jobs", key)
+
+    def look(self, key: str) -> Look:
+        return look(self.directory(key))
+
+    async def submit(self, *argv: str, key: str | None = None, by: LocalProvider | None = None, **more: Any) -> str:
+        key = key or f"job-{next(self._numbers)}"
+        await self.hand_over(key, *argv, by=by, **more)
+        return key
+
+    async def shell(self, script: str, **more: Any) -> str:
+        return await self.submit("sh", "-c", script, **more)
+
+    async def hand_over(self, key: str, *argv: str, by: LocalProvider | None = None, **more: Any) -> Submitted:
+        provider = by or self.provider
+        request = JobRequest(command=argv, **{"inherited_env": ENVIRONMENT, **more})
+        context = {"job_id": f"id-of-{key}", "correlation_id": "abc123"}
+        return await provider.submit(key, f"token-{key}", provider.prepare(request), context)
+
+    async def observe(self, key: str, by: LocalProvider | None = None) -> Observation:
+        view = await (by or self.provider).observe_many({key: {}})
+        assert not view.failed, view.failed
+        return view.observations[key]
+
+    async def ended(self, key: str, by: LocalProvider | None = None) -> Observation:
+        with trio.fail_after(PATIENCE):
+            while (seen := await self.observe(key, by)).phase not in ENDED:
+                await trio.sleep(0.01)
+        return seen
+
+    async def started(self, key: str) -> Mapping[str, Any]:
+        """Wait until the shim has written down who runs; what it wrote."""
+        await until(self.directory(key).run.exists)
+        run = self.look(key).run
+        assert run is not None
+        return run
+
+    async def wrote(self, key: str, name: str) -> Path:
+        """Wait until the job has left a file of that name in its working directory."""
+        path = self.directory(key).work / name
+        await until(path.exists)
+        return path
+
+    def log(self, key: str) -> str:
+        return self.directory(key).log.read_text()
+
+    async def until_gone(self, pids: Iterable[int]) -> None:
+        """Wait until the processes are gone, reaped too, which takes the provider's own looks."""
+        with trio.fail_after(PATIENCE):
+            while any(Path(f"/proc/{pid}").exists() for pid in pids):
+                await self.provider.observe_many({})
+                await trio.sleep(0.01)
+
+    async def run_shim(self, directory: JobDirectory, shims: int = 1) -> None:
+        """Run so many shims on one directory at once, until all of them have ended."""
+        argv = [sys.executable, "-I", "-S", str(SHIM), str(directory.path)]
+        async with trio.open_nursery() as nursery:
+            for _ in range(shims):
+                nursery.start_soon(partial(trio.run_process, argv, env=ENVIRONMENT))
+
+    def clean_up(self) -> None:
+        if not self.providers:
+            return
+        for directory in job_directories(self.root / "jobs"):
+            directory.cancel.touch()
+            try:
+                seen = look(directory)
+            except ValueError:  # a test has spoilt the files of an ended job
+                continue
+            if (fd := open_shim(seen)) is not None:
+                signal.pidfd_send_signal(fd, signal.SIGKILL)
+                os.close(fd)
+            clear_survivors(directory, seen)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for something that another process does."""
+    with trio.fail_after(PATIENCE):
+        while not condition():
+            await trio.sleep(0.01)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether the process runs; one that only waits to be reaped does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
