@@ -90,7 +90,10 @@ class JsonRenderer:
         return text + _MILLIS[int((created - second) * 1000)]
 
     def _head(self, level: str, name: str) -> bytes:
-        head = b', "level": %b, "logger": %b, "message": ' % (_encoded(level, 64), _encoded(name, 256))
+        head = b', "level": %b, "logger": %b, "message": ' % (
+            _encoded(text_of(level), 64),
+            _encoded(text_of(name), 256),
+        )
         return _remember(self._heads, (level, name), head)
 
     def _correlation(self, record: logging.LogRecord) -> bytes:

@@ -160,27 +160,39 @@ def follow_file(search: Search, path: Path, wait: Callable[[], object] = lambda:
     new; what it raises ends the following.
     """
     yield from _chained(search, with_rotated(path)[:-1])
+    for line in _tail(path, wait):
+        found = search.match(line)
+        if found is not None:
+            yield found
+
+
+def _tail(path: Path, wait: Callable[[], object]) -> Iterator[bytes]:
     file: IO[bytes] | None = None
     place: tuple[int, int] | None = None
     partial = b""
-    while True:
-        piece = file.readline(LONGEST_LINE) if file is not None else b""
-        if piece:
-            partial = (partial + piece)[-LONGEST_LINE:]
-            if partial.endswith(b"\n"):
-                found = search.match(partial)
-                partial = b""
-                if found is not None:
-                    yield found
-            continue
-        now = _place(path)
-        truncated = file is not None and os.fstat(file.fileno()).st_size < file.tell()
-        if now is None or (now == place and not truncated):
-            wait()
-            continue
+    leaving = False
+    try:
+        while True:
+            piece = file.readline(LONGEST_LINE) if file is not None else b""
+            if piece:
+                partial = (partial + piece)[-LONGEST_LINE:]
+                if partial.endswith(b"\n"):
+                    yield partial
+                    partial = b""
+                continue
+            now = _place(path)
+            truncated = file is not None and os.fstat(file.fileno()).st_size < file.tell()
+            if now is None or (now == place and not truncated):
+                wait()
+            elif file is not None and not leaving:
+                leaving = True  # once more: what was written between the last look and the rotation
+            else:
+                if file is not None:
+                    file.close()
+                file, place, partial, leaving = path.open("rb"), now, b"", False
+    finally:
         if file is not None:
             file.close()
-        file, place, partial = path.open("rb"), now, b""
 
 
 def _place(path: Path) -> tuple[int, int] | None:

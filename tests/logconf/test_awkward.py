@@ -1,7 +1,7 @@
 """The battery: awkward records, each in a process of its own.
 
-For each: exactly one line, strict JSON (no NaN, one physical line, at most 64 KiB), the fixed keys, the field beside the
-awkward one still there, nothing on stderr, nothing raised into the caller.
+For each: exactly one line, strict JSON (no NaN, one physical line, at most 64 KiB), the fixed keys, the field beside
+the awkward one still there, nothing on stderr, nothing raised into the caller.
 """
 
 from __future__ import annotations
@@ -116,7 +116,10 @@ CASES: dict[str, tuple[str, Check]] = {
         message("Broken"),
     ),
     "a mapping argument whose __len__ raises": (
-        "class Broken(dict):\n    def __len__(self): raise ValueError\n    __bool__ = __len__\nlog.info('%(a)s', Broken(a=1))",
+        (
+            "class Broken(dict):\n    def __len__(self): raise ValueError\n    __bool__ = __len__\n"
+            "log.info('%(a)s', Broken(a=1))"
+        ),
         message("%(a)s"),
     ),
     "a named argument that is missing": ("log.info('%(a)s', {'b': 1})", message("%(a)s", "'b': 1")),
@@ -175,7 +178,10 @@ CASES: dict[str, tuple[str, Check]] = {
     ),
     # collisions
     "every attribute of a record": (
-        "log.info('m', extra={name: 'x' for name in logging.makeLogRecord({}).__dict__} | {'message': 'x', 'asctime': 'x'})",
+        (
+            "names = [*logging.makeLogRecord({}).__dict__, 'message', 'asctime']\n"
+            "log.info('m', extra={name: 'x' for name in names})"
+        ),
         lambda line: line["message"] == "m" and line["extra"]["name"] == line["extra"]["message"] == "x",
     ),
     "every top-level key": (
@@ -188,7 +194,8 @@ CASES: dict[str, tuple[str, Check]] = {
     ),
     # exceptions
     "causes, notes": attempt(
-        "try:\n    1 / 0\nexcept ZeroDivisionError as e:\n    e.add_note('a note')\n    raise ValueError('outer') from e",
+        "try:\n    1 / 0\nexcept ZeroDivisionError as e:\n    e.add_note('a note')\n"
+        "    raise ValueError('outer') from e",
         exception("ZeroDivisionError", "a note", "direct cause", "ValueError: outer"),
     ),
     "an exception whose __str__ raises": attempt(
@@ -223,11 +230,17 @@ CASES: dict[str, tuple[str, Check]] = {
     "exc_info that is a lie": ("log.error('m', exc_info=(1, 2))", lambda line: line["message"] == "m"),
     # records of other makers
     "a record made by hand": (
-        "logging.getLogger().handle(logging.makeLogRecord({'msg': 'm', 'levelno': 20, 'lineno': 'x', 'funcName': 5, 'pathname': None}))",
+        (
+            "odd = {'msg': 'm', 'levelno': 20, 'lineno': 'x', 'funcName': 5, 'pathname': None}\n"
+            "logging.getLogger().handle(logging.makeLogRecord(odd))"
+        ),
         lambda line: line["message"] == "m" and line["source"]["line"] == 0,
     ),
     "a record without a time": (
-        "logging.getLogger().handle(logging.makeLogRecord({'msg': 'm', 'levelno': 20, 'created': 'now', 'levelname': 'INFO'}))",
+        (
+            "odd = {'msg': 'm', 'levelno': 20, 'created': 'now', 'levelname': 'INFO'}\n"
+            "logging.getLogger().handle(logging.makeLogRecord(odd))"
+        ),
         message("m"),
     ),
     "an unusual level": ("log.log(15, 'm')", lambda line: line["level"] == "Level 15"),
@@ -253,7 +266,8 @@ def test_awkward_record(case: str, run_script: Any) -> None:
     assert len(text.encode()) < 65_536
     line = json.loads(text, parse_constant=refuse)
     assert list(line)[:7] == KEYS
-    assert isinstance(line["message"], str) and isinstance(line["extra"], dict)
+    assert isinstance(line["message"], str)
+    assert isinstance(line["extra"], dict)
     assert check(line), text[:2000]
 
 

@@ -171,7 +171,8 @@ def test_trio_tasks_leave_in_any_order(order: list[int]) -> None:
     for line in lines:
         assert line["extra"] == {f"task{line['message']}": int(line["message"])}
         assert line["correlation_id"] == f"id-{line['message']}"
-    assert set(seen) == set(order) and not any(seen.values())
+    assert set(seen) == set(order)
+    assert not any(seen.values())
 
 
 async def test_nurseries_and_worker_threads_inherit() -> None:
@@ -212,7 +213,8 @@ def test_carried_calls_may_overlap_and_do_not_see_each_other() -> None:
 
 def test_an_id_is_made_once_and_kept() -> None:
     first = get_correlation_id()
-    assert len(first) == 32 and set(first) <= set("0123456789abcdef")
+    assert len(first) == 32
+    assert set(first) <= set("0123456789abcdef")
     assert get_correlation_id() == first
     clear_correlation_id()
     assert get_correlation_id() != first
@@ -228,8 +230,10 @@ def test_set_accepts_and_replaces() -> None:
     assert set_correlation_id("request-abc-123") == "request-abc-123" == get_correlation_id()
     with capture_logs() as lines:
         replaced = set_correlation_id("bad id\r\nSet-Cookie: x")
-    assert replaced == get_correlation_id() and len(replaced) == 32
-    assert lines[0]["level"] == "WARNING" and "Set-Cookie" not in str(lines[0])
+    assert replaced == get_correlation_id()
+    assert len(replaced) == 32
+    assert lines[0]["level"] == "WARNING"
+    assert "Set-Cookie" not in str(lines[0])
 
 
 def test_binding_holds_inside_the_block_only() -> None:
@@ -238,7 +242,8 @@ def test_binding_holds_inside_the_block_only() -> None:
         assert get_correlation_id() == "message-1"
     with bind_correlation_id(None):
         made = get_correlation_id()
-    assert made != "outer" and get_correlation_id() == "outer"
+    assert made != "outer"
+    assert get_correlation_id() == "outer"
 
 
 def test_clear_context_clears_both_and_nothing_else() -> None:

@@ -10,7 +10,6 @@ import types
 from typing import Any
 
 import pytest
-from pytest import MonkeyPatch
 
 from logconf import LogContext, bind_correlation_id, get_logger
 from logconf.records import RECORD_ATTRIBUTES, _make_record, install_record_maker
@@ -46,7 +45,8 @@ def test_top_level_separators_are_what_the_manuals_grep_looks_for() -> None:
     with bind_correlation_id("abc123"):
         text = JsonRenderer()(make()).decode()
     assert '"correlation_id": "abc123", "source": {' in text
-    assert text.startswith('{"timestamp": "') and text.endswith('"extra": {}}\n')
+    assert text.startswith('{"timestamp": "')
+    assert text.endswith('"extra": {}}\n')
 
 
 def test_text_is_utf8_and_not_escaped() -> None:
@@ -61,7 +61,7 @@ def test_text_is_utf8_and_not_escaped() -> None:
         (1705314601.25, "2024-01-15T10:30:01.250Z"),
     ],
 )
-def test_timestamp_is_utc_with_milliseconds(created: float, shown: str, monkeypatch: MonkeyPatch) -> None:
+def test_timestamp_is_utc_with_milliseconds(created: float, shown: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "Asia/Tokyo")
     assert line_of(make(created=created))["timestamp"] == shown
 
@@ -147,7 +147,7 @@ def test_an_exception_that_is_already_text_is_kept() -> None:
     assert line_of(make(exc_text="Traceback: gone"))["exception"] == "Traceback: gone"
 
 
-def test_span_ids_of_opentelemetry_are_shown_while_a_span_is_active(monkeypatch: MonkeyPatch) -> None:
+def test_span_ids_of_opentelemetry_are_shown_while_a_span_is_active(monkeypatch: pytest.MonkeyPatch) -> None:
     context = types.SimpleNamespace(is_valid=True, trace_id=0xABC, span_id=0x12)
     span = types.SimpleNamespace(get_span_context=lambda: context)
     module = types.SimpleNamespace(get_current_span=lambda: span)
@@ -159,7 +159,7 @@ def test_span_ids_of_opentelemetry_are_shown_while_a_span_is_active(monkeypatch:
     assert list(line_of(make())) == KEYS
 
 
-def test_a_broken_opentelemetry_costs_no_line(monkeypatch: MonkeyPatch) -> None:
+def test_a_broken_opentelemetry_costs_no_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "opentelemetry.trace", types.SimpleNamespace())  # type: ignore[arg-type]
     assert list(line_of(make())) == KEYS
 
@@ -236,7 +236,8 @@ def test_text_form_indents_tracebacks() -> None:
         text = TextRenderer()(make(exc_info=sys.exc_info())).decode()
     first, *rest = text.splitlines()
     assert first.endswith(": hello")
-    assert rest and all(line.startswith("  ") for line in rest)
+    assert rest
+    assert all(line.startswith("  ") for line in rest)
 
 
 def test_records_of_third_parties_format_in_both_forms() -> None:
