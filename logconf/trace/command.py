@@ -20,7 +20,7 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; 0: lines were found, 1: none, 2: wrong usage."""
     parser = _parser()
-    arguments = parser.parse_args(argv)
+    arguments = parser.parse_intermixed_args(argv)
     names: list[str] = arguments.words
     search = Search(job_id=arguments.job, least_level=LEVELS[arguments.level], since=arguments.since or "")
     if arguments.job is None:
