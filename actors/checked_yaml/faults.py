@@ -1,0 +1,79 @@
+"""What is wrong with a document: faults with their places, collected and raised together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import attrs
+
+
+@attrs.frozen
+class Place:
+    """Where in a file: line and column count from 1; a place without a line is the file as a whole."""
+
+    file: str
+    line: int | None = None
+    column: int | None = None
+
+    def __str__(self) -> str:
+        return self.file if self.line is None else f"{self.file}:{self.line}:{self.column}"
+
+
+@attrs.frozen
+class Fault:
+    """One thing to mend. ``place`` is None for data that came from no file; ``path`` is empty for the whole of it."""
+
+    place: Place | None
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        return ": ".join(
+            [*([str(self.place)] if self.place else []), *([self.path] if self.path else []), self.message]
+        )
+
+
+class CheckedError(Exception):
+    """The document is refused. ``faults`` holds everything that is wrong with it, in order; ``str()`` lists them all."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__("\n".join(map(str, faults)))
+        self.faults = tuple(faults)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.faults,)
+
+
+class Faults:
+    """Collects faults. One place has each complaint once: what many share through an alias is told once."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[object, ...], Fault] = {}
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def add(self, place: Place | None, path: str, message: str) -> None:
+        """Note one fault."""
+        key = (path, message) if place is None else (place, message)
+        self._found.setdefault(key, Fault(place, path, message))
+
+    def extend(self, faults: Iterable[Fault]) -> None:
+        """Note what another reading found."""
+        for fault in faults:
+            self.add(fault.place, fault.path, fault.message)
+
+    def error(self) -> CheckedError:
+        """All of them as one exception, in the order of the file."""
+        return CheckedError(sorted(self._found.values(), key=_position))
+
+    def check(self) -> None:
+        """Raise :class:`CheckedError` where there is a fault."""
+        if self._found:
+            raise self.error()
+
+
+def _position(fault: Fault) -> tuple[int, int]:
+    place = fault.place
+    return (0, 0) if place is None or place.line is None else (place.line, place.column or 0)
