@@ -63,7 +63,7 @@ def compose(text: str, name: str, faults: Faults, max_nodes: int = MAX_NODES) ->
         yaml.YAMLError,
         ValueError,
         OverflowError,
-    ) as error:  # the pure parser on escapes and versions beyond reason
+    ) as error:  # the pure parser, on escapes beyond reason
         faults.add(Place(name), "", f"is not YAML: {error}")
         return None
     return composer.root
@@ -87,7 +87,7 @@ class _Composer:
                 if self._documents > 1:
                     self._give_up(place, "a second document begins here; one file holds one")
             case yaml.AliasEvent():
-                self._add(place, self._aliased(place, event.anchor))
+                self._add(place, self._aliased(place, str(event.anchor)))
             case yaml.ScalarEvent():
                 self._scalar(place, event)
             case yaml.MappingStartEvent() | yaml.SequenceStartEvent():
@@ -172,9 +172,10 @@ class _Composer:
     def _path(self) -> str:
         path = ""
         for frame in self._frames:
-            path = (
-                join(path, len(frame.items)) if frame.kind == "list" else join(path, frame.key) if frame.key else path
-            )
+            if frame.kind == "list":
+                path = join(path, len(frame.items))
+            elif frame.key:
+                path = join(path, frame.key)
         return path
 
     def _give_up(self, place: Place, message: str) -> None:

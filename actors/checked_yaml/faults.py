@@ -29,13 +29,12 @@ class Fault:
     message: str
 
     def __str__(self) -> str:
-        return ": ".join(
-            [*([str(self.place)] if self.place else []), *([self.path] if self.path else []), self.message]
-        )
+        parts = ("" if self.place is None else str(self.place), self.path, self.message)
+        return ": ".join(part for part in parts if part)
 
 
 class CheckedError(Exception):
-    """The document is refused. ``faults`` holds everything that is wrong with it, in order; ``str()`` lists them all."""
+    """The document is refused. ``faults`` holds all that is wrong with it, in order; ``str()`` lists them, a line each."""
 
     def __init__(self, faults: Sequence[Fault]) -> None:
         super().__init__("\n".join(map(str, faults)))
@@ -46,9 +45,13 @@ class CheckedError(Exception):
 
 
 class Faults:
-    """Collects faults. One place has each complaint once: what many share through an alias is told once."""
+    """Collects faults. One place has each complaint once: what many share through an alias is told once.
+
+    ``noted`` counts the complaints, those told before included.
+    """
 
     def __init__(self) -> None:
+        self.noted = 0
         self._found: dict[tuple[object, ...], Fault] = {}
 
     def __len__(self) -> int:
@@ -56,6 +59,7 @@ class Faults:
 
     def add(self, place: Place | None, path: str, message: str) -> None:
         """Note one fault."""
+        self.noted += 1
         key = (path, message) if place is None else (place, message)
         self._found.setdefault(key, Fault(place, path, message))
 

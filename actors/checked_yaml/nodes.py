@@ -15,7 +15,7 @@ _SHOWN = 60  # characters of a value that a message repeats
 
 
 class Ambiguous:
-    """The value of a plain scalar that YAML 1.1 and YAML 1.2 read differently: ``no``, ``010``, ``1_000``, ``12:30``."""
+    """The value of a plain scalar that YAML 1.1 and 1.2 read differently: ``no``, ``010``, ``1_000``, ``12:30``."""
 
 
 AMBIGUOUS = Ambiguous()

@@ -60,8 +60,8 @@ class Reader:
     def convert(self, entry: Entry, kind: Any, path: str) -> Any:
         """The value of type ``kind`` at ``entry``, or ``FAULTY`` and a fault.
 
-        ``kind``: str, int, float, bool, ``Any`` (plain data), an enum of texts, ``Literal``, ``X | Y``, ``tuple[X, ...]``,
-        ``Mapping[str, X]`` or an attrs class. Raises TypeError for another type: whoever wrote that class must know.
+        ``kind``: str, int, float, bool, ``Path``, ``Any`` (plain data), an enum of texts, ``Literal``, ``X | Y``,
+        ``tuple[X, ...]``, ``Mapping[str, X]`` or an attrs class. Raises TypeError for another type: whoever wrote that class must know.
         """
         if type(entry.node) is Node:
             return FAULTY
@@ -117,7 +117,7 @@ class Reader:
         if not isinstance(entry.node, Listing):
             return self.fault(entry, path, f"must be a list, not {shown(entry.node)}")
         values = [self.convert(item, kind, join(path, index)) for index, item in enumerate(entry.node.items)]
-        return FAULTY if FAULTY in values else make(values)
+        return FAULTY if any(value is FAULTY for value in values) else make(values)
 
     def _mapping(self, entry: Entry, kind: Any, path: str) -> Any:
         entries = self.entries(entry, path)
@@ -148,47 +148,35 @@ class Reader:
             return FAULTY
         shape = shape or self._shapes.get(kind, Shape())
         known = _keys(kind, shape)
-        before = len(self.faults)
+        before = self.faults.noted
         values: dict[str, Any] = {}
         for key, child in entries.items():
             if key not in known:
                 self.fault(child, join(path, key), f"unknown key{did_you_mean(key[:80], known)}")
                 continue
-            value = self._field(child, known[key], _hints(kind), join(path, key), shape)
+            name = known[key].name
+            value = self._field(child, name, _hints(kind)[name], join(path, key), shape)
             if value is not FAULTY:
-                values[known[key].name] = value
+                values[name] = value
         for key, attribute in known.items():
             if attribute.default is attrs.NOTHING and key not in entries:
                 self.fault(entry, join(path, key), "is missing")
-        self._check(
-            kind, values, {known[key].name: (key, child) for key, child in entries.items() if key in known}, path
-        )
-        if len(self.faults) > before:
+        given = {known[key].name: (join(path, key), child) for key, child in entries.items() if key in known}
+        for name, message in complaints(kind, values):
+            self.fault(given[name][1], given[name][0], message)
+        if self.faults.noted > before:
             return FAULTY
         return self._make(entry, kind, values, path)
 
-    def _field(
-        self, child: Entry, attribute: attrs.Attribute[Any], hints: dict[str, Any], path: str, shape: Shape
-    ) -> Any:
-        read = shape.reads.get(attribute.name)
-        value = read(self, child, path) if read else self.convert(child, hints[attribute.name], path)
+    def _field(self, child: Entry, name: str, kind: Any, path: str, shape: Shape) -> Any:
+        read = shape.reads.get(name)
+        value = read(self, child, path) if read else self.convert(child, kind, path)
         if value is not FAULTY:
             self._found(child, path)
-            check = shape.checks.get(attribute.name)
+            check = shape.checks.get(name)
             if check is not None and (fault := check(value)) is not None:
                 return self.fault(child, path, fault)
         return value
-
-    def _check(
-        self,
-        kind: type[Any],
-        values: AbstractMapping[str, Any],
-        given: AbstractMapping[str, tuple[str, Entry]],
-        path: str,
-    ) -> None:
-        for name, message in complaints(kind, values):
-            key, child = given[name]
-            self.fault(child, join(path, key), message)
 
     def _make(self, entry: Entry, kind: type[Any], values: AbstractMapping[str, Any], path: str) -> Any:
         aliases = {attribute.name: attribute.alias for attribute in attrs.fields(kind)}
@@ -205,7 +193,7 @@ class Reader:
 
 
 @functools.cache
-def _hints(kind: type[Any]) -> dict[str, Any]:
+def _hints(kind: Any) -> dict[str, Any]:
     return get_type_hints(kind)
 
 

@@ -44,7 +44,7 @@ def complaint_of_class(kind: type[Any], error: Exception) -> tuple[str, str]:
 def _message(attribute: attrs.Attribute[Any], error: Exception) -> str:
     message = _line(str(error.args[0] if error.args else error))
     if compared := _COMPARED.fullmatch(message):
-        return f"must be {_COMPARISONS[compared[1]]} {compared[2]}, not {compared[3]}"
+        return f"must be {_COMPARISONS[compared[1]]} {compared[2]}, not {compared[3].removesuffix('.0')}"
     options = getattr(attribute.validator, "options", None)
     if options is not None and message.startswith(f"'{attribute.name}' must be in "):
         return f"must be one of {', '.join(map(str, options))}"
