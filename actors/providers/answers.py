@@ -11,7 +11,7 @@ import attrs
 import orjson
 
 from actors.jobs.records import Capacity, Observation, Phase
-from actors.providers.base import Absent, CancelAck, Found, Handle, Prepared, Submitted, Unknowable, View
+from actors.providers.base import Absent, CancelAck, Found, Handle, LogChunk, Prepared, Submitted, Unknowable, View
 from actors.providers.errors import Protocol
 
 T = TypeVar("T")
@@ -70,6 +70,14 @@ def checked_find(answer: object) -> Found:
 def checked_ack(answer: object) -> CancelAck:
     """One of the answers to a cancel request."""
     return _is(answer, CancelAck, "answer to a cancel request")
+
+
+def checked_chunk(answer: object) -> LogChunk:
+    """A piece of output, in bytes, with its cursor."""
+    chunk = _is(answer, LogChunk, "piece of output")
+    _is(chunk.data, bytes, "data of a piece of output")
+    _is(chunk.cursor, str, "cursor of a piece of output")
+    return chunk
 
 
 def checked_view(answer: object, asked: Mapping[str, Handle]) -> View:

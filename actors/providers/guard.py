@@ -25,6 +25,7 @@ from actors.providers import errors
 from actors.providers.answers import (
     checked_ack,
     checked_capacity,
+    checked_chunk,
     checked_facts,
     checked_find,
     checked_prepared,
@@ -167,7 +168,7 @@ class GuardedProvider:
             stream = cast("AsyncGenerator[LogChunk, None]", self._provider.logs(key, handle, cursor))
             async with aclosing(stream):
                 async for chunk in stream:
-                    chunks.append(chunk)
+                    chunks.append(checked_chunk(chunk))
                     size += len(chunk.data)
                     if size >= at_most:
                         break
@@ -207,7 +208,7 @@ class GuardedProvider:
             except BaseExceptionGroup as group:
                 # Cancellation of ours beside failures of the provider's: the failures are part of the group's story,
                 # but only the cancellation may travel on, or a scope above would let the failures through.
-                stop, _ = group.split(lambda part: not isinstance(part, Exception))
+                _, stop = group.split(Exception)
                 assert stop is not None
                 raise stop from group
         kind = FailureKind.OUTCOME_UNKNOWN if name == "submit" else FailureKind.UNAVAILABLE

@@ -70,9 +70,7 @@ def _local() -> ProviderFactory:
     from actors.providers.local import LocalOptions, LocalProvider
 
     def make(name: str, options: LocalOptions, root: Path, now: Now) -> Provider:
-        provider = LocalProvider(options, root)
-        provider.name = name
-        return provider
+        return LocalProvider(options, root, name)
 
     return ProviderFactory(LocalOptions, make)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from typing import Any
@@ -42,6 +41,9 @@ class Refusal(StrEnum):
     OTHER = "other"
 
 
+#: Seconds, some 31 years: a few of them added to any date are still a date.
+LONGEST = 1_000_000_000
+
 REQUESTS = ("check", "submit", "find", "observe", "cancel", "logs", "forget")
 CALLS = (*REQUESTS, "push")
 
@@ -65,9 +67,11 @@ _REFUSALS: Mapping[Refusal, type[errors.ProviderError]] = {
 
 
 def is_seconds(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
-    """An attrs validator: a finite number, 0 or more."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value < 0:
+    """An attrs validator: a number from 0 to :data:`LONGEST`."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 0:
         raise ValueError(f"{attribute.name} must be a number of seconds, 0 or more, not {value!r}")
+    if value > LONGEST:
+        raise ValueError(f"{attribute.name} must be at most {LONGEST} seconds, not {value!r}")
 
 
 def is_count(_: object, attribute: attrs.Attribute[Any], value: object) -> None:

@@ -15,6 +15,9 @@ from actors.jobs.records import Observation, Phase
 from actors.providers.errors import Invalid
 from actors.providers.scripted.faults import CALLS, Fault, FaultKind, Refusal, is_count, is_seconds
 
+#: Each look counts the steps one by one.
+MOST_STEPS = 1_000
+
 T = TypeVar("T")
 E = TypeVar("E", bound=StrEnum)
 
@@ -46,6 +49,12 @@ def _is_text(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
         raise ValueError(f"{attribute.name} must be text, not {value!r}")
 
 
+def _is_steps(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    is_count(instance, attribute, value)
+    if isinstance(value, int) and value > MOST_STEPS:
+        raise ValueError(f"{attribute.name} must be at most {MOST_STEPS}, not {value}")
+
+
 def _is_json_object(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
     if not isinstance(value, Mapping):
         raise ValueError(f"{attribute.name} must be an object, not {value!r}")
@@ -70,7 +79,7 @@ class Script:
     result: Ending = Ending.COMPLETED
     error: str = attrs.field(default="failed as scripted", validator=_is_text)
     metrics: Mapping[str, Any] = attrs.field(factory=dict, validator=_is_json_object)
-    progress: int = attrs.field(default=0, validator=is_count)
+    progress: int = attrs.field(default=0, validator=_is_steps)
     faults: tuple[Fault, ...] = ()
 
 
