@@ -30,6 +30,10 @@ from actors.kernel.ref import ActorRef
 from actors.kernel.system import LAST, Inspect, Inspection, Stop, Suspend
 from actors.kernel.timers import Timer, Timers
 from logconf import get_logger
+from supervision import faults
+
+#: Fault points round the handling of a message; the subject is the actor's name.
+RECEIVE_BEFORE, RECEIVE_AFTER = "receive.before", "receive.after"
 
 #: Messages handled before other tasks get their turn.
 BATCH = 100
@@ -61,8 +65,7 @@ class Actor:
     _timers: Timers | None = None
     _ended: bool = False
 
-    # To override
-    # -----------------------------------------------------------------------------------------------------
+    # -- To override
 
     async def on_start(self) -> None:
         """Get ready; what it raises is a failed start. Keep it short."""
@@ -92,8 +95,7 @@ class Actor:
         """Details for ``ActorRef.inspect()``."""
         return {}
 
-    # To use
-    # ----------------------------------------------------------------------------------------------------------
+    # -- To use
 
     def unexpected(self, message: Any) -> ErrorReply:
         """For the last case of a handler: logs the message nobody expected, and is the reply that says so."""
@@ -129,14 +131,13 @@ class Actor:
         await self._drain()
         return not self._ended
 
-    # The machinery
-    # ---------------------------------------------------------------------------------------------------
+    # -- The machinery
 
     async def _drain(self) -> None:
         # The path of every message: it reads the mailbox's queue itself, since a method call each would be a
         # tenth of it.
         mailbox, handle, heartbeat, slot = self.ref.mailbox, self.handle, self.heartbeat, self.slot
-        queue, concurrent = mailbox.queue, self.concurrent
+        queue, concurrent, plan, name = mailbox.queue, self.concurrent, faults.active, self.ref.name
         if mailbox.held and self._obey_all():
             return
         envelope: Envelope | None = None
@@ -159,7 +160,11 @@ class Actor:
                     slot = Handling()
                     handling.set(slot)
                 slot.envelope = envelope
+                if plan is not None:
+                    await faults.async_point(RECEIVE_BEFORE, name)
                 reply = await handle(message)
+                if plan is not None:
+                    await faults.async_point(RECEIVE_AFTER, name)
                 if reply_port is not None:
                     reply_port.answer(reply)
                 elif type(reply) is ErrorReply:
@@ -237,7 +242,7 @@ class Actor:
         if envelope.attempt <= self.redeliver:
             ref.mailbox.put_anyway(envelope.again(), first=True)
         else:
-            ref.quarantine.add(envelope, ref.name, error, ref.mailbox.put_nowait)
+            ref.quarantine.add(envelope, ref.name, error, ref.again)
 
     def _unheard(self, reply: ErrorReply) -> None:
         _logger.warning(

@@ -37,10 +37,7 @@ class Bus:
         ``into`` an actor or a mailbox, whose overflow policy holds; without it the subscription has a mailbox of
         ``capacity`` of its own, is read by ``async for``, and loses the newest when that is full.
         """
-        target = into.mailbox if isinstance(into, ActorRef) else into
-        name = into.name if isinstance(into, ActorRef) else "a subscriber"
-        mailbox = Mailbox(capacity, "reject") if target is None else target  # an empty mailbox is false
-        subscription = Subscription(self, types, where, mailbox, name)
+        subscription = Subscription(self, types, where, Mailbox(capacity, "reject") if into is None else into)
         self._subscriptions[subscription] = None
         return subscription
 
@@ -65,9 +62,10 @@ class Subscription:
     :meth:`close`.
     """
 
-    def __init__(self, bus: Bus, types: tuple[type, ...], where: Filter | None, mailbox: Mailbox, name: str) -> None:
-        self.mailbox = mailbox
-        self.name = name
+    def __init__(self, bus: Bus, types: tuple[type, ...], where: Filter | None, into: ActorRef | Mailbox) -> None:
+        self.actor = into if isinstance(into, ActorRef) else None
+        self.mailbox = into.mailbox if isinstance(into, ActorRef) else into
+        self.name = self.mailbox.owner or "a subscriber"
         self.lost = 0
         self._bus = bus
         self._types = types
@@ -80,6 +78,9 @@ class Subscription:
         if self._types and not isinstance(message, self._types):
             return
         if self._where is not None and not self._where(message):
+            return
+        if self.actor is not None and self.actor.state == "gone":
+            self.lost += 1
             return
         dropped = self.mailbox.dropped
         try:

@@ -105,12 +105,14 @@ class PendingCalls:
             self._scope = None
 
     async def _sweep(self, scope: trio.CancelScope) -> None:
-        with scope:
-            while self._ports:
-                await trio.sleep_until(next(iter(self._ports)).deadline)
-                self._expire(trio.current_time())
-        if self._scope is scope:
-            self._scope = None
+        try:
+            with scope:
+                while self._ports:
+                    await trio.sleep_until(next(iter(self._ports)).deadline)
+                    self._expire(trio.current_time())
+        finally:
+            if self._scope is scope:
+                self._scope = None
 
     def _expire(self, now: float) -> None:
         for port in list(self._ports):

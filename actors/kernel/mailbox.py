@@ -58,9 +58,7 @@ class Mailbox:
         self._reader: trio.lowlevel.Task | None = None
         self.system: deque[Any] | None = None
         self.held = False
-        # Below this depth a message is queued without another look: the high-water mark; nothing where messages
-        # coalesce.
-        self._plain_below = 0
+        self._plain_below = 0  # below this depth no other look is needed: the high-water mark; 0 with coalescing
         self.burdened = coalesce is not None  # a take has more to do than to take
         self._high_water = self.taken = self._coalesced = self.dropped = self._rejected = 0
 
@@ -74,8 +72,7 @@ class Mailbox:
             len(self._senders or ()),
         )  # fmt: skip
 
-    # Sending
-    # ---------------------------------------------------------------------------------------------------------
+    # -- Sending
 
     @enable_ki_protection
     def put_nowait(self, envelope: Envelope) -> None:
@@ -136,8 +133,7 @@ class Mailbox:
         self._high_water = max(self._high_water, min(len(self.queue), self.capacity))
         self.wake()
 
-    # Receiving
-    # -------------------------------------------------------------------------------------------------------
+    # -- Receiving
 
     async def wait(self, until: float = math.inf) -> bool:
         """Wait until something is here to be taken, or until trio time ``until``; True if there is. Always a
@@ -210,6 +206,11 @@ class Mailbox:
         """While held (a suspended actor), only system messages are seen; the queue goes on filling."""
         self.held = held
 
+    def discard(self, envelope: Envelope) -> None:
+        """Take ``envelope`` out, if it is there."""
+        if envelope in self.queue:
+            self.queue.remove(envelope)
+
     @enable_ki_protection
     def clear(self) -> list[Envelope]:
         """Take out everything, of senders that wait for room too.
@@ -226,8 +227,7 @@ class Mailbox:
         self._senders = None
         return removed
 
-    # Helpers
-    # ---------------------------------------------------------------------------------------------------------
+    # -- Helpers
 
     def _ready(self) -> bool:
         return bool(self.system) or (bool(self.queue) and not self.held)

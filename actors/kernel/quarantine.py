@@ -74,7 +74,7 @@ class Quarantine:
         """Send it to its actor again, behind what waits there, as one more attempt. Nobody waits for its reply
         any more.
 
-        Raises KeyError for an unknown id, and MailboxFull, in which case it stays here.
+        Raises KeyError for an unknown id; ActorDown and MailboxFull, in which case it stays here.
         """
         entry, deliver = self._kept[envelope_id]
         deliver(entry.envelope.again())

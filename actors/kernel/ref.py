@@ -4,44 +4,42 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 import trio
 
-from actors.kernel.calls import PendingCalls, ReplyPort
+from actors.kernel.calls import ReplyPort
 from actors.kernel.clock import quick_clock
 from actors.kernel.context import current_correlation_id, get_correlation_id
 from actors.kernel.dead_letters import DeadLetters
 from actors.kernel.envelope import Envelope, handling, next_envelope_id
-from actors.kernel.errors import ActorDown, CallTimeout, CallToSelf, MailboxFull
+from actors.kernel.errors import ActorDown, CallTimeout, CallToSelf
+from actors.kernel.incarnations import Incarnations
 from actors.kernel.mailbox import Mailbox
-from actors.kernel.monitor import Down, Monitor
+from actors.kernel.monitor import Monitor
 from actors.kernel.overflow import Overflow
 from actors.kernel.quarantine import Quarantine
-from actors.kernel.system import LAST, Inspect, Inspection, Resume, Stop, Suspend
+from actors.kernel.system import Inspect, Inspection, Resume, Stop, Suspend
+from supervision import faults
 
 #: Seconds a call waits where its caller set no deadline: gen_server's.
 CALL_DEADLINE = 5.0
 
+#: Fault points: where a cast travels, and what a caller passes; the subject is the actor's name.
+SEND, CALL_BEFORE = "send", "call.before"
+
 _new = tuple.__new__  # past Envelope's own constructor, which takes twice as long
 _handling = handling.get
 
-State = Literal["waiting", "running", "gone"]
 
-
-class ActorRef:
+class ActorRef(Incarnations):
     """The name and the mailbox of one actor; outlives its incarnations.
 
-    ``state`` is ``waiting`` before the first incarnation and between two (messages queue), ``running``, or ``gone``
-    (messages are dead letters, calls fail at once); a later start makes a gone one running again.
     ``call_deadline`` is in seconds. ``dead_letters`` and ``quarantine`` are shared where a registry made the
-    reference, else its own.
+    reference, else they are its own.
     """
 
-    __slots__ = (
-        "_calls", "_dead_letters", "_end", "_monitors", "_put", "_quarantine", "_seconds", "_since", "_stopping",
-        "_task", "beside", "incarnation", "mailbox", "name",
-    )  # fmt: skip
+    __slots__ = ("_seconds", "_since")
 
     def __init__(
         self,
@@ -52,49 +50,11 @@ class ActorRef:
         dead_letters: DeadLetters | None = None,
         quarantine: Quarantine | None = None,
     ) -> None:
-        self.name = name
-        self.mailbox = Mailbox() if mailbox is None else mailbox
-        self.mailbox.owner = name
-        self.mailbox.on_drop = self._dropped
-        self.incarnation = 0
-        self.beside: trio.Nursery | None = None  # where the actor's own tasks run beside its mailbox
-        self._calls = PendingCalls(name, call_deadline)
-        self._dead_letters = dead_letters
-        self._quarantine = quarantine
-        self._monitors: dict[Monitor, None] | None = None
-        self._task: trio.lowlevel.Task | None = None
-        self._end: tuple[str, BaseException | None] | None = None
-        self._put: Callable[[Envelope], None] = self.mailbox.put_nowait  # or _bury, once it is gone
-        self._stopping = False
+        super().__init__(name, mailbox, call_deadline, dead_letters, quarantine)
         self._seconds: Callable[[], float] | None = None
         self._since = 0.0
 
-    def __repr__(self) -> str:
-        return f"<ActorRef {self.name!r} {self.state}, incarnation {self.incarnation}>"
-
-    @property
-    def state(self) -> State:
-        """Where the actor stands, now."""
-        if self._task is not None:
-            return "running"
-        return "waiting" if self._end is None else "gone"
-
-    @property
-    def dead_letters(self) -> DeadLetters:
-        """Where this actor's undeliverable messages go."""
-        if self._dead_letters is None:
-            self._dead_letters = DeadLetters()
-        return self._dead_letters
-
-    @property
-    def quarantine(self) -> Quarantine:
-        """Where the messages go that crashed this actor."""
-        if self._quarantine is None:
-            self._quarantine = Quarantine()
-        return self._quarantine
-
-    # Messages
-    # --------------------------------------------------------------------------------------------------------
+    # -- Messages
 
     def cast(self, message: Any) -> None:
         """Send ``message`` and go on; never blocks.
@@ -102,6 +62,9 @@ class ActorRef:
         To an actor that is gone it is a dead letter. Raises MailboxFull where the mailbox is full and its
         policy drops nothing; :meth:`send` waits instead.
         """
+        if faults.active is not None:
+            self._cast_with_faults(message)
+            return
         # As in _envelope, written out: a call more is a tenth of a cast.
         cause = _handling().envelope
         self._put(
@@ -133,6 +96,8 @@ class ActorRef:
         if self._end is not None:
             raise ActorDown(self.name, *self._end)
         self._refuse_own_call()
+        if faults.active is not None:
+            await faults.async_point(CALL_BEFORE, self.name)
         if deadline != math.inf:
             return await self._ask(message, ReplyPort(deadline))
         port = ReplyPort(trio.current_time() + self._calls.seconds)
@@ -164,6 +129,10 @@ class ActorRef:
             )
         )  # fmt: skip
 
+    def _cast_with_faults(self, message: Any) -> None:
+        for arrived in faults.carry(SEND, message, self.name):
+            self._put(self._envelope(arrived, None, math.inf))
+
     def _bind_clock(self) -> Callable[[], float]:
         self._seconds, self._since = quick_clock()
         return self._seconds
@@ -181,15 +150,13 @@ class ActorRef:
             if task is self._task:
                 raise CallToSelf(self.name)
 
-    # Watching and stopping
-    # -------------------------------------------------------------------------------------------
+    # -- Watching and stopping
 
     def monitor(self, into: ActorRef | None = None) -> Monitor:
-        """Be told once when the actor goes down: at the end of the incarnation that runs or comes next, at once
-        if gone.
+        """Be told once when the actor goes down: at once if it is gone.
 
-        ``await monitor.wait()`` gives the :class:`Down`; with ``into`` it is also sent there, whatever the
-        capacity.
+        Else at the end of the incarnation that runs or comes next. ``await monitor.wait()`` gives the
+        :class:`Down`; with ``into`` it is also sent there, whatever the capacity.
         """
         monitor = Monitor(self._forget_monitor, None if into is None else into.notice)
         if self._end is not None:
@@ -248,72 +215,7 @@ class ActorRef:
         else:
             self._bury(envelope)
 
-    # For whoever runs the actor
-    # --------------------------------------------------------------------------------------
-
     def entered(self) -> None:
         """An incarnation begins, in this task. Raises RuntimeError while another one lives."""
-        if self._task is not None:
-            raise RuntimeError(f"actor {self.name!r} runs already: two incarnations must never live at once")
-        self._task = trio.lowlevel.current_task()
+        super().entered()
         self._bind_clock()
-        self._end = None
-        self._put = self.mailbox.put_nowait
-        self.incarnation += 1
-
-    def left(self, reason: str, cause: BaseException | None) -> None:
-        """The incarnation ended; messages queue until another begins, or :meth:`gone` says that none will."""
-        self._task = self.beside = None
-        self._stopping = False
-        self.mailbox.hold(False)
-        while (message := self.mailbox.take_system()) is not None:
-            if isinstance(message, Inspect):
-                message.reply.fail(ActorDown(self.name, reason, cause))
-        self._tell(reason, cause)
-
-    def gone(self, reason: str, cause: BaseException | None = None) -> None:
-        """No incarnation follows.
-
-        Queued calls fail, queued casts are dead letters, monitors are told. Idempotent.
-        """
-        if self._task is not None or self._end is not None:
-            return
-        self._end = (reason, cause)
-        self._put = self._bury
-        self.purge(reason, cause)
-        self._calls.close()
-        self._tell(reason, cause)
-
-    def purge(self, reason: str, cause: BaseException | None = None) -> None:
-        """Empty the mailbox: each queued call fails with ``reason``, each cast is a dead letter."""
-        for envelope in self.mailbox.clear():
-            if envelope is not LAST:
-                self.refuse(envelope, reason, cause)
-
-    def refuse(self, envelope: Envelope, reason: str, cause: BaseException | None = None) -> None:
-        """``envelope`` will not be handled: its caller is told why; if nobody waits, it is a dead letter."""
-        if envelope.reply is None or not envelope.reply.fail(ActorDown(self.name, reason, cause)):
-            self.dead_letters.record(envelope, self.name, reason)
-
-    # Helpers
-    # ---------------------------------------------------------------------------------------------------------
-
-    def _dropped(self, envelope: Envelope) -> None:
-        if envelope.reply is not None:
-            envelope.reply.fail(MailboxFull(envelope.message, self.mailbox.capacity, self.name))
-        self.dead_letters.record(envelope, self.name, "dropped")
-
-    def _bury(self, envelope: Envelope) -> None:
-        self.dead_letters.record(envelope, self.name, self._end[0] if self._end else "stopped")
-
-    def _forget_monitor(self, monitor: Monitor) -> None:
-        if self._monitors is not None:
-            self._monitors.pop(monitor, None)
-
-    def _tell(self, reason: str, cause: BaseException | None) -> None:
-        monitors, self._monitors = self._monitors, None
-        for monitor in monitors or ():
-            monitor.deliver(self._down(reason, cause))
-
-    def _down(self, reason: str, cause: BaseException | None) -> Down:
-        return Down(self.name, reason, cause, self.incarnation, trio.current_time())

@@ -51,8 +51,7 @@ class TickingActor(Actor):
     _next_beat: float = -math.inf
     _causes: tuple[Envelope, ...] | None = None
 
-    # To override
-    # -----------------------------------------------------------------------------------------------------
+    # -- To override
 
     async def tick(self, causes: tuple[Envelope, ...]) -> None:
         """One cycle.
@@ -71,8 +70,7 @@ class TickingActor(Actor):
         """Take any message as a wake."""
         self.wake()
 
-    # To use
-    # ----------------------------------------------------------------------------------------------------------
+    # -- To use
 
     def wake(self) -> None:
         """Tick as soon as what waits has been handled; from a handler, or from a task beside the mailbox."""
@@ -80,8 +78,7 @@ class TickingActor(Actor):
         self._causes = (self._causes or ()) + (() if envelope is None else (envelope,))
         self.ref.mailbox.wake()
 
-    # The machinery
-    # ---------------------------------------------------------------------------------------------------
+    # -- The machinery
 
     async def run_loop(self) -> None:
         """Serve until the next tick, tick, and so on; no ticks while suspended or once a stop was asked for."""

@@ -92,7 +92,8 @@ async def test_a_handler_that_never_waits_still_lets_others_run(crew):
     await crew.start(ref)
     await trio.testing.wait_all_tasks_blocked()
     assert len(crew.seen) == 1000
-    assert len(set(handled_at_turns)) >= 10
+    assert set(handled_at_turns) <= set(range(0, 1000, 100))
+    assert len(set(handled_at_turns)) > 5
 
 
 async def test_messages_of_one_sender_are_handled_in_order_whatever_others_send(crew):
@@ -266,6 +267,7 @@ async def test_inspection_is_seen_before_what_is_queued(crew):
 async def test_inspecting_a_busy_actor_ends_with_the_default_deadline(crew, autojump_clock):
     ref = await crew.start(ActorRef("busy"))
     ref.cast(trio.Event())
+    await trio.testing.wait_all_tasks_blocked()
     with pytest.raises(trio.TooSlowError):
         await ref.inspect()
     assert trio.current_time() == 5
@@ -306,7 +308,7 @@ async def test_a_crash_mixed_with_a_cancellation_is_a_crash(autojump_clock):
             try:
                 await trio.sleep_forever()
             finally:
-                raise ValueError("in clean-up")  # noqa: B012 - what is tested
+                raise ValueError("in clean-up")
 
     ref.cast(1)
     with pytest.raises(ValueError, match="in clean-up"), trio.move_on_after(1):

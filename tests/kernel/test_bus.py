@@ -85,6 +85,16 @@ async def test_a_dropping_subscriber_counts_its_losses():
     assert subscription.lost == 2
 
 
+async def test_an_actor_that_is_gone_is_told_nothing_and_makes_no_dead_letters(crew):
+    """Notices are hints: one that comes back looks at the rows."""
+    bus = Bus()
+    ref = await crew.start(ActorRef("short"))
+    subscription = bus.subscribe(into=ref)
+    await ref.stop()
+    publish(bus, *"abc")
+    assert (subscription.lost, len(ref.mailbox), len(ref.dead_letters)) == (3, 0, 0)
+
+
 async def test_reading_ends_when_the_subscription_is_closed():
     """What was queued is still read; a reader that waits is let go."""
     bus = Bus()
@@ -92,8 +102,7 @@ async def test_reading_ends_when_the_subscription_is_closed():
     subscription = bus.subscribe()
 
     async def reader() -> None:
-        async for envelope in subscription:
-            read.append(envelope.message)
+        read.extend([envelope.message async for envelope in subscription])
 
     async with trio.open_nursery() as nursery:
         publish(bus, "a")

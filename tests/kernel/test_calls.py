@@ -200,9 +200,13 @@ async def test_a_call_to_an_actor_not_started_yet_waits_for_it(crew):
     assert replies == ["hello"]
 
 
-async def test_a_call_to_an_actor_that_is_stopped_while_it_works_on_it_fails_at_once(autojump_clock, crew):
+async def test_a_call_to_an_actor_that_is_stopped_while_it_works_on_it_fails_at_once(autojump_clock):
     ref = ActorRef("interrupted")
     errors: list[ActorDown] = []
+
+    class Waiter(Actor):
+        async def handle(self, message: trio.Event) -> None:
+            await message.wait()
 
     async def caller() -> None:
         with pytest.raises(ActorDown) as caught:
@@ -210,22 +214,11 @@ async def test_a_call_to_an_actor_that_is_stopped_while_it_works_on_it_fails_at_
         errors.append(caught.value)
 
     async with trio.open_nursery() as nursery:
-        scope = trio.CancelScope()
-
-        @nursery.start_soon
-        async def actor() -> None:
-            with scope:
-                await crew.start(ref)
-                await trio.sleep_forever()
-
-        await trio.testing.wait_all_tasks_blocked()
         nursery.start_soon(caller)
-        await trio.testing.wait_all_tasks_blocked()
-        crew.nursery.cancel_scope.cancel()
-        scope.cancel()
-        with trio.CancelScope(shield=True):
-            await trio.testing.wait_all_tasks_blocked()
+        with trio.move_on_after(1):
+            await run_actor(ref, Waiter)
     assert [error.reason for error in errors] == ["interrupted"]
+    assert trio.current_time() == 1
 
 
 async def test_an_actor_that_calls_itself_gets_an_error_at_once(crew, autojump_clock):

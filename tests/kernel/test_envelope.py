@@ -106,7 +106,7 @@ async def test_envelopes_are_equal_only_to_themselves():
     one = Envelope([1], "id", id=7, time=1.0)
     other = Envelope([1], "id", id=7, time=1.0)
     assert one != other
-    assert one == one  # noqa: PLR0124 - identity is what is promised
+    assert one == one
     assert len({one, other}) == 2  # hashable whatever the message is
 
 
