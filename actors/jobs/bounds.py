@@ -1,0 +1,102 @@
+"""What stops an entry, and the words for it: limits that each user or organisation has, closed providers, room.
+
+Everything here only gets tighter during one pass of the scheduler, so a reason once found holds to its end.
+"""
+
+from __future__ import annotations
+
+import attrs
+
+from actors.jobs.fitting import Room, can_ever_fit
+from actors.jobs.records import Capacity, Resources
+
+
+@attrs.frozen
+class Wait:
+    """Why an entry waits: the kind, the reason in words, the setting that changes it (C7).
+
+    Kinds: ``global``, ``user``, ``organisation``, ``team``, ``provider`` (limits), ``resources``, ``never`` (more than
+    its provider has in all), ``closed``, ``turn`` (others come first), ``next``.
+    """
+
+    kind: str
+    reason: str
+    setting: str | None = None
+
+
+@attrs.frozen
+class ProviderState:
+    """What a provider has in all. ``closed``: why nothing may be dispatched there now, in words; None when it may."""
+
+    capacity: Capacity
+    closed: str | None = None
+
+
+class Quota:
+    """One limit that each of many has for itself, and how many jobs of each run."""
+
+    def __init__(self, kind: str, bound: int) -> None:
+        self._kind = kind
+        self._bound = bound
+        self._running: dict[str, int] = {}
+        self._stopped: dict[str, Wait] = {}
+
+    def count(self, who: str, number: int) -> None:
+        """``number`` more of them run."""
+        self._running[who] = self._running.get(who, 0) + number
+
+    def wait(self, who: str) -> Wait | None:
+        """Why no more may run; None when one may."""
+        number = self._running.get(who, 0)
+        if number < self._bound:
+            return None
+        if who not in self._stopped:
+            reason = f"{number} of {self._bound} jobs of {self._kind} {who} are running"
+            self._stopped[who] = Wait(self._kind, reason, f"limits.per_{self._kind}")
+        return self._stopped[who]
+
+
+class Site:
+    """One provider during a pass: whether it may be called, how many jobs it runs, what is free there."""
+
+    def __init__(self, name: str, state: ProviderState | None, bound: int | None) -> None:
+        self._name = name
+        self._bound = bound
+        self._running = 0
+        self._capacity = Capacity() if state is None else state.capacity
+        self._short: dict[Resources, Wait] = {}
+        self.room = Room.of(self._capacity)
+        self.closed: Wait | None = None
+        if state is None:
+            self.closed = Wait("closed", f"provider {name} is not configured", f"providers.{name}")
+        elif state.closed is not None:
+            self.closed = Wait("closed", state.closed, f"providers.{name}")
+
+    def count(self, resources: Resources, number: int) -> None:
+        """``number`` more jobs of these needs run here."""
+        self._running += number
+        self.room.take(resources, number)
+        self._short.clear()
+
+    def keep(self, resources: Resources) -> None:
+        """Keep what one job needs from those that come after it, as far as it is free."""
+        self.room.keep(resources)
+        self._short.clear()
+
+    def limit(self) -> Wait | None:
+        """Why no more jobs may run here, whatever they need; None when one may."""
+        if self._bound is None or self._running < self._bound:
+            return None
+        reason = f"{self._running} of {self._bound} jobs at provider {self._name} are running"
+        return Wait("provider", reason, f"limits.per_provider.{self._name}")
+
+    def shortage(self, resources: Resources) -> Wait:
+        """Why a job of these needs, which does not fit now, waits."""
+        if resources not in self._short:
+            never = can_ever_fit(resources, self._capacity)
+            reason, resource = self.room.shortage(resources)
+            if never is not None:
+                reason = f"provider {self._name} {never}"
+            setting = f"providers.{self._name}.{resource}"
+            self._short[resources] = Wait("resources" if never is None else "never", reason, setting)
+        return self._short[resources]

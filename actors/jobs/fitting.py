@@ -1,0 +1,90 @@
+"""What a job needs against what a provider has: whether it fits, and the words for what is short (B10)."""
+
+from __future__ import annotations
+
+import math
+
+import attrs
+
+from actors.jobs.records import Capacity, Resources
+
+_SIZES = (("TiB", 2**40), ("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10))
+
+
+def can_ever_fit(resources: Resources, capacity: Capacity) -> str | None:
+    """Why a job of these needs can never run there ("has 2 GPUs in all, the job needs 4"); None when it can."""
+    whole = Room.of(capacity)
+    short = [
+        f"has {_amount(name, there)} in all, the job needs {_amount(name, need)}"
+        for name, need, there in whole.compared(resources)
+        if need > there
+    ]
+    return " and ".join(short) or None
+
+
+@attrs.define
+class Room:
+    """What is free at one provider, counted down; infinite where the resource is not counted there.
+
+    ``kept`` says that some of it was taken away for jobs that have waited too long, not by jobs that run.
+    """
+
+    cpus: float
+    gpus: float
+    memory: float
+    kept: bool = False
+
+    @classmethod
+    def of(cls, capacity: Capacity) -> Room:
+        """All that a provider has."""
+        return cls(_counted(capacity.cpus), _counted(capacity.gpus), _counted(capacity.memory))
+
+    def take(self, resources: Resources, count: int = 1) -> None:
+        """Take what ``count`` jobs need, or as much of it as there is: capacity may have shrunk below what runs."""
+        self.cpus = max(0, self.cpus - count * resources.cpus)
+        self.gpus = max(0, self.gpus - count * resources.gpus)
+        self.memory = max(0, self.memory - count * (resources.memory or 0))
+
+    def keep(self, resources: Resources) -> None:
+        """Reserve as much as is free of what one job needs."""
+        self.take(resources)
+        self.kept = True
+
+    def fits(self, resources: Resources) -> bool:
+        """Whether all that a job needs is free."""
+        return resources.cpus <= self.cpus and resources.gpus <= self.gpus and (resources.memory or 0) <= self.memory
+
+    def shortage(self, resources: Resources) -> tuple[str, str]:
+        """What is short, in words ("waiting for 2 GPUs, 1 free"), and the name of the first such resource."""
+        short = [(name, need, free) for name, need, free in self.compared(resources) if need > free]
+        words = "; ".join(f"{_amount(name, need)}, {_number(name, free)} free" for name, need, free in short)
+        kept = " (some are kept for a job that has waited longer)" if self.kept else ""
+        return f"waiting for {words}{kept}", short[0][0]
+
+    def compared(self, resources: Resources) -> tuple[tuple[str, int, float], ...]:
+        """Each resource: its name, what is needed, what is free."""
+        return (
+            ("cpus", resources.cpus, self.cpus),
+            ("gpus", resources.gpus, self.gpus),
+            ("memory", resources.memory or 0, self.memory),
+        )
+
+
+def _counted(number: int | None) -> float:
+    return math.inf if number is None else number
+
+
+def _amount(name: str, number: float) -> str:
+    """``1 GPU``, ``4 CPUs``, ``16 GiB of memory``."""
+    if name == "memory":
+        return f"{_number(name, number)} of memory"
+    return f"{_number(name, number)} {name[:-1].upper()}{'' if number == 1 else 's'}"
+
+
+def _number(name: str, number: float) -> str:
+    if name == "memory":
+        for unit, size in _SIZES:
+            if number >= size:  # rounded down: what is free is never overstated
+                return f"{math.floor(number / size * 10) / 10:g} {unit}"
+        return f"{number:.0f} B"
+    return f"{number:.0f}"

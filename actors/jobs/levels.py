@@ -1,0 +1,51 @@
+"""Levels and priorities: who counts how much, and how waiting adds to it (B9)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+LOW, NORMAL, HIGH, URGENT, CRITICAL = 0, 10, 20, 30, 40
+
+USER_LEVELS = {"viewer": LOW, "researcher": NORMAL, "lead": HIGH, "admin": URGENT}
+LEVELS = tuple(USER_LEVELS)
+"""The levels' names, lowest first: the order in which approvals compare them."""
+
+AGEING_STEP = 10
+AGEING_EVERY = timedelta(minutes=60)
+AGEING_CAP = 40
+HIGHEST_OVERRIDE = 50
+
+_NOBODY = -1
+
+
+def normalised(level: str) -> str:
+    """A level's name as it is compared: lower case, no space around it."""
+    return level.strip().lower()
+
+
+def base_priority(user_levels: Iterable[str]) -> int:
+    """The priority of somebody who has these levels: the highest wins, an unknown one and none at all are NORMAL."""
+    return max((USER_LEVELS.get(normalised(level), NORMAL) for level in user_levels), default=NORMAL)
+
+
+def effective_priority(base: int, override: int | None, queued_at: datetime, now: datetime) -> int:
+    """The override, else the base, plus 10 for each full 60 min waited; waiting lifts to 40 at most, never lowers.
+
+    Of two entries of the same start the older one never has the lower result: what lanes rely on.
+    """
+    start = base if override is None else override
+    if start >= AGEING_CAP or now < queued_at:
+        return start
+    return min(start + AGEING_STEP * ((now - queued_at) // AGEING_EVERY), AGEING_CAP)
+
+
+def check_override(override: int | None) -> None:
+    """Raises ``ValueError`` where ``override`` is neither None nor from 0 to 50."""
+    if override is not None and not 0 <= override <= HIGHEST_OVERRIDE:
+        raise ValueError(f"priority_override must be from 0 to {HIGHEST_OVERRIDE}, not {override}")
+
+
+def may_approve(level: str, required: str) -> bool:
+    """Whether ``level`` is ``required`` or higher. An unknown level never is; an unknown requirement asks for admin."""
+    return USER_LEVELS.get(normalised(level), _NOBODY) >= USER_LEVELS.get(normalised(required), USER_LEVELS["admin"])

@@ -1,0 +1,253 @@
+"""Who is next: a pure decision over lanes, limits, capacity and time, that says why for everybody who waits.
+
+A lane is all entries alike in whatever decides: user, organisation, team, provider, resources, base priority,
+override. Inside it order is by queue time, which ageing cannot change, so its oldest entry stands for it. Within one
+pass limits and room only get tighter; so a lane whose head cannot run has no entry that can, and leaves the pass, and
+a limit once reached stays so. That makes a pass cost by lanes, whatever stands behind their heads.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta
+
+import attrs
+
+from actors.jobs.bounds import ProviderState, Quota, Site, Wait
+from actors.jobs.fitting import can_ever_fit
+from actors.jobs.levels import effective_priority
+from actors.jobs.options import Limits
+from actors.jobs.records import Resources
+
+__all__ = [
+    "RESERVE_AFTER", "Decision", "Head", "Lane", "Pick", "ProviderState", "Running", "Wait", "can_ever_fit", "decide",
+    "explain", "global_limit_reached", "nothing_may_run",
+]  # fmt: skip
+
+RESERVE_AFTER = timedelta(minutes=10)
+"""How long an entry is passed over for want of resources before they are kept for it (B10)."""
+
+
+@attrs.frozen
+class Head:
+    """The oldest entry of a lane; ``queued_seq`` orders entries of the same ``queued_at``."""
+
+    job_id: str
+    queued_at: datetime
+    queued_seq: int
+
+
+@attrs.frozen
+class Lane:
+    """``count`` entries alike in all that decides.
+
+    ``blocked_since``: since when the head has been passed over for want of resources.
+    """
+
+    lane_id: int
+    user_id: str
+    org_id: str | None
+    team_id: str | None
+    provider: str
+    resources: Resources
+    base_priority: int
+    override: int | None
+    count: int
+    head: Head
+    blocked_since: datetime | None = None
+
+
+@attrs.frozen
+class Running:
+    """What runs, ``count`` of a kind."""
+
+    user_id: str
+    org_id: str | None
+    team_id: str | None
+    provider: str
+    resources: Resources
+    count: int = 1
+
+
+@attrs.frozen
+class Pick:
+    """An entry that may run now, and the lane it stands in."""
+
+    lane: Lane
+    head: Head
+
+
+@attrs.frozen
+class Decision:
+    """What may run now, in order; why each lane that has entries left waits, by lane id; all of it in one sentence.
+
+    ``short_of_resources``: the lanes whose head was passed over for resources; the others' ``blocked_since`` is to be
+    cleared. ``everybody``: what stops every lane alike, where none was looked at.
+    """
+
+    picks: tuple[Pick, ...]
+    waiting: Mapping[int, Wait]
+    short_of_resources: frozenset[int]
+    summary: str
+    everybody: Wait | None = None
+
+
+NextHead = Callable[[Lane], Head | None]
+
+_IS_NEXT = Wait("next", "is next")
+_TURN = Wait("turn", "other jobs come first in this round")
+
+
+def global_limit_reached(running: Iterable[Running], limits: Limits) -> str | None:
+    """The summary when nothing more may run, found without looking at a lane; None when something may."""
+    total = sum(one.count for one in running)
+    return _global_summary(total, limits) if total >= limits.total else None
+
+
+def nothing_may_run(summary: str) -> Decision:
+    """The decision that follows from :func:`global_limit_reached`."""
+    return Decision((), {}, frozenset(), summary, everybody=Wait("global", summary, "limits.total"))
+
+
+def decide(
+    lanes: Iterable[Lane],
+    running: Iterable[Running],
+    limits: Limits,
+    providers: Mapping[str, ProviderState],
+    now: datetime,
+    next_head: NextHead,
+    at_most: int | None = None,
+) -> Decision:
+    """What may run now.
+
+    ``next_head`` is called with a lane whose head was just picked and gives the entry after it, or None. ``lanes`` is
+    not read where the global limit is reached. ``at_most`` bounds the number of picks.
+    """
+    running = list(running)
+    full = global_limit_reached(running, limits)
+    if full is not None:
+        return nothing_may_run(full)
+    return _Pass(running, limits, providers, now).run(lanes, next_head, at_most)
+
+
+def explain(lane_id: int, decision: Decision, job_id: str | None = None) -> Wait:
+    """Why an entry of this lane waits; ``job_id`` tells a lane's picked entry from those behind it."""
+    if job_id is not None and any(pick.head.job_id == job_id for pick in decision.picks):
+        return _IS_NEXT
+    return decision.waiting.get(lane_id) or decision.everybody or _IS_NEXT
+
+
+class _Pass:
+    """One pass over the lanes, the best head first, counting what it picks as running."""
+
+    def __init__(
+        self, running: Iterable[Running], limits: Limits, providers: Mapping[str, ProviderState], now: datetime
+    ) -> None:
+        self._limits = limits
+        self._providers = providers
+        self._now = now
+        self._total = 0
+        self._full = Wait("global", _global_summary(limits.total, limits), "limits.total")
+        self._users = Quota("user", limits.per_user)
+        self._organisations = Quota("organisation", limits.per_organisation)
+        self._teams = Quota("team", limits.per_team)
+        self._sites: dict[str, Site] = {}
+        for one in running:
+            self._count(one, one.count)
+
+    def run(self, lanes: Iterable[Lane], next_head: NextHead, at_most: int | None) -> Decision:
+        heap = [self._ranked(lane) for lane in lanes]
+        heapq.heapify(heap)
+        picks: list[Pick] = []
+        waiting: dict[int, Wait] = {}
+        short: set[int] = set()
+        while heap:
+            lane = heapq.heappop(heap)[-1]
+            wait = self._why_not(lane) if at_most is None or len(picks) < at_most else _TURN
+            if wait is not None:
+                waiting[lane.lane_id] = wait
+                if self._pass_over(lane, wait):
+                    short.add(lane.lane_id)
+                continue
+            picks.append(Pick(lane, lane.head))
+            self._count(lane, 1)
+            following = next_head(lane)
+            if following is not None:
+                rest = attrs.evolve(lane, head=following, count=lane.count - 1, blocked_since=None)
+                heapq.heappush(heap, self._ranked(rest))
+        return Decision(tuple(picks), waiting, frozenset(short), _summary(len(picks), waiting))
+
+    def _ranked(self, lane: Lane) -> tuple[int, datetime, int, int, Lane]:
+        head = lane.head
+        priority = effective_priority(lane.base_priority, lane.override, head.queued_at, self._now)
+        return (-priority, head.queued_at, head.queued_seq, lane.lane_id, lane)
+
+    def _count(self, one: Running | Lane, number: int) -> None:
+        self._total += number
+        self._users.count(one.user_id, number)
+        if one.org_id:
+            self._organisations.count(one.org_id, number)
+        if one.team_id:
+            self._teams.count(one.team_id, number)
+        self._site(one.provider).count(one.resources, number)
+
+    def _site(self, name: str) -> Site:
+        site = self._sites.get(name)
+        if site is None:
+            bound = self._limits.per_provider.get(name)
+            site = self._sites[name] = Site(name, self._providers.get(name), bound)
+        return site
+
+    def _why_not(self, lane: Lane) -> Wait | None:
+        if self._total >= self._limits.total:
+            return self._full
+        site = self._site(lane.provider)
+        wait = site.closed or self._users.wait(lane.user_id)
+        if wait is None and lane.org_id:
+            wait = self._organisations.wait(lane.org_id)
+        if wait is None and lane.team_id and self._limits.fair_share:
+            wait = self._teams.wait(lane.team_id)
+        if wait is None:
+            wait = site.limit()
+        if wait is None and not site.room.fits(lane.resources):
+            wait = site.shortage(lane.resources)
+        return wait
+
+    def _pass_over(self, lane: Lane, wait: Wait) -> bool:
+        """Whether the lane is passed over for resources; they are kept for one that has been so for too long.
+
+        Another limit that stops the lane for a while does not end its waiting for resources: only room does. What a
+        provider does not have at all is not kept: it would stand idle for ever.
+        """
+        site = self._site(lane.provider)
+        if wait.kind not in ("resources", "never"):
+            return lane.blocked_since is not None and not site.room.fits(lane.resources)
+        since = lane.blocked_since
+        if wait.kind == "resources" and since is not None and self._now - since > RESERVE_AFTER:
+            site.keep(lane.resources)
+        return True
+
+
+_BLOCKED_BY = {
+    "user": "per-user concurrency limits",
+    "organisation": "per-organisation concurrency limits",
+    "team": "per-team concurrency limits",
+    "provider": "per-provider concurrency limits",
+    "resources": "provider capacity",
+    "never": "provider capacity",
+    "closed": "closed providers",
+    "turn": "the size of this round",
+}
+
+
+def _global_summary(total: int, limits: Limits) -> str:
+    return f"Global limit reached ({total}/{limits.total})"
+
+
+def _summary(picked: int, waiting: Mapping[int, Wait]) -> str:
+    if picked:
+        return f"Dispatching {picked} jobs"
+    kinds = {wait.kind for wait in waiting.values()}
+    blockers = dict.fromkeys(words for kind, words in _BLOCKED_BY.items() if kind in kinds)
+    return f"All pending jobs blocked by {' and '.join(blockers)}" if blockers else "No pending jobs in queue"
