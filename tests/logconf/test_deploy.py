@@ -46,9 +46,9 @@ def load(name: str) -> Any:
 
 
 def parse(timestamp: str, given: str) -> None:
-    """Raises ValueError where the timestamp has not the given form, that program's own letters for fractions replaced."""
+    """Raises ValueError where the timestamp has not the given form (a program's own letters for fractions replaced)."""
     assert given.endswith("Z")
-    dt.datetime.strptime(timestamp, given.removesuffix("Z") + "%z")
+    assert dt.datetime.strptime(timestamp, given.replace("Z", "%z")).tzinfo == dt.UTC
 
 
 def dotted(line: dict[str, Any], expression: str) -> Any:
