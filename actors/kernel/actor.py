@@ -223,14 +223,16 @@ class Actor:
             )
         elif isinstance(message, Stop):
             self.stopping = True
-            if message.drain:
-                self.ref.mailbox.put_anyway(LAST)
-            else:
+            self._suspend(False)
+            if not message.drain:
                 self._ended = True
                 self.ref.purge("stopped")
         else:
-            self.suspended = isinstance(message, Suspend)
-            self.ref.mailbox.hold(self.suspended)
+            self._suspend(isinstance(message, Suspend))
+
+    def _suspend(self, suspended: bool) -> None:
+        self.suspended = suspended
+        self.ref.mailbox.hold(suspended)
 
     def _crashed(self, envelope: Envelope, error: BaseException) -> None:
         ref = self.ref

@@ -9,10 +9,12 @@ such calls are.
 from __future__ import annotations
 
 import math
+from collections import deque
 from typing import Any
 
 import attrs
 import trio
+from trio.lowlevel import current_task, reschedule, wait_task_rescheduled
 
 from actors.kernel.errors import CallTimeout
 
@@ -32,23 +34,25 @@ class ErrorReply:
 class ReplyPort:
     """Holds the one reply to one call. The first answer counts; a later one finds nobody and says so."""
 
-    __slots__ = ("_task", "_value", "deadline", "error")
+    __slots__ = ("_task", "_value", "deadline")
 
     def __init__(self, deadline: float = math.inf) -> None:
         self.deadline = deadline
-        self.error: Exception | None = None
         self._value: Any = _PENDING
         self._task: trio.lowlevel.Task | None = None
+
+    @property
+    def done(self) -> bool:
+        """Whether it was answered, or its caller has left."""
+        return self._value is not _PENDING
 
     def answer(self, value: Any) -> bool:
         """Deliver ``value`` (or raise the error of an :class:`ErrorReply`); False when nobody waits any more."""
         if self._value is not _PENDING:
             return False
-        if type(value) is ErrorReply:
-            self.error = value.error
         self._value = value
         if self._task is not None:
-            trio.lowlevel.reschedule(self._task)
+            reschedule(self._task)
             self._task = None
         return True
 
@@ -59,13 +63,14 @@ class ReplyPort:
     async def wait(self) -> Any:
         """The reply. Raises what the port was failed with. Cancelled, it lets the late reply go."""
         if self._value is _PENDING:
-            self._task = trio.lowlevel.current_task()
-            await trio.lowlevel.wait_task_rescheduled(self._leave)
+            self._task = current_task()
+            await wait_task_rescheduled(self._leave)
         else:
             await trio.lowlevel.checkpoint()
-        if self.error is not None:
-            raise self.error
-        return self._value
+        value = self._value
+        if type(value) is ErrorReply:
+            raise value.error
+        return value
 
     def _leave(self, _raise_cancel: object) -> trio.lowlevel.Abort:
         self._value = self._task = None
@@ -73,33 +78,35 @@ class ReplyPort:
 
 
 class PendingCalls:
-    """The calls of one mailbox that wait under the default deadline of ``seconds``, oldest first."""
+    """The calls of one mailbox that wait under the default deadline of ``seconds``, oldest first.
+
+    The oldest is the next to be due, since all have the same allowance, and mostly the first to be answered: so
+    those that are done are dropped from the front when another comes, and none has to take itself out.
+    """
 
     __slots__ = ("_actor", "_ports", "_scope", "seconds")
 
     def __init__(self, actor: str, seconds: float) -> None:
         self.seconds = seconds
         self._actor = actor
-        # An ordered set: every port has the same allowance, so that the oldest is the next to be due.
-        self._ports: dict[ReplyPort, None] = {}
+        self._ports: deque[ReplyPort] | None = None
         self._scope: trio.CancelScope | None = None
 
-    def __len__(self) -> int:
-        return len(self._ports)
-
     def add(self, port: ReplyPort) -> None:
-        """Watch ``port``, whose deadline is set, until :meth:`discard`."""
-        self._ports[port] = None
+        """Fail ``port`` with CallTimeout at its deadline, unless it is done by then."""
+        ports = self._ports
+        if ports is None:
+            ports = self._ports = deque()
+        while ports and ports[0].done:
+            ports.popleft()
+        ports.append(port)
         if self._scope is None:
             self._scope = trio.CancelScope()
             trio.lowlevel.spawn_system_task(self._sweep, self._scope, name=f"deadlines of calls to {self._actor}")
 
-    def discard(self, port: ReplyPort) -> None:
-        """Watch ``port`` no longer."""
-        self._ports.pop(port, None)
-
     def close(self) -> None:
         """End the sweeper; the actor is gone and every caller was answered."""
+        self._ports = None
         if self._scope is not None:
             self._scope.cancel(reason="the actor is gone")
             self._scope = None
@@ -108,15 +115,13 @@ class PendingCalls:
         try:
             with scope:
                 while self._ports:
-                    await trio.sleep_until(next(iter(self._ports)).deadline)
+                    await trio.sleep_until(self._ports[0].deadline)
                     self._expire(trio.current_time())
         finally:
             if self._scope is scope:
                 self._scope = None
 
     def _expire(self, now: float) -> None:
-        for port in list(self._ports):
-            if port.deadline > now:
-                break
-            del self._ports[port]
-            port.fail(CallTimeout(self._actor, self.seconds))
+        ports = self._ports
+        while ports and (ports[0].done or ports[0].deadline <= now):
+            ports.popleft().fail(CallTimeout(self._actor, self.seconds))

@@ -14,7 +14,7 @@ from collections.abc import Callable, Hashable
 from typing import Any, Literal
 
 import trio
-from trio.lowlevel import enable_ki_protection
+from trio.lowlevel import current_task, enable_ki_protection, reschedule, wait_task_rescheduled
 
 from actors.kernel.envelope import Envelope
 from actors.kernel.errors import MailboxFull
@@ -103,14 +103,14 @@ class Mailbox:
             return
         senders = self._senders = self._senders or {}
         self.burdened = True
-        task = trio.lowlevel.current_task()
+        task = current_task()
         senders[task] = envelope
 
         def leave(_raise_cancel: object) -> trio.lowlevel.Abort:
             del senders[task]
             return trio.lowlevel.Abort.SUCCEEDED
 
-        await trio.lowlevel.wait_task_rescheduled(leave)
+        await wait_task_rescheduled(leave)
 
     @enable_ki_protection
     def put_system(self, message: Any) -> None:
@@ -135,6 +135,7 @@ class Mailbox:
 
     # -- Receiving
 
+    @enable_ki_protection
     async def wait(self, until: float = math.inf) -> bool:
         """Wait until something is here to be taken, or until trio time ``until``; True if there is. Always a
         checkpoint.
@@ -142,16 +143,18 @@ class Mailbox:
         May return early and empty-handed after :meth:`wake`. Raises trio.BusyResourceError if somebody waits
         already.
         """
-        if not self._ready():
-            if until == math.inf:
-                await self._park()
-                return self._ready()
-            if until > trio.current_time():
-                with trio.CancelScope(deadline=until):
-                    await self._park()
-                return self._ready()
-        await trio.lowlevel.checkpoint()
-        return self._ready()
+        if self.system or (self.queue and not self.held):
+            await trio.lowlevel.checkpoint()
+        elif until == math.inf:
+            self._sit_down()
+            await wait_task_rescheduled(self._stand_up)
+        elif until <= trio.current_time():
+            await trio.lowlevel.checkpoint()
+        else:
+            with trio.CancelScope(deadline=until):
+                self._sit_down()
+                await wait_task_rescheduled(self._stand_up)
+        return bool(self.system) or (bool(self.queue) and not self.held)
 
     @enable_ki_protection
     def take(self) -> Envelope | None:
@@ -200,7 +203,7 @@ class Mailbox:
         """End the reader's wait, if it waits."""
         reader, self._reader = self._reader, None
         if reader is not None:
-            trio.lowlevel.reschedule(reader)
+            reschedule(reader)
 
     def hold(self, held: bool) -> None:
         """While held (a suspended actor), only system messages are seen; the queue goes on filling."""
@@ -223,23 +226,18 @@ class Mailbox:
             self._forget_key(envelope)
         for task, envelope in (self._senders or {}).items():
             removed.append(envelope)
-            trio.lowlevel.reschedule(task)
+            reschedule(task)
         self._senders = None
         return removed
 
     # -- Helpers
 
-    def _ready(self) -> bool:
-        return bool(self.system) or (bool(self.queue) and not self.held)
-
-    @enable_ki_protection
-    async def _park(self) -> None:
+    def _sit_down(self) -> None:
         if self._reader is not None:
             raise trio.BusyResourceError("another task waits at this mailbox; it has one reader")
-        self._reader = trio.lowlevel.current_task()
-        await trio.lowlevel.wait_task_rescheduled(self._unpark)
+        self._reader = current_task()
 
-    def _unpark(self, _raise_cancel: object) -> trio.lowlevel.Abort:
+    def _stand_up(self, _raise_cancel: object) -> trio.lowlevel.Abort:
         self._reader = None
         return trio.lowlevel.Abort.SUCCEEDED
 
@@ -294,6 +292,6 @@ class Mailbox:
         while self._senders and len(self.queue) < self.capacity:
             task = next(iter(self._senders))
             envelope = self._senders.pop(task)
-            trio.lowlevel.reschedule(task)
+            reschedule(task)
             if self._keys is None or not self._absorbed(envelope):
                 self.queue.append(envelope)

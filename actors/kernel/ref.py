@@ -19,7 +19,7 @@ from actors.kernel.mailbox import Mailbox
 from actors.kernel.monitor import Monitor
 from actors.kernel.overflow import Overflow
 from actors.kernel.quarantine import Quarantine
-from actors.kernel.system import Inspect, Inspection, Resume, Stop, Suspend
+from actors.kernel.system import LAST, Inspect, Inspection, Resume, Stop, Suspend
 from supervision import faults
 
 #: Seconds a call waits where its caller set no deadline: gen_server's.
@@ -95,29 +95,27 @@ class ActorRef(Incarnations):
             await trio.lowlevel.checkpoint_if_cancelled()
         if self._end is not None:
             raise ActorDown(self.name, *self._end)
-        self._refuse_own_call()
+        if self._task is not None:
+            self._refuse_own_call()
         if faults.active is not None:
             await faults.async_point(CALL_BEFORE, self.name)
         if deadline != math.inf:
-            return await self._ask(message, ReplyPort(deadline))
-        port = ReplyPort(trio.current_time() + self._calls.seconds)
-        self._calls.add(port)
-        try:
-            return await self._ask(message, port)
-        finally:
-            self._calls.discard(port)
-
-    async def _ask(self, message: Any, port: ReplyPort) -> Any:
-        envelope = self._envelope(message, port, port.deadline)
-        mailbox = self.mailbox
-        if mailbox.overflow is Overflow.BLOCK and len(mailbox) >= mailbox.capacity:
-            with trio.CancelScope(deadline=port.deadline) as scope:
-                await mailbox.put(envelope)
-            if scope.cancelled_caught:
-                raise CallTimeout(self.name, self._calls.seconds)
+            port = ReplyPort(deadline)
         else:
-            mailbox.put_nowait(envelope)
+            port = ReplyPort((self._seconds or self._bind_clock())() + self._since + self._calls.seconds)
+            self._calls.add(port)
+        mailbox = self.mailbox
+        if mailbox.overflow is Overflow.BLOCK and len(mailbox.queue) >= mailbox.capacity:
+            await self._wait_for_room(message, port)
+        else:
+            mailbox.put_nowait(self._envelope(message, port, port.deadline))
         return await port.wait()
+
+    async def _wait_for_room(self, message: Any, port: ReplyPort) -> None:
+        with trio.CancelScope(deadline=port.deadline) as scope:
+            await self.mailbox.put(self._envelope(message, port, port.deadline))
+        if scope.cancelled_caught:
+            raise CallTimeout(self.name, self._calls.seconds)
 
     def _envelope(self, message: Any, reply: ReplyPort | None, deadline: float) -> Envelope:
         cause = _handling().envelope
@@ -143,7 +141,7 @@ class ActorRef(Incarnations):
         if task is self._task:
             raise CallToSelf(self.name)
         cause = _handling().envelope
-        if cause is None or cause.to != self.name or self._task is None:
+        if cause is None or cause.to != self.name:
             return
         while task is not None and task.parent_nursery not in (None, self.beside):
             task = task.parent_nursery.parent_task
@@ -178,6 +176,8 @@ class ActorRef(Incarnations):
             return
         if self._end is None and not (self._stopping and drain):
             self._stopping = True
+            if drain:
+                self.mailbox.put_anyway(LAST)
             self.mailbox.put_system(Stop(drain))
         if trio.lowlevel.current_task() is self._task:
             await trio.lowlevel.checkpoint()

@@ -152,9 +152,8 @@ async def test_what_is_sent_during_a_drain_is_not_handled_and_not_lost_in_silenc
     await trio.testing.wait_all_tasks_blocked()
     crew.nursery.start_soon(ref.stop)
     await trio.testing.wait_all_tasks_blocked()
-    go_on.set()
-    await trio.lowlevel.checkpoint()
     ref.cast("too late")
+    go_on.set()
     await trio.testing.wait_all_tasks_blocked()
     assert crew.seen == [go_on]
     assert [letter.envelope.message for letter in ref.dead_letters] == ["too late"]
@@ -199,6 +198,15 @@ async def test_an_immediate_stop_overtakes_a_drain(crew):
     go_on.set()
     await trio.testing.wait_all_tasks_blocked()
     assert (crew.seen, ref.state) == ([go_on], "gone")
+
+
+async def test_stopping_a_suspended_actor_drains_it_too(crew):
+    ref = await crew.start(ActorRef("worker"))
+    ref.suspend()
+    ref.cast(1)
+    await trio.testing.wait_all_tasks_blocked()
+    await ref.stop()
+    assert crew.seen == [1]
 
 
 async def test_stopping_twice_or_an_actor_that_is_gone_returns(crew, autojump_clock):
