@@ -37,6 +37,7 @@ class Quota:
 
     def __init__(self, kind: str, bound: int) -> None:
         self._kind = kind
+        self._setting = f"limits.per_{kind}"
         self._bound = bound
         self._running: dict[str, int] = {}
         self._stopped: dict[str, Wait] = {}
@@ -50,10 +51,11 @@ class Quota:
         number = self._running.get(who, 0)
         if number < self._bound:
             return None
-        if who not in self._stopped:
+        wait = self._stopped.get(who)
+        if wait is None:
             reason = f"{number} of {self._bound} jobs of {self._kind} {who} are running"
-            self._stopped[who] = Wait(self._kind, reason, f"limits.per_{self._kind}")
-        return self._stopped[who]
+            wait = self._stopped[who] = Wait(self._kind, reason, self._setting)
+        return wait
 
 
 class Site:
@@ -64,7 +66,7 @@ class Site:
         self._bound = bound
         self._running = 0
         self._capacity = Capacity() if state is None else state.capacity
-        self._short: dict[Resources, Wait] = {}
+        self._short: dict[tuple[int, int, int | None], Wait] = {}
         self.room = Room.of(self._capacity)
         self.closed: Wait | None = None
         if state is None:
@@ -92,11 +94,15 @@ class Site:
 
     def shortage(self, resources: Resources) -> Wait:
         """Why a job of these needs, which does not fit now, waits."""
-        if resources not in self._short:
+        shape = (resources.cpus, resources.gpus, resources.memory)
+        wait = self._short.get(shape)
+        if wait is None:
             never = can_ever_fit(resources, self._capacity)
             reason, resource = self.room.shortage(resources)
-            if never is not None:
-                reason = f"provider {self._name} {never}"
             setting = f"providers.{self._name}.{resource}"
-            self._short[resources] = Wait("resources" if never is None else "never", reason, setting)
-        return self._short[resources]
+            if never is None:
+                wait = Wait("resources", reason, setting)
+            else:
+                wait = Wait("never", f"provider {self._name} {never}", setting)
+            self._short[shape] = wait
+        return wait

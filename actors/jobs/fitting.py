@@ -41,9 +41,12 @@ class Room:
 
     def take(self, resources: Resources, count: int = 1) -> None:
         """Take what ``count`` jobs need, or as much of it as there is: capacity may have shrunk below what runs."""
-        self.cpus = max(0, self.cpus - count * resources.cpus)
-        self.gpus = max(0, self.gpus - count * resources.gpus)
-        self.memory = max(0, self.memory - count * (resources.memory or 0))
+        if resources.cpus:
+            self.cpus = max(0, self.cpus - count * resources.cpus)
+        if resources.gpus:
+            self.gpus = max(0, self.gpus - count * resources.gpus)
+        if resources.memory:
+            self.memory = max(0, self.memory - count * resources.memory)
 
     def keep(self, resources: Resources) -> None:
         """Reserve as much as is free of what one job needs."""

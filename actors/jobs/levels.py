@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 LOW, NORMAL, HIGH, URGENT, CRITICAL = 0, 10, 20, 30, 40
 
@@ -12,7 +12,7 @@ LEVELS = tuple(USER_LEVELS)
 """The levels' names, lowest first: the order in which approvals compare them."""
 
 AGEING_STEP = 10
-AGEING_EVERY = timedelta(minutes=60)
+"""What each full hour of waiting adds."""
 AGEING_CAP = 40
 HIGHEST_OVERRIDE = 50
 
@@ -35,9 +35,11 @@ def effective_priority(base: int, override: int | None, queued_at: datetime, now
     Of two entries of the same start the older one never has the lower result: what lanes rely on.
     """
     start = base if override is None else override
-    if start >= AGEING_CAP or now < queued_at:
+    waited = now - queued_at
+    hours = waited.days * 24 + waited.seconds // 3600
+    if hours <= 0 or start >= AGEING_CAP:
         return start
-    return min(start + AGEING_STEP * ((now - queued_at) // AGEING_EVERY), AGEING_CAP)
+    return min(start + AGEING_STEP * hours, AGEING_CAP)
 
 
 def check_override(override: int | None) -> None:

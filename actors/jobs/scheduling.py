@@ -8,7 +8,7 @@ a limit once reached stays so. That makes a pass cost by lanes, whatever stands 
 
 from __future__ import annotations
 
-import heapq
+from bisect import insort
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 
@@ -157,13 +157,13 @@ class _Pass:
             self._count(one, one.count)
 
     def run(self, lanes: Iterable[Lane], next_head: NextHead, at_most: int | None) -> Decision:
-        heap = [self._ranked(lane) for lane in lanes]
-        heapq.heapify(heap)
+        # A sorted list beats a heap here: nearly every head is looked at, and few entries are put in on the way.
+        order = sorted([self._ranked(lane) for lane in lanes])
         picks: list[Pick] = []
         waiting: dict[int, Wait] = {}
         short: set[int] = set()
-        while heap:
-            lane = heapq.heappop(heap)[-1]
+        for place, ranked in enumerate(order, 1):
+            lane = ranked[-1]
             wait = self._why_not(lane) if at_most is None or len(picks) < at_most else _TURN
             if wait is not None:
                 waiting[lane.lane_id] = wait
@@ -175,7 +175,7 @@ class _Pass:
             following = next_head(lane)
             if following is not None:
                 rest = attrs.evolve(lane, head=following, count=lane.count - 1, blocked_since=None)
-                heapq.heappush(heap, self._ranked(rest))
+                insort(order, self._ranked(rest), lo=place)
         return Decision(tuple(picks), waiting, frozenset(short), _summary(len(picks), waiting))
 
     def _ranked(self, lane: Lane) -> tuple[int, datetime, int, int, Lane]:
@@ -220,13 +220,12 @@ class _Pass:
         Another limit that stops the lane for a while does not end its waiting for resources: only room does. What a
         provider does not have at all is not kept: it would stand idle for ever.
         """
-        site = self._site(lane.provider)
-        if wait.kind not in ("resources", "never"):
-            return lane.blocked_since is not None and not site.room.fits(lane.resources)
         since = lane.blocked_since
-        if wait.kind == "resources" and since is not None and self._now - since > RESERVE_AFTER:
-            site.keep(lane.resources)
-        return True
+        if wait.kind == "resources":
+            if since is not None and self._now - since > RESERVE_AFTER:
+                self._site(lane.provider).keep(lane.resources)
+            return True
+        return wait.kind == "never" or (since is not None and not self._site(lane.provider).room.fits(lane.resources))
 
 
 _BLOCKED_BY = {

@@ -1,0 +1,71 @@
+"""How long one decision takes: the pure part, over lanes in memory.
+
+    python benchmarks/bench_decision.py [LANES ...]
+
+Three situations for each number of lanes: every user at the limit (all lanes are looked at and none runs), every lane
+too big for what is free, and five free slots.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from actors.jobs.options import Limits
+from actors.jobs.records import Capacity, Resources
+from actors.jobs.scheduling import Decision, Head, Lane, ProviderState, Running, decide
+
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+ROUNDS = 50
+
+
+def lanes(number: int, gpus: int = 0) -> list[Lane]:
+    """``number`` lanes, four for each user, in scrambled order of age."""
+    made = []
+    for index in range(number):
+        queued_at = NOW - timedelta(seconds=(index * 7919) % 20_000)
+        needs = Resources(cpus=1, gpus=gpus)
+        head = Head(f"job-{index}", queued_at, index)
+        user, organisation, base = f"user-{index // 4}", f"org-{index % 7}", index % 4 * 10
+        made.append(Lane(index, user, organisation, None, "local", needs, base, None, 9, head))
+    return made
+
+
+def running(number: int) -> list[Running]:
+    """Two running jobs for each of ``number`` users."""
+    return [Running(f"user-{index}", None, None, "local", Resources(), 2) for index in range(number)]
+
+
+def decisions(number: int) -> dict[str, tuple[list[Lane], list[Running], Limits]]:
+    """The situations, by what they show."""
+    wide = Limits(total=10**6)
+    return {
+        "all users at the limit": (lanes(number), running(number // 4 + 1), wide),
+        "nothing fits": (lanes(number, gpus=2), [], wide),
+        "five free slots": (lanes(number), [], Limits(total=5)),
+    }
+
+
+def best_time(waiting: Sequence[Lane], runs: Sequence[Running], limits: Limits) -> tuple[float, Decision]:
+    """Seconds of the fastest of some rounds, and what was decided."""
+    providers = {"local": ProviderState(Capacity(cpus=10**6, gpus=1))}
+    best = float("inf")
+    for _ in range(ROUNDS):
+        start = time.perf_counter()
+        decision = decide(waiting, runs, limits, providers, NOW, lambda lane: None)
+        best = min(best, time.perf_counter() - start)
+    return best, decision
+
+
+def main(numbers: Sequence[int]) -> None:
+    """Print a line for each situation and number of lanes."""
+    for number in numbers:
+        for name, (waiting, runs, limits) in decisions(number).items():
+            seconds, decision = best_time(waiting, runs, limits)
+            print(f"{number:>6} lanes  {name:<24} {seconds * 1000:8.3f} ms  {decision.summary}")
+
+
+if __name__ == "__main__":
+    main([int(argument) for argument in sys.argv[1:]] or [50, 1000])
