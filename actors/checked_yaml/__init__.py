@@ -14,7 +14,7 @@ what YAML 1.1 readers would take for something else must be put in quotes. JSON 
 from actors.checked_yaml.data import from_data
 from actors.checked_yaml.faults import CheckedError, Fault, Faults, Place
 from actors.checked_yaml.files import document, read_bytes, read_file
-from actors.checked_yaml.nodes import Entry, Listing, Mapping, Node, Scalar, join, shown
+from actors.checked_yaml.nodes import Entry, Listing, Mapping, Node, Scalar, is_nothing, join, shown
 from actors.checked_yaml.reader import FAULTY, Reader, Shape
 from actors.checked_yaml.scalars import resolve
 
@@ -33,6 +33,7 @@ __all__ = [
     "Shape",
     "document",
     "from_data",
+    "is_nothing",
     "join",
     "read_bytes",
     "read_file",

@@ -34,7 +34,7 @@ class Fault:
 
 
 class CheckedError(Exception):
-    """The document is refused. ``faults`` holds all that is wrong with it, in order; ``str()`` lists them, a line each."""
+    """The document is refused: ``faults`` holds all that is wrong with it, in order; ``str()`` has a line for each."""
 
     def __init__(self, faults: Sequence[Fault]) -> None:
         super().__init__("\n".join(map(str, faults)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-import functools
 import types
 from collections.abc import Callable
 from collections.abc import Mapping as AbstractMapping
@@ -35,13 +34,15 @@ class Shape:
     """How a class is written where that differs from its fields.
 
     ``names``: other keys for fields. ``hidden``: fields that cannot be written. ``reads``: values read in their own
-    way. ``checks``: by field, what is wrong with a value (None: nothing), beside the class's own validators.
+    way. ``checks``: by field, what is wrong with a value (None: nothing), beside the class's own validators. ``also``:
+    keys that stand there too and are read elsewhere.
     """
 
     names: AbstractMapping[str, str] = attrs.field(factory=dict)
     hidden: frozenset[str] = frozenset()
     reads: AbstractMapping[str, Read] = attrs.field(factory=dict)
     checks: AbstractMapping[str, Callable[[Any], str | None]] = attrs.field(factory=dict)
+    also: tuple[str, ...] = ()
 
 
 class Reader:
@@ -51,6 +52,7 @@ class Reader:
         self.faults = Faults() if faults is None else faults
         self.sources: dict[str, Place] = {}
         self._shapes = shapes or {}
+        self._hints: dict[type, dict[str, Any]] = {}
 
     def fault(self, entry: Entry, path: str, message: str) -> Faulty:
         """Note a fault of the value at ``entry``."""
@@ -61,7 +63,8 @@ class Reader:
         """The value of type ``kind`` at ``entry``, or ``FAULTY`` and a fault.
 
         ``kind``: str, int, float, bool, ``Path``, ``Any`` (plain data), an enum of texts, ``Literal``, ``X | Y``,
-        ``tuple[X, ...]``, ``Mapping[str, X]`` or an attrs class. Raises TypeError for another type: whoever wrote that class must know.
+        ``tuple[X, ...]``, ``Mapping[str, X]`` or an attrs class. Raises TypeError for another type: the class is wrong
+        then, not the document.
         """
         if type(entry.node) is Node:
             return FAULTY
@@ -148,14 +151,17 @@ class Reader:
             return FAULTY
         shape = shape or self._shapes.get(kind, Shape())
         known = _keys(kind, shape)
+        hints = self._types(kind)
         before = self.faults.noted
         values: dict[str, Any] = {}
         for key, child in entries.items():
+            if key in shape.also:
+                continue
             if key not in known:
-                self.fault(child, join(path, key), f"unknown key{did_you_mean(key[:80], known)}")
+                self.fault(child, join(path, key), f"unknown key{did_you_mean(key[:80], [*known, *shape.also])}")
                 continue
             name = known[key].name
-            value = self._field(child, name, _hints(kind)[name], join(path, key), shape)
+            value = self._field(child, name, hints[name], join(path, key), shape)
             if value is not FAULTY:
                 values[name] = value
         for key, attribute in known.items():
@@ -167,6 +173,11 @@ class Reader:
         if self.faults.noted > before:
             return FAULTY
         return self._make(entry, kind, values, path)
+
+    def _types(self, kind: type[Any]) -> dict[str, Any]:
+        if kind not in self._hints:
+            self._hints[kind] = get_type_hints(kind)
+        return self._hints[kind]
 
     def _field(self, child: Entry, name: str, kind: Any, path: str, shape: Shape) -> Any:
         read = shape.reads.get(name)
@@ -190,11 +201,6 @@ class Reader:
     def _found(self, entry: Entry, path: str) -> None:
         if entry.place is not None:
             self.sources[path] = entry.place
-
-
-@functools.cache
-def _hints(kind: Any) -> dict[str, Any]:
-    return get_type_hints(kind)
 
 
 def _keys(kind: type[Any], shape: Shape) -> dict[str, attrs.Attribute[Any]]:

@@ -1,0 +1,122 @@
+"""A job request from outside, checked: the one schema of the HTTP edge, of job files and of ``submit --spec`` (B21)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import PurePath
+from typing import Any
+
+import attrs
+
+from actors.checked_yaml import FAULTY, Entry, Faults, Listing, Reader, Scalar, Shape, from_data, join
+from actors.checked_yaml.sizes import read_size
+from actors.jobs.levels import HIGHEST_OVERRIDE
+from actors.jobs.records import JobRequest, Resources
+
+LONGEST_KEY = 200  # characters of an idempotency key
+_EITHER = "command and entry_point: give one of the two"
+
+
+def request_from_mapping(data: Any, path: str = "") -> JobRequest:
+    """The request that ``data``, decoded JSON with the fields of :class:`JobRequest`, asks for.
+
+    ``path`` stands before the paths in messages. Raises :class:`~actors.checked_yaml.CheckedError` with every fault.
+    """
+    faults = Faults()
+    reader = Reader(shapes(), faults)
+    request = read_request(reader, from_data(data, faults, path), path)
+    faults.check()
+    assert isinstance(request, JobRequest)
+    return request
+
+
+def read_request(reader: Reader, entry: Entry, path: str) -> Any:
+    """The request at ``entry``, or ``FAULTY``."""
+    request = reader.object(entry, JobRequest, path)
+    if request is not FAULTY and request.command is not None and request.entry_point is not None:
+        where = (reader.entries(entry, path) or {}).get("entry_point", entry)
+        return reader.fault(where, join(path, "entry_point"), _EITHER)
+    return request
+
+
+def shapes(request: Shape | None = None) -> dict[type, Shape]:
+    """How a request is written; ``request`` says what differs where it is not JSON with the records' own names."""
+    special = request or Shape(checks={"cwd": _absolute})
+    whole = attrs.evolve(
+        special,
+        reads={"command": _read_command, "user_levels": _read_levels, **special.reads},
+        checks={**_CHECKS, **special.checks},
+    )
+    none_or_more = _at_least(0)
+    resources = Shape(
+        reads={"memory": read_size}, checks={"cpus": none_or_more, "gpus": none_or_more, "memory": _at_least(1)}
+    )
+    return {JobRequest: whole, Resources: resources}
+
+
+def _read_command(reader: Reader, entry: Entry, path: str) -> Any:
+    if isinstance(entry.node, Scalar) and entry.node.value is not None:
+        return reader.fault(entry, path, "must be a list of words, never a shell line")
+    words = reader.convert(entry, tuple[str, ...] | None, path)
+    if words is not FAULTY and words is not None and not (words and words[0]):
+        return reader.fault(entry, path, "must begin with the name of a program")
+    return words
+
+
+def _read_levels(reader: Reader, entry: Entry, path: str) -> Any:
+    """One level or a list of them."""
+    if isinstance(entry.node, Listing):
+        return reader.convert(entry, tuple[str, ...], path)
+    level = reader.convert(entry, str | None, path)
+    return level if level is FAULTY else () if level is None else (level,)
+
+
+def _at_least(least: int) -> Callable[[float | None], str | None]:
+    def check(value: float | None) -> str | None:
+        return None if value is None or value >= least else f"must be at least {least}, not {value:g}"
+
+    return check
+
+
+def _above_zero(value: float | None) -> str | None:
+    return None if value is None or value > 0 else f"must be more than 0, not {value:g}"
+
+
+def _override(value: int | None) -> str | None:
+    inside = value is None or 0 <= value <= HIGHEST_OVERRIDE
+    return None if inside else f"must be between 0 and {HIGHEST_OVERRIDE}, not {value}"
+
+
+def _not_empty(value: str | None) -> str | None:
+    return "must not be empty" if value == "" else None
+
+
+def _key(value: str | None) -> str | None:
+    if value is not None and len(value) > LONGEST_KEY:
+        return f"must be at most {LONGEST_KEY} characters"
+    return _not_empty(value)
+
+
+def _absolute(value: str | None) -> str | None:
+    if value is None or PurePath(value).is_absolute():
+        return None
+    return f"must be an absolute path, not {value!r:.80}"
+
+
+def _names_variables(value: Mapping[str, str]) -> str | None:
+    wrong = next((name for name in value if not name or "=" in name), None)
+    return None if wrong is None else f"{wrong!r:.60} cannot be the name of a variable"
+
+
+_CHECKS: Mapping[str, Callable[[Any], str | None]] = {
+    "provider": _not_empty,
+    "entry_point": _not_empty,
+    "cwd": _not_empty,
+    "env": _names_variables,
+    "estimated_cost": _at_least(0),
+    "priority_override": _override,
+    "max_attempts": _at_least(1),
+    "max_runtime": _above_zero,
+    "idempotency_key": _key,
+    "requires_approval": _not_empty,
+}

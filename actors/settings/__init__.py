@@ -1,0 +1,25 @@
+"""Settings: a file, the environment and defaults, checked, into each module's own options (B22).
+
+    settings = Settings.load()                      # file, environment, defaults; SettingsError: every fault
+    settings.log_notes()                            # once logging is configured: what was skipped, what changes nothing
+    settings = Settings.default(state_dir=path)     # for an embedding program: no file is looked for
+
+The file is ``greenroom.yaml`` or ``simpletuner-enterprise.yaml``; ``locating`` says where it is looked for, ``schema``
+what it may hold, ``variables`` which environment variables count.
+"""
+
+from actors.settings.enterprise import EnterpriseConfig, get_enterprise_config
+from actors.settings.model import Note, ProviderSettings, Settings, SettingsError
+from actors.settings.showing import Row, effective, secrets
+
+__all__ = [
+    "EnterpriseConfig",
+    "Note",
+    "ProviderSettings",
+    "Row",
+    "Settings",
+    "SettingsError",
+    "effective",
+    "get_enterprise_config",
+    "secrets",
+]

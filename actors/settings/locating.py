@@ -1,0 +1,126 @@
+"""Which file is read (B22): the first of these places that has one.
+
+1. ``--config FILE``  2. ``$SIMPLETUNER_ENTERPRISE_CONFIG``  3. the working directory  4. ``~/.config/simpletuner/``
+5. ``/etc/simpletuner/``
+
+A directory holds ``greenroom.yaml`` or ``simpletuner-enterprise.yaml``, never both. In the working directory a file
+counts only if it is this user's and nobody else may write to it: a shared folder must not decide which programs run.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+
+import attrs
+
+from actors.checked_yaml import CheckedError, Fault, Place, read_bytes
+from actors.checked_yaml.files import MAX_BYTES
+from actors.settings.model import Note
+from actors.settings.variables import CONFIG
+
+NAMES = ("greenroom.yaml", "simpletuner-enterprise.yaml")
+SYSTEM = Path("/etc/simpletuner")
+
+
+@attrs.frozen
+class Located:
+    """The file that was chosen: ``name`` is what messages call it."""
+
+    path: Path
+    name: str
+    content: bytes
+
+
+@attrs.frozen
+class Places:
+    """Where to look. ``named`` comes from the command line."""
+
+    named: Path | None
+    environ: Mapping[str, str]
+    cwd: Path | None
+    home: Path
+    system: Path = SYSTEM
+
+
+def locate(places: Places, notes: list[Note]) -> Located | None:
+    """The file to read, None without one. Raises :class:`CheckedError`; a file that was skipped is noted."""
+    if places.named is not None:
+        return _read(places.named)
+    if variable := places.environ.get(CONFIG):
+        return _read(Path(variable).expanduser(), f"{variable} (from {CONFIG})")
+    if places.cwd is not None and (found := _in_working_directory(places.cwd, notes)) is not None:
+        return found
+    for directory in (places.home / ".config" / "simpletuner", places.system):
+        present = [directory / name for name in NAMES if _is_there(directory / name)]
+        if present:
+            return _read(_only(present))
+    return None
+
+
+def _read(path: Path, name: str | None = None) -> Located:
+    name = str(path) if name is None else name
+    return Located(path.absolute(), name, read_bytes(path, name))
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        path.lstat()
+    except OSError:  # a directory that may not be entered holds nothing for this user
+        return False
+    return True
+
+
+def _only(present: list[Path]) -> Path:
+    if len(present) > 1:
+        message = f"{present[1].name} stands beside it; keep one of the two"
+        raise CheckedError([Fault(Place(str(present[0])), "", message)])
+    return present[0]
+
+
+def _in_working_directory(cwd: Path, notes: list[Note]) -> Located | None:
+    trusted: dict[Path, bytes] = {}
+    for name in NAMES:
+        try:
+            trusted[cwd / name] = _own_content(cwd / name)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            notes.append(_skipped(cwd / name, f"it cannot be read: {error.strerror}"))
+        except _NotTrusted as error:
+            notes.append(_skipped(cwd / name, str(error)))
+    if not trusted:
+        return None
+    path = _only(list(trusted))
+    if len(trusted[path]) > MAX_BYTES:
+        raise CheckedError([Fault(Place(path.name), "", f"is larger than {MAX_BYTES} bytes")])
+    return Located(path, path.name, trusted[path])
+
+
+class _NotTrusted(Exception):
+    """Why a file of the working directory is not read."""
+
+
+def _own_content(path: Path) -> bytes:
+    """What is in ``path``. It is judged by its descriptor, so that what was judged is what is read."""
+    user = os.geteuid()
+    link = path.lstat()
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor, not a path
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            raise _NotTrusted("it is not a regular file")
+        if {link.st_uid, found.st_uid} != {user}:
+            other = found.st_uid if found.st_uid != user else link.st_uid
+            raise _NotTrusted(f"it belongs to the user with uid {other}; name it with --config if it is meant")
+        if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            mode = stat.S_IMODE(found.st_mode)
+            raise _NotTrusted(f"others may write to it (mode {mode:04o}); chmod go-w it, or name it with --config")
+        return file.read(MAX_BYTES + 1)
+
+
+def _skipped(path: Path, why: str) -> Note:
+    return Note(logging.WARNING, f"{path} is skipped: {why}", {"file": str(path)})

@@ -1,0 +1,102 @@
+"""The settings as one value, and what was noticed while they were put together."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from actors.checked_yaml import CheckedError
+from actors.expiry import ExpiryOptions
+from actors.jobs.options import ApprovalOptions, Limits
+from actors.poller.options import PollerOptions
+from actors.providers.entry_points import EntryPoint
+from actors.providers.registry import options_class
+from logconf import get_logger
+
+RETENTION_DAYS = 90
+
+
+class SettingsError(CheckedError):
+    """The settings are wrong; ``faults`` and the message hold everything that is, with places."""
+
+
+@attrs.frozen
+class Note:
+    """Something noticed before logging was configured. ``level`` is one of :mod:`logging`'s numbers."""
+
+    level: int
+    message: str
+    extra: Mapping[str, Any] = attrs.field(factory=dict)
+
+
+@attrs.frozen
+class ProviderSettings:
+    """One configured provider: its own name, its kind, and the options of that kind."""
+
+    name: str
+    kind: str
+    options: Any
+    webhook_url: str | None = None
+
+
+def default_providers() -> dict[str, ProviderSettings]:
+    """This machine, where it can compute: the local provider needs Linux (C8)."""
+    if sys.platform != "linux":
+        return {}
+    return {"local": ProviderSettings("local", "local", options_class("local")())}
+
+
+@attrs.frozen
+class Settings:
+    """Everything that can be set, checked. ``sources`` tells where each value that is no default came from.
+
+    ``state_dir``: where rows, jobs and the lock live. ``retention_days``: how long ended jobs are kept, 0 for ever.
+    ``config_file``: the file that was read, None without one. ``notes``: what to log once logging is configured.
+    """
+
+    state_dir: Path
+    poller: PollerOptions = attrs.field(factory=PollerOptions)
+    expiry: ExpiryOptions = attrs.field(factory=ExpiryOptions)
+    limits: Limits = attrs.field(factory=Limits)
+    approvals: ApprovalOptions = attrs.field(factory=ApprovalOptions)
+    providers: Mapping[str, ProviderSettings] = attrs.field(factory=default_providers)
+    entry_points: Mapping[str, EntryPoint] = attrs.field(factory=dict)
+    retention_days: int = attrs.field(default=RETENTION_DAYS, validator=attrs.validators.ge(0))
+    config_file: Path | None = None
+    sources: Mapping[str, str] = attrs.field(factory=dict)
+    notes: tuple[Note, ...] = ()
+
+    @classmethod
+    def load(
+        cls,
+        config: Path | str | None = None,
+        environ: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+        home: Path | None = None,
+    ) -> Settings:
+        """The settings of this machine: file, environment, defaults. Raises :class:`SettingsError`, logs nothing.
+
+        ``config``: this file and no other. ``environ``, ``cwd`` and ``home``: None means the process's own.
+        """
+        from actors.settings.loading import load
+
+        return load(config, os.environ if environ is None else environ, cwd, home)
+
+    @classmethod
+    def default(cls, state_dir: Path | str | None = None, environ: Mapping[str, str] | None = None) -> Settings:
+        """Defaults and environment, no file: for an embedding program that sets the rest with ``attrs.evolve`` (B1)."""
+        from actors.settings.loading import without_file
+
+        return without_file(state_dir, os.environ if environ is None else environ)
+
+    def log_notes(self, logger: logging.Logger | None = None) -> None:
+        """Log what was noticed while loading."""
+        logger = logger or get_logger("actors.settings")
+        for note in self.notes:
+            logger.log(note.level, note.message, extra=dict(note.extra))

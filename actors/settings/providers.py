@@ -1,0 +1,73 @@
+"""The section ``providers``: a name each, and under it a kind's options beside what every kind has."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import attrs
+
+from actors.checked_yaml import FAULTY, Entry, Mapping, Reader, Shape, join
+from actors.checked_yaml.sizes import read_size
+from actors.providers.registry import BrokenProvider, UnknownProvider, options_class
+from actors.settings.model import ProviderSettings
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)  # a directory is called by it
+
+
+@attrs.frozen
+class _Common:
+    """What every provider has. ``kind``: None means that it is called by its kind."""
+
+    kind: str | None = None
+    enabled: bool = True
+    webhook_url: str | None = None
+
+
+_COMMON = tuple(attribute.name for attribute in attrs.fields(_Common))
+
+
+def _web_address(value: str | None) -> str | None:
+    if value is None or re.fullmatch(r"https?://[^\s/]+\S*", value):
+        return None
+    return "must be an address that begins with https:// or http://"
+
+
+def read_providers(reader: Reader, entry: Entry, path: str) -> Any:
+    """By name: a provider's settings, or None where it is switched off."""
+    entries = reader.entries(entry, path)
+    if entries is None:
+        return FAULTY
+    found = {name: _read_provider(reader, name, child, join(path, name)) for name, child in entries.items()}
+    return FAULTY if any(one is FAULTY for one in found.values()) else found
+
+
+def _read_provider(reader: Reader, name: str, entry: Entry, path: str) -> Any:
+    if not _NAME.fullmatch(name):
+        return reader.fault(entry, path, "a provider's name has letters, digits and . _ - only, at most 64")
+    entries = reader.entries(entry, path)
+    if entries is None:
+        return FAULTY
+    head = Entry(entry.place, Mapping({key: child for key, child in entries.items() if key in _COMMON}))
+    common = reader.object(head, _Common, path, Shape(checks={"webhook_url": _web_address}))
+    if common is FAULTY:
+        return FAULTY
+    kind = common.kind or name
+    try:
+        of_kind = options_class(kind)
+    except (UnknownProvider, BrokenProvider) as error:
+        return reader.fault(entries.get("kind", entry), path, str(error.args[0]))
+    options = reader.object(entry, of_kind, path, _shape(of_kind))
+    if options is FAULTY:
+        return FAULTY
+    return ProviderSettings(name, kind, options, common.webhook_url) if common.enabled else None
+
+
+def _shape(of_kind: type[Any]) -> Shape:
+    """Entry points have a section of their own; memory may be written as ``64GiB``."""
+    fields = {attribute.name for attribute in attrs.fields(of_kind)}
+    return Shape(
+        hidden=frozenset({"entry_points", *_COMMON} & fields),
+        reads={"memory": read_size} if "memory" in fields else {},
+        also=_COMMON,
+    )

@@ -1,0 +1,105 @@
+"""The section ``approvals.rules``: each rule's words held against what there is (B19)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import attrs
+import re2
+
+from actors.checked_yaml import FAULTY, Entry, Listing, Reader, Shape, join
+from actors.jobs.guessing import did_you_mean
+from actors.jobs.levels import USER_LEVELS
+from actors.jobs.records import ApprovalRule
+
+FIRST_RULE_ID = 101  # the rules that come with it have the ids below
+_CONDITIONS: Mapping[str, type | None] = {
+    "cost_exceeds": float, "hardware_type": str, "provider": str, "user_level": str, "daily_jobs_exceed": float,
+    "first_job": None, "config_pattern": str,
+}  # fmt: skip
+
+
+def known_as(what: str, known: Iterable[str]) -> Callable[[str | None], str | None]:
+    """A check that a name is one of ``known``, with a guess; nothing is no fault."""
+    names = list(known)
+
+    def check(value: str | None) -> str | None:
+        if value is None or value in names:
+            return None
+        return f"there is no {what} {value!r:.60}{did_you_mean(value[:80], names)}"
+
+    return check
+
+
+_level = known_as("level", USER_LEVELS)
+
+
+def _levels(values: Iterable[str]) -> str | None:
+    return next((fault for one in values if (fault := _level(one))), None)
+
+
+def rule_shape(provider: Callable[[str | None], str | None]) -> Shape:
+    """How a rule is written; ``provider`` checks a provider's name."""
+    return Shape(
+        hidden=frozenset({"rule_id"}),
+        checks={
+            "condition": known_as("condition", _CONDITIONS),
+            "applies_to_provider": provider,
+            "applies_to_level": _level,
+            "exempt_levels": _levels,
+            "required_approver_level": _level,
+        },
+    )
+
+
+def read_rules(provider: Callable[[str | None], str | None]) -> Callable[[Reader, Entry, str], Any]:
+    """How the list is read: rules get their ids in the order of the file, which decides between equal priorities."""
+
+    def read(reader: Reader, entry: Entry, path: str) -> Any:
+        if not isinstance(entry.node, Listing):
+            return reader.convert(entry, tuple[ApprovalRule, ...], path)
+        rules = []
+        for index, item in enumerate(entry.node.items):
+            at = join(path, index)
+            rule = reader.object(item, ApprovalRule, at)
+            if rule is FAULTY:
+                continue
+            if (fault := _value_fault(rule, provider)) is None:
+                rules.append(attrs.evolve(rule, rule_id=FIRST_RULE_ID + index))
+            else:
+                where = (reader.entries(item, at) or {}).get("value", item)
+                reader.fault(where, join(at, "value"), fault)
+        return tuple(rules) if len(rules) == len(entry.node.items) else FAULTY
+
+    return read
+
+
+def _value_fault(rule: ApprovalRule, provider: Callable[[str | None], str | None]) -> str | None:
+    """What is wrong with a rule's value, given its condition."""
+    wanted, value = _CONDITIONS[rule.condition], rule.value
+    if wanted is None:
+        return None if value is None else f"has no place beside {rule.condition}"
+    words = "a number" if wanted is float else "a text"
+    if value is None:
+        return f"is missing: {rule.condition} needs {words}"
+    if isinstance(value, float):
+        if wanted is str:
+            return f"must be a text for {rule.condition}, not {value:g}"
+        return None if value >= 0 else f"must be at least 0, not {value:g}"
+    if wanted is float:
+        return f"must be a number for {rule.condition}, not {value!r:.60}"
+    if rule.condition == "provider":
+        return provider(value)
+    if rule.condition == "user_level":
+        return _level(value)
+    return _pattern_fault(value) if rule.condition == "config_pattern" else None
+
+
+def _pattern_fault(pattern: str) -> str | None:
+    if pattern.startswith("^") and pattern.endswith("$"):
+        try:
+            re2.compile(pattern)
+        except re2.error as error:
+            return f"is not a regular expression of RE2: {error}"
+    return None

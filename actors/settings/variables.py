@@ -1,0 +1,48 @@
+"""The environment variables that count, in their own words."""
+
+from __future__ import annotations
+
+import logging
+import math
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from actors.settings.model import Note
+
+HOME = "GREENROOM_HOME"
+CONFIG = "SIMPLETUNER_ENTERPRISE_CONFIG"
+POLL_INTERVAL = "SIMPLETUNER_JOB_POLL_INTERVAL"
+EXPIRY_INTERVAL = "SIMPLETUNER_APPROVAL_CHECK_INTERVAL"
+LOG_DEFAULTS: Mapping[str, str | None] = {
+    "SIMPLETUNER_LOG_LEVEL": "INFO",
+    "SIMPLETUNER_LOG_FORMAT": "json",
+    "SIMPLETUNER_LOG_FILE": None,
+}
+
+_NUMBER = re.compile(r"\+?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?", re.ASCII)
+
+
+def seconds(name: str, environ: Mapping[str, str], notes: list[Note]) -> float | None:
+    """The variable as a number above 0; None without it, and with a note where it is something else (B7, B15)."""
+    text = environ.get(name)
+    if text is None:
+        return None
+    value = float(text) if _NUMBER.fullmatch(text := text.strip()) else 0.0
+    if value > 0 and math.isfinite(value):
+        return value
+    message = f"{name} must be a number of seconds above 0, not {text[:40]!r}: it is ignored"
+    notes.append(Note(logging.WARNING, message, {"variable": name, "value": text[:200]}))
+    return None
+
+
+def state_directory(environ: Mapping[str, str]) -> tuple[Path, str] | None:
+    """The state directory that ``GREENROOM_HOME`` names, and where that was said; None without it."""
+    named = environ.get(HOME)
+    return (Path(named).expanduser().absolute(), HOME) if named else None
+
+
+def usual_state_directory(environ: Mapping[str, str], home: Path) -> Path:
+    """Where state is kept when nobody says: https://specifications.freedesktop.org/basedir-spec/latest/"""
+    base = Path(environ.get("XDG_STATE_HOME") or "")
+    return (base if base.is_absolute() else home / ".local" / "state") / "greenroom"
