@@ -1,0 +1,120 @@
+"""What follows from one observation: which step, which values, which doubt (B4, B5, B17).
+
+A provider's word is late by nature. One that contradicts what is already known (a step back, a word about an ended job
+or about one that is back in the queue) is put aside whole, its values included: they are as old as its status.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import attrs
+
+from actors.jobs.lifecycle import PHASE_TRIGGERS, Trigger, step
+from actors.jobs.records import TERMINAL_JOBS, Job, JobStatus, Observation, Phase, QueueStatus
+from actors.jobs.status_names import phase_of
+
+__all__ = ["DEBUG", "WARNING", "Verdict", "judge", "phase_of"]
+
+DEBUG, WARNING = 10, 30
+"""The standard library's numbers of these log levels; this package does not import logging."""
+
+DEADLINE_EXCEEDED = "deadline exceeded"
+
+_COPIED = ("started_at", "cost_usd", "output_url", "exit_code", "progress", "result")
+
+_OUTCOMES = {
+    Trigger.OBSERVE_QUEUED: JobStatus.QUEUED,
+    Trigger.OBSERVE_RUNNING: JobStatus.RUNNING,
+    Trigger.OBSERVE_COMPLETED: JobStatus.COMPLETED,
+    Trigger.OBSERVE_FAILED: JobStatus.FAILED,
+    Trigger.OBSERVE_CANCELLED: JobStatus.CANCELLED,
+}
+
+
+@attrs.frozen
+class Verdict:
+    """What to do about an observation.
+
+    ``trigger``: the step to take. ``changes``: the job's columns that really change, with their values.
+    ``uncertain``: why nobody can tell whether the job still runs. ``note``: a log level and what to say at it.
+    """
+
+    trigger: Trigger | None = None
+    changes: Mapping[str, Any] = attrs.field(factory=dict)
+    uncertain: str | None = None
+    note: tuple[int, str] | None = None
+
+
+def judge(job: Job, entry_status: QueueStatus, observation: Observation, now: datetime) -> Verdict:
+    """What ``observation`` means for ``job``. An absent value never overwrites a present one (B4)."""
+    phase = observation.phase
+    trigger = Trigger.OBSERVE_FAILED if phase is Phase.LOST else PHASE_TRIGGERS.get(phase)
+    if job.status in TERMINAL_JOBS or entry_status is not QueueStatus.RUNNING:
+        return _put_aside(job, observation, trigger)
+    if trigger is None:
+        text = f"unknown status {observation.raw_status!r}, kept as {job.status.value}"
+        return Verdict(changes=_changes(job, _said(observation)), note=(WARNING, text))
+    if phase is Phase.LOST and not observation.proven_dead:
+        return Verdict(uncertain=_lost(observation))
+    following = step(job.status, entry_status, trigger)
+    if following is None and _OUTCOMES[trigger] is not job.status:
+        return _put_aside(job, observation, trigger)
+    said = _said(observation) | {"uncertain_since": None, "uncertain_reason": None}
+    if following is None:
+        return Verdict(changes=_changes(job, said))
+    if following.job in TERMINAL_JOBS:
+        said |= _ending(job, observation, now)
+    elif following.job is JobStatus.RUNNING and job.started_at is None:
+        said.setdefault("started_at", observation.seen_at or now)
+    return Verdict(trigger, _changes(job, said))
+
+
+def _put_aside(job: Job, observation: Observation, trigger: Trigger | None) -> Verdict:
+    """A word that contradicts what is known changes nothing; one that merely repeats it is not worth a note."""
+    if trigger is not None and _OUTCOMES[trigger] is job.status:
+        return Verdict()
+    said = observation.raw_status or observation.phase.value
+    return Verdict(note=(DEBUG, f"late or backward status {said!r} ignored, the job is {job.status.value}"))
+
+
+def _said(observation: Observation) -> dict[str, Any]:
+    """What the provider told, by column."""
+    said = {name: getattr(observation, name) for name in _COPIED} | {"error_message": observation.error}
+    return {name: value for name, value in said.items() if value is not None}
+
+
+def _changes(job: Job, said: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in said.items() if value != getattr(job, name)}
+
+
+def _ending(job: Job, observation: Observation, now: datetime) -> dict[str, Any]:
+    ending: dict[str, Any] = {"completed_at": observation.completed_at or observation.seen_at or now}
+    message = _last_words(job, observation)
+    return ending if message is None else ending | {"error_message": message}
+
+
+def _last_words(job: Job, observation: Observation) -> str | None:
+    match observation.phase:
+        case Phase.TIMED_OUT:
+            return DEADLINE_EXCEEDED
+        case Phase.LOST:
+            return _lost(observation)
+        case Phase.CANCELED if observation.error is None and job.cancel_requested_by is not None:
+            return f"Cancelled by {job.cancel_requested_by}"
+        case Phase.FAILED if observation.error is None and job.error_message is None:
+            return _how_it_died(observation)
+    return observation.error
+
+
+def _lost(observation: Observation) -> str:
+    why = observation.error or "the provider no longer knows it"
+    return why if why.startswith("lost: ") else f"lost: {why}"
+
+
+def _how_it_died(observation: Observation) -> str | None:
+    if observation.signal is not None:
+        return f"ended by signal {observation.signal}"
+    return None if observation.exit_code is None else f"exit status {observation.exit_code}"

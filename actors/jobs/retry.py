@@ -1,0 +1,113 @@
+"""What follows from a hand-over that did not succeed, by its kind (B12).
+
+The kind says whose matter it is. What the request got wrong ends the job; what the account or the service got wrong
+closes the provider and costs the job nothing; what nobody can tell keeps its slot; the rest is tried again, a bounded
+number of times.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+import attrs
+
+from actors.jobs.lifecycle import Trigger
+from actors.jobs.records import QueueEntry
+
+PROVIDER_DELAY = 1.0
+PROVIDER_DELAY_CAP = 60.0
+"""Seconds for which a provider that could not be reached is left alone: the first time, and at the most."""
+
+ENTRY_DELAY = 10.0
+ENTRY_DELAY_CAP = 600.0
+"""Seconds before a failed entry's second attempt, and at the most before a later one."""
+
+LONGEST_RETRY_AFTER = 86_400.0
+"""Seconds that a provider may ask for; more than a day is taken for a mistake, not for a wish."""
+
+Jitter = Callable[[], float]
+"""Gives a number from 0 to 1, so that those who failed together do not come back together."""
+
+
+class FailureKind(StrEnum):
+    """How a call to a provider failed."""
+
+    INVALID = "invalid"
+    AUTH = "auth"
+    FORBIDDEN = "forbidden"
+    RATE_LIMITED = "rate_limited"
+    UNAVAILABLE = "unavailable"
+    OUTCOME_UNKNOWN = "outcome_unknown"
+    OTHER = "other"
+
+
+@attrs.frozen
+class DispatchVerdict:
+    """What becomes of the entry and of its provider.
+
+    ``trigger``: put back or give up; None where the outcome is ``unknown`` and the entry keeps its slot. ``attempt``:
+    how many were spent now. ``pause_provider``: the reason for which it is paused until somebody resumes it.
+    ``close_provider_until``: when it may be called again without anybody's doing.
+    """
+
+    trigger: Trigger | None
+    attempt: int
+    not_before: datetime | None = None
+    error_message: str | None = None
+    pause_provider: str | None = None
+    close_provider_until: datetime | None = None
+    unknown: bool = False
+
+
+def after_failed_dispatch(
+    kind: FailureKind,
+    message: str,
+    entry: QueueEntry,
+    now: datetime,
+    retry_after: float | None,
+    consecutive: int,
+    jitter: Jitter,
+) -> DispatchVerdict:
+    """The verdict on one failed call.
+
+    ``retry_after``: seconds the provider asked for, None where it did not. ``consecutive``: how many calls to that
+    provider failed in a row before this one.
+    """
+    spent = entry.attempt
+    match kind:
+        case FailureKind.INVALID:
+            return DispatchVerdict(Trigger.GIVE_UP, spent, error_message=message)
+        case FailureKind.OUTCOME_UNKNOWN:
+            return DispatchVerdict(None, spent, error_message=message, unknown=True)
+        case FailureKind.AUTH | FailureKind.FORBIDDEN:
+            return DispatchVerdict(Trigger.PUT_BACK, spent, error_message=message, pause_provider=message)
+        case FailureKind.RATE_LIMITED | FailureKind.UNAVAILABLE:
+            # The entry waits too: another entry's success may open the provider before this one's time has come.
+            until = now + timedelta(seconds=_provider_delay(retry_after, consecutive, jitter))
+            return DispatchVerdict(Trigger.PUT_BACK, spent, until, message, close_provider_until=until)
+        case FailureKind.OTHER:
+            return _spend_attempt(message, entry, now, jitter)
+
+
+def _spend_attempt(message: str, entry: QueueEntry, now: datetime, jitter: Jitter) -> DispatchVerdict:
+    attempt = entry.attempt + 1
+    if attempt >= entry.max_attempts:
+        return DispatchVerdict(Trigger.GIVE_UP, attempt, error_message=message)
+    delay = _growing(ENTRY_DELAY, ENTRY_DELAY_CAP, entry.attempt, jitter)
+    return DispatchVerdict(Trigger.PUT_BACK, attempt, now + timedelta(seconds=delay), message)
+
+
+def _provider_delay(retry_after: float | None, consecutive: int, jitter: Jitter) -> float:
+    """What the provider asked for, within reason ("0" must not make a hot loop); else a delay of our own."""
+    if retry_after is None or not math.isfinite(retry_after):
+        return _growing(PROVIDER_DELAY, PROVIDER_DELAY_CAP, consecutive, jitter)
+    return min(max(retry_after, PROVIDER_DELAY), LONGEST_RETRY_AFTER)
+
+
+def _growing(first: float, cap: float, before: int, jitter: Jitter) -> float:
+    """``first`` doubled for each time ``before``, at most ``cap``; the half of it is left to chance."""
+    whole = min(cap, first * 2.0 ** min(before, 30))
+    return whole / 2 + whole / 2 * jitter()
