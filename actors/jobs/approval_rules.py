@@ -1,0 +1,197 @@
+"""Which jobs need an approval: rules looked through by priority, the first that holds decides (B19)."""
+
+from __future__ import annotations
+
+import fnmatch
+import math
+from collections.abc import Callable, Iterable
+
+import attrs
+
+from actors.jobs.guessing import did_you_mean
+from actors.jobs.levels import LEVELS, normalised
+from actors.jobs.records import ApprovalRule, JobRequest
+
+DEFAULT_RULES = (
+    ApprovalRule("High Cost Jobs", "cost_exceeds", 50.0, priority=10, exempt_levels=("admin",), rule_id=1),
+    ApprovalRule("First Job Review", "first_job", None, priority=20, exempt_levels=("admin", "lead"), rule_id=2),
+)
+
+
+@attrs.frozen
+class Facts:
+    """What the rules ask about one request.
+
+    ``jobs_last_24h``: how many jobs its user submitted in the 24 h before it, this one not counted. ``is_first_job``:
+    whether that user never submitted one before.
+    """
+
+    request: JobRequest
+    jobs_last_24h: int = 0
+    is_first_job: bool = False
+
+
+def first_match(rules: Iterable[ApprovalRule], facts: Facts) -> ApprovalRule | None:
+    """The rule that decides: of the active ones that apply and hold, the highest priority, then the lowest id.
+
+    The rules must be such as :func:`check_rule` lets pass; a condition that does not exist is a ``KeyError``, since a
+    rule passed over in silence would let jobs run that somebody wanted to see.
+    """
+    levels = frozenset(normalised(level) for level in facts.request.user_levels)
+    ordered = sorted((rule for rule in rules if rule.is_active), key=lambda rule: (-rule.priority, rule.rule_id))
+    return next((rule for rule in ordered if _applies(rule, facts, levels) and _holds(rule, facts)), None)
+
+
+def why(rule: ApprovalRule, facts: Facts) -> str:
+    """Why ``rule``, which holds, asks for an approval, in words."""
+    return f"{rule.name}: {_CONDITIONS[rule.condition].why(rule, facts)}"
+
+
+def check_rule(rule: ApprovalRule) -> None:
+    """Raises ``ValueError`` that names the field which is wrong, with a guess at what was meant."""
+    if not rule.name.strip():
+        raise ValueError("name: must not be empty")
+    _check_known("condition", rule.condition, _CONDITIONS)
+    _CONDITIONS[rule.condition].check(rule.value)
+    named = [("applies_to_level", rule.applies_to_level), ("required_approver_level", rule.required_approver_level)]
+    for field, level in [*named, *(("exempt_levels", level) for level in rule.exempt_levels)]:
+        if level is not None:
+            _check_known(field, level, LEVELS)
+
+
+def _applies(rule: ApprovalRule, facts: Facts, levels: frozenset[str]) -> bool:
+    if rule.applies_to_provider is not None and rule.applies_to_provider != facts.request.provider:
+        return False
+    if rule.applies_to_level is not None and rule.applies_to_level not in levels:
+        return False
+    return levels.isdisjoint(rule.exempt_levels)
+
+
+def _holds(rule: ApprovalRule, facts: Facts) -> bool:
+    return _CONDITIONS[rule.condition].holds(rule.value, facts)
+
+
+@attrs.frozen
+class _Condition:
+    """One kind of condition: when it holds, the words for it, and what its value must be."""
+
+    holds: Callable[[float | str | None, Facts], bool]
+    why: Callable[[ApprovalRule, Facts], str]
+    check: Callable[[float | str | None], None]
+
+
+def _cost_exceeds(value: float | str | None, facts: Facts) -> bool:
+    cost = facts.request.estimated_cost
+    return cost is not None and not cost <= _number(value)  # "not <=": a cost that is no number (NaN) is asked about
+
+
+def _daily_jobs_exceed(value: float | str | None, facts: Facts) -> bool:
+    return facts.jobs_last_24h + 1 > _number(value)
+
+
+def _hardware(value: float | str | None, facts: Facts) -> bool:
+    return fnmatch.fnmatchcase(facts.request.hardware_type or "", str(value))
+
+
+def _user_level(value: float | str | None, facts: Facts) -> bool:
+    return value in {normalised(level) for level in facts.request.user_levels}
+
+
+def _config_pattern(value: float | str | None, facts: Facts) -> bool:
+    pattern, name = str(value), facts.request.config_name or ""
+    if not _is_expression(pattern):
+        return fnmatch.fnmatchcase(name, pattern)
+    import re2  # 3 MB that only such a rule needs; linear in time, whatever the pattern
+
+    # RE2 reads UTF-8; a name from a command line may hold lone surrogates.
+    return re2.search(pattern, name.encode("utf-8", "replace").decode()) is not None
+
+
+def _is_expression(pattern: str) -> bool:
+    return pattern.startswith("^") and pattern.endswith("$")
+
+
+def _number(value: float | str | None) -> float:
+    return float(value or 0)
+
+
+def _check_known(field: str, name: str, known: Iterable[str]) -> None:
+    if name not in known:
+        raise ValueError(f"{field}: {name!r} is not known{did_you_mean(name, known)}")
+
+
+def _check_number(value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
+        raise ValueError(f"value: must be a number of 0 or more, not {value!r}")
+
+
+def _check_text(value: float | str | None) -> None:
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"value: must be a text that is not empty, not {value!r}")
+
+
+def _check_level(value: float | str | None) -> None:
+    _check_known("value", str(value), LEVELS)
+
+
+def _check_absent(value: float | str | None) -> None:
+    if value is not None:
+        raise ValueError(f"value: first_job takes none, not {value!r}")
+
+
+def _check_pattern(value: float | str | None) -> None:
+    _check_text(value)
+    if not _is_expression(str(value)):
+        return
+    import re2
+
+    options = re2.Options()
+    options.log_errors = False  # else RE2 writes to stderr by itself
+    try:
+        re2.compile(str(value), options)
+    except (re2.error, UnicodeError) as error:
+        said = error.args[0]
+        reason = said.decode(errors="replace") if isinstance(said, bytes) else str(error)
+        raise ValueError(f"value: {value!r} is no regular expression of RE2: {reason}") from error
+
+
+_CONDITIONS: dict[str, _Condition] = {
+    "cost_exceeds": _Condition(
+        _cost_exceeds,
+        lambda rule, facts: (
+            f"the estimated cost of {facts.request.estimated_cost:.2f} USD exceeds {_number(rule.value):.2f} USD"
+        ),
+        _check_number,
+    ),
+    "hardware_type": _Condition(
+        _hardware,
+        lambda rule, facts: f"hardware {facts.request.hardware_type or 'of no stated type'} matches {rule.value}",
+        _check_text,
+    ),
+    "provider": _Condition(
+        lambda value, facts: facts.request.provider == value,
+        lambda rule, facts: f"it is for provider {facts.request.provider}",
+        _check_text,
+    ),
+    "user_level": _Condition(
+        _user_level, lambda rule, facts: f"user {facts.request.user_id} has level {rule.value}", _check_level
+    ),
+    "daily_jobs_exceed": _Condition(
+        _daily_jobs_exceed,
+        lambda rule, facts: (
+            f"it is job {facts.jobs_last_24h + 1} of user {facts.request.user_id} in 24 hours, "
+            f"more than {_number(rule.value):g}"
+        ),
+        _check_number,
+    ),
+    "first_job": _Condition(
+        lambda value, facts: facts.is_first_job,
+        lambda rule, facts: f"it is the first job of user {facts.request.user_id}",
+        _check_absent,
+    ),
+    "config_pattern": _Condition(
+        _config_pattern,
+        lambda rule, facts: f"configuration {facts.request.config_name or 'without a name'} matches {rule.value}",
+        _check_pattern,
+    ),
+}

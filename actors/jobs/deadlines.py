@@ -1,0 +1,52 @@
+"""When an approval runs out, in which words, and when to look for the next one (B15, B16)."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from actors.jobs.records import ApprovalRequest, ApprovalStatus
+
+
+def duration_in_words(seconds: float) -> str:
+    """``24 hours``, ``90 minutes``, ``1 hour``, ``4.5 seconds``: the largest unit of these that says it exactly."""
+    seconds = round(seconds, 3)  # hours given as a fraction are seldom a whole number of seconds in binary
+    for unit, length in (("hour", 3600), ("minute", 60)):
+        if seconds >= length and seconds % length == 0:
+            return _counted(seconds / length, unit)
+    return _counted(seconds, "second")
+
+
+def _counted(number: float, unit: str) -> str:
+    written = f"{number:.3f}".rstrip("0").rstrip(".")
+    return f"{written} {unit}" + ("" if number == 1 else "s")
+
+
+def expired_entry_message() -> str:
+    """What the queue entry of an expired request says."""
+    return "Approval request expired (auto-rejected after timeout)"
+
+
+def expired_job_message(timeout_seconds: float) -> str:
+    """What the job of an expired request says: the time-out that really was."""
+    return f"Approval request expired after {duration_in_words(timeout_seconds)}"
+
+
+def is_expired(request: ApprovalRequest, now: datetime) -> bool:
+    """Whether ``request`` is still open and its deadline has come; at the deadline itself it has."""
+    return request.status is ApprovalStatus.PENDING and now >= request.expires_at
+
+
+def next_wake(
+    now: datetime, last_sweep: datetime | None, interval: float, next_deadline: datetime | None
+) -> datetime | None:
+    """When to sweep next: ``interval`` seconds after the last sweep or at the next deadline, whichever is first.
+
+    None: at once, because no sweep was made yet or that moment has passed. A sweep that seems to lie ahead (the wall
+    clock was set back since) counts as made now.
+    """
+    if last_sweep is None:
+        return None
+    wake = min(last_sweep, now) + timedelta(seconds=interval)
+    if next_deadline is not None:
+        wake = min(wake, next_deadline)
+    return wake if wake > now else None
