@@ -20,7 +20,7 @@ import re2
 from actors.providers.errors import Invalid
 
 MAX_TEXT = 1024  # characters of one text value without a pattern of its own
-PLAIN_TEXT = r"[\w ./:=@+,~%-]*"  # what a text may hold unless its parameter says otherwise: no control characters
+PLAIN_TEXT = r"[\pL\pN_ ./:=@+,~%-]*"  # what a text may hold unless its parameter says otherwise: no control characters
 MISSING = object()
 
 

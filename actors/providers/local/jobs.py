@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -34,6 +35,7 @@ class LocalJobs:
         self._grace = grace_seconds
         self._leavings = Leavings()
         self._starts: Counter[str] = Counter()
+        self._one_at_a_time = threading.Lock()  # starts: two threads with one job must not start it twice
         for folder in (self.folder, self._leases):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
@@ -51,7 +53,10 @@ class LocalJobs:
             "grace_seconds": self._grace,
             "submitted_at": time.time(),
         }
-        with leased(self._leases, self._devices, body["gpus"], directory.key, self._is_gone) as lease:
+        with (
+            self._one_at_a_time,
+            leased(self._leases, self._devices, body["gpus"], directory.key, self._is_gone) as lease,
+        ):
             placed = directory.place(spec)
             if placed:
                 try:
@@ -132,9 +137,10 @@ class LocalJobs:
             return "" if settle_unstarted(directory, {"failure": {"stage": "start", "reason": reason}}) else None
         spec = read_record(directory.spec) or {}
         try:
-            with leased(self._leases, self._devices, spec["gpus"], key, self._is_gone) as lease:
-                self._starts[key] += 1
-                self.shims.start(directory, lease)
+            with self._one_at_a_time, leased(self._leases, self._devices, spec["gpus"], key, self._is_gone) as lease:
+                if key not in self.shims:
+                    self._starts[key] += 1
+                    self.shims.start(directory, lease)
         except (Unavailable, OSError) as error:
             return f"waiting: {error}"
         return None

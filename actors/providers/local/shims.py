@@ -9,7 +9,9 @@ import os
 import select
 import signal
 import sys
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import attrs
@@ -26,12 +28,13 @@ _unreaped: set[int] = set()  # children of closed tables, reaped when a next one
 
 @attrs.define(eq=False)
 class Shims:
-    """Which shims live, by submission key. Safe to be used from worker threads."""
+    """Which shims live, by submission key. Safe to be used from threads; nothing waits while it has the lock."""
 
     _epoll: select.epoll = attrs.field(factory=lambda: select.epoll())
     _fds: dict[str, int] = attrs.field(factory=dict)
     _keys: dict[int, str] = attrs.field(factory=dict)
-    _children: dict[str, int] = attrs.field(factory=dict)
+    _children: dict[int, int] = attrs.field(factory=dict)
+    _lock: threading.Lock = attrs.field(factory=threading.Lock)
     on_end: Callable[[str], None] | None = None
 
     def fileno(self) -> int:
@@ -49,8 +52,7 @@ class Shims:
             fd = os.pidfd_open(pid)
         except ProcessLookupError:  # ended, and somebody in this process waits for all children
             return pid
-        self._children[directory.key] = pid
-        self._add(directory.key, fd)
+        self._add(directory.key, fd, pid)
         return pid
 
     def adopt(self, directory: JobDirectory) -> bool:
@@ -64,46 +66,52 @@ class Shims:
 
     def terminate(self, directory: JobDirectory) -> bool:
         """Send SIGTERM to the job's shim. False: none is known."""
-        if not self.adopt(directory):
-            return False
-        try:
-            signal.pidfd_send_signal(self._fds[directory.key], signal.SIGTERM)
-        except (KeyError, ProcessLookupError):
-            return False
-        return True
+        written_down = open_shim(look(directory))  # of two shims, the one that runs the program
+        with self._lock:
+            fd = written_down if written_down is not None else self._fds.get(directory.key)
+            if fd is not None:
+                with suppress(ProcessLookupError):
+                    signal.pidfd_send_signal(fd, signal.SIGTERM)
+        if written_down is not None:
+            os.close(written_down)
+        return fd is not None
 
     def collect(self) -> list[str]:
         """Take note of the shims that have ended, reap ours, and tell :attr:`on_end`."""
         ended = []
-        for fd, _ in self._epoll.poll(0):
-            if (key := self._keys.pop(fd, None)) is None:
-                continue
-            self._epoll.unregister(fd)
-            del self._fds[key]
-            os.close(fd)
-            if (pid := self._children.pop(key, None)) is not None:
-                _reap(pid)
-            ended.append(key)
+        with self._lock:
+            for fd, _ in self._epoll.poll(0):
+                ended.append(key := self._keys[fd])
+                self._drop(fd)
+                if self._fds.get(key) == fd:
+                    del self._fds[key]
+        for key in ended:
             if self.on_end is not None:
                 self.on_end(key)
         return ended
 
     def close(self) -> None:
         """Let go of all shims; they run on."""
-        for fd in self._keys:
-            os.close(fd)
-        _unreaped.update(self._children.values())
-        for table in (self._fds, self._keys, self._children):
-            table.clear()
-        self._epoll.close()
+        with self._lock:
+            for fd in list(self._keys):
+                self._drop(fd)
+            self._fds.clear()
+            self._epoll.close()
 
-    def _add(self, key: str, fd: int) -> None:
-        if (before := self._fds.pop(key, None)) is not None:
-            self._keys.pop(before)
-            self._epoll.unregister(before)
-            os.close(before)
-        self._fds[key], self._keys[fd] = fd, key
-        self._epoll.register(fd, select.EPOLLIN)
+    def _add(self, key: str, fd: int, child: int | None = None) -> None:
+        with self._lock:
+            self._fds[key], self._keys[fd] = fd, key
+            if child is not None:
+                self._children[fd] = child
+            self._epoll.register(fd, select.EPOLLIN)
+
+    def _drop(self, fd: int) -> None:
+        del self._keys[fd]
+        self._epoll.unregister(fd)
+        os.close(fd)
+        pid = self._children.pop(fd, None)
+        if pid is not None and not _reap(pid):
+            _unreaped.add(pid)
 
 
 def spawn(directory: JobDirectory, lease: Lease) -> int:

@@ -7,14 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.providers.local.stage import Stage
+from tests.providers.local.stage import Stage, opened
 
 
 @pytest.fixture
 async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
     """A provider on a folder of its own."""
-    stage = Stage(tmp_path / "local")
-    yield stage
-    stage.clean_up()
-    for provider in stage.providers:
-        await provider.aclose()
+    async with opened(tmp_path / "local") as stage:
+        yield stage

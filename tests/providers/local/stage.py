@@ -6,7 +6,8 @@ import itertools
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from actors.jobs.records import JobRequest, Observation, Phase
 from actors.providers.base import Submitted
 from actors.providers.local import LocalOptions, LocalProvider
 from actors.providers.local.directory import JobDirectory, job_directories
-from actors.providers.local.liveness import Look, clear_survivors, look, open_shim
+from actors.providers.local.liveness import Look, Standing, clear_survivors, look, open_shim
 from actors.providers.local.shims import SHIM
 
 ENDED = frozenset({Phase.SUCCEEDED, Phase.FAILED, Phase.CANCELED, Phase.TIMED_OUT, Phase.LOST})
@@ -71,7 +72,7 @@ class Stage:
 
     async def ended(self, key: str, by: LocalProvider | None = None) -> Observation:
         with trio.fail_after(PATIENCE):
-            while (seen := await self.observe(key, by)).phase not in ENDED:
+            while (seen := await self.observe(key, by)).phase not in ENDED:  # noqa: ASYNC110 - nobody here knows of it
                 await trio.sleep(0.01)
         return seen
 
@@ -94,7 +95,7 @@ class Stage:
     async def until_gone(self, pids: Iterable[int]) -> None:
         """Wait until the processes are gone, reaped too, which takes the provider's own looks."""
         with trio.fail_after(PATIENCE):
-            while any(Path(f"/proc/{pid}").exists() for pid in pids):
+            while any(map(exists, pids)):
                 await self.provider.observe_many({})
                 await trio.sleep(0.01)
 
@@ -105,26 +106,44 @@ class Stage:
             for _ in range(shims):
                 nursery.start_soon(partial(trio.run_process, argv, env=ENVIRONMENT))
 
-    def clean_up(self) -> None:
+    async def clean_up(self) -> None:
+        """Kill what is left of all jobs; whatever is still starting is waited for."""
         if not self.providers:
             return
         for directory in job_directories(self.root / "jobs"):
             directory.cancel.touch()
-            try:
+            with suppress(ValueError):  # a test has spoilt the files of an ended job
+                await until(lambda: look(directory).standing is not Standing.STARTING)  # noqa: B023 - awaited here
                 seen = look(directory)
-            except ValueError:  # a test has spoilt the files of an ended job
-                continue
-            if (fd := open_shim(seen)) is not None:
-                signal.pidfd_send_signal(fd, signal.SIGKILL)
-                os.close(fd)
-            clear_survivors(directory, seen)
+                if (fd := open_shim(seen)) is not None:
+                    signal.pidfd_send_signal(fd, signal.SIGKILL)
+                    os.close(fd)
+                clear_survivors(directory, seen)
+        for provider in self.providers:
+            await provider.aclose()
+
+
+@asynccontextmanager
+async def opened(root: Path) -> AsyncIterator[Stage]:
+    """A stage that is clean when it is left, however that is."""
+    stage = Stage(root)
+    try:
+        yield stage
+    finally:
+        with trio.CancelScope(shield=True):
+            await stage.clean_up()
 
 
 async def until(condition: Callable[[], bool]) -> None:
     """Wait for something that another process does."""
     with trio.fail_after(PATIENCE):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - nobody in this process could set an event
             await trio.sleep(0.01)
+
+
+def exists(pid: int) -> bool:
+    """Whether the number is taken, if only by a process that waits to be reaped."""
+    return Path(f"/proc/{pid}").exists()
 
 
 def is_alive(pid: int) -> bool:

@@ -64,6 +64,9 @@ async def test_a_job_that_writes_past_its_limit_fails_by_its_own_signal(stage: S
     assert (seen.phase, seen.signal, seen.error) == (Phase.FAILED, 25, "killed by signal 25 (SIGXFSZ)")
 
 
+LIKELY = "out of memory, most likely (the kernel ended processes for want of memory while it ran)"
+
+
 def counts(group: int | None, machine: int) -> dict[str, int | None]:
     return {"group": group, "machine": machine}
 
@@ -77,8 +80,7 @@ def counts(group: int | None, machine: int) -> dict[str, int | None]:
         ),
         (
             {"signal": 9, "oom_kills": [counts(None, 5), counts(None, 6)]},
-            "killed by signal 9 (SIGKILL): out of memory, most likely"
-            " (the kernel ended processes for want of memory while it ran)",
+            f"killed by signal 9 (SIGKILL): {LIKELY}",
         ),
         (
             {"signal": 9, "oom_kills": [counts(3, 5), counts(3, 5)]},

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
-from pathlib import Path
 
 from actors.jobs.records import Phase
 from actors.providers.base import CancelAck
-from tests.providers.local.stage import Stage, is_alive, until
+from tests.providers.local.stage import Stage, exists, is_alive, until
 
 SLEEPER = "touch ready; exec sleep 1000"
 
@@ -119,5 +118,5 @@ async def test_orphans_of_a_running_job_are_reaped(stage: Stage) -> None:
     """They fall to the shim, which does not let them pile up."""
     key = await stage.shell("(sh -c 'echo $$ > orphan; mv orphan pid' &) ; touch ready; exec sleep 1000")
     pid = int((await stage.wrote(key, "pid")).read_text())
-    await until(lambda: not Path(f"/proc/{pid}").exists())
+    await until(lambda: not exists(pid))
     assert (await stage.observe(key)).phase is Phase.RUNNING

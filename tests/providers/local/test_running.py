@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import os
 import signal
-from pathlib import Path
 
 import pytest
+import trio
 
 from actors.jobs.records import Phase
 from actors.providers.base import ABSENT, Submitted
@@ -96,7 +96,7 @@ async def test_signals_are_those_of_a_fresh_process(stage: Stage) -> None:
 
 
 async def test_the_kernel_prefers_the_job_when_memory_runs_out(stage: Stage) -> None:
-    ours = int(Path("/proc/self/oom_score_adj").read_text())
+    ours = int(await trio.Path("/proc/self/oom_score_adj").read_text())
     await stage.ended(key := await stage.submit("cat", "/proc/self/oom_score_adj"))
     assert int(stage.log(key)) > ours or ours == 1000
 

@@ -35,7 +35,8 @@ def main(arguments: list[str]) -> None:
     """Run the job of the directory named in ``arguments``, once, to its recorded end."""
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS | {signal.SIGCHLD})
     devices = arguments[2] if len(arguments) > 2 else "-"
-    close_strangers(3 + int(arguments[3]) if len(arguments) > 3 else 3)
+    leases = range(3, 3 + int(arguments[3]) if len(arguments) > 3 else 3)
+    close_strangers(leases.stop)
     try:
         os.chdir(arguments[1])
     except FileNotFoundError:
@@ -50,7 +51,10 @@ def main(arguments: list[str]) -> None:
     if devices != "-":
         spec["env"].update(CUDA_VISIBLE_DEVICES=devices, CUDA_DEVICE_ORDER="PCI_BUS_ID")
     prctl(PR_SET_CHILD_SUBREAPER, 1)
-    record(run(spec, devices))
+    outcome = run(spec, devices)
+    for fd in leases:  # nothing of the job is left: who sees the record may have its devices at once
+        os.close(fd)
+    record(outcome)
 
 
 def run(spec: dict[str, Any], devices: str) -> dict[str, Any]:

@@ -1,0 +1,128 @@
+"""A GPU belongs to one job until nothing of that job is left, whoever is killed and whoever looks."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from actors.jobs.records import Phase, Resources
+from actors.providers.errors import Invalid, Unavailable
+from actors.providers.local import LocalOptions, LocalProvider
+from actors.providers.local.capacity import machine_devices
+from tests.providers.local.stage import Stage, is_alive, until
+
+ONE, TWO = Resources(gpus=1), Resources(gpus=2)
+HOLDER = "echo $CUDA_VISIBLE_DEVICES; touch ready; exec sleep 1000"
+
+
+@pytest.fixture
+async def stage(stage: Stage) -> Stage:
+    """A machine with two devices."""
+    stage.options = LocalOptions(cpus=8, gpus=("GPU-a", "GPU-b"), grace_seconds=0.5)
+    return stage
+
+
+async def holding(stage: Stage, by: LocalProvider | None = None) -> str:
+    await stage.wrote(key := await stage.shell(HOLDER, resources=ONE, by=by), "ready")
+    return key
+
+
+async def test_two_jobs_never_see_the_same_device(stage: Stage) -> None:
+    """And a third is surely not accepted, leaves nothing, and may come again when one has ended."""
+    keys = [await holding(stage), await holding(stage)]
+    assert [stage.log(key) for key in keys] == ["GPU-a\n", "GPU-b\n"]
+    with pytest.raises(Unavailable, match="1 GPUs are wanted and 0 are free"):
+        await stage.hand_over("third", "true", resources=ONE)
+    assert not stage.directory("third").path.exists()
+    await stage.provider.cancel(keys[0], {})
+    await stage.ended(keys[0])
+    await stage.ended(key := await stage.shell("echo $CUDA_VISIBLE_DEVICES", resources=ONE))
+    assert stage.log(key) == "GPU-a\n"
+
+
+async def test_a_job_may_have_several(stage: Stage) -> None:
+    await stage.ended(key := await stage.shell("echo $CUDA_VISIBLE_DEVICES $CUDA_DEVICE_ORDER", resources=TWO))
+    assert stage.log(key) == "GPU-a,GPU-b PCI_BUS_ID\n"
+
+
+async def test_a_job_without_gpus_sees_none(stage: Stage) -> None:
+    """An empty list hides all; a variable that is not set would show all."""
+    await stage.ended(key := await stage.shell('echo "${CUDA_VISIBLE_DEVICES-unset}."'))
+    assert stage.log(key) == ".\n"
+
+
+async def test_leases_hold_over_a_restart_of_the_supervisor(stage: Stage) -> None:
+    first = await holding(stage)
+    await stage.provider.aclose()
+    second = await holding(stage, by=stage.another())
+    assert [stage.log(first), stage.log(second)] == ["GPU-a\n", "GPU-b\n"]
+
+
+async def test_the_job_itself_does_not_hold_the_lease(stage: Stage) -> None:
+    """A daemon of the job must not keep a device; the shim's life does."""
+    key = await stage.shell("ls /proc/self/fd | wc -l", resources=TWO)
+    await stage.ended(key)
+    assert stage.log(key) == "4\n"
+
+
+async def test_a_device_comes_back_only_when_its_lost_job_is_cleared(stage: Stage) -> None:
+    """The shim's death frees the lock, not the device: what runs on is ended before the next job gets it."""
+    script = "sleep 1000 & echo $! > pid; touch ready; wait"
+    await stage.wrote(key := await stage.shell(script, resources=TWO), "ready")
+    pid = int((stage.directory(key).work / "pid").read_text())
+    shim = (await stage.started(key))["shim"]
+    os.kill(shim, signal.SIGKILL)
+    await until(lambda: not is_alive(shim))
+    assert is_alive(pid)
+    await stage.ended(next_job := await stage.shell("echo $CUDA_VISIBLE_DEVICES", resources=TWO))
+    assert (stage.log(next_job), is_alive(pid)) == ("GPU-a,GPU-b\n", False)
+
+
+async def test_a_device_with_an_unclear_holder_is_passed_over(stage: Stage) -> None:
+    """A process that cannot be told from the lost job's keeps the device from being handed out twice."""
+    script = "env -i sleep 1000 & echo $! > pid; touch ready; wait"
+    await stage.wrote(key := await stage.shell(script, resources=ONE), "ready")
+    pid = int((stage.directory(key).work / "pid").read_text())
+    shim = (await stage.started(key))["shim"]
+    os.kill(shim, signal.SIGKILL)
+    await until(lambda: not is_alive(shim))
+    await stage.ended(other := await stage.shell("echo $CUDA_VISIBLE_DEVICES", resources=ONE))
+    assert stage.log(other) == "GPU-b\n"
+    os.kill(pid, signal.SIGKILL)
+    await until(lambda: not is_alive(pid))
+    await stage.ended(last := await stage.shell("echo $CUDA_VISIBLE_DEVICES", resources=ONE))
+    assert stage.log(last) == "GPU-a\n"
+
+
+async def test_a_job_that_was_written_down_waits_for_its_device(stage: Stage) -> None:
+    """Its supervisor was killed before it started a shim; meanwhile others took the devices."""
+    keys = [await holding(stage), await holding(stage)]
+    directory = stage.directory("left")
+    env = {"PATH": os.environ["PATH"]}
+    directory.place({"argv": ["true"], "cwd": "/", "env": env, "gpus": 1, "grace_seconds": 0.5})
+    seen = await stage.observe("left")
+    assert (seen.phase, seen.raw_status) == (Phase.STARTING, "waiting: 1 GPUs are wanted and 0 are free")
+    await stage.provider.cancel(keys[1], {})
+    await stage.ended(keys[1])
+    assert (await stage.ended("left")).phase is Phase.SUCCEEDED
+
+
+async def test_more_than_there_is_is_refused_at_submission(stage: Stage) -> None:
+    with pytest.raises(Invalid, match=r"resources\.gpus: 3 wanted, this machine has 8 cpus, 2 gpus"):
+        await stage.submit("true", resources=Resources(gpus=3))
+
+
+def test_devices_are_asked_of_nvidia_smi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By UUID, which stays with the device; without the program, or with one that fails, there is none."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert machine_devices(LocalOptions()) == ()
+    program = tmp_path / "nvidia-smi"
+    program.write_text("#!/bin/sh\necho GPU-1; echo GPU-2\n")
+    program.chmod(0o755)
+    assert machine_devices(LocalOptions()) == ("GPU-1", "GPU-2")
+    assert machine_devices(LocalOptions(gpus=3)) == ("0", "1", "2")
+    program.write_text("#!/bin/sh\nexit 9\n")
+    assert machine_devices(LocalOptions()) == ()
