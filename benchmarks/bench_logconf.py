@@ -169,10 +169,13 @@ def measure_disabled(calls: int, *, configured: bool) -> float:
     else:
         logging.getLogger().setLevel("INFO")
     logger = logging.getLogger("bench.jobs")
-    started = time.perf_counter()
-    for number in range(calls):
-        logger.debug("Synced %d active jobs", number)
-    return (time.perf_counter() - started) / calls
+    best = float("inf")
+    for _ in range(20):  # a call of 50 ns: what is measured is the machine, unless its quietest moment is taken
+        started = time.perf_counter()
+        for number in range(calls // 20):
+            logger.debug("Synced %d active jobs", number)
+        best = min(best, (time.perf_counter() - started) / (calls // 20))
+    return best
 
 
 def in_a_process(*arguments: str) -> dict[str, float]:

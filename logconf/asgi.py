@@ -24,9 +24,8 @@ _ANSWERS = frozenset({"http.response.start", "websocket.accept", "websocket.http
 class CorrelationMiddleware:
     """Binds each HTTP request's and WebSocket's correlation ID, and echoes it as `X-Correlation-ID`.
 
-    The ID is `X-Correlation-ID`'s, else the trace id of `traceparent`, else a new one; it is in `scope["state"]` as
-    `correlation_id` too. An application that raises before it answered an HTTP request is answered for, with status 500
-    and the ID, and its exception goes on to the server.
+    The ID is `X-Correlation-ID`'s, else the trace id of `traceparent`, else a new one. An application that raises before
+    it answered an HTTP request is answered for, with status 500 and the ID, and its exception goes on to the server.
     """
 
     def __init__(self, app: App) -> None:
@@ -38,7 +37,6 @@ class CorrelationMiddleware:
             await self._app(scope, receive, send)
             return
         correlation_id = correlation_id_from_headers(scope["headers"])
-        scope.setdefault("state", {})["correlation_id"] = correlation_id
         answered = False
 
         async def send_with_id(message: Message) -> None:

@@ -131,7 +131,13 @@ def _frames(tb: TracebackType) -> Iterator[str]:
 
 
 def _formatted(steps: Sequence[tuple[FrameType, int]]) -> Iterator[str]:
-    for text in traceback.StackSummary.extract(iter(steps)).format():
+    try:
+        shown = traceback.StackSummary.extract(iter(steps)).format()
+    except Exception:  # noqa: BLE001 - border: a module's __loader__ is asked for its source and may raise anything
+        shown = [
+            f'  File "{frame.f_code.co_filename}", line {line}, in {frame.f_code.co_name}' for frame, line in steps
+        ]
+    for text in shown:
         yield text.rstrip("\n")
 
 

@@ -44,9 +44,6 @@ class Sink(Protocol):
     def request_reopen(self) -> None:
         """Open the file anew before the next batch (SIGHUP). Callable from a signal handler."""
 
-    def close(self) -> None:
-        """Give back what was opened here."""
-
 
 class DescriptorSink:
     """An open file descriptor that belongs to somebody else, such as 1.
@@ -112,9 +109,6 @@ class DescriptorSink:
     def request_reopen(self) -> None:
         pass
 
-    def close(self) -> None:
-        pass
-
 
 class StreamSink:
     """A text stream without a descriptor: a notebook's or a test's stdout."""
@@ -138,9 +132,6 @@ class StreamSink:
         return True
 
     def request_reopen(self) -> None:
-        pass
-
-    def close(self) -> None:
         pass
 
 
@@ -231,9 +222,12 @@ class FileSink:
     def request_reopen(self) -> None:
         self._reopen = True
 
-    def close(self) -> None:
-        with contextlib.suppress(OSError):
-            os.close(self._descriptor)
+    def __del__(self) -> None:
+        """Closed with its last user: a replaced handler's late lines still find the descriptor open."""
+        descriptor = getattr(self, "_descriptor", None)
+        if descriptor is not None:
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
 
 
 def _ends_torn(path: Path) -> bool:

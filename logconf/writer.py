@@ -168,7 +168,7 @@ class Writer:
                     if self._closed:
                         break
                     time.sleep(_RETRY_SECONDS)  # this thread only; the line is finished later, not torn
-        except SinkClosed:
+        except Exception:  # noqa: BLE001 - border: SinkClosed, or a sink's fault; this thread has nobody to tell
             self._statistics.errors += 1
         with self._lock:
             self._pending -= len(batch)

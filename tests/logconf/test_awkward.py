@@ -225,6 +225,12 @@ CASES: dict[str, tuple[str, Check]] = {
     "a surrogate in an exception": attempt("raise ValueError('\\udc80')", exception("\\udc80")),
     "notes that are no list": attempt("e = ValueError('x')\ne.__notes__ = 5\nraise e", exception("ValueError: x")),
     "a broken SyntaxError": attempt("raise SyntaxError('bad', (1, 2, 3, object()))", exception("SyntaxError")),
+    "a module whose loader raises": attempt(
+        "exec(code, {'__loader__': Loader(), '__name__': 'm'})",
+        exception("ZeroDivisionError", "made-up.py"),
+        "class Loader:\n    def get_source(self, name): raise SystemError\n"
+        "code = compile('1 / 0', 'made-up.py', 'exec')",
+    ),
     "KeyboardInterrupt as an exception": attempt("raise KeyboardInterrupt", exception("KeyboardInterrupt")),
     "exc_info where there is none": ("log.error('m', exc_info=True)", lambda line: "exception" not in line),
     "exc_info that is a lie": ("log.error('m', exc_info=(1, 2))", lambda line: line["message"] == "m"),

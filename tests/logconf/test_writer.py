@@ -49,9 +49,6 @@ class GatedSink:
     def request_reopen(self) -> None:
         raise AssertionError("not asked for here")
 
-    def close(self) -> None:
-        pass
-
 
 def report(dropped: int, urgent: int) -> bytes:
     return b"dropped %d of them urgent %d\n" % (dropped, urgent)
@@ -329,7 +326,29 @@ def test_a_file_is_opened_anew_on_request(tmp_path: Path, monkeypatch: pytest.Mo
         sink.write(b"y\n")
     assert len(opened) == 2
     assert (tmp_path / "cloud.log").read_bytes() == b"x\ny\n" * 2
-    sink.close()
+
+
+def test_configuring_again_leaks_no_descriptor(tmp_path: Path) -> None:
+    for _ in range(2):
+        configured(tmp_path / "cloud.log").info("x")
+    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - counted, not read
+    for _ in range(5):
+        configured(tmp_path / "cloud.log").info("x")
+    flush()
+    assert len(os.listdir("/proc/self/fd")) <= before + 1  # noqa: PTH208
+
+
+def test_a_sink_with_a_fault_of_its_own_ends_nothing() -> None:
+    sink = GatedSink(opened=True)
+    sink.failures = [ZeroDivisionError()]
+    writer = writer_of(sink)
+    writer.put(b"a\n", logging.INFO)
+    assert writer.flush(PATIENCE)
+    writer.put(b"b\n", logging.INFO)
+    assert writer.flush(PATIENCE)
+    assert sink.written == b"b\n"
+    assert (writer.statistics().errors, writer.statistics().dropped) == (1, 1)
+    writer.close()
 
 
 def test_rotation_by_size_keeps_whole_lines_and_loses_none(tmp_path: Path) -> None:
