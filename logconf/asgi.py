@@ -24,8 +24,8 @@ _ANSWERS = frozenset({"http.response.start", "websocket.accept", "websocket.http
 class CorrelationMiddleware:
     """Binds each HTTP request's and WebSocket's correlation ID, and echoes it as `X-Correlation-ID`.
 
-    The ID is `X-Correlation-ID`'s, else the trace id of `traceparent`, else a new one. An application that raises before
-    it answered an HTTP request is answered for, with status 500 and the ID, and its exception goes on to the server.
+    The ID is `X-Correlation-ID`'s, else the trace id of `traceparent`, else a new one. An application that raises
+    before it answered an HTTP request is answered for, with status 500 and the ID; its exception goes on to the server.
     """
 
     def __init__(self, app: App) -> None:

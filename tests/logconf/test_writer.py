@@ -290,6 +290,20 @@ def test_a_file_that_was_moved_away_is_opened_anew(tmp_path: Path) -> None:
     assert messages(path) == ["after"]
 
 
+def test_a_file_that_was_replaced_by_another_is_left(tmp_path: Path) -> None:
+    """As logrotate's `create` does: the path is there, and leads to another file."""
+    path = tmp_path / "cloud.log"
+    logger = configured(path)
+    logger.info("before")
+    flush()
+    path.rename(tmp_path / "cloud.log.1")
+    path.touch()
+    logger.info("after")
+    flush()
+    assert messages(tmp_path / "cloud.log.1") == ["before"]
+    assert messages(path) == ["after"]
+
+
 def test_a_file_that_was_removed_is_made_again(tmp_path: Path) -> None:
     path = tmp_path / "logs" / "cloud.log"
     logger = configured(path)
