@@ -35,7 +35,7 @@ class Operations:
     def __init__(
         self, ledger: Ledger, providers: Mapping[str, GuardedProvider], bus: Bus, clock: Clock
     ) -> None:
-        self._ledger = ledger
+        self.ledger = ledger
         self._providers = providers
         self._bus = bus
         self._clock = clock
@@ -66,7 +66,7 @@ class Operations:
         return (await self._submit([new]))[0].job
 
     async def _submit(self, new: Sequence[NewJob]) -> list[Accepted]:
-        return await self._ledger.submit(new)
+        return await self.ledger.submit(new)
 
     def _checked(self, request: JobRequest, index: int | None = None) -> JobRequest:
         """``request`` as it will be stored. Raises :class:`Refused` naming the field and the fix."""
@@ -95,7 +95,7 @@ class Operations:
 
     async def cancel(self, job_id: str, *, by: str | None = None) -> Job:
         """End a waiting job at once, ask for the end of a running one."""
-        return await self._ledger.cancel(await self._job_id(job_id), by)
+        return await self.ledger.cancel(await self._job_id(job_id), by)
 
     async def settle(
         self, job_id: str, verdict: str, *, handle: Mapping[str, Any] | None = None, by: str
@@ -103,39 +103,39 @@ class Operations:
         """Take a person's word on an uncertain job."""
         if verdict not in ("ran", "not_run", "failed"):
             raise Refused(f"a verdict is ran, not_run or failed, not {verdict!r}", RefusalKind.INVALID, "verdict")
-        return (await self._ledger.settle(await self._job_id(job_id), verdict, handle, by)).job
+        return (await self.ledger.settle(await self._job_id(job_id), verdict, handle, by)).job
 
     async def approve(self, approval_id: str, *, by: str, level: str = "admin") -> ApprovalRequest:
         """Grant a request, named by its id or by its job's."""
-        return await self._ledger.approve(await self._approval_id(approval_id), by, level)
+        return await self.ledger.approve(await self._approval_id(approval_id), by, level)
 
     async def reject(self, approval_id: str, *, by: str, reason: str = "", level: str = "admin") -> ApprovalRequest:
         """Reject a request, named by its id or by its job's."""
-        return await self._ledger.reject(await self._approval_id(approval_id), by, reason, level)
+        return await self.ledger.reject(await self._approval_id(approval_id), by, reason, level)
 
     async def set_priority(self, job_id: str, override: int | None, *, by: str | None = None) -> JobView:
         """Override a waiting job's priority."""
         found = await self._job_id(job_id)
-        await self._ledger.prioritise(found, override, by)
+        await self.ledger.prioritise(found, override, by)
         return await self.job(found)
 
     async def set_limit(self, name: str, value: int, *, by: str | None = None) -> Limits:
         """Change a limit now and keep it."""
-        await self._ledger.set_limit(name, value, by)
+        await self.ledger.set_limit(name, value, by)
         return (await self.limits())[0]
 
     async def reset_limits(self, names: Iterable[str] = (), *, by: str | None = None) -> Limits:
         """Return to the configured limits."""
-        await self._ledger.reset_limits(names, by)
+        await self.ledger.reset_limits(names, by)
         return (await self.limits())[0]
 
     async def pause(self, provider: str, reason: str, *, by: str | None = None) -> None:
         """Dispatch nothing there until it is resumed."""
-        await self._ledger.pause(self._known(provider), reason, by)
+        await self.ledger.pause(self._known(provider), reason, by)
 
     async def resume(self, provider: str, *, by: str | None = None) -> None:
         """Dispatch there again."""
-        await self._ledger.resume(self._known(provider), by)
+        await self.ledger.resume(self._known(provider), by)
 
     # Looking.
 
@@ -144,9 +144,9 @@ class Operations:
         job_id = await self._job_id(part_of_id)
         query = reading.views(
             lambda connection: [found] if (found := job_rows.get(connection, job_id)) else [],
-            self._ledger.limits, self._capacities, self._clock.now(),
+            self.ledger.limits, self._capacities, self._clock.now(),
         )  # fmt: skip
-        found = await self._ledger.read(query)
+        found = await self.ledger.read(query)
         if not found:
             raise Refused(f"there is no job {part_of_id!r}", RefusalKind.NOT_FOUND)
         return found[0]
@@ -166,28 +166,28 @@ class Operations:
             lambda connection: job_rows.page(
                 connection, statuses=wanted, user_id=user_id, provider=provider, before=before, limit=limit
             ),
-            self._ledger.limits, self._capacities, self._clock.now(),
+            self.ledger.limits, self._capacities, self._clock.now(),
         )  # fmt: skip
-        return await self._ledger.read(query)
+        return await self.ledger.read(query)
 
     async def queue(self, *, limit: int = 1000) -> QueueView:
         """What waits and why."""
-        query = reading.queue_view(self._ledger.limits, self._capacities, self._clock.now(), limit)
-        return await self._ledger.read(query)
+        query = reading.queue_view(self.ledger.limits, self._capacities, self._clock.now(), limit)
+        return await self.ledger.read(query)
 
     async def approvals(
         self, *, statuses: Iterable[ApprovalStatus] = (), limit: int = 100
     ) -> list[ApprovalRequest]:
         """Approval requests, newest first."""
-        return await self._ledger.read(reading.requests(tuple(statuses), limit))
+        return await self.ledger.read(reading.requests(tuple(statuses), limit))
 
     async def limits(self) -> tuple[Limits, Mapping[str, str]]:
         """The limits that hold, and which were changed at run time."""
-        return await self._ledger.read(reading.limits_view(self._ledger.limits))
+        return await self.ledger.read(reading.limits_view(self.ledger.limits))
 
     async def idle(self) -> bool:
         """Whether nothing is pending or running."""
-        counts = (await self._ledger.read(reading.plain_counts))["queue"]
+        counts = (await self.ledger.read(reading.plain_counts))["queue"]
         return not counts.get(QueueStatus.PENDING.value) and not counts.get(QueueStatus.RUNNING.value)
 
     # Following.
@@ -196,10 +196,16 @@ class Operations:
         """The job once it has reached an end."""
         found = await self._job_id(job_id)
         async with self.events(job_id=found) as changes:
-            job = (await self.job(found)).job
+            job = await self._row(found)
             while not job.is_terminal:
                 await anext(changes)
-                job = (await self.job(found)).job
+                job = await self._row(found)
+        return job
+
+    async def _row(self, job_id: str) -> Job:
+        job = await self.ledger.read(lambda connection: job_rows.get(connection, job_id))
+        if job is None:
+            raise Refused(f"job {job_id} was removed", RefusalKind.NOT_FOUND)
         return job
 
     @asynccontextmanager
@@ -218,7 +224,7 @@ class Operations:
             return False
 
         with self._bus.subscribe(where=relevant):
-            start = after if after is not None else await self._ledger.read(event_rows.last)
+            start = after if after is not None else await self.ledger.read(event_rows.last)
             async with send, receive:
                 stream = self._read_events(start, job_id, wanted, receive)
                 try:
@@ -230,7 +236,7 @@ class Operations:
         self, seq: int, job_id: str | None, types: frozenset[str], wake: trio.MemoryReceiveChannel[None]
     ) -> AsyncGenerator[Event, None]:
         while True:
-            page = await self._ledger.read(
+            page = await self.ledger.read(
                 lambda connection, after=seq: event_rows.after(
                     connection, after, job_id=job_id, types=types, limit=_EVENT_PAGE
                 )
@@ -240,6 +246,12 @@ class Operations:
                 yield event
             if len(page) < _EVENT_PAGE:
                 await wake.receive()
+
+    async def past_events(self, *, after: int = 0, job_id: str | None = None, limit: int = _EVENT_PAGE) -> list[Event]:
+        """Events that are there already, in order."""
+        return await self.ledger.read(
+            lambda connection: event_rows.after(connection, after, job_id=job_id, limit=limit)
+        )
 
     async def logs(
         self, job_id: str, cursor: str | None = None, *, follow: bool = False
@@ -268,10 +280,10 @@ class Operations:
     # Names.
 
     async def _job_id(self, part: str) -> str:
-        return await self._ledger.read(reading.resolve(part))
+        return await self.ledger.read(reading.resolve(part))
 
     async def _approval_id(self, part: str) -> str:
-        return await self._ledger.read(reading.resolve_approval(part))
+        return await self.ledger.read(reading.resolve_approval(part))
 
     def _known(self, provider: str) -> str:
         if provider not in self._providers:

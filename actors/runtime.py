@@ -77,11 +77,11 @@ class RunningRuntime(Operations):
         path = None if parts.in_memory else settings.state_dir / "greenroom.db"
         self._store = Store(path, executor=executor, now=parts.clock.now)
         rules = (*(DEFAULT_RULES if settings.approvals.default_rules else ()), *settings.approvals.rules)
-        self._ledger = Ledger(
+        ledger = Ledger(
             self._store, publish=self._publish, limits=settings.limits, approvals=settings.approvals,
             rules=rules, sources=parts.sources,
         )  # fmt: skip
-        super().__init__(self._ledger, self.providers, self.bus, parts.clock)
+        super().__init__(ledger, self.providers, self.bus, parts.clock)
         self._scheduler = self._actor("scheduler", wakes_scheduler)
         self._poller = self._actor("poller", lambda event: event.type in POLLER_WAKES)
         self._expiry = self._actor("expiry", wakes_expiry)
@@ -93,7 +93,7 @@ class RunningRuntime(Operations):
 
     def children(self) -> list[ChildSpec]:
         """What the root supervises, in start order."""
-        actors = Supervisor(
+        self._actors = Supervisor(
             [
                 actor_spec(self._scheduler, self._make_scheduler, shutdown=GRACE),
                 actor_spec(self._poller, self._make_poller),
@@ -101,7 +101,7 @@ class RunningRuntime(Operations):
             ],
             name="actors", strategy="one_for_one", max_restarts=5, period=60.0, backoff=_ACTORS_BACKOFF,
         )  # fmt: skip
-        children = [ChildSpec("store", self._run_store), ChildSpec("actors", actors.run)]
+        children = [ChildSpec("store", self._run_store), ChildSpec("actors", self._actors.run)]
         edges = [attrs.evolve(edge, on_give_up="park") for edge in self._parts.edges(self)]
         if edges:
             below = Supervisor(edges, name="edges", max_restarts=5, period=60.0, backoff=_ACTORS_BACKOFF)
@@ -118,15 +118,15 @@ class RunningRuntime(Operations):
                 await self._store.aclose()
 
     def _make_scheduler(self) -> Scheduler:
-        return Scheduler(self._ledger, self.providers, self.clock)
+        return Scheduler(self.ledger, self.providers, self.clock)
 
     def _make_poller(self) -> Poller:
         webhooks = {name: one.webhook_url for name, one in self.settings.providers.items()}
-        self._poller_now = Poller(self._ledger, self.providers, self.clock, self.settings.poller, webhooks)
+        self._poller_now = Poller(self.ledger, self.providers, self.clock, self.settings.poller, webhooks)
         return self._poller_now
 
     def _make_expiry(self) -> Expiry:
-        return Expiry(self._ledger, self.clock, self.settings.expiry)
+        return Expiry(self.ledger, self.clock, self.settings.expiry)
 
     def _actor(self, name: str, wanted: Callable[[Event], bool]) -> ActorRef:
         """A reference whose mailbox absorbs wakes of the same kind: one "look now" says what a hundred say."""
@@ -155,6 +155,11 @@ class RunningRuntime(Operations):
         for provider in self.providers.values():
             await provider.aclose()
 
+    async def restart_actor(self, name: str) -> None:
+        """Stop one of the actors and start it afresh, by hand: spends nothing of its budget."""
+        await self._actors.stop_child(name)
+        await self._actors.restart_child(name)
+
     # Looking.
 
     @property
@@ -182,7 +187,7 @@ class RunningRuntime(Operations):
         """Whether all is well."""
         children = self._supervisor.children() if self._supervisor is not None else []
         reasons = troubled(children)
-        uncertain = tuple(await self._ledger.read(reading.uncertain))
+        uncertain = tuple(await self.ledger.read(reading.uncertain))
         if uncertain:
             reasons.append(f"{len(uncertain)} job(s) are uncertain: settle them")
         return Health("degraded" if reasons else "ok", tuple(reasons), uncertain)

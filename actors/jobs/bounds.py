@@ -72,7 +72,7 @@ class Site:
         if state is None:
             self.closed = Wait("closed", f"provider {name} is not configured", f"providers.{name}")
         elif state.closed is not None:
-            self.closed = Wait("closed", state.closed, f"providers.{name}")
+            self.closed = Wait("closed", state.closed, f"greenroom queue resume {name}")
 
     def count(self, resources: Resources, number: int) -> None:
         """``number`` more jobs of these needs run here."""

@@ -8,27 +8,31 @@ from typing import Any
 
 import attrs
 import orjson
-from cattrs import Converter
-from cattrs.gen import make_dict_unstructure_fn
 
 from actors.jobs.records import JobRequest, Resources
 
-_converter = Converter(prefer_attrib_converters=True)
-for _record in (Resources, JobRequest):
-    _converter.register_unstructure_hook(
-        _record, make_dict_unstructure_fn(_record, _converter, _cattrs_omit_if_default=True)
-    )
+_DEFAULTS = attrs.asdict(JobRequest(), recurse=False)
+_TUPLES = ("command", "env_from", "user_levels")
 
 
 def request_to_json(request: JobRequest) -> dict[str, Any]:
     """``request`` as a JSON object; what has its default is left out."""
-    document: dict[str, Any] = _converter.unstructure(request)
+    fields = {name: getattr(request, name) for name in _DEFAULTS}
+    document = {name: value for name, value in fields.items() if value != _DEFAULTS[name]}
+    if "resources" in document:
+        document["resources"] = attrs.asdict(request.resources)
     return document
 
 
 def request_from_json(document: Mapping[str, Any]) -> JobRequest:
     """The inverse of :func:`request_to_json`, for documents that were checked when they came in."""
-    return _converter.structure(document, JobRequest)
+    fields = dict(document)
+    if "resources" in fields:
+        fields["resources"] = Resources(**fields["resources"])
+    for name in _TUPLES:
+        if fields.get(name) is not None:
+            fields[name] = tuple(fields[name])
+    return JobRequest(**fields)
 
 
 def fingerprint(request: JobRequest) -> str:

@@ -42,24 +42,19 @@ class Held:
         return self.submission.key
 
 
-def active_at(provider: str) -> Callable[[Connection], list[Held]]:
-    """All jobs of a provider that were or may have been handed over, oldest first, however many (B3)."""
+def held_at(
+    provider: str, *, unsettled: bool = False, keys: Iterable[str] | None = None
+) -> Callable[[Connection], list[Held]]:
+    """All jobs of a provider that were or may have been handed over, oldest first, however many (B3).
+
+    ``unsettled``: only those to be settled or cancelled; ``keys``: these, too.
+    """
 
     def query(connection: Connection) -> list[Held]:
-        found = submissions.open_at(connection, provider)
-        by_id = jobs.get_many_active(connection, provider)
-        return [
-            Held(submission, by_id[submission.job_id], QueueStatus.RUNNING)
-            for submission in found
-            if submission.job_id in by_id
-        ]
+        found = submissions.open_at(connection, provider, unsettled=unsettled, keys=keys)
+        return [Held(submission, job, QueueStatus.RUNNING) for submission, job in found if not job.is_terminal]
 
     return query
-
-
-def active_count(connection: Connection) -> int:
-    """How many jobs are active in the sense of B3: pending, uploading, queued or running."""
-    return sum(number for status, number in jobs.counts(connection).items() if status.value in jobs.ACTIVE)
 
 
 def deadlines(now: datetime) -> Callable[[Connection], tuple[list[str], datetime | None]]:

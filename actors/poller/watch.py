@@ -19,7 +19,7 @@ from actors.jobs.records import Observation, SubmissionState
 from actors.kernel import Clock
 from actors.ledger import Ledger
 from actors.ledger.observing import Recorded, denied
-from actors.ledger.reading import Held, active_at
+from actors.ledger.reading import Held, held_at
 from actors.providers.base import ABSENT, UNKNOWABLE, CancelAck, Submitted
 from actors.providers.guard import Failure, GuardedProvider
 from logconf import bind_correlation_id, get_correlation_id, get_logger
@@ -103,7 +103,11 @@ class Watch:
                 waiter.set()
 
     async def _round(self, asked: Round) -> None:
-        held = [one for one in await self._ledger.read(active_at(self.name)) if asked.everything or one.key in asked.keys]
+        if asked.everything and asked.observe:
+            query = held_at(self.name)
+        else:
+            query = held_at(self.name, unsettled=asked.everything, keys=asked.keys)
+        held = await self._ledger.read(query)
         self._cancels = {key: due for key, due in self._cancels.items() if any(one.key == key for one in held)}
         for one in held:
             if one.submission.state is SubmissionState.UNKNOWN and one.job.uncertain_since is None:

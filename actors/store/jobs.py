@@ -7,13 +7,13 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Row, RowMapping, bindparam, func, insert, select, update
 
 from actors.jobs.codec import request_from_json, request_to_json
 from actors.jobs.records import ACTIVE_JOBS, TERMINAL_JOBS, Job, JobStatus
 from actors.store.schema import jobs
 
-_PLAIN = tuple(column.name for column in jobs.columns if column.name not in ("request", "user_id", "status"))
+_PLAIN = {column.name: column for column in jobs.columns if column.name not in ("request", "user_id", "status")}
 
 
 def to_row(job: Job) -> dict[str, Any]:
@@ -25,8 +25,15 @@ def to_row(job: Job) -> dict[str, Any]:
 
 def from_row(row: Row[Any]) -> Job:
     """A row of all columns as a job."""
-    fields = {name: getattr(row, name) for name in _PLAIN}
-    return Job(status=JobStatus(row.status), request=request_from_json(row.request), **fields)
+    return job_from(row._mapping)
+
+
+def job_from(columns: RowMapping) -> Job:
+    """The job among the columns of a row, which may hold other tables' columns beside."""
+    fields = {name: columns[column] for name, column in _PLAIN.items()}
+    return Job(
+        status=JobStatus(columns[jobs.c.status]), request=request_from_json(columns[jobs.c.request]), **fields
+    )
 
 
 def add(connection: Connection, new: Sequence[Job]) -> None:
@@ -122,12 +129,6 @@ ACTIVE = tuple(sorted(status.value for status in ACTIVE_JOBS))
 @cache
 def _by_id() -> Any:
     return select(jobs).where(jobs.c.job_id == bindparam("wanted"))
-
-
-def get_many_active(connection: Connection, provider: str) -> dict[str, Job]:
-    """All active jobs of a provider, by id."""
-    rows = connection.execute(select(jobs).where(jobs.c.status.in_(ACTIVE), jobs.c.provider == provider))
-    return {row.job_id: from_row(row) for row in rows}
 
 
 def uncertain(connection: Connection) -> list[str]:

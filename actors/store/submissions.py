@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import LABEL_STYLE_TABLENAME_PLUS_COL, Connection, Row, delete, insert, or_, select, update
 
-from actors.jobs.records import Submission, SubmissionState
-from actors.store.schema import queue_entries, submissions
+from actors.jobs.records import Job, Submission, SubmissionState
+from actors.store.jobs import job_from
+from actors.store.schema import jobs, submissions
 
 _FIELDS = ("job_id", "key", "token", "intent_at", "handed_at", "handle", "error", "spends_attempt")
 
@@ -51,15 +52,33 @@ def by_keys(connection: Connection, keys: Iterable[str]) -> dict[str, Submission
     return {row.key: from_row(row) for row in rows}
 
 
-def open_at(connection: Connection, provider: str) -> list[Submission]:
-    """All hand-overs to this provider that are not closed, oldest first."""
+def open_at(
+    connection: Connection, provider: str, *, unsettled: bool = False, keys: Iterable[str] | None = None
+) -> list[tuple[Submission, Job]]:
+    """Hand-overs to this provider that are not closed, each with its job, oldest first.
+
+    ``unsettled``: only those whose outcome is unknown or whose job is to be cancelled; ``keys``: these, too.
+    """
     query = (
-        select(submissions)
-        .join(queue_entries, queue_entries.c.job_id == submissions.c.job_id)
-        .where(submissions.c.state != SubmissionState.CLOSED.value, queue_entries.c.provider == provider)
+        select(submissions, jobs)
+        .join(jobs, jobs.c.job_id == submissions.c.job_id)
+        .where(submissions.c.state != SubmissionState.CLOSED.value, jobs.c.provider == provider)
         .order_by(submissions.c.intent_at)
+        .set_label_style(LABEL_STYLE_TABLENAME_PLUS_COL)
     )
-    return [from_row(row) for row in connection.execute(query)]
+    wanted = [submissions.c.key.in_(list(keys))] if keys is not None else []
+    if unsettled:
+        wanted.append(
+            (submissions.c.state == SubmissionState.UNKNOWN.value) | jobs.c.cancel_requested_at.is_not(None)
+        )
+    if wanted:
+        query = query.where(or_(*wanted))
+    found = []
+    for row in connection.execute(query):
+        columns = row._mapping
+        mine = {name: columns[submissions.c[name]] for name in _FIELDS}
+        found.append((Submission(state=SubmissionState(columns[submissions.c.state]), **mine), job_from(columns)))
+    return found
 
 
 def intents(connection: Connection) -> list[Submission]:

@@ -1,0 +1,31 @@
+"""Helpers for tests of programs that embed Greenroom; our own tests use nothing else.
+
+    async def test_a_job_is_run(autojump_clock):
+        clock = VirtualClock()
+        provider = ScriptedProvider(remote=ScriptedRemote(clock.now))
+        async with running_runtime(provider, clock=clock) as runtime:
+            job = await runtime.submit(request(duration=3600))
+            assert (await runtime.wait(job.job_id)).status == "completed"
+
+Under trio's ``MockClock`` such a test takes no time: the store works inline and in memory, the wall clock follows trio's.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from actors.testing.conformance import Harness, provider_conformance
+    from actors.testing.runtime import request, running_runtime, seeded_sources, virtual_settings
+
+__all__ = ["Harness", "provider_conformance", "request", "running_runtime", "seeded_sources", "virtual_settings"]
+
+_CONFORMANCE = frozenset({"Harness", "provider_conformance"})
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home = "actors.testing.conformance" if name in _CONFORMANCE else "actors.testing.runtime"
+    return getattr(importlib.import_module(home), name)

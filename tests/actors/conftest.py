@@ -1,0 +1,54 @@
+"""A runtime over a simulated remote, in virtual time: a day takes a moment."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import attrs
+import pytest
+
+from actors.jobs.records import Event, Job
+from actors.kernel import VirtualClock
+from actors.providers.scripted import ScriptedOptions, ScriptedProvider, ScriptedRemote
+from actors.runtime import Parts, RunningRuntime
+from actors.testing import seeded_sources, request, running_runtime, virtual_settings
+
+
+@attrs.define
+class World:
+    """The outside: a clock, a remote that outlives our restarts, and how to open a runtime on them."""
+
+    clock: VirtualClock
+    remote: ScriptedRemote
+    runtime: RunningRuntime | None = None
+
+    @asynccontextmanager
+    async def open(
+        self, *, options: ScriptedOptions | None = None, others: Sequence[Any] = (), parts: dict[str, Any] | None = None,
+        **settings: Any,
+    ) -> AsyncIterator[RunningRuntime]:  # fmt: skip
+        """A runtime with provider ``scripted`` on this world's remote, and ``others`` beside it."""
+        provider = ScriptedProvider(options or ScriptedOptions(), self.remote)
+        made = Parts(
+            clock=self.clock, in_memory=True, sources=seeded_sources(1), providers=[provider, *others], **(parts or {})
+        )
+        async with running_runtime(settings=virtual_settings(**settings), parts=made) as self.runtime:
+            yield self.runtime
+
+    async def submit(self, **fields: Any) -> Job:
+        """Submit one simulated job."""
+        assert self.runtime is not None
+        return await self.runtime.submit(request(**fields))
+
+    async def events(self, job_id: str | None = None) -> list[Event]:
+        """All events so far."""
+        assert self.runtime is not None
+        return await self.runtime.past_events(job_id=job_id)
+
+
+@pytest.fixture
+async def world() -> World:
+    clock = VirtualClock()
+    return World(clock, ScriptedRemote(lambda: clock.now()))

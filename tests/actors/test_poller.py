@@ -1,0 +1,344 @@
+"""The poller: what is asked, when, and what one answer may change (B3 to B7, B13, B14, B17)."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+import pytest
+import trio
+
+from actors.jobs.options import Limits
+from actors.jobs.records import JobStatus, Observation, Phase
+from actors.jobs.refusal import Refused
+from actors.poller import PollerOptions, decide_polling
+from actors.providers.base import Capabilities, Idempotency, Listing, Push
+from actors.providers.scripted import ScriptedOptions, ScriptedProvider, ScriptedRemote
+from actors.providers.scripted.faults import Fault, FaultKind, Refusal
+from actors.testing import request
+
+SILENT = ScriptedOptions(push=Push.NONE)
+WIDE = Limits(total=1000, per_user=1000)
+
+
+def seconds_of(world, name):
+    """The moments of the calls of that name, in seconds since the remote was opened."""
+    start = world.remote._opened_at
+    return [(call.at - start).total_seconds() for call in world.remote.calls_of(name)]
+
+
+async def test_jobs_are_asked_about_at_0_30_60_seconds(autojump_clock, world, caplog):
+    caplog.set_level(logging.DEBUG, "actors.poller")
+    async with world.open(options=SILENT):
+        await world.submit(duration=1000)
+        await trio.sleep(95)
+    assert seconds_of(world, "observe") == [30.0, 60.0, 90.0]  # at 0 s there was nothing to ask about
+    assert [r.message for r in caplog.records if r.message.startswith("Synced")] == [
+        "Synced 0 active jobs", "Synced 1 active jobs", "Synced 1 active jobs", "Synced 1 active jobs",
+    ]  # fmt: skip
+    assert [r.levelname for r in caplog.records if r.message == "Starting job status polling"] == ["INFO"]
+
+
+async def test_the_interval_is_a_setting(autojump_clock, world):
+    async with world.open(options=SILENT, poller=PollerOptions(interval_seconds=7)):
+        await world.submit(duration=1000)
+        await trio.sleep(22)
+    assert seconds_of(world, "observe") == [7.0, 14.0, 21.0]
+
+
+async def test_all_active_jobs_are_read_in_as_few_requests_as_the_provider_allows(autojump_clock, world):
+    """Not the newest hundred, not one request each."""
+    async with world.open(options=SILENT, limits=WIDE):
+        for _ in range(120):
+            await world.submit(duration=1000)
+        await trio.sleep(31)
+        asked = world.remote.calls_of("observe")
+        assert len(asked) == 1
+        assert len(asked[0].keys) == 120
+
+
+async def test_a_slow_provider_delays_no_other_and_rounds_never_overlap(autojump_clock, world, caplog):
+    caplog.set_level(logging.INFO)
+    other = ScriptedRemote(world.clock.now)
+    world.remote.inject(Fault(FaultKind.HANG, ("observe",), times=None))
+    async with world.open(options=SILENT, others=[ScriptedProvider(SILENT, other, "other")], limits=WIDE) as runtime:
+        await world.submit(duration=1000)
+        quick = await runtime.submit(request("other", duration=40))
+        done = await runtime.wait(quick.job_id)
+        assert done.completed_at - quick.created_at == timedelta(seconds=40)
+        await trio.sleep(60)
+    gaps = [b - a for a, b in zip(seconds_of(world, "observe"), seconds_of(world, "observe")[1:], strict=False)]
+    assert min(gaps) >= 20  # the deadline of one call
+    warnings = [record for record in caplog.records if record.levelno == logging.WARNING]
+    assert warnings
+    assert all(record.provider == "scripted" for record in warnings)
+
+
+async def test_an_event_for_each_change_and_none_without(autojump_clock, world):
+    async with world.open(options=SILENT) as runtime:
+        job = await world.submit(duration=100, queue_time=40)
+        await runtime.wait(job.job_id)
+        told = [(event.type, event.data.get("status")) for event in await world.events(job.job_id)]
+    assert told == [
+        ("job_queued", "pending"), ("job_dispatched", "uploading"), ("job_handed_over", "uploading"),
+        ("job_status_changed", "queued"), ("job_status_changed", "running"), ("job_status_changed", "completed"),
+    ]  # fmt: skip
+
+
+async def test_events_are_numbered_without_a_gap(autojump_clock, world):
+    async with world.open(limits=WIDE) as runtime:
+        jobs = [await world.submit(duration=3 + number) for number in range(20)]
+        await runtime.cancel(jobs[3].job_id)
+        for job in jobs:
+            await runtime.wait(job.job_id)
+        numbers = [event.seq for event in await world.events()]
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+async def test_an_unknown_status_keeps_the_old_one_with_a_warning(autojump_clock, world, caplog):
+    caplog.set_level(logging.WARNING)
+    world.remote.inject(Fault(FaultKind.UNKNOWN_STATUS, ("observe",), times=2))
+    async with world.open(options=SILENT) as runtime:
+        job = await world.submit(duration=70)
+        await trio.sleep(61)
+        assert (await runtime.job(job.job_id)).job.status is JobStatus.RUNNING
+        assert (await runtime.wait(job.job_id)).status is JobStatus.COMPLETED
+    assert any("unknown status" in record.message for record in caplog.records)
+
+
+async def test_a_job_that_could_not_be_read_is_told_at_debug(autojump_clock, world, caplog):
+    caplog.set_level(logging.DEBUG, "actors.poller")
+    async with world.open(options=ScriptedOptions(push=Push.NONE, listing=Listing.NONE), limits=WIDE) as runtime:
+        job = await world.submit(duration=1000, faults={"observe": [{"kind": "refused"}]})
+        await trio.sleep(31)
+        failed = [record for record in caplog.records if record.message.startswith("Failed to sync job")]
+        assert [(record.levelname, record.job_id) for record in failed] == [("DEBUG", job.job_id)]
+        assert failed[0].message.startswith(f"Failed to sync job {job.job_id}")
+        await runtime.cancel(job.job_id)
+
+
+async def test_a_revoked_token_is_a_warning_with_the_provider(autojump_clock, world, caplog):
+    caplog.set_level(logging.INFO)
+    async with world.open(options=SILENT):
+        await world.submit(duration=1000)
+        await trio.sleep(1)
+        world.remote.inject(Fault(FaultKind.REFUSED, ("observe",), refusal=Refusal.AUTH, times=None))
+        await trio.sleep(31)
+    warned = [record for record in caplog.records if record.levelno == logging.WARNING]
+    assert warned
+    assert all(record.provider == "scripted" for record in warned)
+
+
+async def test_faults_of_the_cycle_are_errors_and_five_in_a_row_fail_the_poller(autojump_clock, world, caplog, monkeypatch):
+    caplog.set_level(logging.INFO)
+    async with world.open(options=SILENT) as runtime:
+        await trio.sleep(1)
+        real = runtime.ledger.read
+
+        async def read(query):
+            if getattr(query, "__qualname__", "").startswith("held_at"):
+                raise RuntimeError("the rows are away")
+            return await real(query)
+
+        monkeypatch.setattr(runtime.ledger, "read", read)
+        await trio.sleep(30 * 4)
+        errors = [record for record in caplog.records if record.message == "Error in job polling"]
+        assert len(errors) == 4
+        assert all(record.levelname == "ERROR" and record.exc_info for record in errors)
+        actors = next(node for node in runtime.tree() if node["id"] == "actors")["children"]
+        assert [node["restarts"] for node in actors] == [0, 0, 0]
+        await trio.sleep(30)
+        monkeypatch.undo()
+        await trio.sleep(1)
+        actors = next(node for node in runtime.tree() if node["id"] == "actors")["children"]
+        assert [node["restarts"] for node in actors] == [0, 1, 0]
+        job = await world.submit(duration=3)
+        assert (await runtime.wait(job.job_id)).status is JobStatus.COMPLETED
+
+
+async def test_a_late_answer_cannot_undo_a_terminal_state(autojump_clock, world):
+    async with world.open() as runtime:
+        job = await world.submit(duration=5)
+        ended = await runtime.wait(job.job_id)
+        key = (await runtime.job(job.job_id)).submission.key
+        before = len(await world.events())
+        for phase in (Phase.RUNNING, Phase.FAILED, Phase.CANCELED, Phase.QUEUED):
+            await runtime.ledger.record({key: Observation(phase, phase.value)})
+        assert (await runtime.job(job.job_id)).job == ended
+        assert len(await world.events()) == before
+
+
+async def test_a_step_back_is_ignored_and_an_absent_value_overwrites_nothing(autojump_clock, world):
+    async with world.open(options=SILENT) as runtime:
+        job = await world.submit(duration=1000)
+        await trio.sleep(1)
+        key = (await runtime.job(job.job_id)).submission.key
+        await runtime.ledger.record({key: Observation(Phase.RUNNING, "running", cost_usd=2.5)})
+        await runtime.ledger.record({key: Observation(Phase.QUEUED, "queued")})
+        after = (await runtime.job(job.job_id)).job
+        assert (after.status, after.cost_usd) == (JobStatus.RUNNING, 2.5)
+        assert after.started_at is not None
+
+
+# Cancels.
+
+
+async def test_a_queued_job_is_cancelled_at_once(autojump_clock, world):
+    async with world.open(limits=Limits(total=0)) as runtime:
+        job = await world.submit(duration=5)
+        cancelled = await runtime.cancel(job.job_id, by="bo")
+        assert (cancelled.status, cancelled.error_message) == (JobStatus.CANCELLED, "Cancelled by bo")
+        with pytest.raises(Refused, match="already ended"):
+            await runtime.cancel(job.job_id)
+    assert world.remote.calls_of("submit") == []
+
+
+async def test_a_running_job_is_asked_to_end_until_it_does(autojump_clock, world):
+    """The provider forgets the request three times and is down for a while."""
+    world.remote.inject(
+        Fault(FaultKind.NEVER_ENDS, ("cancel",), times=2), Fault(FaultKind.DOWN, ("cancel",), times=1)
+    )
+    async with world.open(options=SILENT) as runtime:
+        job = await world.submit(duration=100_000)
+        await trio.sleep(10)
+        asked = await runtime.cancel(job.job_id, by="bo")
+        assert (asked.status, asked.cancel_requested_at) == (JobStatus.RUNNING, world.clock.now())
+        ended = await runtime.wait(job.job_id)
+        assert ended.status is JobStatus.CANCELLED
+        assert ended.completed_at - asked.cancel_requested_at <= timedelta(seconds=30)
+    assert [call.fault for call in world.remote.calls_of("cancel")][-1] is None
+    assert 3 <= len(world.remote.calls_of("cancel")) <= 6
+
+
+async def test_a_cancel_survives_a_restart(autojump_clock, world):
+    async with world.open(options=SILENT) as runtime:
+        job = await world.submit(duration=100_000)
+        await trio.sleep(1)
+        world.remote.inject(Fault(FaultKind.DOWN, ("cancel",), times=None))
+        await runtime.cancel(job.job_id)
+        await trio.sleep(5)
+        await runtime.restart_actor("poller")
+        world.remote.heal()
+        assert (await runtime.wait(job.job_id)).status is JobStatus.CANCELLED
+
+
+async def test_a_cancel_before_the_hand_over_came_through_is_not_lost(autojump_clock, world):
+    world.remote.inject(Fault(FaultKind.SLOW, ("submit",), seconds=20))
+    async with world.open() as runtime:
+        job = await world.submit(duration=100_000)
+        await trio.sleep(5)
+        await runtime.cancel(job.job_id)
+        assert (await runtime.wait(job.job_id)).status is JobStatus.CANCELLED
+
+
+async def test_a_cancel_of_a_job_that_was_not_accepted_ends_it(autojump_clock, world):
+    world.remote.inject(Fault(FaultKind.DOWN, ("submit",), seconds=20))
+    async with world.open() as runtime:
+        job = await world.submit(duration=100_000)
+        await trio.sleep(5)
+        await runtime.cancel(job.job_id)
+        assert (await runtime.wait(job.job_id)).status is JobStatus.CANCELLED
+    assert world.remote.runs == []
+
+
+# Unknown outcomes.
+
+
+async def test_a_lost_answer_keeps_its_slot_and_is_settled_under_its_key(autojump_clock, world):
+    world.remote.inject(Fault(FaultKind.LOST_ANSWER, ("submit",)), Fault(FaultKind.DOWN, ("find",), times=None, until=60))
+    async with world.open(limits=Limits(total=1)) as runtime:
+        job = await world.submit(duration=500)
+        second = await world.submit(duration=5)
+        await trio.sleep(50)
+        assert (await runtime.job(job.job_id)).job.status is JobStatus.UPLOADING
+        assert (await runtime.queue()).running == 1
+        assert len(world.remote.runs) == 1
+        assert (await runtime.wait(job.job_id)).status is JobStatus.COMPLETED
+        assert (await runtime.wait(second.job_id)).status is JobStatus.COMPLETED
+    assert [len(world.remote.runs_of(run.key)) for run in world.remote.runs] == [1, 1]
+
+
+async def test_a_provider_that_cannot_tell_makes_the_job_uncertain_until_a_person_settles_it(autojump_clock, world, caplog):
+    caplog.set_level(logging.WARNING)
+    world.remote.inject(Fault(FaultKind.LOST_ANSWER, ("submit",), times=3, accepted=False))
+    options = ScriptedOptions(idempotency=Idempotency.NONE)
+    async with world.open(options=options, limits=Limits(total=3, per_user=3)) as runtime:
+        jobs = [await world.submit(duration=5) for _ in range(3)]
+        waiting = await world.submit(duration=5)
+        await trio.sleep(100)
+        view = await runtime.job(jobs[0].job_id)
+        assert view.job.status is JobStatus.UPLOADING
+        assert "cannot tell" in view.job.uncertain_reason
+        assert (await runtime.health()).status == "degraded"
+        assert any("uncertain" in record.message for record in caplog.records)
+        assert (await runtime.queue()).running == 3  # the slots are kept
+        await runtime.settle(jobs[0].job_id, "not_run", by="bo")
+        await runtime.settle(jobs[1].job_id, "failed", by="bo")
+        assert (await runtime.wait(jobs[0].job_id)).status is JobStatus.COMPLETED
+        assert (await runtime.wait(jobs[1].job_id)).error_message == "settled as failed by bo"
+        assert (await runtime.wait(waiting.job_id)).status is JobStatus.COMPLETED
+        with pytest.raises(Refused, match="nothing to settle"):
+            await runtime.settle(jobs[0].job_id, "failed", by="bo")
+        handle = {"run": world.remote.runs[0].run_id}
+        await runtime.settle(jobs[2].job_id, "ran", handle=handle, by="bo")
+        assert (await runtime.wait(jobs[2].job_id)).status is JobStatus.COMPLETED
+        assert (await runtime.health()).status == "ok"
+
+
+async def test_a_job_that_its_provider_denies_is_uncertain_and_not_failed(autojump_clock, world):
+    async with world.open(options=SILENT) as runtime:
+        job = await world.submit(duration=1000)
+        await trio.sleep(1)
+        world.remote.runs[0].forgotten = True
+        await trio.sleep(31)
+        view = await runtime.job(job.job_id)
+        assert view.job.status is JobStatus.RUNNING
+        assert view.job.uncertain_since is not None
+
+
+async def test_a_scheduler_that_dies_in_a_hand_over_leaves_it_to_the_poller(autojump_clock, world):
+    world.remote.inject(Fault(FaultKind.SLOW, ("submit",), seconds=30))
+    async with world.open() as runtime:
+        job = await world.submit(duration=5)
+        await trio.sleep(10)
+        await runtime.restart_actor("scheduler")
+        assert (await runtime.wait(job.job_id)).status is JobStatus.COMPLETED
+        assert (await runtime.job(job.job_id)).entry.attempt == 0
+    assert len(world.remote.runs) == 1
+
+
+# Whether to poll at all.
+
+
+LOCAL = Capabilities(push=Push.LOCAL_EVENT)
+REMOTE = Capabilities(push=Push.WEBHOOK)
+
+
+@pytest.mark.parametrize(
+    ("enabled", "providers", "webhooks", "polled", "active"),
+    [
+        (None, {"local": LOCAL}, {}, {"local"}, True),
+        (None, {"cloud": REMOTE}, {}, {"cloud"}, True),
+        (None, {"cloud": REMOTE}, {"cloud": "https://x"}, set(), False),
+        (None, {"cloud": REMOTE, "local": LOCAL}, {"cloud": "https://x"}, {"local"}, False),
+        (None, {"cloud": REMOTE, "other": REMOTE}, {"cloud": "https://x"}, {"other"}, True),
+        (True, {"cloud": REMOTE}, {"cloud": "https://x"}, {"cloud"}, True),
+        (False, {"cloud": REMOTE, "local": LOCAL}, {}, set(), False),
+    ],
+)
+def test_when_providers_are_polled(enabled, providers, webhooks, polled, active):
+    switch = decide_polling(enabled, providers, webhooks)
+    assert (switch.polled, switch.active) == (frozenset(polled), active)
+
+
+async def test_switched_off_is_one_line_and_no_request_while_cancels_go_on(autojump_clock, world, caplog):
+    caplog.set_level(logging.INFO)
+    async with world.open(options=SILENT, poller=PollerOptions(enabled=False)) as runtime:
+        job = await world.submit(duration=100_000)
+        await trio.sleep(300)
+        assert world.remote.calls_of("observe") == []
+        assert not runtime.is_polling_active
+        await runtime.cancel(job.job_id)
+        assert (await runtime.wait(job.job_id)).status is JobStatus.CANCELLED
+    lines = [record.message for record in caplog.records if record.name == "actors.poller"]
+    assert lines == ["Timed status checks are off: switched off in the configuration"]
