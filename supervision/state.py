@@ -87,7 +87,7 @@ class Run:
 
     def post(self, request: Request) -> None:
         """Queue a request; SupervisionError when nobody will serve it."""
-        if self.over or self.phase == STOPPING:
+        if self.nursery is None or self.over or self.phase == STOPPING:
             raise SupervisionError(f"supervisor {self.reporter.path!r} is not running: it is stopping or has stopped")
         self.requests.append(request)
         self.signal.set()

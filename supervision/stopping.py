@@ -96,13 +96,13 @@ def begin(run: Run) -> None:
         child.wanted = False
         if not child.alive:
             run.disarm(child)
+    if run.closing is not None:
+        run.closing()  # before the refusals: a block that waits for an answer is cancelled, it has not failed
     refuse_all(run)
     run.doomed = [child for child in run.children.values() if child.alive]
     if run.options.stop is Stop.TOGETHER:
         for child in reversed(run.doomed):
             ask(run, child)
-    if run.closing is not None:
-        run.closing()
 
 
 def past_deadline(run: Run) -> None:

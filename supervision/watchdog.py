@@ -1,0 +1,104 @@
+"""An event loop that does not turn, seen from a thread.
+
+A heartbeat cannot tell: who blocks the loop blocks the supervisor too. So a thread asks the loop for a sign of life
+(`run_sync_soon`) and, where none comes within the limit, writes down where everybody stands, and may end the process so
+that its service manager starts it again.
+
+    ChildSpec("watchdog", watchdog.run, args=(30.0, 70))       # 30 s; then exit status 70 (EX_SOFTWARE)
+
+Code that holds the interpreter's lock while it blocks (a faulty C extension) stops this thread as well;
+`faulthandler.dump_traceback_later` is what sees that. Limits here are real seconds: the clock of a stalled loop, or a
+mock clock, says nothing about it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+
+import attrs
+import trio
+
+from logconf import flush, get_logger
+from supervision import checks
+
+logger = get_logger("supervision.watchdog")
+
+
+@attrs.frozen
+class Stall:
+    """The loop gave no sign for `seconds`; `stack` is what its thread was doing, `others` the other threads."""
+
+    seconds: float
+    stack: str
+    others: str
+
+
+def log_stall(stall: Stall) -> None:
+    """What is done about a stall unless something else is asked for: one ERROR with the stacks."""
+    logger.error(
+        "The event loop does not turn",
+        extra={"seconds": stall.seconds, "stack": stall.stack, "other_threads": stall.others},
+    )
+
+
+async def run(
+    limit: float = 10.0,
+    exit_status: int | None = None,
+    on_stall: Callable[[Stall], None] = log_stall,
+    *,
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Watch the event loop this runs in; a child like any other.
+
+    limit -- seconds without a turn that are a stall. exit_status -- end the process with it (None: only report; one
+    report a stall). on_stall -- called *in the thread*. SpecError for a limit that is not positive.
+    """
+    checks.positive("limit", limit)
+    stop = threading.Event()
+    watcher = _Watcher(trio.lowlevel.current_trio_token(), threading.get_ident(), limit, exit_status, on_stall, stop)
+    threading.Thread(target=watcher.watch, name="supervision-watchdog", daemon=True).start()
+    try:
+        task_status.started()
+        await trio.sleep_forever()
+    finally:
+        stop.set()  # it is not waited for: it may be waiting for us
+
+
+@attrs.frozen
+class _Watcher:
+    token: trio.lowlevel.TrioToken
+    loop_thread: int
+    limit: float
+    exit_status: int | None
+    on_stall: Callable[[Stall], None]
+    stop: threading.Event
+
+    def watch(self) -> None:
+        while not self.stop.wait(self.limit / 4):
+            turned = threading.Event()
+            asked = time.monotonic()
+            try:
+                self.token.run_sync_soon(turned.set)
+            except trio.RunFinishedError:
+                return
+            if turned.wait(self.limit) or self.stop.is_set():
+                continue
+            self._report(time.monotonic() - asked)
+            while not (turned.wait(self.limit) or self.stop.is_set()):
+                pass  # one report a stall
+            logger.warning("The event loop turns again", extra={"seconds": time.monotonic() - asked})
+
+    def _report(self, seconds: float) -> None:
+        frames = sys._current_frames()
+        here = threading.get_ident()
+        stack = "".join(traceback.format_stack(frames.pop(self.loop_thread, None)))
+        others = "\n".join("".join(traceback.format_stack(frame)) for thread, frame in frames.items() if thread != here)
+        self.on_stall(Stall(seconds, stack, others))
+        if self.exit_status is not None:
+            flush(1.0)
+            os._exit(self.exit_status)
