@@ -138,6 +138,7 @@ class Actor:
         # tenth of it.
         mailbox, handle, heartbeat, slot = self.ref.mailbox, self.handle, self.heartbeat, self.slot
         queue, concurrent, plan, name = mailbox.queue, self.concurrent, faults.active, self.ref.name
+        no_deadline = math.inf
         if mailbox.held and self._obey_all():
             return
         envelope: Envelope | None = None
@@ -149,24 +150,26 @@ class Actor:
                 envelope = queue.popleft()
                 if mailbox.burdened:
                     mailbox.follow_up(envelope)
-                message, correlation_id, _, _, reply_port, deadline, _, _, _, _ = envelope
-                if deadline != math.inf and self._is_past(envelope):
-                    if self._ended:
-                        break
-                    continue
-                if correlation_id != current_correlation_id():
-                    set_checked_id(correlation_id)
+                port = None
+                if envelope.deadline != no_deadline:  # every call has one
+                    if self._is_past(envelope):
+                        if self._ended:
+                            break
+                        continue
+                    port = envelope.reply
+                if envelope.correlation_id != current_correlation_id():
+                    set_checked_id(envelope.correlation_id)
                 if concurrent:
-                    slot = Handling()
+                    slot = Handling(self.ref)
                     handling.set(slot)
                 slot.envelope = envelope
                 if plan is not None:
                     await faults.async_point(RECEIVE_BEFORE, name)
-                reply = await handle(message)
+                reply = await handle(envelope.message)
                 if plan is not None:
                     await faults.async_point(RECEIVE_AFTER, name)
-                if reply_port is not None:
-                    reply_port.answer(reply)
+                if port is not None:
+                    port.answer(reply)
                 elif type(reply) is ErrorReply:
                     self._unheard(reply)
                 envelope = None
@@ -195,7 +198,7 @@ class Actor:
     def bind(self, envelope: Envelope) -> None:
         """What is sent and logged from now on in this task is because of ``envelope``."""
         if self.concurrent:
-            self.slot = Handling()
+            self.slot = Handling(self.ref)
             handling.set(self.slot)
         self.slot.envelope = envelope
         set_checked_id(envelope.correlation_id)
@@ -204,7 +207,7 @@ class Actor:
         """Nothing is being handled."""
         set_checked_id(None)
         if self.concurrent:
-            self.slot = Handling()
+            self.slot = Handling(self.ref)
             handling.set(self.slot)
         self.slot.envelope = None
 

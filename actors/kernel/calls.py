@@ -14,7 +14,7 @@ from typing import Any
 
 import attrs
 import trio
-from trio.lowlevel import current_task, reschedule, wait_task_rescheduled
+from trio.lowlevel import current_task, reschedule
 
 from actors.kernel.errors import CallTimeout
 
@@ -60,21 +60,28 @@ class ReplyPort:
         """Raise ``error`` in the caller; False when nobody waits any more."""
         return self.answer(ErrorReply(error))
 
-    async def wait(self) -> Any:
-        """The reply. Raises what the port was failed with. Cancelled, it lets the late reply go."""
-        if self._value is _PENDING:
-            self._task = current_task()
-            await wait_task_rescheduled(self._leave)
-        else:
-            await trio.lowlevel.checkpoint()
+    def waits(self) -> bool:
+        """Let this task be the one that waits, in ``wait_task_rescheduled(port.leave)``; False if there is a
+        reply already.
+
+        Not a coroutine of its own: a call would pay for it twice, when it goes to sleep and when it wakes.
+        """
+        if self._value is not _PENDING:
+            return False
+        self._task = current_task()
+        return True
+
+    def leave(self, _raise_cancel: object) -> trio.lowlevel.Abort:
+        """The caller is cancelled; the late reply is dropped."""
+        self._value = self._task = None
+        return trio.lowlevel.Abort.SUCCEEDED
+
+    def result(self) -> Any:
+        """The reply. Raises what the port was failed with."""
         value = self._value
         if type(value) is ErrorReply:
             raise value.error
         return value
-
-    def _leave(self, _raise_cancel: object) -> trio.lowlevel.Abort:
-        self._value = self._task = None
-        return trio.lowlevel.Abort.SUCCEEDED
 
 
 class PendingCalls:

@@ -89,10 +89,11 @@ class Handling:
     its own binds a new slot for each message.
     """
 
-    __slots__ = ("envelope",)
+    __slots__ = ("actor", "envelope")
 
-    def __init__(self, envelope: Envelope | None = None) -> None:
-        self.envelope = envelope
+    def __init__(self, actor: object = None) -> None:
+        self.actor = actor  # whose reference, None outside actors
+        self.envelope: Envelope | None = None
 
 
 handling: ContextVar[Handling] = ContextVar("greenroom_handling", default=Handling())  # noqa: B039 - never written to

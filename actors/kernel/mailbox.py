@@ -84,8 +84,9 @@ class Mailbox:
         if len(queue) >= self._plain_below and not self._accepts(envelope):
             return
         queue.append(envelope)
-        if self._reader is not None:
-            self.wake()
+        if (reader := self._reader) is not None:
+            self._reader = None
+            reschedule(reader)
 
     @enable_ki_protection
     async def put(self, envelope: Envelope) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import trio
+from trio.lowlevel import wait_task_rescheduled
 
 from actors.kernel.calls import ReplyPort
 from actors.kernel.clock import quick_clock
@@ -95,7 +96,7 @@ class ActorRef(Incarnations):
             await trio.lowlevel.checkpoint_if_cancelled()
         if self._end is not None:
             raise ActorDown(self.name, *self._end)
-        if self._task is not None:
+        if _handling().actor is self:
             self._refuse_own_call()
         if faults.active is not None:
             await faults.async_point(CALL_BEFORE, self.name)
@@ -109,7 +110,11 @@ class ActorRef(Incarnations):
             await self._wait_for_room(message, port)
         else:
             mailbox.put_nowait(self._envelope(message, port, port.deadline))
-        return await port.wait()
+        if port.waits():
+            await wait_task_rescheduled(port.leave)
+        else:
+            await trio.lowlevel.checkpoint()
+        return port.result()
 
     async def _wait_for_room(self, message: Any, port: ReplyPort) -> None:
         with trio.CancelScope(deadline=port.deadline) as scope:
@@ -136,17 +141,14 @@ class ActorRef(Incarnations):
         return self._seconds
 
     def _refuse_own_call(self) -> None:
-        # The actor's own task, or one in a nursery that a handler opened, but not one beside the mailbox.
+        # Its own task, or one in a nursery that it opened in a hook or a handler, but not one beside the mailbox.
         task: trio.lowlevel.Task | None = trio.lowlevel.current_task()
-        if task is self._task:
-            raise CallToSelf(self.name)
-        cause = _handling().envelope
-        if cause is None or cause.to != self.name:
-            return
-        while task is not None and task.parent_nursery not in (None, self.beside):
-            task = task.parent_nursery.parent_task
+        while task is not None:
             if task is self._task:
                 raise CallToSelf(self.name)
+            if task.parent_nursery is None or task.parent_nursery is self.beside:
+                return
+            task = task.parent_nursery.parent_task
 
     # -- Watching and stopping
 
@@ -203,7 +205,9 @@ class ActorRef(Incarnations):
         port = ReplyPort()
         self.mailbox.put_system(Inspect(port))
         with trio.move_on_after(self._calls.seconds):
-            inspection: Inspection = await port.wait()
+            if port.waits():
+                await wait_task_rescheduled(port.leave)
+            inspection: Inspection = port.result()
             return inspection
         raise CallTimeout(self.name, self._calls.seconds)
 

@@ -51,7 +51,7 @@ async def run_actor(
     reason, cause = "finished", None
     try:
         actor = factory()
-        actor.ref, actor.slot = ref, Handling()
+        actor.ref, actor.slot = ref, Handling(ref)
         handling.set(actor.slot)
         if heartbeat_within is not None:
             actor.heartbeat, actor.heartbeat_every = beat, heartbeat_within / 2
