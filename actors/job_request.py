@@ -44,7 +44,7 @@ def shapes(request: Shape | None = None) -> dict[type, Shape]:
     special = request or Shape(checks={"cwd": _absolute})
     whole = attrs.evolve(
         special,
-        reads={"command": _read_command, "user_levels": _read_levels, **special.reads},
+        reads={"command": _read_command, "env": _read_variables, "user_levels": _read_levels, **special.reads},
         checks={**_CHECKS, **special.checks},
     )
     none_or_more = _at_least(0)
@@ -103,16 +103,18 @@ def _absolute(value: str | None) -> str | None:
     return f"must be an absolute path, not {value!r:.80}"
 
 
-def _names_variables(value: Mapping[str, str]) -> str | None:
-    wrong = next((name for name in value if not name or "=" in name), None)
-    return None if wrong is None else f"{wrong!r:.60} cannot be the name of a variable"
+def _read_variables(reader: Reader, entry: Entry, path: str) -> Any:
+    wrong = [name for name in reader.entries(entry, path) or {} if not name or "=" in name]
+    for name in wrong:
+        reader.fault((reader.entries(entry, path) or {})[name], join(path, name), "cannot be the name of a variable")
+    values = reader.convert(entry, Mapping[str, str], path)
+    return FAULTY if wrong else values
 
 
 _CHECKS: Mapping[str, Callable[[Any], str | None]] = {
     "provider": _not_empty,
     "entry_point": _not_empty,
     "cwd": _not_empty,
-    "env": _names_variables,
     "estimated_cost": _at_least(0),
     "priority_override": _override,
     "max_attempts": _at_least(1),

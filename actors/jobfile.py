@@ -71,9 +71,8 @@ def load_job_file(path: Path | str, *, user: str = "", environ: Mapping[str, str
     requests = _read(root, reader)
     reader.faults.check()
     digest = hashlib.sha256(content).hexdigest()
-    return JobFile(
-        path, digest, tuple(_completed(one, f"{digest[:32]}-{index}", user, environ) for index, one in requests)
-    )
+    completed = (_completed(one, f"{digest[:32]}-{index}", user, environ) for index, one in requests)
+    return JobFile(path, digest, tuple(completed))
 
 
 def _completed(request: JobRequest, key: str, user: str, environ: Mapping[str, str] | None) -> JobRequest:

@@ -29,7 +29,7 @@ def _node(data: Any, faults: Faults, path: str, depth: int) -> Node:
             if isinstance(key, str):
                 entries[key] = from_data(value, faults, join(path, key), depth + 1)
             else:
-                faults.add(None, path, f"a key must be a text, not {key!r:.60}")
+                faults.add(None, path, f"a key must be a text, not {type(key).__name__}")
         return Mapping(entries)
     faults.add(None, path, f"must be plain data, not {type(data).__name__}")
     return Node()

@@ -56,7 +56,8 @@ def _read_provider(reader: Reader, name: str, entry: Entry, path: str) -> Any:
     try:
         of_kind = options_class(kind)
     except (UnknownProvider, BrokenProvider) as error:
-        return reader.fault(entries.get("kind", entry), path, str(error.args[0]))
+        written = entries.get("kind")
+        return reader.fault(written or entry, join(path, "kind") if written else path, str(error.args[0]))
     options = reader.object(entry, of_kind, path, _shape(of_kind))
     if options is FAULTY:
         return FAULTY
