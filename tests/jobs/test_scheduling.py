@@ -1,0 +1,349 @@
+"""The decision, situation by situation: who is picked, in which order, and what everybody else is told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from actors.jobs.options import Limits
+from actors.jobs.records import Capacity, Resources
+from actors.jobs.scheduling import (
+    Decision,
+    Head,
+    Lane,
+    ProviderState,
+    Running,
+    decide,
+    explain,
+    global_limit_reached,
+    nothing_may_run,
+)
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+OPEN = {"local": ProviderState(Capacity())}
+
+
+def ago(minutes: float) -> datetime:
+    return NOW - timedelta(minutes=minutes)
+
+
+def lane(
+    name: str,
+    *,
+    user: str = "ana",
+    org: str | None = None,
+    team: str | None = None,
+    provider: str = "local",
+    needs: Resources = Resources(),  # noqa: B008 - frozen
+    base: int = 10,
+    override: int | None = None,
+    waited: float = 1,
+    seq: int = 0,
+    count: int = 1,
+    blocked: float | None = None,
+) -> Lane:
+    """A lane whose only queued job is ``name``; its id is the sum of the name's characters, so that tests may ask."""
+    since = None if blocked is None else ago(blocked)
+    head = Head(name, ago(waited), seq)
+    return Lane(lane_id(name), user, org, team, provider, needs, base, override, count, head, since)
+
+
+def lane_id(name: str) -> int:
+    return sum(ord(letter) * 31**place for place, letter in enumerate(name))
+
+
+def decided(
+    *lanes: Lane,
+    running: tuple[Running, ...] = (),
+    limits: Limits | None = None,
+    providers: Mapping[str, ProviderState] = OPEN,
+    behind: Mapping[str, Head] | None = None,
+    at_most: int | None = None,
+) -> Decision:
+    following = behind or {}
+    wide = limits or Limits(total=100, per_user=100)
+    return decide(lanes, running, wide, providers, NOW, lambda one: following.get(one.head.job_id), at_most)
+
+
+def names(decision: Decision) -> list[str]:
+    return [pick.head.job_id for pick in decision.picks]
+
+
+def runs(user: str = "ana", *, count: int = 1, needs: Resources = Resources(), org: str | None = None) -> Running:  # noqa: B008 - frozen
+    return Running(user, org, None, "local", needs, count)
+
+
+# Order.
+
+
+def test_the_higher_priority_goes_first_then_the_older_then_the_lower_sequence_number() -> None:
+    """Effective priority descending, queue time, sequence (B9)."""
+    picked = decided(
+        lane("young", waited=1),
+        lane("second-of-two", waited=5, seq=2),
+        lane("first-of-two", waited=5, seq=1),
+        lane("admin", base=30, waited=1),
+    )
+    assert names(picked) == ["admin", "first-of-two", "second-of-two", "young"]
+
+
+def test_an_override_stands_in_place_of_the_level() -> None:
+    assert names(decided(lane("lowered", base=30, override=0), lane("raised", base=0, override=50))) == [
+        "raised",
+        "lowered",
+    ]
+
+
+def test_waiting_lifts_an_entry_over_a_higher_level_at_the_full_hour_and_not_before() -> None:
+    """A viewer's job of 59 min 59 s is still LOW; at 60 min it is NORMAL, and the older of the two."""
+    almost = decided(lane("viewer", base=0, waited=59 + 59 / 60), lane("researcher", base=10, waited=1))
+    lifted = decided(lane("viewer", base=0, waited=60), lane("researcher", base=10, waited=1))
+    assert names(almost) == ["researcher", "viewer"]
+    assert names(lifted) == ["viewer", "researcher"]
+
+
+def test_the_entry_after_a_pick_is_ranked_by_its_own_age() -> None:
+    """The lane's old head was lifted by waiting; the young entry behind it was not."""
+    behind = {"old": Head("fresh", ago(1), 9)}
+    picked = decided(lane("old", base=0, waited=600, count=2), lane("other", base=10, waited=2), behind=behind)
+    assert names(picked) == ["old", "other", "fresh"]
+
+
+# Limits.
+
+
+def test_a_capped_users_backlog_hides_nobody() -> None:
+    """Two of ana's ten thousand run; bo's one, far behind them, is picked all the same (B10)."""
+    picked = decided(
+        lane("ana-1", waited=500, count=10_000),
+        lane("bo-1", user="bo", waited=1),
+        running=(runs(count=2),),
+        limits=Limits(),
+    )
+    assert names(picked) == ["bo-1"]
+    assert picked.waiting[lane_id("ana-1")].reason == "2 of 2 jobs of user ana are running"
+    assert picked.waiting[lane_id("ana-1")].setting == "limits.per_user"
+
+
+def test_a_users_full_provider_does_not_hide_the_same_users_job_elsewhere() -> None:
+    providers = {"local": ProviderState(Capacity()), "replicate": ProviderState(Capacity(gpus=0))}
+    picked = decided(
+        lane("far", provider="replicate", needs=Resources(gpus=1), base=40),
+        lane("near", base=0),
+        providers=providers,
+    )
+    assert names(picked) == ["near"]
+
+
+def test_what_is_picked_counts_at_once() -> None:
+    behind = {"1": Head("2", ago(9), 2), "2": Head("3", ago(8), 3)}
+    picked = decided(lane("1", waited=10, count=3), behind=behind, limits=Limits(per_user=2))
+    assert names(picked) == ["1", "2"]
+    assert picked.waiting[lane_id("1")].kind == "user"
+
+
+def test_an_organisations_limit_holds_without_fair_share() -> None:
+    limits = Limits(per_organisation=1)
+    picked = decided(lane("mine", org="lab"), lane("free"), running=(runs("bo", org="lab"),), limits=limits)
+    assert names(picked) == ["free"]
+    wait = picked.waiting[lane_id("mine")]
+    assert (wait.reason, wait.setting) == (
+        "1 of 1 jobs of organisation lab are running",
+        "limits.per_organisation",
+    )
+
+
+@pytest.mark.parametrize(("fair_share", "expected"), [(False, ["job"]), (True, [])])
+def test_a_teams_limit_holds_with_fair_share_only(fair_share: bool, expected: list[str]) -> None:
+    limits = Limits(per_team=0, fair_share=fair_share)
+    assert names(decided(lane("job", team="vision"), limits=limits)) == expected
+
+
+def test_a_providers_own_limit_names_its_setting() -> None:
+    limits = Limits(per_user=9, per_provider={"local": 1})
+    wait = decided(lane("job"), running=(runs("bo"),), limits=limits).waiting[lane_id("job")]
+    assert (wait.reason, wait.setting) == ("1 of 1 jobs at provider local are running", "limits.per_provider.local")
+
+
+def test_what_is_left_when_the_global_limit_is_reached_on_the_way_is_told_so() -> None:
+    decision = decided(lane("first", waited=2), lane("second"), limits=Limits(total=1))
+    assert names(decision) == ["first"]
+    assert decision.waiting[lane_id("second")].reason == "Global limit reached (1/1)"
+
+
+def test_a_full_global_limit_is_answered_without_reading_a_lane() -> None:
+    def untouchable() -> Iterator[Lane]:
+        pytest.fail("the lanes were read")
+        yield lane("never")
+
+    limits = Limits(total=5)
+    decision = decide(untouchable(), [runs(count=5)], limits, OPEN, NOW, lambda one: None)
+    assert decision == nothing_may_run("Global limit reached (5/5)")
+    assert explain(1, decision).setting == "limits.total"
+    assert global_limit_reached([runs(count=4)], limits) is None
+
+
+def test_a_closed_provider_stops_its_own_entries_only() -> None:
+    providers = {
+        "local": ProviderState(Capacity()),
+        "replicate": ProviderState(Capacity(), "provider replicate is paused: no such token"),
+    }
+    decision = decided(
+        lane("far", provider="replicate"), lane("near"), lane("lost", provider="gone"), providers=providers
+    )
+    assert names(decision) == ["near"]
+    assert decision.waiting[lane_id("far")].reason == "provider replicate is paused: no such token"
+    assert decision.waiting[lane_id("lost")].reason == "provider gone is not configured"
+
+
+def test_at_most_bounds_the_picks_and_the_rest_is_told_that_others_come_first() -> None:
+    decision = decided(lane("a", waited=3), lane("b", waited=2), lane("c", waited=1), at_most=2)
+    assert names(decision) == ["a", "b"]
+    assert decision.waiting[lane_id("c")].kind == "turn"
+
+
+# Capacity.
+
+TWO_GPUS = {"local": ProviderState(Capacity(cpus=8, gpus=2, memory=64 * 2**30))}
+
+
+def test_an_entry_that_does_not_fit_is_passed_over_with_its_reason() -> None:
+    decision = decided(
+        lane("big", needs=Resources(gpus=2), base=40),
+        lane("small", needs=Resources(gpus=1)),
+        running=(runs("bo", needs=Resources(gpus=1)),),
+        providers=TWO_GPUS,
+    )
+    wait = decision.waiting[lane_id("big")]
+    assert names(decision) == ["small"]
+    assert (wait.reason, wait.setting) == ("waiting for 2 GPUs, 1 free", "providers.local.gpus")
+    assert decision.short_of_resources == {lane_id("big")}
+
+
+def test_everything_that_is_short_is_named() -> None:
+    needs = Resources(cpus=8, gpus=1, memory=48 * 2**30)
+    busy = runs("bo", needs=Resources(cpus=1, gpus=2, memory=2**35))
+    wait = decided(lane("big", needs=needs), running=(busy,), providers=TWO_GPUS).waiting[lane_id("big")]
+    assert wait.reason == "waiting for 8 CPUs, 7 free; 1 GPU, 0 free; 48 GiB of memory, 32 GiB free"
+
+
+@pytest.mark.parametrize(("blocked", "expected"), [(10, ["small"]), (10.01, [])])
+def test_after_more_than_ten_minutes_resources_are_kept_for_who_waits_for_them(
+    blocked: float, expected: list[str]
+) -> None:
+    decision = decided(
+        lane("big", needs=Resources(gpus=2), base=40, blocked=blocked),
+        lane("small", needs=Resources(gpus=1)),
+        running=(runs("bo", needs=Resources(gpus=1)),),
+        providers=TWO_GPUS,
+    )
+    assert names(decision) == expected
+
+
+def test_whom_resources_are_kept_from_is_told_so() -> None:
+    decision = decided(
+        lane("big", needs=Resources(gpus=2), base=40, blocked=11),
+        lane("small", needs=Resources(gpus=1)),
+        running=(runs("bo", needs=Resources(gpus=1)),),
+        providers=TWO_GPUS,
+    )
+    expected = "waiting for 1 GPU, 0 free (some are kept for a job that has waited longer)"
+    assert decision.waiting[lane_id("small")].reason == expected
+
+
+def test_resources_are_kept_from_lower_ranks_and_from_the_same_provider_only() -> None:
+    providers = {**TWO_GPUS, "ray": ProviderState(Capacity(gpus=1))}
+    decision = decided(
+        lane("above", needs=Resources(gpus=1), base=40),
+        lane("big", needs=Resources(gpus=2), base=30, blocked=11),
+        lane("elsewhere", needs=Resources(gpus=1), provider="ray", base=0),
+        lane("below", needs=Resources(gpus=1), base=0),
+        lane("without-gpu", needs=Resources(cpus=1), base=0),
+        providers=providers,
+    )
+    assert sorted(names(decision)) == ["above", "elsewhere", "without-gpu"]
+
+
+def test_nothing_is_kept_for_what_can_never_run_there() -> None:
+    """Capacity shrank since it was submitted: kept GPUs would stand idle for ever."""
+    decision = decided(
+        lane("huge", needs=Resources(gpus=4), base=40, blocked=600),
+        lane("small", needs=Resources(gpus=2)),
+        providers=TWO_GPUS,
+    )
+    assert names(decision) == ["small"]
+    assert decision.waiting[lane_id("huge")].reason == "provider local has 2 GPUs in all, the job needs 4 GPUs"
+
+
+def test_another_limit_in_between_does_not_begin_the_waiting_for_resources_anew() -> None:
+    """Passed over for 9 minutes, then stopped by its user's limit: what it needs is still not there."""
+    busy = (runs(count=2, needs=Resources(gpus=1)),)
+    big = lane("big", needs=Resources(gpus=2), blocked=9)
+    decision = decided(big, running=busy, limits=Limits(), providers=TWO_GPUS)
+    assert decision.waiting[lane_id("big")].kind == "user"
+    assert decision.short_of_resources == {lane_id("big")}
+
+
+def test_waiting_for_resources_ends_when_they_are_there() -> None:
+    big = lane("big", needs=Resources(gpus=2), blocked=9)
+    decision = decided(big, running=(runs(count=2),), limits=Limits(), providers=TWO_GPUS)
+    assert decision.short_of_resources == frozenset()
+
+
+def test_more_running_than_there_is_leaves_nothing_rather_than_less_than_nothing() -> None:
+    """A machine came back with fewer GPUs; a job without a GPU still fits."""
+    busy = (runs("bo", needs=Resources(cpus=1, gpus=1), count=4),)
+    decision = decided(lane("cpu"), lane("gpu", needs=Resources(gpus=1)), running=busy, providers=TWO_GPUS)
+    assert names(decision) == ["cpu"]
+    assert decision.waiting[lane_id("gpu")].reason == "waiting for 1 GPU, 0 free"
+
+
+# One sentence.
+
+
+@pytest.mark.parametrize(
+    ("lanes", "limits", "expected"),
+    [
+        ([], Limits(), "No pending jobs in queue"),
+        ([lane("a")], Limits(total=0), "Global limit reached (0/0)"),
+        ([lane("a")], Limits(per_user=0), "All pending jobs blocked by per-user concurrency limits"),
+        (
+            [lane("a", org="lab")],
+            Limits(per_organisation=0),
+            "All pending jobs blocked by per-organisation concurrency limits",
+        ),
+        (
+            [lane("a", team="vision")],
+            Limits(per_team=0, fair_share=True),
+            "All pending jobs blocked by per-team concurrency limits",
+        ),
+        (
+            [lane("a")],
+            Limits(per_provider={"local": 0}),
+            "All pending jobs blocked by per-provider concurrency limits",
+        ),
+        (
+            [lane("a", needs=Resources(gpus=2)), lane("b", needs=Resources(gpus=9))],
+            Limits(),
+            "All pending jobs blocked by provider capacity",
+        ),
+        ([lane("a", provider="gone")], Limits(), "All pending jobs blocked by closed providers"),
+        (
+            [lane("a", org="lab"), lane("b", needs=Resources(gpus=9))],
+            Limits(per_organisation=0),
+            "All pending jobs blocked by per-organisation concurrency limits and provider capacity",
+        ),
+        ([lane("a"), lane("b")], Limits(), "Dispatching 2 jobs"),
+    ],
+)
+def test_the_summary_says_all_of_it_in_one_sentence(lanes: list[Lane], limits: Limits, expected: str) -> None:
+    busy = {"local": ProviderState(Capacity(gpus=1))}
+    assert decided(*lanes, limits=limits, providers=busy).summary == expected
+
+
+def test_a_picked_entry_is_next_and_the_ones_behind_it_wait_for_their_lanes_reason() -> None:
+    decision = decided(lane("1", count=2), behind={"1": Head("2", ago(0), 2)}, limits=Limits(per_user=1))
+    assert explain(lane_id("1"), decision, "1").reason == "is next"
+    assert explain(lane_id("1"), decision, "2").reason == "1 of 1 jobs of user ana are running"
