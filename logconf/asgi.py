@@ -47,12 +47,15 @@ class CorrelationMiddleware:
             await send(message)
 
         with bind_correlation_id(correlation_id):
+            failure: Exception | None = None
             try:
                 await self._app(scope, receive, send_with_id)
-            except Exception:  # border: the client gets the ID to ask with; the server gets the exception
+            except Exception as error:  # noqa: BLE001 - border: the client gets the ID to ask with, the server the error
+                failure = error
+            if failure is not None:
                 if scope["type"] == "http" and not answered:
                     await _answer_500(send_with_id)
-                raise
+                raise failure
 
 
 def _with_id(headers: Iterable[tuple[bytes, bytes]], correlation_id: str) -> list[tuple[bytes, bytes]]:

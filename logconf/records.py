@@ -15,7 +15,7 @@ from logging import LogRecord
 from typing import Any
 
 from logconf.context import get_correlation_id
-from logconf.sanitize import text_of
+from logconf.sanitize import ForeignCode, text_of
 
 #: Where a record carries its `extra=` whole; the attributes of the same names are there for other handlers.
 EXTRA = "_logconf_extra"
@@ -76,18 +76,13 @@ def extra_of(record: logging.LogRecord) -> dict[str, Any] | None:
 
 def message_of(record: logging.LogRecord) -> str:
     """The message with its arguments; where they do not fit, the template and the arguments side by side."""
-    template = record.msg
-    try:
-        if type(template) is str and not record.args:
-            return template
+    template, arguments = record.msg, record.args
+    if type(template) is str and type(arguments) is tuple and not arguments:
+        return template
+    with ForeignCode():
         message: object = record.getMessage()
-        if type(message) is str:
-            return message
-        return text_of(message)
-    except KeyboardInterrupt:
-        raise
-    except BaseException:  # noqa: BLE001 - border: arguments' own code, and wrong arguments
-        return f"{text_of(template)[:8192]} [arguments: {_arguments(record.args)}]"
+        return message if type(message) is str else text_of(message)
+    return f"{text_of(template)[:8192]} [arguments: {_arguments(arguments)}]"
 
 
 def _arguments(arguments: object) -> str:

@@ -16,6 +16,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence, Set
 from decimal import Decimal
 from itertools import islice
+from types import TracebackType
 from typing import Any, NamedTuple
 
 import orjson
@@ -51,15 +52,32 @@ def type_name(value: object) -> str:
     return str(type.__dict__["__name__"].__get__(type(value)))
 
 
+class ForeignCode:
+    """`with ForeignCode() as foreign:` around what runs logged objects' own code: the border of the formatter.
+
+    Whatever that code raises ends the block and not the line, SystemExit too; `foreign.error` says what it was. Only
+    KeyboardInterrupt goes on: it is the user's. Nothing inside is awaited, so trio cancels nothing here.
+    """
+
+    __slots__ = ("error",)
+
+    error: BaseException | None
+
+    def __enter__(self) -> ForeignCode:
+        self.error = None
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> bool:
+        self.error = error
+        return error is not None and not isinstance(error, KeyboardInterrupt)
+
+
 def text_of(value: object, convert: Callable[[Any], str] = str) -> str:
     """`convert(value)` (str or repr) as an exact str; a description where the object's own code raises."""
-    try:
+    with ForeignCode() as foreign:
         text = convert(value)
         return text if type(text) is str else str.__str__(text)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # noqa: BLE001 - border: foreign __str__ and __repr__ may raise anything
-        return f"<{type_name(value)} object: {convert.__name__}() raised {type_name(error)}>"
+    return f"<{type_name(value)} object: {convert.__name__}() raised {type_name(foreign.error)}>"
 
 
 def clean_text(text: str, limit: int) -> str:
@@ -99,12 +117,9 @@ class Sanitizer:
             return self._integer(value)  # type: ignore[arg-type]
         if kind is float:
             return value if math.isfinite(value) else None  # type: ignore[arg-type]
-        try:
+        with ForeignCode():
             return self._other(value, depth)
-        except KeyboardInterrupt:
-            raise
-        except BaseException:  # noqa: BLE001 - border: foreign code (properties, __iter__, __class__) may raise anything
-            return self._text(text_of(value, repr))
+        return self._text(text_of(value, repr))
 
     def _text(self, text: str) -> str:
         limit = max(0, min(self._limits.string, self._left))
