@@ -48,7 +48,11 @@ class _Session:
 
     async def _held(self) -> None:
         with self._hold:
-            await self._supervisor._run(self._note_ready, self._block.cancel)
+            result = await outcome.acapture(self._supervisor._run, self._note_ready, self._block.cancel)
+            if isinstance(result, outcome.Error) and not isinstance(result.error, trio.Cancelled):
+                self._error = result.error  # kept from the scope, which would rebuild a group
+            else:
+                result.unwrap()
 
     def _note_ready(self) -> None:
         self._ready = True
@@ -57,10 +61,10 @@ class _Session:
 
     @trio.lowlevel.enable_ki_protection
     async def _keep(self) -> None:
-        result = await outcome.acapture(self._held)
-        if isinstance(result, outcome.Error):
-            self._error = result.error
-        self._settled.set()
+        try:
+            await self._held()
+        finally:
+            self._settled.set()
 
     @trio.lowlevel.enable_ki_protection
     async def __aenter__(self) -> Supervisor:
