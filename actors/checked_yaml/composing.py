@@ -155,17 +155,16 @@ class _Composer:
             frame.key = None
 
     def _key(self, frame: _Frame, place: Place, node: Node, merge: bool) -> None:
-        path = self._path()
         frame.key, frame.key_place, frame.key_counts = "", place, False
         if merge:
-            self._faults.add(place, path, "merge keys (<<) are not read; write the keys out")
+            self._faults.add(place, self._path(), "merge keys (<<) are not read; write the keys out")
         elif not isinstance(node, Scalar):
-            self._faults.add(place, path, "a key must be a text")
+            self._faults.add(place, self._path(), "a key must be a text")
         elif not node.text:
-            self._faults.add(place, path, "a key is missing before the colon")
+            self._faults.add(place, self._path(), "a key is missing before the colon")
         elif (first := frame.entries.get(node.text)) is not None:
             assert first.place is not None
-            self._faults.add(place, join(path, node.text), f"given twice, first in line {first.place.line}")
+            self._faults.add(place, join(self._path(), node.text), f"given twice, first in line {first.place.line}")
         else:
             frame.key, frame.key_counts = node.text, True
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from actors.checked_yaml import CheckedError
@@ -56,6 +56,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("any") / "app.yaml"
 
 
+@settings(deadline=None)
 @given(content=st.binary(max_size=200) | yaml_like.map(str.encode))
 @example(content=b"[" * 5000)
 @example(content=b"{a: " * 5000)
@@ -78,6 +79,7 @@ def faults_of(path: Path) -> list[str]:
     return []
 
 
+@settings(deadline=None)
 @given(content=st.binary(max_size=200) | yaml_like.map(lambda text: f"jobs:{text}".encode()))
 def test_a_job_file_is_jobs_or_faults(path: Path, content: bytes) -> None:
     path.write_bytes(content)
@@ -85,12 +87,14 @@ def test_a_job_file_is_jobs_or_faults(path: Path, content: bytes) -> None:
         assert isinstance(load_job_file(path, environ={}), JobFile)
 
 
+@settings(deadline=None)
 @given(data=plain | st.dictionaries(st.sampled_from(FIELDS), plain))
 def test_any_data_is_a_request_or_faults(data: Any) -> None:
     with suppress(CheckedError):
         assert isinstance(request_from_mapping(data), JobRequest)
 
 
+@settings(deadline=None)
 @given(
     texts=st.lists(
         st.text(st.characters(codec=None)) | st.sampled_from(["a=1", "a.b=2", "a.b.c=no", "a='x'"]), max_size=6
@@ -101,8 +105,9 @@ def test_any_assignments_are_data_or_faults(texts: list[str]) -> None:
         assert isinstance(parse_set(texts), dict)
 
 
+@settings(deadline=None)
 @given(variable=st.text(st.characters(codec="utf-8", exclude_characters="\0")))
 def test_any_variable_is_a_number_or_a_warning(variable: str) -> None:
-    settings = Settings.default(Path("/x"), environ={"SIMPLETUNER_JOB_POLL_INTERVAL": variable})
-    assert settings.poller.interval_seconds > 0
-    assert not settings.notes or settings.poller.interval_seconds == 30
+    loaded = Settings.default(Path("/x"), environ={"SIMPLETUNER_JOB_POLL_INTERVAL": variable})
+    assert loaded.poller.interval_seconds > 0
+    assert not loaded.notes or loaded.poller.interval_seconds == 30
