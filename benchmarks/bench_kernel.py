@@ -145,7 +145,7 @@ async def messages(scale: int) -> dict[str, float]:
             return (perf_counter() - start) / scale / 10 * 1e6
 
         results = await best(
-            9, raw=raw_burst, cast=cast_burst, future=future_call, call=actor_call, channel_call=channel_call,
+            40, raw=raw_burst, cast=cast_burst, future=future_call, call=actor_call, channel_call=channel_call,
             channel_send=channel_send,
         )  # fmt: skip
         nursery.cancel_scope.cancel()
@@ -319,7 +319,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--quick", action="store_true")
     options = parser.parse_args()
-    scale, count = (40, 1000) if options.quick else (400, 10_000)
+    scale, count = (20, 1000) if options.quick else (100, 10_000)
     results = trio.run(messages, scale)
     results |= trio.run(idle, count)
     results["tree_100_us"] = min(trio.run(tree, 100) for _ in range(3))

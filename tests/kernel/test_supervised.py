@@ -145,6 +145,24 @@ async def test_a_stop_asked_of_one_that_is_down_stops_the_next_incarnation(autoj
         assert (ref.state, ref.incarnation, trio.current_time()) == ("gone", 2, 2)
 
 
+async def test_an_immediate_stop_leaves_nothing_for_the_next_incarnation(autojump_clock):
+    """A permanent actor is started again; what was queued before the stop is not its business."""
+    ref, seen, errors = ActorRef("worker"), [], []
+    go_on = trio.Event()
+    async with trio.open_nursery() as nursery, open_supervisor([worker(ref, seen)]):
+        ref.cast(go_on)
+        ref.cast("never")
+        nursery.start_soon(ask, ref, errors)
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.start_soon(ref.stop, False)
+        await trio.testing.wait_all_tasks_blocked()
+        go_on.set()
+        await trio.testing.wait_all_tasks_blocked()
+        assert (ref.state, ref.incarnation, seen) == ("running", 2, [go_on])
+    assert [error.reason for error in errors] == ["stopped"]
+    assert [letter.envelope.message for letter in ref.dead_letters] == ["never"]
+
+
 async def test_the_quarantine_is_bounded(caplog):
     registry = Registry()
     registry.quarantine._capacity = 2
