@@ -16,7 +16,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from logconf.sinks import Sink, SinkClosed
@@ -28,6 +28,8 @@ DRAIN_SECONDS = 2.0
 """How long an exit waits for a sink, at most."""
 
 _SOFT = 0.75
+_REST_SECONDS = 0.01
+_NEVER = 1 << 62
 _RETRY_SECONDS = 0.5  # after an error that may pass, such as a full disk
 _PATIENCE_SECONDS = 1.0  # of a caller that writes itself
 
@@ -73,7 +75,8 @@ class Writer:
         self._queue: deque[_Item] = deque()
         self._pending = 0
         self._gap: list[int] | None = None  # dropped and urgent since the marker was set
-        self._idle = False
+        # The thread waits for `_wake`; who brings `_pending` to `_wake_at` releases it. Not waiting: infinity
+        self._wake_at = _NEVER
         self._wake = _thread.allocate_lock()
         self._wake.acquire()
         self._thread: int | None = None
@@ -84,18 +87,21 @@ class Writer:
             if self._direct:
                 self._write_here(line)
                 return
-            size = len(line)
-            limit = self._limit if level >= logging.WARNING else self._soft_limit
-            if self._pending + size > limit:
+            pending = self._pending + len(line)
+            if pending > (self._limit if level >= logging.WARNING else self._soft_limit):
                 self._drop(level)
                 return
             self._queue.append(line)
-            self._pending += size
-            if self._idle:
-                self._idle = False
-                self._wake.release()
+            self._pending = pending
+            if pending >= self._wake_at:
+                self._wake_thread()
             elif self._thread is None:
                 self._start()
+
+    def _wake_thread(self) -> None:
+        if self._wake_at != _NEVER:
+            self._wake_at = _NEVER
+            self._wake.release()
 
     def _drop(self, level: int) -> None:
         if self._gap is None:
@@ -119,45 +125,57 @@ class Writer:
     def _run(self) -> None:
         """Write until closed. A bare thread: it must not be joined by interpreter exit, which drains by deadline."""
         while True:
-            batch, lines, flushed = self._take()
-            if batch:
-                self._deliver(batch, lines)
-            for event in flushed:
-                event.set()
-            if not batch and not flushed:
-                with self._lock:
-                    if self._closed and not self._queue:
+            with self._lock:  # held for no longer than this, or callers would wait for a thread that is not scheduled
+                items, self._queue = self._queue, deque()
+                if not items:
+                    if self._closed:
                         return
-                    if self._queue:
-                        continue
-                    self._idle = True
+                    self._wake_at = 0
+            if items:
+                self._write_items(items)
+                self._rest()
+            else:
                 self._wake.acquire()
 
-    def _take(self) -> tuple[bytes, int, list[threading.Event]]:
-        taken: list[bytes] = []
-        flushed: list[threading.Event] = []
-        size = 0
+    def _rest(self) -> None:
+        """Let some lines come together: each batch makes the other threads give up the interpreter once."""
         with self._lock:
-            queue = self._queue
-            while queue:
-                item = queue[0]
-                if isinstance(item, bytes):
-                    if taken and size + len(item) > self._sink.batch_limit:
-                        break
-                elif isinstance(item, _Gap):
-                    gap, self._gap = self._gap or [0, 0], None
-                    item = self._report(*gap)
-                    self._pending += len(item)
-                else:
-                    flushed.append(item)
-                    queue.popleft()
-                    break
-                queue.popleft()
-                taken.append(item)
-                size += len(item)
-        return b"".join(taken), len(taken), flushed
+            if self._closed:
+                return
+            self._wake_at = self._limit // 8
+        woken = self._wake.acquire(timeout=_REST_SECONDS)
+        with self._lock:
+            released = self._wake_at == _NEVER
+            self._wake_at = _NEVER
+            if released and not woken:
+                self._wake.acquire()  # released just after the time was up
 
-    def _deliver(self, batch: bytes, lines: int) -> None:
+    def _write_items(self, items: Iterable[_Item]) -> None:
+        chunk: list[bytes] = []
+        size = 0
+        for item in items:
+            if isinstance(item, threading.Event):
+                self._deliver(chunk)
+                chunk, size = [], 0
+                item.set()
+                continue
+            line = self._gap_line() if isinstance(item, _Gap) else item
+            if size + len(line) > self._sink.batch_limit and chunk:
+                self._deliver(chunk)
+                chunk, size = [], 0
+            chunk.append(line)
+            size += len(line)
+        self._deliver(chunk)
+
+    def _gap_line(self) -> bytes:
+        with self._lock:
+            gap, self._gap = self._gap or [0, 0], None
+            line = self._report(*gap)
+            self._pending += len(line)
+        return line
+
+    def _deliver(self, lines: list[bytes]) -> None:
+        batch = b"".join(lines)
         view = memoryview(batch)
         try:
             while view:
@@ -173,9 +191,9 @@ class Writer:
         with self._lock:
             self._pending -= len(batch)
             if view:
-                self._statistics.dropped += lines
+                self._statistics.dropped += len(lines)
             else:
-                self._statistics.written += lines
+                self._statistics.written += len(lines)
 
     # The callers' side, where there is no thread
 
@@ -197,13 +215,12 @@ class Writer:
             self._statistics.dropped += 1
 
     def _write_rest(self) -> None:
-        batch, lines, flushed = self._take()
-        while lines or flushed:
-            for line in batch.splitlines(keepends=True):
-                self._write_here(line)
-            for event in flushed:
-                event.set()
-            batch, lines, flushed = self._take()
+        items, self._queue = self._queue, deque()
+        for item in items:
+            if isinstance(item, threading.Event):
+                item.set()
+            else:
+                self._write_here(self._gap_line() if isinstance(item, _Gap) else item)
         self._pending = 0
 
     # Life
@@ -215,9 +232,7 @@ class Writer:
             if self._direct or (self._thread is None and not self._queue):
                 return True
             self._queue.append(done)
-            if self._idle:
-                self._idle = False
-                self._wake.release()
+            self._wake_thread()
         return done.wait(seconds)
 
     def reopen(self) -> None:
@@ -240,9 +255,7 @@ class Writer:
             else:
                 self._statistics.dropped += sum(isinstance(item, bytes) for item in self._queue)
                 self._queue.clear()
-            if self._idle:
-                self._idle = False
-                self._wake.release()
+            self._wake_thread()
         return drained
 
     def statistics(self) -> Statistics:
