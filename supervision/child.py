@@ -67,6 +67,7 @@ class Ending:
     error: BaseException | None
     cancelled: bool
     at: float
+    correlation_id: str | None = None  # what it worked under at that moment
 
 
 class Keeper(Protocol):
@@ -183,6 +184,5 @@ async def live(child: Child, scope: trio.CancelScope) -> None:
     clear_context()
     result = await outcome.acapture(_within, scope, child)
     error = result.error if isinstance(result, outcome.Error) else None
-    child.correlation_id = current_correlation_id()
-    child.ending = Ending(error, scope.cancelled_caught, trio.current_time())
+    child.ending = Ending(error, scope.cancelled_caught, trio.current_time(), current_correlation_id())
     child.keeper.note_ended(child)

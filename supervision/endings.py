@@ -37,6 +37,7 @@ def settle(run: Run, child: Child, ending: Ending, verdict: Verdict) -> None:
     child.ending = child.scope = None
     child.overrun = child.abandoned = False
     child.last_exit = Exit(verdict.word, verdict.cause, ending.at)
+    child.correlation_id = child.correlation_id or ending.correlation_id
     if verdict.word == "interrupted":
         _interrupted(run, child, verdict)
     elif run.phase == STOPPING or asked == "stop" or not child.wanted:
@@ -70,6 +71,7 @@ def _stopped(run: Run, child: Child, asked: str | None, verdict: Verdict) -> Non
         run.tell("shutdown_error" if improper else "stopped", child, "returned")
     else:
         run.tell("stopped", child, "stopped")
+    child.correlation_id = None
     if child.wanted and run.phase != STOPPING:
         return  # a group restart starts it again
     child.rest = "stopped"

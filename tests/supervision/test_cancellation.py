@@ -179,9 +179,8 @@ async def test_requests_in_flight_are_refused_when_stopping_begins(stage, autoju
             except SupervisionError as error:
                 refused.append((type(error), trio.current_time()))
 
-    async with trio.open_nursery() as nursery:
-        async with open_supervisor([stage.spec("a", Act(cleanup=3))]) as supervisor:
-            nursery.start_soon(ask, supervisor.start_child(stage.spec("slow", Act(start=100))))
-            nursery.start_soon(ask, supervisor.stop_child("a"))
-            await trio.sleep(1)
+    async with trio.open_nursery() as nursery, open_supervisor([stage.spec("a", Act(cleanup=3))]) as supervisor:
+        nursery.start_soon(ask, supervisor.start_child(stage.spec("slow", Act(start=100))))
+        nursery.start_soon(ask, supervisor.stop_child("a"))
+        await trio.sleep(1)
     assert refused == [(SupervisionError, 1.0)] * 2

@@ -116,7 +116,11 @@ async def test_a_cancelled_raised_out_of_its_place_is_a_failure(stage, autojump_
 async def test_an_interrupt_from_a_child_stops_the_rest_in_order_and_gets_out_bare(
     stage, autojump_clock, error, strategy
 ):
-    children = [stage.spec("a", Act(cleanup=1)), stage.spec("x", Act(lives=1, error=error)), stage.spec("z", Act(cleanup=1))]
+    children = [
+        stage.spec("a", Act(cleanup=1)),
+        stage.spec("x", Act(lives=1, error=error)),
+        stage.spec("z", Act(cleanup=1)),
+    ]
     with pytest.raises(type(error)) as caught:
         async with open_supervisor(children, strategy=strategy):
             await trio.sleep_forever()

@@ -17,7 +17,12 @@ FAILED_STARTS = {
 async def test_the_next_child_is_entered_once_the_one_before_is_ready(stage, autojump_clock):
     async with open_supervisor([stage.spec("a", Act(start=2)), stage.spec("b", Act(start=1))]):
         assert trio.current_time() == 3
-        assert [entry[:2] for entry in stage.journal] == [("enter", "a"), ("ready", "a"), ("enter", "b"), ("ready", "b")]
+        assert [entry[:2] for entry in stage.journal] == [
+            ("enter", "a"),
+            ("ready", "a"),
+            ("enter", "b"),
+            ("ready", "b"),
+        ]
 
 
 async def test_run_is_ready_when_every_child_is(stage, autojump_clock):
@@ -31,7 +36,12 @@ async def test_run_is_ready_when_every_child_is(stage, autojump_clock):
 @pytest.mark.parametrize("strategy", ["one_for_one", "one_for_all", "rest_for_one"])
 async def test_a_first_start_that_fails_ends_it_all(stage, autojump_clock, how, strategy):
     """Those already up are stopped in reverse, the caller gets the child and the cause, nothing is retried."""
-    children = [stage.spec("a"), stage.spec("b"), stage.spec("x", FAILED_STARTS[how], start_deadline=9), stage.spec("z")]
+    children = [
+        stage.spec("a"),
+        stage.spec("b"),
+        stage.spec("x", FAILED_STARTS[how], start_deadline=9),
+        stage.spec("z"),
+    ]
     with pytest.raises(ChildStartError) as caught:
         async with open_supervisor(children, strategy=strategy):
             pytest.fail("the block is not entered")

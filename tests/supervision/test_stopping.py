@@ -149,7 +149,9 @@ async def test_an_overrun_of_a_child_stopped_by_hand_escalates_too(stage, autoju
 
 async def test_an_escalated_overrun_leaves_when_the_child_is_gone(stage, autojump_clock):
     with pytest.raises(ShutdownOverrun) as caught:
-        async with open_supervisor([stage.spec("a"), stage.spec("b", stubborn(60)), stage.spec("c")], overrun="escalate"):
+        async with open_supervisor(
+            [stage.spec("a"), stage.spec("b", stubborn(60)), stage.spec("c")], overrun="escalate"
+        ):
             pass
     assert caught.value.child == "b"
     ends = [(name, pytest.approx(at)) for what, name, _, at in stage.journal if what == "end"]

@@ -92,7 +92,11 @@ async def test_a_group_restart_raises_nobody_from_the_dead(stage, states, autoju
 
 @pytest.mark.parametrize(
     ("restart", "act"),
-    [("temporary", Act(lives=1)), ("temporary", Act(lives=1, ends="return")), ("transient", Act(lives=1, ends="return"))],
+    [
+        ("temporary", Act(lives=1)),
+        ("temporary", Act(lives=1, ends="return")),
+        ("transient", Act(lives=1, ends="return")),
+    ],
 )
 @pytest.mark.parametrize("strategy", ["one_for_all", "rest_for_one"])
 async def test_an_exit_that_leads_to_no_restart_touches_no_sibling_and_costs_nothing(
