@@ -134,15 +134,12 @@ class Actor:
     # -- The machinery
 
     async def _drain(self) -> None:
-        # The path of every message: it reads the mailbox's queue itself, since a method call each would be a
-        # tenth of it.
+        # The path of every message. It reads the mailbox's queue itself: a method call each would be a tenth of it.
         mailbox, handle, heartbeat, slot = self.ref.mailbox, self.handle, self.heartbeat, self.slot
-        queue, concurrent, plan, name = mailbox.queue, self.concurrent, faults.active, self.ref.name
-        no_deadline = math.inf
+        queue, concurrent, plan, no_deadline = mailbox.queue, self.concurrent, faults.active, math.inf
         if mailbox.held and self._obey_all():
             return
         envelope: Envelope | None = None
-        count = -1
         try:
             for count in range(BATCH):  # noqa: B007 - read in finally
                 if (mailbox.system and self._obey_all()) or not queue:
@@ -164,10 +161,10 @@ class Actor:
                     handling.set(slot)
                 slot.envelope = envelope
                 if plan is not None:
-                    await faults.async_point(RECEIVE_BEFORE, name)
+                    await faults.async_point(RECEIVE_BEFORE, self.ref.name)
                 reply = await handle(envelope.message)
                 if plan is not None:
-                    await faults.async_point(RECEIVE_AFTER, name)
+                    await faults.async_point(RECEIVE_AFTER, self.ref.name)
                 if port is not None:
                     port.answer(reply)
                 elif type(reply) is ErrorReply:
