@@ -27,7 +27,7 @@ _PLAIN_SIZE = len(_PLAIN_RECORD.__dict__)
 _NEWER_ATTRIBUTES = {"taskName": None} if hasattr(_PLAIN_RECORD, "taskName") else {}
 _STARTED = _PLAIN_RECORD.created - _PLAIN_RECORD.relativeCreated / 1000
 _new_record = LogRecord.__new__
-_NO_MAPPING = frozenset({str, int, float, bool, type(None)})
+_PLAIN_TYPES = frozenset({str, int, float, bool, type(None)})
 _files: dict[str, tuple[str, str]] = {}
 _FILES_KEPT = 1024
 
@@ -77,8 +77,14 @@ def extra_of(record: logging.LogRecord) -> dict[str, Any] | None:
 def message_of(record: logging.LogRecord) -> str:
     """The message with its arguments; where they do not fit, the template and the arguments side by side."""
     template, arguments = record.msg, record.args
-    if type(template) is str and type(arguments) is tuple and not arguments:
-        return template
+    if type(template) is str and type(arguments) is tuple and type(record) is LogRecord:
+        if not arguments:
+            return template
+        if _PLAIN_TYPES.issuperset(map(type, arguments)):  # no foreign code can run: most calls by far
+            try:
+                return template % arguments
+            except Exception:  # noqa: BLE001, S110 - border: wrong arguments, which are shown below
+                pass
     with ForeignCode():
         message: object = record.getMessage()
         return message if type(message) is str else text_of(message)
@@ -137,7 +143,7 @@ def _attributes(
     stack: str | None,
 ) -> dict[str, Any]:
     """What `LogRecord.__init__` sets, without its look-ups of thread and process and with the file's names cached."""
-    if args and len(args) == 1 and type(args[0]) not in _NO_MAPPING:
+    if args and len(args) == 1 and type(args[0]) not in _PLAIN_TYPES:
         args = _single_argument(args)
     created = time.time()
     file = _files.get(path) or _file_names(path)
@@ -184,6 +190,10 @@ def _file_names(path: str) -> tuple[str, str]:
 
 
 def _attach(record: logging.LogRecord, extra: object) -> None:
+    if type(extra) is dict and RECORD_ATTRIBUTES.isdisjoint(extra):
+        record.__dict__.update(extra)
+        record.__dict__[EXTRA] = extra.copy()
+        return
     try:
         fields = dict(extra)  # type: ignore[call-overload]
     except Exception:  # noqa: BLE001 - border: `extra` may be no mapping, or one that raises
