@@ -27,7 +27,7 @@ from supervision.state import Run
 class Request:
     """A question and, later, its answer."""
 
-    __slots__ = ("child", "correlation_id", "done", "error", "result")
+    __slots__ = ("child", "correlation_id", "done", "error", "result", "withdrawn")
 
     def __init__(self, correlation_id: str | None = None) -> None:
         self.correlation_id = correlation_id
@@ -35,6 +35,7 @@ class Request:
         self.error: SupervisionError | None = None
         self.result: ChildInfo | None = None
         self.child: Child | None = None
+        self.withdrawn = False
 
     def serve(self, run: Run) -> bool:
         """Do it or begin it; False where its turn has not come. Raises SupervisionError to refuse it."""
@@ -161,8 +162,7 @@ class TakeBack(Request):
     def serve(self, run: Run) -> bool:
         child = self.original.child
         if child is None or run.children.get(child.id) is not child:
-            if self.original in run.requests:
-                run.requests.remove(self.original)
+            self.original.withdrawn = True
             self.answer(None)
         else:
             child.discard = isinstance(self.original, StartChild)
@@ -198,4 +198,4 @@ def serve_all(run: Run) -> None:
                 postponed.append(request)
         except SupervisionError as refusal:
             request.refuse(refusal)
-    waiting.extend(postponed)
+    waiting.extend(request for request in postponed if not request.withdrawn)

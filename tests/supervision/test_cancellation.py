@@ -82,31 +82,37 @@ async def test_a_child_never_sees_the_outer_cancellation_before_its_turn(stage, 
 
 
 async def test_a_failure_wins_over_an_outer_cancellation_that_came_later(stage, autojump_clock):
+    children = [stage.spec("a", Act(cleanup=4)), stage.spec("x", Act(lives=1))]
     with pytest.raises(RestartIntensityReached), trio.move_on_after(3):
-        children = [stage.spec("a", Act(cleanup=4)), stage.spec("x", Act(lives=1))]
-        async with open_supervisor(children, max_restarts=0):
-            await trio.sleep_forever()
+        await Supervisor(children, max_restarts=0).run()
     assert trio.current_time() == 5
 
 
 async def test_what_gave_up_leaves_the_block_bare_and_cancels_it(stage, autojump_clock):
     cancelled = []
-    with pytest.raises(RestartIntensityReached):
+
+    async def block():
         async with open_supervisor([stage.spec("x", Act(lives=1))], max_restarts=0):
             try:
                 await trio.sleep_forever()
             finally:
                 cancelled.append(trio.current_time())
+
+    with pytest.raises(RestartIntensityReached):
+        await block()
     assert cancelled == [1.0]
 
 
 async def test_a_block_that_fails_too_makes_one_group_of_both(stage, autojump_clock):
-    with pytest.raises(ExceptionGroup) as caught:
+    async def block():
         async with open_supervisor([stage.spec("x", Act(lives=1))], max_restarts=0):
             try:
                 await trio.sleep_forever()
             finally:
                 raise LookupError("in the block")
+
+    with pytest.raises(ExceptionGroup) as caught:
+        await block()
     assert [type(error) for error in caught.value.exceptions] == [LookupError, RestartIntensityReached]
 
 

@@ -183,10 +183,11 @@ def test_plans_do_not_nest():
 def test_a_failing_seed_prints_the_command_that_runs_it_again():
     with pytest.raises(ZeroDivisionError) as caught, FaultPlan(seed=42):
         raise ZeroDivisionError
-    assert caught.value.__notes__ == [
+    (note,) = caught.value.__notes__
+    assert note == (
         "under a fault plan with seed 42; run it again: SUPERVISION_FAULT_SEED=42 pytest -p no:randomly "
         "'tests/supervision/test_faults.py::test_a_failing_seed_prints_the_command_that_runs_it_again'"
-    ]
+    )
 
 
 def test_without_a_seed_the_environment_decides(monkeypatch):

@@ -63,7 +63,7 @@ def test_leaves_go_all_the_way_down():
 
 
 async def test_a_group_is_one_failure_and_the_whole_of_it_is_the_cause(stage, autojump_clock):
-    """`except Exception` misses a group that holds a Cancelled: here an outer scope's, from a nursery of the child's."""
+    """`except Exception` misses a group that holds a Cancelled beside it."""
     entries = []
 
     async def child(*, task_status):
