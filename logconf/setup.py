@@ -75,19 +75,7 @@ def configure_structured_logging(
     previous = installed_handler()
     renderer = JsonRenderer if json_output else TextRenderer
     render = renderer(include_stack_info=include_stack_info)
-    sinks: list[Sink] = []
-    if stream is not None:
-        out = sys.stdout if isinstance(stream, _Stdout) else stream
-        if out is not None:  # pythonw and daemons may have no stdout
-            sinks.append(_sink_of(out))
-    failure: OSError | None = None
-    if log_file is not None:
-        try:
-            sinks.append(FileSink(log_file, max_bytes=max_bytes, backup_count=backup_count))
-        except (OSError, ValueError) as error:
-            failure = error if isinstance(error, OSError) else OSError(str(error))
-            if not sinks and sys.stdout is not None:
-                sinks.append(_sink_of(sys.stdout))
+    sinks, failure = _open_sinks(stream, log_file, max_bytes, backup_count)
     report = _DropReport(render)
     handler = StructuredHandler(render, [Writer(sink, report, queue_bytes=queue_bytes) for sink in sinks])
     _install(handler, number, previous)
@@ -97,6 +85,25 @@ def configure_structured_logging(
             "The log file cannot be opened, logging goes on to stdout",
             extra={"log_file": os.fspath(log_file or ""), "error": failure.strerror or str(failure)},
         )
+
+
+def _open_sinks(
+    stream: TextIO | _Stdout | None, log_file: str | os.PathLike[str] | None, max_bytes: int, backup_count: int
+) -> tuple[list[Sink], OSError | None]:
+    """The sinks, stream first, and why the file could not be opened. There is always one, if there is a stdout."""
+    sinks: list[Sink] = []
+    failure: OSError | None = None
+    out = sys.stdout if isinstance(stream, _Stdout) else stream
+    if out is not None:  # pythonw and daemons may have no stdout
+        sinks.append(_sink_of(out))
+    if log_file is not None:
+        try:
+            sinks.append(FileSink(log_file, max_bytes=max_bytes, backup_count=backup_count))
+        except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+            failure = error if isinstance(error, OSError) else OSError(str(error))
+            if not sinks and sys.stdout is not None:
+                sinks.append(_sink_of(sys.stdout))
+    return sinks, failure
 
 
 def init_from_env(environ: Mapping[str, str] | None = None, *, stream: TextIO | _Stdout | None = STDOUT) -> None:

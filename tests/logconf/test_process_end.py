@@ -41,10 +41,10 @@ ALL = [str(number) for number in range(5_000)]
         ("sys.exit(3)", 3),
         ("raise ValueError('unhandled')", 1),
         ("raise KeyboardInterrupt", -signal.SIGINT),
-        ("os.kill(os.getpid(), signal.SIGINT); time.sleep(60)", -signal.SIGINT),
-        ("os.kill(os.getpid(), signal.SIGTERM); time.sleep(60)", -signal.SIGTERM),
+        ("os.kill(os.getpid(), signal.SIGINT); threading.Event().wait(60)", -signal.SIGINT),
+        ("os.kill(os.getpid(), signal.SIGTERM); threading.Event().wait(60)", -signal.SIGTERM),
         (
-            "threading.Thread(target=os.kill, args=(os.getpid(), signal.SIGTERM)).start(); time.sleep(60)",
+            "threading.Thread(target=os.kill, args=(os.getpid(), signal.SIGTERM)).start(); threading.Event().wait(60)",
             -signal.SIGTERM,
         ),
         ("flush(); os._exit(4)", 4),
