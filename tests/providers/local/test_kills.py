@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,9 @@ import trio
 from actors.jobs.records import Phase
 from actors.providers.base import CancelAck, Submitted
 from actors.providers.local.directory import JobDirectory, write_durably
-from actors.providers.local.liveness import Standing, start_ticks
-from actors.providers.local.shim.system import boot_id
-from tests.providers.local.stage import ENVIRONMENT, Stage, exists, is_alive, until
+from actors.providers.local.liveness import Standing
+from actors.providers.local.shim.system import boot_id, start_ticks
+from tests.providers.local.stage import ENVIRONMENT, PATIENCE, Stage, exists, is_alive, until
 
 pytestmark = pytest.mark.parts
 
@@ -113,13 +114,17 @@ async def test_a_stranger_with_the_programs_number_is_left_alone(stage: Stage) -
 async def test_after_a_restart_of_the_machine_a_running_job_is_lost(stage: Stage) -> None:
     """Another boot id: its process numbers mean nothing any more, and nobody is killed by them."""
     directory = place(stage, "before", "true")
-    me = os.getpid()
-    run = {"shim": me, "shim_ticks": start_ticks(me), "child": me, "child_ticks": start_ticks(me), "started_at": 1.0}
-    write_durably(directory.run, {**run, "boot_id": "another"})
-    directory.lock.touch()
-    seen = await stage.observe("before")
-    assert (seen.phase, seen.proven_dead) == (Phase.LOST, True)
-    assert seen.error == "the machine was restarted while the job ran"
+    async with trio.open_nursery() as nursery:
+        env = {**ENVIRONMENT, "GREENROOM_JOB_KEY": "before"}  # the very mark by which one would be killed
+        stranger = await nursery.start(partial(trio.run_process, ["sleep", "1000"], env=env, check=False))
+        pid, ticks = stranger.pid, start_ticks(stranger.pid)
+        run = {"shim": pid, "shim_ticks": ticks, "child": pid, "child_ticks": ticks, "started_at": 1.0}
+        write_durably(directory.run, {**run, "boot_id": "another"})
+        directory.lock.touch()
+        seen = await stage.observe("before")
+        assert (seen.phase, seen.proven_dead, stranger.poll()) == (Phase.LOST, True, None)
+        assert seen.error == "the machine was restarted while the job ran"
+        stranger.kill()
 
 
 async def test_a_killed_job_says_so(stage: Stage) -> None:
@@ -256,6 +261,7 @@ assert fill() == {errno.ENOSPC}
 print(directory.exit.read_text())
 """
     argv = ["unshare", "--map-root-user", "--mount", sys.executable, "-c", script]
-    done = await trio.run_process(argv, capture_stdout=True)
+    with trio.fail_after(PATIENCE):
+        done = await trio.run_process(argv, capture_stdout=True)
     record = json.loads(done.stdout)
     assert {name: record[name] for name in expected} == expected

@@ -60,6 +60,17 @@ async def test_the_environment_is_the_submitters_and_ours_and_nothing_of_the_sup
     }
 
 
+async def test_the_shim_carries_nothing_of_the_supervisors_either(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It lives as long as the job, and its environment can be read by every process of this user."""
+    monkeypatch.setenv("REPLICATE_API_TOKEN", "secret")
+    key = await stage.shell("exec sleep 1000")
+    pid = (await stage.started(key))["shim"]
+    names = {line.split("=")[0] for line in (await trio.Path(f"/proc/{pid}/environ").read_text()).split("\0") if line}
+    assert names <= {"PATH", "LD_LIBRARY_PATH", "LC_CTYPE"}
+
+
 async def test_bytes_that_are_not_utf8_pass_through_the_environment(stage: Stage) -> None:
     odd = os.fsdecode(b"caf\xe9")
     key = await stage.shell('printf %s "$ODD"', env={"ODD": odd})
@@ -184,7 +195,7 @@ async def test_files_that_cannot_be_read_fail_their_own_job_only(stage: Stage) -
     await stage.ended(bad := await stage.submit("true"))
     stage.directory(bad).exit.write_text("{")
     view = await stage.provider.observe_many({good: {}, bad: {}, "none": {}})
-    assert (set(view.observations), set(view.failed), view.absent) == ({good}, {bad}, {"none"})
+    assert (set(view.observations), set(view.failed), set(view.absent)) == ({good}, {bad}, {"none"})
     with pytest.raises(ProviderError, match=bad):
         await stage.provider.find(bad, "token")
 

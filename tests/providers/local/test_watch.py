@@ -14,7 +14,7 @@ from trio.testing import MockClock
 
 from actors.jobs.records import Phase
 from actors.providers.local import LocalProvider
-from actors.providers.local.watch import Watch
+from actors.providers.local.watch import Sign, Watch
 from tests.providers.local.stage import PATIENCE, Stage, until
 
 
@@ -110,7 +110,12 @@ async def test_without_a_live_job_the_watch_sleeps(
 ) -> None:
     """Not one look at the disk in a virtual day."""
     looks: list[list[str]] = []
-    monkeypatch.setattr(Watch, "_signs", lambda self, keys: looks.append(keys) or {})
+
+    def count(_: Watch, keys: list[str]) -> dict[str, Sign]:
+        looks.append(keys)
+        return {}
+
+    monkeypatch.setattr(Watch, "_signs", count)
     async with listening(stage, stage.provider):
         await trio.sleep(86_400)
     assert looks == []

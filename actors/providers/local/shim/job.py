@@ -45,9 +45,6 @@ def main(arguments: list[str]) -> None:
         return
     with open("spec.json", "rb") as file:
         spec = json.loads(file.read())
-    if os.path.exists("cancel"):
-        record({"cancelled": True})
-        return
     if devices != "-":
         spec["env"].update(CUDA_VISIBLE_DEVICES=devices, CUDA_DEVICE_ORDER="PCI_BUS_ID")
     prctl(PR_SET_CHILD_SUBREAPER, 1)
