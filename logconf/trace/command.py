@@ -22,12 +22,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = _parser()
     arguments = parser.parse_intermixed_args(argv)
     names: list[str] = arguments.words
-    search = Search(job_id=arguments.job, least_level=LEVELS[arguments.level], since=arguments.since or "")
+    correlation_id: str | None = None
     if arguments.job is None:
         if not names:
             parser.error("an ID is needed: a correlation ID, or --job ID")
-        search.correlation_id, *names = names
+        correlation_id, *names = names
     names = names or ["-"]
+    search = Search(correlation_id, arguments.job, LEVELS[arguments.level], arguments.since or "")
     if arguments.follow and (len(names) != 1 or names == ["-"]):
         parser.error("--follow needs exactly one FILE")
     try:

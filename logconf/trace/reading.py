@@ -50,6 +50,11 @@ class Search:
     broken: int = field(default=0, init=False)
     """Lines that are no JSON object, or too long."""
     unreadable: list[str] = field(default_factory=list, init=False)
+    _needle: bytes = field(init=False)
+
+    def __post_init__(self) -> None:
+        wanted = self.job_id if self.correlation_id is None else self.correlation_id
+        self._needle = orjson.dumps(wanted or "")[1:-1]
 
     def match(self, line: bytes) -> Found | None:
         """The parsed line, if it belongs to the trace."""
@@ -59,7 +64,7 @@ class Search:
         if not (stripped.startswith(b"{") and stripped.endswith(b"}")):
             self.broken += 1
             return None
-        if self._needle() not in stripped:
+        if self._needle not in stripped:
             return None
         try:
             fields = orjson.loads(stripped)
@@ -67,10 +72,6 @@ class Search:
             self.broken += 1
             return None
         return Found(str(fields.get("timestamp", "")), fields, stripped) if self._wanted(fields) else None
-
-    def _needle(self) -> bytes:
-        wanted = self.job_id if self.correlation_id is None else self.correlation_id
-        return orjson.dumps(wanted or "")[1:-1]
 
     def _wanted(self, fields: dict[str, Any]) -> bool:
         extra = fields.get("extra")
