@@ -115,6 +115,18 @@ async def test_reading_ends_when_the_subscription_is_closed():
     assert read == ["a", "b"]
 
 
+async def test_a_reader_that_waits_is_let_go_when_the_subscription_is_closed():
+    subscription = Bus().subscribe()
+    async with trio.open_nursery() as nursery:
+
+        @nursery.start_soon
+        async def reader() -> None:
+            assert [envelope async for envelope in subscription] == []
+
+        await trio.testing.wait_all_tasks_blocked()
+        subscription.close()
+
+
 async def test_a_subscriber_that_raises_does_not_reach_the_publisher_or_the_others(caplog):
     """After a COMMIT nothing may make it look failed: the filter's error is logged and counted."""
     bus, mailbox = Bus(), Mailbox()

@@ -145,6 +145,19 @@ async def test_a_stop_asked_of_one_that_is_down_stops_the_next_incarnation(autoj
         assert (ref.state, ref.incarnation, trio.current_time()) == ("gone", 2, 2)
 
 
+async def test_a_replayed_call_is_handled_though_its_deadline_has_passed(autojump_clock):
+    ref, seen = ActorRef("worker"), []
+    poison = ValueError("poison")
+    async with open_supervisor([worker(ref, seen)]):
+        with pytest.raises(ActorDown), trio.fail_after(1):
+            await ref.call(poison)
+        await trio.sleep(10)
+        (entry,) = ref.quarantine
+        ref.quarantine.replay(entry.id)
+        await trio.testing.wait_all_tasks_blocked()
+    assert seen == [poison, poison]
+
+
 async def test_an_immediate_stop_leaves_nothing_for_the_next_incarnation(autojump_clock):
     """A permanent actor is started again; what was queued before the stop is not its business."""
     ref, seen, errors = ActorRef("worker"), [], []
@@ -277,6 +290,54 @@ async def test_callers_are_told_at_once_when_the_supervisor_gives_up(autojump_cl
                 await trio.sleep_forever()
     assert [error.reason for error in errors] == ["stopped"]
     assert trio.current_time() == 0
+
+
+async def test_of_two_that_are_down_only_the_callers_of_the_one_that_is_given_up_are_told(autojump_clock):
+    one, two, errors = ActorRef("one"), ActorRef("two"), []
+    specs = [worker(ref, [], backoff=SLOW_RESTART) for ref in (one, two)]
+    async with trio.open_nursery() as nursery, open_supervisor(specs) as supervisor:
+        for ref in (one, two):
+            ref.cast(ValueError("crash"))
+        nursery.start_soon(ask, two, errors)
+        await trio.sleep(1)
+        await supervisor.stop_child("two")
+        await trio.testing.wait_all_tasks_blocked()
+        assert [(error.actor, error.reason) for error in errors] == [("two", "stopped")]
+        assert await one.call("hello") == "hello"
+
+
+async def test_callers_are_told_when_the_stop_begins_not_when_the_last_sibling_is_gone(autojump_clock):
+    ref, errors, told = ActorRef("worker"), [], []
+
+    class Slow(Actor):
+        async def on_stop(self) -> None:
+            await trio.sleep(3)
+
+    async def caller() -> None:
+        await ask(ref, errors)
+        told.append(trio.current_time())
+
+    specs = [worker(ref, [], backoff=SLOW_RESTART), actor_spec(ActorRef("slow"), Slow)]
+    async with trio.open_nursery() as nursery, open_supervisor(specs):
+        ref.cast(ValueError("crash"))
+        nursery.start_soon(caller)
+        await trio.sleep(1)
+    assert (told, trio.current_time()) == ([1], 4)
+
+
+async def test_a_crash_in_the_middle_of_a_drain_ends_the_drain(autojump_clock):
+    """The stop is over, as a failure; the next incarnation handles what is left and stays."""
+    ref, seen = ActorRef("worker"), []
+    go_on, crash = trio.Event(), ValueError("crash")
+    async with trio.open_nursery() as nursery, open_supervisor([worker(ref, seen)]):
+        for message in (go_on, crash, "left"):
+            ref.cast(message)
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.start_soon(ref.stop)
+        await trio.testing.wait_all_tasks_blocked()
+        go_on.set()
+        await trio.testing.wait_all_tasks_blocked()
+        assert (seen, ref.incarnation, ref.state) == ([go_on, crash, "left"], 2, "running")
 
 
 async def test_the_survivors_of_a_group_restart_keep_what_is_queued(autojump_clock):
