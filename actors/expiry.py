@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-import attrs
-from attrs.validators import gt
-
+from actors.jobs.options import ExpiryOptions
 from actors.jobs.records import Event
 from actors.kernel import Clock, Envelope, TickingActor
 from actors.ledger import Ledger
@@ -14,13 +12,6 @@ from actors.ledger.reading import deadlines
 from logconf import get_logger
 
 _logger = get_logger("actors.expiry")
-
-
-@attrs.frozen
-class ExpiryOptions:
-    """``interval_seconds``: how often to sweep beside waking at each deadline itself (B15)."""
-
-    interval_seconds: float = attrs.field(default=300.0, validator=gt(0))
 
 
 def wakes(event: Event) -> bool:

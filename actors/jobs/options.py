@@ -1,4 +1,4 @@
-"""What can be set about jobs: limits and approvals. Their defaults and their ranges stand here, beside their use."""
+"""What can be set about jobs: limits, approvals, polling, expiry. Defaults and ranges, for those who decide by them."""
 
 from __future__ import annotations
 
@@ -29,3 +29,19 @@ class ApprovalOptions:
     default_rules: bool = False
     timeout_hours: float = attrs.field(default=24.0, validator=gt(0))
     rules: tuple[ApprovalRule, ...] = ()
+
+
+@attrs.frozen
+class PollerOptions:
+    """``enabled``: timed polling on, off, or automatic (None), see B6. ``interval_seconds``: its beat (B7)."""
+
+    enabled: bool | None = None
+    interval_seconds: float = attrs.field(default=30.0, validator=gt(0))
+    safety_net_seconds: float = attrs.field(default=0.0, validator=ge(0))
+
+
+@attrs.frozen
+class ExpiryOptions:
+    """``interval_seconds``: how often to sweep beside waking at each deadline itself (B15)."""
+
+    interval_seconds: float = attrs.field(default=300.0, validator=gt(0))

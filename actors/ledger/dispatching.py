@@ -42,6 +42,9 @@ class Claimed:
     look_again_at: datetime | None
 
 
+NOTHING = Decision(picks=(), waiting={}, short_of_resources=frozenset(), summary="No pending jobs in queue")
+
+
 def decide_now(tx: Transaction, configured: Limits, capacities: Mapping[str, Capacity]) -> tuple[Decision, list[Lane]]:
     """The decision from rows alone; a full global limit is answered without reading a lane."""
     limits = effective_limits(tx, configured)
@@ -76,6 +79,9 @@ class Claiming:
     cycle: str | None = None
 
     def __call__(self, tx: Transaction) -> Claimed:
+        ready, release = queue.outlook(tx.connection)
+        if not ready and (release is None or release > tx.now):
+            return Claimed(NOTHING, (), release)
         queue.release_due(tx.connection, tx.now)
         decision, lanes = decide_now(tx, self.limits, self.capacities)
         queue.note_shortage(tx.connection, lanes, decision.short_of_resources, tx.now)
@@ -213,5 +219,5 @@ def _look_again_at(tx: Transaction) -> datetime | None:
     """When something opens by the clock alone: a back-off or a closed provider, whichever is first."""
     gates = registers.gates(tx.connection).values()
     moments = [gate.closed_until for gate in gates if gate.closed_until is not None and gate.closed_until > tx.now]
-    release = queue.next_release(tx.connection)
+    _, release = queue.outlook(tx.connection)
     return min([*moments, *([release] if release is not None else [])], default=None)

@@ -59,7 +59,7 @@ class Ledger:
         self.limits = limits
         self.approvals = approvals
         self._rules = tuple(rules)
-        self._store = store
+        self.store = store
         self._publish = publish
         self._sources = sources or Sources()
         store.publish = self._tell
@@ -70,11 +70,11 @@ class Ledger:
             self._publish(event)
 
     async def _write(self, closure: Callable[[Transaction], T]) -> T:
-        return await self._store.write(closure)
+        return await self.store.write(closure)
 
     async def read(self, query: Callable[..., T]) -> T:
         """Run a query of :mod:`actors.ledger.reading` on one consistent snapshot."""
-        return await self._store.read(query)
+        return await self.store.read(query)
 
     # Edges.
 

@@ -63,7 +63,7 @@ class SettingLimit:
     def __call__(self, tx: Transaction) -> None:
         value: int | bool = bool(self.value) if self.name == "fair_share" else self.value
         registers.put_setting(tx.connection, PREFIX + self.name, value, tx.now, self.by)
-        tx.emit("limits_changed", None, self.correlation_id, name=self.name, value=self.value, by=self.by)
+        tx.emit("limits_changed", None, self.correlation_id, limit=self.name, value=self.value, by=self.by)
 
 
 @attrs.frozen

@@ -9,6 +9,9 @@ from logconf import bind_correlation_id, get_logger
 
 _logger = get_logger("actors.ledger")
 
+# A host that configured the standard library's logging itself gets an exception for these names in `extra`.
+_RESERVED = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
+
 # Levels and sentences by event type; what is not here reads as its type in words, at INFO.
 _WARNINGS = frozenset({"job_uncertain", "job_outcome_unknown", "provider_paused"})
 _DETAILS = frozenset({"job_progress"})
@@ -21,7 +24,8 @@ def tell(event: Event) -> None:
     if not _logger.isEnabledFor(level):
         return
     with bind_correlation_id(event.correlation_id):
-        extra = {"event": event.type, "event_seq": event.seq, **event.data}
+        extra = {name: value for name, value in event.data.items() if name not in _RESERVED}
+        extra |= {"event": event.type, "event_seq": event.seq}
         if event.job_id is not None:
             extra["job_id"] = event.job_id
         _logger.log(level, sentence(event), extra=extra)

@@ -9,7 +9,7 @@ import trio
 
 from actors.kernel import Clock, Envelope, TickingActor
 from actors.ledger import Ledger
-from actors.poller.options import PollerOptions
+from actors.jobs.options import PollerOptions
 from actors.poller.switch import Switch, decide_polling
 from actors.poller.watch import Watch
 from actors.providers.guard import GuardedProvider

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, delete, exists, func, insert, select, update
 
 from actors.jobs.levels import effective_priority
 from actors.jobs.records import QueueEntry, QueueStatus, Resources
@@ -96,6 +96,18 @@ def change(connection: Connection, job_id: str, **changes: Any) -> None:
     connection.execute(update(queue_entries).where(queue_entries.c.job_id == job_id).values(**changes))
 
 
+_OUTLOOK = select(
+    exists(select(lanes.c.lane_id)),
+    select(func.min(queue_entries.c.not_before)).where(queue_entries.c.status == "pending").scalar_subquery(),
+)
+
+
+def outlook(connection: Connection) -> tuple[bool, datetime | None]:
+    """Whether any entry is ready, and when the next back-off ends: what an idle scheduler asks every few seconds."""
+    ready, release = connection.execute(_OUTLOOK).one()
+    return bool(ready), release
+
+
 def release_due(connection: Connection, now: datetime) -> int:
     """Let entries whose back-off has ended into their lanes; how many there were."""
     due = queue_entries.c.not_before <= now
@@ -104,14 +116,6 @@ def release_due(connection: Connection, now: datetime) -> int:
     for job_id in job_ids:
         change(connection, job_id, not_before=None)
     return len(job_ids)
-
-
-def next_release(connection: Connection) -> datetime | None:
-    """When the next back-off ends."""
-    query = select(queue_entries.c.not_before).where(
-        queue_entries.c.not_before.is_not(None), queue_entries.c.status == "pending"
-    )
-    return connection.execute(query.order_by(queue_entries.c.not_before).limit(1)).scalar_one_or_none()
 
 
 def running(connection: Connection) -> list[Running]:

@@ -18,7 +18,7 @@ import stamina
 import trio
 from outcome import Error, Outcome, Value, capture
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from actors.jobs.records import Event
 from actors.store import dialect
@@ -60,7 +60,7 @@ class Store:
         self._where = str(path) if path else "the database in memory"
         self._executor = executor
         self._readers = executor
-        self._now = now
+        self.now = now
         self._engine = dialect.open_engine(path)
         self._writer: Connection | None = None
         self._queue: deque[_Waiting[Any]] = deque()
@@ -134,30 +134,35 @@ class Store:
         if mine not in group:  # it stands behind more than a full group
             self._queue.remove(mine)
             group.append(mine)
+        now = self.now()
         with trio.CancelScope(shield=True):
-            events = await self._executor.run(lambda: self._transact(group))
+            events = await self._executor.run(lambda: self._transact(group, now))
         if events:
             self.publish(events)
 
-    def _transact(self, group: list[_Waiting[Any]]) -> list[Event]:
+    def _transact(self, group: list[_Waiting[Any]], now: datetime) -> list[Event]:
+        """One transaction for all of ``group``; what fails it fails them all, and leaves nothing begun."""
         assert self._writer is not None, "the store is closed"
         connection = self._writer
-        outcomes: list[Outcome[Any]] = []
         try:
             with explained(self._where):
                 self._begin(connection)
-                transaction = Transaction(connection, self._now())
-                outcomes = [_in_savepoint(transaction, waiting.closure, alone=len(group) == 1) for waiting in group]
-                if len(group) == 1 and isinstance(outcomes[0], Error):
-                    connection.exec_driver_sql("ROLLBACK")
-                    events = []
-                else:
-                    events = transaction.flush()
-                    connection.exec_driver_sql("COMMIT")
-        except StoreError as error:
-            outcomes = [Error(error)] * len(group)
+                events = self._run_closures(group, Transaction(connection, now))
+        except (StoreError, SQLAlchemyError) as error:
             events = []
+            for waiting in group:
+                waiting.outcome = Error(error)
+        finally:
             _roll_back(connection)
+        return events
+
+    def _run_closures(self, group: list[_Waiting[Any]], transaction: Transaction) -> list[Event]:
+        alone = len(group) == 1
+        outcomes = [_in_savepoint(transaction, waiting.closure, alone=alone) for waiting in group]
+        events: list[Event] = []
+        if not alone or isinstance(outcomes[0], Value):
+            events = transaction.flush()
+            transaction.connection.exec_driver_sql("COMMIT")
         for waiting, result in zip(group, outcomes, strict=True):
             waiting.outcome = result
         return events
@@ -193,7 +198,7 @@ def _judged(result: Outcome[T]) -> Outcome[T]:
 
 
 def _roll_back(connection: Connection) -> None:
-    """End what is left of a failed transaction; some errors (a full disk) have ended it already."""
+    """End what is left of a transaction that was not committed; some errors (a full disk) have ended it already."""
     driver = connection.connection.driver_connection
     if driver is not None and getattr(driver, "in_transaction", False):
         connection.exec_driver_sql("ROLLBACK")

@@ -10,13 +10,13 @@ from typing import Any
 
 import attrs
 
-from actors.expiry import ExpiryOptions
+from actors.jobs.options import ExpiryOptions
 from actors.jobs.ids import IdFactory
 from actors.jobs.options import ApprovalOptions, Limits
 from actors.jobs.records import JobRequest, Resources
 from actors.kernel import Clock, VirtualClock
 from actors.ledger import Sources
-from actors.poller import PollerOptions
+from actors.jobs.options import PollerOptions
 from actors.providers.base import Provider
 from actors.runtime import Parts, RunningRuntime, open_runtime
 from actors.settings import Settings

@@ -11,7 +11,8 @@ import trio
 from actors.jobs.options import Limits
 from actors.jobs.records import JobStatus, Observation, Phase
 from actors.jobs.refusal import Refused
-from actors.poller import PollerOptions, decide_polling
+from actors.jobs.options import PollerOptions
+from actors.poller import decide_polling
 from actors.providers.base import Capabilities, Idempotency, Listing, Push
 from actors.providers.scripted import ScriptedOptions, ScriptedProvider, ScriptedRemote
 from actors.providers.scripted.faults import Fault, FaultKind, Refusal

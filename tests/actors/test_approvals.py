@@ -1,0 +1,167 @@
+"""Approvals: asked for, granted, rejected, run out of time; decided once (B14 to B16, B19)."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+import pytest
+import trio
+
+from actors.jobs.options import ExpiryOptions
+from actors.jobs.options import ApprovalOptions
+from actors.jobs.records import ApprovalRule, ApprovalStatus, JobStatus, QueueStatus
+from actors.jobs.refusal import Refused
+
+HOURS = timedelta(hours=1)
+
+
+async def asked(world, **fields):
+    """Submit a job that needs an approval; the job and its open request."""
+    assert world.runtime is not None
+    job = await world.submit(requires_approval="big", duration=5, **fields)
+    view = await world.runtime.job(job.job_id)
+    return job, view.approval
+
+
+async def test_a_job_that_needs_an_approval_waits_for_it_and_then_runs(autojump_clock, world):
+    async with world.open() as runtime:
+        job, approval = await asked(world)
+        await trio.sleep(3600)
+        view = await runtime.job(job.job_id)
+        assert (view.job.status, view.queue_status) == (JobStatus.PENDING, QueueStatus.BLOCKED)
+        assert view.setting == f"greenroom approve {approval.approval_id}"
+        assert world.remote.calls_of("submit") == []
+        granted = await runtime.approve(approval.approval_id, by="bo")
+        assert (granted.status, granted.decided_by) == (ApprovalStatus.APPROVED, "bo")
+        assert (await runtime.wait(job.job_id)).status is JobStatus.COMPLETED
+        assert [event.type for event in await world.events(job.job_id)][:3] == [
+            "approval_requested", "approval_granted", "job_dispatched",
+        ]  # fmt: skip
+
+
+async def test_a_rejected_job_is_cancelled_and_its_entry_failed(autojump_clock, world):
+    async with world.open() as runtime:
+        job, approval = await asked(world)
+        await runtime.reject(approval.approval_id, by="bo", reason="too dear")
+        view = await runtime.job(job.job_id)
+        assert (view.job.status, view.entry.status) == (JobStatus.CANCELLED, QueueStatus.FAILED)
+        assert view.entry.error_message == "Rejected: too dear"
+        with pytest.raises(Refused, match="already rejected"):
+            await runtime.approve(approval.approval_id, by="bo")
+
+
+async def test_a_request_expires_at_its_deadline_to_the_second(autojump_clock, world, caplog):
+    caplog.set_level(logging.INFO)
+    async with world.open() as runtime:
+        job, approval = await asked(world)
+        assert approval.expires_at == job.created_at + timedelta(hours=24)
+        world.clock.move(timedelta(hours=23, minutes=50))
+        await trio.sleep(600 - 0.5)
+        assert (await runtime.job(job.job_id)).queue_status is QueueStatus.BLOCKED
+        await trio.sleep(1)
+        view = await runtime.job(job.job_id)
+        assert (view.job.status, view.entry.status) == (JobStatus.CANCELLED, QueueStatus.FAILED)
+        assert view.job.error_message == "Approval request expired after 24 hours"
+        assert view.entry.error_message == "Approval request expired (auto-rejected after timeout)"
+        assert view.approval.status is ApprovalStatus.EXPIRED
+        assert view.job.completed_at - approval.expires_at < timedelta(seconds=1)
+        told = (await world.events(job.job_id))[-1]
+        assert told.as_message().items() >= {
+            "type": "approval_expired", "job_id": job.job_id,
+            "message": "Approval request expired and job was auto-rejected",
+        }.items()  # fmt: skip
+    lines = [record for record in caplog.records if "xpired" in record.message]
+    assert [record.message for record in lines] == ["Approval request expired", "Expired 1 approval requests"]
+    assert lines[0].job_id == job.job_id
+
+
+async def test_the_real_time_out_is_told_and_every_request_is_found(autojump_clock, world, caplog):
+    """However many there are: 120 at once, not the newest hundred."""
+    caplog.set_level(logging.INFO)
+    async with world.open(approvals=ApprovalOptions(timeout_hours=1.5)) as runtime:
+        for _ in range(120):
+            await asked(world)
+        world.clock.move(timedelta(hours=1.5))
+        await trio.sleep(31)
+        requests = await runtime.approvals(limit=1000)
+        assert {request.status for request in requests} == {ApprovalStatus.EXPIRED}
+        assert len(requests) == 120
+        view = (await runtime.jobs(limit=1))[0]
+        assert view.job.error_message == "Approval request expired after 90 minutes"
+    assert sum(record.message == "Approval request expired" for record in caplog.records) == 120
+
+
+async def test_a_sweep_comes_every_five_minutes_and_does_nothing_twice(autojump_clock, world, monkeypatch):
+    sweeps = []
+    async with world.open(expiry=ExpiryOptions(interval_seconds=300)) as runtime:
+        real = runtime.ledger.expire
+
+        async def expire(approval_id):
+            sweeps.append((trio.current_time(), approval_id))
+            return await real(approval_id)
+
+        monkeypatch.setattr(runtime.ledger, "expire", expire)
+        _, approval = await asked(world)
+        world.clock.move(25 * HOURS)  # the wall clock jumps past the deadline; the next look finds it
+        await trio.sleep(301)
+        assert [one for _, one in sweeps] == [approval.approval_id]
+        await trio.sleep(3600)
+        assert len(sweeps) == 1
+        assert [event.type for event in await world.events()].count("approval_expired") == 1
+
+
+async def test_a_step_of_the_wall_clock_is_noticed_within_thirty_seconds(autojump_clock, world):
+    async with world.open() as runtime:
+        job, _ = await asked(world)
+        await trio.sleep(100)
+        world.clock.move(24 * HOURS)
+        await trio.sleep(31)
+        assert (await runtime.job(job.job_id)).job.status is JobStatus.CANCELLED
+
+
+async def test_an_approval_after_the_deadline_is_refused_as_expired_before_any_sweep(autojump_clock, world):
+    async with world.open() as runtime:
+        job, approval = await asked(world)
+        world.clock.move(24 * HOURS)
+        with pytest.raises(Refused, match="expired at"):
+            await runtime.approve(approval.approval_id, by="bo")
+        await trio.sleep(31)
+        assert (await runtime.job(job.job_id)).job.error_message == "Approval request expired after 24 hours"
+
+
+async def test_a_cancelled_job_takes_its_request_along(autojump_clock, world):
+    async with world.open() as runtime:
+        job, approval = await asked(world)
+        await runtime.cancel(job.job_id)
+        assert (await runtime.approvals())[0].status is ApprovalStatus.CANCELLED
+        with pytest.raises(Refused, match="already cancelled"):
+            await runtime.approve(approval.approval_id, by="bo")
+
+
+async def test_an_approver_needs_the_level_that_the_rule_asks_for(autojump_clock, world):
+    rule = ApprovalRule("Big", "cost_exceeds", 10.0, required_approver_level="admin", rule_id=1)
+    async with world.open(approvals=ApprovalOptions(rules=(rule,))) as runtime:
+        job = await world.submit(estimated_cost=11.0, duration=1)
+        approval = (await runtime.job(job.job_id)).approval
+        with pytest.raises(Refused, match="needs level admin, not lead"):
+            await runtime.approve(approval.approval_id, by="bo", level="lead")
+        await runtime.approve(approval.approval_id, by="bo", level="admin")
+        assert (await runtime.wait(job.job_id)).status is JobStatus.COMPLETED
+
+
+async def test_the_default_rules_ask_when_they_are_switched_on(autojump_clock, world):
+    async with world.open(approvals=ApprovalOptions(default_rules=True)) as runtime:
+        first = await world.submit(duration=1)
+        second = await world.submit(duration=1)
+        dear = await world.submit(duration=1, estimated_cost=50.01)
+        exempt = await world.submit(duration=1, estimated_cost=99.0, user_levels=("admin",), user_id="root")
+        blocked = [(await runtime.job(job.job_id)).queue_status is QueueStatus.BLOCKED for job in (first, second, dear, exempt)]
+        assert blocked == [True, False, True, False]
+
+
+async def test_a_request_can_be_named_by_its_job(autojump_clock, world):
+    async with world.open() as runtime:
+        job, _ = await asked(world)
+        await runtime.approve(job.job_id, by="bo")
+        assert (await runtime.wait(job.job_id)).status is JobStatus.COMPLETED

@@ -1,0 +1,63 @@
+"""The schema that migrations build is the one that the code describes."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from actors.kernel import VirtualClock
+from actors.store import InlineExecutor, Store
+from actors.store.revision import _MIGRATIONS, NEWEST
+from actors.store.schema import metadata
+
+
+def shape(connection):
+    rows = connection.exec_driver_sql(
+        "SELECT type, name FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' AND name != 'alembic_version' ORDER BY 1, 2"
+    ).all()
+    columns = {
+        name: [tuple(column)[1:] for column in connection.exec_driver_sql(f"PRAGMA table_info({name})")]
+        for kind, name in rows
+        if kind == "table"
+    }
+    indexes = {
+        name: [tuple(column)[1:] for column in connection.exec_driver_sql(f"PRAGMA index_xinfo({name})")]
+        for kind, name in rows
+        if kind == "index"
+    }
+    return columns, indexes
+
+
+async def test_migrations_and_code_build_the_same(tmp_path):
+    migrated = Store(tmp_path / "db", executor=InlineExecutor(), now=VirtualClock().now)
+    made = Store(None, executor=InlineExecutor(), now=VirtualClock().now)
+    await migrated.open()
+    await made.open()
+    assert await migrated.read(shape) == await made.read(shape)
+
+    def difference(connection):
+        return compare_metadata(MigrationContext.configure(connection), metadata)
+
+    assert await migrated.read(difference) == []
+    await migrated.aclose()
+    await made.aclose()
+
+
+def test_the_newest_revision_is_the_one_the_code_knows():
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    assert ScriptDirectory.from_config(config).get_current_head() == NEWEST
+
+
+async def test_opening_an_existing_database_changes_nothing(tmp_path):
+    for _ in range(2):
+        store = Store(tmp_path / "db", executor=InlineExecutor(), now=VirtualClock().now)
+        await store.open()
+        await store.aclose()
+    with sqlite3.connect(tmp_path / "db") as connection:
+        assert connection.execute("SELECT value FROM counters").fetchall() == [(0,)]
+    connection.close()
