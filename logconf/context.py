@@ -39,6 +39,8 @@ _frame: contextvars.ContextVar[Frame | None] = contextvars.ContextVar("logconf_f
 #: For the renderers, which read both on every line.
 current_frame: Callable[[], Frame | None] = _frame.get
 current_correlation_id: Callable[[], str | None] = _correlation_id.get
+#: For mailboxes: binds, until the next call, an ID that was checked when it entered the process, or None for "no ID".
+set_checked_correlation_id: Callable[[str | None], object] = _correlation_id.set
 
 
 class LogContext:

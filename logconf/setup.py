@@ -35,6 +35,9 @@ class _Stdout:
 
 STDOUT: Final = _Stdout()
 
+Path = str | os.PathLike[str]
+Stream = TextIO | Path | _Stdout | None
+
 
 def get_logger(name: str) -> logging.Logger:
     """The standard library's logger of this name. There is nothing special about it."""
@@ -44,10 +47,10 @@ def get_logger(name: str) -> logging.Logger:
 def configure_structured_logging(
     level: str | int = "INFO",
     json_output: bool = True,
-    log_file: str | os.PathLike[str] | None = None,
+    log_file: Path | None = None,
     include_stack_info: bool = False,
     *,
-    stream: TextIO | _Stdout | None = STDOUT,
+    stream: Stream = STDOUT,
     max_bytes: int = 0,
     backup_count: int = 5,
     queue_bytes: int = QUEUE_BYTES,
@@ -61,9 +64,10 @@ def configure_structured_logging(
         level: a name (any case) or number; the root logger's level.
         json_output: one JSON object a line; False: the text form.
         log_file: path of a file to append to; its directory is made. If it cannot be opened, a WARNING says so and
-            logging goes on to `stream`.
+            logging goes on to `stream` (to stdout, if nothing else is left).
         include_stack_info: add the caller's stack to lines of ERROR and above.
-        stream: where lines go beside the file; None: nowhere (a live display has stdout).
+        stream: where lines go beside the file; a path: to that file in stdout's place (a live display has stdout);
+            None: nowhere.
         max_bytes: rotate the file before it would pass this size; 0: never (an external logrotate is followed anyway).
         backup_count: how many rotated files are kept, `NAME.1` being the newest.
         queue_bytes: bound of what may wait for one sink; beyond it lines are dropped and counted.
@@ -75,38 +79,44 @@ def configure_structured_logging(
     previous = installed_handler()
     renderer = JsonRenderer if json_output else TextRenderer
     render = renderer(include_stack_info=include_stack_info)
-    sinks, failure = _open_sinks(stream, log_file, max_bytes, backup_count)
+    sinks, failures = _open_sinks(stream, log_file, max_bytes, backup_count)
     report = _DropReport(render)
     handler = StructuredHandler(render, [Writer(sink, report, queue_bytes=queue_bytes) for sink in sinks])
     _install(handler, number, previous)
-    watch_over(handler, reopen_on_hangup=log_file is not None and failure is None)
-    if failure is not None:
+    watch_over(handler, reopen_on_hangup=any(isinstance(sink, FileSink) for sink in sinks))
+    for failure in failures:
         _logger.warning(
-            "The log file cannot be opened, logging goes on to stdout",
-            extra={"log_file": os.fspath(log_file or ""), "error": failure.strerror or str(failure)},
+            "The log file cannot be opened, logging goes on without it",
+            extra={"log_file": os.fspath(failure.filename), "error": failure.strerror},
         )
 
 
 def _open_sinks(
-    stream: TextIO | _Stdout | None, log_file: str | os.PathLike[str] | None, max_bytes: int, backup_count: int
-) -> tuple[list[Sink], OSError | None]:
-    """The sinks, stream first, and why the file could not be opened. There is always one, if there is a stdout."""
+    stream: Stream, log_file: Path | None, max_bytes: int, backup_count: int
+) -> tuple[list[Sink], list[OSError]]:
+    """The sinks, `stream` first, and why files could not be opened. There is always one sink, if there is a stdout."""
     sinks: list[Sink] = []
-    failure: OSError | None = None
-    out = sys.stdout if isinstance(stream, _Stdout) else stream
-    if out is not None:  # pythonw and daemons may have no stdout
-        sinks.append(_sink_of(out))
-    if log_file is not None:
+    failures: list[OSError] = []
+    files = [] if log_file is None else [os.path.abspath(log_file)]  # noqa: PTH100 - "" must not become "."
+    if isinstance(stream, (str, os.PathLike)):
+        files = list(dict.fromkeys([os.path.abspath(stream), *files]))  # noqa: PTH100 - one file named twice is one sink
+    else:
+        out = sys.stdout if isinstance(stream, _Stdout) else stream
+        if out is not None:  # pythonw and daemons may have no stdout
+            sinks.append(_sink_of(out))
+    for file in files:
         try:
-            sinks.append(FileSink(log_file, max_bytes=max_bytes, backup_count=backup_count))
+            sinks.append(FileSink(file, max_bytes=max_bytes, backup_count=backup_count))
         except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-            failure = error if isinstance(error, OSError) else OSError(str(error))
-            if not sinks and sys.stdout is not None:
-                sinks.append(_sink_of(sys.stdout))
-    return sinks, failure
+            failures.append(
+                OSError(getattr(error, "errno", None), getattr(error, "strerror", None) or str(error), file)
+            )
+    if failures and not sinks and sys.stdout is not None:
+        sinks.append(_sink_of(sys.stdout))
+    return sinks, failures
 
 
-def init_from_env(environ: Mapping[str, str] | None = None, *, stream: TextIO | _Stdout | None = STDOUT) -> None:
+def init_from_env(environ: Mapping[str, str] | None = None, *, stream: Stream = STDOUT) -> None:
     """Configure from SIMPLETUNER_LOG_LEVEL (default INFO), SIMPLETUNER_LOG_FORMAT (`json` or `text`) and
     SIMPLETUNER_LOG_FILE (optional). An unknown level or format is a WARNING naming variable and value, and the default
     holds. `environ` defaults to the process's; `stream` as in `configure_structured_logging`.

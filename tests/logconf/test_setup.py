@@ -167,6 +167,20 @@ def test_stdout_can_be_left_to_a_display(tmp_path: Path, capfd: pytest.CaptureFi
     assert json.loads((tmp_path / "log").read_text())["message"] == "file only"
 
 
+def test_a_file_can_stand_for_stdout_beside_the_log_file(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    init_from_env({"SIMPLETUNER_LOG_FILE": str(tmp_path / "own")}, stream=tmp_path / "log" / "greenroom.jsonl")
+    logger.info("in both")
+    assert configured_lines(capfd) == []
+    assert (tmp_path / "own").read_text() == (tmp_path / "log" / "greenroom.jsonl").read_text() != ""
+
+
+def test_one_file_named_twice_gets_each_line_once(tmp_path: Path) -> None:
+    configure_structured_logging(log_file=tmp_path / "log", stream=str(tmp_path / "." / "log"))
+    logger.info("once")
+    flush()
+    assert len((tmp_path / "log").read_text().splitlines()) == 1
+
+
 def test_no_stdout_at_all_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", None)
     configure_structured_logging()
