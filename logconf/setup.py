@@ -97,14 +97,12 @@ def _open_sinks(
     """The sinks, `stream` first, and why files could not be opened. There is always one sink, if there is a stdout."""
     sinks: list[Sink] = []
     failures: list[OSError] = []
-    files = [] if log_file is None else [os.path.abspath(log_file)]  # noqa: PTH100 - "" must not become "."
-    if isinstance(stream, (str, os.PathLike)):
-        files = list(dict.fromkeys([os.path.abspath(stream), *files]))  # noqa: PTH100 - one file named twice is one sink
-    else:
+    files = [file for file in (stream, log_file) if isinstance(file, (str, os.PathLike))]
+    if not isinstance(stream, (str, os.PathLike)):
         out = sys.stdout if isinstance(stream, _Stdout) else stream
         if out is not None:  # pythonw and daemons may have no stdout
             sinks.append(_sink_of(out))
-    for file in files:
+    for file in {os.path.abspath(file): file for file in files}.values():  # noqa: PTH100 - one file named twice is one
         try:
             sinks.append(FileSink(file, max_bytes=max_bytes, backup_count=backup_count))
         except (OSError, ValueError) as error:  # ValueError: a NUL in the path
