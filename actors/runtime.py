@@ -35,7 +35,7 @@ from actors.providers.registry import create
 from actors.scheduler import Quiesce, Scheduler
 from actors.scheduler import wakes as wakes_scheduler
 from actors.settings import Settings
-from actors.state_directory import StateDirectory
+from actors.state_directory import DATABASE, StateDirectory, StateDirectoryError
 from actors.store import Executor, InlineExecutor, Store, ThreadExecutor
 from actors.tree import tree_of, troubled
 from supervision import Backoff, ChildSpec, Supervisor, open_supervisor
@@ -74,7 +74,7 @@ class RunningRuntime(Operations):
         self._parts = parts
         executor = parts.executor or (InlineExecutor() if parts.in_memory else ThreadExecutor(1))
         self._readers = executor if parts.in_memory or parts.executor else ThreadExecutor(_READERS)
-        path = None if parts.in_memory else settings.state_dir / "greenroom.db"
+        path = None if parts.in_memory else settings.state_dir / DATABASE
         self._store = Store(path, executor=executor, now=parts.clock.now)
         rules = (*(DEFAULT_RULES if settings.approvals.default_rules else ()), *settings.approvals.rules)
         ledger = Ledger(
@@ -230,3 +230,22 @@ async def open_runtime(settings: Settings | None = None, parts: Parts | None = N
                 with trio.move_on_after(GRACE, shield=True):
                     await runtime.close_providers()
 
+
+@asynccontextmanager
+async def open_reading(settings: Settings) -> AsyncIterator[Operations]:
+    """Look at the rows while no supervisor runs (C4): what changes something needs one.
+
+    Raises :class:`~actors.state_directory.StateDirectoryError` where there is nothing to look at yet.
+    """
+    path = settings.state_dir / DATABASE
+    if not path.exists():
+        raise StateDirectoryError(f"there is nothing in {settings.state_dir} yet; start a supervisor: greenroom run")
+    parts = Parts()
+    store = Store(path, executor=ThreadExecutor(1), now=parts.clock.now)
+    await store.open()
+    try:
+        ledger = Ledger(store, publish=lambda _event: None, limits=settings.limits, approvals=settings.approvals)
+        yield Operations(ledger, _guarded(settings, parts), Bus(), parts.clock)
+    finally:
+        with trio.CancelScope(shield=True):
+            await store.aclose()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import LABEL_STYLE_TABLENAME_PLUS_COL, Connection, Row, delete, insert, or_, select, update
+from sqlalchemy import LABEL_STYLE_TABLENAME_PLUS_COL, ColumnElement, Connection, Row, delete, insert, or_, select, update
 
 from actors.jobs.records import Job, Submission, SubmissionState
 from actors.store.jobs import job_from
@@ -66,7 +66,7 @@ def open_at(
         .order_by(submissions.c.intent_at)
         .set_label_style(LABEL_STYLE_TABLENAME_PLUS_COL)
     )
-    wanted = [submissions.c.key.in_(list(keys))] if keys is not None else []
+    wanted: list[ColumnElement[bool]] = [] if keys is None else [submissions.c.key.in_(list(keys))]
     if unsettled:
         wanted.append(
             (submissions.c.state == SubmissionState.UNKNOWN.value) | jobs.c.cancel_requested_at.is_not(None)

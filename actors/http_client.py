@@ -1,0 +1,39 @@
+"""HTTP to the outside: clients whose every request carries the correlation ID of the moment it is sent (A13).
+
+    async with get_async_client() as client:
+        response = await client.get("https://api.replicate.com/v1/predictions")
+
+The correlation functions are here, too, where existing applications import them from.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+
+from logconf import clear_correlation_id, get_correlation_id, set_correlation_id, traceparent_for
+
+__all__ = ["clear_correlation_id", "get_async_client", "get_correlation_id", "set_correlation_id"]
+
+TIMEOUT = 30.0
+"""Seconds for connecting, and for each read and write."""
+
+
+def get_async_client(**options: Any) -> httpx.AsyncClient:
+    """A client that adds ``X-Correlation-ID`` and ``traceparent`` to each request, as they are at that moment.
+
+    ``options`` are those of :class:`httpx.AsyncClient`. By default redirects are not followed and proxies of the
+    environment are not used: a credential goes where the configuration says, and nowhere else.
+    """
+    hooks = {name: list(functions) for name, functions in options.pop("event_hooks", {}).items()}
+    hooks.setdefault("request", []).insert(0, _stamp)
+    settings = {"timeout": TIMEOUT, "follow_redirects": False, "trust_env": False, **options}
+    return httpx.AsyncClient(event_hooks=hooks, **settings)
+
+
+async def _stamp(request: httpx.Request) -> None:
+    """A pooled client outlives the request that made it: so the ID is read here, never at its birth."""
+    correlation_id = get_correlation_id()
+    request.headers["X-Correlation-ID"] = correlation_id
+    request.headers["traceparent"] = traceparent_for(correlation_id)
