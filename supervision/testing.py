@@ -66,7 +66,7 @@ class Scripted:
     """A child's start function that plays one `Act` an incarnation, the last one for ever.
 
     `journal` gets ("enter" | "ready" | "end", name, incarnation, time) as it happens; share one between children to see
-    their order. `alive` counts the incarnations that live right now.
+    their order. `alive` counts the incarnations that live right now, `most_alive` the most there ever were.
     """
 
     def __init__(
@@ -77,10 +77,12 @@ class Scripted:
         self.journal: list[tuple[str, str, int, float]] = [] if journal is None else journal
         self.entries = 0
         self.alive = 0
+        self.most_alive = 0
 
     async def __call__(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         self.entries += 1
         self.alive += 1
+        self.most_alive = max(self.most_alive, self.alive)
         number = self.entries
         act = self.acts[min(number, len(self.acts)) - 1]
         self._write("enter", number)

@@ -192,7 +192,7 @@ async def test_snapshots_and_refusals_are_immediate_whatever_is_going_on(stage, 
     """While one child starts for an hour and another is overrun."""
     children = [stage.spec("a"), stage.spec("stubborn", Act(cleanup=3600))]
     async with open_supervisor(children) as supervisor:
-        async with trio.open_nursery() as nursery:  # inside: its tasks wait for what the supervisor does
+        async with trio.open_nursery() as nursery:
             nursery.start_soon(supervisor.stop_child, "stubborn")
             nursery.start_soon(supervisor.start_child, stage.spec("slow", Act(start=3600)))
             await trio.sleep(10)
