@@ -111,6 +111,12 @@ def test_the_entry_after_a_pick_is_ranked_by_its_own_age() -> None:
     assert names(picked) == ["old", "other", "fresh"]
 
 
+def test_the_entry_behind_a_pick_goes_before_another_lanes_younger_head() -> None:
+    behind = {"old": Head("second", ago(8), 9)}
+    picked = decided(lane("old", waited=9, count=2), lane("young", user="bo", waited=1), behind=behind, at_most=2)
+    assert names(picked) == ["old", "second"]
+
+
 # Limits.
 
 
@@ -264,6 +270,18 @@ def test_resources_are_kept_from_lower_ranks_and_from_the_same_provider_only() -
         providers=providers,
     )
     assert sorted(names(decision)) == ["above", "elsewhere", "without-gpu"]
+
+
+def test_nothing_is_kept_for_the_entry_behind_one_that_waited_and_is_picked() -> None:
+    """The ten minutes are the head's own: who comes after it has not waited for resources yet."""
+    decision = decided(
+        lane("waited", needs=Resources(gpus=2), base=40, count=2, blocked=90),
+        lane("small", needs=Resources(gpus=1)),
+        providers={"local": ProviderState(Capacity(gpus=3))},
+        behind={"waited": Head("behind", ago(0), 9)},
+    )
+    assert names(decision) == ["waited", "small"]
+    assert decision.short_of_resources == {lane_id("waited")}
 
 
 def test_nothing_is_kept_for_what_can_never_run_there() -> None:
