@@ -55,7 +55,7 @@ async def run_actor(
         handling.set(actor.slot)
         if heartbeat_within is not None:
             actor.heartbeat, actor.heartbeat_every = beat, heartbeat_within / 2
-        await (_live_with_nursery if actor.concurrent else _live)(actor, task_status)
+        await (_live_with_nursery if actor.concurrent else _live)(actor, lambda: task_status.started(ref))
         if actor.stopping:
             reason = "stopped"
     except BaseException as error:
@@ -66,10 +66,10 @@ async def run_actor(
         settle(ref, supervised_as() if supervised else None, reason, cause)
 
 
-async def _live(actor: Actor, task_status: trio.TaskStatus[ActorRef]) -> None:
+async def _live(actor: Actor, ready: Callable[[], None]) -> None:
     try:
         await actor.on_start()
-        task_status.started(actor.ref)
+        ready()
         await actor.after_ready()
         await actor.run_loop()
     finally:
@@ -77,9 +77,9 @@ async def _live(actor: Actor, task_status: trio.TaskStatus[ActorRef]) -> None:
             await actor.on_stop()
 
 
-async def _live_with_nursery(actor: Actor, task_status: trio.TaskStatus[ActorRef]) -> None:
+async def _live_with_nursery(actor: Actor, ready: Callable[[], None]) -> None:
     async with trio.open_nursery() as nursery:
         actor.nursery = nursery
         actor.ref.beside = nursery
-        await _live(actor, task_status)
+        await _live(actor, ready)
         nursery.cancel_scope.cancel(reason="the actor ended")
