@@ -8,12 +8,14 @@ from collections.abc import Mapping, Sequence
 from actors.jobs.records import DEFAULT_ENV_FROM
 from actors.providers.local.directory import JobDirectory
 
+MARK = "GREENROOM_OUTPUT_DIR"
+"""By its value, which no two jobs on one machine share, a process is known to be of a job."""
+
 OURS = frozenset(
     {
         "GREENROOM_JOB_ID",
         "GREENROOM_CORRELATION_ID",
-        "GREENROOM_JOB_KEY",
-        "GREENROOM_OUTPUT_DIR",
+        MARK,
         "GREENROOM_PROGRESS_FILE",
         "GREENROOM_RESULT_FILE",
         "CUDA_VISIBLE_DEVICES",
@@ -45,8 +47,7 @@ def job_environment(
         **env,
         "GREENROOM_JOB_ID": context.get("job_id", directory.key),
         "GREENROOM_CORRELATION_ID": context.get("correlation_id", ""),
-        "GREENROOM_JOB_KEY": directory.key,
-        "GREENROOM_OUTPUT_DIR": str(directory.output),
+        MARK: str(directory.output),
         "GREENROOM_PROGRESS_FILE": str(directory.progress),
         "GREENROOM_RESULT_FILE": str(directory.result),
     }

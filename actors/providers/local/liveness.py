@@ -19,6 +19,7 @@ from typing import Any
 import attrs
 
 from actors.providers.local.directory import JobDirectory, read_record, write_durably
+from actors.providers.local.environment import MARK
 from actors.providers.local.shim.system import boot_id, start_ticks, stat_field
 
 FLOCK = "@hhqqi4x"  # struct flock: type, whence, start, length, pid
@@ -124,14 +125,14 @@ def open_shim(seen: Look) -> int | None:
 def survivors(directory: JobDirectory, seen: Look) -> tuple[list[int], list[int]]:
     """Processes that outlived their shim: pidfds of those surely of this job, and pids that may be.
 
-    Sure: started after the program, and with the job's key in its environment. Unsure: in the program's session and
-    group, but the environment cannot be read or was overwritten.
+    Sure: started after the program, and with the job's own folder in its environment. Unsure: in the program's session
+    and group, but the environment cannot be read or was overwritten.
     """
     if seen.run is None or not seen.same_boot:
         return [], []
     child, since = seen.run["child"], seen.run["child_ticks"] or 0
     leader_is_another = Path(f"/proc/{child}").exists() and start_ticks(child) != since
-    mark = f"GREENROOM_JOB_KEY={directory.key}\0".encode()
+    mark = os.fsencode(f"{MARK}={directory.output}\0")
     sure, unsure = [], []
     for pid in [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]:
         if (ticks := start_ticks(pid)) is None or ticks < since:

@@ -17,9 +17,10 @@ import trio
 from actors.jobs.records import Phase
 from actors.providers.base import CancelAck, Submitted
 from actors.providers.local.directory import JobDirectory, write_durably
+from actors.providers.local.environment import MARK
 from actors.providers.local.liveness import Standing
 from actors.providers.local.shim.system import boot_id, start_ticks
-from tests.providers.local.stage import ENVIRONMENT, PATIENCE, Stage, exists, is_alive, until
+from tests.providers.local.stage import ENVIRONMENT, PATIENCE, Stage, exists, is_alive, opened, until
 
 pytestmark = pytest.mark.parts
 
@@ -30,7 +31,7 @@ def place(stage: Stage, key: str, *argv: str) -> JobDirectory:
     """A job that was written down by somebody who was killed before he started it."""
     stage.provider  # noqa: B018 - makes the folders
     directory = stage.directory(key)
-    env = {**ENVIRONMENT, "GREENROOM_JOB_KEY": key}
+    env = {**ENVIRONMENT, MARK: str(directory.output)}
     directory.place({"argv": list(argv), "cwd": str(directory.work), "env": env, "gpus": 0, "grace_seconds": 0.5})
     return directory
 
@@ -95,6 +96,16 @@ async def test_a_process_that_may_be_of_a_lost_job_keeps_it_from_being_proven_de
     assert (await stage.observe(key)).proven_dead
 
 
+async def test_a_job_of_the_same_key_in_another_folder_is_a_stranger(stage: Stage, tmp_path: Path) -> None:
+    """Two supervisors on one machine: clearing the one's lost job leaves the other's alone."""
+    await stage.wrote(key := await stage.shell(SLEEPER), "ready")
+    await killed_shim(stage, key)
+    async with opened(tmp_path / "other") as other:
+        await other.wrote(await other.shell(SLEEPER, key=key), "ready")
+        assert (await stage.ended(key)).proven_dead
+        assert (await other.observe(key)).phase is Phase.RUNNING
+
+
 async def test_a_stranger_with_the_programs_number_is_left_alone(stage: Stage) -> None:
     """Numbers are used again: the start time tells the stranger's group from the lost job's."""
     stranger = subprocess.Popen(["sleep", "1000"], start_new_session=True)  # noqa: ASYNC220 - trio would end it
@@ -115,7 +126,7 @@ async def test_after_a_restart_of_the_machine_a_running_job_is_lost(stage: Stage
     """Another boot id: its process numbers mean nothing any more, and nobody is killed by them."""
     directory = place(stage, "before", "true")
     async with trio.open_nursery() as nursery:
-        env = {**ENVIRONMENT, "GREENROOM_JOB_KEY": "before"}  # the very mark by which one would be killed
+        env = {**ENVIRONMENT, MARK: str(directory.output)}  # the very mark by which one would be killed
         stranger = await nursery.start(partial(trio.run_process, ["sleep", "1000"], env=env, check=False))
         pid, ticks = stranger.pid, start_ticks(stranger.pid)
         run = {"shim": pid, "shim_ticks": ticks, "child": pid, "child_ticks": ticks, "started_at": 1.0}

@@ -52,7 +52,6 @@ async def test_the_environment_is_the_submitters_and_ours_and_nothing_of_the_sup
         "CUDA_VISIBLE_DEVICES": "",
         "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
         "GREENROOM_JOB_ID": f"id-of-{key}",
-        "GREENROOM_JOB_KEY": key,
         "GREENROOM_CORRELATION_ID": "abc123",
         "GREENROOM_OUTPUT_DIR": str(directory.output),
         "GREENROOM_PROGRESS_FILE": str(directory.progress),
@@ -205,7 +204,7 @@ async def test_all_files_of_a_job_are_private(stage: Stage) -> None:
     await stage.ended(key := await stage.submit("true"))
     directory = stage.directory(key)
     assert directory.path.stat().st_mode & 0o077 == 0
-    assert json.loads(directory.spec.read_text())["env"]["GREENROOM_JOB_KEY"] == key
+    assert json.loads(directory.spec.read_text())["env"]["GREENROOM_JOB_ID"] == f"id-of-{key}"
     assert {path.name for path in directory.path.iterdir() if path.is_file() and path.stat().st_mode & 0o077} == set()
 
 
