@@ -13,7 +13,6 @@ import trio.testing
 from supervision import Backoff, ChildSpec, FaultPlan, SupervisionError, Supervisor
 from supervision.testing import Act, Scripted, deterministic_scheduling, lines, recorded
 
-
 SCRIPTS = []  # of everything made since the caller emptied it
 LIMITS = {}  # supervisor's name: its max_restarts
 PARKS = set()  # ids of children that are parked rather than escalated

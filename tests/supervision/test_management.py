@@ -191,22 +191,21 @@ async def test_count(stage, autojump_clock):
 async def test_snapshots_and_refusals_are_immediate_whatever_is_going_on(stage, states, autojump_clock):
     """While one child starts for an hour and another is overrun."""
     children = [stage.spec("a"), stage.spec("stubborn", Act(cleanup=3600))]
-    async with open_supervisor(children) as supervisor:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(supervisor.stop_child, "stubborn")
-            nursery.start_soon(supervisor.start_child, stage.spec("slow", Act(start=3600)))
-            await trio.sleep(10)
-            assert states(supervisor) == {"a": "running", "stubborn": "overrun", "slow": "starting"}
-            assert supervisor.count() == Count(3, 3, 0, 3)
-            for ask, error in [
-                (lambda: supervisor.start_child(stage.spec("slow")), AlreadyRunning),
-                (lambda: supervisor.restart_child("slow"), ChildRunning),
-                (lambda: supervisor.delete_child("stubborn"), ChildRunning),
-                (lambda: supervisor.stop_child("nobody"), UnknownChild),
-            ]:
-                with pytest.raises(error):
-                    await ask()
-            assert trio.current_time() == 10
+    async with open_supervisor(children) as supervisor, trio.open_nursery() as nursery:
+        nursery.start_soon(supervisor.stop_child, "stubborn")
+        nursery.start_soon(supervisor.start_child, stage.spec("slow", Act(start=3600)))
+        await trio.sleep(10)
+        assert states(supervisor) == {"a": "running", "stubborn": "overrun", "slow": "starting"}
+        assert supervisor.count() == Count(3, 3, 0, 3)
+        for ask, error in [
+            (lambda: supervisor.start_child(stage.spec("slow")), AlreadyRunning),
+            (lambda: supervisor.restart_child("slow"), ChildRunning),
+            (lambda: supervisor.delete_child("stubborn"), ChildRunning),
+            (lambda: supervisor.stop_child("nobody"), UnknownChild),
+        ]:
+            with pytest.raises(error):
+                await ask()
+        assert trio.current_time() == 10
 
 
 async def test_snapshots_and_refusals_are_immediate_during_the_first_start(stage, states, autojump_clock):
