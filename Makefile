@@ -9,7 +9,7 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c .ci/constraints
 HOME_DIR := $(if $(GREENROOM_HOME),$(GREENROOM_HOME),.greenroom)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check check-long clean
+.PHONY: help run test lint check check-long clean
 
 help:
 	@echo "make run         queue, choose, run and watch the sweep of examples/sweep.yaml on this machine"
@@ -45,13 +45,14 @@ run: $(VENV)/.run
 test: $(VENV)/.test
 	$(BIN)/pytest -n auto -m 'not long' $(ARGS)
 
-check: $(VENV)/.dev
+lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/flake8-async --enable ASYNC actors supervision logconf
+	$(BIN)/flake8-async --enable ASYNC $$(find actors supervision logconf -name '*.py')
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -n auto -m 'not long' $(ARGS)
+
+check: lint test
 
 check-long: $(VENV)/.dev
 	$(BIN)/pytest -n auto -m long $(ARGS)

@@ -13,7 +13,7 @@ STORED = [status for status in QueueStatus if status is not QueueStatus.READY]
 RANK = [JobStatus.PENDING, JobStatus.UPLOADING, JobStatus.QUEUED, JobStatus.RUNNING]
 
 
-@pytest.mark.parametrize(("job", "entry"), itertools.product(sorted(TERMINAL_JOBS), STORED))
+@pytest.mark.parametrize(("job", "entry"), list(itertools.product(sorted(TERMINAL_JOBS), STORED)))
 def test_nothing_leaves_a_terminal_state(job, entry):
     assert [trigger for trigger in Trigger if step(job, entry, trigger)] == []
 

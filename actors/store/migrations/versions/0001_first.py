@@ -20,6 +20,7 @@ def upgrade() -> None:
     """Make the tables and begin counting events."""
     _jobs()
     _queue_entries()
+    _queue_indexes()
     _lanes()
     _submissions()
     _approvals()
@@ -96,6 +97,9 @@ def _queue_entries() -> None:
         sa.Column("error_message", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("job_id"),
     )
+
+
+def _queue_indexes() -> None:
     op.create_index(
         "entries_deferred",
         "queue_entries",
