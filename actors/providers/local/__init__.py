@@ -8,8 +8,7 @@ What is known of a job stands in the files of its directory (:mod:`.directory`),
 :mod:`.liveness`, and what holds when anybody is killed in :mod:`.shim`.
 """
 
-from actors.providers.local.environment import inherit
 from actors.providers.local.options import LocalOptions
 from actors.providers.local.provider import LocalProvider
 
-__all__ = ["LocalOptions", "LocalProvider", "inherit"]
+__all__ = ["LocalOptions", "LocalProvider"]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
+from actors.environment import inherited as inherited_of
 from actors.jobs.records import DEFAULT_ENV_FROM
 from actors.providers.local.directory import JobDirectory
 
@@ -25,13 +26,6 @@ OURS = frozenset(
 """Names that the provider sets; a request that sets one of them is refused."""
 
 
-def inherit(names: Sequence[str], environ: Mapping[str, str]) -> dict[str, str]:
-    """What ``names`` (``env_from``; a trailing ``*`` matches a prefix) pick from the submitter's environment."""
-    exact = {name for name in names if not name.endswith("*")}
-    prefixes = tuple(name[:-1] for name in names if name.endswith("*"))
-    return {name: value for name, value in environ.items() if name in exact or name.startswith(prefixes)}
-
-
 def job_environment(
     directory: JobDirectory, inherited: Mapping[str, str] | None, env: Mapping[str, str], context: Mapping[str, str]
 ) -> dict[str, str]:
@@ -41,7 +35,7 @@ def job_environment(
     other names than those could be the supervisor's secrets.
     """
     if inherited is None:
-        inherited = inherit(DEFAULT_ENV_FROM, os.environ)
+        inherited = inherited_of(DEFAULT_ENV_FROM, os.environ)
     return {
         **inherited,
         **env,

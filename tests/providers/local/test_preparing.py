@@ -12,7 +12,7 @@ import pytest
 from actors.jobs.records import Capacity, JobRequest, Resources
 from actors.providers.entry_points import EntryPoint, Param
 from actors.providers.errors import Invalid, Unavailable
-from actors.providers.local import LocalOptions, LocalProvider, inherit
+from actors.providers.local import LocalOptions, LocalProvider
 from actors.providers.local.preparing import prepare_request
 from actors.providers.local.provider import require_linux
 
@@ -81,12 +81,6 @@ def test_all_faults_are_told_at_once() -> None:
 
 def test_memory_that_is_not_counted_bounds_nothing() -> None:
     assert prepare(command=("a",), resources=Resources(memory=2**50))["gpus"] == 0
-
-
-def test_names_pick_from_the_submitters_environment() -> None:
-    environ = {"PATH": "p", "CUDA_HOME": "c", "CUDA": "no", "HF_TOKEN": "secret"}
-    assert inherit(("PATH", "CUDA_*"), environ) == {"PATH": "p", "CUDA_HOME": "c"}
-    assert inherit((), environ) == {}
 
 
 @pytest.mark.parametrize(
