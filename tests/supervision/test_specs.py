@@ -1,11 +1,27 @@
 """Specifications are checked before any child runs; the error names the field and guesses."""
 
 import functools
+import inspect
+import math
 
+import attrs
 import pytest
 import trio
 
-from supervision import AutoShutdown, ChildSpec, OnGiveUp, Restart, SpecError, Strategy, Supervisor, open_supervisor
+from supervision import (
+    AutoShutdown,
+    Backoff,
+    ChildInfo,
+    ChildSpec,
+    Count,
+    OnGiveUp,
+    Report,
+    Restart,
+    SpecError,
+    Strategy,
+    Supervisor,
+    open_supervisor,
+)
 
 
 async def run(*, task_status=trio.TASK_STATUS_IGNORED):
@@ -131,3 +147,44 @@ def test_the_public_names():
         RestartIntensityReached ChildHung FaultPlan SupervisionError SpecError ShutdownOverrun AlreadyRunning
         AlreadyPresent TooManyChildren ChildRunning ChildRestarting UnknownChild ChildInfo Count"""
     assert set(promised.split()) <= set(supervision.__all__)
+
+
+def test_the_signatures_of_the_surface():
+    def defaults(function):
+        parameters = inspect.signature(function).parameters.values()
+        return {p.name: p.default for p in parameters if p.default is not p.empty}
+
+    assert defaults(Supervisor) == {
+        "children": (),
+        "name": "supervisor",
+        "strategy": "one_for_one",
+        "max_restarts": 3,
+        "period": 5.0,
+        "backoff": Backoff.none(),
+        "auto_shutdown": "never",
+        "max_children": None,
+        "overrun": "wait",
+        "stop": "in_order",
+        "shutdown_deadline": math.inf,
+    }
+    assert defaults(Backoff) == {
+        "initial": 0.1,
+        "maximum": 30.0,
+        "factor": 2.0,
+        "jitter": True,
+        "reset_after": None,
+        "max_failures": None,
+        "seed": None,
+    }
+    assert [field.name for field in attrs.fields(ChildInfo)] == [
+        "id",
+        "state",
+        "incarnation",
+        "restarts",
+        "started_at",
+        "last_exit",
+        "children",
+    ]
+    assert [field.name for field in attrs.fields(Count)] == ["specs", "active", "supervisors", "workers"]
+    promised = ["kind", "supervisor", "child", "incarnation", "reason", "cause", "at", "delay", "budget_used", "correlation_id"]
+    assert {field.name for field in attrs.fields(Report)} >= set(promised)
