@@ -1,0 +1,32 @@
+"""Who is at the other end of a Unix socket, by the kernel's word (C3)."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import socket
+import struct
+
+import trio
+
+from actors.api.asking import Peer
+
+_UCRED = struct.Struct("3i")  # struct ucred of unix(7): pid, uid, gid
+
+
+def peer_of_socket(connection: trio.socket.SocketType) -> Peer:
+    """The peer's user id and name. Where the system has no SO_PEERCRED the socket's mode answers: it is its owner."""
+    option = getattr(socket, "SO_PEERCRED", None)
+    if option is None:
+        uid = os.getuid()
+    else:
+        _pid, uid, _gid = _UCRED.unpack(connection.getsockopt(socket.SOL_SOCKET, option, _UCRED.size))
+    return Peer(uid, user_name(uid))
+
+
+def user_name(uid: int) -> str:
+    """The name of a user, or its number where the system knows none (as in some containers)."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"uid-{uid}"

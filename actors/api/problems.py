@@ -1,0 +1,92 @@
+"""Refusals and faults as answers: ``application/problem+json`` (RFC 9457) with the correlation ID to ask with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from actors.api.documents import encoded
+from actors.checked_yaml import CheckedError, Fault
+from actors.control import RefusalKind, Refused
+from actors.store.errors import StoreBusy, StoreError
+from logconf import get_correlation_id, get_logger
+
+PROBLEM = "application/problem+json"
+_STATUS = {
+    RefusalKind.INVALID: HTTPStatus.UNPROCESSABLE_ENTITY,
+    RefusalKind.NOT_FOUND: HTTPStatus.NOT_FOUND,
+    RefusalKind.CONFLICT: HTTPStatus.CONFLICT,
+    RefusalKind.FORBIDDEN: HTTPStatus.FORBIDDEN,
+    RefusalKind.UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+_logger = get_logger("actors.api")
+
+
+def problem(
+    status: int,
+    detail: str,
+    *,
+    field: str | None = None,
+    faults: Sequence[Fault] = (),
+    headers: dict[str, str] | None = None,
+) -> Response:
+    """The answer that says what is wrong; ``field`` names what to change, ``errors`` lists all faults at once."""
+    body: dict[str, Any] = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": int(status),
+        "detail": detail,
+        "correlation_id": get_correlation_id(),
+    }
+    if field is not None:
+        body["field"] = field
+    if faults:
+        body["errors"] = [{"field": fault.path, "message": fault.message} for fault in faults]
+    return Response(encoded(body), status_code=int(status), headers=headers, media_type=PROBLEM)
+
+
+async def refused(_request: Request, error: Exception) -> Response:
+    """Somebody asked for what cannot be."""
+    assert isinstance(error, Refused)
+    return problem(_STATUS[error.kind], str(error), field=error.field)
+
+
+async def unchecked(_request: Request, error: Exception) -> Response:
+    """A document with faults: all of them."""
+    assert isinstance(error, CheckedError)
+    first = error.faults[0] if error.faults else None
+    field = first.path if first is not None and first.path else None
+    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(error), field=field, faults=error.faults)
+
+
+async def not_kept(_request: Request, error: Exception) -> Response:
+    """It could not be stored, so it was not done."""
+    assert isinstance(error, StoreError)
+    _logger.error("The store did not take a request: %s", error)
+    headers = {"Retry-After": "1"} if isinstance(error, StoreBusy) else None
+    return problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error), headers=headers)
+
+
+async def http_fault(_request: Request, error: Exception) -> Response:
+    """What the framework refuses: unknown paths and methods, bodies that are too long."""
+    assert isinstance(error, HTTPException)
+    return problem(error.status_code, error.detail, headers=dict(error.headers or {}))
+
+
+async def crashed(_request: Request, _error: Exception) -> Response:
+    """A fault of ours: the log has it under the ID in the answer."""
+    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "a fault of Greenroom's own; its log tells more under this ID")
+
+
+HANDLERS: dict[Any, Any] = {
+    Refused: refused,
+    CheckedError: unchecked,
+    StoreError: not_kept,
+    HTTPException: http_fault,
+    Exception: crashed,
+}

@@ -1,0 +1,44 @@
+"""Where the supervisor's Unix socket lies: in the state directory, or where that one's file ``socket`` says (C3)."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+SOCKET = "greenroom.sock"
+POINTER = "socket"
+LONGEST = 100
+"""Bytes a path may have: ``sun_path`` holds 108 on Linux and 104 elsewhere, its final NUL included."""
+
+
+def socket_path(state_dir: Path, environ: Mapping[str, str] | None = None) -> Path:
+    """Where to bind. A path beyond :data:`LONGEST` bytes gives way to one under ``$XDG_RUNTIME_DIR``."""
+    path = state_dir.absolute() / SOCKET
+    if len(os.fsencode(path)) <= LONGEST:
+        return path
+    environ = os.environ if environ is None else environ
+    runtime = environ.get("XDG_RUNTIME_DIR") or Path(tempfile.gettempdir()) / f"greenroom-{os.getuid()}"
+    digest = hashlib.sha256(os.fsencode(state_dir.absolute())).hexdigest()[:16]
+    return Path(runtime) / f"greenroom-{digest}.sock"
+
+
+def announce(state_dir: Path, bound: Path) -> None:
+    """Leave word of a socket that lies elsewhere, whole or not at all."""
+    pointer = state_dir / POINTER
+    if bound.parent == state_dir.absolute():
+        pointer.unlink(missing_ok=True)
+        return
+    temporary = state_dir / f".{POINTER}.tmp"
+    temporary.write_text(f"{bound}\n")
+    temporary.replace(pointer)
+
+
+def announced(state_dir: Path) -> Path:
+    """Where the supervisor of ``state_dir`` listens, if there is one."""
+    try:
+        return Path((state_dir / POINTER).read_text().strip())
+    except OSError:
+        return state_dir.absolute() / SOCKET
