@@ -50,11 +50,8 @@ def give_up(run: Run, child: Child, limit: str, cause: BaseException | None) -> 
     child.rest = "stopped"
     if child.spec.on_give_up is OnGiveUp.PARK:
         child.rest = "parked"
-        child.row = 0
         run.window.forget(child.id)
-        if run.options.grouped:
-            start_the_due(run)
-        return
+        return  # in a group the rest of what was due goes on starting
     error = RestartIntensityReached(child.id, f"child {child.id!r}: {limit}", history)
     error.__cause__ = cause
     run.wrong.append(error)

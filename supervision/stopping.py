@@ -49,7 +49,7 @@ def advance(run: Run) -> None:
     while doomed:
         child = doomed[-1]
         if child.alive and not child.abandoned:
-            if child.asked is None or run.phase == STOPPING:
+            if child.asked is None:
                 ask(run, child)
             return
         doomed.pop()

@@ -190,3 +190,44 @@ async def test_requests_in_flight_are_refused_when_stopping_begins(stage, autoju
         nursery.start_soon(ask, supervisor.stop_child("a"))
         await trio.sleep(1)
     assert refused == [(SupervisionError, 1.0)] * 2
+
+
+async def cancelled_as_it_fails(stage, **options):
+    """A child fails, and the next thing that happens is either the supervisor's turn or the outer cancellation.
+
+    Returns the reports after the cancellation; trio chooses, so ask often.
+    """
+    failing = trio.Event()
+    after = []
+
+    async def child(*, task_status):
+        task_status.started()
+        await trio.sleep(1)
+        failing.set()
+        raise ValueError
+
+    supervisor = Supervisor([ChildSpec("x", child), *stage.specs("a")], **options)
+    with recorded(supervisor) as reports, trio.CancelScope() as scope:
+
+        async def cancel(*, task_status):
+            task_status.started()
+            await failing.wait()
+            after.append(len(reports))
+            scope.cancel()
+
+        async with trio.open_nursery() as nursery:
+            await nursery.start(cancel)
+            await supervisor.run()
+    return reports[after[0] :]
+
+
+async def test_no_restart_begins_between_an_outer_cancellation_and_its_arrival(stage, autojump_clock):
+    for _ in range(30):
+        assert "start" not in [report.kind for report in await cancelled_as_it_fails(stage)]
+
+
+async def test_a_failure_just_before_the_outer_cancellation_still_counts(stage, autojump_clock):
+    for _ in range(30):
+        with pytest.raises(ExceptionGroup) as caught:
+            await cancelled_as_it_fails(stage, max_restarts=0)
+        assert [type(error) for error in caught.value.exceptions] == [RestartIntensityReached]

@@ -161,3 +161,25 @@ async def test_a_sibling_that_fails_while_another_is_restarting_is_handled_at_on
     async with open_supervisor(children, strategy="rest_for_one"):
         await trio.sleep(5)
         assert stage.order() == "a b -a -b a -a -b a b"
+
+
+async def test_a_failed_start_and_a_crash_together_are_one_group_restart(stage, autojump_clock):
+    """At 3 s a crashes and b's restart fails."""
+    children = [
+        stage.spec("a", CRASHES, Act(lives=2), Act()),
+        stage.spec("b", Act(), Act(start=2, instead="raise"), Act()),
+    ]
+    async with open_supervisor(children, strategy="one_for_all", max_restarts=2):
+        await trio.sleep(5)
+        assert stage.happened("ready") == ["a", "b", "a", "a", "b"]
+
+
+async def test_a_child_parked_in_a_group_leaves_a_siblings_pending_retry_alone(stage, states, autojump_clock):
+    backoff = Backoff(initial=10, maximum=10, jitter=False)
+    parked = {"on_give_up": "park", "backoff": Backoff(0, 0, max_failures=0)}
+    children = [stage.spec("a", Act(lives=3), **parked), stage.spec("x", CRASHES, Act())]
+    async with open_supervisor(children, strategy="rest_for_one", backoff=backoff) as supervisor:
+        await trio.sleep(5)
+        assert states(supervisor) == {"a": "parked", "x": "restarting"}
+        await trio.sleep(7)
+        assert states(supervisor) == {"a": "parked", "x": "running"}
