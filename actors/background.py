@@ -1,6 +1,6 @@
 """The names that existing applications know: one manager for a trio run, started and stopped by function calls (B1).
 
-The structured form is :func:`actors.open_runtime`. This one is for hosts that start in one callback and stop in another.
+The structured form is :func:`actors.open_runtime`; this is for hosts that start in one callback and stop in another.
 Given a nursery, the runtime lives there and its failure is the host's exception. Without one it lives in a system task,
 whose errors never escape into trio: a CRITICAL line, :attr:`BackgroundTaskManager.failure`, and an exception from the
 next start, stop or wait.
@@ -71,6 +71,8 @@ class BackgroundTaskManager:
             async with trio.open_nursery() as nursery:
                 await nursery.start(self._run)
                 ready.set()
+        except trio.Cancelled:  # the host's trio run is over
+            raise
         except BaseException as error:  # noqa: BLE001 - kept in `failure` and raised by the next call
             self.failure = _alone(error)
             _logger.critical("The background tasks have failed", exc_info=self.failure)

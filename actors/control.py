@@ -1,8 +1,8 @@
 """What a runtime offers to its edges: the command line, the HTTP API, the feed and whoever embeds it.
 
 The edges know this page and nothing below it. Each method either does what it says, durably, or raises
-:class:`~actors.jobs.refusal.Refused` (somebody asked for what cannot be) or :class:`~actors.store.errors.StoreError` (it could not be
-kept); in both cases nothing was changed.
+:class:`~actors.jobs.refusal.Refused` (somebody asked for what cannot be) or
+:class:`~actors.store.errors.StoreError` (it could not be kept); in both cases nothing was changed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ __all__ = ["Accepted", "Health", "JobView", "QueueView", "RefusalKind", "Refused
 
 @attrs.frozen
 class Health:
-    """Whether the runtime does its work. ``status``: ``ok``, ``degraded`` (it works, somebody should look), ``failing``."""
+    """Whether the runtime does its work. ``status``: ``ok``, or ``degraded``: it works, and somebody should look."""
 
     status: str
     reasons: tuple[str, ...]
@@ -55,7 +55,7 @@ class Runtime(Protocol):
         ...
 
     async def settle(self, job_id: str, verdict: str, *, handle: Mapping[str, Any] | None = None, by: str) -> Job:
-        """Decide by hand what became of an uncertain job: ``ran`` (with its handle), ``not_run`` or ``failed`` (B13)."""
+        """Decide by hand what became of an uncertain job: ``ran`` (with its handle), ``not_run``, ``failed`` (B13)."""
         ...
 
     async def approve(self, approval_id: str, *, by: str, level: str = "admin") -> ApprovalRequest:
@@ -128,8 +128,8 @@ class Runtime(Protocol):
         """The supervision tree as plain data: id, state, incarnation, restarts, uptime, mailbox, last failure."""
         ...
 
-    def health(self) -> Health:
-        """Whether all is well; never waits."""
+    async def health(self) -> Health:
+        """Whether all is well."""
         ...
 
     async def idle(self) -> bool:

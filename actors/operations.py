@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-
 from typing import Any
 
 import attrs
@@ -14,7 +13,16 @@ from actors.environment import with_inherited
 from actors.jobs.guessing import did_you_mean
 from actors.jobs.levels import check_override
 from actors.jobs.options import Limits
-from actors.jobs.records import ApprovalRequest, ApprovalStatus, Capacity, Event, Job, JobRequest, JobStatus, QueueStatus
+from actors.jobs.records import (
+    ApprovalRequest,
+    ApprovalStatus,
+    Capacity,
+    Event,
+    Job,
+    JobRequest,
+    JobStatus,
+    QueueStatus,
+)
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.scheduling import can_ever_fit
 from actors.jobs.views import Accepted, JobView, QueueView
@@ -32,9 +40,7 @@ _LOOK_FOR_LOGS = 0.5
 class Operations:
     """The operations of :class:`actors.control.Runtime` that need no knowledge of the tree."""
 
-    def __init__(
-        self, ledger: Ledger, providers: Mapping[str, GuardedProvider], bus: Bus, clock: Clock
-    ) -> None:
+    def __init__(self, ledger: Ledger, providers: Mapping[str, GuardedProvider], bus: Bus, clock: Clock) -> None:
         self.ledger = ledger
         self._providers = providers
         self._bus = bus
@@ -97,9 +103,7 @@ class Operations:
         """End a waiting job at once, ask for the end of a running one."""
         return await self.ledger.cancel(await self._job_id(job_id), by)
 
-    async def settle(
-        self, job_id: str, verdict: str, *, handle: Mapping[str, Any] | None = None, by: str
-    ) -> Job:
+    async def settle(self, job_id: str, verdict: str, *, handle: Mapping[str, Any] | None = None, by: str) -> Job:
         """Take a person's word on an uncertain job."""
         if verdict not in ("ran", "not_run", "failed"):
             raise Refused(f"a verdict is ran, not_run or failed, not {verdict!r}", RefusalKind.INVALID, "verdict")
@@ -175,9 +179,7 @@ class Operations:
         query = reading.queue_view(self.ledger.limits, self._capacities, self._clock.now(), limit)
         return await self.ledger.read(query)
 
-    async def approvals(
-        self, *, statuses: Iterable[ApprovalStatus] = (), limit: int = 100
-    ) -> list[ApprovalRequest]:
+    async def approvals(self, *, statuses: Iterable[ApprovalStatus] = (), limit: int = 100) -> list[ApprovalRequest]:
         """Approval requests, newest first."""
         return await self.ledger.read(reading.requests(tuple(statuses), limit))
 
@@ -261,7 +263,8 @@ class Operations:
             view = await self.job(job_id)
             handed = view.submission is not None and view.submission.handle is not None
             if handed:
-                assert view.submission is not None and view.submission.handle is not None
+                assert view.submission is not None
+                assert view.submission.handle is not None
                 provider = self._providers.get(view.job.provider)
                 if provider is None:
                     raise Refused(f"provider {view.job.provider} is not configured here", RefusalKind.UNAVAILABLE)
@@ -290,5 +293,3 @@ class Operations:
             guess = did_you_mean(provider, self._providers)
             raise Refused(f"there is no provider {provider!r}{guess}", RefusalKind.NOT_FOUND, "provider")
         return provider
-
-

@@ -147,8 +147,7 @@ class RunningRuntime(Operations):
     async def quiesce(self) -> None:
         """Claim no more, and let hand-overs in flight end for a bounded grace (C1)."""
         if self._scheduler.state == "running":
-            with trio.move_on_after(GRACE, shield=True):
-                await self._scheduler.call(Quiesce())
+            await self._scheduler.call(Quiesce())
 
     async def close_providers(self) -> None:
         """Release what the providers hold; jobs go on."""
@@ -201,7 +200,10 @@ def _guarded(settings: Settings, parts: Parts) -> dict[str, GuardedProvider]:
     made = parts.providers
     if made is None:
         root = settings.state_dir / "providers"
-        made = [create(one.kind, name, one.options, root / name, parts.clock.now) for name, one in settings.providers.items()]
+        made = [
+            create(one.kind, name, one.options, root / name, parts.clock.now)
+            for name, one in settings.providers.items()
+        ]
     return {provider.name: GuardedProvider(provider) for provider in made}
 
 
@@ -221,12 +223,15 @@ async def open_runtime(settings: Settings | None = None, parts: Parts | None = N
     parts = parts or Parts()
     with _state(settings, parts):
         runtime = RunningRuntime(settings, parts)
-        async with open_supervisor(runtime.children(), name="greenroom", strategy="rest_for_one") as supervisor:
+        async with open_supervisor(
+            runtime.children(), name="greenroom", strategy="rest_for_one", max_restarts=0
+        ) as supervisor:  # what fails here has spent its own budget below: the runtime ends (C1)
             runtime.began(supervisor)
             try:
                 yield runtime
             finally:
-                await runtime.quiesce()
+                with trio.move_on_after(GRACE, shield=True):
+                    await runtime.quiesce()
                 with trio.move_on_after(GRACE, shield=True):
                     await runtime.close_providers()
 

@@ -38,7 +38,7 @@ class Quiesce:
 
 
 class Scheduler(TickingActor):
-    """Looks at least every 5 s and at once after an event. Hand-overs run beside the mailbox, a few for each provider."""
+    """Looks at least every 5 s and at once after an event; hands over beside the mailbox, a few for each provider."""
 
     concurrent = True
     interval = INTERVAL
@@ -125,5 +125,3 @@ class Scheduler(TickingActor):
             "Job was not accepted: %s", failure.message,
             extra={"job_id": job.job_id, "provider": job.provider, "failure": failure.kind.value},
         )  # fmt: skip
-
-

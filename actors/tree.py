@@ -12,7 +12,7 @@ from supervision import ChildInfo
 
 
 def tree_of(children: Iterable[ChildInfo], actors: Mapping[str, ActorRef]) -> list[dict[str, Any]]:
-    """Each child with its state, restarts, seconds of uptime, mailbox and last failure; supervisors with theirs below."""
+    """Each child with its state, restarts, seconds of uptime, mailbox, last failure; supervisors with theirs below."""
     return [_node(child, actors) for child in children]
 
 

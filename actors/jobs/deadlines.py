@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from actors.jobs.records import ApprovalRequest, ApprovalStatus
 
@@ -34,19 +34,3 @@ def expired_job_message(timeout_seconds: float) -> str:
 def is_expired(request: ApprovalRequest, now: datetime) -> bool:
     """Whether ``request`` is still open and its deadline has come; at the deadline itself it has."""
     return request.status is ApprovalStatus.PENDING and now >= request.expires_at
-
-
-def next_wake(
-    now: datetime, last_sweep: datetime | None, interval: float, next_deadline: datetime | None
-) -> datetime | None:
-    """When to sweep next: ``interval`` seconds after the last sweep or at the next deadline, whichever is first.
-
-    None: at once, because no sweep was made yet or that moment has passed. A sweep that seems to lie ahead (the wall
-    clock was set back since) counts as made now.
-    """
-    if last_sweep is None:
-        return None
-    wake = min(last_sweep, now) + timedelta(seconds=interval)
-    if next_deadline is not None:
-        wake = min(wake, next_deadline)
-    return wake if wake > now else None

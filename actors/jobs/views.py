@@ -32,6 +32,7 @@ class JobView:
     reason: str | None = None
     setting: str | None = None
     position: int | None = None
+    estimate: float | None = None
 
 
 @attrs.frozen

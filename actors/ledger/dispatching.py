@@ -1,7 +1,7 @@
 """From queued to handed over: claiming under the limits, and what came of each call to a provider.
 
 Claiming counts, decides and marks in one transaction, so that two schedulers on one database never exceed a limit.
-The intent (key and token) is committed before the provider is called; whatever happens then, the row is there to ask by.
+The intent (key and token) is committed before the provider is called: whatever happens then, a row is there to ask by.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from actors.jobs.lifecycle import Trigger
 from actors.jobs.options import Limits
 from actors.jobs.records import Capacity, Observation, Submission, SubmissionState
 from actors.jobs.retry import DispatchVerdict, after_failed_dispatch
-from actors.jobs.scheduling import Decision, Lane, ProviderState, decide, global_limit_reached
+from actors.jobs.scheduling import Decision, Lane, ProviderState, decide, global_limit_reached, nothing_may_run
 from actors.ledger.base import Pair, advance, change, emit, load
 from actors.ledger.limits import effective_limits
 from actors.ledger.observing import apply_observation
@@ -42,16 +42,13 @@ class Claimed:
     look_again_at: datetime | None
 
 
-NOTHING = Decision(picks=(), waiting={}, short_of_resources=frozenset(), summary="No pending jobs in queue")
-
-
 def decide_now(tx: Transaction, configured: Limits, capacities: Mapping[str, Capacity]) -> tuple[Decision, list[Lane]]:
     """The decision from rows alone; a full global limit is answered without reading a lane."""
     limits = effective_limits(tx, configured)
     running = queue.running(tx.connection)
     full = global_limit_reached(running, limits)
     if full is not None:
-        return Decision(picks=(), waiting={}, short_of_resources=frozenset(), summary=full), []
+        return nothing_may_run(full), []
     lanes = queue.read_lanes(tx.connection)
     providers = provider_states(tx, capacities)
     decision = decide(
@@ -81,7 +78,7 @@ class Claiming:
     def __call__(self, tx: Transaction) -> Claimed:
         ready, release = queue.outlook(tx.connection)
         if not ready and (release is None or release > tx.now):
-            return Claimed(NOTHING, (), release)
+            return Claimed(decide((), (), self.limits, {}, tx.now, lambda _lane: None), (), release)
         queue.release_due(tx.connection, tx.now)
         decision, lanes = decide_now(tx, self.limits, self.capacities)
         queue.note_shortage(tx.connection, lanes, decision.short_of_resources, tx.now)

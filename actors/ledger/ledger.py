@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import attrs
 
+from actors.jobs.approval_rules import check_rule
 from actors.jobs.ids import IdFactory
 from actors.jobs.options import ApprovalOptions, Limits
 from actors.jobs.records import ApprovalRequest, ApprovalRule, Capacity, Event, Job, Observation
@@ -44,7 +45,10 @@ class Sources:
 
 
 class Ledger:
-    """Writes through ``store``, tells through ``publish`` (the bus), under ``limits`` and ``approvals``."""
+    """Writes through ``store``, tells through ``publish`` (the bus), under ``limits`` and ``approvals``.
+
+    Raises ``ValueError`` for a rule that makes no sense.
+    """
 
     def __init__(
         self,
@@ -58,6 +62,8 @@ class Ledger:
     ) -> None:
         self.limits = limits
         self.approvals = approvals
+        for rule in rules:
+            check_rule(rule)
         self._rules = tuple(rules)
         self.store = store
         self._publish = publish

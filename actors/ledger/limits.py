@@ -10,7 +10,7 @@ import attrs
 from actors.jobs.guessing import did_you_mean
 from actors.jobs.options import Limits
 from actors.jobs.refusal import RefusalKind, Refused
-from actors.store import Transaction, registers
+from actors.store import Transaction, queue, registers
 
 PREFIX = "limits."
 _PER_PROVIDER = "per_provider."
@@ -106,4 +106,5 @@ class Resuming:
 
     def __call__(self, tx: Transaction) -> None:
         registers.put_gate(tx.connection, registers.Gate(self.provider))
+        queue.release_provider(tx.connection, self.provider)
         tx.emit("provider_resumed", None, self.correlation_id, provider=self.provider, by=self.by)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import attrs
@@ -21,7 +21,8 @@ from actors.jobs.records import (
     SubmissionState,
 )
 from actors.jobs.refusal import RefusalKind, Refused
-from actors.jobs.scheduling import Decision
+from actors.jobs.scheduling import Decision, explain
+from actors.jobs.standing import estimated_wait, position
 from actors.jobs.views import JobView, QueueView
 from actors.ledger.dispatching import decide_now
 from actors.ledger.limits import overlaid, stored_limits
@@ -113,10 +114,11 @@ def views(
         asked = approvals.of_jobs(connection, ids)
         handed = submissions.of_jobs(connection, ids)
         decision = _decision(connection, configured, capacities, now) if _any_waits(entries.values()) else None
-        return [
+        made = [
             _view(connection, job, entries[job.job_id], asked.get(job.job_id), handed.get(job.job_id), decision, now)
             for job in found
         ]
+        return [_placed(connection, made[0], configured, now)] if len(made) == 1 else made
 
     return query
 
@@ -134,18 +136,21 @@ def queue_view(
         decision = _decision(connection, configured, capacities, now)
         stored = stored_limits(Transaction(connection, now))
         gates = registers.gates(connection)
+        effective = overlaid(configured, stored)
+        recent = jobs.recent_durations(connection)
         waiting = []
         place = 0
         for entry in order:
             ahead = place if entry.status is QueueStatus.PENDING else None
             place += entry.status is QueueStatus.PENDING
             view = _view(connection, by_id[entry.job_id], entry, asked.get(entry.job_id), None, decision, now)
-            waiting.append(attrs.evolve(view, position=ahead))
+            estimate = None if ahead is None else estimated_wait(ahead, effective.total, recent)
+            waiting.append(attrs.evolve(view, position=ahead, estimate=estimate))
         return QueueView(
             waiting=tuple(waiting),
             running=sum(one.count for one in queue.running(connection)),
             counts={status.value: number for status, number in queue.counts(connection).items()},
-            limits=overlaid(configured, stored),
+            limits=effective,
             limit_sources=dict.fromkeys(stored, "stored"),
             closed_providers={name: why for name, gate in gates.items() if (why := gate.closed(now))},
             summary=decision.summary,
@@ -174,7 +179,21 @@ def uncertain(connection: Connection) -> list[str]:
     return jobs.uncertain(connection)
 
 
-_ANY_TIME = datetime.min
+def _placed(connection: Connection, view: JobView, configured: Limits, now: datetime) -> JobView:
+    """One waiting job with its exact place and an honest estimate; a list of jobs would cost this for each."""
+    if view.entry.status is not QueueStatus.PENDING:
+        return view
+    place = position(
+        view.entry,
+        queue.read_lanes(connection),
+        now,
+        lambda lane, moment: queue.count_before(connection, lane.lane_id, *moment),
+    )
+    slots = overlaid(configured, stored_limits(Transaction(connection, now))).total
+    return attrs.evolve(view, position=place, estimate=estimated_wait(place, slots, jobs.recent_durations(connection)))
+
+
+_ANY_TIME = datetime.min.replace(tzinfo=UTC)
 
 
 def _any_waits(entries: Iterable[QueueEntry]) -> bool:
@@ -219,14 +238,10 @@ def _why_it_waits(
     if entry.status is not QueueStatus.PENDING or decision is None:
         return None, None
     if entry.not_before is not None and entry.not_before > now:
-        return f"tried {entry.attempt} times, next try at {entry.not_before:%H:%M:%S} UTC", None
+        return f"next try at {entry.not_before:%H:%M:%S} UTC: {entry.error_message}", None
     lane = queue.lane_of(connection, entry.job_id)
-    wait = decision.waiting.get(lane) if lane is not None else None
-    if wait is not None:
-        return wait.reason, wait.setting
-    if decision.picks or not decision.waiting:
-        return decision.summary if decision.summary.startswith("Global") else "is next", None
-    return decision.summary, None
+    wait = explain(lane if lane is not None else -1, decision, entry.job_id)
+    return wait.reason, wait.setting
 
 
 def plain_counts(connection: Connection) -> dict[str, Any]:

@@ -7,9 +7,9 @@ from typing import Any
 
 import trio
 
+from actors.jobs.options import PollerOptions
 from actors.kernel import Clock, Envelope, TickingActor
 from actors.ledger import Ledger
-from actors.jobs.options import PollerOptions
 from actors.poller.switch import Switch, decide_polling
 from actors.poller.watch import Watch
 from actors.providers.guard import GuardedProvider
@@ -29,7 +29,7 @@ class Refresh:
 
 
 class Poller(TickingActor):
-    """Looks at start, on a fixed beat, after an event and after a provider's nudge; rounds of one provider never overlap."""
+    """Looks at start, on a fixed beat, after an event and after a nudge; rounds of one provider never overlap."""
 
     concurrent = True
     fault_limit = 5

@@ -11,7 +11,7 @@ from actors.providers.base import Capabilities
 
 @attrs.frozen
 class Switch:
-    """``polled``: the providers asked on every beat. ``active``: whether timed polling counts as on. ``why``: in words."""
+    """``polled``: providers asked on every beat. ``active``: whether timed polling counts as on. ``why``: in words."""
 
     polled: frozenset[str]
     active: bool

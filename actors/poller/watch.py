@@ -26,7 +26,7 @@ from logconf import bind_correlation_id, get_correlation_id, get_logger
 
 _logger = get_logger("actors.poller")
 
-# A cancel request is repeated until an observation shows an end: after 1 s, then twice as long each time, up to a minute.
+# A cancel request is repeated until an observation shows an end: after 1 s, then twice as long each time, to a minute.
 _CANCEL_AGAIN = 1.0
 _CANCEL_AGAIN_AT_MOST = 60.0
 
@@ -219,4 +219,3 @@ class Watch:
 def silent_for(one: Held, seconds: float, clock: Clock) -> bool:
     """Whether nothing was heard of a job for ``seconds``: what the safety net asks about (B6)."""
     return clock.now() - one.job.updated_at >= timedelta(seconds=seconds)
-

@@ -2,7 +2,8 @@
 
 A provider talks to the outside and nothing else: it owns no retries, no clock, no rows and no decisions. Its
 methods take their deadline from the caller's cancel scope and raise only
-:class:`~actors.providers.errors.ProviderError` kinds. What it can and cannot do is data (:class:`Capabilities`), so that the runtime asks a table, not a class.
+:class:`~actors.providers.errors.ProviderError` kinds. What it can and cannot do is data (:class:`Capabilities`), so
+that the runtime asks a table, not a class.
 """
 
 from __future__ import annotations

@@ -12,9 +12,7 @@ from typing import Any
 import attrs
 
 from actors.checked_yaml import CheckedError
-from actors.jobs.options import ExpiryOptions
-from actors.jobs.options import ApprovalOptions, Limits
-from actors.jobs.options import PollerOptions
+from actors.jobs.options import ApprovalOptions, ExpiryOptions, Limits, PollerOptions
 from actors.providers.entry_points import EntryPoint
 from actors.providers.registry import options_class
 from logconf import get_logger

@@ -9,10 +9,8 @@ import attrs
 from attrs.validators import ge, gt
 
 from actors.checked_yaml import Entry, Reader, Shape, join
-from actors.jobs.options import ExpiryOptions
-from actors.jobs.options import ApprovalOptions, Limits
+from actors.jobs.options import ApprovalOptions, ExpiryOptions, Limits, PollerOptions
 from actors.jobs.records import ApprovalRule
-from actors.jobs.options import PollerOptions
 from actors.providers.entry_points import EntryPoint
 from actors.settings.model import RETENTION_DAYS, ProviderSettings
 from actors.settings.providers import read_providers

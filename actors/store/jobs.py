@@ -31,9 +31,7 @@ def from_row(row: Row[Any]) -> Job:
 def job_from(columns: RowMapping) -> Job:
     """The job among the columns of a row, which may hold other tables' columns beside."""
     fields = {name: columns[column] for name, column in _PLAIN.items()}
-    return Job(
-        status=JobStatus(columns[jobs.c.status]), request=request_from_json(columns[jobs.c.request]), **fields
-    )
+    return Job(status=JobStatus(columns[jobs.c.status]), request=request_from_json(columns[jobs.c.request]), **fields)
 
 
 def add(connection: Connection, new: Sequence[Job]) -> None:
@@ -135,3 +133,14 @@ def uncertain(connection: Connection) -> list[str]:
     """Ids of active jobs of which nobody can tell whether they run."""
     query = select(jobs.c.job_id).where(jobs.c.status.in_(ACTIVE), jobs.c.uncertain_since.is_not(None))
     return list(connection.execute(query.order_by(jobs.c.job_id)).scalars())
+
+
+def recent_durations(connection: Connection, limit: int = 20) -> list[float]:
+    """How long the jobs that ended last had run, in seconds."""
+    query = (
+        select(jobs.c.started_at, jobs.c.completed_at)
+        .where(jobs.c.status == JobStatus.COMPLETED.value, jobs.c.started_at.is_not(None))
+        .order_by(jobs.c.job_id.desc())
+        .limit(limit)
+    )
+    return [(ended - started).total_seconds() for started, ended in connection.execute(query)]

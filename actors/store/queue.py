@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, exists, func, insert, select, update
+from sqlalchemy import BigInteger, Connection, Row, Select, delete, exists, func, insert, select, type_coerce, update
 
 from actors.jobs.levels import effective_priority
 from actors.jobs.records import QueueEntry, QueueStatus, Resources
 from actors.jobs.scheduling import Head, Lane, Running
 from actors.store.schema import LANE_KEY, lanes, queue_entries
+from actors.store.types import UTCDateTime, instant
 
 _NO_OVERRIDE = -1
 
@@ -118,41 +120,41 @@ def release_due(connection: Connection, now: datetime) -> int:
     return len(job_ids)
 
 
+_OWNER = tuple(queue_entries.c[name] for name in ("user_id", "org_id", "team_id", "provider", "cpus", "gpus", "memory"))
+_RUNNING: Select[*tuple[Any, ...]] = (
+    select(*_OWNER, func.count()).where(queue_entries.c.status == "running").group_by(*_OWNER)
+)
+
+
 def running(connection: Connection) -> list[Running]:
     """What runs, counted by everything that is limited."""
-    columns = [queue_entries.c[name] for name in ("user_id", "org_id", "team_id", "provider", "cpus", "gpus", "memory")]
-    query = select(*columns, func.count().label("number")).where(queue_entries.c.status == "running").group_by(*columns)
     return [
-        Running(
-            row.user_id,
-            row.org_id or None,
-            row.team_id or None,
-            row.provider,
-            Resources(row.cpus, row.gpus, row.memory or None),
-            row.number,
-        )
-        for row in connection.execute(query)
+        Running(user_id, org_id or None, team_id or None, provider, Resources(cpus, gpus, memory or None), number)
+        for user_id, org_id, team_id, provider, cpus, gpus, memory, number in connection.execute(_RUNNING)
     ]
+
+
+_LANES = select(*(type_coerce(one, BigInteger) if isinstance(one.type, UTCDateTime) else one for one in lanes.columns))
+_LANES_KEPT = 10_000
 
 
 def read_lanes(connection: Connection) -> list[Lane]:
     """All lanes."""
-    return [
-        Lane(
-            lane_id=row.lane_id,
-            user_id=row.user_id,
-            org_id=row.org_id or None,
-            team_id=row.team_id or None,
-            provider=row.provider,
-            resources=Resources(row.cpus, row.gpus, row.memory or None),
-            base_priority=row.base_priority,
-            override=None if row.override == _NO_OVERRIDE else row.override,
-            count=row.number,
-            head=Head(row.head_job_id, row.head_queued_at, row.head_queued_seq),
-            blocked_since=row.blocked_since,
-        )
-        for row in connection.execute(select(lanes))
-    ]
+    return [_lane(*row) for row in connection.execute(_LANES)]
+
+
+@lru_cache(maxsize=_LANES_KEPT)
+def _lane(
+    lane_id: int, user_id: str, org_id: str, team_id: str, provider: str, cpus: int, gpus: int, memory: int,
+    base_priority: int, override: int, number: int, job_id: str, queued_at: int, queued_seq: int,
+    blocked_since: int | None,
+) -> Lane:  # fmt: skip
+    """The lane that a row of plain values is. Most rows are as they were at the last look, and so are their lanes."""
+    return Lane(
+        lane_id, user_id, org_id or None, team_id or None, provider, Resources(cpus, gpus, memory or None),
+        base_priority, None if override == _NO_OVERRIDE else override, number,
+        Head(job_id, instant(queued_at), queued_seq), None if blocked_since is None else instant(blocked_since),
+    )  # fmt: skip
 
 
 def after(connection: Connection, lane_id: int, head: Head) -> Head | None:
@@ -170,6 +172,22 @@ def after(connection: Connection, lane_id: int, head: Head) -> Head | None:
     )
     row = connection.execute(query).one_or_none()
     return None if row is None else Head(*row)
+
+
+def count_before(connection: Connection, lane_id: int, queued_at: datetime, queued_seq: int) -> int:
+    """How many entries of a lane were queued before a moment."""
+    entry = queue_entries.c
+    earlier = (entry.queued_at < queued_at) | ((entry.queued_at == queued_at) & (entry.queued_seq < queued_seq))
+    query = select(func.count()).where(entry.lane_id == lane_id, earlier)
+    return int(connection.execute(query).scalar_one())
+
+
+def release_provider(connection: Connection, provider: str) -> None:
+    """End the back-off of all entries of a provider that somebody has opened again."""
+    held_back = queue_entries.c.not_before.is_not(None) & (queue_entries.c.provider == provider)
+    rows = connection.execute(select(queue_entries.c.job_id).where(held_back, queue_entries.c.status == "pending"))
+    for job_id in list(rows.scalars()):
+        change(connection, job_id, not_before=None)
 
 
 def note_shortage(connection: Connection, all_lanes: Iterable[Lane], short: frozenset[int], now: datetime) -> None:

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import LABEL_STYLE_TABLENAME_PLUS_COL, ColumnElement, Connection, Row, delete, insert, or_, select, update
+from sqlalchemy import (
+    LABEL_STYLE_TABLENAME_PLUS_COL,
+    ColumnElement,
+    Connection,
+    Row,
+    delete,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from actors.jobs.records import Job, Submission, SubmissionState
 from actors.store.jobs import job_from
@@ -68,9 +78,7 @@ def open_at(
     )
     wanted: list[ColumnElement[bool]] = [] if keys is None else [submissions.c.key.in_(list(keys))]
     if unsettled:
-        wanted.append(
-            (submissions.c.state == SubmissionState.UNKNOWN.value) | jobs.c.cancel_requested_at.is_not(None)
-        )
+        wanted.append((submissions.c.state == SubmissionState.UNKNOWN.value) | jobs.c.cancel_requested_at.is_not(None))
     if wanted:
         query = query.where(or_(*wanted))
     found = []

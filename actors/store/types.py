@@ -17,6 +17,11 @@ BigId = BigInteger().with_variant(Integer, "sqlite")
 """A whole-number key: SQLite makes only INTEGER columns its row id."""
 
 
+def instant(microseconds: int) -> datetime:
+    """The moment of a stored number of microseconds since 1970."""
+    return _EPOCH + timedelta(microseconds=microseconds)
+
+
 class UTCDateTime(TypeDecorator[datetime]):
     """An aware UTC datetime, kept as whole microseconds since 1970: compares exactly, on every database alike."""
 
@@ -29,7 +34,7 @@ class UTCDateTime(TypeDecorator[datetime]):
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
         """The instant, aware, in UTC."""
-        return None if value is None else _EPOCH + timedelta(microseconds=value)
+        return None if value is None else instant(value)
 
 
 class JSONText(TypeDecorator[Mapping[str, Any]]):

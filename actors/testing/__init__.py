@@ -7,7 +7,7 @@
             job = await runtime.submit(request(duration=3600))
             assert (await runtime.wait(job.job_id)).status == "completed"
 
-Under trio's ``MockClock`` such a test takes no time: the store works inline and in memory, the wall clock follows trio's.
+Under trio's ``MockClock`` such a test takes no time: the store works inline, in memory; the wall clock follows trio's.
 """
 
 from __future__ import annotations

@@ -10,13 +10,11 @@ from typing import Any
 
 import attrs
 
-from actors.jobs.options import ExpiryOptions
 from actors.jobs.ids import IdFactory
-from actors.jobs.options import ApprovalOptions, Limits
+from actors.jobs.options import ApprovalOptions, ExpiryOptions, Limits, PollerOptions
 from actors.jobs.records import JobRequest, Resources
 from actors.kernel import Clock, VirtualClock
 from actors.ledger import Sources
-from actors.jobs.options import PollerOptions
 from actors.providers.base import Provider
 from actors.runtime import Parts, RunningRuntime, open_runtime
 from actors.settings import Settings
@@ -25,9 +23,7 @@ from actors.settings import Settings
 def seeded_sources(seed: int = 0) -> Sources:
     """Identifiers, tokens and jitter drawn from one seed."""
     draw = random.Random(seed)  # noqa: S311 - reproducible on purpose
-    return Sources(
-        ids=IdFactory(draw.getrandbits), token=lambda: f"{draw.getrandbits(128):032x}", jitter=draw.random
-    )
+    return Sources(ids=IdFactory(draw.getrandbits), token=lambda: f"{draw.getrandbits(128):032x}", jitter=draw.random)
 
 
 def virtual_settings(
@@ -68,8 +64,6 @@ async def running_runtime(
 ) -> AsyncIterator[RunningRuntime]:
     """A runtime over ``providers``, in memory, its randomness drawn from ``seed``."""
     chosen: Sequence[Provider] = providers
-    made = parts or Parts(
-        clock=clock or VirtualClock(), in_memory=True, sources=seeded_sources(seed), providers=chosen
-    )
+    made = parts or Parts(clock=clock or VirtualClock(), in_memory=True, sources=seeded_sources(seed), providers=chosen)
     async with open_runtime(settings or virtual_settings(), made) as runtime:
         yield runtime

@@ -13,7 +13,7 @@ from actors.jobs.records import Event, Job
 from actors.kernel import VirtualClock
 from actors.providers.scripted import ScriptedOptions, ScriptedProvider, ScriptedRemote
 from actors.runtime import Parts, RunningRuntime
-from actors.testing import seeded_sources, request, running_runtime, virtual_settings
+from actors.testing import request, running_runtime, seeded_sources, virtual_settings
 
 
 @attrs.define
@@ -26,14 +26,11 @@ class World:
 
     @asynccontextmanager
     async def open(
-        self, *, options: ScriptedOptions | None = None, others: Sequence[Any] = (), parts: dict[str, Any] | None = None,
-        **settings: Any,
-    ) -> AsyncIterator[RunningRuntime]:  # fmt: skip
+        self, *, options: ScriptedOptions | None = None, others: Sequence[Any] = (), **settings: Any
+    ) -> AsyncIterator[RunningRuntime]:
         """A runtime with provider ``scripted`` on this world's remote, and ``others`` beside it."""
         provider = ScriptedProvider(options or ScriptedOptions(), self.remote)
-        made = Parts(
-            clock=self.clock, in_memory=True, sources=seeded_sources(1), providers=[provider, *others], **(parts or {})
-        )
+        made = Parts(clock=self.clock, in_memory=True, sources=seeded_sources(1), providers=[provider, *others])
         async with running_runtime(settings=virtual_settings(**settings), parts=made) as self.runtime:
             yield self.runtime
 

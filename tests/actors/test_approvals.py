@@ -8,8 +8,7 @@ from datetime import timedelta
 import pytest
 import trio
 
-from actors.jobs.options import ExpiryOptions
-from actors.jobs.options import ApprovalOptions
+from actors.jobs.options import ApprovalOptions, ExpiryOptions
 from actors.jobs.records import ApprovalRule, ApprovalStatus, JobStatus, QueueStatus
 from actors.jobs.refusal import Refused
 
@@ -156,7 +155,9 @@ async def test_the_default_rules_ask_when_they_are_switched_on(autojump_clock, w
         second = await world.submit(duration=1)
         dear = await world.submit(duration=1, estimated_cost=50.01)
         exempt = await world.submit(duration=1, estimated_cost=99.0, user_levels=("admin",), user_id="root")
-        blocked = [(await runtime.job(job.job_id)).queue_status is QueueStatus.BLOCKED for job in (first, second, dear, exempt)]
+        blocked = [
+            (await runtime.job(job.job_id)).queue_status is QueueStatus.BLOCKED for job in (first, second, dear, exempt)
+        ]
         assert blocked == [True, False, True, False]
 
 

@@ -83,7 +83,7 @@ async def test_in_a_system_task_a_failure_is_kept_told_and_raised_by_the_next_ca
     monkeypatch.undo()
     await manager.start()
     await break_the_scheduler(manager, monkeypatch)
-    await trio.sleep(120)
+    await trio.sleep(600)
     assert isinstance(manager.failure, RestartIntensityReached)
     with pytest.raises(RestartIntensityReached):
         await manager.stop()

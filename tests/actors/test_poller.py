@@ -8,10 +8,9 @@ from datetime import timedelta
 import pytest
 import trio
 
-from actors.jobs.options import Limits
+from actors.jobs.options import Limits, PollerOptions
 from actors.jobs.records import JobStatus, Observation, Phase
 from actors.jobs.refusal import Refused
-from actors.jobs.options import PollerOptions
 from actors.poller import decide_polling
 from actors.providers.base import Capabilities, Idempotency, Listing, Push
 from actors.providers.scripted import ScriptedOptions, ScriptedProvider, ScriptedRemote
@@ -130,7 +129,9 @@ async def test_a_revoked_token_is_a_warning_with_the_provider(autojump_clock, wo
     assert all(record.provider == "scripted" for record in warned)
 
 
-async def test_faults_of_the_cycle_are_errors_and_five_in_a_row_fail_the_poller(autojump_clock, world, caplog, monkeypatch):
+async def test_faults_of_the_cycle_are_errors_and_five_in_a_row_fail_the_poller(
+    autojump_clock, world, caplog, monkeypatch
+):
     caplog.set_level(logging.INFO)
     async with world.open(options=SILENT) as runtime:
         await trio.sleep(1)
@@ -196,9 +197,7 @@ async def test_a_queued_job_is_cancelled_at_once(autojump_clock, world):
 
 async def test_a_running_job_is_asked_to_end_until_it_does(autojump_clock, world):
     """The provider forgets the request three times and is down for a while."""
-    world.remote.inject(
-        Fault(FaultKind.NEVER_ENDS, ("cancel",), times=2), Fault(FaultKind.DOWN, ("cancel",), times=1)
-    )
+    world.remote.inject(Fault(FaultKind.NEVER_ENDS, ("cancel",), times=2), Fault(FaultKind.DOWN, ("cancel",), times=1))
     async with world.open(options=SILENT) as runtime:
         job = await world.submit(duration=100_000)
         await trio.sleep(10)
@@ -246,7 +245,9 @@ async def test_a_cancel_of_a_job_that_was_not_accepted_ends_it(autojump_clock, w
 
 
 async def test_a_lost_answer_keeps_its_slot_and_is_settled_under_its_key(autojump_clock, world):
-    world.remote.inject(Fault(FaultKind.LOST_ANSWER, ("submit",)), Fault(FaultKind.DOWN, ("find",), times=None, until=60))
+    world.remote.inject(
+        Fault(FaultKind.LOST_ANSWER, ("submit",)), Fault(FaultKind.DOWN, ("find",), times=None, until=60)
+    )
     async with world.open(limits=Limits(total=1)) as runtime:
         job = await world.submit(duration=500)
         second = await world.submit(duration=5)
@@ -259,7 +260,9 @@ async def test_a_lost_answer_keeps_its_slot_and_is_settled_under_its_key(autojum
     assert [len(world.remote.runs_of(run.key)) for run in world.remote.runs] == [1, 1]
 
 
-async def test_a_provider_that_cannot_tell_makes_the_job_uncertain_until_a_person_settles_it(autojump_clock, world, caplog):
+async def test_a_provider_that_cannot_tell_makes_the_job_uncertain_until_a_person_settles_it(
+    autojump_clock, world, caplog
+):
     caplog.set_level(logging.WARNING)
     world.remote.inject(Fault(FaultKind.LOST_ANSWER, ("submit",), times=3, accepted=False))
     options = ScriptedOptions(idempotency=Idempotency.NONE)

@@ -84,7 +84,9 @@ async def test_approve_against_expire(autojump_clock, tmp_path, template, block)
         (accepted,) = await ledger.submit([NewJob(request(requires_approval="x"), "c")])
         id_ = accepted.approval.approval_id
         clock.move(timedelta(hours=24) - timedelta(seconds=0.0005 * random.Random(seed).randrange(5)))
-        granted, expired = await in_any_order(seed, lambda: ledger.approve(id_, "bo", "admin"), lambda: other.expire(id_))
+        granted, expired = await in_any_order(
+            seed, lambda: ledger.approve(id_, "bo", "admin"), lambda: other.expire(id_)
+        )
         await trio.sleep(0.01)
         await ledger.expire(id_)
         job = (await ledger.read(lambda connection: job_rows.page(connection)))[0]

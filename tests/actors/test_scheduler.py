@@ -129,13 +129,17 @@ async def test_an_entry_short_of_resources_for_ten_minutes_reserves_them(autojum
         assert done.started_at - big.created_at <= timedelta(minutes=16)
 
 
+def refused(refusal, **fields):
+    return Fault(FaultKind.REFUSED, ("submit",), refusal=refusal, **fields)
+
+
 @pytest.mark.parametrize(
     ("fault", "status", "message"),
     [
-        (Fault(FaultKind.REFUSED, ("submit",), refusal=Refusal.INVALID, times=None), JobStatus.FAILED, "refused as scripted"),
-        (Fault(FaultKind.REFUSED, ("submit",), refusal=Refusal.CONFLICT, times=None), JobStatus.FAILED, "refused as scripted"),
-        (Fault(FaultKind.REFUSED, ("submit",), refusal=Refusal.CONFLICT, times=2), JobStatus.COMPLETED, None),
-        (Fault(FaultKind.REFUSED, ("submit",), refusal=Refusal.RATE_LIMITED, times=20), JobStatus.COMPLETED, None),
+        (refused(Refusal.INVALID, times=None), JobStatus.FAILED, "refused as scripted"),
+        (refused(Refusal.CONFLICT, times=None), JobStatus.FAILED, "refused as scripted"),
+        (refused(Refusal.CONFLICT, times=2), JobStatus.COMPLETED, None),
+        (refused(Refusal.RATE_LIMITED, times=20), JobStatus.COMPLETED, None),
         (Fault(FaultKind.DOWN, ("submit",), times=20), JobStatus.COMPLETED, None),
         (Fault(FaultKind.LOST_ANSWER, ("submit",), times=3), JobStatus.COMPLETED, None),
         (Fault(FaultKind.LOST_ANSWER, ("submit",), times=3, accepted=False), JobStatus.COMPLETED, None),
@@ -174,7 +178,7 @@ async def test_three_attempts_take_their_time(autojump_clock, world):
 
 async def test_a_wrong_token_pauses_the_provider_and_fails_nothing(autojump_clock, world, caplog):
     caplog.set_level(logging.INFO)
-    world.remote.inject(Fault(FaultKind.REFUSED, ("submit",), refusal=Refusal.AUTH, times=1))
+    world.remote.inject(refused(Refusal.AUTH, times=1))
     async with world.open() as runtime:
         job = await world.submit(duration=5)
         await trio.sleep(3600)
@@ -191,7 +195,7 @@ async def test_a_wrong_token_pauses_the_provider_and_fails_nothing(autojump_cloc
 
 
 async def test_retry_after_is_kept_to_the_second(autojump_clock, world):
-    world.remote.inject(Fault(FaultKind.REFUSED, ("submit",), refusal=Refusal.RATE_LIMITED, retry_after=77))
+    world.remote.inject(refused(Refusal.RATE_LIMITED, retry_after=77))
     async with world.open() as runtime:
         job = await world.submit(duration=5)
         await runtime.wait(job.job_id)
@@ -217,7 +221,9 @@ async def test_a_provider_down_for_two_hours_empties_no_queue_into_failed(autoju
 async def test_a_provider_that_hangs_delays_nobody_elses_jobs(autojump_clock, world):
     other = ScriptedRemote(world.clock.now)
     world.remote.inject(Fault(FaultKind.HANG, ("submit",), times=None))
-    async with world.open(others=[ScriptedProvider(ScriptedOptions(), other, "other")], limits=Limits(total=20, per_user=20)) as runtime:
+    async with world.open(
+        others=[ScriptedProvider(ScriptedOptions(), other, "other")], limits=Limits(total=20, per_user=20)
+    ) as runtime:
         for _ in range(8):
             await world.submit(duration=5)
         await trio.sleep(0.5)

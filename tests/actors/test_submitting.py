@@ -38,7 +38,7 @@ async def test_a_key_belongs_to_its_user_and_lives_for_a_day(autojump_clock, wor
 async def test_a_key_with_another_content_is_refused_and_nothing_is_stored(autojump_clock, world):
     async with world.open(limits=Limits(total=0)) as runtime:
         await runtime.submit_many([request(duration=1, idempotency_key="k")])
-        with pytest.raises(Refused, match="used for job .* with another content") as refused:
+        with pytest.raises(Refused, match=r"used for job .* with another content") as refused:
             await runtime.submit_many([request(duration=9), request(duration=2, idempotency_key="k")])
         assert refused.value.kind is RefusalKind.CONFLICT
         assert len(await runtime.jobs()) == 1

@@ -11,7 +11,6 @@ from actors.jobs.deadlines import (
     expired_entry_message,
     expired_job_message,
     is_expired,
-    next_wake,
 )
 from actors.jobs.records import ApprovalRequest, ApprovalStatus
 
@@ -60,29 +59,3 @@ def test_a_pending_request_is_expired_from_its_deadline_on(seconds: float, expir
 @pytest.mark.parametrize("status", [status for status in ApprovalStatus if status is not ApprovalStatus.PENDING])
 def test_what_is_decided_does_not_expire(status: ApprovalStatus) -> None:
     assert not is_expired(ApprovalRequest("a", "job", status, "why", "lead", NOW, NOW, 60.0), after(999))
-
-
-@pytest.mark.parametrize(
-    ("last_sweep", "deadline", "wake"),
-    [
-        (None, None, None),
-        (0, None, 300),
-        (-100, None, 200),
-        (-300, None, None),
-        (-100, 20, 20),
-        (-100, 900, 200),
-        (-100, -1, None),
-        (5000, None, 300),
-    ],
-)
-def test_the_next_sweep_is_on_the_beat_or_at_the_next_deadline(
-    last_sweep: float | None, deadline: float | None, wake: float | None
-) -> None:
-    """None: at once. A clock that was set back does not put the sweep off by more than a beat (B15)."""
-    got = next_wake(
-        NOW,
-        None if last_sweep is None else after(last_sweep),
-        300.0,
-        None if deadline is None else after(deadline),
-    )
-    assert got == (None if wake is None else after(wake))

@@ -65,7 +65,10 @@ def naive(connection):
 
 def kept(connection):
     return {
-        (lane.user_id, lane.resources.gpus, -1 if lane.override is None else lane.override): (lane.count, lane.head.job_id)
+        (lane.user_id, lane.resources.gpus, -1 if lane.override is None else lane.override): (
+            lane.count,
+            lane.head.job_id,
+        )
         for lane in queue.read_lanes(connection)
     }
 

@@ -17,7 +17,8 @@ from actors.store.schema import metadata
 
 def shape(connection):
     rows = connection.exec_driver_sql(
-        "SELECT type, name FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' AND name != 'alembic_version' ORDER BY 1, 2"
+        "SELECT type, name FROM sqlite_master"
+        " WHERE name NOT LIKE 'sqlite_%' AND name != 'alembic_version' ORDER BY 1, 2"
     ).all()
     columns = {
         name: [tuple(column)[1:] for column in connection.exec_driver_sql(f"PRAGMA table_info({name})")]
