@@ -73,7 +73,7 @@ class BackgroundTaskManager:
                 ready.set()
         except trio.Cancelled:  # the host's trio run is over
             raise
-        except BaseException as error:  # noqa: BLE001 - kept in `failure` and raised by the next call
+        except BaseException as error:  # kept in `failure` and raised by the next call
             self.failure = _alone(error)
             _logger.critical("The background tasks have failed", exc_info=self.failure)
         finally:

@@ -113,7 +113,7 @@ class Stage:
         for directory in job_directories(self.root / "jobs"):
             directory.cancel.touch()
             with suppress(ValueError):  # a test has spoilt the files of an ended job
-                await until(lambda: look(directory).standing is not Standing.STARTING)  # noqa: B023 - awaited here
+                await until(lambda: look(directory).standing is not Standing.STARTING)
                 seen = look(directory)
                 if (fd := open_shim(seen)) is not None:
                     signal.pidfd_send_signal(fd, signal.SIGKILL)
