@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import lru_cache
+from itertools import starmap
 from typing import Any
 
 from sqlalchemy import BigInteger, Connection, Row, Select, delete, exists, func, insert, select, type_coerce, update
@@ -16,6 +17,7 @@ from sqlalchemy import BigInteger, Connection, Row, Select, delete, exists, func
 from actors.jobs.levels import effective_priority
 from actors.jobs.records import QueueEntry, QueueStatus, Resources
 from actors.jobs.scheduling import Head, Lane, Running
+from actors.store.dialect import plain_rows
 from actors.store.schema import LANE_KEY, lanes, queue_entries
 from actors.store.types import UTCDateTime, instant
 
@@ -136,11 +138,12 @@ def running(connection: Connection) -> list[Running]:
 
 _LANES = select(*(type_coerce(one, BigInteger) if isinstance(one.type, UTCDateTime) else one for one in lanes.columns))
 _LANES_KEPT = 10_000
+"""Lanes remembered at the most, some 5 MB of them: ten times what a pass is meant for."""
 
 
 def read_lanes(connection: Connection) -> list[Lane]:
     """All lanes."""
-    return [_lane(*row) for row in connection.execute(_LANES)]
+    return list(starmap(_lane, plain_rows(connection, _LANES)))
 
 
 @lru_cache(maxsize=_LANES_KEPT)
