@@ -7,6 +7,8 @@ request has to wait for its turn.
 
 from __future__ import annotations
 
+import abc
+
 import trio
 
 from supervision import restarting, starting, stopping
@@ -24,7 +26,7 @@ from supervision.spec import ChildSpec, Restart
 from supervision.state import Run
 
 
-class Request:
+class Request(abc.ABC):
     """A question and, later, its answer."""
 
     __slots__ = ("child", "correlation_id", "done", "error", "result", "withdrawn")
@@ -37,9 +39,9 @@ class Request:
         self.child: Child | None = None
         self.withdrawn = False
 
+    @abc.abstractmethod
     def serve(self, run: Run) -> bool:
         """Do it or begin it; False where its turn has not come. Raises SupervisionError to refuse it."""
-        raise NotImplementedError
 
     def answer(self, result: ChildInfo | None) -> None:
         """It is done."""
