@@ -12,7 +12,20 @@ from functools import lru_cache
 from itertools import starmap
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Row, Select, delete, exists, func, insert, select, type_coerce, update
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Row,
+    Select,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    select,
+    type_coerce,
+    update,
+)
 
 from actors.jobs.levels import effective_priority
 from actors.jobs.records import QueueEntry, QueueStatus, Resources
@@ -100,10 +113,12 @@ def change(connection: Connection, job_id: str, **changes: Any) -> None:
     connection.execute(update(queue_entries).where(queue_entries.c.job_id == job_id).values(**changes))
 
 
+_DEFERRED = queue_entries.c.not_before.is_not(None) & (queue_entries.c.status == "pending")  # reads its index alone
 _OUTLOOK = select(
     exists(select(lanes.c.lane_id)),
-    select(func.min(queue_entries.c.not_before)).where(queue_entries.c.status == "pending").scalar_subquery(),
+    select(func.min(queue_entries.c.not_before)).where(_DEFERRED).scalar_subquery(),
 )
+_DUE = select(queue_entries.c.job_id).where(_DEFERRED, queue_entries.c.not_before <= bindparam("now"))
 
 
 def outlook(connection: Connection) -> tuple[bool, datetime | None]:
@@ -114,9 +129,7 @@ def outlook(connection: Connection) -> tuple[bool, datetime | None]:
 
 def release_due(connection: Connection, now: datetime) -> int:
     """Let entries whose back-off has ended into their lanes; how many there were."""
-    due = queue_entries.c.not_before <= now
-    rows = connection.execute(select(queue_entries.c.job_id).where(due, queue_entries.c.status == "pending"))
-    job_ids = list(rows.scalars())
+    job_ids = list(connection.execute(_DUE, {"now": now}).scalars())
     for job_id in job_ids:
         change(connection, job_id, not_before=None)
     return len(job_ids)
