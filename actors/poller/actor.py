@@ -96,7 +96,7 @@ class Poller(TickingActor):
                 if name in self._switch.polled:
                     nursery.start_soon(watch.sync)
                 else:
-                    watch.look()
+                    watch.look(silent_for=self._options.safety_net_seconds)
         if self._switch.active:
             synced = sum(watch.synced for name, watch in self._watches.items() if name in self._switch.polled)
             _logger.debug("Synced %d active jobs", synced, extra={"synced": synced})

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 
 import attrs
 import trio
@@ -36,10 +35,14 @@ _ASK_AGAIN = 5.0
 
 @attrs.define
 class Round:
-    """What a round is to look at: everything, or the jobs of some keys; ``observe`` false: no status requests."""
+    """What a round is to look at: everything, or the jobs of some keys.
+
+    ``observe``: ask for statuses, too; else only of jobs of which nothing was heard for ``silent_for`` seconds (0: none).
+    """
 
     everything: bool = False
     observe: bool = False
+    silent_for: float = 0.0
     keys: set[str] = attrs.field(factory=set)
     waiters: list[trio.Event] = attrs.field(factory=list)
     fault: Exception | None = None
@@ -60,12 +63,14 @@ class Watch:
         self._next = Round()
         self._wanted = trio.Event()
         self._cancels: dict[str, tuple[float, float]] = {}
+        self._asked: dict[str, float] = {}
         self._again_at = math.inf
 
-    def look(self, *, observe: bool = False) -> None:
-        """Ask for a round over everything; ``observe``: statuses too, not only settlements and cancels."""
+    def look(self, *, observe: bool = False, silent_for: float = 0.0) -> None:
+        """Ask for a round over everything: settlements and cancels; see :class:`Round` for the statuses."""
         self._next.everything = True
         self._next.observe |= observe
+        self._next.silent_for = max(self._next.silent_for, silent_for)
         self._wanted.set()
 
     def nudge(self, key: str) -> None:
@@ -103,7 +108,7 @@ class Watch:
                 waiter.set()
 
     async def _round(self, asked: Round) -> None:
-        if asked.everything and asked.observe:
+        if asked.everything and (asked.observe or asked.silent_for):
             query = held_at(self.name)
         else:
             query = held_at(self.name, unsettled=asked.everything, keys=asked.keys)
@@ -116,7 +121,9 @@ class Watch:
         for one in handed:
             if one.job.cancel_requested_at is not None:
                 await self._cancel(one)
-        chosen = handed if asked.observe else [one for one in handed if one.key in asked.keys]
+        chosen = [
+            one for one in handed if asked.observe or one.key in asked.keys or self._silent(one, asked.silent_for)
+        ]
         self.synced = await self._observe(chosen) if chosen else 0
 
     # Unknown outcomes.
@@ -159,6 +166,16 @@ class Watch:
         self._again_at = min(self._again_at, trio.current_time() + seconds)
 
     # Statuses.
+
+    def _silent(self, one: Held, seconds: float) -> bool:
+        """Whether the safety net asks about a job: nothing was heard of it, and it was not asked about, for so long."""
+        if not seconds or (self._clock.now() - one.job.updated_at).total_seconds() < seconds:
+            return False
+        now = trio.current_time()
+        if now - self._asked.get(one.key, -math.inf) < seconds:
+            return False
+        self._asked = {key: at for key, at in self._asked.items() if now - at < seconds} | {one.key: now}
+        return True
 
     async def _observe(self, held: Sequence[Held]) -> int:
         """Ask about these jobs and record what changed; how many were really read."""
@@ -214,8 +231,3 @@ class Watch:
         with bind_correlation_id(one.job.correlation_id):
             extra = {"job_id": one.job.job_id, "provider": self.name}
             _logger.log(level, "Job %s: %s", one.job.job_id, text, extra=extra)
-
-
-def silent_for(one: Held, seconds: float, clock: Clock) -> bool:
-    """Whether nothing was heard of a job for ``seconds``: what the safety net asks about (B6)."""
-    return clock.now() - one.job.updated_at >= timedelta(seconds=seconds)

@@ -346,3 +346,12 @@ async def test_switched_off_is_one_line_and_no_request_while_cancels_go_on(autoj
         assert (await runtime.wait(job.job_id)).status is JobStatus.CANCELLED
     lines = [record.message for record in caplog.records if record.name == "actors.poller"]
     assert lines == ["Timed status checks are off: switched off in the configuration"]
+
+
+async def test_the_safety_net_asks_about_a_webhook_providers_silent_jobs(autojump_clock, world):
+    async with world.open(options=SILENT, poller=PollerOptions(enabled=False, safety_net_seconds=300)) as runtime:
+        job = await world.submit(duration=1000)
+        await trio.sleep(295)
+        assert world.remote.calls_of("observe") == []
+        assert (await runtime.wait(job.job_id)).status is JobStatus.COMPLETED
+    assert seconds_of(world, "observe") == [300.0, 600.0, 900.0, 1200.0]
