@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any, TypeVar
 
-import attrs
 import orjson
 import trio
 from starlette.exceptions import HTTPException
@@ -14,6 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from actors.api.documents import encoded
+from actors.api.peers import Peer
 from actors.control import RefusalKind, Refused, Runtime
 from actors.jobs.guessing import did_you_mean
 
@@ -23,14 +23,6 @@ BODY_SECONDS = 30.0
 """How long a client may take over its body; a half-sent request holds nothing for longer."""
 
 T = TypeVar("T")
-
-
-@attrs.frozen
-class Peer:
-    """Who is at the other end of a connection: the user id that the kernel vouches for, and that user's name."""
-
-    uid: int
-    name: str
 
 
 def runtime_of(request: Request) -> Runtime:

@@ -1,0 +1,10 @@
+"""The command line: arguments into settings and requests, answers into tables or JSON.
+
+``greenroom`` and ``python -m actors`` are the same. Exit statuses: 0; 1 where something was refused or failed; 2 for
+wrong usage or bad input, in which case nothing was changed. Client commands find the supervisor through the socket in
+the state directory. What is heavy is imported inside the command that needs it.
+"""
+
+from actors.cli.group import main
+
+__all__ = ["main"]

@@ -1,0 +1,76 @@
+"""What a run shows: the jobs it concerns, as documents, with the queue and the actors beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from actors.api.documents import job_document, queue_document
+from actors.control import Refused, Runtime
+
+_WAITING_SHOWN = 50
+_QUEUE_ROW = "reason", "setting", "position", "queue_status"
+
+
+class Board:
+    """Kept up to date by events: only what changed is read again."""
+
+    def __init__(self) -> None:
+        self.queue: dict[str, Any] = {}
+        self.tree: list[dict[str, Any]] = []
+        self._jobs: dict[str, dict[str, Any]] = {}
+        self._of_file: frozenset[str] = frozenset()
+        self._changed: set[str] = set()
+
+    def begin_with(self, jobs: Iterable[dict[str, Any]]) -> None:
+        """The jobs of the file that was submitted, in its order."""
+        self.add(jobs)
+        self._of_file = frozenset(self._jobs)
+
+    def add(self, jobs: Iterable[dict[str, Any]]) -> None:
+        """Jobs that are there already; they are read once more, for they may have moved on since."""
+        for job in jobs:
+            self._jobs.setdefault(job["job_id"], job)
+            self._changed.add(job["job_id"])
+
+    def is_of_file(self, job_id: str) -> bool:
+        """Whether this job came with the file."""
+        return job_id in self._of_file
+
+    def note(self, event: dict[str, Any]) -> bool:
+        """Take an event in; whether it is news (a job of the file is none)."""
+        job_id = event.get("job_id")
+        if job_id is None:
+            return True
+        self._changed.add(job_id)
+        return not (event["type"] == "job_queued" and job_id in self._of_file)
+
+    async def refresh(self, runtime: Runtime, *, everything: bool = False) -> None:
+        """Read what changed, what waits and why, and the tree; ``everything``: each job that has not ended."""
+        if everything:
+            self._changed.update(id_ for id_, job in self._jobs.items() if job["completed_at"] is None)
+        changed, self._changed = self._changed, set()
+        for job_id in sorted(changed):
+            try:
+                self._jobs[job_id] = job_document(await runtime.job(job_id))
+            except Refused:  # it was removed since
+                self._jobs.pop(job_id, None)
+        self.queue = queue_document(await runtime.queue(limit=_WAITING_SHOWN))
+        for waiting in self.queue["waiting"]:
+            known = self._jobs.setdefault(waiting["job_id"], waiting)
+            known.update({key: waiting[key] for key in _QUEUE_ROW})
+        self.tree = runtime.tree()
+
+    def job(self, job_id: str) -> dict[str, Any] | None:
+        """One job, if it is known."""
+        return self._jobs.get(job_id)
+
+    def jobs(self) -> list[dict[str, Any]]:
+        """All jobs that this run concerns: those of the file in its order, or all that moved while it ran."""
+        if self._of_file:
+            return [job for id_, job in self._jobs.items() if id_ in self._of_file]
+        return list(self._jobs.values())
+
+    def others(self) -> int:
+        """How many jobs beside the file's have not ended."""
+        return sum(job["completed_at"] is None for id_, job in self._jobs.items() if id_ not in self._of_file)

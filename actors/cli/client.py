@@ -1,0 +1,118 @@
+"""Asking the supervisor through its Unix socket; and reading the store where none runs (C4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import click
+import httpx
+import orjson
+
+from actors.api.socket_file import announced
+from actors.cli.context import BadInput, Failed, load_settings
+from actors.state_directory import holder
+from logconf import new_correlation_id
+
+WAIT_SECONDS = 30.0
+"""For one answer; a supervisor that takes longer over a transaction is in trouble, and says so in its log."""
+SILENCE_SECONDS = 60.0
+"""Without a sign of life on a stream of events, whose heartbeat comes every 15 s."""
+_OUR_FAULT = 500
+_BAD_INPUT = (400, 413, 422)
+
+
+class NoSupervisor(Failed):
+    """Nobody listens on the socket of this state directory."""
+
+
+class Client:
+    """A supervisor, seen through its socket. Raises :class:`NoSupervisor`, :class:`BadInput`, :class:`Failed`."""
+
+    def __init__(self, config: str | None = None) -> None:
+        self.config = config
+        self.settings = load_settings(config)
+        self.state_dir: Path = self.settings.state_dir
+        transport = httpx.HTTPTransport(uds=str(announced(self.state_dir)))
+        self._http = httpx.Client(
+            transport=transport,
+            base_url="http://greenroom",
+            timeout=httpx.Timeout(WAIT_SECONDS, connect=5.0),
+            headers={"X-Correlation-ID": new_correlation_id()},
+        )
+
+    def ask(
+        self, method: str, *path: str, body: Any = None, params: Any = None, headers: dict[str, str] | None = None
+    ) -> Any:
+        """One request and the document that answers it."""
+        content = None if body is None else orjson.dumps(body)
+        sent = {"Content-Type": "application/json"} if content is not None else {}
+        with self._explained():
+            answered = self._http.request(
+                method, address(path), content=content, params=params, headers={**sent, **(headers or {})}
+            )
+        return documented(answered.status_code, answered.content)
+
+    def look(self, *path: str, params: Any = None) -> Any:
+        """A document that the rows alone can give: from the supervisor or, where none runs, from the store."""
+        try:
+            return self.ask("GET", *path, params=params)
+        except NoSupervisor as missing:
+            from actors.cli.reading import look
+
+            self.say_that_none_runs(missing)
+            return documented(*look(self.settings, address(path), params))
+
+    def say_that_none_runs(self, missing: NoSupervisor) -> None:
+        """On stderr, once: what follows was read from the store."""
+        click.echo(f"({missing.message.splitlines()[0]}; this is read from the store)", err=True)
+
+    @contextmanager
+    def stream(
+        self, *path: str, params: Any = None, silence: float | None = SILENCE_SECONDS
+    ) -> Iterator[httpx.Response]:
+        """An answer that comes in pieces."""
+        patience = httpx.Timeout(WAIT_SECONDS, connect=5.0, read=silence)
+        with self._explained(), self._http.stream("GET", address(path), params=params, timeout=patience) as answered:
+            if answered.status_code != httpx.codes.OK:
+                documented(answered.status_code, answered.read())
+            yield answered
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except httpx.ConnectError:
+            raise NoSupervisor(self._why_none()) from None
+        except (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError):
+            raise Failed("the supervisor went away before it had answered; jobs that run go on running") from None
+        except httpx.TimeoutException:
+            raise Failed(f"the supervisor of {self.state_dir} does not answer") from None
+
+    def _why_none(self) -> str:
+        held_by = holder(self.state_dir)
+        if held_by is not None:
+            return f"{held_by} holds {self.state_dir} but does not listen on its socket; its log says why"
+        return f"no supervisor runs on {self.state_dir}\nstart one: greenroom run"
+
+
+def address(path: tuple[str, ...]) -> str:
+    """``("api", "jobs", id)`` as a path, each part quoted."""
+    return "/" + "/".join(quote(part, safe="") for part in path)
+
+
+def documented(status: int, content: bytes) -> Any:
+    """The document of an answer. A problem becomes the failure that it tells of."""
+    try:
+        document = orjson.loads(content)
+    except orjson.JSONDecodeError:
+        raise Failed(f"the supervisor answered with status {status} and no JSON") from None
+    if status < httpx.codes.BAD_REQUEST:
+        return document
+    detail = document.get("detail", f"status {status}")
+    if status >= _OUR_FAULT:
+        raise Failed(f"{detail} (correlation ID {document.get('correlation_id')})")
+    raise (BadInput if status in _BAD_INPUT else Failed)(detail)

@@ -1,0 +1,87 @@
+"""What all commands share: options, settings, how a command fails, and what to type next."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from actors.settings import Settings
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Failed(click.ClickException):
+    """What was asked for was refused or went wrong: exit status 1."""
+
+    exit_code = 1
+
+    def show(self, file: Any = None) -> None:
+        """Say so on stderr."""
+        click.echo(f"greenroom: {self.message}", err=True)
+
+
+class BadInput(Failed):
+    """What was typed or given is wrong; nothing was changed: exit status 2."""
+
+    exit_code = 2
+
+
+def fail(error: object) -> NoReturn:
+    """End the command with exit status 1."""
+    raise Failed(str(error)) from (error if isinstance(error, BaseException) else None)
+
+
+def with_config(command: F) -> F:
+    """``--config FILE``."""
+    return click.option(
+        "--config", type=click.Path(dir_okay=False), help="Read this configuration file and no other."
+    )(command)  # fmt: skip
+
+
+def with_json(command: F) -> F:
+    """``--json``."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")(command)
+
+
+def load_settings(config: str | None) -> Settings:
+    """The settings, or exit status 2 with everything that is wrong with them."""
+    from actors.settings import Settings, SettingsError
+
+    try:
+        return Settings.load(config)
+    except SettingsError as error:
+        raise BadInput(str(error)) from None
+
+
+def os_user() -> str:
+    """The name of the user who types, from the system's own table rather than from a variable."""
+    from actors.api.peers import user_name
+
+    return user_name(os.getuid())
+
+
+def typed(*words: str, config: str | None = None) -> str:
+    """A command as it can be pasted into another terminal that stands in the same directory."""
+    program = Path(sys.argv[0])
+    parts = [f"GREENROOM_HOME={shlex.quote(os.environ['GREENROOM_HOME'])}"] if "GREENROOM_HOME" in os.environ else []
+    if program.name == "greenroom":
+        parts.append(shlex.quote(_near(program)))
+    else:
+        parts += [shlex.quote(sys.executable), "-m", "actors"]
+    parts += [shlex.quote(word) for word in words]
+    if config is not None:
+        parts += ["--config", shlex.quote(config)]
+    return " ".join(parts)
+
+
+def _near(program: Path) -> str:
+    """A program's path as short as the current directory allows."""
+    path = program.absolute()
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

@@ -1,0 +1,90 @@
+"""``doctor``: what is missing on this machine, and what to do about it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import click
+
+from actors.cli.context import Failed, with_config, with_json
+from actors.cli.output import print_json, print_table
+
+_LOW_DISK = 512 << 20
+_LOCAL_NEEDS = (5, 3)
+
+
+class Finding(NamedTuple):
+    """One thing that was looked at. ``ok``: nothing to do; ``advice`` says what to do otherwise."""
+
+    subject: str
+    ok: bool
+    found: str
+    advice: str = ""
+
+
+@click.command()
+@with_json
+@with_config
+def doctor(as_json: bool, config: str | None) -> None:
+    """Look whether Greenroom can work here; exit status 1 where something is to be done."""
+    findings = [*_machine(), *_settings(config)]
+    if as_json:
+        print_json([one._asdict() for one in findings])
+    else:
+        rows = [("ok" if one.ok else "to do", one.subject, one.found, one.advice) for one in findings]
+        print_table(("", "WHAT", "FOUND", "DO"), rows, "")
+    if not all(one.ok for one in findings):
+        raise click.exceptions.Exit(1)
+
+
+def _machine() -> Iterator[Finding]:
+    yield Finding("Python", True, sys.version.split()[0])
+    release = platform.release()
+    kernel = tuple(int(part) for part in release.split("-")[0].split(".")[:2] if part.isdecimal())
+    fits = sys.platform == "linux" and kernel >= _LOCAL_NEEDS
+    advice = "" if fits else "jobs on this machine need Linux 5.3 or newer; other providers work"
+    yield Finding("local provider", fits, f"{platform.system()} {release}", advice)
+
+
+def _settings(config: str | None) -> Iterator[Finding]:
+    from actors.settings import Settings, SettingsError
+    from actors.state_directory import holder
+
+    try:
+        settings = Settings.load(config)
+    except SettingsError as error:
+        yield Finding("configuration", False, f"{len(error.faults)} faults", "greenroom config check")
+        return
+    yield Finding("configuration", True, str(settings.config_file or "defaults"))
+    yield _directory(settings.state_dir)
+    running = holder(settings.state_dir)
+    if running is None:
+        yield Finding("supervisor", True, "none runs", "greenroom run")
+    else:
+        yield _supervisor(config, running)
+
+
+def _directory(state_dir: Path) -> Finding:
+    there = next(path for path in (state_dir, *state_dir.absolute().parents) if path.exists())
+    if not os.access(there, os.W_OK | os.X_OK):
+        return Finding("state directory", False, f"{there} cannot be written", "set GREENROOM_HOME, or mend its mode")
+    free = shutil.disk_usage(there).free
+    said = f"{state_dir}, {free >> 20} MiB free"
+    return Finding("state directory", free >= _LOW_DISK, said, "" if free >= _LOW_DISK else "make room")
+
+
+def _supervisor(config: str | None, running: str) -> Finding:
+    from actors.cli.client import Client
+
+    try:
+        health = Client(config).ask("GET", "health")
+    except Failed as error:
+        return Finding("supervisor", False, running, error.message)
+    reasons = "; ".join(health["reasons"])
+    return Finding("supervisor", health["status"] == "ok", f"{running}: {health['status']}", reasons)

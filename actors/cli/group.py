@@ -1,0 +1,88 @@
+"""The top of the command line: its commands are found by name and imported when they are asked for."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import click
+
+from actors.jobs.guessing import did_you_mean
+
+_HOMES = {
+    "run": "run",
+    "submit": "submit",
+    "jobs": "looking",
+    "show": "looking",
+    "queue": "looking",
+    "approvals": "looking",
+    "logs": "looking",
+    "cancel": "deciding",
+    "approve": "deciding",
+    "reject": "deciding",
+    "retry": "deciding",
+    "settle": "deciding",
+    "prioritise": "deciding",
+    "limits": "deciding",
+    "watch": "following",
+    "tree": "following",
+    "config": "configuration",
+    "doctor": "doctor",
+    "completion": "configuration",
+}
+_DEFAULT = "run"
+
+
+class LazyGroup(click.Group):
+    """Commands by name; without one, or with options only, it is ``run``."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All commands, in the order in which people meet them."""
+        return list(_HOMES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one command."""
+        if cmd_name not in _HOMES:
+            return None
+        module = importlib.import_module(f"actors.cli.{_HOMES[cmd_name]}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put the default command where none was named."""
+        if not args or (args[0].startswith("-") and args[0] not in ("--help", "-h", "--version")):
+            args = [_DEFAULT, *args]
+        return super().parse_args(ctx, args)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that was named; a guess where there is none of that name."""
+        if args and args[0] not in _HOMES:
+            near = did_you_mean(args[0], _HOMES) if not ctx.resilient_parsing else ""
+            raise click.UsageError(f"there is no command {args[0]!r}{near}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+def _version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        click.echo(f"greenroom {version('greenroom')}")
+        ctx.exit()
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Print the version."
+)
+def cli() -> None:
+    """Greenroom: queue training jobs, decide who is next, run and watch them to their end.
+
+    Without a command it runs the supervisor. Every command has --help, and --json where it prints something.
+    """
+
+
+def main(arguments: list[str] | None = None, **options: Any) -> None:
+    """Run the command line and leave with its exit status."""
+    cli.main(args=arguments, prog_name="greenroom", **options)

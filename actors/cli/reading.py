@@ -1,0 +1,62 @@
+"""The same answers without a supervisor: the application itself, asked in this process, over the rows alone (C4)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar, cast
+
+import httpx
+import trio
+
+from actors.api.app import create_app
+from actors.cli.context import BadInput, Failed, fail
+from actors.control import RefusalKind, Refused, Runtime
+from actors.runtime import open_reading
+from actors.settings import Settings
+from actors.state_directory import StateDirectoryError
+from actors.store.errors import StoreError
+
+T = TypeVar("T")
+
+
+def look(settings: Settings, path: str, params: Any) -> tuple[int, bytes]:
+    """Status and body of what ``GET path`` answers."""
+
+    async def ask(reading: Runtime) -> tuple[int, bytes]:
+        transport = httpx.ASGITransport(app=create_app(reading))
+        async with httpx.AsyncClient(transport=transport, base_url="http://greenroom") as http:
+            answered = await http.get(path, params=params)
+            return answered.status_code, answered.content
+
+    return _run(settings, ask)
+
+
+def logs(settings: Settings, job_id: str, write: Callable[[bytes], object]) -> None:
+    """What a job has written until now."""
+
+    async def copy(reading: Runtime) -> None:
+        async for data, _cursor in reading.logs(job_id):
+            write(data)
+
+    _run(settings, copy)
+
+
+def _run(settings: Settings, question: Callable[[Runtime], Awaitable[T]]) -> T:
+    async def ask() -> T:
+        async with _reading(settings) as reading:
+            return await question(reading)
+
+    try:
+        return trio.run(ask)
+    except Refused as error:
+        raise (BadInput if error.kind is RefusalKind.INVALID else Failed)(str(error)) from None
+    except (StateDirectoryError, StoreError) as error:
+        fail(error)
+
+
+@asynccontextmanager
+async def _reading(settings: Settings) -> AsyncIterator[Runtime]:
+    """The read part of a runtime, which is all that a GET about rows asks for."""
+    async with open_reading(settings) as reading:
+        yield cast("Runtime", reading)

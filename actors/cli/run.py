@@ -1,0 +1,99 @@
+"""``run``: the supervisor, as a service or with a live display."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+import click
+
+from actors.cli.context import BadInput, Failed, fail, load_settings, os_user, with_config
+
+if TYPE_CHECKING:
+    from actors.jobfile import JobFile
+    from actors.settings import Settings
+
+
+@click.command()
+@click.option(
+    "--file", type=click.Path(dir_okay=False), help="Submit the jobs of this file first; again: go on with it."
+)
+@click.option("--until-idle", is_flag=True, help="End when nothing is pending or running.")
+@click.option("--approve-as", metavar="NAME", help="Grant what waits for an approval, in this person's name.")
+@click.option("--fail-on-failure", is_flag=True, help="Exit status 1 when a job failed.")
+@with_config
+def run(
+    file: str | None, until_idle: bool, approve_as: str | None, fail_on_failure: bool, config: str | None
+) -> None:  # fmt: skip
+    """Run the supervisor, until SIGTERM or Ctrl-C: what is in flight ends within 10 s, jobs go on running.
+
+    On a terminal, and with --file or --until-idle, it shows what happens and logs to a file; else it logs to stdout.
+    """
+    settings = load_settings(config)
+    job_file = None if file is None else _load(file)
+    shown = job_file is not None or until_idle or sys.stdout.isatty()
+    log = _prepare(settings, shown)
+    import trio
+
+    from actors.cli.session import Plan, Session, SessionFailed
+    from logconf import flush
+
+    plan = Plan(settings, config, job_file, until_idle, approve_as, fail_on_failure)
+    display = None
+    if shown:
+        from actors.cli.display import Lines, Live
+
+        display = (Live if sys.stdout.isatty() else Lines)(plan, log)
+    try:
+        status = trio.run(Session(plan, display).run)
+    except SessionFailed as error:
+        raise (BadInput if error.bad_input else Failed)(str(error)) from None
+    finally:
+        flush()
+    if status:
+        raise click.exceptions.Exit(status)
+
+
+def _load(file: str) -> JobFile:
+    from actors.checked_yaml import CheckedError
+    from actors.jobfile import load_job_file
+
+    try:
+        return load_job_file(file, user=os_user())
+    except CheckedError as error:
+        raise BadInput(str(error)) from None
+
+
+def _opened(path: str) -> TextIO:
+    """The display's log file as a stream, for as long as the process lives."""
+    try:
+        Path(path).parent.mkdir(mode=0o700, exist_ok=True)
+        return open(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "w")  # noqa: SIM115, PTH123
+    except OSError as error:
+        fail(f"cannot write to {path}: {error.strerror}")
+
+
+def _prepare(settings: Settings, shown: bool) -> str | None:
+    """Make the state directory, configure logging (A2), and say where its file is."""
+    from actors.settings import secrets
+    from actors.state_directory import LOG
+    from logconf import init_from_env, register_secret
+
+    try:
+        settings.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        fail(f"cannot use the state directory {settings.state_dir}: {error.strerror}")
+    path = str(settings.state_dir / LOG) if shown else None
+    if path is None:
+        init_from_env()
+    elif os.environ.get("SIMPLETUNER_LOG_FILE"):  # in addition to what stands for stdout
+        init_from_env(stream=_opened(path))
+    else:
+        init_from_env({**os.environ, "SIMPLETUNER_LOG_FILE": path}, stream=None)
+    for secret in secrets(settings):
+        register_secret(secret)
+    settings.log_notes(logging.getLogger("actors.settings"))
+    return path

@@ -1,0 +1,226 @@
+"""One run of the supervisor: from opening the runtime over the signals to the exit status (C1, C5)."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, Protocol
+
+import attrs
+import trio
+
+from actors.api.documents import accepted_document, event_document, job_document
+from actors.api.server import socket_edge
+from actors.cli.board import Board
+from actors.control import RefusalKind, Refused
+from actors.jobs.records import ACTIVE_JOBS, ApprovalStatus, JobStatus
+from actors.runtime import Parts, RunningRuntime, open_runtime
+from actors.state_directory import StateDirectoryError
+from actors.store.errors import StoreError
+from logconf import flush, get_logger
+from supervision import SupervisionError
+
+if TYPE_CHECKING:
+    from actors.jobfile import JobFile
+    from actors.settings import Settings
+
+LOOK_SECONDS = 1.0
+"""How often the display looks without an event: reasons for waiting and durations change by themselves."""
+_QUIET_SECONDS = 0.1
+_LAST_LOOK_SECONDS = 3.0
+_HANDED_OVER = tuple(ACTIVE_JOBS - {JobStatus.PENDING})
+_logger = get_logger("actors.cli")
+
+
+@attrs.frozen
+class Plan:
+    """What this run is to do."""
+
+    settings: Settings
+    config: str | None = None
+    job_file: JobFile | None = None
+    until_idle: bool = False
+    approve_as: str | None = None
+    fail_on_failure: bool = False
+
+
+class Display(Protocol):
+    """What people see of a run."""
+
+    def begin(self, board: Board) -> None:
+        """The runtime is ready."""
+
+    def tell(self, event: dict[str, Any], board: Board) -> None:
+        """Something happened."""
+
+    def paint(self, board: Board) -> None:
+        """The board is up to date."""
+
+    def stopping(self, signal_name: str) -> None:
+        """A signal asks for the end."""
+
+    def end(self, board: Board, interrupted: bool) -> None:
+        """The runtime has stopped."""
+
+
+class SessionFailed(Exception):
+    """The supervisor could not run, or could not go on; the message says why in words for people."""
+
+    def __init__(self, message: str, bad_input: bool = False) -> None:
+        super().__init__(message)
+        self.bad_input = bad_input
+
+
+class Session:
+    """Runs a :class:`Plan`; without a display it is a service."""
+
+    def __init__(self, plan: Plan, display: Display | None) -> None:
+        self._plan = plan
+        self._display = display
+        self._board = Board()
+        self._stop = trio.CancelScope()
+        self._interrupted = False
+
+    async def run(self) -> int:
+        """Run until a signal, or until idle; the exit status. Raises :class:`SessionFailed`."""
+        failures: list[BaseException] = []
+        async with trio.open_nursery() as nursery:
+            await nursery.start(self._heed_signals)
+            try:
+                with self._stop:
+                    await self._run_runtime()
+            except* (StateDirectoryError, StoreError, SupervisionError, Refused) as group:
+                failures += _leaves(group)
+            nursery.cancel_scope.cancel()
+        if failures:
+            raise _explained(failures)
+        if self._display is not None:
+            self._display.end(self._board, self._interrupted)
+        return self._status()
+
+    async def _run_runtime(self) -> None:
+        state_dir = self._plan.settings.state_dir
+        parts = Parts(edges=lambda runtime: [socket_edge(runtime, state_dir)])
+        async with open_runtime(self._plan.settings, parts) as runtime:
+            _logger.info("Supervisor is ready", extra={"state_dir": str(state_dir), "pid": os.getpid()})
+            if self._display is None and not self._plan.until_idle and self._plan.approve_as is None:
+                await trio.sleep_forever()
+            async with self._looked_at(runtime):
+                await self._follow(runtime)
+
+    @asynccontextmanager
+    async def _looked_at(self, runtime: RunningRuntime) -> AsyncIterator[None]:
+        """Look a last time when the block is left, cancelled or not: the summary tells how things stand then."""
+        try:
+            yield
+        finally:
+            with trio.move_on_after(_LAST_LOOK_SECONDS, shield=True):
+                await self._board.refresh(runtime, everything=True)
+
+    async def _follow(self, runtime: RunningRuntime) -> None:
+        """Submit the file, then look again whenever something happened, until it is idle where that is the end."""
+        async with runtime.events() as changes, trio.open_nursery() as nursery:
+            await self._submit(runtime)
+            if self._display is not None:
+                self._display.begin(self._board)
+            happened = _Happened()
+            nursery.start_soon(self._pump, changes, happened)
+            while True:
+                await self._approve(runtime)
+                idle = await runtime.idle()
+                if self._display is not None:
+                    await self._board.refresh(runtime)
+                    self._display.paint(self._board)
+                if idle and self._plan.until_idle:
+                    break
+                await happened.wait()
+            nursery.cancel_scope.cancel()
+
+    async def _submit(self, runtime: RunningRuntime) -> None:
+        if self._plan.job_file is not None:
+            accepted = await runtime.submit_many(self._plan.job_file.requests)
+            self._board.begin_with(map(accepted_document, accepted))
+        views = await runtime.jobs(statuses=ACTIVE_JOBS, limit=100)
+        self._board.add(map(job_document, reversed(views)))
+
+    async def _pump(self, changes: AsyncIterator[Any], happened: _Happened) -> None:
+        async for event in changes:
+            document = event_document(event)
+            if self._board.note(document) and self._display is not None:
+                self._display.tell(document, self._board)
+            happened.set()
+
+    async def _approve(self, runtime: RunningRuntime) -> None:
+        """Grant what waits, in the name that was given: of the file's jobs where there is a file."""
+        if self._plan.approve_as is None:
+            return
+        for request in await runtime.approvals(statuses=[ApprovalStatus.PENDING], limit=1000):
+            if self._plan.job_file is None or self._board.is_of_file(request.job_id):
+                try:
+                    await runtime.approve(request.approval_id, by=self._plan.approve_as)
+                except Refused as error:  # somebody else decided in the meantime, or it expired
+                    _logger.info("Approval request was not granted: %s", error, extra={"job_id": request.job_id})
+
+    async def _heed_signals(self, *, task_status: trio.TaskStatus[None]) -> None:
+        """The first signal ends the run in order, the second at once."""
+        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            task_status.started()
+            async for number in signals:
+                if self._interrupted:
+                    flush(_QUIET_SECONDS)
+                    os._exit(128 + number)
+                self._interrupted = True
+                _logger.info("Supervisor stops", extra={"signal": signal.Signals(number).name})
+                if self._display is not None:
+                    self._display.stopping(signal.Signals(number).name)
+                self._stop.cancel()
+
+    def _status(self) -> int:
+        """0 when every job reached an end; where somebody ended the run, 0 too (C1, C5)."""
+        jobs = self._board.jobs()
+        if self._plan.fail_on_failure and any(job["status"] == "failed" for job in jobs):
+            return 1
+        unended = any(job["completed_at"] is None and job["status"] not in ENDS for job in jobs)
+        return 1 if self._plan.until_idle and unended and not self._interrupted else 0
+
+
+ENDS = frozenset({"completed", "failed", "cancelled"})
+
+
+class _Happened:
+    """Something happened, or a second has passed; many things at once are one."""
+
+    def __init__(self) -> None:
+        self._event = trio.Event()
+
+    def set(self) -> None:
+        self._event.set()
+
+    async def wait(self) -> None:
+        with trio.move_on_after(LOOK_SECONDS):
+            await self._event.wait()
+            await trio.sleep(_QUIET_SECONDS)
+        self._event = trio.Event()
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for one in error.exceptions:
+            yield from _leaves(one)
+    else:
+        yield error
+
+
+def _explained(failures: list[BaseException]) -> SessionFailed:
+    """What to tell people: the cause at the bottom, and who gave up over it."""
+    error = failures[0]
+    if isinstance(error, Refused):
+        return SessionFailed(str(error), bad_input=error.kind is RefusalKind.INVALID)
+    cause = error
+    while cause.__cause__ is not None:
+        cause = cause.__cause__
+    if isinstance(cause, StoreError | StateDirectoryError) or cause is error:
+        return SessionFailed(str(cause))
+    return SessionFailed(f"{error} (at the bottom: {type(cause).__name__}: {cause})")

@@ -1,0 +1,95 @@
+"""The end of a run in a table: what came of each job, why one failed, what waits or runs on, where the log is."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from actors.cli.board import Board
+from actors.cli.context import typed
+from actors.cli.output import duration, instant, lasted, name_of, note, plain, short, standing, table
+from actors.cli.session import ENDS, Plan
+
+_MOST_ROWS = 200
+_RUNS = ("running", "queued", "uploading")
+
+
+def summary(plan: Plan, board: Board, log: str | None, interrupted: bool) -> RenderableType:
+    """Everything there is to say at the end."""
+    jobs = board.jobs()
+    parts: list[RenderableType] = []
+    if jobs:
+        parts += [_results(jobs), Text(_counted(jobs)), Text()]
+    failed = [job for job in jobs if job["status"] == "failed"]
+    parts += [Text(f"{name_of(job)} failed: {plain(note(job))}", style="red") for job in failed[:_MOST_ROWS]]
+    if failed:
+        parts += [Text(f"what it wrote: {typed('logs', short(failed[0]['job_id']), config=plan.config)}"), Text()]
+    parts += _unended(plan, jobs, interrupted)
+    if log is not None:
+        one = failed[0] if failed else jobs[0] if jobs else None
+        parts += [Text(f"The log is {log}. One job's way through it:"), Text(f"  {_jq(log, one)}", no_wrap=False)]
+    return Group(*parts)
+
+
+def _results(jobs: list[dict[str, Any]]) -> RenderableType:
+    columns = ("JOB", "NAME", "USER", "STATUS", "ACCURACY", "LOSS", "WAITED", "RAN")
+    rows = [
+        (short(job["job_id"]), name_of(job), job["user_id"], standing(job), _measure(job, "accuracy"),
+         _measure(job, "loss"), _waited(job), duration(job))
+        for job in jobs[:_MOST_ROWS]
+    ]  # fmt: skip
+    return table(columns, rows)
+
+
+def _measure(job: dict[str, Any], name: str) -> str:
+    value = (job["result"] or {}).get(name)
+    return f"{value:.4g}" if isinstance(value, int | float) and not isinstance(value, bool) else ""
+
+
+def _waited(job: dict[str, Any]) -> str:
+    queued, started = instant(job["queued_at"]), instant(job["started_at"])
+    return "" if queued is None or started is None else lasted(max(0.0, (started - queued).total_seconds()))
+
+
+def _counted(jobs: list[dict[str, Any]]) -> str:
+    counts: dict[str, int] = {}
+    for job in jobs:
+        counts[standing(job)] = counts.get(standing(job), 0) + 1
+    more = f" (the first {_MOST_ROWS} are shown)" if len(jobs) > _MOST_ROWS else ""
+    return f"{len(jobs)} jobs: {', '.join(f'{number} {status}' for status, number in counts.items())}{more}"
+
+
+def _unended(plan: Plan, jobs: list[dict[str, Any]], interrupted: bool) -> list[RenderableType]:
+    """Blocked jobs with the command that approves them; running ones, which go on, with how to end them (C5)."""
+    parts: list[RenderableType] = []
+    blocked = [job for job in jobs if job["queue_status"] == "blocked"]
+    if blocked:
+        parts.append(Text("Waiting for an approval; with a supervisor (greenroom run), approve by:", style="magenta"))
+        parts += [
+            Text(f"  {typed('approve', job['approval']['approval_id'], config=plan.config)}    # {name_of(job)}")
+            for job in blocked
+            if job["approval"] is not None
+        ]
+    runs = [job for job in jobs if job["status"] in _RUNS]
+    if runs:
+        names = ", ".join(f"{name_of(job)} ({short(job['job_id'])})" for job in runs)
+        parts.append(Text(f"These jobs go on running: {names}"))
+        end_one = typed("cancel", short(runs[0]["job_id"]), config=plan.config)
+        parts.append(Text(f"  end one, once a supervisor runs again: {end_one}"))
+    waiting = [job for job in jobs if job["status"] not in ENDS and job not in runs and job not in blocked]
+    if waiting:
+        parts.append(Text(f"{len(waiting)} jobs still wait in the queue; the next run goes on with them."))
+    if interrupted and plan.job_file is not None and (runs or waiting or blocked):
+        again = typed("run", "--file", str(plan.job_file.path), "--until-idle", config=plan.config)
+        parts.append(Text(f"Go on with this file: {again}"))
+    return [*parts, Text()] if parts else []
+
+
+def _jq(log: str, job: dict[str, Any] | None) -> str:
+    """A line that works as pasted."""
+    chosen = f'select(.correlation_id == "{job["correlation_id"]}") | ' if job is not None else ""
+    program = f'{chosen}"\\(.timestamp) \\(.level) \\(.message)"'
+    return f"jq -r {shlex.quote(program)} {shlex.quote(log)}"

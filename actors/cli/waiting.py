@@ -1,0 +1,45 @@
+"""Waiting for submitted jobs: their events live, their ends as documents."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from actors.cli.client import Client
+from actors.cli.context import Failed
+from actors.cli.output import name_of
+from actors.cli.telling import parsed, told
+
+_TERMINAL = frozenset({"completed", "failed", "cancelled"})
+
+
+def wait_for(client: Client, submitted: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Each job by its id, once all have ended; what happens meanwhile goes to stderr.
+
+    The stream is opened first and the rows are read then: whatever ends in between is in one of the two.
+    """
+    open_ones = {job["job_id"]: name_of(job) for job in submitted}
+    ended: dict[str, dict[str, Any]] = {}
+
+    def look(job_id: str) -> None:
+        job = client.ask("GET", "api", "jobs", job_id)
+        if job["status"] in _TERMINAL:
+            ended[job_id] = job
+
+    only = {"job_id": submitted[0]["job_id"]} if len(submitted) == 1 else {}
+    with client.stream("api", "events", params=only) as answered:
+        for kind, event in parsed(answered.iter_lines()):
+            if kind == "goodbye":
+                break
+            job_id = event.get("job_id")
+            if kind == "connection":
+                for each in open_ones:
+                    look(each)
+            elif job_id is not None and job_id in open_ones and job_id not in ended:
+                click.echo(told(event, open_ones[job_id]), err=True)
+                if event.get("status") in _TERMINAL:
+                    look(job_id)
+            if len(ended) == len(open_ones):
+                return ended
+    raise Failed("the supervisor stopped while this waited; jobs that run go on running: greenroom jobs")
