@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import attrs
-from sqlalchemy import Connection, delete, select, tuple_
+from sqlalchemy import Connection, Select, delete, select, tuple_
 
 from actors.store.dialect import upsert
 from actors.store.schema import idempotency_keys, provider_gates, settings
@@ -32,9 +33,12 @@ class Gate:
         return None
 
 
+_GATES = select(provider_gates)
+
+
 def gates(connection: Connection) -> dict[str, Gate]:
     """The gates of all providers that ever had one changed."""
-    return {row.provider: Gate(**row._asdict()) for row in connection.execute(select(provider_gates))}
+    return {row.provider: Gate(**row._asdict()) for row in connection.execute(_GATES)}
 
 
 def put_gate(connection: Connection, gate: Gate) -> None:
@@ -44,8 +48,12 @@ def put_gate(connection: Connection, gate: Gate) -> None:
 
 def stored_settings(connection: Connection, prefix: str) -> dict[str, Any]:
     """The stored values whose names begin with ``prefix``."""
-    rows = connection.execute(select(settings).where(settings.c.name.startswith(prefix, autoescape=True)))
-    return {row.name: row.value["value"] for row in rows}
+    return {row.name: row.value["value"] for row in connection.execute(_settings_under(prefix))}
+
+
+@cache
+def _settings_under(prefix: str) -> Select[Any]:
+    return select(settings).where(settings.c.name.startswith(prefix, autoescape=True))
 
 
 def put_setting(connection: Connection, name: str, value: object, now: datetime, by: str | None) -> None:

@@ -1,0 +1,164 @@
+"""The scheduler's decision with the store: read from a real SQLite file, decided, nothing written.
+
+    python benchmarks/bench_claim.py [--rounds 60] [--json]
+
+The floor is what the decision cannot do without: the rows of ``lanes``, read with the bare driver on the same
+connection. ``first look``: no lane was seen before; a running scheduler has seen all but those that changed. ``whole
+pass``: everything a beat does where nothing may run, back-offs and providers' gates included. "By entries" compares
+files of 100,000 and of 1,000 entries, ``full`` the answer under a reached global limit, with how many of its statements
+named a lane. The pure half is ``bench_decision.py``.
+"""
+
+from __future__ import annotations
+
+import functools
+import statistics
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import attrs
+import trio
+from common import Contender, Figure, arguments, below, in_turn, ratio, report
+from sqlalchemy import Connection
+
+from actors.jobs.options import Limits
+from actors.jobs.records import Capacity, QueueEntry, QueueStatus
+from actors.ledger.dispatching import Claiming, decide_now
+from actors.store import InlineExecutor, Store, Transaction, queue
+from actors.store.dialect import open_engine
+
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+CAPACITIES = {"local": Capacity(cpus=10**6)}
+ALL_WAIT = Limits(total=10**6, per_user=0)  # every lane is looked at and none runs: the longest pass there is
+FULL = Limits(total=20)
+RUNNING = 20
+
+
+def entry(number: int, lanes: int) -> dict[str, object]:
+    """A row of the queue: every user has four lanes, by priority."""
+    lane = number % lanes
+    queued_at = NOW - timedelta(seconds=number * 7919 % 20_000)
+    made = QueueEntry(f"job-{number:08}", QueueStatus.PENDING, lane % 4 * 10, None, queued_at, number)
+    owner = {"user_id": f"user-{lane // 4}", "org_id": f"org-{lane % 7}", "team_id": "", "provider": "local"}
+    return queue.to_row(made, {**owner, "cpus": 1, "gpus": 0, "memory": 0})
+
+
+async def fill(path: Path, lanes: int, entries: int) -> None:
+    """A database of waiting entries, and of a few that run."""
+    store = Store(path, executor=InlineExecutor(), now=lambda: NOW)
+    await store.open()
+    rows = [entry(number, lanes) for number in range(entries + RUNNING)]
+    for row in rows[entries:]:
+        row["status"] = QueueStatus.RUNNING.value
+    await store.write(lambda transaction: queue.add(transaction.connection, rows))
+    await store.aclose()
+
+
+@attrs.frozen
+class Bench:
+    """One database under measurement."""
+
+    connection: Connection
+
+    def decision(self, limits: Limits = ALL_WAIT) -> str:
+        """One decision; its summary."""
+        return decide_now(Transaction(self.connection, NOW), limits, CAPACITIES)[0].summary
+
+    def first_look(self) -> None:
+        """A decision over lanes of which none is remembered."""
+        queue._lane.cache_clear()  # a first look cannot be had otherwise more than once
+        self.decision()
+
+    def whole_pass(self) -> None:
+        """What a beat of the scheduler does inside its transaction."""
+        Claiming(ALL_WAIT, CAPACITIES, lambda: "token")(Transaction(self.connection, NOW))
+
+    def bare_rows(self) -> list[object]:
+        """The floor."""
+        driver = self.connection.connection.driver_connection
+        assert driver is not None
+        found: list[object] = driver.execute("SELECT * FROM lanes").fetchall()
+        return found
+
+    def statements(self, act: Callable[[], object]) -> list[str]:
+        """What ``act`` asks the database."""
+        driver = self.connection.connection.driver_connection
+        assert driver is not None
+        asked: list[str] = []
+        driver.set_trace_callback(asked.append)
+        act()
+        driver.set_trace_callback(None)
+        return asked
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Bench]:
+    """A database inside one read transaction, so that nothing but the pass is measured."""
+    engine = open_engine(path)
+    with engine.connect() as connection:
+        connection.exec_driver_sql("BEGIN")
+        yield Bench(connection)
+        connection.exec_driver_sql("ROLLBACK")
+    engine.dispose()
+
+
+def by_lanes(bench: Bench, lanes: int, bound: float, rounds: int) -> list[Figure]:
+    """The decision over so many lanes, beside the bare rows."""
+    contenders: dict[str, Contender] = {
+        "bare": bench.bare_rows,
+        "decision": bench.decision,
+        "whole pass": bench.whole_pass,
+        "first look": bench.first_look,
+    }
+    taken = in_turn(rounds, contenders)
+    figures = []
+    for name in ("decision", "first look", "whole pass"):
+        figure = Figure(f"{name}, {lanes} lanes", statistics.median(taken[name]) * 1e3, "ms")
+        figure = attrs.evolve(
+            figure, beside="the bare rows", ratio=ratio(taken[name], taken["bare"]),
+            note=f"best {min(taken[name]) * 1e3:.2f}",
+        )  # fmt: skip
+        figures.append(below(figure, bound) if name == "decision" else figure)
+    return figures
+
+
+def by_entries(few: Bench, many: Bench, rounds: int) -> list[Figure]:
+    """100,000 entries beside 1,000, for the decision, a pass and a full limit."""
+    acts: dict[str, Callable[[Bench], object]] = {
+        "decision": Bench.decision,
+        "whole pass": Bench.whole_pass,
+        "full": lambda bench: bench.decision(FULL),
+    }
+    figures = []
+    for name, act in acts.items():
+        taken = in_turn(rounds, {"many": functools.partial(act, many), "few": functools.partial(act, few)})
+        grown = ratio(taken["many"], taken["few"])
+        value = statistics.median(taken["many"]) * 1e3
+        figures.append(
+            Figure(f"{name}, 100,000 entries", value, "ms", "1,000 entries", grown, "ratio ~ 1", 0.75 < grown < 1.33)
+        )
+    asked = many.statements(lambda: many.decision(FULL))
+    lanes_read = sum("FROM lanes" in one for one in asked)
+    figures[-1] = attrs.evolve(figures[-1], note=f"{len(asked)} statements, {lanes_read} read a lane")
+    return figures
+
+
+def main() -> None:
+    """Measure and report."""
+    options = arguments(__doc__, rounds=(60, "rounds for each comparison"))
+    files = {"50": (50, 1_000), "1000": (1_000, 1_000), "many": (50, 100_000)}
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        for name, (lanes, entries) in files.items():
+            trio.run(fill, Path(folder) / name, lanes, entries)
+        benches = {name: stack.enter_context(opened(Path(folder) / name)) for name in files}
+        figures = by_lanes(benches["50"], 50, 1.0, options.rounds * 5)
+        figures += by_lanes(benches["1000"], 1_000, 5.0, options.rounds)
+        figures += by_entries(benches["50"], benches["many"], options.rounds * 2)
+    report(figures, as_json=options.json)
+
+
+if __name__ == "__main__":
+    main()

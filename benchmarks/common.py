@@ -1,0 +1,88 @@
+"""What the benchmarks share: contenders measured in turn, ratios of neighbours, one table, one JSON object.
+
+The machine may be busy. So everything is measured beside a floor or a peer in the same run, round by round in turn, and
+compared by the median of the rounds' own ratios: a slow moment hits both sides of a ratio alike.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+import attrs
+
+Contender = Callable[[], object]
+
+
+@attrs.frozen
+class Figure:
+    """One line of a report.
+
+    ``value`` in ``unit``; ``beside`` names what it was measured beside and ``ratio`` is ours to that. ``target``: the
+    bound that ``judged`` (the value, or the ratio) must keep, as words for people and as a verdict.
+    """
+
+    name: str
+    value: float
+    unit: str
+    beside: str = ""
+    ratio: float | None = None
+    target: str = ""
+    met: bool | None = None
+    note: str = ""
+
+
+def below(figure: Figure, bound: float) -> Figure:
+    """``figure`` with the target that its value is less than ``bound``."""
+    return attrs.evolve(figure, target=f"< {bound:g} {figure.unit}", met=figure.value < bound)
+
+
+def in_turn(rounds: int, contenders: Mapping[str, Contender]) -> dict[str, list[float]]:
+    """Seconds that each contender took in each round; who runs first changes from round to round."""
+    names = list(contenders)
+    taken: dict[str, list[float]] = {name: [] for name in names}
+    gc.collect()
+    for number in range(rounds):
+        for name in names if number % 2 == 0 else reversed(names):
+            start = time.perf_counter()
+            contenders[name]()
+            taken[name].append(time.perf_counter() - start)
+    return taken
+
+
+def ratio(ours: Sequence[float], floor: Sequence[float]) -> float:
+    """The median of the ratios of rounds that ran side by side."""
+    return statistics.median(mine / other for mine, other in zip(ours, floor, strict=True))
+
+
+def percentile(samples: Sequence[float], percent: float) -> float:
+    """The sample that ``percent`` of them do not exceed."""
+    ordered = sorted(samples)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))]
+
+
+def arguments(description: str | None, **numbers: tuple[int, str]) -> argparse.Namespace:
+    """``--json`` and whole numbers with a default and a help text each."""
+    parser = argparse.ArgumentParser(description=(description or "").partition("\n")[0])
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    for name, (default, text) in numbers.items():
+        parser.add_argument(f"--{name}", type=int, default=default, help=f"{text} ({default})")
+    return parser.parse_args()
+
+
+def report(figures: Sequence[Figure], *, as_json: bool) -> None:
+    """Print the table, or one JSON object of figures by name."""
+    if as_json:
+        print(json.dumps({one.name: attrs.asdict(one) for one in figures}, indent=2))
+        return
+    width = max(len(one.name) for one in figures)
+    for one in figures:
+        verdict = "" if one.met is None else "  ok" if one.met else "  MISSED"
+        beside = f"x {one.ratio:.2f} of {one.beside}" if one.ratio is not None else one.beside
+        target = f"target {one.target}{verdict}" if one.target else ""
+        line = f"{one.name:{width}}  {one.value:>10.3f} {one.unit:<4}  {beside:<36}  {target:<24}  {one.note}"
+        print(line.rstrip())
