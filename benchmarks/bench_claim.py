@@ -113,7 +113,7 @@ def by_lanes(bench: Bench, lanes: int, bound: float, rounds: int) -> list[Figure
         "whole pass": bench.whole_pass,
         "first look": bench.first_look,
     }
-    taken = in_turn(rounds, contenders)
+    taken = trio.run(in_turn, rounds, contenders)
     figures = []
     for name in ("decision", "first look", "whole pass"):
         figure = Figure(f"{name}, {lanes} lanes", statistics.median(taken[name]) * 1e3, "ms")
@@ -134,7 +134,7 @@ def by_entries(few: Bench, many: Bench, rounds: int) -> list[Figure]:
     }
     figures = []
     for name, act in acts.items():
-        taken = in_turn(rounds, {"many": functools.partial(act, many), "few": functools.partial(act, few)})
+        taken = trio.run(in_turn, rounds, {"many": functools.partial(act, many), "few": functools.partial(act, few)})
         grown = ratio(taken["many"], taken["few"])
         value = statistics.median(taken["many"]) * 1e3
         figures.append(

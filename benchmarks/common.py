@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import argparse
 import gc
+import inspect
 import json
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import attrs
 
-Contender = Callable[[], object]
+Contender = Callable[[], object] | Callable[[], Awaitable[object]]
 
 
 @attrs.frozen
@@ -41,7 +42,7 @@ def below(figure: Figure, bound: float) -> Figure:
     return attrs.evolve(figure, target=f"< {bound:g} {figure.unit}", met=figure.value < bound)
 
 
-def in_turn(rounds: int, contenders: Mapping[str, Contender]) -> dict[str, list[float]]:
+async def in_turn(rounds: int, contenders: Mapping[str, Contender]) -> dict[str, list[float]]:
     """Seconds that each contender took in each round; who runs first changes from round to round."""
     names = list(contenders)
     taken: dict[str, list[float]] = {name: [] for name in names}
@@ -49,7 +50,9 @@ def in_turn(rounds: int, contenders: Mapping[str, Contender]) -> dict[str, list[
     for number in range(rounds):
         for name in names if number % 2 == 0 else reversed(names):
             start = time.perf_counter()
-            contenders[name]()
+            result = contenders[name]()
+            if inspect.isawaitable(result):
+                await result
             taken[name].append(time.perf_counter() - start)
     return taken
 
