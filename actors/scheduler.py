@@ -51,7 +51,8 @@ class Scheduler(TickingActor):
         self._clock = clock
         self._accepting = True
         self._started = False
-        self._in_flight = 0
+        self._unsure = True
+        self._in_flight: set[str] = set()
         self._idle = trio.Event()
         self._opens_at = float("inf")
         self._slots = {
@@ -76,8 +77,9 @@ class Scheduler(TickingActor):
         """One look at the queue: claim what may run, start handing it over."""
         if not self._accepting:
             return
-        if not self._started:  # whoever handed jobs over before this incarnation is gone: the poller asks about those
-            await self._ledger.disown()
+        if self._unsure:  # an intent that nobody here is handing over is the poller's to ask about (B13)
+            await self._ledger.disown(frozenset(self._in_flight))
+        self._unsure = True  # until what this look claims is in hands: a fault between commit and here leaves orphans
         claimed = await self._ledger.claim(capacities(self._providers))
         if not self._started:
             self._started = True
@@ -88,8 +90,9 @@ class Scheduler(TickingActor):
             self._opens_at = self._clock.look_again(claimed.look_again_at)
         _logger.debug(claimed.decision.summary, extra={"dispatching": len(claimed.dispatches)})
         for dispatch in claimed.dispatches:
-            self._in_flight += 1
+            self._in_flight.add(dispatch.submission.key)
             self.nursery.start_soon(self._hand_over, dispatch, name=f"hand over {dispatch.submission.key}")
+        self._unsure = False
 
     async def _hand_over(self, dispatch: Dispatch) -> None:
         job, submission = dispatch.pair.job, dispatch.submission
@@ -103,7 +106,7 @@ class Scheduler(TickingActor):
                 else:
                     await self._ledger.handed_over(submission.key, answer.handle, answer.observation)
         finally:
-            self._in_flight -= 1
+            self._in_flight.discard(submission.key)
             if not self._in_flight:
                 self._idle.set()
                 self._idle = trio.Event()

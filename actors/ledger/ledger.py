@@ -130,9 +130,9 @@ class Ledger:
 
     # Scheduler.
 
-    async def disown(self) -> int:
-        """Declare every intent that stands an unknown outcome: its caller is gone. Only when none can be alive."""
-        return await self._write(Disowning(get_correlation_id()))
+    async def disown(self, in_flight: frozenset[str]) -> int:
+        """Declare every intent but those ``in_flight`` an unknown outcome: whoever made the call is gone."""
+        return await self._write(Disowning(in_flight, get_correlation_id()))
 
     async def claim(self, capacities: Mapping[str, Capacity]) -> Claimed:
         """Claim all that may run now, with its intents; committed when this returns."""

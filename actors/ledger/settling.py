@@ -19,12 +19,13 @@ from actors.store import Transaction, submissions
 
 @attrs.frozen
 class Disowning:
-    """The closure that turns every intent into an unknown outcome: whoever made those calls is gone (B13)."""
+    """The closure that turns intents into unknown outcomes: whoever made those calls is gone (B13)."""
 
+    in_flight: frozenset[str]
     cycle: str | None = None
 
     def __call__(self, tx: Transaction) -> int:
-        orphans = submissions.intents(tx.connection)
+        orphans = [one for one in submissions.intents(tx.connection) if one.key not in self.in_flight]
         for orphan in orphans:
             pair = load(tx, orphan.job_id)
             error = "the process ended before the answer came"

@@ -44,10 +44,14 @@ from actors.providers.base import (
     Submitted,
     View,
 )
+from supervision import faults
 
 T = TypeVar("T")
 
 _LONGEST_MESSAGE = 2_000
+
+# Fault points around every call; the subject is the provider's name and the call's: "local.submit".
+PROVIDER_BEFORE, PROVIDER_AFTER = "provider.before", "provider.after"
 
 _KINDS: tuple[tuple[type[errors.ProviderError], FailureKind], ...] = (
     (errors.Invalid, FailureKind.INVALID),
@@ -202,7 +206,13 @@ class GuardedProvider:
         # The one door through which every request goes: a circuit breaker's place is here.
         with trio.move_on_after(seconds, shield=shield):
             try:
-                return checked(await call())
+                if faults.active is None:
+                    return checked(await call())
+                subject = f"{self.name}.{name}"
+                await faults.async_point(PROVIDER_BEFORE, subject)
+                answer = checked(await call())
+                await faults.async_point(PROVIDER_AFTER, subject)
+                return answer
             except Exception as error:  # noqa: BLE001 - the guard: whatever a provider raises is judged
                 return judge(name, error)
             except BaseExceptionGroup as group:

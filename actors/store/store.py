@@ -26,6 +26,7 @@ from actors.store.errors import StoreBusy, StoreError
 from actors.store.executor import Executor
 from actors.store.revision import bring_up_to_date
 from actors.store.transaction import Transaction
+from supervision import faults
 
 T = TypeVar("T")
 Closure = Callable[[Transaction], T]
@@ -35,6 +36,9 @@ _GROUP = 100
 """Closures that share one transaction at most: past that a commit's cost is spread thinly enough."""
 
 _BUSY_ATTEMPTS = 3
+
+# Fault points, for each caller: before its closure is queued, and between its commit and its knowing of it.
+COMMIT_BEFORE, COMMIT_AFTER = "commit.before", "commit.after"
 
 
 class _Waiting(Generic[T]):
@@ -90,6 +94,8 @@ class Store:
         Whatever the closure raises is raised here, and nothing of it is kept. Cancelled before its transaction
         began, it is never run; after that it runs to its end.
         """
+        if faults.active is not None:
+            await faults.async_point(COMMIT_BEFORE, "store")
         mine = _Waiting(closure)
         self._queue.append(mine)
         try:
@@ -104,6 +110,8 @@ class Store:
         finally:
             self._turn.release()
         assert mine.outcome is not None
+        if faults.active is not None:
+            await faults.async_point(COMMIT_AFTER, "store")
         return mine.outcome.unwrap()
 
     async def read(self, query: Callable[[Connection], T]) -> T:

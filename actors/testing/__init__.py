@@ -18,14 +18,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from actors.testing.conformance import Harness, provider_conformance
     from actors.testing.runtime import request, running_runtime, seeded_sources, virtual_settings
+    from supervision import FaultPlan
 
-__all__ = ["Harness", "provider_conformance", "request", "running_runtime", "seeded_sources", "virtual_settings"]
+__all__ = ["FaultPlan", "Harness", "provider_conformance", "request", "running_runtime", "seeded_sources", "virtual_settings"]
 
-_CONFORMANCE = frozenset({"Harness", "provider_conformance"})
+_HOMES = {
+    "FaultPlan": "supervision",
+    "Harness": "actors.testing.conformance",
+    "provider_conformance": "actors.testing.conformance",
+}
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    home = "actors.testing.conformance" if name in _CONFORMANCE else "actors.testing.runtime"
-    return getattr(importlib.import_module(home), name)
+    return getattr(importlib.import_module(_HOMES.get(name, "actors.testing.runtime")), name)
