@@ -27,7 +27,7 @@ from sqlalchemy import Connection
 from actors.jobs.options import Limits
 from actors.jobs.records import Capacity, QueueEntry, QueueStatus
 from actors.ledger.dispatching import Claiming, decide_now
-from actors.store import InlineExecutor, Store, Transaction, queue
+from actors.store import InlineExecutor, Store, Transaction, lanes, queue
 from actors.store.dialect import open_engine
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -69,7 +69,7 @@ class Bench:
 
     def first_look(self) -> None:
         """A decision over lanes of which none is remembered."""
-        queue._lane.cache_clear()  # a first look cannot be had otherwise more than once
+        lanes._lane.cache_clear()  # a first look cannot be had otherwise more than once
         self.decision()
 
     def whole_pass(self) -> None:
@@ -141,8 +141,8 @@ def by_entries(few: Bench, many: Bench, rounds: int) -> list[Figure]:
             Figure(f"{name}, 100,000 entries", value, "ms", "1,000 entries", grown, "ratio ~ 1", 0.75 < grown < 1.33)
         )
     asked = many.statements(lambda: many.decision(FULL))
-    lanes_read = sum("FROM lanes" in one for one in asked)
-    figures[-1] = attrs.evolve(figures[-1], note=f"{len(asked)} statements, {lanes_read} read a lane")
+    read = sum("FROM lanes" in one for one in asked)
+    figures[-1] = attrs.evolve(figures[-1], note=f"{len(asked)} statements, {read} read a lane")
     return figures
 
 

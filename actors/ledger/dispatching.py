@@ -22,7 +22,7 @@ from actors.ledger.limits import effective_limits
 from actors.ledger.observing import apply_observation
 from actors.ledger.returning import put_back_or_give_up
 from actors.providers.guard import Failure
-from actors.store import Transaction, queue, registers, submissions
+from actors.store import Transaction, lanes, queue, registers, submissions
 
 
 @attrs.frozen
@@ -49,12 +49,12 @@ def decide_now(tx: Transaction, configured: Limits, capacities: Mapping[str, Cap
     full = global_limit_reached(running, limits)
     if full is not None:
         return nothing_may_run(full), []
-    lanes = queue.read_lanes(tx.connection)
+    waiting = lanes.read(tx.connection)
     providers = provider_states(tx, capacities)
     decision = decide(
-        lanes, running, limits, providers, tx.now, lambda lane: queue.after(tx.connection, lane.lane_id, lane.head)
+        waiting, running, limits, providers, tx.now, lambda lane: lanes.after(tx.connection, lane.lane_id, lane.head)
     )
-    return decision, lanes
+    return decision, waiting
 
 
 def provider_states(tx: Transaction, capacities: Mapping[str, Capacity]) -> dict[str, ProviderState]:
@@ -80,8 +80,8 @@ class Claiming:
         if not ready and (release is None or release > tx.now):
             return Claimed(decide((), (), self.limits, {}, tx.now, lambda _lane: None), (), release)
         queue.release_due(tx.connection, tx.now)
-        decision, lanes = decide_now(tx, self.limits, self.capacities)
-        queue.note_shortage(tx.connection, lanes, decision.short_of_resources, tx.now)
+        decision, waiting = decide_now(tx, self.limits, self.capacities)
+        lanes.note_shortage(tx.connection, waiting, decision.short_of_resources, tx.now)
         dispatches = tuple(self._claim(tx, pick.head.job_id) for pick in decision.picks)
         return Claimed(decision, dispatches, _look_again_at(tx))
 

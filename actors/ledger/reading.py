@@ -26,7 +26,7 @@ from actors.jobs.standing import estimated_wait, position
 from actors.jobs.views import JobView, QueueView
 from actors.ledger.dispatching import decide_now
 from actors.ledger.limits import overlaid, stored_limits
-from actors.store import Transaction, approvals, jobs, queue, registers, submissions
+from actors.store import Transaction, approvals, jobs, lanes, queue, registers, submissions
 
 
 @attrs.frozen
@@ -185,9 +185,9 @@ def _placed(connection: Connection, view: JobView, configured: Limits, now: date
         return view
     place = position(
         view.entry,
-        queue.read_lanes(connection),
+        lanes.read(connection),
         now,
-        lambda lane, moment: queue.count_before(connection, lane.lane_id, *moment),
+        lambda lane, moment: lanes.count_before(connection, lane.lane_id, *moment),
     )
     slots = overlaid(configured, stored_limits(Transaction(connection, now))).total
     return attrs.evolve(view, position=place, estimate=estimated_wait(place, slots, jobs.recent_durations(connection)))

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from actors.jobs.records import Event
 from actors.store.schema import counters, events
 
 EVENT_COUNTER = "events"
+_COUNT = select(counters.c.value).where(counters.c.name == EVENT_COUNTER)
+_COUNT_ON = update(counters).where(counters.c.name == EVENT_COUNTER).values(value=bindparam("last"))
 
 
 class Transaction:
@@ -56,13 +58,11 @@ class Transaction:
             for index, (type_, job_id, correlation_id, data) in enumerate(self._pending)
         ]
         self.connection.execute(insert(events), [_row(event) for event in written])
-        last = update(counters).where(counters.c.name == EVENT_COUNTER).values(value=written[-1].seq)
-        self.connection.execute(last)
+        self.connection.execute(_COUNT_ON, {"last": written[-1].seq})
         return written
 
     def _counter(self) -> int:
-        query = select(counters.c.value).where(counters.c.name == EVENT_COUNTER)
-        return int(self.connection.execute(query).scalar_one())
+        return int(self.connection.execute(_COUNT).scalar_one())
 
 
 def _row(event: Event) -> dict[str, Any]:

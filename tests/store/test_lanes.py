@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from actors.jobs.records import QueueEntry, QueueStatus, Resources
 from actors.kernel import VirtualClock
-from actors.store import InlineExecutor, Store, queue
+from actors.store import InlineExecutor, Store, lanes, queue
 from actors.testing import request
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -69,7 +69,7 @@ def kept(connection):
             lane.count,
             lane.head.job_id,
         )
-        for lane in queue.read_lanes(connection)
+        for lane in lanes.read(connection)
     }
 
 
@@ -94,12 +94,12 @@ def test_the_entry_after_a_head_is_the_next_oldest():
         await store.open()
         rows = [entry(number, QueueStatus.PENDING, 0) for number in range(12)]
         await store.write(lambda tx: queue.add(tx.connection, rows))
-        (lane,) = await store.read(queue.read_lanes)
+        (lane,) = await store.read(lanes.read)
         order = []
         head = lane.head
         while head is not None:
             order.append(head.job_id)
-            head = await store.read(lambda connection, head=head: queue.after(connection, lane.lane_id, head))
+            head = await store.read(lambda connection, head=head: lanes.after(connection, lane.lane_id, head))
         assert order == [row["job_id"] for row in sorted(rows, key=lambda row: (row["queued_at"], row["queued_seq"]))]
         assert attrs.evolve(lane, count=12) == lane
         await store.aclose()

@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 import pytest
 
 from actors.kernel import VirtualClock
-from actors.store import InlineExecutor, Store, queue
+from actors.store import InlineExecutor, Store, lanes, queue
 
 NOW = datetime(2024, 1, 1, tzinfo=UTC)
 LOOKS = {
     "outlook": queue.outlook,
     "release_due": lambda connection: queue.release_due(connection, NOW),
     "running": queue.running,
-    "read_lanes": queue.read_lanes,
+    "lanes": lanes.read,
 }
 
 
