@@ -20,7 +20,15 @@ if TYPE_CHECKING:
     from actors.testing.runtime import request, running_runtime, seeded_sources, virtual_settings
     from supervision import FaultPlan
 
-__all__ = ["FaultPlan", "Harness", "provider_conformance", "request", "running_runtime", "seeded_sources", "virtual_settings"]
+__all__ = [
+    "FaultPlan",
+    "Harness",
+    "provider_conformance",
+    "request",
+    "running_runtime",
+    "seeded_sources",
+    "virtual_settings",
+]
 
 _HOMES = {
     "FaultPlan": "supervision",
