@@ -18,6 +18,7 @@ from actors.jobs.options import Limits
 from actors.jobs.records import ApprovalRequest, ApprovalStatus, Event, Job, JobRequest, JobStatus
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.views import Accepted, JobView, QueueView
+from actors.leftovers import Leftovers
 
 __all__ = ["Accepted", "Health", "JobView", "QueueView", "RefusalKind", "Refused", "Runtime"]
 
@@ -122,6 +123,11 @@ class Runtime(Protocol):
         self, *, after: int | None = None, job_id: str | None = None, types: Iterable[str] = ()
     ) -> AbstractAsyncContextManager[AsyncIterator[Event]]:
         """Events after number ``after`` (None: from now on), without loss or doubles, until left."""
+        ...
+
+    @property
+    def leftovers(self) -> Leftovers:
+        """Dead letters and quarantine: messages that were not handled."""
         ...
 
     def tree(self) -> list[dict[str, Any]]:

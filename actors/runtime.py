@@ -26,6 +26,7 @@ from actors.jobs.approval_rules import DEFAULT_RULES
 from actors.jobs.records import Event
 from actors.kernel import ActorRef, Bus, Clock, Envelope, Mailbox, Registry, SystemClock, actor_spec
 from actors.ledger import Ledger, Sources, reading
+from actors.leftovers import Leftovers
 from actors.operations import Operations
 from actors.poller import WAKES as POLLER_WAKES
 from actors.poller import Poller, Refresh
@@ -70,6 +71,7 @@ class RunningRuntime(Operations):
         self.clock = parts.clock
         self.bus = Bus()
         self.registry = Registry()
+        self.leftovers = Leftovers(self.registry)
         self.providers = _guarded(settings, parts)
         self._parts = parts
         executor = parts.executor or (InlineExecutor() if parts.in_memory else ThreadExecutor(1))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import trio
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from actors.api import deciding, jobs, streams
+from actors.api import deciding, jobs, leftovers, streams
 from actors.api.problems import HANDLERS
 from actors.control import Runtime
 from logconf import get_logger
@@ -21,7 +22,7 @@ def create_app(runtime: Runtime) -> App:
     ``scope["state"]`` may hold ``peer`` (:class:`~actors.api.asking.Peer`: who asks) and ``ending`` (a ``trio.Event``
     that is set when the server stops).
     """
-    routes: list[BaseRoute] = [*jobs.ROUTES, *deciding.ROUTES, *streams.ROUTES]
+    routes: list[BaseRoute] = [*jobs.ROUTES, *deciding.ROUTES, *leftovers.ROUTES, *streams.ROUTES]
     app = Starlette(routes=routes, exception_handlers=HANDLERS)
     app.state.runtime = runtime
     return CorrelationMiddleware(_Contained(app))
@@ -38,3 +39,4 @@ class _Contained:
             await self._app(scope, receive, send)
         except Exception:  # one request's fault is logged under its ID and ends that request only
             _logger.exception("A request failed", extra={"method": scope.get("method"), "path": scope.get("path")})
+        await trio.lowlevel.checkpoint()

@@ -26,6 +26,8 @@ _HOMES = {
     "limits": "deciding",
     "watch": "following",
     "tree": "following",
+    "dead-letters": "leftovers",
+    "quarantine": "leftovers",
     "config": "configuration",
     "doctor": "doctor",
     "completion": "configuration",
@@ -45,7 +47,7 @@ class LazyGroup(click.Group):
         if cmd_name not in _HOMES:
             return None
         module = importlib.import_module(f"actors.cli.{_HOMES[cmd_name]}")
-        command: click.Command = getattr(module, cmd_name)
+        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
         return command
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

@@ -37,7 +37,7 @@ _ASK_AGAIN = 5.0
 class Round:
     """What a round is to look at: everything, or the jobs of some keys.
 
-    ``observe``: ask for statuses, too; else only of jobs of which nothing was heard for ``silent_for`` seconds (0: none).
+    ``observe``: ask for statuses, too; else only of jobs silent for ``silent_for`` seconds (0: of none).
     """
 
     everything: bool = False

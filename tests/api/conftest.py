@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from actors.api.app import create_app
-from actors.api.asking import Peer
+from actors.api.peers import Peer
 from actors.api.server import UnixServer
 from actors.api.socket_file import announced
 from actors.jobs.options import ApprovalOptions

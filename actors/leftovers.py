@@ -1,0 +1,66 @@
+"""Messages that were not handled, as plain data: dead letters, and the quarantine of those that crashed their actor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import trio
+
+from actors.jobs.refusal import RefusalKind, Refused
+from actors.kernel import ActorDown, Envelope, MailboxFull, Registry
+
+_LONGEST = 200
+
+
+class Leftovers:
+    """What the actors of one ``registry`` left over; ``age`` is seconds since then."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+
+    def dead_letters(self) -> list[dict[str, Any]]:
+        """Messages that reached nobody, the oldest first."""
+        return [
+            {**_told(letter.envelope, letter.actor, letter.at), "reason": letter.reason}
+            for letter in self._registry.dead_letters
+        ]
+
+    def quarantine(self) -> list[dict[str, Any]]:
+        """Messages whose handling crashed their actor, the oldest first."""
+        return [
+            {**_told(kept.envelope, kept.actor, kept.at), "cause": kept.cause, "attempt": kept.attempt}
+            for kept in self._registry.quarantine
+        ]
+
+    def replay(self, message_id: int) -> None:
+        """Send a quarantined message to its actor once more. Raises :class:`Refused`; then it stays."""
+        try:
+            self._registry.quarantine.replay(message_id)
+        except KeyError:
+            raise _unknown(message_id) from None
+        except (ActorDown, MailboxFull) as error:
+            raise Refused(f"message {message_id} stays in quarantine: {error}", RefusalKind.UNAVAILABLE) from error
+
+    def drop(self, message_id: int) -> None:
+        """Forget a quarantined message. Raises :class:`Refused` for one that is not there."""
+        try:
+            self._registry.quarantine.drop(message_id)
+        except KeyError:
+            raise _unknown(message_id) from None
+
+
+def _told(envelope: Envelope, actor: str, at: float) -> dict[str, Any]:
+    return {
+        "id": envelope.id,
+        "actor": actor,
+        "sender": envelope.sender,
+        "correlation_id": envelope.correlation_id,
+        "causation_id": envelope.causation_id,
+        "message_type": type(envelope.message).__name__,
+        "message": repr(envelope.message)[:_LONGEST],
+        "age": round(trio.current_time() - at, 3),
+    }
+
+
+def _unknown(message_id: int) -> Refused:
+    return Refused(f"there is no message {message_id} in quarantine", RefusalKind.NOT_FOUND)
