@@ -225,9 +225,9 @@ class Operations:
                     send.send_nowait(None)
             return False
 
-        with self._bus.subscribe(where=relevant):
-            start = after if after is not None else await self.ledger.read(event_rows.last)
-            async with send, receive:
+        async with send, receive:  # closed after the subscription has ended: an event may come at any checkpoint
+            with self._bus.subscribe(where=relevant):
+                start = after if after is not None else await self.ledger.read(event_rows.last)
                 stream = self._read_events(start, job_id, wanted, receive)
                 try:
                     yield stream
