@@ -12,7 +12,7 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Executable, Table, create_engine, event
+from sqlalchemy import Connection, Engine, Executable, Index, Table, create_engine, event, text
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
@@ -60,6 +60,14 @@ def _configure(connection: sqlite3.Connection, _record: object) -> None:
 def begin(connection: Connection) -> None:
     """Begin a transaction that may write, holding the one lock under which claims are serialised."""
     connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def partial_index(name: str, *columns: str, where: str, unique: bool = False) -> Index:
+    """An index of the rows for which ``where`` holds, in the words of the databases that are there.
+
+    Another database's words make SQLAlchemy load its whole dialect to check them: 50 ms of every start.
+    """
+    return Index(name, *columns, unique=unique, sqlite_where=text(where))
 
 
 def insert_or_ignore(table: Table) -> Insert:

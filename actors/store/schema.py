@@ -7,8 +7,9 @@ kept in the same transaction as the entries themselves: the scheduler reads lane
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Float, Index, Integer, MetaData, String, Table, Text, UniqueConstraint, text
+from sqlalchemy import Boolean, Column, Float, Index, Integer, MetaData, String, Table, Text, UniqueConstraint
 
+from actors.store.dialect import partial_index
 from actors.store.types import BigId, JSONText, UTCDateTime
 
 metadata = MetaData()
@@ -39,12 +40,7 @@ jobs = Table(
     Column("retry_of", String(64)),
     Column("version", Integer, nullable=False, server_default="1"),
     Index("jobs_by_user", "user_id", "created_at"),
-    Index(
-        "jobs_active",
-        "status",
-        sqlite_where=text("status IN ('pending','uploading','queued','running')"),
-        postgresql_where=text("status IN ('pending','uploading','queued','running')"),
-    ),
+    partial_index("jobs_active", "status", where="status IN ('pending','uploading','queued','running')"),
 )
 
 queue_entries = Table(
@@ -70,32 +66,10 @@ queue_entries = Table(
     Column("started_at", UTCDateTime),
     Column("completed_at", UTCDateTime),
     Column("error_message", Text),
-    Index(
-        "entries_ready",
-        "lane_id",
-        "queued_at",
-        "queued_seq",
-        sqlite_where=text("lane_id IS NOT NULL"),
-        postgresql_where=text("lane_id IS NOT NULL"),
-    ),
-    Index(
-        "entries_deferred",
-        "not_before",
-        sqlite_where=text("not_before IS NOT NULL"),
-        postgresql_where=text("not_before IS NOT NULL"),
-    ),
-    Index(
-        "entries_running",
-        "status",
-        sqlite_where=text("status = 'running'"),
-        postgresql_where=text("status = 'running'"),
-    ),
-    Index(
-        "entries_waiting",
-        "queued_at",
-        sqlite_where=text("status IN ('pending','blocked')"),
-        postgresql_where=text("status IN ('pending','blocked')"),
-    ),
+    partial_index("entries_ready", "lane_id", "queued_at", "queued_seq", where="lane_id IS NOT NULL"),
+    partial_index("entries_deferred", "not_before", where="not_before IS NOT NULL"),
+    partial_index("entries_running", "status", where="status = 'running'"),
+    partial_index("entries_waiting", "queued_at", where="status IN ('pending','blocked')"),
 )
 
 LANE_KEY = ("user_id", "org_id", "team_id", "provider", "cpus", "gpus", "memory", "base_priority", "override")
@@ -134,12 +108,7 @@ submissions = Table(
     Column("error", Text),
     Column("spends_attempt", Boolean, nullable=False, server_default="0"),
     Index("submissions_by_job", "job_id", "intent_at"),
-    Index(
-        "submissions_open",
-        "state",
-        sqlite_where=text("state != 'closed'"),
-        postgresql_where=text("state != 'closed'"),
-    ),
+    partial_index("submissions_open", "state", where="state != 'closed'"),
 )
 
 approvals = Table(
@@ -157,19 +126,8 @@ approvals = Table(
     Column("decided_at", UTCDateTime),
     Column("decided_by", String(255)),
     Column("decision_reason", Text),
-    Index(
-        "approvals_one_open",
-        "job_id",
-        unique=True,
-        sqlite_where=text("status = 'pending'"),
-        postgresql_where=text("status = 'pending'"),
-    ),
-    Index(
-        "approvals_deadline",
-        "expires_at",
-        sqlite_where=text("status = 'pending'"),
-        postgresql_where=text("status = 'pending'"),
-    ),
+    partial_index("approvals_one_open", "job_id", unique=True, where="status = 'pending'"),
+    partial_index("approvals_deadline", "expires_at", where="status = 'pending'"),
     Index("approvals_by_job", "job_id"),
 )
 
