@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import aclosing
 from http import HTTPStatus
 from typing import Any, TypeVar
 
@@ -59,10 +60,11 @@ async def body_of(request: Request) -> Any:
     content = bytearray()
     try:
         with trio.fail_after(BODY_SECONDS):
-            async for chunk in request.stream():
-                content += chunk
-                if len(content) > MAX_BODY:
-                    raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a body has at most {MAX_BODY} bytes")
+            async with aclosing(request.stream()) as chunks:
+                async for chunk in chunks:
+                    content += chunk
+                    if len(content) > MAX_BODY:
+                        raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a body has at most {MAX_BODY} bytes")
     except trio.TooSlowError:
         raise HTTPException(HTTPStatus.REQUEST_TIMEOUT, f"the body took longer than {BODY_SECONDS:g} s") from None
     except ClientDisconnect:
@@ -77,6 +79,7 @@ async def fields_of(request: Request, known: Iterable[str]) -> dict[str, Any]:
     """A small JSON object that has no other fields than ``known``; an absent body is an empty one."""
     known = tuple(known)
     if request.headers.get("content-length", "0") == "0" and "transfer-encoding" not in request.headers:
+        await trio.lowlevel.checkpoint()
         return {}
     found = await body_of(request)
     if not isinstance(found, dict):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import trio
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -83,6 +84,7 @@ async def reset_limits(request: Request) -> Response:
 
 async def actors(request: Request) -> Response:
     """The supervision tree."""
+    await trio.lowlevel.checkpoint()
     return answer({"children": runtime_of(request).tree()})
 
 

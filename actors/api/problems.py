@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
 from typing import Any
 
+import trio
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -50,13 +51,13 @@ def problem(
     return Response(encoded(body), status_code=int(status), headers=headers, media_type=PROBLEM)
 
 
-async def refused(_request: Request, error: Exception) -> Response:
+def refused(error: Exception) -> Response:
     """Somebody asked for what cannot be."""
     assert isinstance(error, Refused)
     return problem(_STATUS[error.kind], str(error), field=error.field)
 
 
-async def unchecked(_request: Request, error: Exception) -> Response:
+def unchecked(error: Exception) -> Response:
     """A document with faults: all of them."""
     assert isinstance(error, CheckedError)
     first = error.faults[0] if error.faults else None
@@ -64,7 +65,7 @@ async def unchecked(_request: Request, error: Exception) -> Response:
     return problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(error), field=field, faults=error.faults)
 
 
-async def not_kept(_request: Request, error: Exception) -> Response:
+def not_kept(error: Exception) -> Response:
     """It could not be stored, so it was not done."""
     assert isinstance(error, StoreError)
     _logger.error("The store did not take a request: %s", error)
@@ -72,21 +73,29 @@ async def not_kept(_request: Request, error: Exception) -> Response:
     return problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error), headers=headers)
 
 
-async def http_fault(_request: Request, error: Exception) -> Response:
+def http_fault(error: Exception) -> Response:
     """What the framework refuses: unknown paths and methods, bodies that are too long."""
     assert isinstance(error, HTTPException)
     return problem(error.status_code, error.detail, headers=dict(error.headers or {}))
 
 
-async def crashed(_request: Request, _error: Exception) -> Response:
+def crashed(_error: Exception) -> Response:
     """A fault of ours: the log has it under the ID in the answer."""
     return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "a fault of Greenroom's own; its log tells more under this ID")
 
 
+def _handler(answered: Callable[[Exception], Response]) -> Callable[[Request, Exception], Awaitable[Response]]:
+    async def handle(_request: Request, error: Exception) -> Response:
+        await trio.lowlevel.checkpoint()
+        return answered(error)
+
+    return handle
+
+
 HANDLERS: dict[Any, Any] = {
-    Refused: refused,
-    CheckedError: unchecked,
-    StoreError: not_kept,
-    HTTPException: http_fault,
-    Exception: crashed,
+    Refused: _handler(refused),
+    CheckedError: _handler(unchecked),
+    StoreError: _handler(not_kept),
+    HTTPException: _handler(http_fault),
+    Exception: _handler(crashed),
 }

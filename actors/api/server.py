@@ -40,6 +40,7 @@ MOST_CONNECTIONS = 512
 """Well inside the usual limit of 1,024 descriptors."""
 _BACKLOG = 128
 _OUT_OF = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+_OUT_OF_SECONDS = 0.1
 _logger = get_logger("actors.api.server")
 
 
@@ -88,6 +89,7 @@ class UnixServer:
         finally:
             open_streams.discard(stream)
             stream.socket.close()
+        await trio.lowlevel.checkpoint()
 
 
 class _BoundedStream:
@@ -153,11 +155,10 @@ async def _accept(listener: trio.socket.SocketType) -> trio.SocketStream:
             connection, _address = await listener.accept()
             return trio.SocketStream(connection)
         except OSError as error:
-            if error.errno in _OUT_OF:
-                _logger.warning("Cannot accept a connection: %s", error.strerror)
-                await trio.sleep(0.1)
-            elif error.errno != errno.ECONNABORTED:
+            if error.errno not in _OUT_OF and error.errno != errno.ECONNABORTED:
                 raise
+            _logger.warning("Cannot accept a connection: %s", error.strerror)
+        await trio.sleep(_OUT_OF_SECONDS)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ import trio
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from actors.api.asking import ending_of, number, one, query_of, runtime_of
 from actors.api.documents import Document, encoded, event_document
@@ -49,9 +49,9 @@ class Streamed(Response):
 
         async def watch() -> None:
             nonlocal left
-            while not left:
-                message: Message = await receive()
-                left = message["type"] == "http.disconnect"
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            left = True
             nursery.cancel_scope.cancel()
 
         async with trio.open_nursery() as nursery:
@@ -68,6 +68,7 @@ async def events(request: Request) -> Response:
     runtime, ending = runtime_of(request), ending_of(request)
     after = _resume_at(request, query)
     job_id = one(query, "job_id")
+    await trio.lowlevel.checkpoint()
     if job_id is not None:
         job_id = (await runtime.job(job_id)).job.job_id
     types = [name for text in query.get("types", ()) for name in text.split(",") if name]

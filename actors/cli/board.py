@@ -49,12 +49,12 @@ class Board:
         """Read what changed, what waits and why, and the tree; ``everything``: each job that has not ended."""
         if everything:
             self._changed.update(id_ for id_, job in self._jobs.items() if job["completed_at"] is None)
-        changed, self._changed = self._changed, set()
-        for job_id in sorted(changed):
+        for job_id in sorted(self._changed):
             try:
                 self._jobs[job_id] = job_document(await runtime.job(job_id))
             except Refused:  # it was removed since
                 self._jobs.pop(job_id, None)
+            self._changed.discard(job_id)
         self.queue = queue_document(await runtime.queue(limit=_WAITING_SHOWN))
         for waiting in self.queue["waiting"]:
             known = self._jobs.setdefault(waiting["job_id"], waiting)

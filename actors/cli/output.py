@@ -31,7 +31,7 @@ def print_json(document: Any) -> None:
 
 def plain(value: object) -> str:
     """``value`` as one line of printable text: names come from outside and may hold what terminals obey."""
-    text = "" if value is None else str(value)
+    text = "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
     return "".join(mark if mark.isprintable() else "\N{REPLACEMENT CHARACTER}" for mark in text.replace("\n", " / "))
 
 
@@ -62,7 +62,9 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str |
     from rich.table import Table
     from rich.text import Text
 
-    made = Table(box=SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False, header_style="bold")
+    made = Table(
+        box=SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False, show_edge=False, header_style="bold"
+    )
     for column in columns:
         made.add_column(column, overflow="fold", no_wrap=column in ("JOB", "ID", "STATUS"))
     for row in rows:

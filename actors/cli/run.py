@@ -71,7 +71,7 @@ def _opened(path: str) -> TextIO:
     """The display's log file as a stream, for as long as the process lives."""
     try:
         Path(path).parent.mkdir(mode=0o700, exist_ok=True)
-        return open(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "w")  # noqa: SIM115, PTH123
+        return open(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "w")  # noqa: PTH123 - the mode, which Path.open cannot give
     except OSError as error:
         fail(f"cannot write to {path}: {error.strerror}")
 
@@ -86,6 +86,8 @@ def _prepare(settings: Settings, shown: bool) -> str | None:
         settings.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         fail(f"cannot use the state directory {settings.state_dir}: {error.strerror}")
+    if not os.access(settings.state_dir, os.W_OK | os.X_OK):
+        fail(f"cannot write to the state directory {settings.state_dir}: mend its mode or set GREENROOM_HOME")
     path = str(settings.state_dir / LOG) if shown else None
     if path is None:
         init_from_env()

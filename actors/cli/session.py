@@ -121,22 +121,30 @@ class Session:
 
     async def _follow(self, runtime: RunningRuntime) -> None:
         """Submit the file, then look again whenever something happened, until it is idle where that is the end."""
-        async with runtime.events() as changes, trio.open_nursery() as nursery:
+        happened = _Happened()
+        async with trio.open_nursery() as nursery:
+            begun: trio.Event = await nursery.start(self._pump, runtime, happened)
             await self._submit(runtime)
             if self._display is not None:
                 self._display.begin(self._board)
-            happened = _Happened()
-            nursery.start_soon(self._pump, changes, happened)
-            while True:
-                await self._approve(runtime)
-                idle = await runtime.idle()
-                if self._display is not None:
-                    await self._board.refresh(runtime)
-                    self._display.paint(self._board)
-                if idle and self._plan.until_idle:
-                    break
+            begun.set()
+            while not (await self._look(runtime) and self._plan.until_idle):
                 await happened.wait()
             nursery.cancel_scope.cancel()
+
+    async def _look(self, runtime: RunningRuntime) -> bool:
+        """Approve what may be, bring the display up to date; whether the runtime is idle."""
+        try:
+            await self._approve(runtime)
+            idle = await runtime.idle()
+            if self._display is not None:
+                await self._board.refresh(runtime)
+                self._display.paint(self._board)
+        except StoreError as error:  # it is being restarted; when it cannot be, the whole runtime ends
+            _logger.warning("Cannot look at the store: %s", error)
+            idle = False
+        await trio.lowlevel.checkpoint()
+        return idle
 
     async def _submit(self, runtime: RunningRuntime) -> None:
         if self._plan.job_file is not None:
@@ -145,16 +153,31 @@ class Session:
         views = await runtime.jobs(statuses=ACTIVE_JOBS, limit=100)
         self._board.add(map(job_document, reversed(views)))
 
-    async def _pump(self, changes: AsyncIterator[Any], happened: _Happened) -> None:
-        async for event in changes:
-            document = event_document(event)
-            if self._board.note(document) and self._display is not None:
-                self._display.tell(document, self._board)
-            happened.set()
+    async def _pump(
+        self, runtime: RunningRuntime, happened: _Happened, *, task_status: trio.TaskStatus[trio.Event]
+    ) -> None:
+        """Every event from now on, over restarts of the store, too; told once the event that it gives back is set."""
+        begun = trio.Event()
+        seen: int | None = None
+        while True:
+            try:
+                async with runtime.events(after=seen) as changes:
+                    if not begun.is_set():
+                        task_status.started(begun)
+                        await begun.wait()
+                    async for event in changes:
+                        seen = event.seq
+                        document = event_document(event)
+                        if self._board.note(document) and self._display is not None:
+                            self._display.tell(document, self._board)
+                        happened.set()
+            except StoreError:
+                await trio.sleep(LOOK_SECONDS)
 
     async def _approve(self, runtime: RunningRuntime) -> None:
         """Grant what waits, in the name that was given: of the file's jobs where there is a file."""
         if self._plan.approve_as is None:
+            await trio.lowlevel.checkpoint()
             return
         for request in await runtime.approvals(statuses=[ApprovalStatus.PENDING], limit=1000):
             if self._plan.job_file is None or self._board.is_of_file(request.job_id):
@@ -218,9 +241,14 @@ def _explained(failures: list[BaseException]) -> SessionFailed:
     error = failures[0]
     if isinstance(error, Refused):
         return SessionFailed(str(error), bad_input=error.kind is RefusalKind.INVALID)
-    cause = error
-    while cause.__cause__ is not None:
-        cause = cause.__cause__
-    if isinstance(cause, StoreError | StateDirectoryError) or cause is error:
-        return SessionFailed(str(cause))
-    return SessionFailed(f"{error} (at the bottom: {type(cause).__name__}: {cause})")
+    chain = [link for failure in failures for link in _causes(failure)]
+    ours = next((link for link in chain if isinstance(link, StoreError | StateDirectoryError)), None)
+    if ours is not None or len(chain) == 1:
+        return SessionFailed(str(ours or error))
+    return SessionFailed(f"{error} (at the bottom: {type(chain[-1]).__name__}: {chain[-1]}); the log tells more")
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__
