@@ -1,0 +1,265 @@
+"""What a supervisor costs: from a submission to its provider's call, to be ready, to be idle, to be asked.
+
+    python benchmarks/bench_runtime.py [--jobs 200] [--starts 4] [--seconds 6] [--json]
+
+``submit to call``: a job is submitted to an idle supervisor on a real SQLite file, and a provider in the same process
+notes when it is called; in between lie two commits, the job and the intent. The floor is two bare commits of one row to
+the same file. The process figures are of ``python -m actors run`` with the local provider: until its socket answers (in
+a fresh state directory, where the schema is made, and in one that exists), its resident memory, and the CPU time of all
+its threads while nothing happens. Floors are a bare interpreter, started in turn. The last lines are imports: what they
+take beside the bare interpreter, and which of the heavy packages they load.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import signal
+import socket
+import sqlite3
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import attrs
+import trio
+from common import Figure, arguments, below, in_turn, percentile, ratio, report
+
+from actors.jobs.records import JobRequest
+from actors.providers.base import Prepared, Submitted
+from actors.providers.scripted import ScriptedOptions, ScriptedProvider
+from actors.runtime import Parts, open_runtime
+from actors.settings import Settings
+from actors.state_directory import DATABASE
+
+HEAVY = (
+    "trio",
+    "sqlalchemy",
+    "alembic",
+    "httpx",
+    "hypercorn",
+    "starlette",
+    "rich",
+    "yaml",
+    "sqlalchemy.dialects.postgresql",
+)
+REST = 0.02
+"""Seconds after a job's end in which the supervisor becomes idle again."""
+
+
+# From a submission to the call.
+
+
+class Stamping(ScriptedProvider):
+    """Notes when it is called, and says so."""
+
+    called = 0.0
+    calls = trio.Event()
+
+    async def submit(self, key: str, token: str, prepared: Prepared, context: Mapping[str, str]) -> Submitted:
+        """The call that is waited for."""
+        self.called = time.perf_counter()
+        self.calls.set()
+        return await super().submit(key, token, prepared, context)
+
+
+def two_commits(connection: sqlite3.Connection) -> float:
+    """The floor: what lies between a submission and its call, at the least."""
+    start = time.perf_counter()
+    for _ in range(2):
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("INSERT INTO bench (data) VALUES ('one row')")
+        connection.execute("COMMIT")
+    return time.perf_counter() - start
+
+
+async def latency(jobs: int, folder: Path) -> list[Figure]:
+    """One job after the other, each on an idle supervisor."""
+    provider = Stamping(ScriptedOptions(duration=0))
+    settings = attrs.evolve(Settings.default(state_dir=folder, environ={}), providers={})
+    answers, calls, floor = [], [], []
+    async with open_runtime(settings, Parts(providers=[provider])) as runtime:
+        connection = sqlite3.connect(folder / DATABASE, isolation_level=None, timeout=5)
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("CREATE TABLE bench (id INTEGER PRIMARY KEY, data TEXT)")
+        for _ in range(jobs):
+            provider.calls = trio.Event()
+            start = time.perf_counter()
+            job = await runtime.submit(JobRequest(provider="scripted", command=("true",), user_id="ana"))
+            answers.append(time.perf_counter() - start)
+            await provider.calls.wait()
+            await runtime.wait(job.job_id)
+            calls.append(provider.called - start)
+            await trio.sleep(REST)
+            floor.append(two_commits(connection))
+        connection.close()
+    beside = {"beside": "two bare commits", "ratio": ratio(calls, floor)}
+    return [
+        Figure("submit to answer, p50", percentile(answers, 50) * 1e3, "ms"),
+        Figure("submit to call, p50", percentile(calls, 50) * 1e3, "ms", **beside),  # type: ignore[arg-type]
+        Figure("submit to call, p99", percentile(calls, 99) * 1e3, "ms", note=f"best {min(calls) * 1e3:.2f}"),
+    ]
+
+
+# The process.
+
+
+def python(*words: str, folder: Path, **options: Any) -> subprocess.Popen[bytes]:
+    """An interpreter as ours, its state in ``folder``."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("GREENROOM", "SIMPLETUNER"))}
+    environ |= {"GREENROOM_HOME": str(folder), "PYTHONPATH": str(Path(__file__).resolve().parent.parent)}
+    return subprocess.Popen([sys.executable, *words], env=environ, stdout=subprocess.DEVNULL, **options)
+
+
+def finished(process: subprocess.Popen[bytes]) -> None:
+    """Wait for an end that must be a good one."""
+    if process.wait(timeout=30):
+        raise SystemExit(f"{process.args!r} ended with status {process.returncode}")
+
+
+@contextmanager
+def supervisor(folder: Path) -> Iterator[tuple[int, float]]:
+    """``greenroom run``: its pid, and the seconds until its socket answered."""
+    start = time.perf_counter()
+    process = python("-m", "actors", "run", folder=folder)
+    try:
+        while True:
+            with socket.socket(socket.AF_UNIX) as asked:
+                try:
+                    asked.connect(str(folder / "greenroom.sock"))
+                    break
+                except OSError:
+                    if process.poll() is not None or time.perf_counter() - start > 30:
+                        raise SystemExit("the supervisor did not come up") from None
+                    time.sleep(0.002)
+        yield process.pid, time.perf_counter() - start
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=20)
+
+
+def resident(pid: int) -> float:
+    """Resident memory in MB (of 10^6 bytes)."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    kibibytes = next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS"))
+    return int(kibibytes) * 1024 / 1e6
+
+
+def busy(pid: int) -> float:
+    """Seconds on a CPU so far, of all threads; to the nanosecond, where clock ticks would be too coarse."""
+    return sum(int(one.read_text().split()[0]) for one in Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1e9
+
+
+def bare_start(folder: Path) -> float:
+    """Seconds of an interpreter that does nothing."""
+    start = time.perf_counter()
+    finished(python("-c", "pass", folder=folder))
+    return time.perf_counter() - start
+
+
+def process_figures(starts: int, seconds: int, folder: Path) -> list[Figure]:
+    """Start, memory and idleness."""
+    fresh, again, bare = [], [], []
+    for number in range(starts):
+        home = folder / f"home-{number}"
+        with supervisor(home) as (_, ready):
+            fresh.append(ready)
+        bare.append(bare_start(home))
+        with supervisor(home) as (_, ready):
+            again.append(ready)
+    with supervisor(folder / "home-0") as (pid, _):
+        time.sleep(2)  # what is warmed up after the start is done by then
+        before, start = busy(pid), time.perf_counter()
+        time.sleep(seconds)
+        idle = (busy(pid) - before) / (time.perf_counter() - start) * 100
+        memory = resident(pid)
+        asking = trio.run(in_turn, starts, {
+            "jobs": lambda: finished(python("-m", "actors", "jobs", folder=folder / "home-0")),
+            "bare": lambda: bare_start(folder),
+        })  # fmt: skip
+    floor = "a bare interpreter"
+    return [
+        below(_beside("start to ready", again, bare), 1.0),
+        _beside("start to ready, fresh directory", fresh, bare),
+        below(Figure("resident when idle", memory, "MB"), 80),
+        below(Figure("idle CPU", idle, "%", "one core"), 0.5),
+        Figure("greenroom jobs", statistics.median(asking["jobs"]), "s", floor, ratio(asking["jobs"], asking["bare"])),
+    ]
+
+
+def _beside(name: str, ours: list[float], bare: list[float]) -> Figure:
+    best = f"best {min(ours):.2f}"
+    return Figure(name, statistics.median(ours), "s", "a bare interpreter", ratio(ours, bare), note=best)
+
+
+# Imports.
+
+PROBE = f"""
+import json, sys
+{{statement}}
+status = open("/proc/self/status").read()
+resident = next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS"))
+loaded = [name for name in {HEAVY!r} if name in sys.modules]
+print(json.dumps({{{{"MB": int(resident) * 1024 / 1e6, "loaded": loaded}}}}), file=sys.stderr)
+"""
+IMPORTS = {
+    "import supervision": ("import supervision", ()),
+    "import actors.kernel": ("import actors.kernel", ("sqlalchemy", "alembic", "httpx", "hypercorn", "starlette")),
+    "greenroom jobs, loaded": (
+        "sys.argv = ['greenroom', 'jobs']; from actors.cli import main\ntry: main()\nexcept SystemExit: pass",
+        ("sqlalchemy", "alembic", "hypercorn", "starlette"),
+    ),
+    "import actors.runtime": ("import actors.runtime", ("alembic", "hypercorn", "sqlalchemy.dialects.postgresql")),
+}
+
+
+def probe(statement: str, folder: Path) -> dict[str, Any]:
+    """Run a statement in an interpreter of its own: what it loaded and weighs."""
+    process = python("-c", PROBE.format(statement=statement), folder=folder, stderr=subprocess.PIPE)
+    _, told = process.communicate(timeout=30)
+    found: dict[str, Any] = json.loads(told.splitlines()[-1])
+    return found
+
+
+def import_figures(rounds: int, folder: Path) -> list[Figure]:
+    """Seconds beside a bare interpreter, and what must not have been loaded."""
+    figures = []
+    with supervisor(folder / "home-0"):
+        ask: Callable[[str], dict[str, Any]] = functools.partial(probe, folder=folder / "home-0")
+        for name, (statement, forbidden) in IMPORTS.items():
+            taken = trio.run(in_turn, rounds, {
+                "ours": functools.partial(ask, statement), "bare": functools.partial(ask, "pass"),
+            })  # fmt: skip
+            found = ask(statement)
+            figure = _beside(name, taken["ours"], taken["bare"])
+            met = not set(forbidden) & set(found["loaded"])
+            note = f"{found['MB']:.0f} MB; loads {', '.join(found['loaded'])}"
+            figures.append(attrs.evolve(figure, target="only what it needs", met=met, note=note))
+    return figures
+
+
+def main() -> None:
+    """Measure and report."""
+    options = arguments(
+        __doc__,
+        jobs=(200, "jobs submitted one after the other"),
+        starts=(4, "starts of the process"),
+        seconds=(6, "seconds of watching an idle supervisor"),
+    )
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        figures = trio.run(latency, options.jobs, folder / "latency")
+        figures += process_figures(options.starts, options.seconds, folder)
+        figures += import_figures(options.starts, folder)
+    report(figures, as_json=options.json)
+
+
+if __name__ == "__main__":
+    main()
