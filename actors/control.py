@@ -17,10 +17,11 @@ import attrs
 from actors.jobs.options import Limits
 from actors.jobs.records import ApprovalRequest, ApprovalStatus, Event, Job, JobRequest, JobStatus
 from actors.jobs.refusal import RefusalKind, Refused
+from actors.jobs.retention import PruneResult
 from actors.jobs.views import Accepted, JobView, QueueView
 from actors.leftovers import Leftovers
 
-__all__ = ["Accepted", "Health", "JobView", "QueueView", "RefusalKind", "Refused", "Runtime"]
+__all__ = ["Accepted", "Health", "JobView", "PruneResult", "QueueView", "RefusalKind", "Refused", "Runtime"]
 
 
 @attrs.frozen
@@ -113,6 +114,10 @@ class Runtime(Protocol):
 
     async def set_priority(self, job_id: str, override: int | None, *, by: str | None = None) -> JobView:
         """Override a waiting job's priority (0 to 50), or take the override away (B9)."""
+        ...
+
+    async def prune(self, *, dry_run: bool = False) -> PruneResult:
+        """Remove now the jobs that were kept long enough (C6); ``dry_run``: only say how many would go."""
         ...
 
     def logs(self, job_id: str, cursor: str | None = None, *, follow: bool = False) -> AsyncIterator[tuple[bytes, str]]:

@@ -24,6 +24,7 @@ from actors.expiry import Expiry
 from actors.expiry import wakes as wakes_expiry
 from actors.jobs.approval_rules import DEFAULT_RULES
 from actors.jobs.records import Event
+from actors.jobs.retention import PruneResult, kept_since
 from actors.kernel import ActorRef, Bus, Clock, Envelope, Mailbox, Registry, SystemClock, actor_spec
 from actors.ledger import Ledger, Sources, reading
 from actors.leftovers import Leftovers
@@ -33,6 +34,7 @@ from actors.poller import Poller, Refresh
 from actors.providers.base import Provider
 from actors.providers.guard import GuardedProvider
 from actors.providers.registry import create
+from actors.pruner import Pruner, prune
 from actors.scheduler import Quiesce, Scheduler
 from actors.scheduler import wakes as wakes_scheduler
 from actors.settings import Settings
@@ -87,6 +89,7 @@ class RunningRuntime(Operations):
         self._scheduler = self._actor("scheduler", wakes_scheduler)
         self._poller = self._actor("poller", lambda event: event.type in POLLER_WAKES)
         self._expiry = self._actor("expiry", wakes_expiry)
+        self._pruner = self.registry.actor("pruner")
         self._poller_now: Poller | None = None
         self._supervisor: Supervisor | None = None
         self._started_at: datetime | None = None
@@ -100,6 +103,7 @@ class RunningRuntime(Operations):
                 actor_spec(self._scheduler, self._make_scheduler, shutdown=GRACE),
                 actor_spec(self._poller, self._make_poller),
                 actor_spec(self._expiry, self._make_expiry),
+                actor_spec(self._pruner, self._make_pruner, on_give_up="park"),  # jobs go on without housekeeping
             ],
             name="actors", strategy="one_for_one", max_restarts=5, period=60.0, backoff=_ACTORS_BACKOFF,
         )  # fmt: skip
@@ -130,6 +134,9 @@ class RunningRuntime(Operations):
     def _make_expiry(self) -> Expiry:
         return Expiry(self.ledger, self.clock, self.settings.expiry)
 
+    def _make_pruner(self) -> Pruner:
+        return Pruner(self.ledger, self.providers, self.clock, self.settings.retention_days)
+
     def _actor(self, name: str, wanted: Callable[[Event], bool]) -> ActorRef:
         """A reference whose mailbox absorbs wakes of the same kind: one "look now" says what a hundred say."""
         ref = self.registry.actor(name, Mailbox(capacity=64, overflow="drop_newest", coalesce=_wake_key))
@@ -155,6 +162,11 @@ class RunningRuntime(Operations):
         """Release what the providers hold; jobs go on."""
         for provider in self.providers.values():
             await provider.aclose()
+
+    async def prune(self, *, dry_run: bool = False) -> PruneResult:
+        """Remove now the jobs that were kept long enough, or only say how many would go."""
+        before = kept_since(self.clock.now(), self.settings.retention_days)
+        return await prune(self.ledger, self.providers, before, dry_run=dry_run)
 
     async def restart_actor(self, name: str) -> None:
         """Stop one of the actors and start it afresh, by hand: spends nothing of its budget."""

@@ -30,4 +30,13 @@ class IdFactory:
         fresh = (int(now.timestamp() * 1000) << _RANDOM_BITS) | self._getrandbits(_RANDOM_BITS)
         same_or_older = fresh >> _RANDOM_BITS <= self._last >> _RANDOM_BITS
         self._last = value = self._last + 1 if same_or_older else fresh
-        return "".join(_ALPHABET[(value >> shift) & 31] for shift in range(125, -1, -5))
+        return _written(value)
+
+
+def earliest(moment: datetime) -> str:
+    """What every identifier made at ``moment`` or later is equal to or greater than."""
+    return _written(int(moment.timestamp() * 1000) << _RANDOM_BITS)
+
+
+def _written(value: int) -> str:
+    return "".join(_ALPHABET[(value >> shift) & 31] for shift in range(125, -1, -5))

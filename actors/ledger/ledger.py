@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, TypeVar
 
 import attrs
@@ -25,6 +26,7 @@ from actors.ledger.deciding import Approving, Cancelling, Expired, Expiring, Pri
 from actors.ledger.dispatching import Claimed, Claiming, FailingDispatch, HandingOver
 from actors.ledger.limits import Pausing, ResettingLimits, Resuming, SettingLimit
 from actors.ledger.observing import Recorded, Recording
+from actors.ledger.pruning import DroppingKeys, Removing
 from actors.ledger.settling import Disowning, FlaggingUncertain, SettlingAbsent, SettlingByHand
 from actors.ledger.submitting import NewJob, Submitting
 from actors.ledger.telling import tell
@@ -165,3 +167,13 @@ class Ledger:
     async def expire(self, approval_id: str) -> Expired | None:
         """End one request past its deadline; None where somebody decided it first."""
         return await self._write(Expiring(approval_id, get_correlation_id()))
+
+    # Pruner.
+
+    async def remove(self, before: datetime, job_ids: Sequence[str]) -> tuple[int, int]:
+        """Remove those of ``job_ids`` that ended ``before``: how many jobs, and how many events of theirs."""
+        return await self._write(Removing(before, job_ids))
+
+    async def drop_keys(self, limit: int) -> int:
+        """Remove idempotency keys that no longer bind, at most ``limit`` of them: how many."""
+        return await self._write(DroppingKeys(limit))

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, RowMapping, bindparam, func, insert, select, update
 
 from actors.jobs.codec import request_from_json, request_to_json
-from actors.jobs.records import ACTIVE_JOBS, TERMINAL_JOBS, Job, JobStatus
+from actors.jobs.records import ACTIVE_JOBS, Job, JobStatus
 from actors.store.schema import jobs
 
 _PLAIN = {column.name: column for column in jobs.columns if column.name not in ("request", "user_id", "status")}
@@ -107,18 +107,6 @@ def submitted_since(connection: Connection, user_id: str, since: datetime) -> in
 def has_any(connection: Connection, user_id: str) -> bool:
     """Whether this user ever submitted a job."""
     return connection.execute(select(jobs.c.job_id).where(jobs.c.user_id == user_id).limit(1)).first() is not None
-
-
-def ended_before(connection: Connection, moment: datetime, limit: int) -> list[str]:
-    """Ids of terminal jobs that ended before ``moment``, oldest first."""
-    terminal = [status.value for status in TERMINAL_JOBS]
-    query = (
-        select(jobs.c.job_id)
-        .where(jobs.c.status.in_(terminal), jobs.c.completed_at < moment)
-        .order_by(jobs.c.completed_at)
-        .limit(limit)
-    )
-    return list(connection.execute(query).scalars())
 
 
 ACTIVE = tuple(sorted(status.value for status in ACTIVE_JOBS))

@@ -1,0 +1,146 @@
+"""The pruner: removes jobs that ended longer ago than they are kept, at their providers and then here (C6)."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import attrs
+import trio
+
+from actors.jobs.retention import PruneResult, kept_since
+from actors.jobs.retry import FailureKind
+from actors.kernel import Clock, Envelope, TickingActor
+from actors.ledger import Ledger
+from actors.ledger.pruning import Ended, ended, outlook
+from actors.providers.guard import Failure, GuardedProvider
+from logconf import get_logger
+
+_logger = get_logger("actors.pruner")
+
+FIRST_LOOK = 60.0
+"""Seconds after the start before the first look: a start has better things to do."""
+
+BATCH = 100
+"""Jobs in one transaction: with their events some ten milliseconds of the writer's time."""
+
+PAUSE = 0.1
+"""Seconds between two transactions, for those who wait for the writer."""
+
+_ITS_OWN_MATTER = frozenset({FailureKind.INVALID, FailureKind.OTHER})
+"""Failures that concern one job; after any other the provider is asked no more for this time."""
+
+
+class Pruner(TickingActor):
+    """Looks a minute after the start and then every hour. ``days``: how long ended jobs are kept, 0 for ever."""
+
+    interval = 3600.0
+    fault_limit = 5
+    fault_message = "Error in pruning"
+
+    def __init__(self, ledger: Ledger, providers: Mapping[str, GuardedProvider], clock: Clock, days: int) -> None:
+        self._ledger = ledger
+        self._providers = providers
+        self._clock = clock
+        self._days = days
+        self._first = -math.inf
+
+    async def on_start(self) -> None:
+        """Put the first look off."""
+        self._first = trio.current_time() + FIRST_LOOK
+
+    def next_tick(self) -> float:
+        """The beat, but not before the first look is due."""
+        return max(super().next_tick(), self._first)
+
+    async def tick(self, causes: tuple[Envelope, ...]) -> None:
+        """Remove what was kept long enough: old idempotency keys, then jobs."""
+        await drop_keys(self._ledger)
+        await prune(self._ledger, self._providers, kept_since(self._clock.now(), self._days))
+
+
+async def drop_keys(ledger: Ledger) -> None:
+    """Remove idempotency keys that no longer bind, a batch at a time."""
+    while True:
+        dropped = await ledger.drop_keys(BATCH)
+        if dropped < BATCH:
+            return
+        await trio.sleep(PAUSE)
+
+
+async def prune(
+    ledger: Ledger, providers: Mapping[str, GuardedProvider], before: datetime | None, *, dry_run: bool = False
+) -> PruneResult:
+    """Remove every job that ended ``before`` (None: none), a batch at a time; ``dry_run``: only say what would go.
+
+    Each job's provider forgets it first; one that cannot keeps its job here too, until the next time. A provider that
+    is no longer configured cannot be asked: the rows go, what it holds stays with it.
+    """
+    if before is None:
+        return PruneResult(None)
+    if dry_run:
+        return await ledger.read(outlook(before))
+    result, after = PruneResult(before), ""
+    forgetting = Forgetting(providers)
+    while batch := await ledger.read(ended(before, after, BATCH)):
+        after = batch[-1].job_id
+        gone = await forgetting.of(batch)
+        jobs, events = await ledger.remove(before, gone) if gone else (0, 0)
+        oldest = min(one.completed_at for one in batch)
+        result = attrs.evolve(
+            result,
+            jobs=result.jobs + jobs,
+            events=result.events + events,
+            kept=result.kept + len(batch) - len(gone),
+            oldest=min(oldest, result.oldest or oldest),
+        )
+        await trio.sleep(PAUSE)
+    forgetting.tell()
+    if result.jobs:
+        extra = {"jobs": result.jobs, "events": result.events, "kept": result.kept}
+        _logger.info("Removed %d jobs that ended before %s", result.jobs, before.isoformat(), extra=extra)
+    return result
+
+
+class Forgetting:
+    """Asks providers to forget jobs during one pruning, and remembers what they answered."""
+
+    def __init__(self, providers: Mapping[str, GuardedProvider]) -> None:
+        self._providers = providers
+        self._unheard: dict[str, Failure] = {}
+        self._last: dict[str, Failure] = {}
+        self._kept: Counter[str] = Counter()
+        self._left: Counter[str] = Counter()
+
+    async def of(self, batch: Sequence[Ended]) -> list[str]:
+        """The ids of those in ``batch`` of which no provider keeps anything that it could forget."""
+        return [job.job_id for job in batch if await self._forgotten(job)]
+
+    async def _forgotten(self, job: Ended) -> bool:
+        provider = self._providers.get(job.provider)
+        if provider is None:
+            self._left[job.provider] += bool(job.handed)
+            return True
+        for key, handle in job.handed:
+            failure = self._unheard.get(job.provider) or await provider.forget(key, handle)
+            if failure is not None:
+                self._note(job.provider, failure)
+                return False
+        return True
+
+    def _note(self, provider: str, failure: Failure) -> None:
+        self._kept[provider] += 1
+        self._last[provider] = failure
+        if failure.kind not in _ITS_OWN_MATTER:
+            self._unheard[provider] = failure
+
+    def tell(self) -> None:
+        """One line for each provider with which something was left."""
+        for name, number in self._kept.items():
+            extra = {"provider": name, "jobs": number, "error": self._last[name].message}
+            _logger.warning("%d old jobs are kept: %s could not forget them", number, name, extra=extra)
+        for name, number in (+self._left).items():
+            extra = {"provider": name, "jobs": number}
+            _logger.warning("%d old jobs were removed, not at %s: it is not configured", number, name, extra=extra)
