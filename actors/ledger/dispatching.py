@@ -16,7 +16,7 @@ from actors.jobs.lifecycle import Trigger
 from actors.jobs.options import Limits
 from actors.jobs.records import Capacity, Observation, Submission, SubmissionState
 from actors.jobs.retry import DispatchVerdict, after_failed_dispatch
-from actors.jobs.scheduling import Decision, Lane, ProviderState, decide, global_limit_reached, nothing_may_run
+from actors.jobs.scheduling import Decision, Head, Lane, ProviderState, decide, global_limit_reached, nothing_may_run
 from actors.ledger.base import Pair, advance, change, emit, load
 from actors.ledger.limits import effective_limits
 from actors.ledger.observing import apply_observation
@@ -51,10 +51,11 @@ def decide_now(tx: Transaction, configured: Limits, capacities: Mapping[str, Cap
         return nothing_may_run(full), []
     waiting = lanes.read(tx.connection)
     providers = provider_states(tx, capacities)
-    decision = decide(
-        waiting, running, limits, providers, tx.now, lambda lane: lanes.after(tx.connection, lane.lane_id, lane.head)
-    )
-    return decision, waiting
+
+    def following(lane: Lane) -> Head | None:
+        return lanes.after(tx.connection, lane.lane_id, lane.head) if lane.count > 1 else None
+
+    return decide(waiting, running, limits, providers, tx.now, following), waiting
 
 
 def provider_states(tx: Transaction, capacities: Mapping[str, Capacity]) -> dict[str, ProviderState]:

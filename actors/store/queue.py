@@ -102,10 +102,11 @@ def change(connection: Connection, job_id: str, **changes: Any) -> None:
         changes["lane_id"] = None
         connection.execute(_ONE, {"wanted": job_id, **changes})
         lanes.leave(connection, lane_id, job_id)
-        lane_id = None
+        lane_id, changes = None, {}
     if ready and lane_id is None:
         changes["lane_id"] = lanes.enter(connection, lanes.key_of(after), after, 1)
-    connection.execute(_ONE, {"wanted": job_id, **changes})
+    if changes:
+        connection.execute(_ONE, {"wanted": job_id, **changes})
 
 
 _DEFERRED = queue_entries.c.not_before.is_not(None) & (queue_entries.c.status == "pending")  # reads its index alone
