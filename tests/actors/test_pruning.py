@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import attrs
 import pytest
 import trio
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from actors import pruner
 from actors.jobs.ids import IdFactory, earliest
@@ -126,6 +126,33 @@ async def test_what_has_not_ended_is_never_touched_however_old(autojump_clock, w
         assert await rows(runtime) == before
         statuses = {job.job_id: (await runtime.job(job.job_id)).job.status for job in (running, blocked, waiting)}
         assert not any(status is JobStatus.COMPLETED for status in statuses.values())
+
+
+async def test_what_counts_is_when_a_job_ended_not_when_it_was_made(autojump_clock, world):
+    async with world.open() as runtime:
+        await runtime.pause("scripted", "for a while")
+        job = await world.submit(duration=5)
+        world.clock.move(100 * DAYS)
+        await runtime.resume("scripted")
+        await runtime.wait(job.job_id)
+        assert (await runtime.prune()).jobs == 0
+        world.clock.move(91 * DAYS)
+        assert (await runtime.prune()).jobs == 1
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "value"), [("jobs", "status", "running"), ("submissions", "state", "unknown")]
+)
+async def test_rows_that_contradict_an_end_are_left_alone(autojump_clock, world, table, column, value):
+    """A job that is active, or about which something remains to be done at its provider, has not ended, whatever it
+    says of when."""
+    async with world.open() as runtime:
+        await ended(world)
+        contradiction = update(metadata.tables[table]).values({column: value})
+        await runtime.ledger.store.write(lambda tx: tx.connection.execute(contradiction))
+        world.clock.move(91 * DAYS)
+        assert (await runtime.prune(dry_run=True)).jobs == (await runtime.prune()).jobs == 0
+        assert (await rows(runtime))["jobs"] == 1
 
 
 async def test_a_job_that_waits_beside_a_removed_one_still_runs(autojump_clock, world):
