@@ -8,7 +8,7 @@
     async with open_supervisor([actor_spec(greeter, Greeter)]):
         print(await greeter.call("world"))
 
-Guarantees: ``docs/semantics-actors.md``.
+Guarantees: ``docs/semantics.md``.
 """
 
 from __future__ import annotations
