@@ -54,7 +54,14 @@ class Stage:
 
     async def supervise(self, *kill: str, task_status: Any = trio.TASK_STATUS_IGNORED) -> int:
         """Run a supervisor to its end, by itself or by ``kill`` (an event and its number); the status of that end."""
-        argv = [sys.executable, "-m", "tests.kills.supervisor", str(self.state_dir), str(self.path / "jobs.json"), *kill]
+        argv = [
+            sys.executable,
+            "-m",
+            "tests.kills.supervisor",
+            str(self.state_dir),
+            str(self.path / "jobs.json"),
+            *kill,
+        ]
         with trio.fail_after(PATIENCE):
             async with trio.open_nursery() as nursery:
                 run = partial(trio.run_process, argv, cwd=ROOT, check=False)

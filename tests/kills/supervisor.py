@@ -23,6 +23,7 @@ from actors.job_request import request_from_mapping
 from actors.jobs.options import Limits
 from actors.ledger import Ledger
 from actors.providers.local import LocalOptions
+from actors.providers.local.directory import JobDirectory
 from actors.providers.local.shims import Shims
 from actors.runtime import open_runtime
 from actors.settings import Settings
@@ -36,6 +37,7 @@ LIMITS = Limits(total=4, per_user=2)
 POINTS: dict[str, tuple[Any, str, Callable[[Any], int]]] = {
     "intent written": (submissions, "put", lambda _: 1),
     "claim committed": (Ledger, "claim", lambda claimed: int(bool(claimed.dispatches))),
+    "job written down": (JobDirectory, "place", int),
     "shim started": (Shims, "start", lambda _: 1),
     "handle stored": (Ledger, "handed_over", int),
     "exit written": (Shims, "collect", len),
@@ -81,9 +83,9 @@ def kill_at(event: str, number: int) -> None:
         setattr(owner, name, functools.wraps(original)(lambda *args: count(original(*args))))
 
 
-async def main(state_dir: Path, jobs: Path) -> None:
+async def main(state_dir: Path, jobs: bytes) -> None:
     """Submit what is not known yet, and stay until all of it has ended."""
-    requests = [request_from_mapping(one) for one in json.loads(jobs.read_bytes())]
+    requests = [request_from_mapping(one) for one in json.loads(jobs)]
     async with open_runtime(settings_of(state_dir)) as runtime:
         for accepted in await runtime.submit_many(requests):
             await runtime.wait(accepted.job.job_id)
@@ -95,4 +97,4 @@ if __name__ == "__main__":
     configure_structured_logging("INFO", True, str(state / LOG), stream=None)
     if sys.argv[3:]:
         kill_at(sys.argv[3], int(sys.argv[4]))
-    trio.run(main, state, Path(sys.argv[2]))
+    trio.run(main, state, Path(sys.argv[2]).read_bytes())

@@ -1,4 +1,4 @@
-"""kill -9 of the supervisor at every step of a job's life: nothing is lost or run twice, and no limit is broken (C2)."""
+"""kill -9 of the supervisor at every step of a job's life: nothing is lost or run twice, no limit broken (C2)."""
 
 from __future__ import annotations
 
