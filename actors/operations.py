@@ -59,7 +59,8 @@ class Operations:
     async def submit_many(self, requests: Sequence[JobRequest]) -> list[Accepted]:
         """Accept all or none; each job gets a correlation ID of its own, for each is a life of its own."""
         ids = [get_correlation_id()] if len(requests) == 1 else [new_correlation_id() for _ in requests]
-        checked = [self._checked(request, index) for index, request in enumerate(requests)]
+        several = len(requests) > 1
+        checked = [self._checked(request, index if several else None) for index, request in enumerate(requests)]
         return await self._submit([NewJob(one, id_) for one, id_ in zip(checked, ids, strict=True)])
 
     async def retry(self, job_id: str, *, by: str | None = None) -> Job:

@@ -166,14 +166,15 @@ def bare_start(folder: Path) -> float:
 
 def process_figures(starts: int, seconds: int, folder: Path) -> list[Figure]:
     """Start, memory and idleness."""
-    fresh, again, bare = [], [], []
+    fresh, again, bare, working = [], [], [], []
     for number in range(starts):
         home = folder / f"home-{number}"
         with supervisor(home) as (_, ready):
             fresh.append(ready)
         bare.append(bare_start(home))
-        with supervisor(home) as (_, ready):
+        with supervisor(home) as (pid, ready):
             again.append(ready)
+            working.append(busy(pid))
     with supervisor(folder / "home-0") as (pid, _):
         time.sleep(2)  # what is warmed up after the start is done by then
         before, start = busy(pid), time.perf_counter()
@@ -185,8 +186,9 @@ def process_figures(starts: int, seconds: int, folder: Path) -> list[Figure]:
             "bare": lambda: bare_start(folder),
         })  # fmt: skip
     floor = "a bare interpreter"
+    ready = below(_beside("start to ready", again, bare), 1.0)
     return [
-        below(_beside("start to ready", again, bare), 1.0),
+        attrs.evolve(ready, note=f"{ready.note}, on the CPU {statistics.median(working):.2f}"),
         _beside("start to ready, fresh directory", fresh, bare),
         below(Figure("resident when idle", memory, "MB"), 80),
         below(Figure("idle CPU", idle, "%", "one core"), 0.5),

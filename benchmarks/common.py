@@ -10,6 +10,8 @@ import argparse
 import gc
 import inspect
 import json
+import os
+import platform
 import statistics
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -42,18 +44,20 @@ def below(figure: Figure, bound: float) -> Figure:
     return attrs.evolve(figure, target=f"< {bound:g} {figure.unit}", met=figure.value < bound)
 
 
-async def in_turn(rounds: int, contenders: Mapping[str, Contender]) -> dict[str, list[float]]:
+async def in_turn(
+    rounds: int, contenders: Mapping[str, Contender], clock: Callable[[], float] = time.perf_counter
+) -> dict[str, list[float]]:
     """Seconds that each contender took in each round; who runs first changes from round to round."""
     names = list(contenders)
     taken: dict[str, list[float]] = {name: [] for name in names}
     gc.collect()
     for number in range(rounds):
         for name in names if number % 2 == 0 else reversed(names):
-            start = time.perf_counter()
+            start = clock()
             result = contenders[name]()
             if inspect.isawaitable(result):
                 await result
-            taken[name].append(time.perf_counter() - start)
+            taken[name].append(clock() - start)
     return taken
 
 
@@ -77,10 +81,16 @@ def arguments(description: str | None, **numbers: tuple[int, str]) -> argparse.N
     return parser.parse_args()
 
 
+def machine() -> dict[str, object]:
+    """Where this ran, and how busy it was: targets in seconds mean something on a machine that has a core to spare."""
+    load = round(os.getloadavg()[0], 1)
+    return {"python": platform.python_version(), "cores": os.cpu_count(), "load": load}
+
+
 def report(figures: Sequence[Figure], *, as_json: bool) -> None:
-    """Print the table, or one JSON object of figures by name."""
+    """Print the table, or one JSON object."""
     if as_json:
-        print(json.dumps({one.name: attrs.asdict(one) for one in figures}, indent=2))
+        print(json.dumps({"machine": machine(), "figures": [attrs.asdict(one) for one in figures]}, indent=2))
         return
     width = max(len(one.name) for one in figures)
     for one in figures:
@@ -89,3 +99,5 @@ def report(figures: Sequence[Figure], *, as_json: bool) -> None:
         target = f"target {one.target}{verdict}" if one.target else ""
         line = f"{one.name:{width}}  {one.value:>10.3f} {one.unit:<4}  {beside:<36}  {target:<24}  {one.note}"
         print(line.rstrip())
+    where = machine()
+    print(f"\nPython {where['python']}, {where['cores']} cores, load average {where['load']}")

@@ -94,7 +94,7 @@ def field(found: dict[str, Any], name: str, kind: type[T], default: T | None = N
     """One field of the given JSON type; ``default`` where it is absent, a refusal where there is none."""
     value = found.get(name, default)
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        words = {str: "a text", int: "a whole number", dict: "an object"}
+        words = {str: "a text", int: "a whole number", dict: "an object", bool: "true or false"}
         raise Refused(f"{name}: must be {words.get(kind, kind.__name__)}", RefusalKind.INVALID, name)
     return value
 

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from actors.api.asking import answer, by, field, fields_of, number, query_of, runtime_of
-from actors.api.documents import approval_document, health_document, limits_document, queue_document
+from actors.api.documents import approval_document, health_document, limits_document, prune_document, queue_document
 from actors.api.jobs import MOST_JOBS, statuses
 from actors.jobs.records import ApprovalStatus
 
@@ -82,6 +82,12 @@ async def reset_limits(request: Request) -> Response:
     return await limits(request)
 
 
+async def prune(request: Request) -> Response:
+    """Remove now the jobs that were kept long enough; ``dry_run``: only say how many would go (C6)."""
+    given = await fields_of(request, ("dry_run",))
+    return answer(prune_document(await runtime_of(request).prune(dry_run=field(given, "dry_run", bool, False))))
+
+
 async def actors(request: Request) -> Response:
     """The supervision tree."""
     await trio.lowlevel.checkpoint()
@@ -89,10 +95,9 @@ async def actors(request: Request) -> Response:
 
 
 async def health(request: Request) -> Response:
-    """Whether the runtime does its work; 503 when it fails at it."""
+    """Whether the runtime does its work."""
     runtime = runtime_of(request)
-    found = await runtime.health()
-    return answer(health_document(found, runtime.started_at), 503 if found.status == "failing" else 200)
+    return answer(health_document(await runtime.health(), runtime.started_at))
 
 
 ROUTES = [
@@ -106,6 +111,7 @@ ROUTES = [
     Route("/api/limits", reset_limits, methods=["DELETE"]),
     Route("/api/limits/{name}", set_limit, methods=["PUT"]),
     Route("/api/limits/{name}", reset_limits, methods=["DELETE"]),
+    Route("/api/prune", prune, methods=["POST"]),
     Route("/api/actors", actors, methods=["GET"]),
     Route("/health", health, methods=["GET"]),
 ]

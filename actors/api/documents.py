@@ -13,7 +13,7 @@ from typing import Any
 import attrs
 import orjson
 
-from actors.control import Accepted, Health, JobView, QueueView
+from actors.control import Accepted, Health, JobView, PruneResult, QueueView
 from actors.jobs.options import Limits
 from actors.jobs.records import ApprovalRequest, Event
 
@@ -127,6 +127,12 @@ def health_document(health: Health, started_at: datetime) -> Document:
         "uncertain_jobs": list(health.uncertain_jobs),
         "started_at": moment(started_at),
     }
+
+
+def prune_document(result: PruneResult) -> Document:
+    """What was removed, or would be."""
+    times = {"before": moment(result.before), "oldest": moment(result.oldest)}
+    return {"jobs": result.jobs, "events": result.events, "kept": result.kept, **times}
 
 
 def event_document(event: Event) -> Document:

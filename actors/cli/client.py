@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,7 +37,8 @@ class Client:
         self.config = config
         self.settings = load_settings(config)
         self.state_dir: Path = self.settings.state_dir
-        transport = httpx.HTTPTransport(uds=str(announced(self.state_dir)))
+        self._socket = announced(self.state_dir)
+        transport = httpx.HTTPTransport(uds=str(self._socket))
         self._http = httpx.Client(
             transport=transport,
             base_url="http://greenroom",
@@ -63,8 +65,9 @@ class Client:
         except NoSupervisor as missing:
             from actors.cli.reading import look
 
+            found = documented(*look(self.settings, address(path), params))
             self.say_that_none_runs(missing)
-            return documented(*look(self.settings, address(path), params))
+            return found
 
     def say_that_none_runs(self, missing: NoSupervisor) -> None:
         """On stderr, once: what follows was read from the store."""
@@ -83,6 +86,7 @@ class Client:
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
+        self._find()
         try:
             yield
         except httpx.ConnectError:
@@ -91,6 +95,16 @@ class Client:
             raise Failed("the supervisor went away before it had answered; jobs that run go on running") from None
         except httpx.TimeoutException:
             raise Failed(f"the supervisor of {self.state_dir} does not answer") from None
+
+    def _find(self) -> None:
+        """Knock first: httpx 0.28 leaves a socket open when it finds nobody."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as knock:
+            try:
+                knock.connect(str(self._socket))
+            except PermissionError:
+                raise Failed(f"{self._socket} is another user's") from None
+            except OSError:
+                raise NoSupervisor(self._why_none()) from None
 
     def _why_none(self) -> str:
         held_by = holder(self.state_dir)

@@ -14,13 +14,28 @@ def config() -> None:
 
 
 @config.command()
+@with_json
 @with_config
-def check(config: str | None) -> None:
+def check(as_json: bool, config: str | None) -> None:
     """Tell everything that is wrong with the configuration, and start nothing."""
+    if as_json:
+        _check_for_programs(config)
+        return
     settings = load_settings(config)
     for note in settings.notes:
         click.echo(f"note: {plain(note.message)}")
     click.echo(f"{settings.config_file or 'no configuration file: defaults and environment'}: nothing is wrong")
+
+
+def _check_for_programs(config: str | None) -> None:
+    from actors.settings import Settings, SettingsError
+
+    try:
+        settings = Settings.load(config)
+    except SettingsError as error:
+        print_json({"faults": [str(fault) for fault in error.faults], "notes": []})
+        raise click.exceptions.Exit(2) from None
+    print_json({"faults": [], "notes": [plain(note.message) for note in settings.notes]})
 
 
 @config.command()

@@ -110,6 +110,23 @@ def reject(approval: str, reason: str, as_json: bool, config: str | None) -> Non
     _print_approval(_change(config, "POST", "api", "approvals", approval, "reject", body={"reason": reason}), as_json)
 
 
+@click.command()
+@click.option("--dry-run", is_flag=True, help="Only say what would go.")
+@with_json
+@with_config
+def prune(dry_run: bool, as_json: bool, config: str | None) -> None:
+    """Remove now the jobs that ended longer ago than they are kept, with their events and directories."""
+    found = _change(config, "POST", "api", "prune", body={"dry_run": dry_run})
+    if as_json:
+        print_json(found)
+    elif found["before"] is None:
+        click.echo("Jobs are kept for ever (retention.days: 0).")
+    else:
+        kept = f"; {found['kept']} stay, their provider could not forget them" if found["kept"] else ""
+        went = "would go" if dry_run else "went"
+        click.echo(f"{found['jobs']} jobs that ended before {found['before']} {went}, {found['events']} events{kept}")
+
+
 @click.group(invoke_without_command=True)
 @with_json
 @with_config
@@ -134,7 +151,7 @@ def show(as_json: bool, config: str | None) -> None:
     _show_limits(as_json, config)
 
 
-@limits.command("set")
+@limits.command("set", context_settings={"ignore_unknown_options": True})  # -3 is a value, if a wrong one
 @click.argument("name")
 @click.argument("value", type=int)
 @with_json

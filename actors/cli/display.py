@@ -15,12 +15,13 @@ from actors.cli.board import Board
 from actors.cli.context import typed
 from actors.cli.output import console, duration, metrics, name_of, note, plain, short, standing, table
 from actors.cli.session import ENDS, Plan
-from actors.cli.summary import summary
+from actors.cli.summary import print_summary
 from actors.cli.telling import told
 
 _DETAILS = frozenset({"job_progress", "job_dispatched", "job_handed_over"})
 _ORDER = {"running": 0, "queued": 0, "uploading": 0, "pending": 1}
 _BAR = 16
+_WIDE = 110
 _AROUND = 8
 """Lines of the screen that are not rows: head, queue, actors, borders."""
 
@@ -38,6 +39,7 @@ class Lines:
         if jobs := board.jobs():
             ended = sum(job["status"] in ENDS for job in jobs)
             click.echo(f"{len(jobs)} jobs{f', {ended} of them ended before' if ended else ''}")
+            _say_if_nothing_is_left(jobs)
 
     def tell(self, event: dict[str, Any], board: Board) -> None:
         """Print it, without the steps of a hand-over and of every training."""
@@ -53,7 +55,7 @@ class Lines:
 
     def end(self, board: Board, interrupted: bool) -> None:
         """The summary."""
-        console().print(summary(self._plan, board, self._log, interrupted))
+        print_summary(self._plan, board, self._log, interrupted)
 
 
 class Live:
@@ -68,6 +70,7 @@ class Live:
     def begin(self, board: Board) -> None:
         """Start drawing below the greeting."""
         click.echo(_greeting(self._plan, self._log))
+        _say_if_nothing_is_left(board.jobs())
         self._live.start()
 
     def tell(self, event: dict[str, Any], board: Board) -> None:
@@ -84,7 +87,7 @@ class Live:
         jobs = board.jobs()
         room = max(3, self._live.console.height - _AROUND)
         shown = jobs if len(jobs) <= room else sorted(jobs, key=_urgency)[:room]
-        parts: list[RenderableType] = [jobs_table(shown)]
+        parts: list[RenderableType] = [jobs_table(shown, self._live.console.width)]
         if hidden := len(jobs) - len(shown):
             parts.append(Text(f"... and {hidden} more: greenroom jobs", style="dim"))
         parts += [Text(queue_line(board)), Text(actors_line(board.tree)), Text(self._said, style="dim")]
@@ -98,7 +101,7 @@ class Live:
         """Leave the last picture away: the summary says more."""
         self._live.update(Text(self._said, style="dim"), refresh=True)
         self._live.stop()
-        self._live.console.print(summary(self._plan, board, self._log, interrupted))
+        print_summary(self._plan, board, self._log, interrupted)
 
 
 _STOPPING = "{}: what is in flight may end within 10 s; once more ends at once"
@@ -112,6 +115,12 @@ def _greeting(plan: Plan, log: str | None) -> str:
     return "\n".join([state + ".", "In a second terminal, from this directory:", *lines, ""])
 
 
+def _say_if_nothing_is_left(jobs: list[dict[str, Any]]) -> None:
+    if jobs and all(job["status"] in ENDS for job in jobs):
+        click.echo("All of them ended in an earlier run, and nothing is run again. Change the file, or use another")
+        click.echo("state directory (GREENROOM_HOME), to run them anew.")
+
+
 def _called(job: dict[str, Any] | None) -> str | None:
     return None if job is None else f"{name_of(job)} ({plain(job['user_id'])})"
 
@@ -120,16 +129,18 @@ def _urgency(job: dict[str, Any]) -> tuple[int, str]:
     return _ORDER.get(job["status"], 2), job["completed_at"] or ""
 
 
-def jobs_table(jobs: list[dict[str, Any]]) -> Table:
-    """One row a job: who, where it stands, how far, what it measures, why it waits."""
+def jobs_table(jobs: list[dict[str, Any]], width: int) -> Table:
+    """One line a job: who, where it stands, how far, what it measures, why it waits; less on a narrow screen."""
+    wide = width >= _WIDE
     columns = ("JOB", "NAME", "USER", "STATUS", "", "MEASURES", "RAN", "WHY")
-    made = table(columns, ())
+    made = table(columns if wide else ("NAME", "STATUS", "RAN", "WHY"), (), one_line=True)
     for job in jobs:
-        status = standing(job)
-        made.add_row(
-            short(job["job_id"]), name_of(job), plain(job["user_id"]), Text(status, style=_style(job)), _bar(job),
-            plain(metrics(job["result"] or job["progress"])), duration(job), plain(_why(job)),
-        )  # fmt: skip
+        status, measures = Text(standing(job), style=_style(job)), metrics(job["result"] or job["progress"])
+        if wide:
+            who = (short(job["job_id"]), name_of(job), plain(job["user_id"]), status)
+            made.add_row(*who, _bar(job), plain(measures), duration(job), plain(_why(job)))
+        else:
+            made.add_row(name_of(job), status, duration(job), plain(_why(job) or measures))
     return made
 
 
@@ -159,7 +170,7 @@ def queue_line(board: Board) -> str:
     """What waits, in one line."""
     queue = board.queue
     counts = ", ".join(f"{number} {status}" for status, number in queue["counts"].items())
-    closed = "".join(f"; provider {name} is closed: {why}" for name, why in queue["closed_providers"].items())
+    closed = "".join(f"; {why}" for why in queue["closed_providers"].values())
     others = f"; {board.others()} jobs beside these" if board.others() else ""
     return plain(f"queue   {counts or 'empty'}. {queue['summary']}{closed}{others}")
 

@@ -24,6 +24,7 @@ _HOMES = {
     "settle": "deciding",
     "prioritise": "deciding",
     "limits": "deciding",
+    "prune": "deciding",
     "watch": "following",
     "tree": "following",
     "dead-letters": "leftovers",

@@ -10,7 +10,7 @@ import click
 import orjson
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
     from rich.table import Table
 
 Document = Mapping[str, Any]
@@ -18,6 +18,9 @@ Document = Mapping[str, Any]
 _SHORT = 12
 """Characters of an identifier that people see: its end, which is its random part."""
 _PIPE_WIDTH = 200
+_WHOLE = frozenset({"JOB", "ID", "NAME", "USER", "STATUS", "RAN"})
+_LONGEST = {"NAME": 36}
+_SHORTEST = {"NAME": 12, "STATUS": 9, "RAN": 6}
 _STYLES = {
     "completed": "green", "running": "cyan", "failed": "red", "cancelled": "yellow", "blocked": "magenta",
     "expired": "yellow", "approved": "green", "rejected": "red", "restarting": "yellow", "parked": "red",
@@ -56,17 +59,22 @@ def console() -> Console:
     return found if found.is_terminal else Console(highlight=False, markup=False, emoji=False, width=_PIPE_WIDTH)
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str | None = None) -> Table:
-    """A table whose cells are plain text; a status has its colour."""
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, one_line: bool = False) -> Table:
+    """A table whose cells are plain text; a status has its colour. ``one_line``: what does not fit is cut."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
 
-    made = Table(
-        box=SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False, show_edge=False, header_style="bold"
-    )
+    made = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
     for column in columns:
-        made.add_column(column, overflow="fold", no_wrap=column in ("JOB", "ID", "STATUS"))
+        whole = column in _WHOLE or one_line
+        made.add_column(
+            column,
+            overflow="ellipsis" if whole else "fold",
+            no_wrap=whole,
+            min_width=_SHORTEST.get(column),
+            max_width=_LONGEST.get(column),
+        )
     for row in rows:
         cells = [one if isinstance(one, Text) else Text(plain(one)) for one in row]
         for cell in cells:
@@ -80,9 +88,21 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], empty:
     """A table on stdout, or a sentence where it would be empty."""
     found = list(rows)
     if found:
-        console().print(table(columns, found))
+        print_parts([table(columns, found)])
     else:
         click.echo(empty)
+
+
+def print_parts(parts: Iterable[RenderableType]) -> None:
+    """Tables as wide as the terminal; lines of text whole, so that commands in them work as pasted."""
+    from rich.text import Text
+
+    target = console()
+    with target.capture() as written:
+        for part in parts:
+            target.print(part, soft_wrap=isinstance(part, Text))
+    for line in written.get().splitlines():
+        click.echo(line.rstrip())
 
 
 def instant(text: str | None) -> datetime | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 from collections.abc import AsyncIterator, Iterator
@@ -30,6 +31,8 @@ LOOK_SECONDS = 1.0
 """How often the display looks without an event: reasons for waiting and durations change by themselves."""
 _QUIET_SECONDS = 0.1
 _LAST_LOOK_SECONDS = 3.0
+_ONE_PRESS_SECONDS = 0.3
+"""A signal to a whole process group may come twice, from the terminal and from a wrapper: that is one press."""
 _HANDED_OVER = tuple(ACTIVE_JOBS - {JobStatus.PENDING})
 _logger = get_logger("actors.cli")
 
@@ -190,11 +193,14 @@ class Session:
         """The first signal ends the run in order, the second at once."""
         with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
             task_status.started()
+            first = -math.inf
             async for number in signals:
+                if trio.current_time() - first < _ONE_PRESS_SECONDS:
+                    continue
                 if self._interrupted:
                     flush(_QUIET_SECONDS)
                     os._exit(128 + number)
-                self._interrupted = True
+                self._interrupted, first = True, trio.current_time()
                 _logger.info("Supervisor stops", extra={"signal": signal.Signals(number).name})
                 if self._display is not None:
                     self._display.stopping(signal.Signals(number).name)

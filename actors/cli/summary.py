@@ -5,20 +5,24 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
-from rich.console import Group, RenderableType
+from rich.console import RenderableType
 from rich.text import Text
 
 from actors.cli.board import Board
 from actors.cli.context import typed
-from actors.cli.output import duration, instant, lasted, name_of, note, plain, short, standing, table
+from actors.cli.output import duration, instant, lasted, name_of, note, plain, print_parts, short, standing, table
 from actors.cli.session import ENDS, Plan
 
 _MOST_ROWS = 200
 _RUNS = ("running", "queued", "uploading")
 
 
-def summary(plan: Plan, board: Board, log: str | None, interrupted: bool) -> RenderableType:
+def print_summary(plan: Plan, board: Board, log: str | None, interrupted: bool) -> None:
     """Everything there is to say at the end."""
+    print_parts(_summary(plan, board, log, interrupted))
+
+
+def _summary(plan: Plan, board: Board, log: str | None, interrupted: bool) -> list[RenderableType]:
     jobs = board.jobs()
     parts: list[RenderableType] = []
     if jobs:
@@ -30,8 +34,8 @@ def summary(plan: Plan, board: Board, log: str | None, interrupted: bool) -> Ren
     parts += _unended(plan, jobs, interrupted)
     if log is not None:
         one = failed[0] if failed else jobs[0] if jobs else None
-        parts += [Text(f"The log is {log}. One job's way through it:"), Text(f"  {_jq(log, one)}", no_wrap=False)]
-    return Group(*parts)
+        parts += [Text(f"The log is {log}. One job's way through it:"), Text(f"  {_jq(log, one)}")]
+    return parts
 
 
 def _results(jobs: list[dict[str, Any]]) -> RenderableType:

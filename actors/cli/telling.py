@@ -35,7 +35,8 @@ def told(event: Document, name: str | None = None) -> str:
 def _happened(event: Document) -> str:
     kind: str = event["type"]
     if kind == "job_status_changed":
-        return f"is {event.get('status')}{_because(event.get('error_message'))}"
+        where = " at its provider" if event.get("status") == "queued" else ""
+        return f"is {event.get('status')}{where}{_because(event.get('error_message'))}"
     if kind == "job_progress":
         return f"progress {_steps(event.get('progress') or {})}"
     if kind == "approval_requested":

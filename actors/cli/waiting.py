@@ -8,7 +8,7 @@ import click
 
 from actors.cli.client import Client
 from actors.cli.context import Failed
-from actors.cli.output import name_of
+from actors.cli.output import name_of, short
 from actors.cli.telling import parsed, told
 
 _TERMINAL = frozenset({"completed", "failed", "cancelled"})
@@ -26,6 +26,8 @@ def wait_for(client: Client, submitted: list[dict[str, Any]]) -> dict[str, dict[
         job = client.ask("GET", "api", "jobs", job_id)
         if job["status"] in _TERMINAL:
             ended[job_id] = job
+        elif job["reason"]:
+            click.echo(f"{open_ones[job_id]} ({short(job_id)}) waits: {job['reason']}", err=True)
 
     only = {"job_id": submitted[0]["job_id"]} if len(submitted) == 1 else {}
     with client.stream("api", "events", params=only) as answered:

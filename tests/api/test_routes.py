@@ -226,11 +226,17 @@ async def test_output_that_cannot_be_had_is_a_problem_not_half_an_answer(edge: A
     assert (response.status_code, response.headers["content-type"]) == (503, "application/problem+json")
 
 
+async def test_what_was_kept_long_enough_is_removed_on_demand(edge: Any) -> None:
+    for body in ({"dry_run": True}, {}):
+        assert (await edge.http.post("/api/prune", json=body)).json()["jobs"] == 0
+    assert (await edge.http.post("/api/prune", json={"dry_run": 1})).status_code == 422
+
+
 async def test_health_and_tree_show_the_actors(edge: Any) -> None:
     health = (await edge.http.get("/health")).json()
     assert (health["status"], health["reasons"]) == ("ok", [])
     tree = (await edge.http.get("/api/actors")).json()["children"]
     actors = next(node for node in tree if node["id"] == "actors")
     assert {node["id"]: node["state"] for node in actors["children"]} == {
-        "scheduler": "running", "poller": "running", "expiry": "running",
+        "scheduler": "running", "poller": "running", "expiry": "running", "pruner": "running",
     }  # fmt: skip
