@@ -186,9 +186,9 @@ def process_figures(starts: int, seconds: int, folder: Path) -> list[Figure]:
             "bare": lambda: bare_start(folder),
         })  # fmt: skip
     floor = "a bare interpreter"
-    ready = below(_beside("start to ready", again, bare), 1.0)
+    start_up = below(_beside("start to ready", again, bare), 1.0)
     return [
-        attrs.evolve(ready, note=f"{ready.note}, on the CPU {statistics.median(working):.2f}"),
+        attrs.evolve(start_up, note=f"{start_up.note}, on the CPU {statistics.median(working):.2f}"),
         _beside("start to ready, fresh directory", fresh, bare),
         below(Figure("resident when idle", memory, "MB"), 80),
         below(Figure("idle CPU", idle, "%", "one core"), 0.5),

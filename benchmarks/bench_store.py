@@ -91,12 +91,12 @@ def bare_commits(path: Path) -> Callable[[], None]:
 def huey_tasks(path: Path) -> Callable[[], None] | None:
     """The peer, where it is installed."""
     try:
-        from huey import SqliteHuey
+        from huey import SqliteHuey  # type: ignore[import-untyped, unused-ignore]
     except ImportError:
         return None
     queue = SqliteHuey("bench", filename=str(path), fsync=True, results=False)
 
-    @queue.task()  # type: ignore[misc, unused-ignore]
+    @queue.task()  # type: ignore[untyped-decorator, unused-ignore]
     def train(*command: str, user_id: str, org_id: str) -> None:
         """Never run here."""
 
@@ -113,19 +113,22 @@ def figures(taken: dict[str, list[float]], batches: list[float]) -> list[Figure]
     def rate(name: str, label: str, number: int, beside: str = "") -> Figure:
         per_second = number / statistics.median(taken[name])
         line = Figure(label, per_second, "/s")
-        if beside not in taken:
+        if not beside:
             return line
         worth = ratio(taken[name], taken[beside]) * ALONE / number
         return attrs.evolve(line, beside=f"the time of {BESIDE[beside]}", ratio=worth)
 
-    found = [rate("bare", "bare commit of one row", ALONE), rate("huey", "huey, one task", ALONE, "bare")]
-    found += [rate("single", "submit, one at a time", ALONE, other) for other in ("bare", "huey")]
+    peers = [name for name in BESIDE if name in taken]
+    found = [rate("bare", "bare commit of one row", ALONE)]
+    if "huey" in taken:
+        found.append(rate("huey", "huey, one task", ALONE, "bare"))
+    found += [rate("single", "submit, one at a time", ALONE, peer) for peer in peers]
     found.append(rate("inline", "submit, no thread", ALONE, "bare"))
-    found += [rate("crowd", f"submit, {CROWD} at once", CROWD, other) for other in ("bare", "huey")]
+    found += [rate("crowd", f"submit, {CROWD} at once", CROWD, peer) for peer in peers]
     seconds = statistics.median(batches)
     found.append(Figure(f"submit_many of {BATCH}", BATCH / seconds, "/s", note=f"best {BATCH / min(batches):.0f}"))
     found.append(below(Figure(f"one batch of {BATCH}", seconds, "s", note=f"best {min(batches):.3f}"), 0.5))
-    return [one for one in found if one is not None]
+    return found
 
 
 BESIDE = {"bare": "a bare commit", "huey": "a huey task"}
