@@ -15,14 +15,16 @@ LONGEST = 100
 
 
 def socket_path(state_dir: Path, environ: Mapping[str, str] | None = None) -> Path:
-    """Where to bind. A path beyond :data:`LONGEST` bytes gives way to one under ``$XDG_RUNTIME_DIR``."""
+    """Where to bind. A path beyond :data:`LONGEST` bytes gives way to one under ``$XDG_RUNTIME_DIR``,
+    or under the directory for temporary files where that one is too long as well."""
     path = state_dir.absolute() / SOCKET
     if len(os.fsencode(path)) <= LONGEST:
         return path
     environ = os.environ if environ is None else environ
-    runtime = environ.get("XDG_RUNTIME_DIR") or Path(tempfile.gettempdir()) / f"greenroom-{os.getuid()}"
-    digest = hashlib.sha256(os.fsencode(state_dir.absolute())).hexdigest()[:16]
-    return Path(runtime) / f"greenroom-{digest}.sock"
+    name = f"greenroom-{hashlib.sha256(os.fsencode(state_dir.absolute())).hexdigest()[:16]}.sock"
+    own = Path(tempfile.gettempdir()) / f"greenroom-{os.getuid()}" / name
+    path = Path(environ["XDG_RUNTIME_DIR"]) / name if environ.get("XDG_RUNTIME_DIR") else own
+    return path if len(os.fsencode(path)) <= LONGEST else own
 
 
 def announce(state_dir: Path, bound: Path) -> None:

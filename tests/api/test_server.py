@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import inspect
 import os
+import shutil
 import socket as plain_socket
 import stat
 import struct
+import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -172,8 +174,7 @@ async def test_a_path_that_is_too_long_lies_elsewhere_and_the_state_directory_sa
     runtime: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """C3: beyond 100 bytes under XDG_RUNTIME_DIR; clients follow the file `socket`; two directories never share one."""
-    short = tmp_path / "run"
-    short.mkdir()
+    short = Path(tempfile.mkdtemp(prefix="gr"))  # under tmp_path it could be too long itself
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(short))
     deep, other = tmp_path / ("d" * LONGEST), tmp_path / ("e" * LONGEST)
     deep.mkdir()
@@ -183,6 +184,7 @@ async def test_a_path_that_is_too_long_lies_elsewhere_and_the_state_directory_sa
         assert Path((deep / POINTER).read_text().strip()).parent == short
         async with await client_of(announced(deep)) as http:
             assert (await http.get("/health")).status_code == 200
+    shutil.rmtree(short)
 
 
 async def test_who_asks_is_told_by_the_kernel(socket: Path, client: httpx.AsyncClient) -> None:
