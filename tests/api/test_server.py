@@ -29,20 +29,23 @@ UPGRADE = (
     b"GET /api/events HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
 )
+PATIENCE = 30.0
+"""Seconds after which something that never comes has failed; what comes, comes at once."""
 Nonsense = Callable[[trio.SocketStream], Awaitable[None]]
 
 
 async def closed(stream: trio.abc.ReceiveStream) -> bytes:
     """What comes until the other side closes."""
     whole = b""
-    while True:
-        try:
-            piece = await stream.receive_some(65536)
-        except trio.BrokenResourceError:
-            return whole
-        if not piece:
-            return whole
-        whole += piece
+    with trio.fail_after(PATIENCE):
+        while True:
+            try:
+                piece = await stream.receive_some(65536)
+            except trio.BrokenResourceError:
+                return whole
+            if not piece:
+                return whole
+            whole += piece
 
 
 async def bytes_after_an_upgrade(stream: trio.SocketStream) -> None:
@@ -222,10 +225,11 @@ class Frames:
         return dict(line.split(": ", 1) for line in lines)
 
     async def _until(self, mark: bytes) -> bytes:
-        while mark not in self._buffer:
-            piece = await self.stream.receive_some(65536)
-            assert piece, "the stream ended"
-            self._buffer += piece
+        with trio.fail_after(PATIENCE):
+            while mark not in self._buffer:
+                piece = await self.stream.receive_some(65536)
+                assert piece, "the stream ended"
+                self._buffer += piece
         found, _, self._buffer = self._buffer.partition(mark)
         return found
 
@@ -313,7 +317,8 @@ async def test_a_reader_that_stops_taking_is_cut_off(
     monkeypatch.setattr("actors.api.streams.HEARTBEAT", 0.0)
     async with await trio.open_unix_socket(socket) as stream:
         await stream.send_all(b"GET /api/events HTTP/1.1\r\nHost: x\r\n\r\n")
-        await cut_off.wait()
+        with trio.fail_after(PATIENCE):
+            await cut_off.wait()
         assert b"event: connection" in await closed(stream)
 
 
@@ -321,11 +326,11 @@ async def test_a_stalled_reader_does_not_keep_the_server_from_stopping(
     runtime: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Hypercorn's writes are shielded; ours end with the grace."""
-    monkeypatch.setattr(server, "WRITE_SECONDS", 3600.0)
+    monkeypatch.setattr(server, "WRITE_SECONDS", 2 * PATIENCE)
     monkeypatch.setattr(server, "GRACE", 0.05)
     monkeypatch.setattr("actors.api.streams.HEARTBEAT", 0.0)
     serving = [ChildSpec("socket", UnixServer(runtime, tmp_path).run)]
-    with trio.fail_after(60):
+    with trio.fail_after(PATIENCE):
         async with open_supervisor(serving) as supervisor:
             stream = await trio.open_unix_socket(announced(tmp_path))
             await stream.send_all(b"GET /api/events HTTP/1.1\r\nHost: x\r\n\r\n")
