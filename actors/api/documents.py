@@ -73,6 +73,7 @@ def job_document(view: JobView) -> Document:
         "reason": view.reason,
         "setting": view.setting,
         "position": view.position,
+        "estimate_seconds": view.estimate,
         "submission": _submission(view),
         "approval": None if view.approval is None else approval_document(view.approval),
     }
