@@ -22,6 +22,7 @@ def _node(child: ChildInfo, actors: Mapping[str, ActorRef]) -> dict[str, Any]:
         "state": child.state,
         "incarnation": child.incarnation,
         "restarts": child.restarts,
+        "recent_restarts": child.recent_restarts,
         "uptime": _uptime(child),
         "last_exit": None if child.last_exit is None else str(child.last_exit),
     }

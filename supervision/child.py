@@ -49,6 +49,7 @@ class ChildInfo:
     started_at -- when the present incarnation became ready (`trio.current_time()`), None otherwise.
     last_exit -- how the last incarnation ended.
     children -- those of a child supervisor, empty for a worker.
+    recent_restarts -- the restarts charged to it in its supervisor's present window.
     """
 
     id: str
@@ -58,6 +59,7 @@ class ChildInfo:
     started_at: float | None = None
     last_exit: Exit | None = None
     children: tuple[ChildInfo, ...] = ()
+    recent_restarts: int = 0
 
 
 @attrs.frozen

@@ -28,6 +28,10 @@ class Window:
             spent.popleft()
         return len(spent)
 
+    def used_by(self, child: str, now: float) -> int:
+        """How many of the units spent at `now` were spent on `child`."""
+        return sum(one.child == child and now - one.at <= self.period for one in self._spent)
+
     def full(self, now: float) -> bool:
         """Whether one more restart would be one too many."""
         return self.used(now) >= self.max_restarts

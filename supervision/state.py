@@ -195,6 +195,7 @@ class Run:
             child.ready_at if child.alive else None,
             child.last_exit,
             () if inner is None else tuple(inner.children()),
+            self.window.used_by(child.id, trio.current_time()) if child.restarts and trio.lowlevel.in_trio_run() else 0,
         )
 
 

@@ -110,7 +110,8 @@ def _details(node: dict[str, Any]) -> str:
     if node["uptime"] is not None:
         words.append(f"for {lasted(node['uptime'])}")
     if node["restarts"]:
-        words.append(f"restarted {node['restarts']} times")
+        words.append(f"incarnation {node['incarnation']}, restarted {node['restarts']} times")
+        words.append(f"{node['recent_restarts']} of them in the window")
     if mailbox := node.get("mailbox"):
         words.append(f"mailbox {mailbox['depth']}/{mailbox['capacity']}, at most {mailbox['high_water']}")
     if node["last_exit"] and node["last_exit"] != "normal":

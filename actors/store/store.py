@@ -77,16 +77,23 @@ class Store:
 
     def _connect(self) -> None:
         with explained(self._where):
-            self._writer = self._engine.connect()
-            bring_up_to_date(self._writer, in_memory=self.path is None)
+            try:
+                self._writer = self._engine.connect()
+                bring_up_to_date(self._writer, in_memory=self.path is None)
+            except (StoreError, SQLAlchemyError):
+                self._disconnect()
+                raise
+
+    def _disconnect(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+        self._engine.dispose()
 
     async def aclose(self) -> None:
         """Wait for the transaction that runs, then close."""
         async with self._turn:
-            if self._writer is not None:
-                self._writer.close()
-                self._writer = None
-            self._engine.dispose()
+            self._disconnect()
 
     async def write(self, closure: Closure[T]) -> T:
         """Run ``closure`` in the writer's transaction and return its result once that is committed.

@@ -123,3 +123,24 @@ async def test_escalation_goes_up_level_by_level(stage, autojump_clock):
     assert caught.value.child == "inner"
     assert caught.value.__cause__.child == "x"
     assert stage.scripts["x"].entries == 6
+
+
+async def test_a_snapshot_tells_the_restarts_in_the_window(autojump_clock: trio.testing.MockClock) -> None:
+    """Charged to the child that failed, and forgotten with the window."""
+    failing = True
+
+    async def run(*, task_status: trio.TaskStatus[None]) -> None:
+        task_status.started()
+        await trio.sleep(1)
+        if failing:
+            raise ValueError("not yet")
+        await trio.sleep_forever()
+
+    async with open_supervisor([ChildSpec("a", run)], max_restarts=3, period=5.0) as supervisor:
+        await trio.sleep(2.5)
+        failing = False
+        (info,) = supervisor.children()
+        assert (info.restarts, info.recent_restarts) == (2, 2)
+        await trio.sleep(60)
+        (info,) = supervisor.children()
+        assert (info.restarts, info.recent_restarts) == (info.restarts, 0)
