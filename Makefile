@@ -15,7 +15,7 @@ help:
 	@echo "make run         queue, choose, run and watch the sweep of examples/sweep.yaml on this machine"
 	@echo "make test        run the tests"
 	@echo "make check       what CI checks: format, lint, types, floors, tests"
-	@echo "make check-long  the tests that are too slow for CI"
+	@echo "make check-long  the soak that is too slow for CI: 100,000 restarts"
 	@echo "make clean       remove the virtual environment and what make run left (.greenroom)"
 
 $(BIN)/python:
@@ -43,7 +43,7 @@ run: $(VENV)/.run
 	@GREENROOM_HOME=$(HOME_DIR) PATH="$(abspath $(BIN)):$$PATH" $(BIN)/greenroom run --file examples/sweep.yaml --until-idle --approve-as "$$(id -un)"
 
 test: $(VENV)/.test
-	$(BIN)/pytest -n auto -m 'not long' $(ARGS)
+	$(BIN)/pytest -n auto $(ARGS)
 
 # ASYNC9 asks for a checkpoint in every async function, ASYNC114 for a list of every startable one,
 # ASYNC124 for no hook that does not await, ASYNC127 for another HTTP library than the project's.
@@ -57,7 +57,7 @@ lint: $(VENV)/.dev
 check: lint test
 
 check-long: $(VENV)/.dev
-	$(BIN)/pytest -n auto -m long $(ARGS)
+	SOAK_RESTARTS=100000 $(BIN)/pytest -n0 -m parts tests/supervision/test_scale.py $(ARGS)
 
 clean:
 	rm -rf $(VENV) .greenroom
