@@ -55,7 +55,7 @@ class BackgroundTaskManager:
                     await nursery.start(self._run)
                 else:
                     await self._start_in_system_task()
-            except BaseException:
+            except BaseException:  # however the start ended, the next one may begin; raised again below
                 self._ended = None
                 raise
 

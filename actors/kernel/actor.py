@@ -174,7 +174,7 @@ class Actor:
                     heartbeat()
             else:
                 count = BATCH
-        except BaseException as error:
+        except BaseException as error:  # the actor loop: the caller is answered, then it is raised again
             if envelope is not None:
                 self._crashed(envelope, error)
             raise

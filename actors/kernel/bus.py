@@ -46,7 +46,7 @@ class Bus:
         for subscription in list(self._subscriptions):
             try:
                 subscription.offer(envelope)
-            except Exception:
+            except Exception:  # a subscriber's filter must not make a commit look failed
                 subscription.lost += 1
                 _logger.exception("A subscriber could not be told", extra={"subscriber": subscription.name})
 

@@ -58,7 +58,7 @@ async def run_actor(
         await (_live_with_nursery if actor.concurrent else _live)(actor, lambda: task_status.started(ref))
         if actor.stopping:
             reason = "stopped"
-    except BaseException as error:
+    except BaseException as error:  # monitors are told how it ended, then it is raised again
         reason, cause = ("failed", error) if is_failure(error) else ("stopped", None)
         raise
     finally:
