@@ -9,10 +9,12 @@ that the runtime asks a table, not a class.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
 import attrs
+import trio
 
 from actors.jobs.records import Capacity, JobRequest, Observation
 
@@ -46,6 +48,15 @@ class Push(StrEnum):
     LOCAL_EVENT = "local_event"
 
 
+class Logs(StrEnum):
+    """How a job's output can be read while it runs."""
+
+    NONE = "none"
+    WHOLE = "whole"  # all of it on every request
+    OFFSET = "offset"  # from a place on
+    STREAM = "stream"
+
+
 class Cancelling(StrEnum):
     """What a cancel request does."""
 
@@ -65,20 +76,38 @@ class CancelAck(StrEnum):
 
 
 @attrs.frozen
+class Rate:
+    """What a provider allows: at most ``calls`` requests of this ``bucket`` in ``period`` seconds."""
+
+    bucket: str
+    calls: int
+    period: float
+
+
+@attrs.frozen
 class Capabilities:
-    """What a provider can do. ``remote``: its jobs' ends must be asked for unless it pushes (B6)."""
+    """What a provider can do, as data.
+
+    ``max_runtime``: seconds after which the provider itself ends a job, None where it does not. ``result_retention``:
+    seconds that results stay readable after the end, None for as long as the job is not forgotten.
+    ``handles_own_queue``: jobs beyond its capacity wait there. ``concurrent_calls``: dispatches at once.
+    """
 
     submit_idempotency: Idempotency = Idempotency.CLIENT_ID
     listing: Listing = Listing.ALL
     page_size: int = 100
     cancel: Cancelling = Cancelling.ASYNC
     cancel_pending_reliable: bool = True
+    logs: Logs = Logs.OFFSET
     push: Push = Push.NONE
     native_deadline: bool = False
+    max_runtime: float | None = None
+    handles_own_queue: bool = False
     survives_our_restart: bool = True
     reports_exit_code: bool = False
     reports_cost_time: bool = False
     result_retention: float | None = None
+    rates: tuple[Rate, ...] = ()
     concurrent_calls: int = 4
 
     @property
@@ -138,8 +167,58 @@ class LogChunk:
     cursor: str
 
 
+@attrs.frozen
+class Result:
+    """Something an ended job left at its provider. ``expires_at``: when it vanishes there, None for never."""
+
+    name: str
+    url: str
+    expires_at: datetime | None = None
+
+
+@attrs.frozen
+class PushEvent:
+    """A verified delivery about one job.
+
+    ``delivery_id`` is the same when a delivery is repeated. ``remote_id`` is the provider's own name of the job, as it
+    stands in the handle's ``id``. ``observation`` is what the delivery claims: it never moves a job backwards, and the
+    job is read back from the provider after it.
+    """
+
+    delivery_id: str
+    remote_id: str
+    observation: Observation | None = None
+
+
+@attrs.frozen
+class Rejected:
+    """A delivery that is not to be believed. ``reason`` is for our log, never for the sender."""
+
+    reason: str
+
+
 Nudge = Callable[[str], None]
 """Called with a submission key: "look at that job now". Synchronous, never blocks, never raises."""
+
+
+class NoPushes:
+    """What a provider has that leaves no results to fetch and takes no deliveries: to inherit from."""
+
+    async def results(self, key: str, handle: Handle) -> Sequence[Result]:
+        """Nothing."""
+        await trio.lowlevel.checkpoint()
+        return ()
+
+    def parse_push(
+        self, headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now: datetime
+    ) -> PushEvent | Rejected:
+        """No delivery is believed."""
+        return Rejected("this provider takes no deliveries")
+
+    async def push_secrets(self, *, fresh: bool = False) -> Sequence[str]:
+        """None."""
+        await trio.lowlevel.checkpoint()
+        return ()
 
 
 class Provider(Protocol):
@@ -181,6 +260,23 @@ class Provider(Protocol):
 
     def logs(self, key: str, handle: Handle, cursor: str | None = None) -> AsyncIterator[LogChunk]:
         """The job's output from ``cursor`` (None: the beginning) to what is there now."""
+        ...
+
+    async def results(self, key: str, handle: Handle) -> Sequence[Result]:
+        """What an ended job left, as references; empty where there is nothing to fetch."""
+        ...
+
+    def parse_push(
+        self, headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now: datetime
+    ) -> PushEvent | Rejected:
+        """Verify and read a delivery; pure. ``headers`` have lower-case names, ``secrets`` are all that may be in use.
+
+        Raises nothing: whatever cannot be read is :class:`Rejected`.
+        """
+        ...
+
+    async def push_secrets(self, *, fresh: bool = False) -> Sequence[str]:
+        """The secrets that deliveries are signed with; ``fresh``: ask again, they may have been rotated."""
         ...
 
     async def forget(self, key: str, handle: Handle) -> None:

@@ -179,3 +179,50 @@ settings = Table(
     Column("changed_at", UTCDateTime, nullable=False),
     Column("changed_by", String(255)),
 )
+
+webhook_deliveries = Table(
+    "webhook_deliveries",
+    metadata,
+    Column("provider", String(64), primary_key=True),
+    Column("delivery_id", String(255), primary_key=True),
+    Column("received_at", UTCDateTime, nullable=False),
+    Index("deliveries_by_age", "received_at"),
+)
+
+approval_rules = Table(
+    "approval_rules",
+    metadata,
+    Column("rule_id", BigId, primary_key=True, autoincrement=False),
+    Column("rule", JSONText),  # none: the configured rule of this id is removed
+    Column("changed_at", UTCDateTime, nullable=False),
+    Column("changed_by", String(255)),
+)
+
+access_tokens = Table(
+    "access_tokens",
+    metadata,
+    Column("token_id", String(64), primary_key=True),
+    Column("secret_hash", String(64), nullable=False, unique=True),
+    Column("name", String(255), nullable=False, server_default=""),
+    Column("user_id", String(255), nullable=False),
+    Column("org_id", String(255)),
+    Column("level", String(32), nullable=False),
+    Column("created_at", UTCDateTime, nullable=False),
+    Column("created_by", String(255)),
+    Column("expires_at", UTCDateTime),
+    Column("revoked_at", UTCDateTime),
+    Column("last_used_at", UTCDateTime),
+)
+
+web_sessions = Table(
+    "web_sessions",
+    metadata,
+    Column("secret_hash", String(64), primary_key=True),
+    Column("token_id", String(64)),  # of the token that signed in; none: the operator on the Unix socket
+    Column("user_id", String(255), nullable=False),
+    Column("org_id", String(255)),
+    Column("level", String(32), nullable=False),
+    Column("created_at", UTCDateTime, nullable=False),
+    Column("expires_at", UTCDateTime, nullable=False),
+    Index("sessions_by_age", "expires_at"),
+)

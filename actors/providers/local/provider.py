@@ -22,6 +22,7 @@ from actors.providers.base import (
     Idempotency,
     Listing,
     LogChunk,
+    NoPushes,
     Nudge,
     Prepared,
     Push,
@@ -40,7 +41,7 @@ from actors.providers.local.watch import Watch
 MIN_KERNEL = (5, 3)  # pidfd_open
 
 
-class LocalProvider:
+class LocalProvider(NoPushes):
     """This machine. ``root`` is a folder of its own; ``name`` is what the configuration calls it.
 
     What is known of a job stands in the files of its directory (:mod:`.directory`), so that another object on the

@@ -18,6 +18,7 @@ from actors.providers.base import (
     Idempotency,
     Listing,
     LogChunk,
+    NoPushes,
     Nudge,
     Prepared,
     Push,
@@ -36,7 +37,7 @@ T = TypeVar("T")
 _CHUNK = 64 * 1024
 
 
-class ScriptedProvider:
+class ScriptedProvider(NoPushes):
     """Simulated jobs with given durations, ends and faults; a job's ``spec`` is its :class:`Script`.
 
     ``remote`` is where the jobs run. Without one the provider has its own, on the machine's clock, and the jobs die
