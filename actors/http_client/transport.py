@@ -1,0 +1,93 @@
+"""How requests travel: time-outs, certificates and proxies, from the environment variables that existing hosts set."""
+
+from __future__ import annotations
+
+import math
+import ssl
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+import httpx
+
+TIMEOUT = "SIMPLETUNER_HTTP_TIMEOUT"
+CA_BUNDLE = "SIMPLETUNER_CA_BUNDLE"
+SSL_VERIFY = "SIMPLETUNER_SSL_VERIFY"
+
+_TRUE = frozenset({"1", "true", "yes", "on"})
+_FALSE = frozenset({"0", "false", "no", "off"})
+
+
+@attrs.frozen
+class TransportOptions:
+    """``timeout``: seconds for connecting, and for each read and write.
+
+    ``ca_bundle``: a file of certificate authorities in place of the usual ones. ``verify``: whether certificates are
+    checked at all. ``proxy``: the address of a proxy, None for none; those of the environment are never used, because a
+    credential goes where the configuration says, and nowhere else.
+    """
+
+    timeout: float = 30.0
+    ca_bundle: Path | None = None
+    verify: bool = True
+    proxy: str | None = None
+
+    def for_client(self) -> dict[str, Any]:
+        """The keyword arguments of an :class:`httpx.AsyncClient` that travels so."""
+        travel: dict[str, Any] = {"timeout": self.timeout, "follow_redirects": False, "trust_env": False}
+        if not self.verify:
+            travel["verify"] = False
+        elif self.ca_bundle is not None:
+            travel["verify"] = ssl.create_default_context(cafile=str(self.ca_bundle))
+        if self.proxy is not None:
+            travel["proxy"] = httpx.Proxy(self.proxy)
+        return travel
+
+
+def transport_options(environ: Mapping[str, str]) -> tuple[TransportOptions, tuple[str, ...]]:
+    """What the variables say, and what somebody must be warned of; a wrong value leaves the default."""
+    warnings: list[str] = []
+    options = TransportOptions(
+        timeout=_timeout(environ.get(TIMEOUT), warnings),
+        ca_bundle=_ca_bundle(environ.get(CA_BUNDLE), warnings),
+        verify=_verify(environ.get(SSL_VERIFY), warnings),
+    )
+    if not options.verify:
+        warnings.append(f"{SSL_VERIFY} is off: whoever sits on the way can read and change what providers are sent")
+    return options, tuple(warnings)
+
+
+def _timeout(text: str | None, warnings: list[str]) -> float:
+    usual = TransportOptions().timeout
+    if text is None:
+        return usual
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if value > 0 and math.isfinite(value):
+        return value
+    warnings.append(f"{TIMEOUT} must be a number of seconds above 0, not {text[:40]!r}: it is {usual:g}")
+    return usual
+
+
+def _ca_bundle(text: str | None, warnings: list[str]) -> Path | None:
+    if not text:
+        return None
+    path = Path(text).expanduser()
+    try:
+        ssl.create_default_context(cafile=str(path))
+    except (OSError, ssl.SSLError) as error:
+        warnings.append(f"{CA_BUNDLE}: {text[:200]!r} is no file of certificates ({error}): the usual ones are used")
+        return None
+    return path
+
+
+def _verify(text: str | None, warnings: list[str]) -> bool:
+    word = "true" if text is None else text.strip().lower()
+    if word in _FALSE:
+        return False
+    if word not in _TRUE:
+        warnings.append(f"{SSL_VERIFY} must be true or false, not {word[:40]!r}: certificates are checked")
+    return True

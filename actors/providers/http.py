@@ -1,0 +1,276 @@
+"""The one client through which a remote provider is asked: bounded in connections, rate, size and time.
+
+    client = ProviderClient("replicate", "https://api.replicate.com", headers=lambda: {"Authorization": ...})
+    answer = await client.request("GET", "/v1/predictions", bucket="other", deadline=20)
+    page = answer.object()
+
+Everything that can go wrong leaves as a kind of :class:`~actors.providers.errors.ProviderError`; a request goes to the
+configured origin or nowhere.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+
+import attrs
+import httpx
+import orjson
+import stamina
+import trio
+
+from actors.http_client import TransportOptions, get_async_client, transport_options
+from actors.providers import errors
+from actors.providers.base import Rate
+from actors.providers.http_addresses import below, checked_address, path_below
+from actors.providers.http_errors import broken, late, refused, sample
+from actors.providers.rates import Rates
+from logconf.masking import register_secret
+
+ATTEMPTS = 3
+"""Tries of a request that is safe to repeat."""
+
+LONGEST_WAIT = 5.0
+"""Seconds waited between two tries; a provider that asks for more is answered by its gate, not by a sleeping call."""
+
+MOST_BYTES = 16 * 1024 * 1024
+"""Bytes of the largest answer that is read."""
+
+_ERROR_BYTES = 64 * 1024
+_SAFE = frozenset({"GET", "HEAD"})
+_SENDING = ".send_request_headers.started"
+_PASSING = frozenset({429, 502, 503, 504})
+
+
+@attrs.frozen
+class Answer:
+    """An answer that was read whole. ``headers`` have lower-case names."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def is_json(self) -> bool:
+        """Whether the answer says that it is JSON."""
+        kind = self.headers.get("content-type", "").partition(";")[0].strip().lower()
+        return kind == "application/json" or kind.endswith("+json")
+
+    def json(self) -> Any:
+        """The body, read. Raises :class:`errors.Protocol` with its beginning where that is no JSON."""
+        try:
+            return orjson.loads(self.body)
+        except orjson.JSONDecodeError as error:
+            raise errors.Protocol(f"the answer is no JSON ({error}): {sample(self.body)!r}") from None
+
+    def object(self) -> dict[str, Any]:
+        """The body, read, which must be an object. Raises :class:`errors.Protocol`."""
+        found = self.json()
+        if not isinstance(found, dict):
+            raise errors.Protocol(f"the answer is no JSON object: {sample(self.body)!r}")
+        return found
+
+
+@attrs.define
+class _Sending:
+    """How far one try has come; httpcore tells, other transports do not."""
+
+    began: bool = False
+    sent: bool = False
+
+    @property
+    def unsent(self) -> bool:
+        return self.began and not self.sent
+
+    async def trace(self, event: str, _info: Mapping[str, Any]) -> None:
+        self.began = True
+        self.sent = self.sent or event.endswith(_SENDING)
+
+
+@attrs.define
+class _Ask:
+    """One request, as every try sends it, and the ``status`` that the last try was answered; None without an answer."""
+
+    request: Mapping[str, Any]
+    bucket: str
+    repeatable: bool
+    deadline: float
+    most_bytes: int
+    accept: frozenset[int]
+    status: int | None = None
+
+    def again(self, error: Exception) -> bool | float:
+        """Whether another try is worth it; as a number the seconds before it."""
+        if not isinstance(error, (errors.RateLimited, errors.Unavailable)):
+            return False
+        if self.status is not None and self.status not in _PASSING:
+            return False
+        if error.retry_after is None:
+            return True
+        wait = error.retry_after * (1 + random.random() / 10)  # noqa: S311 - those refused together come back apart
+        return wait if wait <= LONGEST_WAIT else False
+
+
+class ProviderClient:
+    """HTTP to one provider at ``base_url``.
+
+    ``headers``: called for each request, gives those that go with it, credentials among them; what it gives is masked
+    in every log line. ``auth``: what a 401 means, in words that name the setting. ``rates``: what the provider allows.
+    ``transport_from``: how requests travel, None: as the environment says. ``transport``: an own transport, for tests.
+    Raises ``ValueError`` for an address that is none.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        base_url: str,
+        *,
+        headers: Callable[[], Mapping[str, str]] = dict,
+        auth: str | None = None,
+        rates: Iterable[Rate] = (),
+        max_connections: int = 10,
+        transport_from: TransportOptions | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.name = name
+        self.base_url = checked_address(base_url)
+        self._headers = headers
+        self._auth = auth or f"{name} does not accept the credentials"
+        self._now = now
+        self._rates = Rates(rates)
+        # httpx's pool fills for ever when requests that wait for a connection are cancelled: so none waits there.
+        self._places = trio.CapacityLimiter(max_connections)
+        self._client = get_async_client(
+            transport_from or transport_options(os.environ)[0],
+            limits=httpx.Limits(max_connections=max_connections, max_keepalive_connections=max_connections),
+            **({} if transport is None else {"transport": transport}),
+        )
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._client.aclose()
+
+    def path_of(self, url: str) -> str:
+        """The path and query of ``url``, which must lie at this provider: for the cursors that it sends.
+
+        Raises :class:`errors.Protocol` for any other origin: the credentials would go along.
+        """
+        return path_below(self.base_url, url)
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        json: Any = None,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        bucket: str = "",
+        repeatable: bool | None = None,
+        deadline: float | None = None,
+        most_bytes: int = MOST_BYTES,
+        accept: Collection[int] = (),
+    ) -> Answer:
+        """Send one request and read its answer whole.
+
+        ``path``: below the base address, quoted, with its leading slash. ``json`` or ``content``: the body.
+        ``bucket``: of which rate it takes a place. ``repeatable``: the same request again does no harm; None: only GET
+        and HEAD. Such a request is tried up to :data:`ATTEMPTS` times. ``deadline``: seconds for the whole answer of
+        one try, None: the transport's time-out four times. ``most_bytes``: of an answer that is read. ``accept``:
+        statuses that are an answer here, beside 200 to 299.
+
+        Raises the kinds of :class:`~actors.providers.errors.ProviderError`; a request that is not repeatable and may
+        have taken effect raises ``OutcomeUnknown``.
+        """
+        kind = {} if json is None else {"Content-Type": "application/json"}
+        ask = _Ask(
+            request={
+                "method": method.upper(),
+                "url": below(self.base_url, path),
+                "params": params,
+                **_body(json, content),
+            }
+            | {"headers": {**kind, **dict(headers or {})}},
+            bucket=bucket,
+            repeatable=method.upper() in _SAFE if repeatable is None else repeatable,
+            deadline=deadline if deadline is not None else 4 * (self._client.timeout.read or 30.0),
+            most_bytes=most_bytes,
+            accept=frozenset(accept),
+        )
+        if not ask.repeatable:
+            return await self._try(ask)
+        # No time-out here: stamina would measure it by the real clock, and the caller's cancel scope has one.
+        async for attempt in stamina.retry_context(
+            on=ask.again, attempts=ATTEMPTS, timeout=None, wait_initial=0.2, wait_max=2.0, wait_jitter=0.5
+        ):
+            with attempt:
+                return await self._try(ask)
+        raise AssertionError("stamina ends by an answer or an error")
+
+    async def _try(self, ask: _Ask) -> Answer:
+        ask.status = None
+        headers = {"Accept-Encoding": "identity", **self._credentials(), **ask.request["headers"]}
+        await self._rates.take(ask.bucket)
+        sending = _Sending()
+        async with self._places:
+            with trio.move_on_after(ask.deadline):
+                try:
+                    return await self._exchange(ask, headers, sending)
+                except httpx.HTTPError as error:
+                    raise broken(self.name, error, unsent=sending.unsent, repeatable=ask.repeatable) from error
+        raise late(self.name, ask.deadline, unsent=sending.unsent, repeatable=ask.repeatable)
+
+    async def _exchange(self, ask: _Ask, headers: Mapping[str, str], sending: _Sending) -> Answer:
+        request = {**ask.request, "headers": headers, "extensions": {"trace": sending.trace}}
+        async with self._client.stream(**request) as response:
+            ask.status = response.status_code
+            told = {name.lower(): value for name, value in response.headers.items()}
+            if response.is_success or response.status_code in ask.accept:
+                return Answer(response.status_code, told, await self._whole(response, ask.most_bytes))
+            body = await _beginning(response)
+            raise refused(
+                self.name, response.status_code, told, body,
+                repeatable=ask.repeatable, auth=self._auth, now=self._now(),
+            )  # fmt: skip
+
+    async def _whole(self, response: httpx.Response, most_bytes: int) -> bytes:
+        if "content-encoding" in response.headers:  # a compressed body may unpack to a thousand times its size
+            raise errors.Protocol(f"{self.name} packed its answer, which it was asked not to do")
+        body = bytearray()
+        async for chunk in response.aiter_raw():
+            body += chunk
+            if len(body) > most_bytes:
+                raise errors.Protocol(f"{self.name} sent more than {most_bytes} bytes")
+        return bytes(body)
+
+    def _credentials(self) -> Mapping[str, str]:
+        """The headers of this moment. Raises :class:`errors.Auth` for one that no request could carry."""
+        headers = self._headers()
+        for value in headers.values():
+            register_secret(value.rpartition(" ")[2])
+            if not (value.isascii() and value.isprintable()):  # else the error of a library would show it
+                raise errors.Auth(f"{self._auth}: it has characters that no header can carry")
+        return headers
+
+
+async def _beginning(response: httpx.Response) -> bytes:
+    """As much of a refusal as a message needs; its status is what counts, whatever became of its body."""
+    body = bytearray()
+    with suppress(httpx.HTTPError):
+        async for chunk in response.aiter_raw():
+            body += chunk
+            if len(body) >= _ERROR_BYTES:
+                break
+    return bytes(body[:_ERROR_BYTES])
+
+
+def _body(json: Any, content: bytes | None) -> dict[str, Any]:
+    if json is None:
+        return {"content": content}
+    return {"content": orjson.dumps(json)}

@@ -1,0 +1,154 @@
+"""What an HTTP exchange that did not succeed means: the one place where status codes and broken connections become
+kinds of :class:`~actors.providers.errors.ProviderError`.
+
+What decides is whether the request may have taken effect. One that is safe to repeat never leaves a doubt; any other
+does from the moment its first byte may have been sent until a status below 500 has come back.
+"""
+
+from __future__ import annotations
+
+import math
+import ssl
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import httpx
+import orjson
+
+from actors.providers import errors
+from logconf.masking import mask_text
+
+_LONGEST_SAMPLE = 200
+
+# Raised before a byte of the request was on its way.
+_NEVER_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+)
+
+_KINDS: Mapping[int, type[errors.ProviderError]] = {
+    400: errors.Invalid,
+    402: errors.Forbidden,
+    403: errors.Forbidden,
+    404: errors.NotFound,
+    409: errors.Conflict,
+    410: errors.NotFound,
+    413: errors.Invalid,
+    422: errors.Invalid,
+}
+
+
+def broken(who: str, error: httpx.HTTPError, *, unsent: bool, repeatable: bool) -> errors.ProviderError:
+    """What a connection that failed means. ``unsent``: it is known that nothing of the request was sent."""
+    what = sample(str(error)) or type(error).__name__
+    if isinstance(error, httpx.DecodingError):
+        return errors.Protocol(f"{who} sent what cannot be decoded: {what}")
+    if unsent or isinstance(error, _NEVER_SENT):
+        return errors.Unavailable(f"{who} cannot be reached: {what}{_advice(error)}")
+    if repeatable:
+        return errors.Unavailable(f"{who} did not answer: {what}")
+    return errors.OutcomeUnknown(f"{who} was asked and its answer was lost: {what}")
+
+
+def late(who: str, seconds: float, *, unsent: bool, repeatable: bool) -> errors.ProviderError:
+    """What an answer means that was not complete in ``seconds``."""
+    if unsent:
+        return errors.Unavailable(f"{who} could not be connected to within {seconds:g} s")
+    kind = errors.Unavailable if repeatable else errors.OutcomeUnknown
+    return kind(f"{who} did not answer whole within {seconds:g} s")
+
+
+def refused(
+    who: str, status: int, headers: Mapping[str, str], body: bytes, *, repeatable: bool, auth: str, now: datetime
+) -> errors.ProviderError:
+    """What an answer of another status than 2xx means. ``body`` may be cut; ``auth``: what to say of a 401."""
+    said = _said(body)
+    text = f"{who} answered {status}{': ' + said if said else ''}"
+    if status == 401:
+        return errors.Auth(auth)
+    if status == 429:
+        return errors.RateLimited(text, retry_after(headers, body, now))
+    if status in _KINDS:
+        return _KINDS[status](text)
+    if 300 <= status < 400:
+        return errors.Protocol(f"{who} answered {status}, a redirect{_to(headers)}; it was not followed")
+    if status >= 500 or status == 408:
+        if repeatable:
+            return errors.Unavailable(text, retry_after(headers, b"", now))
+        return errors.OutcomeUnknown(text)
+    return errors.ProviderError(text) if 400 <= status < 500 else errors.Protocol(text)
+
+
+def retry_after(headers: Mapping[str, str], body: bytes, now: datetime) -> float | None:
+    """Seconds that were asked for: by ``Retry-After`` (seconds or date), the body's ``retry_after`` or
+    ``ratelimit-reset``, in that order; None where nothing can be understood.
+    """
+    for said in (_moment(headers.get("retry-after"), now), _amount(_object(body).get("retry_after"))):
+        if said is not None:
+            return said
+    return _amount(headers.get("ratelimit-reset"))
+
+
+def sample(said: str | bytes) -> str:
+    """The beginning of what came from outside, fit for one line of a message: short, printable, secrets masked."""
+    text = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
+    plain = "".join(letter if letter.isprintable() else " " for letter in text[: _LONGEST_SAMPLE * 4])
+    return mask_text(" ".join(plain.split()))[:_LONGEST_SAMPLE]
+
+
+def _said(body: bytes) -> str:
+    """A problem's own words (RFC 9457), else the beginning of the body."""
+    told = _object(body)
+    words = [told[name] for name in ("detail", "title", "error", "message") if isinstance(told.get(name), str)]
+    return sample(words[0] if words else body)
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        found = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _moment(text: str | None, now: datetime) -> float | None:
+    if text is None or (seconds := _amount(text)) is not None:
+        return None if text is None else seconds
+    try:
+        then = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    then = then if then.tzinfo is not None else then.replace(tzinfo=UTC)
+    return max(0.0, (then - now).total_seconds())
+
+
+def _amount(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        return None
+    return seconds if math.isfinite(seconds) and seconds >= 0 else None
+
+
+def _to(headers: Mapping[str, str]) -> str:
+    try:
+        host = httpx.URL(headers.get("location", "")).host
+    except httpx.InvalidURL:
+        return ""
+    return f" to {sample(host)}" if host else ""
+
+
+def _advice(error: Exception) -> str:
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return "; SIMPLETUNER_CA_BUNDLE names a file of other certificate authorities"
+        cause = cause.__cause__ or cause.__context__
+    return ""
