@@ -243,7 +243,7 @@ class ProviderClient:
         if "content-encoding" in response.headers:  # a compressed body may unpack to a thousand times its size
             raise errors.Protocol(f"{self.name} packed its answer, which it was asked not to do")
         body = bytearray()
-        async for chunk in response.aiter_raw():
+        async for chunk in response.aiter_bytes():
             body += chunk
             if len(body) > most_bytes:
                 raise errors.Protocol(f"{self.name} sent more than {most_bytes} bytes")
@@ -262,8 +262,10 @@ class ProviderClient:
 async def _beginning(response: httpx.Response) -> bytes:
     """As much of a refusal as a message needs; its status is what counts, whatever became of its body."""
     body = bytearray()
+    if "content-encoding" in response.headers:
+        return b""
     with suppress(httpx.HTTPError):
-        async for chunk in response.aiter_raw():
+        async for chunk in response.aiter_bytes():
             body += chunk
             if len(body) >= _ERROR_BYTES:
                 break
