@@ -1,0 +1,48 @@
+"""A Replicate of your own: an account whose jobs move with time, and whose answers go wrong on demand.
+
+In the same process, in virtual time::
+
+    fake = FakeReplicate(clock.now)
+    fake.script("ana/trainer", Script(queue_seconds=20, seconds=600, outcome="failed", error="CUDA out of memory"))
+    fake.inject(Fault(FaultKind.LOST_ANSWER, "POST", "/v1/predictions"))
+    client = httpx.AsyncClient(transport=FakeTransport(fake), base_url="https://api.replicate.com")
+    ...
+    assert len(fake.jobs()) == 1
+
+As a program that other programs talk to::
+
+    python -m actors.testing.fake_replicate --port 8099 --token r8_mine
+
+A job does what its model's script says; an object ``fake`` in its input (``{"fake": {"seconds": 3}}``) changes that.
+It answers in the shapes of recorded traffic, and is itself checked by the official client and against the published
+schema. What it does not do: models, files, streams and ``Prefer: wait``, which it takes and answers at once.
+"""
+
+from __future__ import annotations
+
+from actors.testing.fake_replicate.deliveries import Deliveries, Disorder, signed
+from actors.testing.fake_replicate.fake import TOKEN, FakeReplicate
+from actors.testing.fake_replicate.faults import Fault, FaultKind, Form
+from actors.testing.fake_replicate.jobs import Outcome, RemoteJob, Script
+from actors.testing.fake_replicate.server import serve
+from actors.testing.fake_replicate.transport import FakeTransport
+from actors.testing.fake_replicate.wire import Asked, Recorded, Reply
+
+__all__ = [
+    "TOKEN",
+    "Asked",
+    "Deliveries",
+    "Disorder",
+    "FakeReplicate",
+    "FakeTransport",
+    "Fault",
+    "FaultKind",
+    "Form",
+    "Outcome",
+    "Recorded",
+    "RemoteJob",
+    "Reply",
+    "Script",
+    "serve",
+    "signed",
+]

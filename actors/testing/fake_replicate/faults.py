@@ -1,0 +1,108 @@
+"""What can go wrong between a client and Replicate, as rules: which requests are struck, how often, and by what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+from fnmatch import fnmatchcase
+
+import attrs
+
+#: More than any honest answer, and less than a test should have to hold at once: it is made while it is sent.
+HUGE = 64 * 1024 * 1024
+
+
+class FaultKind(StrEnum):
+    """What strikes a request."""
+
+    SERVER_ERROR = "server_error"  # 500
+    RATE_LIMITED = "rate_limited"  # 429, see Form
+    UNAUTHORIZED = "unauthorized"  # 401, as for a revoked token
+    REFUSED = "refused"  # nobody listens: nothing reaches the server
+    HANG = "hang"  # never answers
+    LOST_ANSWER = "lost_answer"  # the connection closes without an answer
+    CUT_BODY = "cut_body"  # the connection closes in the middle of the body
+    DRIP = "drip"  # one byte of the body every ``seconds``
+    GARBAGE = "garbage"  # 200, and a page of HTML
+    UNKNOWN_STATUS = "unknown_status"  # a status that is in no table
+    HUGE_BODY = "huge_body"  # ``size`` bytes of valid JSON
+    REDIRECT = "redirect"  # 307 to another origin
+
+
+class Form(StrEnum):
+    """Where a 429 says how long to wait: in ``Retry-After``, in its body, in ``ratelimit-reset``, or nowhere."""
+
+    HEADER = "header"
+    BODY = "body"
+    RESET = "reset"
+    NOTHING = "nothing"
+
+
+_ACT_FIRST = frozenset(FaultKind) - {
+    FaultKind.SERVER_ERROR, FaultKind.RATE_LIMITED, FaultKind.UNAUTHORIZED, FaultKind.REFUSED, FaultKind.REDIRECT,
+}  # fmt: skip
+_SPOILS = frozenset({FaultKind.CUT_BODY, FaultKind.DRIP, FaultKind.UNKNOWN_STATUS, FaultKind.HUGE_BODY})
+
+
+@attrs.frozen
+class Fault:
+    """One rule. It strikes ``times`` requests (None: all) of ``method`` to ``path`` after the first ``skip``.
+
+    ``method`` and ``path`` are shell patterns; the path is without its query. ``acts``: whether the server does what
+    it was asked before the fault strikes; None means as the kind usually is (a 500 does nothing, a lost answer does).
+    ``seconds``: the wait that a 429 asks for, and the pause between a drip's bytes. ``size``: bytes of a huge body.
+    Raises :class:`ValueError` where nothing is done and yet an answer is to be spoilt.
+    """
+
+    kind: FaultKind
+    method: str = "*"
+    path: str = "*"
+    times: int | None = 1
+    skip: int = 0
+    acts: bool | None = None
+    seconds: float = 5.0
+    form: Form = Form.HEADER
+    size: int = HUGE
+
+    def __attrs_post_init__(self) -> None:
+        if self.acts is False and self.kind in _SPOILS:
+            raise ValueError(f"acts: {self.kind} spoils an answer, so there must be one")
+
+    @property
+    def acts_first(self) -> bool:
+        """Whether the work is done although its answer is spoilt."""
+        return self.kind in _ACT_FIRST if self.acts is None else self.acts
+
+
+class FaultBook:
+    """Rules in order, and how often each was met. The first that still strikes a request is taken."""
+
+    def __init__(self, faults: Iterable[Fault] = ()) -> None:
+        self._rules: list[_Rule] = [_Rule(fault) for fault in faults]
+
+    def add(self, *faults: Fault) -> None:
+        """Put ``faults`` behind those that are there."""
+        self._rules.extend(_Rule(fault) for fault in faults)
+
+    def clear(self) -> None:
+        """Forget all of them: everything is well again."""
+        self._rules.clear()
+
+    def take(self, method: str, path: str) -> Fault | None:
+        """The fault that strikes this request, if any."""
+        return next((rule.fault for rule in self._rules if rule.meets(method, path)), None)
+
+
+@attrs.define
+class _Rule:
+    fault: Fault
+    met: int = 0
+
+    def meets(self, method: str, path: str) -> bool:
+        fault = self.fault
+        if not (fnmatchcase(method, fault.method) and fnmatchcase(path, fault.path)):
+            return False
+        if fault.times is not None and self.met >= fault.skip + fault.times:
+            return False
+        self.met += 1
+        return self.met > fault.skip

@@ -1,0 +1,140 @@
+"""Which address is answered by what: the part of Replicate's API that has to do with jobs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import attrs
+
+from actors.testing.fake_replicate import documents
+from actors.testing.fake_replicate.checking import wanted
+from actors.testing.fake_replicate.listing import page
+from actors.testing.fake_replicate.wire import Asked, Reply, json_reply, refuse
+
+if TYPE_CHECKING:
+    from actors.testing.fake_replicate.fake import FakeReplicate
+
+_NAMED = r"(?P<owner>[^/]+)/(?P<name>[^/]+)"
+
+# method, path, name of the answer, name's arguments, whether it needs no token
+_TABLE = [
+    (method, re.compile(path), name, fixed, public)
+    for method, path, name, fixed, public in (
+        ("GET", r"/v1/account", "account", {}, False),
+        ("GET", r"/v1/webhooks/default/secret", "secret", {}, False),
+        ("POST", r"/v1/predictions", "create_prediction", {}, False),
+        ("POST", rf"/v1/models/{_NAMED}/predictions", "create_prediction", {}, False),
+        ("POST", rf"/v1/deployments/(?P<deployment>{_NAMED})/predictions", "create_prediction", {}, False),
+        ("POST", rf"/v1/models/{_NAMED}/versions/(?P<version>[^/]+)/trainings", "create_training", {}, False),
+        ("GET", r"/v1/predictions", "list", {"kind": "prediction"}, False),
+        ("GET", r"/v1/trainings", "list", {"kind": "training"}, False),
+        ("GET", r"/v1/predictions/(?P<id>[^/]+)", "get", {"kind": "prediction"}, False),
+        ("GET", r"/v1/trainings/(?P<id>[^/]+)", "get", {"kind": "training"}, False),
+        ("POST", r"/v1/predictions/(?P<id>[^/]+)/cancel", "cancel", {"kind": "prediction"}, False),
+        ("POST", r"/v1/trainings/(?P<id>[^/]+)/cancel", "cancel", {"kind": "training"}, False),
+        ("GET", r"/outputs/(?P<id>[^/]+)/[^/]+", "output", {"kind": "prediction"}, True),
+    )
+]
+
+
+@attrs.frozen
+class Route:
+    """What answers a request. ``public``: without a token."""
+
+    name: str
+    arguments: Mapping[str, str]
+    public: bool
+
+
+def route_of(asked: Asked) -> Route | None:
+    """The route of a request; None where there is nothing."""
+    for method, path, name, fixed, public in _TABLE:
+        if asked.method == method and (match := path.fullmatch(asked.path)):
+            return Route(name, {**fixed, **match.groupdict()}, public)
+    return None
+
+
+def answer_to(fake: FakeReplicate, asked: Asked, route: Route | None) -> Reply:
+    """What ``fake`` answers. Raises :class:`~actors.testing.fake_replicate.wire.Refusal`."""
+    if route is None:
+        raise refuse(404, "The requested resource could not be found.", "Not found")
+    return _ANSWERS[route.name](fake, asked, route.arguments)
+
+
+def _account(fake: FakeReplicate, _asked: Asked, _named: Mapping[str, str]) -> Reply:
+    return json_reply(200, {"type": "user", "username": fake.username, "name": fake.username.title()})
+
+
+def _secret(fake: FakeReplicate, _asked: Asked, _named: Mapping[str, str]) -> Reply:
+    return json_reply(200, {"key": fake.secret})
+
+
+def _create_prediction(fake: FakeReplicate, asked: Asked, named: Mapping[str, str]) -> Reply:
+    body = wanted(asked) if named else wanted(asked, "version")
+    if named:
+        model, version = f"{named['owner']}/{named['name']}", "hidden"
+    elif "/" in (text := body.version or ""):
+        model, _, version = text.partition(":")
+    else:
+        model, version = f"{fake.username}/model", text
+    job = fake.create(
+        "prediction", model, version or "hidden", body.input, cancel_after_text=asked.headers.get("cancel-after"),
+        webhook=body.webhook, events=body.events, deployment=named.get("deployment"),
+    )  # fmt: skip
+    return json_reply(201, documents.created(job, fake.now(), asked.origin))
+
+
+def _create_training(fake: FakeReplicate, asked: Asked, named: Mapping[str, str]) -> Reply:
+    body = wanted(asked, "destination")
+    if not (body.destination or "").startswith(f"{fake.username}/"):
+        raise refuse(404, "The specified training destination does not exist")
+    job = fake.create(
+        "training", f"{named['owner']}/{named['name']}", named["version"], body.input,
+        webhook=body.webhook, events=body.events, destination=body.destination,
+    )  # fmt: skip
+    return json_reply(201, documents.created(job, fake.now(), asked.origin))
+
+
+def _get(fake: FakeReplicate, asked: Asked, named: Mapping[str, str]) -> Reply:
+    return json_reply(200, documents.whole(fake.found(named["id"], named["kind"]), fake.now(), asked.origin))
+
+
+def _cancel(fake: FakeReplicate, asked: Asked, named: Mapping[str, str]) -> Reply:
+    job = fake.found(named["id"], named["kind"])
+    fake.cancel(job)
+    return json_reply(200, documents.canceled(job, fake.now(), asked.origin))
+
+
+def _list(fake: FakeReplicate, asked: Asked, named: Mapping[str, str]) -> Reply:
+    query = asked.query if named["kind"] == "prediction" else {k: v for k, v in asked.query.items() if k == "cursor"}
+    shown = page(fake.jobs(named["kind"]), query)
+    address, now = f"{asked.origin}/v1/{named['kind']}s?", fake.now()
+    return json_reply(
+        200,
+        {
+            "next": shown.next and address + shown.next,
+            "previous": shown.previous and address + shown.previous,
+            "results": [documents.listed(job, now, asked.origin) for job in shown.jobs],
+        },
+    )
+
+
+def _output(fake: FakeReplicate, _asked: Asked, named: Mapping[str, str]) -> Reply:
+    job = fake.found(named["id"], named["kind"])
+    if job.standing(fake.now()).status != "succeeded" or job.removed(fake.now()):
+        raise refuse(404, "There is no such file")
+    return Reply(200, f"the output of {job.id}\n".encode(), {"content-type": "application/octet-stream"})
+
+
+_ANSWERS = {
+    "account": _account,
+    "secret": _secret,
+    "create_prediction": _create_prediction,
+    "create_training": _create_training,
+    "get": _get,
+    "cancel": _cancel,
+    "list": _list,
+    "output": _output,
+}

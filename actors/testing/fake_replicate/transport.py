@@ -1,0 +1,87 @@
+"""The fake in the same process: an httpx transport, so that a client of ours needs no socket and no real time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import AsyncIterator
+
+import httpx
+import trio
+
+from actors.testing.fake_replicate.fake import FakeReplicate
+from actors.testing.fake_replicate.wire import Asked, Manner, Reply
+
+_PIECE = 64 * 1024
+
+
+class FakeTransport(httpx.AsyncBaseTransport):
+    """Carries a client's requests to ``fake``; each answer takes ``latency`` seconds.
+
+    What a network would do, it does: nothing is heard from a server that hangs until the client's read time-out.
+    """
+
+    def __init__(self, fake: FakeReplicate, latency: float = 0.0) -> None:
+        self.fake = fake
+        self.latency = latency
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """See :class:`httpx.AsyncBaseTransport`."""
+        body = await request.aread()
+        await trio.sleep(self.latency)
+        target = request.url.raw_path.decode()
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        reply = self.fake.handle(Asked(request.method, target, headers, body, request.url.scheme))
+        patience = _patience(request)
+        match reply.manner:
+            case Manner.REFUSED:
+                raise httpx.ConnectError("the fake refuses the connection", request=request)
+            case Manner.LOST:
+                raise httpx.RemoteProtocolError("the fake closed the connection without an answer", request=request)
+            case Manner.HANG:
+                await _wait(math.inf, patience, request)
+        length = {"content-length": str(reply.length)}
+        return httpx.Response(
+            reply.status, headers={**reply.headers, **length}, stream=_Body(reply, patience, request), request=request
+        )
+
+
+class _Body(httpx.AsyncByteStream):
+    def __init__(self, reply: Reply, patience: float, request: httpx.Request) -> None:
+        self._reply = reply
+        self._patience = patience
+        self._request = request
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        await trio.lowlevel.checkpoint()
+        reply = self._reply
+        match reply.manner:
+            case Manner.CUT:
+                yield reply.body[: len(reply.body) // 2]
+                raise httpx.RemoteProtocolError("the fake closed the connection in the body", request=self._request)
+            case Manner.DRIP:
+                for byte in reply.body:
+                    await _wait(reply.seconds, self._patience, self._request)
+                    yield bytes([byte])
+            case Manner.HUGE:
+                for piece in huge(reply.size):
+                    await trio.lowlevel.checkpoint()
+                    yield piece
+            case _:
+                yield reply.body
+
+
+def huge(size: int) -> list[bytes]:
+    """``size`` bytes of valid JSON, one string, in pieces that share their memory."""
+    whole, rest = divmod(size - 2, _PIECE)
+    return [b'"', *[b"x" * _PIECE] * whole, b"x" * rest, b'"']
+
+
+def _patience(request: httpx.Request) -> float:
+    read = request.extensions.get("timeout", {}).get("read")
+    return math.inf if read is None else float(read)
+
+
+async def _wait(seconds: float, patience: float, request: httpx.Request) -> None:
+    await trio.sleep(min(seconds, patience))
+    if seconds > patience:
+        raise httpx.ReadTimeout("nothing was heard from the fake", request=request)

@@ -1,0 +1,116 @@
+"""What goes in and out of the fake, apart from who carries it: a request, an answer and how the answer is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import attrs
+import orjson
+
+from actors.testing.fake_replicate.faults import FaultKind
+
+
+@attrs.frozen
+class Asked:
+    """A request. ``target`` is the path with its query; ``headers`` have lower-case names."""
+
+    method: str
+    target: str
+    headers: Mapping[str, str]
+    body: bytes = b""
+    scheme: str = "http"
+
+    @property
+    def path(self) -> str:
+        """The path alone."""
+        return urlsplit(self.target).path
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The query's names and first values."""
+        return {name: values[0] for name, values in parse_qs(urlsplit(self.target).query).items()}
+
+    @property
+    def origin(self) -> str:
+        """Where the client thinks that it talks to: addresses in answers start with it."""
+        return f"{self.scheme}://{self.headers.get('host', 'api.replicate.com')}"
+
+
+class Manner(StrEnum):
+    """How an answer is sent; see :class:`~actors.testing.fake_replicate.faults.FaultKind`."""
+
+    WHOLE = "whole"
+    REFUSED = "refused"
+    HANG = "hang"
+    LOST = "lost"
+    CUT = "cut"
+    DRIP = "drip"
+    HUGE = "huge"
+
+
+@attrs.frozen
+class Reply:
+    """An answer. ``seconds``: between a drip's bytes. ``size``: of a huge body, beside which ``body`` is nothing."""
+
+    status: int
+    body: bytes = b""
+    headers: Mapping[str, str] = attrs.field(factory=dict)
+    manner: Manner = Manner.WHOLE
+    seconds: float = 0.0
+    size: int = 0
+
+    @property
+    def length(self) -> int:
+        """The Content-Length that it is announced with."""
+        return self.size if self.manner is Manner.HUGE else len(self.body)
+
+
+@attrs.frozen
+class Recorded:
+    """A request that came, and what was answered. ``fault``: what struck it."""
+
+    at: datetime
+    method: str
+    target: str
+    headers: Mapping[str, str]
+    body: bytes
+    status: int
+    fault: FaultKind | None = None
+
+    @property
+    def path(self) -> str:
+        """The path without the query."""
+        return urlsplit(self.target).path
+
+    @property
+    def correlation_id(self) -> str | None:
+        """Its ``X-Correlation-ID``."""
+        return self.headers.get("x-correlation-id")
+
+
+def json_reply(status: int, body: Any) -> Reply:
+    """``body`` as JSON."""
+    return Reply(status, orjson.dumps(body), {"content-type": "application/json"})
+
+
+def problem(status: int, detail: str, title: str | None = None, **more: Any) -> Reply:
+    """A refusal as ``application/problem+json``."""
+    body = {"detail": detail, "status": status, **({"title": title} if title else {}), **more}
+    return Reply(status, orjson.dumps(body), {"content-type": "application/problem+json"})
+
+
+class Refusal(Exception):
+    """A request that is answered with ``reply`` whatever else it holds."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__(reply.body.decode())
+        self.reply = reply
+
+
+def refuse(status: int, detail: str, title: str | None = None) -> Refusal:
+    """A :class:`Refusal` with a problem in it."""
+    return Refusal(problem(status, detail, title))
