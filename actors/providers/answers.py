@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -11,7 +11,20 @@ import attrs
 import orjson
 
 from actors.jobs.records import Capacity, Observation, Phase
-from actors.providers.base import Absent, CancelAck, Found, Handle, LogChunk, Prepared, Submitted, Unknowable, View
+from actors.providers.base import (
+    Absent,
+    CancelAck,
+    Found,
+    Handle,
+    LogChunk,
+    Prepared,
+    PushEvent,
+    Rejected,
+    Result,
+    Submitted,
+    Unknowable,
+    View,
+)
 from actors.providers.errors import Protocol
 
 T = TypeVar("T")
@@ -52,11 +65,7 @@ def checked_submitted(answer: object) -> Submitted:
     size = len(orjson.dumps(handle))
     if size > LARGEST_HANDLE:
         raise Protocol(f"handle has {size} bytes of JSON, more than {LARGEST_HANDLE}")
-    observation = submitted.observation
-    try:
-        observation = checked_observation(observation) if observation is not None else None
-    except Protocol:
-        observation = None
+    observation = _sensible(submitted.observation)
     return attrs.evolve(submitted, handle=handle, observation=observation, existed=bool(submitted.existed))
 
 
@@ -80,6 +89,35 @@ def checked_chunk(answer: object) -> LogChunk:
     return chunk
 
 
+def checked_results(answer: object) -> tuple[Result, ...]:
+    """References with a name and an address each, and a time in UTC at which they vanish, or None."""
+    found = tuple(_is(one, Result, "result") for one in _sequence(answer, "results"))
+    for one in found:
+        _is(one.name, str, "result.name")
+        _is(one.url, str, "result.url")
+        _utc_or_none(one.expires_at, "result.expires_at")
+    return found
+
+
+def checked_secrets(answer: object) -> tuple[str, ...]:
+    """Texts. What is something else is not shown."""
+    found = tuple(_sequence(answer, "secrets"))
+    if not all(isinstance(one, str) for one in found):
+        raise Protocol("a secret is no text")
+    return found
+
+
+def checked_push(answer: object) -> PushEvent | Rejected:
+    """A delivery whose names are there; a claim that makes no sense is left out, for the job is read back anyway."""
+    if isinstance(answer, Rejected):
+        return answer
+    event = _is(answer, PushEvent, "delivery")
+    for name in ("delivery_id", "remote_id"):
+        if not _is(getattr(event, name), str, f"delivery.{name}"):
+            raise Protocol(f"delivery.{name} is empty")
+    return attrs.evolve(event, observation=_sensible(event.observation))
+
+
 def checked_view(answer: object, asked: Mapping[str, Handle]) -> View:
     """A view of the jobs that were asked about; what cannot be understood of one job fails that job only."""
     view = _is(answer, View, "view")
@@ -99,9 +137,7 @@ def checked_observation(answer: object) -> Observation:
     seen = _is(answer, Observation, "observation")
     _is(seen.phase, Phase, "observation.phase")
     for name in _TIMES:
-        value = getattr(seen, name)
-        if value is not None and not (isinstance(value, datetime) and value.utcoffset() == timedelta(0)):
-            raise Protocol(f"observation.{name} is {value!r}, not a time in UTC")
+        _utc_or_none(getattr(seen, name), f"observation.{name}")
     for name in _TEXTS:
         if getattr(seen, name) is not None:
             _is(getattr(seen, name), str, f"observation.{name}")
@@ -118,6 +154,24 @@ def checked_observation(answer: object) -> Observation:
         if getattr(seen, name) is not None
     }
     return attrs.evolve(seen, **plain)
+
+
+def _sensible(answer: object) -> Observation | None:
+    try:
+        return None if answer is None else checked_observation(answer)
+    except Protocol:
+        return None
+
+
+def _utc_or_none(value: object, what: str) -> None:
+    if value is not None and not (isinstance(value, datetime) and value.utcoffset() == timedelta(0)):
+        raise Protocol(f"{what} is {value!r:.200}, not a time in UTC")
+
+
+def _sequence(answer: object, what: str) -> Sequence[Any]:
+    if not isinstance(answer, Sequence) or isinstance(answer, (str, bytes)):
+        raise Protocol(f"{what} are {type(answer).__name__}, not a sequence")
+    return answer
 
 
 def _is(answer: object, cls: type[T], what: str) -> T:

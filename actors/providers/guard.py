@@ -11,8 +11,9 @@ stands, and is settled as every unknown outcome is.
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
+from datetime import datetime
 from typing import Any, TypeVar, cast
 
 import attrs
@@ -21,7 +22,6 @@ from attrs.validators import gt
 
 from actors.jobs.records import Capacity, JobRequest
 from actors.jobs.retry import FailureKind
-from actors.providers import errors
 from actors.providers.answers import (
     checked_ack,
     checked_capacity,
@@ -29,6 +29,9 @@ from actors.providers.answers import (
     checked_facts,
     checked_find,
     checked_prepared,
+    checked_push,
+    checked_results,
+    checked_secrets,
     checked_submitted,
     checked_view,
 )
@@ -41,52 +44,22 @@ from actors.providers.base import (
     Nudge,
     Prepared,
     Provider,
+    PushEvent,
+    Rejected,
+    Result,
     Submitted,
     View,
 )
+from actors.providers.breaker import Breaker, BreakerOpen, BreakerOptions
+from actors.providers.judging import Failure, judge, says_unwell, says_well
 from supervision import faults
+
+__all__ = ["CallDeadlines", "Failure", "GuardedProvider", "capacities", "judge"]
 
 T = TypeVar("T")
 
-_LONGEST_MESSAGE = 2_000
-
 # Fault points around every call; the subject is the provider's name and the call's: "local.submit".
 PROVIDER_BEFORE, PROVIDER_AFTER = "provider.before", "provider.after"
-
-_KINDS: tuple[tuple[type[errors.ProviderError], FailureKind], ...] = (
-    (errors.Invalid, FailureKind.INVALID),
-    (errors.Auth, FailureKind.AUTH),
-    (errors.Forbidden, FailureKind.FORBIDDEN),
-    (errors.RateLimited, FailureKind.RATE_LIMITED),
-    (errors.Unavailable, FailureKind.UNAVAILABLE),
-    (errors.OutcomeUnknown, FailureKind.OUTCOME_UNKNOWN),
-)
-
-# Of several failures at once the one that claims least is the answer: "not accepted" holds only if all say so.
-_CAUTION = (
-    FailureKind.OUTCOME_UNKNOWN,
-    FailureKind.OTHER,
-    FailureKind.UNAVAILABLE,
-    FailureKind.RATE_LIMITED,
-    FailureKind.AUTH,
-    FailureKind.FORBIDDEN,
-    FailureKind.INVALID,
-)
-
-
-@attrs.frozen
-class Failure:
-    """A call that did not succeed. ``retry_after`` is seconds, None where the provider did not say.
-
-    ``spends_attempt`` belongs to ``OUTCOME_UNKNOWN``: the call failed by an error of its own, so if the provider turns
-    out not to have the job, the try counts. ``cause`` is what was raised, None where our deadline passed.
-    """
-
-    kind: FailureKind
-    message: str
-    retry_after: float | None = None
-    cause: BaseException | None = None
-    spends_attempt: bool = False
 
 
 @attrs.frozen
@@ -99,6 +72,8 @@ class CallDeadlines:
     observe: float = attrs.field(default=20.0, validator=gt(0))
     cancel: float = attrs.field(default=30.0, validator=gt(0))
     logs: float = attrs.field(default=30.0, validator=gt(0))
+    results: float = attrs.field(default=30.0, validator=gt(0))
+    push_secrets: float = attrs.field(default=15.0, validator=gt(0))
     forget: float = attrs.field(default=30.0, validator=gt(0))
     aclose: float = attrs.field(default=5.0, validator=gt(0))
 
@@ -106,8 +81,11 @@ class CallDeadlines:
 class GuardedProvider:
     """A provider as the actors see it: the calls of :class:`Provider`, each answering its result or a failure."""
 
-    def __init__(self, provider: Provider, deadlines: CallDeadlines | None = None) -> None:
+    def __init__(
+        self, provider: Provider, deadlines: CallDeadlines | None = None, breaker: BreakerOptions | None = None
+    ) -> None:
         self._provider = provider
+        self.breaker = Breaker(provider.name, breaker)
         self._deadlines = deadlines if deadlines is not None else CallDeadlines()
 
     @property
@@ -180,6 +158,28 @@ class GuardedProvider:
 
         return await self._call("logs", self._deadlines.logs, read, lambda chunks: chunks)
 
+    async def results(self, key: str, handle: Handle) -> tuple[Result, ...] | Failure:
+        """What an ended job left, as references."""
+        return await self._call(
+            "results", self._deadlines.results, lambda: self._provider.results(key, handle), checked_results
+        )
+
+    def parse_push(
+        self, headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now: datetime
+    ) -> PushEvent | Rejected:
+        """A delivery, verified and read; whatever goes wrong in it is a rejection, so that no delivery can hurt."""
+        answer = self._ask("parse_push", lambda: checked_push(self._provider.parse_push(headers, body, secrets, now)))
+        return Rejected(answer.message) if isinstance(answer, Failure) else answer
+
+    async def push_secrets(self, *, fresh: bool = False) -> tuple[str, ...] | Failure:
+        """The secrets that deliveries are signed with; ``fresh``: asked for again."""
+        return await self._call(
+            "push_secrets",
+            self._deadlines.push_secrets,
+            lambda: self._provider.push_secrets(fresh=fresh),
+            checked_secrets,
+        )
+
     async def forget(self, key: str, handle: Handle) -> Failure | None:
         """Remove what the provider keeps of an ended job."""
         return await self._call(
@@ -188,13 +188,36 @@ class GuardedProvider:
 
     async def watch(self, nudge: Nudge) -> Failure | None:
         """Run until cancelled, passing nudges on. None: this provider cannot; a failure: watch again after a while."""
-        return await self._call("watch", math.inf, lambda: self._provider.watch(nudge), lambda _: None)
+        return await self._attempt("watch", math.inf, lambda: self._provider.watch(nudge), lambda _: None)
 
     async def aclose(self) -> Failure | None:
         """Release what the provider holds, within its deadline even when the caller is cancelled."""
-        return await self._call("aclose", self._deadlines.aclose, self._provider.aclose, lambda _: None, shield=True)
+        return await self._attempt("aclose", self._deadlines.aclose, self._provider.aclose, lambda _: None, shield=True)
 
     async def _call(
+        self,
+        name: str,
+        seconds: float,
+        call: Callable[[], Awaitable[Any]],
+        checked: Callable[[Any], T],
+    ) -> T | Failure:
+        """The one door through which every request goes; while the breaker is open, none does."""
+        try:
+            place = self.breaker.admit()
+        except BreakerOpen as refusal:
+            await trio.lowlevel.checkpoint()
+            return Failure(FailureKind.UNAVAILABLE, str(refusal), refusal.retry_after, refusal)
+        try:
+            answer = await self._attempt(name, seconds, call, checked)
+            if not isinstance(answer, Failure) or says_well(answer):
+                place.succeeded()
+            elif says_unwell(answer, local=self.capabilities.ends_are_local_events):
+                place.failed(answer.message)
+            return answer
+        finally:
+            place.leave()
+
+    async def _attempt(
         self,
         name: str,
         seconds: float,
@@ -203,7 +226,6 @@ class GuardedProvider:
         *,
         shield: bool = False,
     ) -> T | Failure:
-        # The one door through which every request goes: a circuit breaker's place is here.
         with trio.move_on_after(seconds, shield=shield):
             try:
                 if faults.active is None:
@@ -235,47 +257,3 @@ def capacities(providers: Mapping[str, GuardedProvider]) -> dict[str, Capacity]:
     """What each provider has in all; one that cannot say is left out, and nothing is dispatched there."""
     asked = {name: provider.capacity() for name, provider in providers.items()}
     return {name: capacity for name, capacity in asked.items() if not isinstance(capacity, Failure)}
-
-
-def judge(call: str, error: Exception) -> Failure:
-    """What ``error``, raised by the provider's ``call``, means (B12).
-
-    A group is judged by the member that claims least. For ``submit`` a :class:`errors.Protocol` and whatever is no
-    :class:`errors.ProviderError` are an unknown outcome: the request may have been sent.
-    """
-    verdicts = [_judge_one(call, leaf) for leaf in _leaves(error)]
-    return min(verdicts, key=lambda failure: (_CAUTION.index(failure.kind), failure.spends_attempt))
-
-
-def _judge_one(call: str, error: Exception) -> Failure:
-    kind = next((kind for cls, kind in _KINDS if isinstance(error, cls)), FailureKind.OTHER)
-    unexpected = isinstance(error, errors.Protocol) or not isinstance(error, errors.ProviderError)
-    if unexpected and call == "submit":
-        kind = FailureKind.OUTCOME_UNKNOWN
-    return Failure(
-        kind,
-        _message(error),
-        retry_after=_seconds(getattr(error, "retry_after", None)),
-        cause=error,
-        spends_attempt=unexpected and kind is FailureKind.OUTCOME_UNKNOWN,
-    )
-
-
-def _message(error: Exception) -> str:
-    text = str(error)[:_LONGEST_MESSAGE]
-    if isinstance(error, errors.ProviderError) and text:
-        return text
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
-
-
-def _seconds(value: object) -> float | None:
-    known = isinstance(value, (int, float)) and math.isfinite(value) and value >= 0
-    return float(cast("float", value)) if known else None
-
-
-def _leaves(error: Exception) -> Iterator[Exception]:
-    if isinstance(error, ExceptionGroup):
-        for member in error.exceptions:
-            yield from _leaves(member)
-    else:
-        yield error

@@ -1,0 +1,154 @@
+"""A circuit breaker for each provider: after failures in a row nobody asks for a while, then a few calls try it out.
+
+Closed: calls pass, and so many failures in a row open it. Open: calls are refused at once, until its time is over.
+Half open: a few calls pass at once; so many of them that succeed in a row close it, one that fails opens it again, for
+as long as before. A call is judged by the phase in which it began, so that a late word of an earlier one changes
+nothing; one that was cancelled has no word at all and only frees its place.
+"""
+
+from __future__ import annotations
+
+import logging
+from enum import StrEnum
+
+import attrs
+import trio
+from attrs.validators import ge, gt
+
+from actors.providers.errors import Unavailable
+from logconf import get_logger
+
+_logger = get_logger("actors.providers.breaker")
+
+PLACE_AGAIN = 1.0
+"""Seconds after which a call may ask again that found every place of the half-open breaker taken."""
+
+
+class BreakerState(StrEnum):
+    """Whether calls pass."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    HALF_OPEN = "half_open"
+
+
+@attrs.frozen
+class BreakerOptions:
+    """``failures`` in a row open it for ``open_seconds``; then ``half_open_calls`` at once may try, and ``successes``
+    in a row close it.
+    """
+
+    failures: int = attrs.field(default=5, validator=ge(1))
+    successes: int = attrs.field(default=2, validator=ge(1))
+    open_seconds: float = attrs.field(default=60.0, validator=gt(0))
+    half_open_calls: int = attrs.field(default=3, validator=ge(1))
+
+
+class BreakerOpen(Unavailable):
+    """The call was not made, because the breaker is open; ``retry_after`` says when it may pass."""
+
+
+class Place:
+    """One call that was let through; whoever has it tells how the call ended and leaves."""
+
+    def __init__(self, breaker: Breaker, phase: int) -> None:
+        self._breaker = breaker
+        self._phase = phase
+
+    def succeeded(self) -> None:
+        """The provider answered."""
+        self._breaker._succeeded(self._phase)
+
+    def failed(self, why: str) -> None:
+        """The provider did not answer, or not so that it could be understood."""
+        self._breaker._failed(self._phase, why)
+
+    def leave(self) -> None:
+        """Free the place; without a word before it, the call counts as nothing."""
+        self._breaker._left(self._phase)
+
+
+class Breaker:
+    """The breaker of provider ``name``. Times are trio's.
+
+    ``opened``: how often it opened since the start, every failed trial included. ``since``: when it last changed,
+    None for never.
+    """
+
+    def __init__(self, name: str, options: BreakerOptions | None = None) -> None:
+        self.name = name
+        self.options = options if options is not None else BreakerOptions()
+        self.opened = 0
+        self.since: float | None = None
+        self._phase = 0
+        self._stored = BreakerState.CLOSED
+        self._until = 0.0
+        self._in_a_row = 0
+        self._trying = 0
+        self._why = ""
+
+    @property
+    def state(self) -> BreakerState:
+        """The state of this moment; an open one whose time is over counts as half open before the first call."""
+        over = self._stored is BreakerState.OPEN and self.rest == 0
+        return BreakerState.HALF_OPEN if over else self._stored
+
+    @property
+    def rest(self) -> float:
+        """Seconds for which it stays open; 0 where calls may pass."""
+        if self._stored is not BreakerState.OPEN:
+            return 0.0
+        return max(0.0, self._until - trio.current_time())
+
+    def admit(self) -> Place:
+        """Let one call through. Raises :class:`BreakerOpen` where it must not be made now."""
+        if rest := self.rest:
+            raise BreakerOpen(f"provider {self.name} is left alone for {rest:.0f} s: {self._why}", rest)
+        if self._stored is BreakerState.OPEN:
+            self._change(BreakerState.HALF_OPEN, logging.DEBUG, "is tried again")
+        if self._stored is BreakerState.HALF_OPEN:
+            if self._trying >= self.options.half_open_calls:
+                raise BreakerOpen(f"provider {self.name} is being tried out: {self._why}", PLACE_AGAIN)
+            self._trying += 1
+        return Place(self, self._phase)
+
+    def _succeeded(self, phase: int) -> None:
+        if phase != self._phase:
+            return
+        if self._stored is BreakerState.CLOSED:
+            self._in_a_row = 0
+            return
+        self._in_a_row += 1
+        if self._in_a_row >= self.options.successes:
+            self._change(BreakerState.CLOSED, logging.INFO, "answers again")
+
+    def _failed(self, phase: int, why: str) -> None:
+        if phase != self._phase:
+            return
+        self._why = why
+        if self._stored is BreakerState.HALF_OPEN:
+            self._open(logging.INFO, f"still fails and is left alone for {self.options.open_seconds:g} s: {why}")
+            return
+        self._in_a_row += 1
+        if self._in_a_row >= self.options.failures:
+            said = (
+                f"failed {self._in_a_row} times in a row and is left alone for {self.options.open_seconds:g} s: {why}"
+            )
+            self._open(logging.WARNING, said)
+
+    def _left(self, phase: int) -> None:
+        if phase == self._phase and self._stored is BreakerState.HALF_OPEN:
+            self._trying -= 1
+
+    def _open(self, level: int, said: str) -> None:
+        self.opened += 1
+        self._until = trio.current_time() + self.options.open_seconds
+        self._change(BreakerState.OPEN, level, said)
+
+    def _change(self, state: BreakerState, level: int, said: str) -> None:
+        self._stored = state
+        self._phase += 1
+        self._in_a_row = self._trying = 0
+        self.since = trio.current_time()
+        extra = {"provider": self.name, "state": state.value, "opened": self.opened}
+        _logger.log(level, "Provider %s %s", self.name, said, extra=extra)

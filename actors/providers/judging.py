@@ -1,0 +1,111 @@
+"""What a provider's failure means: whatever it raised, as one of the kinds that the actors decide by (B12, B13)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import cast
+
+import attrs
+
+from actors.jobs.retry import FailureKind
+from actors.providers import errors
+
+_LONGEST_MESSAGE = 2_000
+
+_KINDS: tuple[tuple[type[errors.ProviderError], FailureKind], ...] = (
+    (errors.Invalid, FailureKind.INVALID),
+    (errors.Auth, FailureKind.AUTH),
+    (errors.Forbidden, FailureKind.FORBIDDEN),
+    (errors.RateLimited, FailureKind.RATE_LIMITED),
+    (errors.Unavailable, FailureKind.UNAVAILABLE),
+    (errors.OutcomeUnknown, FailureKind.OUTCOME_UNKNOWN),
+)
+
+# Of several failures at once the one that claims least is the answer: "not accepted" holds only if all say so.
+_CAUTION = (
+    FailureKind.OUTCOME_UNKNOWN,
+    FailureKind.OTHER,
+    FailureKind.UNAVAILABLE,
+    FailureKind.RATE_LIMITED,
+    FailureKind.AUTH,
+    FailureKind.FORBIDDEN,
+    FailureKind.INVALID,
+)
+
+
+@attrs.frozen
+class Failure:
+    """A call that did not succeed. ``retry_after`` is seconds, None where the provider did not say.
+
+    ``spends_attempt`` belongs to ``OUTCOME_UNKNOWN``: the call failed by an error of its own, so if the provider turns
+    out not to have the job, the try counts. ``cause`` is what was raised, None where our deadline passed.
+    """
+
+    kind: FailureKind
+    message: str
+    retry_after: float | None = None
+    cause: BaseException | None = None
+    spends_attempt: bool = False
+
+
+def judge(call: str, error: Exception) -> Failure:
+    """What ``error``, raised by the provider's ``call``, means (B12).
+
+    A group is judged by the member that claims least. For ``submit`` a :class:`errors.Protocol` and whatever is no
+    :class:`errors.ProviderError` are an unknown outcome: the request may have been sent.
+    """
+    verdicts = [_judge_one(call, leaf) for leaf in _leaves(error)]
+    return min(verdicts, key=lambda failure: (_CAUTION.index(failure.kind), failure.spends_attempt))
+
+
+def _judge_one(call: str, error: Exception) -> Failure:
+    kind = next((kind for cls, kind in _KINDS if isinstance(error, cls)), FailureKind.OTHER)
+    unexpected = isinstance(error, errors.Protocol) or not isinstance(error, errors.ProviderError)
+    if unexpected and call == "submit":
+        kind = FailureKind.OUTCOME_UNKNOWN
+    return Failure(
+        kind,
+        _message(error),
+        retry_after=_seconds(getattr(error, "retry_after", None)),
+        cause=error,
+        spends_attempt=unexpected and kind is FailureKind.OUTCOME_UNKNOWN,
+    )
+
+
+def _message(error: Exception) -> str:
+    text = str(error)[:_LONGEST_MESSAGE]
+    if isinstance(error, errors.ProviderError) and text:
+        return text
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _seconds(value: object) -> float | None:
+    known = isinstance(value, (int, float)) and math.isfinite(value) and value >= 0
+    return float(cast("float", value)) if known else None
+
+
+def _leaves(error: Exception) -> Iterator[Exception]:
+    if isinstance(error, ExceptionGroup):
+        for member in error.exceptions:
+            yield from _leaves(member)
+    else:
+        yield error
+
+
+def says_unwell(failure: Failure, *, local: bool) -> bool:
+    """Whether a circuit breaker counts ``failure`` against the provider.
+
+    Not so where the provider answered, however it did. What is ``local`` has no network in between: there only what
+    is surely unavailable counts, not what somebody's own files or processes do.
+    """
+    if failure.cause is None:  # our deadline passed
+        return True
+    counted = errors.Unavailable if local else (errors.Unavailable, errors.OutcomeUnknown, errors.Protocol)
+    return isinstance(failure.cause, counted)
+
+
+def says_well(failure: Failure) -> bool:
+    """Whether ``failure`` shows that the provider answers: it judged the request, and was not too busy to."""
+    answers = (errors.Invalid, errors.Auth, errors.Forbidden, errors.NotFound, errors.Conflict)
+    return isinstance(failure.cause, answers)
