@@ -16,6 +16,7 @@ import attrs
 
 from actors.jobs.guessing import did_you_mean
 from actors.providers.base import Provider
+from actors.providers.breaker import BreakerOptions
 
 GROUP = "greenroom.providers"
 
@@ -35,10 +36,12 @@ class ProviderFactory:
     """How providers of one kind are made: their options' attrs class, and ``create(name, options, root, now)``.
 
     ``root`` is a directory that belongs to that provider alone; it need not exist. ``now`` tells the time in UTC.
+    ``breaker``: when nobody asks it for a while, where the configuration does not say.
     """
 
     options_class: type[Any]
     create: Callable[[str, Any, Path, Now], Provider]
+    breaker: BreakerOptions = attrs.field(factory=BreakerOptions)
 
 
 def kinds() -> tuple[str, ...]:

@@ -86,6 +86,7 @@ def _put_together(
     notes: list[Note],
 ) -> Settings:
     _note_what_changes_nothing(found, notes)
+    variables.transport(environ, notes)
     poller, expiry = found.background.job_status_polling, found.background.approval_expiration
     if (interval := variables.seconds(variables.POLL_INTERVAL, environ, notes)) is not None:
         poller, sources[_POLLING] = attrs.evolve(poller, interval_seconds=interval), variables.POLL_INTERVAL

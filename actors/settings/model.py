@@ -13,6 +13,7 @@ import attrs
 
 from actors.checked_yaml import CheckedError
 from actors.jobs.options import ApprovalOptions, ExpiryOptions, Limits, PollerOptions
+from actors.providers.breaker import BreakerOptions
 from actors.providers.entry_points import EntryPoint
 from actors.providers.registry import options_class
 from logconf import get_logger
@@ -35,12 +36,13 @@ class Note:
 
 @attrs.frozen
 class ProviderSettings:
-    """One configured provider: its own name, its kind, and the options of that kind."""
+    """One configured provider: its own name, its kind, the options of that kind, and what every provider has."""
 
     name: str
     kind: str
     options: Any
     webhook_url: str | None = None
+    circuit_breaker: BreakerOptions = attrs.field(factory=BreakerOptions)
 
 
 def default_providers() -> dict[str, ProviderSettings]:

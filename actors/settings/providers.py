@@ -9,7 +9,8 @@ import attrs
 
 from actors.checked_yaml import FAULTY, Entry, Mapping, Reader, Shape, join
 from actors.checked_yaml.sizes import read_size
-from actors.providers.registry import BrokenProvider, UnknownProvider, options_class
+from actors.providers.breaker import BreakerOptions
+from actors.providers.registry import BrokenProvider, UnknownProvider, factory
 from actors.settings.model import ProviderSettings
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)  # a directory is called by it
@@ -17,11 +18,14 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)  # a directory 
 
 @attrs.frozen
 class _Common:
-    """What every provider has. ``kind``: None means that it is called by its kind."""
+    """What every provider has. ``kind``: None means that it is called by its kind. ``circuit_breaker`` is read once
+    the kind is known, for what is not said there is the kind's own.
+    """
 
     kind: str | None = None
     enabled: bool = True
     webhook_url: str | None = None
+    circuit_breaker: Any = None
 
 
 _COMMON = tuple(attribute.name for attribute in attrs.fields(_Common))
@@ -48,20 +52,40 @@ def _read_provider(reader: Reader, name: str, entry: Entry, path: str) -> Any:
     entries = reader.entries(entry, path)
     if entries is None:
         return FAULTY
-    head = Entry(entry.place, Mapping({key: child for key, child in entries.items() if key in _COMMON}))
+    ours = {key: child for key, child in entries.items() if key in _COMMON and key != "circuit_breaker"}
+    head = Entry(entry.place, Mapping(ours))
     common = reader.object(head, _Common, path, Shape(checks={"webhook_url": _web_address}))
     if common is FAULTY:
         return FAULTY
     kind = common.kind or name
     try:
-        of_kind = options_class(kind)
+        made_by = factory(kind)
     except (UnknownProvider, BrokenProvider) as error:
         written = entries.get("kind")
         return reader.fault(written or entry, join(path, "kind") if written else path, str(error.args[0]))
-    options = reader.object(entry, of_kind, path, _shape(of_kind))
-    if options is FAULTY:
+    options = _read_options(reader, entry, path, made_by.options_class, common)
+    breaker = _read_breaker(reader, entries.get("circuit_breaker"), join(path, "circuit_breaker"), made_by.breaker)
+    if options is FAULTY or breaker is FAULTY:
         return FAULTY
-    return ProviderSettings(name, kind, options, common.webhook_url) if common.enabled else None
+    return ProviderSettings(name, kind, options, common.webhook_url, breaker) if common.enabled else None
+
+
+def _read_options(reader: Reader, entry: Entry, path: str, of_kind: type[Any], common: _Common) -> Any:
+    options = reader.object(entry, of_kind, path, _shape(of_kind))
+    if options is FAULTY or "webhook_url" not in attrs.fields_dict(of_kind):
+        return options
+    return attrs.evolve(options, webhook_url=common.webhook_url)
+
+
+def _read_breaker(reader: Reader, entry: Entry | None, path: str, usual: BreakerOptions) -> Any:
+    """The kind's breaker, with what is written in its place."""
+    if entry is None:
+        return usual
+    read = reader.object(entry, BreakerOptions, path)
+    if read is FAULTY:
+        return FAULTY
+    written = reader.entries(entry, path) or {}
+    return attrs.evolve(usual, **{name: getattr(read, name) for name in written})
 
 
 def _shape(of_kind: type[Any]) -> Shape:
@@ -69,6 +93,6 @@ def _shape(of_kind: type[Any]) -> Shape:
     fields = {attribute.name for attribute in attrs.fields(of_kind)}
     return Shape(
         hidden=frozenset({"entry_points", *_COMMON} & fields),
-        reads={"memory": read_size} if "memory" in fields else {},
+        reads={name: read_size for name in ("memory", "log_bytes") if name in fields},
         also=_COMMON,
     )

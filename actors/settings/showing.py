@@ -48,6 +48,7 @@ def _leaves(settings: Settings) -> Iterator[tuple[str, Any]]:
         path = join("providers", name)
         yield join(path, "kind"), provider.kind
         yield join(path, "webhook_url"), provider.webhook_url
+        yield from _flat(join(path, "circuit_breaker"), provider.circuit_breaker)
         yield from ((key, value) for key, value in _flat(path, provider.options) if ".entry_points" not in key)
     yield from _flat("entry_points", settings.entry_points)
     yield "retention.days", settings.retention_days

@@ -14,6 +14,7 @@ HOME = "GREENROOM_HOME"
 CONFIG = "SIMPLETUNER_ENTERPRISE_CONFIG"
 POLL_INTERVAL = "SIMPLETUNER_JOB_POLL_INTERVAL"
 EXPIRY_INTERVAL = "SIMPLETUNER_APPROVAL_CHECK_INTERVAL"
+TRANSPORT = ("SIMPLETUNER_HTTP_TIMEOUT", "SIMPLETUNER_CA_BUNDLE", "SIMPLETUNER_SSL_VERIFY")
 LOG_DEFAULTS: Mapping[str, str | None] = {
     "SIMPLETUNER_LOG_LEVEL": "INFO",
     "SIMPLETUNER_LOG_FORMAT": "json",
@@ -34,6 +35,16 @@ def seconds(name: str, environ: Mapping[str, str], notes: list[Note]) -> float |
     message = f"{name} must be a number of seconds above 0, not {text[:40]!r}: it is ignored"
     notes.append(Note(logging.WARNING, message, {"variable": name, "value": text[:200]}))
     return None
+
+
+def transport(environ: Mapping[str, str], notes: list[Note]) -> None:
+    """Note what is wrong with the variables that say how providers are reached, and that TLS is not checked."""
+    if not any(name in environ for name in TRANSPORT):
+        return
+    from actors.http_client import transport_options  # httpx costs 64 ms, and most have none of these variables
+
+    for warning in transport_options(environ)[1]:
+        notes.append(Note(logging.WARNING, warning, {"variable": warning.split(maxsplit=1)[0].rstrip(":")}))
 
 
 def state_directory(environ: Mapping[str, str]) -> tuple[Path, str] | None:
