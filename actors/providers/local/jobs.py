@@ -27,12 +27,13 @@ MAX_STARTS = 3  # shims that may die before the program runs, until the job is c
 class LocalJobs:
     """All jobs below one root: ``jobs/KEY/`` for each, ``devices/`` for the GPUs' leases."""
 
-    def __init__(self, root: Path, grace_seconds: float, devices: tuple[str, ...]) -> None:
+    def __init__(self, root: Path, grace_seconds: float, log_bytes: int | None, devices: tuple[str, ...]) -> None:
         self.folder = root / "jobs"
         self.shims = Shims()
         self._leases = root / "devices"
         self._devices = devices
         self._grace = grace_seconds
+        self._log_bytes = log_bytes
         self._leavings = Leavings()
         self._starts: Counter[str] = Counter()
         self._one_at_a_time = threading.Lock()  # starts: two threads with one job must not start it twice
@@ -51,6 +52,7 @@ class LocalJobs:
             "gpus": body["gpus"],
             "max_runtime": body["max_runtime"],
             "grace_seconds": self._grace,
+            "log_bytes": self._log_bytes,
             "submitted_at": time.time(),
         }
         with (

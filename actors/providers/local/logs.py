@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import AsyncIterator
 
@@ -12,6 +13,7 @@ from actors.providers.errors import Invalid
 from actors.providers.local.directory import JobDirectory
 
 CHUNK = 64 * 1024  # bytes read in one thread hop
+_GAP = b"\n[%d bytes of output are not kept: providers.local.log_bytes]\n"
 
 
 async def read_log(directory: JobDirectory, cursor: str | None) -> AsyncIterator[LogChunk]:
@@ -24,13 +26,31 @@ async def read_log(directory: JobDirectory, cursor: str | None) -> AsyncIterator
     try:
         end = os.fstat(fd).st_size
         while offset < end:
-            data = await trio.to_thread.run_sync(os.pread, fd, min(CHUNK, end - offset), offset)
+            if removed := _hole(fd, offset, end):
+                offset += removed
+                yield LogChunk(_GAP % removed, str(offset))
+                continue
+            data = await trio.to_thread.run_sync(os.pread, fd, min(CHUNK, _until_hole(fd, offset, end)), offset)
             if not data:
                 return
             offset += len(data)
             yield LogChunk(data, str(offset))
     finally:
         os.close(fd)
+
+
+def _hole(fd: int, offset: int, end: int) -> int:
+    """How many bytes from ``offset`` on were given back to the disk (see the shim's trimming)."""
+    try:
+        return min(os.lseek(fd, offset, os.SEEK_DATA), end) - offset
+    except OSError as error:
+        if error.errno == errno.ENXIO:  # nothing but a hole from here to the end
+            return end - offset
+        raise
+
+
+def _until_hole(fd: int, offset: int, end: int) -> int:
+    return min(os.lseek(fd, offset, os.SEEK_HOLE), end) - offset
 
 
 def _offset(cursor: str | None) -> int:

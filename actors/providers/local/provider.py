@@ -65,7 +65,7 @@ class LocalProvider(NoPushes):
         self._root = root.resolve()
         devices = machine_devices(options)
         self._capacity = machine_capacity(options, devices)
-        self._jobs = LocalJobs(self._root, options.grace_seconds, devices)
+        self._jobs = LocalJobs(self._root, options.grace_seconds, options.log_bytes, devices)
         self._watch = Watch(self._jobs)
 
     def capacity(self) -> Capacity:

@@ -9,6 +9,7 @@ import signal
 import time
 
 from .system import children
+from .trimming import LOOK_AT_LOG, trim
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,8 +28,8 @@ class Ending:
     stranger while the group is being signalled. Signals to stop are blocked here and fetched one by one.
     """
 
-    def __init__(self, child: int, grace: float, deadline: float | None) -> None:
-        self.child, self.grace, self.deadline = child, grace, deadline
+    def __init__(self, child: int, grace: float, deadline: float | None, log_bytes: int | None = None) -> None:
+        self.child, self.grace, self.deadline, self.log_bytes = child, grace, deadline, log_bytes
         self.ended_at: float | None = None
         self.kill_at: float | None = None
         self.status = 0
@@ -46,6 +47,7 @@ class Ending:
                 self.killed = self.killed or self.ended_at is None
                 self.signal_all(signal.SIGKILL, others)
             self.wait()
+            self.trim_log()
         self.status = os.waitpid(self.child, 0)[1]
         while late := self.look():  # a descendant that came to us between the last look and the reaping
             send(signal.SIGKILL, late)
@@ -64,6 +66,8 @@ class Ending:
             seconds = LOOK_AGAIN
         elif self.deadline is not None:
             seconds = max(0.0, min(self.deadline - time.monotonic(), LONG))
+        if self.log_bytes:
+            seconds = min(seconds, LOOK_AT_LOG)
         arrived = signal.sigtimedwait(STOP_SIGNALS | {signal.SIGCHLD}, seconds)
         if arrived and arrived.si_signo in STOP_SIGNALS and self.kill_at is None:
             others = self.look()
@@ -71,6 +75,11 @@ class Ending:
                 self.cancelled = os.path.exists("cancel")
                 self.told_to_stop = not self.cancelled
             self.stop(others)
+
+    def trim_log(self) -> None:
+        """Keep the output, which is our own standard output too, within its allowance."""
+        if self.log_bytes:
+            trim(1, self.log_bytes)
 
     def stop(self, others: list[int]) -> None:
         """Ask all processes of the job to end; those left after the grace time are killed."""

@@ -83,7 +83,7 @@ def run(spec: dict[str, Any], devices: str) -> dict[str, Any]:
         os.waitpid(child, 0)
         return instead or {"code": 127, "started_at": started, "failure": json.loads(fault)}
     deadline = time.monotonic() + spec["max_runtime"] if spec.get("max_runtime") else None
-    ending = Ending(child, spec["grace_seconds"], deadline)
+    ending = Ending(child, spec["grace_seconds"], deadline, spec.get("log_bytes"))
     ending.watch()
     return {**ending.outcome(), "started_at": started, "oom_kills": [oom_before, oom_kills()]}
 
