@@ -19,9 +19,20 @@ from actors.jobs.records import ApprovalRequest, ApprovalStatus, Event, Job, Job
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.retention import PruneResult
 from actors.jobs.views import Accepted, JobView, QueueView
+from actors.ledger.provider_views import ProviderView
 from actors.leftovers import Leftovers
 
-__all__ = ["Accepted", "Health", "JobView", "PruneResult", "QueueView", "RefusalKind", "Refused", "Runtime"]
+__all__ = [
+    "Accepted",
+    "Health",
+    "JobView",
+    "ProviderView",
+    "PruneResult",
+    "QueueView",
+    "RefusalKind",
+    "Refused",
+    "Runtime",
+]
 
 
 @attrs.frozen
@@ -137,6 +148,10 @@ class Runtime(Protocol):
 
     def tree(self) -> list[dict[str, Any]]:
         """The supervision tree as plain data: id, state, incarnation, restarts, uptime, mailbox, last failure."""
+        ...
+
+    async def providers(self) -> list[ProviderView]:
+        """How each provider stands: what it can do, its circuit breaker, and why nothing is dispatched there."""
         ...
 
     async def health(self) -> Health:

@@ -27,6 +27,7 @@ from actors.jobs.records import Event
 from actors.jobs.retention import PruneResult, kept_since
 from actors.kernel import ActorRef, Bus, Clock, Envelope, Mailbox, Registry, SystemClock, actor_spec
 from actors.ledger import Ledger, Sources, reading
+from actors.ledger.provider_views import ProviderView, provider_views, unwell
 from actors.leftovers import Leftovers
 from actors.operations import Operations
 from actors.poller import WAKES as POLLER_WAKES
@@ -74,7 +75,6 @@ class RunningRuntime(Operations):
         self.bus = Bus()
         self.registry = Registry()
         self.leftovers = Leftovers(self.registry)
-        self.providers = _guarded(settings, parts)
         self._parts = parts
         executor = parts.executor or (InlineExecutor() if parts.in_memory else ThreadExecutor(1))
         self._readers = executor if parts.in_memory or parts.executor else ThreadExecutor(_READERS)
@@ -85,7 +85,7 @@ class RunningRuntime(Operations):
             self._store, publish=self._publish, limits=settings.limits, approvals=settings.approvals,
             rules=rules, sources=parts.sources,
         )  # fmt: skip
-        super().__init__(ledger, self.providers, self.bus, parts.clock)
+        super().__init__(ledger, _guarded(settings, parts), self.bus, parts.clock)
         self._scheduler = self._actor("scheduler", wakes_scheduler)
         self._poller = self._actor("poller", lambda event: event.type in POLLER_WAKES)
         self._expiry = self._actor("expiry", wakes_expiry)
@@ -124,18 +124,18 @@ class RunningRuntime(Operations):
                 await self._store.aclose()
 
     def _make_scheduler(self) -> Scheduler:
-        return Scheduler(self.ledger, self.providers, self.clock)
+        return Scheduler(self.ledger, self._providers, self.clock)
 
     def _make_poller(self) -> Poller:
         webhooks = {name: one.webhook_url for name, one in self.settings.providers.items()}
-        self._poller_now = Poller(self.ledger, self.providers, self.clock, self.settings.poller, webhooks)
+        self._poller_now = Poller(self.ledger, self._providers, self.clock, self.settings.poller, webhooks)
         return self._poller_now
 
     def _make_expiry(self) -> Expiry:
         return Expiry(self.ledger, self.clock, self.settings.expiry)
 
     def _make_pruner(self) -> Pruner:
-        return Pruner(self.ledger, self.providers, self.clock, self.settings.retention_days)
+        return Pruner(self.ledger, self._providers, self.clock, self.settings.retention_days)
 
     def _actor(self, name: str, wanted: Callable[[Event], bool]) -> ActorRef:
         """A reference whose mailbox absorbs wakes of the same kind: one "look now" says what a hundred say."""
@@ -160,13 +160,13 @@ class RunningRuntime(Operations):
 
     async def close_providers(self) -> None:
         """Release what the providers hold; jobs go on."""
-        for provider in self.providers.values():
+        for provider in self._providers.values():
             await provider.aclose()
 
     async def prune(self, *, dry_run: bool = False) -> PruneResult:
         """Remove now the jobs that were kept long enough, or only say how many would go."""
         before = kept_since(self.clock.now(), self.settings.retention_days)
-        return await prune(self.ledger, self.providers, before, dry_run=dry_run)
+        return await prune(self.ledger, self._providers, before, dry_run=dry_run)
 
     async def restart_actor(self, name: str) -> None:
         """Stop one of the actors and start it afresh, by hand: spends nothing of its budget."""
@@ -196,10 +196,15 @@ class RunningRuntime(Operations):
             return []
         return tree_of(self._supervisor.children(), {ref.name: ref for ref in self.registry})
 
+    async def providers(self) -> list[ProviderView]:
+        """How each provider stands: capabilities, breaker, gate."""
+        kinds = {name: one.kind for name, one in self.settings.providers.items()}
+        return await self.ledger.read(provider_views(self._providers, kinds, self.clock.now()))
+
     async def health(self) -> Health:
         """Whether all is well."""
         children = self._supervisor.children() if self._supervisor is not None else []
-        reasons = troubled(children)
+        reasons = [*troubled(children), *unwell(self._providers)]
         uncertain = tuple(await self.ledger.read(reading.uncertain))
         if uncertain:
             reasons.append(f"{len(uncertain)} job(s) are uncertain: settle them")
@@ -218,7 +223,8 @@ def _guarded(settings: Settings, parts: Parts) -> dict[str, GuardedProvider]:
             create(one.kind, name, one.options, root / name, parts.clock.now)
             for name, one in settings.providers.items()
         ]
-    return {provider.name: GuardedProvider(provider) for provider in made}
+    breakers = {name: one.circuit_breaker for name, one in settings.providers.items()}
+    return {provider.name: GuardedProvider(provider, breaker=breakers.get(provider.name)) for provider in made}
 
 
 def _state(settings: Settings, parts: Parts) -> AbstractContextManager[Any]:

@@ -72,7 +72,7 @@ class Breaker:
     """The breaker of provider ``name``. Times are trio's.
 
     ``opened``: how often it opened since the start, every failed trial included. ``since``: when it last changed,
-    None for never.
+    None for never. ``why``: the failure that was counted last.
     """
 
     def __init__(self, name: str, options: BreakerOptions | None = None) -> None:
@@ -80,12 +80,12 @@ class Breaker:
         self.options = options if options is not None else BreakerOptions()
         self.opened = 0
         self.since: float | None = None
+        self.why = ""
         self._phase = 0
         self._stored = BreakerState.CLOSED
         self._until = 0.0
         self._in_a_row = 0
         self._trying = 0
-        self._why = ""
 
     @property
     def state(self) -> BreakerState:
@@ -103,12 +103,12 @@ class Breaker:
     def admit(self) -> Place:
         """Let one call through. Raises :class:`BreakerOpen` where it must not be made now."""
         if rest := self.rest:
-            raise BreakerOpen(f"provider {self.name} is left alone for {rest:.0f} s: {self._why}", rest)
+            raise BreakerOpen(f"provider {self.name} is left alone for {rest:.0f} s: {self.why}", rest)
         if self._stored is BreakerState.OPEN:
             self._change(BreakerState.HALF_OPEN, logging.DEBUG, "is tried again")
         if self._stored is BreakerState.HALF_OPEN:
             if self._trying >= self.options.half_open_calls:
-                raise BreakerOpen(f"provider {self.name} is being tried out: {self._why}", PLACE_AGAIN)
+                raise BreakerOpen(f"provider {self.name} is being tried out: {self.why}", PLACE_AGAIN)
             self._trying += 1
         return Place(self, self._phase)
 
@@ -125,7 +125,7 @@ class Breaker:
     def _failed(self, phase: int, why: str) -> None:
         if phase != self._phase:
             return
-        self._why = why
+        self.why = why
         if self._stored is BreakerState.HALF_OPEN:
             self._open(logging.INFO, f"still fails and is left alone for {self.options.open_seconds:g} s: {why}")
             return

@@ -43,8 +43,8 @@ def transport(environ: Mapping[str, str], notes: list[Note]) -> None:
         return
     from actors.http_client import transport_options  # httpx costs 64 ms, and most have none of these variables
 
-    for warning in transport_options(environ)[1]:
-        notes.append(Note(logging.WARNING, warning, {"variable": warning.split(maxsplit=1)[0].rstrip(":")}))
+    _, warnings = transport_options(environ)
+    notes.extend(Note(logging.WARNING, text, {"variable": text.split(maxsplit=1)[0].rstrip(":")}) for text in warnings)
 
 
 def state_directory(environ: Mapping[str, str]) -> tuple[Path, str] | None:

@@ -1,0 +1,76 @@
+"""How each provider stands: what it can do, whether it is asked, and why not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+import attrs
+from sqlalchemy import Connection
+
+from actors.providers.base import Capabilities
+from actors.providers.breaker import Breaker, BreakerState
+from actors.providers.guard import GuardedProvider
+from actors.store import registers
+
+
+@attrs.frozen
+class BreakerView:
+    """A circuit breaker at one moment.
+
+    ``opened``: how often it opened since the start. ``rest``: seconds for which it stays open, 0 where calls may pass.
+    ``why``: the failure that opened it last, "" where none did.
+    """
+
+    state: BreakerState
+    opened: int
+    rest: float
+    why: str
+
+    @classmethod
+    def of(cls, breaker: Breaker) -> BreakerView:
+        """``breaker`` as it is now."""
+        return cls(breaker.state, breaker.opened, breaker.rest, breaker.why)
+
+
+@attrs.frozen
+class ProviderView:
+    """A configured provider. ``kind``: None where a program gave it. ``gate``: why nothing is dispatched there now."""
+
+    name: str
+    kind: str | None
+    capabilities: Capabilities
+    breaker: BreakerView
+    gate: str | None
+
+
+def provider_views(
+    providers: Mapping[str, GuardedProvider], kinds: Mapping[str, str], now: datetime
+) -> Callable[[Connection], list[ProviderView]]:
+    """All of ``providers`` by name, in the configured order; ``kinds`` says of which kind each is."""
+
+    def query(connection: Connection) -> list[ProviderView]:
+        gates = registers.gates(connection)
+        return [
+            ProviderView(
+                name,
+                kinds.get(name),
+                provider.capabilities,
+                breakers[name],
+                gates[name].closed(now) if name in gates else None,
+            )
+            for name, provider in providers.items()
+        ]
+
+    # Read here, for the query runs in a thread, where trio's clock cannot be asked.
+    breakers = {name: BreakerView.of(provider.breaker) for name, provider in providers.items()}
+    return query
+
+
+def unwell(providers: Mapping[str, GuardedProvider]) -> list[str]:
+    """A reason for each provider whose breaker is open."""
+    return [
+        f"provider {name} is left alone for {breaker.rest:.0f} s: {breaker.why}"
+        for name, provider in providers.items()
+        if (breaker := provider.breaker).state is BreakerState.OPEN
+    ]
