@@ -71,7 +71,7 @@ class Bench:
 
     def first_look(self) -> None:
         """A decision over lanes of which none is remembered."""
-        lanes._lane.cache_clear()  # a first look cannot be had otherwise more than once
+        lanes.forget()  # a first look cannot be had otherwise more than once
         self.decision()
 
     def whole_pass(self) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -86,9 +87,11 @@ def upsert(table: Table, key: tuple[str, ...], values: dict[str, Any]) -> Insert
     return statement.on_conflict_do_update(index_elements=list(key), set_=changed)
 
 
-def plain_rows(connection: Connection, statement: Executable) -> list[tuple[Any, ...]]:
+def plain_rows(
+    connection: Connection, statement: Executable, values: Mapping[str, Any] | None = None
+) -> list[tuple[Any, ...]]:
     """All rows as the driver gives them, no column converted: a third less than SQLAlchemy's own for a thousand."""
-    with connection.execute(statement) as result:
+    with connection.execute(statement, values) as result:
         try:
             return list(result.cursor.fetchall())
         except connection.dialect.loaded_dbapi.Error as error:

@@ -2,13 +2,17 @@
 
 A lane is all ready entries alike in what decides (:data:`~actors.store.schema.LANE_KEY`). It counts them, and its head
 is the oldest. One without entries has no row. Who calls :func:`enter` and :func:`leave` is ``queue`` alone.
+
+Each change gives a row a new ``tag``, drawn at random, so that a tag names one content for ever, in whatever database
+and whether or not its transaction was rolled back: a look reads one number a lane and whole rows only of those that
+changed since the last one. Who changes a lane by hand sets its tag to NULL.
 """
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from functools import lru_cache
 from itertools import starmap
 from typing import Any
 
@@ -25,27 +29,53 @@ LaneKey = tuple[Any, ...]
 _NO_OVERRIDE = -1
 
 _LANES = select(*(type_coerce(one, BigInteger) if isinstance(one.type, UTCDateTime) else one for one in lanes.columns))
+_TAGS = select(lanes.c.tag)
+_CHANGED = _LANES.where(lanes.c.tag.is_(None) | lanes.c.tag.in_(bindparam("tags", expanding=True)))
+_AT_ONCE = 500  # tags of one statement; beyond them the whole table is read
 _LANES_KEPT = 10_000
 """Lanes remembered at the most, some 5 MB of them: ten times what a pass is meant for."""
+
+_remembered: dict[int, Lane] = {}
 
 
 def read(connection: Connection) -> list[Lane]:
     """All lanes."""
-    return list(starmap(_lane, plain_rows(connection, _LANES)))
+    tags = [tag for (tag,) in plain_rows(connection, _TAGS)]
+    found = [_remembered.get(tag) for tag in tags]
+    known = [lane for lane in found if lane is not None]
+    if len(known) == len(tags):
+        return known
+    new = [tag for tag, lane in zip(tags, found, strict=True) if lane is None and tag is not None]
+    if len(new) > _AT_ONCE:
+        return list(starmap(_lane, plain_rows(connection, _LANES)))
+    return known + list(starmap(_lane, plain_rows(connection, _CHANGED, {"tags": new})))
 
 
-@lru_cache(maxsize=_LANES_KEPT)
+def forget() -> None:
+    """Remember no lane."""
+    _remembered.clear()
+
+
 def _lane(
     lane_id: int, user_id: str, org_id: str, team_id: str, provider: str, cpus: int, gpus: int, memory: int,
     base_priority: int, override: int, number: int, job_id: str, queued_at: int, queued_seq: int,
-    blocked_since: int | None,
+    blocked_since: int | None, tag: int | None,
 ) -> Lane:  # fmt: skip
-    """The lane that a row of plain values is. Most rows are as they were at the last look, and so are their lanes."""
-    return Lane(
+    """The lane that a row of plain values is, remembered by its tag."""
+    lane = Lane(
         lane_id, user_id, org_id or None, team_id or None, provider, Resources(cpus, gpus, memory or None),
         base_priority, None if override == _NO_OVERRIDE else override, number,
         Head(job_id, instant(queued_at), queued_seq), None if blocked_since is None else instant(blocked_since),
     )  # fmt: skip
+    if tag is not None:
+        if len(_remembered) >= _LANES_KEPT:
+            forget()
+        _remembered[tag] = lane
+    return lane
+
+
+def _new_tag() -> int:
+    return secrets.randbits(63)
 
 
 def after(connection: Connection, lane_id: int, head: Head) -> Head | None:
@@ -101,7 +131,7 @@ def enter(connection: Connection, key: LaneKey, first: Mapping[str, Any], number
     }
     lane = connection.execute(_BY_KEY, named).one_or_none()
     if lane is None:
-        made = connection.execute(insert(lanes), {**named, **head, "number": number})
+        made = connection.execute(insert(lanes), {**named, **head, "number": number, "tag": _new_tag()})
         assert made.inserted_primary_key is not None
         return int(made.inserted_primary_key[0])
     older = (first["queued_at"], first["queued_seq"]) < (lane.head_queued_at, lane.head_queued_seq)
@@ -132,4 +162,4 @@ _ONE = update(lanes).where(lanes.c.lane_id == bindparam("wanted"))
 
 
 def _change(connection: Connection, lane_id: int, **changes: Any) -> None:
-    connection.execute(_ONE, {"wanted": lane_id, **changes})
+    connection.execute(_ONE, {"wanted": lane_id, "tag": _new_tag(), **changes})

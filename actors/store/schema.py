@@ -92,6 +92,7 @@ lanes = Table(
     Column("head_queued_at", UTCDateTime, nullable=False),
     Column("head_queued_seq", BigId, nullable=False),
     Column("blocked_since", UTCDateTime),
+    Column("tag", BigId),  # names what the row holds; none: it must be read
     UniqueConstraint(*LANE_KEY, name="lanes_key"),
 )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import attrs
+import pytest
 import trio
 import trio.testing
 from hypothesis import given, settings
@@ -105,3 +106,67 @@ def test_the_entry_after_a_head_is_the_next_oldest():
         await store.aclose()
 
     trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+
+
+async def test_what_a_rolled_back_transaction_showed_is_never_taken_for_the_lane():
+    """A look inside a transaction that fails remembers its lanes by tags that no row has afterwards."""
+    store = Store(None, executor=InlineExecutor(), now=VirtualClock().now)
+    await store.open()
+    looks: list[list[lanes.Lane]] = []
+
+    def add(number, fail):
+        def closure(tx):
+            queue.add(tx.connection, [entry(number, QueueStatus.PENDING, 1)])
+            looks.append(lanes.read(tx.connection))
+            if fail:
+                raise ZeroDivisionError
+
+        return closure
+
+    await store.write(add(1, fail=False))
+    with pytest.raises(ZeroDivisionError):
+        await store.write(add(2, fail=True))
+    await store.write(add(3, fail=False))
+    assert [lane.count for look in looks for lane in look] == [1, 2, 2]
+    assert [lane.count for lane in await store.write(lambda tx: lanes.read(tx.connection))] == [2]
+    await store.aclose()
+
+
+async def test_only_lanes_that_changed_are_read_whole():
+    store = Store(None, executor=InlineExecutor(), now=VirtualClock().now)
+    await store.open()
+
+    def closure(tx):
+        queue.add(tx.connection, [entry(n, QueueStatus.PENDING, n % 3) for n in range(6)])
+        lanes.read(tx.connection)
+        asked: list[str] = []
+        driver = tx.connection.connection.driver_connection
+        driver.set_trace_callback(asked.append)
+        again = lanes.read(tx.connection)
+        queue.add(tx.connection, [entry(9, QueueStatus.PENDING, 0)])
+        before = len(asked)
+        third = lanes.read(tx.connection)
+        driver.set_trace_callback(None)
+        return again, third, asked[:1], asked[before:]
+
+    again, third, first, last = await store.write(closure)
+    assert sorted(lane.count for lane in again) == [2, 2, 2]
+    assert sorted(lane.count for lane in third) == [2, 2, 3]
+    assert len(first) == 1
+    assert len(last) == 2
+    await store.aclose()
+
+
+async def test_a_lane_without_a_tag_is_read_each_time():
+    """As after a migration, or where somebody changed a row by hand."""
+    store = Store(None, executor=InlineExecutor(), now=VirtualClock().now)
+    await store.open()
+
+    def closure(tx):
+        queue.add(tx.connection, [entry(1, QueueStatus.PENDING, 1)])
+        lanes.read(tx.connection)
+        tx.connection.exec_driver_sql("UPDATE lanes SET number = 7, tag = NULL")
+        return [lanes.read(tx.connection)[0].count for _ in range(2)]
+
+    assert await store.write(closure) == [7, 7]
+    await store.aclose()

@@ -1,4 +1,4 @@
-"""Deliveries that were seen, rules changed at run time, access tokens and browser sessions."""
+"""Tags of lanes, deliveries that were seen, rules changed at run time, access tokens and browser sessions."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ depends_on = None
 
 def upgrade() -> None:
     """Make the tables."""
+    op.add_column("lanes", sa.Column("tag", BigId, nullable=True))
     op.create_table(
         "webhook_deliveries",
         sa.Column("provider", sa.String(length=64), primary_key=True),
@@ -64,3 +65,5 @@ def downgrade() -> None:
     """Drop them."""
     for name in ("web_sessions", "access_tokens", "approval_rules", "webhook_deliveries"):
         op.drop_table(name)
+    with op.batch_alter_table("lanes") as lanes:
+        lanes.drop_column("tag")
