@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import random
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import attrs
 import trio
 
 from actors.jobs.options import PollerOptions
@@ -20,6 +22,11 @@ _logger = get_logger("actors.poller")
 WAKES = frozenset({"job_handed_over", "job_cancel_requested", "job_outcome_unknown", "job_settled"})
 """Events after which the poller looks at once, the beat beside."""
 
+FAULTY_CYCLES = 5
+"""So many cycles with a fault of their own in a row fail the poller; its supervisor starts it afresh."""
+
+_JITTER = random.SystemRandom().random
+
 _WATCH_AGAIN = 5.0
 """Seconds after which a provider's own watch that failed is begun again."""
 
@@ -28,12 +35,23 @@ class Refresh:
     """The message after a change of configuration: decide anew which providers are polled (B6)."""
 
 
+@attrs.frozen
+class Look:
+    """The message after a delivery from outside: look at the job of ``key`` at ``provider`` now."""
+
+    provider: str
+    key: str
+
+
 class Poller(TickingActor):
-    """Looks at start, on a fixed beat, after an event and after a nudge; rounds of one provider never overlap."""
+    """Looks at start, on a fixed beat, after an event and after a nudge; rounds of one provider never overlap.
+
+    A cycle runs beside the mailbox, and a provider that still works on an earlier one is left out of it: so one that
+    hangs delays neither the others nor what is asked of them.
+    """
 
     concurrent = True
-    fault_limit = 5
-    fault_message = "Error in job polling"
+    fault_limit = FAULTY_CYCLES
 
     def __init__(
         self,
@@ -42,12 +60,17 @@ class Poller(TickingActor):
         clock: Clock,
         options: PollerOptions,
         webhook_urls: Mapping[str, str | None] | None = None,
+        jitter: Callable[[], float] = _JITTER,
     ) -> None:
         self.interval = options.interval_seconds
         self._options = options
         self._webhook_urls = webhook_urls or {}
         self._providers = providers
-        self._watches = {name: Watch(provider, ledger, clock) for name, provider in providers.items()}
+        self._watches = {
+            name: Watch(provider, ledger, clock, options.interval_seconds, jitter)
+            for name, provider in providers.items()
+        }
+        self._faulty_cycles = 0
         self._switch = self._decide()
         self._announced: bool | None = None
 
@@ -79,11 +102,15 @@ class Poller(TickingActor):
             await trio.sleep(_WATCH_AGAIN)
 
     async def handle(self, message: Any) -> Any:
-        """An event: look after settlements and cancels now. ``Refresh``: decide anew, too."""
+        """An event: look after settlements and cancels now. ``Look``: at one job. ``Refresh``: decide anew."""
         if isinstance(message, Refresh):
             self._switch = self._decide()
             self.wake()
             return self._switch.active
+        if isinstance(message, Look):
+            if message.provider in self._watches:
+                self._watches[message.provider].nudge(message.key)
+            return None
         for watch in self._watches.values():
             watch.look()
         return None
@@ -91,14 +118,34 @@ class Poller(TickingActor):
     async def tick(self, causes: tuple[Envelope, ...]) -> None:
         """One cycle: every polled provider in parallel, the others for settlements and cancels alone."""
         self._announce()
+        asked = []
+        for name, watch in self._watches.items():
+            if name not in self._switch.polled:
+                watch.look(silent_for=self._options.safety_net_seconds)
+            elif not watch.syncing:
+                asked.append(watch)
+        self.nursery.start_soon(self._cycle_through, asked)
+
+    async def _cycle_through(self, asked: Sequence[Watch]) -> None:
+        faults: list[Exception] = []
+
+        async def sync(watch: Watch) -> None:
+            if (fault := await watch.sync()) is not None:
+                faults.append(fault)
+
         async with trio.open_nursery() as nursery:
-            for name, watch in self._watches.items():
-                if name in self._switch.polled:
-                    nursery.start_soon(watch.sync)
-                else:
-                    watch.look(silent_for=self._options.safety_net_seconds)
+            for watch in asked:
+                nursery.start_soon(sync, watch)
+        if faults:
+            self._faulty_cycles += 1
+            extra = {"faults_in_a_row": self._faulty_cycles}
+            _logger.error("Error in job polling", exc_info=faults[0], extra=extra)
+            if self._faulty_cycles >= FAULTY_CYCLES:
+                raise faults[0]
+        elif asked:
+            self._faulty_cycles = 0
         if self._switch.active:
-            synced = sum(watch.synced for name, watch in self._watches.items() if name in self._switch.polled)
+            synced = sum(watch.synced for watch in asked)
             _logger.debug("Synced %d active jobs", synced, extra={"synced": synced})
 
     def _announce(self) -> None:

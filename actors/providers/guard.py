@@ -64,12 +64,16 @@ PROVIDER_BEFORE, PROVIDER_AFTER = "provider.before", "provider.after"
 
 @attrs.frozen
 class CallDeadlines:
-    """How long each call may take, in seconds. A watch has none: it runs until cancelled."""
+    """How long each call may take, in seconds. A watch has none: it runs until cancelled.
+
+    ``page``: what ``observe`` may take longer for each page of jobs after the first.
+    """
 
     check: float = attrs.field(default=15.0, validator=gt(0))
     submit: float = attrs.field(default=60.0, validator=gt(0))
     find: float = attrs.field(default=30.0, validator=gt(0))
     observe: float = attrs.field(default=20.0, validator=gt(0))
+    page: float = attrs.field(default=1.0, validator=gt(0))
     cancel: float = attrs.field(default=30.0, validator=gt(0))
     logs: float = attrs.field(default=30.0, validator=gt(0))
     results: float = attrs.field(default=30.0, validator=gt(0))
@@ -125,9 +129,10 @@ class GuardedProvider:
 
     async def observe_many(self, handles: Mapping[str, Handle]) -> View | Failure:
         """What became of these jobs. An observation that makes no sense is moved to ``failed`` of the view."""
+        pages = max(1, math.ceil(len(handles) / self.capabilities.page_size))
         return await self._call(
             "observe",
-            self._deadlines.observe,
+            self._deadlines.observe + (pages - 1) * self._deadlines.page,
             lambda: self._provider.observe_many(handles),
             lambda view: checked_view(view, handles),
         )

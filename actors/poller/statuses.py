@@ -1,0 +1,205 @@
+"""Asking a provider what became of its jobs, in as few requests as it allows, and recording what is news."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+
+import trio
+
+from actors.jobs.polling import Verdict, judge
+from actors.jobs.records import Observation
+from actors.kernel import Clock
+from actors.ledger import Ledger
+from actors.ledger.observing import Recorded, denied
+from actors.ledger.reading import Held
+from actors.poller.rounds import cycles_left_out
+from actors.providers.base import Listing, View
+from actors.providers.breaker import BreakerState
+from actors.providers.guard import Failure, GuardedProvider
+from logconf import bind_correlation_id, get_logger
+
+_logger = get_logger("actors.poller")
+
+_AT_ONCE = 500
+"""Observations judged before other tasks get a turn, and recorded in one transaction."""
+
+_LONGEST_JITTER = 0.1
+_SHARE_OF_BEAT = 0.5
+"""Seconds that a request of many is held back at the most, and the part of a beat that all of this may take."""
+
+
+async def a_few_at_once(provider: GuardedProvider, held: Sequence[Held], do: Callable[[Held], Awaitable[None]]) -> None:
+    """``do`` for each of ``held``, as many at once as the provider takes calls.
+
+    Stops between two of them when the provider's breaker opens: whoever is left waits for a later round.
+    """
+    left: Iterator[Held] = iter(held)
+
+    async def work() -> None:
+        for one in left:
+            if provider.breaker.rest:
+                return
+            await do(one)
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(min(provider.capabilities.concurrent_calls, len(held))):
+            nursery.start_soon(work)
+
+
+class Statuses:
+    """Observes the jobs of one ``provider``. ``beat``: seconds between cycles; ``jitter`` gives a number from 0 to 1."""
+
+    def __init__(
+        self, provider: GuardedProvider, ledger: Ledger, clock: Clock, beat: float, jitter: Callable[[], float]
+    ) -> None:
+        self._provider = provider
+        self._ledger = ledger
+        self._clock = clock
+        self._beat = beat
+        self._jitter = jitter
+        self._left_out: dict[str, int] = {}
+        self._asked: dict[str, float] = {}
+        self._warned: dict[str, str] = {}
+
+    # Which.
+
+    def due(self, held: Sequence[Held]) -> list[Held]:
+        """Those to ask about in this cycle: all, but for old ones where each of them costs a request."""
+        if self._provider.capabilities.listing is not Listing.NONE:
+            return list(held)
+        now = self._clock.now()
+        before, self._left_out = self._left_out, {}
+        chosen = []
+        for one in held:
+            cycles = before.get(one.key, 0)
+            if cycles < cycles_left_out((now - one.job.updated_at).total_seconds()):
+                self._left_out[one.key] = cycles + 1
+            else:
+                chosen.append(one)
+        return chosen
+
+    def silent(self, held: Sequence[Held], seconds: float) -> list[Held]:
+        """Those that the safety net asks about: nothing was heard of them, nor were they asked about, for so long."""
+        if not seconds:
+            return []
+        now, wall = trio.current_time(), self._clock.now()
+        self._asked = {key: at for key, at in self._asked.items() if now - at < seconds}
+        found = [
+            one for one in held if (wall - one.job.updated_at).total_seconds() >= seconds and one.key not in self._asked
+        ]
+        self._asked |= {one.key: now for one in found}
+        return found
+
+    # Asking.
+
+    async def observe(self, held: Sequence[Held]) -> int:
+        """Ask about these jobs and record what changed; how many were really read."""
+        if not held:
+            return 0
+        self._warned = {one.key: self._warned[one.key] for one in held if one.key in self._warned}
+        if self._provider.capabilities.listing is Listing.NONE:
+            return await self._observe_each(held)
+        return await self._observe_together(held)
+
+    async def _observe_together(self, held: Sequence[Held]) -> int:
+        handles = {one.key: one.submission.handle or {} for one in held}
+        if len(held) == 1:  # a request about one job carries the job's ID, one about many the cycle's (A14)
+            with bind_correlation_id(held[0].job.correlation_id):
+                view = await self._provider.observe_many(handles)
+        else:
+            view = await self._provider.observe_many(handles)
+        if isinstance(view, Failure):
+            self._could_not_ask(view)
+            return 0
+        return await self._take(held, view)
+
+    async def _observe_each(self, held: Sequence[Held]) -> int:
+        """One request for each job, spread a little, so that they do not all come at once on every beat."""
+        workers = self._provider.capabilities.concurrent_calls
+        longest = min(_LONGEST_JITTER, _SHARE_OF_BEAT * self._beat * workers / len(held)) if len(held) > 1 else 0.0
+        failures: list[Failure] = []
+        read = 0
+
+        async def ask(one: Held) -> None:
+            nonlocal read
+            await trio.sleep(longest * self._jitter())
+            with bind_correlation_id(one.job.correlation_id):
+                view = await self._provider.observe_many({one.key: one.submission.handle or {}})
+            if isinstance(view, Failure):
+                failures.append(view)
+                self._not_read(one, view.message)
+            else:
+                read += await self._take([one], view)
+
+        await a_few_at_once(self._provider, held, ask)
+        if failures:
+            self._could_not_ask(failures[-1])
+        return read
+
+    def _could_not_ask(self, failure: Failure) -> None:
+        """One WARNING a round; none where the breaker has given one, until the provider answers again."""
+        level = logging.WARNING if self._provider.breaker.state is BreakerState.CLOSED else logging.DEBUG
+        _logger.log(
+            level, "Provider %s could not be asked: %s", self._provider.name, failure.message,
+            extra={"provider": self._provider.name},
+        )  # fmt: skip
+
+    # Recording.
+
+    async def _take(self, held: Sequence[Held], view: View) -> int:
+        by_key = {one.key: one for one in held}
+        for key, reason in view.failed.items():
+            self._not_read(by_key[key], reason)
+        reason = f"provider {self._provider.name} no longer knows it"
+        seen = {**view.observations, **{key: denied(reason) for key in view.absent}}
+        keys = list(seen)
+        for start in range(0, len(keys), _AT_ONCE):
+            await self._record(by_key, {key: seen[key] for key in keys[start : start + _AT_ONCE]})
+            await trio.lowlevel.checkpoint()
+        return len(seen)
+
+    async def _record(self, by_key: Mapping[str, Held], observations: Mapping[str, Observation]) -> None:
+        """Write only what is news: most observations say what is known already, and cost no transaction."""
+        now = self._clock.now()
+        news = {}
+        for key, seen in observations.items():
+            one = by_key[key]
+            verdict = judge(one.job, one.entry_status, seen, now)
+            if _is_news(one, verdict):
+                news[key] = seen
+            elif verdict.note is not None and verdict.uncertain is None:
+                self._note(one, *verdict.note)
+        if news:
+            for recorded in await self._ledger.record(news):
+                self._note_recorded(recorded)
+
+    def _note(self, one: Held, level: int, text: str) -> None:
+        """Say what a verdict noted; the same WARNING about one job only once."""
+        if level >= logging.WARNING and self._warned.get(one.key) == text:
+            level = logging.DEBUG
+        self._warned[one.key] = text
+        say(one, text, level, self._provider.name)
+
+    def _note_recorded(self, recorded: Recorded) -> None:
+        if recorded.note is not None:
+            with bind_correlation_id(recorded.correlation_id):
+                level, text = recorded.note
+                _logger.log(level, text, extra={"job_id": recorded.job_id, "provider": self._provider.name})
+
+    def _not_read(self, one: Held, reason: str) -> None:
+        with bind_correlation_id(one.job.correlation_id):
+            extra = {"job_id": one.job.job_id, "provider": self._provider.name}
+            _logger.debug("Failed to sync job %s: %s", one.job.job_id, reason, extra=extra)
+
+
+def _is_news(one: Held, verdict: Verdict) -> bool:
+    doubted = verdict.uncertain is not None and one.job.uncertain_since is None
+    return bool(verdict.trigger or verdict.changes) or doubted
+
+
+def say(one: Held, text: str, level: int, provider: str) -> None:
+    """A line about one job, under its own correlation ID."""
+    with bind_correlation_id(one.job.correlation_id):
+        extra = {"job_id": one.job.job_id, "provider": provider}
+        _logger.log(level, "Job %s: %s", one.job.job_id, text, extra=extra)
