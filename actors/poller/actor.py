@@ -124,9 +124,10 @@ class Poller(TickingActor):
                 watch.look(silent_for=self._options.safety_net_seconds)
             elif not watch.syncing:
                 asked.append(watch)
-        self.nursery.start_soon(self._cycle_through, asked)
+        self.nursery.start_soon(self.cycle, asked)
 
-    async def _cycle_through(self, asked: Sequence[Watch]) -> None:
+    async def cycle(self, asked: Sequence[Watch]) -> None:
+        """One round of each of ``asked``, to its end."""
         faults: list[Exception] = []
 
         async def sync(watch: Watch) -> None:

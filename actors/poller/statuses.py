@@ -48,7 +48,7 @@ async def a_few_at_once(provider: GuardedProvider, held: Sequence[Held], do: Cal
 
 
 class Statuses:
-    """Observes the jobs of one ``provider``. ``beat``: seconds between cycles; ``jitter`` gives a number from 0 to 1."""
+    """Observes the jobs of one ``provider``. ``beat``: seconds between cycles; ``jitter`` draws from 0 to 1."""
 
     def __init__(
         self, provider: GuardedProvider, ledger: Ledger, clock: Clock, beat: float, jitter: Callable[[], float]
