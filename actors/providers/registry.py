@@ -78,6 +78,15 @@ def _local() -> ProviderFactory:
     return ProviderFactory(LocalOptions, make)
 
 
+def _ray() -> ProviderFactory:
+    from actors.providers.ray import RayOptions, RayProvider
+
+    def make(name: str, options: RayOptions, root: Path, now: Now) -> Provider:
+        return RayProvider(options, name, now)
+
+    return ProviderFactory(RayOptions, make)
+
+
 def _scripted() -> ProviderFactory:
     from actors.providers.scripted import ScriptedOptions, ScriptedProvider, ScriptedRemote
 
@@ -87,7 +96,7 @@ def _scripted() -> ProviderFactory:
     return ProviderFactory(ScriptedOptions, make)
 
 
-_BUILT_IN: dict[str, Callable[[], ProviderFactory]] = {"local": _local, "scripted": _scripted}
+_BUILT_IN: dict[str, Callable[[], ProviderFactory]] = {"local": _local, "ray": _ray, "scripted": _scripted}
 
 
 def _installed() -> dict[str, EntryPoint]:

@@ -1,0 +1,133 @@
+"""The calls of Ray's Jobs REST API, each answered by what it means: https://docs.ray.io/en/latest/cluster/running-applications/job-submission/rest.html
+
+Ray answers what went wrong as a traceback in plain text, most of it as status 500: such an answer is no accident of the
+network and is not asked for again.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from actors.providers import errors
+from actors.providers.http import Answer, ProviderClient
+from actors.providers.http_errors import sample
+from actors.providers.ray.statuses import last_words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import httpx
+
+    from actors.providers.ray.options import RayOptions
+
+# Refusals that come back as answers, so that their last line can be told instead of the traceback's beginning.
+_REFUSALS = (400, 404, 500)
+_MOST_JOBS = 256 * 1024 * 1024  # bytes of the list: some 100,000 jobs with their environments
+_LIST_SECONDS = 15.0
+
+
+class Cluster:
+    """The head at ``options.address``; ``transport`` is for tests."""
+
+    def __init__(self, name: str, options: RayOptions, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        self.name = name
+        self._options = options
+        self._auth = f"{name} does not accept the token: set the environment variable {options.token_env}"
+        self._client = ProviderClient(
+            name, options.address, headers=self.credentials, auth=self._auth, transport=transport
+        )
+
+    def credentials(self) -> dict[str, str]:
+        """The headers that authenticate us, as the environment is now."""
+        token = os.environ.get(self._options.token_env)
+        return {"Authorization": f"Bearer {token}"} if token else {}
+
+    async def version(self) -> Mapping[str, Any]:
+        """``ray_version`` and ``session_name``: the name of the head's life, another one after each restart."""
+        return (await self._ask("GET", "/api/version")).object()
+
+    async def session(self) -> str:
+        """The name of the head's present life."""
+        found = (await self.version()).get("session_name")
+        return found if isinstance(found, str) else ""
+
+    async def post_job(self, request: Mapping[str, Any]) -> Answer:
+        """The answer to a submission, a refusal of Ray's (400, 404, 500) included. Raises ``OutcomeUnknown``."""
+        with self._auth_as_told():
+            return await self._client.request("POST", "/api/jobs/", json=request, repeatable=False, accept=_REFUSALS)
+
+    async def job(self, job_id: str) -> dict[str, Any] | None:
+        """What the cluster knows of one job; None: it denies to know it."""
+        answer = await self._ask("GET", f"/api/jobs/{job_id}", missing=True)
+        return None if answer.status == 404 else answer.object()
+
+    async def jobs(self) -> dict[str, Mapping[str, Any]]:
+        """Every job that was submitted, by its id."""
+        answer = await self._ask("GET", "/api/jobs/", most_bytes=_MOST_JOBS, deadline=_LIST_SECONDS)
+        found = answer.json()
+        if not isinstance(found, list):
+            raise errors.Protocol(f"{self.name} lists its jobs as {sample(answer.body)!r}")
+        entries = [entry for entry in found if isinstance(entry, dict)]
+        return {entry["submission_id"]: entry for entry in entries if isinstance(entry.get("submission_id"), str)}
+
+    async def stop(self, job_id: str) -> bool | None:
+        """Ask for an end: whether there was something to stop; None: no such job."""
+        answer = await self._ask("POST", f"/api/jobs/{job_id}/stop", missing=True)
+        return None if answer.status == 404 else bool(answer.object().get("stopped"))
+
+    async def delete(self, job_id: str) -> None:
+        """Remove what is kept of an ended job; none: nothing. Raises :class:`errors.Conflict` for one that has not."""
+        answer = await self._answer("DELETE", f"/api/jobs/{job_id}", repeatable=True)
+        if answer.status in (400, 500):
+            raise errors.Conflict(f"{self.name} did not delete job {job_id}: {self.words(answer)}")
+
+    async def log(self, job_id: str) -> str:
+        """The whole output of a job, so far; "" where there is none."""
+        path = f"/api/jobs/{job_id}/logs"
+        # In JSON a character may take six bytes.
+        answer = await self._ask("GET", path, missing=True, most_bytes=6 * self._options.log_bytes)
+        text = "" if answer.status == 404 else answer.object().get("logs")
+        return text if isinstance(text, str) else ""
+
+    async def has_package(self, name: str) -> bool:
+        """Whether the cluster holds this package; asking keeps it there for the next ten minutes."""
+        return (await self._ask("GET", f"/api/packages/gcs/{name}", missing=True)).status != 404
+
+    async def put_package(self, name: str, content: bytes) -> None:
+        """Leave a package at the cluster, under a name that is made of its content."""
+        kind = {"Content-Type": "application/octet-stream"}
+        await self._ask("PUT", f"/api/packages/gcs/{name}", content=content, headers=kind)
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._client.aclose()
+
+    def words(self, answer: Answer) -> str:
+        """What a refusal says, in a line."""
+        return last_words(answer.body[-4096:].decode("utf-8", "replace")) or f"status {answer.status}"
+
+    async def _ask(self, method: str, path: str, *, missing: bool = False, **options: Any) -> Answer:
+        """An answer that is no refusal of Ray's; ``missing``: 404 is an answer. These calls may be repeated."""
+        answer = await self._answer(method, path, repeatable=True, **options)
+        if answer.status == 400:
+            raise errors.Invalid(f"{self.name} refused {method} {path}: {self.words(answer)}")
+        if answer.status == 404 and not missing:
+            raise errors.NotFound(f"{self.name} has no {path}: is {self._options.address} a Ray dashboard?")
+        if answer.status == 500:
+            raise errors.Unavailable(f"{self.name} failed at {method} {path}: {self.words(answer)}")
+        return answer
+
+    async def _answer(self, method: str, path: str, **options: Any) -> Answer:
+        with self._auth_as_told():
+            return await self._client.request(method, path, accept=_REFUSALS, **options)
+
+    @contextmanager
+    def _auth_as_told(self) -> Iterator[None]:
+        """Ray says 401 for no token and 403 for a wrong one; both are about the same setting."""
+        try:
+            yield
+        except errors.Forbidden as error:
+            raise errors.Auth(self._auth) from error

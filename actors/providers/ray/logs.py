@@ -1,0 +1,121 @@
+"""A job's output, whole on every request, cut at the place up to which it was read; and live, by WebSocket.
+
+The cursor is a number of bytes. Ray's log of a job only grows; both ways to read it give the same text.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+
+import attrs
+import trio
+import trio_websocket
+
+from actors.http_client import transport_options
+from actors.providers.base import LogChunk
+from actors.providers.errors import Invalid, Unavailable
+from actors.providers.ray.cluster import Cluster
+
+CHUNK = 64 * 1024  # bytes
+_AGAIN, _AGAIN_AT_MOST = 0.5, 30.0  # seconds between two connections
+_HANDSHAKE = 15.0  # seconds
+_LARGEST_MESSAGE = 4 * 1024 * 1024  # bytes; Ray sends ten lines or 20,000 characters, whatever a line's length
+
+
+def offset_of(cursor: str | None) -> int:
+    """The place that ``cursor`` names. Raises :class:`Invalid` for one that was never given."""
+    if cursor is None:
+        return 0
+    if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 19):
+        raise Invalid(f"the log cursor {cursor!r:.40} is not one that this provider gave")
+    return int(cursor)
+
+
+def pieces(data: bytes, offset: int) -> Iterator[LogChunk]:
+    """What of ``data`` lies behind ``offset``."""
+    while offset < len(data):
+        piece = data[offset : offset + CHUNK]
+        offset += len(piece)
+        yield LogChunk(piece, str(offset))
+
+
+@attrs.define
+class Follower:
+    """Follows one job's output to its end, over as many connections as it takes.
+
+    Every connection tells the output from its beginning: what was passed on already (``offset`` bytes) is left out.
+    ``has_ended`` says whether the job has.
+    """
+
+    cluster: Cluster
+    address: str
+    job_id: str
+    has_ended: Callable[[], Awaitable[bool]]
+    into: trio.MemorySendChannel[LogChunk]
+    offset: int = 0
+
+    async def run(self) -> None:
+        """Return when the job has ended and all of its output is passed on. Raises what the cluster refuses."""
+        wait = _AGAIN
+        while True:
+            before = self.offset
+            ended = await self._has_ended()
+            if ended:
+                await self._pass_on((await self.cluster.log(self.job_id)).encode(), 0)
+                return
+            await self._one_connection()
+            wait = _AGAIN if self.offset > before else min(2 * wait, _AGAIN_AT_MOST)
+            await trio.sleep(wait)
+
+    async def _has_ended(self) -> bool:
+        """An outage of the head is waited out, as one of the connection is."""
+        try:
+            return await self.has_ended()
+        except Unavailable:
+            return False
+
+    async def _one_connection(self) -> None:
+        at = 0
+        try:
+            async with self._connected() as connection:
+                while True:
+                    message = await connection.get_message()
+                    data = message if isinstance(message, bytes) else message.encode()
+                    await self._pass_on(data, at)
+                    at += len(data)
+        except (trio_websocket.ConnectionClosed, trio_websocket.HandshakeError, OSError, trio.TooSlowError):
+            return  # the end, a job that is not known yet, or a broken line: the next look tells which
+
+    @asynccontextmanager
+    async def _connected(self) -> AsyncIterator[trio_websocket.WebSocketConnection]:
+        url = f"{self.address.rstrip('/').replace('http', 'ws', 1)}/api/jobs/{self.job_id}/logs/tail"
+        headers = [(name.encode(), value.encode()) for name, value in self.cluster.credentials().items()]
+        async with trio_websocket.open_websocket_url(
+            url,
+            ssl_context=_tls(),
+            extra_headers=headers,
+            connect_timeout=_HANDSHAKE,
+            disconnect_timeout=1.0,
+            max_message_size=_LARGEST_MESSAGE,
+        ) as connection:
+            yield connection
+
+    async def _pass_on(self, data: bytes, at: int) -> None:
+        """Pass on what of ``data``, which begins at place ``at`` of the output, is new."""
+        for chunk in pieces(data, max(0, self.offset - at)):
+            await self.into.send(LogChunk(chunk.data, str(at + int(chunk.cursor))))
+            self.offset = at + int(chunk.cursor)
+
+
+def _tls() -> ssl.SSLContext | None:
+    """How certificates are checked here: as for every other request; None: in the usual way."""
+    travel = transport_options(os.environ)[0]
+    if travel.verify:
+        return ssl.create_default_context(cafile=str(travel.ca_bundle)) if travel.ca_bundle else None
+    unchecked = ssl.create_default_context()
+    unchecked.check_hostname = False
+    unchecked.verify_mode = ssl.CERT_NONE
+    return unchecked

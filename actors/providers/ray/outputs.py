@@ -1,0 +1,63 @@
+"""Places for what jobs leave, in a directory that this machine and every node have under the same path."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+import trio
+
+from actors.providers.errors import ProviderError, Unavailable
+from actors.providers.local.directory import JobDirectory
+from actors.providers.local.leavings import Leavings, output_url
+
+
+@attrs.frozen
+class SharedOutputs:
+    """Output, progress and result of each job, below ``root``; None: the nodes share nothing with this machine."""
+
+    root: Path | None
+    _leavings: Leavings = attrs.field(factory=Leavings)
+
+    async def place(self, job_id: str) -> dict[str, str]:
+        """Make the job's directory; the variables that tell the job of it. Raises :class:`Unavailable`."""
+        if self.root is None:
+            return {}
+        directory = JobDirectory.of(self.root, job_id)
+        try:
+            await trio.to_thread.run_sync(lambda: directory.output.mkdir(mode=0o700, parents=True, exist_ok=True))
+        except OSError as error:
+            raise Unavailable(f"shared_dir: {self.root} cannot be written to: {error}") from error
+        return {
+            "GREENROOM_OUTPUT_DIR": str(directory.output),
+            "GREENROOM_PROGRESS_FILE": str(directory.progress),
+            "GREENROOM_RESULT_FILE": str(directory.result),
+        }
+
+    async def left(self, job_ids: Iterable[str]) -> Mapping[str, dict[str, Any]]:
+        """What these jobs left so far, as fields of an observation."""
+        if self.root is None:
+            return {}
+        directories = [JobDirectory.of(self.root, job_id) for job_id in job_ids]
+        return await trio.to_thread.run_sync(lambda: {one.key: self._read(one) for one in directories})
+
+    async def remove(self, job_id: str) -> None:
+        """Remove the job's directory; without one nothing happens. Raises :class:`ProviderError`."""
+        if self.root is None:
+            return
+        directory = JobDirectory.of(self.root, job_id)
+        self._leavings.forget(job_id)
+        try:
+            await trio.to_thread.run_sync(directory.remove)
+        except OSError as error:
+            raise ProviderError(f"shared_dir: {directory.path} cannot be removed: {error}") from error
+
+    def _read(self, directory: JobDirectory) -> dict[str, Any]:
+        found = {
+            "progress": self._leavings.progress(directory, directory.key),
+            "result": self._leavings.result(directory, directory.key),
+            "output_url": output_url(directory),
+        }
+        return {name: value for name, value in found.items() if value is not None}

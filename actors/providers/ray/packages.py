@@ -1,0 +1,101 @@
+"""A directory as a package that Ray's nodes unpack: the same content has the same name, so that it travels once.
+
+The packages are those of ``ray job submit --working-dir``: ``_ray_pkg_<hash>.zip`` in the head's own store, which
+forgets them when it is restarted, and ten minutes after nobody has used them.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+import io
+import os
+import stat
+import zipfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import attrs
+
+from actors.providers.errors import Invalid
+
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip can tell: the content alone is to count
+_MOST_FILES = 50_000
+
+
+@attrs.frozen
+class Package:
+    """A packed directory and the name that its content gives it."""
+
+    name: str
+    content: bytes
+
+    @property
+    def uri(self) -> str:
+        """As a runtime environment names it."""
+        return f"gcs://{self.name}"
+
+
+def pack(directory: Path, exclude: Sequence[str], most_bytes: int) -> Package:
+    """Pack the regular files below ``directory``. Links are not followed out of it; sockets and devices are left out.
+
+    Blocks on the disk. Raises :class:`Invalid` for what is no directory, cannot be read, or is too much to be meant.
+    """
+    place = directory.resolve()
+    if place == Path(place.anchor) or place == Path.home():
+        raise Invalid(f"cwd: {directory} would be uploaded whole; give the directory of the program")
+    if not place.is_dir():
+        raise Invalid(f"cwd: {directory} is no directory on this machine")
+    digest, packed = hashlib.sha256(), io.BytesIO()
+    try:
+        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, path in _files(place, exclude):
+                _add(archive, digest, name, path, most_bytes)
+                if packed.tell() > most_bytes:
+                    raise Invalid(_too_large(directory, most_bytes))
+    except OSError as error:
+        raise Invalid(f"cwd: {directory} cannot be uploaded: {error}") from error
+    return Package(f"_ray_pkg_{digest.hexdigest()[:32]}.zip", packed.getvalue())
+
+
+def _files(place: Path, exclude: Sequence[str]) -> Iterator[tuple[str, Path]]:
+    """Names below ``place`` and where they are, in an order that depends on the names alone."""
+    count = 0
+    for folder, folders, files in os.walk(place, onerror=_raise):
+        folders[:] = sorted(name for name in folders if not _left_out(name, exclude))
+        for name in sorted(files):
+            path = Path(folder, name)
+            if _left_out(name, exclude) or not path.resolve().is_relative_to(place):
+                continue
+            if not path.is_file():
+                continue
+            if (count := count + 1) > _MOST_FILES:
+                raise Invalid(f"cwd: {place} has more than {_MOST_FILES} files; put data elsewhere")
+            yield path.relative_to(place).as_posix(), path
+
+
+def _add(archive: zipfile.ZipFile, digest: hashlib._Hash, name: str, path: Path, most_bytes: int) -> None:
+    with path.open("rb") as file:
+        found = os.fstat(file.fileno())
+        if found.st_size > 10 * most_bytes:  # else a sparse file would be packed for an hour before it is too much
+            raise Invalid(_too_large(path, most_bytes))
+        content = file.read(10 * most_bytes + 1)
+    mode = stat.S_IFREG | (0o755 if found.st_mode & stat.S_IXUSR else 0o644)
+    entry = zipfile.ZipInfo(name, _EPOCH)
+    entry.external_attr = mode << 16
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    digest.update(b"%d %d %d " % (len(name.encode("utf-8", "surrogateescape")), mode, len(content)))
+    digest.update(name.encode("utf-8", "surrogateescape") + content)
+    archive.writestr(entry, content)
+
+
+def _left_out(name: str, exclude: Sequence[str]) -> bool:
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in exclude)
+
+
+def _too_large(place: Path, most_bytes: int) -> str:
+    return f"cwd: {place} is too large to be uploaded (upload_bytes: {most_bytes}); put data elsewhere, or exclude it"
+
+
+def _raise(error: OSError) -> None:
+    raise error

@@ -1,0 +1,175 @@
+"""From a request to the body of a submission: whatever can be known to be wrong is refused here, before it is sent.
+
+A request by entry point may come from somebody who may not send commands (B21). A runtime environment is a command in
+disguise (it names interpreters, images, packages to install, directories of this machine to upload), so that such a
+request takes it, and the directory, from the configuration alone.
+"""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+from actors.jobs.guessing import did_you_mean
+from actors.jobs.records import DEFAULT_ENV_FROM, JobRequest
+from actors.providers.base import Prepared
+from actors.providers.entry_points import find_entry_point
+from actors.providers.errors import Invalid
+from actors.providers.ray.options import RayOptions
+from actors.providers.ray.runtime_env import OURS, environment_faults, is_remote, merged, runtime_env_faults
+
+TOKEN, JOB_ID, CORRELATION_ID, DEADLINE = (
+    "greenroom_token", "greenroom_job_id", "greenroom_correlation_id", "greenroom_max_runtime",
+)  # fmt: skip
+"""Names in a Ray job's metadata by which we know it again."""
+
+_SPEC = (
+    "runtime_env", "metadata", "entrypoint_resources", "entrypoint_label_selector", "stop_wait_seconds", "secret_env",
+)  # fmt: skip
+_OF_COMMANDS = ("runtime_env", "secret_env")
+
+
+def prepare_request(request: JobRequest, options: RayOptions) -> Prepared:
+    """The body of a submission but for what names the job and secrets. Raises :class:`Invalid` naming every fault."""
+    faults: list[str] = []
+    argv, cwd, env = _program(request, options, faults)
+    faults += environment_faults(env, "env")
+    faults += _spec_faults(request, options) + _resource_faults(request, options)
+    if cwd is not None and (not cwd.startswith("/") or "\0" in cwd):
+        faults.append(f"cwd must be an absolute path, not {cwd!r:.80}")
+    if request.max_runtime is not None and not request.max_runtime > 0:
+        faults.append("max_runtime must be more than 0 seconds")
+    if faults:
+        raise Invalid("; ".join(faults))
+    return Prepared(_body(request, options, argv, cwd, env))
+
+
+def _body(
+    request: JobRequest, options: RayOptions, argv: tuple[str, ...], cwd: str | None, env: Mapping[str, str]
+) -> dict[str, Any]:
+    spec = request.spec
+    stop_wait = spec.get("stop_wait_seconds", options.stop_wait_seconds)
+    runtime_env = merged(options.runtime_env, spec.get("runtime_env", {}), {"env_vars": {**_inherited(request), **env}})
+    runtime_env["env_vars"]["RAY_JOB_STOP_WAIT_TIME_S"] = f"{stop_wait:g}"
+    upload = runtime_env.get("working_dir")
+    if upload is None and options.cwd == "upload":
+        upload = cwd
+    if upload is not None and not is_remote(upload):
+        runtime_env.pop("working_dir", None)
+    else:
+        upload = None
+    metadata = dict(spec.get("metadata", {}))
+    if request.max_runtime is not None:
+        metadata[DEADLINE] = f"{request.max_runtime:g}"
+    body = {
+        "entrypoint": entrypoint(argv, cwd if options.cwd == "shared" else None, request.max_runtime, stop_wait),
+        "entrypoint_num_cpus": request.resources.cpus,
+        "entrypoint_num_gpus": request.resources.gpus,
+        "entrypoint_memory": request.resources.memory,
+        "entrypoint_resources": spec.get("entrypoint_resources"),
+        "entrypoint_label_selector": spec.get("entrypoint_label_selector"),
+        "runtime_env": runtime_env,
+        "metadata": metadata,
+    }
+    return {
+        "request": {name: value for name, value in body.items() if value is not None},
+        "upload": upload,
+        "secret_env": list(spec.get("secret_env", ())),
+    }
+
+
+def entrypoint(argv: tuple[str, ...], cwd: str | None, max_runtime: float | None, stop_wait: float) -> str:
+    """``argv`` as the shell line that Ray wants; no argument of it is ever more than a word to that shell.
+
+    Ray has no deadline of its own: ``timeout`` is one, in the foreground so that a stop reaches the whole group.
+    """
+    if max_runtime is not None:
+        argv = ("timeout", "--foreground", f"--kill-after={stop_wait:g}", f"{max_runtime:g}", *argv)
+    line = shlex.join(argv)
+    return line if cwd is None else f"cd {shlex.quote(cwd)} && exec {line}"
+
+
+def _program(
+    request: JobRequest, options: RayOptions, faults: list[str]
+) -> tuple[tuple[str, ...], str | None, dict[str, str]]:
+    if (request.command is None) == (request.entry_point is None):
+        faults.append("give either command (an argv) or entry_point (a name of the configuration)")
+        return (), request.cwd, dict(request.env)
+    if request.command is not None:
+        if request.params:
+            faults.append("params belong to an entry_point; a command holds its arguments itself")
+        if not request.command or not request.command[0]:
+            faults.append("command must name a program")
+        if any("\0" in argument for argument in request.command):
+            faults.append("command must not hold NUL characters")
+        return request.command, request.cwd, dict(request.env)
+    assert request.entry_point is not None
+    entry = find_entry_point(options.entry_points, request.entry_point)
+    faults += [
+        f"spec.{name} belongs to a command; an entry point has that of the configuration"
+        for name in _OF_COMMANDS
+        if name in request.spec
+    ]
+    if request.cwd is not None and request.cwd != entry.cwd:
+        faults.append("cwd belongs to a command; an entry point has that of the configuration")
+    return entry.argv(request.params), entry.cwd, {**request.env, **entry.env}
+
+
+def _inherited(request: JobRequest) -> Mapping[str, str]:
+    """What the submitter named itself: the usual names (PATH, HOME) mean nothing on another machine."""
+    if request.env_from == DEFAULT_ENV_FROM or request.inherited_env is None:
+        return {}
+    return {name: value for name, value in request.inherited_env.items() if name not in OURS}
+
+
+def _spec_faults(request: JobRequest, options: RayOptions) -> list[str]:
+    spec = request.spec
+    faults = [
+        f"spec.{name!s:.80} is unknown{did_you_mean(str(name)[:80], _SPEC)}" for name in spec if name not in _SPEC
+    ]
+    for name in ("runtime_env", "metadata", "entrypoint_resources", "entrypoint_label_selector"):
+        if name in spec and not isinstance(spec[name], Mapping):
+            return [*faults, f"spec.{name} must be an object, not {spec[name]!r:.80}"]
+    faults += runtime_env_faults(spec.get("runtime_env", {}), "spec.runtime_env")
+    for name, value in spec.get("metadata", {}).items():
+        if not isinstance(value, str) or str(name).startswith("greenroom_"):
+            faults.append(
+                f"spec.metadata.{name!s:.80} must be a text, under a name that does not begin with greenroom_"
+            )
+    for name, value in spec.get("entrypoint_resources", {}).items():
+        if not _is_amount(value):
+            faults.append(f"spec.entrypoint_resources.{name!s:.80} must be a number from 0, not {value!r:.80}")
+    for name, value in spec.get("entrypoint_label_selector", {}).items():
+        if not isinstance(value, str):
+            faults.append(f"spec.entrypoint_label_selector.{name!s:.80} must be a text, not {value!r:.80}")
+    if "stop_wait_seconds" in spec and not _is_amount(spec["stop_wait_seconds"]):
+        faults.append(f"spec.stop_wait_seconds must be a number from 0, not {spec['stop_wait_seconds']!r:.80}")
+    return faults + _secret_faults(spec.get("secret_env", ()), options)
+
+
+def _secret_faults(names: Any, options: RayOptions) -> list[str]:
+    if not isinstance(names, (list, tuple)):
+        return [f"spec.secret_env must be a list of names, not {names!r:.80}"]
+    return [
+        f"spec.secret_env: {name!r:.80} is not among the provider's secret_env"
+        f"{did_you_mean(str(name)[:80], options.secret_env)}"
+        for name in names
+        if name not in options.secret_env
+    ]
+
+
+def _resource_faults(request: JobRequest, options: RayOptions) -> list[str]:
+    faults = []
+    for name in ("cpus", "gpus", "memory"):
+        wanted, there = getattr(request.resources, name), getattr(options, name)
+        if wanted is not None and wanted < 0:
+            faults.append(f"resources.{name} must be 0 or more")
+        elif wanted is not None and there is not None and wanted > there:
+            faults.append(f"resources.{name}: {wanted} wanted, the provider is configured to have {there}")
+    return faults
+
+
+def _is_amount(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value) and value >= 0

@@ -1,0 +1,247 @@
+"""The provider `ray`: a Ray cluster, over the Jobs REST API of its head."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import AsyncIterator, Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import trio
+
+from actors.jobs.records import Capacity, JobRequest, Observation, Phase
+from actors.providers.base import (
+    ABSENT,
+    UNKNOWABLE,
+    CancelAck,
+    Cancelling,
+    Capabilities,
+    Found,
+    Handle,
+    Idempotency,
+    Listing,
+    LogChunk,
+    Logs,
+    NoPushes,
+    Nudge,
+    Prepared,
+    Submitted,
+    View,
+)
+from actors.providers.errors import Protocol, ProviderError
+from actors.providers.ray.cluster import Cluster
+from actors.providers.ray.logs import Follower, offset_of, pieces
+from actors.providers.ray.options import RayOptions
+from actors.providers.ray.outputs import SharedOutputs
+from actors.providers.ray.preparing import prepare_request
+from actors.providers.ray.statuses import ENDED, Stop, observation_of
+from actors.providers.ray.submitting import Submitter, is_ours
+
+if TYPE_CHECKING:
+    import httpx
+
+_KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}")
+_MOST_STOPS = 10_000
+
+CAPABILITIES = Capabilities(
+    submit_idempotency=Idempotency.CLIENT_ID,
+    listing=Listing.ALL,
+    cancel=Cancelling.ASYNC,
+    cancel_pending_reliable=False,
+    logs=Logs.WHOLE,
+    native_deadline=True,
+    handles_own_queue=True,
+    reports_exit_code=True,
+)
+
+
+def submission_id(key: str) -> str:
+    """The id of a Ray job for ``key``; the same for the same key.
+
+    Ray answers 500 for an id that does not fit into a path, and keeps a ghost that can be neither seen nor deleted.
+    """
+    if _KEY.fullmatch(key):
+        return key
+    return f"key-{hashlib.sha256(key.encode('utf-8', 'surrogatepass')).hexdigest()[:40]}"
+
+
+class RayProvider(NoPushes):
+    """A Ray cluster. ``name`` is what the configuration calls it; ``transport`` is for tests.
+
+    Nothing is kept here that a next process would need: a job is known by its id, its owner by the token in its
+    metadata. The handle holds the id and the name of the head's life (``session``) in which the job was accepted.
+    """
+
+    def __init__(
+        self,
+        options: RayOptions,
+        name: str = "ray",
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self.name = name
+        self.capabilities = CAPABILITIES
+        self._options = options
+        self._now = now
+        self._cluster = Cluster(name, options, transport)
+        self._outputs = SharedOutputs(Path(options.shared_dir, "jobs") if options.shared_dir else None)
+        self._submitter = Submitter(self._cluster, options, self._outputs)
+        self._stops: dict[str, Stop] = {}
+
+    def capacity(self) -> Capacity:
+        """What the configuration says that the cluster has for our jobs."""
+        return Capacity(self._options.cpus, self._options.gpus, self._options.memory)
+
+    def prepare(self, request: JobRequest) -> Prepared:
+        """Check ``request``. Raises :class:`Invalid` naming every fault."""
+        return prepare_request(request, self._options)
+
+    async def check(self) -> Mapping[str, Any]:
+        """What answers at the address. Raises :class:`Auth` or :class:`Unavailable`."""
+        said = await self._cluster.version()
+        facts = {name: said.get(name) for name in ("ray_version", "session_name")}
+        return {"address": self._options.address, **facts, **attrs.asdict(self.capacity())}
+
+    async def submit(self, key: str, token: str, prepared: Prepared, context: Mapping[str, str]) -> Submitted:
+        """Hand a job over, its directory first. Raises :class:`Conflict` where another's job has the id."""
+        job_id = submission_id(key)
+        session, existing = await self._submitter.submit(job_id, token, prepared.body, context)
+        handle = _handle(job_id, session)
+        if existing is None:
+            return Submitted(handle, Observation(Phase.QUEUED, raw_status="PENDING"))
+        return Submitted(handle, await self._observation(job_id, existing), existed=True)
+
+    async def find(self, key: str, token: str) -> Found:
+        """What the head knows under ``key``. It cannot tell where it was restarted since, or the id is another's."""
+        job_id = submission_id(key)
+        session = await self._cluster.session()
+        found = await self._cluster.job(job_id)
+        if found is None:
+            return ABSENT if self._submitter.asked_in(job_id) in (None, session) else UNKNOWABLE
+        if not is_ours(found, token):
+            return UNKNOWABLE
+        return Submitted(_handle(job_id, session), await self._observation(job_id, found), existed=True)
+
+    async def observe_many(self, handles: Mapping[str, Handle]) -> View:
+        """One request for all of them; a second one where some are missing."""
+        ids = {key: _id_of(key, handle) for key, handle in handles.items()}
+        listed = await self._listed(list(ids.values()))
+        here = [job_id for job_id in ids.values() if job_id in listed]
+        left = await self._outputs.left(here)
+        observations: dict[str, Observation] = {}
+        failed: dict[str, str] = {}
+        for key, job_id in ids.items():
+            if job_id not in listed:
+                continue
+            try:
+                observations[key] = self._seen(job_id, listed[job_id], left)
+            except Protocol as error:
+                failed[key] = str(error)
+        missing = {key: handle for key, handle in handles.items() if ids[key] not in listed}
+        denied, absent = await self._missing(missing)
+        return View(observations | denied, absent, failed)
+
+    async def cancel(self, key: str, handle: Handle) -> CancelAck:
+        """Ask for an end. Of a job that waits at Ray this is not reliable: the runtime asks again (B14)."""
+        job_id = _id_of(key, handle)
+        stopped = await self._cluster.stop(job_id)
+        if stopped is None:
+            return CancelAck.UNKNOWN_JOB
+        self._remember_stop(job_id, Stop.ACCEPTED if stopped else Stop.TOO_LATE)
+        return CancelAck.ACCEPTED if stopped else CancelAck.ALREADY_TERMINAL
+
+    async def logs(self, key: str, handle: Handle, cursor: str | None = None) -> AsyncIterator[LogChunk]:
+        """The job's output from ``cursor`` (a number of bytes) to what is there now; Ray sends all of it each time."""
+        offset = offset_of(cursor)
+        text = await self._cluster.log(_id_of(key, handle))
+        for chunk in pieces(text.encode("utf-8", "replace"), offset):
+            yield chunk
+
+    async def follow(
+        self, key: str, handle: Handle, into: trio.MemorySendChannel[LogChunk], cursor: str | None = None
+    ) -> None:
+        """Send the job's output into ``into`` as it comes, from ``cursor`` on, each byte once; returns at its end.
+
+        A connection that breaks, or a head that is away, is waited out. The channel stays open.
+        """
+        job_id = _id_of(key, handle)
+
+        async def has_ended() -> bool:
+            found = await self._cluster.job(job_id)
+            return found is None or (await self._observation(job_id, found)).phase in ENDED
+
+        await Follower(self._cluster, self._options.address, job_id, has_ended, into, offset_of(cursor)).run()
+
+    async def forget(self, key: str, handle: Handle) -> None:
+        """Delete the ended job at Ray and its directory. Raises :class:`Conflict` for one that has not ended."""
+        job_id = _id_of(key, handle)
+        await self._cluster.delete(job_id)
+        await self._outputs.remove(job_id)
+        self._stops.pop(job_id, None)
+
+    async def watch(self, nudge: Nudge) -> None:
+        """Return at once: Ray tells nothing by itself."""
+        await trio.lowlevel.checkpoint()
+
+    async def aclose(self) -> None:
+        """Close the connections. The jobs go on."""
+        await self._cluster.aclose()
+
+    async def _listed(self, ids: list[str]) -> Mapping[str, Mapping[str, Any]]:
+        if not ids:
+            await trio.lowlevel.checkpoint()
+            return {}
+        if len(ids) > 1:
+            return await self._cluster.jobs()
+        found = await self._cluster.job(ids[0])
+        return {} if found is None else {ids[0]: found}
+
+    async def _missing(self, handles: Mapping[str, Handle]) -> tuple[dict[str, Observation], frozenset[str]]:
+        """What it means that the head denies these jobs (B17): lost with a reason, or merely absent.
+
+        Ray deletes only what has ended, so a head that still lives the life in which it accepted the job proves that
+        nothing runs any more. A head that was restarted has forgotten everything, and one that was killed may have
+        left programs running.
+        """
+        session = await self._cluster.session() if handles else ""
+        denied: dict[str, Observation] = {}
+        for key, handle in handles.items():
+            if not isinstance(accepted_in := handle.get("session"), str) or not accepted_in:
+                continue
+            if accepted_in == session:
+                reason, proven = "its record was deleted at the cluster, so it had ended; how is not known", True
+            else:
+                proven = self._options.head_restart_ends_jobs
+                reason = "the Ray head was restarted and has forgotten it"
+                reason += "" if proven else "; its program may still run on a node"
+            denied[key] = Observation(Phase.LOST, "not found", self._now(), error=reason, proven_dead=proven)
+        return denied, frozenset(handles.keys() - denied.keys())
+
+    async def _observation(self, job_id: str, details: Mapping[str, Any]) -> Observation:
+        return self._seen(job_id, details, await self._outputs.left([job_id]))
+
+    def _seen(self, job_id: str, details: Mapping[str, Any], left: Mapping[str, Mapping[str, Any]]) -> Observation:
+        seen = observation_of(details, self._stops.get(job_id, Stop.NONE), self._now())
+        return attrs.evolve(seen, **left.get(job_id, {}))
+
+    def _remember_stop(self, job_id: str, stop: Stop) -> None:
+        self._stops[job_id] = max(stop, self._stops.get(job_id, Stop.NONE))
+        if len(self._stops) > _MOST_STOPS:
+            del self._stops[next(iter(self._stops))]
+
+
+def _handle(job_id: str, session: str) -> Handle:
+    return {"id": job_id, "session": session}
+
+
+def _id_of(key: str, handle: Handle) -> str:
+    """From the handle; one that is no id of ours must not become another path."""
+    found = handle.get("id")
+    if found is None:
+        return submission_id(key)
+    if not isinstance(found, str) or not _KEY.fullmatch(found):
+        raise ProviderError(f"the handle of {key} holds no id of a Ray job")
+    return found

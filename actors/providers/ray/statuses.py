@@ -1,0 +1,117 @@
+"""What Ray says of a job, in the runtime's vocabulary.
+
+A job that was to be stopped before it ran is told by Ray as FAILED, in several ways: it could not be started, or not in
+time. Whether a stop was wanted is therefore an argument here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from enum import IntEnum
+from typing import Any
+
+from actors.jobs.records import Observation, Phase
+from actors.providers.errors import Protocol
+from actors.providers.http_errors import sample
+from actors.providers.ray.preparing import DEADLINE
+
+PHASES: Mapping[str, Phase] = {
+    "PENDING": Phase.QUEUED,
+    "RUNNING": Phase.RUNNING,
+    "SUCCEEDED": Phase.SUCCEEDED,
+    "FAILED": Phase.FAILED,
+    "STOPPED": Phase.CANCELED,
+}
+
+ENDED = frozenset({Phase.SUCCEEDED, Phase.FAILED, Phase.CANCELED, Phase.TIMED_OUT})
+
+_OWN_FAILURE = "JOB_ENTRYPOINT_COMMAND_ERROR"  # the program ran and ended with a status of its own
+_TIMED_OUT, _KILLED = 124, 137  # exit statuses of timeout(1)
+_LONGEST_ERROR = 500
+
+
+class Stop(IntEnum):
+    """What became of our wish to end a job, as far as this process knows."""
+
+    NONE = 0
+    TOO_LATE = 1  # it had ended when we asked: perhaps by a stop that a process before this one asked for
+    ACCEPTED = 2
+
+
+def observation_of(details: Mapping[str, Any], stop: Stop, seen_at: datetime) -> Observation:
+    """One entry of Ray's list. Raises :class:`Protocol` for one without a status."""
+    raw = details.get("status")
+    if not isinstance(raw, str):
+        raise Protocol(f"a job without a status: {sample(repr(dict(details)))}")
+    phase = PHASES.get(raw.strip().upper(), Phase.UNKNOWN)
+    if phase is Phase.FAILED and (stop is Stop.ACCEPTED or (stop and details.get("error_type") != _OWN_FAILURE)):
+        phase = Phase.CANCELED
+    if phase is Phase.RUNNING and stop is Stop.ACCEPTED:
+        phase = Phase.STOPPING
+    exit_code, signal = _ending(details.get("driver_exit_code"))
+    if phase is Phase.FAILED and _passed_deadline(details, exit_code):
+        phase = Phase.TIMED_OUT
+    return Observation(
+        phase,
+        raw_status=raw[:64],
+        seen_at=seen_at,
+        started_at=_time(details.get("start_time")) if phase is not Phase.QUEUED else None,
+        completed_at=_time(details.get("end_time")) if phase in ENDED else None,
+        exit_code=exit_code if phase in ENDED else None,
+        signal=signal if phase in ENDED else None,
+        error=_error(details, exit_code, signal) if phase is Phase.FAILED else None,
+    )
+
+
+def last_words(text: str) -> str:
+    """The line of a traceback or of a job's message that says what went wrong; the paths before it stay out."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    return sample(lines[-1]) if lines else ""
+
+
+def _ending(code: object) -> tuple[int | None, int | None]:
+    """Exit status and signal: Ray gives what :mod:`subprocess` gave it."""
+    if isinstance(code, bool) or not isinstance(code, int):
+        return None, None
+    return (code, None) if code >= 0 else (None, -code)
+
+
+def _error(details: Mapping[str, Any], exit_code: int | None, signal: int | None) -> str:
+    message = details.get("message")
+    words = last_words(message) if isinstance(message, str) else ""
+    kind = details.get("error_type")
+    if exit_code is not None:
+        head = f"exit status {exit_code}"
+    elif signal is not None:
+        head = f"ended by signal {signal}"
+    else:
+        head = kind if isinstance(kind, str) else "failed"
+    return f"{head}: {words}"[:_LONGEST_ERROR] if words else head[:_LONGEST_ERROR]
+
+
+def _passed_deadline(details: Mapping[str, Any], exit_code: int | None) -> bool:
+    metadata = details.get("metadata")
+    allowed = _seconds(metadata.get(DEADLINE)) if isinstance(metadata, Mapping) else None
+    if allowed is None or exit_code not in (_TIMED_OUT, _KILLED):
+        return False
+    start, end = _time(details.get("start_time")), _time(details.get("end_time"))
+    return start is not None and end is not None and (end - start).total_seconds() >= allowed
+
+
+def _seconds(value: object) -> float | None:
+    try:
+        seconds = float(value) if isinstance(value, str) else math.nan
+    except ValueError:
+        return None
+    return seconds if math.isfinite(seconds) else None
+
+
+def _time(milliseconds: object) -> datetime | None:
+    if isinstance(milliseconds, bool) or not isinstance(milliseconds, (int, float)) or not milliseconds > 0:
+        return None
+    try:
+        return datetime.fromtimestamp(milliseconds / 1000, UTC)
+    except (OverflowError, ValueError, OSError):
+        return None

@@ -1,0 +1,129 @@
+"""Handing a job over so that it is there once, whatever becomes of the answer.
+
+The id is ours, and Ray refuses a second job of one id; how it does so (status 500, a traceback) says nothing that could
+be relied on. Whatever is no plain yes is therefore settled by asking for the id: the token in its metadata says whose
+job that is.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import trio
+
+from actors.providers import errors
+from actors.providers.http import Answer
+from actors.providers.ray.cluster import Cluster
+from actors.providers.ray.options import RayOptions
+from actors.providers.ray.outputs import SharedOutputs
+from actors.providers.ray.packages import pack
+from actors.providers.ray.preparing import CORRELATION_ID, JOB_ID, TOKEN
+from logconf.masking import register_secret
+
+Existing = Mapping[str, Any] | None
+
+
+def is_ours(details: Mapping[str, Any], token: str) -> bool:
+    """Whether the job at Ray carries our ``token``."""
+    metadata = details.get("metadata")
+    return isinstance(metadata, Mapping) and metadata.get(TOKEN) == token
+
+
+class Submitter:
+    """Hands jobs over to one cluster."""
+
+    def __init__(self, cluster: Cluster, options: RayOptions, outputs: SharedOutputs) -> None:
+        self._cluster = cluster
+        self._options = options
+        self._outputs = outputs
+        self._uploading = trio.Lock()  # jobs of one directory come at once: the second finds it there
+        self._unanswered: dict[str, str] = {}
+
+    def asked_in(self, job_id: str) -> str | None:
+        """In which life of the head a submission was sent whose answer this process still misses; None: none was."""
+        return self._unanswered.get(job_id)
+
+    async def submit(
+        self, job_id: str, token: str, body: Mapping[str, Any], context: Mapping[str, str]
+    ) -> tuple[str, Existing]:
+        """The head's session, and what was there under this id already: None where the job was accepted now."""
+        session = await self._cluster.session()
+        request = await self._complete(job_id, token, body, context)
+        self._unanswered[job_id] = session
+        try:
+            answer = await self._cluster.post_job(request)
+        except (errors.Unavailable, errors.Auth, errors.RateLimited):
+            del self._unanswered[job_id]
+            raise
+        except errors.ProviderError as error:
+            if (existing := await self._existing(job_id, token)) is None:
+                # The request may still be under way to where it was not found a moment ago.
+                raise errors.OutcomeUnknown(str(error)) from error
+        else:
+            existing = None if answer.status == 200 else await self._refused(job_id, token, answer)
+        del self._unanswered[job_id]
+        return session, existing
+
+    async def _refused(self, job_id: str, token: str, answer: Answer) -> Mapping[str, Any]:
+        """The job that was there before. Raises what the refusal means where there is none."""
+        existing = await self._existing(job_id, token)
+        if existing is not None:
+            return existing
+        del self._unanswered[job_id]
+        words = f"{self._cluster.name} did not accept the job: {self._cluster.words(answer)}"
+        raise errors.Invalid(words) if answer.status == 400 else errors.Unavailable(words)
+
+    async def _existing(self, job_id: str, token: str) -> Existing:
+        """Our job under this id. Raises :class:`errors.OutcomeUnknown` where that could not be asked."""
+        try:
+            found = await self._cluster.job(job_id)
+        except errors.ProviderError as error:
+            raise errors.OutcomeUnknown(f"whether job {job_id} was accepted is not known: {error}") from error
+        if found is None:
+            return None
+        if not is_ours(found, token):
+            del self._unanswered[job_id]
+            raise errors.Conflict(f"{self._cluster.name} has a job {job_id} that is not ours")
+        return found
+
+    async def _complete(
+        self, job_id: str, token: str, body: Mapping[str, Any], context: Mapping[str, str]
+    ) -> dict[str, Any]:
+        """The request with what names the job, where its directory lies, and the secrets that it asks for."""
+        request = dict(body["request"])
+        job, correlation = context.get("job_id", job_id), context.get("correlation_id", "")
+        runtime_env = dict(request["runtime_env"])
+        runtime_env["env_vars"] = {
+            **runtime_env.get("env_vars", {}),
+            **self._secrets(body["secret_env"]),
+            **await self._outputs.place(job_id),
+            "GREENROOM_JOB_ID": job,
+            "GREENROOM_CORRELATION_ID": correlation,
+        }
+        if body["upload"] is not None:
+            runtime_env["working_dir"] = await self._upload(Path(body["upload"]))
+        metadata = {**request["metadata"], TOKEN: token, JOB_ID: job, CORRELATION_ID: correlation}
+        return {**request, "submission_id": job_id, "runtime_env": runtime_env, "metadata": metadata}
+
+    def _secrets(self, names: list[str]) -> dict[str, str]:
+        """Their values, which stand in no row of ours. Raises :class:`errors.Invalid` for one that is not set."""
+        found = {}
+        for name in names:
+            value = os.environ.get(name)
+            if value is None:
+                raise errors.Invalid(f"spec.secret_env: {name} is not set in the supervisor's environment")
+            register_secret(value)
+            found[name] = value
+        return found
+
+    async def _upload(self, directory: Path) -> str:
+        """The address of the directory's content at the cluster, which is sent there unless it is there already."""
+        limits = (self._options.exclude, self._options.upload_bytes)
+        package = await trio.to_thread.run_sync(lambda: pack(directory, *limits))
+        async with self._uploading:
+            if not await self._cluster.has_package(package.name):
+                await self._cluster.put_package(package.name, package.content)
+        return package.uri

@@ -1,0 +1,38 @@
+"""One real head for all tests that only use it; those that restart it have their own."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import trio
+
+from tests.providers.ray.head import HOW_TO_GET_RAY, RAY, Head, a_head
+
+
+@pytest.fixture(scope="session")
+def shared_head() -> Iterator[Head]:
+    """A head that takes jobs, with two CPUs."""
+    with _place() as head:
+        head.start()
+        trio.run(head.ready)
+        yield head
+
+
+@pytest.fixture
+def own_head() -> Iterator[Head]:
+    """A place for a head of the test's own, not started."""
+    with _place() as head:
+        yield head
+
+
+@contextmanager
+def _place() -> Iterator[Head]:
+    if RAY is None:
+        pytest.skip(HOW_TO_GET_RAY)
+    # Not below pytest's directories: Ray's sockets lie in it, and a socket's path has at most 107 bytes.
+    with tempfile.TemporaryDirectory(prefix="gr-", ignore_cleanup_errors=True) as folder, a_head(Path(folder)) as head:
+        yield head

@@ -1,0 +1,174 @@
+"""A real Ray head on loopback, which ends with whoever started it: every process of its session, by pid."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import attrs
+import httpx
+import trio
+
+from tests.providers.local.stage import until
+
+RAY = os.environ.get("GREENROOM_TEST_RAY") or shutil.which("ray")
+HOW_TO_GET_RAY = 'no Ray: make an environment with pip install "ray[default]", name its bin/ray in GREENROOM_TEST_RAY'
+
+_PATIENCE = 90.0  # seconds for a head to start; it takes some ten
+
+
+def free_ports(number: int) -> list[int]:
+    """Ports of loopback that nobody has at this moment, all different."""
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(number)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+
+
+@attrs.define
+class Head:
+    """One place for a head: the same ports at every start. ``leader`` is the pid of ``ray start --block``."""
+
+    folder: Path
+    ports: list[int] = attrs.field(factory=lambda: free_ports(6))
+    leader: subprocess.Popen[bytes] | None = None
+    _seen: set[int] = attrs.field(factory=set)
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.ports[1]}"
+
+    def start(self, cpus: int = 2) -> None:
+        """Begin to start; :meth:`ready` waits for it."""
+        assert RAY is not None
+        gcs, dashboard, agent, agent_grpc, env_agent, metrics = self.ports
+        argv = [
+            RAY, "start", "--head", "--block", "--disable-usage-stats", "--node-ip-address", "127.0.0.1",
+            "--port", str(gcs), "--dashboard-host", "127.0.0.1", "--dashboard-port", str(dashboard),
+            "--dashboard-agent-listen-port", str(agent), "--dashboard-agent-grpc-port", str(agent_grpc),
+            "--runtime-env-agent-port", str(env_agent), "--metrics-export-port", str(metrics),
+            "--num-cpus", str(cpus), "--num-gpus", "0", "--object-store-memory", "80000000",
+            "--temp-dir", str(self.folder),
+        ]  # fmt: skip
+        own = {
+            # Without the first Ray listens on the machine's address, for everybody.
+            "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+            "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0",
+            "PATH": f"{Path(RAY).parent}{os.pathsep}{os.environ['PATH']}",
+        }
+        with Path(self.folder, "head.log").open("ab") as log:
+            self.leader = subprocess.Popen(
+                argv, env={**os.environ, **own}, cwd=self.folder, stdout=log, stderr=log, start_new_session=True
+            )
+
+    async def ready(self) -> None:
+        """Wait until the head takes jobs."""
+        assert self.leader is not None
+        with trio.fail_after(_PATIENCE):
+            await until(self._answers)
+        self._note()
+
+    def kill(self) -> None:
+        """SIGKILL to the leader alone: what it started is left to itself."""
+        assert self.leader is not None
+        self._note()
+        self.leader.kill()
+        self.leader.wait()
+
+    async def end(self) -> None:
+        """SIGTERM, as an operator would; then whatever is left of the session, by pid."""
+        if self.leader is not None:
+            self._note()
+            self.leader.terminate()
+            with trio.move_on_after(30):
+                await until(lambda: self.leader is None or self.leader.poll() is not None)
+            self.clear()
+
+    def clear(self) -> None:
+        """Kill what is left: processes of the leader's session, and jobs, whose parents belonged to it."""
+        if self.leader is None:
+            return
+        self._note()
+        for pid in self._seen:
+            if _session_of(pid) is not None and _is_of(pid, self.folder):
+                _quietly(lambda pid=pid: os.kill(pid, signal.SIGKILL))  # type: ignore[misc]
+        if self.leader.poll() is None:
+            self.leader.kill()
+        self.leader.wait()
+        self.leader = None
+
+    async def sweep(self) -> None:
+        """End every job and delete it."""
+        async with httpx.AsyncClient(base_url=f"{self.address}/api/jobs/", timeout=30, trust_env=False) as client:
+            with trio.fail_after(_PATIENCE):
+                while jobs := [one["submission_id"] for one in (await client.get("")).json() if one["submission_id"]]:
+                    for job in jobs:
+                        await client.post(f"{job}/stop")
+                        await client.delete(job)  # refused until it has ended
+                    await trio.sleep(0.1)
+
+    def _answers(self) -> bool:
+        assert self.leader is not None
+        assert self.leader.poll() is None, f"the head ended; see {self.folder}/head.log"
+        try:
+            return httpx.get(f"{self.address}/api/jobs/", timeout=5, trust_env=False).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    def _note(self) -> None:
+        """Remember every process of the session, and every descendant of one: jobs have sessions of their own."""
+        assert self.leader is not None
+        parents = dict(_parents())
+        self._seen |= {pid for pid in parents if _session_of(pid) == self.leader.pid}
+        while more := {pid for pid, parent in parents.items() if parent in self._seen} - self._seen:
+            self._seen |= more
+
+
+def _parents() -> Iterator[tuple[int, int]]:
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            yield int(entry.name), int(fields[1])
+
+
+def _session_of(pid: int) -> int | None:
+    try:
+        return os.getsid(pid)
+    except ProcessLookupError:
+        return None
+
+
+def _is_of(pid: int, folder: Path) -> bool:
+    """Whether a process still is one of ours, and not another one under its number: they all know our folder."""
+    try:
+        known = Path(f"/proc/{pid}/cmdline").read_bytes() + Path(f"/proc/{pid}/environ").read_bytes()
+    except OSError:
+        return False
+    return str(folder).encode() in known
+
+
+def _quietly(act: Callable[[], object]) -> None:
+    try:
+        act()
+    except ProcessLookupError:
+        return
+
+
+@contextmanager
+def a_head(folder: Path) -> Iterator[Head]:
+    """A place for a head; nothing of it is left afterwards."""
+    head = Head(folder)
+    try:
+        yield head
+    finally:
+        head.clear()
