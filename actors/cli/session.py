@@ -191,7 +191,7 @@ class Session:
 
     async def _heed_signals(self, *, task_status: trio.TaskStatus[None]) -> None:
         """The first signal ends the run in order, the second at once."""
-        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        with trio.open_signal_receiver(*self._ends()) as signals:
             task_status.started()
             first = -math.inf
             async for number in signals:
@@ -202,9 +202,19 @@ class Session:
                     os._exit(128 + number)
                 self._interrupted, first = True, trio.current_time()
                 _logger.info("Supervisor stops", extra={"signal": signal.Signals(number).name})
+                if number == signal.SIGHUP:  # nobody is there to look, and the terminal takes no more
+                    self._display = None
                 if self._display is not None:
                     self._display.stopping(signal.Signals(number).name)
                 self._stop.cancel()
+
+    def _ends(self) -> list[signal.Signals]:
+        """The signals that end the run; a closed terminal does where it was drawn on, unless under nohup."""
+        ends = [signal.SIGINT, signal.SIGTERM]
+        hangup = signal.getsignal(signal.SIGHUP)
+        if self._display is not None and os.isatty(1) and hangup is not signal.SIG_IGN:
+            ends.append(signal.SIGHUP)
+        return ends
 
     def _status(self) -> int:
         """0 when every job reached an end; where somebody ended the run, 0 too (C1, C5)."""

@@ -152,3 +152,24 @@ def test_a_state_directory_that_cannot_be_made_is_one_clear_error(terminal: Any)
     assert (refused.returncode, refused.stdout) == (1, "")
     assert "/dev/null/state" in refused.stderr
     assert len(refused.stderr.splitlines()) == 1
+
+
+def test_a_closed_terminal_ends_the_run_in_order(terminal: Any, job_file: Any) -> None:
+    """As Ctrl-C does; what runs lives on and is found again."""
+    os.mkfifo(terminal.cwd / "gate")
+    name = job_file("jobs:\n - {name: slow, cwd: ., command: [sh, -c, 'echo began >> ran; cat gate']}\n")
+    leader, follower = os.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "actors", "run", "--file", name, "--until-idle"],
+        cwd=terminal.cwd, env={**terminal.environment, "TERM": "xterm"}, preexec_fn=lambda: os.login_tty(follower),
+    )  # fmt: skip
+    os.close(follower)
+    seen = b""
+    while b"running" not in seen:
+        seen += os.read(leader, 65536)
+    os.close(leader)
+    assert process.wait(timeout=60) == 0
+    with (terminal.cwd / "gate").open("w") as gate:
+        gate.write("done")
+    assert "1 jobs: 1 completed" in terminal.type("run", "--file", name, "--until-idle").stdout
+    assert (terminal.cwd / "ran").read_text() == "began\n"
