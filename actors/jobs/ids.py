@@ -7,11 +7,12 @@ Ours rather than a library's because simulations must draw the random part from 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from random import SystemRandom
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _RANDOM_BITS = 80
+_LENGTH = 26
 
 Randomness = Callable[[int], int]
 
@@ -36,6 +37,20 @@ class IdFactory:
 def earliest(moment: datetime) -> str:
     """What every identifier made at ``moment`` or later is equal to or greater than."""
     return _written(int(moment.timestamp() * 1000) << _RANDOM_BITS)
+
+
+def time_of(identifier: str) -> datetime | None:
+    """When an identifier was made, which may be followed by more; None for what is none of ours."""
+    digits = [_ALPHABET.find(letter) for letter in identifier[:10]]
+    if len(identifier) < _LENGTH or -1 in digits or digits[0] > 7:
+        return None
+    milliseconds = 0
+    for digit in digits:
+        milliseconds = milliseconds << 5 | digit
+    try:
+        return datetime.fromtimestamp(milliseconds / 1000, UTC)
+    except (OverflowError, ValueError):
+        return None
 
 
 def _written(value: int) -> str:

@@ -87,6 +87,15 @@ def _ray() -> ProviderFactory:
     return ProviderFactory(RayOptions, make)
 
 
+def _replicate() -> ProviderFactory:
+    from actors.providers.replicate import ReplicateOptions, ReplicateProvider
+
+    def make(name: str, options: ReplicateOptions, root: Path, now: Now) -> Provider:
+        return ReplicateProvider(options, root, name, now)
+
+    return ProviderFactory(ReplicateOptions, make)
+
+
 def _scripted() -> ProviderFactory:
     from actors.providers.scripted import ScriptedOptions, ScriptedProvider, ScriptedRemote
 
@@ -96,7 +105,12 @@ def _scripted() -> ProviderFactory:
     return ProviderFactory(ScriptedOptions, make)
 
 
-_BUILT_IN: dict[str, Callable[[], ProviderFactory]] = {"local": _local, "ray": _ray, "scripted": _scripted}
+_BUILT_IN: dict[str, Callable[[], ProviderFactory]] = {
+    "local": _local,
+    "ray": _ray,
+    "replicate": _replicate,
+    "scripted": _scripted,
+}
 
 
 def _installed() -> dict[str, EntryPoint]:

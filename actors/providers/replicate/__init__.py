@@ -1,0 +1,6 @@
+"""The provider `replicate`: predictions and trainings at https://replicate.com, or at whatever speaks its API."""
+
+from actors.providers.replicate.options import ReplicateOptions
+from actors.providers.replicate.provider import ReplicateProvider
+
+__all__ = ["ReplicateOptions", "ReplicateProvider"]

@@ -1,0 +1,134 @@
+"""The requests to Replicate's API, one method each; paths are built here, never taken from an answer."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import attrs
+import httpx
+
+from actors.providers.base import Rate
+from actors.providers.errors import Auth, Conflict, Invalid, NotFound, Protocol
+from actors.providers.http import ProviderClient
+from actors.providers.replicate.options import ReplicateOptions
+from actors.providers.replicate.preparing import TRAINING
+from actors.providers.replicate.reading import remote_id
+
+CREATE, OTHER = "create", "other"
+RATES = (Rate(CREATE, 600, 60.0), Rate(OTHER, 3000, 60.0))
+"""https://replicate.com/docs/topics/predictions/rate-limits"""
+
+_CONNECTIONS = 16
+
+
+@attrs.frozen
+class Page:
+    """One page of a list, newest first, and the cursor of the next, None after the last."""
+
+    jobs: tuple[Mapping[str, Any], ...]
+    cursor: str | None
+
+
+class ReplicateApi:
+    """One account. ``name`` is what the configuration calls the provider; ``transport`` is for tests."""
+
+    def __init__(
+        self,
+        name: str,
+        options: ReplicateOptions,
+        now: Callable[[], datetime],
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self.name = name
+        self._variable = options.api_token_env
+        self._setting = f"providers.{name}.api_token_env"
+        self._deadline = options.request_seconds
+        self._client = ProviderClient(
+            name,
+            options.base_url,
+            headers=self.credentials,
+            auth=f"Replicate does not accept the token in ${self._variable} ({self._setting})",
+            rates=RATES,
+            max_connections=_CONNECTIONS,
+            transport=transport,
+            now=now,
+        )
+
+    def credentials(self) -> dict[str, str]:
+        """What goes with each request. Raises :class:`Auth` where there is no token."""
+        token = os.environ.get(self._variable, "").strip()
+        if not token:
+            raise Auth(f"Replicate needs an API token in ${self._variable} ({self._setting}), which is not set")
+        return {"Authorization": f"Bearer {token}"}
+
+    async def account(self) -> Mapping[str, Any]:
+        """Whose token it is."""
+        return await self._read("/v1/account")
+
+    async def create(self, path: str, body: Mapping[str, Any], cancel_after: str | None) -> Mapping[str, Any]:
+        """Start a job. Raises :class:`Invalid` where there is no such model or destination."""
+        headers = {} if cancel_after is None else {"Cancel-After": cancel_after}
+        try:
+            answer = await self._client.request(
+                "POST", path, json=body, headers=headers, bucket=CREATE, repeatable=False, deadline=self._deadline
+            )
+        except NotFound as error:
+            raise Invalid(f"Replicate has no such model, version, deployment or destination: {error}") from error
+        return answer.object()
+
+    async def get(self, kind: str, job_id: str) -> Mapping[str, Any]:
+        """One job. Raises :class:`NotFound`."""
+        return await self._read(f"/v1/{kind}s/{remote_id(job_id)}")
+
+    async def cancel(self, kind: str, job_id: str) -> Mapping[str, Any] | None:
+        """Ask for a job's end: the job as it is then, None where the answer says nothing that could be relied on."""
+        path = f"/v1/{kind}s/{remote_id(job_id)}/cancel"
+        try:
+            answer = await self._client.request("POST", path, bucket=OTHER, repeatable=True, deadline=self._deadline)
+            return answer.object()
+        except (NotFound, Conflict, Invalid, Protocol):
+            return None
+
+    async def page(self, kind: str, cursor: str | None, since: datetime | None) -> Page:
+        """One page of all jobs; ``since``: only those created then or later, where the list can tell."""
+        params: dict[str, str] = {}
+        if since is not None and kind != TRAINING:
+            params["created_after"] = since.isoformat().replace("+00:00", "Z")
+        if cursor is not None:
+            params["cursor"] = cursor
+        answer = await self._client.request(
+            "GET", f"/v1/{kind}s", params=params or None, bucket=OTHER, deadline=self._deadline
+        )
+        body = answer.object()
+        found = body.get("results")
+        if not isinstance(found, list):
+            raise Protocol("a list of jobs has no results")
+        return Page(tuple(one for one in found if isinstance(one, dict)), _cursor(body.get("next")))
+
+    async def secret(self) -> str:
+        """What the account's deliveries are signed with."""
+        key = (await self._read("/v1/webhooks/default/secret")).get("key")
+        if not isinstance(key, str) or not key:
+            raise Protocol("the answer holds no signing secret")
+        return key
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._client.aclose()
+
+    async def _read(self, path: str) -> Mapping[str, Any]:
+        return (await self._client.request("GET", path, bucket=OTHER, deadline=self._deadline)).object()
+
+
+def _cursor(following: object) -> str | None:
+    """The cursor in the address of the next page. The address itself, origin included, is not used."""
+    if not isinstance(following, str):
+        return None
+    try:
+        return parse_qs(urlsplit(following).query).get("cursor", [None])[0]
+    except ValueError:
+        return None

@@ -1,0 +1,212 @@
+"""The provider `replicate`: jobs at Replicate, kept track of by a token in their input."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import trio
+
+from actors.jobs.records import Capacity, JobRequest, Observation
+from actors.providers.base import (
+    CancelAck,
+    Cancelling,
+    Capabilities,
+    Found,
+    Handle,
+    Idempotency,
+    Listing,
+    LogChunk,
+    Logs,
+    Nudge,
+    Prepared,
+    Push,
+    PushEvent,
+    Rejected,
+    Result,
+    Submitted,
+    View,
+)
+from actors.providers.errors import Invalid, NotFound
+from actors.providers.replicate.api import RATES, ReplicateApi
+from actors.providers.replicate.copying import Copies
+from actors.providers.replicate.observing import Observer
+from actors.providers.replicate.options import ReplicateOptions
+from actors.providers.replicate.preparing import prepare_request
+from actors.providers.replicate.pushes import parse_push
+from actors.providers.replicate.reading import (
+    ENDED,
+    RETENTION,
+    kind_of,
+    log_of,
+    observation_of,
+    remote_id,
+    results_of,
+)
+from actors.providers.replicate.secrets import Secrets
+from actors.providers.replicate.submitting import Submitter
+
+_CHUNK = 64 * 1024
+
+
+class ReplicateProvider:
+    """An account at Replicate. ``root`` is a folder of its own, for copies of results; ``transport`` is for tests.
+
+    Opens no connection before it is asked for something: one that is down stops no start.
+    """
+
+    def __init__(
+        self,
+        options: ReplicateOptions | None = None,
+        root: Path | None = None,
+        name: str = "replicate",
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self.name = name
+        self._options = options = options if options is not None else ReplicateOptions()
+        self.capabilities = _capabilities(options)
+        self._now = now
+        self._api = ReplicateApi(name, options, now, transport)
+        self._observer = Observer(self._api, self._read)
+        self._submitter = Submitter(self._api, options, now)
+        self._secrets = Secrets(self._api, name, options.webhook_secret_env)
+        self._copies = None
+        if options.copy_results and root is not None:
+            self._copies = Copies(root, options, self._api, now, transport)
+
+    def capacity(self) -> Capacity:
+        """So many jobs at once as the options say."""
+        return Capacity(cpus=self._options.concurrent)
+
+    def prepare(self, request: JobRequest) -> Prepared:
+        """Check ``request``. Raises :class:`Invalid` naming every fault."""
+        return prepare_request(request, self._options)
+
+    async def check(self) -> Mapping[str, Any]:
+        """Whose account it is. Raises :class:`Auth` naming the setting, or :class:`Unavailable`."""
+        account = await self._api.account()
+        return {
+            "address": self._options.base_url,
+            "account": str(account.get("username", ""))[:200],
+            "lost_answers": "found again by token_input" if self._options.token_input else "left to a person",
+        }
+
+    async def submit(self, key: str, token: str, prepared: Prepared, context: Mapping[str, str]) -> Submitted:
+        """Create the prediction or training. The same key again, in this process, creates nothing."""
+        return await self._submitter.submit(key, token, prepared)
+
+    async def find(self, key: str, token: str) -> Found:
+        """The job with the token in its input. Raises :class:`ProviderError` while it is too soon to tell."""
+        return await self._submitter.find(key, token)
+
+    async def observe_many(self, handles: Mapping[str, Handle]) -> View:
+        """What became of these jobs, by pages of the lists where there are many."""
+        view = await self._observer.look(handles)
+        if self._copies is not None:
+            for key, seen in view.observations.items():
+                if seen.phase in ENDED and seen.output_url is not None:
+                    await self._copies.want(key, handles[key])
+        return view
+
+    async def cancel(self, key: str, handle: Handle) -> CancelAck:
+        """Ask for the end. Whatever is answered, the job itself tells what became of it."""
+        kind, job_id = kind_of(handle), _named(handle)
+        body = await self._api.cancel(kind, job_id)
+        obeyed = body is not None
+        try:
+            body = body if body is not None else await self._api.get(kind, job_id)
+        except NotFound:
+            return CancelAck.UNKNOWN_JOB
+        phase = self._read(body).phase
+        if phase in ENDED:
+            return CancelAck.ALREADY_TERMINAL
+        return CancelAck.ACCEPTED if obeyed else CancelAck.TOO_LATE
+
+    async def logs(self, key: str, handle: Handle, cursor: str | None = None) -> AsyncIterator[LogChunk]:
+        """The output from ``cursor`` (a byte offset) to what there is now; Replicate forgets it after an hour."""
+        offset = _offset(cursor)
+        try:
+            log = log_of(await self._api.get(kind_of(handle), _named(handle)))
+        except NotFound:
+            return
+        while offset < len(log):
+            data = log[offset : offset + _CHUNK]
+            offset += len(data)
+            yield LogChunk(data, str(offset))
+
+    async def results(self, key: str, handle: Handle) -> Sequence[Result]:
+        """What the job left: copies of ours where they were made, else where it lies at Replicate and until when."""
+        if self._copies is not None and (copied := await self._copies.of(key)):
+            return copied
+        try:
+            return results_of(await self._api.get(kind_of(handle), _named(handle)))
+        except NotFound:
+            return ()
+
+    def parse_push(
+        self, headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now: datetime
+    ) -> PushEvent | Rejected:
+        """Verify and read a delivery. Where results are copied, it claims nothing: the job is read back first."""
+        event = parse_push(headers, body, secrets, now, self._options.usd_per_second)
+        if self._copies is not None and isinstance(event, PushEvent):
+            return PushEvent(event.delivery_id, event.remote_id)
+        return event
+
+    async def push_secrets(self, *, fresh: bool = False) -> Sequence[str]:
+        """The configured secrets, or the account's own."""
+        return await self._secrets.get(fresh=fresh)
+
+    async def forget(self, key: str, handle: Handle) -> None:
+        """Remove the copies of its results. Replicate itself forgets a job's content within an hour."""
+        self._submitter.forget(key)
+        if self._copies is not None:
+            await self._copies.forget(key)
+        await trio.lowlevel.checkpoint()
+
+    async def watch(self, nudge: Nudge) -> None:
+        """Copy results, where that is configured, until cancelled."""
+        if self._copies is not None:
+            await self._copies.run()
+
+    async def aclose(self) -> None:
+        """Close every connection. The jobs run on."""
+        await self._api.aclose()
+        if self._copies is not None:
+            await self._copies.aclose()
+
+    def _read(self, body: Mapping[str, Any]) -> Observation:
+        return observation_of(body, self._now(), self._options.usd_per_second)
+
+
+def _capabilities(options: ReplicateOptions) -> Capabilities:
+    return Capabilities(
+        submit_idempotency=Idempotency.TOKEN_SEARCH if options.token_input else Idempotency.NONE,
+        listing=Listing.SINCE,
+        page_size=100,
+        cancel=Cancelling.ASYNC,
+        logs=Logs.WHOLE,
+        push=Push.WEBHOOK,
+        native_deadline=True,
+        max_runtime=options.max_prediction_seconds,
+        handles_own_queue=True,
+        reports_cost_time=True,
+        result_retention=RETENTION.total_seconds(),
+        rates=RATES,
+        concurrent_calls=8,
+    )
+
+
+def _named(handle: Handle) -> str:
+    return remote_id(handle.get("id"))
+
+
+def _offset(cursor: str | None) -> int:
+    if cursor is None:
+        return 0
+    if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 19):
+        raise Invalid(f"the log cursor {cursor!r:.40} is not one that this provider gave")
+    return int(cursor)

@@ -1,0 +1,143 @@
+"""Replicate's objects, read: only ``id`` and ``status`` must be there, everything else may be missing, null or odd.
+
+Create, get and list show one job in different shapes, date it up to 0.2 s apart and write 0 to 9 digits of a second.
+Addresses inside an object (``urls``, ``next``) are never requested: the token would go along.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+
+from actors.jobs.records import Observation, Phase
+from actors.jobs.status_names import phase_of
+from actors.providers.base import Handle, Result
+from actors.providers.errors import Protocol
+from actors.providers.replicate.preparing import PREDICTION, TRAINING
+
+RETENTION = timedelta(hours=1)
+"""How long input, output and logs of a job stay after its end (https://replicate.com/docs/topics/predictions/data-retention)."""
+
+ENDED = frozenset({Phase.SUCCEEDED, Phase.FAILED, Phase.CANCELED, Phase.TIMED_OUT})
+
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
+_TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?([Zz]|[+-]\d\d:\d\d)", re.ASCII)  # RFC 3339
+_LONGEST_ERROR = 4_000
+_LARGEST_RESULT = 64 * 1024
+_DEADLINE_SLACK = timedelta(seconds=2)
+
+
+def remote_id(value: object) -> str:
+    """``value`` if it can be the name of a job. Raises :class:`Protocol`."""
+    if isinstance(value, str) and _ID.fullmatch(value):
+        return value
+    raise Protocol(f"{value!r:.80} is no id of a job")
+
+
+def handle_of(kind: str, body: Mapping[str, Any]) -> Handle:
+    """What is stored of a job: nothing that Replicate tells differently the next time."""
+    return {"kind": kind, "id": remote_id(body.get("id"))}
+
+
+def kind_of(handle: Handle) -> str:
+    """Whether it is a prediction or a training. One that was given by hand or by a delivery has only its ``id``: each
+    training can be asked for as a prediction, too.
+    """
+    return TRAINING if handle.get("kind") == TRAINING else PREDICTION
+
+
+def moment(value: object) -> datetime | None:
+    """A time in UTC, None for whatever is none."""
+    match = _TIME.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        return None
+    day, clock, fraction, zone = match.groups()
+    text = f"{day}T{clock}.{(fraction or '0'):0<6.6}{'+00:00' if zone in 'Zz' else zone}"
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def observation_of(body: Mapping[str, Any], now: datetime, usd_per_second: float | None) -> Observation:
+    """What ``body`` says of its job. Raises :class:`Protocol` where it says nothing."""
+    raw = body.get("status")
+    if not isinstance(raw, str):
+        raise Protocol(f"status is {raw!r:.80}")
+    phase = _timed_out(phase_of(raw), body)
+    seconds = _predict_time(body) if phase in ENDED else None
+    billed = seconds if raw.strip().lower() != "aborted" else None  # it never ran
+    return Observation(
+        phase=phase,
+        raw_status=raw[:80],
+        seen_at=now,
+        started_at=moment(body.get("started_at")),
+        completed_at=moment(body.get("completed_at")),
+        error=_error(body, phase),
+        cost_usd=None if billed is None or usd_per_second is None else billed * usd_per_second,
+        compute_seconds=seconds,
+        output_url=next(iter(_addresses(body.get("output"))), None),
+        result=_result(body.get("output")) if phase is Phase.SUCCEEDED else None,
+    )
+
+
+def _timed_out(phase: Phase, body: Mapping[str, Any]) -> Phase:
+    """A job that Replicate ended at its deadline is called canceled (or aborted) there, as one that somebody ended."""
+    deadline, end = moment(body.get("deadline")), moment(body.get("completed_at"))
+    if phase is Phase.CANCELED and deadline is not None and end is not None and end >= deadline - _DEADLINE_SLACK:
+        return Phase.TIMED_OUT
+    return phase
+
+
+def _predict_time(body: Mapping[str, Any]) -> float | None:
+    metrics = body.get("metrics")
+    value = metrics.get("predict_time") if isinstance(metrics, Mapping) else None
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value < 0:
+        return None
+    return float(value)
+
+
+def _error(body: Mapping[str, Any], phase: Phase) -> str | None:
+    error = body.get("error")
+    if error is None or error == "":
+        return "Replicate does not say why" if phase is Phase.FAILED else None
+    text = error if isinstance(error, str) else orjson.dumps(error).decode()
+    return text[:_LONGEST_ERROR]
+
+
+def _result(output: Any) -> dict[str, Any] | None:
+    if output is None:
+        return None
+    size = len(orjson.dumps(output))
+    return {"output": output if size <= _LARGEST_RESULT else f"{size} bytes, too large to be kept here"}
+
+
+def results_of(body: Mapping[str, Any]) -> list[Result]:
+    """The files that a job left, with the time at which they vanish there."""
+    end = moment(body.get("completed_at"))
+    expires = None if end is None or body.get("source") == "web" else end + RETENTION
+    return [Result(f"output-{number}", url, expires) for number, url in enumerate(_addresses(body.get("output")), 1)]
+
+
+def _addresses(output: Any) -> Iterator[str]:
+    """The addresses in an output, which may be anything that is JSON, in its own order."""
+    waiting = [output]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, str) and value.startswith(("https://", "http://")):
+            yield value
+        elif isinstance(value, list):
+            waiting += reversed(value)
+        elif isinstance(value, dict):
+            waiting += reversed(value.values())
+
+
+def log_of(body: Mapping[str, Any]) -> bytes:
+    """All that the job printed and that is still there."""
+    logs = body.get("logs")
+    return logs.encode("utf-8", "replace") if isinstance(logs, str) else b""

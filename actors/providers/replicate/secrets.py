@@ -1,0 +1,51 @@
+"""What deliveries are signed with: from the environment, or asked of the account and remembered."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+
+import trio
+
+from actors.providers.errors import Auth
+from actors.providers.replicate.api import ReplicateApi
+from logconf import register_secret
+
+ASK_AGAIN = 60.0
+"""Seconds between two questions: whoever sends what is not signed must not make us ask each time."""
+
+
+class Secrets:
+    """``variable``: of the environment; None: the account's own secret counts."""
+
+    def __init__(self, api: ReplicateApi, name: str, variable: str | None) -> None:
+        self._api = api
+        self._setting = f"providers.{name}.webhook_secret_env"
+        self._variable = variable
+        self._known: tuple[str, ...] = ()
+        self._asked_at = -math.inf
+        self._turn = trio.Lock()
+
+    async def get(self, *, fresh: bool) -> Sequence[str]:
+        """All that may be in use. Raises :class:`Auth` where the variable is empty, and what the question raises."""
+        if self._variable is not None:
+            await trio.lowlevel.checkpoint()
+            return self._configured(self._variable)
+        async with self._turn:
+            if self._known and not (fresh and trio.current_time() - self._asked_at >= ASK_AGAIN):
+                return self._known
+            secret = await self._api.secret()
+            self._asked_at = trio.current_time()
+            register_secret(secret)
+            # The one before is good for what is on its way.
+            self._known = (secret, *(one for one in self._known[:1] if one != secret))
+            return self._known
+
+    def _configured(self, variable: str) -> tuple[str, ...]:
+        secrets = tuple(os.environ.get(variable, "").split())
+        if not secrets:
+            raise Auth(f"no signing secret in ${variable} ({self._setting}), which is not set")
+        for secret in secrets:
+            register_secret(secret)
+        return secrets

@@ -1,0 +1,143 @@
+"""Handing a job over: once under each key, with the token where a search can find it."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode, urlsplit, urlunsplit
+
+import trio
+
+from actors.providers.base import ABSENT, UNKNOWABLE, Found, Prepared, Submitted
+from actors.providers.errors import OutcomeUnknown, Protocol, ProviderError
+from actors.providers.replicate.api import ReplicateApi
+from actors.providers.replicate.options import ReplicateOptions
+from actors.providers.replicate.reading import handle_of, observation_of
+from actors.providers.replicate.searching import Search, handed_over_after, search
+
+REMEMBERED = 10_000
+"""Keys that this process knows the outcome of; older ones are in the runtime's rows alone."""
+
+EVENTS = ("start", "completed")
+"""What Replicate is to tell of: the changes of a job's status."""
+
+
+class Submitter:
+    """Creates jobs and finds those whose answer was lost."""
+
+    def __init__(self, api: ReplicateApi, options: ReplicateOptions, now: Callable[[], datetime]) -> None:
+        self._api = api
+        self._options = options
+        self._now = now
+        self._born = now()
+        self._given: OrderedDict[str, Submitted | None] = OrderedDict()  # None: forgotten
+        self._unclear: dict[str, _Try] = {}
+        self._turns: dict[str, trio.Lock] = {}
+
+    async def submit(self, key: str, token: str, prepared: Prepared) -> Submitted:
+        """Create the job, unless it is there under ``key``."""
+        turn = self._turns.setdefault(key, trio.Lock())
+        try:
+            async with turn:
+                return await self._submit(key, token, prepared)
+        finally:
+            if not turn.statistics().tasks_waiting:
+                self._turns.pop(key, None)
+
+    async def _submit(self, key: str, token: str, prepared: Prepared) -> Submitted:
+        known = self._given.get(key)
+        if known is not None:
+            return Submitted(known.handle, existed=True)
+        if key in self._unclear and isinstance(found := await self._search(key, token), Submitted):
+            return found
+        kind = prepared.body["kind"]
+        tried = self._unclear[key] = _Try(kind, self._now())
+        try:
+            created = await self._api.create(
+                prepared.body["path"], self._body(prepared, token), prepared.body["cancel_after"]
+            )
+            handle = handle_of(kind, created)
+        except (OutcomeUnknown, Protocol):
+            raise
+        except ProviderError:
+            del self._unclear[key]
+            raise
+        finally:
+            tried.ended = self._now()
+        submitted = Submitted(handle, self._seen(created))
+        self._remember(key, submitted)
+        return submitted
+
+    def _body(self, prepared: Prepared, token: str) -> dict[str, Any]:
+        body = dict(prepared.body["json"])
+        if self._options.token_input is not None:
+            body["input"] = {**body["input"], self._options.token_input: token}
+        if self._options.webhook_url is not None and "webhook" not in body:
+            body["webhook"] = _with_token(self._options.webhook_url, token)
+            body["webhook_events_filter"] = list(EVENTS)
+        return body
+
+    def _seen(self, body: Any) -> Any:
+        try:
+            return observation_of(body, self._now(), self._options.usd_per_second)
+        except Protocol:  # it is there, whatever its state
+            return None
+
+    async def find(self, key: str, token: str) -> Found:
+        """What the token leads to. Raises :class:`ProviderError` while an unfound one may still be on its way."""
+        if key in self._given and self._options.token_input is not None:
+            await trio.lowlevel.checkpoint()
+            known = self._given[key]
+            return ABSENT if known is None else Submitted(known.handle, existed=True)
+        found = await self._search(key, token)
+        if found is ABSENT:
+            self._not_too_soon(self._unclear.get(key))
+            self._unclear.pop(key, None)
+        return found
+
+    async def _search(self, key: str, token: str) -> Found:
+        if self._options.token_input is None:
+            await trio.lowlevel.checkpoint()
+            return UNKNOWABLE
+        now, tried = self._now(), self._unclear.get(key)
+        wanted = Search(self._options.token_input, token, handed_over_after(key, now))
+        if tried is not None:
+            wanted = Search(self._options.token_input, token, tried.began, (tried.kind,))
+        found = await search(self._api, wanted, now, self._options.usd_per_second)
+        if isinstance(found, Submitted):
+            self._remember(key, found)
+        return found
+
+    def _not_too_soon(self, tried: _Try | None) -> None:
+        now = self._now()
+        last = self._born if tried is None else tried.ended or now
+        left = self._options.settle_seconds - (now - last).total_seconds()
+        if left > 0:
+            raise ProviderError(f"not found, and too soon to be sure: asked again within {left:.0f} s")
+
+    def forget(self, key: str) -> None:
+        """An ended job of that key is not found again."""
+        self._remember(key, None)
+
+    def _remember(self, key: str, outcome: Submitted | None) -> None:
+        self._unclear.pop(key, None)
+        self._given[key] = outcome
+        if len(self._given) > REMEMBERED:
+            self._given.popitem(last=False)
+
+
+class _Try:
+    """A creation without a clear answer: when it was sent, and when its answer was given up (None: not yet)."""
+
+    def __init__(self, kind: str, began: datetime) -> None:
+        self.kind = kind
+        self.began = began
+        self.ended: datetime | None = None
+
+
+def _with_token(url: str, token: str) -> str:
+    parts = urlsplit(url)
+    query = "&".join(part for part in (parts.query, urlencode({"token": token})) if part)
+    return urlunsplit(parts._replace(query=query))
