@@ -56,7 +56,7 @@ class Submitter:
         try:
             answer = await self._cluster.post_job(request)
         except (errors.Unavailable, errors.Auth, errors.RateLimited):
-            del self._unanswered[job_id]
+            self._unanswered.pop(job_id, None)
             raise
         except errors.ProviderError as error:
             if (existing := await self._existing(job_id, token)) is None:
@@ -64,7 +64,7 @@ class Submitter:
                 raise errors.OutcomeUnknown(str(error)) from error
         else:
             existing = None if answer.status == 200 else await self._refused(job_id, token, answer)
-        del self._unanswered[job_id]
+        self._unanswered.pop(job_id, None)
         return session, existing
 
     async def _refused(self, job_id: str, token: str, answer: Answer) -> Mapping[str, Any]:
@@ -72,7 +72,7 @@ class Submitter:
         existing = await self._existing(job_id, token)
         if existing is not None:
             return existing
-        del self._unanswered[job_id]
+        self._unanswered.pop(job_id, None)
         words = f"{self._cluster.name} did not accept the job: {self._cluster.words(answer)}"
         raise errors.Invalid(words) if answer.status == 400 else errors.Unavailable(words)
 
@@ -85,7 +85,7 @@ class Submitter:
         if found is None:
             return None
         if not is_ours(found, token):
-            del self._unanswered[job_id]
+            self._unanswered.pop(job_id, None)
             raise errors.Conflict(f"{self._cluster.name} has a job {job_id} that is not ours")
         return found
 

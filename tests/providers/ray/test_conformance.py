@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
+from uuid import uuid4
 
 import pytest
 import trio
 
 from actors.jobs.records import JobRequest, Resources
+from actors.providers.base import Found, Prepared, Submitted
 from actors.providers.ray import RayOptions, RayProvider
 from actors.testing.conformance import PATIENCE, Harness
 from actors.testing.provider_promises import PROMISES, Promise
@@ -24,10 +26,25 @@ def request(*command: str) -> JobRequest:
     return JobRequest(command=command, resources=NO_SLOT)
 
 
+class OwnIds(RayProvider):
+    """The head lives through all checks, and takes an id again only a while after it was deleted."""
+
+    def __init__(self, options: RayOptions, prefix: str) -> None:
+        super().__init__(options)
+        self.prefix = prefix
+
+    async def submit(self, key: str, token: str, prepared: Prepared, context: Mapping[str, str]) -> Submitted:
+        return await super().submit(self.prefix + key, token, prepared, context)
+
+    async def find(self, key: str, token: str) -> Found:
+        return await super().find(self.prefix + key, token)
+
+
 @asynccontextmanager
 async def harness(head: Head) -> AsyncIterator[Harness]:
     options = RayOptions(head.address, stop_wait_seconds=1)
-    provider = RayProvider(options)
+    prefix = uuid4().hex[:8]
+    provider = OwnIds(options, prefix)
     try:
         yield Harness(
             provider,
@@ -37,13 +54,13 @@ async def harness(head: Head) -> AsyncIterator[Harness]:
             wait_change=partial(trio.sleep, 0.2),
             wrong_request=lambda: JobRequest(command=("true",), spec={"runtime_envv": {}}),
             wrong_field="spec.runtime_envv",
-            reopen=lambda: RayProvider(options),
+            reopen=lambda: OwnIds(options, prefix),
             unknown_handle={"id": "nowhere"},
         )
     finally:
         with trio.CancelScope(shield=True):
             await provider.aclose()
-            await head.sweep()  # the next check uses the same keys
+            await head.sweep()
 
 
 @pytest.mark.parametrize("promise", PROMISES, ids=lambda promise: promise.__name__)
