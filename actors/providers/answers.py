@@ -153,7 +153,7 @@ def checked_observation(answer: object) -> Observation:
         for name in _OBJECTS
         if getattr(seen, name) is not None
     }
-    return attrs.evolve(seen, **plain)
+    return attrs.evolve(seen, **plain) if plain else seen
 
 
 def _sensible(answer: object) -> Observation | None:

@@ -242,12 +242,10 @@ class ProviderClient:
     async def _whole(self, response: httpx.Response, most_bytes: int) -> bytes:
         if "content-encoding" in response.headers:  # a compressed body may unpack to a thousand times its size
             raise errors.Protocol(f"{self.name} packed its answer, which it was asked not to do")
-        body = bytearray()
-        async for chunk in response.aiter_bytes():
-            body += chunk
-            if len(body) > most_bytes:
-                raise errors.Protocol(f"{self.name} sent more than {most_bytes} bytes")
-        return bytes(body)
+        body = await _read(response, most_bytes)
+        if len(body) > most_bytes:
+            raise errors.Protocol(f"{self.name} sent more than {most_bytes} bytes")
+        return body
 
     def _credentials(self) -> Mapping[str, str]:
         """The headers of this moment. Raises :class:`errors.Auth` for one that no request could carry."""
@@ -261,15 +259,25 @@ class ProviderClient:
 
 async def _beginning(response: httpx.Response) -> bytes:
     """As much of a refusal as a message needs; its status is what counts, whatever became of its body."""
-    body = bytearray()
     if "content-encoding" in response.headers:
         return b""
     with suppress(httpx.HTTPError):
+        return (await _read(response, _ERROR_BYTES))[:_ERROR_BYTES]
+    return b""
+
+
+async def _read(response: httpx.Response, most_bytes: int) -> bytes:
+    """The body, or a little more than ``most_bytes`` of it."""
+    body = bytearray()
+    with trio.CancelScope() as enough:
         async for chunk in response.aiter_bytes():
-            body += chunk
-            if len(body) >= _ERROR_BYTES:
-                break
-    return bytes(body[:_ERROR_BYTES])
+            if len(body) <= most_bytes:
+                body += chunk
+            if len(body) > most_bytes:
+                # Left by `break`, the generators inside httpx would stay open until they are collected; so the read
+                # that comes next is cancelled, and all of them end from within.
+                enough.cancel()
+    return bytes(body)
 
 
 def _body(json: Any, content: bytes | None) -> dict[str, Any]:
