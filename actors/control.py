@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 import attrs
 
+from actors.jobs.deliveries import DeliveryOutcome
 from actors.jobs.options import Limits
 from actors.jobs.records import ApprovalRequest, ApprovalStatus, Event, Job, JobRequest, JobStatus
 from actors.jobs.refusal import RefusalKind, Refused
@@ -24,6 +25,7 @@ from actors.leftovers import Leftovers
 
 __all__ = [
     "Accepted",
+    "DeliveryOutcome",
     "Health",
     "JobView",
     "ProviderView",
@@ -156,6 +158,12 @@ class Runtime(Protocol):
 
     async def health(self) -> Health:
         """Whether all is well."""
+        ...
+
+    async def push(
+        self, provider: str, headers: Mapping[str, str], body: bytes, *, token: str | None = None
+    ) -> DeliveryOutcome:
+        """Take one delivery from a provider, once. ``headers`` have lower-case names; ``token``: of its address."""
         ...
 
     async def idle(self) -> bool:

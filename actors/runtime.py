@@ -36,6 +36,7 @@ from actors.providers.base import Provider
 from actors.providers.guard import GuardedProvider
 from actors.providers.registry import create
 from actors.pruner import Pruner, prune
+from actors.pushes import Pushes
 from actors.scheduler import Quiesce, Scheduler
 from actors.scheduler import wakes as wakes_scheduler
 from actors.settings import Settings
@@ -66,7 +67,7 @@ class Parts:
     edges: Callable[[RunningRuntime], Sequence[ChildSpec]] = lambda _runtime: ()
 
 
-class RunningRuntime(Operations):
+class RunningRuntime(Pushes):
     """A runtime that runs: the operations of :class:`~actors.control.Runtime`, its tree and its health."""
 
     def __init__(self, settings: Settings, parts: Parts) -> None:
