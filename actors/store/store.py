@@ -17,7 +17,7 @@ from typing import Any, Generic, TypeVar
 import stamina
 import trio
 from outcome import Error, Outcome, Value, capture
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from actors.jobs.records import Event
@@ -55,17 +55,20 @@ class Store:
     """A database in the state directory (or in memory, ``path=None``).
 
     ``now`` gives the time of transactions, ``executor`` runs them, ``publish`` is called after each COMMIT with the
-    events that it wrote, in their order.
+    events that it wrote, in their order. ``engine``: a database in memory that was made elsewhere and outlives this
+    store, for simulations.
     """
 
-    def __init__(self, path: Path | None, *, executor: Executor, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, path: Path | None, *, executor: Executor, now: Callable[[], datetime], engine: Engine | None = None
+    ) -> None:
         self.path = path
         self.publish: Publish = lambda _events: None
         self._where = str(path) if path else "the database in memory"
         self._executor = executor
         self._readers = executor
         self.now = now
-        self._engine = dialect.open_engine(path)
+        self._engine = engine if engine is not None else dialect.open_engine(path)
         self._writer: Connection | None = None
         self._queue: deque[_Waiting[Any]] = deque()
         self._turn = trio.Lock()
