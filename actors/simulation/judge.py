@@ -1,0 +1,150 @@
+"""What must hold in the moment in which a provider is asked or accepts a job: seen from the provider's side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+
+import attrs
+
+from actors.jobs.options import Limits
+from actors.jobs.records import Event
+from actors.jobs.retry import LONGEST_RETRY_AFTER, PROVIDER_DELAY
+from actors.providers.scripted import Run
+from actors.simulation.world import SITES, World
+
+_IN_HANDS = 300.0
+"""Seconds that may lie between a claim and its acceptance: a lowered limit holds for claims after it."""
+
+
+@attrs.define
+class _Wish:
+    """A provider's wish to be left alone, in seconds; ``until`` once the runtime has written it down."""
+
+    seconds: float
+    until: datetime | None = None
+
+
+class Judge:
+    """Keeps what the machines show it. ``runs`` are all that were ever accepted, of every provider."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.runs: list[tuple[str, Run]] = []
+        self._of_job: dict[str, list[Run]] = {}
+        self._active: list[tuple[str, Run]] = []
+        self._wishes: dict[str, _Wish] = {}
+
+    def runs_of(self, job_id: str) -> list[Run]:
+        """Every run of this job, of all its attempts."""
+        return self._of_job.get(job_id, [])
+
+    # Asked.
+
+    def carries(self, call: str, key: str, current: str | None, told: str | None) -> None:
+        """A request about one job carries that job's correlation ID."""
+        rows = self._world.database.look(
+            "SELECT j.correlation_id FROM submissions s JOIN jobs j ON j.job_id = s.job_id WHERE s.key = ?", (key,)
+        )
+        self._world.require(rows, "the intent first", f"{call} of {key}: no row has that key")
+        for (correlation_id,) in rows:
+            whole = current == correlation_id and told in (None, correlation_id)
+            self._world.require(whole, "one correlation ID", f"{call} of {key} carries {current}, {told}")
+
+    def tries(self, provider: str, job_id: str) -> None:
+        """A submission is tried: not before the time that the provider had asked for."""
+        wish = self._wishes.get(job_id)
+        now = self._world.clock.now()
+        if wish is not None and wish.until is not None and now < wish.until - timedelta(milliseconds=1):
+            self._world.broken("Retry-After is kept", f"{job_id} is tried at {now}, it was to wait until {wish.until}")
+
+    def asked_to_wait(self, job_id: str, seconds: float | None) -> None:
+        """The provider asked for a pause of ``seconds`` before this job is tried again."""
+        if seconds is not None:
+            self._wishes[job_id] = _Wish(min(max(seconds, PROVIDER_DELAY), LONGEST_RETRY_AFTER))
+
+    def saw(self, event: Event) -> None:
+        """An event was told: a wish begins to count when the job is back in the queue."""
+        if event.type == "provider_resumed":
+            self._wishes.clear()
+        wish = self._wishes.get(event.job_id or "")
+        if wish is None:
+            return
+        if event.type == "job_requeued" and wish.until is None:
+            wish.until = event.time + timedelta(seconds=wish.seconds)
+        elif event.type in ("job_outcome_unknown", "job_handed_over"):
+            del self._wishes[event.job_id or ""]
+
+    def process_ended(self) -> None:
+        """Wishes that nobody wrote down are gone with it."""
+        self._wishes.clear()
+
+    # Accepted.
+
+    def accepted(self, provider: str, run: Run) -> None:
+        """A machine has just accepted ``run``."""
+        world, job_id = self._world, run.context["job_id"]
+        self.runs.append((provider, run))
+        before = self._of_job.setdefault(job_id, [])
+        before.append(run)
+        world.trace.count(f"runs at {provider}")
+        world.require(len(before) == 1, "at most one remote job each", f"{job_id} runs as {[one.key for one in before]}")
+        self._row(job_id, run)
+        now = world.true_now()
+        self._active = [(name, one) for name, one in self._active if not one.ended(now)]
+        self._active.append((provider, run))
+        for text in self._exceeded():
+            world.broken("limits hold as the provider sees them", f"{run.key}: {text}")
+
+    def _row(self, job_id: str, run: Run) -> None:
+        rows = self._world.database.look(
+            "SELECT s.state, s.token, q.status, j.correlation_id, (SELECT group_concat(a.status) FROM approvals a"
+            " WHERE a.job_id = j.job_id) FROM submissions s JOIN queue_entries q ON q.job_id = s.job_id"
+            " JOIN jobs j ON j.job_id = s.job_id WHERE s.key = ?",
+            (run.key,),
+        )
+        if not rows:
+            self._world.broken("the intent first", f"{run.key} is accepted and no row has that key")
+            return
+        ((state, token, entry, correlation_id, approvals),) = rows
+        told = run.context.get("correlation_id")
+        world = self._world
+        world.require(state != "closed" and token == run.token, "the intent first", f"{run.key}: {state}, {token}")
+        world.require(entry == "running", "the slot is taken first", f"{run.key} is accepted, its entry is {entry}")
+        world.require(told == correlation_id, "one correlation ID", f"{run.key} was told {told}, not {correlation_id}")
+        granted = approvals in (None, "approved")
+        world.require(granted, "no submission before its approval", f"{run.key}: its approval is {approvals}")
+
+    def _exceeded(self) -> Iterator[str]:
+        held = self._world.widest(_IN_HANDS)
+        total = max(limits.total for limits in held)
+        if len(self._active) > total:
+            yield f"{len(self._active)} run, at most {total} may"
+        fair = any(limits.fair_share for limits in held) and all(limits.fair_share for limits in held)
+        yield from self._over("user", lambda _, run: run.asked.user_id, lambda _: max(one.per_user for one in held))
+        yield from self._over("organisation", lambda _, run: run.asked.org_id,
+                              lambda _: max(one.per_organisation for one in held))  # fmt: skip
+        if fair:
+            yield from self._over("team", lambda _, run: run.asked.team_id, lambda _: max(one.per_team for one in held))
+        yield from self._over("provider", lambda name, _: name, lambda name: _most_at(name, held))
+        for name, options in SITES.items():
+            for resource in ("cpus", "gpus"):
+                there = getattr(options, resource)
+                taken = sum(getattr(run.asked.resources, resource) for at, run in self._active if at == name)
+                if there is not None and taken > there:
+                    yield f"{taken} {resource} are taken at {name}, it has {there}"
+
+    def _over(
+        self, kind: str, group: Callable[[str, Run], str | None], bound: Callable[[str], float]
+    ) -> Iterator[str]:
+        _, newest = self._active[-1]
+        mine = group(*self._active[-1])
+        if mine is None:
+            return
+        number = sum(1 for name, run in self._active if group(name, run) == mine)
+        if number > bound(mine):
+            yield f"{number} run of {kind} {mine}, at most {bound(mine)} may ({newest.key} is the last)"
+
+
+def _most_at(name: str, held: list[Limits]) -> float:
+    return max((limits.per_provider.get(name, float("inf")) for limits in held), default=float("inf"))

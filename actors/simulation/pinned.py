@@ -1,0 +1,84 @@
+"""Everything that could differ between two runs of one seed, held still; and a refusal of what cannot be held.
+
+Trio's scheduler draws from the seed (two private names, see :func:`supervision.testing.deterministic_scheduling`), as do
+``os.urandom`` and through it identifiers, tokens and jitter. Garbage is collected between runs only. Threads, other
+processes and connections would bring an order of their own: an audit hook refuses them while a simulation runs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import logging
+import os
+import random
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import stamina
+
+from supervision.testing import deterministic_scheduling
+
+_REFUSED = frozenset(
+    {
+        "_thread.start_new_thread", "_thread.start_joinable_thread", "subprocess.Popen", "os.fork", "os.forkpty",
+        "os.posix_spawn", "os.system", "os.exec", "socket.connect", "socket.bind", "socket.getaddrinfo",
+        "socket.gethostbyname", "socket.sendto",
+    }
+)  # fmt: skip
+
+_refusing = False
+_hooked = False
+
+
+class NotSimulated(RuntimeError):
+    """The code under simulation asked for a thread, a process or a connection."""
+
+
+def _hook(event: str, _arguments: tuple[Any, ...]) -> None:
+    if _refusing and event in _REFUSED:
+        raise NotSimulated(f"{event}: a simulation has no threads, no processes and no connections")
+
+
+@contextlib.contextmanager
+def refusing_the_outside() -> Iterator[None]:
+    """Inside the block whoever starts a thread or a process, or connects anywhere, gets :class:`NotSimulated`."""
+    global _refusing, _hooked
+    if not _hooked:
+        sys.addaudithook(_hook)  # for good: a hook cannot be taken back, so a flag tells whether it acts
+        _hooked = True
+    _refusing = True
+    try:
+        yield
+    finally:
+        _refusing = False
+
+
+def source(seed: int, purpose: str) -> random.Random:
+    """The stream of random numbers for one purpose. Another purpose may draw more or less without moving this one."""
+    return random.Random(f"{seed}/{purpose}")  # noqa: S311 - repeatable on purpose; a str seeds by its SHA-512
+
+
+@contextlib.contextmanager
+def pinned(seed: int, now: Callable[[], float]) -> Iterator[None]:
+    """Hold still what differs between runs; ``now`` gives the seconds that ``time.time()`` tells meanwhile."""
+    noise = source(seed, "noise")
+    before: Any = os.urandom, random._urandom, time.time  # type: ignore[attr-defined]
+    collecting, level = gc.isenabled(), logging.root.manager.disable
+    os.urandom = random._urandom = noise.randbytes  # type: ignore[attr-defined]
+    time.time = now
+    gc.disable()
+    logging.disable(logging.WARNING)  # errors are listened to, see `crashes`; the rest costs and decides nothing
+    stamina.set_testing(True, attempts=3, cap=True)  # its waits are real ones
+    try:
+        with deterministic_scheduling(seed), refusing_the_outside():
+            yield
+    finally:
+        stamina.set_testing(False)
+        logging.disable(level)
+        os.urandom, random._urandom, time.time = before  # type: ignore[attr-defined]
+        if collecting:
+            gc.enable()
+        gc.collect()

@@ -1,0 +1,98 @@
+"""What the events alone say of every job: a second account, kept beside the rows to be compared with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import attrs
+
+from actors.jobs.lifecycle import TRANSITIONS, Step
+from actors.jobs.records import ApprovalStatus, Event, JobStatus, QueueStatus
+
+_STEP_EVENTS = frozenset(step.event for _, step in TRANSITIONS.values())
+_PLAIN = frozenset(
+    {
+        "job_handed_over", "job_progress", "job_outcome_unknown", "job_uncertain", "job_settled",
+        "job_cancel_requested", "job_priority_changed",
+    }
+)  # fmt: skip
+_DECISIONS = {
+    "approval_granted": ApprovalStatus.APPROVED,
+    "approval_rejected": ApprovalStatus.REJECTED,
+    "approval_expired": ApprovalStatus.EXPIRED,
+}
+
+Broken = Callable[[str, str], None]
+
+
+@attrs.define
+class Told:
+    """One job as its events tell it. ``steps`` counts the events that changed its status."""
+
+    job: JobStatus | None = None
+    entry: QueueStatus | None = None
+    correlation_id: str = ""
+    approval: ApprovalStatus | None = None
+    cancel_requested: bool = False
+    steps: int = 0
+
+
+class Replay:
+    """Feeds on events in order and keeps what they tell; ``broken`` is called with a rule and how it was broken."""
+
+    def __init__(self, broken: Broken) -> None:
+        self.last = 0
+        self.jobs: dict[str, Told] = {}
+        self.transitions: set[str] = set()
+        self._broken = broken
+
+    def feed(self, event: Event) -> None:
+        """One more event."""
+        if event.seq != self.last + 1:
+            self._broken("events without a gap", f"event {event.seq} ({event.type}) follows {self.last}")
+        self.last = event.seq
+        if event.job_id is None:
+            return
+        told = self.jobs.setdefault(event.job_id, Told())
+        if not told.correlation_id:
+            told.correlation_id = event.correlation_id
+        elif event.correlation_id != told.correlation_id:
+            self._broken("one correlation ID", f"{event.type} of {event.job_id} has {event.correlation_id}")
+        if event.type in _STEP_EVENTS:
+            self._take(event, told)
+        elif event.type not in _PLAIN:
+            self._broken("known events", f"{event.type} of {event.job_id} is in no table")
+        elif told.job is not None and event.data.get("status", told.job) != told.job:
+            self._broken("events tell the status", f"{event.type} of {event.job_id}: {event.data}, it is {told.job}")
+        if event.type == "job_cancel_requested":
+            told.cancel_requested = True
+
+    def _take(self, event: Event, told: Told) -> None:
+        before = (told.job, told.entry)
+        steps = {
+            step
+            for pairs, step in TRANSITIONS.values()
+            if before in pairs and step.event == event.type and step.job == event.data.get("status")
+        }
+        if len(steps) != 1:
+            final = "terminal is final" if told.entry in _ENDED else "steps stand in the table"
+            self._broken(final, f"{event.type} of {event.job_id} to {event.data.get('status')} from {before}")
+            return
+        (step,) = steps
+        self._move(event, told, step)
+
+    def _move(self, event: Event, told: Told, step: Step) -> None:
+        self.transitions.add(f"{told.job or 'new'}/{told.entry or 'new'} -> {step.job}/{step.entry} ({step.event})")
+        told.steps += 1
+        if event.type == "approval_requested":
+            told.approval = ApprovalStatus.PENDING
+        elif event.type in _DECISIONS:
+            if told.approval is not ApprovalStatus.PENDING:
+                self._broken("one end per approval", f"{event.type} of {event.job_id}, it was {told.approval}")
+            told.approval = _DECISIONS[event.type]
+        elif step.entry in _ENDED and told.approval is ApprovalStatus.PENDING:
+            told.approval = ApprovalStatus.CANCELLED
+        told.job, told.entry = step.job, step.entry
+
+
+_ENDED = frozenset({QueueStatus.COMPLETED, QueueStatus.FAILED, QueueStatus.CANCELLED})

@@ -1,0 +1,166 @@
+"""The outside of a simulated process: time, providers' machines, the disk, and what clients know for certain."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import attrs
+import trio
+
+from actors.jobs.options import ApprovalOptions, ExpiryOptions, Limits, PollerOptions
+from actors.jobs.records import Event
+from actors.kernel import Clock
+from actors.ledger.limits import overlaid
+from actors.providers.base import Idempotency, Listing, Push
+from actors.providers.scripted import ScriptedOptions
+from actors.settings import Settings
+from actors.settings.model import ProviderSettings
+from actors.simulation.database import Database
+from actors.simulation.pinned import source
+from actors.simulation.trace import Trace, Violation
+from actors.testing import virtual_settings
+
+EPOCH = datetime(2024, 1, 15, 10, 30, tzinfo=UTC)
+
+SITES: dict[str, ScriptedOptions] = {
+    "exact": ScriptedOptions(cpus=6, gpus=2, push=Push.LOCAL_EVENT),
+    "search": ScriptedOptions(
+        idempotency=Idempotency.TOKEN_SEARCH, listing=Listing.PAGED, page_size=3, push=Push.NONE, concurrent_calls=2
+    ),
+    "blind": ScriptedOptions(idempotency=Idempotency.NONE, listing=Listing.NONE, push=Push.NONE),
+    "hooked": ScriptedOptions(push=Push.WEBHOOK),
+}
+"""One provider of each kind: an id of ours, a token to search for, nothing at all, and one that calls back."""
+
+
+class WorldClock(Clock):
+    """The machine's wall clock: the world's time plus whatever it was moved by; its remotes have the world's."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.offset = timedelta()
+
+    def now(self) -> datetime:
+        """The machine's idea of the time, in UTC."""
+        return self._world.true_now() + self.offset
+
+
+@attrs.define
+class Known:
+    """A job that a client was told of: where it came from, the ID it was submitted under, whether it needs a yes."""
+
+    job_id: str
+    marker: str
+    correlation_id: str
+    needs_approval: bool
+
+
+class World:
+    """Everything that outlives a process. ``elapsed`` counts simulated seconds over all processes and pauses."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self.trace = Trace()
+        self.database = Database()
+        self.clock = WorldClock(self)
+        self.settings = drawn_settings(seed)
+        self.limits: list[tuple[float, Limits]] = [(0.0, self.settings.limits)]
+        self.known: dict[str, Known] = {}
+        self.by_marker: dict[str, str] = {}
+        self.refused: set[str] = set()
+        self.violations: list[Violation] = []
+        self.on_violation: Any = None
+        self.step = 0
+        self._changed_limits: dict[str, int] = {}
+        self._base = 0.0
+        self._inside = False
+
+    # Time.
+
+    def elapsed(self) -> float:
+        """Simulated seconds since the beginning."""
+        return self._base + trio.current_time() if self._inside else self._base
+
+    def true_now(self) -> datetime:
+        """The world's time, in UTC, which nobody can move."""
+        return EPOCH + timedelta(seconds=self.elapsed())
+
+    def entered(self) -> None:
+        """A process began: time is what its trio run says."""
+        self._inside = True
+
+    def left(self, at: float) -> None:
+        """It ended at ``at``; whatever its last words took does not count."""
+        self._inside = False
+        self._base = at
+
+    def wait(self, seconds: float) -> None:
+        """Time passes while no process runs."""
+        self._base += seconds
+
+    # What is told.
+
+    def say(self, text: str) -> None:
+        """One line of the trace."""
+        self.trace.add(self.elapsed(), text)
+
+    def broken(self, rule: str, message: str) -> None:
+        """A promise was broken."""
+        self.violations.append(Violation(rule, message))
+        self.say(f"VIOLATION {rule}: {message}")
+        if self.on_violation is not None:
+            self.on_violation()
+
+    def require(self, holds: object, rule: str, message: str) -> None:
+        """Note a violation unless ``holds``."""
+        if not holds:
+            self.broken(rule, message)
+
+    # What is known.
+
+    def acknowledge(self, known: Known) -> None:
+        """A client was told of a job."""
+        self.known[known.job_id] = known
+        self.by_marker[known.marker] = known.job_id
+
+    def note_limits(self, event: Event) -> None:
+        """Limits changed at run time: the judge of what providers see has to know since when."""
+        data = event.data
+        if "reset" in data:
+            for name in data["reset"]:
+                self._changed_limits.pop(name, None)
+        else:
+            self._changed_limits[data["limit"]] = data["value"]
+        self.limits.append((self.elapsed(), overlaid(self.settings.limits, self._changed_limits)))
+
+    def widest(self, seconds: float) -> list[Limits]:
+        """The limits that held at any time during the last ``seconds``."""
+        since = self.elapsed() - seconds
+        held = [limits for at, limits in self.limits if at >= since]
+        before = [limits for at, limits in self.limits if at < since]
+        return before[-1:] + held
+
+
+def drawn_settings(seed: int) -> Settings:
+    """Settings of one world: small limits, so that they matter, and short deadlines."""
+    draw = source(seed, "settings")
+    limits = Limits(
+        total=draw.randint(3, 8),
+        per_user=draw.randint(1, 3),
+        per_organisation=draw.randint(2, 6),
+        per_team=draw.randint(1, 4),
+        fair_share=draw.random() < 0.5,
+        per_provider={"blind": draw.randint(1, 3)} if draw.random() < 0.7 else {},
+    )
+    settings = virtual_settings(
+        limits=limits,
+        approvals=ApprovalOptions(timeout_hours=draw.choice([0.05, 0.2, 1.0]), default_rules=draw.random() < 0.5),
+        poller=PollerOptions(interval_seconds=draw.choice([15.0, 30.0]), safety_net_seconds=draw.choice([300.0, 900.0])),
+        expiry=ExpiryOptions(interval_seconds=draw.choice([60.0, 300.0])),
+    )
+    providers = {
+        name: ProviderSettings(name, "scripted", options, "https://hooks.example" if name == "hooked" else None)
+        for name, options in SITES.items()
+    }
+    return attrs.evolve(settings, providers=providers)
