@@ -8,20 +8,14 @@ import socket
 import struct
 from typing import TYPE_CHECKING
 
-import attrs
+from actors.access.peer import Peer
 
 if TYPE_CHECKING:
     import trio
 
 _UCRED = struct.Struct("3i")  # struct ucred of unix(7): pid, uid, gid
 
-
-@attrs.frozen
-class Peer:
-    """Who is at the other end of a connection: the user id that the kernel vouches for, and that user's name."""
-
-    uid: int
-    name: str
+__all__ = ["Peer", "peer_of_socket", "user_name"]
 
 
 def peer_of_socket(connection: trio.socket.SocketType) -> Peer:

@@ -1,0 +1,45 @@
+"""Who is at the other end of a connection, however that is known."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+import attrs
+
+from actors.jobs.levels import may_approve
+
+Via = Literal["socket", "token", "session"]
+_SEES_ALL = "lead"
+
+
+@attrs.frozen
+class Peer:
+    """Somebody who asks. On the Unix socket the kernel vouches for ``uid``: that is the operator, with every right.
+
+    ``name`` is the user for whom jobs are and under whom decisions are kept. ``level``: viewer, researcher, lead or
+    admin. ``via``: the socket, a bearer token or a browser's session. ``key``: under what requests are counted.
+    ``until``: when the token or session ends; None: never.
+    """
+
+    uid: int | None
+    name: str
+    level: str = "admin"
+    org_id: str | None = None
+    via: Via = "socket"
+    key: str = ""
+    until: datetime | None = None
+
+    def has(self, level: str) -> bool:
+        """Whether this is somebody of ``level`` or of a higher one."""
+        return may_approve(self.level, level)
+
+    @property
+    def only_user(self) -> str | None:
+        """The user whose jobs alone this one may see; None: everybody's (lead and admin)."""
+        return None if self.has(_SEES_ALL) else self.name
+
+    @property
+    def is_local(self) -> bool:
+        """Whether this is the operator on the Unix socket: alone there a job may be a command (B21)."""
+        return self.via == "socket"

@@ -1,0 +1,121 @@
+"""What each route needs. One table; a route that is not in it is an admin's, and a test names it.
+
+A new route adds one line to :data:`TABLE`: its method and its path as the route declares it. Where it names a job or
+an approval request in its path, ``own="job"`` or ``own="approval"`` makes the guard answer 404 for what belongs to
+somebody else. Where it lists, ``own="listing"`` says that the handler leaves out what
+:attr:`~actors.access.peer.Peer.only_user` excludes; the generated test looks whether it does.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import attrs
+
+Own = Literal["job", "approval", "listing"]
+
+
+@attrs.frozen
+class Need:
+    """What a route asks of who calls it.
+
+    ``level``: the lowest that may; None: anybody, unknown people too. ``own``: how somebody who sees only their own
+    jobs is held to them. ``socket``: only on the Unix socket. ``stream``: it stays open, and counts against the limits
+    of streams (B24). ``webhook``: its Host list is ``http.webhook_hosts``.
+    """
+
+    level: str | None = "admin"
+    own: Own | None = None
+    socket: bool = False
+    stream: bool = False
+    webhook: bool = False
+
+
+PUBLIC = Need(None)
+VIEWER, RESEARCHER, LEAD, ADMIN = Need("viewer"), Need("researcher"), Need("lead"), Need("admin")
+SOCKET = Need("admin", socket=True)
+_OWN_LISTING = Need("viewer", own="listing")
+_OWN_STREAM = Need("viewer", own="listing", stream=True)
+_OWN_JOB = Need("viewer", own="job")
+_CHANGES_OWN_JOB = Need("researcher", own="job")
+
+TABLE: dict[tuple[str, str], Need] = {
+    # Jobs.
+    ("GET", "/api/jobs"): _OWN_LISTING,
+    ("POST", "/api/jobs"): RESEARCHER,
+    ("GET", "/api/jobs/{job_id}"): _OWN_JOB,
+    ("PATCH", "/api/jobs/{job_id}"): LEAD,
+    ("POST", "/api/jobs/{job_id}/cancel"): _CHANGES_OWN_JOB,
+    ("POST", "/api/jobs/{job_id}/retry"): _CHANGES_OWN_JOB,
+    ("POST", "/api/jobs/{job_id}/settle"): ADMIN,
+    ("GET", "/api/jobs/{job_id}/logs"): _OWN_JOB,
+    ("GET", "/api/jobs/{job_id}/logs/stream"): attrs.evolve(_OWN_JOB, stream=True),
+    ("GET", "/api/jobs/{job_id}/events"): _OWN_JOB,
+    ("GET", "/api/events"): _OWN_STREAM,
+    # The queue.
+    ("GET", "/api/queue"): _OWN_LISTING,
+    ("GET", "/api/queue/stats"): VIEWER,
+    ("GET", "/api/queue/{job_id}"): _OWN_JOB,
+    ("PATCH", "/api/queue/{job_id}"): LEAD,
+    ("GET", "/api/queue/{job_id}/position"): _OWN_JOB,
+    ("PUT", "/api/queue/{job_id}/priority"): LEAD,
+    ("POST", "/api/queue/pause"): ADMIN,
+    ("POST", "/api/queue/resume"): ADMIN,
+    ("GET", "/api/limits"): VIEWER,
+    ("DELETE", "/api/limits"): ADMIN,
+    ("PUT", "/api/limits/{name}"): ADMIN,
+    ("DELETE", "/api/limits/{name}"): ADMIN,
+    ("GET", "/api/queue/limits"): VIEWER,
+    ("DELETE", "/api/queue/limits"): ADMIN,
+    ("PUT", "/api/queue/limits/{name}"): ADMIN,
+    ("DELETE", "/api/queue/limits/{name}"): ADMIN,
+    ("POST", "/api/prune"): ADMIN,
+    # Approvals: a lead decides what its level allows.
+    ("GET", "/api/approvals"): _OWN_LISTING,
+    ("GET", "/api/approvals/{approval_id}"): Need("viewer", own="approval"),
+    ("POST", "/api/approvals/{approval_id}/approve"): LEAD,
+    ("POST", "/api/approvals/{approval_id}/reject"): LEAD,
+    ("POST", "/api/approvals/{approval_id}/cancel"): Need("researcher", own="approval"),
+    ("POST", "/api/approvals/bulk"): LEAD,
+    ("POST", "/api/approvals/approve"): LEAD,
+    ("POST", "/api/approvals/reject"): LEAD,
+    ("GET", "/api/approvals/rules"): LEAD,
+    ("POST", "/api/approvals/rules"): ADMIN,
+    ("POST", "/api/approvals/rules/dry-run"): LEAD,
+    ("GET", "/api/approvals/rules/{rule_id:int}"): LEAD,
+    ("PUT", "/api/approvals/rules/{rule_id:int}"): ADMIN,
+    ("DELETE", "/api/approvals/rules/{rule_id:int}"): ADMIN,
+    # The runtime.
+    ("GET", "/api/actors"): LEAD,
+    ("GET", "/api/actors/dead-letters"): LEAD,
+    ("GET", "/api/actors/quarantine"): LEAD,
+    ("POST", "/api/actors/quarantine/{message_id:int}/replay"): ADMIN,
+    ("DELETE", "/api/actors/quarantine/{message_id:int}"): ADMIN,
+    ("GET", "/api/providers"): VIEWER,
+    ("GET", "/api/config"): ADMIN,
+    ("GET", "/api/openapi.json"): VIEWER,
+    ("GET", "/health"): VIEWER,
+    ("GET", "/metrics"): VIEWER,
+    # Access.
+    ("GET", "/api/tokens"): ADMIN,
+    ("POST", "/api/tokens"): ADMIN,
+    ("DELETE", "/api/tokens/{token_id}"): ADMIN,
+    ("GET", "/api/session"): VIEWER,
+    ("POST", "/api/session/code"): SOCKET,
+    # Open to all: a status word, the exchange that signs in, signed pushes, files that are the same for everybody.
+    ("GET", "/health/live"): PUBLIC,
+    ("GET", "/health/ready"): PUBLIC,
+    ("POST", "/api/session"): PUBLIC,
+    ("DELETE", "/api/session"): PUBLIC,
+    ("POST", "/api/webhooks/{provider}"): Need(None, webhook=True),
+    ("GET", "/"): PUBLIC,
+    ("GET", "/static"): PUBLIC,
+    ("GET", "/static/{path:path}"): PUBLIC,
+    ("GET", "/api/reference"): PUBLIC,
+    ("GET", "/favicon.ico"): PUBLIC,
+}
+
+
+def need_of(method: str, path: str) -> Need:
+    """What the route of this method and declared path needs; HEAD is GET, and one that is not listed is an admin's."""
+    return TABLE.get(("GET" if method == "HEAD" else method, path), ADMIN)
