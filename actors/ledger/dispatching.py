@@ -6,8 +6,8 @@ The intent (key and token) is committed before the provider is called: whatever 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import attrs
@@ -16,11 +16,21 @@ from actors.jobs.lifecycle import Trigger
 from actors.jobs.options import Limits
 from actors.jobs.records import Capacity, Observation, Submission, SubmissionState
 from actors.jobs.retry import DispatchVerdict, after_failed_dispatch
-from actors.jobs.scheduling import Decision, Head, Lane, ProviderState, decide, global_limit_reached, nothing_may_run
+from actors.jobs.scheduling import (
+    Decision,
+    Head,
+    Lane,
+    ProviderState,
+    Running,
+    decide,
+    global_limit_reached,
+    nothing_may_run,
+)
 from actors.ledger.base import Pair, advance, change, emit, load
 from actors.ledger.limits import effective_limits
 from actors.ledger.observing import apply_observation
 from actors.ledger.returning import put_back_or_give_up
+from actors.providers.breaker import Caution
 from actors.providers.guard import Failure
 from actors.store import Transaction, lanes, queue, registers, submissions
 
@@ -42,10 +52,17 @@ class Claimed:
     look_again_at: datetime | None
 
 
-def decide_now(tx: Transaction, configured: Limits, capacities: Mapping[str, Capacity]) -> tuple[Decision, list[Lane]]:
-    """The decision from rows alone; a full global limit is answered without reading a lane."""
+def decide_now(
+    tx: Transaction, configured: Limits, capacities: Mapping[str, Capacity], trials: Mapping[str, int] | None = None
+) -> tuple[Decision, list[Lane]]:
+    """The decision from rows alone; a full global limit is answered without reading a lane.
+
+    ``trials``: for providers that are only tried out, how many calls more they may get.
+    """
     limits = effective_limits(tx, configured)
     running = queue.running(tx.connection)
+    if trials:
+        limits = _narrowed(limits, running, trials)
     full = global_limit_reached(running, limits)
     if full is not None:
         return nothing_may_run(full), []
@@ -56,6 +73,14 @@ def decide_now(tx: Transaction, configured: Limits, capacities: Mapping[str, Cap
         return lanes.after(tx.connection, lane.lane_id, lane.head) if lane.count > 1 else None
 
     return decide(waiting, running, limits, providers, tx.now, following), waiting
+
+
+def _narrowed(limits: Limits, running: Sequence[Running], trials: Mapping[str, int]) -> Limits:
+    bounds = dict(limits.per_provider)
+    for name, more in trials.items():
+        there = sum(one.count for one in running if one.provider == name)
+        bounds[name] = min(bounds.get(name, there + more), there + more)
+    return attrs.evolve(limits, per_provider=bounds)
 
 
 def provider_states(tx: Transaction, capacities: Mapping[str, Capacity]) -> dict[str, ProviderState]:
@@ -69,22 +94,36 @@ def provider_states(tx: Transaction, capacities: Mapping[str, Capacity]) -> dict
 
 @attrs.frozen
 class Claiming:
-    """The closure that claims all that may run now."""
+    """The closure that claims all that may run now.
+
+    ``cautions``: what the circuit breakers ask, by provider. One that rests closes the provider's gate, so that nothing
+    is claimed only to be put back.
+    """
 
     limits: Limits
     capacities: Mapping[str, Capacity]
     token: Callable[[], str]
     cycle: str | None = None
+    cautions: Mapping[str, Caution] = attrs.field(factory=dict)
 
     def __call__(self, tx: Transaction) -> Claimed:
         ready, release = queue.outlook(tx.connection)
         if not ready and (release is None or release > tx.now):
             return Claimed(decide((), (), self.limits, {}, tx.now, lambda _lane: None), (), release)
         queue.release_due(tx.connection, tx.now)
-        decision, waiting = decide_now(tx, self.limits, self.capacities)
+        self._close_gates(tx)
+        trials = {name: caution.trials for name, caution in self.cautions.items()}
+        decision, waiting = decide_now(tx, self.limits, self.capacities, trials)
         lanes.note_shortage(tx.connection, waiting, decision.short_of_resources, tx.now)
         dispatches = tuple(self._claim(tx, pick.head.job_id) for pick in decision.picks)
         return Claimed(decision, dispatches, _look_again_at(tx))
+
+    def _close_gates(self, tx: Transaction) -> None:
+        for name, caution in self.cautions.items():
+            gate = _gate(tx, name)
+            if caution.rest and gate.closed(tx.now) is None:
+                until = tx.now + timedelta(seconds=caution.rest)
+                registers.put_gate(tx.connection, attrs.evolve(gate, closed_until=until, closed_reason=caution.why))
 
     def _claim(self, tx: Transaction, job_id: str) -> Dispatch:
         pair = load(tx, job_id)

@@ -30,6 +30,7 @@ from actors.ledger.pruning import DroppingKeys, Removing
 from actors.ledger.settling import Disowning, FlaggingUncertain, SettlingAbsent, SettlingByHand
 from actors.ledger.submitting import NewJob, Submitting
 from actors.ledger.telling import tell
+from actors.providers.breaker import Caution
 from actors.providers.guard import Failure
 from actors.store import Store, Transaction
 from logconf import get_correlation_id
@@ -136,9 +137,10 @@ class Ledger:
         """Declare every intent but those ``in_flight`` an unknown outcome: whoever made the call is gone."""
         return await self._write(Disowning(in_flight, get_correlation_id()))
 
-    async def claim(self, capacities: Mapping[str, Capacity]) -> Claimed:
+    async def claim(self, capacities: Mapping[str, Capacity], cautions: Mapping[str, Caution] | None = None) -> Claimed:
         """Claim all that may run now, with its intents; committed when this returns."""
-        return await self._write(Claiming(self.limits, capacities, self._sources.token, get_correlation_id()))
+        token = self._sources.token
+        return await self._write(Claiming(self.limits, capacities, token, get_correlation_id(), cautions or {}))
 
     async def handed_over(self, key: str, handle: Mapping[str, Any], observation: Observation | None) -> bool:
         """The provider has it."""

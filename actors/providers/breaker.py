@@ -48,6 +48,18 @@ class BreakerOpen(Unavailable):
     """The call was not made, because the breaker is open; ``retry_after`` says when it may pass."""
 
 
+@attrs.frozen
+class Caution:
+    """What a breaker that is not closed asks of whoever plans calls.
+
+    ``rest``: seconds without any. ``trials``: how many at once after that. ``why``: the failure behind it.
+    """
+
+    rest: float
+    trials: int
+    why: str
+
+
 class Place:
     """One call that was let through; whoever has it tells how the call ended and leaves."""
 
@@ -99,6 +111,13 @@ class Breaker:
         if self._stored is not BreakerState.OPEN:
             return 0.0
         return max(0.0, self._until - trio.current_time())
+
+    @property
+    def caution(self) -> Caution | None:
+        """How to plan calls now; None where nothing needs to be considered."""
+        if self._stored is BreakerState.CLOSED:
+            return None
+        return Caution(self.rest, self.options.half_open_calls - self._trying, self.why)
 
     def admit(self) -> Place:
         """Let one call through. Raises :class:`BreakerOpen` where it must not be made now."""

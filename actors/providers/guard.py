@@ -50,11 +50,11 @@ from actors.providers.base import (
     Submitted,
     View,
 )
-from actors.providers.breaker import Breaker, BreakerOpen, BreakerOptions
+from actors.providers.breaker import Breaker, BreakerOpen, BreakerOptions, Caution
 from actors.providers.judging import Failure, judge, says_unwell, says_well
 from supervision import faults
 
-__all__ = ["CallDeadlines", "Failure", "GuardedProvider", "capacities", "judge"]
+__all__ = ["CallDeadlines", "Failure", "GuardedProvider", "capacities", "cautions", "judge"]
 
 T = TypeVar("T")
 
@@ -262,3 +262,8 @@ def capacities(providers: Mapping[str, GuardedProvider]) -> dict[str, Capacity]:
     """What each provider has in all; one that cannot say is left out, and nothing is dispatched there."""
     asked = {name: provider.capacity() for name, provider in providers.items()}
     return {name: capacity for name, capacity in asked.items() if not isinstance(capacity, Failure)}
+
+
+def cautions(providers: Mapping[str, GuardedProvider]) -> dict[str, Caution]:
+    """What the circuit breakers that are not closed ask of whoever plans calls."""
+    return {name: asks for name, provider in providers.items() if (asks := provider.breaker.caution) is not None}

@@ -57,7 +57,7 @@ async def test_in_a_nursery_it_ends_with_the_host(autojump_clock):
 
 
 async def break_the_scheduler(manager, monkeypatch):
-    async def claim(_capacities):
+    async def claim(_capacities, _cautions):
         raise RuntimeError("the rows are away")
 
     monkeypatch.setattr(manager.runtime.ledger, "claim", claim)
