@@ -160,6 +160,10 @@ class Runtime(Protocol):
         """Whether all is well."""
         ...
 
+    async def metrics(self) -> bytes:
+        """The state in Prometheus's text format."""
+        ...
+
     async def push(
         self, provider: str, headers: Mapping[str, str], body: bytes, *, token: str | None = None
     ) -> DeliveryOutcome:

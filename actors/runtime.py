@@ -18,6 +18,7 @@ from typing import Any
 
 import attrs
 import trio
+from sqlalchemy import Engine
 
 from actors.control import Health
 from actors.expiry import Expiry
@@ -29,6 +30,7 @@ from actors.kernel import ActorRef, Bus, Clock, Envelope, Mailbox, Registry, Sys
 from actors.ledger import Ledger, Sources, reading
 from actors.ledger.provider_views import ProviderView, provider_views, unwell
 from actors.leftovers import Leftovers
+from actors.metrics import Counted, Tallies, TimedExecutor, scrape, timed
 from actors.operations import Operations
 from actors.poller import WAKES as POLLER_WAKES
 from actors.poller import Poller, Refresh
@@ -56,18 +58,21 @@ _READERS = 4
 class Parts:
     """What a runtime is made of where it is not the usual: tests and simulations give their own.
 
-    ``in_memory``: the store lives in memory and no state directory is touched. ``executor``: where store work runs.
+    ``in_memory``: the store lives in memory and no state directory is touched; ``engine``: there already, kept by
+    somebody else. ``executor``: where store work runs. ``backoff_seed``: draws the delays before restarts.
     """
 
     clock: Clock = attrs.field(factory=SystemClock)
     executor: Executor | None = None
     in_memory: bool = False
+    engine: Engine | None = None
+    backoff_seed: int | None = None
     sources: Sources = attrs.field(factory=Sources)
     providers: Sequence[Provider] | None = None
     edges: Callable[[RunningRuntime], Sequence[ChildSpec]] = lambda _runtime: ()
 
 
-class RunningRuntime(Pushes):
+class RunningRuntime(Counted, Pushes):
     """A runtime that runs: the operations of :class:`~actors.control.Runtime`, its tree and its health."""
 
     def __init__(self, settings: Settings, parts: Parts) -> None:
@@ -76,11 +81,14 @@ class RunningRuntime(Pushes):
         self.bus = Bus()
         self.registry = Registry()
         self.leftovers = Leftovers(self.registry)
+        self.tallies = Tallies()
         self._parts = parts
         executor = parts.executor or (InlineExecutor() if parts.in_memory else ThreadExecutor(1))
         self._readers = executor if parts.in_memory or parts.executor else ThreadExecutor(_READERS)
         path = None if parts.in_memory else settings.state_dir / DATABASE
-        self._store = Store(path, executor=executor, now=parts.clock.now)
+        self._store = Store(
+            path, executor=TimedExecutor(executor, self.tallies.commits), now=parts.clock.now, engine=parts.engine
+        )
         rules = (*(DEFAULT_RULES if settings.approvals.default_rules else ()), *settings.approvals.rules)
         ledger = Ledger(
             self._store, publish=self._publish, limits=settings.limits, approvals=settings.approvals,
@@ -99,6 +107,7 @@ class RunningRuntime(Pushes):
 
     def children(self) -> list[ChildSpec]:
         """What the root supervises, in start order."""
+        backoff = attrs.evolve(_ACTORS_BACKOFF, seed=self._parts.backoff_seed)
         self._actors = Supervisor(
             [
                 actor_spec(self._scheduler, self._make_scheduler, shutdown=GRACE),
@@ -106,12 +115,12 @@ class RunningRuntime(Pushes):
                 actor_spec(self._expiry, self._make_expiry),
                 actor_spec(self._pruner, self._make_pruner, on_give_up="park"),  # jobs go on without housekeeping
             ],
-            name="actors", strategy="one_for_one", max_restarts=5, period=60.0, backoff=_ACTORS_BACKOFF,
+            name="actors", strategy="one_for_one", max_restarts=5, period=60.0, backoff=backoff,
         )  # fmt: skip
         children = [ChildSpec("store", self._run_store), ChildSpec("actors", self._actors.run)]
         edges = [attrs.evolve(edge, on_give_up="park") for edge in self._parts.edges(self)]
         if edges:
-            below = Supervisor(edges, name="edges", max_restarts=5, period=60.0, backoff=_ACTORS_BACKOFF)
+            below = Supervisor(edges, name="edges", max_restarts=5, period=60.0, backoff=backoff)
             children.append(ChildSpec("edges", below.run))
         return children
 
@@ -125,15 +134,17 @@ class RunningRuntime(Pushes):
                 await self._store.aclose()
 
     def _make_scheduler(self) -> Scheduler:
-        return Scheduler(self.ledger, self._providers, self.clock)
+        return timed(Scheduler(self.ledger, self._providers, self.clock), "scheduler", self.tallies)
 
     def _make_poller(self) -> Poller:
         webhooks = {name: one.webhook_url for name, one in self.settings.providers.items()}
-        self._poller_now = Poller(self.ledger, self._providers, self.clock, self.settings.poller, webhooks)
-        return self._poller_now
+        self._poller_now = Poller(
+            self.ledger, self._providers, self.clock, self.settings.poller, webhooks, self._parts.sources.jitter
+        )
+        return timed(self._poller_now, "poller", self.tallies, cycle="cycle")
 
     def _make_expiry(self) -> Expiry:
-        return Expiry(self.ledger, self.clock, self.settings.expiry)
+        return timed(Expiry(self.ledger, self.clock, self.settings.expiry), "expiry", self.tallies)
 
     def _make_pruner(self) -> Pruner:
         return Pruner(self.ledger, self._providers, self.clock, self.settings.retention_days)
@@ -145,6 +156,7 @@ class RunningRuntime(Pushes):
         return ref
 
     def _publish(self, event: Event) -> None:
+        self.tallies.note(event)
         self.bus.publish(Envelope(event, event.correlation_id, sender="ledger"))
 
     # Life.
@@ -201,6 +213,15 @@ class RunningRuntime(Pushes):
         """How each provider stands: capabilities, breaker, gate."""
         kinds = {name: one.kind for name, one in self.settings.providers.items()}
         return await self.ledger.read(provider_views(self._providers, kinds, self.clock.now()))
+
+    async def metrics(self) -> bytes:
+        """The state as Prometheus reads it."""
+        children = self._supervisor.children() if self._supervisor is not None else []
+        healthy = (await self.health()).status == "ok"
+        uptime = (self.clock.now() - self.started_at).total_seconds()
+        return await scrape(
+            self.ledger, self.registry, children, self._providers, self.tallies, healthy=healthy, uptime=uptime
+        )
 
     async def health(self) -> Health:
         """Whether all is well."""

@@ -7,7 +7,7 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from actors.api import deciding, jobs, leftovers, streams
+from actors.api import deciding, jobs, leftovers, metrics, streams
 from actors.api.problems import HANDLERS
 from actors.control import Runtime
 from logconf import get_logger
@@ -22,7 +22,7 @@ def create_app(runtime: Runtime) -> App:
     ``scope["state"]`` may hold ``peer`` (:class:`~actors.api.asking.Peer`: who asks) and ``ending`` (a ``trio.Event``
     that is set when the server stops).
     """
-    routes: list[BaseRoute] = [*jobs.ROUTES, *deciding.ROUTES, *leftovers.ROUTES, *streams.ROUTES]
+    routes: list[BaseRoute] = [*jobs.ROUTES, *deciding.ROUTES, *leftovers.ROUTES, *metrics.ROUTES, *streams.ROUTES]
     app = Starlette(routes=routes, exception_handlers=HANDLERS)
     app.state.runtime = runtime
     return CorrelationMiddleware(_Contained(app))

@@ -1,0 +1,15 @@
+"""What is counted and timed while a runtime runs, and how Prometheus reads it.
+
+Counting is part of the runtime, so that an embedded one is measured as well: :class:`Tallies` sees every event and
+every cycle of an actor, with numbers of its own and nothing else to import. Everything that is state (rows, mailboxes,
+restarts, breakers) is not counted but read when somebody asks; prometheus-client is imported then.
+"""
+
+from __future__ import annotations
+
+from actors.metrics.counting import Counted
+from actors.metrics.scrape import scrape
+from actors.metrics.tallies import Histogram, Tallies
+from actors.metrics.timing import TimedExecutor, timed
+
+__all__ = ["Counted", "Histogram", "Tallies", "TimedExecutor", "scrape", "timed"]

@@ -1,0 +1,122 @@
+"""Numbers that only grow: histograms, and how many of what happened.
+
+How long a job waited is known from its events alone: the time between the one that let it run and the one that
+dispatched it. A job that was let run before this process began is left out rather than guessed.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+
+from actors.jobs.records import TERMINAL_JOBS, Event
+
+WAITS = (0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 14_400, 43_200, 86_400)
+"""Bounds in seconds for what waits on people and machines: up to a day."""
+CALLS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
+"""For what waits on a provider: up to its longest allowed answer."""
+WORK = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 30)
+"""For work of ours: a transaction, a message, a cycle."""
+
+MOST_REMEMBERED = 20_000
+"""Jobs whose wait is being timed at once; past that the oldest are forgotten, and not counted."""
+
+_LET_RUN = frozenset({"job_queued", "approval_granted", "job_requeued"})
+_ACCEPTED = frozenset({"job_queued", "approval_requested"})
+_ENDS = frozenset(status.value for status in TERMINAL_JOBS)
+
+
+class Histogram:
+    """How often values fell between bounds, and their sum. ``counts`` has one place more than ``bounds``: beyond."""
+
+    __slots__ = ("bounds", "counts", "sum")
+
+    def __init__(self, bounds: Sequence[float]) -> None:
+        self.bounds = tuple(bounds)
+        self.counts = [0] * (len(self.bounds) + 1)
+        self.sum = 0.0
+
+    def observe(self, value: float) -> None:
+        """Count ``value``; a bound belongs to what lies below it, as Prometheus has it."""
+        self.counts[bisect_left(self.bounds, value)] += 1
+        self.sum += value
+
+    def cumulative(self) -> list[tuple[str, float]]:
+        """Each bound as a label with how many lie at or below it, ``+Inf`` last."""
+        total, found = 0, []
+        for bound, count in zip((*map(_label, self.bounds), "+Inf"), self.counts, strict=True):
+            total += count
+            found.append((bound, float(total)))
+        return found
+
+
+def _label(bound: float) -> str:
+    return repr(float(bound))
+
+
+class Tallies:
+    """All that is counted in one runtime.
+
+    ``handling`` and ``cycles``: seconds, by actor. ``commits``: seconds of the writer's transactions, the hop into its
+    thread included. ``subscribers``: streams of events that are open.
+    """
+
+    def __init__(self) -> None:
+        self.queue_wait = Histogram(WAITS)
+        self.dispatch = Histogram(CALLS)
+        self.commits = Histogram(WORK)
+        self.handling: dict[str, Histogram] = {}
+        self.cycles: dict[str, Histogram] = {}
+        self.events: Counter[str] = Counter()
+        self.accepted = 0
+        self.ended: Counter[str] = Counter()
+        self.subscribers = 0
+        self._let_run: dict[str, datetime] = {}
+        self._claimed: dict[str, datetime] = {}
+
+    def note(self, event: Event) -> None:
+        """Count one event; every event comes here once, in order."""
+        self.events[event.type] += 1
+        if event.job_id is None:
+            return
+        if event.type in _ACCEPTED:
+            self.accepted += 1
+        if event.type in _LET_RUN:
+            self._claimed.pop(event.job_id, None)
+            _remember(self._let_run, event)
+        elif event.type == "job_dispatched":
+            _observe_since(self._let_run, event, self.queue_wait)
+            _remember(self._claimed, event)
+        elif event.type == "job_handed_over":
+            _observe_since(self._claimed, event, self.dispatch)
+        if (status := event.data.get("status")) in _ENDS:
+            self.ended[str(status)] += event.type not in ("job_progress", "job_cancel_requested")
+            self._let_run.pop(event.job_id, None)
+            self._claimed.pop(event.job_id, None)
+
+    @contextmanager
+    def subscribed(self) -> Iterator[None]:
+        """One stream of events is open for the length of the block."""
+        self.subscribers += 1
+        try:
+            yield
+        finally:
+            self.subscribers -= 1
+
+
+def _remember(times: dict[str, datetime], event: Event) -> None:
+    assert event.job_id is not None
+    times.pop(event.job_id, None)
+    times[event.job_id] = event.time
+    if len(times) > MOST_REMEMBERED:
+        del times[next(iter(times))]
+
+
+def _observe_since(times: dict[str, datetime], event: Event, into: Histogram) -> None:
+    """The wall clock may have been stepped back meanwhile: a wait is never negative."""
+    assert event.job_id is not None
+    if (since := times.pop(event.job_id, None)) is not None:
+        into.observe(max((event.time - since).total_seconds(), 0.0))
