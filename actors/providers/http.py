@@ -120,7 +120,8 @@ class ProviderClient:
 
     ``headers``: called for each request, gives those that go with it, credentials among them; what it gives is masked
     in every log line. ``auth``: what a 401 means, in words that name the setting. ``rates``: what the provider allows.
-    ``transport_from``: how requests travel, None: as the environment says. ``transport``: an own transport, for tests.
+    ``proxy``: the address of one to go through. ``transport_from``: how requests travel, None: as the environment says.
+    ``transport``: an own transport, for tests.
     Raises ``ValueError`` for an address that is none.
     """
 
@@ -133,6 +134,7 @@ class ProviderClient:
         auth: str | None = None,
         rates: Iterable[Rate] = (),
         max_connections: int = 10,
+        proxy: str | None = None,
         transport_from: TransportOptions | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -145,8 +147,9 @@ class ProviderClient:
         self._rates = Rates(rates)
         # httpx's pool fills for ever when requests that wait for a connection are cancelled: so none waits there.
         self._places = trio.CapacityLimiter(max_connections)
+        travel = transport_from or transport_options(os.environ)[0]
         self._client = get_async_client(
-            transport_from or transport_options(os.environ)[0],
+            travel if proxy is None else attrs.evolve(travel, proxy=proxy),
             limits=httpx.Limits(max_connections=max_connections, max_keepalive_connections=max_connections),
             **({} if transport is None else {"transport": transport}),
         )

@@ -481,6 +481,24 @@ async def test_a_deadline_that_passes_while_connecting_is_surely_not_accepted():
         one.close()
 
 
+async def test_a_configured_proxy_is_gone_through():
+    seen: list[bytes] = []
+
+    async def proxy(stream: trio.SocketStream) -> None:
+        async with stream:
+            seen.append(await stream.receive_some())
+            await stream.send_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+
+    async with trio.open_nursery() as nursery:
+        listeners = await nursery.start(partial(trio.serve_tcp, proxy, 0, host="127.0.0.1"))
+        address = f"http://127.0.0.1:{listeners[0].socket.getsockname()[1]}"
+        client = ProviderClient("cloud", "http://cloud.invalid", proxy=address)
+        assert (await client.request("GET", "/jobs")).object() == {}
+        await client.aclose()
+        nursery.cancel_scope.cancel()
+    assert seen[0].startswith(b"GET http://cloud.invalid/jobs HTTP/1.1\r\n")
+
+
 def test_a_sample_is_one_short_line():
     assert sample(b"\xff\xfe a\n\tb \x00") == "\ufffd\ufffd a b"
     assert len(sample("x" * 10_000)) == 200

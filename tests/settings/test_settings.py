@@ -10,6 +10,7 @@ import pytest
 
 from actors.jobs.options import ApprovalOptions, Limits
 from actors.jobs.records import ApprovalRule
+from actors.providers.breaker import BreakerOptions
 from actors.providers.entry_points import EntryPoint, Param
 from actors.providers.local import LocalOptions
 from actors.providers.scripted import ScriptedOptions
@@ -107,6 +108,27 @@ state_dir: state
     assert settings.sources["limits.per_provider.sim"] == f"{tmp_path}/app.yaml:5:66"
 
 
+def test_what_is_not_said_of_a_circuit_breaker_is_its_kinds(loaded: Load) -> None:
+    providers = loaded(
+        """
+providers:
+  sim: {kind: scripted, circuit_breaker: {failures: 3}}
+  replicate: {circuit_breaker: {successes: 1}}
+"""
+    ).providers
+    assert providers["sim"].circuit_breaker == BreakerOptions(failures=3, open_seconds=60.0)
+    assert providers["replicate"].circuit_breaker == BreakerOptions(successes=1, open_seconds=30.0)
+    assert providers["local"].circuit_breaker == BreakerOptions(5, 2, 60.0, 3)
+    assert loaded("providers: {replicate: }").providers["replicate"].circuit_breaker.open_seconds == 30.0
+
+
+def test_the_webhook_address_reaches_a_kind_that_asks_for_it(loaded: Load) -> None:
+    """Every provider has the setting; a kind that tells its outside where to deliver needs it among its options."""
+    address = "https://example.org/hook"
+    provider = loaded(f"providers: {{replicate: {{webhook_url: '{address}'}}}}").providers["replicate"]
+    assert (provider.webhook_url, provider.options.webhook_url) == (address, address)
+
+
 def test_this_machine_is_a_provider_until_it_is_switched_off(loaded: Load) -> None:
     assert loaded("{}").providers == {"local": ProviderSettings("local", "local", LocalOptions())}
     assert list(loaded("providers: {scripted: }").providers) == ["local", "scripted"]
@@ -180,7 +202,7 @@ def test_this_machine_is_a_provider_until_it_is_switched_off(loaded: Load) -> No
         ),
         (
             "providers: {sim: {}}",
-            "1:13: providers.sim: there is no provider 'sim'; known are local, scripted",
+            "1:13: providers.sim: there is no provider 'sim'; known are local, ray, replicate, scripted",
         ),
         (
             "providers: {sim: {kind: scripte}}",
@@ -194,6 +216,18 @@ def test_this_machine_is_a_provider_until_it_is_switched_off(loaded: Load) -> No
         (
             "providers: {local: {memory: lots}}",
             "1:21: providers.local.memory: must be a number of bytes or an amount such as 2GiB, not 'lots'",
+        ),
+        (
+            "providers: {scripted: {circuit_breaker: {failures: 0}}}",
+            "1:42: providers.scripted.circuit_breaker.failures: must be at least 1, not 0",
+        ),
+        (
+            "providers: {scripted: {circuit_breaker: {open_second: 5}}}",
+            "1:42: providers.scripted.circuit_breaker.open_second: unknown key; did you mean open_seconds?",
+        ),
+        (
+            "providers: {scripted: {circuit_breaker: 5}}",
+            "1:24: providers.scripted.circuit_breaker: must be a mapping, not 5",
         ),
         ("providers: {local: {enable: true}}", "1:21: providers.local.enable: unknown key; did you mean enabled?"),
         (

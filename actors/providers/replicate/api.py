@@ -54,6 +54,7 @@ class ReplicateApi:
             auth=f"Replicate does not accept the token in ${self._variable} ({self._setting})",
             rates=RATES,
             max_connections=_CONNECTIONS,
+            proxy=options.proxy,
             transport=transport,
             now=now,
         )

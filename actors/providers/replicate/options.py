@@ -11,6 +11,7 @@ from attrs.validators import ge, gt
 from actors.providers.http_addresses import checked_address
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+_PROXY = re.compile(r"https?://[^\s/]+/?", re.ASCII)
 _HOST = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+", re.ASCII)
 
 COPY_HOSTS = ("replicate.delivery",)
@@ -22,7 +23,8 @@ class ReplicateOptions:
     """An account at Replicate.
 
     ``api_token_env``: the variable of the supervisor's environment that holds the API token. ``base_url``: where the
-    API is, without ``/v1``. ``concurrent``: jobs there at once (None: not counted). ``request_seconds``: for one whole
+    API is, without ``/v1``. ``proxy``: the address of one to go through (None: none, whatever the environment says).
+    ``concurrent``: jobs there at once (None: not counted). ``request_seconds``: for one whole
     answer. ``token_input``: an input that every model used here takes and ignores; with it a submission whose answer
     was lost is found again, without it only a delivery or a person can tell. ``settle_seconds``: how long a lost
     submission may still be on its way there, so that not finding it means nothing yet.
@@ -40,6 +42,7 @@ class ReplicateOptions:
 
     api_token_env: str = "REPLICATE_API_TOKEN"  # noqa: S105 - the name of a variable, the official client's own
     base_url: str = "https://api.replicate.com"
+    proxy: str | None = None
     concurrent: int | None = None
     request_seconds: float = attrs.field(default=15.0, validator=gt(0))
     token_input: str | None = None
@@ -68,6 +71,8 @@ class ReplicateOptions:
             checked_address(self.base_url)
         except ValueError as error:
             raise ValueError(f"base_url: {error}") from None
+        if self.proxy is not None and not _PROXY.fullmatch(self.proxy):
+            raise ValueError("proxy must be an address that begins with http:// or https://")
         if self.token_input == "":
             raise ValueError("token_input must be the name of an input, or be left out")
         for host in self.copy_hosts:

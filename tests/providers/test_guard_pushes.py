@@ -1,0 +1,120 @@
+"""Results and deliveries through the guard: nothing that a provider makes of them hurts whoever asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any, cast
+
+import pytest
+import trio
+
+from actors.jobs.records import Observation, Phase
+from actors.jobs.retry import FailureKind
+from actors.providers import errors
+from actors.providers.base import Capabilities, NoPushes, Provider, PushEvent, Rejected, Result
+from actors.providers.guard import CallDeadlines, Failure, GuardedProvider
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+SEEN = Observation(Phase.RUNNING, "processing")
+
+
+class Stub:
+    """A provider that answers each of these calls in the same way."""
+
+    name = "stub"
+    capabilities = Capabilities()
+
+    def __init__(self, answer: Callable[[], Any]) -> None:
+        self._answer = answer
+
+    async def results(self, key: str, handle: Any) -> Any:
+        await trio.lowlevel.checkpoint()
+        return self._answer()
+
+    async def push_secrets(self, *, fresh: bool = False) -> Any:
+        await trio.lowlevel.checkpoint()
+        return self._answer()
+
+    def parse_push(self, headers: Any, body: bytes, secrets: Any, now: datetime) -> Any:
+        return self._answer()
+
+
+def guarded(answer: Any) -> GuardedProvider:
+    def give() -> Any:
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    return GuardedProvider(cast("Provider", Stub(give)), CallDeadlines())
+
+
+async def test_what_makes_sense_passes():
+    result = Result("weights", "https://x.invalid/w", NOW)
+    assert await guarded([result]).results("k", {}) == (result,)
+    assert await guarded(["whsec_a", "whsec_b"]).push_secrets(fresh=True) == ("whsec_a", "whsec_b")
+    for event in (PushEvent("d", "r"), PushEvent("d", "r", SEEN), Rejected("no")):
+        assert guarded(event).parse_push({}, b"", (), NOW) == event
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        None, "text", [1], [Result(cast("str", 5), "https://x")], [Result("a", cast("str", None))],
+        [Result("a", "https://x", datetime(2026, 1, 1))],  # noqa: DTZ001 - without a zone on purpose
+        [Result("a", "https://x", NOW.astimezone(timezone(timedelta(hours=1))))],
+    ],
+)  # fmt: skip
+async def test_results_that_make_no_sense_are_a_protocol_failure(answer):
+    failure = await guarded(answer).results("k", {})
+    assert isinstance(failure, Failure)
+    assert isinstance(failure.cause, errors.Protocol)
+
+
+@pytest.mark.parametrize("answer", [None, "whsec_one_text", [b"bytes"], [1]])
+async def test_secrets_that_are_none_are_a_failure_that_does_not_show_them(answer):
+    failure = await guarded(answer).push_secrets()
+    assert isinstance(failure, Failure)
+    assert "whsec" not in failure.message
+    assert "bytes'" not in failure.message
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [None, True, "ok", PushEvent("", "r"), PushEvent("d", ""), PushEvent(cast("str", 1), "r"), KeyError("id"),
+     RecursionError(), errors.Unavailable()],
+)  # fmt: skip
+def test_a_delivery_that_makes_no_sense_or_breaks_the_reader_is_rejected(answer):
+    assert isinstance(guarded(answer).parse_push({}, b"{", (), NOW), Rejected)
+
+
+def test_a_claim_that_makes_no_sense_is_left_out_of_a_delivery():
+    """The job is read back from the provider anyway."""
+    wrong = Observation(Phase.RUNNING, "x", cost_usd=-1.0)
+    assert guarded(PushEvent("d", "r", wrong)).parse_push({}, b"", (), NOW) == PushEvent("d", "r", None)
+
+
+async def test_they_fail_by_kind_and_in_time(autojump_clock):
+    failure = await guarded(errors.NotFound("gone")).results("k", {})
+    assert isinstance(failure, Failure)
+    assert (failure.kind, failure.message) == (FailureKind.OTHER, "gone")
+
+    class Hanging(Stub):
+        async def push_secrets(self, *, fresh: bool = False) -> Any:
+            await trio.sleep_forever()
+
+    started = trio.current_time()
+    late = await GuardedProvider(cast("Provider", Hanging(lambda: ()))).push_secrets()
+    assert isinstance(late, Failure)
+    assert timedelta(seconds=trio.current_time() - started) <= timedelta(seconds=15)
+
+
+async def test_a_provider_without_either_inherits_both():
+    class Plain(NoPushes):
+        name = "plain"
+        capabilities = Capabilities()
+
+    plain = GuardedProvider(cast("Provider", Plain()))
+    assert await plain.results("k", {}) == ()
+    assert await plain.push_secrets() == ()
+    assert isinstance(plain.parse_push({}, b"", (), NOW), Rejected)
