@@ -64,12 +64,15 @@ def _job(world: World, replay: Replay, job_id: str, row: Any) -> None:
 
 def _refused(world: World) -> None:
     markers = Counter(
-        marker for (marker,) in world.database.look("SELECT json_extract(request, '$.config_name') FROM jobs")
+        marker
+        for (marker,) in world.database.look(
+            "SELECT json_extract(request, '$.config_name') FROM jobs WHERE retry_of IS NULL"
+        )
     )
     for marker in sorted(world.refused & markers.keys()):
         world.broken("a refused request leaves no row", f"{marker} was refused and has a row")
     for marker, number in markers.items():
-        if number > 1 and not marker.endswith("~"):  # a retry asks for the same again
+        if number > 1:
             world.broken("one key, one job", f"{marker} has {number} rows")
 
 

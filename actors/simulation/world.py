@@ -71,7 +71,7 @@ class World:
         self.refused: set[str] = set()
         self.violations: list[Violation] = []
         self.on_violation: Any = None
-        self.step = 0
+        self.elapsed_at_end = 0.0
         self._changed_limits: dict[str, int] = {}
         self._base = 0.0
         self._inside = False

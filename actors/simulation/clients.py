@@ -1,0 +1,181 @@
+"""People and programs that use the runtime: they ask, remember what they were told, and ask again under the same key."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import attrs
+import trio
+
+from actors.jobs.records import ApprovalStatus, JobRequest, Resources
+from actors.jobs.refusal import Refused
+from actors.runtime import RunningRuntime
+from actors.simulation.crashes import told, unplanned
+from actors.simulation.process import Process
+from actors.simulation.script import Step
+from actors.simulation.world import Known, World
+from actors.testing import request as scripted_request
+from logconf import bind_correlation_id
+
+
+class Clients:
+    """Everybody outside. ``unanswered``: submissions that a process took to its grave; they are sent to the next one."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.unanswered: list[Step] = []
+        self._do: Mapping[str, Callable[[RunningRuntime, Step], Awaitable[Any]]] = {
+            "submit": self._submit,
+            "refused": self._refused,
+            "twice": self._twice,
+            "batch": self._batch,
+            "retry": self._retry,
+            "cancel": self._cancel,
+            "approve": self._approve,
+            "reject": self._reject,
+            "prioritise": self._prioritise,
+            "limit": lambda runtime, step: runtime.set_limit(step.args["name"], step.args["value"], by="op"),
+            "reset_limits": lambda runtime, step: runtime.reset_limits(by="op"),
+            "pause": lambda runtime, step: runtime.pause(step.args["provider"], "to see", by="op"),
+            "resume": lambda runtime, step: runtime.resume(step.args["provider"], by="op"),
+            "follow": self._follow,
+            "look": self._look,
+        }
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """The steps that are theirs."""
+        return frozenset(self._do)
+
+    async def act(self, process: Process, runtime: RunningRuntime, step: Step) -> None:
+        """Do ``step``, whatever becomes of it."""
+        answered = False
+        try:
+            with bind_correlation_id(_id(step)):
+                await self._do[step.kind](runtime, step)
+            answered = True
+        except Refused as refusal:
+            answered = True
+            self._world.say(f"{step.kind} #{step.number} is refused: {refusal.kind}")
+            self._world.trace.count(f"{step.kind} refused")
+        except Exception as error:  # noqa: BLE001 - a client survives whatever it is answered; `unplanned` judges it
+            self._world.say(f"{step.kind} #{step.number} fails: {type(error).__name__}")
+            for leaf in () if process.dead else unplanned(error, self._world):
+                self._world.broken("clients meet no crash", f"{step}: {told(leaf)}")
+        finally:
+            if not answered and step.args.get("request", {}).get("idempotency_key"):
+                self.unanswered.append(step)
+
+    # Submitting.
+
+    async def _submit(self, runtime: RunningRuntime, step: Step) -> None:
+        job = await runtime.submit(_request(step.args["marker"], step.args["request"]))
+        self._remember(job.job_id, step.args["marker"], job.correlation_id, step.args["request"])
+
+    async def _twice(self, runtime: RunningRuntime, step: Step) -> None:
+        """The same key from two places at once."""
+        answers: list[str] = []
+
+        async def one() -> None:
+            job = await runtime.submit(_request(step.args["marker"], step.args["request"]))
+            self._remember(job.job_id, step.args["marker"], job.correlation_id, step.args["request"])
+            answers.append(job.job_id)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(one)
+            nursery.start_soon(one)
+        self._world.require(len(set(answers)) == 1, "one key, one job", f"{step.args['marker']} became {answers}")
+
+    async def _refused(self, runtime: RunningRuntime, step: Step) -> None:
+        marker = step.args["marker"]
+        try:
+            await runtime.submit(_request(marker, step.args["request"]))
+        except Refused:
+            self._world.refused.add(marker)
+        else:
+            self._world.broken("wrong requests are refused", f"{step.args['request']} was accepted")
+
+    async def _batch(self, runtime: RunningRuntime, step: Step) -> None:
+        markers, requests = step.args["markers"], step.args["requests"]
+        try:
+            accepted = await runtime.submit_many([_request(*pair) for pair in zip(markers, requests, strict=True)])
+        except Refused:
+            self._world.refused.update(markers)
+            raise
+        for one, marker, fields in zip(accepted, markers, requests, strict=True):
+            self._remember(one.job.job_id, marker, one.job.correlation_id, fields)
+
+    async def _retry(self, runtime: RunningRuntime, step: Step) -> None:
+        job_id = self._world.by_marker.get(step.args["marker"])
+        if job_id is not None:
+            job = await runtime.retry(job_id, by="op")
+            known = Known(job.job_id, step.args["marker"] + "+", job.correlation_id, needs_approval=False)
+            self._world.acknowledge(known)
+
+    def _remember(self, job_id: str, marker: str, correlation_id: str, fields: Mapping[str, Any]) -> None:
+        self._world.acknowledge(Known(job_id, marker, correlation_id, "requires_approval" in fields))
+
+    # Deciding.
+
+    async def _cancel(self, runtime: RunningRuntime, step: Step) -> None:
+        job_id = self._world.by_marker.get(step.args["marker"])
+        if job_id is not None:
+            await runtime.cancel(job_id, by="op")
+
+    async def _approve(self, runtime: RunningRuntime, step: Step) -> None:
+        job_id = self._world.by_marker.get(step.args["marker"])
+        if job_id is not None:
+            granted = await runtime.approve(job_id, by="bo", level=step.args["level"])
+            self._decided(job_id, granted.approval_id, ApprovalStatus.APPROVED)
+
+    async def _reject(self, runtime: RunningRuntime, step: Step) -> None:
+        job_id = self._world.by_marker.get(step.args["marker"])
+        if job_id is not None:
+            rejected = await runtime.reject(job_id, by="bo", reason="no", level=step.args["level"])
+            self._decided(job_id, rejected.approval_id, ApprovalStatus.REJECTED)
+
+    def _decided(self, job_id: str, approval_id: str, status: ApprovalStatus) -> None:
+        world = self._world
+        world.trace.count(f"approval {status}")
+        ((now,),) = world.database.look("SELECT status FROM approvals WHERE approval_id = ?", (approval_id,))
+        world.require(now == status, "one end per approval", f"{job_id}: {status} was acknowledged, the row says {now}")
+
+    async def _prioritise(self, runtime: RunningRuntime, step: Step) -> None:
+        job_id = self._world.by_marker.get(step.args["marker"])
+        if job_id is not None:
+            await runtime.set_priority(job_id, step.args["override"], by="op")
+
+    # Looking.
+
+    async def _follow(self, runtime: RunningRuntime, step: Step) -> None:
+        """A subscriber, a slow one perhaps: it gets every event once, in order, and holds nobody up."""
+        last = 0
+        with trio.move_on_after(step.args["seconds"]):
+            async with runtime.events(after=0) as events:
+                async for event in events:
+                    in_order = event.seq == last + 1
+                    self._world.require(in_order, "subscribers miss nothing", f"{event.seq} came after {last}")
+                    last = event.seq
+                    if step.args["pause"]:
+                        await trio.sleep(step.args["pause"])
+
+    async def _look(self, runtime: RunningRuntime, step: Step) -> None:
+        await runtime.queue()
+        await runtime.jobs(limit=20)
+        await runtime.approvals()
+        await runtime.health()
+
+
+def _request(marker: str, fields: Mapping[str, Any]) -> JobRequest:
+    made = dict(fields)
+    cpus, gpus = made.pop("resources")
+    levels = tuple(made.pop("user_levels"))
+    resources = Resources(cpus=cpus, gpus=gpus)
+    return attrs.evolve(
+        scripted_request(resources=resources, user_levels=levels, env_from=(), **made), config_name=marker
+    )
+
+
+def _id(step: Step) -> str:
+    return f"client-{step.number}"

@@ -1,0 +1,95 @@
+"""Webhooks: one provider tells of each change by itself, and its deliveries come twice, late, in another order or never.
+
+They are the world's: what was sent while no process ran is delivered to the next one. A delivery claims what was true
+when it was sent; the receiver records the claim and looks at the job, as the edge does.
+"""
+
+from __future__ import annotations
+
+import heapq
+from datetime import datetime
+from itertools import count
+
+import trio
+
+from actors.jobs.records import Observation
+from actors.poller.actor import Look
+from actors.providers.scripted import Run
+from actors.runtime import RunningRuntime
+from actors.simulation.crashes import told, unplanned
+from actors.simulation.pinned import source
+from actors.simulation.process import Process
+from actors.simulation.sites import Machine
+from actors.simulation.world import World
+from logconf import bind_correlation_id
+
+ONCE, TWICE, LATE, NEVER = range(4)
+_USUAL = [90, 4, 4, 2]
+_AGAIN = 20.0
+
+_Sent = tuple[float, int, str, str, Observation]
+"""When it arrives, a tie-breaker, the key, the correlation ID, the claim."""
+
+
+class Deliveries:
+    """What is on its way from ``machine``. ``fates``: the weights of once, twice, late and never until ``until``."""
+
+    def __init__(self, world: World, machine: Machine) -> None:
+        self._world = world
+        self._machine = machine
+        self._draw = source(world.seed, "deliveries")
+        self._fates, self._until = _USUAL, 0.0
+        self._read = 0
+        self._tie = count()
+        self._changes: list[tuple[datetime, int, Run]] = []
+        self._sent: list[_Sent] = []
+
+    def disturb(self, fates: list[int], seconds: float) -> None:
+        """Let deliveries go astray for ``seconds``."""
+        self._fates, self._until = fates, self._world.elapsed() + seconds
+
+    async def run(self, process: Process, runtime: RunningRuntime) -> None:
+        """Send and deliver until cancelled."""
+        while True:
+            self._send()
+            while self._sent and self._sent[0][0] <= self._world.elapsed():
+                await self._deliver(process, runtime, heapq.heappop(self._sent))
+            due = [(self._changes[0][0] - self._world.true_now()).total_seconds()] if self._changes else []
+            due += [self._sent[0][0] - self._world.elapsed()] if self._sent else []
+            with trio.move_on_after(max(min(due, default=600.0), 0.001)):
+                await self._machine.changed.park()
+
+    def _send(self) -> None:
+        now = self._world.true_now()
+        for run in self._machine.touched[self._read :]:
+            heapq.heappush(self._changes, (now, next(self._tie), run))
+        self._read = len(self._machine.touched)
+        while self._changes and self._changes[0][0] <= now:
+            _, _, run = heapq.heappop(self._changes)
+            self._post(run, now)
+            following = run.next_change(now)
+            if following is not None:
+                heapq.heappush(self._changes, (following, next(self._tie), run))
+
+    def _post(self, run: Run, now: datetime) -> None:
+        elapsed, draw = self._world.elapsed(), self._draw
+        fates = self._fates if elapsed < self._until else _USUAL
+        fate = draw.choices(range(4), fates)[0]
+        delays = {ONCE: [0.1], TWICE: [0.1, 3.0], LATE: [600.0], NEVER: []}[fate]
+        for delay in delays:
+            at = elapsed + delay * draw.random()
+            claim = run.observe(now)
+            heapq.heappush(self._sent, (at, next(self._tie), run.key, run.context["correlation_id"], claim))
+
+    async def _deliver(self, process: Process, runtime: RunningRuntime, sent: _Sent) -> None:
+        _, tie, key, correlation_id, claim = sent
+        self._world.say(f"delivery of {key}: {claim.raw_status}")
+        try:
+            with bind_correlation_id(correlation_id):
+                await runtime.ledger.record({key: claim})
+        except Exception as error:  # noqa: BLE001 - the sender survives whatever it is answered; `unplanned` judges it
+            for leaf in () if process.dead else unplanned(error, self._world):
+                self._world.broken("clients meet no crash", f"a delivery of {key}: {told(leaf)}")
+            heapq.heappush(self._sent, (self._world.elapsed() + _AGAIN, tie, key, correlation_id, claim))
+            return
+        runtime.registry.whereis("poller").cast(Look(self._machine.name, key))

@@ -1,0 +1,190 @@
+"""One process after another on the same world: how it starts, what it is given, how it is killed or stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import trio
+import trio.testing
+
+from actors.jobs.records import Event
+from actors.ledger import Sources
+from actors.runtime import Parts, RunningRuntime, open_runtime
+from actors.simulation.crashes import Crashes, judge_end
+from actors.simulation.database import engine
+from actors.simulation.judge import Judge
+from actors.simulation.pinned import source
+from actors.simulation.replay import Replay
+from actors.simulation.sites import Machine, Site
+from actors.simulation.trace import Killed
+from actors.simulation.world import SITES, World
+from actors.store import events as event_rows
+from actors.testing import seeded_sources
+from supervision import FaultPlan
+
+T = TypeVar("T")
+
+STOPS_WITHIN = 40.0
+"""Simulated seconds that a stop in order may take: the graces of hand-overs, of the actors and of the providers."""
+
+
+class Executor:
+    """Runs store work in place while the process lives, and nothing at all afterwards."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+
+    async def run(self, function: Callable[[], T]) -> T:
+        """A checkpoint first, as any call that might block has. Raises :class:`Killed` in a dead process."""
+        await trio.lowlevel.checkpoint()
+        self._process.check()
+        return function()
+
+
+class Process(trio.abc.Instrument):
+    """One incarnation of the program. ``work`` is what happens to it while it runs; its return is a stop in order."""
+
+    def __init__(self, world: World, judge: Judge, replay: Replay, machines: dict[str, Machine], number: int) -> None:
+        self.world = world
+        self.judge = judge
+        self.replay = replay
+        self.machines = machines
+        self.dead = False
+        self.plan = FaultPlan(seed=world.seed + number)
+        self.crashes = Crashes(world, lambda: self.dead)
+        self._number = number
+        self._died_at = 0.0
+        self._end = trio.Event()
+        self._countdown = 0
+        self._where = ""
+
+    # Death.
+
+    def check(self) -> None:
+        """Raises :class:`Killed` in a dead process."""
+        if self.dead:
+            raise Killed
+
+    def kill(self, why: str) -> None:
+        """Die here and now: nothing that this process still does has any effect."""
+        if self.dead:
+            return
+        self.world.say(f"process {self._number} dies: {why}")
+        self.dead = True
+        self._died_at = self.world.elapsed()
+        self._end.set()
+
+    def arm(self, where: str, count: int) -> None:
+        """Die at the ``count``-th statement, commit or checkpoint from now."""
+        self._where, self._countdown = where, count
+        disk = self.world.database.disk
+        if where == "checkpoint":
+            trio.lowlevel.add_instrument(self)
+        elif where == "after_commit":
+            disk.after = lambda statement: self._pass(statement == "COMMIT", "after COMMIT")
+        else:
+            disk.before = lambda statement: self._pass(where == "statement" or statement == "COMMIT", statement)
+
+    def _pass(self, counts: bool, what: str) -> None:
+        self.check()
+        self._countdown -= counts
+        if counts and self._countdown <= 0:
+            self.kill(f"{self._where} {' '.join(what.split()[:3])}")
+            raise Killed
+
+    def after_task_step(self, task: trio.lowlevel.Task) -> None:
+        """A task came to a checkpoint."""
+        self._countdown -= 1
+        if self._countdown == 0:
+            self.kill(f"at a checkpoint of {task.name.rpartition('.')[2]}")
+
+    # Life.
+
+    def run(self, work: Callable[[Process, RunningRuntime], Awaitable[None]]) -> None:
+        """From start to end, however it ends."""
+        world = self.world
+        ends: list[BaseException] = []
+        with self.crashes, self.plan:
+            world.say(f"process {self._number} starts")
+            world.entered()
+            try:
+                trio.run(self._live, work, clock=trio.testing.MockClock(autojump_threshold=0))
+            except BaseException as error:  # a process ends with whatever it likes; `judge_end` says what is a fault
+                ends.append(error)
+                if isinstance(error, KeyboardInterrupt):
+                    raise
+        world.left(self._died_at or world.elapsed_at_end)
+        judge_end(world, ends, killed=self.dead)
+        world.database.power_cycle()
+        self.judge.process_ended()
+        self._read_what_was_not_told()
+
+    async def _live(self, work: Callable[[Process, RunningRuntime], Awaitable[None]]) -> None:
+        self.world.on_violation = self._end.set
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._end_with, nursery.cancel_scope)
+                await self._serve(work)
+                nursery.cancel_scope.cancel()
+        finally:
+            self.world.elapsed_at_end = self.world.elapsed()
+
+    async def _end_with(self, scope: trio.CancelScope) -> None:
+        await self._end.wait()
+        self.dead = True
+        scope.cancel()
+
+    async def _serve(self, work: Callable[[Process, RunningRuntime], Awaitable[None]]) -> None:
+        world = self.world
+        async with open_runtime(world.settings, self._parts()) as runtime:
+            await work(self, runtime)
+            asked_at = trio.current_time()
+            world.say(f"process {self._number} is asked to stop")
+        took = trio.current_time() - asked_at
+        world.say(f"process {self._number} stopped within {took:.1f} s")
+        world.require(took <= STOPS_WITHIN or self.dead, "a stop has a deadline", f"it took {took:.1f} s")
+
+    def _parts(self) -> Parts:
+        world = self.world
+        seeded = seeded_sources(world.seed * 1000 + self._number)
+        return Parts(
+            clock=world.clock,
+            executor=Executor(self),
+            in_memory=True,
+            engine=engine(),
+            backoff_seed=world.seed,
+            sources=Sources(ids=seeded.ids, token=seeded.token, jitter=source(world.seed, f"jitter {self._number}").random),
+            providers=[
+                Site(SITES[name], machine, world, self.judge, lambda: not self.dead)
+                for name, machine in self.machines.items()
+            ],
+            edges=self._listen,
+        )
+
+    def _listen(self, runtime: RunningRuntime) -> tuple[()]:
+        """Hear every event, those of the start included; there are no edges."""
+        runtime.bus.subscribe(Event, where=self._saw)
+        return ()
+
+    def _saw(self, message: Any) -> bool:
+        """An event was published; nothing is to be delivered."""
+        if isinstance(message, Event) and not self.dead:
+            self._take(message)
+        return False
+
+    def _take(self, event: Event) -> None:
+        world = self.world
+        status = event.data.get("status", "")
+        world.say(f"event {event.seq} {event.type} {event.job_id or ''} {status}")
+        world.trace.count(event.type)
+        self.replay.feed(event)
+        self.judge.saw(event)
+        if event.type == "limits_changed":
+            world.note_limits(event)
+
+    def _read_what_was_not_told(self) -> None:
+        """What was committed and not told before the end: the next process's readers find it in the rows."""
+        with engine().connect() as connection:
+            for event in event_rows.after(connection, self.replay.last, limit=10_000):
+                self._take(event)

@@ -1,0 +1,164 @@
+"""One world from beginning to end: its script carried out on one process after another, then quiet, then judgement."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Collection
+
+import attrs
+import trio
+
+from actors.runtime import RunningRuntime
+from actors.simulation.audit import audit, bounded
+from actors.simulation.clients import Clients
+from actors.simulation.deliveries import Deliveries
+from actors.simulation.injecting import inject
+from actors.simulation.judge import Judge
+from actors.simulation.pinned import pinned, source
+from actors.simulation.process import Process
+from actors.simulation.replay import Replay
+from actors.simulation.script import Step, drawn_script
+from actors.simulation.settling import Person, judge_all, settle
+from actors.simulation.sites import Machine
+from actors.simulation.trace import Violation
+from actors.simulation.world import EPOCH, SITES, World
+
+AUDIT_EVERY = 600.0
+_PROCESSES_AT_MOST = 500
+_START_AGAIN = 10.0
+
+
+@attrs.frozen
+class Outcome:
+    """What one seed showed. ``steps``: how many of its script were carried out; ``lines``: the trace.
+
+    ``violation``: the first broken promise, None where all held. ``simulated``, ``took``: simulated and real seconds.
+    """
+
+    seed: int
+    hours: float
+    steps: int
+    digest: str
+    violation: str | None
+    rule: str | None
+    jobs: int
+    events: int
+    processes: int
+    simulated: float
+    took: float
+    reached: Counter[str]
+    transitions: frozenset[str]
+    lines: tuple[str, ...] = attrs.field(repr=False)
+
+
+def simulate(seed: int, hours: float, *, steps: int | None = None, without: Collection[int] = ()) -> Outcome:
+    """Carry out the script of ``seed``, its first ``steps`` only, and those numbered ``without`` left out."""
+    began = time.perf_counter()
+    script = [step for step in drawn_script(seed, hours)[:steps] if step.number not in without]
+    world = World(seed)
+    simulation = Simulation(world, script)
+    try:
+        with pinned(seed, lambda: (EPOCH.timestamp() + world.elapsed())):
+            simulation.run()
+        violation = world.violations[0] if world.violations else None
+        ((jobs,),) = world.database.look("SELECT count(*) FROM jobs")
+    finally:
+        world.database.close()
+    return Outcome(
+        seed=seed, hours=hours, steps=len(script), digest=world.trace.digest,
+        violation=None if violation is None else str(violation),
+        rule=None if violation is None else violation.rule,
+        jobs=jobs, events=simulation.replay.last, processes=simulation.processes, simulated=world.elapsed(),
+        took=time.perf_counter() - began, reached=world.trace.reached,
+        transitions=frozenset(simulation.replay.transitions), lines=tuple(world.trace.lines),
+    )  # fmt: skip
+
+
+class Simulation:
+    """A world and the script for it."""
+
+    def __init__(self, world: World, script: list[Step]) -> None:
+        self.world = world
+        self.judge = Judge(world)
+        self.replay = Replay(world.broken)
+        self.processes = 0
+        self._script = script
+        self._next = 0
+        self._over = False
+        self._downtime = 0.0
+        self._machines = {name: Machine(name, world, self.judge) for name in SITES}
+        self._deliveries = Deliveries(world, self._machines["hooked"])
+        self._clients = Clients(world)
+        self._person = Person(world, self.judge)
+
+    def run(self) -> None:
+        """Everything, until the end or the first violation."""
+        world = self.world
+        while not self._over and not world.violations:
+            self.processes += 1
+            if self.processes > _PROCESSES_AT_MOST:
+                world.broken("restarts are bounded", f"{_PROCESSES_AT_MOST} processes came and went")
+                return
+            self._downtime = _START_AGAIN
+            process = Process(world, self.judge, self.replay, self._machines, self.processes)
+            process.run(self._work)
+            if world.violations:
+                return
+            audit(world, self.replay)
+            world.wait(self._downtime)
+        if not world.violations:
+            judge_all(process)
+
+    async def _work(self, process: Process, runtime: RunningRuntime) -> None:
+        """The script from where it stands, until a stop or the end."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._deliveries.run, process, runtime)
+            nursery.start_soon(self._person.look_after, runtime)
+            nursery.start_soon(self._audits, runtime)
+            unanswered, self._clients.unanswered = self._clients.unanswered, []
+            for step in unanswered:
+                nursery.start_soon(self._clients.act, process, runtime, step)
+            while self._next < len(self._script):
+                step = self._script[self._next]
+                await trio.sleep(max(step.at - self.world.elapsed(), 0.0))
+                self._next += 1
+                self.world.say(f"step {step}")
+                if step.kind == "stop":
+                    await self._stop(step)
+                    nursery.cancel_scope.cancel()
+                    return
+                await self._take(step, process, runtime, nursery)
+            await settle(process, runtime, self._person)
+            self._over = True
+            nursery.cancel_scope.cancel()
+
+    async def _take(self, step: Step, process: Process, runtime: RunningRuntime, nursery: trio.Nursery) -> None:
+        if step.kind in self._clients.kinds:
+            nursery.start_soon(self._clients.act, process, runtime, step)
+            return
+        if step.kind == "deliveries":
+            self._deliveries.disturb(step.args["fates"], step.args["seconds"])
+            self.world.trace.count("step: deliveries")
+            return
+        if step.kind == "kill":
+            self._downtime = step.args["downtime"]
+        await inject(process, runtime, step)
+
+    async def _stop(self, step: Step) -> None:
+        """An orderly stop; where it is to meet a hand-over, the first that is under way within a minute."""
+        self._downtime = step.args["downtime"]
+        self.world.trace.count("step: stop")
+        for _ in range(60 if step.args["in_hands"] else 0):
+            if self.world.database.look("SELECT 1 FROM submissions WHERE state = 'intent'"):
+                return
+            await trio.sleep(1)
+
+    async def _audits(self, runtime: RunningRuntime) -> None:
+        while True:
+            await trio.sleep(AUDIT_EVERY)
+            audit(self.world, self.replay)
+            bounded(self.world, runtime.registry, trio.lowlevel.current_statistics().tasks_living)
+
+
+__all__ = ["AUDIT_EVERY", "Outcome", "Simulation", "Violation", "simulate", "source"]

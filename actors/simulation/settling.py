@@ -1,0 +1,132 @@
+"""The quiet at the end: nothing new, everything well again, a person who does their duty. All must come to an end."""
+
+from __future__ import annotations
+
+import trio
+
+from actors.jobs.records import ApprovalStatus, JobStatus, Phase
+from actors.jobs.refusal import Refused
+from actors.ledger import reading
+from actors.providers.scripted import Run
+from actors.runtime import RunningRuntime
+from actors.simulation.audit import audit
+from actors.simulation.judge import Judge
+from actors.simulation.process import Process
+from actors.simulation.world import SITES, World
+from actors.store import StoreError
+from logconf import bind_correlation_id
+from supervision.faults import InjectedFault
+
+ROUND = 60.0
+PATIENCE, AT_MOST = 5, 120
+"""Rounds after which whatever still runs is cancelled, and after which all must have ended."""
+
+_OUTCOMES = {
+    Phase.SUCCEEDED: JobStatus.COMPLETED,
+    Phase.FAILED: JobStatus.FAILED,
+    Phase.TIMED_OUT: JobStatus.FAILED,
+    Phase.CANCELED: JobStatus.CANCELLED,
+}
+
+
+class Person:
+    """Who looks after a runtime now and then: resumes providers, settles by the truth what nobody else can tell."""
+
+    def __init__(self, world: World, judge: Judge) -> None:
+        self._world = world
+        self._judge = judge
+
+    async def look_after(self, runtime: RunningRuntime) -> None:
+        """Rounds, until cancelled."""
+        while True:
+            await trio.sleep(5 * ROUND)
+            try:
+                await self.settle(runtime)
+            except (StoreError, InjectedFault, Refused) as error:
+                self._world.say(f"the person has no luck: {type(error).__name__}")
+
+    async def settle(self, runtime: RunningRuntime) -> None:
+        """Say of each uncertain job what its provider's machine really holds."""
+        for job_id in await runtime.ledger.read(reading.uncertain):
+            runs = self._judge.runs_of(job_id)
+            with bind_correlation_id(f"person-{job_id}"):
+                verdict = "ran" if runs else "not_run"
+                handle = {"run": runs[-1].run_id} if runs else None
+                await runtime.settle(job_id, verdict, handle=handle, by="op")
+                self._world.trace.count(f"settled: {verdict}")
+
+    async def resume_all(self, runtime: RunningRuntime) -> None:
+        """Open what was paused."""
+        for provider in SITES:
+            await runtime.resume(provider, by="op")
+
+
+async def settle(process: Process, runtime: RunningRuntime, person: Person) -> None:
+    """Let everything end; whatever has not after two hours is a violation."""
+    world = process.world
+    for machine in process.machines.values():
+        machine.heal()
+    process.plan.rules.clear()
+    world.database.disk.failures.clear()
+    world.say("quiet begins")
+    await trio.sleep(1)
+    for name in ("scheduler", "poller", "expiry"):  # one of them may hang still, as it was told to
+        await runtime.restart_actor(name)
+    for turn in range(AT_MOST):
+        await person.resume_all(runtime)
+        await person.settle(runtime)
+        await _decide(runtime)
+        if turn == 0:
+            await runtime.reset_limits(by="op")
+        if turn >= PATIENCE:
+            await _cancel_all(world, runtime)
+        await trio.sleep(ROUND)
+        if not _unsettled(world):
+            break
+    for job_id, status, entry, state in _unsettled(world)[:5]:
+        world.broken("all settles in the quiet", f"job {job_id} is {status}/{entry}, its submission {state}")
+
+
+async def _decide(runtime: RunningRuntime) -> None:
+    for number, asked in enumerate(await runtime.approvals(statuses=[ApprovalStatus.PENDING])):
+        try:
+            if number % 2:
+                await runtime.reject(asked.approval_id, by="bo", reason="late")
+            else:
+                await runtime.approve(asked.approval_id, by="bo")
+        except Refused:  # it has just expired
+            continue
+
+
+async def _cancel_all(world: World, runtime: RunningRuntime) -> None:
+    for job_id, *_ in _unsettled(world):
+        try:
+            await runtime.cancel(job_id, by="op")
+        except Refused:  # it has just ended
+            continue
+
+
+def _unsettled(world: World) -> list[tuple[str, str, str, str | None]]:
+    return world.database.look(
+        "SELECT j.job_id, j.status, q.status, s.state FROM jobs j JOIN queue_entries q ON q.job_id = j.job_id"
+        " LEFT JOIN submissions s ON s.job_id = j.job_id AND s.state != 'closed'"
+        " WHERE j.status NOT IN ('completed', 'failed', 'cancelled') OR s.state IS NOT NULL ORDER BY j.job_id"
+    )
+
+
+def judge_all(process: Process) -> None:
+    """After the end: rows against events, and every job against what really ran."""
+    world, judge = process.world, process.judge
+    audit(world, process.replay)
+    for job_id, status in world.database.look("SELECT job_id, status FROM jobs ORDER BY job_id"):
+        for run in judge.runs_of(job_id)[-1:]:
+            _truth(world, job_id, status, run)
+        if status == "completed" and not judge.runs_of(job_id):
+            world.broken("jobs end as they ran", f"job {job_id} is completed and never ran")
+
+
+def _truth(world: World, job_id: str, status: str, run: Run) -> None:
+    if not run.ended(world.true_now()):
+        world.broken("no orphans", f"job {job_id} is {status}, run {run.key} goes on")
+    elif _OUTCOMES[run.timeline.ending] != status:
+        world.broken("jobs end as they ran", f"job {job_id} is {status}, its run ended as {run.timeline.ending}")
