@@ -6,6 +6,8 @@ and the reason stands in the log.
 
 from __future__ import annotations
 
+from contextlib import aclosing
+
 import trio
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
@@ -63,10 +65,11 @@ async def _body(request: Request) -> bytes | Response:
     body = bytearray()
     try:
         with trio.move_on_after(READ_SECONDS) as reading:
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > MOST_BYTES:
-                    return problem(413, f"more than {MOST_BYTES} bytes")
+            async with aclosing(request.stream()) as chunks:
+                async for chunk in chunks:
+                    body += chunk
+                    if len(body) > MOST_BYTES:
+                        return problem(413, f"more than {MOST_BYTES} bytes")
     except ClientDisconnect:
         return _unbelieved()  # nobody reads it
     return problem(408, "too slow") if reading.cancelled_caught else bytes(body)

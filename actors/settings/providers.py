@@ -93,6 +93,6 @@ def _shape(of_kind: type[Any]) -> Shape:
     fields = {attribute.name for attribute in attrs.fields(of_kind)}
     return Shape(
         hidden=frozenset({"entry_points", *_COMMON} & fields),
-        reads={name: read_size for name in ("memory", "log_bytes") if name in fields},
+        reads={name: read_size for name in ("memory", "log_bytes", "copy_bytes") if name in fields},
         also=_COMMON,
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import attrs
@@ -46,7 +45,7 @@ def request(max_runtime: float | None = None, **script: Any) -> JobRequest:
 
 
 @pytest.fixture
-async def account(monkeypatch: pytest.MonkeyPatch, autojump_clock: Callable[[], Any]) -> Account:
+async def account(monkeypatch: pytest.MonkeyPatch) -> Account:
     """An empty account, its token in the environment."""
     monkeypatch.setenv("REPLICATE_API_TOKEN", TOKEN)
     clock = VirtualClock()
