@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -35,7 +35,8 @@ Publish = Callable[[list[Event]], None]
 _GROUP = 100
 """Closures that share one transaction at most: past that a commit's cost is spread thinly enough."""
 
-_BUSY_ATTEMPTS = 3
+_BUSY_ATTEMPTS = 2
+"""Further ones after the first, each of which waited for the lock already."""
 
 # Fault points, for each caller: before its closure is queued, and between its commit and its knowing of it.
 COMMIT_BEFORE, COMMIT_AFTER = "commit.before", "commit.after"
@@ -186,6 +187,8 @@ class Store:
         return events
 
     def _begin(self, connection: Connection) -> None:
+        with suppress(StoreBusy), explained(self._where):  # as nearly always: retrying costs more than beginning
+            return dialect.begin(connection)
         for attempt in stamina.retry_context(on=StoreBusy, attempts=_BUSY_ATTEMPTS, wait_initial=0.05, wait_max=0.5):
             with attempt, explained(self._where):
                 dialect.begin(connection)

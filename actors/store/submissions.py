@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -10,6 +11,8 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Row,
+    Select,
+    bindparam,
     delete,
     insert,
     or_,
@@ -69,30 +72,41 @@ def open_at(
 
     ``unsettled``: only those whose outcome is unknown or whose job is to be cancelled; ``keys``: these, too.
     """
-    query = (
-        select(submissions, jobs)
-        .join(jobs, jobs.c.job_id == submissions.c.job_id)
-        .where(submissions.c.state != SubmissionState.CLOSED.value, jobs.c.provider == provider)
-        .order_by(submissions.c.intent_at)
-        .set_label_style(LABEL_STYLE_TABLENAME_PLUS_COL)
-    )
-    wanted: list[ColumnElement[bool]] = [] if keys is None else [submissions.c.key.in_(list(keys))]
-    if unsettled:
-        wanted.append((submissions.c.state == SubmissionState.UNKNOWN.value) | jobs.c.cancel_requested_at.is_not(None))
-    if wanted:
-        query = query.where(or_(*wanted))
+    query = _open(unsettled, keys is not None)
+    bound: dict[str, Any] = {"provider": provider}
     found = []
-    for row in connection.execute(query):
+    for row in connection.execute(query, bound if keys is None else {**bound, "keys": list(keys)}):
         columns = row._mapping
         mine = {name: columns[submissions.c[name]] for name in _FIELDS}
         found.append((Submission(state=SubmissionState(columns[submissions.c.state]), **mine), job_from(columns)))
     return found
 
 
+@cache
+def _open(unsettled: bool, some_keys: bool) -> Select[Any]:
+    query = (
+        select(submissions, jobs)
+        .join(jobs, jobs.c.job_id == submissions.c.job_id)
+        .where(submissions.c.state != SubmissionState.CLOSED.value, jobs.c.provider == bindparam("provider"))
+        .order_by(submissions.c.intent_at)
+        .set_label_style(LABEL_STYLE_TABLENAME_PLUS_COL)
+    )
+    wanted: list[ColumnElement[bool]] = []
+    if some_keys:
+        wanted.append(submissions.c.key.in_(bindparam("keys", expanding=True)))
+    if unsettled:
+        wanted.append((submissions.c.state == SubmissionState.UNKNOWN.value) | jobs.c.cancel_requested_at.is_not(None))
+    return query.where(or_(*wanted)) if wanted else query
+
+
+_INTENTS = (
+    select(submissions).where(submissions.c.state == SubmissionState.INTENT.value).order_by(submissions.c.intent_at)
+)
+
+
 def intents(connection: Connection) -> list[Submission]:
     """All hand-overs whose call was begun and has no outcome yet."""
-    query = select(submissions).where(submissions.c.state == SubmissionState.INTENT.value)
-    return [from_row(row) for row in connection.execute(query.order_by(submissions.c.intent_at))]
+    return [from_row(row) for row in connection.execute(_INTENTS)]
 
 
 def of_jobs(connection: Connection, job_ids: Iterable[str]) -> dict[str, Submission]:
