@@ -124,6 +124,7 @@ async def test_a_late_word_of_an_earlier_phase_changes_nothing(autojump_clock):
     assert breaker.state is HALF_OPEN
     trial.succeeded()
     trial.leave()
+    assert breaker.state is HALF_OPEN
     succeed(breaker)
     assert breaker.state is CLOSED
 
