@@ -40,6 +40,7 @@ PUBLIC = {
 BROAD_EXCEPT = {
     "actors/api": "one connection's crash must not end the server",
     "actors/background.py": "an error that left a system task would end the host's trio run",
+    "actors/feed": "one connection's crash must not end the feed",
     "actors/kernel": "the actor loop answers its caller, then raises again",
     "actors/poller/watch.py": "one bad round must not end the watch over the others",
     "actors/providers/guard.py": "whatever a provider raises is judged",

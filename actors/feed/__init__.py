@@ -1,0 +1,21 @@
+"""The event feed: every change as it happens, over WebSocket, on a port of its own.
+
+A client connects with ``Authorization: Bearer TOKEN``, or says who it is in its first message where it cannot set a
+header (browsers): ``{"type": "authenticate", "token": ...}``. A token never stands in a URL. It is told
+``{"type": "connected", ...}`` and asks for what it wants to see::
+
+    {"type": "subscribe", "after": 41, "job_id": "...", "types": ["job_status_changed"], "user": "ana", "window": 100}
+
+All fields but the first are optional. ``after``: go on after the event of this number, without loss or doubles;
+without it from now on. ``window``: send so many events ahead of ``{"type": "ack", "seq": N}`` at most. What follows are
+the documents of the HTTP API's event stream, each with its ``seq``; messages without a ``seq`` are about the
+connection: ``connected``, ``subscribed``, ``pong``, ``error``, ``goodbye``. The close codes are in
+:mod:`actors.feed.messages`; every close for slowness says after which number to resume.
+"""
+
+from __future__ import annotations
+
+from actors.feed.options import FeedOptions
+from actors.feed.server import FeedServer, feed_edge
+
+__all__ = ["FeedOptions", "FeedServer", "feed_edge"]

@@ -1,0 +1,23 @@
+"""The settings section ``feed``."""
+
+from __future__ import annotations
+
+import attrs
+from attrs.validators import and_, ge, le
+
+PORT = 8766
+
+
+@attrs.frozen
+class FeedOptions:
+    """The feed is off until it is asked for. ``port`` 0: any free one, said in the log.
+
+    ``max_connections``: in all; ``max_per_user``: of one user (B24). Anything but a loopback ``host`` needs the TLS or
+    the proxy that section ``http`` names.
+    """
+
+    enabled: bool = False
+    host: str = "127.0.0.1"
+    port: int = attrs.field(default=PORT, validator=and_(ge(0), le(65_535)))
+    max_connections: int = attrs.field(default=100, validator=ge(1))
+    max_per_user: int = attrs.field(default=5, validator=ge(1))

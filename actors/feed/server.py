@@ -1,0 +1,218 @@
+"""The feed's server: a port of its own, a guard around each connection, a close frame for everyone when it stops.
+
+trio-websocket is used one connection at a time: its own server would end with the first connection that raises, gives
+up a client's TCP connection without a close frame when it is cancelled, and waits a minute where this waits seconds.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from functools import partial
+
+import trio
+from trio_websocket import ConnectionClosed, WebSocketConnection, WebSocketRequest, wrap_server_stream
+
+from actors.access.hosts import HostList, same_origin
+from actors.access.peer import Peer
+from actors.control import Runtime
+from actors.feed.conversation import Conversation
+from actors.feed.hub import Hub
+from actors.feed.messages import MOST_BYTES, Authenticate, Close, Leave, Malformed, read
+from actors.feed.options import FeedOptions
+from actors.feed.stream import BoundedStream
+from logconf import clear_context, get_logger
+from supervision import ChildSpec
+
+CONNECT_SECONDS = 10.0
+"""For TLS, the handshake and the sign-in together; who says nothing holds a place no longer."""
+CLOSE_SECONDS = 2.0
+"""For the exchange of close frames."""
+GRACE = 3.0
+"""Seconds that connections have to end in when the server stops; inside the supervisor's 5 for a worker."""
+PATHS = ("/", "/feed")
+_logger = get_logger("actors.feed")
+
+Door = Callable[[str], Awaitable[Peer | None]]
+"""Who comes with this token; None: nobody."""
+
+
+def feed_edge(
+    runtime: Runtime, options: FeedOptions, door: Door, hosts: HostList, tls: ssl.SSLContext | None = None
+) -> ChildSpec:
+    """The child that serves the feed, for ``Parts.edges``."""
+    return ChildSpec("feed", FeedServer(runtime, options, door, hosts, tls).run)
+
+
+class _Refused(Exception):
+    """A handshake that is answered with an HTTP status."""
+
+    def __init__(self, status: int, why: str) -> None:
+        super().__init__(why)
+        self.status = status
+
+
+class FeedServer:
+    """Serves the events of one runtime. ``port``: where it listens, once it does."""
+
+    def __init__(
+        self, runtime: Runtime, options: FeedOptions, door: Door, hosts: HostList, tls: ssl.SSLContext | None = None
+    ) -> None:
+        self._runtime = runtime
+        self._options = options
+        self._door = door
+        self._hosts = hosts
+        self._tls = tls
+        self._open: set[BoundedStream] = set()
+        self._of_user: Counter[str] = Counter()
+        self.port = options.port
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Serve until cancelled, then say goodbye to everybody within :data:`GRACE`. Raises ``OSError``: no port."""
+        listeners = await trio.open_tcp_listeners(self._options.port, host=self._options.host)
+        hub = Hub(self._runtime)
+        async with _connections(self._open) as (connections, ending), trio.open_nursery() as nursery:
+            await nursery.start(hub.run)
+            self.port = listeners[0].socket.getsockname()[1]
+            serve = partial(self._serve, hub, ending)
+            nursery.start_soon(partial(trio.serve_listeners, serve, listeners, handler_nursery=connections))
+            _logger.info("Event feed is ready", extra={"host": self._options.host, "port": self.port})
+            task_status.started()
+
+    async def _serve(self, hub: Hub, ending: trio.Event, stream: trio.SocketStream) -> None:
+        """A border: whatever one connection raises ends that connection alone."""
+        clear_context()
+        bounded = BoundedStream(stream if self._tls is None else _encrypted(stream, self._tls))
+        if len(self._open) >= self._options.max_connections:
+            return
+        self._open.add(bounded)
+        try:
+            async with trio.open_nursery() as nursery:
+                await self._converse(bounded, hub, ending, nursery)
+                nursery.cancel_scope.cancel()
+        except* (ConnectionClosed, trio.BrokenResourceError, trio.ClosedResourceError):
+            pass  # the client has left, in its own way
+        except* Exception as group:  # a fault of the library or a client's nonsense
+            _logger.warning("A connection of the feed failed", exc_info=group)
+        finally:
+            self._open.discard(bounded)
+            with trio.CancelScope(shield=True):
+                await trio.aclose_forcefully(stream)
+
+    async def _converse(
+        self, stream: BoundedStream, hub: Hub, ending: trio.Event, nursery: trio.Nursery
+    ) -> None:  # fmt: skip
+        with trio.move_on_after(CONNECT_SECONDS) as connecting:
+            request = await wrap_server_stream(nursery, stream, max_message_size=MOST_BYTES)
+            try:
+                token = self._admitted(request)
+                peer = None if token is None else await self._door(token)
+                if token is not None and peer is None:
+                    raise _Refused(401, "this token is not known, or has ended")
+            except _Refused as refused:
+                await request.reject(refused.status, body=f"{refused}\n".encode())
+                return
+            socket = await request.accept()
+        if connecting.cancelled_caught:
+            return
+        try:
+            if token is None:
+                token, peer = await self._signed_in(socket, connecting.deadline)
+            assert peer is not None
+            with self._counted(peer):
+                await Conversation(socket, hub, peer, partial(self._is_still, token, peer)).run(ending)
+        except* Leave as group:
+            await _say_goodbye(socket, _first(group))
+
+    def _admitted(self, request: WebSocketRequest) -> str | None:
+        """The handshake's token, None where a first message is to bring it. Raises :class:`_Refused`."""
+        headers = {name.lower(): value.decode("latin-1") for name, value in request.headers}
+        host: str = request._event.host  # the library keeps this header to itself
+        if not self._hosts.allows(host):
+            raise _Refused(421, "this name is not one of this server's")
+        origin = headers.get(b"origin")
+        if origin is not None and not same_origin(origin, host, any_port=True):
+            raise _Refused(403, "pages of other origins may not connect")
+        if request.path not in PATHS:
+            raise _Refused(400 if "?" in request.path else 404, "the feed is at /, and takes nothing from the URL")
+        authorization = headers.get(b"authorization")
+        if authorization is None:
+            return None
+        scheme, _space, token = authorization.partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise _Refused(401, "Authorization must be: Bearer TOKEN")
+        return token.strip()
+
+    async def _signed_in(self, socket: WebSocketConnection, deadline: float) -> tuple[str, Peer]:
+        """The first message's token and who comes with it. Raises :class:`Leave`."""
+        message = None
+        with trio.CancelScope(deadline=deadline):
+            try:
+                message = read(await socket.get_message())
+            except Malformed as error:
+                raise Leave(Close.MALFORMED, str(error)) from None
+        if not isinstance(message, Authenticate):
+            raise Leave(Close.POLICY, f"say who you are first, within {CONNECT_SECONDS:g} s")
+        if (peer := await self._door(message.token)) is None:
+            raise Leave(Close.POLICY, "this token is not known, or has ended")
+        return message.token, peer
+
+    async def _is_still(self, token: str, peer: Peer) -> bool:
+        """Whether the token still stands for the same rights."""
+        found = await self._door(token)
+        return found is not None and (found.name, found.level) == (peer.name, peer.level)
+
+    @contextmanager
+    def _counted(self, peer: Peer) -> Iterator[None]:
+        if self._of_user[peer.name] >= self._options.max_per_user:
+            raise Leave(Close.SLOW, f"{self._options.max_per_user} connections are open for {peer.name} already")
+        self._of_user[peer.name] += 1
+        try:
+            yield
+        finally:
+            self._of_user[peer.name] -= 1
+            self._of_user += Counter()  # forgets who has none
+
+
+def _encrypted(stream: trio.SocketStream, context: ssl.SSLContext) -> trio.SSLStream[trio.SocketStream]:
+    return trio.SSLStream(stream, context, server_side=True, https_compatible=True)
+
+
+def _first(group: BaseExceptionGroup[Leave]) -> Leave:
+    inner: BaseException = group
+    while isinstance(inner, BaseExceptionGroup):
+        inner = inner.exceptions[0]
+    assert isinstance(inner, Leave)
+    return inner
+
+
+async def _say_goodbye(socket: WebSocketConnection, leave: Leave) -> None:
+    with trio.move_on_after(CLOSE_SECONDS, shield=True):
+        await socket.aclose(leave.code, leave.reason)
+
+
+@asynccontextmanager
+async def _connections(open_streams: set[BoundedStream]) -> AsyncIterator[tuple[trio.Nursery, trio.Event]]:
+    """A nursery for connections that outlives the block, its cancellation too, by :data:`GRACE` at most.
+
+    The event beside it is set when that time begins: everybody is told goodbye.
+    """
+    ending = trio.Event()
+
+    async def hold(*, task_status: trio.TaskStatus[trio.Nursery]) -> None:
+        with trio.CancelScope(shield=True) as scope:
+            async with trio.open_nursery() as connections:
+                task_status.started(connections)
+                await ending.wait()
+                scope.deadline = trio.current_time() + GRACE
+                for stream in open_streams:
+                    stream.hurry(scope.deadline)
+
+    async with trio.open_nursery() as keeper:
+        connections = await keeper.start(hold)
+        try:
+            yield connections, ending
+        finally:
+            ending.set()
