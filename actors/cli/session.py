@@ -18,6 +18,7 @@ from actors.cli.board import Board
 from actors.control import RefusalKind, Refused
 from actors.jobs.records import ACTIVE_JOBS, ApprovalStatus, JobStatus
 from actors.runtime import Parts, RunningRuntime, open_runtime
+from actors.service import Notifier, told
 from actors.state_directory import StateDirectoryError
 from actors.store.errors import StoreError
 from logconf import flush, get_logger
@@ -106,7 +107,8 @@ class Session:
     async def _run_runtime(self) -> None:
         state_dir = self._plan.settings.state_dir
         parts = Parts(edges=lambda runtime: [socket_edge(runtime, state_dir)])
-        async with open_runtime(self._plan.settings, parts) as runtime:
+        notifier = Notifier(os.environ)
+        async with open_runtime(self._plan.settings, parts) as runtime, told(runtime, notifier):
             _logger.info("Supervisor is ready", extra={"state_dir": str(state_dir), "pid": os.getpid()})
             if self._display is None and not self._plan.until_idle and self._plan.approve_as is None:
                 await trio.sleep_forever()
