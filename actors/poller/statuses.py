@@ -152,7 +152,7 @@ class Statuses:
         for key, reason in view.failed.items():
             self._not_read(by_key[key], reason)
         reason = f"provider {self._provider.name} no longer knows it"
-        seen = {**view.observations, **{key: denied(reason) for key in view.absent}}
+        seen = {**view.observations, **{key: denied(reason) for key in sorted(view.absent)}}
         keys = list(seen)
         for start in range(0, len(keys), _AT_ONCE):
             await self._record(by_key, {key: seen[key] for key in keys[start : start + _AT_ONCE]})

@@ -123,7 +123,7 @@ def checked_view(answer: object, asked: Mapping[str, Handle]) -> View:
     view = _is(answer, View, "view")
     observations: dict[str, Observation] = {}
     failed = {key: str(reason) for key, reason in view.failed.items() if key in asked}
-    for key in view.observations.keys() & asked.keys():
+    for key in [key for key in view.observations if key in asked]:  # in an order of its own: events follow it
         try:
             observations[key] = checked_observation(view.observations[key])
         except Protocol as error:

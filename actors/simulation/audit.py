@@ -49,7 +49,9 @@ def _job(world: World, replay: Replay, job_id: str, row: Any) -> None:
         return
     status, entry, correlation_id, cancel_at, attempt, most, lane, not_before, completed_at = row
     if (status, entry) != (told.job, told.entry):
-        world.broken("replay of events = table", f"job {job_id} is {status}/{entry}, events say {told.job}/{told.entry}")
+        world.broken(
+            "replay of events = table", f"job {job_id} is {status}/{entry}, events say {told.job}/{told.entry}"
+        )
     world.require(correlation_id == told.correlation_id, "one correlation ID", f"job {job_id} has {correlation_id}")
     known = world.known.get(job_id)
     if known is not None and known.correlation_id != correlation_id:

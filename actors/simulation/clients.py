@@ -1,4 +1,4 @@
-"""People and programs that use the runtime: they ask, remember what they were told, and ask again under the same key."""
+"""People and programs that use the runtime: they ask, remember what they were told, and ask again under their key."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from logconf import bind_correlation_id
 
 
 class Clients:
-    """Everybody outside. ``unanswered``: submissions that a process took to its grave; they are sent to the next one."""
+    """Everybody outside. ``unanswered``: submissions that a process took to its grave; the next one gets them."""
 
     def __init__(self, world: World) -> None:
         self._world = world

@@ -28,13 +28,17 @@ def unplanned(error: BaseException, world: World) -> list[BaseException]:
         if isinstance(leaf, _FOLLOWS):
             # Supervision gave up, or an actor is down: the reason below it must have been planned.
             found += unplanned(leaf.__cause__, world) if leaf.__cause__ is not None else []
-        elif isinstance(leaf, _PLANNED) or (isinstance(leaf, StoreError) and world.database.disk.failed):
-            continue
-        elif isinstance(leaf, (CallTimeout, MailboxFull)) and world.trace.reached["fault point"]:
-            continue
-        else:
+        elif not _explained(leaf, world):
             found.append(leaf)
     return found
+
+
+def _explained(leaf: BaseException, world: World) -> bool:
+    if isinstance(leaf, StoreError):
+        return world.database.disk.failed > 0
+    if isinstance(leaf, (CallTimeout, MailboxFull)):
+        return world.trace.reached["fault point"] > 0
+    return isinstance(leaf, _PLANNED)
 
 
 def _leaves(error: BaseException) -> Iterator[BaseException]:

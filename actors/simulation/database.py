@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, Self
 
 import trio
 from sqlalchemy import Engine, create_engine
@@ -56,17 +56,18 @@ def _sqlite_error(message: str, code: int) -> sqlite3.OperationalError:
 class _Cursor(sqlite3.Cursor):
     connection: _Connection
 
-    def execute(self, statement: str, parameters: Any = (), /) -> sqlite3.Cursor:
+    def execute(self, statement: str, parameters: Any = (), /) -> Self:
         disk = self.connection.disk
         disk.passing(statement)
-        done = super().execute(statement, parameters)
+        super().execute(statement, parameters)
         if disk.after is not None:
             disk.after(statement)
-        return done
+        return self
 
-    def executemany(self, statement: str, parameters: Any, /) -> sqlite3.Cursor:
+    def executemany(self, statement: str, parameters: Any, /) -> Self:
         self.connection.disk.passing(statement)
-        return super().executemany(statement, parameters)
+        super().executemany(statement, parameters)
+        return self
 
 
 class _Connection(sqlite3.Connection):

@@ -1,4 +1,4 @@
-"""Webhooks: one provider tells of each change by itself, and its deliveries come twice, late, in another order or never.
+"""Webhooks: one provider tells of each change by itself; its deliveries come twice, late, in another order or never.
 
 They are the world's: what was sent while no process ran is delivered to the next one. A delivery claims what was true
 when it was sent; the receiver records the claim and looks at the job, as the edge does.

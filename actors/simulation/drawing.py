@@ -40,7 +40,9 @@ def _provider_fault(draw: Random) -> Drawn:
     if kind in ("lost_answer", "hang", "garbage", "crash"):
         fault["accepted"] = draw.random() < 0.6
     if kind == "refused":
-        fault["refusal"] = draw.choice(["invalid", "auth", "forbidden", "conflict", "rate_limited", "rate_limited", "other"])
+        fault["refusal"] = draw.choice(
+            ["invalid", "auth", "forbidden", "conflict", "rate_limited", "rate_limited", "other"]
+        )
         fault["retry_after"] = draw.choice([None, 0.0, 30.0, 200.0])
     provider = draw.choice(_PROVIDERS)
     yield 0.0, "provider", {"provider": provider, "seconds": window, "fault": fault}

@@ -88,7 +88,9 @@ class Judge:
         before = self._of_job.setdefault(job_id, [])
         before.append(run)
         world.trace.count(f"runs at {provider}")
-        world.require(len(before) == 1, "at most one remote job each", f"{job_id} runs as {[one.key for one in before]}")
+        world.require(
+            len(before) == 1, "at most one remote job each", f"{job_id} runs as {[one.key for one in before]}"
+        )
         self._row(job_id, run)
         now = world.true_now()
         self._active = [(name, one) for name, one in self._active if not one.ended(now)]
@@ -134,9 +136,7 @@ class Judge:
                 if there is not None and taken > there:
                     yield f"{taken} {resource} are taken at {name}, it has {there}"
 
-    def _over(
-        self, kind: str, group: Callable[[str, Run], str | None], bound: Callable[[str], float]
-    ) -> Iterator[str]:
+    def _over(self, kind: str, group: Callable[[str, Run], str | None], bound: Callable[[str], float]) -> Iterator[str]:
         _, newest = self._active[-1]
         mine = group(*self._active[-1])
         if mine is None:

@@ -1,8 +1,8 @@
 """Everything that could differ between two runs of one seed, held still; and a refusal of what cannot be held.
 
-Trio's scheduler draws from the seed (two private names, see :func:`supervision.testing.deterministic_scheduling`), as do
-``os.urandom`` and through it identifiers, tokens and jitter. Garbage is collected between runs only. Threads, other
-processes and connections would bring an order of their own: an audit hook refuses them while a simulation runs.
+Trio's scheduler draws from the seed (two private names, see :func:`supervision.testing.deterministic_scheduling`), and
+so do ``os.urandom`` and through it identifiers, tokens and jitter. Garbage is collected between runs only. Threads,
+other processes and connections would bring an order of their own: an audit hook refuses them while a simulation runs.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import stamina
+import stamina.instrumentation
 
 from supervision.testing import deterministic_scheduling
 
@@ -71,12 +72,15 @@ def pinned(seed: int, now: Callable[[], float]) -> Iterator[None]:
     time.time = now
     gc.disable()
     logging.disable(logging.WARNING)  # errors are listened to, see `crashes`; the rest costs and decides nothing
-    stamina.set_testing(True, attempts=3, cap=True)  # its waits are real ones
+    hooks = stamina.instrumentation.get_on_retry_hooks()
+    stamina.instrumentation.set_on_retry_hooks(())  # they print, where structlog is installed
+    stamina.set_testing(True, attempts=2, cap=True)  # its waits are real ones
     try:
         with deterministic_scheduling(seed), refusing_the_outside():
             yield
     finally:
         stamina.set_testing(False)
+        stamina.instrumentation.set_on_retry_hooks(hooks)
         logging.disable(level)
         os.urandom, random._urandom, time.time = before  # type: ignore[attr-defined]
         if collecting:

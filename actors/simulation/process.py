@@ -154,7 +154,9 @@ class Process(trio.abc.Instrument):
             in_memory=True,
             engine=engine(),
             backoff_seed=world.seed,
-            sources=Sources(ids=seeded.ids, token=seeded.token, jitter=source(world.seed, f"jitter {self._number}").random),
+            sources=Sources(
+                ids=seeded.ids, token=seeded.token, jitter=source(world.seed, f"jitter {self._number}").random
+            ),
             providers=[
                 Site(SITES[name], machine, world, self.judge, lambda: not self.dead)
                 for name, machine in self.machines.items()

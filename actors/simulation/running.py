@@ -15,13 +15,12 @@ from actors.simulation.clients import Clients
 from actors.simulation.deliveries import Deliveries
 from actors.simulation.injecting import inject
 from actors.simulation.judge import Judge
-from actors.simulation.pinned import pinned, source
+from actors.simulation.pinned import pinned
 from actors.simulation.process import Process
 from actors.simulation.replay import Replay
 from actors.simulation.script import Step, drawn_script
 from actors.simulation.settling import Person, judge_all, settle
 from actors.simulation.sites import Machine
-from actors.simulation.trace import Violation
 from actors.simulation.world import EPOCH, SITES, World
 
 AUDIT_EVERY = 600.0
@@ -59,7 +58,7 @@ def simulate(seed: int, hours: float, *, steps: int | None = None, without: Coll
     world = World(seed)
     simulation = Simulation(world, script)
     try:
-        with pinned(seed, lambda: (EPOCH.timestamp() + world.elapsed())):
+        with pinned(seed, lambda: EPOCH.timestamp() + world.elapsed()):
             simulation.run()
         violation = world.violations[0] if world.violations else None
         ((jobs,),) = world.database.look("SELECT count(*) FROM jobs")
@@ -159,6 +158,3 @@ class Simulation:
             await trio.sleep(AUDIT_EVERY)
             audit(self.world, self.replay)
             bounded(self.world, runtime.registry, trio.lowlevel.current_statistics().tasks_living)
-
-
-__all__ = ["AUDIT_EVERY", "Outcome", "Simulation", "Violation", "simulate", "source"]

@@ -91,7 +91,9 @@ def _one_job(draw: Random, at: float, marker: str) -> Iterator[Step]:
     duration = request["spec"]["duration"] + request["spec"]["queue_time"]
     if draw.random() < 0.25:
         # A cancel that races the end, or one at any time.
-        delay = duration + draw.choice([-0.5, 0.0, 0.001, 0.5, 2.0]) if draw.random() < 0.5 else draw.expovariate(1 / 60)
+        delay = (
+            duration + draw.choice([-0.5, 0.0, 0.001, 0.5, 2.0]) if draw.random() < 0.5 else draw.expovariate(1 / 60)
+        )
         yield Step(at + max(delay, 0.0), "cancel", {"marker": marker})
     if draw.random() < 0.08:
         yield Step(at + draw.uniform(0, 20), "prioritise", {"marker": marker, "override": draw.choice([None, 0, 50])})
@@ -150,7 +152,9 @@ def _decisions(draw: Random, at: float, marker: str) -> Iterator[Step]:
         return
     for _ in range(draw.choice([1, 1, 2])):
         kind = draw.choices(["approve", "reject"], [4, 1])[0]
-        yield Step(at + delay, kind, {"marker": marker, "level": draw.choices(["admin", "lead", "viewer"], [6, 3, 1])[0]})
+        yield Step(
+            at + delay, kind, {"marker": marker, "level": draw.choices(["admin", "lead", "viewer"], [6, 3, 1])[0]}
+        )
 
 
 def _management(draw: Random, seconds: float) -> Iterator[Step]:

@@ -1,4 +1,4 @@
-"""Providers' machines as they stand outside, and the provider objects by which one process after another reaches them."""
+"""Providers' machines as they stand outside, and the objects by which one process after another reaches them."""
 
 from __future__ import annotations
 

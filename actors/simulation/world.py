@@ -156,7 +156,9 @@ def drawn_settings(seed: int) -> Settings:
     settings = virtual_settings(
         limits=limits,
         approvals=ApprovalOptions(timeout_hours=draw.choice([0.05, 0.2, 1.0]), default_rules=draw.random() < 0.5),
-        poller=PollerOptions(interval_seconds=draw.choice([15.0, 30.0]), safety_net_seconds=draw.choice([300.0, 900.0])),
+        poller=PollerOptions(
+            interval_seconds=draw.choice([15.0, 30.0]), safety_net_seconds=draw.choice([300.0, 900.0])
+        ),
         expiry=ExpiryOptions(interval_seconds=draw.choice([60.0, 300.0])),
     )
     providers = {

@@ -1,0 +1,3 @@
+from actors.simulation.cli import main
+
+main(prog_name="python -m actors.simulation")
