@@ -22,7 +22,7 @@ import orjson
 import trio
 
 from actors.http_client import get_async_client
-from actors.providers.base import Handle, Result
+from actors.providers.base import Handle, Nudge, Result
 from actors.providers.errors import NotFound, ProviderError
 from actors.providers.http_addresses import checked_address, origin
 from actors.providers.replicate.api import ReplicateApi
@@ -112,17 +112,24 @@ class Copies:
 
     def _remove(self, key: str) -> None:
         (self._wanted / f"{key}.json").unlink(missing_ok=True)
-        shutil.rmtree(self._done / key, ignore_errors=True)
+        for name in (key, _part(key)):
+            shutil.rmtree(self._done / name, ignore_errors=True)
 
-    async def run(self) -> None:
-        """Copy what is wanted, one job after the other, until cancelled."""
+    async def run(self, nudge: Nudge) -> None:
+        """Copy what is wanted, one job after the other, until cancelled; ``nudge`` for each that was settled."""
         pauses: dict[str, tuple[float, float]] = {}
         while True:
             self._changed = trio.Event()
             wishes = await trio.to_thread.run_sync(self._wishes)
             for wish in wishes:
                 due, pause = pauses.get(wish.key, (0.0, _FIRST_PAUSE))
-                if trio.current_time() >= due and not await self._fulfil(wish):
+                if trio.current_time() < due:
+                    continue
+                if await self._fulfil(wish):
+                    self._known.discard(wish.key)
+                    nudge(wish.key)
+                    pauses.pop(wish.key, None)
+                else:
                     pauses[wish.key] = (trio.current_time() + pause, min(2 * pause, _LONGEST_PAUSE))
             waiting = {wish.key for wish in wishes}
             pauses = {key: when for key, when in pauses.items() if key in waiting}
@@ -159,7 +166,7 @@ class Copies:
 
     async def _copy(self, wish: _Wish) -> int:
         results = results_of(await self._api.get(kind_of(wish.handle), remote_id(wish.handle.get("id"))))
-        part = self._done / f".{wish.key}.part"
+        part = self._done / _part(wish.key)
         await trio.to_thread.run_sync(_empty, part)
         left = self._options.copy_bytes
         for number, result in enumerate(results, 1):
@@ -205,12 +212,18 @@ class Copies:
         hosts = self._options.copy_hosts
         allowed = any(parsed.host == host or parsed.host.endswith(f".{host}") for host in hosts)
         if parsed.scheme != "https" or parsed.userinfo or parsed.port is not None or not allowed:
-            raise NotCopied(f"a result lies at {parsed.host!r:.100}, which is not among copy_hosts", for_good=True)
+            where = f"{parsed.scheme}://{parsed.netloc.decode('ascii', 'replace')}"[:100]
+            raise NotCopied(f"a result lies at {where}, not at https:// and one of copy_hosts", for_good=True)
         return {"Accept-Encoding": "identity"}
 
     async def aclose(self) -> None:
         """Close every connection."""
         await self._client.aclose()
+
+
+def _part(key: str) -> str:
+    """The folder of what is not whole yet."""
+    return f".{key}.part"
 
 
 def _file_name(number: int, url: str) -> str:

@@ -170,7 +170,7 @@ class ReplicateProvider:
     async def watch(self, nudge: Nudge) -> None:
         """Copy results, where that is configured, until cancelled."""
         if self._copies is not None:
-            await self._copies.run()
+            await self._copies.run(nudge)
 
     async def aclose(self) -> None:
         """Close every connection. The jobs run on."""
