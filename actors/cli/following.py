@@ -8,7 +8,7 @@ from typing import Any
 import click
 import orjson
 
-from actors.cli.context import Failed, with_config, with_json
+from actors.cli.context import BadInput, Failed, with_config, with_json
 from actors.cli.output import console, lasted, name_of, plain, print_json
 
 _LOOK_SECONDS = 1.0
@@ -20,16 +20,37 @@ _STATES = {"running": "green", "starting": "cyan", "restarting": "yellow", "park
 @click.option("--type", "types", multiple=True, help="Only events of this type; repeatable.")
 @click.option("--after", type=click.IntRange(0), help="Begin after the event of this number, instead of now.")
 @click.option("--json", "as_json", is_flag=True, help="Print each event as one line of JSON.")
+@click.option("--url", metavar="ws://HOST:PORT", help="Watch another machine's supervisor, through its event feed.")
+@click.option("--token-file", type=click.Path(dir_okay=False), help="The token for --url; else the state directory's.")
 @with_config
-def watch(job: str | None, types: tuple[str, ...], after: int | None, as_json: bool, config: str | None) -> None:
+def watch(
+    job: str | None,
+    types: tuple[str, ...],
+    after: int | None,
+    as_json: bool,
+    url: str | None,
+    token_file: str | None,
+    config: str | None,
+) -> None:
     """Print every change as it happens, until Ctrl-C."""
+    asked: dict[str, Any] = {"types": list(types)}
+    asked |= {key: value for key, value in (("job_id", job), ("after", after)) if value is not None}
+    if url is None and token_file is not None:
+        raise BadInput("--token-file is for --url; this machine's own supervisor asks for no token")
+    if url is not None:
+        from actors.cli.remote import watch_feed
+
+        watch_feed(url, token_file, asked, as_json=as_json, config=config)
+    else:
+        _watch_socket(asked, as_json, config)
+
+
+def _watch_socket(asked: dict[str, Any], as_json: bool, config: str | None) -> None:
     from actors.cli.client import Client
     from actors.cli.telling import parsed, told
 
     client = Client(config)
     names = _Names(client)
-    asked: dict[str, Any] = {"types": list(types)}
-    asked |= {key: value for key, value in (("job_id", job), ("after", after)) if value is not None}
     with client.stream("api", "events", params=asked) as answered:
         for kind, event in parsed(answered.iter_lines()):
             if kind == "goodbye":

@@ -14,8 +14,3 @@ connection: ``connected``, ``subscribed``, ``pong``, ``error``, ``goodbye``. The
 """
 
 from __future__ import annotations
-
-from actors.feed.options import FeedOptions
-from actors.feed.server import FeedServer, feed_edge
-
-__all__ = ["FeedOptions", "FeedServer", "feed_edge"]

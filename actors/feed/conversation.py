@@ -77,8 +77,8 @@ class Conversation:
             try:
                 message = read(await self._socket.get_message())
             except Malformed as error:
-                await self._say(type="error", detail=str(error))
-                raise Leave(Close.MALFORMED, str(error)) from None
+                wrong = str(error)
+                break
             match message:
                 case Subscribe():
                     await self._subscribe(message)
@@ -88,6 +88,8 @@ class Conversation:
                     await self._say(type="pong")
                 case Authenticate():
                     await self._say(type="error", detail="this connection is signed in already")
+        await self._say(type="error", detail=wrong)
+        raise Leave(Close.MALFORMED, wrong)
 
     async def _subscribe(self, wanted: Subscribe) -> None:
         """What was asked before is forgotten; the answer comes before the first event."""

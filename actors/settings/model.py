@@ -12,6 +12,7 @@ from typing import Any
 import attrs
 
 from actors.checked_yaml import CheckedError
+from actors.feed.options import FeedOptions
 from actors.jobs.options import ApprovalOptions, ExpiryOptions, Limits, PollerOptions
 from actors.providers.breaker import BreakerOptions
 from actors.providers.entry_points import EntryPoint
@@ -68,6 +69,7 @@ class Settings:
     providers: Mapping[str, ProviderSettings] = attrs.field(factory=default_providers)
     entry_points: Mapping[str, EntryPoint] = attrs.field(factory=dict)
     retention_days: int = attrs.field(default=RETENTION_DAYS, validator=attrs.validators.ge(0))
+    feed: FeedOptions = attrs.field(factory=FeedOptions)
     config_file: Path | None = None
     sources: Mapping[str, str] = attrs.field(factory=dict)
     notes: tuple[Note, ...] = ()

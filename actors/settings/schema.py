@@ -9,6 +9,7 @@ import attrs
 from attrs.validators import ge, gt
 
 from actors.checked_yaml import Entry, Reader, Shape, join
+from actors.feed.options import FeedOptions
 from actors.jobs.options import ApprovalOptions, ExpiryOptions, Limits, PollerOptions
 from actors.jobs.records import ApprovalRule
 from actors.providers.entry_points import EntryPoint
@@ -54,6 +55,7 @@ class Document:
     providers: Mapping[str, ProviderSettings | None] | None = None
     entry_points: Mapping[str, EntryPoint] = attrs.field(factory=dict)
     retention: Retention = Retention()
+    feed: FeedOptions = attrs.field(factory=FeedOptions)
     state_dir: str | None = None
 
 

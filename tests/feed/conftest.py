@@ -14,7 +14,8 @@ from trio_websocket import WebSocketConnection, wrap_client_stream
 
 from actors.access.hosts import HostList
 from actors.access.peer import Peer
-from actors.feed import FeedOptions, FeedServer
+from actors.feed.options import FeedOptions
+from actors.feed.server import FeedServer
 from actors.kernel import SystemClock
 from actors.providers.scripted import ScriptedOptions, ScriptedProvider, ScriptedRemote
 from actors.runtime import Parts, RunningRuntime

@@ -10,8 +10,8 @@ import pytest
 import trio
 from trio_websocket import ConnectionClosed, ConnectionRejected
 
-from actors.feed import FeedServer
 from actors.feed import hub as hub_module
+from actors.feed.server import FeedServer
 from actors.runtime import RunningRuntime
 from actors.testing import request
 from supervision import Supervisor

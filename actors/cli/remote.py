@@ -1,0 +1,133 @@
+"""Watching a supervisor on another machine through its event feed; a lost connection is taken up where it was lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import click
+import orjson
+import trio
+from trio_websocket import (
+    ConnectionClosed,
+    ConnectionRejected,
+    HandshakeError,
+    WebSocketConnection,
+    wrap_client_stream,
+)
+
+from actors.cli.context import BadInput, Failed, load_settings
+from actors.cli.telling import told
+
+TOKEN = "token"  # noqa: S105 - a file's name
+"""In the state directory: the token that is made at the first start."""
+CONNECT_SECONDS = 10.0
+MOST_PAUSE = 30.0
+"""Between two tries to connect again; the first comes after a second."""
+_FINAL = frozenset({1002, 1003, 1007, 1008, 1009})
+"""Close codes after which trying again would bring the same."""
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+def watch_feed(url: str, token_file: str | None, asked: dict[str, Any], *, as_json: bool, config: str | None) -> None:
+    """Print every event of the feed at ``url`` until Ctrl-C. Raises :class:`Failed` when it is refused."""
+    address = urlsplit(url)
+    if address.scheme not in ("ws", "wss") or not address.hostname or address.query:
+        raise BadInput(f"--url: must be ws://HOST:PORT or wss://HOST:PORT, not {url!r}")
+    if address.scheme == "ws" and address.hostname not in _LOOPBACK:
+        click.echo("(ws:// is not encrypted: the token can be read on its way; use wss://)", err=True)
+    watching = _Watching(url, _token(token_file, config), asked, as_json)
+    trio.run(watching.run)
+
+
+def _token(token_file: str | None, config: str | None) -> str:
+    path = Path(token_file) if token_file is not None else load_settings(config).state_dir / TOKEN
+    try:
+        return path.read_text().strip()
+    except OSError as error:
+        raise BadInput(f"cannot read the token in {path}: {error.strerror}; name its file with --token-file") from None
+
+
+class _Watching:
+    """One watch over many connections."""
+
+    def __init__(self, url: str, token: str, asked: dict[str, Any], as_json: bool) -> None:
+        self._url = url
+        self._address = urlsplit(url)
+        self._headers = [(b"Authorization", f"Bearer {token}".encode())]
+        self._asked = asked
+        self._as_json = as_json
+        self._tries = 0
+        self._connected = False
+
+    async def run(self) -> None:
+        """Connect, print, and connect again."""
+        while True:
+            why = await self._attempt()
+            pause = min(2.0**self._tries, MOST_PAUSE)
+            self._tries += 1
+            click.echo(f"({why}; trying again in {pause:g} s)", err=True)
+            await trio.sleep(pause)
+
+    async def _attempt(self) -> str:
+        """One connection, to its end; why it ended. Raises :class:`Failed` where another would end the same way."""
+        failures: list[BaseException] = []
+        try:
+            async with await self._connect() as stream, trio.open_nursery() as nursery:
+                socket = await self._shake_hands(nursery, stream)
+                await self._print(socket)
+        except* (ConnectionClosed, HandshakeError, OSError, trio.TooSlowError, trio.BrokenResourceError) as group:
+            failures += _leaves(group)
+        failure = failures[0]
+        if isinstance(failure, ConnectionRejected):
+            body = (failure.body or b"").decode(errors="replace").strip()
+            raise Failed(f"{self._url} refuses: {body or f'status {failure.status_code}'}")
+        reason = getattr(failure, "reason", None)
+        if isinstance(failure, ConnectionClosed) and reason is not None:
+            if reason.code in _FINAL:
+                raise Failed(f"{self._url} closed the connection: {reason.reason or reason.code}")
+            return reason.reason or "the connection was lost"
+        if not self._connected:
+            raise Failed(f"nobody answers at {self._url}: {str(failure) or type(failure).__name__}")
+        return "the connection was lost"
+
+    async def _connect(self) -> trio.abc.Stream:
+        """The TCP connection, ours to close: the library leaves that to the other end."""
+        encrypted = self._address.scheme == "wss"
+        host, port = self._address.hostname, self._address.port or (443 if encrypted else 80)
+        assert host is not None
+        with trio.fail_after(CONNECT_SECONDS):
+            if encrypted:
+                return await trio.open_ssl_over_tcp_stream(host, port, https_compatible=True)
+            return await trio.open_tcp_stream(host, port)
+
+    async def _shake_hands(self, nursery: trio.Nursery, stream: trio.abc.Stream) -> WebSocketConnection:
+        with trio.fail_after(CONNECT_SECONDS):
+            return await wrap_client_stream(
+                nursery, stream, self._address.netloc, self._address.path or "/", extra_headers=self._headers
+            )
+
+    async def _print(self, socket: WebSocketConnection) -> None:
+        await socket.send_message(orjson.dumps({"type": "subscribe", **self._asked}).decode())
+        while True:
+            message: dict[str, Any] = orjson.loads(await socket.get_message())
+            if "seq" in message and message.get("type") != "subscribed":
+                self._asked["after"] = message["seq"]
+                click.echo(orjson.dumps(message) if self._as_json else told(message))
+            elif message["type"] == "subscribed":
+                if message["after"] is not None:
+                    self._asked.setdefault("after", message["after"])
+                self._tries, self._connected = 0, True
+                click.echo("Connected; Ctrl-C ends this.", err=True)
+            elif message["type"] == "error":
+                click.echo(f"({message['detail']})", err=True)
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for one in error.exceptions:
+            yield from _leaves(one)
+    else:
+        yield error
