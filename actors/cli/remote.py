@@ -28,6 +28,7 @@ MOST_PAUSE = 30.0
 """Between two tries to connect again; the first comes after a second."""
 _FINAL = frozenset({1002, 1003, 1007, 1008, 1009})
 """Close codes after which trying again would bring the same."""
+_Stream = trio.SocketStream | trio.SSLStream[trio.SocketStream]
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -93,7 +94,7 @@ class _Watching:
             raise Failed(f"nobody answers at {self._url}: {str(failure) or type(failure).__name__}")
         return "the connection was lost"
 
-    async def _connect(self) -> trio.abc.Stream:
+    async def _connect(self) -> _Stream:
         """The TCP connection, ours to close: the library leaves that to the other end."""
         encrypted = self._address.scheme == "wss"
         host, port = self._address.hostname, self._address.port or (443 if encrypted else 80)
@@ -103,7 +104,7 @@ class _Watching:
                 return await trio.open_ssl_over_tcp_stream(host, port, https_compatible=True)
             return await trio.open_tcp_stream(host, port)
 
-    async def _shake_hands(self, nursery: trio.Nursery, stream: trio.abc.Stream) -> WebSocketConnection:
+    async def _shake_hands(self, nursery: trio.Nursery, stream: _Stream) -> WebSocketConnection:
         with trio.fail_after(CONNECT_SECONDS):
             return await wrap_client_stream(
                 nursery, stream, self._address.netloc, self._address.path or "/", extra_headers=self._headers
