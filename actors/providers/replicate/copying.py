@@ -184,17 +184,14 @@ class Copies:
         (self._wanted / f"{key}.json").unlink(missing_ok=True)
 
     async def _download(self, url: str, path: Path, most: int) -> int:
-        size = 0
+        """Write what lies at ``url`` to ``path``; how many bytes. Raises :class:`NotCopied` beyond ``most`` of them."""
         async with self._client.stream("GET", url, headers=self._headers_for(url)) as response:
             if response.status_code != 200:
                 raise NotCopied(f"{urlsplit(url).hostname} answered {response.status_code} for a result")
             with await trio.to_thread.run_sync(_opened, path) as file:
-                async for piece in response.aiter_bytes(_PIECE):
-                    size += len(piece)
-                    if size > most:
-                        most_of_all = self._options.copy_bytes
-                        raise NotCopied(f"the results have more than {most_of_all} bytes", for_good=True)
-                    await trio.to_thread.run_sync(_append, file, piece)
+                size = await _save(response, file, most)
+                if size > most:
+                    raise NotCopied(f"the results have more than {self._options.copy_bytes} bytes", for_good=True)
                 await trio.to_thread.run_sync(_flush, file)
         return size
 
@@ -219,6 +216,19 @@ class Copies:
     async def aclose(self) -> None:
         """Close every connection."""
         await self._client.aclose()
+
+
+async def _save(response: httpx.Response, file: BinaryIO, most: int) -> int:
+    """The body, or its beginning where it has more than ``most`` bytes; how many came."""
+    size = 0
+    with trio.CancelScope() as enough:
+        async for piece in response.aiter_bytes(_PIECE):
+            size += len(piece)
+            if size > most:
+                enough.cancel()  # left by `break`, the generators inside httpx would stay open until collected
+            else:
+                await trio.to_thread.run_sync(_append, file, piece)
+    return size
 
 
 def _part(key: str) -> str:
