@@ -93,7 +93,7 @@ def _replicate() -> ProviderFactory:
     def make(name: str, options: ReplicateOptions, root: Path, now: Now) -> Provider:
         return ReplicateProvider(options, root, name, now)
 
-    return ProviderFactory(ReplicateOptions, make, BreakerOptions(open_seconds=30))
+    return ProviderFactory(ReplicateOptions, make, BreakerOptions(open_seconds=30.0))
 
 
 def _scripted() -> ProviderFactory:

@@ -21,7 +21,7 @@ import httpx
 import orjson
 import trio
 
-from actors.http_client import get_async_client
+from actors.http_client import get_async_client, transport_options
 from actors.providers.base import Handle, Nudge, Result
 from actors.providers.errors import NotFound, ProviderError
 from actors.providers.http_addresses import checked_address, origin
@@ -76,7 +76,8 @@ class Copies:
         self._origin = origin(checked_address(options.base_url))
         self._api = api
         self._now = now
-        self._client = get_async_client(None, **({} if transport is None else {"transport": transport}))
+        travel = attrs.evolve(transport_options(os.environ)[0], proxy=options.proxy)
+        self._client = get_async_client(travel, **({} if transport is None else {"transport": transport}))
         self._known: set[str] = set()
         self._changed = trio.Event()
 
