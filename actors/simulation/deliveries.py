@@ -1,7 +1,7 @@
 """Webhooks: one provider tells of each change by itself; its deliveries come twice, late, in another order or never.
 
 They are the world's: what was sent while no process ran is delivered to the next one. A delivery claims what was true
-when it was sent; the receiver records the claim and looks at the job, as the edge does.
+when it was sent, and goes through the runtime's own door for deliveries.
 """
 
 from __future__ import annotations
@@ -12,8 +12,7 @@ from itertools import count
 
 import trio
 
-from actors.jobs.records import Observation
-from actors.poller.actor import Look
+from actors.providers.base import PushEvent
 from actors.providers.scripted import Run
 from actors.runtime import RunningRuntime
 from actors.simulation.crashes import told, unplanned
@@ -27,8 +26,8 @@ ONCE, TWICE, LATE, NEVER = range(4)
 _USUAL = [90, 4, 4, 2]
 _AGAIN = 20.0
 
-_Sent = tuple[float, int, str, str, Observation]
-"""When it arrives, a tie-breaker, the key, the correlation ID, the claim."""
+_Sent = tuple[float, int, int, Run]
+"""When it arrives, a tie-breaker, the delivery's number, the run of which it tells."""
 
 
 class Deliveries:
@@ -76,20 +75,22 @@ class Deliveries:
         fates = self._fates if elapsed < self._until else _USUAL
         fate = draw.choices(range(4), fates)[0]
         delays = {ONCE: [0.1], TWICE: [0.1, 3.0], LATE: [600.0], NEVER: []}[fate]
+        number = len(self._machine.sent)
+        self._machine.sent[number] = PushEvent(f"delivery-{number}", run.run_id, run.observe(now))
         for delay in delays:
-            at = elapsed + delay * draw.random()
-            claim = run.observe(now)
-            heapq.heappush(self._sent, (at, next(self._tie), run.key, run.context["correlation_id"], claim))
+            heapq.heappush(self._sent, (elapsed + delay * draw.random(), next(self._tie), number, run))
 
     async def _deliver(self, process: Process, runtime: RunningRuntime, sent: _Sent) -> None:
-        _, tie, key, correlation_id, claim = sent
-        self._world.say(f"delivery of {key}: {claim.raw_status}")
+        _, tie, number, run = sent
+        claim = self._machine.sent[number].observation
+        assert claim is not None
         try:
-            with bind_correlation_id(correlation_id):
-                await runtime.ledger.record({key: claim})
+            with bind_correlation_id(f"delivery-{number}"):
+                outcome = await runtime.push(self._machine.name, {}, b"%d" % number, token=run.token)
         except Exception as error:  # noqa: BLE001 - the sender survives whatever it is answered; `unplanned` judges it
             for leaf in () if process.dead else unplanned(error, self._world):
-                self._world.broken("clients meet no crash", f"a delivery of {key}: {told(leaf)}")
-            heapq.heappush(self._sent, (self._world.elapsed() + _AGAIN, tie, key, correlation_id, claim))
+                self._world.broken("clients meet no crash", f"a delivery of {run.key}: {told(leaf)}")
+            heapq.heappush(self._sent, (self._world.elapsed() + _AGAIN, tie, number, run))
             return
-        runtime.registry.whereis("poller").cast(Look(self._machine.name, key))
+        self._world.say(f"delivery {number} of {run.key} ({claim.raw_status}): {outcome}")
+        self._world.trace.count(f"delivery {outcome}")

@@ -110,10 +110,10 @@ class Process(trio.abc.Instrument):
             world.entered()
             try:
                 trio.run(self._live, work, clock=trio.testing.MockClock(autojump_threshold=0))
-            except BaseException as error:  # a process ends with whatever it likes; `judge_end` says what is a fault
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # noqa: BLE001, ASYNC103 - outside of trio; `judge_end` says what is a fault
                 ends.append(error)
-                if isinstance(error, KeyboardInterrupt):
-                    raise
         world.left(self._died_at or world.elapsed_at_end)
         judge_end(world, ends, killed=self.dead)
         world.database.power_cycle()

@@ -118,19 +118,23 @@ class Simulation:
             unanswered, self._clients.unanswered = self._clients.unanswered, []
             for step in unanswered:
                 nursery.start_soon(self._clients.act, process, runtime, step)
-            while self._next < len(self._script):
-                step = self._script[self._next]
-                await trio.sleep(max(step.at - self.world.elapsed(), 0.0))
-                self._next += 1
-                self.world.say(f"step {step}")
-                if step.kind == "stop":
-                    await self._stop(step)
-                    nursery.cancel_scope.cancel()
-                    return
-                await self._take(step, process, runtime, nursery)
-            await settle(process, runtime, self._person)
-            self._over = True
+            self._over = await self._carry_out(process, runtime, nursery)
+            if self._over:
+                await settle(process, runtime, self._person)
             nursery.cancel_scope.cancel()
+
+    async def _carry_out(self, process: Process, runtime: RunningRuntime, nursery: trio.Nursery) -> bool:
+        """Step after step; whether the script is at its end, rather than the process at a stop."""
+        while self._next < len(self._script):
+            step = self._script[self._next]
+            await trio.sleep(max(step.at - self.world.elapsed(), 0.0))
+            self._next += 1
+            self.world.say(f"step {step}")
+            if step.kind == "stop":
+                await self._stop(step)
+                return False
+            await self._take(step, process, runtime, nursery)
+        return True
 
     async def _take(self, step: Step, process: Process, runtime: RunningRuntime, nursery: trio.Nursery) -> None:
         if step.kind in self._clients.kinds:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import TypeVar
 
-from actors.providers.base import CancelAck, Found, Handle, Prepared, Submitted, View
+import attrs
+import trio
+
+from actors.providers.base import CancelAck, Found, Handle, Prepared, PushEvent, Rejected, Submitted, View
 from actors.providers.errors import RateLimited
 from actors.providers.scripted import Asked, Run, ScriptedOptions, ScriptedProvider, ScriptedRemote
 from actors.simulation.judge import Judge
+from actors.simulation.pinned import source
 from actors.simulation.trace import Killed
 from actors.simulation.world import World
 from logconf.context import current_correlation_id
+
+T = TypeVar("T")
 
 
 class Machine(ScriptedRemote):
@@ -19,8 +27,14 @@ class Machine(ScriptedRemote):
     def __init__(self, name: str, world: World, judge: Judge) -> None:
         super().__init__(world.true_now)
         self.name = name
+        self.sent: dict[int, PushEvent] = {}
         self._world = world
         self._judge = judge
+        self._draw = source(world.seed, f"network to {name}")
+
+    def latency(self) -> float:
+        """Seconds that a message travels, one way."""
+        return self._draw.choice([0.0, 0.0, 0.01, 0.2, 0.2, 0.2, 1.0, 6.0])
 
     def accept(self, key: str, token: str, asked: Asked, context: Mapping[str, str], *, endless: bool) -> Run:
         """Start a run, whatever else runs under ``key``."""
@@ -37,49 +51,80 @@ class Machine(ScriptedRemote):
 
 
 class Site(ScriptedProvider):
-    """One process's way to a :class:`Machine`. ``alive`` tells whether that process still is."""
+    """One process's way to a :class:`Machine`. ``alive`` tells whether that process still is.
+
+    Requests and answers travel for a while: what an answer tells may be old when it comes.
+    """
 
     def __init__(
         self, options: ScriptedOptions, machine: Machine, world: World, judge: Judge, alive: Callable[[], bool]
     ) -> None:
         super().__init__(options, machine, machine.name)
+        self._machine = machine
         self._world = world
         self._judge = judge
         self._alive = alive
 
     async def submit(self, key: str, token: str, prepared: Prepared, context: Mapping[str, str]) -> Submitted:
         """Start a run."""
-        self._asked("submit", key, context["correlation_id"])
+        await self._goes_out("submit", key, context["correlation_id"])
         self._judge.tries(self.name, context["job_id"])
         try:
-            return await super().submit(key, token, prepared, context)
+            submitted = await super().submit(key, token, prepared, context)
         except RateLimited as refusal:
             self._judge.asked_to_wait(context["job_id"], refusal.retry_after)
             raise
+        return await self._comes_back(submitted)
 
     async def find(self, key: str, token: str) -> Found:
         """Look a key up."""
-        self._asked("find", key)
-        return await super().find(key, token)
+        await self._goes_out("find", key)
+        return await self._comes_back(await super().find(key, token))
 
     async def observe_many(self, handles: Mapping[str, Handle]) -> View:
         """Look at many."""
-        self._asked("observe", next(iter(handles)) if len(handles) == 1 else "")
-        return await super().observe_many(handles)
+        await self._goes_out("observe", next(iter(handles)) if len(handles) == 1 else "")
+        known = {key: _by_run(handle) for key, handle in handles.items()}
+        return await self._comes_back(await super().observe_many(known))
 
     async def cancel(self, key: str, handle: Handle) -> CancelAck:
         """Ask for an end."""
-        self._asked("cancel", key)
-        return await super().cancel(key, handle)
+        await self._goes_out("cancel", key)
+        return await self._comes_back(await super().cancel(key, _by_run(handle)))
 
     async def forget(self, key: str, handle: Handle) -> None:
         """Drop an ended run."""
-        self._asked("forget", "")
-        await super().forget(key, handle)
+        await self._goes_out("forget", "")
+        await super().forget(key, _by_run(handle))
 
-    def _asked(self, call: str, key: str, correlation_id: str | None = None) -> None:
+    def parse_push(
+        self, headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now: datetime
+    ) -> PushEvent | Rejected:
+        """A delivery's body is its number; nobody else can send one."""
+        return self._machine.sent[int(body)]
+
+    async def push_secrets(self, *, fresh: bool = False) -> Sequence[str]:
+        """One that never changes."""
+        await trio.lowlevel.checkpoint()
+        return ("secret",)
+
+    async def _goes_out(self, call: str, key: str, correlation_id: str | None = None) -> None:
         if not self._alive():
             raise Killed
         self._world.say(f"{self.name}.{call} {key}")
         if key:
             self._judge.carries(f"{self.name}.{call}", key, current_correlation_id(), correlation_id)
+        await trio.sleep(self._machine.latency())
+
+    def _submitted(self, run: Run, *, existed: bool = False) -> Submitted:
+        plain = super()._submitted(run, existed=existed)
+        return attrs.evolve(plain, handle={"run": run.run_id, "id": run.run_id})
+
+    async def _comes_back(self, answer: T) -> T:
+        await trio.sleep(self._machine.latency())
+        return answer
+
+
+def _by_run(handle: Handle) -> Handle:
+    """What a delivery told has the run's name as its ``id`` alone."""
+    return {"run": handle.get("run", handle.get("id"))}

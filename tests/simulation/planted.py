@@ -1,0 +1,166 @@
+"""Safeguards of the house, each with a way to take it out: what the simulation must notice.
+
+A safeguard that stands at several places is taken out at all of them: one that remained would do its work.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import math
+from collections.abc import Callable
+from datetime import datetime
+
+import attrs
+import pytest
+
+from actors import runtime, scheduler
+from actors.jobs import lifecycle, polling, retry
+from actors.jobs.lifecycle import Trigger
+from actors.jobs.records import ApprovalStatus, JobStatus, QueueStatus, Submission, SubmissionState
+from actors.ledger import deciding, dispatching, observing
+from actors.store import Transaction, approvals, deliveries, queue, store
+
+Plant = Callable[[pytest.MonkeyPatch], None]
+
+
+def terminal_guard(patch: pytest.MonkeyPatch) -> None:
+    """A word about an ended job is taken as one about any other: by the judge, the table and the hand-overs."""
+    patch.setattr(polling, "TERMINAL_JOBS", frozenset())
+    judge = polling.judge
+
+    def judge_as_running(job, _entry, observation, now):
+        return judge(job, QueueStatus.RUNNING, observation, now)
+
+    patch.setattr(observing, "judge", judge_as_running)
+    ended = [(JobStatus.COMPLETED, QueueStatus.COMPLETED), (JobStatus.FAILED, QueueStatus.FAILED)]
+    ended += [(JobStatus.CANCELLED, QueueStatus.CANCELLED)]
+    steps = dict(lifecycle._STEPS)
+    for trigger in lifecycle.PHASE_TRIGGERS.values():
+        for pair in ended:
+            steps[*pair, trigger] = lifecycle.TRANSITIONS[trigger][1]
+    patch.setattr(lifecycle, "_STEPS", steps)
+
+    def handed_as(connection, provider, remote_id):
+        rows = connection.exec_driver_sql(
+            "SELECT key FROM submissions WHERE json_extract(handle, '$.id') = ? AND handle IS NOT NULL", (remote_id,)
+        )
+        for (key,) in rows:
+            from actors.store import submissions
+
+            found = submissions.by_key(connection, key)
+            if found is not None and found.key.startswith("01"):
+                return found if _at(connection, found, provider) else None
+        return None
+
+    patch.setattr(deliveries, "handed_as", handed_as)
+
+
+def _at(connection, submission: Submission, provider: str) -> bool:
+    found = connection.exec_driver_sql("SELECT provider FROM jobs WHERE job_id = ?", (submission.job_id,))
+    return found.scalar_one() == provider
+
+
+def submission_key(patch: pytest.MonkeyPatch) -> None:
+    """The provider is called under a key that no row knows."""
+    numbers = itertools.count()
+    submit = scheduler.Scheduler._submit
+
+    async def under_another_key(self, provider, dispatch):
+        key = f"{dispatch.submission.key}-{next(numbers)}"
+        return await submit(
+            self, provider, attrs.evolve(dispatch, submission=attrs.evolve(dispatch.submission, key=key))
+        )
+
+    patch.setattr(scheduler.Scheduler, "_submit", under_another_key)
+
+
+def slot_kept_while_unknown(patch: pytest.MonkeyPatch) -> None:
+    """A lost answer is taken for a refusal: the job goes back into the queue and its slot is free."""
+    after = retry.after_failed_dispatch
+
+    def taken_for_a_refusal(kind, message, entry, now, retry_after, consecutive, jitter):
+        verdict = after(kind, message, entry, now, retry_after, consecutive, jitter)
+        return attrs.evolve(verdict, trigger=Trigger.PUT_BACK, unknown=False) if verdict.unknown else verdict
+
+    patch.setattr(dispatching, "after_failed_dispatch", taken_for_a_refusal)
+
+
+def limits_in_the_claiming_transaction(patch: pytest.MonkeyPatch) -> None:
+    """What runs is counted in the transaction before the one that claims."""
+    counted: list[list[object]] = [[]]
+    running = queue.running
+
+    def as_it_was(connection):
+        before, counted[0] = counted[0], running(connection)
+        return before
+
+    patch.setattr(queue, "running", as_it_was)
+
+
+def compare_and_set_of_approvals(patch: pytest.MonkeyPatch) -> None:
+    """Whoever decides last has decided, whatever was decided before and however late."""
+
+    def decide(connection, approval_id, status, **decision):
+        connection.execute(
+            approvals.update(approvals.approvals)
+            .where(approvals.approvals.c.approval_id == approval_id)
+            .values(status=status.value, **decision)
+        )
+        return True
+
+    patch.setattr(approvals, "decide", decide)
+    patch.setattr(deciding, "is_expired", lambda request, now: _is_due(request.expires_at, now))
+    open_request = deciding.approvals.get
+
+    def still_pending(connection, approval_id):
+        request = open_request(connection, approval_id)
+        return request and attrs.evolve(request, status=ApprovalStatus.PENDING)
+
+    patch.setattr(deciding.approvals, "get", still_pending)
+
+
+def _is_due(_expires_at: datetime, _now: datetime) -> bool:
+    return False
+
+
+def event_in_the_same_transaction(patch: pytest.MonkeyPatch) -> None:
+    """The rows are committed first, their events in a transaction of their own."""
+    run_closures = store.Store._run_closures
+
+    def events_afterwards(self, group, transaction):
+        flush = Transaction.flush
+        with pytest.MonkeyPatch.context() as inner:
+            inner.setattr(Transaction, "flush", lambda _self: [])
+            run_closures(self, group, transaction)
+        transaction.connection.exec_driver_sql("BEGIN IMMEDIATE")
+        events = flush(transaction)
+        transaction.connection.exec_driver_sql("COMMIT")
+        return events
+
+    patch.setattr(store.Store, "_run_closures", events_afterwards)
+
+
+def deadline_on_shutdown(patch: pytest.MonkeyPatch) -> None:
+    """A stop waits for its hand-overs as long as they take."""
+    patch.setattr(runtime, "GRACE", math.inf)
+
+
+def correlation_binding(patch: pytest.MonkeyPatch) -> None:
+    """The scheduler calls providers under its own cycle's ID."""
+    patch.setattr(scheduler, "bind_correlation_id", lambda _id: contextlib.nullcontext())
+
+
+PLANTED: dict[Plant, set[str]] = {
+    terminal_guard: {"terminal is final"},
+    submission_key: {"the intent first", "at most one remote job each"},
+    slot_kept_while_unknown: {"at most one remote job each", "limits hold as the provider sees them"},
+    limits_in_the_claiming_transaction: {"limits hold as the provider sees them"},
+    compare_and_set_of_approvals: {"one end per approval", "an expired approval never approves"},
+    event_in_the_same_transaction: {"replay of events = table", "events without a gap"},
+    deadline_on_shutdown: {"a stop has a deadline"},
+    correlation_binding: {"one correlation ID"},
+}
+"""Each with the rules by which it is noticed: a bug found by an accident of its planting is not found."""
+
+__all__ = ["PLANTED", "Plant", "SubmissionState"]
