@@ -31,12 +31,12 @@ class Account:
     runtime: RunningRuntime | None = None
 
     @asynccontextmanager
-    async def open(self, total: int = 1, **options: Any) -> AsyncIterator[RunningRuntime]:
+    async def open(self, total: int = 1, *, latency: float = 0.05, **options: Any) -> AsyncIterator[RunningRuntime]:
         """A runtime that runs at most ``total`` jobs at once; ``options`` are the provider's."""
         provider = ReplicateProvider(
             ReplicateOptions(base_url=ORIGIN, **{"token_input": "greenroom_token", **options}),
             now=self.clock.now,
-            transport=FakeTransport(self.fake, latency=0.05),
+            transport=FakeTransport(self.fake, latency=latency),
         )
         made = Parts(clock=self.clock, in_memory=True, sources=seeded_sources(1), providers=[provider])
         limits = Limits(total=total, per_user=total)

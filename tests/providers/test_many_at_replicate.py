@@ -63,3 +63,18 @@ async def test_few_among_many_older_ones_are_asked_for_by_name(autojump_clock, a
             job.script = Script(seconds=0)
         await trio.sleep(BEAT + 5)
         assert len(await runtime.jobs(statuses=[JobStatus.COMPLETED])) == 3
+
+
+async def test_a_list_too_slow_to_be_read_in_one_look_hides_no_job(autojump_clock, account):
+    """Each look is cut off after three pages of five; the next one goes on from there, and then from the top again."""
+    async with account.open(total=500, latency=4.5) as runtime:
+        account.fake.script("*", Script(outcome=Outcome.NEVER))
+        asked = JobRequest(provider="replicate", spec={"model": "ana/m"}, user_id="ana", inherited_env={})
+        await runtime.submit_many([asked] * 500)
+        while len(account.fake.jobs()) < 500:  # noqa: ASYNC110 - virtual time, and the fake tells nobody
+            await trio.sleep(5)
+        await trio.sleep(4 * BEAT)
+        for job in account.fake.jobs()[:20] + account.fake.jobs()[-20:]:
+            job.script = Script(seconds=0)
+        await trio.sleep(6 * BEAT)
+        assert len(await runtime.jobs(statuses=[JobStatus.COMPLETED], limit=1000)) == 40

@@ -2,7 +2,8 @@
 
 A list is newest first and tells nothing of absence: a job that it did not show is asked for itself. Pages are read
 until all jobs were seen, until the list is older than the oldest of them, or until so many pages in a row showed none
-that asking for the rest costs no more.
+that asking for the rest costs no more. A look that its time cut off is taken up where it stopped, so that a slow list
+hides nobody for ever.
 """
 
 from __future__ import annotations
@@ -50,6 +51,8 @@ class Observer:
         self._read = read
         self._created: dict[str, datetime] = {}
         self._pages = {PREDICTION: 1, TRAINING: 1}
+        self._stopped_at: dict[str, str | None] = {}
+        self._first: frozenset[str] = frozenset()
 
     async def look(self, handles: Mapping[str, Handle]) -> View:
         """What became of the jobs of these keys. Raises what failed where nothing at all could be seen."""
@@ -60,6 +63,7 @@ class Observer:
         with trio.move_on_after(AT_MOST) as scope:
             for kind, look in looks.items():
                 await self._look(kind, look)
+        self._first = frozenset(job for look in looks.values() for job in look.missing)
         view = View(failed=failed, complete=not any(look.missing for look in looks.values()))
         for look in looks.values():
             view = attrs.evolve(
@@ -80,28 +84,34 @@ class Observer:
             try:
                 self._pages[kind] = await self._list(kind, look)
             except ProviderError as error:  # what the pages before it showed is good
+                self._stopped_at.pop(kind, None)  # a place in the list that is no more must not be asked for again
                 look.errors.append(error)
                 look.failed |= {key: str(error) for key in look.missing.values()}
                 return
         else:
             self._pages[kind] = max(1, self._pages[kind] // 2)  # so that the list is tried again some time
         async with trio.open_nursery() as nursery:
-            for job_id in list(look.missing):
+            for job_id in sorted(look.missing, key=lambda job: job not in self._first):
                 nursery.start_soon(self._get, kind, job_id, look)
 
     async def _list(self, kind: str, look: _Look) -> int:
         """Read pages; how many there were."""
         since = min((self._created[job] for job in look.missing), default=None) if self._knows(look.missing) else None
         since = None if since is None else since - _SKEW
-        cursor, fruitless, pages = None, 0, 0
+        begun = cursor = self._stopped_at.pop(kind, None)
+        fruitless, pages = 0, 0
         while look.missing and fruitless < len(look.missing) and pages < MOST_PAGES:
+            self._stopped_at[kind] = cursor
             page = await self._api.page(kind, cursor, since)
             pages += 1
             found = sum(self._note(body, look) for body in page.jobs)
             fruitless = 0 if found else fruitless + 1
             if page.cursor is None or page.cursor == cursor or _ends_before(page.jobs, since):
-                break
+                if begun is None:
+                    break
+                begun, page = None, attrs.evolve(page, cursor=None)  # the newest pages, which this look left out
             cursor = page.cursor
+        self._stopped_at.pop(kind, None)
         return max(1, pages)
 
     def _knows(self, missing: Iterable[str]) -> bool:
