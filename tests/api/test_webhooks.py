@@ -66,6 +66,11 @@ class Stage:
         """Where the job stands here."""
         return (await self.runtime.job(job.job_id)).job.status
 
+    async def end(self, job: Job) -> JobStatus:
+        """Wait until the job has ended here, for a while."""
+        with trio.fail_after(600):
+            return (await self.runtime.wait(job.job_id)).status
+
     async def post(
         self, body: bytes, headers: Mapping[str, str] | None = None, delivery: str = "msg_1", query: str = ""
     ) -> httpx.Response:
@@ -121,7 +126,7 @@ async def test_jobs_end_by_deliveries_alone(stage: Stage, disorder: Disorder, au
         await nursery.start(delivering, stage, disorder)
         good = await stage.submit(queue_seconds=5, seconds=20)
         bad = await stage.submit(queue_seconds=5, seconds=20, outcome="failed", error="out of memory")
-        ends = {(await stage.runtime.wait(job.job_id)).status for job in (good, bad)}
+        ends = {await stage.end(job) for job in (good, bad)}
         nursery.cancel_scope.cancel()
     assert ends == {JobStatus.COMPLETED, JobStatus.FAILED}
     assert (await stage.runtime.job(bad.job_id)).job.error_message == "out of memory"
@@ -177,7 +182,7 @@ async def test_the_job_is_read_back_after_a_delivery(stage: Stage, autojump_cloc
     await trio.sleep(31.5)
     asked = len(stage.fake.calls("GET", "/v1/predictions/*"))
     await stage.post(stage.told(remote, status="processing", completed_at=None, metrics=None, output=None))
-    assert (await stage.runtime.wait(job.job_id)).status is JobStatus.COMPLETED
+    assert await stage.end(job) is JobStatus.COMPLETED
     assert len(stage.fake.calls("GET", "/v1/predictions/*")) == asked + 1
 
 
