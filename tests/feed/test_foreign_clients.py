@@ -94,7 +94,11 @@ async def test_twenty_that_never_read_beside_one_that_does(runtime: RunningRunti
         one = socket.socket()
         one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         one.connect(("127.0.0.1", open_feed.port))
-        one.sendall(UPGRADE + SUBSCRIBE)
+        for said, answered in ((UPGRADE, b'"connected"'), (SUBSCRIBE, b'"subscribed"')):
+            one.sendall(said)
+            received = b""
+            while answered not in received:
+                received += await trio.to_thread.run_sync(one.recv, 4096)
         stalled.append(one)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     numbers: list[int] = []
