@@ -10,29 +10,35 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, Unpack
 
 import attrs
 
+from actors.access.access import Access
 from actors.jobs.deliveries import DeliveryOutcome
 from actors.jobs.options import Limits
-from actors.jobs.records import ApprovalRequest, ApprovalStatus, Event, Job, JobRequest, JobStatus
+from actors.jobs.records import ApprovalRequest, ApprovalRule, ApprovalStatus, Event, Job, JobRequest
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.retention import PruneResult
-from actors.jobs.views import Accepted, JobView, QueueView
+from actors.jobs.views import Accepted, DryRun, EventFilters, Gap, JobFilters, JobView, QueueView, RuleView
 from actors.ledger.provider_views import ProviderView
 from actors.leftovers import Leftovers
 
 __all__ = [
     "Accepted",
     "DeliveryOutcome",
+    "DryRun",
+    "EventFilters",
+    "Gap",
     "Health",
+    "JobFilters",
     "JobView",
     "ProviderView",
     "PruneResult",
     "QueueView",
     "RefusalKind",
     "Refused",
+    "RuleView",
     "Runtime",
 ]
 
@@ -86,13 +92,7 @@ class Runtime(Protocol):
         ...
 
     async def jobs(
-        self,
-        *,
-        statuses: Iterable[JobStatus] = (),
-        user_id: str | None = None,
-        provider: str | None = None,
-        before: str | None = None,
-        limit: int = 100,
+        self, *, before: str | None = None, limit: int = 100, **filters: Unpack[JobFilters]
     ) -> list[JobView]:
         """Jobs, newest first; ``before`` is the last id of the page before."""
         ...
@@ -103,6 +103,38 @@ class Runtime(Protocol):
 
     async def approvals(self, *, statuses: Iterable[ApprovalStatus] = (), limit: int = 100) -> list[ApprovalRequest]:
         """Approval requests, newest first."""
+        ...
+
+    async def approval(self, approval_id: str) -> ApprovalRequest:
+        """One request, named by its id or by its job's."""
+        ...
+
+    async def withdraw(self, approval_id: str, *, by: str | None = None) -> ApprovalRequest:
+        """Take a request back: its job is cancelled."""
+        ...
+
+    async def rules(self) -> list[RuleView]:
+        """Every approval rule that holds, in the order in which rules are tried."""
+        ...
+
+    async def rule(self, rule_id: int) -> RuleView:
+        """One of them."""
+        ...
+
+    async def add_rule(self, rule: ApprovalRule, *, by: str | None = None) -> RuleView:
+        """Make a rule under a new id; it holds for the next submission and after a restart."""
+        ...
+
+    async def replace_rule(self, rule: ApprovalRule, *, by: str | None = None) -> RuleView:
+        """Put ``rule`` in the place of the one of its id, configured or not."""
+        ...
+
+    async def remove_rule(self, rule_id: int, *, by: str | None = None) -> None:
+        """Remove a rule, configured or not; requests that it caused stay as they are."""
+        ...
+
+    async def try_rule(self, rule: ApprovalRule, *, last: int = 100) -> DryRun:
+        """Which of the ``last`` jobs ``rule`` would have held back."""
         ...
 
     async def limits(self) -> tuple[Limits, Mapping[str, str]]:
@@ -117,12 +149,12 @@ class Runtime(Protocol):
         """Forget what was changed at run time (all of it, where no name is given)."""
         ...
 
-    async def pause(self, provider: str, reason: str, *, by: str | None = None) -> None:
-        """Dispatch nothing to a provider until it is resumed; kept over a restart."""
+    async def pause(self, provider: str | None, reason: str, *, by: str | None = None) -> None:
+        """Dispatch nothing to a provider, or (None) nothing at all, until it is resumed; kept over a restart."""
         ...
 
-    async def resume(self, provider: str, *, by: str | None = None) -> None:
-        """Dispatch to a paused or closed provider again."""
+    async def resume(self, provider: str | None, *, by: str | None = None) -> None:
+        """Dispatch to a paused or closed provider again; None: to all that are not paused by themselves."""
         ...
 
     async def set_priority(self, job_id: str, override: int | None, *, by: str | None = None) -> JobView:
@@ -138,9 +170,26 @@ class Runtime(Protocol):
         ...
 
     def events(
-        self, *, after: int | None = None, job_id: str | None = None, types: Iterable[str] = ()
+        self, *, after: int | None = None, **filters: Unpack[EventFilters]
     ) -> AbstractAsyncContextManager[AsyncIterator[Event]]:
         """Events after number ``after`` (None: from now on), without loss or doubles, until left."""
+        ...
+
+    async def past_events(self, *, after: int = 0, limit: int = 500, **filters: Unpack[EventFilters]) -> list[Event]:
+        """Events that are there already, in order."""
+        ...
+
+    async def gap(self, after: int) -> Gap | None:
+        """What a reader who saw everything up to number ``after`` can no longer be told; None: nothing."""
+        ...
+
+    def config(self) -> list[dict[str, Any]]:
+        """The settings that hold: ``key``, ``value`` with secrets masked, ``source``."""
+        ...
+
+    @property
+    def access(self) -> Access:
+        """Tokens, sign-in and sessions: who may come in over the network."""
         ...
 
     @property

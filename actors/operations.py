@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
-from typing import Any
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from typing import Any, Unpack
 
 import attrs
 import trio
 
 from actors.environment import with_inherited
+from actors.following import Following
 from actors.jobs.guessing import did_you_mean
 from actors.jobs.levels import check_override
 from actors.jobs.options import Limits
@@ -17,33 +17,28 @@ from actors.jobs.records import (
     ApprovalRequest,
     ApprovalStatus,
     Capacity,
-    Event,
     Job,
     JobRequest,
-    JobStatus,
     QueueStatus,
 )
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.scheduling import can_ever_fit
-from actors.jobs.views import Accepted, JobView, QueueView
+from actors.jobs.views import Accepted, JobFilters, JobView, QueueView
 from actors.kernel import Bus, Clock
 from actors.ledger import Ledger, NewJob, reading
 from actors.providers.guard import Failure, GuardedProvider, capacities
-from actors.store import events as event_rows
 from actors.store import jobs as job_rows
 from logconf import get_correlation_id, new_correlation_id
 
-_EVENT_PAGE = 500
 _LOOK_FOR_LOGS = 0.5
 
 
-class Operations:
+class Operations(Following):
     """The operations of :class:`actors.control.Runtime` that need no knowledge of the tree."""
 
     def __init__(self, ledger: Ledger, providers: Mapping[str, GuardedProvider], bus: Bus, clock: Clock) -> None:
-        self.ledger = ledger
+        super().__init__(ledger, bus)
         self._providers = providers
-        self._bus = bus
         self._clock = clock
 
     @property
@@ -134,13 +129,13 @@ class Operations:
         await self.ledger.reset_limits(names, by)
         return (await self.limits())[0]
 
-    async def pause(self, provider: str, reason: str, *, by: str | None = None) -> None:
-        """Dispatch nothing there until it is resumed."""
-        await self.ledger.pause(self._known(provider), reason, by)
+    async def pause(self, provider: str | None, reason: str, *, by: str | None = None) -> None:
+        """Dispatch nothing there, or (None) nothing at all, until it is resumed."""
+        await self.ledger.pause(None if provider is None else self._known(provider), reason, by)
 
-    async def resume(self, provider: str, *, by: str | None = None) -> None:
-        """Dispatch there again."""
-        await self.ledger.resume(self._known(provider), by)
+    async def resume(self, provider: str | None, *, by: str | None = None) -> None:
+        """Dispatch there, or (None) at all, again; a provider that was paused by itself stays paused."""
+        await self.ledger.resume(None if provider is None else self._known(provider), by)
 
     # Looking.
 
@@ -157,20 +152,11 @@ class Operations:
         return found[0]
 
     async def jobs(
-        self,
-        *,
-        statuses: Iterable[JobStatus] = (),
-        user_id: str | None = None,
-        provider: str | None = None,
-        before: str | None = None,
-        limit: int = 100,
+        self, *, before: str | None = None, limit: int = 100, **filters: Unpack[JobFilters]
     ) -> list[JobView]:
         """Jobs, newest first."""
-        wanted = tuple(statuses)
         query = reading.views(
-            lambda connection: job_rows.page(
-                connection, statuses=wanted, user_id=user_id, provider=provider, before=before, limit=limit
-            ),
+            lambda connection: job_rows.page(connection, before=before, limit=limit, **filters),
             self.ledger.limits, self._capacities, self._clock.now(),
         )  # fmt: skip
         return await self.ledger.read(query)
@@ -179,6 +165,14 @@ class Operations:
         """What waits and why."""
         query = reading.queue_view(self.ledger.limits, self._capacities, self._clock.now(), limit)
         return await self.ledger.read(query)
+
+    async def approval(self, approval_id: str) -> ApprovalRequest:
+        """One request, named by its id or by its job's."""
+        return await self.ledger.read(reading.request(await self._approval_id(approval_id)))
+
+    async def withdraw(self, approval_id: str, *, by: str | None = None) -> ApprovalRequest:
+        """Take a request back: its job is cancelled."""
+        return await self.ledger.withdraw(await self._approval_id(approval_id), by)
 
     async def approvals(self, *, statuses: Iterable[ApprovalStatus] = (), limit: int = 100) -> list[ApprovalRequest]:
         """Approval requests, newest first."""
@@ -210,51 +204,6 @@ class Operations:
         if job is None:
             raise Refused(f"job {job_id} was removed", RefusalKind.NOT_FOUND)
         return job
-
-    @asynccontextmanager
-    async def events(
-        self, *, after: int | None = None, job_id: str | None = None, types: Iterable[str] = ()
-    ) -> AsyncIterator[AsyncIterator[Event]]:
-        """Events after ``after``, read from rows; the bus only says when to look, so none is lost or doubled."""
-        wanted = frozenset(types)
-        send, receive = trio.open_memory_channel[None](1)
-
-        def relevant(event: Any) -> bool:
-            if isinstance(event, Event) and (job_id is None or event.job_id == job_id):
-                with_room = not wanted or event.type in wanted
-                if with_room and not send.statistics().current_buffer_used:
-                    send.send_nowait(None)
-            return False
-
-        async with send, receive:  # closed after the subscription has ended: an event may come at any checkpoint
-            with self._bus.subscribe(where=relevant):
-                start = after if after is not None else await self.ledger.read(event_rows.last)
-                stream = self._read_events(start, job_id, wanted, receive)
-                try:
-                    yield stream
-                finally:
-                    await stream.aclose()
-
-    async def _read_events(
-        self, seq: int, job_id: str | None, types: frozenset[str], wake: trio.MemoryReceiveChannel[None]
-    ) -> AsyncGenerator[Event, None]:
-        while True:
-            page = await self.ledger.read(
-                lambda connection, after=seq: event_rows.after(
-                    connection, after, job_id=job_id, types=types, limit=_EVENT_PAGE
-                )
-            )
-            for event in page:
-                seq = event.seq
-                yield event
-            if len(page) < _EVENT_PAGE:
-                await wake.receive()
-
-    async def past_events(self, *, after: int = 0, job_id: str | None = None, limit: int = _EVENT_PAGE) -> list[Event]:
-        """Events that are there already, in order."""
-        return await self.ledger.read(
-            lambda connection: event_rows.after(connection, after, job_id=job_id, limit=limit)
-        )
 
     async def logs(
         self, job_id: str, cursor: str | None = None, *, follow: bool = False

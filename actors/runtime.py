@@ -12,7 +12,7 @@ the next start finds them.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager, nullcontext
 from datetime import datetime
 from typing import Any
 
@@ -20,6 +20,7 @@ import attrs
 import trio
 from sqlalchemy import Engine
 
+from actors.access.access import Access
 from actors.control import Health
 from actors.expiry import Expiry
 from actors.expiry import wakes as wakes_expiry
@@ -39,9 +40,11 @@ from actors.providers.guard import GuardedProvider
 from actors.providers.registry import create
 from actors.pruner import Pruner, prune
 from actors.pushes import Pushes
+from actors.ruling import Ruling
 from actors.scheduler import Quiesce, Scheduler
 from actors.scheduler import wakes as wakes_scheduler
 from actors.settings import Settings
+from actors.settings.showing import effective
 from actors.state_directory import DATABASE, StateDirectory, StateDirectoryError
 from actors.store import Executor, InlineExecutor, Store, ThreadExecutor
 from actors.tree import tree_of, troubled
@@ -72,7 +75,7 @@ class Parts:
     edges: Callable[[RunningRuntime], Sequence[ChildSpec]] = lambda _runtime: ()
 
 
-class RunningRuntime(Counted, Pushes):
+class RunningRuntime(Counted, Pushes, Ruling):
     """A runtime that runs: the operations of :class:`~actors.control.Runtime`, its tree and its health."""
 
     def __init__(self, settings: Settings, parts: Parts) -> None:
@@ -95,6 +98,7 @@ class RunningRuntime(Counted, Pushes):
             rules=rules, sources=parts.sources,
         )  # fmt: skip
         super().__init__(ledger, _guarded(settings, parts), self.bus, parts.clock)
+        self.access = Access(ledger, parts.clock)
         self._scheduler = self._actor("scheduler", wakes_scheduler)
         self._poller = self._actor("poller", lambda event: event.type in POLLER_WAKES)
         self._expiry = self._actor("expiry", wakes_expiry)
@@ -151,7 +155,10 @@ class RunningRuntime(Counted, Pushes):
 
     def _actor(self, name: str, wanted: Callable[[Event], bool]) -> ActorRef:
         """A reference whose mailbox absorbs wakes of the same kind: one "look now" says what a hundred say."""
-        ref = self.registry.actor(name, Mailbox(capacity=64, overflow="drop_newest", coalesce=_wake_key))
+        wakes = Mailbox(
+            capacity=64, overflow="drop_newest", coalesce=lambda message: isinstance(message, Event) or None
+        )
+        ref = self.registry.actor(name, wakes)
         self.bus.subscribe(Event, into=ref, where=wanted)
         return ref
 
@@ -223,6 +230,10 @@ class RunningRuntime(Counted, Pushes):
             self.ledger, self.registry, children, self._providers, self.tallies, healthy=healthy, uptime=uptime
         )
 
+    def config(self) -> list[dict[str, Any]]:
+        """The settings that hold, secrets masked."""
+        return [row._asdict() for row in effective(self.settings)]
+
     async def health(self) -> Health:
         """Whether all is well."""
         children = self._supervisor.children() if self._supervisor is not None else []
@@ -231,10 +242,6 @@ class RunningRuntime(Counted, Pushes):
         if uncertain:
             reasons.append(f"{len(uncertain)} job(s) are uncertain: settle them")
         return Health("degraded" if reasons else "ok", tuple(reasons), uncertain)
-
-
-def _wake_key(message: object) -> object:
-    return "wake" if isinstance(message, Event) else None
 
 
 def _guarded(settings: Settings, parts: Parts) -> dict[str, GuardedProvider]:
@@ -249,10 +256,6 @@ def _guarded(settings: Settings, parts: Parts) -> dict[str, GuardedProvider]:
     return {provider.name: GuardedProvider(provider, breaker=breakers.get(provider.name)) for provider in made}
 
 
-def _state(settings: Settings, parts: Parts) -> AbstractContextManager[Any]:
-    return nullcontext() if parts.in_memory else StateDirectory(settings.state_dir)
-
-
 @asynccontextmanager
 async def open_runtime(settings: Settings | None = None, parts: Parts | None = None) -> AsyncIterator[RunningRuntime]:
     """Run Greenroom for the length of the block.
@@ -263,7 +266,7 @@ async def open_runtime(settings: Settings | None = None, parts: Parts | None = N
     """
     settings = settings or Settings.default()
     parts = parts or Parts()
-    with _state(settings, parts):
+    with nullcontext() if parts.in_memory else StateDirectory(settings.state_dir):
         runtime = RunningRuntime(settings, parts)
         async with open_supervisor(
             runtime.children(), name="greenroom", strategy="rest_for_one", max_restarts=0
@@ -290,8 +293,8 @@ async def open_reading(settings: Settings) -> AsyncIterator[Operations]:
     parts = Parts()
     store = Store(path, executor=ThreadExecutor(1), now=parts.clock.now)
     await store.open()
+    ledger = Ledger(store, publish=lambda _event: None, limits=settings.limits, approvals=settings.approvals)
     try:
-        ledger = Ledger(store, publish=lambda _event: None, limits=settings.limits, approvals=settings.approvals)
         yield Operations(ledger, _guarded(settings, parts), Bus(), parts.clock)
     finally:
         with trio.CancelScope(shield=True):

@@ -23,6 +23,7 @@ _TERMINAL = frozenset(status.value for status in TERMINAL_JOBS)
 _WAKES = frozenset(
     {
         "job_queued", "approval_granted", "job_requeued", "job_priority_changed", "limits_changed", "provider_resumed",
+        "queue_resumed",
         "approval_expired", "approval_rejected",
     }
 )  # fmt: skip

@@ -2,12 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import TypedDict
 
 import attrs
 
 from actors.jobs.options import Limits
-from actors.jobs.records import ApprovalRequest, Job, QueueEntry, QueueStatus, Submission
+from actors.jobs.records import (
+    ApprovalRequest,
+    ApprovalRule,
+    Job,
+    JobStatus,
+    QueueEntry,
+    QueueStatus,
+    Submission,
+)
+
+
+class JobFilters(TypedDict, total=False):
+    """Which jobs are wanted. What is absent or None does not narrow.
+
+    ``text``: part of the id, the user, the configuration's name or the error, upper and lower case alike. ``since`` and
+    ``until``: made at that moment or later, and before it.
+    """
+
+    statuses: Iterable[JobStatus]
+    user_id: str | None
+    org_id: str | None
+    provider: str | None
+    text: str | None
+    since: datetime | None
+    until: datetime | None
+
+
+class EventFilters(TypedDict, total=False):
+    """Which events are wanted: of one job, of some types, of jobs of one user. Absent, None or empty: all."""
+
+    job_id: str | None
+    types: Iterable[str]
+    user_id: str | None
+
+
+@attrs.frozen
+class Gap:
+    """What a reader who saw everything up to ``after`` can no longer be told: ``missing`` events were removed since.
+
+    The stream goes on after number ``resume``, which differs from ``after`` where no event of that number was written.
+    """
+
+    after: int
+    missing: int
+    resume: int
 
 
 @attrs.frozen
@@ -46,3 +92,31 @@ class QueueView:
     limit_sources: Mapping[str, str]
     closed_providers: Mapping[str, str]
     summary: str
+
+
+@attrs.frozen
+class RuleView:
+    """An approval rule that holds. ``source``: ``configured``, or ``stored``: made or replaced at run time."""
+
+    rule: ApprovalRule
+    source: str
+    changed_at: datetime | None = None
+    changed_by: str | None = None
+
+
+@attrs.frozen
+class Caught:
+    """A job that a rule would have held back, and in which words."""
+
+    job_id: str
+    user_id: str
+    created_at: datetime
+    reason: str
+
+
+@attrs.frozen
+class DryRun:
+    """What a rule would have done with the last jobs: how many were looked at, and which it would have held back."""
+
+    looked_at: int
+    caught: tuple[Caught, ...]

@@ -73,6 +73,20 @@ class Rejecting:
 
 
 @attrs.frozen
+class Withdrawing:
+    """The closure that takes a request back: nobody is asked any more, so its job is cancelled."""
+
+    approval_id: str
+    by: str | None
+    cycle: str | None = None
+
+    def __call__(self, tx: Transaction) -> ApprovalRequest:
+        request = _open_request(tx, self.approval_id, "admin")
+        Cancelling(request.job_id, self.by, self.cycle)(tx)
+        return attrs.evolve(request, status=ApprovalStatus.CANCELLED, decided_at=tx.now, decided_by=self.by)
+
+
+@attrs.frozen
 class Expired:
     """One request that ran out of time, for the log."""
 

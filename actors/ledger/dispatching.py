@@ -85,11 +85,8 @@ def _narrowed(limits: Limits, running: Sequence[Running], trials: Mapping[str, i
 
 def provider_states(tx: Transaction, capacities: Mapping[str, Capacity]) -> dict[str, ProviderState]:
     """Each configured provider: what it has, and whether it may be called now."""
-    gates = registers.gates(tx.connection)
-    return {
-        name: ProviderState(capacity, gates[name].closed(tx.now) if name in gates else None)
-        for name, capacity in capacities.items()
-    }
+    closed = registers.closed(tx.connection, capacities, tx.now)
+    return {name: ProviderState(capacity, closed[name]) for name, capacity in capacities.items()}
 
 
 @attrs.frozen

@@ -19,14 +19,15 @@ from actors.jobs.ids import IdFactory
 from actors.jobs.options import ApprovalOptions, Limits
 from actors.jobs.records import ApprovalRequest, ApprovalRule, Capacity, Event, Job, Observation
 from actors.jobs.retry import DispatchVerdict
-from actors.jobs.views import Accepted
+from actors.jobs.views import Accepted, RuleView
 from actors.ledger import limits as run_time_limits
 from actors.ledger.base import Pair
-from actors.ledger.deciding import Approving, Cancelling, Expired, Expiring, Prioritising, Rejecting
+from actors.ledger.deciding import Approving, Cancelling, Expired, Expiring, Prioritising, Rejecting, Withdrawing
 from actors.ledger.dispatching import Claimed, Claiming, FailingDispatch, HandingOver
 from actors.ledger.limits import Pausing, ResettingLimits, Resuming, SettingLimit
 from actors.ledger.observing import Recorded, Recording
 from actors.ledger.pruning import DroppingKeys, Removing
+from actors.ledger.ruling import AddingRule, RemovingRule, ReplacingRule
 from actors.ledger.settling import Disowning, FlaggingUncertain, SettlingAbsent, SettlingByHand
 from actors.ledger.submitting import NewJob, Submitting
 from actors.ledger.telling import tell
@@ -67,7 +68,7 @@ class Ledger:
         self.approvals = approvals
         for rule in rules:
             check_rule(rule)
-        self._rules = tuple(rules)
+        self.configured_rules = tuple(rules)
         self.store = store
         self._publish = publish
         self._sources = sources or Sources()
@@ -89,7 +90,7 @@ class Ledger:
 
     async def submit(self, new: Sequence[NewJob]) -> list[Accepted]:
         """Accept all of ``new`` or, by raising :class:`~actors.jobs.refusal.Refused`, none of it."""
-        closure = Submitting(new, ids=self._sources.ids, rules=self._rules, options=self.approvals)
+        closure = Submitting(new, ids=self._sources.ids, rules=self.configured_rules, options=self.approvals)
         return await self._write(closure)
 
     async def cancel(self, job_id: str, by: str | None) -> Job:
@@ -103,6 +104,22 @@ class Ledger:
     async def reject(self, approval_id: str, by: str, reason: str, level: str) -> ApprovalRequest:
         """Reject a request in time."""
         return await self._write(Rejecting(approval_id, by, reason, level, get_correlation_id()))
+
+    async def withdraw(self, approval_id: str, by: str | None) -> ApprovalRequest:
+        """Take a request back: its job is cancelled."""
+        return await self._write(Withdrawing(approval_id, by, get_correlation_id()))
+
+    async def add_rule(self, rule: ApprovalRule, by: str | None) -> RuleView:
+        """Make an approval rule."""
+        return await self._write(AddingRule(rule, by, get_correlation_id()))
+
+    async def replace_rule(self, rule: ApprovalRule, by: str | None) -> RuleView:
+        """Put an approval rule in the place of the one of its id."""
+        return await self._write(ReplacingRule(rule, self.configured_rules, by, get_correlation_id()))
+
+    async def remove_rule(self, rule_id: int, by: str | None) -> None:
+        """Remove an approval rule."""
+        await self._write(RemovingRule(rule_id, self.configured_rules, by, get_correlation_id()))
 
     async def prioritise(self, job_id: str, override: int | None, by: str | None) -> Pair:
         """Override a waiting job's priority."""
@@ -123,12 +140,12 @@ class Ledger:
             run_time_limits.check_limit(name, 0)
         await self._write(ResettingLimits(tuple(names), by, get_correlation_id()))
 
-    async def pause(self, provider: str, reason: str, by: str | None) -> None:
-        """Dispatch nothing to a provider until it is resumed."""
+    async def pause(self, provider: str | None, reason: str, by: str | None) -> None:
+        """Dispatch nothing to a provider, or (None) nothing at all, until it is resumed."""
         await self._write(Pausing(provider, reason, by, get_correlation_id()))
 
-    async def resume(self, provider: str, by: str | None) -> None:
-        """Dispatch to a provider again."""
+    async def resume(self, provider: str | None, by: str | None) -> None:
+        """Dispatch to a provider, or (None) at all, again."""
         await self._write(Resuming(provider, by, get_correlation_id()))
 
     # Scheduler.

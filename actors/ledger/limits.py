@@ -83,28 +83,34 @@ class ResettingLimits:
 
 @attrs.frozen
 class Pausing:
-    """The closure that pauses a provider until somebody resumes it."""
+    """The closure that pauses a provider, or (None) the whole queue, until somebody resumes it."""
 
-    provider: str
+    provider: str | None
     reason: str
     by: str | None
     correlation_id: str
 
     def __call__(self, tx: Transaction) -> None:
-        gate = registers.gates(tx.connection).get(self.provider) or registers.Gate(self.provider)
+        name = self.provider or registers.EVERY
+        gate = registers.gates(tx.connection).get(name) or registers.Gate(name)
         registers.put_gate(tx.connection, attrs.evolve(gate, paused_reason=self.reason))
-        tx.emit("provider_paused", None, self.correlation_id, provider=self.provider, reason=self.reason, by=self.by)
+        told = {} if self.provider is None else {"provider": self.provider}
+        type_ = "queue_paused" if self.provider is None else "provider_paused"
+        tx.emit(type_, None, self.correlation_id, **told, reason=self.reason, by=self.by)
 
 
 @attrs.frozen
 class Resuming:
-    """The closure that opens a paused or closed provider."""
+    """The closure that opens a paused or closed provider, or (None) the queue: what was paused by itself stays so."""
 
-    provider: str
+    provider: str | None
     by: str | None
     correlation_id: str
 
     def __call__(self, tx: Transaction) -> None:
-        registers.put_gate(tx.connection, registers.Gate(self.provider))
+        registers.put_gate(tx.connection, registers.Gate(self.provider or registers.EVERY))
+        if self.provider is None:
+            tx.emit("queue_resumed", None, self.correlation_id, by=self.by)
+            return
         queue.release_provider(tx.connection, self.provider)
         tx.emit("provider_resumed", None, self.correlation_id, provider=self.provider, by=self.by)

@@ -50,14 +50,14 @@ def provider_views(
     """All of ``providers`` by name, in the configured order; ``kinds`` says of which kind each is."""
 
     def query(connection: Connection) -> list[ProviderView]:
-        gates = registers.gates(connection)
+        closed = registers.closed(connection, providers, now)
         return [
             ProviderView(
                 name,
                 kinds.get(name),
                 provider.capabilities,
                 breakers[name],
-                gates[name].closed(now) if name in gates else None,
+                closed[name],
             )
             for name, provider in providers.items()
         ]

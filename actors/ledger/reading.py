@@ -169,6 +169,18 @@ def limits_view(configured: Limits) -> Callable[[Connection], tuple[Limits, dict
     return query
 
 
+def request(approval_id: str) -> Callable[[Connection], ApprovalRequest]:
+    """The approval request of this id."""
+
+    def query(connection: Connection) -> ApprovalRequest:
+        found = approvals.get(connection, approval_id)
+        if found is None:
+            raise Refused(f"there is no approval request {approval_id!r}", RefusalKind.NOT_FOUND)
+        return found
+
+    return query
+
+
 def requests(statuses: Iterable[ApprovalStatus], limit: int) -> Callable[[Connection], list[ApprovalRequest]]:
     """Approval requests, newest first."""
     return lambda connection: approvals.page(connection, statuses, limit)

@@ -26,6 +26,7 @@ from actors.jobs.records import (
 from actors.jobs.refusal import Refused
 from actors.jobs.views import Accepted
 from actors.ledger.base import load
+from actors.ledger.ruling import rules_now
 from actors.store import Transaction, approvals, jobs, queue, registers
 
 KEY_LIFETIME = timedelta(hours=24)
@@ -59,13 +60,15 @@ class Submitting:
     ) -> None:
         self._new = new
         self._ids = ids
-        self._rules = rules
+        self._configured = rules
+        self._rules: Sequence[ApprovalRule] = ()
         self._timeout = timedelta(hours=options.timeout_hours)
         self._seen: dict[str, tuple[int, bool]] = {}
         self._fresh: dict[str, Accepted] = {}
 
     def __call__(self, tx: Transaction) -> list[Accepted]:
         """One :class:`Accepted` for each request, in order."""
+        self._rules = [view.rule for view in rules_now(tx.connection, self._configured)]
         known = self._known(tx)
         accepted: list[Accepted] = []
         keys: list[dict[str, object]] = []

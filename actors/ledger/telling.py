@@ -13,7 +13,7 @@ _logger = get_logger("actors.ledger")
 _RESERVED = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 
 # Levels and sentences by event type; what is not here reads as its type in words, at INFO.
-_WARNINGS = frozenset({"job_uncertain", "job_outcome_unknown", "provider_paused"})
+_WARNINGS = frozenset({"job_uncertain", "job_outcome_unknown", "provider_paused", "queue_paused"})
 _DETAILS = frozenset({"job_progress"})
 _SENTENCES = {"approval_expired": "Approval request expired"}
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Unpack
 
 from actors.jobs.records import Event
+from actors.jobs.views import EventFilters
 from actors.metrics.tallies import Tallies
 from actors.operations import Operations
 
@@ -17,9 +19,9 @@ class Counted(Operations):
 
     @asynccontextmanager
     async def events(
-        self, *, after: int | None = None, job_id: str | None = None, types: Iterable[str] = ()
+        self, *, after: int | None = None, **filters: Unpack[EventFilters]
     ) -> AsyncIterator[AsyncIterator[Event]]:
         """Events after number ``after``, without loss or doubles."""
         with self.tallies.subscribed():
-            async with super().events(after=after, job_id=job_id, types=types) as changes:
+            async with super().events(after=after, **filters) as changes:
                 yield changes

@@ -13,7 +13,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Executable, Index, Table, create_engine, event, text
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Engine,
+    Executable,
+    Index,
+    Table,
+    Text,
+    create_engine,
+    event,
+    func,
+    text,
+)
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
@@ -73,6 +86,11 @@ def partial_index(name: str, *columns: str, where: str, unique: bool = False) ->
     Another database's words make SQLAlchemy load its whole dialect to check them: 50 ms of every start.
     """
     return Index(name, *columns, unique=unique, sqlite_where=text(where))
+
+
+def json_text(column: Column[Any], name: str) -> ColumnElement[str]:
+    """The text under ``name`` in a column of JSON objects."""
+    return func.json_extract(column, f"$.{name}", type_=Text)
 
 
 def insert_or_ignore(table: Table) -> Insert:

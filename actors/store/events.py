@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from typing import Any, Unpack
 
 from sqlalchemy import Connection, Row, func, select
 
 from actors.jobs.records import Event
-from actors.store.schema import events
+from actors.jobs.views import EventFilters
+from actors.store.schema import counters, events, jobs
 
 
 def from_row(row: Row[Any]) -> Event:
@@ -20,20 +20,33 @@ def after(
     connection: Connection,
     seq: int,
     *,
-    job_id: str | None = None,
-    types: Iterable[str] = (),
     limit: int = 500,
+    **filters: Unpack[EventFilters],
 ) -> list[Event]:
     """Events whose number is greater than ``seq``, in order."""
     query = select(events).where(events.c.seq > seq).order_by(events.c.seq).limit(limit)
-    if job_id is not None:
+    if (job_id := filters.get("job_id")) is not None:
         query = query.where(events.c.job_id == job_id)
-    wanted = list(types)
-    if wanted:
+    if wanted := list(filters.get("types", ())):
         query = query.where(events.c.type.in_(wanted))
+    if (user_id := filters.get("user_id")) is not None:
+        query = query.where(
+            select(jobs.c.job_id).where(jobs.c.job_id == events.c.job_id, jobs.c.user_id == user_id).exists()
+        )
     return [from_row(row) for row in connection.execute(query)]
 
 
 def last(connection: Connection) -> int:
     """The number of the newest event; 0 when there is none."""
     return int(connection.execute(select(func.coalesce(func.max(events.c.seq), 0))).scalar_one())
+
+
+def written(connection: Connection) -> int:
+    """The number of the last event that was ever written."""
+    query = select(counters.c.value).where(counters.c.name == "events")
+    return int(connection.execute(query).scalar_one_or_none() or 0)
+
+
+def number_after(connection: Connection, seq: int) -> int:
+    """How many events there are still whose number is greater than ``seq``."""
+    return connection.execute(select(func.count()).where(events.c.seq > seq)).scalar_one()

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, Unpack
 
-from sqlalchemy import Connection, Row, RowMapping, bindparam, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, RowMapping, bindparam, func, insert, or_, select, update
 
 from actors.jobs.codec import request_from_json, request_to_json
+from actors.jobs.ids import earliest
 from actors.jobs.records import ACTIVE_JOBS, Job, JobStatus
-from actors.store.schema import jobs
+from actors.jobs.views import JobFilters
+from actors.store.dialect import json_text
+from actors.store.schema import jobs, queue_entries
 
 _PLAIN = {column.name: column for column in jobs.columns if column.name not in ("request", "user_id", "status")}
 
@@ -64,24 +67,33 @@ def change(connection: Connection, job: Job, now: datetime, **changes: Any) -> N
 def page(
     connection: Connection,
     *,
-    statuses: Iterable[JobStatus] = (),
-    user_id: str | None = None,
-    provider: str | None = None,
     before: str | None = None,
     limit: int = 100,
+    **filters: Unpack[JobFilters],
 ) -> list[Job]:
     """Jobs, newest first; ``before`` is the last id of the page before this one."""
-    query = select(jobs).order_by(jobs.c.job_id.desc()).limit(limit)
-    wanted = [status.value for status in statuses]
-    if wanted:
-        query = query.where(jobs.c.status.in_(wanted))
-    if user_id is not None:
-        query = query.where(jobs.c.user_id == user_id)
-    if provider is not None:
-        query = query.where(jobs.c.provider == provider)
+    query = select(jobs).order_by(jobs.c.job_id.desc()).limit(limit).where(*_narrowed(filters))
     if before is not None:
         query = query.where(jobs.c.job_id < before)
     return [from_row(row) for row in connection.execute(query)]
+
+
+def _narrowed(filters: JobFilters) -> Iterator[ColumnElement[bool]]:
+    if wanted := [status.value for status in filters.get("statuses", ())]:
+        yield jobs.c.status.in_(wanted)
+    for column in (jobs.c.user_id, jobs.c.provider):
+        if (value := filters.get(column.name)) is not None:
+            yield column == value
+    if (org_id := filters.get("org_id")) is not None:
+        yield jobs.c.job_id.in_(select(queue_entries.c.job_id).where(queue_entries.c.org_id == org_id))
+    if (since := filters.get("since")) is not None:
+        yield jobs.c.job_id >= earliest(since)
+    if (until := filters.get("until")) is not None:
+        yield jobs.c.job_id < earliest(until)
+    if text := filters.get("text"):
+        # Never in the whole request: its variables would let people guess what they may not see.
+        searched = (jobs.c.job_id, jobs.c.user_id, jobs.c.error_message, json_text(jobs.c.request, "config_name"))
+        yield or_(*(column.icontains(text, autoescape=True) for column in searched))
 
 
 def matching(connection: Connection, part: str, limit: int = 3) -> list[str]:
@@ -107,6 +119,15 @@ def submitted_since(connection: Connection, user_id: str, since: datetime) -> in
 def has_any(connection: Connection, user_id: str) -> bool:
     """Whether this user ever submitted a job."""
     return connection.execute(select(jobs.c.job_id).where(jobs.c.user_id == user_id).limit(1)).first() is not None
+
+
+def before(connection: Connection, job: Job, since: datetime) -> tuple[int, bool]:
+    """Of the same user's jobs before ``job``: how many were submitted after ``since``, and whether there was any."""
+    earlier = (jobs.c.user_id == job.request.user_id) & (jobs.c.job_id < job.job_id)
+    query = select(func.count()).where(earlier, jobs.c.created_at > since)
+    return connection.execute(query).scalar_one(), connection.execute(
+        select(1).where(earlier).limit(1)
+    ).first() is not None
 
 
 ACTIVE = tuple(sorted(status.value for status in ACTIVE_JOBS))

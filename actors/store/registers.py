@@ -14,6 +14,10 @@ from actors.store.dialect import upsert
 from actors.store.schema import idempotency_keys, provider_gates, settings
 
 
+EVERY = "*"
+"""The gate of the queue as a whole; no provider is named so."""
+
+
 @attrs.frozen
 class Gate:
     """Whether a provider may be called: paused until a person resumes it, or closed until a moment."""
@@ -27,7 +31,8 @@ class Gate:
     def closed(self, now: datetime) -> str | None:
         """Why nothing may be dispatched there at ``now``; None when it may."""
         if self.paused_reason is not None:
-            return f"provider {self.provider} is paused: {self.paused_reason}"
+            what = "the queue" if self.provider == EVERY else f"provider {self.provider}"
+            return f"{what} is paused: {self.paused_reason}"
         if self.closed_until is not None and self.closed_until > now:
             return f"provider {self.provider} is not asked before {self.closed_until:%H:%M:%S}: {self.closed_reason}"
         return None
@@ -39,6 +44,13 @@ _GATES = select(provider_gates)
 def gates(connection: Connection) -> dict[str, Gate]:
     """The gates of all providers that ever had one changed."""
     return {row.provider: Gate(**row._asdict()) for row in connection.execute(_GATES)}
+
+
+def closed(connection: Connection, names: Iterable[str], now: datetime) -> dict[str, str | None]:
+    """For each of these providers why nothing may be dispatched there; None when something may."""
+    found = gates(connection)
+    queue = found[EVERY].closed(now) if EVERY in found else None
+    return {name: queue or (found[name].closed(now) if name in found else None) for name in names}
 
 
 def put_gate(connection: Connection, gate: Gate) -> None:

@@ -1,0 +1,125 @@
+"""The approval rules that hold: what is configured, overlaid by what was changed at run time (B19)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+
+import attrs
+from sqlalchemy import Connection
+
+from actors.jobs.approval_rules import Facts, check_rule, first_match, why
+from actors.jobs.records import ApprovalRule, Job
+from actors.jobs.refusal import RefusalKind, Refused
+from actors.jobs.views import Caught, DryRun, RuleView
+from actors.store import Transaction, jobs, rules
+from actors.store.rules import StoredRule
+
+FIRST_STORED_ID = 1001
+"""Those that are configured have the ids below."""
+_DAY = timedelta(hours=24)
+_ASK_THE_PAST = frozenset({"daily_jobs_exceed", "first_job"})
+
+
+def rules_now(connection: Connection, configured: Sequence[ApprovalRule]) -> list[RuleView]:
+    """Every rule that holds, in the order in which rules are tried."""
+    views = {rule.rule_id: RuleView(rule, "configured") for rule in configured}
+    for rule_id, one in rules.stored(connection).items():
+        if one.rule is None:
+            views.pop(rule_id, None)
+        else:
+            views[rule_id] = RuleView(one.rule, "stored", one.changed_at, one.changed_by)
+    return sorted(views.values(), key=lambda view: (-view.rule.priority, view.rule.rule_id))
+
+
+@attrs.frozen
+class AddingRule:
+    """The closure that makes a rule; its id was never another one's."""
+
+    rule: ApprovalRule
+    by: str | None
+    correlation_id: str
+
+    def __call__(self, tx: Transaction) -> RuleView:
+        _check(self.rule)
+        rule_id = max(FIRST_STORED_ID - 1, *rules.stored(tx.connection)) + 1
+        return _keep(tx, attrs.evolve(self.rule, rule_id=rule_id), "added", self.by, self.correlation_id)
+
+
+@attrs.frozen
+class ReplacingRule:
+    """The closure that puts another rule in the place of one; a configured one that was removed comes back so."""
+
+    rule: ApprovalRule
+    configured: Sequence[ApprovalRule]
+    by: str | None
+    correlation_id: str
+
+    def __call__(self, tx: Transaction) -> RuleView:
+        _check(self.rule)
+        known = {rule.rule_id for rule in self.configured}
+        known |= {view.rule.rule_id for view in rules_now(tx.connection, self.configured)}
+        if self.rule.rule_id not in known:
+            raise _unknown(self.rule.rule_id)
+        return _keep(tx, self.rule, "replaced", self.by, self.correlation_id)
+
+
+@attrs.frozen
+class RemovingRule:
+    """The closure that removes a rule. Requests that it caused stay as they are."""
+
+    rule_id: int
+    configured: Sequence[ApprovalRule]
+    by: str | None
+    correlation_id: str
+
+    def __call__(self, tx: Transaction) -> None:
+        if all(view.rule.rule_id != self.rule_id for view in rules_now(tx.connection, self.configured)):
+            raise _unknown(self.rule_id)
+        rules.put(tx.connection, StoredRule(self.rule_id, None, tx.now, self.by))
+        _tell(tx, self.rule_id, "removed", self.by, self.correlation_id)
+
+
+def dry_run(rule: ApprovalRule, last: int) -> Callable[[Connection], DryRun]:
+    """Which of the ``last`` jobs ``rule`` would have held back, each judged by what was known when it was submitted."""
+    _check(rule)
+    active = attrs.evolve(rule, is_active=True)
+
+    def query(connection: Connection) -> DryRun:
+        found = jobs.page(connection, limit=last)
+        caught = []
+        for job in found:
+            facts = _facts(connection, active, job)
+            if first_match((active,), facts) is not None:
+                caught.append(Caught(job.job_id, job.request.user_id, job.created_at, why(active, facts)))
+        return DryRun(len(found), tuple(caught))
+
+    return query
+
+
+def _facts(connection: Connection, rule: ApprovalRule, job: Job) -> Facts:
+    if rule.condition not in _ASK_THE_PAST:
+        return Facts(job.request)
+    number, any_before = jobs.before(connection, job, job.created_at - _DAY)
+    return Facts(job.request, jobs_last_24h=number, is_first_job=not any_before)
+
+
+def _keep(tx: Transaction, rule: ApprovalRule, change: str, by: str | None, correlation_id: str) -> RuleView:
+    rules.put(tx.connection, StoredRule(rule.rule_id, rule, tx.now, by))
+    _tell(tx, rule.rule_id, change, by, correlation_id)
+    return RuleView(rule, "stored", tx.now, by)
+
+
+def _tell(tx: Transaction, rule_id: int, change: str, by: str | None, correlation_id: str) -> None:
+    tx.emit("rules_changed", None, correlation_id, rule_id=rule_id, change=change, by=by)
+
+
+def _check(rule: ApprovalRule) -> None:
+    try:
+        check_rule(rule)
+    except ValueError as error:
+        raise Refused(str(error), RefusalKind.INVALID, str(error).partition(":")[0]) from error
+
+
+def _unknown(rule_id: int) -> Refused:
+    return Refused(f"there is no approval rule {rule_id}", RefusalKind.NOT_FOUND)
