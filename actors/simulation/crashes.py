@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from types import TracebackType
 
 import trio
@@ -56,15 +56,14 @@ def told(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}{place}"
 
 
-def judge_end(world: World, ends: Iterable[BaseException], *, killed: bool) -> None:
+def judge_end(world: World, error: BaseException, *, killed: bool) -> None:
     """A process that was not killed ends in order, or because its injected faults spent a budget."""
-    for error in ends:
-        if killed:
-            return
-        world.say(f"the process ends with {type(error).__name__}")
-        world.trace.count("process gave up")
-        for leaf in unplanned(error, world):
-            world.broken(_RULE, told(leaf))
+    if killed:
+        return
+    world.say(f"the process ends with {type(error).__name__}")
+    world.trace.count("process gave up")
+    for leaf in unplanned(error, world):
+        world.broken(_RULE, told(leaf))
 
 
 class Crashes(logging.Handler):

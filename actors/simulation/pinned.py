@@ -13,6 +13,7 @@ import logging
 import os
 import random
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -47,14 +48,21 @@ def _hook(event: str, _arguments: tuple[Any, ...]) -> None:
 def refusing_the_outside() -> Iterator[None]:
     """Inside the block whoever starts a thread or a process, or connects anywhere, gets :class:`NotSimulated`."""
     global _refusing, _hooked
+    start = threading.Thread.start
     if not _hooked:
         sys.addaudithook(_hook)  # for good: a hook cannot be taken back, so a flag tells whether it acts
         _hooked = True
     _refusing = True
+    setattr(threading.Thread, "start", _no_thread)  # noqa: B010 - no audit event tells of it before Python 3.12
     try:
         yield
     finally:
         _refusing = False
+        setattr(threading.Thread, "start", start)  # noqa: B010
+
+
+def _no_thread(self: threading.Thread) -> None:
+    _hook("_thread.start_new_thread", ())
 
 
 def source(seed: int, purpose: str) -> random.Random:

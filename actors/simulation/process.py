@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
+import outcome
 import trio
 import trio.testing
 
@@ -20,6 +21,7 @@ from actors.simulation.sites import Machine, Site
 from actors.simulation.trace import Killed
 from actors.simulation.world import SITES, World
 from actors.store import events as event_rows
+from actors.store import lanes
 from actors.testing import seeded_sources
 from supervision import FaultPlan
 
@@ -104,21 +106,22 @@ class Process(trio.abc.Instrument):
     def run(self, work: Callable[[Process, RunningRuntime], Awaitable[None]]) -> None:
         """From start to end, however it ends."""
         world = self.world
-        ends: list[BaseException] = []
+        lanes.forget()  # what a process remembers is gone with it
         with self.crashes, self.plan:
             world.say(f"process {self._number} starts")
             world.entered()
-            try:
-                trio.run(self._live, work, clock=trio.testing.MockClock(autojump_threshold=0))
-            except KeyboardInterrupt:
-                raise
-            except BaseException as error:  # noqa: BLE001, ASYNC103 - outside of trio; `judge_end` says what is a fault
-                ends.append(error)
+            ended = outcome.capture(self._run, work)
         world.left(self._died_at or world.elapsed_at_end)
-        judge_end(world, ends, killed=self.dead)
+        if isinstance(ended, outcome.Error):
+            if isinstance(ended.error, KeyboardInterrupt):
+                raise ended.error
+            judge_end(world, ended.error, killed=self.dead)
         world.database.power_cycle()
         self.judge.process_ended()
         self._read_what_was_not_told()
+
+    def _run(self, work: Callable[[Process, RunningRuntime], Awaitable[None]]) -> None:
+        trio.run(self._live, work, clock=trio.testing.MockClock(autojump_threshold=0))
 
     async def _live(self, work: Callable[[Process, RunningRuntime], Awaitable[None]]) -> None:
         self.world.on_violation = self._end.set

@@ -118,9 +118,9 @@ class Simulation:
             unanswered, self._clients.unanswered = self._clients.unanswered, []
             for step in unanswered:
                 nursery.start_soon(self._clients.act, process, runtime, step)
-            self._over = await self._carry_out(process, runtime, nursery)
-            if self._over:
+            if await self._carry_out(process, runtime, nursery):
                 await settle(process, runtime, self._person)
+                self._over = True
             nursery.cancel_scope.cancel()
 
     async def _carry_out(self, process: Process, runtime: RunningRuntime, nursery: trio.Nursery) -> bool:

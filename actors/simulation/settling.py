@@ -18,7 +18,7 @@ from logconf import bind_correlation_id
 from supervision.faults import InjectedFault
 
 ROUND = 60.0
-PATIENCE, AT_MOST = 5, 120
+PATIENCE, AT_MOST = 5, 60
 """Rounds after which whatever still runs is cancelled, and after which all must have ended."""
 
 _OUTCOMES = {
@@ -62,7 +62,7 @@ class Person:
 
 
 async def settle(process: Process, runtime: RunningRuntime, person: Person) -> None:
-    """Let everything end; whatever has not after two hours is a violation."""
+    """Let everything end; whatever has not after an hour is a violation."""
     world = process.world
     for machine in process.machines.values():
         machine.heal()

@@ -9,7 +9,7 @@ import contextlib
 import itertools
 import math
 from collections.abc import Callable
-from datetime import datetime
+from datetime import timedelta
 
 import attrs
 import pytest
@@ -17,11 +17,13 @@ import pytest
 from actors import runtime, scheduler
 from actors.jobs import lifecycle, polling, retry
 from actors.jobs.lifecycle import Trigger
-from actors.jobs.records import ApprovalStatus, JobStatus, QueueStatus, Submission, SubmissionState
-from actors.ledger import deciding, dispatching, observing
-from actors.store import Transaction, approvals, deliveries, queue, store
+from actors.jobs.records import TERMINAL_JOBS, ApprovalStatus, JobStatus, QueueStatus
+from actors.ledger import dispatching, observing
+from actors.store import Transaction, approvals, deliveries, queue, schema, store, submissions
 
 Plant = Callable[[pytest.MonkeyPatch], None]
+
+LATE = timedelta(days=1)
 
 
 def terminal_guard(patch: pytest.MonkeyPatch) -> None:
@@ -33,32 +35,22 @@ def terminal_guard(patch: pytest.MonkeyPatch) -> None:
         return judge(job, QueueStatus.RUNNING, observation, now)
 
     patch.setattr(observing, "judge", judge_as_running)
-    ended = [(JobStatus.COMPLETED, QueueStatus.COMPLETED), (JobStatus.FAILED, QueueStatus.FAILED)]
-    ended += [(JobStatus.CANCELLED, QueueStatus.CANCELLED)]
     steps = dict(lifecycle._STEPS)
-    for trigger in lifecycle.PHASE_TRIGGERS.values():
-        for pair in ended:
-            steps[*pair, trigger] = lifecycle.TRANSITIONS[trigger][1]
+    for trigger in sorted(set(lifecycle.PHASE_TRIGGERS.values())):
+        for job in sorted(TERMINAL_JOBS):
+            for entry in (*QueueStatus,):
+                steps[job, entry, trigger] = lifecycle.TRANSITIONS[trigger][1]
     patch.setattr(lifecycle, "_STEPS", steps)
 
     def handed_as(connection, provider, remote_id):
         rows = connection.exec_driver_sql(
-            "SELECT key FROM submissions WHERE json_extract(handle, '$.id') = ? AND handle IS NOT NULL", (remote_id,)
+            "SELECT key FROM submissions s JOIN jobs j ON j.job_id = s.job_id"
+            " WHERE json_extract(s.handle, '$.id') = ? AND j.provider = ?",
+            (remote_id, provider),
         )
-        for (key,) in rows:
-            from actors.store import submissions
-
-            found = submissions.by_key(connection, key)
-            if found is not None and found.key.startswith("01"):
-                return found if _at(connection, found, provider) else None
-        return None
+        return next((submissions.by_key(connection, key) for (key,) in rows), None)
 
     patch.setattr(deliveries, "handed_as", handed_as)
-
-
-def _at(connection, submission: Submission, provider: str) -> bool:
-    found = connection.exec_driver_sql("SELECT provider FROM jobs WHERE job_id = ?", (submission.job_id,))
-    return found.scalar_one() == provider
 
 
 def submission_key(patch: pytest.MonkeyPatch) -> None:
@@ -102,26 +94,23 @@ def compare_and_set_of_approvals(patch: pytest.MonkeyPatch) -> None:
     """Whoever decides last has decided, whatever was decided before and however late."""
 
     def decide(connection, approval_id, status, **decision):
-        connection.execute(
-            approvals.update(approvals.approvals)
-            .where(approvals.approvals.c.approval_id == approval_id)
-            .values(status=status.value, **decision)
-        )
+        mine = schema.approvals.c.approval_id == approval_id
+        connection.execute(schema.approvals.update().where(mine).values(status=status.value, **decision))
         return True
 
+    get = approvals.get
+
+    def as_the_caller_last_saw_it(connection, approval_id):
+        request = get(connection, approval_id)
+        return request and attrs.evolve(request, status=ApprovalStatus.PENDING, expires_at=request.expires_at + LATE)
+
     patch.setattr(approvals, "decide", decide)
-    patch.setattr(deciding, "is_expired", lambda request, now: _is_due(request.expires_at, now))
-    open_request = deciding.approvals.get
-
-    def still_pending(connection, approval_id):
-        request = open_request(connection, approval_id)
-        return request and attrs.evolve(request, status=ApprovalStatus.PENDING)
-
-    patch.setattr(deciding.approvals, "get", still_pending)
-
-
-def _is_due(_expires_at: datetime, _now: datetime) -> bool:
-    return False
+    patch.setattr(approvals, "get", as_the_caller_last_saw_it)
+    steps = dict(lifecycle._STEPS)
+    for trigger in (Trigger.APPROVE, Trigger.REJECT):
+        for job, entry in ((JobStatus.CANCELLED, QueueStatus.FAILED), (JobStatus.PENDING, QueueStatus.PENDING)):
+            steps[job, entry, trigger] = lifecycle.TRANSITIONS[trigger][1]
+    patch.setattr(lifecycle, "_STEPS", steps)
 
 
 def event_in_the_same_transaction(patch: pytest.MonkeyPatch) -> None:
@@ -133,6 +122,8 @@ def event_in_the_same_transaction(patch: pytest.MonkeyPatch) -> None:
         with pytest.MonkeyPatch.context() as inner:
             inner.setattr(Transaction, "flush", lambda _self: [])
             run_closures(self, group, transaction)
+        if transaction.connection.connection.driver_connection.in_transaction:  # refused: there is nothing to tell
+            return []
         transaction.connection.exec_driver_sql("BEGIN IMMEDIATE")
         events = flush(transaction)
         transaction.connection.exec_driver_sql("COMMIT")
@@ -162,5 +153,3 @@ PLANTED: dict[Plant, set[str]] = {
     correlation_binding: {"one correlation ID"},
 }
 """Each with the rules by which it is noticed: a bug found by an accident of its planting is not found."""
-
-__all__ = ["PLANTED", "Plant", "SubmissionState"]

@@ -1,0 +1,45 @@
+"""A simulation that finds no bug is worth nothing: each safeguard is taken out, and must be missed."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+
+from actors.simulation import simulate
+from actors.simulation.shrinking import Shrinker
+
+SPEC = importlib.util.spec_from_file_location("planted", Path(__file__).with_name("planted.py"))
+planted = sys.modules["planted"] = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(planted)
+
+SEEDS = range(1, 101)
+
+
+def found(seeds):
+    """The first world that shows a violation."""
+    return next((outcome for seed in seeds if (outcome := simulate(seed, 1)).violation is not None), None)
+
+
+@pytest.mark.parametrize("plant", planted.PLANTED, ids=lambda plant: plant.__name__)
+def test_a_safeguard_that_is_missing_is_noticed_within_a_hundred_worlds(plant, monkeypatch):
+    plant(monkeypatch)
+    outcome = found(SEEDS)
+    assert outcome is not None
+    assert outcome.rule in planted.PLANTED[plant], outcome.violation
+
+
+def test_a_failure_is_made_short_and_shown_again(monkeypatch):
+    """Few steps remain of some fifty, and the command's own run breaks the same promise in the same way."""
+    planted.limits_in_the_claiming_transaction(monkeypatch)
+    failed = found(SEEDS)
+    shrunk = Shrinker(failed, runs=25).shrink()
+    assert shrunk.outcome.rule == failed.rule
+    assert shrunk.steps - len(shrunk.without) < failed.steps / 2
+    again = simulate(failed.seed, failed.hours, steps=shrunk.steps, without=shrunk.without)
+    assert again.digest == shrunk.outcome.digest
+    assert again.violation == shrunk.outcome.violation
+
+
+def test_without_a_planted_bug_the_same_worlds_hold():
+    assert [simulate(seed, 1).violation for seed in (1, 2)] == [None, None]

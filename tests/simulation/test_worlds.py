@@ -1,0 +1,37 @@
+"""Worlds in which every promise must hold: those that broke one once, and a hundred that nobody has seen."""
+
+import os
+import zlib
+
+import pytest
+
+from actors.simulation import simulate
+
+CORPUS = {
+    # seed: what it showed when it was young
+}
+FRESH = int(os.environ.get("GREENROOM_SIMULATION_SEEDS", "100"))
+HOURS = float(os.environ.get("GREENROOM_SIMULATION_HOURS", "1"))
+BLOCKS = 20
+
+
+def holds(seed, hours=HOURS):
+    outcome = simulate(seed, hours)
+    assert outcome.violation is None, (
+        f"{outcome.violation}\nshow it: python -m actors.simulation --seeds {seed} --hours {hours:g}"
+    )
+    return outcome
+
+
+@pytest.mark.parametrize("block", range(BLOCKS))
+def test_fresh_worlds_hold(block, request):
+    """Other seeds on every run: GREENROOM_SIMULATION_FIRST names the first of them, to see the same ones again."""
+    run = getattr(request.config, "workerinput", {}).get("testrunuid", str(os.getppid() * 100_003 + os.getpid()))
+    first = int(os.environ.get("GREENROOM_SIMULATION_FIRST", 1_000_000 + zlib.crc32(run.encode()) // 1000 * 1000))
+    for seed in range(first + block, first + FRESH, BLOCKS):
+        holds(seed)
+
+
+@pytest.mark.parametrize("seed", sorted(CORPUS))
+def test_what_broke_once_holds(seed):
+    holds(seed, 1)
