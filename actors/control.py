@@ -169,6 +169,12 @@ class Runtime(Protocol):
         """A job's output as (bytes, cursor to go on from); with ``follow`` until the job ends."""
         ...
 
+    def follow_logs(
+        self, job_id: str, cursor: str | None = None
+    ) -> AbstractAsyncContextManager[AsyncIterator[tuple[bytes, str]]]:
+        """A job's output from ``cursor`` until the job ends, as it comes."""
+        ...
+
     def events(
         self, *, after: int | None = None, **filters: Unpack[EventFilters]
     ) -> AbstractAsyncContextManager[AsyncIterator[Event]]:

@@ -124,8 +124,8 @@ class RunningRuntime(Counted, Pushes, Ruling):
         children = [ChildSpec("store", self._run_store), ChildSpec("actors", self._actors.run)]
         edges = [attrs.evolve(edge, on_give_up="park") for edge in self._parts.edges(self)]
         if edges:
-            below = Supervisor(edges, name="edges", max_restarts=5, period=60.0, backoff=backoff)
-            children.append(ChildSpec("edges", below.run))
+            below = Supervisor(edges, name="edges", max_restarts=5, period=60.0, backoff=backoff).run
+            children.append(ChildSpec("edges", below))
         return children
 
     async def _run_store(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -247,9 +247,8 @@ class RunningRuntime(Counted, Pushes, Ruling):
 def _guarded(settings: Settings, parts: Parts) -> dict[str, GuardedProvider]:
     made = parts.providers
     if made is None:
-        root = settings.state_dir / "providers"
         made = [
-            create(one.kind, name, one.options, root / name, parts.clock.now)
+            create(one.kind, name, one.options, settings.state_dir / "providers" / name, parts.clock.now)
             for name, one in settings.providers.items()
         ]
     breakers = {name: one.circuit_breaker for name, one in settings.providers.items()}
@@ -290,8 +289,7 @@ async def open_reading(settings: Settings) -> AsyncIterator[Operations]:
     path = settings.state_dir / DATABASE
     if not path.exists():
         raise StateDirectoryError(f"there is nothing in {settings.state_dir} yet; start a supervisor: greenroom run")
-    parts = Parts()
-    store = Store(path, executor=ThreadExecutor(1), now=parts.clock.now)
+    store = Store(path, executor=ThreadExecutor(1), now=(parts := Parts()).clock.now)
     await store.open()
     ledger = Ledger(store, publish=lambda _event: None, limits=settings.limits, approvals=settings.approvals)
     try:

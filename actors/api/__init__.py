@@ -1,6 +1,31 @@
 """The HTTP edge: what :mod:`actors.control` offers, as routes, answers and event streams.
 
-It knows ``actors.control`` alone; deleted, jobs still run. ``app`` puts the routes together, ``server`` is the guarded
-server on a Unix socket, ``documents`` says what every answer looks like. Nothing is imported here: the command line
-reads ``socket_file`` without loading a web framework.
+It knows ``actors.control`` alone; deleted, jobs still run. ``app`` puts the routes together, ``access`` stands in front
+of them, ``server`` guards each connection, ``unix`` and ``tcp`` listen, ``documents`` says what answers look like.
+
+    from actors.api import create_app  # for a host with a trio server of its own
+
+Nothing is imported before it is asked for: the command line reads ``socket_file`` without loading a web framework.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from actors.api.app import create_app
+    from actors.api.options import HttpOptions
+
+__all__ = ["HttpOptions", "create_app"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "create_app":
+        from actors.api.app import create_app
+
+        return create_app
+    if name == "HttpOptions":
+        from actors.api.options import HttpOptions
+
+        return HttpOptions
+    raise AttributeError(name)

@@ -7,7 +7,9 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from actors.api import deciding, jobs, leftovers, metrics, streams
+from actors.api import deciding, jobs, leftovers, metrics, pages, session, streams, tokens, webhooks
+from actors.api.access import AccessGuard
+from actors.api.options import HttpOptions
 from actors.api.problems import HANDLERS
 from actors.control import Runtime
 from logconf import get_logger
@@ -16,16 +18,21 @@ from logconf.asgi import App, CorrelationMiddleware
 _logger = get_logger("actors.api")
 
 
-def create_app(runtime: Runtime) -> App:
-    """The application of ``runtime``.
+def create_app(runtime: Runtime, options: HttpOptions | None = None, *, feed_port: int | None = None) -> App:
+    """The application of ``runtime``, behind its guard: every request needs a token or a session (``options``).
 
-    ``scope["state"]`` may hold ``peer`` (:class:`~actors.api.asking.Peer`: who asks) and ``ending`` (a ``trio.Event``
-    that is set when the server stops).
+    ``scope["state"]``, which only the server can set, may hold ``ending`` (a ``trio.Event`` that is set when the server
+    stops) and ``peer``, a :class:`~actors.access.peer.Peer` ``via="socket"``: then that is who asks, and may.
     """
-    routes: list[BaseRoute] = [*jobs.ROUTES, *deciding.ROUTES, *leftovers.ROUTES, *metrics.ROUTES, *streams.ROUTES]
+    options = options or HttpOptions()
+    routes: list[BaseRoute] = [
+        *jobs.ROUTES, *deciding.ROUTES, *leftovers.ROUTES, *metrics.ROUTES, *streams.ROUTES, *session.ROUTES,
+        *tokens.ROUTES, *webhooks.ROUTES, *pages.ROUTES,
+    ]  # fmt: skip
     app = Starlette(routes=routes, exception_handlers=HANDLERS)
     app.state.runtime = runtime
-    return CorrelationMiddleware(_Contained(app))
+    app.state.options = options
+    return CorrelationMiddleware(_Contained(AccessGuard(app, app.routes, runtime, options, feed_port)))
 
 
 class _Contained:

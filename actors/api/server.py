@@ -1,22 +1,22 @@
-"""HTTP on the supervisor's Unix socket: Hypercorn's connection handling inside a guard of ours.
+"""The guard around Hypercorn's connection handling, for the Unix socket and for TCP.
 
-Hypercorn 0.18's trio worker is used one connection at a time, for three of its faults: what one connection raises would
+Hypercorn 0.18's trio worker is used one connection at a time, for four of its faults: what one connection raises would
 end the whole server (one byte after a WebSocket upgrade is enough); its writes are shielded and wait for ever, so that
-a client which stops reading keeps the server from stopping; and it would unlink and bind a socket that another
-supervisor serves. Private names relied on: ``TCPServer(app, config, context, state, stream).run()``, which uses of its
-stream ``socket``, ``receive_some``, ``send_all``, ``send_eof`` and ``aclose``, and ``WorkerContext(None).terminated``.
+a client which stops reading keeps the server from stopping; it would unlink and bind a socket that another supervisor
+serves; and it turns a connection into HTTP/2 on a client's word, whose streams no bound here would count. Private names
+relied on: ``TCPServer(app, config, context, state, stream).run()``, which uses of its stream ``socket``,
+``receive_some``, ``send_all``, ``send_eof`` and ``aclose``, sets its own ``protocol`` once, and whose
+``protocol.protocol._check_protocol`` decides about HTTP/2; and ``WorkerContext(None).terminated``.
 """
 
 from __future__ import annotations
 
 import errno
 import math
-import os
-import socket
-import stat
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
-from pathlib import Path
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
 
 import trio
 from hypercorn.app_wrappers import ASGIWrapper
@@ -25,82 +25,135 @@ from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ConnectionState, LifespanState
 
-from actors.api.app import create_app
+from actors.api.exchange import Exchange
 from actors.api.peers import peer_of_socket
-from actors.api.socket_file import announce, socket_path
-from actors.control import Runtime
 from logconf import clear_context, get_logger
-from supervision import ChildSpec
+from logconf.asgi import App
 
 WRITE_SECONDS = 10.0
 """How long one write may wait for a reader before that reader is cut off."""
+HEAD_SECONDS = 5.0
+"""For a request's head, counted from the connection or the answer before; and so for a connection that is idle."""
+HANDSHAKE_SECONDS = 10.0
 GRACE = 3.0
 """Seconds that requests in flight have when the server stops; inside the supervisor's 5 for a worker."""
 MOST_CONNECTIONS = 512
 """Well inside the usual limit of 1,024 descriptors."""
-_BACKLOG = 128
+BACKLOG = 128
 _OUT_OF = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _OUT_OF_SECONDS = 0.1
 _logger = get_logger("actors.api.server")
 
 
-def socket_edge(runtime: Runtime, state_dir: Path) -> ChildSpec:
-    """The child that serves ``runtime`` on the socket of ``state_dir``, for ``Parts.edges``."""
-    return ChildSpec("socket", UnixServer(runtime, state_dir).run)
+class Guard:
+    """Serves ``app`` to whoever connects to its listeners, within bounds.
 
+    ``most``: connections in all (None: :data:`MOST_CONNECTIONS`); ``per_address``: of one address, None: no bound.
+    Where one is reached the connection that has waited longest for a request gives way; where all are busy the new one
+    is closed. ``tls``: what connections are encrypted with.
+    """
 
-class UnixServer:
-    """Serves one runtime on the Unix socket of its state directory, whose lock the caller holds (C3)."""
-
-    def __init__(self, runtime: Runtime, state_dir: Path) -> None:
-        self._app = ASGIWrapper(create_app(runtime))  # type: ignore[arg-type]
-        self._state_dir = state_dir
+    def __init__(
+        self, app: App, *, most: int | None = None, per_address: int | None = None, tls: ssl.SSLContext | None = None
+    ) -> None:
+        self._app = app
+        self._most = most
+        self._per_address = per_address
+        self._tls = tls
+        self._open: dict[_BoundedStream, None] = {}
         self._config = Config()
         self._config.accesslog = None
         self._config.errorlog = _logger
         self._config.include_server_header = False
+        self._config.keep_alive_timeout = HEAD_SECONDS
+        self._config.ssl_handshake_timeout = HANDSHAKE_SECONDS
 
-    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Serve until cancelled, then let requests in flight end within :data:`GRACE`."""
-        with bound(self._state_dir) as listener:
-            context = WorkerContext(None)
-            open_streams: set[_BoundedStream] = set()
-            async with _connections(context, open_streams) as (nursery, ending):
-                task_status.started()
-                while True:
-                    stream = await _accept(listener)
-                    if len(open_streams) >= MOST_CONNECTIONS:
-                        stream.socket.close()
-                        continue
-                    bounded = _BoundedStream(stream)
-                    open_streams.add(bounded)
-                    nursery.start_soon(self._serve, bounded, context, ending, open_streams)
-
-    async def _serve(
-        self, stream: _BoundedStream, context: WorkerContext, ending: trio.Event, open_streams: set[_BoundedStream]
+    async def serve(
+        self,
+        listeners: list[trio.socket.SocketType],
+        *,
+        task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
     ) -> None:
+        """Serve until cancelled, then let requests in flight end within :data:`GRACE`."""
+        context = WorkerContext(None)
+        async with _connections(context, self._open) as (connections, ending), trio.open_nursery() as nursery:
+            for listener in listeners:
+                nursery.start_soon(self._take_from, listener, connections, context, ending)
+            task_status.started()
+
+    async def _take_from(
+        self, listener: trio.socket.SocketType, connections: trio.Nursery, context: WorkerContext, ending: trio.Event
+    ) -> None:
+        while True:
+            connection, address = await _accept(listener)
+            bounded = _BoundedStream(trio.SocketStream(connection), address)
+            if not self._make_room(address):
+                connection.close()
+                continue
+            self._open[bounded] = None
+            connections.start_soon(self._serve, bounded, context, ending)
+
+    def _make_room(self, address: str) -> bool:
+        """Whether one more may be open, after somebody who keeps us waiting gave way where that was needed."""
+        most = MOST_CONNECTIONS if self._most is None else self._most
+        if self._per_address is not None and address:
+            of_address = [stream for stream in self._open if stream.address == address]
+            if len(of_address) >= self._per_address and not _one_gives_way(of_address):
+                return False
+        return len(self._open) < most or _one_gives_way(list(self._open))
+
+    async def _serve(self, stream: _BoundedStream, context: WorkerContext, ending: trio.Event) -> None:
         """A border: whatever one connection raises ends that connection alone."""
         clear_context()
         try:
-            state = LifespanState({"peer": peer_of_socket(stream.socket), "ending": ending})
-            await TCPServer(self._app, self._config, context, ConnectionState(state), stream).run()  # type: ignore[arg-type]
+            told: dict[str, Any] = {"ending": ending}
+            if not stream.address:
+                told["peer"] = peer_of_socket(stream.socket)
+            app = ASGIWrapper(Exchange(self._app, stream))  # type: ignore[arg-type]
+            state = ConnectionState(LifespanState(told))
+            carried = stream if self._tls is None else _encrypted(stream, self._tls)
+            await _Http1Server(app, self._config, context, state, carried).run()  # type: ignore[arg-type]
         except* Exception as group:  # a fault of the server library or a client's nonsense
             _logger.warning("A connection failed", exc_info=group)
         finally:
-            open_streams.discard(stream)
+            self._open.pop(stream, None)
             stream.socket.close()
         await trio.lowlevel.checkpoint()
 
 
-class _BoundedStream:
-    """A connection whose writes end: with its reader, or with the deadline."""
+class _Http1Server(TCPServer):
+    """HTTP/1.1 and nothing else, whatever a client would upgrade to."""
 
-    def __init__(self, stream: trio.SocketStream) -> None:
+    @property
+    def protocol(self) -> Any:
+        return self._protocol
+
+    @protocol.setter
+    def protocol(self, wrapper: Any) -> None:
+        wrapper.protocol._check_protocol = _stays
+        self._protocol = wrapper
+
+
+async def _stays(_request: object) -> None:
+    """Take the request as it is: an upgrade to HTTP/2 is an offer that may be passed over (RFC 9110, 7.8)."""
+    await trio.lowlevel.checkpoint()
+
+
+class _BoundedStream:
+    """A connection whose writes end: with its reader, or with the deadline.
+
+    ``address``: of the client, empty on a Unix socket. ``busy``: a request is being answered.
+    """
+
+    def __init__(self, stream: trio.SocketStream, address: str = "") -> None:
         self._stream = stream
+        self.address = address
+        self.busy = False
         self.socket = stream.socket
         self.receive_some = stream.receive_some
         self.send_eof = stream.send_eof
         self.aclose = stream.aclose
+        self.wait_send_all_might_not_block = stream.wait_send_all_might_not_block
         self._latest = math.inf
         self._writing: trio.CancelScope | None = None
 
@@ -120,9 +173,22 @@ class _BoundedStream:
             self._writing.deadline = min(self._writing.deadline, latest)
 
 
+def _one_gives_way(streams: list[_BoundedStream]) -> bool:
+    """Close the oldest connection on which no request is being answered; whether there was one."""
+    for stream in streams:
+        if not stream.busy and stream.socket.fileno() >= 0:
+            stream.socket.close()
+            return True
+    return False
+
+
+def _encrypted(stream: _BoundedStream, context: ssl.SSLContext) -> trio.SSLStream[Any]:
+    return trio.SSLStream(stream, context, server_side=True, https_compatible=True)
+
+
 @asynccontextmanager
 async def _connections(
-    context: WorkerContext, open_streams: set[_BoundedStream]
+    context: WorkerContext, open_streams: dict[_BoundedStream, None]
 ) -> AsyncIterator[tuple[trio.Nursery, trio.Event]]:
     """A nursery for connections that outlives the block, its cancellation too, by :data:`GRACE` at most.
 
@@ -148,37 +214,14 @@ async def _connections(
             ending.set()
 
 
-async def _accept(listener: trio.socket.SocketType) -> trio.SocketStream:
-    """The next connection; clients that left before it and a want of descriptors are waited out."""
+async def _accept(listener: trio.socket.SocketType) -> tuple[trio.socket.SocketType, str]:
+    """The next connection and its address; clients that left before it and a want of descriptors are waited out."""
     while True:
         try:
-            connection, _address = await listener.accept()
-            return trio.SocketStream(connection)
+            connection, address = await listener.accept()
+            return connection, address[0] if isinstance(address, tuple) else ""
         except OSError as error:
             if error.errno not in _OUT_OF and error.errno != errno.ECONNABORTED:
                 raise
             _logger.warning("Cannot accept a connection: %s", error.strerror)
         await trio.sleep(_OUT_OF_SECONDS)
-
-
-@contextmanager
-def bound(state_dir: Path) -> Iterator[trio.socket.SocketType]:
-    """The listening socket of a state directory, private to its user; whatever lay at its path is stale by the lock."""
-    path = socket_path(state_dir)
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if path.parent.stat().st_uid != os.getuid():
-        raise PermissionError(errno.EPERM, "belongs to another user", str(path.parent))
-    with suppress(FileNotFoundError):
-        if not stat.S_ISSOCK(path.lstat().st_mode):
-            raise FileExistsError(errno.EEXIST, "is no socket", str(path))
-        path.unlink()
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as own:
-        own.bind(str(path))
-        try:
-            path.chmod(0o600)  # before listen(): nobody can connect yet
-            own.listen(_BACKLOG)
-            announce(state_dir, path)
-            with trio.socket.from_stdlib_socket(own.dup()) as listener:
-                yield listener
-        finally:
-            path.unlink(missing_ok=True)

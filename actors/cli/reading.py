@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar, cast
@@ -9,8 +10,10 @@ from typing import Any, TypeVar, cast
 import httpx
 import trio
 
+from actors.api.access import asked_by
 from actors.api.app import create_app
-from actors.cli.context import BadInput, Failed, fail
+from actors.api.peers import Peer
+from actors.cli.context import BadInput, Failed, fail, os_user
 from actors.control import RefusalKind, Refused, Runtime
 from actors.runtime import open_reading
 from actors.settings import Settings
@@ -24,7 +27,8 @@ def look(settings: Settings, path: str, params: Any) -> tuple[int, bytes]:
     """Status and body of what ``GET path`` answers."""
 
     async def ask(reading: Runtime) -> tuple[int, bytes]:
-        transport = httpx.ASGITransport(app=create_app(reading))
+        asked = asked_by(create_app(reading), Peer(os.getuid(), os_user()))
+        transport = httpx.ASGITransport(app=asked)
         async with httpx.AsyncClient(transport=transport, base_url="http://greenroom") as http:
             answered = await http.get(path, params=params)
             return answered.status_code, answered.content

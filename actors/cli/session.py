@@ -13,8 +13,8 @@ import attrs
 import trio
 
 from actors.api.documents import accepted_document, event_document, job_document
-from actors.api.server import socket_edge
 from actors.cli.board import Board
+from actors.cli.edges import edges_of
 from actors.control import RefusalKind, Refused
 from actors.jobs.records import ACTIVE_JOBS, ApprovalStatus, JobStatus
 from actors.runtime import Parts, RunningRuntime, open_runtime
@@ -106,7 +106,7 @@ class Session:
 
     async def _run_runtime(self) -> None:
         state_dir = self._plan.settings.state_dir
-        parts = Parts(edges=lambda runtime: [socket_edge(runtime, state_dir)])
+        parts = Parts(edges=lambda runtime: edges_of(runtime, self._plan.settings))
         notifier = Notifier(os.environ)
         async with open_runtime(self._plan.settings, parts) as runtime, told(runtime, notifier):
             _logger.info("Supervisor is ready", extra={"state_dir": str(state_dir), "pid": os.getpid()})

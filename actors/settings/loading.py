@@ -101,6 +101,7 @@ def _put_together(
         providers=_providers(found),
         entry_points=found.entry_points,
         retention_days=found.retention.days,
+        http=found.http,
         feed=found.feed,
         config_file=None if located is None else located.path,
         sources=sources,

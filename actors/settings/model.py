@@ -11,6 +11,7 @@ from typing import Any
 
 import attrs
 
+from actors.api.options import HttpOptions
 from actors.checked_yaml import CheckedError
 from actors.feed.options import FeedOptions
 from actors.jobs.options import ApprovalOptions, ExpiryOptions, Limits, PollerOptions
@@ -69,6 +70,7 @@ class Settings:
     providers: Mapping[str, ProviderSettings] = attrs.field(factory=default_providers)
     entry_points: Mapping[str, EntryPoint] = attrs.field(factory=dict)
     retention_days: int = attrs.field(default=RETENTION_DAYS, validator=attrs.validators.ge(0))
+    http: HttpOptions = attrs.field(factory=HttpOptions)
     feed: FeedOptions = attrs.field(factory=FeedOptions)
     config_file: Path | None = None
     sources: Mapping[str, str] = attrs.field(factory=dict)

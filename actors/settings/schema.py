@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 from attrs.validators import ge, gt
 
+from actors.api.options import HttpOptions, is_loopback
 from actors.checked_yaml import Entry, Reader, Shape, join
 from actors.feed.options import FeedOptions
 from actors.jobs.options import ApprovalOptions, ExpiryOptions, Limits, PollerOptions
@@ -55,8 +56,15 @@ class Document:
     providers: Mapping[str, ProviderSettings | None] | None = None
     entry_points: Mapping[str, EntryPoint] = attrs.field(factory=dict)
     retention: Retention = Retention()
+    http: HttpOptions = attrs.field(factory=HttpOptions)
     feed: FeedOptions = attrs.field(factory=FeedOptions)
     state_dir: str | None = None
+
+    def __attrs_post_init__(self) -> None:
+        if self.feed.enabled and not (is_loopback(self.feed.host) or self.http.is_encrypted or self.http.behind_proxy):
+            raise ValueError(
+                f"feed: host {self.feed.host} is not loopback: it needs http.tls_certificate and http.tls_key"
+            )
 
 
 SECTIONS = tuple(attribute.name for attribute in attrs.fields(Document))

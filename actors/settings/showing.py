@@ -52,6 +52,7 @@ def _leaves(settings: Settings) -> Iterator[tuple[str, Any]]:
         yield from ((key, value) for key, value in _flat(path, provider.options) if ".entry_points" not in key)
     yield from _flat("entry_points", settings.entry_points)
     yield "retention.days", settings.retention_days
+    yield from _flat("http", settings.http)
     yield from _flat("feed", settings.feed)
 
 

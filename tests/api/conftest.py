@@ -11,8 +11,8 @@ import pytest
 
 from actors.api.app import create_app
 from actors.api.peers import Peer
-from actors.api.server import UnixServer
 from actors.api.socket_file import announced
+from actors.api.unix import UnixServer
 from actors.jobs.options import ApprovalOptions
 from actors.jobs.records import ApprovalRule
 from actors.kernel import SystemClock

@@ -19,10 +19,10 @@ import trio
 import trio.testing
 from hypercorn.trio import tcp_server, worker_context
 
-from actors.api import asking, server
+from actors.api import asking, server, unix
 from actors.api.peers import peer_of_socket, user_name
-from actors.api.server import UnixServer
 from actors.api.socket_file import LONGEST, POINTER, announced, socket_path
+from actors.api.unix import UnixServer
 from supervision import ChildSpec, open_supervisor
 
 UPGRADE = (
@@ -168,7 +168,7 @@ async def test_a_socket_left_by_a_killed_supervisor_is_replaced(runtime: Any, tm
 async def test_what_is_no_socket_is_never_removed(runtime: Any, tmp_path: Path) -> None:
     precious = socket_path(tmp_path)
     precious.write_text("precious")
-    with pytest.raises(FileExistsError, match="is no socket"), server.bound(tmp_path):
+    with pytest.raises(FileExistsError, match="is no socket"), unix.bound(tmp_path):
         pass
     assert precious.read_text() == "precious"
 

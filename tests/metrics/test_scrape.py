@@ -17,6 +17,8 @@ import trio.testing
 from prometheus_client.parser import text_string_to_metric_families
 from trio.testing import MockClock
 
+from actors.access.peer import Peer
+from actors.api.access import asked_by
 from actors.api.app import create_app
 from actors.jobs.records import JobRequest
 from actors.runtime import RunningRuntime
@@ -116,7 +118,7 @@ async def test_open_streams_of_events_are_counted_while_they_are_open(
 
 
 async def test_the_route_serves_the_text_format(autojump_clock: MockClock, runtime: RunningRuntime) -> None:
-    transport = httpx.ASGITransport(app=create_app(runtime))  # type: ignore[arg-type]
+    transport = httpx.ASGITransport(app=asked_by(create_app(runtime), Peer(0, "ana")))  # type: ignore[arg-type]
     async with httpx.AsyncClient(transport=transport, base_url="http://greenroom") as http:
         answer = await http.get("/metrics")
     assert answer.status_code == 200

@@ -1,0 +1,67 @@
+"""How much one asker may ask: requests a minute, streams at a time."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import trio
+
+_FORGOTTEN_ABOVE = 4096
+
+
+class Rates:
+    """``per_minute`` requests for each key, in a burst or evenly: a bucket that fills again as time passes."""
+
+    def __init__(self, per_minute: int) -> None:
+        self._most = float(per_minute)
+        self._each = 60.0 / per_minute
+        self._levels: dict[str, tuple[float, float]] = {}
+
+    def take(self, key: str) -> float:
+        """Take one; 0, or the seconds after which there is one."""
+        now = trio.current_time()
+        level = self._level(key, now)
+        if level < 1:
+            return (1 - level) * self._each
+        if len(self._levels) >= _FORGOTTEN_ABOVE:
+            self._forget_the_full(now)
+        self._levels[key] = (level - 1, now)
+        return 0.0
+
+    def _level(self, key: str, now: float) -> float:
+        level, then = self._levels.get(key, (self._most, now))
+        return min(self._most, level + (now - then) / self._each)
+
+    def _forget_the_full(self, now: float) -> None:
+        kept = {key: value for key, value in self._levels.items() if self._level(key, now) < self._most}
+        self._levels = kept if len(kept) < _FORGOTTEN_ABOVE else {}
+
+
+class NoRoom(Exception):
+    """As many streams are open as may be; the message says whose."""
+
+
+class Streams:
+    """``in_all`` streams at a time, ``of_one`` of each key (B24)."""
+
+    def __init__(self, in_all: int, of_one: int) -> None:
+        self._in_all = in_all
+        self._of_one = of_one
+        self._open: Counter[str] = Counter()
+
+    @contextmanager
+    def one_more(self, key: str) -> Iterator[None]:
+        """A stream for the length of the block. Raises :class:`NoRoom`."""
+        if self._open[key] >= self._of_one:
+            raise NoRoom(f"{self._of_one} streams of yours are open already (http.max_streams_per_token)")
+        if self._open.total() >= self._in_all:
+            raise NoRoom(f"{self._in_all} streams are open already (http.max_streams)")
+        self._open[key] += 1
+        try:
+            yield
+        finally:
+            self._open[key] -= 1
+            if not self._open[key]:
+                del self._open[key]

@@ -1,0 +1,86 @@
+"""One request and its answer on our side of Hypercorn: a body that nobody reads ends with the answer, or soon after.
+
+Hypercorn hands a body over in a queue of ten pieces. An application that answers without reading it (a refusal) leaves
+its connection waiting for room in that queue for ever: the answer's last piece, the reader and the notice of the
+client's leaving all wait for one another.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import trio
+
+from logconf.asgi import App, Message, Receive, Scope, Send
+
+LINGER = 2.0
+"""Seconds in which what a client still sends is read and thrown away, so that it gets to read why it was refused."""
+
+
+class Connection(Protocol):
+    """What is told of a connection."""
+
+    busy: bool
+
+
+class Exchange:
+    """Wraps ``app`` for one connection."""
+
+    def __init__(self, app: App, connection: Connection) -> None:
+        self._app = app
+        self._connection = connection
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, and say meanwhile that the connection is busy."""
+        self._connection.busy = True
+        try:
+            await self._serve(scope, receive, send)
+        finally:
+            self._connection.busy = False
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not _has_body(scope):
+            await self._app(scope, receive, send)
+            return
+        whole = False
+
+        async def receive_noting() -> Message:
+            nonlocal whole
+            message = await receive()
+            whole = whole or message["type"] == "http.disconnect" or not message.get("more_body")
+            return message
+
+        async def throw_away() -> None:
+            while not whole:
+                await receive_noting()
+
+        async def send_and_end(message: Message) -> None:
+            if whole or message["type"] not in ("http.response.start", "http.response.body"):
+                await send(message)
+            elif message["type"] == "http.response.start":
+                await send({**message, "headers": [*message.get("headers", ()), (b"connection", b"close")]})
+            elif message.get("more_body"):
+                await send(message)
+            else:
+                await send({**message, "more_body": True})
+                with trio.move_on_after(LINGER):
+                    await throw_away()
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(_take_on, receive)
+                    await send({"type": "http.response.body", "body": b"", "more_body": False})
+                    nursery.cancel_scope.cancel()
+
+        await self._app(scope, receive_noting, send_and_end)
+
+
+async def _take_on(receive: Receive) -> None:
+    """Keep room in the queue while the connection is being closed."""
+    while True:
+        await receive()
+
+
+def _has_body(scope: Scope) -> bool:
+    return any(
+        name == b"transfer-encoding" or (name == b"content-length" and value.strip(b"0 ") != b"")
+        for name, value in scope["headers"]
+    )

@@ -1,0 +1,65 @@
+"""The settings section ``http``: where HTTP is served, to whom, and within which bounds."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+
+import attrs
+from attrs.validators import and_, ge, gt, le
+
+PORT = 8765
+
+
+@attrs.frozen
+class HttpOptions:
+    """``python -m actors`` serves HTTP on loopback unless ``enabled`` is false; an embedding program opens no port.
+
+    ``host``: an address, or ``localhost``. Anything but loopback needs ``tls_certificate`` and ``tls_key`` (PEM files),
+    or ``behind_proxy: true``, which says that whoever can reach the port is a proxy that ends TLS: then the last
+    ``X-Forwarded-For`` is who asks. ``port`` 0: any free one, said in the log. ``allowed_hosts``: names under which we
+    are addressed, beside loopback's; ``webhook_hosts``: more of them, for deliveries only.
+
+    ``requests_per_minute``: for each token, and for each address of people unknown. ``max_connections``: in all;
+    ``max_per_address``: of one address. ``max_body_bytes``: of one request. ``max_streams``: event streams in all;
+    ``max_streams_per_token``: of one token, or of one address (B24). ``session_hours``: how long a browser stays
+    signed in.
+    """
+
+    enabled: bool = True
+    host: str = "127.0.0.1"
+    port: int = attrs.field(default=PORT, validator=and_(ge(0), le(65_535)))
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    behind_proxy: bool = False
+    allowed_hosts: tuple[str, ...] = ()
+    webhook_hosts: tuple[str, ...] = ()
+    requests_per_minute: int = attrs.field(default=600, validator=ge(1))
+    max_connections: int = attrs.field(default=256, validator=ge(1))
+    max_per_address: int = attrs.field(default=128, validator=ge(1))
+    max_body_bytes: int = attrs.field(default=8 << 20, validator=ge(1024))
+    max_streams: int = attrs.field(default=100, validator=ge(1))
+    max_streams_per_token: int = attrs.field(default=5, validator=ge(1))
+    session_hours: float = attrs.field(default=12.0, validator=and_(gt(0), le(24 * 366)))
+
+    def __attrs_post_init__(self) -> None:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_key: tls_certificate and tls_key go together")
+        if not self.is_encrypted and not self.behind_proxy and not is_loopback(self.host):
+            raise ValueError(
+                f"host: {self.host} is not loopback, so tokens would cross the network readably: "
+                "give tls_certificate and tls_key, or say behind_proxy: true"
+            )
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether we speak TLS ourselves."""
+        return self.tls_certificate is not None
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach ``host``."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,119 @@
+"""HTTP on TCP: for browsers, for other programs and other machines, with a token or a session."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from pathlib import Path
+
+import trio
+
+from actors.access.secret import PREFIX, fresh
+from actors.api.app import create_app
+from actors.api.options import HttpOptions
+from actors.api.peers import user_name
+from actors.api.server import BACKLOG, Guard
+from actors.control import Runtime
+from logconf import get_logger
+from supervision import ChildSpec
+
+TOKEN = "token"  # noqa: S105 - the name of a file
+"""In the state directory: the first token, an admin's, readable by its owner alone."""
+_logger = get_logger("actors.api.tcp")
+
+
+def http_edge(
+    runtime: Runtime, state_dir: Path, options: HttpOptions, *, feed_port: int | None = None
+) -> ChildSpec:  # fmt: skip
+    """The child that serves ``runtime`` on TCP, for ``Parts.edges``.
+
+    A port that cannot be had, or a certificate that cannot be read, is a WARNING and leaves the child finished: it can
+    be started by hand, and another supervisor on this machine is no reason for this one to fail.
+    """
+    return ChildSpec("http", TcpServer(runtime, state_dir, options, feed_port).run, restart="transient")
+
+
+class TcpServer:
+    """Serves one runtime as ``options`` say. ``feed_port``: where pages find the event feed."""
+
+    def __init__(self, runtime: Runtime, state_dir: Path, options: HttpOptions, feed_port: int | None = None) -> None:
+        self._runtime = runtime
+        self._state_dir = state_dir
+        self._options = options
+        self._app = create_app(runtime, options, feed_port=feed_port)
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Serve until cancelled."""
+        options = self._options
+        try:
+            tls = tls_context(options)
+            listeners = await trio.open_tcp_listeners(options.port, host=options.host, backlog=BACKLOG)
+        except OSError as error:
+            why = error.strerror or str(error)
+            _logger.warning(
+                "HTTP is not served: %s; change http.host, http.port or the certificate, and start it again", why,
+                extra={"host": options.host, "port": options.port},
+            )  # fmt: skip
+            task_status.started()
+            return
+        access = self._runtime.access
+        try:
+            await self._make_first_token()
+            access.address = address(options, listeners[0].socket.getsockname()[1])
+            _logger.info("HTTP is served at %s", access.address)
+            guard = Guard(
+                self._app,
+                most=options.max_connections,
+                per_address=None if options.behind_proxy else options.max_per_address,
+                tls=tls,
+            )
+            await guard.serve([listener.socket for listener in listeners], task_status=task_status)
+        finally:
+            access.address = None
+            for listener in listeners:
+                listener.socket.close()
+
+    async def _make_first_token(self) -> None:
+        """At the first start: an admin's token for whoever runs the supervisor, in a file of theirs."""
+        access = self._runtime.access
+        if not await access.none_yet():
+            return
+        secret = PREFIX + fresh()
+        path = self._state_dir / TOKEN
+        write_private(path, secret + "\n")
+        await access.create_token(
+            user_id=user_name(os.getuid()), level="admin", name="first start", by="first start", secret=secret
+        )
+        _logger.info("The first token lies in %s", path)
+
+
+def write_private(path: Path, text: str) -> None:
+    """A file that only its owner can read, whole or not at all. Raises ``OSError``."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.unlink(missing_ok=True)
+    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:  # noqa: PTH123 - the mode, which Path.open cannot give
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def tls_context(options: HttpOptions) -> ssl.SSLContext | None:
+    """What connections are encrypted with; None where they are not. Raises ``OSError``: no such file, no such key."""
+    if options.tls_certificate is None or options.tls_key is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(options.tls_certificate, options.tls_key)
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def address(options: HttpOptions, port: int) -> str:
+    """Where a browser finds us."""
+    if options.behind_proxy and options.allowed_hosts:
+        return f"https://{options.allowed_hosts[0]}/"
+    anywhere = options.host in ("", "0.0.0.0", "::")  # noqa: S104 - compared, not bound
+    host = (options.allowed_hosts or ("localhost",))[0] if anywhere else options.host
+    host = f"[{host}]" if ":" in host and not host.startswith("[") else host
+    return f"{'https' if options.is_encrypted else 'http'}://{host}:{port}/"

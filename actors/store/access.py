@@ -1,0 +1,119 @@
+"""Rows of access: tokens and browsers' sessions, both kept as hashes only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import attrs
+from sqlalchemy import Connection, delete, insert, select, update
+
+from actors.store.schema import access_tokens, web_sessions
+
+
+@attrs.frozen
+class AccessToken:
+    """A bearer token as it is kept: who it speaks for, at which level, until when. The secret itself is not here."""
+
+    token_id: str
+    secret_hash: str
+    name: str
+    user_id: str
+    org_id: str | None
+    level: str
+    created_at: datetime
+    created_by: str | None = None
+    expires_at: datetime | None = None
+    revoked_at: datetime | None = None
+    last_used_at: datetime | None = None
+
+    def holds(self, now: datetime) -> bool:
+        """Whether it opens anything at ``now``."""
+        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+
+
+@attrs.frozen
+class WebSession:
+    """A browser that signed in. ``token_id``: of the token that it signed in with; None: with an operator's code."""
+
+    secret_hash: str
+    token_id: str | None
+    user_id: str
+    org_id: str | None
+    level: str
+    created_at: datetime
+    expires_at: datetime
+
+
+def add_token(connection: Connection, token: AccessToken) -> None:
+    """Keep a new token."""
+    connection.execute(insert(access_tokens), attrs.asdict(token))
+
+
+def token_of(secret_hash: str) -> Callable[[Connection], AccessToken | None]:
+    """The token whose secret has this hash, whether or not it still holds."""
+    return lambda connection: _token(connection, access_tokens.c.secret_hash == secret_hash)
+
+
+def token(connection: Connection, token_id: str) -> AccessToken | None:
+    """The token of this id."""
+    return _token(connection, access_tokens.c.token_id == token_id)
+
+
+def _token(connection: Connection, which: Any) -> AccessToken | None:
+    row = connection.execute(select(access_tokens).where(which)).one_or_none()
+    return None if row is None else AccessToken(**row._asdict())
+
+
+def tokens(connection: Connection) -> list[AccessToken]:
+    """All tokens, revoked ones too, the newest first."""
+    rows = connection.execute(select(access_tokens).order_by(access_tokens.c.token_id.desc()))
+    return [AccessToken(**row._asdict()) for row in rows]
+
+
+def any_token(connection: Connection) -> bool:
+    """Whether a token was ever made."""
+    return connection.execute(select(access_tokens.c.token_id).limit(1)).first() is not None
+
+
+def matching(connection: Connection, part: str, limit: int = 3) -> list[str]:
+    """Ids of tokens that begin or end with ``part``."""
+    column = access_tokens.c.token_id
+    either = column.startswith(part, autoescape=True) | column.endswith(part, autoescape=True)
+    return list(connection.execute(select(column).where(either).limit(limit)).scalars())
+
+
+def change_token(connection: Connection, token_id: str, **values: Any) -> None:
+    """Change columns of a token."""
+    connection.execute(update(access_tokens).where(access_tokens.c.token_id == token_id).values(**values))
+
+
+def add_session(connection: Connection, session: WebSession) -> None:
+    """Keep a new session."""
+    connection.execute(insert(web_sessions), attrs.asdict(session))
+
+
+def session_of(secret_hash: str) -> Callable[[Connection], WebSession | None]:
+    """The session whose secret has this hash."""
+
+    def query(connection: Connection) -> WebSession | None:
+        row = connection.execute(select(web_sessions).where(web_sessions.c.secret_hash == secret_hash)).one_or_none()
+        return None if row is None else WebSession(**row._asdict())
+
+    return query
+
+
+def end_session(connection: Connection, secret_hash: str) -> None:
+    """Forget one session."""
+    connection.execute(delete(web_sessions).where(web_sessions.c.secret_hash == secret_hash))
+
+
+def end_sessions_of(connection: Connection, token_id: str) -> None:
+    """Forget every session that began with this token."""
+    connection.execute(delete(web_sessions).where(web_sessions.c.token_id == token_id))
+
+
+def drop_ended_sessions(connection: Connection, now: datetime) -> None:
+    """Forget the sessions whose time is over."""
+    connection.execute(delete(web_sessions).where(web_sessions.c.expires_at <= now))
