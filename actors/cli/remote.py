@@ -122,6 +122,8 @@ class _Watching:
                     self._asked.setdefault("after", message["after"])
                 self._tries, self._connected = 0, True
                 click.echo("Connected; Ctrl-C ends this.", err=True)
+            elif message["type"] == "gap":
+                click.echo(f"({message['missing']} events after {message['after']} are no longer kept)", err=True)
             elif message["type"] == "error":
                 click.echo(f"({message['detail']})", err=True)
 

@@ -9,8 +9,8 @@ header (browsers): ``{"type": "authenticate", "token": ...}``. A token never sta
 All fields but the first are optional. ``after``: go on after the event of this number, without loss or doubles;
 without it from now on. ``window``: send so many events ahead of ``{"type": "ack", "seq": N}`` at most. What follows are
 the documents of the HTTP API's event stream, each with its ``seq``; messages without a ``seq`` are about the
-connection: ``connected``, ``subscribed``, ``pong``, ``error``, ``goodbye``. The close codes are in
-:mod:`actors.feed.messages`; every close for slowness says after which number to resume.
+connection: ``connected``, ``subscribed``, ``gap`` (events after ``after`` were removed), ``pong``, ``error``. The close
+codes are in :mod:`actors.feed.messages`; every close for slowness says after which number to resume.
 """
 
 from __future__ import annotations

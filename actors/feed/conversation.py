@@ -12,6 +12,7 @@ import trio
 from trio_websocket import ConnectionClosed, WebSocketConnection
 
 from actors.access.peer import Peer
+from actors.control import EventFilters
 from actors.feed.hub import Hub, Told
 from actors.feed.messages import Ack, Authenticate, Close, Leave, Malformed, Ping, Subscribe, read
 
@@ -92,11 +93,16 @@ class Conversation:
         raise Leave(Close.MALFORMED, wrong)
 
     async def _subscribe(self, wanted: Subscribe) -> None:
-        """What was asked before is forgotten; the answer comes before the first event."""
+        """What was asked before is forgotten. The answer comes before the first event, and what is gone after it."""
         if self._asked is not None:
             self._asked.scope.cancel()
         after = self._hub.last if wanted.after is None else wanted.after
+        gap = None if wanted.after is None else await self._hub.runtime.gap(wanted.after)
+        if gap is not None:
+            after = gap.resume
         await self._say(type="subscribed", after=after)
+        if gap is not None:
+            await self._say(type="gap", **attrs.asdict(gap))
         self._asked = _Asked(wanted, after)
         self._changed.set()
         self._changed = trio.Event()
@@ -125,7 +131,8 @@ class Conversation:
 
         Who resumes begins with rows: nothing in the ring may mean that nothing has happened yet.
         """
-        from_rows = asked.wanted.after is not None and not self._hub.covers(asked.wanted.after)
+        resumes = asked.wanted.after is not None and asked.after is not None
+        from_rows = resumes and not self._hub.covers(asked.after or 0)
         while True:
             if from_rows:
                 await self._serve_rows(asked)
@@ -138,7 +145,10 @@ class Conversation:
 
     async def _serve_rows(self, asked: _Asked) -> None:
         wanted = asked.wanted
-        async with self._hub.runtime.events(after=asked.after, job_id=wanted.job_id, types=wanted.types) as changes:
+        filters: EventFilters = {
+            "job_id": wanted.job_id, "types": wanted.types, "user_id": self._peer.only_user or wanted.user,
+        }  # fmt: skip
+        async with self._hub.runtime.events(after=asked.after, **filters) as changes:
             async for event in changes:
                 await self._pass_on(asked, await self._hub.told(event))
                 if self._hub.covers(event.seq):

@@ -42,8 +42,11 @@ Door = Callable[[str], Awaitable[Peer | None]]
 def feed_edge(
     runtime: Runtime, options: FeedOptions, door: Door, hosts: HostList, tls: ssl.SSLContext | None = None
 ) -> ChildSpec:
-    """The child that serves the feed, for ``Parts.edges``."""
-    return ChildSpec("feed", FeedServer(runtime, options, door, hosts, tls).run)
+    """The child that serves the feed, for ``Parts.edges``.
+
+    A port that cannot be had is a WARNING and leaves the child finished: it can be started by hand.
+    """
+    return ChildSpec("feed", FeedServer(runtime, options, door, hosts, tls).run, restart="transient")
 
 
 class _Refused(Exception):
@@ -70,8 +73,15 @@ class FeedServer:
         self.port = options.port
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Serve until cancelled, then say goodbye to everybody within :data:`GRACE`. Raises ``OSError``: no port."""
-        listeners = await trio.open_tcp_listeners(self._options.port, host=self._options.host)
+        """Serve until cancelled, then say goodbye to everybody within :data:`GRACE`."""
+        try:
+            listeners = await trio.open_tcp_listeners(self._options.port, host=self._options.host)
+        except OSError as error:
+            extra = {"host": self._options.host, "port": self._options.port}
+            why = error.strerror or str(error)
+            _logger.warning("The event feed is not served: %s; change feed.host or feed.port", why, extra=extra)
+            task_status.started()
+            return
         hub = Hub(self._runtime)
         async with _connections(self._open) as (connections, ending), trio.open_nursery() as nursery:
             await nursery.start(hub.run)

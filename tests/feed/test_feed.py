@@ -6,12 +6,16 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
+import attrs
 import pytest
 import trio
+import trio.testing
 from trio_websocket import ConnectionClosed, ConnectionRejected
 
+from actors.access.hosts import HostList
 from actors.feed import hub as hub_module
-from actors.feed.server import FeedServer
+from actors.feed.options import FeedOptions
+from actors.feed.server import FeedServer, feed_edge
 from actors.runtime import RunningRuntime
 from actors.testing import request
 from supervision import Supervisor
@@ -58,6 +62,28 @@ async def test_filters_leave_out_the_rest(runtime: RunningRuntime, connect: Clie
         assert (await client.next())["job_id"] == second.job_id
         await client.subscribe(after=0, job_id=first.job_id)
         assert (await client.next())["job_id"] == first.job_id
+
+
+async def test_a_number_that_was_never_reached_is_a_gap_and_is_not_waited_for(
+    runtime: RunningRuntime, connect: Client
+) -> None:
+    """As after a change of the state directory: the client is told, and sees what happens next."""
+    await runtime.set_limit("total", 5)
+    async with connect() as client:
+        assert (await client.subscribe(after=1000))["after"] == 1
+        assert await client.next() == {"type": "gap", "after": 1000, "missing": 0, "resume": 1}
+        await runtime.set_limit("total", 6)
+        assert (await client.next())["seq"] == 2
+
+
+async def test_a_port_that_is_taken_is_said_and_fails_nobody(
+    runtime: RunningRuntime, feed: FeedServer, supervisor: Supervisor, tokens: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    second = feed_edge(runtime, FeedOptions(port=feed.port), tokens.door, HostList())
+    await supervisor.start_child(attrs.evolve(second, id="second"))
+    await trio.testing.wait_all_tasks_blocked()
+    assert [child.state for child in supervisor.children()] == ["running", "finished"]
+    assert "The event feed is not served: " in caplog.text
 
 
 @pytest.mark.parametrize("after", [None, 0], ids=["live", "from rows"])
