@@ -8,7 +8,7 @@ The edges know this page and nothing below it. Each method either does what it s
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from datetime import datetime
 from typing import Any, Protocol, Unpack
 
@@ -213,6 +213,10 @@ class Runtime(Protocol):
 
     async def health(self) -> Health:
         """Whether all is well."""
+        ...
+
+    def subscribed(self) -> AbstractContextManager[None]:
+        """Count one reader of events for the length of the block: for an edge that shares one stream among many."""
         ...
 
     async def metrics(self) -> bytes:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, Unpack
 
 import attrs
@@ -26,6 +28,7 @@ from actors.jobs.scheduling import can_ever_fit
 from actors.jobs.views import Accepted, JobFilters, JobView, QueueView
 from actors.kernel import Bus, Clock
 from actors.ledger import Ledger, NewJob, reading
+from actors.log_following import followed
 from actors.providers.guard import Failure, GuardedProvider, capacities
 from actors.store import jobs as job_rows
 from logconf import get_correlation_id, new_correlation_id
@@ -229,6 +232,24 @@ class Operations(Following):
             if not follow or view.job.is_terminal:
                 return
             await trio.sleep(_LOOK_FOR_LOGS)
+
+    @asynccontextmanager
+    async def follow_logs(
+        self, job_id: str, cursor: str | None = None
+    ) -> AsyncIterator[AsyncIterator[tuple[bytes, str]]]:
+        """A job's output from ``cursor`` until it ends, as it comes where the provider has a stream of it."""
+        view = await self.job(job_id)
+
+        async def handed_or_ended() -> JobView:
+            while (seen := await self.job(view.job.job_id)).job.completed_at is None:
+                if seen.submission is not None and seen.submission.handle is not None:
+                    break
+                await trio.sleep(_LOOK_FOR_LOGS)
+            return seen
+
+        looked = partial(self.logs, view.job.job_id, cursor, follow=True)
+        async with followed(view, self._providers, cursor, looked, handed_or_ended) as pieces:
+            yield pieces
 
     # Names.
 

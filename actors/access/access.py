@@ -7,7 +7,7 @@ the supervisor asks for another. A session is a row, so that a browser stays sig
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -97,6 +97,12 @@ class Access:
         approval_id = await self._ledger.read(reading.resolve_approval(part))
         request = await self._ledger.read(reading.request(approval_id))
         return await self.owner_of_job(request.job_id)
+
+    async def owners(self, job_ids: Iterable[str]) -> dict[str, str]:
+        """Whose these jobs are, by job id."""
+        wanted = list(job_ids)
+        found = await self._ledger.read(lambda connection: jobs.get_many(connection, wanted))
+        return {job_id: job.request.user_id for job_id, job in found.items()}
 
     # Tokens.
 

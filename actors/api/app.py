@@ -7,7 +7,7 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from actors.api import deciding, jobs, leftovers, metrics, pages, session, streams, tokens, webhooks
+from actors.api import deciding, jobs, leftovers, looking, metrics, pages, session, streams, tokens, webhooks
 from actors.api.access import AccessGuard
 from actors.api.options import HttpOptions
 from actors.api.problems import HANDLERS
@@ -26,7 +26,7 @@ def create_app(runtime: Runtime, options: HttpOptions | None = None, *, feed_por
     """
     options = options or HttpOptions()
     routes: list[BaseRoute] = [
-        *jobs.ROUTES, *deciding.ROUTES, *leftovers.ROUTES, *metrics.ROUTES, *streams.ROUTES, *session.ROUTES,
+        *jobs.ROUTES, *deciding.ROUTES, *leftovers.ROUTES, *looking.ROUTES, *metrics.ROUTES, *streams.ROUTES, *session.ROUTES,
         *tokens.ROUTES, *webhooks.ROUTES, *pages.ROUTES,
     ]  # fmt: skip
     app = Starlette(routes=routes, exception_handlers=HANDLERS)

@@ -38,6 +38,23 @@ def peer_of(request: Request) -> Peer | None:
     return peer if isinstance(peer, Peer) else None
 
 
+def asker(request: Request) -> Peer:
+    """Who asks. Raises ``HTTPException`` 401 where nobody is known: the guard lets through no such request."""
+    peer = peer_of(request)
+    if peer is None:
+        raise HTTPException(HTTPStatus.UNAUTHORIZED, "a token or a session is needed")
+    return peer
+
+
+def user_shown(request: Request, asked: str | None) -> str | None:
+    """Whose jobs to show where ``asked`` (None: everybody) are asked for: who sees only their own gets those, or a
+    refusal where they name somebody else."""
+    own = asker(request).only_user
+    if own is not None and asked not in (None, own):
+        raise Refused("user_id: another than your own takes a lead", RefusalKind.FORBIDDEN, "user_id")
+    return asked if own is None else own
+
+
 def by(request: Request) -> str:
     """The name under which a change is kept."""
     peer = peer_of(request)

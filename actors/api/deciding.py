@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import attrs
 import trio
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from actors.api.asking import answer, by, field, fields_of, number, query_of, runtime_of
+from actors.api.asking import answer, asker, by, field, fields_of, number, query_of, runtime_of
 from actors.api.documents import approval_document, health_document, limits_document, prune_document, queue_document
 from actors.api.jobs import MOST_JOBS, statuses
 from actors.jobs.records import ApprovalStatus
@@ -18,7 +19,13 @@ MOST_WAITING = 10_000
 async def queue(request: Request) -> Response:
     """What waits and why."""
     query = query_of(request, ("limit",))
-    return answer(queue_document(await runtime_of(request).queue(limit=number(query, "limit", 1000, MOST_WAITING))))
+    view, own = (
+        await runtime_of(request).queue(limit=number(query, "limit", 1000, MOST_WAITING)),
+        asker(request).only_user,
+    )
+    if own is not None:
+        view = attrs.evolve(view, waiting=[one for one in view.waiting if one.job.request.user_id == own])
+    return answer(queue_document(view))
 
 
 async def pause(request: Request) -> Response:
@@ -44,14 +51,20 @@ async def approvals(request: Request) -> Response:
     """Approval requests, newest first."""
     query = query_of(request, ("status", "limit"))
     wanted = statuses(query.get("status", ()), ApprovalStatus)
-    found = await runtime_of(request).approvals(statuses=wanted, limit=number(query, "limit", 100, MOST_JOBS))
+    limit, own, runtime = number(query, "limit", 100, MOST_JOBS), asker(request).only_user, runtime_of(request)
+    found = await runtime.approvals(statuses=wanted, limit=limit if own is None else MOST_JOBS)
+    if own is not None:
+        owners = await runtime.access.owners(each.job_id for each in found)
+        found = [each for each in found if owners.get(each.job_id) == own][:limit]
     return answer({"approvals": [approval_document(each) for each in found]})
 
 
 async def approve(request: Request) -> Response:
     """Grant a request, named by its id or by its job's."""
     await fields_of(request, ())
-    decided = await runtime_of(request).approve(request.path_params["approval_id"], by=by(request))
+    decided = await runtime_of(request).approve(
+        request.path_params["approval_id"], by=by(request), level=asker(request).level
+    )
     return answer(approval_document(decided))
 
 
@@ -59,7 +72,9 @@ async def reject(request: Request) -> Response:
     """Reject a request: its job is cancelled."""
     given = await fields_of(request, ("reason",))
     reason = field(given, "reason", str, "")
-    decided = await runtime_of(request).reject(request.path_params["approval_id"], by=by(request), reason=reason)
+    decided = await runtime_of(request).reject(
+        request.path_params["approval_id"], by=by(request), reason=reason, level=asker(request).level
+    )
     return answer(approval_document(decided))
 
 

@@ -13,7 +13,21 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from actors.api.asking import answer, body_of, by, field, fields_of, number, one, peer_of, query_of, runtime_of, truth
+from actors.access.rightful import rightful
+from actors.api.asking import (
+    answer,
+    asker,
+    body_of,
+    by,
+    field,
+    fields_of,
+    number,
+    one,
+    query_of,
+    runtime_of,
+    truth,
+    user_shown,
+)
 from actors.api.documents import accepted_document, job_document
 from actors.api.streams import Streamed, Write
 from actors.checked_yaml import CheckedError, Faults, join
@@ -45,20 +59,18 @@ async def submit(request: Request) -> Response:
 
 def _requests(bodies: Iterable[Any], request: Request, many: bool) -> list[JobRequest]:
     """Every fault of every job at once; a job that names no user is its submitter's."""
-    peer, faults, found = peer_of(request), Faults(), []
+    peer, faults, found = asker(request), Faults(), []
     for index, body in enumerate(bodies):
         try:
             asked = request_from_mapping(body, join("", index) if many else "")
         except CheckedError as error:
             faults.extend(error.faults)
             continue
-        if not asked.user_id and peer is not None:
-            asked = attrs.evolve(asked, user_id=peer.name)
         found.append(asked)
     faults.check()
     if not found:
         raise Refused("there are no jobs", RefusalKind.INVALID)
-    return found
+    return [rightful(asked, peer) for asked in found]
 
 
 def _keyed(requests: list[JobRequest], key: str, many: bool) -> JobRequest:
@@ -79,7 +91,7 @@ async def listing(request: Request) -> Response:
     limit = number(query, "limit", 100, MOST_JOBS)
     views = await runtime_of(request).jobs(
         statuses=statuses(query.get("status", ()), JobStatus),
-        user_id=one(query, "user_id"),
+        user_id=user_shown(request, one(query, "user_id")),
         provider=one(query, "provider"),
         before=one(query, "before"),
         limit=limit,
@@ -141,8 +153,9 @@ async def logs(request: Request) -> Response:
     query = query_of(request, ("follow", "cursor"))
     runtime, follow = runtime_of(request), truth(query, "follow")
     view = await runtime.job(request.path_params["job_id"])
-    source = runtime.logs(view.job.job_id, one(query, "cursor"), follow=follow)
+    cursor = one(query, "cursor")
     # Whatever refuses refuses before the answer begins; who follows cannot wait for a first piece.
+    source = runtime.logs(view.job.job_id, cursor)
     first = None if follow else await anext(source, None)
 
     async def produce(write: Write) -> None:
@@ -152,7 +165,12 @@ async def logs(request: Request) -> Response:
             async for data, _cursor in chunks:
                 await write(data)
 
-    return Streamed(produce, "application/octet-stream")
+    async def follow_it(write: Write) -> None:
+        async with runtime.follow_logs(view.job.job_id, cursor) as chunks:
+            async for data, _cursor in chunks:
+                await write(data)
+
+    return Streamed(follow_it if follow else produce, "application/octet-stream")
 
 
 async def _shown(request: Request, job: Job, status: HTTPStatus) -> Response:

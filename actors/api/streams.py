@@ -16,7 +16,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from actors.api.asking import ending_of, number, one, query_of, runtime_of
+from actors.api.asking import ending_of, number, one, query_of, runtime_of, user_shown
 from actors.api.documents import Document, encoded, event_document
 from actors.control import RefusalKind, Refused
 
@@ -66,7 +66,7 @@ async def events(request: Request) -> Response:
     """Every change from now on, or after ``Last-Event-ID`` (``?after=``) without loss or doubles."""
     query = query_of(request, ("after", "job_id", "types"))
     runtime, ending = runtime_of(request), ending_of(request)
-    after = _resume_at(request, query)
+    after, user_id = _resume_at(request, query), user_shown(request, None)
     job_id = one(query, "job_id")
     await trio.lowlevel.checkpoint()
     if job_id is not None:
@@ -90,7 +90,10 @@ async def events(request: Request) -> Response:
                 name = None if event.type in _UNNAMED else event.type
                 await tell(framed(event_document(event), name, event.seq))
 
-        async with runtime.events(after=after, job_id=job_id, types=types) as changes, trio.open_nursery() as nursery:
+        async with (
+            runtime.events(after=after, job_id=job_id, types=types, user_id=user_id) as changes,
+            trio.open_nursery() as nursery,
+        ):
             await tell(framed({"type": "connected"}, "connection"))
             nursery.start_soon(beat)
             nursery.start_soon(follow)

@@ -131,7 +131,7 @@ class FeedServer:
             if token is None:
                 token, peer = await self._signed_in(socket, connecting.deadline)
             assert peer is not None
-            with self._counted(peer):
+            with self._counted(peer), self._runtime.subscribed():
                 await Conversation(socket, hub, peer, partial(self._is_still, token, peer)).run(ending)
         except* Leave as group:
             await _say_goodbye(socket, _first(group))

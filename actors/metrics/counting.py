@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager
 from typing import Unpack
 
 from actors.jobs.records import Event
@@ -16,6 +16,10 @@ class Counted(Operations):
     """The operations, and the ``tallies`` of the runtime that runs them."""
 
     tallies: Tallies
+
+    def subscribed(self) -> AbstractContextManager[None]:
+        """Count one reader of events for the length of the block: for an edge that shares one stream among many."""
+        return self.tallies.subscribed()
 
     @asynccontextmanager
     async def events(

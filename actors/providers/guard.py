@@ -14,7 +14,7 @@ import math
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from datetime import datetime
-from typing import Any, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast
 
 import attrs
 import trio
@@ -80,6 +80,16 @@ class CallDeadlines:
     push_secrets: float = attrs.field(default=15.0, validator=gt(0))
     forget: float = attrs.field(default=30.0, validator=gt(0))
     aclose: float = attrs.field(default=5.0, validator=gt(0))
+
+
+class Streams(Protocol):
+    """What a provider has beside :class:`Provider` whose ``capabilities.logs`` is ``Logs.STREAM``."""
+
+    async def follow(
+        self, key: str, handle: Handle, into: trio.MemorySendChannel[LogChunk], cursor: str | None = None
+    ) -> None:
+        """Send the job's output from ``cursor`` into ``into`` as it comes, each byte once, until the job has ended."""
+        ...
 
 
 class GuardedProvider:
@@ -162,6 +172,13 @@ class GuardedProvider:
             return chunks
 
         return await self._call("logs", self._deadlines.logs, read, lambda chunks: chunks)
+
+    async def follow(
+        self, key: str, handle: Handle, into: trio.MemorySendChannel[LogChunk], cursor: str | None = None
+    ) -> Failure | None:
+        """Send the job's output into ``into`` until the job ends; of providers whose logs are a stream alone."""
+        provider = cast("Streams", self._provider)
+        return await self._call("follow", math.inf, lambda: provider.follow(key, handle, into, cursor), lambda _: None)
 
     async def results(self, key: str, handle: Handle) -> tuple[Result, ...] | Failure:
         """What an ended job left, as references."""

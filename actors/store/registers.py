@@ -13,7 +13,6 @@ from sqlalchemy import Connection, Select, delete, select, tuple_
 from actors.store.dialect import upsert
 from actors.store.schema import idempotency_keys, provider_gates, settings
 
-
 EVERY = "*"
 """The gate of the queue as a whole; no provider is named so."""
 

@@ -188,7 +188,8 @@ class Store:
 
     def _begin(self, connection: Connection) -> None:
         with suppress(StoreBusy), explained(self._where):  # as nearly always: retrying costs more than beginning
-            return dialect.begin(connection)
+            dialect.begin(connection)
+            return
         for attempt in stamina.retry_context(on=StoreBusy, attempts=_BUSY_ATTEMPTS, wait_initial=0.05, wait_max=0.5):
             with attempt, explained(self._where):
                 dialect.begin(connection)

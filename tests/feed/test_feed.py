@@ -53,6 +53,13 @@ async def test_resuming_loses_and_doubles_nothing(
     assert numbers == list(range(3, 31))
 
 
+async def test_clients_are_counted(runtime: RunningRuntime, connect: Client) -> None:
+    before = runtime.tallies.subscribers
+    async with connect() as client, connect():
+        await client.subscribe()
+        assert runtime.tallies.subscribers == before + 2
+
+
 async def test_filters_leave_out_the_rest(runtime: RunningRuntime, connect: Client) -> None:
     async with connect() as client:
         first = await runtime.submit(request(duration=LONG))

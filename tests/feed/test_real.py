@@ -32,8 +32,8 @@ def lines(process: subprocess.Popen[str], stream: str) -> Iterator[str]:
     limit = threading.Timer(60, process.kill)
     limit.start()
     try:
-        for line in getattr(process, stream):  # `yield from` would close the stream with the generator
-            yield line  # noqa: UP028
+        for line in getattr(process, stream):  # noqa: UP028 - that would close the stream with this generator
+            yield line
     finally:
         limit.cancel()
 
