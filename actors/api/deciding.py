@@ -24,7 +24,7 @@ async def queue(request: Request) -> Response:
         asker(request).only_user,
     )
     if own is not None:
-        view = attrs.evolve(view, waiting=[one for one in view.waiting if one.job.request.user_id == own])
+        view = attrs.evolve(view, waiting=tuple(one for one in view.waiting if one.job.request.user_id == own))
     return answer(queue_document(view))
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from actors.access.hosts import HostList
+from actors.access.peer import Peer
+from actors.api.peers import user_name
 from actors.api.tcp import http_edge, tls_context
 from actors.api.unix import socket_edge
 
@@ -26,3 +29,11 @@ def edges_of(runtime: RunningRuntime, settings: Settings) -> list[ChildSpec]:
         hosts = HostList((feed.host, *http.allowed_hosts))
         edges.append(feed_edge(runtime, feed, runtime.access.token_peer, hosts, tls_context(http)))
     return edges
+
+
+def sign_in_link(runtime: RunningRuntime) -> str | None:
+    """A link with which whoever sees this terminal signs in, once, within five minutes; None: HTTP is not served."""
+    access = runtime.access
+    if access.address is None:
+        return None
+    return f"{access.address}#code={access.code_for(Peer(os.getuid(), user_name(os.getuid())))}"

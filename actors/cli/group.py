@@ -29,6 +29,8 @@ _HOMES = {
     "tree": "following",
     "dead-letters": "leftovers",
     "quarantine": "leftovers",
+    "token": "token",
+    "open": "open",
     "config": "configuration",
     "doctor": "doctor",
     "completion": "configuration",

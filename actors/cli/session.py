@@ -5,16 +5,18 @@ from __future__ import annotations
 import math
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
+import click
 import trio
 
 from actors.api.documents import accepted_document, event_document, job_document
 from actors.cli.board import Board
-from actors.cli.edges import edges_of
+from actors.cli.edges import edges_of, sign_in_link
 from actors.control import RefusalKind, Refused
 from actors.jobs.records import ACTIVE_JOBS, ApprovalStatus, JobStatus
 from actors.runtime import Parts, RunningRuntime, open_runtime
@@ -112,6 +114,8 @@ class Session:
             _logger.info("Supervisor is ready", extra={"state_dir": str(state_dir), "pid": os.getpid()})
             if self._display is None and not self._plan.until_idle and self._plan.approve_as is None:
                 await trio.sleep_forever()
+            if sys.stdout.isatty() and (link := sign_in_link(runtime)) is not None:
+                click.echo(f"In a browser, once, within five minutes: {link}")  # to the terminal, never to the log
             async with self._looked_at(runtime):
                 await self._follow(runtime)
 
