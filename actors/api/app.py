@@ -26,8 +26,8 @@ def create_app(runtime: Runtime, options: HttpOptions | None = None, *, feed_por
     """
     options = options or HttpOptions()
     routes: list[BaseRoute] = [
-        *jobs.ROUTES, *deciding.ROUTES, *leftovers.ROUTES, *looking.ROUTES, *metrics.ROUTES, *streams.ROUTES, *session.ROUTES,
-        *tokens.ROUTES, *webhooks.ROUTES, *pages.ROUTES,
+        *jobs.ROUTES, *deciding.ROUTES, *leftovers.ROUTES, *looking.ROUTES, *metrics.ROUTES, *streams.ROUTES,
+        *session.ROUTES, *tokens.ROUTES, *webhooks.ROUTES, *pages.ROUTES,
     ]  # fmt: skip
     app = Starlette(routes=routes, exception_handlers=HANDLERS)
     app.state.runtime = runtime
