@@ -115,6 +115,7 @@ class FeedServer:
         self, stream: BoundedStream, hub: Hub, ending: trio.Event, nursery: trio.Nursery
     ) -> None:  # fmt: skip
         with trio.move_on_after(CONNECT_SECONDS) as connecting:
+            stream.on_end = connecting.cancel  # or who leaves in the middle of a handshake would hold a place
             request = await wrap_server_stream(nursery, stream, max_message_size=MOST_BYTES)
             try:
                 token = self._admitted(request)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import trio
 
@@ -12,13 +13,14 @@ WRITE_SECONDS = 15.0
 
 class BoundedStream(trio.abc.Stream):
     """``stream``, with a deadline for each write. A write that has begun is not cancelled: half a frame would make
-    everything after it, the close frame too, unreadable.
+    everything after it, the close frame too, unreadable. ``on_end`` is called when nothing more will be received.
     """
 
     def __init__(self, stream: trio.abc.Stream) -> None:
         self._stream = stream
         self._latest = math.inf
         self._writing: trio.CancelScope | None = None
+        self.on_end: Callable[[], object] = lambda: None
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Write within :data:`WRITE_SECONDS`. Raises ``trio.BrokenResourceError`` when the reader does not take it."""
@@ -36,11 +38,20 @@ class BoundedStream(trio.abc.Stream):
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """As the stream's."""
-        return bytes(await self._stream.receive_some(max_bytes))
+        received = b""
+        try:
+            received = bytes(await self._stream.receive_some(max_bytes))
+        finally:
+            if not received:
+                self.on_end()
+        return received
 
     async def aclose(self) -> None:
         """As the stream's."""
-        await self._stream.aclose()
+        try:
+            await self._stream.aclose()
+        finally:
+            self.on_end()
 
     def hurry(self, latest: float) -> None:
         """Let no write wait beyond ``latest``, the one under way included."""
