@@ -37,6 +37,7 @@ SOCKET = Need("admin", socket=True)
 _OWN_LISTING = Need("viewer", own="listing")
 _OWN_STREAM = Need("viewer", own="listing", stream=True)
 _OWN_JOB = Need("viewer", own="job")
+_OWN_JOB_STREAM = Need("viewer", own="job", stream=True)
 _CHANGES_OWN_JOB = Need("researcher", own="job")
 
 TABLE: dict[tuple[str, str], Need] = {
@@ -48,8 +49,8 @@ TABLE: dict[tuple[str, str], Need] = {
     ("POST", "/api/jobs/{job_id}/cancel"): _CHANGES_OWN_JOB,
     ("POST", "/api/jobs/{job_id}/retry"): _CHANGES_OWN_JOB,
     ("POST", "/api/jobs/{job_id}/settle"): ADMIN,
-    ("GET", "/api/jobs/{job_id}/logs"): _OWN_JOB,
-    ("GET", "/api/jobs/{job_id}/logs/stream"): attrs.evolve(_OWN_JOB, stream=True),
+    ("GET", "/api/jobs/{job_id}/logs"): _OWN_JOB_STREAM,
+    ("GET", "/api/jobs/{job_id}/logs/stream"): _OWN_JOB_STREAM,
     ("GET", "/api/jobs/{job_id}/events"): _OWN_JOB,
     ("GET", "/api/events"): _OWN_STREAM,
     # The queue.

@@ -17,6 +17,12 @@ from logconf.asgi import App, CorrelationMiddleware
 
 _logger = get_logger("actors.api")
 
+ROUTES: list[BaseRoute] = [
+    *jobs.ROUTES, *deciding.ROUTES, *leftovers.ROUTES, *looking.ROUTES, *metrics.ROUTES, *streams.ROUTES,
+    *session.ROUTES, *tokens.ROUTES, *webhooks.ROUTES, *pages.ROUTES,
+]  # fmt: skip
+"""All routes; what each needs of who calls it stands in :mod:`actors.access.policy`."""
+
 
 def create_app(runtime: Runtime, options: HttpOptions | None = None, *, feed_port: int | None = None) -> App:
     """The application of ``runtime``, behind its guard: every request needs a token or a session (``options``).
@@ -25,11 +31,7 @@ def create_app(runtime: Runtime, options: HttpOptions | None = None, *, feed_por
     stops) and ``peer``, a :class:`~actors.access.peer.Peer` ``via="socket"``: then that is who asks, and may.
     """
     options = options or HttpOptions()
-    routes: list[BaseRoute] = [
-        *jobs.ROUTES, *deciding.ROUTES, *leftovers.ROUTES, *looking.ROUTES, *metrics.ROUTES, *streams.ROUTES,
-        *session.ROUTES, *tokens.ROUTES, *webhooks.ROUTES, *pages.ROUTES,
-    ]  # fmt: skip
-    app = Starlette(routes=routes, exception_handlers=HANDLERS)
+    app = Starlette(routes=ROUTES, exception_handlers=HANDLERS)
     app.state.runtime = runtime
     app.state.options = options
     return CorrelationMiddleware(_Contained(AccessGuard(app, app.routes, runtime, options, feed_port)))
