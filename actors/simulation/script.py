@@ -32,14 +32,15 @@ class Step:
 
 def drawn_script(seed: int, hours: float) -> list[Step]:
     """The whole script of a seed."""
-    steps = [*workload(source(seed, "workload"), hours * 3600), *faults(source(seed, "faults"), hours * 3600)]
-    steps.sort(key=lambda step: step.at)
+    seconds = hours * 3600
+    drawn = [*workload(source(seed, "workload"), seconds), *faults(source(seed, "faults"), seconds)]
+    steps = sorted((step for step in drawn if step.at <= seconds), key=lambda step: step.at)
     return [attrs.evolve(step, number=number) for number, step in enumerate(steps)]
 
 
 def faults(draw: Random, seconds: float) -> Iterator[Step]:
     """Disturbances; one world in six is left in peace."""
-    intensity = draw.choice([0.0, 4.0, 8.0, 8.0, 16.0, 24.0])  # an hour
+    intensity = draw.choice([0.0, 4.0, 8.0, 16.0, 24.0, 80.0])  # an hour
     for at in _moments(draw, intensity / 3600, seconds):
         for later, kind, args in disturbances(draw):
             yield Step(at + later, kind, args)
