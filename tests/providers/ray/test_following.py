@@ -131,13 +131,13 @@ async def test_a_token_that_is_not_accepted_ends_the_following() -> None:
 
 @pytest.mark.parts
 async def test_a_real_head_tells_live_what_it_tells_whole(shared_head: Head, tmp_path: Path) -> None:
-    """Long lines, many lines, none at the end, letters of several bytes; the program runs from an uploaded directory."""
+    """Long lines, many lines, none at the end, letters of several bytes; the program's directory was uploaded."""
     (tmp_path / "talk.py").write_text(
-        "import sys, pathlib\n"
+        "import pathlib, select, sys\n"
         "print('ä' * 50_000, flush=True)\n"
         "for number in range(200): print(number, 'größer')\n"
         "sys.stdout.write(pathlib.Path('said').read_text()); sys.stdout.flush()\n"
-        "while not pathlib.Path(sys.argv[1]).exists(): pass\n"
+        "while not pathlib.Path(sys.argv[1]).exists(): select.select([], [], [], 0.02)\n"
         "sys.stdout.write('last words')\n"
     )
     (tmp_path / "said").write_text("from a file beside it\n")

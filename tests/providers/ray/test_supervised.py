@@ -132,26 +132,20 @@ class Supervisors:
         return listed
 
 
-@pytest.mark.parametrize("nth", [1, 3])
 async def test_a_supervisor_killed_between_submission_and_answer_finds_its_job_again(
-    shared_head: Head, tmp_path: Path, nth: int
+    shared_head: Head, tmp_path: Path
 ) -> None:
     """The head has accepted the job and its answer is on the way: nothing of it has reached the supervisor."""
-    proxy = Proxy(shared_head.address, nth=nth)
+    proxy = Proxy(shared_head.address, nth=2)
     with trio.fail_after(PATIENCE):
         async with trio.open_nursery() as nursery:
             await nursery.start(proxy.serve)
             supervisors = Supervisors(tmp_path, proxy.address)
             supervisors.write(jobs=3)
-            statuses: list[int] = []
-
-            async def killed(task_status: trio.TaskStatus[trio.Process]) -> None:
-                statuses.append(await supervisors.supervise(task_status))
-
-            process = await nursery.start(killed)
+            process: trio.Process = await nursery.start(supervisors.supervise)
             proxy.instead = process.kill
-            await until(lambda: bool(statuses))
-            assert statuses == [-signal.SIGKILL]
+            await until(lambda: process.returncode is not None)
+            assert process.returncode == -signal.SIGKILL
             proxy.instead = None
             assert await supervisors.supervise() == 0
             nursery.cancel_scope.cancel()
