@@ -16,6 +16,9 @@ from actors.simulation.shrinking import Shrinker, Shrunk
 from actors.simulation.summary import Summary, failure
 
 
+_EVERY = 50
+
+
 class Numbers(click.ParamType[tuple[int, ...]]):
     """``3``, ``1-100``, ``1-10,17``."""
 
@@ -60,7 +63,6 @@ def main(
         _progress(summary.seeds, len(seeds), began)
         if summary.failed and not keep_going:
             break
-    _progress(summary.seeds, None, began)
     for failed in summary.failed:
         replayed = steps is not None or without
         shrunk = Shrunk(failed, failed.steps if steps is None else steps, without, 1) if replayed else None
@@ -91,8 +93,10 @@ def _one(seed: int, hours: float, steps: int | None, without: tuple[int, ...]) -
     return outcome if outcome.violation is not None else attrs.evolve(outcome, lines=())
 
 
-def _progress(done: int, of: int | None, began: float) -> None:
-    if not sys.stderr.isatty():
-        return
-    text = f"{done} of {of} seeds, {time.perf_counter() - began:.0f} s" if of is not None else ""
-    click.echo(f"\r\x1b[K{text}", nl=False, err=True)
+def _progress(done: int, of: int, began: float) -> None:
+    """A line that is written over on a terminal; elsewhere a new one now and then."""
+    text = f"{done} of {of} seeds, {time.perf_counter() - began:.0f} s"
+    if sys.stderr.isatty():
+        click.echo(f"\r\x1b[K{text}", nl=done == of, err=True)
+    elif done % _EVERY == 0:
+        click.echo(text, err=True)
