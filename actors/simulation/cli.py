@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -14,7 +15,6 @@ import click
 from actors.simulation.running import Outcome, simulate
 from actors.simulation.shrinking import Shrinker, Shrunk
 from actors.simulation.summary import Summary, failure
-
 
 _EVERY = 50
 
@@ -55,14 +55,15 @@ def main(
     """Run whole worlds from seeds, faults and all, and check every promise in them."""
     began = time.perf_counter()
     summary = Summary()
-    for outcome in outcomes(seeds, hours, workers, steps, without):
-        summary.add(outcome)
-        if trace:
-            click.echo("\n".join(outcome.lines))
-            click.echo(f"trace {outcome.digest}")
-        _progress(summary.seeds, len(seeds), began)
-        if summary.failed and not keep_going:
-            break
+    with contextlib.suppress(KeyboardInterrupt):  # what was seen until then is summed up
+        for outcome in outcomes(seeds, hours, workers, steps, without):
+            summary.add(outcome)
+            if trace:
+                click.echo("\n".join(outcome.lines))
+                click.echo(f"trace {outcome.digest}")
+            _progress(summary.seeds, len(seeds), began)
+            if summary.failed and not keep_going:
+                break
     for failed in summary.failed:
         replayed = steps is not None or without
         shrunk = Shrunk(failed, failed.steps if steps is None else steps, without, 1) if replayed else None

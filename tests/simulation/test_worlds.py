@@ -8,8 +8,13 @@ import pytest
 from actors.simulation import simulate
 
 CORPUS = {
-    # seed: what it showed when it was young
+    1: "a provider that fails after it has accepted: the job ran twice where that was taken for a refusal",
+    4: "a stop in the middle of a hand-over that never answers: it took a minute where nothing bounded it",
+    7: "a commit that fails after another: an event was lost where it had a transaction of its own",
+    129: "deliveries that cannot be verified while their provider fails",
 }
+"""Seed and what it showed when something was missing."""
+
 FRESH = int(os.environ.get("GREENROOM_SIMULATION_SEEDS", "100"))
 HOURS = float(os.environ.get("GREENROOM_SIMULATION_HOURS", "1"))
 BLOCKS = 20
