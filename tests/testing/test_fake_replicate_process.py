@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -60,12 +61,18 @@ class Program:
         return status
 
 
-@pytest.fixture(scope="module")
-def program():
+@contextmanager
+def a_fake():
     argv = [sys.executable, "-m", "actors.testing.fake_replicate", "--port", "0", "--token", "t0ken"]
     program = Program(argv, "http://")
     yield program
     assert program.end() == 0
+
+
+@pytest.fixture(scope="module")
+def program():
+    with a_fake() as program:
+        yield program
 
 
 @pytest.fixture
@@ -75,8 +82,8 @@ def address(program):
     httpx.delete(f"{address}/_fake/faults")
 
 
-@pytest.fixture(scope="module")
-def prism(program):
+@contextmanager
+def a_prism(program):
     """The fake behind Prism, which answers 500 where an answer of the fake breaks the schema."""
     path = os.environ.get("GREENROOM_TEST_PRISM") or shutil.which("prism")
     if path is None:
@@ -86,6 +93,12 @@ def prism(program):
     proxy = Program(argv, "listening on")
     yield f"http://127.0.0.1:{port}"
     proxy.end()
+
+
+@pytest.fixture(scope="module")
+def prism(program):
+    with a_prism(program) as origin:
+        yield origin
 
 
 def free_port() -> int:
@@ -239,11 +252,13 @@ def test_prism_refuses_an_answer_that_breaks_the_schema(address, prism):
     assert "status" in json.dumps(bad.json()["validation"])
 
 
-def test_prism_finds_every_state_of_a_job_in_order(address, prism):
+def test_prism_finds_every_state_of_a_job_in_order():
+    """On a fake of its own: the official client refuses a list that holds an aborted job."""
     headers = {"authorization": "Bearer t0ken"}
     scripts = [{"outcome": outcome, "seconds": 0} for outcome in ("succeeded", "failed", "canceled", "aborted")]
     scripts += [{"outcome": "never"}, {"queue_seconds": 1000}]
-    with httpx.Client(base_url=prism, headers=headers, timeout=PATIENCE) as client:
+    with a_fake() as program, a_prism(program) as origin, httpx.Client(base_url=origin, headers=headers) as client:
+        client.timeout = PATIENCE
         for script in scripts:
             created = client.post("/v1/predictions", json={"version": "v", "input": {"fake": script}})
             assert created.status_code == 201, created.text
