@@ -50,7 +50,8 @@ async def submissions(head: Head) -> Counter[str]:
     """What the head has, by our job's id: every submission that it ever accepted in this life."""
     async with httpx.AsyncClient(timeout=30, trust_env=False) as client:
         found = (await client.get(f"{head.address}/api/jobs/")).json()
-    return Counter(one["metadata"]["greenroom_job_id"] for one in found if one["submission_id"])
+    ours = [one["metadata"] for one in found if one["metadata"]]  # others may use the head, too
+    return Counter(metadata["greenroom_job_id"] for metadata in ours if "greenroom_job_id" in metadata)
 
 
 @asynccontextmanager
