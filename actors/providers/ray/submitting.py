@@ -53,15 +53,19 @@ class Submitter:
         session = await self._cluster.session()
         request = await self._complete(job_id, token, body, context)
         self._unanswered[job_id] = session
+        unclear: errors.ProviderError | None = None
+        answer: Answer | None = None
         try:
             answer = await self._cluster.post_job(request)
         except (errors.Unavailable, errors.Auth, errors.RateLimited):
             self._unanswered.pop(job_id, None)
             raise
         except errors.ProviderError as error:
+            unclear = error
+        if answer is None:
             if (existing := await self._existing(job_id, token)) is None:
                 # The request may still be under way to where it was not found a moment ago.
-                raise errors.OutcomeUnknown(str(error)) from error
+                raise errors.OutcomeUnknown(str(unclear)) from unclear
         else:
             existing = None if answer.status == 200 else await self._refused(job_id, token, answer)
         self._unanswered.pop(job_id, None)
