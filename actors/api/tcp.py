@@ -47,13 +47,14 @@ class TcpServer:
         options = self._options
         try:
             tls = tls_context(options)
+        except OSError as error:
+            _not_served(f"cannot read the certificate or its key: {error.strerror or error}", options)
+            task_status.started()
+            return
+        try:
             listeners = await trio.open_tcp_listeners(options.port, host=options.host, backlog=BACKLOG)
         except OSError as error:
-            why = error.strerror or str(error)
-            _logger.warning(
-                "HTTP is not served: %s; change http.host, http.port or the certificate, and start it again", why,
-                extra={"host": options.host, "port": options.port},
-            )  # fmt: skip
+            _not_served(f"cannot listen on {options.host}:{options.port}: {error.strerror or error}", options)
             task_status.started()
             return
         access = self._runtime.access
@@ -85,6 +86,11 @@ class TcpServer:
             user_id=user_name(os.getuid()), level="admin", name="first start", by="first start", secret=secret
         )
         _logger.info("The first token lies in %s", path)
+
+
+def _not_served(why: str, options: HttpOptions) -> None:
+    extra = {"host": options.host, "port": options.port}
+    _logger.warning("HTTP is not served: %s. Change it in section http and start again", why, extra=extra)
 
 
 def write_private(path: Path, text: str) -> None:

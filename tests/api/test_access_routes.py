@@ -1,4 +1,4 @@
-"""Every route of the application by everybody who may come: generated from the routes, so that none can be forgotten."""
+"""Every route by everybody who may come: generated from the application, so that none can be forgotten."""
 
 from __future__ import annotations
 
