@@ -12,6 +12,7 @@ from itertools import count
 
 import trio
 
+from actors.jobs.refusal import Refused
 from actors.providers.base import PushEvent
 from actors.providers.scripted import Run
 from actors.runtime import RunningRuntime
@@ -88,7 +89,8 @@ class Deliveries:
             with bind_correlation_id(f"delivery-{number}"):
                 outcome = await runtime.push(self._machine.name, {}, b"%d" % number, token=run.token)
         except Exception as error:  # noqa: BLE001 - the sender survives whatever it is answered; `unplanned` judges it
-            for leaf in () if process.dead else unplanned(error, self._world):
+            refused = process.dead or isinstance(error, Refused)  # it cannot be verified now: come again
+            for leaf in () if refused else unplanned(error, self._world):
                 self._world.broken("clients meet no crash", f"a delivery of {run.key}: {told(leaf)}")
             heapq.heappush(self._sent, (self._world.elapsed() + _AGAIN, tie, number, run))
             return

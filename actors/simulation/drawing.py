@@ -94,9 +94,12 @@ def _kill(draw: Random) -> Drawn:
 
 def _stop(draw: Random) -> Drawn:
     if draw.random() < 0.5:  # in the middle of a hand-over that never answers
+        provider = draw.choice(_PROVIDERS)
         fault = {"kind": "hang", "calls": ["submit"], "times": 2, "accepted": draw.random() < 0.5}
-        yield 0.0, "provider", {"provider": draw.choice(_PROVIDERS), "seconds": 300.0, "fault": fault}
-        yield draw.uniform(1, 50), "stop", {"downtime": draw.choice(_DOWNTIMES), "in_hands": True}
+        yield 0.0, "provider", {"provider": provider, "seconds": 300.0, "fault": fault}
+        request = {"provider": provider, "spec": {"duration": 5.0}, "user_id": "gil", "user_levels": ["admin"]}
+        yield 0.0, "submit", {"marker": f"stop-{draw.getrandbits(32)}", "request": request | {"resources": [1, 0]}}
+        yield 0.1, "stop", {"downtime": draw.choice(_DOWNTIMES), "in_hands": True}
     else:
         yield 0.0, "stop", {"downtime": draw.choice(_DOWNTIMES), "in_hands": False}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 
 import attrs
 
@@ -23,10 +23,21 @@ class Shrunk:
     @property
     def command(self) -> str:
         """What shows it again."""
-        left_out = f" --without {','.join(map(str, self.without))}" if self.without else ""
+        left_out = f" --without {written(self.without)}" if self.without else ""
         outcome = self.outcome
         world = f"--seeds {outcome.seed} --hours {outcome.hours:g}"
         return f"python -m actors.simulation {world} --steps {self.steps}{left_out}"
+
+
+def written(numbers: Sequence[int]) -> str:
+    """``0-3,7``: whole numbers in their order, as the command line takes them."""
+    parts: list[list[int]] = []
+    for number in numbers:
+        if parts and parts[-1][-1] == number - 1:
+            parts[-1].append(number)
+        else:
+            parts.append([number])
+    return ",".join(f"{part[0]}-{part[-1]}" if len(part) > 1 else str(part[0]) for part in parts)
 
 
 class Shrinker:

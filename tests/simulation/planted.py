@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import math
 from collections.abc import Callable
-from datetime import timedelta
 
 import attrs
 import pytest
@@ -17,13 +15,12 @@ import pytest
 from actors import runtime, scheduler
 from actors.jobs import lifecycle, polling, retry
 from actors.jobs.lifecycle import Trigger
-from actors.jobs.records import TERMINAL_JOBS, ApprovalStatus, JobStatus, QueueStatus
-from actors.ledger import dispatching, observing
+from actors.jobs.records import TERMINAL_JOBS, JobStatus, QueueStatus
+from actors.jobs.refusal import RefusalKind, Refused
+from actors.ledger import deciding, dispatching, observing
 from actors.store import Transaction, approvals, deliveries, queue, schema, store, submissions
 
 Plant = Callable[[pytest.MonkeyPatch], None]
-
-LATE = timedelta(days=1)
 
 
 def terminal_guard(patch: pytest.MonkeyPatch) -> None:
@@ -98,14 +95,14 @@ def compare_and_set_of_approvals(patch: pytest.MonkeyPatch) -> None:
         connection.execute(schema.approvals.update().where(mine).values(status=status.value, **decision))
         return True
 
-    get = approvals.get
-
-    def as_the_caller_last_saw_it(connection, approval_id):
-        request = get(connection, approval_id)
-        return request and attrs.evolve(request, status=ApprovalStatus.PENDING, expires_at=request.expires_at + LATE)
+    def whatever_it_is(tx, approval_id, _level):
+        request = approvals.get(tx.connection, approval_id)
+        if request is None:
+            raise Refused("there is none", RefusalKind.NOT_FOUND)
+        return request
 
     patch.setattr(approvals, "decide", decide)
-    patch.setattr(approvals, "get", as_the_caller_last_saw_it)
+    patch.setattr(deciding, "_open_request", whatever_it_is)
     steps = dict(lifecycle._STEPS)
     for trigger in (Trigger.APPROVE, Trigger.REJECT):
         for job, entry in ((JobStatus.CANCELLED, QueueStatus.FAILED), (JobStatus.PENDING, QueueStatus.PENDING)):
@@ -134,7 +131,7 @@ def event_in_the_same_transaction(patch: pytest.MonkeyPatch) -> None:
 
 def deadline_on_shutdown(patch: pytest.MonkeyPatch) -> None:
     """A stop waits for its hand-overs as long as they take."""
-    patch.setattr(runtime, "GRACE", math.inf)
+    patch.setattr(runtime, "GRACE", 3600.0)
 
 
 def correlation_binding(patch: pytest.MonkeyPatch) -> None:
@@ -147,7 +144,11 @@ PLANTED: dict[Plant, set[str]] = {
     submission_key: {"the intent first", "at most one remote job each"},
     slot_kept_while_unknown: {"at most one remote job each", "limits hold as the provider sees them"},
     limits_in_the_claiming_transaction: {"limits hold as the provider sees them"},
-    compare_and_set_of_approvals: {"one end per approval", "an expired approval never approves"},
+    compare_and_set_of_approvals: {
+        "one end per approval",
+        "an expired approval never approves",
+        "terminal is final",
+    },
     event_in_the_same_transaction: {"replay of events = table", "events without a gap"},
     deadline_on_shutdown: {"a stop has a deadline"},
     correlation_binding: {"one correlation ID"},
