@@ -19,7 +19,7 @@ import trio
 import trio.testing
 from hypercorn.trio import tcp_server, worker_context
 
-from actors.api import asking, server, unix
+from actors.api import receiving, server, unix
 from actors.api.peers import peer_of_socket, user_name
 from actors.api.socket_file import LONGEST, POINTER, announced, socket_path
 from actors.api.unix import UnixServer
@@ -279,7 +279,7 @@ async def test_filters_leave_the_rest_away(socket: Path, client: httpx.AsyncClie
 
 
 async def test_a_quiet_stream_gives_signs_of_life(socket: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("actors.api.streams.HEARTBEAT", 0.001)
+    monkeypatch.setattr("actors.api.sse.HEARTBEAT", 0.001)
     frames = await Frames.open(socket)
     async with frames.stream:
         await frames.next()
@@ -314,7 +314,7 @@ async def test_a_reader_that_stops_taking_is_cut_off(
 
     monkeypatch.setattr(server, "_BoundedStream", Telling)
     monkeypatch.setattr(server, "WRITE_SECONDS", 0.01)
-    monkeypatch.setattr("actors.api.streams.HEARTBEAT", 0.0)
+    monkeypatch.setattr("actors.api.sse.HEARTBEAT", 0.0)
     async with await trio.open_unix_socket(socket) as stream:
         await stream.send_all(b"GET /api/events HTTP/1.1\r\nHost: x\r\n\r\n")
         with trio.fail_after(PATIENCE):
@@ -328,7 +328,7 @@ async def test_a_stalled_reader_does_not_keep_the_server_from_stopping(
     """Hypercorn's writes are shielded; ours end with the grace."""
     monkeypatch.setattr(server, "WRITE_SECONDS", 2 * PATIENCE)
     monkeypatch.setattr(server, "GRACE", 0.05)
-    monkeypatch.setattr("actors.api.streams.HEARTBEAT", 0.0)
+    monkeypatch.setattr("actors.api.sse.HEARTBEAT", 0.0)
     serving = [ChildSpec("socket", UnixServer(runtime, tmp_path).run)]
     with trio.fail_after(PATIENCE):
         async with open_supervisor(serving) as supervisor:
@@ -341,14 +341,14 @@ async def test_a_stalled_reader_does_not_keep_the_server_from_stopping(
 
 
 async def test_a_half_sent_body_is_given_up(socket: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(asking, "BODY_SECONDS", 0.01)
+    monkeypatch.setattr(receiving, "BODY_SECONDS", 0.01)
     async with await trio.open_unix_socket(socket) as stream:
         await half_a_body(stream)
         assert b"408" in (await stream.receive_some(4096)).splitlines()[0]
 
 
 async def test_a_body_beyond_the_bound_is_refused(socket: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(asking, "MAX_BODY", 10)
+    monkeypatch.setattr(receiving, "MAX_BODY", 10)
     async with await trio.open_unix_socket(socket) as stream:
         await stream.send_all(b"POST /api/jobs HTTP/1.1\r\nHost: x\r\nContent-Length: 11\r\n\r\n" + b" " * 11)
         assert b"413" in (await stream.receive_some(4096)).splitlines()[0]
