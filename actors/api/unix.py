@@ -32,12 +32,12 @@ class UnixServer:
         self._guard = Guard(create_app(runtime, options))
         self._state_dir = state_dir
 
-    async def run(  # noqa: ASYNC128 - Guard.serve calls started()
-        self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
-    ) -> None:
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until cancelled."""
         with bound(self._state_dir) as listener:
-            await self._guard.serve([listener], task_status=task_status)
+            async with trio.open_nursery() as nursery:
+                await nursery.start(self._guard.serve, [listener])
+                task_status.started()
 
 
 @contextmanager
