@@ -56,7 +56,7 @@ def simulate(seed: int, hours: float, *, steps: int | None = None, without: Coll
     began = time.perf_counter()
     script = [step for step in drawn_script(seed, hours)[:steps] if step.number not in without]
     world = World(seed)
-    simulation = Simulation(world, script)
+    simulation = Simulation(world, script, until=hours * 3600 if steps is None else 0.0)
     try:
         with pinned(seed, lambda: EPOCH.timestamp() + world.elapsed()):
             simulation.run()
@@ -75,14 +75,15 @@ def simulate(seed: int, hours: float, *, steps: int | None = None, without: Coll
 
 
 class Simulation:
-    """A world and the script for it."""
+    """A world, the script for it, and until when (simulated seconds) it goes on where the script is shorter."""
 
-    def __init__(self, world: World, script: list[Step]) -> None:
+    def __init__(self, world: World, script: list[Step], *, until: float) -> None:
         self.world = world
         self.judge = Judge(world)
         self.replay = Replay(world.broken)
         self.processes = 0
         self._script = script
+        self._until = until
         self._next = 0
         self._over = False
         self._downtime = 0.0
@@ -134,6 +135,7 @@ class Simulation:
                 await self._stop(step)
                 return False
             await self._take(step, process, runtime, nursery)
+        await trio.sleep(max(self._until - self.world.elapsed(), 0.0))
         return True
 
     async def _take(self, step: Step, process: Process, runtime: RunningRuntime, nursery: trio.Nursery) -> None:

@@ -1,0 +1,68 @@
+"""Simulated hours a second: whole worlds at a job a minute, with and without disturbances.
+
+    python benchmarks/bench_simulation.py [--rounds 5] [--json]
+
+A world is the runtime with its four providers, clients and the disk (`actors.simulation`), its first half hour and the
+quiet after it. Measured in seconds of the processor, so that a busy machine counts less. Beside it, in the same rounds:
+the same worlds with nothing submitted and nothing disturbed, which is what the beats of the actors alone cost.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+
+from common import Figure, arguments, ratio, report
+
+from actors.simulation import Outcome, simulate
+from actors.simulation.script import JOBS_AN_HOUR, Step, drawn_script
+
+HOURS = 0.5
+SEEDS = (1, 2, 3, 6)
+PEOPLE = frozenset({"submit", "batch", "twice", "refused", "cancel", "approve", "reject", "prioritise", "retry"})
+
+
+def worlds(outcomes: list[Outcome], keep: Callable[[Step], bool]) -> Callable[[], None]:
+    """A contender: each world once, with those steps of its script that are to be kept."""
+    left_out = {seed: [step.number for step in drawn_script(seed, HOURS) if not keep(step)] for seed in SEEDS}
+
+    def run() -> None:
+        outcomes[:] = [simulate(seed, HOURS, without=left_out[seed]) for seed in SEEDS]
+
+    return run
+
+
+def figure(name: str, outcomes: list[Outcome], seconds: list[float], idle: list[float] | None) -> Figure:
+    """Simulated hours in a second of the processor, by the median round."""
+    hours = sum(outcome.simulated for outcome in outcomes) / 3600
+    beside = {} if idle is None else {"beside": "an idle world", "ratio": ratio(seconds, idle)}
+    jobs = sum(outcome.jobs for outcome in outcomes)
+    note = f"{jobs} jobs, {hours:.1f} h, fastest round {hours / min(seconds):.2f} h/s"
+    return Figure(name, hours / statistics.median(seconds), "h/s", note=note, **beside)
+
+
+def main() -> None:
+    """Measure and report."""
+    asked = arguments(__doc__, rounds=(5, "rounds"))
+    kept: dict[str, Callable[[Step], bool]] = {
+        "an idle world": lambda _step: False,
+        f"{JOBS_AN_HOUR} jobs an hour": lambda step: step.kind in PEOPLE,
+        "jobs and disturbances": lambda _step: True,
+    }
+    outcomes: dict[str, list[Outcome]] = {name: [] for name in kept}
+    simulate(SEEDS[0], 0.02)  # the template, and every statement compiled
+    contenders = {name: worlds(outcomes[name], keep) for name, keep in kept.items()}
+    taken: dict[str, list[float]] = {name: [] for name in kept}
+    for _ in range(asked.rounds):  # not by `in_turn`: a world is a trio run of its own
+        for name, run in contenders.items():
+            began = time.process_time()
+            run()
+            taken[name].append(time.process_time() - began)
+    idle = taken["an idle world"]
+    figures = [figure(name, outcomes[name], taken[name], None if taken[name] is idle else idle) for name in kept]
+    report(figures, as_json=asked.json)
+
+
+if __name__ == "__main__":
+    main()
