@@ -15,6 +15,7 @@ from actors.api import (
     output,
     pages,
     queue,
+    reference,
     rules,
     session,
     streams,
@@ -33,7 +34,8 @@ _logger = get_logger("actors.api")
 
 ROUTES: list[BaseRoute] = [
     *jobs.ROUTES, *output.ROUTES, *streams.ROUTES, *queue.ROUTES, *rules.ROUTES, *approvals.ROUTES, *tree.ROUTES,
-    *health.ROUTES, *metrics.ROUTES, *session.ROUTES, *tokens.ROUTES, *webhooks.ROUTES, *pages.ROUTES,
+    *health.ROUTES, *metrics.ROUTES, *session.ROUTES, *tokens.ROUTES, *webhooks.ROUTES, *reference.ROUTES,
+    *pages.ROUTES,
 ]  # fmt: skip
 """All routes; what each needs of who calls it stands in :mod:`actors.access.policy`."""
 

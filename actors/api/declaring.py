@@ -11,7 +11,7 @@ its docstring is the summary. Nothing is written a second time.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Generic, TypeVar, get_args, get_type_hints
 
@@ -62,7 +62,11 @@ class Call(Generic[B, Q]):
 
 @attrs.frozen
 class Declaration:
-    """What a route takes and gives. ``result``: the handler's return annotation; ``media``: of an answer in pieces."""
+    """What a route takes and gives.
+
+    ``result``: the handler's return annotation. ``media``: of an answer that is no JSON. ``headers``: those that it
+    reads, each with its meaning.
+    """
 
     handle: Handler
     body: Any
@@ -70,6 +74,7 @@ class Declaration:
     result: Any
     statuses: tuple[int, ...]
     media: str | None
+    headers: Mapping[str, str]
 
 
 class Declared(Route):
@@ -86,13 +91,19 @@ class Declared(Route):
 
 
 def declare(
-    method: str, path: str, handle: Handler, *, status: int | Sequence[int] = HTTPStatus.OK, media: str | None = None
+    method: str,
+    path: str,
+    handle: Handler,
+    *,
+    status: int | Sequence[int] = HTTPStatus.OK,
+    media: str | None = None,
+    headers: Mapping[str, str] | None = None,
 ) -> Declared:
     """The route of ``handle``, which answers with one of ``status`` or with a problem."""
     hints = get_type_hints(handle)
     body, query = get_args(hints["call"])
     statuses = (int(status),) if isinstance(status, int) else tuple(map(int, status))
-    return Declared(method, path, Declaration(handle, body, query, hints["return"], statuses, media))
+    return Declared(method, path, Declaration(handle, body, query, hints["return"], statuses, media, headers or {}))
 
 
 __all__ = ["Call", "Declaration", "Declared", "Nothing", "declare"]

@@ -20,6 +20,8 @@ from actors.control import RefusalKind, Refused
 from actors.job_request import request_from_mapping
 from actors.jobs.records import Job, JobRequest
 
+_KEY = {"Idempotency-Key": "The same key of the same user within 24 hours gives the same job."}
+
 
 async def submit(
     call: Call[Raw[JobRequest | list[JobRequest]], Nothing],
@@ -122,7 +124,7 @@ async def _shown(call: Call[Any, Any], job: Job, status: HTTPStatus) -> Answer[J
 
 
 ROUTES = [
-    declare("POST", "/api/jobs", submit, status=(HTTPStatus.CREATED, HTTPStatus.OK)),
+    declare("POST", "/api/jobs", submit, status=(HTTPStatus.CREATED, HTTPStatus.OK), headers=_KEY),
     declare("GET", "/api/jobs", listing),
     declare("GET", "/api/jobs/{job_id}", showing),
     declare("POST", "/api/jobs/{job_id}/cancel", cancel, status=(HTTPStatus.OK, HTTPStatus.ACCEPTED)),

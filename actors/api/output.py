@@ -11,7 +11,7 @@ from starlette.responses import Response
 from actors.api.asking import ending_of
 from actors.api.bodies import LogsQuery, LogStreamQuery
 from actors.api.declaring import Call, Nothing, declare
-from actors.api.sse import EVENT_STREAM, EventStream, Streamed, Write
+from actors.api.sse import EVENT_STREAM, LAST_EVENT_ID, EventStream, Streamed, Write
 
 BYTES = "application/octet-stream"
 NEXT_CURSOR = "X-Next-Cursor"
@@ -84,5 +84,5 @@ async def stream(call: Call[Nothing, LogStreamQuery]) -> Streamed:
 
 ROUTES = [
     declare("GET", "/api/jobs/{job_id}/logs", logs, media=BYTES),
-    declare("GET", "/api/jobs/{job_id}/logs/stream", stream, media=EVENT_STREAM),
+    declare("GET", "/api/jobs/{job_id}/logs/stream", stream, media=EVENT_STREAM, headers=LAST_EVENT_ID),
 ]

@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from actors.api.answers import ProblemDocument
 from actors.api.documents import encoded
 from actors.checked_yaml import CheckedError, Fault
 from actors.control import RefusalKind, Refused
@@ -37,7 +38,7 @@ def problem(
     headers: dict[str, str] | None = None,
 ) -> Response:
     """The answer that says what is wrong; ``field`` names what to change, ``errors`` lists all faults at once."""
-    body: dict[str, Any] = {
+    body: ProblemDocument = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
         "status": int(status),

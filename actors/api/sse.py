@@ -21,6 +21,7 @@ HEARTBEAT = 15.0
 """Seconds between two signs of life (B24)."""
 
 EVENT_STREAM = "text/event-stream"
+LAST_EVENT_ID = {"Last-Event-ID": "Go on after the event of this id; a browser that connects again sends it."}
 
 Write = Callable[[bytes], Awaitable[None]]
 

@@ -11,7 +11,7 @@ from actors.api.asking import asker, ending_of, user_shown
 from actors.api.bodies import LARGEST_SEQ, EventsQuery
 from actors.api.declaring import Call, Nothing, declare
 from actors.api.documents import event_document
-from actors.api.sse import EVENT_STREAM, EventStream, Streamed
+from actors.api.sse import EVENT_STREAM, LAST_EVENT_ID, EventStream, Streamed
 from actors.control import Event, Gap, RefusalKind, Refused
 
 _UNNAMED = frozenset({"job_status_changed", "approval_expired"})
@@ -69,4 +69,4 @@ def _last_event_id(request: Request) -> int | None:
     raise Refused(message, RefusalKind.INVALID, "Last-Event-ID")
 
 
-ROUTES = [declare("GET", "/api/events", events, media=EVENT_STREAM)]
+ROUTES = [declare("GET", "/api/events", events, media=EVENT_STREAM, headers=LAST_EVENT_ID)]

@@ -41,7 +41,7 @@ from actors.api.answers.runtime import (
     SettingDocument,
     TreeDocument,
 )
-from actors.api.answers.words import Document, Moment
+from actors.api.answers.words import Document, FaultDocument, Moment, ProblemDocument
 
 __all__ = [
     "AcceptedDocument",
@@ -58,12 +58,14 @@ __all__ = [
     "EntryDocument",
     "EventDocument",
     "EventsDocument",
+    "FaultDocument",
     "HealthDocument",
     "JobDocument",
     "JobsDocument",
     "LimitDocument",
     "LimitsDocument",
     "Moment",
+    "ProblemDocument",
     "ProviderDocument",
     "ProvidersDocument",
     "PruneDocument",
