@@ -89,7 +89,10 @@ def _disk(draw: Random) -> Drawn:
 def _kill(draw: Random) -> Drawn:
     where = draw.choice(["statement", "statement", "commit", "after_commit", "checkpoint", "checkpoint"])
     most = {"statement": 120, "commit": 6, "after_commit": 6, "checkpoint": 600}[where]
-    yield 0.0, "kill", {"where": where, "count": draw.randint(1, most), "downtime": draw.choice(_DOWNTIMES)}
+    kill: dict[str, Any] = {"where": where, "count": draw.randint(1, most), "downtime": draw.choice(_DOWNTIMES)}
+    if draw.random() < 0.3:
+        kill["again"] = draw.randint(1, 60)  # and the next process at so manieth a statement of its start
+    yield 0.0, "kill", kill
 
 
 def _stop(draw: Random) -> Drawn:

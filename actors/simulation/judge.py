@@ -9,7 +9,7 @@ import attrs
 
 from actors.jobs.options import Limits
 from actors.jobs.records import Event
-from actors.jobs.retry import LONGEST_RETRY_AFTER, PROVIDER_DELAY
+from actors.jobs.retry import ENTRY_DELAY, ENTRY_DELAY_CAP, LONGEST_RETRY_AFTER, PROVIDER_DELAY
 from actors.providers.scripted import Run
 from actors.simulation.world import SITES, World
 
@@ -19,7 +19,7 @@ _IN_HANDS = 300.0
 
 @attrs.define
 class _Wish:
-    """A provider's wish to be left alone, in seconds; ``until`` once the runtime has written it down."""
+    """How long (s) a job is not to be tried: a provider's wish, or a back-off; ``until`` once it is written down."""
 
     seconds: float
     until: datetime | None = None
@@ -34,6 +34,7 @@ class Judge:
         self._of_job: dict[str, list[Run]] = {}
         self._active: list[tuple[str, Run]] = []
         self._wishes: dict[str, _Wish] = {}
+        self._attempts: dict[str, int] = {}
 
     def runs_of(self, job_id: str) -> list[Run]:
         """Every run of this job, of all its attempts."""
@@ -56,7 +57,9 @@ class Judge:
         wish = self._wishes.get(job_id)
         now = self._world.clock.now()
         if wish is not None and wish.until is not None and now < wish.until - timedelta(milliseconds=1):
-            self._world.broken("Retry-After is kept", f"{job_id} is tried at {now}, it was to wait until {wish.until}")
+            self._world.broken(
+                "Retry-After and back-off are kept", f"{job_id} is tried at {now}, it was to wait until {wish.until}"
+            )
 
     def asked_to_wait(self, job_id: str, seconds: float | None) -> None:
         """The provider asked for a pause of ``seconds`` before this job is tried again."""
@@ -67,6 +70,8 @@ class Judge:
         """An event was told: a wish begins to count when the job is back in the queue."""
         if event.type == "provider_resumed":
             self._wishes.clear()
+        if event.type == "job_requeued":
+            self._backs_off(event)
         wish = self._wishes.get(event.job_id or "")
         if wish is None:
             return
@@ -74,6 +79,15 @@ class Judge:
             wish.until = event.time + timedelta(seconds=wish.seconds)
         elif event.type in ("job_outcome_unknown", "job_handed_over"):
             del self._wishes[event.job_id or ""]
+
+    def _backs_off(self, event: Event) -> None:
+        """A failed attempt: the next one waits for half of a delay that doubles, at the least."""
+        job_id, attempt = event.job_id or "", int(event.data.get("attempt", 0))
+        before = self._attempts.get(job_id, 0)
+        self._attempts[job_id] = attempt
+        if attempt > before:
+            seconds = min(ENTRY_DELAY_CAP, ENTRY_DELAY * 2.0 ** (attempt - 1)) / 2
+            self._wishes[job_id] = _Wish(seconds, event.time + timedelta(seconds=seconds))
 
     def process_ended(self) -> None:
         """Wishes that nobody wrote down are gone with it."""

@@ -87,6 +87,7 @@ class Simulation:
         self._next = 0
         self._over = False
         self._downtime = 0.0
+        self._again = 0
         self._machines = {name: Machine(name, world, self.judge) for name in SITES}
         self._deliveries = Deliveries(world, self._machines["hooked"])
         self._clients = Clients(world)
@@ -102,6 +103,9 @@ class Simulation:
                 return
             self._downtime = _START_AGAIN
             process = Process(world, self.judge, self.replay, self._machines, self.processes)
+            if self._again:
+                process.arm("statement", self._again)
+                self._again = 0
             process.run(self._work)
             if world.violations:
                 return
@@ -147,7 +151,7 @@ class Simulation:
             self.world.trace.count("step: deliveries")
             return
         if step.kind == "kill":
-            self._downtime = step.args["downtime"]
+            self._downtime, self._again = step.args["downtime"], step.args.get("again", 0)
         await inject(process, runtime, step)
 
     async def _stop(self, step: Step) -> None:
