@@ -32,8 +32,9 @@ class Step:
 
 def drawn_script(seed: int, hours: float) -> list[Step]:
     """The whole script of a seed."""
-    steps = [*workload(source(seed, "workload"), hours * 3600), *faults(source(seed, "faults"), hours * 3600)]
-    steps.sort(key=lambda step: step.at)
+    seconds = hours * 3600
+    drawn = [*workload(source(seed, "workload"), seconds), *faults(source(seed, "faults"), seconds)]
+    steps = sorted((step for step in drawn if step.at <= seconds), key=lambda step: step.at)
     return [attrs.evolve(step, number=number) for number, step in enumerate(steps)]
 
 
