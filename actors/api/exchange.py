@@ -14,13 +14,19 @@ import trio
 from logconf.asgi import App, Message, Receive, Scope, Send
 
 LINGER = 2.0
-"""Seconds in which what a client still sends is read and thrown away, so that it gets to read why it was refused."""
+LINGER_BYTES = 4 << 20
+"""For so long, and so much of it, is what a client still sends thrown away, so that it gets to read why it was refused.
+"""
 
 
 class Connection(Protocol):
-    """What is told of a connection."""
+    """Who is told when a request begins and when it is answered."""
 
-    busy: bool
+    def begin(self) -> None:
+        """It is busy."""
+
+    def end(self) -> None:
+        """It waits for the next request."""
 
 
 class Exchange:
@@ -31,12 +37,12 @@ class Exchange:
         self._connection = connection
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request, and say meanwhile that the connection is busy."""
-        self._connection.busy = True
+        """Serve one request."""
+        self._connection.begin()
         try:
             await self._serve(scope, receive, send)
         finally:
-            self._connection.busy = False
+            self._connection.end()
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or not _has_body(scope):
@@ -51,15 +57,12 @@ class Exchange:
             return message
 
         async def throw_away() -> None:
-            while not whole:
-                await receive_noting()
+            left = LINGER_BYTES
+            while not whole and left > 0:
+                left -= len((await receive_noting()).get("body", b""))
 
         async def send_and_end(message: Message) -> None:
-            if whole or message["type"] not in ("http.response.start", "http.response.body"):
-                await send(message)
-            elif message["type"] == "http.response.start":
-                await send({**message, "headers": [*message.get("headers", ()), (b"connection", b"close")]})
-            elif message.get("more_body"):
+            if whole or message["type"] != "http.response.body" or message.get("more_body"):
                 await send(message)
             else:
                 await send({**message, "more_body": True})

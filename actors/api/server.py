@@ -49,8 +49,8 @@ class Guard:
     """Serves ``app`` to whoever connects to its listeners, within bounds.
 
     ``most``: connections in all (None: :data:`MOST_CONNECTIONS`); ``per_address``: of one address, None: no bound.
-    Where one is reached the connection that has waited longest for a request gives way; where all are busy the new one
-    is closed. ``tls``: what connections are encrypted with.
+    Where one is reached a connection without a request gives way; where all are busy the new one is
+    closed. ``tls``: what connections are encrypted with.
     """
 
     def __init__(
@@ -96,11 +96,12 @@ class Guard:
     def _make_room(self, address: str) -> bool:
         """Whether one more may be open, after somebody who keeps us waiting gave way where that was needed."""
         most = MOST_CONNECTIONS if self._most is None else self._most
+        are_open = [stream for stream in self._open if stream.is_open]
         if self._per_address is not None and address:
-            of_address = [stream for stream in self._open if stream.address == address]
-            if len(of_address) >= self._per_address and not _one_gives_way(of_address):
-                return False
-        return len(self._open) < most or _one_gives_way(list(self._open))
+            of_address = [stream for stream in are_open if stream.address == address]
+            if len(of_address) >= self._per_address:
+                return _one_gives_way(of_address)
+        return len(are_open) < most or _one_gives_way(are_open)
 
     async def _serve(self, stream: _BoundedStream, context: WorkerContext, ending: trio.Event) -> None:
         """A border: whatever one connection raises ends that connection alone."""
@@ -142,13 +143,15 @@ async def _stays(_request: object) -> None:
 class _BoundedStream:
     """A connection whose writes end: with its reader, or with the deadline.
 
-    ``address``: of the client, empty on a Unix socket. ``busy``: a request is being answered.
+    ``address``: of the client, empty on a Unix socket.
     """
 
     def __init__(self, stream: trio.SocketStream, address: str = "") -> None:
         self._stream = stream
         self.address = address
-        self.busy = False
+        self._busy = False
+        self._answered = 0
+        self._waits_since = trio.current_time()
         self.socket = stream.socket
         self.receive_some = stream.receive_some
         self.send_eof = stream.send_eof
@@ -156,6 +159,31 @@ class _BoundedStream:
         self.wait_send_all_might_not_block = stream.wait_send_all_might_not_block
         self._latest = math.inf
         self._writing: trio.CancelScope | None = None
+
+    def begin(self) -> None:
+        """A request is being answered."""
+        self._busy = True
+
+    def end(self) -> None:
+        """It was answered; the next is waited for."""
+        self._busy = False
+        self._answered += 1
+        self._waits_since = trio.current_time()
+
+    @property
+    def patience(self) -> tuple[bool, float]:
+        """Who has the least of it gives way first: who never asked anything, then who asked longest ago."""
+        return self._answered > 0, self._waits_since
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it was not closed yet; its task may still have to notice."""
+        return self.socket.fileno() >= 0
+
+    @property
+    def waits(self) -> bool:
+        """Whether no request is being answered."""
+        return not self._busy
 
     async def send_all(self, data: bytes) -> None:
         """Write within :data:`WRITE_SECONDS`. Raises ``trio.BrokenResourceError`` when the reader does not take it."""
@@ -174,12 +202,11 @@ class _BoundedStream:
 
 
 def _one_gives_way(streams: list[_BoundedStream]) -> bool:
-    """Close the oldest connection on which no request is being answered; whether there was one."""
-    for stream in streams:
-        if not stream.busy and stream.socket.fileno() >= 0:
-            stream.socket.close()
-            return True
-    return False
+    """Close the connection that keeps us waiting with the least right to; whether there was one."""
+    first = min((stream for stream in streams if stream.waits), key=lambda stream: stream.patience, default=None)
+    if first is not None:
+        first.socket.close()
+    return first is not None
 
 
 def _encrypted(stream: _BoundedStream, context: ssl.SSLContext) -> trio.SSLStream[Any]:
