@@ -19,6 +19,8 @@ from actors.store.errors import StoreBusy, StoreError
 from logconf import get_correlation_id, get_logger
 
 PROBLEM = "application/problem+json"
+_MOST_FAULTS = 50
+_LONGEST = 400
 _STATUS = {
     RefusalKind.INVALID: HTTPStatus.UNPROCESSABLE_ENTITY,
     RefusalKind.NOT_FOUND: HTTPStatus.NOT_FOUND,
@@ -46,9 +48,9 @@ def problem(
         "correlation_id": get_correlation_id(),
     }
     if field is not None:
-        body["field"] = field
+        body["field"] = field[:_LONGEST]
     if faults:
-        body["errors"] = [{"field": fault.path, "message": fault.message} for fault in faults]
+        body["errors"] = [{"field": fault.path[:_LONGEST], "message": fault.message[:_LONGEST]} for fault in faults]
     return Response(encoded(body), status_code=int(status), headers=headers, media_type=PROBLEM)
 
 
@@ -59,11 +61,13 @@ def refused(error: Exception) -> Response:
 
 
 def unchecked(error: Exception) -> Response:
-    """A document with faults: all of them."""
+    """A document with faults: all of them, as far as a person would read."""
     assert isinstance(error, CheckedError)
-    first = error.faults[0] if error.faults else None
-    field = first.path if first is not None and first.path else None
-    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(error), field=field, faults=error.faults)
+    shown = error.faults[:_MOST_FAULTS]
+    field = shown[0].path if shown and shown[0].path else None
+    more = len(error.faults) - len(shown)
+    detail = "\n".join([*(f"{fault!s:.{_LONGEST}}" for fault in shown), *([f"and {more} more"] if more else [])])
+    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, field=field, faults=shown)
 
 
 def not_kept(error: Exception) -> Response:
