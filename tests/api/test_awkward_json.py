@@ -1,4 +1,4 @@
-"""Bodies that are hardly JSON, or are JSON and hardly sensible: each is a problem with its reason, none a fault of ours."""
+"""Bodies that are hardly JSON, or are JSON and hardly sensible: each is a problem with its reason."""
 
 from __future__ import annotations
 
