@@ -99,7 +99,7 @@ class Schemas:
     def _of_dictionary(self, kind: type[Any]) -> Schema:
         hints = get_type_hints(kind, include_extras=True)
         properties = {name: self.of(hint) for name, hint in hints.items()}
-        required = sorted(kind.__required_keys__, key=list(hints).index)
+        required = [name for name, hint in hints.items() if get_origin(hint) is not NotRequired]
         return {"type": "object", **_described(kind), "properties": properties, "required": required}
 
 

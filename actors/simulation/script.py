@@ -40,7 +40,7 @@ def drawn_script(seed: int, hours: float) -> list[Step]:
 
 def faults(draw: Random, seconds: float) -> Iterator[Step]:
     """Disturbances; one world in six is left in peace."""
-    intensity = draw.choice([0.0, 4.0, 8.0, 8.0, 16.0, 24.0])  # an hour
+    intensity = draw.choice([0.0, 4.0, 8.0, 16.0, 24.0, 80.0])  # an hour
     for at in _moments(draw, intensity / 3600, seconds):
         for later, kind, args in disturbances(draw):
             yield Step(at + later, kind, args)

@@ -34,9 +34,8 @@ def terminal_guard(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(observing, "judge", judge_as_running)
     steps = dict(lifecycle._STEPS)
     for trigger in sorted(set(lifecycle.PHASE_TRIGGERS.values())):
-        for job in sorted(TERMINAL_JOBS):
-            for entry in (*QueueStatus,):
-                steps[job, entry, trigger] = lifecycle.TRANSITIONS[trigger][1]
+        for job, entry in itertools.product(sorted(TERMINAL_JOBS), QueueStatus):
+            steps[job, entry, trigger] = lifecycle.TRANSITIONS[trigger][1]
     patch.setattr(lifecycle, "_STEPS", steps)
 
     def handed_as(connection, provider, remote_id):
@@ -105,7 +104,7 @@ def compare_and_set_of_approvals(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(deciding, "_open_request", whatever_it_is)
     steps = dict(lifecycle._STEPS)
     for trigger in (Trigger.APPROVE, Trigger.REJECT):
-        for job, entry in ((JobStatus.CANCELLED, QueueStatus.FAILED), (JobStatus.PENDING, QueueStatus.PENDING)):
+        for job, entry in itertools.product(JobStatus, QueueStatus):
             steps[job, entry, trigger] = lifecycle.TRANSITIONS[trigger][1]
     patch.setattr(lifecycle, "_STEPS", steps)
 

@@ -68,6 +68,12 @@ class Head:
                 argv, env={**os.environ, **own}, cwd=self.folder, stdout=log, stderr=log, start_new_session=True
             )
 
+    def start_anew(self) -> None:
+        """Start at the same address while what a killed head left behind still has its other ports."""
+        gcs, dashboard, *others = self.ports
+        self.ports = [gcs, dashboard, *free_ports(len(others))]
+        self.start()
+
     async def ready(self) -> None:
         """Wait until the head takes jobs."""
         assert self.leader is not None
