@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
+import re
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import attrs
-import httpx
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.api.supervised import Served, serving
+
 PROGRAM = Path(sys.executable).with_name("schemathesis")
 CONFIG = """
 http: {port: 0, requests_per_minute: 1000000}
@@ -28,47 +24,15 @@ ENDLESS = "^/api/events$|/logs"
 """Streams, which have tests of their own."""
 
 
-@attrs.frozen
-class Served:
-    """A supervisor's address, the token of its admin, and what it logged."""
-
-    address: str
-    token: str
-    log: Path
-
-    def ask(self, method: str, path: str, **fields: Any) -> Any:
-        headers = {"Authorization": f"Bearer {self.token}"}
-        return httpx.request(method, self.address + path, headers=headers, **fields).raise_for_status().json()
-
-
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[Served]:
-    """A supervisor with simulated jobs, on a port of its own."""
+    """A supervisor with simulated jobs."""
     if not PROGRAM.exists():
         pytest.skip("schemathesis is not installed: pip install 'greenroom[parts]', as .ci/run does")
-    config, state, log = tmp_path / "app.yaml", tmp_path / "state", tmp_path / "log.jsonl"
+    config = tmp_path / "app.yaml"
     config.write_text(CONFIG)
-    known = {name: value for name, value in os.environ.items() if not name.startswith(("SIMPLETUNER", "GREENROOM"))}
-    environ = {**known, "GREENROOM_HOME": str(state), "SIMPLETUNER_LOG_FORMAT": "json"}
-    command = [sys.executable, "-m", "actors", "run", "--config", str(config)]
-    with subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, text=True) as supervisor:
-        limit = threading.Timer(280, supervisor.kill)
-        limit.start()
-        try:
-            assert supervisor.stdout is not None
-            said = "HTTP is served at "
-            address = next(line.partition(said)[2].split('"')[0] for line in supervisor.stdout if said in line)
-            drain = threading.Thread(target=lambda: log.write_text(supervisor.stdout.read()))  # type: ignore[union-attr]
-            drain.start()
-            yield Served(address.rstrip("/"), (state / "token").read_text().strip(), log)
-            supervisor.send_signal(signal.SIGTERM)
-            assert supervisor.wait(30) == 0
-            drain.join()
-        finally:
-            limit.cancel()
-            supervisor.kill()
-    errors = [line for line in log.read_text().splitlines() if json.loads(line)["level"] in ("ERROR", "CRITICAL")]
-    assert errors == []
+    with serving(config, tmp_path / "state", 280) as supervisor:
+        yield supervisor
 
 
 def things(served: Served) -> dict[str, str]:
@@ -100,4 +64,6 @@ def test_whatever_is_asked_is_answered_as_the_document_says(served: Served, tmp_
     ]  # fmt: skip
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stdout[-6000:]
-    assert "No failures" in done.stdout or " passed" in done.stdout
+    tried = re.search(r"(\d+) generated, \1 passed", done.stdout)
+    assert tried is not None, done.stdout[-2000:]
+    assert int(tried[1]) > 500
