@@ -36,7 +36,7 @@ class Rates:
 
     def _forget_the_full(self, now: float) -> None:
         kept = {key: value for key, value in self._levels.items() if self._level(key, now) < self._most}
-        self._levels = kept if len(kept) < _FORGOTTEN_ABOVE else {}
+        self._levels = kept if len(kept) < _FORGOTTEN_ABOVE // 2 else {}  # or each request would look through all
 
 
 class NoRoom(Exception):

@@ -10,6 +10,7 @@ from actors.access.peer import Peer
 from actors.api.peers import user_name
 from actors.api.tcp import http_edge, tls_context
 from actors.api.unix import socket_edge
+from logconf import get_logger
 
 if TYPE_CHECKING:
     from actors.runtime import RunningRuntime
@@ -17,8 +18,11 @@ if TYPE_CHECKING:
     from supervision import ChildSpec
 
 
+_logger = get_logger("actors.cli")
+
+
 def edges_of(runtime: RunningRuntime, settings: Settings) -> list[ChildSpec]:
-    """What listens, as the settings say. Raises ``OSError`` where the feed's certificate cannot be read."""
+    """What listens, as the settings say. A certificate that cannot be read is a WARNING, and the feed is left out."""
     http, feed = settings.http, settings.feed
     edges = [socket_edge(runtime, settings.state_dir, http)]
     if http.enabled:
@@ -27,7 +31,10 @@ def edges_of(runtime: RunningRuntime, settings: Settings) -> list[ChildSpec]:
         from actors.feed.server import feed_edge
 
         hosts = HostList((feed.host, *http.allowed_hosts))
-        edges.append(feed_edge(runtime, feed, runtime.access.token_peer, hosts, tls_context(http)))
+        try:
+            edges.append(feed_edge(runtime, feed, runtime.access.token_peer, hosts, tls_context(http)))
+        except OSError as error:
+            _logger.warning("The event feed is not served: cannot read the certificate or its key: %s", error.strerror)
     return edges
 
 

@@ -50,6 +50,12 @@ def _provider_fault(draw: Random) -> Drawn:
         yield draw.uniform(1, 600), "resume", {"provider": provider}
 
 
+def _stragglers(draw: Random) -> Drawn:
+    provider = draw.choice(("exact", "search", "hooked"))
+    args = {"provider": provider, "times": draw.choice([1, 2, 4]), "seconds": draw.choice([5.0, 70.0, 600.0])}
+    yield 0.0, "stragglers", args
+
+
 def _deliveries(draw: Random) -> Drawn:
     fates = draw.choice([[1, 9, 0, 0], [1, 0, 9, 0], [1, 0, 0, 9], [2, 3, 3, 3]])
     yield 0.0, "deliveries", {"fates": fates, "seconds": draw.choice([60.0, 600.0])}
@@ -113,6 +119,7 @@ def _jump(draw: Random) -> Drawn:
 
 _KINDS: list[tuple[Callable[[Random], Drawn], int]] = [
     (_provider_fault, 10),
+    (_stragglers, 2),
     (_deliveries, 3),
     (_crash, 5),
     (_hang, 1),

@@ -30,6 +30,8 @@ async def inject(process: Process, runtime: RunningRuntime, step: Step) -> None:
             fault = provider_fault(args["fault"], process.machines[args["provider"]].elapsed(), args["seconds"])
             process.machines[args["provider"]].inject(fault)
             world.trace.count(f"fault: {args['provider']} {fault.kind}")
+        case "stragglers":
+            process.machines[args["provider"]].straggle(args["times"], args["seconds"])
         case "point":
             world.trace.count("fault point")
             process.plan.at(args["point"], occurrence=1, do=args["do"], delay=args["delay"])

@@ -117,6 +117,8 @@ class Simulation:
     async def _work(self, process: Process, runtime: RunningRuntime) -> None:
         """The script from where it stands, until a stop or the end."""
         async with trio.open_nursery() as nursery:
+            for machine in self._machines.values():
+                nursery.start_soon(machine.take_late)
             nursery.start_soon(self._deliveries.run, process, runtime)
             nursery.start_soon(self._person.look_after, runtime)
             nursery.start_soon(self._audits, runtime)

@@ -66,6 +66,7 @@ async def settle(process: Process, runtime: RunningRuntime, person: Person) -> N
     world = process.world
     for machine in process.machines.values():
         machine.heal()
+        machine.straggle(0, 0.0)
     process.plan.rules.clear()
     world.database.disk.failures.clear()
     world.say("quiet begins")

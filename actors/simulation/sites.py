@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
@@ -10,8 +11,9 @@ import attrs
 import trio
 
 from actors.providers.base import CancelAck, Found, Handle, Prepared, PushEvent, Rejected, Submitted, View
-from actors.providers.errors import RateLimited
+from actors.providers.errors import OutcomeUnknown, RateLimited, Unavailable
 from actors.providers.scripted import Asked, Run, ScriptedOptions, ScriptedProvider, ScriptedRemote
+from actors.providers.scripted.provider import asked_for
 from actors.simulation.judge import Judge
 from actors.simulation.pinned import source
 from actors.simulation.trace import Killed
@@ -21,6 +23,16 @@ from logconf.context import current_correlation_id
 T = TypeVar("T")
 
 
+@attrs.frozen
+class Letter:
+    """A submission on its way."""
+
+    key: str
+    token: str
+    asked: Asked
+    context: Mapping[str, str]
+
+
 class Machine(ScriptedRemote):
     """One provider's far side. It shows the judge whatever it accepts, in the moment in which it does."""
 
@@ -28,9 +40,40 @@ class Machine(ScriptedRemote):
         super().__init__(world.true_now)
         self.name = name
         self.sent: dict[int, PushEvent] = {}
+        self._straggle: list[float] = []
+        self._late: list[tuple[float, Letter]] = []
         self._world = world
         self._judge = judge
         self._draw = source(world.seed, f"network to {name}")
+
+    def straggle(self, times: int, seconds: float) -> None:
+        """Let the next submissions arrive ``seconds`` after their senders have given up."""
+        self._straggle = [seconds] * times
+
+    def on_its_way(self, key: str) -> bool:
+        """Whether a submission under ``key`` may still arrive."""
+        return any(one.key == key for _, one in self._late)
+
+    def loses(self, letter: Letter) -> bool:
+        """Whether this submission straggles: then it arrives later, whatever has become of its sender."""
+        if not self._straggle:
+            return False
+        self._late.append((self.elapsed() + self._straggle.pop(), letter))
+        self.changed.unpark_all()
+        return True
+
+    async def take_late(self) -> None:
+        """Accept what comes late, unless its key is known, until cancelled."""
+        while True:
+            due = [one for one in self._late if one[0] <= self.elapsed()]
+            for one in due:
+                self._late.remove(one)
+                letter = one[1]
+                if self.by_key(letter.key) is None:
+                    self.accept(letter.key, letter.token, letter.asked, letter.context, endless=False)
+            wait = min((at for at, _ in self._late), default=math.inf) - self.elapsed()
+            with trio.move_on_after(max(wait, 0.001)):
+                await self.changed.park()
 
     def latency(self) -> float:
         """Seconds that a message travels, one way."""
@@ -69,6 +112,8 @@ class Site(ScriptedProvider):
         """Start a run."""
         await self._goes_out("submit", key, context["correlation_id"])
         self._judge.tries(self.name, context["job_id"])
+        if self._machine.loses(Letter(key, token, asked_for(prepared.body), dict(context))):
+            raise OutcomeUnknown("nothing was heard of it in time")
         try:
             submitted = await super().submit(key, token, prepared, context)
         except RateLimited as refusal:
@@ -79,6 +124,8 @@ class Site(ScriptedProvider):
     async def find(self, key: str, token: str) -> Found:
         """Look a key up."""
         await self._goes_out("find", key)
+        if self._machine.on_its_way(key):
+            raise Unavailable("it is too soon to tell")
         return await self._comes_back(await super().find(key, token))
 
     async def observe_many(self, handles: Mapping[str, Handle]) -> View:

@@ -295,14 +295,13 @@ async def test_a_body_that_nobody_reads_keeps_no_connection(status: int, monkeyp
         await send({"type": "http.response.body", "body": b"no"})
 
     (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
-    async with trio.open_nursery() as nursery:
+    stream = await trio.open_tcp_stream(*listener.socket.getsockname())
+    async with listener, stream, trio.open_nursery() as nursery:
         await nursery.start(server.Guard(refusing).serve, [listener.socket])
-        async with await trio.open_tcp_stream(*listener.socket.getsockname()) as stream:
-            head = b"POST / HTTP/1.1\r\n" + HEAD + b"Content-Length: 100000000\r\n\r\n"
-            nursery.start_soon(_push, stream, head)
-            assert f"HTTP/1.1 {status}".encode() in await closed(stream)
+        head = b"POST / HTTP/1.1\r\n" + HEAD + b"Content-Length: 100000000\r\n\r\n"
+        nursery.start_soon(_push, stream, head)
+        assert f"HTTP/1.1 {status}".encode() in await closed(stream)
         nursery.cancel_scope.cancel()
-    listener.socket.close()
 
 
 async def _push(stream: trio.SocketStream, head: bytes) -> None:

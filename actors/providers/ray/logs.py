@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterator
+from urllib.parse import urlsplit
 
 import attrs
 import trio
@@ -21,8 +21,10 @@ from actors.providers.ray.cluster import Cluster
 
 CHUNK = 64 * 1024  # bytes
 _AGAIN, _AGAIN_AT_MOST = 0.5, 30.0  # seconds between two connections
-_HANDSHAKE = 15.0  # seconds
+_CONNECT = 15.0  # seconds, and as many for the handshake
 _LARGEST_MESSAGE = 4 * 1024 * 1024  # bytes; Ray sends ten lines or 20,000 characters, whatever a line's length
+
+_Stream = trio.SocketStream | trio.SSLStream[trio.SocketStream]
 
 
 def offset_of(cursor: str | None) -> int:
@@ -78,30 +80,47 @@ class Follower:
             return False
 
     async def _one_connection(self) -> None:
-        at = 0
+        """Pass on what one connection tells. How it ends tells nothing: the next look at the job does."""
         try:
-            async with self._connected() as connection:
-                while True:
-                    message = await connection.get_message()
-                    data = message if isinstance(message, bytes) else message.encode()
-                    await self._pass_on(data, at)
-                    at += len(data)
-        except (trio_websocket.ConnectionClosed, trio_websocket.HandshakeError, OSError, trio.TooSlowError):
-            return  # the end, a job that is not known yet, or a broken line: the next look tells which
+            with trio.fail_after(_CONNECT):
+                stream = await self._connected()
+        except (OSError, trio.TooSlowError):
+            return
+        # trio-websocket leaves the socket open when the other side ends the connection: so it is ours, and closed here.
+        try:
+            async with trio.open_nursery() as nursery:
+                await self._read(nursery, stream)
+                nursery.cancel_scope.cancel()
+        except* (trio_websocket.ConnectionClosed, trio_websocket.HandshakeError, OSError, trio.TooSlowError):
+            pass
+        finally:
+            await trio.aclose_forcefully(stream)
 
-    @asynccontextmanager
-    async def _connected(self) -> AsyncIterator[trio_websocket.WebSocketConnection]:
-        url = f"{self.address.rstrip('/').replace('http', 'ws', 1)}/api/jobs/{self.job_id}/logs/tail"
+    async def _connected(self) -> _Stream:
+        place = urlsplit(self.address)
+        assert place.hostname is not None
+        if place.scheme == "https":
+            return await trio.open_ssl_over_tcp_stream(place.hostname, place.port or 443, ssl_context=_tls())
+        return await trio.open_tcp_stream(place.hostname, place.port or 80)
+
+    async def _read(self, nursery: trio.Nursery, stream: _Stream) -> None:
+        place = urlsplit(self.address)
         headers = [(name.encode(), value.encode()) for name, value in self.cluster.credentials().items()]
-        async with trio_websocket.open_websocket_url(
-            url,
-            ssl_context=_tls(),
-            extra_headers=headers,
-            connect_timeout=_HANDSHAKE,
-            disconnect_timeout=1.0,
-            max_message_size=_LARGEST_MESSAGE,
-        ) as connection:
-            yield connection
+        with trio.fail_after(_CONNECT):
+            connection = await trio_websocket.wrap_client_stream(
+                nursery,
+                stream,
+                place.netloc,
+                f"{place.path.rstrip('/')}/api/jobs/{self.job_id}/logs/tail",
+                extra_headers=headers,
+                max_message_size=_LARGEST_MESSAGE,
+            )
+        at = 0
+        while True:
+            message = await connection.get_message()
+            data = message if isinstance(message, bytes) else message.encode()
+            await self._pass_on(data, at)
+            at += len(data)
 
     async def _pass_on(self, data: bytes, at: int) -> None:
         """Pass on what of ``data``, which begins at place ``at`` of the output, is new."""

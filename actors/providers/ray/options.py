@@ -40,7 +40,7 @@ class RayOptions:
     upload_bytes: int = 100 * MIB  # what Ray accepts is five times that
     exclude: tuple[str, ...] = (".git", ".hg", ".venv", "venv", "__pycache__", ".ssh", ".env")
     shared_dir: str | None = None
-    stop_wait_seconds: float = 10.0
+    stop_wait_seconds: int = 10  # Ray takes whole seconds only
     runtime_env: Mapping[str, Any] = attrs.field(factory=dict)
     secret_env: tuple[str, ...] = ()
     log_bytes: int = 64 * MIB

@@ -52,7 +52,7 @@ def _body(
     spec = request.spec
     stop_wait = spec.get("stop_wait_seconds", options.stop_wait_seconds)
     runtime_env = merged(options.runtime_env, spec.get("runtime_env", {}), {"env_vars": {**_inherited(request), **env}})
-    runtime_env["env_vars"]["RAY_JOB_STOP_WAIT_TIME_S"] = f"{stop_wait:g}"
+    runtime_env["env_vars"]["RAY_JOB_STOP_WAIT_TIME_S"] = str(stop_wait)
     upload = runtime_env.get("working_dir")
     if upload is None and options.cwd == "upload":
         upload = cwd
@@ -80,15 +80,17 @@ def _body(
     }
 
 
-def entrypoint(argv: tuple[str, ...], cwd: str | None, max_runtime: float | None, stop_wait: float) -> str:
+def entrypoint(argv: tuple[str, ...], cwd: str | None, max_runtime: float | None, stop_wait: int) -> str:
     """``argv`` as the shell line that Ray wants; no argument of it is ever more than a word to that shell.
 
-    Ray has no deadline of its own: ``timeout`` is one, in the foreground so that a stop reaches the whole group.
+    The shell becomes the program: Ray signals the processes that it sees at one moment, and a shell that is about to
+    start another would leave that one behind. Ray has no deadline of its own, ``timeout`` has; in the foreground it
+    stays in the process group that Ray kills when it loses the job.
     """
     if max_runtime is not None:
-        argv = ("timeout", "--foreground", f"--kill-after={stop_wait:g}", f"{max_runtime:g}", *argv)
-    line = shlex.join(argv)
-    return line if cwd is None else f"cd {shlex.quote(cwd)} && exec {line}"
+        argv = ("timeout", "--foreground", f"--kill-after={stop_wait}", f"{max_runtime:g}", *argv)
+    line = f"exec {shlex.join(argv)}"
+    return line if cwd is None else f"cd {shlex.quote(cwd)} && {line}"
 
 
 def _program(
@@ -144,8 +146,9 @@ def _spec_faults(request: JobRequest, options: RayOptions) -> list[str]:
     for name, value in spec.get("entrypoint_label_selector", {}).items():
         if not isinstance(value, str):
             faults.append(f"spec.entrypoint_label_selector.{name!s:.80} must be a text, not {value!r:.80}")
-    if "stop_wait_seconds" in spec and not _is_amount(spec["stop_wait_seconds"]):
-        faults.append(f"spec.stop_wait_seconds must be a number from 0, not {spec['stop_wait_seconds']!r:.80}")
+    stop_wait = spec.get("stop_wait_seconds", 0)
+    if not _is_amount(stop_wait) or not isinstance(stop_wait, int):
+        faults.append(f"spec.stop_wait_seconds must be a whole number from 0, not {stop_wait!r:.80}")
     return faults + _secret_faults(spec.get("secret_env", ()), options)
 
 

@@ -72,7 +72,7 @@ class ScriptedProvider(NoPushes):
 
     async def submit(self, key: str, token: str, prepared: Prepared, context: Mapping[str, str]) -> Submitted:
         """Start a run; with an idempotency of ``NONE`` the same key starts a second one."""
-        asked = _asked(prepared.body)
+        asked = asked_for(prepared.body)
         self.remote.introduce(key, context.get("job_id", key), asked.script)
         await trio.lowlevel.checkpoint()
         fault = self._strike("submit", (key,))
@@ -237,6 +237,7 @@ async def _suffer(fault: Fault | None, act: Callable[[], T]) -> T:
     return act()
 
 
-def _asked(body: Mapping[str, Any]) -> Asked:
+def asked_for(body: Mapping[str, Any]) -> Asked:
+    """What a prepared request asks the remote for."""
     fields = {name: body[name] for name in ("user_id", "org_id", "team_id", "max_runtime")}
     return Asked(read_script(body["spec"]), resources=Resources(**body["resources"]), **fields)

@@ -55,8 +55,12 @@ class Canned:
     def __attrs_post_init__(self) -> None:
         self.answers.setdefault("GET /api/version", VERSION)
 
+    @property
+    def transport(self) -> httpx.MockTransport:
+        return httpx.MockTransport(self.answer)
+
     def provider(self, **options: Any) -> RayProvider:
-        return RayProvider(RayOptions(**options), transport=httpx.MockTransport(self.answer))
+        return RayProvider(RayOptions(**options), transport=self.transport)
 
     def asked(self, call: str) -> list[httpx.Request]:
         """The requests of one kind."""

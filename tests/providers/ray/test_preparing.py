@@ -32,7 +32,7 @@ def refusal(options: RayOptions | None = None, **request: Any) -> str:
 @given(st.lists(st.text(st.characters(blacklist_characters="\0", blacklist_categories=["Cs"])), min_size=1))
 def test_an_argument_is_a_word_whatever_stands_in_it(argv: list[str]) -> None:
     """Ray gives the line to /bin/sh."""
-    assert shlex.split(entrypoint(("run", *argv), None, None, 10)) == ["run", *argv]
+    assert shlex.split(entrypoint(("run", *argv), None, None, 10)) == ["exec", "run", *argv]
 
 
 def test_the_shell_sees_no_more_than_words() -> None:
@@ -64,7 +64,7 @@ def test_resources_are_rays() -> None:
 
 def test_a_deadline_is_kept_on_the_node() -> None:
     request = prepared(max_runtime=90.0)["request"]
-    assert request["entrypoint"] == "timeout --foreground --kill-after=10 90 true"
+    assert request["entrypoint"] == "exec timeout --foreground --kill-after=10 90 true"
     assert request["metadata"] == {"greenroom_max_runtime": "90"}
 
 
@@ -104,7 +104,8 @@ def test_of_the_submitters_environment_only_what_was_named_travels() -> None:
         ({"spec": {"metadata": {"greenroom_token": "x"}}}, "spec.metadata.greenroom_token"),
         ({"spec": {"entrypoint_resources": {"tpu": -1}}}, "spec.entrypoint_resources.tpu must be a number from 0"),
         ({"spec": {"entrypoint_resources": {"tpu": True}}}, "spec.entrypoint_resources.tpu must be a number from 0"),
-        ({"spec": {"stop_wait_seconds": "5"}}, "spec.stop_wait_seconds must be a number from 0"),
+        ({"spec": {"stop_wait_seconds": "5"}}, "spec.stop_wait_seconds must be a whole number from 0"),
+        ({"spec": {"stop_wait_seconds": 1.5}}, "spec.stop_wait_seconds must be a whole number from 0"),
         ({"spec": {"secret_env": ["AWS_SECRET"]}}, "'AWS_SECRET' is not among the provider's secret_env"),
         ({"spec": {"secret_env": "HF_TOKEN"}}, "spec.secret_env must be a list"),
         ({"env": {"A=B": "1"}}, "env: 'A=B' cannot be the name of a variable"),
@@ -139,7 +140,7 @@ class TestAnEntryPoint:
 
     def test_has_the_configurations_directory_and_environment(self) -> None:
         body = prepared(self.options, command=None, entry_point="train", params={"name": "a b"}, env={"A": "2"})
-        assert body["request"]["entrypoint"] == "python train.py '--name=a b'"
+        assert body["request"]["entrypoint"] == "exec python train.py '--name=a b'"
         assert body["upload"] == "/srv/train"
         assert body["request"]["runtime_env"]["env_vars"]["A"] == "1"
 

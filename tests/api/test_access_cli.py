@@ -1,0 +1,89 @@
+"""`greenroom token` and `greenroom open` against a supervisor's real socket."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import attrs
+import pytest
+import trio
+
+from actors.runtime import RunningRuntime
+
+Greenroom = Callable[..., Awaitable["Result"]]
+
+
+@attrs.frozen
+class Result:
+    """What a command printed, and its exit status."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def greenroom(socket: Path, tmp_path: Path) -> Greenroom:
+    """Runs a command as people do, in a process of its own."""
+
+    async def run(*words: str) -> Result:
+        done = await trio.run_process(
+            [sys.executable, "-m", "actors", *words], capture_stdout=True, capture_stderr=True, check=False,
+            env={**os.environ, "GREENROOM_HOME": str(tmp_path)},
+        )  # fmt: skip
+        return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    return run
+
+
+async def test_a_token_is_made_listed_and_revoked(greenroom: Greenroom, runtime: RunningRuntime) -> None:
+    """The secret alone stands on stdout, so that it can be piped; no list shows it again."""
+    made = await greenroom("token", "create", "--user", "bo", "--org", "lab", "--level", "lead", "--expires", "30d")
+    assert made.exit_code == 0, made.stderr
+    secret = made.stdout.strip()
+    peer = await runtime.access.token_peer(secret)
+    assert peer is not None
+    assert (peer.name, peer.org_id, peer.level) == ("bo", "lab", "lead")
+    listed = await greenroom("token", "list")
+    assert "bo" in listed.stdout
+    assert secret not in listed.stdout
+    (row,) = json.loads((await greenroom("token", "list", "--json")).stdout)
+    revoked = await greenroom("token", "revoke", row["token_id"][-8:])
+    assert revoked.exit_code == 0
+    assert await runtime.access.token_peer(secret) is None
+    assert "revoked" in (await greenroom("token", "list")).stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        (("create", "--user", "bo", "--expires", "soon"), 2),
+        (("create", "--user", "bo", "--level", "boss"), 2),
+        (("create", "--user", "", "--level", "lead"), 2),
+        (("create",), 2),
+        (("revoke", "nothing"), 1),
+    ],
+)
+async def test_what_makes_no_sense_is_refused(greenroom: Greenroom, words: tuple[str, ...], status: int) -> None:
+    answer = await greenroom("token", *words)
+    assert answer.exit_code == status, answer.stderr
+    assert answer.stdout == ""
+
+
+async def test_open_prints_a_link_whose_code_stands_in_the_fragment(
+    greenroom: Greenroom, runtime: RunningRuntime
+) -> None:
+    runtime.access.address = "http://127.0.0.1:8765/"
+    link = (await greenroom("open")).stdout.strip()
+    assert link.startswith("http://127.0.0.1:8765/#code=")
+    assert "?" not in link
+
+
+async def test_open_says_why_there_is_no_link(greenroom: Greenroom) -> None:
+    answer = await greenroom("open")
+    assert answer.exit_code == 1
+    assert "HTTP is not served" in answer.stderr
