@@ -1,10 +1,9 @@
-"""Who asks, of which runtime; small JSON bodies field by field; answers."""
+"""Who asks, of which runtime, what they may see; and answers."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from http import HTTPStatus
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import trio
 from starlette.exceptions import HTTPException
@@ -13,10 +12,7 @@ from starlette.responses import Response
 
 from actors.api.documents import encoded
 from actors.api.peers import Peer
-from actors.api.reading import parsed
-from actors.api.receiving import content_of
 from actors.control import RefusalKind, Refused, Runtime
-from actors.jobs.guessing import did_you_mean
 
 T = TypeVar("T")
 
@@ -50,12 +46,6 @@ def user_shown(request: Request, asked: str | None) -> str | None:
     return asked if own is None else own
 
 
-def by(request: Request) -> str:
-    """The name under which a change is kept."""
-    peer = peer_of(request)
-    return "unknown" if peer is None else peer.name
-
-
 def ending_of(request: Request) -> trio.Event:
     """Set when the server stops: a stream says goodbye then."""
     ending = request.scope.get("state", {}).get("ending")
@@ -69,25 +59,3 @@ class Answer(Response, Generic[T]):
 def answer(document: T, status: int = HTTPStatus.OK) -> Answer[T]:
     """``document`` as an answer."""
     return Answer(encoded(document), status_code=int(status), media_type="application/json")
-
-
-async def fields_of(request: Request, known: Iterable[str]) -> dict[str, Any]:
-    """A small JSON object that has no other fields than ``known``; an absent body is an empty one."""
-    known = tuple(known)
-    content = await content_of(request)
-    found = parsed(content) if content else {}
-    if not isinstance(found, dict):
-        raise Refused("the body must be a JSON object", RefusalKind.INVALID)
-    for name in found:
-        if name not in known:
-            raise Refused(f"unknown field {name!r:.80}{did_you_mean(name[:80], known)}", RefusalKind.INVALID, name)
-    return found
-
-
-def field(found: dict[str, Any], name: str, kind: type[T], default: T | None = None) -> T:
-    """One field of the given JSON type; ``default`` where it is absent, a refusal where there is none."""
-    value = found.get(name, default)
-    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        words = {str: "a text", int: "a whole number", dict: "an object", bool: "true or false"}
-        raise Refused(f"{name}: must be {words.get(kind, kind.__name__)}", RefusalKind.INVALID, name)
-    return value

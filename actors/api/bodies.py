@@ -181,3 +181,22 @@ class Pruning:
     """``dry_run``: only say how many would go."""
 
     dry_run: bool = False
+
+
+@attrs.frozen
+class SigningIn:
+    """One of both: a ``code``, which is good once, or a ``token``."""
+
+    code: str | None = None
+    token: str | None = None
+
+
+@attrs.frozen
+class MakingToken:
+    """For whom a token is (None: for who asks), at which level, and for how many seconds (None: it does not end)."""
+
+    user_id: str | None = None
+    level: Level = "viewer"
+    org_id: str | None = None
+    name: str = ""
+    expires_in: float | None = None

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from http import HTTPStatus
 from importlib.metadata import version
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import get_args, get_origin, get_type_hints
 
 import attrs
 from starlette.routing import BaseRoute, Route
@@ -133,7 +133,7 @@ def _answered(status: int, declaration: Declaration, schemas: Schemas) -> Schema
     described: Schema = {"description": HTTPStatus(status).phrase}
     if declaration.media is not None:
         return {**described, "content": {declaration.media: {"schema": {}}}}
-    if get_origin(declaration.result) is Answer:
-        schema: Any = schemas.of(get_args(declaration.result)[0])
-        return {**described, "content": {_JSON: {"schema": schema}}}
+    for arm in (declaration.result, *get_args(declaration.result)):
+        if get_origin(arm) is Answer:
+            return {**described, "content": {_JSON: {"schema": schemas.of(get_args(arm)[0])}}}
     return described

@@ -4,6 +4,13 @@ Field names are promises. Times are UTC texts with milliseconds and ``Z`` (``Mom
 bytes, durations are seconds. A field that does not apply is null, never absent.
 """
 
+from actors.api.answers.access import (
+    LinkDocument,
+    MadeTokenDocument,
+    SessionDocument,
+    TokenDocument,
+    TokensDocument,
+)
 from actors.api.answers.approvals import (
     ApprovalDocument,
     ApprovalsDocument,
@@ -64,6 +71,8 @@ __all__ = [
     "JobsDocument",
     "LimitDocument",
     "LimitsDocument",
+    "LinkDocument",
+    "MadeTokenDocument",
     "Moment",
     "ProblemDocument",
     "ProviderDocument",
@@ -75,8 +84,11 @@ __all__ = [
     "ResourcesDocument",
     "RuleDocument",
     "RulesDocument",
+    "SessionDocument",
     "SettingDocument",
     "SubmissionDocument",
+    "TokenDocument",
+    "TokensDocument",
     "TreeDocument",
     "UncertainDocument",
 ]
