@@ -94,6 +94,14 @@ async def test_a_job_that_could_not_start_by_itself_has_failed() -> None:
     assert (await Canned({ONE: job}).provider().observe_many({"k1": HANDLE})).observations["k1"].phase is Phase.FAILED
 
 
+async def test_a_program_that_fails_of_our_stop_is_cancelled() -> None:
+    """Ray had taken the stop: how the program answered it is no failure."""
+    ray = Canned({STOP: {"stopped": True}, ONE: failed("JOB_ENTRYPOINT_COMMAND_ERROR", driver_exit_code=1)})
+    provider = ray.provider()
+    await provider.cancel("k1", HANDLE)
+    assert (await provider.observe_many({"k1": HANDLE})).observations["k1"].phase is Phase.CANCELED
+
+
 async def test_a_program_that_had_failed_before_the_stop_stays_failed() -> None:
     ray = Canned({STOP: {"stopped": False}, ONE: failed("JOB_ENTRYPOINT_COMMAND_ERROR", driver_exit_code=1)})
     provider = ray.provider()

@@ -8,7 +8,7 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -184,10 +184,10 @@ async def test_a_restart_of_the_head_loses_no_queued_job_and_ends_a_running_one_
         assert await submissions(own_head) == {meanwhile: 1}
 
 
-async def test_a_job_that_outlives_its_killed_head_is_uncertain_and_never_run_again(
+async def test_a_job_that_may_outlive_its_killed_head_is_uncertain_and_never_run_again(
     own_head: Head, tmp_path: Path
 ) -> None:
-    """SIGKILL to the head leaves the program running: whoever called that job lost would run it twice."""
+    """SIGKILL to the head may leave the program running: whoever called that job lost could run it twice."""
     record = tmp_path / "record"
     own_head.start()
     await own_head.ready()
@@ -198,7 +198,6 @@ async def test_a_job_that_outlives_its_killed_head_is_uncertain_and_never_run_ag
         own_head.kill()
         own_head.start_anew()
         await own_head.ready()
-        (pid,) = [int(pid) for _, pid in lines(record)]
         async with runtime.events(after=0, job_id=left) as events:
             async for event in events:
                 if event.type == "job_uncertain":
@@ -207,12 +206,12 @@ async def test_a_job_that_outlives_its_killed_head_is_uncertain_and_never_run_ag
         assert (view.job.status, view.entry.status) == (JobStatus.RUNNING, QueueStatus.RUNNING)
         assert view.job.uncertain_reason is not None
         assert "may still run on a node" in view.job.uncertain_reason
-        assert is_alive(pid)
         assert await submissions(own_head) == {}
-        os.kill(pid, signal.SIGKILL)
         settled = await runtime.settle(left, "failed", by="bo")
         assert settled.status is JobStatus.FAILED
-        assert len(lines(record)) == 1
+    (pid,) = [int(pid) for _, pid in lines(record)]
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
 
 
 async def until_put_back(runtime: RunningRuntime, job_id: str) -> None:
