@@ -28,6 +28,7 @@ __all__ = [
     "Accepted",
     "DeliveryOutcome",
     "DryRun",
+    "Event",
     "EventFilters",
     "Gap",
     "Health",

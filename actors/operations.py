@@ -78,8 +78,10 @@ class Operations(Following):
         where = "" if index is None else f"job {index + 1}: "
         provider = self._providers.get(request.provider)
         if provider is None:
-            guess = did_you_mean(request.provider, self._providers)
-            raise Refused(f"{where}there is no provider {request.provider!r}{guess}", RefusalKind.INVALID, "provider")
+            guess = did_you_mean(request.provider[:80], self._providers)
+            raise Refused(
+                f"{where}there is no provider {request.provider!r:.80}{guess}", RefusalKind.INVALID, "provider"
+            )
         if not request.user_id:
             raise Refused(f"{where}user_id: say for whom the job is", RefusalKind.INVALID, "user_id")
         if request.max_attempts < 1:
@@ -261,6 +263,6 @@ class Operations(Following):
 
     def _known(self, provider: str) -> str:
         if provider not in self._providers:
-            guess = did_you_mean(provider, self._providers)
-            raise Refused(f"there is no provider {provider!r}{guess}", RefusalKind.NOT_FOUND, "provider")
+            guess = did_you_mean(provider[:80], self._providers)
+            raise Refused(f"there is no provider {provider!r:.80}{guess}", RefusalKind.NOT_FOUND, "provider")
         return provider

@@ -7,7 +7,22 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from actors.api import deciding, jobs, leftovers, looking, metrics, pages, session, streams, tokens, webhooks
+from actors.api import (
+    approvals,
+    health,
+    jobs,
+    metrics,
+    output,
+    pages,
+    queue,
+    reference,
+    rules,
+    session,
+    streams,
+    tokens,
+    tree,
+    webhooks,
+)
 from actors.api.access import AccessGuard
 from actors.api.options import HttpOptions
 from actors.api.problems import HANDLERS
@@ -18,8 +33,9 @@ from logconf.asgi import App, CorrelationMiddleware
 _logger = get_logger("actors.api")
 
 ROUTES: list[BaseRoute] = [
-    *jobs.ROUTES, *deciding.ROUTES, *leftovers.ROUTES, *looking.ROUTES, *metrics.ROUTES, *streams.ROUTES,
-    *session.ROUTES, *tokens.ROUTES, *webhooks.ROUTES, *pages.ROUTES,
+    *jobs.ROUTES, *output.ROUTES, *streams.ROUTES, *queue.ROUTES, *rules.ROUTES, *approvals.ROUTES, *tree.ROUTES,
+    *health.ROUTES, *metrics.ROUTES, *session.ROUTES, *tokens.ROUTES, *webhooks.ROUTES, *reference.ROUTES,
+    *pages.ROUTES,
 ]  # fmt: skip
 """All routes; what each needs of who calls it stands in :mod:`actors.access.policy`."""
 

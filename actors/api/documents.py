@@ -8,16 +8,44 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from enum import Enum
+from typing import Any, cast
 
 import attrs
 import orjson
 
-from actors.control import Accepted, Health, JobView, PruneResult, QueueView
+from actors.api.answers import (
+    AcceptedDocument,
+    ApprovalDocument,
+    CaughtDocument,
+    Document,
+    DryRunDocument,
+    EntryDocument,
+    EventDocument,
+    HealthDocument,
+    JobDocument,
+    LimitDocument,
+    ProviderDocument,
+    PruneDocument,
+    QueueDocument,
+    QueueStatsDocument,
+    ResourcesDocument,
+    RuleDocument,
+    SubmissionDocument,
+    UncertainDocument,
+)
+from actors.control import (
+    Accepted,
+    DryRun,
+    Health,
+    JobView,
+    ProviderView,
+    PruneResult,
+    QueueView,
+    RuleView,
+)
 from actors.jobs.options import Limits
 from actors.jobs.records import ApprovalRequest, Event
-
-Document = dict[str, Any]
 
 
 def encoded(document: Any) -> bytes:
@@ -35,7 +63,7 @@ def moment(time: datetime | None) -> str | None:
     return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def job_document(view: JobView) -> Document:
+def job_document(view: JobView) -> JobDocument:
     """A job with what is known around it: ``reason`` and ``setting`` say why it waits and what changes that (C7)."""
     job, entry, request = view.job, view.entry, view.job.request
     return {
@@ -50,7 +78,9 @@ def job_document(view: JobView) -> Document:
         "config_name": request.config_name,
         "command": list(request.command) if request.command is not None else None,
         "entry_point": request.entry_point,
-        "resources": attrs.asdict(request.resources),
+        "resources": ResourcesDocument(
+            cpus=request.resources.cpus, gpus=request.resources.gpus, memory=request.resources.memory
+        ),
         "priority": entry.base_priority if entry.priority_override is None else entry.priority_override,
         "priority_override": entry.priority_override,
         "attempt": entry.attempt,
@@ -79,13 +109,13 @@ def job_document(view: JobView) -> Document:
     }
 
 
-def accepted_document(accepted: Accepted) -> Document:
+def accepted_document(accepted: Accepted) -> AcceptedDocument:
     """The answer to a request: its job, and whether it was ``created`` now or stood there under the same key (B20)."""
     view = JobView(accepted.job, accepted.entry, accepted.entry.status, accepted.approval)
-    return job_document(view) | {"created": accepted.created}
+    return {**job_document(view), "created": accepted.created}
 
 
-def approval_document(request: ApprovalRequest) -> Document:
+def approval_document(request: ApprovalRequest) -> ApprovalDocument:
     """A question put to a person, and how it was decided."""
     return {
         "approval_id": request.approval_id,
@@ -93,6 +123,7 @@ def approval_document(request: ApprovalRequest) -> Document:
         "status": request.status.value,
         "reason": request.reason,
         "required_level": request.required_level,
+        "rule_id": request.rule_id,
         "requested_at": moment(request.requested_at),
         "expires_at": moment(request.expires_at),
         "decided_at": moment(request.decided_at),
@@ -101,7 +132,7 @@ def approval_document(request: ApprovalRequest) -> Document:
     }
 
 
-def queue_document(view: QueueView) -> Document:
+def queue_document(view: QueueView) -> QueueDocument:
     """The queue at one moment, in the order in which it would run."""
     return {
         "summary": view.summary,
@@ -109,18 +140,51 @@ def queue_document(view: QueueView) -> Document:
         "counts": dict(view.counts),
         "limits": limits_document(view.limits, view.limit_sources),
         "closed_providers": dict(view.closed_providers),
+        "paused": view.paused,
         "waiting": [job_document(one) for one in view.waiting],
     }
 
 
-def limits_document(limits: Limits, sources: Mapping[str, str]) -> list[Document]:
+def stats_document(view: QueueView, now: datetime) -> QueueStatsDocument:
+    """The queue in numbers."""
+    oldest = min((one.entry.queued_at for one in view.waiting), default=None)
+    return {
+        "summary": view.summary,
+        "running": view.running,
+        "counts": dict(view.counts),
+        "oldest_wait_seconds": None if oldest is None else max(0.0, (now - oldest).total_seconds()),
+        "closed_providers": dict(view.closed_providers),
+        "paused": view.paused,
+    }
+
+
+def entry_document(view: JobView) -> EntryDocument:
+    """A job's place in the queue."""
+    job = job_document(view)
+    return {
+        "job_id": job["job_id"],
+        "queue_status": job["queue_status"],
+        "position": job["position"],
+        "estimate_seconds": job["estimate_seconds"],
+        "priority": job["priority"],
+        "priority_override": job["priority_override"],
+        "attempt": job["attempt"],
+        "max_attempts": job["max_attempts"],
+        "queued_at": job["queued_at"],
+        "not_before": job["not_before"],
+        "reason": job["reason"],
+        "setting": job["setting"],
+    }
+
+
+def limits_document(limits: Limits, sources: Mapping[str, str]) -> list[LimitDocument]:
     """Every limit by name, its value and where that came from; ``stored``: changed at run time (B10)."""
     plain = {name: value for name, value in attrs.asdict(limits).items() if name != "per_provider"}
     plain |= {f"per_provider.{name}": value for name, value in limits.per_provider.items()}
     return [{"name": name, "value": value, "source": sources.get(name, "configured")} for name, value in plain.items()]
 
 
-def health_document(health: Health, started_at: datetime) -> Document:
+def health_document(health: Health, started_at: datetime) -> HealthDocument:
     """Whether the runtime does its work, and since when it runs."""
     return {
         "status": health.status,
@@ -130,29 +194,84 @@ def health_document(health: Health, started_at: datetime) -> Document:
     }
 
 
-def prune_document(result: PruneResult) -> Document:
+def prune_document(result: PruneResult) -> PruneDocument:
     """What was removed, or would be."""
-    times = {"before": moment(result.before), "oldest": moment(result.oldest)}
-    return {"jobs": result.jobs, "events": result.events, "kept": result.kept, **times}
+    return {
+        "jobs": result.jobs,
+        "events": result.events,
+        "kept": result.kept,
+        "before": moment(result.before),
+        "oldest": moment(result.oldest),
+    }
 
 
-def event_document(event: Event) -> Document:
+def rule_document(view: RuleView) -> RuleDocument:
+    """An approval rule that holds."""
+    rule = view.rule
+    return {
+        "rule_id": rule.rule_id,
+        "name": rule.name,
+        "condition": rule.condition,
+        "value": rule.value,
+        "priority": rule.priority,
+        "applies_to_provider": rule.applies_to_provider,
+        "applies_to_level": rule.applies_to_level,
+        "exempt_levels": list(rule.exempt_levels),
+        "required_approver_level": rule.required_approver_level,
+        "is_active": rule.is_active,
+        "source": view.source,
+        "changed_at": moment(view.changed_at),
+        "changed_by": view.changed_by,
+    }
+
+
+def dry_run_document(found: DryRun) -> DryRunDocument:
+    """Which of the last jobs a rule would have held back."""
+    caught = [
+        CaughtDocument(job_id=one.job_id, user_id=one.user_id, created_at=moment(one.created_at), reason=one.reason)
+        for one in found.caught
+    ]
+    return {"looked_at": found.looked_at, "caught": caught}
+
+
+def provider_document(view: ProviderView) -> ProviderDocument:
+    """How a provider stands."""
+    return {
+        "name": view.name,
+        "kind": view.kind,
+        "breaker": {
+            "state": view.breaker.state.value,
+            "opened": view.breaker.opened,
+            "rest_seconds": view.breaker.rest,
+            "why": view.breaker.why,
+        },
+        "gate": view.gate,
+        "capabilities": attrs.asdict(view.capabilities, value_serializer=lambda _one, _field, value: _word(value)),
+    }
+
+
+def event_document(event: Event) -> EventDocument:
     """A change as clients see it (B23)."""
-    told = {"seq": event.seq, "time": moment(event.time), "correlation_id": event.correlation_id}
-    return event.as_message() | told
+    message = event.as_message()
+    message |= {"seq": event.seq, "time": moment(event.time), "correlation_id": event.correlation_id}
+    return cast("EventDocument", message)
+
+
+def _word(value: Any) -> Any:
+    return value.value if isinstance(value, Enum) else value
 
 
 def _plain(value: Mapping[str, Any] | None) -> Document | None:
     return None if value is None else dict(value)
 
 
-def _uncertain(view: JobView) -> Document | None:
+def _uncertain(view: JobView) -> UncertainDocument | None:
     if view.job.uncertain_since is None:
         return None
     return {"since": moment(view.job.uncertain_since), "reason": view.job.uncertain_reason}
 
 
-def _submission(view: JobView) -> Document | None:
+def _submission(view: JobView) -> SubmissionDocument | None:
     one = view.submission
     if one is None:
         return None

@@ -1,76 +1,59 @@
-"""Routes about jobs: submitting, looking, changing, reading their output."""
+"""Routes about jobs: submitting, looking, changing."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import aclosing
-from enum import StrEnum
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Any
 
 import attrs
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
 
 from actors.access.rightful import rightful
-from actors.api.asking import (
-    answer,
-    asker,
-    body_of,
-    by,
-    field,
-    fields_of,
-    number,
-    one,
-    query_of,
-    runtime_of,
-    truth,
-    user_shown,
-)
-from actors.api.documents import accepted_document, job_document
-from actors.api.streams import Streamed, Write
+from actors.api.answers import AcceptedDocument, EventsDocument, JobDocument, JobsDocument
+from actors.api.asking import Answer, answer, user_shown
+from actors.api.bodies import JobEventsQuery, JobsQuery, Settling
+from actors.api.declaring import Call, Nothing, declare
+from actors.api.documents import accepted_document, event_document, job_document
+from actors.api.reading import Raw
 from actors.checked_yaml import CheckedError, Faults, join
 from actors.control import RefusalKind, Refused
 from actors.job_request import request_from_mapping
-from actors.jobs.guessing import did_you_mean
-from actors.jobs.records import ApprovalStatus, Job, JobRequest, JobStatus
+from actors.jobs.records import Job, JobRequest
 
-MOST_JOBS = 1000
-"""Jobs of one page."""
-_SETTLED = ("verdict", "handle")
-
-Status = TypeVar("Status", JobStatus, ApprovalStatus)
+_KEY = {"Idempotency-Key": "The same key of the same user within 24 hours gives the same job."}
 
 
-async def submit(request: Request) -> Response:
-    """One job, or a list of which all are accepted or none. 201 with what was made, 200 where all was there already."""
-    body = await body_of(request)
+async def submit(
+    call: Call[Raw[JobRequest | list[JobRequest]], Nothing],
+) -> Answer[AcceptedDocument | list[AcceptedDocument]]:
+    """Submit one job, or a list of which all are accepted or none.
+
+    201 with what was made, 200 where all of it was there already under its ``Idempotency-Key``.
+    """
+    body = call.body.data
     many = isinstance(body, list)
-    requests = _requests(body if many else [body], request, many)
-    key = request.headers.get("idempotency-key")
+    requests = _requests(body if many else [body], call, many)
+    key = call.request.headers.get("idempotency-key")
     if key is not None:
         requests = [_keyed(requests, key, many)]
-    accepted = await runtime_of(request).submit_many(requests)
+    accepted = await call.runtime.submit_many(requests)
     status = HTTPStatus.CREATED if any(each.created for each in accepted) else HTTPStatus.OK
     documents = [accepted_document(each) for each in accepted]
     return answer(documents if many else documents[0], status)
 
 
-def _requests(bodies: Iterable[Any], request: Request, many: bool) -> list[JobRequest]:
+def _requests(bodies: Iterable[Any], call: Call[Any, Any], many: bool) -> list[JobRequest]:
     """Every fault of every job at once; a job that names no user is its submitter's."""
-    peer, faults, found = asker(request), Faults(), []
+    faults, found = Faults(), []
     for index, body in enumerate(bodies):
         try:
-            asked = request_from_mapping(body, join("", index) if many else "")
+            found.append(request_from_mapping(body, join("", index) if many else ""))
         except CheckedError as error:
             faults.extend(error.faults)
-            continue
-        found.append(asked)
     faults.check()
     if not found:
         raise Refused("there are no jobs", RefusalKind.INVALID)
-    return [rightful(asked, peer) for asked in found]
+    return [rightful(asked, call.peer) for asked in found]
 
 
 def _keyed(requests: list[JobRequest], key: str, many: bool) -> JobRequest:
@@ -85,105 +68,67 @@ def _keyed(requests: list[JobRequest], key: str, many: bool) -> JobRequest:
     return attrs.evolve(asked, idempotency_key=checked.idempotency_key)
 
 
-async def listing(request: Request) -> Response:
-    """A page of jobs, newest first; ``next`` goes into ``before`` for the page after."""
-    query = query_of(request, ("status", "user_id", "provider", "before", "limit"))
-    limit = number(query, "limit", 100, MOST_JOBS)
-    views = await runtime_of(request).jobs(
-        statuses=statuses(query.get("status", ()), JobStatus),
-        user_id=user_shown(request, one(query, "user_id")),
-        provider=one(query, "provider"),
-        before=one(query, "before"),
-        limit=limit,
+async def listing(call: Call[Nothing, JobsQuery]) -> Answer[JobsDocument]:
+    """A page of jobs, newest first."""
+    asked = call.query
+    views = await call.runtime.jobs(
+        statuses=asked.status,
+        user_id=user_shown(call.request, asked.user_id),
+        org_id=asked.org_id,
+        provider=asked.provider,
+        text=asked.q,
+        since=asked.since,
+        until=asked.until,
+        before=asked.before,
+        limit=asked.limit,
     )
-    last = views[-1].job.job_id if views and len(views) == limit else None
+    last = views[-1].job.job_id if len(views) == asked.limit else None
     return answer({"jobs": [job_document(view) for view in views], "next": last})
 
 
-def statuses(texts: Iterable[str], kind: type[Status]) -> list[Status]:
-    """The states that were named; a refusal with a guess for what is none."""
-    known: dict[str, StrEnum] = {each.value: each for each in kind}
-    found = []
-    for text in texts:
-        if text not in known:
-            guess = did_you_mean(text[:80], known)
-            raise Refused(f"there is no status {text!r:.80}{guess}", RefusalKind.INVALID, "status")
-        found.append(kind(text))
-    return found
+async def showing(call: Call[Nothing, Nothing]) -> Answer[JobDocument]:
+    """One job, by its id or by what begins or ends exactly one id."""
+    return answer(job_document(await call.runtime.job(call.path("job_id"))))
 
 
-async def showing(request: Request) -> Response:
-    """One job by its id or by what begins or ends exactly one id."""
-    return answer(job_document(await runtime_of(request).job(request.path_params["job_id"])))
+async def cancel(call: Call[Nothing, Nothing]) -> Answer[JobDocument]:
+    """End a job: 200 where it has ended, 202 where its provider is being asked to end it."""
+    job = await call.runtime.cancel(call.path("job_id"), by=call.by)
+    return await _shown(call, job, HTTPStatus.OK if job.is_terminal else HTTPStatus.ACCEPTED)
 
 
-async def cancel(request: Request) -> Response:
-    """End a job: 200 where it has ended, 202 where its provider is being asked to end it (B14)."""
-    job = await runtime_of(request).cancel(request.path_params["job_id"], by=by(request))
-    return await _shown(request, job, HTTPStatus.OK if job.is_terminal else HTTPStatus.ACCEPTED)
+async def retry(call: Call[Nothing, Nothing]) -> Answer[JobDocument]:
+    """Make a new job that asks for the same as an ended one."""
+    job = await call.runtime.retry(call.path("job_id"), by=call.by)
+    return await _shown(call, job, HTTPStatus.CREATED)
 
 
-async def retry(request: Request) -> Response:
-    """A new job that asks for the same as an ended one."""
-    job = await runtime_of(request).retry(request.path_params["job_id"], by=by(request))
-    return await _shown(request, job, HTTPStatus.CREATED)
+async def settle(call: Call[Settling, Nothing]) -> Answer[JobDocument]:
+    """Say what became of an uncertain job."""
+    word = call.body
+    job = await call.runtime.settle(call.path("job_id"), word.verdict, handle=word.handle, by=call.by)
+    return await _shown(call, job, HTTPStatus.OK)
 
 
-async def settle(request: Request) -> Response:
-    """A person's word on an uncertain job: ``verdict`` is ran (with its ``handle``), not_run or failed (B13)."""
-    given = await fields_of(request, _SETTLED)
-    handle = field(given, "handle", dict) if given.get("handle") is not None else None
-    verdict = field(given, "verdict", str, "")
-    job = await runtime_of(request).settle(request.path_params["job_id"], verdict, handle=handle, by=by(request))
-    return await _shown(request, job, HTTPStatus.OK)
+async def job_events(call: Call[Nothing, JobEventsQuery]) -> Answer[EventsDocument]:
+    """What happened to one job, oldest first."""
+    asked = call.query
+    view = await call.runtime.job(call.path("job_id"))
+    events = await call.runtime.past_events(after=asked.after, limit=asked.limit, job_id=view.job.job_id)
+    last = events[-1].seq if len(events) == asked.limit else None
+    return answer({"events": [event_document(event) for event in events], "next": last})
 
 
-async def prioritise(request: Request) -> Response:
-    """Override a waiting job's priority; null takes the override away (B9)."""
-    given = await fields_of(request, ("priority_override",))
-    if "priority_override" not in given:
-        raise Refused("priority_override: is missing", RefusalKind.INVALID, "priority_override")
-    override = None if given["priority_override"] is None else field(given, "priority_override", int)
-    view = await runtime_of(request).set_priority(request.path_params["job_id"], override, by=by(request))
-    return answer(job_document(view))
-
-
-async def logs(request: Request) -> Response:
-    """A job's output as it was written; with ``follow=true`` until the job ends. ``cursor`` goes on from there."""
-    query = query_of(request, ("follow", "cursor"))
-    runtime, follow = runtime_of(request), truth(query, "follow")
-    view = await runtime.job(request.path_params["job_id"])
-    cursor = one(query, "cursor")
-    # Whatever refuses refuses before the answer begins; who follows cannot wait for a first piece.
-    source = runtime.logs(view.job.job_id, cursor)
-    first = None if follow else await anext(source, None)
-
-    async def produce(write: Write) -> None:
-        if first is not None:
-            await write(first[0])
-        async with aclosing(source) as chunks:  # type: ignore[type-var]
-            async for data, _cursor in chunks:
-                await write(data)
-
-    async def follow_it(write: Write) -> None:
-        async with runtime.follow_logs(view.job.job_id, cursor) as chunks:
-            async for data, _cursor in chunks:
-                await write(data)
-
-    return Streamed(follow_it if follow else produce, "application/octet-stream")
-
-
-async def _shown(request: Request, job: Job, status: HTTPStatus) -> Response:
-    return answer(job_document(await runtime_of(request).job(job.job_id)), status)
+async def _shown(call: Call[Any, Any], job: Job, status: HTTPStatus) -> Answer[JobDocument]:
+    return answer(job_document(await call.runtime.job(job.job_id)), status)
 
 
 ROUTES = [
-    Route("/api/jobs", submit, methods=["POST"]),
-    Route("/api/jobs", listing, methods=["GET"]),
-    Route("/api/jobs/{job_id}", showing, methods=["GET"]),
-    Route("/api/jobs/{job_id}", prioritise, methods=["PATCH"]),
-    Route("/api/jobs/{job_id}/cancel", cancel, methods=["POST"]),
-    Route("/api/jobs/{job_id}/retry", retry, methods=["POST"]),
-    Route("/api/jobs/{job_id}/settle", settle, methods=["POST"]),
-    Route("/api/jobs/{job_id}/logs", logs, methods=["GET"]),
+    declare("POST", "/api/jobs", submit, status=(HTTPStatus.CREATED, HTTPStatus.OK), headers=_KEY),
+    declare("GET", "/api/jobs", listing),
+    declare("GET", "/api/jobs/{job_id}", showing),
+    declare("POST", "/api/jobs/{job_id}/cancel", cancel, status=(HTTPStatus.OK, HTTPStatus.ACCEPTED)),
+    declare("POST", "/api/jobs/{job_id}/retry", retry, status=HTTPStatus.CREATED),
+    declare("POST", "/api/jobs/{job_id}/settle", settle),
+    declare("GET", "/api/jobs/{job_id}/events", job_events),
 ]

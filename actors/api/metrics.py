@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
-from actors.api.asking import runtime_of
+from actors.api.declaring import Call, Nothing, declare
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 """The text format that every Prometheus reads."""
 
 
-async def metrics(request: Request) -> Response:
+async def metrics(call: Call[Nothing, Nothing]) -> Response:
     """The state of the runtime in Prometheus's text format."""
-    text = await runtime_of(request).metrics()
+    text = await call.runtime.metrics()
     return Response(text, headers={"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store"})
 
 
-ROUTES = [Route("/metrics", metrics, methods=["GET"])]
+ROUTES = [declare("GET", "/metrics", metrics, media="text/plain")]

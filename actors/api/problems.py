@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from actors.api.answers import ProblemDocument
 from actors.api.documents import encoded
 from actors.checked_yaml import CheckedError, Fault
 from actors.control import RefusalKind, Refused
@@ -18,6 +19,8 @@ from actors.store.errors import StoreBusy, StoreError
 from logconf import get_correlation_id, get_logger
 
 PROBLEM = "application/problem+json"
+_MOST_FAULTS = 50
+_LONGEST = 400
 _STATUS = {
     RefusalKind.INVALID: HTTPStatus.UNPROCESSABLE_ENTITY,
     RefusalKind.NOT_FOUND: HTTPStatus.NOT_FOUND,
@@ -37,7 +40,7 @@ def problem(
     headers: dict[str, str] | None = None,
 ) -> Response:
     """The answer that says what is wrong; ``field`` names what to change, ``errors`` lists all faults at once."""
-    body: dict[str, Any] = {
+    body: ProblemDocument = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
         "status": int(status),
@@ -45,9 +48,9 @@ def problem(
         "correlation_id": get_correlation_id(),
     }
     if field is not None:
-        body["field"] = field
+        body["field"] = field[:_LONGEST]
     if faults:
-        body["errors"] = [{"field": fault.path, "message": fault.message} for fault in faults]
+        body["errors"] = [{"field": fault.path[:_LONGEST], "message": fault.message[:_LONGEST]} for fault in faults]
     return Response(encoded(body), status_code=int(status), headers=headers, media_type=PROBLEM)
 
 
@@ -58,11 +61,13 @@ def refused(error: Exception) -> Response:
 
 
 def unchecked(error: Exception) -> Response:
-    """A document with faults: all of them."""
+    """A document with faults: all of them, as far as a person would read."""
     assert isinstance(error, CheckedError)
-    first = error.faults[0] if error.faults else None
-    field = first.path if first is not None and first.path else None
-    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(error), field=field, faults=error.faults)
+    shown = error.faults[:_MOST_FAULTS]
+    field = shown[0].path if shown and shown[0].path else None
+    more = len(error.faults) - len(shown)
+    detail = "\n".join([*(f"{fault!s:.{_LONGEST}}" for fault in shown), *([f"and {more} more"] if more else [])])
+    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, field=field, faults=shown)
 
 
 def not_kept(error: Exception) -> Response:

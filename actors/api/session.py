@@ -4,36 +4,40 @@ from __future__ import annotations
 
 from datetime import timedelta
 from http import HTTPStatus
-from typing import Any
 
 import trio
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from actors.access.access import CODE_LIFETIME
 from actors.access.peer import Peer
 from actors.api.access import cookie_name
-from actors.api.asking import answer, field, fields_of, peer_of, runtime_of
+from actors.api.answers import LinkDocument, SessionDocument
+from actors.api.asking import Answer, answer
+from actors.api.bodies import SigningIn
+from actors.api.declaring import Call, Nothing, declare
 from actors.api.documents import moment
 from actors.api.options import HttpOptions
 from actors.api.problems import problem
 from actors.control import RefusalKind, Refused
 
 
-async def sign_in(request: Request) -> Response:
-    """Exchange ``code``, which is good once, or ``token`` for a session: 201 and a cookie, or 401."""
-    given = await fields_of(request, ("code", "token"))
-    if len(given) != 1:
+async def sign_in(call: Call[SigningIn, Nothing]) -> Answer[SessionDocument] | Response:
+    """Exchange a code or a token for a session: 201 and a cookie, or 401."""
+    asked, request = call.body, call.request
+    if (asked.code is None) == (asked.token is None):
         raise Refused("give one of code and token", RefusalKind.INVALID)
-    access, options = runtime_of(request).access, _options(request)
+    access, options = call.runtime.access, _options(request)
     lifetime = timedelta(hours=options.session_hours)
-    if "code" in given:
-        session = await access.sign_in_with_code(field(given, "code", str), lifetime)
+    if asked.code is not None:
+        session = await access.sign_in_with_code(asked.code, lifetime)
     else:
-        session = await access.sign_in_with_token(field(given, "token", str), lifetime)
+        assert asked.token is not None
+        session = await access.sign_in_with_token(asked.token, lifetime)
     if session is None:
-        why = "this code was used or is too old: greenroom open makes another" if "code" in given else "unknown token"
+        why = (
+            "unknown token" if asked.code is None else "this code was used or is too old: greenroom open makes another"
+        )
         return problem(HTTPStatus.UNAUTHORIZED, why, headers={"WWW-Authenticate": "Bearer"})
     answered = answer(_document(session.peer), HTTPStatus.CREATED)
     answered.set_cookie(
@@ -43,38 +47,37 @@ async def sign_in(request: Request) -> Response:
     return answered
 
 
-async def who(request: Request) -> Response:
+async def who(call: Call[Nothing, Nothing]) -> Answer[SessionDocument]:
     """Who asks, and what they may."""
-    peer = peer_of(request)
-    assert peer is not None
     await trio.lowlevel.checkpoint()
-    return answer(_document(peer))
+    return answer(_document(call.peer))
 
 
-async def sign_out(request: Request) -> Response:
+async def sign_out(call: Call[Nothing, Nothing]) -> Response:
     """End the session of this browser; without one there is nothing to do."""
-    secret = request.cookies.get(cookie_name(request))
+    secret = call.request.cookies.get(cookie_name(call.request))
     await trio.lowlevel.checkpoint()
     if secret:
-        await runtime_of(request).access.sign_out(secret)
+        await call.runtime.access.sign_out(secret)
     answered = Response(status_code=HTTPStatus.NO_CONTENT)
-    answered.delete_cookie(cookie_name(request), path="/", httponly=True, samesite="strict")
+    answered.delete_cookie(cookie_name(call.request), path="/", httponly=True, samesite="strict")
     return answered
 
 
-async def code(request: Request) -> Response:
-    """A link with which the operator's browser signs in, once, within five minutes. The code stands in its fragment,
-    which browsers send to nobody."""
-    await fields_of(request, ())
-    access, peer = runtime_of(request).access, peer_of(request)
-    assert peer is not None
+async def code(call: Call[Nothing, Nothing]) -> Answer[LinkDocument]:
+    """A link with which the operator's browser signs in.
+
+    Its code is good once, within five minutes, and stands in the fragment, which browsers send to nobody.
+    """
+    await trio.lowlevel.checkpoint()
+    access = call.runtime.access
     if access.address is None:
         raise Refused("HTTP is not served here: see http in the settings, and the log", RefusalKind.UNAVAILABLE)
-    link = f"{access.address}#code={access.code_for(peer)}"
+    link = f"{access.address}#code={access.code_for(call.peer)}"
     return answer({"link": link, "expires_in": CODE_LIFETIME.total_seconds()}, HTTPStatus.CREATED)
 
 
-def _document(peer: Peer) -> dict[str, Any]:
+def _document(peer: Peer) -> SessionDocument:
     return {
         "user_id": peer.name,
         "org_id": peer.org_id,
@@ -97,8 +100,8 @@ def _is_encrypted(request: Request, options: HttpOptions) -> bool:
 
 
 ROUTES = [
-    Route("/api/session", sign_in, methods=["POST"]),
-    Route("/api/session", who, methods=["GET"]),
-    Route("/api/session", sign_out, methods=["DELETE"]),
-    Route("/api/session/code", code, methods=["POST"]),
+    declare("POST", "/api/session", sign_in, status=HTTPStatus.CREATED),
+    declare("GET", "/api/session", who),
+    declare("DELETE", "/api/session", sign_out, status=HTTPStatus.NO_CONTENT),
+    declare("POST", "/api/session/code", code, status=HTTPStatus.CREATED),
 ]

@@ -3,54 +3,40 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Any
 
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
-
-from actors.api.asking import answer, by, field, fields_of, peer_of, runtime_of
+from actors.api.answers import MadeTokenDocument, TokenDocument, TokensDocument
+from actors.api.asking import Answer, answer
+from actors.api.bodies import MakingToken
+from actors.api.declaring import Call, Nothing, declare
 from actors.api.documents import moment
-from actors.control import RefusalKind, Refused
 from actors.store.access import AccessToken
 
-_FIELDS = ("user_id", "level", "org_id", "name", "expires_in")
 
-
-async def create(request: Request) -> Response:
-    """A new token; its secret is in this answer and nowhere else. ``expires_in``: seconds; absent: it does not end."""
-    given = await fields_of(request, _FIELDS)
-    peer = peer_of(request)
-    token, secret = await runtime_of(request).access.create_token(
-        user_id=field(given, "user_id", str, "" if peer is None else peer.name),
-        level=field(given, "level", str, "viewer"),
-        org_id=field(given, "org_id", str, "") or None,
-        name=field(given, "name", str, ""),
-        expires_in=_seconds(given),
-        by=by(request),
+async def create(call: Call[MakingToken, Nothing]) -> Answer[MadeTokenDocument]:
+    """Make a token; its secret is in this answer and nowhere else."""
+    asked = call.body
+    token, secret = await call.runtime.access.create_token(
+        user_id=call.by if asked.user_id is None else asked.user_id,
+        level=asked.level,
+        org_id=asked.org_id or None,
+        name=asked.name,
+        expires_in=asked.expires_in,
+        by=call.by,
     )
-    return answer(token_document(token) | {"token": secret}, HTTPStatus.CREATED)
+    return answer({**token_document(token), "token": secret}, HTTPStatus.CREATED)
 
 
-def _seconds(given: dict[str, Any]) -> float | None:
-    seconds = given.get("expires_in")
-    if seconds is None or (isinstance(seconds, int | float) and not isinstance(seconds, bool)):
-        return seconds
-    raise Refused("expires_in: must be a number of seconds", RefusalKind.INVALID, "expires_in")
-
-
-async def listing(request: Request) -> Response:
+async def listing(call: Call[Nothing, Nothing]) -> Answer[TokensDocument]:
     """All tokens, revoked ones too, the newest first; never their secrets."""
-    return answer({"tokens": [token_document(token) for token in await runtime_of(request).access.tokens()]})
+    return answer({"tokens": [token_document(token) for token in await call.runtime.access.tokens()]})
 
 
-async def revoke(request: Request) -> Response:
+async def revoke(call: Call[Nothing, Nothing]) -> Answer[TokenDocument]:
     """End a token and the sessions that began with it."""
-    token = await runtime_of(request).access.revoke(request.path_params["token_id"], by=by(request))
-    return answer(token_document(token))
+    return answer(token_document(await call.runtime.access.revoke(call.path("token_id"), by=call.by)))
 
 
-def token_document(token: AccessToken) -> dict[str, Any]:
+def token_document(token: AccessToken) -> TokenDocument:
     """A token as it may be shown."""
     return {
         "token_id": token.token_id,
@@ -67,7 +53,7 @@ def token_document(token: AccessToken) -> dict[str, Any]:
 
 
 ROUTES = [
-    Route("/api/tokens", listing, methods=["GET"]),
-    Route("/api/tokens", create, methods=["POST"]),
-    Route("/api/tokens/{token_id}", revoke, methods=["DELETE"]),
+    declare("GET", "/api/tokens", listing),
+    declare("POST", "/api/tokens", create, status=HTTPStatus.CREATED),
+    declare("DELETE", "/api/tokens/{token_id}", revoke),
 ]

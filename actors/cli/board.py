@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from actors.api.documents import job_document, queue_document
@@ -22,22 +22,22 @@ class Board:
         self._of_file: frozenset[str] = frozenset()
         self._changed: set[str] = set()
 
-    def begin_with(self, jobs: Iterable[dict[str, Any]]) -> None:
+    def begin_with(self, jobs: Iterable[Mapping[str, Any]]) -> None:
         """The jobs of the file that was submitted, in its order."""
         self.add(jobs)
         self._of_file = frozenset(self._jobs)
 
-    def add(self, jobs: Iterable[dict[str, Any]]) -> None:
+    def add(self, jobs: Iterable[Mapping[str, Any]]) -> None:
         """Jobs that are there already; they are read once more, for they may have moved on since."""
         for job in jobs:
-            self._jobs.setdefault(job["job_id"], job)
+            self._jobs.setdefault(job["job_id"], dict(job))
             self._changed.add(job["job_id"])
 
     def is_of_file(self, job_id: str) -> bool:
         """Whether this job came with the file."""
         return job_id in self._of_file
 
-    def note(self, event: dict[str, Any]) -> bool:
+    def note(self, event: Mapping[str, Any]) -> bool:
         """Take an event in; whether it is news (a job of the file is none)."""
         job_id = event.get("job_id")
         if job_id is None:
@@ -51,11 +51,11 @@ class Board:
             self._changed.update(id_ for id_, job in self._jobs.items() if job["completed_at"] is None)
         for job_id in sorted(self._changed):
             try:
-                self._jobs[job_id] = job_document(await runtime.job(job_id))
+                self._jobs[job_id] = dict(job_document(await runtime.job(job_id)))
             except Refused:  # it was removed since
                 self._jobs.pop(job_id, None)
             self._changed.discard(job_id)
-        self.queue = queue_document(await runtime.queue(limit=_WAITING_SHOWN))
+        self.queue = dict(queue_document(await runtime.queue(limit=_WAITING_SHOWN)))
         for waiting in self.queue["waiting"]:
             known = self._jobs.setdefault(waiting["job_id"], waiting)
             known.update({key: waiting[key] for key in _QUEUE_ROW})

@@ -88,7 +88,7 @@ def prioritise(job: str, priority: str, as_json: bool, config: str | None) -> No
     if priority != "none" and not priority.isdecimal():
         raise click.BadParameter(f"must be a number from 0 to 50, or none, not {priority!r}", param_hint="PRIORITY")
     override = None if priority == "none" else int(priority)
-    _print_job(_change(config, "PATCH", "api", "jobs", job, body={"priority_override": override}), as_json)
+    _print_job(_change(config, "PUT", "api", "queue", job, "priority", body={"priority_override": override}), as_json)
 
 
 @click.command()
@@ -140,7 +140,7 @@ def limits(context: click.Context, as_json: bool, config: str | None) -> None:
 def _show_limits(as_json: bool, config: str | None) -> None:
     from actors.cli.client import Client
 
-    _print_limits(Client(config).look("api", "limits"), as_json)
+    _print_limits(Client(config).look("api", "queue", "limits"), as_json)
 
 
 @limits.command()
@@ -158,7 +158,7 @@ def show(as_json: bool, config: str | None) -> None:
 @with_config
 def set_(name: str, value: int, as_json: bool, config: str | None) -> None:
     """Change the limit NAME (or per_provider.PROVIDER) now, and keep it over restarts until `limits reset`."""
-    _print_limits(_change(config, "PUT", "api", "limits", name, body={"value": value}), as_json)
+    _print_limits(_change(config, "PUT", "api", "queue", "limits", name, body={"value": value}), as_json)
 
 
 @limits.command()
@@ -169,7 +169,7 @@ def reset(names: tuple[str, ...], as_json: bool, config: str | None) -> None:
     """Return to the configured limits: those NAMED, or all."""
     found = None
     for one in names or (None,):
-        found = _change(config, "DELETE", "api", "limits", *(() if one is None else (one,)))
+        found = _change(config, "DELETE", "api", "queue", "limits", *(() if one is None else (one,)))
     _print_limits(found, as_json)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, TypeGuard
 
 import click
@@ -41,7 +42,7 @@ class Lines:
             click.echo(f"{len(jobs)} jobs{f', {ended} of them ended before' if ended else ''}")
             _say_if_nothing_is_left(jobs)
 
-    def tell(self, event: dict[str, Any], board: Board) -> None:
+    def tell(self, event: Mapping[str, Any], board: Board) -> None:
         """Print it, without the steps of a hand-over and of every training."""
         if event["type"] not in _DETAILS and event.get("status") != "queued":
             click.echo(told(event, _called(board.job(event["job_id"])) if event.get("job_id") else None))
@@ -73,7 +74,7 @@ class Live:
         _say_if_nothing_is_left(board.jobs())
         self._live.start()
 
-    def tell(self, event: dict[str, Any], board: Board) -> None:
+    def tell(self, event: Mapping[str, Any], board: Board) -> None:
         """The last line says what happened last."""
         job = board.job(event["job_id"]) if event.get("job_id") else None
         if event["type"] != "job_progress":

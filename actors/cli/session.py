@@ -6,7 +6,7 @@ import math
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -58,7 +58,7 @@ class Display(Protocol):
     def begin(self, board: Board) -> None:
         """The runtime is ready."""
 
-    def tell(self, event: dict[str, Any], board: Board) -> None:
+    def tell(self, event: Mapping[str, Any], board: Board) -> None:
         """Something happened."""
 
     def paint(self, board: Board) -> None:

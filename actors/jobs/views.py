@@ -92,6 +92,7 @@ class QueueView:
     limit_sources: Mapping[str, str]
     closed_providers: Mapping[str, str]
     summary: str
+    paused: str | None = None
 
 
 @attrs.frozen

@@ -135,7 +135,8 @@ def queue_view(
         asked = approvals.of_jobs(connection, by_id)
         decision = _decision(connection, configured, capacities, now)
         stored = stored_limits(Transaction(connection, now))
-        gates = registers.gates(connection)
+        closed = {name: why for name, gate in registers.gates(connection).items() if (why := gate.closed(now))}
+        paused = closed.pop(registers.EVERY, None)
         effective = overlaid(configured, stored)
         recent = jobs.recent_durations(connection)
         waiting = []
@@ -152,8 +153,9 @@ def queue_view(
             counts={status.value: number for status, number in queue.counts(connection).items()},
             limits=effective,
             limit_sources=dict.fromkeys(stored, "stored"),
-            closed_providers={name: why for name, gate in gates.items() if (why := gate.closed(now))},
+            closed_providers=closed,
             summary=decision.summary,
+            paused=paused,
         )
 
     return query

@@ -42,7 +42,7 @@ class AddingRule:
 
     def __call__(self, tx: Transaction) -> RuleView:
         _check(self.rule)
-        rule_id = max(FIRST_STORED_ID - 1, *rules.stored(tx.connection)) + 1
+        rule_id = max([FIRST_STORED_ID - 1, *rules.stored(tx.connection)]) + 1
         return _keep(tx, attrs.evolve(self.rule, rule_id=rule_id), "added", self.by, self.correlation_id)
 
 

@@ -81,13 +81,13 @@ async def test_a_key_that_contradicts_the_body_is_refused(edge: Any, headers: An
         ("POST", "/api/jobs", b'{"provider": "scriptet"}', 422, "did you mean scripted?"),
         ("GET", "/api/jobs/nothing", b"", 404, "there is no job 'nothing'"),
         ("GET", "/api/jobs?status=runing", b"", 422, "did you mean running?"),
-        ("GET", "/api/jobs?limit=-1", b"", 422, "whole number from 0 to 1000"),
+        ("GET", "/api/jobs?limit=-1", b"", 422, "limit: must be at least 1"),
         ("GET", "/api/jobs?usr=1", b"", 422, "unknown parameter 'usr'"),
         ("GET", "/api/nothing", b"", 404, "Not Found"),
         ("DELETE", "/api/jobs", b"", 405, "Method Not Allowed"),
-        ("PUT", "/api/limits/totl", b'{"value": 1}', 422, "did you mean total?"),
-        ("PUT", "/api/limits/total", b'{"value": true}', 422, "must be a whole number"),
-        ("PUT", "/api/limits/total", b'{"valu": 1}', 422, "did you mean value?"),
+        ("PUT", "/api/queue/limits/totl", b'{"value": 1}', 422, "did you mean total?"),
+        ("PUT", "/api/queue/limits/total", b'{"value": true}', 422, "must be a whole number"),
+        ("PUT", "/api/queue/limits/total", b'{"valu": 1}', 422, "did you mean value?"),
         ("POST", "/api/queue/pause", b'{"provider": "nope"}', 404, "there is no provider 'nope'"),
         ("POST", "/api/approvals/nope/approve", b"", 404, "there is no approval request 'nope'"),
         ("GET", "/api/events?after=x", b"", 422, "after"),
@@ -145,7 +145,7 @@ def _id() -> str:
 
 
 async def test_cancelling_ends_a_waiting_job_at_once(edge: Any) -> None:
-    await edge.http.put("/api/limits/total", json={"value": 0})
+    await edge.http.put("/api/queue/limits/total", json={"value": 0})
     made = await edge.submit()
     response = await edge.http.post(f"/api/jobs/{made['job_id']}/cancel")
     assert (response.status_code, response.json()["status"]) == (200, "cancelled")
@@ -155,25 +155,25 @@ async def test_cancelling_ends_a_waiting_job_at_once(edge: Any) -> None:
 
 async def test_who_waits_is_told_why_and_what_changes_it(edge: Any) -> None:
     """C7: the queue names each entry's own reason, the setting, its place; the limit's source is told."""
-    await edge.http.put("/api/limits/per_user", json={"value": 0})
+    await edge.http.put("/api/queue/limits/per_user", json={"value": 0})
     made = await edge.submit()
     queue = (await edge.http.get("/api/queue")).json()
     (waiting,) = queue["waiting"]
     assert (waiting["job_id"], waiting["position"]) == (made["job_id"], 0)
     assert "per_user" in waiting["setting"]
     assert {"name": "per_user", "value": 0, "source": "stored"} in queue["limits"]
-    reset = (await edge.http.delete("/api/limits/per_user")).json()["limits"]
+    reset = (await edge.http.delete("/api/queue/limits/per_user")).json()["limits"]
     assert {"name": "per_user", "value": 2, "source": "configured"} in reset
 
 
 async def test_a_priority_is_overridden_and_given_back(edge: Any) -> None:
-    await edge.http.put("/api/limits/total", json={"value": 0})
+    await edge.http.put("/api/queue/limits/total", json={"value": 0})
     made = await edge.submit()
-    path = f"/api/jobs/{made['job_id']}"
-    assert (await edge.http.patch(path, json={"priority_override": 45})).json()["priority"] == 45
-    assert (await edge.http.patch(path, json={"priority_override": None})).json()["priority"] == made["priority"]
-    assert (await edge.http.patch(path, json={"priority_override": 99})).status_code == 422
-    assert (await edge.http.patch(path, json={})).status_code == 422
+    path = f"/api/queue/{made['job_id']}/priority"
+    assert (await edge.http.put(path, json={"priority_override": 45})).json()["priority"] == 45
+    assert (await edge.http.put(path, json={"priority_override": None})).json()["priority"] == made["priority"]
+    assert (await edge.http.put(path, json={"priority_override": 99})).status_code == 422
+    assert (await edge.http.put(path, json={})).status_code == 422
 
 
 async def test_an_approval_is_granted_or_rejected_in_the_peers_name(edge: Any) -> None:

@@ -19,33 +19,18 @@ import trio
 import trio.testing
 from hypercorn.trio import tcp_server, worker_context
 
-from actors.api import asking, server, unix
+from actors.api import receiving, server, unix
 from actors.api.peers import peer_of_socket, user_name
 from actors.api.socket_file import LONGEST, POINTER, announced, socket_path
 from actors.api.unix import UnixServer
 from supervision import ChildSpec, open_supervisor
+from tests.api.frames import PATIENCE, Frames, closed
 
 UPGRADE = (
     b"GET /api/events HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
 )
-PATIENCE = 30.0
-"""Seconds after which something that never comes has failed; what comes, comes at once."""
 Nonsense = Callable[[trio.SocketStream], Awaitable[None]]
-
-
-async def closed(stream: trio.abc.ReceiveStream) -> bytes:
-    """What comes until the other side closes."""
-    whole = b""
-    with trio.fail_after(PATIENCE):
-        while True:
-            try:
-                piece = await stream.receive_some(65536)
-            except trio.BrokenResourceError:
-                return whole
-            if not piece:
-                return whole
-            whole += piece
 
 
 async def bytes_after_an_upgrade(stream: trio.SocketStream) -> None:
@@ -202,102 +187,6 @@ async def test_who_asks_is_told_by_the_kernel(socket: Path, client: httpx.AsyncC
         assert peer_of_socket(one).uid == os.getuid()
 
 
-class Frames:
-    """The events of a stream, read from a bare socket."""
-
-    def __init__(self, stream: trio.SocketStream) -> None:
-        self.stream = stream
-        self._buffer = b""
-
-    @classmethod
-    async def open(cls, path: Path, query: str = "", header: str = "") -> Frames:
-        """Ask for the stream and read its head."""
-        frames = cls(await trio.open_unix_socket(path))
-        await frames.stream.send_all(f"GET /api/events{query} HTTP/1.0\r\nHost: x\r\n{header}\r\n".encode())
-        head = await frames._until(b"\r\n\r\n")
-        assert b"200" in head.splitlines()[0], head
-        assert b"text/event-stream" in head
-        return frames
-
-    async def next(self) -> dict[str, str]:
-        """The next event's fields; a comment is under ``""``."""
-        lines = (await self._until(b"\n\n")).decode().splitlines()
-        return dict(line.split(": ", 1) for line in lines)
-
-    async def _until(self, mark: bytes) -> bytes:
-        with trio.fail_after(PATIENCE):
-            while mark not in self._buffer:
-                piece = await self.stream.receive_some(65536)
-                assert piece, "the stream ended"
-                self._buffer += piece
-        found, _, self._buffer = self._buffer.partition(mark)
-        return found
-
-
-async def submit(client: httpx.AsyncClient, **fields: Any) -> dict[str, Any]:
-    response = await client.post("/api/jobs", json={"provider": "scripted", "user_id": "ana", **fields})
-    made: dict[str, Any] = response.json()
-    return made
-
-
-async def test_the_stream_begins_with_a_connection_then_tells_each_change_once(
-    socket: Path, client: httpx.AsyncClient
-) -> None:
-    """B24: `connection` first; job_status_changed is an unnamed message with type, job_id and status; ids ascend."""
-    frames = await Frames.open(socket)
-    async with frames.stream:
-        assert await frames.next() == {"event": "connection", "data": '{"type":"connected"}'}
-        made = await submit(client)
-        seen = [await frames.next() for _ in range(4)]
-    assert [int(one["id"]) for one in seen] == [1, 2, 3, 4]
-    assert seen[0]["event"] == "job_queued"
-    unnamed = [one["data"] for one in seen if "event" not in one]
-    assert unnamed
-    assert all('"type":"job_status_changed"' in data and f'"job_id":"{made["job_id"]}"' in data for data in unnamed)
-
-
-@pytest.mark.parametrize(
-    ("query", "header"), [("?after=2", ""), ("", "Last-Event-ID: 2\r\n"), ("?after=0", "Last-Event-ID: 2\r\n")]
-)
-async def test_a_reader_goes_on_where_it_was(socket: Path, client: httpx.AsyncClient, query: str, header: str) -> None:
-    """Without loss or doubles; the header wins, since a browser sends it when it connects again."""
-    await submit(client)
-    frames = await Frames.open(socket, query, header)
-    async with frames.stream:
-        await frames.next()
-        assert [int((await frames.next())["id"]) for _ in range(2)] == [3, 4]
-
-
-async def test_filters_leave_the_rest_away(socket: Path, client: httpx.AsyncClient) -> None:
-    first, second = await submit(client), await submit(client)
-    frames = await Frames.open(socket, f"?after=0&job_id={second['job_id']}&types=job_queued,job_dispatched")
-    async with frames.stream:
-        await frames.next()
-        seen = [await frames.next() for _ in range(2)]
-    assert [one["event"] for one in seen] == ["job_queued", "job_dispatched"]
-    assert not any(first["job_id"] in one["data"] for one in seen)
-
-
-async def test_a_quiet_stream_gives_signs_of_life(socket: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("actors.api.streams.HEARTBEAT", 0.001)
-    frames = await Frames.open(socket)
-    async with frames.stream:
-        await frames.next()
-        assert await frames.next() == {"": "heartbeat"}
-
-
-async def test_when_the_server_stops_a_stream_says_goodbye(runtime: Any, tmp_path: Path) -> None:
-    """The stream is ended in order, within the grace, and the server's child ends with it."""
-    async with open_supervisor([ChildSpec("socket", UnixServer(runtime, tmp_path).run)]) as supervisor:
-        frames = await Frames.open(announced(tmp_path))
-        async with frames.stream:
-            await frames.next()
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(supervisor.stop_child, "socket")
-                assert (await frames.next())["event"] == "goodbye"
-                assert await closed(frames.stream) == b""
-
-
 async def test_a_reader_that_stops_taking_is_cut_off(
     socket: Path, runtime: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -314,7 +203,7 @@ async def test_a_reader_that_stops_taking_is_cut_off(
 
     monkeypatch.setattr(server, "_BoundedStream", Telling)
     monkeypatch.setattr(server, "WRITE_SECONDS", 0.01)
-    monkeypatch.setattr("actors.api.streams.HEARTBEAT", 0.0)
+    monkeypatch.setattr("actors.api.sse.HEARTBEAT", 0.0)
     async with await trio.open_unix_socket(socket) as stream:
         await stream.send_all(b"GET /api/events HTTP/1.1\r\nHost: x\r\n\r\n")
         with trio.fail_after(PATIENCE):
@@ -328,7 +217,7 @@ async def test_a_stalled_reader_does_not_keep_the_server_from_stopping(
     """Hypercorn's writes are shielded; ours end with the grace."""
     monkeypatch.setattr(server, "WRITE_SECONDS", 2 * PATIENCE)
     monkeypatch.setattr(server, "GRACE", 0.05)
-    monkeypatch.setattr("actors.api.streams.HEARTBEAT", 0.0)
+    monkeypatch.setattr("actors.api.sse.HEARTBEAT", 0.0)
     serving = [ChildSpec("socket", UnixServer(runtime, tmp_path).run)]
     with trio.fail_after(PATIENCE):
         async with open_supervisor(serving) as supervisor:
@@ -341,14 +230,14 @@ async def test_a_stalled_reader_does_not_keep_the_server_from_stopping(
 
 
 async def test_a_half_sent_body_is_given_up(socket: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(asking, "BODY_SECONDS", 0.01)
+    monkeypatch.setattr(receiving, "BODY_SECONDS", 0.01)
     async with await trio.open_unix_socket(socket) as stream:
         await half_a_body(stream)
         assert b"408" in (await stream.receive_some(4096)).splitlines()[0]
 
 
 async def test_a_body_beyond_the_bound_is_refused(socket: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(asking, "MAX_BODY", 10)
+    monkeypatch.setattr(receiving, "MAX_BODY", 10)
     async with await trio.open_unix_socket(socket) as stream:
         await stream.send_all(b"POST /api/jobs HTTP/1.1\r\nHost: x\r\nContent-Length: 11\r\n\r\n" + b" " * 11)
         assert b"413" in (await stream.receive_some(4096)).splitlines()[0]

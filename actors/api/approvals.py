@@ -1,0 +1,74 @@
+"""Routes about approval requests: looking, deciding one or many, taking back."""
+
+from __future__ import annotations
+
+from actors.api.answers import ApprovalDocument, ApprovalsDocument, DecisionDocument, DecisionsDocument
+from actors.api.asking import Answer, answer
+from actors.api.bodies import MOST_JOBS, ApprovalsQuery, Deciding, Rejecting
+from actors.api.declaring import Call, Nothing, declare
+from actors.api.documents import approval_document
+from actors.control import Refused
+from actors.jobs.records import ApprovalRequest
+
+
+async def listing(call: Call[Nothing, ApprovalsQuery]) -> Answer[ApprovalsDocument]:
+    """Approval requests, newest first. Who sees only their own jobs is told of those jobs' requests."""
+    asked, own = call.query, call.peer.only_user
+    found = await call.runtime.approvals(statuses=asked.status, limit=asked.limit if own is None else MOST_JOBS)
+    if own is not None:
+        owners = await call.runtime.access.owners(each.job_id for each in found)
+        found = [each for each in found if owners.get(each.job_id) == own][: asked.limit]
+    return answer({"approvals": [approval_document(each) for each in found]})
+
+
+async def showing(call: Call[Nothing, Nothing]) -> Answer[ApprovalDocument]:
+    """One request, named by its id or by its job's."""
+    return answer(approval_document(await call.runtime.approval(call.path("approval_id"))))
+
+
+async def approve(call: Call[Nothing, Nothing]) -> Answer[ApprovalDocument]:
+    """Grant a request: its job may run."""
+    decided = await call.runtime.approve(call.path("approval_id"), by=call.by, level=call.peer.level)
+    return answer(approval_document(decided))
+
+
+async def reject(call: Call[Rejecting, Nothing]) -> Answer[ApprovalDocument]:
+    """Reject a request: its job is cancelled."""
+    level, reason = call.peer.level, call.body.reason
+    decided = await call.runtime.reject(call.path("approval_id"), by=call.by, reason=reason, level=level)
+    return answer(approval_document(decided))
+
+
+async def withdraw(call: Call[Nothing, Nothing]) -> Answer[ApprovalDocument]:
+    """Take a request back before it is decided: its job is cancelled."""
+    return answer(approval_document(await call.runtime.withdraw(call.path("approval_id"), by=call.by)))
+
+
+async def decide_many(call: Call[Deciding, Nothing]) -> Answer[DecisionsDocument]:
+    """Approve or reject many requests, each for itself: one that cannot be decided hinders no other."""
+    return answer({"results": [await _decided(call, each) for each in dict.fromkeys(call.body.approval_ids)]})
+
+
+async def _decided(call: Call[Deciding, Nothing], approval_id: str) -> DecisionDocument:
+    try:
+        document = approval_document(await _decide(call, approval_id))
+    except Refused as error:
+        return {"approval_id": approval_id, "decided": False, "approval": None, "problem": str(error)}
+    return {"approval_id": approval_id, "decided": True, "approval": document, "problem": None}
+
+
+async def _decide(call: Call[Deciding, Nothing], approval_id: str) -> ApprovalRequest:
+    runtime, level = call.runtime, call.peer.level
+    if call.body.decision == "approve":
+        return await runtime.approve(approval_id, by=call.by, level=level)
+    return await runtime.reject(approval_id, by=call.by, reason=call.body.reason, level=level)
+
+
+ROUTES = [
+    declare("GET", "/api/approvals", listing),
+    declare("POST", "/api/approvals/bulk", decide_many),
+    declare("GET", "/api/approvals/{approval_id}", showing),
+    declare("POST", "/api/approvals/{approval_id}/approve", approve),
+    declare("POST", "/api/approvals/{approval_id}/reject", reject),
+    declare("POST", "/api/approvals/{approval_id}/cancel", withdraw),
+]

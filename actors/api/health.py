@@ -1,0 +1,76 @@
+"""Routes about the runtime as a whole: health, providers, settings, housekeeping."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+import trio
+from starlette.responses import PlainTextResponse
+
+from actors.api.answers import ConfigDocument, HealthDocument, ProvidersDocument, PruneDocument, SettingDocument
+from actors.api.asking import Answer, answer
+from actors.api.bodies import Pruning
+from actors.api.declaring import Call, Nothing, declare
+from actors.api.documents import health_document, provider_document, prune_document
+
+_WORD = "text/plain"
+
+
+async def health(call: Call[Nothing, Nothing]) -> Answer[HealthDocument]:
+    """Whether the runtime does its work."""
+    return answer(health_document(await call.runtime.health(), call.runtime.started_at))
+
+
+async def live(call: Call[Nothing, Nothing]) -> PlainTextResponse:
+    """Whether this process answers."""
+    await trio.lowlevel.checkpoint()
+    return PlainTextResponse("live\n")
+
+
+async def ready(call: Call[Nothing, Nothing]) -> PlainTextResponse:
+    """Whether all actors run: 200 where they do, 503 where one does not."""
+    await trio.lowlevel.checkpoint()
+    ready = _all_run(call.runtime.tree())
+    status = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
+    return PlainTextResponse("ready\n" if ready else "not ready\n", status)
+
+
+def _all_run(tree: list[dict[str, Any]]) -> bool:
+    """An empty tree is one that has not started yet."""
+    needed = [node for child in tree if child["id"] in ("store", "actors") for node in (child, *_below(child))]
+    return bool(needed) and all(node["state"] == "running" for node in needed)
+
+
+def _below(node: dict[str, Any]) -> list[dict[str, Any]]:
+    children: list[dict[str, Any]] = node.get("children", [])
+    return children
+
+
+async def providers(call: Call[Nothing, Nothing]) -> Answer[ProvidersDocument]:
+    """Each provider: what it can do, how its circuit breaker stands, whether anything is dispatched there."""
+    return answer({"providers": [provider_document(view) for view in await call.runtime.providers()]})
+
+
+async def config(call: Call[Nothing, Nothing]) -> Answer[ConfigDocument]:
+    """The settings that hold, secrets masked, and where each came from."""
+    await trio.lowlevel.checkpoint()
+    settings = [
+        SettingDocument(key=row["key"], value=row["value"], source=row["source"]) for row in call.runtime.config()
+    ]
+    return answer({"settings": settings})
+
+
+async def prune(call: Call[Pruning, Nothing]) -> Answer[PruneDocument]:
+    """Remove now the jobs that were kept long enough, or only say how many would go."""
+    return answer(prune_document(await call.runtime.prune(dry_run=call.body.dry_run)))
+
+
+ROUTES = [
+    declare("GET", "/health", health),
+    declare("GET", "/health/live", live, media=_WORD),
+    declare("GET", "/health/ready", ready, status=(HTTPStatus.OK, HTTPStatus.SERVICE_UNAVAILABLE), media=_WORD),
+    declare("GET", "/api/providers", providers),
+    declare("GET", "/api/config", config),
+    declare("POST", "/api/prune", prune),
+]

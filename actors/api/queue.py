@@ -1,0 +1,96 @@
+"""Routes about what waits: entries, numbers, a job's place and priority, limits, pausing."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import attrs
+
+from actors.api.answers import EntryDocument, JobDocument, LimitsDocument, QueueDocument, QueueStatsDocument
+from actors.api.asking import Answer, answer
+from actors.api.bodies import LimitValue, Pausing, Prioritising, QueueQuery, Resuming
+from actors.api.declaring import Call, Nothing, declare
+from actors.api.documents import entry_document, job_document, limits_document, queue_document, stats_document
+
+
+async def queue(call: Call[Nothing, QueueQuery]) -> Answer[QueueDocument]:
+    """What waits and why. Who sees only their own jobs is told of those, in their places."""
+    return await _queue_now(call, call.query.limit)
+
+
+async def stats(call: Call[Nothing, Nothing]) -> Answer[QueueStatsDocument]:
+    """The queue in numbers."""
+    return answer(stats_document(await call.runtime.queue(), datetime.now(UTC)))
+
+
+async def entry(call: Call[Nothing, Nothing]) -> Answer[EntryDocument]:
+    """A job's place in the queue, with an estimate of its wait where there is a basis for one."""
+    return answer(entry_document(await call.runtime.job(call.path("job_id"))))
+
+
+async def prioritise(call: Call[Prioritising, Nothing]) -> Answer[JobDocument]:
+    """Override a waiting job's priority; null takes the override away."""
+    override = call.body.priority_override
+    return answer(job_document(await call.runtime.set_priority(call.path("job_id"), override, by=call.by)))
+
+
+async def pause(call: Call[Pausing, Nothing]) -> Answer[QueueDocument]:
+    """Dispatch nothing to a provider, or nothing at all, until it is resumed; kept over a restart."""
+    reason = f"paused by {call.by}" if call.body.reason is None else call.body.reason
+    await call.runtime.pause(call.body.provider, reason, by=call.by)
+    return await _queue_now(call)
+
+
+async def resume(call: Call[Resuming, Nothing]) -> Answer[QueueDocument]:
+    """Dispatch again. What was paused by itself stays so when the whole queue is resumed."""
+    await call.runtime.resume(call.body.provider, by=call.by)
+    return await _queue_now(call)
+
+
+async def limits(call: Call[Nothing, Nothing]) -> Answer[LimitsDocument]:
+    """The limits that hold, and where each comes from."""
+    return await _limits_now(call)
+
+
+async def set_limit(call: Call[LimitValue, Nothing]) -> Answer[LimitsDocument]:
+    """Change one limit now and keep it. Names are those of the answer; per_provider.NAME is one provider's."""
+    await call.runtime.set_limit(call.path("name"), call.body.value, by=call.by)
+    return await _limits_now(call)
+
+
+async def reset_limit(call: Call[Nothing, Nothing]) -> Answer[LimitsDocument]:
+    """Let the configured value of one limit hold again."""
+    await call.runtime.reset_limits([call.path("name")], by=call.by)
+    return await _limits_now(call)
+
+
+async def reset_limits(call: Call[Nothing, Nothing]) -> Answer[LimitsDocument]:
+    """Let the configured values of all limits hold again."""
+    await call.runtime.reset_limits(by=call.by)
+    return await _limits_now(call)
+
+
+async def _queue_now(call: Call[Any, Any], limit: int = 1000) -> Answer[QueueDocument]:
+    view, own = await call.runtime.queue(limit=limit), call.peer.only_user
+    if own is not None:
+        view = attrs.evolve(view, waiting=tuple(one for one in view.waiting if one.job.request.user_id == own))
+    return answer(queue_document(view))
+
+
+async def _limits_now(call: Call[Any, Any]) -> Answer[LimitsDocument]:
+    return answer({"limits": limits_document(*await call.runtime.limits())})
+
+
+ROUTES = [
+    declare("GET", "/api/queue", queue),
+    declare("GET", "/api/queue/stats", stats),
+    declare("POST", "/api/queue/pause", pause),
+    declare("POST", "/api/queue/resume", resume),
+    declare("GET", "/api/queue/limits", limits),
+    declare("DELETE", "/api/queue/limits", reset_limits),
+    declare("PUT", "/api/queue/limits/{name}", set_limit),
+    declare("DELETE", "/api/queue/limits/{name}", reset_limit),
+    declare("GET", "/api/queue/{job_id}", entry),
+    declare("PUT", "/api/queue/{job_id}/priority", prioritise),
+]

@@ -1,0 +1,36 @@
+"""The OpenAPI document, and a page to read it: its own markup and module, nothing from elsewhere."""
+
+from __future__ import annotations
+
+import trio
+from starlette.responses import Response
+
+from actors.api.answers import Document
+from actors.api.asking import Answer, answer
+from actors.api.declaring import Call, Nothing, declare
+from actors.api.openapi import document
+from actors.api.pages import static_files
+
+_HTML = "text/html"
+
+
+async def openapi(call: Call[Nothing, Nothing]) -> Answer[Document]:
+    """What this application takes and gives, as OpenAPI 3.1."""
+    await trio.lowlevel.checkpoint()
+    state = call.request.app.state
+    if not hasattr(state, "openapi"):
+        state.openapi = document(call.request.app.routes)
+    return answer(state.openapi)
+
+
+async def reference(call: Call[Nothing, Nothing]) -> Response:
+    """The same for people. The page asks for the document in the name of whoever looks at it."""
+    await trio.lowlevel.checkpoint()
+    page = static_files()["reference.html"]
+    return Response(page.content, media_type=page.media_type, headers={"Cache-Control": "no-cache", "ETag": page.tag})
+
+
+ROUTES = [
+    declare("GET", "/api/openapi.json", openapi),
+    declare("GET", "/api/reference", reference, media=_HTML),
+]

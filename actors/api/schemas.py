@@ -1,0 +1,127 @@
+"""Types as JSON Schema (2020-12): attrs classes of requests, typed dictionaries of answers, and what is in them."""
+
+from __future__ import annotations
+
+import enum
+import types
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Annotated, Any, Literal, NotRequired, Union, get_args, get_origin, get_type_hints, is_typeddict
+
+import attrs
+
+from actors.jobs.records import JobRequest, Resources
+
+Schema = dict[str, Any]
+
+_PLAIN: Mapping[Any, Schema] = {
+    str: {"type": "string"},
+    int: {"type": "integer"},
+    float: {"type": "number"},
+    bool: {"type": "boolean"},
+    type(None): {"type": "null"},
+    datetime: {"type": "string", "format": "date-time"},
+    Any: {},
+}
+_READ_OTHERWISE: Mapping[tuple[type, str], Schema] = {
+    (JobRequest, "user_levels"): {
+        "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}, {"type": "null"}]
+    },
+    (Resources, "memory"): {
+        "type": ["integer", "string", "null"],
+        "description": "Bytes, or a text with a unit such as 24 GiB",
+    },
+}
+"""Fields that :mod:`actors.job_request` reads in more ways than their types say."""
+
+
+class Schemas:
+    """Collects the ``components`` that its schemas refer to, each class once under its own name."""
+
+    def __init__(self) -> None:
+        self.components: dict[str, Schema] = {}
+
+    def of(self, kind: Any) -> Schema:
+        """The schema of ``kind``. Raises TypeError for a type that is none of ours."""
+        if kind in _PLAIN:
+            return dict(_PLAIN[kind])
+        origin, args = get_origin(kind), get_args(kind)
+        if origin is Annotated:
+            return {**self.of(args[0]), "format": args[1]}
+        if origin is NotRequired:
+            return self.of(args[0])
+        if origin in (Union, types.UnionType):
+            return self._union(args)
+        if origin is Literal:
+            return {"type": "string", "enum": list(args)}
+        if origin in (tuple, list):
+            return {"type": "array", "items": self.of(args[0])}
+        if isinstance(origin, type) and issubclass(origin, Mapping):
+            return {"type": "object", "additionalProperties": self.of(args[1])}
+        if isinstance(kind, type) and (issubclass(kind, enum.Enum) or attrs.has(kind) or is_typeddict(kind)):
+            return self._named(kind)
+        raise TypeError(f"there is no schema for {kind!r}")
+
+    def _union(self, arms: tuple[Any, ...]) -> Schema:
+        schemas = [self.of(arm) for arm in arms]
+        if all(set(schema) == {"type"} for schema in schemas):
+            return {"type": [schema["type"] for schema in schemas]}
+        return {"anyOf": schemas}
+
+    def _named(self, kind: type[Any]) -> Schema:
+        if kind.__name__ not in self.components:
+            self.components[kind.__name__] = {}  # for what refers to itself
+            self.components[kind.__name__] = self._written(kind)
+        return {"$ref": f"#/components/schemas/{kind.__name__}"}
+
+    def _written(self, kind: type[Any]) -> Schema:
+        if issubclass(kind, enum.Enum):
+            return {"type": "string", "enum": [one.value for one in kind], **_described(kind)}
+        return self._of_attrs(kind) if attrs.has(kind) else self._of_dictionary(kind)
+
+    def _of_attrs(self, kind: type[Any]) -> Schema:
+        hints = get_type_hints(kind)
+        properties = {one.name: self.field(kind, one, hints[one.name]) for one in attrs.fields(kind)}
+        required = [one.name for one in attrs.fields(kind) if one.default is attrs.NOTHING]
+        schema: Schema = {"type": "object", **_described(kind), "properties": properties, "additionalProperties": False}
+        return {**schema, "required": required} if required else schema
+
+    def field(self, kind: type[Any], attribute: attrs.Attribute[Any], hint: Any) -> Schema:
+        """The schema of one field, with its bounds and its default."""
+        schema = _READ_OTHERWISE.get((kind, attribute.name)) or self.of(hint)
+        length = "Items" if schema.get("type") == "array" else "Length"
+        schema = {**schema, **{word.replace("Length", length): bound for word, bound in _bounds(attribute.validator)}}
+        default = attribute.default
+        if isinstance(default, str | bool | int | float) and not isinstance(default, enum.Enum):
+            schema["default"] = default
+        return schema
+
+    def _of_dictionary(self, kind: type[Any]) -> Schema:
+        hints = get_type_hints(kind, include_extras=True)
+        properties = {name: self.of(hint) for name, hint in hints.items()}
+        required = [name for name, hint in hints.items() if get_origin(hint) is not NotRequired]
+        return {"type": "object", **_described(kind), "properties": properties, "required": required}
+
+
+def _described(kind: type[Any]) -> Schema:
+    text = " ".join((kind.__doc__ or "").replace("``", "`").split())
+    return {"description": text} if text else {}
+
+
+def _bounds(validator: Any) -> Iterator[tuple[str, Any]]:
+    """What the validators of attrs hold a value to, in the words of JSON Schema."""
+    for one in getattr(validator, "_validators", ()):
+        yield from _bounds(one)
+    if hasattr(validator, "validator"):
+        yield from _bounds(validator.validator)
+    match type(validator).__name__, getattr(validator, "compare_op", None):
+        case "_NumberValidator", ">=":
+            yield "minimum", validator.bound
+        case "_NumberValidator", "<=":
+            yield "maximum", validator.bound
+        case "_NumberValidator", ">":
+            yield "exclusiveMinimum", validator.bound
+        case "_MaxLengthValidator", _:
+            yield "maxLength", validator.max_length
+        case "_MinLengthValidator", _:
+            yield "minLength", validator.min_length

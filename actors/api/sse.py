@@ -1,0 +1,105 @@
+"""Answers that come in pieces, and server-sent events.
+
+Ours rather than the framework's for two reasons: the watcher for a client's leaving is stopped *before* the last piece,
+or a finished stream would keep the server from stopping; and nothing is queued: each piece is written when the reader
+has taken the one before, and a reader that stops taking is cut off by the server's write deadline with the ``id`` of
+its last event as its place to resume.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import trio
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from actors.api.documents import encoded
+
+HEARTBEAT = 15.0
+"""Seconds between two signs of life (B24)."""
+
+EVENT_STREAM = "text/event-stream"
+LAST_EVENT_ID = {"Last-Event-ID": "Go on after the event of this id; a browser that connects again sends it."}
+
+Write = Callable[[bytes], Awaitable[None]]
+
+
+class Streamed(Response):
+    """An answer whose body ``produce`` writes, piece by piece; it is cancelled when the client leaves."""
+
+    def __init__(self, produce: Callable[[Write], Awaitable[None]], media_type: str) -> None:
+        self._produce = produce
+        self.status_code = 200
+        self.media_type = media_type
+        self.background = None
+        self.init_headers({"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve it."""
+
+        async def write(piece: bytes) -> None:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        left = False
+
+        async def watch() -> None:
+            nonlocal left
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            left = True
+            nursery.cancel_scope.cancel()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(watch)
+            await self._produce(write)
+            nursery.cancel_scope.cancel()
+        if not left:
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+class EventStream:
+    """A stream of events with its heartbeat, ended by a goodbye when ``ending`` is set."""
+
+    def __init__(self, ending: trio.Event, produce: Callable[[EventStream], Awaitable[None]]) -> None:
+        self._ending = ending
+        self._produce = produce
+        self._turn = trio.Lock()
+        self._write: Write | None = None
+
+    async def run(self, write: Write) -> None:
+        """Produce until that ends, or the server stops."""
+        self._write = write
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._beat)
+            nursery.start_soon(self._until_ending, nursery.cancel_scope)
+            await self._produce(self)
+            nursery.cancel_scope.cancel()
+        if self._ending.is_set():
+            await self.tell({"type": "goodbye", "reason": "the supervisor stops"}, "goodbye")
+
+    async def tell(self, document: Mapping[str, Any], name: str | None = None, id_: int | str | None = None) -> None:
+        """Send one event once the reader has taken what came before."""
+        await self._send(framed(document, name, id_))
+
+    async def _send(self, piece: bytes) -> None:
+        assert self._write is not None
+        async with self._turn:
+            await self._write(piece)
+
+    async def _beat(self) -> None:
+        while True:
+            await trio.sleep(HEARTBEAT)
+            await self._send(b": heartbeat\n\n")
+
+    async def _until_ending(self, scope: trio.CancelScope) -> None:
+        await self._ending.wait()
+        scope.cancel()
+
+
+def framed(document: Mapping[str, Any], name: str | None = None, id_: int | str | None = None) -> bytes:
+    """One event of a stream; without a name it is a ``message``. JSON has no raw line break, so it is one line."""
+    head = (f"id: {id_}\n" if id_ is not None else "") + (f"event: {name}\n" if name is not None else "")
+    return head.encode() + b"data: " + encoded(document) + b"\n\n"

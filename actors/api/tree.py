@@ -1,0 +1,48 @@
+"""Routes about the actors: the supervision tree, and messages that were not handled."""
+
+from __future__ import annotations
+
+import trio
+
+from actors.api.answers import DeadLettersDocument, QuarantineDocument, TreeDocument
+from actors.api.asking import Answer, answer
+from actors.api.declaring import Call, Nothing, declare
+
+
+async def tree(call: Call[Nothing, Nothing]) -> Answer[TreeDocument]:
+    """The supervision tree."""
+    await trio.lowlevel.checkpoint()
+    return answer({"children": call.runtime.tree()})
+
+
+async def dead_letters(call: Call[Nothing, Nothing]) -> Answer[DeadLettersDocument]:
+    """Messages that reached nobody."""
+    await trio.lowlevel.checkpoint()
+    return answer({"dead_letters": call.runtime.leftovers.dead_letters()})
+
+
+async def quarantine(call: Call[Nothing, Nothing]) -> Answer[QuarantineDocument]:
+    """Messages whose handling crashed their actor."""
+    await trio.lowlevel.checkpoint()
+    return answer({"quarantine": call.runtime.leftovers.quarantine()})
+
+
+async def replay(call: Call[Nothing, Nothing]) -> Answer[QuarantineDocument]:
+    """Send a quarantined message to its actor once more."""
+    call.runtime.leftovers.replay(call.request.path_params["message_id"])
+    return await quarantine(call)
+
+
+async def drop(call: Call[Nothing, Nothing]) -> Answer[QuarantineDocument]:
+    """Forget a quarantined message."""
+    call.runtime.leftovers.drop(call.request.path_params["message_id"])
+    return await quarantine(call)
+
+
+ROUTES = [
+    declare("GET", "/api/actors", tree),
+    declare("GET", "/api/actors/dead-letters", dead_letters),
+    declare("GET", "/api/actors/quarantine", quarantine),
+    declare("POST", "/api/actors/quarantine/{message_id:int}/replay", replay),
+    declare("DELETE", "/api/actors/quarantine/{message_id:int}", drop),
+]

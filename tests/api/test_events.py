@@ -1,0 +1,210 @@
+"""The stream of events (B24): every change once and in order, resumed, filtered, alive, ended in order, gaps told."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import orjson
+import pytest
+import trio
+
+from actors.api.app import create_app
+from actors.api.peers import Peer
+from actors.api.socket_file import announced
+from actors.api.unix import UnixServer
+from supervision import ChildSpec, open_supervisor
+from tests.api.frames import PATIENCE, Frames, closed, submit
+
+
+async def test_the_stream_begins_with_a_connection_then_tells_each_change_once(
+    socket: Path, client: httpx.AsyncClient
+) -> None:
+    """B24: `connection` first; job_status_changed is an unnamed message with type, job_id and status; ids ascend."""
+    frames = await Frames.open(socket)
+    async with frames.stream:
+        assert await frames.next() == {"event": "connection", "data": '{"type":"connected"}'}
+        made = await submit(client)
+        seen = [await frames.next() for _ in range(4)]
+    assert [int(one["id"]) for one in seen] == [1, 2, 3, 4]
+    assert seen[0]["event"] == "job_queued"
+    unnamed = [one["data"] for one in seen if "event" not in one]
+    assert unnamed
+    assert all('"type":"job_status_changed"' in data and f'"job_id":"{made["job_id"]}"' in data for data in unnamed)
+
+
+@pytest.mark.parametrize(
+    ("query", "header"), [("?after=2", ""), ("", "Last-Event-ID: 2\r\n"), ("?after=0", "Last-Event-ID: 2\r\n")]
+)
+async def test_a_reader_goes_on_where_it_was(socket: Path, client: httpx.AsyncClient, query: str, header: str) -> None:
+    """Without loss or doubles; the header wins, since a browser sends it when it connects again."""
+    await submit(client)
+    frames = await Frames.open(socket, query, header)
+    async with frames.stream:
+        await frames.next()
+        assert [int((await frames.next())["id"]) for _ in range(2)] == [3, 4]
+
+
+async def test_filters_leave_the_rest_away(socket: Path, client: httpx.AsyncClient) -> None:
+    first, second = await submit(client), await submit(client)
+    frames = await Frames.open(socket, f"?after=0&job_id={second['job_id']}&types=job_queued,job_dispatched")
+    async with frames.stream:
+        await frames.next()
+        seen = [await frames.next() for _ in range(2)]
+    assert [one["event"] for one in seen] == ["job_queued", "job_dispatched"]
+    assert not any(first["job_id"] in one["data"] for one in seen)
+
+
+async def test_a_quiet_stream_gives_signs_of_life(socket: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("actors.api.sse.HEARTBEAT", 0.001)
+    frames = await Frames.open(socket)
+    async with frames.stream:
+        await frames.next()
+        assert await frames.next() == {"": "heartbeat"}
+
+
+async def test_when_the_server_stops_a_stream_says_goodbye(runtime: Any, tmp_path: Path) -> None:
+    """The stream is ended in order, within the grace, and the server's child ends with it."""
+    async with open_supervisor([ChildSpec("socket", UnixServer(runtime, tmp_path).run)]) as supervisor:
+        frames = await Frames.open(announced(tmp_path))
+        async with frames.stream:
+            await frames.next()
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(supervisor.stop_child, "socket")
+                assert (await frames.next())["event"] == "goodbye"
+                assert await closed(frames.stream) == b""
+
+
+async def test_what_was_removed_since_is_told_as_a_gap(socket: Path, client: httpx.AsyncClient, runtime: Any) -> None:
+    """A reader who comes back after a pruning is told how much it missed, then all that is still there, once."""
+    gone = await submit(client, spec={"duration": 0})
+    await runtime.wait(gone["job_id"])
+    kept = await submit(client)
+    removed = (await runtime.ledger.remove(runtime.clock.now() + timedelta(days=1), [gone["job_id"]]))[1]
+    left = await runtime.past_events()
+    frames = await Frames.open(socket, header="Last-Event-ID: 0\r\n")
+    async with frames.stream:
+        assert (await frames.next())["event"] == "connection"
+        gap = await frames.next()
+        assert (gap["event"], "id" in gap) == ("gap", False)
+        assert orjson.loads(gap["data"]) == {"type": "gap", "after": 0, "missing": removed, "resume": 0}
+        seen = [int((await frames.next())["id"]) for _ in left]
+    assert seen == [event.seq for event in left]
+    assert left[-1].job_id == kept["job_id"]
+
+
+async def test_where_nothing_was_removed_after_the_number_there_is_no_gap(
+    socket: Path, client: httpx.AsyncClient, runtime: Any
+) -> None:
+    gone = await submit(client, spec={"duration": 0})
+    await runtime.wait(gone["job_id"])
+    last = (await runtime.past_events())[-1].seq
+    await submit(client)
+    await runtime.ledger.remove(runtime.clock.now() + timedelta(days=1), [gone["job_id"]])
+    frames = await Frames.open(socket, f"?after={last}")
+    async with frames.stream:
+        assert (await frames.next())["event"] == "connection"
+        assert int((await frames.next())["id"]) == last + 1
+
+
+async def test_a_number_from_another_store_is_a_gap_and_what_follows_is_told(
+    socket: Path, client: httpx.AsyncClient
+) -> None:
+    """Otherwise a reader would hear nothing until this store had written as many."""
+    frames = await Frames.open(socket, header="Last-Event-ID: 9000\r\n")
+    async with frames.stream:
+        await frames.next()
+        gap = orjson.loads((await frames.next())["data"])
+        assert gap == {"type": "gap", "after": 9000, "missing": 0, "resume": 0}
+        await submit(client)
+        assert (await frames.next())["id"] == "1"
+
+
+async def test_events_of_one_users_jobs(socket: Path, client: httpx.AsyncClient) -> None:
+    """Changes of no job, such as a pause, are nobody's."""
+    await client.post("/api/queue/pause", json={})
+    await submit(client, user_id="bo")
+    mine = await submit(client, user_id="ana")
+    frames = await Frames.open(socket, "?after=0&user=ana&types=job_queued&types=queue_paused")
+    async with frames.stream:
+        await frames.next()
+        assert orjson.loads((await frames.next())["data"])["job_id"] == mine["job_id"]
+
+
+async def seen_by_ana(runtime: Any, query: str, frames: int) -> tuple[int, list[bytes]]:
+    """What a stream that a viewer named ana opens answers: its status, and its first frames."""
+    app, peer = create_app(runtime), Peer(None, "ana", level="viewer", via="token", key="t1")
+    pieces, status, enough = [], 0, trio.Event()
+
+    async def receive() -> dict[str, Any]:
+        if not pieces and not status:
+            return {"type": "http.request", "body": b"", "more_body": False}
+        await enough.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: dict[str, Any]) -> None:
+        nonlocal status
+        await trio.lowlevel.checkpoint()
+        status = message.get("status", status)
+        pieces.extend([message["body"]] if message.get("body") else [])
+        if len(pieces) >= frames:
+            enough.set()
+
+    scope = {
+        "type": "http", "method": "GET", "path": "/api/events", "raw_path": b"/api/events", "headers": [],
+        "query_string": query.encode(), "state": {"peer": peer}, "http_version": "1.1", "scheme": "http",
+    }  # fmt: skip
+    with trio.fail_after(PATIENCE):
+        await _below_the_guard(app)(scope, receive, send)
+    return status, pieces
+
+
+def _below_the_guard(app: Any) -> Any:
+    """The routes, without the guard that would ask for a token."""
+    inner = app
+    while type(inner).__name__ != "Starlette":
+        inner = next(value for name, value in vars(inner).items() if name in ("app", "_app"))
+    return inner
+
+
+async def test_a_viewer_is_told_of_their_own_jobs_alone(runtime: Any, client: httpx.AsyncClient) -> None:
+    await submit(client, user_id="bo")
+    mine = await submit(client, user_id="ana")
+    _, pieces = await seen_by_ana(runtime, "after=0&types=job_queued", 2)
+    assert b"connection" in pieces[0]
+    assert mine["job_id"].encode() in pieces[1]
+
+
+async def test_a_viewer_is_not_told_of_somebody_elses_job(runtime: Any, client: httpx.AsyncClient) -> None:
+    """By its id it is as if it were not there; by its user it is refused."""
+    other = await submit(client, user_id="bo")
+    assert (await seen_by_ana(runtime, f"job_id={other['job_id']}", 1))[0] == 404
+    assert (await seen_by_ana(runtime, "user=bo", 1))[0] == 403
+
+
+async def test_output_is_streamed_until_the_job_ends_and_resumed_by_cursor(
+    socket: Path, client: httpx.AsyncClient, runtime: Any
+) -> None:
+    """`output` events whose texts are the output, then `end`; after an id the rest comes, without loss or doubles."""
+    made = await submit(client, spec={"duration": 0, "progress": 4})
+    await runtime.wait(made["job_id"])
+    path = f"/api/jobs/{made['job_id']}/logs"
+    whole = (await client.get(path)).text
+
+    async def told(header: str = "") -> list[dict[str, str]]:
+        frames = await Frames.open(socket, path=f"{path}/stream", header=header)
+        found = []
+        async with frames.stream:
+            while not found or found[-1]["event"] != "end":
+                found.append(await frames.next())
+        return found
+
+    first, *output, end = await told()
+    assert first["event"] == "connection"
+    assert {one["event"] for one in output} == {"output"}
+    assert "".join(orjson.loads(one["data"])["text"] for one in output) == whole != ""
+    assert orjson.loads(end["data"])["status"] == "completed"
+    _, *rest, _ = await told(f"Last-Event-ID: {output[0]['id']}\r\n")
+    assert [one["id"] for one in rest] == [one["id"] for one in output[1:]]
