@@ -12,7 +12,7 @@ from actors.api.bodies import LARGEST_SEQ, EventsQuery
 from actors.api.declaring import Call, Nothing, declare
 from actors.api.documents import event_document
 from actors.api.sse import EVENT_STREAM, LAST_EVENT_ID, EventStream, Streamed
-from actors.control import Event, Gap, RefusalKind, Refused
+from actors.control import Event, Gap, RefusalKind, Refused, Runtime
 
 _UNNAMED = frozenset({"job_status_changed", "approval_expired"})
 
@@ -20,7 +20,7 @@ _UNNAMED = frozenset({"job_status_changed", "approval_expired"})
 async def events(call: Call[Nothing, EventsQuery]) -> Streamed:
     """Every change from now on, or after ``Last-Event-ID`` (``?after=``), as server-sent events.
 
-    First a ``connection`` event; a ``gap`` where something after that number was removed since; a comment every 15 s;
+    First a ``connection`` event, whose ``id`` is where this stream begins; a ``gap`` where something after that number was removed since; a comment every 15 s;
     a ``goodbye`` when the supervisor stops. Who sees only their own jobs is told of those.
     """
     asked, runtime = call.query, call.runtime
@@ -31,14 +31,15 @@ async def events(call: Call[Nothing, EventsQuery]) -> Streamed:
     types = [name for text in asked.types for name in text.split(",") if name]
     # A job's events are removed with the job, never in part.
     gap = await runtime.gap(after) if after is not None and job_id is None else None
+    # A reader that is told of nothing before its connection breaks has a place to resume, too.
+    start = gap.resume if gap is not None else await _newest(runtime) if after is None else after
 
     def changes() -> AbstractAsyncContextManager[AsyncIterator[Event]]:
-        start = after if gap is None else gap.resume
         return runtime.events(after=start, job_id=job_id, types=types, user_id=user_id)
 
     async def produce(stream: EventStream) -> None:
         async with changes() as found:
-            await stream.tell({"type": "connected"}, "connection")
+            await stream.tell({"type": "connected"}, "connection", start)
             if gap is not None:
                 await stream.tell(_told(gap), "gap")
             async for event in found:
@@ -49,6 +50,12 @@ async def events(call: Call[Nothing, EventsQuery]) -> Streamed:
 
 def _told(gap: Gap) -> dict[str, object]:
     return {"type": "gap", "after": gap.after, "missing": gap.missing, "resume": gap.resume}
+
+
+async def _newest(runtime: Runtime) -> int:
+    """The number of the newest event: from there on a reader goes that claims to have seen more than there is."""
+    gap = await runtime.gap(LARGEST_SEQ)
+    return LARGEST_SEQ if gap is None else gap.resume
 
 
 async def _visible_job(call: Call[Nothing, EventsQuery], part: str) -> str:

@@ -22,10 +22,13 @@ from tests.api.frames import PATIENCE, Frames, closed, submit
 async def test_the_stream_begins_with_a_connection_then_tells_each_change_once(
     socket: Path, client: httpx.AsyncClient
 ) -> None:
-    """B24: `connection` first; job_status_changed is an unnamed message with type, job_id and status; ids ascend."""
+    """B24: `connection` first, its id where the stream begins; ids ascend.
+
+    job_status_changed is an unnamed message with type, job_id and status.
+    """
     frames = await Frames.open(socket)
     async with frames.stream:
-        assert await frames.next() == {"event": "connection", "data": '{"type":"connected"}'}
+        assert await frames.next() == {"id": "0", "event": "connection", "data": '{"type":"connected"}'}
         made = await submit(client)
         seen = [await frames.next() for _ in range(4)]
     assert [int(one["id"]) for one in seen] == [1, 2, 3, 4]

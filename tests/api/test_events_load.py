@@ -51,6 +51,7 @@ def followed(served: Served, after: int) -> Iterator[Iterator[int]]:
         found: SimpleQueue[int] = SimpleQueue()
         reading = Thread(target=read_all, args=(curl.stdout, found))
         try:
+            assert next(curl.stdout) == f"id: {after}\n"
             assert next(curl.stdout) == "event: connection\n"
             reading.start()
             yield iter(lambda: found.get(timeout=60), None)
