@@ -15,8 +15,9 @@ from typing import Any
 from actors.jobs.guessing import did_you_mean
 from actors.jobs.records import DEFAULT_ENV_FROM, JobRequest
 from actors.providers.base import Prepared
-from actors.providers.entry_points import find_entry_point
+from actors.providers.entry_points import EntryPoint
 from actors.providers.errors import Invalid
+from actors.providers.programs import Program, program_of
 from actors.providers.ray.options import RayOptions
 from actors.providers.ray.runtime_env import OURS, environment_faults, is_remote, merged, runtime_env_faults
 
@@ -34,37 +35,35 @@ _OF_COMMANDS = ("runtime_env", "secret_env")
 def prepare_request(request: JobRequest, options: RayOptions) -> Prepared:
     """The body of a submission but for what names the job and secrets. Raises :class:`Invalid` naming every fault."""
     faults: list[str] = []
-    argv, cwd, env = _program(request, options, faults)
-    faults += environment_faults(env, "env")
+    program = program_of(request, options.entry_points, faults)
+    if program.entry is not None:
+        faults += _entry_point_faults(request, program.entry)
+    faults += environment_faults(program.env, "env")
     faults += _spec_faults(request, options) + _resource_faults(request, options)
-    if cwd is not None and (not cwd.startswith("/") or "\0" in cwd):
-        faults.append(f"cwd must be an absolute path, not {cwd!r:.80}")
-    if request.max_runtime is not None and not request.max_runtime > 0:
-        faults.append("max_runtime must be more than 0 seconds")
     if faults:
         raise Invalid("; ".join(faults))
-    return Prepared(_body(request, options, argv, cwd, env))
+    return Prepared(_body(request, options, program))
 
 
-def _body(
-    request: JobRequest, options: RayOptions, argv: tuple[str, ...], cwd: str | None, env: Mapping[str, str]
-) -> dict[str, Any]:
+def _body(request: JobRequest, options: RayOptions, program: Program) -> dict[str, Any]:
     spec = request.spec
     stop_wait = spec.get("stop_wait_seconds", options.stop_wait_seconds)
-    runtime_env = merged(options.runtime_env, spec.get("runtime_env", {}), {"env_vars": {**_inherited(request), **env}})
+    variables = {**_inherited(request), **program.env}
+    runtime_env = merged(options.runtime_env, spec.get("runtime_env", {}), {"env_vars": variables})
     runtime_env["env_vars"]["RAY_JOB_STOP_WAIT_TIME_S"] = str(stop_wait)
     upload = runtime_env.get("working_dir")
     if upload is None and options.cwd == "upload":
-        upload = cwd
+        upload = program.cwd
     if upload is not None and not is_remote(upload):
         runtime_env.pop("working_dir", None)
     else:
         upload = None
+    there = program.cwd if options.cwd == "shared" else None
     metadata = dict(spec.get("metadata", {}))
     if request.max_runtime is not None:
         metadata[DEADLINE] = f"{request.max_runtime:g}"
     body = {
-        "entrypoint": entrypoint(argv, cwd if options.cwd == "shared" else None, request.max_runtime, stop_wait),
+        "entrypoint": entrypoint(program.argv, there, request.max_runtime, stop_wait),
         "entrypoint_num_cpus": request.resources.cpus,
         "entrypoint_num_gpus": request.resources.gpus,
         "entrypoint_memory": request.resources.memory,
@@ -93,30 +92,15 @@ def entrypoint(argv: tuple[str, ...], cwd: str | None, max_runtime: float | None
     return line if cwd is None else f"cd {shlex.quote(cwd)} && {line}"
 
 
-def _program(
-    request: JobRequest, options: RayOptions, faults: list[str]
-) -> tuple[tuple[str, ...], str | None, dict[str, str]]:
-    if (request.command is None) == (request.entry_point is None):
-        faults.append("give either command (an argv) or entry_point (a name of the configuration)")
-        return (), request.cwd, dict(request.env)
-    if request.command is not None:
-        if request.params:
-            faults.append("params belong to an entry_point; a command holds its arguments itself")
-        if not request.command or not request.command[0]:
-            faults.append("command must name a program")
-        if any("\0" in argument for argument in request.command):
-            faults.append("command must not hold NUL characters")
-        return request.command, request.cwd, dict(request.env)
-    assert request.entry_point is not None
-    entry = find_entry_point(options.entry_points, request.entry_point)
-    faults += [
+def _entry_point_faults(request: JobRequest, entry: EntryPoint) -> list[str]:
+    faults = [
         f"spec.{name} belongs to a command; an entry point has that of the configuration"
         for name in _OF_COMMANDS
         if name in request.spec
     ]
     if request.cwd is not None and request.cwd != entry.cwd:
         faults.append("cwd belongs to a command; an entry point has that of the configuration")
-    return entry.argv(request.params), entry.cwd, {**request.env, **entry.env}
+    return faults
 
 
 def _inherited(request: JobRequest) -> Mapping[str, str]:

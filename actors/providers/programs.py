@@ -1,0 +1,50 @@
+"""What a job is to run, out of its request: a command, or an entry point of the configuration (B21)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import attrs
+
+from actors.jobs.records import JobRequest
+from actors.providers.entry_points import EntryPoint, find_entry_point
+
+
+@attrs.frozen
+class Program:
+    """An argv, where it runs and what is added to its environment. ``entry``: the entry point it came from, if any."""
+
+    argv: tuple[str, ...]
+    cwd: str | None
+    env: Mapping[str, str]
+    entry: EntryPoint | None = None
+
+
+def program_of(request: JobRequest, entry_points: Mapping[str, EntryPoint], faults: list[str]) -> Program:
+    """The program of ``request``; what is wrong with it is added to ``faults``, as a text that names the field.
+
+    Raises :class:`~actors.providers.errors.Invalid` for an entry point or a parameter that is not there.
+    """
+    program = _chosen(request, entry_points, faults)
+    if program.cwd is not None and (not program.cwd.startswith("/") or "\0" in program.cwd):
+        faults.append(f"cwd must be an absolute path, not {program.cwd!r:.80}")
+    if request.max_runtime is not None and not request.max_runtime > 0:
+        faults.append("max_runtime must be more than 0 seconds")
+    return program
+
+
+def _chosen(request: JobRequest, entry_points: Mapping[str, EntryPoint], faults: list[str]) -> Program:
+    if (request.command is None) == (request.entry_point is None):
+        faults.append("give either command (an argv) or entry_point (a name of the configuration)")
+        return Program((), request.cwd, request.env)
+    if request.command is None:
+        assert request.entry_point is not None
+        entry = find_entry_point(entry_points, request.entry_point)
+        return Program(entry.argv(request.params), request.cwd or entry.cwd, {**request.env, **entry.env}, entry)
+    if request.params:
+        faults.append("params belong to an entry_point; a command holds its arguments itself")
+    if not request.command or not request.command[0]:
+        faults.append("command must name a program")
+    if any("\0" in argument for argument in request.command):
+        faults.append("command must not hold NUL characters")
+    return Program(request.command, request.cwd, request.env)
