@@ -1,0 +1,209 @@
+"""Kill a supervisor at every system call by which it changes its state directory, and see that the next one recovers.
+
+    python -m tests.kills.sweep                       # SIGKILL at each
+    python -m tests.kills.sweep --fault EIO           # each fails, once, and the supervisor goes on or ends
+    python -m tests.kills.sweep --every 40 --first 7  # some of them
+
+The n-th run stops at the n-th call that *it* makes, counted over all of its threads. It is made on a fresh directory;
+then a supervisor runs undisturbed on what was left, and every promise of :mod:`tests.kills.sweep_run` is looked at.
+Ends with a table by system call and file, and with status 1 where a promise was broken: what was left is kept then.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import attrs
+import trio
+
+from tests.kills.stage import Stage
+from tests.kills.sweep_run import Place, broken_promises, supervise
+from tests.kills.sweep_tracer import KILL, Call, Ended, Tracer, code, untraced
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 60.0  # seconds for one supervisor; only one that hangs takes so long
+
+_KINDS = [  # what a path in the state directory is, for the table
+    (re.compile(r"^$"), "another process"),
+    (re.compile(r"providers/[^/]+/jobs/[^/]+(/(work|output))?$"), "a job's folders"),
+    (re.compile(r"providers/[^/]+/jobs/[^/]+/(.*?)(\.[0-9a-f]{8}\.tmp)?$"), "a job's files"),
+]
+
+
+@attrs.frozen
+class Point:
+    """What one run showed. ``broken`` is empty where everything held; ``where`` was kept then."""
+
+    call: Call
+    ended: Ended
+    broken: tuple[str, ...] = ()
+    where: str = ""
+
+
+def kind_of(path: str) -> str:
+    """The file that a path stands for, without the names that differ from run to run."""
+    return next((kind for pattern, kind in _KINDS if pattern.search(path)), path)
+
+
+def probe(number: int, fault: int, scratch: Path) -> Point | None:
+    """Disturb the call of that number, recover, and look. None: the run made fewer calls."""
+    place = Place(Path(tempfile.mkdtemp(prefix=f"sweep-{number}-", dir=scratch)))
+    hit: list[Call] = []
+
+    def decide(call: Call) -> int:
+        if call.number == number:
+            hit.append(call)
+        return fault if call.number == number else 0
+
+    ended = Tracer(place.state_dir, decide).run(lambda: _heard(place, "disturbed"), PATIENCE)
+    if not hit:
+        shutil.rmtree(place.path)
+        return None
+    broken = tuple(_after(place, ended, fault))
+    if broken:
+        trio.run(Stage(place.path).clean_up)
+    else:
+        shutil.rmtree(place.path)
+    return Point(hit[0], ended, broken, str(place.path) if broken else "")
+
+
+def _after(place: Place, ended: Ended, fault: int) -> Iterator[str]:
+    if ended.hung:
+        yield "a supervisor that cannot go on ends: it hung"
+    if fault == KILL and ended.status != -9:
+        yield f"it was to be killed: status {ended.status}"
+    recovered = untraced(lambda: _heard(place, "recovering"), PATIENCE)
+    if recovered.status:
+        yield f"the next supervisor recovers: {'it hung' if recovered.hung else f'status {recovered.status}'}"
+        return
+    verdict = place.path / "verdict"
+    judged = untraced(lambda: _judge(place, verdict), PATIENCE)
+    yield from json.loads(verdict.read_text()) if judged.status == 0 else ["the rows can be read"]
+
+
+def _heard(place: Place, name: str) -> None:
+    """Run a supervisor whose standard error goes to a file."""
+    descriptor = os.open(place.path / f"{name}.err", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    os.dup2(descriptor, 2)
+    supervise(place)
+
+
+def _judge(place: Place, verdict: Path) -> None:
+    verdict.write_text(json.dumps(trio.run(broken_promises, place)))
+
+
+def sweep(first: int, every: int, fault: int, scratch: Path, until: float) -> Iterator[Point]:
+    """One point after another, until the runs make no more calls or the time (monotonic) has come."""
+    number = first
+    while time.monotonic() < until and (point := probe(number, fault, scratch)) is not None:
+        yield point
+        number += every
+
+
+def calls_of_a_clean_run(scratch: Path) -> list[Call]:
+    """All calls of a run that nothing disturbs, in their order."""
+    place = Place(Path(tempfile.mkdtemp(prefix="sweep-clean-", dir=scratch)))
+    calls: list[Call] = []
+
+    def note(call: Call) -> int:
+        calls.append(call)
+        return 0
+
+    ended = Tracer(place.state_dir, note).run(lambda: _heard(place, "clean"), PATIENCE)
+    assert ended.status == 0, f"see {place.path}"
+    shutil.rmtree(place.path)
+    return calls
+
+
+def table(points: list[Point]) -> str:
+    """By file and system call: how many points, after how many of them everything held."""
+    total = Counter((kind_of(one.call.path), one.call.name) for one in points)
+    held = Counter((kind_of(one.call.path), one.call.name) for one in points if not one.broken)
+    rows = [f"| {path} | `{name}` | {total[path, name]} | {held[path, name]} |" for path, name in sorted(total)]
+    rows.append(f"| all | | {total.total()} | {held.total()} |")
+    return "\n".join(["| file | system call | points | recovered |", "|---|---|---|---|", *rows])
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.kills.sweep")
+    parser.add_argument("--first", type=int, default=1)
+    parser.add_argument("--every", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--fault", default="KILL", help="KILL, or the name of an error such as EIO or ENOSPC")
+    parser.add_argument("--seconds", type=float, default=86_400.0, help="begin no point after this time")
+    parser.add_argument("--scratch", type=Path, default=None, help="where the state directories are made")
+    parser.add_argument("--lines", action="store_true", help="print a JSON line for each point instead of a table")
+    return parser.parse_args()
+
+
+def _shared(arguments: argparse.Namespace) -> Iterator[Point]:
+    """The points of several processes: each takes every so many-th."""
+    workers = arguments.workers
+    processes = [
+        subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "tests.kills.sweep",
+                "--lines",
+                "--first",
+                str(arguments.first + one * arguments.every),
+                "--every",
+                str(arguments.every * workers),
+                "--fault",
+                arguments.fault,
+                "--seconds",
+                str(arguments.seconds),
+                *(["--scratch", str(arguments.scratch)] if arguments.scratch else []),
+            ],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            text=True,
+        )  # fmt: skip
+        for one in range(workers)
+    ]
+    for process in processes:
+        assert process.stdout is not None
+        for line in process.stdout:
+            call, ended, broken, where = json.loads(line)
+            yield Point(Call(*call), Ended(*ended), tuple(broken), where)
+        assert process.wait() in (0, 1)
+
+
+def main() -> int:
+    """Sweep as the arguments say; 1 where a promise was broken."""
+    arguments = _arguments()
+    scratch = arguments.scratch or Path(tempfile.gettempdir())
+    fault = KILL if arguments.fault == "KILL" else code(arguments.fault)
+    until = time.monotonic() + arguments.seconds
+    if arguments.workers > 1:
+        found = _shared(arguments)
+    else:
+        found = sweep(arguments.first, arguments.every, fault, scratch, until)
+    points = []
+    for point in found:
+        points.append(point)
+        if arguments.lines:
+            print(json.dumps([point.call, point.ended, point.broken, point.where]), flush=True)
+        elif point.broken:
+            print(f"{point.call} {point.ended}: {'; '.join(point.broken)} (kept: {point.where})", flush=True)
+    if not arguments.lines:
+        print(table(points))
+        ends = Counter(one.ended.status for one in points)
+        print(f"{len(points)} points; ends of the disturbed supervisors by status: {dict(ends)}")
+    return int(any(point.broken for point in points))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
