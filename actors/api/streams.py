@@ -20,8 +20,9 @@ _UNNAMED = frozenset({"job_status_changed", "approval_expired"})
 async def events(call: Call[Nothing, EventsQuery]) -> Streamed:
     """Every change from now on, or after ``Last-Event-ID`` (``?after=``), as server-sent events.
 
-    First a ``connection`` event, whose ``id`` is where this stream begins; a ``gap`` where something after that number was removed since; a comment every 15 s;
-    a ``goodbye`` when the supervisor stops. Who sees only their own jobs is told of those.
+    First a ``connection`` event, whose ``id`` is where this stream begins; a ``gap`` where something after the number
+    that was asked for was removed since; a comment every 15 s; a ``goodbye`` when the supervisor stops. Who sees only
+    their own jobs is told of those.
     """
     asked, runtime = call.query, call.runtime
     after = _last_event_id(call.request)

@@ -74,14 +74,24 @@ class Leavings:
 
 
 def last_line(directory: JobDirectory) -> str:
-    """The last line of the job's output that says something, made printable and cut; "" when there is none."""
-    tail = read_tail(directory.log, 4096)
-    lines = tail[0].decode(errors="replace").split("\n") if tail else []
+    """The last line of the job's output that says something, made printable and cut; "" when there is none.
+
+    Of a line of structured JSON it is what the line says: its ``message``, as of :mod:`logconf`, or ``event``, as of
+    structlog.
+    """
+    tail = read_tail(directory.log, MAX_LINE)
+    lines = tail[0].split(b"\n") if tail else []
     for line in reversed(lines):
-        text = "".join(mark if mark.isprintable() else " " for mark in line).strip()
+        text = "".join(mark if mark.isprintable() else " " for mark in _said(line)).strip()
         if text:
             return text if len(text) <= REASON_LENGTH else text[: REASON_LENGTH - 1] + "…"
     return ""
+
+
+def _said(line: bytes) -> str:
+    value = (line.lstrip().startswith(b"{") and _json_object(line)) or {}
+    told = value.get("message", value.get("event"))
+    return told if isinstance(told, str) else line.decode(errors="replace")
 
 
 def output_url(directory: JobDirectory) -> str | None:

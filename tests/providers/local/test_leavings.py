@@ -111,6 +111,10 @@ def test_a_forgotten_job_may_be_warned_of_again(directory: JobDirectory, caplog:
         (b"tab\there\x07", "tab here"),
         (b"\xff\xfe", "\ufffd\ufffd"),
         (b"x" * 9999, "x" * (REASON_LENGTH - 1) + "…"),
+        (b'{"level": "ERROR", "message": "diverged\\nin epoch 2"}\n', "diverged in epoch 2"),
+        (b'epoch 1\n{"event": "no such file", "level": "error"}\n', "no such file"),
+        (b'{"loss": 0.5}\n', '{"loss": 0.5}'),
+        (b'{"message": "cut', '{"message": "cut'),
     ],
 )
 def test_the_last_line_is_printable_and_short(directory: JobDirectory, data: bytes, words: str) -> None:
