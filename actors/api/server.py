@@ -14,8 +14,6 @@ from __future__ import annotations
 import errno
 import math
 import ssl
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import trio
@@ -27,6 +25,7 @@ from hypercorn.typing import ConnectionState, LifespanState
 
 from actors.api.exchange import Exchange
 from actors.api.peers import peer_of_socket
+from actors.connections import lingering
 from logconf import clear_context, get_logger
 from logconf.asgi import App
 
@@ -76,7 +75,13 @@ class Guard:
     ) -> None:
         """Serve until cancelled, then let requests in flight end within :data:`GRACE`."""
         context = WorkerContext(None)
-        async with _connections(context, self._open) as (connections, ending), trio.open_nursery() as nursery:
+
+        async def hurry(deadline: float) -> None:
+            await context.terminated.set()
+            for stream in self._open:
+                stream.hurry(deadline)
+
+        async with lingering(GRACE, hurry) as (connections, ending), trio.open_nursery() as nursery:
             for listener in listeners:
                 nursery.start_soon(self._take_from, listener, connections, context, ending)
             task_status.started()
@@ -211,34 +216,6 @@ def _one_gives_way(streams: list[_BoundedStream]) -> bool:
 
 def _encrypted(stream: _BoundedStream, context: ssl.SSLContext) -> trio.SSLStream[Any]:
     return trio.SSLStream(stream, context, server_side=True, https_compatible=True)
-
-
-@asynccontextmanager
-async def _connections(
-    context: WorkerContext, open_streams: dict[_BoundedStream, None]
-) -> AsyncIterator[tuple[trio.Nursery, trio.Event]]:
-    """A nursery for connections that outlives the block, its cancellation too, by :data:`GRACE` at most.
-
-    The event beside it is set when that time begins: idle connections close, streams say goodbye.
-    """
-    ending = trio.Event()
-
-    async def hold(*, task_status: trio.TaskStatus[trio.Nursery]) -> None:
-        with trio.CancelScope(shield=True) as scope:
-            async with trio.open_nursery() as connections:
-                task_status.started(connections)
-                await ending.wait()
-                await context.terminated.set()
-                scope.deadline = trio.current_time() + GRACE
-                for stream in open_streams:
-                    stream.hurry(scope.deadline)
-
-    async with trio.open_nursery() as keeper:
-        connections = await keeper.start(hold)
-        try:
-            yield connections, ending
-        finally:
-            ending.set()
 
 
 async def _accept(listener: trio.socket.SocketType) -> tuple[trio.socket.SocketType, str]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import ssl
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 
 import trio
@@ -17,6 +17,7 @@ from trio_websocket import ConnectionClosed, WebSocketConnection, WebSocketReque
 
 from actors.access.hosts import HostList, same_origin
 from actors.access.peer import Peer
+from actors.connections import lingering
 from actors.control import Runtime
 from actors.feed.conversation import Conversation
 from actors.feed.hub import Hub
@@ -83,13 +84,18 @@ class FeedServer:
             task_status.started()
             return
         hub = Hub(self._runtime)
-        async with _connections(self._open) as (connections, ending), trio.open_nursery() as nursery:
+        async with lingering(GRACE, self._hurry) as (connections, ending), trio.open_nursery() as nursery:
             await nursery.start(hub.run)
             self.port = listeners[0].socket.getsockname()[1]
             serve = partial(self._serve, hub, ending)
             nursery.start_soon(partial(trio.serve_listeners, serve, listeners, handler_nursery=connections))
             _logger.info("Event feed is ready", extra={"host": self._options.host, "port": self.port})
             task_status.started()
+
+    async def _hurry(self, deadline: float) -> None:
+        for stream in self._open:
+            stream.hurry(deadline)
+        await trio.lowlevel.checkpoint()
 
     async def _serve(self, hub: Hub, ending: trio.Event, stream: trio.SocketStream) -> None:
         """A border: whatever one connection raises ends that connection alone."""
@@ -202,28 +208,3 @@ def _first(group: BaseExceptionGroup[Leave]) -> Leave:
 async def _say_goodbye(socket: WebSocketConnection, leave: Leave) -> None:
     with trio.move_on_after(CLOSE_SECONDS, shield=True):
         await socket.aclose(leave.code, leave.reason)
-
-
-@asynccontextmanager
-async def _connections(open_streams: set[BoundedStream]) -> AsyncIterator[tuple[trio.Nursery, trio.Event]]:
-    """A nursery for connections that outlives the block, its cancellation too, by :data:`GRACE` at most.
-
-    The event beside it is set when that time begins: everybody is told goodbye.
-    """
-    ending = trio.Event()
-
-    async def hold(*, task_status: trio.TaskStatus[trio.Nursery]) -> None:
-        with trio.CancelScope(shield=True) as scope:
-            async with trio.open_nursery() as connections:
-                task_status.started(connections)
-                await ending.wait()
-                scope.deadline = trio.current_time() + GRACE
-                for stream in open_streams:
-                    stream.hurry(scope.deadline)
-
-    async with trio.open_nursery() as keeper:
-        connections = await keeper.start(hold)
-        try:
-            yield connections, ending
-        finally:
-            ending.set()
