@@ -21,7 +21,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from actors.jobs.records import Event
-from actors.store import dialect
+from actors.store import dialect, wal
 from actors.store.errors import StoreBusy, StoreError
 from actors.store.executor import Executor
 from actors.store.revision import bring_up_to_date
@@ -80,6 +80,8 @@ class Store:
         await self._executor.run(self._connect)
 
     def _connect(self) -> None:
+        if self.path is not None:
+            wal.check(self.path)
         with explained(self._where):
             try:
                 self._writer = self._engine.connect()
