@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,6 +19,7 @@ from trio_websocket import (
 
 from actors.cli.context import BadInput, Failed, load_settings
 from actors.cli.telling import told
+from supervision.verdict import leaves
 
 TOKEN = "token"  # noqa: S105 - a file's name
 """In the state directory: the token that is made at the first start."""
@@ -80,7 +80,7 @@ class _Watching:
                 socket = await self._shake_hands(nursery, stream)
                 await self._print(socket)
         except* (ConnectionClosed, HandshakeError, OSError, trio.TooSlowError, trio.BrokenResourceError) as group:
-            failures += _leaves(group)
+            failures += leaves(group)
         failure = failures[0]
         if isinstance(failure, ConnectionRejected):
             body = (failure.body or b"").decode(errors="replace").strip()
@@ -126,11 +126,3 @@ class _Watching:
                 click.echo(f"({message['missing']} events after {message['after']} are no longer kept)", err=True)
             elif message["type"] == "error":
                 click.echo(f"({message['detail']})", err=True)
-
-
-def _leaves(error: BaseException) -> Iterator[BaseException]:
-    if isinstance(error, BaseExceptionGroup):
-        for one in error.exceptions:
-            yield from _leaves(one)
-    else:
-        yield error

@@ -25,6 +25,7 @@ from actors.state_directory import StateDirectoryError
 from actors.store.errors import StoreError
 from logconf import flush, get_logger
 from supervision import SupervisionError
+from supervision.verdict import leaves
 
 if TYPE_CHECKING:
     from actors.jobfile import JobFile
@@ -98,7 +99,7 @@ class Session:
                 with self._stop:
                     await self._run_runtime()
             except* (StateDirectoryError, StoreError, SupervisionError, Refused) as group:
-                failures += _leaves(group)
+                failures += leaves(group)
             nursery.cancel_scope.cancel()
         if failures:
             raise _explained(failures)
@@ -248,14 +249,6 @@ class _Happened:
             await self._event.wait()
             await trio.sleep(_QUIET_SECONDS)
         self._event = trio.Event()
-
-
-def _leaves(error: BaseException) -> Iterator[BaseException]:
-    if isinstance(error, BaseExceptionGroup):
-        for one in error.exceptions:
-            yield from _leaves(one)
-    else:
-        yield error
 
 
 def _explained(failures: list[BaseException]) -> SessionFailed:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import cast
 
 import attrs
 
 from actors.jobs.retry import FailureKind
 from actors.providers import errors
+from supervision.verdict import leaves
 
 _LONGEST_MESSAGE = 2_000
 
@@ -55,7 +55,7 @@ def judge(call: str, error: Exception) -> Failure:
     A group is judged by the member that claims least. For ``submit`` a :class:`errors.Protocol` and whatever is no
     :class:`errors.ProviderError` are an unknown outcome: the request may have been sent.
     """
-    verdicts = [_judge_one(call, leaf) for leaf in _leaves(error)]
+    verdicts = [_judge_one(call, leaf) for leaf in leaves(error) if isinstance(leaf, Exception)]
     return min(verdicts, key=lambda failure: (_CAUTION.index(failure.kind), failure.spends_attempt))
 
 
@@ -83,14 +83,6 @@ def _message(error: Exception) -> str:
 def _seconds(value: object) -> float | None:
     known = isinstance(value, (int, float)) and math.isfinite(value) and value >= 0
     return float(cast("float", value)) if known else None
-
-
-def _leaves(error: Exception) -> Iterator[Exception]:
-    if isinstance(error, ExceptionGroup):
-        for member in error.exceptions:
-            yield from _leaves(member)
-    else:
-        yield error
 
 
 def says_unwell(failure: Failure, *, local: bool) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from types import TracebackType
 
 import trio
@@ -15,6 +15,7 @@ from actors.simulation.world import World
 from actors.store import StoreError
 from supervision import ChildStartError, RestartIntensityReached
 from supervision.faults import InjectedFault
+from supervision.verdict import leaves
 
 _RULE = "no crash that nobody injected"
 _PLANNED: tuple[type[BaseException], ...] = (InjectedFault, Killed, trio.Cancelled)
@@ -24,7 +25,7 @@ _FOLLOWS = (RestartIntensityReached, ChildStartError, ActorDown)
 def unplanned(error: BaseException, world: World) -> list[BaseException]:
     """The leaves of ``error``, its causes included, that no step of the script explains."""
     found = []
-    for leaf in _leaves(error):
+    for leaf in leaves(error):
         if isinstance(leaf, _FOLLOWS):
             # Supervision gave up, or an actor is down: the reason below it must have been planned.
             found += unplanned(leaf.__cause__, world) if leaf.__cause__ is not None else []
@@ -39,14 +40,6 @@ def _explained(leaf: BaseException, world: World) -> bool:
     if isinstance(leaf, (CallTimeout, MailboxFull)):
         return world.trace.reached["fault point"] > 0
     return isinstance(leaf, _PLANNED)
-
-
-def _leaves(error: BaseException) -> Iterator[BaseException]:
-    if isinstance(error, BaseExceptionGroup):
-        for member in error.exceptions:
-            yield from _leaves(member)
-    else:
-        yield error
 
 
 def told(error: BaseException) -> str:
