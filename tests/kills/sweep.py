@@ -2,6 +2,7 @@
 
     python -m tests.kills.sweep                       # SIGKILL at each
     python -m tests.kills.sweep --fault EIO           # each fails, once, and the supervisor goes on or ends
+    python -m tests.kills.sweep --fault ENOSPC --lasting    # and all that follow
     python -m tests.kills.sweep --every 40 --first 7  # some of them
 
 The n-th run stops at the n-th call that *it* makes, counted over all of its threads. It is made on a fresh directory;
@@ -56,15 +57,32 @@ def kind_of(path: str) -> str:
     return next((kind for pattern, kind in _KINDS if pattern.search(path)), path)
 
 
-def probe(number: int, fault: int, scratch: Path) -> Point | None:
+@attrs.frozen
+class Fault:
+    """``what`` as the tracer takes it; ``lasting``: from the first hit on, and not once."""
+
+    what: int = KILL
+    lasting: bool = False
+
+    @classmethod
+    def named(cls, name: str, *, lasting: bool = False) -> Fault:
+        return cls(KILL if name == "KILL" else code(name), lasting)
+
+    def hits(self, call: Call, number: int) -> bool:
+        """Whether this call is met by the fault that begins with the call of that number."""
+        return call.number == number or (self.lasting and call.number > number and bool(call.path))
+
+
+def probe(number: int, fault: Fault, scratch: Path) -> Point | None:
     """Disturb the call of that number, recover, and look. None: the run made fewer calls."""
     place = Place(Path(tempfile.mkdtemp(prefix=f"sweep-{number}-", dir=scratch)))
     hit: list[Call] = []
 
     def decide(call: Call) -> int:
-        if call.number == number:
-            hit.append(call)
-        return fault if call.number == number else 0
+        if not fault.hits(call, number):
+            return 0
+        hit.append(call)
+        return fault.what
 
     ended = Tracer(place.state_dir, decide).run(lambda: _heard(place, "disturbed"), PATIENCE)
     if not hit:
@@ -78,10 +96,10 @@ def probe(number: int, fault: int, scratch: Path) -> Point | None:
     return Point(hit[0], ended, broken, str(place.path) if broken else "")
 
 
-def _after(place: Place, ended: Ended, fault: int) -> Iterator[str]:
+def _after(place: Place, ended: Ended, fault: Fault) -> Iterator[str]:
     if ended.hung:
         yield "a supervisor that cannot go on ends: it hung"
-    if fault == KILL and ended.status != -9:
+    if fault.what == KILL and ended.status != -9:
         yield f"it was to be killed: status {ended.status}"
     recovered = untraced(lambda: _heard(place, "recovering"), PATIENCE)
     if recovered.status:
@@ -103,7 +121,7 @@ def _judge(place: Place, verdict: Path) -> None:
     verdict.write_text(json.dumps(trio.run(broken_promises, place)))
 
 
-def sweep(first: int, every: int, fault: int, scratch: Path, until: float) -> Iterator[Point]:
+def sweep(first: int, every: int, fault: Fault, scratch: Path, until: float) -> Iterator[Point]:
     """One point after another, until the runs make no more calls or the time (monotonic) has come."""
     number = first
     while time.monotonic() < until and (point := probe(number, fault, scratch)) is not None:
@@ -141,6 +159,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--fault", default="KILL", help="KILL, or the name of an error such as EIO or ENOSPC")
+    parser.add_argument("--lasting", action="store_true", help="from that call on all fail")
     parser.add_argument("--seconds", type=float, default=86_400.0, help="begin no point after this time")
     parser.add_argument("--scratch", type=Path, default=None, help="where the state directories are made")
     parser.add_argument("--lines", action="store_true", help="print a JSON line for each point instead of a table")
@@ -150,28 +169,13 @@ def _arguments() -> argparse.Namespace:
 def _shared(arguments: argparse.Namespace) -> Iterator[Point]:
     """The points of several processes: each takes every so many-th."""
     workers = arguments.workers
+    same = ["--lines", "--every", str(arguments.every * workers), "--fault", arguments.fault]
+    same += ["--seconds", str(arguments.seconds), *(["--lasting"] if arguments.lasting else [])]
+    same += ["--scratch", str(arguments.scratch)] if arguments.scratch else []
+    command = [sys.executable, "-m", "tests.kills.sweep", *same, "--first"]
     processes = [
-        subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "tests.kills.sweep",
-                "--lines",
-                "--first",
-                str(arguments.first + one * arguments.every),
-                "--every",
-                str(arguments.every * workers),
-                "--fault",
-                arguments.fault,
-                "--seconds",
-                str(arguments.seconds),
-                *(["--scratch", str(arguments.scratch)] if arguments.scratch else []),
-            ],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            text=True,
-        )  # fmt: skip
-        for one in range(workers)
+        subprocess.Popen([*command, str(first)], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        for first in range(arguments.first, arguments.first + workers * arguments.every, arguments.every)
     ]
     for process in processes:
         assert process.stdout is not None
@@ -185,7 +189,7 @@ def main() -> int:
     """Sweep as the arguments say; 1 where a promise was broken."""
     arguments = _arguments()
     scratch = arguments.scratch or Path(tempfile.gettempdir())
-    fault = KILL if arguments.fault == "KILL" else code(arguments.fault)
+    fault = Fault.named(arguments.fault, lasting=arguments.lasting)
     until = time.monotonic() + arguments.seconds
     if arguments.workers > 1:
         found = _shared(arguments)

@@ -220,7 +220,7 @@ def untraced(child: Callable[[], None], patience: float) -> Ended:
 
 
 def forked(child: Callable[[], None], first: Callable[[], None] = lambda: None) -> int:
-    """A process that does ``first``, then ``child``, and ends: 0, or 70 where it raised. Everything is imported already."""
+    """A process that does ``first``, then ``child``, and ends: 0, or 70 where it raised."""
     pid = os.fork()
     if pid:
         return pid
@@ -229,7 +229,7 @@ def forked(child: Callable[[], None], first: Callable[[], None] = lambda: None) 
         first()
         child()
         status = 0
-    except BaseException:  # noqa: BLE001 - whatever it was, this process must not go on as a second parent
+    except BaseException:  # whatever it was, this process must not go on as a second parent
         import traceback
 
         traceback.print_exc()
