@@ -1,14 +1,17 @@
-// The supervision tree as it is now.
+// The supervision tree as it is now, and the messages that were not handled.
 
-import { get } from "./api.js";
-import { el, state } from "./dom.js";
+import { get, post, remove } from "./api.js";
+import { button, cell, el, keyed, state, table } from "./dom.js";
 import { span } from "./format.js";
+import { allowed, may } from "./rights.js";
+
+const EVERY = 2_000; // milliseconds
 
 function branch(node) {
   const told = [
     node.uptime === null ? "" : `up ${span(node.uptime)}`,
-    node.restarts ? `${node.restarts} restarts` : "no restarts",
-    node.mailbox ? `mailbox ${node.mailbox.depth} of ${node.mailbox.capacity} (at most ${node.mailbox.high_water})` : "",
+    node.restarts === 1 ? "1 restart" : `${node.restarts || "no"} restarts`,
+    node.mailbox ? `mailbox ${node.mailbox.depth} of ${node.mailbox.capacity}, at most ${node.mailbox.high_water}` : "",
     node.last_exit ? `last ended: ${node.last_exit}` : "",
   ].filter(Boolean);
   return el("li", {}, state(node.state, node.state === "running" ? "ok" : node.state), " ", el("strong", {}, node.id), " ",
@@ -16,14 +19,34 @@ function branch(node) {
     node.children?.length ? el("ul", {}, node.children.map(branch)) : "");
 }
 
+const inWords = (message) => Object.entries(message).filter(([, value]) => value !== null && typeof value !== "object")
+  .map(([name, value]) => `${name.replaceAll("_", " ")} ${value}`).join(" · ");
+
 export function actorsView(model) {
-  const tree = el("div");
-  async function refresh() {
-    const answer = await get("/api/actors");
-    tree.replaceChildren(el("ul", { class: "tree" }, (answer.actors ?? answer.children ?? answer.tree ?? []).map(branch)));
+  const tree = el("ul", { class: "tree" });
+  const held = table("Messages whose handling crashed their actor", ["Message", "What to do"], false);
+  const dead = table("Messages that reached nobody", ["Message"], false);
+
+  function quarantined(message) {
+    const path = `/api/actors/quarantine/${message.id ?? message.message_id}`;
+    const act = (asking) => () => asking().then(ask, (error) => model.fault(error));
+    const two = el("span", { class: "actions" }, button("Send again", act(() => post(`${path}/replay`))), button("Forget", act(() => remove(path)), "danger"));
+    return el("tr", {}, cell("", inWords(message), "wide"), cell("", allowed("admin", "Changing that", two)));
   }
-  const ask = () => refresh().catch((error) => model.fault(error));
-  const timer = setInterval(ask, 2000);
+
+  async function refresh() {
+    const [now, crashed, lost] = await Promise.all([get("/api/actors"), get("/api/actors/quarantine"), get("/api/actors/dead-letters")]);
+    tree.replaceChildren(...now.children.map(branch));
+    keyed(held.body, crashed.quarantine.map((one, at) => ({ ...one, at })), (one) => one.at, quarantined);
+    keyed(dead.body, lost.dead_letters.map((one, at) => ({ ...one, at })), (one) => one.at, ({ at, ...one }) => el("tr", {}, cell("", inWords(one), "wide")));
+    held.node.hidden = crashed.quarantine.length === 0;
+    dead.node.hidden = lost.dead_letters.length === 0;
+  }
+
+  const ask = () => (document.hidden || model.state !== "connected" ? undefined : refresh().catch((error) => model.fault(error)));
+  held.node.hidden = dead.node.hidden = true;
+  if (!may("lead")) return { node: el("div", {}, el("h1", {}, "Actors"), allowed("lead", "Looking at the actors")), update: () => {} };
+  const timer = setInterval(ask, EVERY);
   ask();
-  return { node: el("div", {}, el("h1", {}, "Actors"), tree), update: () => {}, leave: () => clearInterval(timer) };
+  return { node: el("div", {}, el("h1", {}, "Actors"), tree, held.node, dead.node), update: () => {}, reconnected: ask, leave: () => clearInterval(timer) };
 }

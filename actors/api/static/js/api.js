@@ -8,6 +8,8 @@ export class Refused extends Error {
   }
 }
 
+export class Unreachable extends Error {}
+
 let onSignedOut = () => {};
 
 export function whenSignedOut(callback) {
@@ -20,7 +22,7 @@ async function ask(method, path, body) {
     options.headers["Content-Type"] = "application/json";
     options.body = JSON.stringify(body);
   }
-  const response = await fetch(path, options);
+  const response = await fetch(path, options).catch((error) => { throw new Unreachable(error.message); });
   if (response.ok) return response.status === 204 ? null : response.json();
   const problem = await response.json().catch(() => ({}));
   if (response.status === 401 && path !== "/api/session") onSignedOut();
@@ -28,17 +30,14 @@ async function ask(method, path, body) {
 }
 
 export const get = (path) => ask("GET", path);
-export const post = (path, body = {}) => ask("POST", path, body);
+export const post = (path, body) => ask("POST", path, body);
 export const remove = (path) => ask("DELETE", path);
 
-// A job's output as it comes, until the job ends or `signal` aborts.
-export async function follow(path, signal, onText) {
-  const response = await fetch(path, { signal, credentials: "same-origin" });
-  if (!response.ok) throw new Refused(response.status, await response.json().catch(() => ({})));
-  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-  for (;;) {
-    const { value, done } = await reader.read();
-    if (done) return;
-    onText(value);
+// Whether the server answers at all, which a connection that broke without a word cannot say.
+export async function answers(milliseconds) {
+  try {
+    return (await fetch("/health/live", { signal: AbortSignal.timeout(milliseconds), cache: "no-store" })).ok;
+  } catch {
+    return false;
   }
 }

@@ -3,56 +3,69 @@
 import { whenSignedOut } from "./api.js";
 import { actorsView } from "./actors.js";
 import { approvalsView } from "./approvals.js";
+import { eventsView } from "./events.js";
+import { tick } from "./format.js";
 import { healthView } from "./health.js";
 import { jobView } from "./job.js";
 import { jobsView } from "./jobs.js";
 import { Model } from "./model.js";
 import { queueView } from "./queue.js";
+import { may, signedInAs } from "./rights.js";
 import { signInView, signOut, whoAmI } from "./session.js";
 
-const VIEWS = { jobs: jobsView, queue: queueView, approvals: approvalsView, actors: actorsView, health: healthView };
+const VIEWS = { jobs: jobsView, queue: queueView, approvals: approvalsView, events: eventsView, actors: actorsView, health: healthView };
 const main = document.getElementById("main");
 const nav = document.querySelector("nav");
 const who = document.getElementById("who");
 const connection = document.getElementById("connection");
+const fault = document.getElementById("fault");
 const badge = document.getElementById("waiting-approvals");
 let view = null;
 let signedIn = false;
 let lastTrue = null;
 
-const model = new Model({
-  onChange: () => { view?.update(); countApprovals(); },
-  onState: (word) => {
-    if (word === "connected") {
-      lastTrue = null;
-      connection.textContent = "";
-    } else if (signedIn) {
-      lastTrue ??= new Date();
-      connection.textContent = `Disconnected. This is how things stood at ${lastTrue.toLocaleTimeString([], { hour12: false })}; trying again.`;
-    }
-  },
-  onFault: (error) => { if (signedIn && model.state === "connected") connection.textContent = error.message; },
-});
+const model = new Model({ onChange: changed, onState: connectionIs, onFault: (error) => { fault.textContent = error.message; } });
 
-function countApprovals() {
+function changed() {
+  view?.update();
   const number = [...model.jobs.values()].filter((job) => job.queue_status === "blocked").length;
   badge.hidden = number === 0;
   badge.textContent = String(number);
-  badge.setAttribute("aria-label", `${number} waiting`);
+}
+
+function connectionIs(word) {
+  if (word === "signed out") askToSignIn("The session has ended.");
+  if (!signedIn) return;
+  if (word === "connected") {
+    connection.textContent = "";
+    connection.classList.remove("lost");
+    lastTrue = null;
+    view?.reconnected?.();
+    return;
+  }
+  lastTrue ??= new Date();
+  const at = lastTrue.toLocaleTimeString([], { hour12: false });
+  const why = word === "stopped" ? "Disconnected: the supervisor was stopped." : "Disconnected: the supervisor does not answer.";
+  connection.classList.add("lost");
+  connection.textContent = `${why} This is how things stood at ${at}. Trying again by itself.`;
 }
 
 function show(next, focus) {
   view?.leave?.();
   view = next;
+  fault.textContent = "";
   main.replaceChildren(next.node);
   next.update();
-  document.title = `${main.querySelector("h1")?.textContent ?? ""} · Greenroom`;
-  if (focus) main.focus();
+  document.title = `${main.querySelector("h1")?.textContent ?? "Job"} · Greenroom`;
+  if (focus) {
+    main.focus();
+    scrollTo(0, 0);
+  }
 }
 
 function route(focus = true) {
-  const [, name = "jobs", id] = location.hash.split("/");
   if (!signedIn) return;
+  const [, name = "jobs", id] = location.hash.split("/");
   for (const link of nav.querySelectorAll("a")) {
     if (link.hash === `#/${name}`) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
@@ -63,7 +76,7 @@ function route(focus = true) {
 
 function askToSignIn(refused) {
   signedIn = false;
-  model.live.close();
+  model.forget();
   nav.hidden = who.hidden = true;
   connection.textContent = "";
   show(signInView(refused, begin), false);
@@ -73,15 +86,18 @@ async function begin() {
   const { session, refused } = await whoAmI();
   if (!session) return askToSignIn(refused);
   signedIn = true;
+  signedInAs(session);
   nav.hidden = who.hidden = false;
-  who.querySelector("span").textContent = `${session.user_id} (${session.level})`;
-  model.live.last = 0;
+  nav.querySelector("[href='#/actors']").hidden = !may("lead");
+  who.querySelector("span").textContent = `${session.user_id} (${session.level}${session.sees === "own" ? ", sees own jobs" : ""})`;
+  model.forget();
   model.live.open();
-  await model.load();
   return route(false);
 }
 
-whenSignedOut(() => askToSignIn(""));
+whenSignedOut(() => signedIn && askToSignIn("The session has ended."));
 document.getElementById("sign-out").addEventListener("click", () => signOut().then(() => askToSignIn(""), (error) => model.fault(error)));
+document.getElementById("skip").addEventListener("click", (event) => { event.preventDefault(); main.focus(); });
 window.addEventListener("hashchange", () => (location.hash.includes("code=") ? begin() : route()));
+setInterval(tick, 1_000);
 begin();

@@ -1,50 +1,87 @@
 // What waits for a person, and the two answers.
 
 import { get, post } from "./api.js";
-import { cell, el, keyed, table, tell } from "./dom.js";
-import { between, jobName, moment, span } from "./format.js";
+import { button, cell, el, keyed, table, tell } from "./dom.js";
+import { jobName, jobPath, remaining } from "./format.js";
+import { allowed, may } from "./rights.js";
+
+const MOST = 500; // that the server lists, and takes, at once
 
 export function approvalsView(model) {
   const list = table("Requests that wait for a decision", ["Job", "Why", "Needs", "Expires in", "Decision"]);
   const none = el("p", { class: "quiet" }, "Nothing waits for a decision.");
-  let seen = -1;
+  const all = el("p", { class: "actions" });
+  let requests = [];
+  let seen = null;
 
-  async function decide(request, verdict, body) {
+  async function decided(word, asking) {
     try {
-      await post(`/api/approvals/${encodeURIComponent(request.approval_id)}/${verdict}`, body);
-      tell(verdict === "approve" ? "Approved" : "Rejected");
+      await asking();
+      tell(word);
       await refresh();
     } catch (error) {
       model.fault(error);
+      refresh().catch(() => {});
     }
   }
 
-  function row(request) {
-    const job = model.jobs.get(request.job_id);
-    const name = job ? jobName(job) : request.job_id;
-    const reason = el("input", { "aria-label": `Reason for rejecting ${name}`, placeholder: "Reason", autocomplete: "off" });
-    return el("tr", {},
-      el("th", { scope: "row" }, el("a", { href: `#/jobs/${encodeURIComponent(request.job_id)}` }, name)),
-      cell("Why", request.reason, "wide"), cell("Needs", request.required_level),
-      cell("Expires in", el("span", { title: moment(request.expires_at) }, span(-between(request.expires_at, null))), "number"),
-      cell("", el("span", { class: "actions" },
-        el("button", { type: "button", class: "main", "aria-label": `Approve ${name}`, onclick: () => decide(request, "approve", {}) }, "Approve"),
-        reason,
-        el("button", { type: "button", class: "danger", "aria-label": `Reject ${name}`, onclick: () => decide(request, "reject", { reason: reason.value }) }, "Reject"))));
+  const decide = (request, verdict, word, body) => decided(word, () => post(`/api/approvals/${encodeURIComponent(request.approval_id)}/${verdict}`, body));
+
+  function reject(request, reason, name) {
+    reason.setAttribute("aria-invalid", reason.value.trim() === "");
+    if (reason.value.trim()) return decide(request, "reject", `Rejected ${name}`, { reason: reason.value.trim() });
+    tell("Say why: whoever asked is told");
+    return reason.focus();
+  }
+
+  function approveAll(mine) {
+    if (!confirm(`Approve ${mine.length} requests?`)) return;
+    decided(`Approved ${mine.length}`, async () => {
+      const answer = await post("/api/approvals/bulk", { decision: "approve", approval_ids: mine.map((one) => one.approval_id) });
+      const refused = answer.results.filter((one) => !one.decided);
+      if (refused.length) throw new Error(`${refused.length} were not approved: ${refused[0].problem}`);
+    });
+  }
+
+  function answers(request, name) {
+    if (!may("lead") || !may(request.required_level)) {
+      const own = may("researcher") && !may("lead") ? button("Take back", () => decide(request, "cancel", `Took back ${name}`), "", `Take back ${name}`) : "";
+      return [allowed(may("lead") ? request.required_level : "lead", "Deciding"), " ", own];
+    }
+    const reason = el("input", { "aria-label": `Reason for rejecting ${name}`, placeholder: "Reason", autocomplete: "off", required: true });
+    return [button("Approve", () => decide(request, "approve", `Approved ${name}`), "main", `Approve ${name}`), reason,
+      button("Reject", () => reject(request, reason, name), "danger", `Reject ${name}`)];
+  }
+
+  function row({ request, name }) {
+    return el("tr", {}, el("th", { scope: "row" }, el("a", { href: jobPath(request.job_id) }, name)),
+      cell("", request.reason, "wide"), cell("Needs", request.required_level),
+      cell("Expires in", remaining(request.expires_at), "number"),
+      cell("", el("span", { class: "actions" }, answers(request, name))));
+  }
+
+  function show() {
+    const named = requests.map((request) => {
+      const job = model.jobs.get(request.job_id);
+      return { request, name: job ? jobName(job) : request.job_id };
+    });
+    const mine = requests.filter((request) => may("lead") && may(request.required_level));
+    none.hidden = requests.length > 0;
+    list.node.hidden = requests.length === 0;
+    keyed(list.body, named, (one) => one.request.approval_id, row);
+    keyed(all, mine.length > 1 ? [mine] : [], () => "all", () => button(`Approve all ${mine.length}`, () => approveAll(mine)));
   }
 
   async function refresh() {
-    const answer = await get("/api/approvals?status=pending");
-    none.hidden = answer.approvals.length > 0;
-    list.node.hidden = answer.approvals.length === 0;
-    keyed(list.body, answer.approvals, (request) => request.approval_id, row);
+    requests = (await get(`/api/approvals?status=pending&limit=${MOST}`)).approvals;
+    show();
   }
 
   function update() {
-    if (model.live.last === seen) return;
-    seen = model.live.last;
+    if (model.version === seen) return;
+    seen = model.version;
     refresh().catch((error) => model.fault(error));
   }
 
-  return { node: el("div", {}, el("h1", {}, "Approvals"), none, list.node), update };
+  return { node: el("div", {}, el("h1", {}, "Approvals"), none, list.node, all), update };
 }

@@ -1,16 +1,20 @@
 // Elements from data. Text goes in as text, never as markup: what a job calls itself is untrusted.
 
-export function el(tag, properties = {}, ...children) {
-  const node = document.createElement(tag);
+const NS = "http://www.w3.org/2000/svg";
+const FOCUSABLE = "a, button, input, select, summary";
+
+function filled(node, properties, children) {
   for (const [name, value] of Object.entries(properties)) {
     if (value === undefined || value === null || value === false) continue;
     if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
-    else if (name === "class") node.className = value;
     else node.setAttribute(name, value === true ? "" : String(value));
   }
   node.append(...children.flat(9).filter((child) => child !== null && child !== undefined && child !== false));
   return node;
 }
+
+export const el = (tag, properties = {}, ...children) => filled(document.createElement(tag), properties, children);
+export const svg = (tag, properties = {}, ...children) => filled(document.createElementNS(NS, tag), properties, children);
 
 // Show `items` below `parent`, keeping each one's node while its key stays: so focus and selection survive an update.
 export function keyed(parent, items, keyOf, make) {
@@ -42,18 +46,18 @@ export function keyed(parent, items, keyOf, make) {
 function focusPath(node) {
   const active = document.activeElement;
   if (!active || !node.contains(active)) return null;
-  return [...node.querySelectorAll("a, button, input, select")].indexOf(active);
+  return [...node.querySelectorAll(FOCUSABLE)].indexOf(active);
 }
 
 function restoreFocus(node, index) {
-  if (index === null) return;
-  [...node.querySelectorAll("a, button, input, select")][index]?.focus();
+  if (index !== null) [...node.querySelectorAll(FOCUSABLE)][index]?.focus();
 }
 
 export function table(caption, columns, stack = true) {
   const body = el("tbody");
   const head = el("tr", {}, columns.map((name) => el("th", { scope: "col" }, name)));
-  return { body, node: el("div", { class: "table" }, el("table", { class: stack ? "stack" : "" }, el("caption", {}, caption), el("thead", {}, head), body)) };
+  const inner = el("table", { class: stack ? "stack" : "" }, el("caption", {}, caption), el("thead", {}, head), body);
+  return { body, node: el("div", { class: "table" }, inner) };
 }
 
 export function cell(label, content, kind = "") {
@@ -61,11 +65,24 @@ export function cell(label, content, kind = "") {
 }
 
 export function facts(pairs) {
-  return el("dl", { class: "facts" }, pairs.filter(([, value]) => value !== null && value !== undefined && value !== "").map(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]));
+  const known = pairs.filter(([, value]) => value !== null && value !== undefined && value !== "");
+  return el("dl", { class: "facts" }, known.map(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]));
 }
 
 export function state(word, kind = word) {
   return el("span", { class: `state ${kind}` }, word);
+}
+
+// How much of `most` is used or done, as a bar whose numbers are told, too.
+export function gauge(role, label, value, most) {
+  const part = most > 0 ? Math.min(1, value / most) : 1;
+  const numbers = { "aria-valuemin": 0, "aria-valuemax": most, "aria-valuenow": Math.min(value, most), "aria-label": label };
+  return svg("svg", { class: `gauge${role === "meter" && value >= most ? " full" : ""}`, viewBox: "0 0 100 8", preserveAspectRatio: "none", role, ...numbers },
+    svg("rect", { class: "whole", width: 100, height: 8 }), svg("rect", { class: "part", width: (part * 100).toFixed(2), height: 8 }));
+}
+
+export function button(name, does, kind = "", label = name) {
+  return el("button", { type: "button", class: kind || null, "aria-label": label === name ? null : label, onclick: does }, name);
 }
 
 export function tell(text) {

@@ -1,5 +1,7 @@
 // Times and amounts as people read them.
 
+import { el } from "./dom.js";
+
 export function clock(text) {
   return text ? new Date(text).toLocaleTimeString([], { hour12: false }) : "";
 }
@@ -20,16 +22,47 @@ export function between(from, to) {
   return from ? (Date.parse(to ?? new Date().toISOString()) - Date.parse(from)) / 1000 : null;
 }
 
+// A span that ends, or begins, now: `tick` keeps it true without touching what stands around it.
+export function running(from) {
+  return el("span", { "data-from": from, title: moment(from) }, span(between(from, null)));
+}
+
+export function remaining(until) {
+  return el("span", { "data-until": until, title: moment(until) }, span(-between(until, null)));
+}
+
+export function took(from, to) {
+  if (!from) return "";
+  return to ? span(between(from, to)) : running(from);
+}
+
+export function tick() {
+  for (const node of document.querySelectorAll("[data-from]")) node.textContent = span(between(node.dataset.from, null));
+  for (const node of document.querySelectorAll("[data-until]")) node.textContent = span(-between(node.dataset.until, null));
+}
+
+export const jobPath = (jobId) => `#/jobs/${encodeURIComponent(jobId)}`;
+
 export function jobName(job) {
   return job.config_name || job.entry_point || (job.command ? job.command.join(" ") : null) || job.job_id;
 }
 
+export function owner(job) {
+  return job.org_id ? `${job.user_id}, ${job.org_id}` : job.user_id;
+}
+
+export const ended = (job) => ["completed", "failed", "cancelled"].includes(job.status);
+
 // The state a person wants to know: of the queue while it waits, of the job afterwards.
 export function jobState(job) {
-  if (job.cancel_requested_at && !job.completed_at) return ["running, cancel requested", "running"];
+  if (ended(job)) return [job.status, job.status];
+  if (job.uncertain) return ["uncertain", "uncertain"];
+  if (job.cancel_requested_at) return [`${job.status}, cancel requested`, "running"];
   if (job.status === "pending") return [job.queue_status === "blocked" ? "waits for approval" : "waits", job.queue_status];
   return [job.status, job.status];
 }
+
+const PLACES = [["step", "total"], ["step", "steps"], ["step", "total_steps"], ["epoch", "epochs"], ["epoch", "total_epochs"]];
 
 // A fraction from 0 to 1, where a job says how far it is.
 export function fraction(progress) {
@@ -37,7 +70,7 @@ export function fraction(progress) {
   for (const name of ["fraction", "progress"]) {
     if (typeof progress[name] === "number" && progress[name] >= 0 && progress[name] <= 1) return progress[name];
   }
-  for (const [done, all] of [["step", "steps"], ["step", "total_steps"], ["epoch", "epochs"], ["epoch", "total_epochs"]]) {
+  for (const [done, all] of PLACES) {
     if (typeof progress[done] === "number" && progress[all] > 0) return Math.min(1, progress[done] / progress[all]);
   }
   return null;
@@ -45,12 +78,17 @@ export function fraction(progress) {
 
 export function measures(object) {
   if (!object) return "";
-  const { epoch, epochs, step, steps, ...rest } = object;
-  const place = epoch !== undefined && epochs ? { epoch: `${epoch} of ${epochs}` } : { epoch, epochs };
-  const within = step !== undefined && steps ? { step: `${step} of ${steps}` } : { step, steps };
-  return Object.entries({ ...place, ...within, ...rest })
-    .filter(([, value]) => typeof value === "number" || (typeof value === "string" && value.length < 40))
-    .slice(0, 6)
-    .map(([name, value]) => `${name} ${typeof value === "number" && !Number.isInteger(value) ? Number(value.toPrecision(4)) : value}`)
-    .join(" · ");
+  const rest = { ...object };
+  const told = [];
+  for (const [done, all] of PLACES) {
+    if (typeof rest[done] !== "number" || typeof rest[all] !== "number") continue;
+    told.push(`${done} ${rest[done]} of ${rest[all]}`);
+    delete rest[done];
+    delete rest[all];
+  }
+  for (const [name, value] of Object.entries(rest)) {
+    if (typeof value === "number") told.push(`${name} ${Number.isInteger(value) ? value : Number(value.toPrecision(4))}`);
+    else if (typeof value === "string" && value.length < 40) told.push(`${name} ${value}`);
+  }
+  return told.slice(0, 6).map((one) => one.replaceAll("_", " ")).join(" · ");
 }

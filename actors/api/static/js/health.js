@@ -2,32 +2,39 @@
 
 import { get } from "./api.js";
 import { el, facts, state } from "./dom.js";
-import { moment } from "./format.js";
+import { jobName, jobPath, moment, span } from "./format.js";
+
+const EVERY = 5_000; // milliseconds
 
 function card(provider) {
-  const breaker = provider.breaker ?? {};
-  return el("section", { class: "card" }, el("h2", {}, provider.name),
-    facts([
-      ["Kind", provider.kind], ["Breaker", breaker.state ? state(breaker.state.replace("_", " "), breaker.state) : ""],
-      ["Opened", breaker.opened ? `${breaker.opened} times` : ""], ["Gate", provider.gate],
-    ]));
+  const breaker = provider.breaker;
+  const opened = breaker.opened === 1 ? "once" : `${breaker.opened} times`;
+  return el("section", { class: "card" }, el("h3", {}, provider.name), facts([
+    ["Kind", provider.kind], ["Breaker", state(breaker.state.replace("_", " "), breaker.state)],
+    ["Opened", breaker.opened ? opened : ""], ["Tries again in", breaker.state === "open" ? span(breaker.rest_seconds) : ""],
+    ["Because", breaker.why], ["Dispatching", provider.gate ?? "yes"],
+  ]));
 }
 
 export function healthView(model) {
   const now = el("div");
   const providers = el("div", { class: "cards" });
 
-  async function refresh() {
-    const health = await get("/health");
-    now.replaceChildren(el("p", {}, state(health.status === "ok" ? "all is well" : health.status, health.status)),
-      health.reasons?.length ? el("ul", {}, health.reasons.map((reason) => el("li", {}, reason))) : "",
-      facts([["Runs since", moment(health.started_at)], ["Events seen here", String(model.live.count)]]));
-    const answer = await get("/api/providers");
-    providers.replaceChildren(...(answer.providers ?? answer).map(card));
+  function uncertain(jobId) {
+    const job = model.jobs.get(jobId);
+    return el("li", {}, el("a", { href: jobPath(jobId) }, job ? jobName(job) : jobId), ": nobody can tell whether it runs");
   }
 
-  const ask = () => refresh().catch((error) => model.fault(error));
-  const timer = setInterval(ask, 5000);
+  async function refresh() {
+    const [health, answer] = await Promise.all([get("/health"), get("/api/providers")]);
+    now.replaceChildren(el("p", {}, state(health.status === "ok" ? "all is well" : health.status, health.status)),
+      el("ul", { class: "reasons" }, health.reasons.map((reason) => el("li", {}, reason)), health.uncertain_jobs.map(uncertain)),
+      facts([["Runs since", moment(health.started_at)]]));
+    providers.replaceChildren(...answer.providers.map(card));
+  }
+
+  const ask = () => (document.hidden || model.state !== "connected" ? undefined : refresh().catch((error) => model.fault(error)));
+  const timer = setInterval(ask, EVERY);
   ask();
-  return { node: el("div", {}, el("h1", {}, "Health"), now, el("h2", {}, "Providers"), providers), update: () => {}, leave: () => clearInterval(timer) };
+  return { node: el("div", {}, el("h1", {}, "Health"), now, el("h2", {}, "Providers"), providers), update: () => {}, reconnected: ask, leave: () => clearInterval(timer) };
 }

@@ -1,89 +1,112 @@
 // One job: its facts, its timeline across the actors, its output as it comes, and what may be done about it.
 
-import { follow, get, post } from "./api.js";
-import { el, facts, keyed, state, tell } from "./dom.js";
-import { between, clock, jobName, jobState, measures, moment, span } from "./format.js";
+import { get, post } from "./api.js";
+import { button, el, facts, keyed, state, tell } from "./dom.js";
+import { ended, jobName, jobPath, jobState, measures, moment, took } from "./format.js";
 import { progressOf } from "./jobs.js";
+import { outputOf } from "./output.js";
+import { allowed, may } from "./rights.js";
+import { details, when, words } from "./told.js";
 
-const MOST_OUTPUT = 200_000;
-const ABOUT = new Set(["seq", "time", "type", "job_id", "correlation_id", "cycle_id"]);
+// Of many reports of progress in a row the newest one tells enough.
+const telling = (events) => events.filter((event, at) => event.type !== "job_progress" || events[at + 1]?.type !== "job_progress");
 
 function step(event) {
-  const told = Object.entries(event).filter(([name, value]) => !ABOUT.has(name) && value !== null && typeof value !== "object");
-  return el("li", {},
-    el("time", { datetime: event.time, title: moment(event.time) }, clock(event.time)),
-    el("span", {}, event.type.replaceAll("_", " ")), " ",
-    el("span", { class: "quiet" }, told.map(([name, value]) => `${name} ${value}`).join(" · ")));
+  return el("li", {}, when(event), el("span", {}, words(event)), " ", el("span", { class: "quiet" }, details(event)),
+    event.cycle_id ? el("span", { class: "quiet cycle", title: `cycle_id ${event.cycle_id}` }, ` cycle ${event.cycle_id.slice(0, 8)}`) : "");
+}
+
+function factsOf(job) {
+  return facts([
+    ["Job", job.job_id], ["User", job.user_id], ["Organisation", job.org_id], ["Provider", job.provider],
+    ["Priority", job.priority], ["Attempt", job.attempt ? `${job.attempt} of ${job.max_attempts}` : ""],
+    ["Submitted", moment(job.queued_at)], ["Started", moment(job.started_at)], ["Ended", moment(job.completed_at)],
+    ["Waited", took(job.queued_at, job.started_at ?? job.completed_at)], ["Ran", took(job.started_at, job.completed_at)],
+    ["Result", measures(job.result)], ["Exit status", job.exit_code],
+    ["Cost", job.cost_usd === null ? "" : `$${job.cost_usd.toFixed(2)}`], ["Result lies at", job.output_url],
+    ["Retry of", job.retry_of ? el("a", { href: jobPath(job.retry_of) }, job.retry_of) : ""],
+  ]);
 }
 
 export function jobView(model, jobId) {
   const head = el("div");
-  const trail = el("ol", { class: "trail" });
-  const output = el("pre", { tabindex: 0, role: "log", "aria-label": "Output" });
-  const stopped = new AbortController();
-  let seen = 0;
+  const trail = el("ol", { class: "trail", "aria-label": "What happened to this job" });
+  const about = el("p", { class: "quiet" });
+  const output = outputOf(`/api/jobs/${encodeURIComponent(jobId)}/logs/stream`);
+  const events = [];
+  let seen = null;
+  let asking = false;
 
-  async function act(word, path) {
+  async function act(word, path, body) {
     try {
-      const job = await post(path);
+      const job = await post(path, body);
       model.put(job);
       tell(`${word}: ${jobName(job)}`);
-      if (job.job_id !== jobId) location.hash = `#/jobs/${job.job_id}`;
+      if (job.job_id !== jobId) location.hash = jobPath(job.job_id);
     } catch (error) {
       model.fault(error);
     }
   }
 
+  function actions(job) {
+    if (ended(job)) return allowed("researcher", "Running it again", button("Run again", () => act("Asked again", `/api/jobs/${jobId}/retry`)));
+    if (job.cancel_requested_at) return el("span", { class: "quiet" }, `${job.cancel_requested_by ?? "somebody"} asked to cancel it`);
+    const cancel = () => confirm(`Cancel ${jobName(job)}?`) && act("Cancel requested", `/api/jobs/${jobId}/cancel`);
+    return allowed("researcher", "Cancelling", button("Cancel", cancel, "danger"));
+  }
+
+  function uncertain(job) {
+    const settle = (verdict) => confirm("Say so only if you looked: a job that runs twice is worse than one that waits.") && act("Settled", `/api/jobs/${jobId}/settle`, { verdict });
+    return [el("p", { class: "bad" }, `Nobody can tell whether it runs: ${job.uncertain.reason ?? "no answer"}. Its place stays taken until somebody settles it.`),
+      el("p", { class: "actions" }, may("admin") ? [button("It never ran", () => settle("not_run")), button("It failed", () => settle("failed"))] : allowed("admin", "Settling"))];
+  }
+
   function paint(job) {
     const [word, kind] = jobState(job);
-    const ended = Boolean(job.completed_at) || ["completed", "failed", "cancelled"].includes(job.status);
-    head.replaceChildren(
-      el("h1", {}, jobName(job)),
-      el("p", {}, state(word, kind), " ", progressOf(job)),
-      job.error_message ? el("p", { class: "bad" }, job.error_message) : "",
-      job.reason && !ended ? el("p", {}, `${job.reason}${job.setting ? ` (${job.setting})` : ""}`) : "",
-      el("p", { class: "actions" },
-        ended ? el("button", { type: "button", onclick: () => act("Asked again", `/api/jobs/${job.job_id}/retry`) }, "Run again")
-          : el("button", { type: "button", class: "danger", onclick: () => act("Cancel requested", `/api/jobs/${job.job_id}/cancel`) }, "Cancel")),
-      facts([
-        ["Job", job.job_id], ["Correlation ID", job.correlation_id], ["User", job.user_id], ["Organisation", job.org_id],
-        ["Provider", job.provider], ["Queued", moment(job.queued_at)], ["Started", moment(job.started_at)], ["Ended", moment(job.completed_at)],
-        ["Waited", span(between(job.queued_at, job.started_at ?? job.completed_at))], ["Ran", job.started_at ? span(between(job.started_at, job.completed_at)) : ""],
-        ["Result", measures(job.result)], ["Exit status", job.exit_code], ["Cost", job.cost_usd === null || job.cost_usd === undefined ? "" : `$${job.cost_usd.toFixed(2)}`], ["Output", job.output_url],
-      ]));
+    const parts = {
+      name: () => el("h1", {}, jobName(job)),
+      state: () => el("p", { class: "now" }, state(word, kind), " ", progressOf(job)),
+      error: () => (job.error_message ? el("p", { class: "bad" }, job.error_message) : el("div")),
+      uncertain: () => el("div", {}, job.uncertain && !ended(job) ? uncertain(job) : ""),
+      reason: () => (job.reason && !ended(job) ? el("p", {}, `${job.reason}${job.setting ? ` (${job.setting})` : ""}`) : el("div")),
+      actions: () => el("p", { class: "actions" }, actions(job)),
+      facts: () => factsOf(job),
+    };
+    const { progress, ...still } = job;
+    keyed(head, Object.keys(parts).map((key) => [key, key === "state" ? job : still]), ([key]) => key, ([key]) => parts[key]());
+    about.textContent = `Log lines of all actors about it have the correlation ID ${job.correlation_id}; those of one cycle its cycle_id.`;
+    document.title = `${jobName(job)} · Greenroom`;
   }
 
   async function refresh() {
-    const answer = await get(`/api/jobs/${encodeURIComponent(jobId)}/events`);
-    // Of many reports of progress in a row the newest one tells enough.
-    const told = answer.events.filter((event, at, all) => event.type !== "job_progress" || all[at + 1]?.type !== "job_progress");
-    keyed(trail, told, (event) => event.seq, step);
+    if (asking) return;
+    asking = true;
+    try {
+      for (let more = true; more;) {
+        const answer = await get(`/api/jobs/${encodeURIComponent(jobId)}/events?after=${events.at(-1)?.seq ?? 0}`);
+        events.push(...answer.events);
+        more = answer.next !== null;
+      }
+      keyed(trail, telling(events), (event) => event.seq, step);
+    } catch (error) {
+      model.fault(error);
+    }
+    asking = false;
   }
 
   function update() {
     const job = model.jobs.get(jobId);
     if (job) paint(job);
-    if (model.live.last !== seen) {
-      seen = model.live.last;
-      refresh().catch((error) => model.fault(error));
-    }
-  }
-
-  async function listen() {
-    try {
-      await follow(`/api/jobs/${encodeURIComponent(jobId)}/logs?follow=true`, stopped.signal, (text) => {
-        const atEnd = output.scrollHeight - output.scrollTop - output.clientHeight < 40;
-        output.textContent = (output.textContent + text).slice(-MOST_OUTPUT);
-        if (atEnd) output.scrollTop = output.scrollHeight;
-      });
-    } catch (error) {
-      if (error.name !== "AbortError") output.textContent += `\n[${error.message}]`;
-    }
+    if (model.version === seen) return;
+    seen = model.version;
+    refresh();
   }
 
   const node = el("div", {}, el("p", {}, el("a", { href: "#/jobs" }, "All jobs")), head,
-    el("h2", {}, "What happened"), trail, el("h2", {}, "Output"), output);
-  model.fetch(jobId).then(() => { seen = -1; update(); }, (error) => model.fault(error));
-  listen();
-  return { node, update, leave: () => stopped.abort() };
+    el("h2", {}, "What happened"), trail, about, el("h2", {}, "Output"), output.node);
+  model.fetch(jobId).then(() => {
+    if (model.jobs.has(jobId)) model.changed();
+    else head.replaceChildren(el("h1", {}, "There is no such job"), el("p", {}, jobId));
+  }, (error) => model.fault(error));
+  return { node, update, reconnected: () => output.again(), leave: () => output.stop() };
 }

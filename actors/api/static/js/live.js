@@ -1,53 +1,103 @@
 // The stream of events, each told once and in order. The browser reconnects with the last id that it saw; what was
 // seen before is dropped by its number, so nothing is told twice.
 
+import { answers, get } from "./api.js";
+
 const TYPES = [
   "message", "job_queued", "job_dispatched", "job_handed_over", "job_requeued", "job_progress", "job_cancel_requested",
-  "job_outcome_unknown", "job_uncertain", "job_settled", "job_priority_changed", "approval_requested",
-  "approval_granted", "approval_rejected", "approval_cancelled", "limits_changed", "rules_changed", "provider_paused", "provider_resumed",
+  "job_outcome_unknown", "job_uncertain", "job_settled", "job_priority_changed", "approval_requested", "approval_granted",
+  "approval_rejected", "approval_cancelled", "limits_changed", "rules_changed", "provider_paused", "provider_resumed",
+  "queue_paused", "queue_resumed",
 ];
+const AGAIN = 2_000; // milliseconds after which a refused stream is asked for anew
+const LOOK = 15_000; // between two looks whether the server is there, as long as the stream is silent
+const PATIENCE = 5_000;
+const UNSEEN = 60_000; // after which a page that nobody looks at gives its connection back: browsers have six a server
 
 export class Live {
   constructor({ onEvent, onGap, onState }) {
     this.onEvent = onEvent;
     this.onGap = onGap;
     this.onState = onState;
-    this.last = 0;
-    this.count = 0;
+    this.last = null;
     this.source = null;
-    this.timer = null;
+    this.again = null;
+    this.watch = null;
+    this.unseen = null;
+    document.addEventListener("visibilitychange", () => this.seen(!document.hidden));
+    window.addEventListener("online", () => this.source && this.open());
+    window.addEventListener("offline", () => this.source && this.onState("disconnected"));
   }
 
   open() {
     this.close();
-    const source = new EventSource(this.last ? `/api/events?after=${this.last}` : "/api/events");
+    const source = new EventSource(this.last === null ? "/api/events" : `/api/events?after=${this.last}`);
     this.source = source;
-    source.addEventListener("connection", () => this.onState("connected"));
-    source.addEventListener("gap", () => this.onGap());
-    source.addEventListener("goodbye", () => this.onState("disconnected"));
-    for (const type of TYPES) source.addEventListener(type, (message) => this.take(message));
-    source.addEventListener("error", () => {
-      this.onState("disconnected");
-      // A refusal, as while the server starts, closes the source for good: then it is opened anew from here.
-      if (source.readyState === EventSource.CLOSED && this.source === source) this.again();
+    source.addEventListener("connection", (message) => {
+      this.last ??= Number(message.lastEventId);
+      this.onState("connected");
     });
+    source.addEventListener("gap", (message) => {
+      const gap = JSON.parse(message.data);
+      this.last = gap.resume;
+      this.onGap(gap);
+    });
+    source.addEventListener("goodbye", () => this.onState("stopped"));
+    for (const type of TYPES) source.addEventListener(type, (message) => this.take(message));
+    source.addEventListener("error", () => this.broken(source));
+    this.look();
   }
 
   take(message) {
     const event = JSON.parse(message.data);
+    this.look();
     if (typeof event.seq !== "number" || event.seq <= this.last) return;
     this.last = event.seq;
-    this.count += 1;
     this.onEvent(event);
   }
 
-  again() {
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.open(), 2000);
+  broken(source) {
+    if (this.source !== source) return;
+    this.onState("disconnected");
+    // A refusal, as while the server starts or after the session's end, closes the source for good.
+    if (source.readyState !== EventSource.CLOSED) return;
+    this.again = setTimeout(() => this.open(), AGAIN);
+    get("/api/session").catch((error) => error.status === 401 && this.onState("signed out"));
+  }
+
+  look(after = LOOK) {
+    clearTimeout(this.watch);
+    this.watch = setTimeout(() => this.check(), after);
+  }
+
+  async check() {
+    const source = this.source;
+    const there = await answers(PATIENCE);
+    if (!source || this.source !== source) return;
+    if (there || source.readyState !== EventSource.OPEN) {
+      this.look();
+    } else {
+      this.onState("disconnected");
+      this.open();
+    }
+  }
+
+  seen(now) {
+    clearTimeout(this.unseen);
+    if (!now && this.source) {
+      this.unseen = setTimeout(() => {
+        this.close();
+        this.unseen = "closed";
+      }, UNSEEN);
+    } else if (now && this.unseen === "closed") {
+      this.unseen = null;
+      this.open();
+    }
   }
 
   close() {
-    clearTimeout(this.timer);
+    clearTimeout(this.again);
+    clearTimeout(this.watch);
     this.source?.close();
     this.source = null;
   }

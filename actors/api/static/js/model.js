@@ -1,68 +1,133 @@
 // What the page knows: jobs by id, kept true by asking again for each one that an event names. Rows are the truth; an
 // event only says where to look.
 
-import { get } from "./api.js";
+import { get, Unreachable } from "./api.js";
 import { Live } from "./live.js";
 
-const AT_ONCE = 20;
-const TOGETHER = 150; // milliseconds in which changes are gathered
+const PAGE = 500;
+const ONE_BY_ONE = 3; // changed jobs that are asked for each by itself; more come as one page
+const GATHER = 100; // milliseconds in which changes are gathered
+const SPACE = 1_000; // and between two rounds of asking, whatever happens: a token has so many requests a minute
+const KEPT = 1_000; // events
 
 export class Model {
   constructor({ onChange, onState, onFault }) {
     this.jobs = new Map();
+    this.events = [];
+    this.gaps = 0;
+    this.more = false; // older jobs than these
+    this.version = 0; // grows with every change
+    this.state = "new";
+    this.tell = onState;
     this.onChange = onChange;
-    this.fault = onFault;
+    this.onFault = onFault;
     this.dirty = new Set();
+    this.whole = false;
     this.timer = null;
+    this.asking = false;
+    this.next = 0;
     this.live = new Live({
       onEvent: (event) => this.note(event),
-      onGap: () => this.load(),
-      onState: (word) => this.stateChanged(word, onState),
+      onGap: () => this.missed(),
+      onState: (word) => this.stateChanged(word),
     });
+  }
+
+  forget() {
+    this.live.close();
+    this.live.last = null;
+    this.jobs.clear();
+    this.events = [];
     this.state = "new";
   }
 
-  stateChanged(word, tell) {
-    const again = word === "connected" && this.state === "disconnected";
-    if (word !== this.state) {
-      this.state = word;
-      tell(word);
-    }
-    if (again) this.load();
+  stateChanged(word) {
+    if (word === this.state) return;
+    this.state = word;
+    // What changed while nobody told us is asked for now; from here on events tell.
+    if (word === "connected") this.soon(true);
+    this.tell(word);
   }
 
-  async load() {
-    try {
-      const answer = await get("/api/jobs?limit=500");
-      this.jobs = new Map(answer.jobs.map((job) => [job.job_id, job]));
-      this.onChange();
-    } catch (error) {
-      this.fault(error);
+  missed() {
+    this.gaps += 1;
+    this.soon(true);
+  }
+
+  fault(error) {
+    if (error instanceof Unreachable) this.live.look(0);
+    else if (error.status !== 429) this.onFault(error);
+  }
+
+  note(event) {
+    this.events.push(event);
+    if (this.events.length > KEPT) this.events.shift();
+    const job = this.jobs.get(event.job_id);
+    if (job && event.type === "job_progress") {
+      this.jobs.set(event.job_id, { ...job, status: event.status ?? job.status, progress: event.progress ?? job.progress });
+    } else if (event.job_id) {
+      this.dirty.add(event.job_id);
     }
+    this.soon(false);
   }
 
   put(job) {
     this.jobs.set(job.job_id, job);
+    this.changed();
+  }
+
+  changed() {
+    this.version += 1;
     this.onChange();
+  }
+
+  soon(whole) {
+    this.whole ||= whole;
+    if (this.asking) return;
+    this.timer ??= setTimeout(() => this.round(), Math.max(GATHER, this.next - Date.now()));
+  }
+
+  async round() {
+    const ids = [...this.dirty];
+    const whole = this.whole || ids.length > ONE_BY_ONE;
+    this.dirty.clear();
+    this.whole = false;
+    this.timer = null;
+    this.asking = true;
+    try {
+      await (whole ? this.load() : Promise.all(ids.map((id) => this.fetch(id))));
+    } catch (error) {
+      for (const id of ids) this.dirty.add(id);
+      this.whole ||= whole;
+      this.fault(error);
+    }
+    this.asking = false;
+    this.next = Date.now() + SPACE;
+    this.changed();
+    if (this.state === "connected" && (this.dirty.size || this.whole)) this.soon(false);
   }
 
   async fetch(jobId) {
-    this.put(await get(`/api/jobs/${encodeURIComponent(jobId)}`));
+    try {
+      this.jobs.set(jobId, await get(`/api/jobs/${encodeURIComponent(jobId)}`));
+    } catch (error) {
+      if (error.status !== 404) throw error;
+      this.jobs.delete(jobId);
+    }
   }
 
-  note(event) {
-    if (event.job_id) this.dirty.add(event.job_id);
-    this.timer ??= setTimeout(() => this.refresh(), TOGETHER);
+  async load() {
+    const answer = await get(`/api/jobs?limit=${PAGE}`);
+    const older = answer.next === null ? [] : [...this.jobs].filter(([id]) => id < answer.next);
+    if (older.length === 0) this.more = answer.next !== null;
+    this.jobs = new Map([...answer.jobs.map((job) => [job.job_id, job]), ...older]);
   }
 
-  async refresh() {
-    const ids = [...this.dirty];
-    this.dirty.clear();
-    this.timer = null;
-    if (ids.length > AT_ONCE) return this.load();
-    const found = await Promise.allSettled(ids.map((id) => get(`/api/jobs/${encodeURIComponent(id)}`)));
-    for (const one of found) if (one.status === "fulfilled") this.jobs.set(one.value.job_id, one.value);
-    this.onChange();
-    return undefined;
+  async loadOlder() {
+    const oldest = [...this.jobs.keys()].sort()[0];
+    const answer = await get(`/api/jobs?limit=${PAGE}&before=${encodeURIComponent(oldest)}`);
+    for (const job of answer.jobs) this.jobs.set(job.job_id, job);
+    this.more = answer.next !== null;
+    this.changed();
   }
 }

@@ -1,59 +1,80 @@
 // What waits and why, and how much of each limit is in use.
 
-import { get } from "./api.js";
-import { cell, el, keyed, table } from "./dom.js";
-import { between, jobName, span } from "./format.js";
+import { get, post } from "./api.js";
+import { button, cell, el, gauge, keyed, table, tell } from "./dom.js";
+import { jobName, jobPath, owner, running, span } from "./format.js";
+import { allowed } from "./rights.js";
+
+const WAITING = ["Place", "Job", "User", "Priority", "Waits", "Starts in about", "Why it waits, and what changes that"];
 
 function tally(jobs, field) {
   const counts = new Map();
-  for (const job of jobs) {
-    const name = job[field];
-    if (name) counts.set(name, (counts.get(name) ?? 0) + 1);
-  }
+  for (const job of jobs) if (job[field]) counts.set(job[field], (counts.get(job[field]) ?? 0) + 1);
   return [...counts].sort((a, b) => b[1] - a[1]);
 }
 
 function bar([name, number, limit]) {
+  const limited = Number.isInteger(limit);
   return el("tr", {}, el("th", { scope: "row" }, name),
-    cell("", limit ? el("meter", { min: 0, max: limit, value: Math.min(number, limit), high: limit - 0.5, "aria-label": `${name}: ${number} of ${limit}` }) : ""),
-    cell("", limit ? `${number} of ${limit}` : `${number}`, "number"));
+    cell("", limited ? gauge("meter", `${name}: ${number} of ${limit}`, number, limit) : ""),
+    cell("", limited ? `${number} of ${limit}` : `${number}`, "number"));
 }
 
 function waiting(job) {
-  return el("tr", {},
-    cell("Place", job.position === null || job.position === undefined ? "" : job.position, "number"),
-    el("th", { scope: "row" }, el("a", { href: `#/jobs/${encodeURIComponent(job.job_id)}` }, jobName(job))),
-    cell("User", job.org_id ? `${job.user_id}, ${job.org_id}` : job.user_id),
-    cell("Priority", job.priority, "number"),
-    cell("Waits", span(between(job.queued_at, null)), "number"),
+  return el("tr", {}, cell("Place", job.position === null ? "" : job.position + 1, "number"),
+    el("th", { scope: "row" }, el("a", { href: jobPath(job.job_id) }, jobName(job))),
+    cell("User", owner(job), "user"), cell("Priority", job.priority, "number"), cell("Waits", running(job.queued_at), "number"),
     cell("Starts in about", span(job.estimate_seconds), "number"),
     cell("", `${job.reason ?? ""}${job.setting ? ` (${job.setting})` : ""}`, "wide"));
 }
 
+function usage(queue, jobs) {
+  const limit = Object.fromEntries(queue.limits.map((one) => [one.name, one.value]));
+  const now = jobs.filter((job) => job.queue_status === "running");
+  const rows = [["Everybody", queue.running, limit.total]];
+  for (const [field, word, each] of [["user_id", "user", limit.per_user], ["org_id", "organisation", limit.per_organisation], ["team_id", "team", limit.per_team]]) {
+    for (const [name, number] of tally(now, field)) rows.push([`${word} ${name}`, number, each]);
+  }
+  for (const [name, number] of tally(now, "provider")) rows.push([`provider ${name}`, number, limit[`per_provider.${name}`]]);
+  return rows;
+}
+
 export function queueView(model) {
   const summary = el("p");
-  const list = table("Waiting, in the order in which they would run", ["Place", "Job", "User", "Priority", "Waits", "Starts in about", "Why it waits, and what changes that"]);
+  const gates = el("div");
+  const list = table("Waiting, in the order in which they would run", WAITING);
   const limits = table("Running, beside the limits", ["Whose", "In use", "Jobs"], false);
-  let seen = -1;
+  let seen = null;
 
-  async function refresh() {
-    const queue = await get("/api/queue");
-    const limit = Object.fromEntries((queue.limits ?? []).map((one) => [one.name, one.value]));
-    const running = [...model.jobs.values()].filter((job) => job.queue_status === "running");
+  async function set(word, body) {
+    try {
+      show(await post(`/api/queue/${word}`, body));
+      tell(word === "pause" ? "Paused" : "Resumed");
+    } catch (error) {
+      model.fault(error);
+    }
+  }
+
+  function gate([name, why]) {
+    const body = name === "" ? {} : { provider: name };
+    const what = name === "" ? "the queue" : name;
+    const change = why === null ? button("Pause", () => set("pause", body), "", `Pause ${what}`) : button("Resume", () => set("resume", body), "main", `Resume ${what}`);
+    return el("p", { class: "actions" }, why === null ? "" : el("strong", {}, name === "" ? why : `${name}: ${why}`), allowed("admin", "Pausing", change));
+  }
+
+  function show(queue) {
     summary.textContent = queue.summary;
+    keyed(gates, [["", queue.paused], ...Object.entries(queue.closed_providers)], ([name]) => `gate ${name}`, gate);
     keyed(list.body, queue.waiting, (job) => job.job_id, waiting);
-    const rows = [["Everybody", queue.running ?? running.length, limit.total]];
-    for (const [name, number] of tally(running, "user_id")) rows.push([`user ${name}`, number, limit.per_user]);
-    for (const [name, number] of tally(running, "org_id")) rows.push([`organisation ${name}`, number, limit.per_organisation]);
-    for (const [name, number] of tally(running, "provider")) rows.push([`provider ${name}`, number, limit[`per_provider.${name}`]]);
-    keyed(limits.body, rows, (row) => row[0], bar);
+    list.node.hidden = queue.waiting.length === 0;
+    keyed(limits.body, usage(queue, [...model.jobs.values()]), (row) => row[0], bar);
   }
 
   function update() {
-    if (model.live.last === seen) return;
-    seen = model.live.last;
-    refresh().catch((error) => model.fault(error));
+    if (model.version === seen) return;
+    seen = model.version;
+    get("/api/queue").then(show, (error) => model.fault(error));
   }
 
-  return { node: el("div", {}, el("h1", {}, "Queue"), summary, limits.node, list.node), update };
+  return { node: el("div", {}, el("h1", {}, "Queue"), summary, gates, limits.node, list.node), update };
 }

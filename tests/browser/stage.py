@@ -1,0 +1,125 @@
+"""A browser and a supervisor that it looks at: what the tests of the dashboard share."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import attrs
+import httpx
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+
+from tests.api.supervised import ROOT, Served
+
+CHROMIUM = os.environ.get("GREENROOM_TEST_CHROMIUM") or shutil.which("chromium")
+marks = [
+    pytest.mark.parts,
+    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is missing: apt-get install chromium, as .ci/run does"),
+]
+PATIENCE = 30_000.0
+"""Milliseconds after which something that never shows has failed; what shows, shows within a second or two."""
+expect.set_options(timeout=PATIENCE)
+_CONFIG = """
+http: {{port: {http}}}
+feed: {{enabled: true, port: {feed}}}
+limits: {{total: 20, per_user: 20}}
+providers: {{local: {{cpus: 4}}, there: {{kind: scripted}}}}
+"""
+
+
+def free_port() -> int:
+    """A port that nobody listens at now."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port: int = listening.getsockname()[1]
+        return port
+
+
+@attrs.frozen
+class Stage:
+    """A configuration with ports that stay, and the state directory that outlives its supervisors."""
+
+    config: Path
+    state: Path
+    feed_port: int
+
+    @classmethod
+    def set_up(cls, folder: Path) -> Stage:
+        config, ports = folder / "app.yaml", (free_port(), free_port())
+        config.write_text(_CONFIG.format(http=ports[0], feed=ports[1]))
+        return cls(config, folder / "state", ports[1])
+
+    def ask(self, method: str, path: str, **fields: Any) -> Any:
+        """As the operator, through the Unix socket, where commands are taken."""
+        transport = httpx.HTTPTransport(uds=str(self.state / "greenroom.sock"))
+        with httpx.Client(transport=transport, base_url="http://greenroom", timeout=30) as client:
+            return client.request(method, path, **fields).raise_for_status().json()
+
+    def submit(self, name: str, **fields: Any) -> Any:
+        """A simulated job that ends at once, unless ``fields`` say more."""
+        job = {"provider": "there", "config_name": name, "user_id": "ana", "org_id": "lab", "spec": {"duration": 0.1}}
+        return self.ask("POST", "/api/jobs", json={**job, **fields})
+
+    def training(self, name: str, *words: str) -> Any:
+        """A real training of the example, of a process of its own."""
+        command = ["python", "train.py", *words]
+        return self.submit(name, provider="local", spec=None, command=command, cwd=str(ROOT / "examples/train"))
+
+    def link(self) -> str:
+        """A link that signs in as the operator."""
+        made: str = self.ask("POST", "/api/session/code")["link"]
+        return made
+
+    def events(self, after: int) -> list[int]:
+        """The numbers of the rows of events after one."""
+        with closing(sqlite3.connect(f"file:{self.state / 'greenroom.db'}?mode=ro", uri=True)) as rows:
+            return [seq for (seq,) in rows.execute("SELECT seq FROM events WHERE seq > ? ORDER BY seq", (after,))]
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """The system's own browser, without its sandbox where the user is root, whom it would refuse."""
+    with sync_playwright() as playwright:
+        arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@contextmanager
+def page_of(browser: Browser, **options: Any) -> Iterator[Page]:
+    """A page in a context of its own. Raises AssertionError when a script failed, or something broke its policy."""
+    context = browser.new_context(**options)
+    context.set_default_timeout(PATIENCE)
+    page = context.new_page()
+    faults: list[str] = []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("console", lambda message: faults.append(message.text) if _is_fault(message) else None)
+    try:
+        yield page
+    finally:
+        context.close()
+    assert faults == []
+
+
+def _is_fault(message: ConsoleMessage) -> bool:
+    """What a refused or a broken request leaves in the console is meant."""
+    return message.type in ("error", "warning") and "Failed to load resource" not in message.text
+
+
+def at(served: Served, place: str) -> str:
+    """The address of a view of the page."""
+    return f"{served.address}/#/{place}"
+
+
+def row(page: Page, name: str) -> Any:
+    """The row of a table that tells of the job of this name."""
+    return page.get_by_role("row").filter(has=page.get_by_role("rowheader", name=name, exact=True))

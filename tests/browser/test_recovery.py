@@ -1,0 +1,67 @@
+"""A supervisor that is killed and started again below an open page."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+from playwright.sync_api import Browser, Page, expect
+
+from tests.api.supervised import serving
+from tests.browser.stage import Stage, at, marks, page_of, row
+
+pytestmark = marks
+
+
+def numbers(page: Page) -> list[int]:
+    """The numbers of the events that the page has taken, the newest first."""
+    return [int(text) for text in page.locator("tbody tr").evaluate_all("rows => rows.map(row => row.dataset.key)")]
+
+
+def test_a_page_outlives_the_supervisor_and_misses_nothing(stage_of_its_own: Stage, browser: Browser) -> None:
+    """kill -9 in the middle of work: the page says so, catches up by itself, and has each event once, in order."""
+    stage = stage_of_its_own
+    with page_of(browser) as page, ExitStack() as supervisors:
+        first = supervisors.enter_context(serving(stage.config, stage.state, 120, kill=True))
+        page.goto(stage.link())
+        training = stage.training("outlives", "--epochs", "12")
+        log = page.context.new_page()
+        log.goto(at(first, f"jobs/{training['job_id']}"))
+        expect(log.get_by_role("region", name="Output")).to_contain_text("epoch 2/12")
+        expect(row(page, "outlives")).to_contain_text("running")
+        page.goto(at(first, "events"))
+        supervisors.close()
+        said = page.locator("#connection")
+        expect(said).to_contain_text("Disconnected: the supervisor does not answer. This is how things stood at")
+        expect(said).to_have_attribute("aria-live", "polite")
+        second = supervisors.enter_context(serving(stage.config, stage.state, 120))
+        stage.submit("after")  # before the page asks again, as likely as not
+        expect(said).to_have_text("")
+        for name in ("after", "outlives"):
+            expect(page.get_by_role("row").filter(has_text=name).filter(has_text="job is now completed")).to_have_count(
+                1
+            )
+        seen = numbers(page)[::-1]
+        assert seen == stage.events(seen[0] - 1)
+        expect(log.get_by_text("done: held-out accuracy")).to_be_visible()
+        written = log.get_by_role("region", name="Output").inner_text().splitlines()
+        epochs = [line.split()[1] for line in written if line.startswith("epoch")]
+        assert epochs == [f"{number}/12" for number in range(1, 13)]
+        page.goto(at(second, "jobs"))
+        expect(row(page, "outlives")).to_contain_text("completed")
+
+
+def test_a_supervisor_that_stops_says_so(stage_of_its_own: Stage, browser: Browser) -> None:
+    """The goodbye is told apart from a silence; a session that ended meanwhile leads back to the sign-in."""
+    stage = stage_of_its_own
+    with page_of(browser) as page, ExitStack() as supervisors:
+        served = supervisors.enter_context(serving(stage.config, stage.state, 120))
+        made = served.ask("POST", "/api/tokens", json={"user_id": "bo", "level": "lead"})
+        page.goto(served.address)
+        page.get_by_label("Token", exact=True).fill(made["token"])
+        page.get_by_role("button", name="Sign in").click()
+        page.get_by_role("navigation").wait_for()
+        served.ask("DELETE", f"/api/tokens/{made['token_id']}")
+        supervisors.close()
+        expect(page.locator("#connection")).to_contain_text("Disconnected: the supervisor")
+        supervisors.enter_context(serving(stage.config, stage.state, 120))
+        expect(page.get_by_role("alert").filter(has_text="The session has ended.")).to_be_visible()
