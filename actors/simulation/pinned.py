@@ -76,9 +76,12 @@ def pinned(seed: int, now: Callable[[], float]) -> Iterator[None]:
     noise = source(seed, "noise")
     before: Any = os.urandom, random._urandom, time.time  # type: ignore[attr-defined]
     collecting, level = gc.isenabled(), logging.root.manager.disable
+    freezing = not gc.get_freeze_count()
     os.urandom = random._urandom = noise.randbytes  # type: ignore[attr-defined]
     time.time = now
     gc.disable()
+    if freezing:
+        gc.freeze()  # what was there before is not looked through again after each world
     logging.disable(logging.WARNING)  # errors are listened to, see `crashes`; the rest costs and decides nothing
     hooks = stamina.instrumentation.get_on_retry_hooks()
     stamina.instrumentation.set_on_retry_hooks(())  # they print, where structlog is installed
@@ -94,3 +97,5 @@ def pinned(seed: int, now: Callable[[], float]) -> Iterator[None]:
         if collecting:
             gc.enable()
         gc.collect()
+        if freezing:
+            gc.unfreeze()
