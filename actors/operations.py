@@ -139,8 +139,14 @@ class Operations(Following):
         await self.ledger.pause(None if provider is None else self._known(provider), reason, by)
 
     async def resume(self, provider: str | None, *, by: str | None = None) -> None:
-        """Dispatch there, or (None) at all, again; a provider that was paused by itself stays paused."""
-        await self.ledger.resume(None if provider is None else self._known(provider), by)
+        """Dispatch there, or (None) at all, again; a provider that was paused by itself stays paused.
+
+        The circuit breaker of the one that is named is not waited for: a few calls try it out at once.
+        """
+        known = None if provider is None else self._known(provider)
+        if known is not None:
+            self._providers[known].breaker.try_now()
+        await self.ledger.resume(known, by)
 
     # Looking.
 

@@ -9,7 +9,7 @@ from actors.jobs.refusal import RefusalKind, Refused
 from actors.kernel import ActorRef
 from actors.ledger.delivering import Delivering
 from actors.operations import Operations
-from actors.poller import Look
+from actors.poller import Look, Wanted
 from actors.providers.base import PushEvent, Rejected
 from actors.providers.guard import Failure, GuardedProvider
 from logconf import bind_correlation_id, get_correlation_id, get_logger
@@ -21,6 +21,7 @@ class Pushes(Operations):
     """The operation of :class:`actors.control.Runtime` by which providers tell of their jobs."""
 
     _poller: ActorRef
+    _wanted: Wanted
 
     async def push(
         self, provider: str, headers: Mapping[str, str], body: bytes, *, token: str | None = None
@@ -34,8 +35,13 @@ class Pushes(Operations):
         delivered = await self.ledger.store.write(Delivering(provider, event, token, get_correlation_id()))
         _tell(provider, event, delivered)
         for key in delivered.look_at:
-            self._poller.cast(Look(provider, key))
+            self.look_at(provider, key)
         return delivered.outcome
+
+    def look_at(self, provider: str, key: str) -> None:
+        """Have the poller ask ``provider`` about one job now; however many are named at once, none is forgotten."""
+        self._wanted.read_back(provider, key)
+        self._poller.cast(Look())
 
     async def _verified(
         self, provider: GuardedProvider, headers: Mapping[str, str], body: bytes

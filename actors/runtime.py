@@ -33,8 +33,7 @@ from actors.ledger.provider_views import ProviderView, provider_views, unwell
 from actors.leftovers import Leftovers
 from actors.metrics import Counted, Tallies, TimedExecutor, scrape, timed
 from actors.operations import Operations
-from actors.poller import WAKES as POLLER_WAKES
-from actors.poller import Poller, Refresh
+from actors.poller import Look, Poller, Refresh, Wanted
 from actors.providers.base import Provider
 from actors.providers.guard import GuardedProvider
 from actors.providers.registry import create
@@ -100,7 +99,8 @@ class RunningRuntime(Counted, Pushes, Ruling):
         super().__init__(ledger, _guarded(settings, parts), self.bus, parts.clock)
         self.access = Access(ledger, parts.clock)
         self._scheduler = self._actor("scheduler", wakes_scheduler)
-        self._poller = self._actor("poller", lambda event: event.type in POLLER_WAKES)
+        self._wanted = Wanted()
+        self._poller = self._actor("poller", self._wanted.note)
         self._expiry = self._actor("expiry", wakes_expiry)
         self._pruner = self.registry.actor("pruner")
         self._poller_now: Poller | None = None
@@ -143,8 +143,9 @@ class RunningRuntime(Counted, Pushes, Ruling):
     def _make_poller(self) -> Poller:
         webhooks = {name: one.webhook_url for name, one in self.settings.providers.items()}
         self._poller_now = Poller(
-            self.ledger, self._providers, self.clock, self.settings.poller, webhooks, self._parts.sources.jitter
-        )
+            self.ledger, self._providers, self.clock, self.settings.poller, webhooks, self._parts.sources.jitter,
+            self._wanted,
+        )  # fmt: skip
         return timed(self._poller_now, "poller", self.tallies, cycle="cycle")
 
     def _make_expiry(self) -> Expiry:
@@ -156,7 +157,7 @@ class RunningRuntime(Counted, Pushes, Ruling):
     def _actor(self, name: str, wanted: Callable[[Event], bool]) -> ActorRef:
         """A reference whose mailbox absorbs wakes of the same kind: one "look now" says what a hundred say."""
         wakes = Mailbox(
-            capacity=64, overflow="drop_newest", coalesce=lambda message: isinstance(message, Event) or None
+            capacity=64, overflow="drop_newest", coalesce=lambda message: isinstance(message, (Event, Look)) or None
         )
         ref = self.registry.actor(name, wakes)
         self.bus.subscribe(Event, into=ref, where=wanted)

@@ -6,21 +6,18 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import attrs
 import trio
 
 from actors.jobs.options import PollerOptions
 from actors.kernel import Clock, Envelope, TickingActor
 from actors.ledger import Ledger
 from actors.poller.switch import Switch, decide_polling
+from actors.poller.wanted import Wanted
 from actors.poller.watch import Watch
 from actors.providers.guard import GuardedProvider
 from logconf import get_logger
 
 _logger = get_logger("actors.poller")
-
-WAKES = frozenset({"job_handed_over", "job_cancel_requested", "job_outcome_unknown", "job_settled"})
-"""Events after which the poller looks at once, the beat beside."""
 
 FAULTY_CYCLES = 5
 """So many cycles with a fault of their own in a row fail the poller; its supervisor starts it afresh."""
@@ -33,14 +30,6 @@ _WATCH_AGAIN = 5.0
 
 class Refresh:
     """The message after a change of configuration: decide anew which providers are polled (B6)."""
-
-
-@attrs.frozen
-class Look:
-    """The message after a delivery from outside: look at the job of ``key`` at ``provider`` now."""
-
-    provider: str
-    key: str
 
 
 class Poller(TickingActor):
@@ -61,10 +50,12 @@ class Poller(TickingActor):
         options: PollerOptions,
         webhook_urls: Mapping[str, str | None] | None = None,
         jitter: Callable[[], float] = _JITTER,
+        wanted: Wanted | None = None,
     ) -> None:
         self.interval = options.interval_seconds
         self._options = options
         self._webhook_urls = webhook_urls or {}
+        self._wanted = Wanted() if wanted is None else wanted
         self._providers = providers
         self._watches = {
             name: Watch(provider, ledger, clock, options.interval_seconds, jitter)
@@ -102,22 +93,29 @@ class Poller(TickingActor):
             await trio.sleep(_WATCH_AGAIN)
 
     async def handle(self, message: Any) -> Any:
-        """An event: look after settlements and cancels now. ``Look``: at one job. ``Refresh``: decide anew."""
+        """An event or ``Look``: look at what is wanted now. ``Refresh``: decide anew who is polled."""
         if isinstance(message, Refresh):
             self._switch = self._decide()
             self.wake()
             return self._switch.active
-        if isinstance(message, Look):
-            if message.provider in self._watches:
-                self._watches[message.provider].nudge(message.key)
-            return None
-        for watch in self._watches.values():
-            watch.look()
+        self._pass_on()
         return None
+
+    def _pass_on(self) -> None:
+        """Have every watch look at what is wanted of it."""
+        wish = self._wanted.take()
+        for name, watch in self._watches.items():
+            if wish.everything:
+                watch.look()
+            if wish.handed:
+                watch.look_at_rows(wish.handed)
+            if told := wish.told.get(name):
+                watch.nudge(*told)
 
     async def tick(self, causes: tuple[Envelope, ...]) -> None:
         """One cycle: every polled provider in parallel, the others for settlements and cancels alone."""
         self._announce()
+        self._pass_on()
         asked = []
         for name, watch in self._watches.items():
             if name not in self._switch.polled:

@@ -10,7 +10,9 @@ import trio
 class Round:
     """What a round is to look at: everything, or the jobs of some keys.
 
-    ``observe``: ask for statuses, too; else only of jobs silent for ``silent_for`` seconds (0: of none).
+    ``keys``: of jobs whose provider is asked about them. ``rows``: of jobs of which only the rows are read, for what is
+    to be settled or cancelled. ``observe``: ask for statuses, too; else only of jobs silent for ``silent_for`` seconds
+    (0: of none).
     ``correlation_id``: that of the cycle that asked, None where no cycle did. ``waiters``: told when it is through.
     """
 
@@ -18,12 +20,13 @@ class Round:
     observe: bool = False
     silent_for: float = 0.0
     keys: set[str] = attrs.field(factory=set)
+    rows: set[str] = attrs.field(factory=set)
     correlation_id: str | None = None
     waiters: list[trio.Event] = attrs.field(factory=list)
     fault: Exception | None = None
 
     def __bool__(self) -> bool:
-        return self.everything or bool(self.keys)
+        return self.everything or bool(self.keys or self.rows)
 
     def add(self, other: Round) -> None:
         """Look at what ``other`` was to look at, too; who waits for that one does not wait for this."""
@@ -31,6 +34,7 @@ class Round:
         self.observe |= other.observe
         self.silent_for = max(self.silent_for, other.silent_for)
         self.keys |= other.keys
+        self.rows |= other.rows
 
 
 LEFT_OUT_AT_MOST = 4

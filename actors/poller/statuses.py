@@ -93,16 +93,16 @@ class Statuses:
 
     # Asking.
 
-    async def observe(self, held: Sequence[Held]) -> int:
-        """Ask about these jobs and record what changed; how many were really read."""
+    async def observe(self, held: Sequence[Held]) -> frozenset[str]:
+        """Ask about these jobs and record what changed; the keys of those that were really read."""
         if not held:
-            return 0
+            return frozenset()
         self._warned = {one.key: self._warned[one.key] for one in held if one.key in self._warned}
         if self._provider.capabilities.listing is Listing.NONE:
             return await self._observe_each(held)
         return await self._observe_together(held)
 
-    async def _observe_together(self, held: Sequence[Held]) -> int:
+    async def _observe_together(self, held: Sequence[Held]) -> frozenset[str]:
         handles = {one.key: one.submission.handle or {} for one in held}
         if len(held) == 1:  # a request about one job carries the job's ID, one about many the cycle's (A14)
             with bind_correlation_id(held[0].job.correlation_id):
@@ -111,18 +111,17 @@ class Statuses:
             view = await self._provider.observe_many(handles)
         if isinstance(view, Failure):
             self._could_not_ask(view)
-            return 0
+            return frozenset()
         return await self._take(held, view)
 
-    async def _observe_each(self, held: Sequence[Held]) -> int:
+    async def _observe_each(self, held: Sequence[Held]) -> frozenset[str]:
         """One request for each job, spread a little, so that they do not all come at once on every beat."""
         workers = self._provider.capabilities.concurrent_calls
         longest = min(_LONGEST_JITTER, _SHARE_OF_BEAT * self._beat * workers / len(held)) if len(held) > 1 else 0.0
         failures: list[Failure] = []
-        read = 0
+        read: set[str] = set()
 
         async def ask(one: Held) -> None:
-            nonlocal read
             await trio.sleep(longest * self._jitter())
             with bind_correlation_id(one.job.correlation_id):
                 view = await self._provider.observe_many({one.key: one.submission.handle or {}})
@@ -130,12 +129,12 @@ class Statuses:
                 failures.append(view)
                 self._not_read(one, view.message)
             else:
-                read += await self._take([one], view)
+                read.update(await self._take([one], view))
 
         await a_few_at_once(self._provider, held, ask)
         if failures:
             self._could_not_ask(failures[-1])
-        return read
+        return frozenset(read)
 
     def _could_not_ask(self, failure: Failure) -> None:
         """One WARNING a round; none where the breaker has given one, until the provider answers again."""
@@ -147,7 +146,7 @@ class Statuses:
 
     # Recording.
 
-    async def _take(self, held: Sequence[Held], view: View) -> int:
+    async def _take(self, held: Sequence[Held], view: View) -> frozenset[str]:
         by_key = {one.key: one for one in held}
         for key, reason in view.failed.items():
             self._not_read(by_key[key], reason)
@@ -157,7 +156,7 @@ class Statuses:
         for start in range(0, len(keys), _AT_ONCE):
             await self._record(by_key, {key: seen[key] for key in keys[start : start + _AT_ONCE]})
             await trio.lowlevel.checkpoint()
-        return len(seen)
+        return frozenset(seen)
 
     async def _record(self, by_key: Mapping[str, Held], observations: Mapping[str, Observation]) -> None:
         """Write only what is news: most observations say what is known already, and cost no transaction."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import trio
 
@@ -17,18 +18,20 @@ from actors.jobs.records import SubmissionState
 from actors.kernel import Clock
 from actors.ledger import Ledger
 from actors.ledger.reading import Held, held_at
+from actors.poller.cancels import Cancels
 from actors.poller.rounds import Round
 from actors.poller.statuses import Statuses, a_few_at_once, say
-from actors.providers.base import ABSENT, UNKNOWABLE, CancelAck, Submitted
-from actors.providers.breaker import BreakerOpen
+from actors.providers.base import ABSENT, UNKNOWABLE, Submitted
 from actors.providers.guard import Failure, GuardedProvider
 from logconf import bind_correlation_id, get_correlation_id, get_logger, new_correlation_id
 
 _logger = get_logger("actors.poller")
 
-# A cancel request is repeated until an observation shows an end: after 1 s, then twice as long each time, to a minute.
-_CANCEL_AGAIN = 1.0
-_CANCEL_AGAIN_AT_MOST = 60.0
+_MOST_NAMED = 1000
+"""Keys named in one query at the most; for more of them all rows are read, which costs less."""
+
+_SOONEST = 0.5
+"""Seconds from a round to one that nobody asked for, at the least."""
 
 # An unknown submission that its provider could not be asked about is asked about again after this long.
 _ASK_AGAIN = 5.0
@@ -51,7 +54,7 @@ class Watch:
         self._statuses = Statuses(provider, ledger, clock, beat, jitter)
         self._next = Round()
         self._wanted = trio.Event()
-        self._cancels: dict[str, tuple[float, float]] = {}
+        self._cancels = Cancels(provider)
         self._again_at = math.inf
 
     def look(self, *, observe: bool = False, silent_for: float = 0.0) -> None:
@@ -59,9 +62,14 @@ class Watch:
         self._next.add(Round(everything=True, observe=observe, silent_for=silent_for))
         self._wanted.set()
 
-    def nudge(self, key: str) -> None:
-        """Ask for a look at one job."""
-        self._next.keys.add(key)
+    def nudge(self, *keys: str) -> None:
+        """Ask for a look at these jobs: what their provider says of them now."""
+        self._next.keys.update(keys)
+        self._wanted.set()
+
+    def look_at_rows(self, keys: Iterable[str]) -> None:
+        """Ask for a look at the rows of these jobs: something may be to be settled or cancelled."""
+        self._next.rows.update(keys)
         self._wanted.set()
 
     async def sync(self) -> Exception | None:
@@ -85,9 +93,10 @@ class Watch:
                 await self._wanted.wait()
             asked, self._next = self._next, Round()
             self._wanted = trio.Event()
-            self._again_at = math.inf
-            if not asked:
+            if trio.current_time() >= self._again_at:
                 asked.everything = True
+            if asked.everything:
+                self._again_at = math.inf
             try:
                 with bind_correlation_id(asked.correlation_id or new_correlation_id()):
                     await self._round(asked)
@@ -102,22 +111,35 @@ class Watch:
         self.synced = 0
         if self._postponed(asked):
             return
-        if asked.everything and (asked.observe or asked.silent_for):
-            query = held_at(self.name)
-        else:
-            query = held_at(self.name, unsettled=asked.everything, keys=asked.keys)
-        held = await self._ledger.read(query)
-        known = {one.key for one in held}
-        self._cancels = {key: due for key, due in self._cancels.items() if key in known}
+        held = await self._ledger.read(self._query(asked))
+        if asked.everything:
+            self._cancels.keep({one.key for one in held})
         unknown = [one for one in held if one.submission.state is SubmissionState.UNKNOWN]
         await a_few_at_once(self._provider, [one for one in unknown if one.job.uncertain_since is None], self._settle)
         handed = [one for one in held if one.submission.state is SubmissionState.HANDED]
-        await a_few_at_once(
-            self._provider, [one for one in handed if one.job.cancel_requested_at is not None], self._cancel
-        )
+        await a_few_at_once(self._provider, self._cancels.unsent(handed), self._cancels.send)
         if not self._postponed(asked):
-            self.synced = await self._statuses.observe(self._chosen(asked, handed))
+            await self._observe(asked, handed)
             self._postponed(asked)
+        # Never at once: what was due in this round and stayed undone is not to be done faster than it can be.
+        self._look_again(max(_SOONEST, self._cancels.next_due - trio.current_time()))
+
+    def _query(self, asked: Round) -> Callable[[Any], list[Held]]:
+        keys = asked.keys | asked.rows
+        if (asked.everything and (asked.observe or asked.silent_for)) or len(keys) > _MOST_NAMED:
+            return held_at(self.name)
+        return held_at(self.name, unsettled=asked.everything, keys=keys)
+
+    async def _observe(self, asked: Round, handed: Sequence[Held]) -> None:
+        """Ask what is to be asked, and repeat the cancels of those jobs that are seen to go on."""
+        doubtful = self._cancels.to_look_at(handed)
+        asked.keys.update(one.key for one in doubtful)
+        read = await self._statuses.observe(self._chosen(asked, handed))
+        self.synced = len(read)
+        self._cancels.put_off([one for one in doubtful if one.key not in read])
+        if seen := [one.key for one in doubtful if one.key in read]:
+            going_on = await self._ledger.read(held_at(self.name, keys=seen))
+            await a_few_at_once(self._provider, going_on, self._cancels.send)
 
     def _chosen(self, asked: Round, handed: Sequence[Held]) -> list[Held]:
         named = [one for one in handed if one.key in asked.keys]
@@ -150,28 +172,6 @@ class Watch:
         elif found is UNKNOWABLE:
             reason = f"provider {self.name} cannot tell whether it was accepted: {one.submission.error or 'no answer'}"
             await self._ledger.flag_uncertain(one.job.job_id, reason)
-
-    # Cancels.
-
-    async def _cancel(self, one: Held) -> None:
-        """Send the cancel request, or repeat it when it is due; only an observation ends the job (B14)."""
-        assert one.submission.handle is not None
-        due, gap = self._cancels.get(one.key, (-math.inf, _CANCEL_AGAIN))
-        if trio.current_time() < due:
-            self._look_again(due - trio.current_time())
-            return
-        with bind_correlation_id(one.job.correlation_id):
-            answer = await self._provider.cancel(one.key, one.submission.handle)
-        if isinstance(answer, Failure) and isinstance(answer.cause, BreakerOpen):  # it was not sent: nor is it repeated
-            self._look_again(answer.retry_after or _CANCEL_AGAIN)
-            return
-        if isinstance(answer, Failure):
-            say(one, f"could not be cancelled yet: {answer.message}", logging.DEBUG, self.name)
-        elif answer is CancelAck.NOT_SUPPORTED:
-            say(one, f"provider {self.name} cannot cancel; the job goes on to its end", logging.WARNING, self.name)
-        self._cancels[one.key] = (trio.current_time() + gap, min(gap * 2, _CANCEL_AGAIN_AT_MOST))
-        self._next.keys.add(one.key)
-        self._look_again(gap)
 
     def _look_again(self, seconds: float) -> None:
         self._again_at = min(self._again_at, trio.current_time() + seconds)

@@ -131,6 +131,12 @@ class Breaker:
             self._trying += 1
         return Place(self, self._phase)
 
+    def try_now(self) -> None:
+        """Have an open one try the provider out at once, because somebody who knows better says so."""
+        if self.rest:
+            self._until = trio.current_time()
+            self._change(BreakerState.HALF_OPEN, logging.INFO, "is tried again before its time, as asked by hand")
+
     def _succeeded(self, phase: int) -> None:
         if phase != self._phase:
             return

@@ -10,7 +10,6 @@ import trio
 
 from actors.jobs.options import Limits, PollerOptions
 from actors.jobs.records import JobStatus, QueueStatus
-from actors.poller import Look
 from actors.providers.base import Listing, Push
 from actors.providers.scripted import ScriptedOptions
 from actors.providers.scripted.faults import Fault, FaultKind
@@ -130,7 +129,7 @@ async def test_a_nudge_during_an_outage_is_followed_when_calls_pass(autojump_clo
             await runtime._providers["scripted"].check()
         await trio.sleep(50)
         world.remote.heal()
-        await runtime._poller.send(Look("scripted", key))
+        runtime.look_at("scripted", key)
         await trio.sleep(1)
         assert world.remote.calls_of("observe") == []
         await trio.sleep(15)

@@ -1,0 +1,88 @@
+"""Cancel requests at one provider: sent once, and repeated only to a job that was seen to go on (B14)."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Collection, Sequence
+
+import attrs
+import trio
+
+from actors.ledger.reading import Held
+from actors.poller.statuses import say
+from actors.providers.base import CancelAck
+from actors.providers.breaker import BreakerOpen
+from actors.providers.guard import Failure, GuardedProvider
+from logconf import bind_correlation_id
+
+_AGAIN = 1.0
+_AGAIN_AT_MOST = 60.0
+"""Seconds from a request to the look that may lead to the next one: twice as long each time, to a minute."""
+
+
+@attrs.define
+class _Sent:
+    """``due``: when to look whether the job goes on all the same. ``taken``: the provider answered the request."""
+
+    due: float
+    gap: float
+    taken: bool
+
+
+class Cancels:
+    """What was sent to ``provider`` since this began; a restart sends again, which does no harm."""
+
+    def __init__(self, provider: GuardedProvider) -> None:
+        self._provider = provider
+        self._sent: dict[str, _Sent] = {}
+
+    @property
+    def next_due(self) -> float:
+        """Trio time of the next look that is due; infinite where none is."""
+        return min((sent.due for sent in self._sent.values()), default=math.inf)
+
+    def keep(self, keys: Collection[str]) -> None:
+        """Forget all but these: the others have ended."""
+        self._sent = {key: sent for key, sent in self._sent.items() if key in keys}
+
+    def unsent(self, held: Sequence[Held]) -> list[Held]:
+        """Those to send for now: nothing was sent, or it failed a while ago."""
+        return [one for one in _cancelled(held) if one.key not in self._sent or self._is_due(one, taken=False)]
+
+    def to_look_at(self, held: Sequence[Held]) -> list[Held]:
+        """Those for which the provider took the request a while ago: it is sent again only if they go on."""
+        return [one for one in _cancelled(held) if self._is_due(one, taken=True)]
+
+    def put_off(self, held: Sequence[Held]) -> None:
+        """Look at these later: the provider could not be asked about them."""
+        for one in held:
+            self._note(one.key, taken=True)
+
+    async def send(self, one: Held) -> None:
+        """Ask for an end; only an observation ends the job."""
+        assert one.submission.handle is not None
+        with bind_correlation_id(one.job.correlation_id):
+            answer = await self._provider.cancel(one.key, one.submission.handle)
+        if isinstance(answer, Failure) and isinstance(answer.cause, BreakerOpen):  # it was not sent
+            self._sent[one.key] = _Sent(trio.current_time() + (answer.retry_after or _AGAIN), 0.0, taken=False)
+            return
+        if isinstance(answer, Failure):
+            say(one, f"could not be cancelled yet: {answer.message}", logging.DEBUG, self._provider.name)
+        elif answer is CancelAck.NOT_SUPPORTED:
+            text = f"provider {self._provider.name} cannot cancel; the job goes on to its end"
+            say(one, text, logging.WARNING, self._provider.name)
+        self._note(one.key, taken=not isinstance(answer, Failure))
+
+    def _is_due(self, one: Held, *, taken: bool) -> bool:
+        sent = self._sent.get(one.key)
+        return sent is not None and sent.taken is taken and sent.due <= trio.current_time()
+
+    def _note(self, key: str, *, taken: bool) -> None:
+        before = self._sent.get(key)
+        gap = _AGAIN if before is None else min(max(2 * before.gap, _AGAIN), _AGAIN_AT_MOST)
+        self._sent[key] = _Sent(trio.current_time() + gap, gap, taken)
+
+
+def _cancelled(held: Sequence[Held]) -> list[Held]:
+    return [one for one in held if one.job.cancel_requested_at is not None]
