@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Unpack
 
@@ -18,48 +18,92 @@ from actors.store import events as event_rows
 _EVENT_PAGE = 500
 
 
+class Newest:
+    """The newest events as they were published, without a gap among them: a hundred readers cost no query an event."""
+
+    def __init__(self, most: int = _EVENT_PAGE) -> None:
+        self._most = most
+        self._kept: list[Event] = []
+
+    def keep(self, event: Event) -> None:
+        """Take an event that was committed; one that was seen already is passed over."""
+        if self._kept and event.seq <= self._kept[-1].seq:
+            return
+        if self._kept and event.seq != self._kept[-1].seq + 1:
+            self._kept.clear()  # what is missing was written by another process, or while nobody listened
+        self._kept.append(event)
+        if len(self._kept) > 2 * self._most:
+            del self._kept[: self._most]
+
+    def after(self, seq: int) -> list[Event] | None:
+        """All that came after number ``seq``; None where that can only be read from rows."""
+        if not self._kept or seq < self._kept[0].seq - 1 or seq > self._kept[-1].seq:
+            return None
+        return self._kept[seq - self._kept[0].seq + 1 :]
+
+
 class Following:
     """The part of :class:`~actors.operations.Operations` that reads events."""
 
     def __init__(self, ledger: Ledger, bus: Bus) -> None:
         self.ledger = ledger
         self._bus = bus
+        self._newest = Newest()
 
     @asynccontextmanager
     async def events(
         self, *, after: int | None = None, **filters: Unpack[EventFilters]
     ) -> AsyncIterator[AsyncIterator[Event]]:
-        """Events after ``after``, read from rows; the bus only says when to look, so none is lost or doubled."""
+        """Events after ``after``, each once, in order: from rows, or as they were published where nothing lies between.
+
+        What is published was committed, and is numbered like the row; so none is lost or doubled by a slow reader.
+        """
         job_id, wanted = filters.get("job_id"), frozenset(filters.get("types", ()))
         send, receive = trio.open_memory_channel[None](1)
 
+        def is_wanted(event: Event) -> bool:
+            return (job_id is None or event.job_id == job_id) and (not wanted or event.type in wanted)
+
         def relevant(event: Any) -> bool:
-            if isinstance(event, Event) and (job_id is None or event.job_id == job_id):
-                with_room = not wanted or event.type in wanted
-                if with_room and not send.statistics().current_buffer_used:
-                    send.send_nowait(None)
+            if not isinstance(event, Event):
+                return False
+            self._newest.keep(event)
+            if is_wanted(event) and not send.statistics().current_buffer_used:
+                send.send_nowait(None)
             return False
 
         async with send, receive:  # closed after the subscription has ended: an event may come at any checkpoint
             with self._bus.subscribe(where=relevant):
                 start = after if after is not None else await self.ledger.read(event_rows.last)
-                stream = self._read_events(start, filters, receive)
+                stream = self._read_events(start, filters, is_wanted, receive)
                 try:
                     yield stream
                 finally:
                     await stream.aclose()
 
     async def _read_events(
-        self, seq: int, filters: EventFilters, wake: trio.MemoryReceiveChannel[None]
+        self,
+        seq: int,
+        filters: EventFilters,
+        is_wanted: Callable[[Event], bool],
+        wake: trio.MemoryReceiveChannel[None],
     ) -> AsyncGenerator[Event, None]:
+        by_row_alone = filters.get("user_id") is not None  # whose job it is stands in the job's row
         while True:
-            page = await self.ledger.read(
-                lambda connection, after=seq: event_rows.after(connection, after, limit=_EVENT_PAGE, **filters)
-            )
-            for event in page:
-                seq = event.seq
-                yield event
-            if len(page) < _EVENT_PAGE:
+            newest = None if by_row_alone else self._newest.after(seq)
+            if newest is not None:
+                for event in newest:
+                    seq = event.seq
+                    if is_wanted(event):
+                        yield event
+                page_is_last = self._newest.after(seq) == []
+            else:
+                page = await self.past_events(after=seq, **filters)
+                for event in page:
+                    seq = event.seq
+                    yield event
+                page_is_last = len(page) < _EVENT_PAGE
+            if page_is_last:
                 await wake.receive()
 
     async def past_events(
