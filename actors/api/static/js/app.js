@@ -38,7 +38,6 @@ function connectionIs(word) {
   if (!signedIn) return;
   if (word === "connected") {
     connection.textContent = "";
-    connection.classList.remove("lost");
     lastTrue = null;
     view?.reconnected?.();
     return;
@@ -46,7 +45,6 @@ function connectionIs(word) {
   lastTrue ??= new Date();
   const at = lastTrue.toLocaleTimeString([], { hour12: false });
   const why = word === "stopped" ? "Disconnected: the supervisor was stopped." : "Disconnected: the supervisor does not answer.";
-  connection.classList.add("lost");
   connection.textContent = `${why} This is how things stood at ${at}. Trying again by itself.`;
 }
 

@@ -25,9 +25,9 @@ function boundsOf(schema) {
 
 function rows(head, all) {
   if (all.length === 0) return "";
-  return el("table", {},
+  return el("div", { class: "table" }, el("table", {},
     el("thead", {}, el("tr", {}, head.map((word) => el("th", { scope: "col" }, word)))),
-    el("tbody", {}, all.map(([name, ...cells]) => el("tr", {}, el("th", { scope: "row" }, name), cells.map((one) => el("td", {}, one))))));
+    el("tbody", {}, all.map(([name, ...cells]) => el("tr", {}, el("th", { scope: "row" }, name), cells.map((one) => el("td", {}, one)))))));
 }
 
 function parameters(operation) {
@@ -60,7 +60,7 @@ function classOf(name, schema) {
     required.has(field) ? field : `${field} (optional)`, typeOf(one), one.description ?? boundsOf(one),
   ]);
   return el("section", { id: name }, el("h3", {}, name), schema.description ? el("p", {}, schema.description) : "",
-    schema.enum ? el("p", {}, schema.enum.join(" | ")) : rows(["Field", "Type", ""], fields));
+    schema.enum ? el("p", {}, schema.enum.join(" | ")) : rows(["Field", "Type", "Meaning"], fields));
 }
 
 function paint(api) {
