@@ -22,6 +22,7 @@ from actors.jobs.records import (
     Job,
     JobRequest,
     QueueStatus,
+    Submission,
 )
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.scheduling import can_ever_fit
@@ -152,9 +153,9 @@ class Operations(Following):
 
     async def job(self, part_of_id: str) -> JobView:
         """One job by its id or an unambiguous beginning or end of it."""
-        job_id = await self._job_id(part_of_id)
+        job_id = reading.resolve(part_of_id)
         query = reading.views(
-            lambda connection: [found] if (found := job_rows.get(connection, job_id)) else [],
+            lambda connection: [found] if (found := job_rows.get(connection, job_id(connection))) else [],
             self.ledger.limits, self._capacities, self._clock.now(),
         )  # fmt: skip
         found = await self.ledger.read(query)
@@ -247,17 +248,28 @@ class Operations(Following):
     ) -> AsyncIterator[AsyncIterator[tuple[bytes, str]]]:
         """A job's output from ``cursor`` until it ends, as it comes where the provider has a stream of it."""
         view = await self.job(job_id)
-
-        async def handed_or_ended() -> JobView:
-            while (seen := await self.job(view.job.job_id)).job.completed_at is None:
-                if seen.submission is not None and seen.submission.handle is not None:
-                    break
-                await trio.sleep(_LOOK_FOR_LOGS)
-            return seen
-
         looked = partial(self.logs, view.job.job_id, cursor, follow=True)
-        async with followed(view, self._providers, cursor, looked, handed_or_ended) as pieces:
+        handed = partial(self._handed, view.job.job_id)
+        ended = partial(self._ended, view.job.provider)
+        async with followed(view, self._providers, cursor, looked, handed, ended) as pieces:
             yield pieces
+
+    async def _handed(self, job_id: str) -> Submission | None:
+        """The hand-over of a job, waited for; None where it ended before."""
+        while (seen := await self.job(job_id)).submission is None or seen.submission.handle is None:
+            if seen.job.is_terminal:
+                return None
+            await trio.sleep(_LOOK_FOR_LOGS)
+        return seen.submission
+
+    async def _ended(self, provider: str, submission: Submission) -> None:
+        """Wait for the end of a job whose provider knows it already."""
+        self.look_at(provider, submission.key)
+        while not (await self._row(submission.job_id)).is_terminal:  # noqa: ASYNC110 - rows are the truth
+            await trio.sleep(_LOOK_FOR_LOGS)
+
+    def look_at(self, provider: str, key: str) -> None:
+        """Have ``provider`` asked about one job now; where nobody watches, nothing happens."""
 
     # Names.
 
