@@ -8,10 +8,11 @@ from typing import cast
 
 import trio
 
+from actors.jobs.records import Submission
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.views import JobView
-from actors.providers.base import Handle, LogChunk, Logs
-from actors.providers.guard import GuardedProvider
+from actors.providers.base import LogChunk, Logs
+from actors.providers.guard import Failure, GuardedProvider
 
 Piece = tuple[bytes, str]
 
@@ -19,51 +20,52 @@ _AHEAD = 16
 """Chunks that are read before somebody takes them; then the provider waits."""
 
 
-@asynccontextmanager
+@trio.as_safe_channel
 async def followed(
     view: JobView,
     providers: Mapping[str, GuardedProvider],
     cursor: str | None,
     looked: Callable[[], AsyncIterator[Piece]],
-    settled: Callable[[], Awaitable[JobView]],
-) -> AsyncIterator[AsyncIterator[Piece]]:
-    """The output of ``view``'s job.
+    handed: Callable[[], Awaitable[Submission | None]],
+    ended: Callable[[Submission], Awaitable[None]],
+) -> AsyncGenerator[Piece, None]:
+    """The output of ``view``'s job. Raises :class:`Refused` where the provider cannot go on telling it.
 
-    ``looked`` reads it by looking again and again: for providers without a stream, and for a job that is not handed
-    over yet. ``settled`` waits until it is, or has ended.
+    ``looked`` reads it by looking again and again: for providers without a stream. ``handed`` waits for the hand-over;
+    None: there will be none. ``ended`` waits until the rows say, too, what the provider said by ending its stream.
     """
     provider = providers.get(view.job.provider)
     if provider is None or provider.capabilities.logs is not Logs.STREAM or view.job.is_terminal:
         async with aclosing(cast("AsyncGenerator[Piece, None]", looked())) as pieces:
-            yield pieces
+            async for piece in pieces:
+                yield piece  # noqa: ASYNC119, RUF100 - closed by as_safe_channel
         return
+    submission = await handed()
+    if submission is None:
+        return
+    async with _told(provider, submission, cursor) as chunks:
+        async for chunk in chunks:
+            yield chunk.data, chunk.cursor  # noqa: ASYNC119, RUF100 - closed by as_safe_channel
+    await ended(submission)
+
+
+@asynccontextmanager
+async def _told(
+    provider: GuardedProvider, submission: Submission, cursor: str | None
+) -> AsyncIterator[trio.MemoryReceiveChannel[LogChunk]]:
+    """What the provider tells of the job until it ends; leaving the block raises why it could not go on."""
+    assert submission.handle is not None
+    key, handle = submission.key, submission.handle
+    failure: Failure | None = None
     send, receive = trio.open_memory_channel[LogChunk](_AHEAD)
-    async with send, receive, trio.open_nursery() as nursery:
-        nursery.start_soon(_stream, provider, send.clone(), cursor, settled)
-        send.close()
-        pieces = _pieces(receive)
-        try:
-            yield pieces
-        finally:
-            nursery.cancel_scope.cancel()
 
+    async def tell() -> None:
+        nonlocal failure
+        async with send:
+            failure = await provider.follow(key, handle, send, cursor)
 
-async def _stream(
-    provider: GuardedProvider,
-    into: trio.MemorySendChannel[LogChunk],
-    cursor: str | None,
-    settled: Callable[[], Awaitable[JobView]],
-) -> None:
-    async with into:
-        submission = (await settled()).submission
-        if submission is None or submission.handle is None:
-            return
-        handle: Handle = submission.handle
-        failure = await provider.follow(submission.key, handle, into, cursor)
+    async with receive, trio.open_nursery() as nursery:
+        nursery.start_soon(tell)
+        yield receive
     if failure is not None:
         raise Refused(failure.message, RefusalKind.UNAVAILABLE)
-
-
-async def _pieces(receive: trio.MemoryReceiveChannel[LogChunk]) -> AsyncGenerator[Piece, None]:
-    async for chunk in receive:
-        yield chunk.data, chunk.cursor

@@ -176,9 +176,14 @@ class GuardedProvider:
     async def follow(
         self, key: str, handle: Handle, into: trio.MemorySendChannel[LogChunk], cursor: str | None = None
     ) -> Failure | None:
-        """Send the job's output into ``into`` until the job ends; of providers whose logs are a stream alone."""
+        """Send the job's output into ``into`` until the job ends; of providers whose logs are a stream alone.
+
+        Not through the breaker: it lasts as long as the job, and waits an outage out instead of being refused in one.
+        """
         provider = cast("Streams", self._provider)
-        return await self._call("follow", math.inf, lambda: provider.follow(key, handle, into, cursor), lambda _: None)
+        return await self._attempt(
+            "follow", math.inf, lambda: provider.follow(key, handle, into, cursor), lambda _: None
+        )
 
     async def results(self, key: str, handle: Handle) -> tuple[Result, ...] | Failure:
         """What an ended job left, as references."""
