@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from actors.jobs.options import ExpiryOptions
 from actors.jobs.records import Event
@@ -12,6 +12,9 @@ from actors.ledger.reading import deadlines
 from logconf import get_logger
 
 _logger = get_logger("actors.expiry")
+
+_AGAIN = timedelta(seconds=5)
+"""From a sweep that failed to the next: what is due is not left open until the next beat, nor tried without a pause."""
 
 
 def wakes(event: Event) -> bool:
@@ -38,6 +41,7 @@ class Expiry(TickingActor):
 
     async def tick(self, causes: tuple[Envelope, ...]) -> None:
         """One sweep: every open request whose deadline has come, each in a transaction of its own (B16)."""
+        self._deadline = self._clock.now() + _AGAIN
         due, _ = await self._ledger.read(deadlines(self._clock.now()))
         expired = [one for approval_id in due if (one := await self._ledger.expire(approval_id)) is not None]
         if expired:

@@ -238,7 +238,7 @@ class RunningRuntime(Counted, Pushes, Ruling):
     async def health(self) -> Health:
         """Whether all is well."""
         children = self._supervisor.children() if self._supervisor is not None else []
-        reasons = [*troubled(children), *unwell(self._providers)]
+        reasons = [*self._store.troubles, *troubled(children), *unwell(self._providers)]
         uncertain = tuple(await self.ledger.read(reading.uncertain))
         if uncertain:
             reasons.append(f"{len(uncertain)} job(s) are uncertain: settle them")

@@ -22,7 +22,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from actors.jobs.records import Event
 from actors.store import dialect, wal
-from actors.store.errors import StoreBusy, StoreError
+from actors.store.errors import StoreBusy, StoreError, StoreUnavailable
 from actors.store.executor import Executor
 from actors.store.revision import bring_up_to_date
 from actors.store.transaction import Transaction
@@ -57,7 +57,7 @@ class Store:
 
     ``now`` gives the time of transactions, ``executor`` runs them, ``publish`` is called after each COMMIT with the
     events that it wrote, in their order. ``engine``: a database in memory that was made elsewhere and outlives this
-    store, for simulations.
+    store, for simulations. ``troubles``: why the last transaction could not be kept; empty when it was.
     """
 
     def __init__(
@@ -65,6 +65,7 @@ class Store:
     ) -> None:
         self.path = path
         self.publish: Publish = lambda _events: None
+        self.troubles: tuple[str, ...] = ()
         self._where = str(path) if path else "the database in memory"
         self._executor = executor
         self._readers = executor
@@ -171,6 +172,7 @@ class Store:
                 events = self._run_closures(group, Transaction(connection, now))
         except (StoreError, SQLAlchemyError) as error:
             events = []
+            self.troubles = (str(error),) if isinstance(error, StoreBusy | StoreUnavailable) else self.troubles
             for waiting in group:
                 waiting.outcome = Error(error)
         finally:
@@ -184,6 +186,7 @@ class Store:
         if not alone or isinstance(outcomes[0], Value):
             events = transaction.flush()
             transaction.connection.exec_driver_sql("COMMIT")
+            self.troubles = ()
         for waiting, result in zip(group, outcomes, strict=True):
             waiting.outcome = result
         return events

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 import trio
 
-from actors.jobs.options import Limits
+from actors.jobs.options import ApprovalOptions, Limits
 from actors.jobs.records import JobStatus
+from actors.store import StoreUnavailable
 from actors.testing import FaultPlan
 
 POINTS = [
@@ -49,3 +50,43 @@ async def test_a_commit_that_breaks_its_caller_loses_nothing(autojump_clock, wor
         numbers = [event.seq for event in await world.events()]
     assert len(world.remote.runs) == 4
     assert numbers == list(range(1, len(numbers) + 1))
+
+
+@pytest.mark.parametrize("faults", [1, 4])
+async def test_an_approval_whose_expiry_the_disk_refused_expires_soon_after(autojump_clock, world, monkeypatch, faults):
+    """Neither at the next beat, which may be minutes away, nor again and again without a pause."""
+    async with world.open(approvals=ApprovalOptions(timeout_hours=1)) as runtime:
+        real, tried = runtime.ledger.expire, []
+
+        async def refused_at_first(approval_id):
+            tried.append(trio.current_time())
+            if len(tried) <= faults:
+                raise StoreUnavailable("the disk is full")
+            return await real(approval_id)
+
+        monkeypatch.setattr(runtime.ledger, "expire", refused_at_first)
+        job = await world.submit(requires_approval="to be looked at")
+        await runtime.wait(job.job_id)
+        late = (await runtime.job(job.job_id)).job.completed_at - job.created_at
+    assert late.total_seconds() == pytest.approx(3600 + 5 * faults, abs=0.5)
+    assert len(tried) == faults + 1
+
+
+async def test_an_approval_found_overdue_by_an_expiry_that_was_restarted_expires_soon_after_a_fault(
+    autojump_clock, world, monkeypatch
+):
+    """The first sweep of an incarnation knows of no deadline yet."""
+    async with world.open(approvals=ApprovalOptions(timeout_hours=1)) as runtime:
+        real, tried = runtime.ledger.expire, []
+
+        async def refused(approval_id):
+            tried.append(trio.current_time())
+            if len(tried) <= 6:  # five fail the actor, one more meets its successor
+                raise StoreUnavailable("the disk is full")
+            return await real(approval_id)
+
+        monkeypatch.setattr(runtime.ledger, "expire", refused)
+        job = await world.submit(requires_approval="to be looked at")
+        await runtime.wait(job.job_id)
+        late = (await runtime.job(job.job_id)).job.completed_at - job.created_at
+    assert late.total_seconds() < 3600 + 40

@@ -176,8 +176,10 @@ async def test_a_full_database_is_told_as_a_full_disk_and_keeps_nothing(tmp_path
 
     with pytest.raises(StoreUnavailable, match="the disk is full"):
         await store.write(large)
+    assert ["the disk is full" in trouble for trouble in store.troubles] == [True]
     assert await numbers(store) == []
     assert await store.write(noting("small")) == "small"
+    assert store.troubles == ()
     await store.aclose()
 
 
