@@ -2,7 +2,8 @@
 
     python -m tests.kills.sweep                       # SIGKILL at each
     python -m tests.kills.sweep --fault EIO           # each fails, once, and the supervisor goes on or ends
-    python -m tests.kills.sweep --fault ENOSPC --lasting    # and all that follow
+    python -m tests.kills.sweep --fault ENOSPC --lasting    # and all that follow within three seconds
+    python -m tests.kills.sweep --fault EIO --calls fsync,fdatasync
     python -m tests.kills.sweep --every 40 --first 7  # some of them
 
 The n-th run stops at the n-th call that *it* makes, counted over all of its threads. It is made on a fresh directory;
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import re
 import shutil
@@ -33,6 +35,7 @@ from tests.kills.sweep_run import Place, broken_promises, supervise
 from tests.kills.sweep_tracer import KILL, Call, Ended, Tracer, code, untraced
 
 ROOT = Path(__file__).parents[2]
+LASTS = 3.0  # seconds of a lasting fault; then the disk is well again
 PATIENCE = 60.0  # seconds for one supervisor; only one that hangs takes so long
 
 _KINDS = [  # what a path in the state directory is, for the table
@@ -59,30 +62,37 @@ def kind_of(path: str) -> str:
 
 @attrs.frozen
 class Fault:
-    """``what`` as the tracer takes it; ``lasting``: from the first hit on, and not once."""
+    """``what`` as the tracer takes it; ``lasting``: it meets what follows, too, for some seconds.
+
+    ``calls``: the only ones that are met, and counted; empty for all.
+    """
 
     what: int = KILL
     lasting: bool = False
+    calls: frozenset[str] = frozenset()
 
     @classmethod
-    def named(cls, name: str, *, lasting: bool = False) -> Fault:
-        return cls(KILL if name == "KILL" else code(name), lasting)
-
-    def hits(self, call: Call, number: int) -> bool:
-        """Whether this call is met by the fault that begins with the call of that number."""
-        return call.number == number or (self.lasting and call.number > number and bool(call.path))
+    def named(cls, name: str, *, lasting: bool = False, calls: str = "") -> Fault:
+        return cls(KILL if name == "KILL" else code(name), lasting, frozenset(calls.split(",")) - {""})
 
 
 def probe(number: int, fault: Fault, scratch: Path) -> Point | None:
     """Disturb the call of that number, recover, and look. None: the run made fewer calls."""
     place = Place(Path(tempfile.mkdtemp(prefix=f"sweep-{number}-", dir=scratch)))
     hit: list[Call] = []
+    counted, ends = 0, math.inf
 
     def decide(call: Call) -> int:
-        if not fault.hits(call, number):
+        nonlocal counted, ends
+        if fault.calls and call.name not in fault.calls:
             return 0
-        hit.append(call)
-        return fault.what
+        counted += 1
+        if counted == number:
+            hit.append(call)
+            ends = time.monotonic() + LASTS
+            return fault.what
+        met = fault.lasting and counted > number and call.path and time.monotonic() < ends
+        return fault.what if met else 0
 
     ended = Tracer(place.state_dir, decide).run(lambda: _heard(place, "disturbed"), PATIENCE)
     if not hit:
@@ -159,7 +169,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--fault", default="KILL", help="KILL, or the name of an error such as EIO or ENOSPC")
-    parser.add_argument("--lasting", action="store_true", help="from that call on all fail")
+    parser.add_argument("--lasting", action="store_true", help="what follows fails, too, for three seconds")
+    parser.add_argument("--calls", default="", help="these system calls alone, such as fsync,fdatasync")
     parser.add_argument("--seconds", type=float, default=86_400.0, help="begin no point after this time")
     parser.add_argument("--scratch", type=Path, default=None, help="where the state directories are made")
     parser.add_argument("--lines", action="store_true", help="print a JSON line for each point instead of a table")
@@ -171,6 +182,7 @@ def _shared(arguments: argparse.Namespace) -> Iterator[Point]:
     workers = arguments.workers
     same = ["--lines", "--every", str(arguments.every * workers), "--fault", arguments.fault]
     same += ["--seconds", str(arguments.seconds), *(["--lasting"] if arguments.lasting else [])]
+    same += ["--calls", arguments.calls] if arguments.calls else []
     same += ["--scratch", str(arguments.scratch)] if arguments.scratch else []
     command = [sys.executable, "-m", "tests.kills.sweep", *same, "--first"]
     processes = [
@@ -189,7 +201,7 @@ def main() -> int:
     """Sweep as the arguments say; 1 where a promise was broken."""
     arguments = _arguments()
     scratch = arguments.scratch or Path(tempfile.gettempdir())
-    fault = Fault.named(arguments.fault, lasting=arguments.lasting)
+    fault = Fault.named(arguments.fault, lasting=arguments.lasting, calls=arguments.calls)
     until = time.monotonic() + arguments.seconds
     if arguments.workers > 1:
         found = _shared(arguments)

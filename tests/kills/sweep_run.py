@@ -18,6 +18,7 @@ import attrs
 import trio
 
 from actors.job_request import request_from_mapping
+from actors.jobs.options import PollerOptions
 from actors.jobs.records import ApprovalRequest, ApprovalStatus, Event, JobStatus
 from actors.jobs.refusal import Refused
 from actors.jobs.views import JobView
@@ -44,6 +45,7 @@ ENDS = {
 LINES = Counter(
     ["start done", "end done", "start fails", "end fails", "start long", "start asked", "end asked"]
 )  # fmt: skip
+BEAT = 2.0  # seconds after which the poller looks again: what a disk refused is tried again then
 OPEN_FOR = 0.3  # seconds in which nobody approves of the late one
 
 
@@ -87,7 +89,8 @@ def supervise(place: Place) -> None:
 
 
 async def _live(place: Place) -> None:
-    async with open_runtime(settings_of(place.state_dir)) as runtime:
+    settings = attrs.evolve(settings_of(place.state_dir), poller=PollerOptions(interval_seconds=BEAT))
+    async with open_runtime(settings) as runtime:
         ids = await _submit(place, runtime, "done", "fails", "long", "asked")
         runtime.ledger.approvals = attrs.evolve(runtime.ledger.approvals, timeout_hours=OPEN_FOR / 3600)
         ids |= await _submit(place, runtime, "late")
