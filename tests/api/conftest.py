@@ -9,7 +9,9 @@ import attrs
 import httpx
 import pytest
 
+from actors.access.access import Access
 from actors.api.app import create_app
+from actors.api.options import HttpOptions
 from actors.api.peers import Peer
 from actors.api.socket_file import announced
 from actors.api.unix import UnixServer
@@ -20,6 +22,7 @@ from actors.providers.scripted import ScriptedOptions, ScriptedProvider, Scripte
 from actors.runtime import Parts, RunningRuntime
 from actors.testing import running_runtime, seeded_sources, virtual_settings
 from supervision import ChildSpec, open_supervisor
+from tests.api.doors import ORIGIN, Wall
 
 
 @attrs.define
@@ -82,4 +85,23 @@ async def client(socket: Path) -> AsyncIterator[httpx.AsyncClient]:
     """A client of that socket."""
     transport = httpx.AsyncHTTPTransport(uds=str(socket))
     async with httpx.AsyncClient(transport=transport, base_url="http://greenroom") as http:
+        yield http
+
+
+@pytest.fixture
+def wall() -> Wall:
+    return Wall()
+
+
+@pytest.fixture
+def access(runtime: RunningRuntime, wall: Wall) -> Access:
+    return Access(runtime.ledger, wall)
+
+
+@pytest.fixture
+async def web(runtime: RunningRuntime) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the application as it is served on TCP, without a token."""
+    options = HttpOptions(requests_per_minute=1000)
+    transport = httpx.ASGITransport(app=create_app(runtime, options), client=("127.0.0.1", 5))  # type: ignore[arg-type]
+    async with httpx.AsyncClient(transport=transport, base_url=ORIGIN) as http:
         yield http

@@ -1,4 +1,4 @@
-"""Actors under a real supervisor: restarts, what queues meanwhile, and what becomes of callers when none follows."""
+"""Actors under a real supervisor: restarts, the quarantine, and what queues meanwhile."""
 
 from __future__ import annotations
 
@@ -11,35 +11,13 @@ from actors.kernel import Actor, ActorDown, ActorRef, Mailbox, MailboxFull, Regi
 from actors.kernel.fate import _watches
 from logconf import bind_correlation_id, get_correlation_id
 from supervision import (
-    Backoff,
     ChildHung,
     ChildStartError,
     FaultPlan,
-    RestartIntensityReached,
     heartbeat,
     open_supervisor,
 )
-
-SLOW_RESTART = Backoff(initial=2.0, jitter=False)
-
-
-class Worker(Actor):
-    """Notes what it handles; an exception as message crashes it, an event is waited for."""
-
-    def __init__(self, seen: list[Any]) -> None:
-        self.seen = seen
-
-    async def handle(self, message: Any) -> Any:
-        self.seen.append(message)
-        if isinstance(message, BaseException):
-            raise message
-        if isinstance(message, trio.Event):
-            await message.wait()
-        return message
-
-
-def worker(ref: ActorRef, seen: list[Any], **options: Any) -> Any:
-    return actor_spec(ref, lambda: Worker(seen), **options)
+from tests.kernel.workers import SLOW_RESTART, Worker, ask, worker
 
 
 async def test_the_mailbox_outlives_a_crash_and_the_rest_follow_in_order(autojump_clock):
@@ -203,126 +181,6 @@ async def test_a_message_is_redelivered_first_in_line_as_often_as_the_actor_asks
         await trio.testing.wait_all_tasks_blocked()
     assert seen == [poison, poison, poison, "next"]
     assert [entry.attempt for entry in ref.quarantine] == [3]
-
-
-async def test_a_call_to_a_restarting_actor_queues_and_is_answered_by_the_next_incarnation(autojump_clock):
-    ref = ActorRef("worker")
-    async with open_supervisor([worker(ref, [], backoff=SLOW_RESTART)]):
-        ref.cast(ValueError("crash"))
-        await trio.testing.wait_all_tasks_blocked()
-        assert ref.state == "waiting"
-        assert await ref.call("hello") == "hello"
-        assert trio.current_time() == 2
-
-
-async def test_a_call_to_a_restarting_actor_ends_with_its_deadline(autojump_clock):
-    ref = ActorRef("worker")
-    async with open_supervisor([worker(ref, [], backoff=Backoff(initial=60.0, maximum=60.0, jitter=False))]):
-        ref.cast(ValueError("crash"))
-        await trio.testing.wait_all_tasks_blocked()
-        with pytest.raises(trio.TooSlowError):
-            await ref.call("hello")
-        assert trio.current_time() == 5
-
-
-async def test_stop_child_makes_the_actor_gone_and_restart_child_brings_it_back(autojump_clock):
-    ref = ActorRef("worker")
-    async with open_supervisor([worker(ref, [])]) as supervisor:
-        await supervisor.stop_child("worker")
-        with pytest.raises(ActorDown) as caught:
-            await ref.call(1)
-        assert (caught.value.reason, ref.state) == ("stopped", "gone")
-        await supervisor.restart_child("worker")
-        assert await ref.call(1) == 1
-    assert trio.current_time() == 0
-
-
-async def ask(ref: ActorRef, errors: list[ActorDown]) -> None:
-    with pytest.raises(ActorDown) as caught:
-        await ref.call("queued")
-    errors.append(caught.value)
-
-
-async def test_callers_that_queue_for_a_restart_are_told_at_once_when_the_child_is_parked(autojump_clock):
-    ref, errors = ActorRef("worker"), []
-    spec = worker(ref, [], on_give_up="park")
-    async with trio.open_nursery() as nursery, open_supervisor([spec], max_restarts=0):
-        ref.cast(ValueError("crash"))
-        nursery.start_soon(ask, ref, errors)
-        await trio.testing.wait_all_tasks_blocked()
-        assert [(error.reason, str(error.__cause__)) for error in errors] == [("parked", "crash")]
-        with pytest.raises(ActorDown, match="parked"):
-            await ref.call(1)
-    assert trio.current_time() == 0
-
-
-async def test_callers_that_queue_for_a_restart_are_told_at_once_when_it_is_cancelled_by_hand(autojump_clock):
-    """`stop_child` during the back-off: nobody's task ends then, and still every caller is told."""
-    ref, errors = ActorRef("worker"), []
-    async with trio.open_nursery() as nursery, open_supervisor([worker(ref, [], backoff=SLOW_RESTART)]) as supervisor:
-        ref.cast(ValueError("crash"))
-        nursery.start_soon(ask, ref, errors)
-        await trio.sleep(1)
-        assert errors == []
-        await supervisor.stop_child("worker")
-        await trio.testing.wait_all_tasks_blocked()
-        assert [error.reason for error in errors] == ["stopped"]
-        assert trio.current_time() == 1
-
-
-async def test_callers_that_queue_for_a_restart_are_told_at_once_when_the_supervisor_ends(autojump_clock):
-    ref, errors = ActorRef("worker"), []
-    async with trio.open_nursery() as nursery, open_supervisor([worker(ref, [], backoff=SLOW_RESTART)]):
-        ref.cast(ValueError("crash"))
-        nursery.start_soon(ask, ref, errors)
-        await trio.sleep(1)
-    assert [error.reason for error in errors] == ["stopped"]
-    assert trio.current_time() == 1
-
-
-async def test_callers_are_told_at_once_when_the_supervisor_gives_up(autojump_clock):
-    ref, errors = ActorRef("worker"), []
-    async with trio.open_nursery() as nursery:
-        with pytest.raises(RestartIntensityReached):  # noqa: PT012 - it leaves the block's end
-            async with open_supervisor([worker(ref, [])], max_restarts=0):
-                ref.cast(ValueError("crash"))
-                nursery.start_soon(ask, ref, errors)
-                await trio.sleep_forever()
-    assert [error.reason for error in errors] == ["stopped"]
-    assert trio.current_time() == 0
-
-
-async def test_of_two_that_are_down_only_the_callers_of_the_one_that_is_given_up_are_told(autojump_clock):
-    one, two, errors = ActorRef("one"), ActorRef("two"), []
-    specs = [worker(ref, [], backoff=SLOW_RESTART) for ref in (one, two)]
-    async with trio.open_nursery() as nursery, open_supervisor(specs) as supervisor:
-        for ref in (one, two):
-            ref.cast(ValueError("crash"))
-        nursery.start_soon(ask, two, errors)
-        await trio.sleep(1)
-        await supervisor.stop_child("two")
-        await trio.testing.wait_all_tasks_blocked()
-        assert [(error.actor, error.reason) for error in errors] == [("two", "stopped")]
-        assert await one.call("hello") == "hello"
-
-
-async def test_callers_are_told_when_the_stop_begins_not_when_the_last_sibling_is_gone(autojump_clock):
-    ref, errors, told = ActorRef("worker"), [], []
-
-    class Slow(Actor):
-        async def on_stop(self) -> None:
-            await trio.sleep(3)
-
-    async def caller() -> None:
-        await ask(ref, errors)
-        told.append(trio.current_time())
-
-    specs = [worker(ref, [], backoff=SLOW_RESTART), actor_spec(ActorRef("slow"), Slow)]
-    async with trio.open_nursery() as nursery, open_supervisor(specs):
-        ref.cast(ValueError("crash"))
-        nursery.start_soon(caller)
-        await trio.sleep(1)
-    assert (told, trio.current_time()) == ([1], 4)
 
 
 async def test_a_crash_in_the_middle_of_a_drain_ends_the_drain(autojump_clock):

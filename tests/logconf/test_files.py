@@ -1,0 +1,166 @@
+"""Log files: their modes, followed when they move, rotated, and what is refused."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import logging
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from logconf import configure_structured_logging, flush, get_logger
+from logconf.sinks import FileSink
+
+PATIENCE = 30.0  # seconds until a test gives up; none waits for time to pass
+
+
+def messages(path: Path) -> list[str]:
+    text = gzip.decompress(path.read_bytes()).decode() if path.suffix == ".gz" else path.read_text()
+    return [json.loads(line)["message"] for line in text.splitlines()]
+
+
+def configured(path: Path, **options: Any) -> logging.Logger:
+    configure_structured_logging(log_file=path, stream=None, **options)
+    return get_logger("tests.writer")
+
+
+def test_the_file_and_its_directory_are_made_with_tight_modes(tmp_path: Path) -> None:
+    previous = os.umask(0)
+    try:
+        path = tmp_path / "a" / "b" / "cloud.log"
+        configured(path).info("x")
+        flush()
+    finally:
+        os.umask(previous)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o750
+
+
+def test_a_file_that_was_moved_away_is_opened_anew(tmp_path: Path) -> None:
+    path = tmp_path / "cloud.log"
+    logger = configured(path)
+    logger.info("before")
+    flush()
+    path.rename(tmp_path / "cloud.log.1")
+    logger.info("after")
+    flush()
+    assert messages(tmp_path / "cloud.log.1") == ["before"]
+    assert messages(path) == ["after"]
+
+
+def test_a_file_that_was_replaced_by_another_is_left(tmp_path: Path) -> None:
+    """As logrotate's `create` does: the path is there, and leads to another file."""
+    path = tmp_path / "cloud.log"
+    logger = configured(path)
+    logger.info("before")
+    flush()
+    path.rename(tmp_path / "cloud.log.1")
+    path.touch()
+    logger.info("after")
+    flush()
+    assert messages(tmp_path / "cloud.log.1") == ["before"]
+    assert messages(path) == ["after"]
+
+
+def test_a_file_that_was_removed_is_made_again(tmp_path: Path) -> None:
+    path = tmp_path / "logs" / "cloud.log"
+    logger = configured(path)
+    logger.info("before")
+    flush()
+    path.unlink()
+    path.parent.rmdir()
+    logger.info("after")
+    flush()
+    assert messages(path) == ["after"]
+
+
+def test_a_file_that_cannot_be_opened_anew_goes_on_where_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "cloud.log"
+    logger = configured(path)
+    logger.info("before")
+    flush()
+    path.rename(tmp_path / "moved")
+    path.mkdir()
+    logger.info("after")
+    flush()
+    assert messages(tmp_path / "moved") == ["before", "after"]
+
+
+def test_a_file_is_opened_anew_on_request(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even where its path still leads to it: once, before the next line."""
+    sink = FileSink(tmp_path / "cloud.log")
+    opened: list[object] = []
+    original = os.open
+    monkeypatch.setattr(os, "open", lambda *details: opened.append(details) or original(*details))
+    for _ in range(2):
+        sink.request_reopen()
+        sink.write(b"x\n")
+        sink.write(b"y\n")
+    assert len(opened) == 2
+    assert (tmp_path / "cloud.log").read_bytes() == b"x\ny\n" * 2
+
+
+def test_configuring_again_leaks_no_descriptor(tmp_path: Path) -> None:
+    for _ in range(2):
+        configured(tmp_path / "cloud.log").info("x")
+    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - counted, not read
+    for _ in range(5):
+        configured(tmp_path / "cloud.log").info("x")
+    flush()
+    assert len(os.listdir("/proc/self/fd")) <= before + 1  # noqa: PTH208
+
+
+def test_rotation_by_size_keeps_whole_lines_and_loses_none(tmp_path: Path) -> None:
+    path = tmp_path / "cloud.log"
+    logger = configured(path, max_bytes=2_000, backup_count=100)
+    for number in range(100):
+        logger.info("line %d", number)
+    flush()
+    rotated = sorted(tmp_path.glob("cloud.log.*"), key=lambda file: -int(file.suffix[1:]))
+    assert len(rotated) > 5
+    assert [message for file in [*rotated, path] for message in messages(file)] == [f"line {n}" for n in range(100)]
+    assert all(file.stat().st_size <= 2_000 for file in [*rotated, path])
+
+
+def test_rotation_keeps_as_many_files_as_asked(tmp_path: Path) -> None:
+    path = tmp_path / "cloud.log"
+    logger = configured(path, max_bytes=1_000, backup_count=2)
+    for number in range(100):
+        logger.info("line %d", number)
+    flush()
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["cloud.log", "cloud.log.1", "cloud.log.2"]
+    assert messages(path)[-1] == "line 99"
+
+
+def test_a_torn_last_line_is_not_continued(tmp_path: Path) -> None:
+    path = tmp_path / "cloud.log"
+    path.write_bytes(b'{"torn": ')
+    configured(path).info("x")
+    flush()
+    torn, whole = path.read_bytes().splitlines()
+    assert torn == b'{"torn": '
+    assert json.loads(whole)["message"] == "x"
+
+
+def test_a_fifo_nobody_reads_is_refused_and_not_waited_for(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "fifo"
+    os.mkfifo(path)
+    configure_structured_logging(log_file=path)
+    flush()
+    line = json.loads(capfd.readouterr().out)
+    assert line["level"] == "WARNING"
+    assert line["extra"]["log_file"] == str(path)
+
+
+def test_a_relative_path_survives_a_change_of_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    logger = configured(Path("cloud.log"))
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    logger.info("x")
+    flush()
+    assert messages(tmp_path / "cloud.log") == ["x"]
