@@ -62,8 +62,8 @@ class Stage:
             return client.request(method, path, **fields).raise_for_status().json()
 
     def submit(self, name: str, **fields: Any) -> Any:
-        """A simulated job that ends at once, unless ``fields`` say more."""
-        job = {"provider": "there", "config_name": name, "user_id": "ana", "org_id": "lab", "spec": {"duration": 0.1}}
+        """A simulated job that ends soon, unless ``fields`` say more."""
+        job = {"provider": "there", "config_name": name, "user_id": "ana", "org_id": "lab", "spec": {"duration": 0.5}}
         return self.ask("POST", "/api/jobs", json={**job, **fields})
 
     def training(self, name: str, *words: str) -> Any:

@@ -61,10 +61,10 @@ export function jobsView(model) {
     const jobs = [...model.jobs.values()].sort((a, b) => (a.job_id < b.job_id ? 1 : -1));
     const shown = jobs.filter((job) => matches(job, filter));
     keyed(list.body, shown.slice(0, SHOWN), (job) => job.job_id, row);
-    const among = model.more ? `the newest ${jobs.length} jobs` : `${jobs.length} jobs`;
+    const among = model.older ? `the newest ${jobs.length} jobs` : `${jobs.length} jobs`;
     const words = shown.length === jobs.length ? among : `${shown.length} of ${among}`;
     if (count.textContent !== words) count.textContent = words;
-    older.hidden = !model.more;
+    older.hidden = !model.older;
     plots(jobs);
   }
 

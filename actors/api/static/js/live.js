@@ -6,7 +6,7 @@ import { answers, get } from "./api.js";
 const TYPES = [
   "message", "job_queued", "job_dispatched", "job_handed_over", "job_requeued", "job_progress", "job_cancel_requested",
   "job_outcome_unknown", "job_uncertain", "job_settled", "job_priority_changed", "approval_requested", "approval_granted",
-  "approval_rejected", "approval_cancelled", "limits_changed", "rules_changed", "provider_paused", "provider_resumed",
+  "approval_rejected", "limits_changed", "rules_changed", "provider_paused", "provider_resumed",
   "queue_paused", "queue_resumed",
 ];
 const AGAIN = 2_000; // milliseconds after which a refused stream is asked for anew

@@ -15,7 +15,7 @@ export class Model {
     this.jobs = new Map();
     this.events = [];
     this.gaps = 0;
-    this.more = false; // older jobs than these
+    this.older = null; // where older jobs than these begin
     this.version = 0; // grows with every change
     this.state = "new";
     this.tell = onState;
@@ -23,12 +23,13 @@ export class Model {
     this.onFault = onFault;
     this.dirty = new Set();
     this.whole = false;
+    this.missing = true; // changes that nobody told us of
     this.timer = null;
     this.asking = false;
     this.next = 0;
     this.live = new Live({
       onEvent: (event) => this.note(event),
-      onGap: () => this.missed(),
+      onGap: () => { this.gaps += 1; this.missed(); },
       onState: (word) => this.stateChanged(word),
     });
   }
@@ -45,12 +46,12 @@ export class Model {
     if (word === this.state) return;
     this.state = word;
     // What changed while nobody told us is asked for now; from here on events tell.
-    if (word === "connected") this.soon(true);
+    if (word === "connected") this.missed();
     this.tell(word);
   }
 
   missed() {
-    this.gaps += 1;
+    this.missing = true;
     this.soon(true);
   }
 
@@ -117,17 +118,23 @@ export class Model {
   }
 
   async load() {
-    const answer = await get(`/api/jobs?limit=${PAGE}`);
-    const older = answer.next === null ? [] : [...this.jobs].filter(([id]) => id < answer.next);
-    if (older.length === 0) this.more = answer.next !== null;
-    this.jobs = new Map([...answer.jobs.map((job) => [job.job_id, job]), ...older]);
+    const anew = this.missing;
+    this.missing = false;
+    try {
+      const answer = await get(`/api/jobs?limit=${PAGE}`);
+      const older = anew || answer.next === null ? [] : [...this.jobs].filter(([id]) => id < answer.next);
+      if (older.length === 0) this.older = answer.next;
+      this.jobs = new Map([...answer.jobs.map((job) => [job.job_id, job]), ...older]);
+    } catch (error) {
+      this.missing ||= anew;
+      throw error;
+    }
   }
 
   async loadOlder() {
-    const oldest = [...this.jobs.keys()].sort()[0];
-    const answer = await get(`/api/jobs?limit=${PAGE}&before=${encodeURIComponent(oldest)}`);
+    const answer = await get(`/api/jobs?limit=${PAGE}&before=${encodeURIComponent(this.older)}`);
     for (const job of answer.jobs) this.jobs.set(job.job_id, job);
-    this.more = answer.next !== null;
+    this.older = answer.next;
     this.changed();
   }
 }
