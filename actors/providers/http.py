@@ -29,6 +29,7 @@ from actors.providers.base import Rate
 from actors.providers.http_addresses import below, checked_address, path_below
 from actors.providers.http_errors import broken, late, refused, sample
 from actors.providers.rates import Rates
+from actors.retries import tell_our_own
 from logconf.masking import register_secret
 
 ATTEMPTS = 3
@@ -105,6 +106,7 @@ class _Ask:
 
     def again(self, error: Exception) -> bool | float:
         """Whether another try is worth it; as a number the seconds before it."""
+        tell_our_own()
         if not isinstance(error, (errors.RateLimited, errors.Unavailable)):
             return False
         if self.status is not None and self.status not in _PASSING:
@@ -197,9 +199,9 @@ class ProviderClient:
                 "method": method.upper(),
                 "url": below(self.base_url, path),
                 "params": params,
+                "headers": {**kind, **dict(headers or {})},
                 **_body(json, content),
-            }
-            | {"headers": {**kind, **dict(headers or {})}},
+            },
             bucket=bucket,
             repeatable=method.upper() in _SAFE if repeatable is None else repeatable,
             deadline=deadline if deadline is not None else 4 * (self._client.timeout.read or 30.0),
@@ -208,7 +210,7 @@ class ProviderClient:
         )
         if not ask.repeatable:
             return await self._try(ask)
-        # No time-out here: stamina would measure it by the real clock, and the caller's cancel scope has one.
+        # No time-out here: stamina would take the real clock's, and the caller's cancel scope has one.
         async for attempt in stamina.retry_context(
             on=ask.again, attempts=ATTEMPTS, timeout=None, wait_initial=0.2, wait_max=2.0, wait_jitter=0.5
         ):

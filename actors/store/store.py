@@ -21,6 +21,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from actors.jobs.records import Event
+from actors.retries import tell_our_own
 from actors.store import dialect, wal
 from actors.store.errors import StoreBusy, StoreError, StoreUnavailable
 from actors.store.executor import Executor
@@ -195,6 +196,7 @@ class Store:
         with suppress(StoreBusy), explained(self._where):  # as nearly always: retrying costs more than beginning
             dialect.begin(connection)
             return
+        tell_our_own()
         for attempt in stamina.retry_context(on=StoreBusy, attempts=_BUSY_ATTEMPTS, wait_initial=0.05, wait_max=0.5):
             with attempt, explained(self._where):
                 dialect.begin(connection)
