@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -12,6 +13,9 @@ from types import TracebackType
 DATABASE = "greenroom.db"
 LOCK = "supervisor.lock"
 LOG = Path("log") / "greenroom.jsonl"
+
+_LOOKS, _PAUSE = 20, 0.05
+"""How often, and how many seconds apart, a lock is asked for again whose holder is dead."""
 
 
 class StateDirectoryError(Exception):
@@ -46,11 +50,12 @@ class StateDirectory:
         except OSError as error:
             raise StateDirectoryError(f"cannot use the state directory {self.path}: {error.strerror}") from error
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(descriptor)
             self._sign(descriptor)
         except BlockingIOError:
+            held_by = _described(os.pread(descriptor, 4096, 0))
             os.close(descriptor)
-            raise AlreadyRunning(f"{self.path} is held by {holder(self.path) or 'another supervisor'}") from None
+            raise AlreadyRunning(f"{self.path} is held by {held_by}") from None
         except OSError as error:
             os.close(descriptor)
             raise StateDirectoryError(f"cannot write to {self.path}: {error.strerror}") from error
@@ -70,6 +75,33 @@ class StateDirectory:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
+
+
+def _lock(descriptor: int) -> None:
+    """Take the lock. Raises BlockingIOError where another supervisor has it.
+
+    One that was killed while it started a job leaves the lock, for a moment, to the child that has not yet become
+    the job's program.
+    """
+    for _ in range(_LOOKS):
+        try:
+            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if not _is_dead(os.pread(descriptor, 4096, 0)):
+                raise
+        time.sleep(_PAUSE)
+    return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _is_dead(signature: bytes) -> bool:
+    """Whether the process that signed is surely gone."""
+    try:
+        os.kill(int(json.loads(signature)["pid"]), 0)
+    except ProcessLookupError:
+        return True
+    except (ValueError, KeyError, TypeError, OverflowError, PermissionError):
+        return False
+    return False
 
 
 def holder(path: Path) -> str | None:
