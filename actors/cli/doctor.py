@@ -63,6 +63,7 @@ def _settings(config: str | None) -> Iterator[Finding]:
         return
     yield Finding("configuration", True, str(settings.config_file or "defaults"))
     yield _directory(settings.state_dir)
+    yield _database(settings.state_dir)
     running = holder(settings.state_dir)
     if running is None:
         yield Finding("supervisor", True, "none runs", "greenroom run")
@@ -77,6 +78,19 @@ def _directory(state_dir: Path) -> Finding:
     free = shutil.disk_usage(there).free
     said = f"{state_dir}, {free >> 20} MiB free"
     return Finding("state directory", free >= _LOW_DISK, said, "" if free >= _LOW_DISK else "make room")
+
+
+def _database(state_dir: Path) -> Finding:
+    from actors.state_directory import DATABASE
+
+    path = state_dir / DATABASE
+    if not path.exists():
+        return Finding("database", True, "none yet")
+    from actors.store.integrity import faults
+
+    if found := faults(path):
+        return Finding("database", False, "; ".join(found), "stop the supervisor and restore a copy")
+    return Finding("database", True, "whole")
 
 
 def _supervisor(config: str | None, running: str) -> Finding:
