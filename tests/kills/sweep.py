@@ -36,6 +36,7 @@ from tests.kills.sweep_tracer import KILL, Call, Ended, Tracer, code, untraced
 
 ROOT = Path(__file__).parents[2]
 LASTS = 3.0  # seconds of a lasting fault; then the disk is well again
+MISSES = 4  # runs differ by some calls: one that made fewer is not yet the end
 PATIENCE = 60.0  # seconds for one supervisor; only one that hangs takes so long
 
 _KINDS = [  # what a path in the state directory is, for the table
@@ -132,10 +133,13 @@ def _judge(place: Place, verdict: Path) -> None:
 
 
 def sweep(first: int, every: int, fault: Fault, scratch: Path, until: float) -> Iterator[Point]:
-    """One point after another, until the runs make no more calls or the time (monotonic) has come."""
-    number = first
-    while time.monotonic() < until and (point := probe(number, fault, scratch)) is not None:
-        yield point
+    """One point after another, until runs make no more calls, ``MISSES`` in a row, or the time (monotonic) has come."""
+    number, missed = first, 0
+    while time.monotonic() < until and missed < MISSES:
+        point = probe(number, fault, scratch)
+        missed = missed + 1 if point is None else 0
+        if point is not None:
+            yield point
         number += every
 
 
