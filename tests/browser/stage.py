@@ -14,10 +14,15 @@ from typing import Any
 import attrs
 import httpx
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from tests.api.supervised import ROOT, Served
 
+try:
+    from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+except ImportError:
+    pytest.skip("playwright is missing: pip install -e '.[parts]', as .ci/run does", allow_module_level=True)
+
+__all__ = ["PATIENCE", "Browser", "Page", "Stage", "at", "chromium", "expect", "marks", "page_of", "row"]
 CHROMIUM = os.environ.get("GREENROOM_TEST_CHROMIUM") or shutil.which("chromium")
 marks = [
     pytest.mark.parts,

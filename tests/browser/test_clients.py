@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from playwright.sync_api import Browser, Page
 
 from tests.api.supervised import Served
-from tests.browser.stage import Stage, at, marks
+from tests.browser.stage import Browser, Page, Stage, at, marks
 
 pytestmark = marks
 LISTEN = """([address, most]) => new Promise((done, failed) => {

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import Browser, expect
-
 from tests.api.supervised import serving
-from tests.browser.stage import Stage, marks, page_of
+from tests.browser.stage import Browser, Stage, expect, marks, page_of
 
 pytestmark = marks
 JOB = {"provider": "there", "user_id": "ana"}

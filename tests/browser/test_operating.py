@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import re
 
-from playwright.sync_api import Page, expect
-
 from tests.api.supervised import Served
-from tests.browser.stage import Stage, at, marks, row
+from tests.browser.stage import Page, Stage, at, expect, marks, row
 
 pytestmark = marks
 ENDLESS = r"""

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
-from playwright.sync_api import Browser, Page, expect
-
 from tests.api.supervised import serving
-from tests.browser.stage import Stage, at, marks, page_of, row
+from tests.browser.stage import Browser, Page, Stage, at, expect, marks, page_of, row
 
 pytestmark = marks
 

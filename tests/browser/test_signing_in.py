@@ -7,10 +7,9 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
 
 from tests.api.supervised import ROOT, Served
-from tests.browser.stage import Stage, at, marks, page_of, row
+from tests.browser.stage import Browser, Page, Stage, at, expect, marks, page_of, row
 
 pytestmark = marks
 
