@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from contextlib import ExitStack
 
-from tests.api.supervised import serving
+from tests.api.supervised import Served, serving
 from tests.browser.stage import Browser, Page, Stage, at, expect, marks, page_of, row
 
 pytestmark = marks
@@ -46,6 +48,23 @@ def test_a_page_outlives_the_supervisor_and_misses_nothing(stage_of_its_own: Sta
         assert epochs == [f"{number}/12" for number in range(1, 13)]
         page.goto(at(second, "jobs"))
         expect(row(page, "outlives")).to_contain_text("completed")
+
+
+def test_a_connection_that_is_silent_is_looked_after(stage: Stage, page: Page, served: Served) -> None:
+    """Nothing comes and nothing breaks, as behind a cable that was pulled: the page asks, gives up, and says so."""
+    page.clock.install()
+    page.reload()
+    stage.submit("before")
+    row(page, "before").wait_for()
+    said = page.locator("#connection")
+    os.kill(served.pid, signal.SIGSTOP)
+    try:
+        page.clock.fast_forward(15_000)
+        page.clock.fast_forward(5_000)
+        expect(said).to_contain_text("Disconnected: the supervisor does not answer.")
+    finally:
+        os.kill(served.pid, signal.SIGCONT)
+    expect(said).to_have_text("")
 
 
 def test_a_supervisor_that_stops_says_so(stage_of_its_own: Stage, browser: Browser) -> None:

@@ -35,9 +35,13 @@ export const remove = (path) => ask("DELETE", path);
 
 // Whether the server answers at all, which a connection that broke without a word cannot say.
 export async function answers(milliseconds) {
+  const late = new AbortController();
+  const limit = setTimeout(() => late.abort(), milliseconds);
   try {
-    return (await fetch("/health/live", { signal: AbortSignal.timeout(milliseconds), cache: "no-store" })).ok;
+    return (await fetch("/health/live", { signal: late.signal, cache: "no-store" })).ok;
   } catch {
     return false;
+  } finally {
+    clearTimeout(limit);
   }
 }
