@@ -28,6 +28,7 @@ def holds(seed, hours=HOURS):
     return outcome
 
 
+@pytest.mark.parts
 @pytest.mark.parametrize("block", range(BLOCKS))
 def test_fresh_worlds_hold(block, request):
     """Other seeds on every run: GREENROOM_SIMULATION_FIRST names the first of them, to see the same ones again."""
