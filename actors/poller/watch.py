@@ -56,6 +56,7 @@ class Watch:
         self._wanted = trio.Event()
         self._cancels = Cancels(provider)
         self._again_at = math.inf
+        self._early: set[str] = set()
 
     def look(self, *, observe: bool = False, silent_for: float = 0.0) -> None:
         """Ask for a round over everything: settlements and cancels; see :class:`Round` for the statuses."""
@@ -114,6 +115,7 @@ class Watch:
         held = await self._ledger.read(self._query(asked))
         if asked.everything:
             self._cancels.keep({one.key for one in held})
+        self._defer(asked, held)
         unknown = [one for one in held if one.submission.state is SubmissionState.UNKNOWN]
         await a_few_at_once(self._provider, [one for one in unknown if one.job.uncertain_since is None], self._settle)
         handed = [one for one in held if one.submission.state is SubmissionState.HANDED]
@@ -124,9 +126,20 @@ class Watch:
         # Never at once: what was due in this round and stayed undone is not to be done faster than it can be.
         self._look_again(max(_SOONEST, self._cancels.next_due - trio.current_time()))
 
+    def _defer(self, asked: Round, held: Sequence[Held]) -> None:
+        """A job that was told of before its hand-over was written is asked about when that is."""
+        begun = {one.key for one in held if one.submission.state is SubmissionState.INTENT}
+        if self._reads_all(asked):
+            self._early &= begun
+        asked.keys |= self._early & asked.rows
+        self._early = (self._early | (asked.keys & begun)) - asked.rows
+
+    def _reads_all(self, asked: Round) -> bool:
+        return asked.everything and (asked.observe or bool(asked.silent_for))
+
     def _query(self, asked: Round) -> Callable[[Any], list[Held]]:
         keys = asked.keys | asked.rows
-        if (asked.everything and (asked.observe or asked.silent_for)) or len(keys) > _MOST_NAMED:
+        if self._reads_all(asked) or len(keys) > _MOST_NAMED:
             return held_at(self.name)
         return held_at(self.name, unsettled=asked.everything, keys=keys)
 

@@ -85,6 +85,25 @@ async def test_hand_overs_have_their_own_rows_read_and_no_others(autojump_clock,
         assert world.remote.calls_of("observe") == []
 
 
+class LateAnswers(ScriptedProvider):
+    """Accepts at once, and says so two seconds later."""
+
+    async def submit(self, *asked):
+        accepted = await super().submit(*asked)
+        await trio.sleep(2)
+        return accepted
+
+
+async def test_a_job_that_ends_before_its_hand_over_is_written_is_asked_about_right_after(autojump_clock, world):
+    """The provider told of its end while nobody here knew yet that it was accepted; nobody polls by the clock."""
+    late = LateAnswers(ScriptedOptions(), ScriptedRemote(world.clock.now), "late")
+    async with world.open(others=[late], poller=OFF) as runtime:
+        job = await runtime.submit(request("late", duration=0.1))
+        with trio.fail_after(5):
+            assert (await runtime.wait(job.job_id)).status is JobStatus.COMPLETED
+        assert len(late.remote.calls_of("observe")) == 1
+
+
 # Cancels.
 
 
