@@ -1,4 +1,4 @@
-"""One real head for all tests that only use it; those that restart it have their own."""
+"""One real head for all tests: a start takes ten seconds."""
 
 from __future__ import annotations
 
@@ -23,10 +23,12 @@ def shared_head() -> Iterator[Head]:
 
 
 @pytest.fixture
-def own_head() -> Iterator[Head]:
-    """A place for a head of the test's own, not started."""
-    with _place() as head:
-        yield head
+def mortal_head(shared_head: Head) -> Iterator[Head]:
+    """The same head for a test that ends it and starts it again, which is done here where the test fails between."""
+    yield shared_head
+    if shared_head.leader is None or shared_head.leader.poll() is not None:
+        shared_head.start_anew()
+        trio.run(shared_head.ready)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -110,21 +111,20 @@ class Head:
         self.leader.wait()
         self.leader = None
 
-    async def sweep(self) -> None:
-        """End every job and delete it."""
+    async def stop_jobs(self) -> None:
+        """Ask every job to end; nobody waits for it."""
         async with httpx.AsyncClient(base_url=f"{self.address}/api/jobs/", timeout=30, trust_env=False) as client:
-            with trio.fail_after(_PATIENCE):
-                while jobs := [one["submission_id"] for one in (await client.get("")).json() if one["submission_id"]]:
-                    for job in jobs:
-                        await client.post(f"{job}/stop")
-                        await client.delete(job)  # refused until it has ended
-                    await trio.sleep(0.1)
+            for job in (await client.get("")).json():
+                if job["submission_id"] and job["status"] in ("PENDING", "RUNNING"):
+                    await client.post(f"{job['submission_id']}/stop")
 
     def _answers(self) -> bool:
         assert self.leader is not None
         assert self.leader.poll() is None, f"the head ended; see {self.folder}/head.log"
-        try:
-            return httpx.get(f"{self.address}/api/jobs/", timeout=5, trust_env=False).status_code == 200
+        try:  # the list is there some seconds before the agent without which every submission is refused
+            trial = {"entrypoint": "true", "submission_id": f"trial-{time.monotonic_ns()}"}
+            answer = httpx.post(f"{self.address}/api/jobs/", json=trial, timeout=10, trust_env=False)
+            return answer.status_code == 200
         except httpx.HTTPError:
             return False
 

@@ -9,6 +9,7 @@ import attrs
 import trio
 
 SUBMISSION = b"POST /api/jobs/ HTTP/1.1\r\n"
+TAIL = b"/logs/tail HTTP/1.1\r\n"
 _BROKEN = (OSError, trio.BrokenResourceError, trio.ClosedResourceError)
 
 
@@ -16,7 +17,8 @@ _BROKEN = (OSError, trio.BrokenResourceError, trio.ClosedResourceError)
 class Proxy:
     """Listens on a port of loopback and passes everything on to the head at ``target``.
 
-    ``instead``: called in place of the answer to submission number ``nth``, once the head has given it.
+    ``instead``: called in place of the answer to submission number ``nth``, once the head has given it. ``tails``: how
+    many connections have followed a job's output.
     """
 
     target: str
@@ -24,10 +26,18 @@ class Proxy:
     instead: Callable[[], None] | None = None
     nth: int = 1
     submissions: int = 0
+    tails: int = 0
+    _followed: list[trio.CancelScope] = attrs.field(factory=list)
 
     @property
     def address(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    def cut_tails(self) -> None:
+        """Break every connection that follows output."""
+        for scope in self._followed:
+            scope.cancel()
+        self._followed.clear()
 
     async def serve(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until cancelled."""
@@ -58,6 +68,9 @@ class Proxy:
                     self.submissions += 1
                     if self.instead is not None and self.submissions == self.nth:
                         kept_back.set()
+                if TAIL in data:
+                    self.tails += 1
+                    self._followed.append(scope)
                 await head.send_all(data)
         except _BROKEN:
             pass  # either side may go at any moment: this is what the tests are about

@@ -60,7 +60,7 @@ async def harness(head: Head) -> AsyncIterator[Harness]:
     finally:
         with trio.CancelScope(shield=True):
             await provider.aclose()
-            await head.sweep()
+            await head.stop_jobs()
 
 
 @pytest.mark.parametrize("promise", PROMISES, ids=lambda promise: promise.__name__)
