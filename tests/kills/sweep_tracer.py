@@ -245,3 +245,18 @@ def _ask_to_be_traced() -> None:
 def code(name: str) -> int:
     """The number of an error by its name, such as ``ENOSPC``."""
     return int(getattr(errno, name))
+
+
+def can_trace() -> bool:
+    """Whether this machine lets a process trace its child; containers may not."""
+    if not SUPPORTED:
+        return False
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            ptrace(TRACEME, 0)
+            status = 0
+        finally:
+            os._exit(status)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
