@@ -63,7 +63,7 @@ LAST = $(shell expr $(FIRST) + 99)
 
 check-long: $(VENV)/.dev
 	SOAK_RESTARTS=100000 $(BIN)/pytest -n0 -m parts tests/supervision/test_scale.py $(ARGS)
-	GREENROOM_SWEEP=all $(BIN)/pytest -n0 -m parts tests/kills/test_every_system_call.py $(ARGS)
+	GREENROOM_SWEEP=all $(BIN)/pytest -n0 -m parts tests/kills/test_every_system_call.py tests/kills/test_disk_faults.py $(ARGS)
 	$(BIN)/python -m actors.simulation --seeds $(FIRST)-$(LAST) --hours 24 --workers $$(nproc)
 
 clean:
