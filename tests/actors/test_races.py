@@ -26,6 +26,8 @@ from actors.testing import request, seeded_sources
 
 SEEDS = range(200)
 
+pytestmark = pytest.mark.parts
+
 
 @pytest.fixture(scope="session")
 def template(tmp_path_factory):

@@ -59,11 +59,11 @@ def test_whatever_is_asked_is_answered_as_the_document_says(served: Served, tmp_
     command = [
         str(PROGRAM), "--config-file", str(settings), "run", f"{served.address}/api/openapi.json",
         "--header", f"Authorization: Bearer {served.token}", "--exclude-path-regex", ENDLESS, "--checks", CHECKS,
-        "--phases", "coverage,fuzzing", "--max-examples", "15", "--seed", "1", "--generation-database", "none",
+        "--phases", "coverage,fuzzing", "--max-examples", "6", "--seed", "1", "--generation-database", "none",
         "--suppress-health-check", "all", "--continue-on-failure", "--no-color",
     ]  # fmt: skip
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stdout[-6000:]
     tried = re.search(r"(\d+) generated, \1 passed", done.stdout)
     assert tried is not None, done.stdout[-2000:]
-    assert int(tried[1]) > 500
+    assert int(tried[1]) > 300

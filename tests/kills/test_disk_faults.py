@@ -39,7 +39,7 @@ FAULTS = {  # arguments of the sweep: for all, and for some
 
 
 @pytest.mark.skipif(not can_trace(), reason="needs ptrace on Linux x86-64 (in a container: --cap-add SYS_PTRACE)")
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", FAULTS if WHOLE else ["a failing fsync"])
 def test_a_supervisor_whose_disk_refuses_goes_on_or_ends_and_loses_nothing_acknowledged(
     tmp_path: Path, fault: str
 ) -> None:

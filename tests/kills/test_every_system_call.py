@@ -17,7 +17,7 @@ from tests.kills.sweep_tracer import can_trace
 
 ROOT = Path(__file__).parents[2]
 WHOLE = os.environ.get("GREENROOM_SWEEP") == "all"
-SOME = ["--first", "11", "--every", "36"]
+SOME = ["--first", "11", "--every", "60"]
 ALL = ["--workers", "2"]
 
 pytestmark = [

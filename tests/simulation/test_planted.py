@@ -15,6 +15,8 @@ SPEC.loader.exec_module(planted)
 
 SEEDS = range(1, 101)
 
+pytestmark = pytest.mark.parts
+
 
 def found(seeds):
     """The first world that shows a violation."""

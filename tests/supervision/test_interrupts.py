@@ -15,6 +15,14 @@ from supervision import ChildSpec, Supervisor, open_supervisor
 HOME = str(Path(supervision.__file__).parent)
 
 
+@pytest.fixture(autouse=True)
+def sigint_is_heard():
+    """A process that a shell has put into the background ignores it, and trio leaves that as it is."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 class Striker:
     """Raises SIGINT as the n-th line of supervision's own code is about to be executed."""
 
