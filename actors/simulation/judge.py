@@ -13,8 +13,11 @@ from actors.jobs.retry import ENTRY_DELAY, ENTRY_DELAY_CAP, LONGEST_RETRY_AFTER,
 from actors.providers.scripted import Run
 from actors.simulation.world import SITES, World
 
-_IN_HANDS = 300.0
-"""Seconds that may lie between a claim and its acceptance: a lowered limit holds for claims after it."""
+_IN_HANDS = 900.0
+"""Seconds that may lie between a claim and its acceptance: a lowered limit holds for claims after it.
+
+A submission that straggles arrives up to ten minutes after it was sent.
+"""
 
 
 @attrs.define
