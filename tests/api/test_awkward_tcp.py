@@ -20,9 +20,8 @@ from actors.api.options import HttpOptions
 from actors.api.tcp import TcpServer
 from actors.runtime import RunningRuntime
 from supervision import ChildSpec, Supervisor, open_supervisor
+from tests.api.frames import PATIENCE, closed
 
-PATIENCE = 30.0
-"""Seconds after which something that never comes has failed; what comes, comes at once."""
 HEAD = b"Host: localhost\r\n"
 UPGRADE = (
     b"GET /api/events HTTP/1.1\r\n" + HEAD + b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
@@ -80,20 +79,6 @@ async def served(
         async with found.http:
             assert (await found.http.get("/api/session")).status_code == 200
             yield found
-
-
-async def closed(stream: trio.abc.ReceiveStream) -> bytes:
-    """What comes until the other side closes."""
-    whole = b""
-    with trio.fail_after(PATIENCE):
-        while True:
-            try:
-                piece = await stream.receive_some(65536)
-            except trio.BrokenResourceError:
-                return whole
-            if not piece:
-                return whole
-            whole += piece
 
 
 async def status_of(stream: trio.abc.ReceiveStream) -> int:

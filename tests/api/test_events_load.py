@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import socket
 import subprocess
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -98,8 +97,8 @@ def test_beside_twenty_readers_that_never_read_one_is_told_of_everything_in_orde
             seen = [next(numbers) for _ in range(BATCH + EVENTS)]
         assert seen == list(range(1, 1 + BATCH + EVENTS))
         assert served.memory() - before < 60 << 20
-        while streams(served):
-            time.sleep(0.2)  # nothing tells when the child process has given its readers up
+        while streams(served):  # until the supervisor has given its readers up: nothing else tells
+            pass
         for reader in asleep:
             told = cut_off(reader)
             assert told.startswith(b"HTTP/1.1 200")

@@ -1,4 +1,4 @@
-"""Actors for these tests: one that notes what it handles, and a way to run one without a supervisor."""
+"""A way to run actors without a supervisor."""
 
 from __future__ import annotations
 
@@ -10,21 +10,7 @@ import pytest
 import trio
 
 from actors.kernel import Actor, ActorRef, run_actor
-
-
-class Recorder(Actor):
-    """Notes each message; ``Crash`` fails it, ``Wait`` holds it until its event is set."""
-
-    def __init__(self, seen: list[Any]) -> None:
-        self.seen = seen
-
-    async def handle(self, message: Any) -> Any:
-        self.seen.append(message)
-        if isinstance(message, BaseException):
-            raise message
-        if isinstance(message, trio.Event):
-            await message.wait()
-        return message
+from tests.kernel.workers import Worker
 
 
 class Crew:
@@ -36,7 +22,7 @@ class Crew:
         self.seen: list[Any] = []
 
     async def start(self, ref: ActorRef, factory: Callable[[], Actor] | None = None) -> ActorRef:
-        await self.nursery.start(self._run, ref, factory or (lambda: Recorder(self.seen)))
+        await self.nursery.start(self._run, ref, factory or (lambda: Worker(self.seen)))
         return ref
 
     async def _run(self, ref: ActorRef, factory: Callable[[], Actor], *, task_status: trio.TaskStatus[Any]) -> None:

@@ -29,9 +29,7 @@ async def read(stage: Stage, key: str, cursor: str | None = None) -> tuple[bytes
 async def test_the_middle_of_a_long_output_is_given_back_while_the_job_runs(stage: Stage) -> None:
     """What is read says how much is missing and which setting decides it; reading on from a cursor goes on."""
     stage.options = attrs.evolve(stage.options, log_bytes=CAP)
-    program = (
-        f"{LINES}\nimport sys, time\nsys.stdout.flush()\nopen('ready', 'w')\nwhile True: time.sleep(1)"  # child process
-    )
+    program = f"{LINES}\nimport signal, sys\nsys.stdout.flush()\nopen('ready', 'w')\nsignal.pause()"
     key = await stage.submit("python3", "-c", program)
     await stage.wrote(key, "ready")
     log = stage.directory(key).log
