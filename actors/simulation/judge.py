@@ -13,11 +13,8 @@ from actors.jobs.retry import ENTRY_DELAY, ENTRY_DELAY_CAP, LONGEST_RETRY_AFTER,
 from actors.providers.scripted import Run
 from actors.simulation.world import SITES, World
 
-_IN_HANDS = 900.0
-"""Seconds that may lie between a claim and its acceptance: a lowered limit holds for claims after it.
-
-A submission that straggles arrives up to ten minutes after it was sent.
-"""
+_IN_HANDS = 300.0
+"""Seconds that may lie between a claim and its submission: a lowered limit holds for claims after it."""
 
 
 @attrs.define
@@ -38,6 +35,7 @@ class Judge:
         self._active: list[tuple[str, Run]] = []
         self._wishes: dict[str, _Wish] = {}
         self._attempts: dict[str, int] = {}
+        self._tried: dict[str, float] = {}
 
     def runs_of(self, job_id: str) -> list[Run]:
         """Every run of this job, of all its attempts."""
@@ -57,6 +55,7 @@ class Judge:
 
     def tries(self, provider: str, job_id: str) -> None:
         """A submission is tried: not before the time that the provider had asked for."""
+        self._tried[job_id] = self._world.elapsed()
         wish = self._wishes.get(job_id)
         now = self._world.clock.now()
         if wish is not None and wish.until is not None and now < wish.until - timedelta(milliseconds=1):
@@ -112,7 +111,8 @@ class Judge:
         now = world.true_now()
         self._active = [(name, one) for name, one in self._active if not one.ended(now)]
         self._active.append((provider, run))
-        for text in self._exceeded():
+        straggled = world.elapsed() - self._tried[job_id]
+        for text in self._exceeded(_IN_HANDS + straggled):
             world.broken("limits hold as the provider sees them", f"{run.key}: {text}")
 
     def _row(self, job_id: str, run: Run) -> None:
@@ -134,8 +134,9 @@ class Judge:
         granted = approvals in (None, "approved")
         world.require(granted, "no submission before its approval", f"{run.key}: its approval is {approvals}")
 
-    def _exceeded(self) -> Iterator[str]:
-        held = self._world.widest(_IN_HANDS)
+    def _exceeded(self, seconds: float) -> Iterator[str]:
+        """Limits that what runs now exceeds, whichever of them held within the last ``seconds``."""
+        held = self._world.widest(seconds)
         total = max(limits.total for limits in held)
         if len(self._active) > total:
             yield f"{len(self._active)} run, at most {total} may"
