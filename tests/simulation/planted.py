@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 from collections.abc import Callable
+from weakref import WeakKeyDictionary
 
 import attrs
 import pytest
@@ -76,11 +77,12 @@ def slot_kept_while_unknown(patch: pytest.MonkeyPatch) -> None:
 
 def limits_in_the_claiming_transaction(patch: pytest.MonkeyPatch) -> None:
     """What runs is counted in the transaction before the one that claims."""
-    counted: list[list[object]] = [[]]
+    counted: WeakKeyDictionary[object, list[object]] = WeakKeyDictionary()  # each world has a database of its own
     running = queue.running
 
     def as_it_was(connection):
-        before, counted[0] = counted[0], running(connection)
+        machine = connection.connection.driver_connection
+        before, counted[machine] = counted.get(machine, []), running(connection)
         return before
 
     patch.setattr(queue, "running", as_it_was)
