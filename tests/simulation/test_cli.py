@@ -46,7 +46,7 @@ def test_several_workers_say_the_same_as_one():
 
 def test_a_failure_ends_with_status_one_its_trace_and_the_command_that_shows_it_again(monkeypatch):
     monkeypatch.setattr(
-        Judge, "_exceeded", lambda self: ["a limit that nobody may reach"] if len(self.runs) == 3 else []
+        Judge, "_exceeded", lambda self, _seconds: ["a limit that nobody may reach"] if len(self.runs) == 3 else []
     )
     result = run("--seeds", "1-2", "--hours", "0.3")
     assert result.exit_code == 1
