@@ -13,8 +13,8 @@ from actors.store import dialect
 from actors.store.errors import StoreTooNew, StoreUnavailable
 from actors.store.schema import metadata
 
-NEWEST = "0002"
-KNOWN = frozenset({"0001", NEWEST})
+NEWEST = "0003"
+KNOWN = frozenset({"0001", "0002", NEWEST})
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
