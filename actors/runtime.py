@@ -94,7 +94,7 @@ class RunningRuntime(Counted, Pushes, Ruling):
         rules = (*(DEFAULT_RULES if settings.approvals.default_rules else ()), *settings.approvals.rules)
         ledger = Ledger(
             self._store, publish=self._publish, limits=settings.limits, approvals=settings.approvals,
-            rules=rules, sources=parts.sources,
+            rules=rules, sources=parts.sources, queue=settings.queue,
         )  # fmt: skip
         super().__init__(ledger, _guarded(settings, parts), self.bus, parts.clock)
         self.access = Access(ledger, parts.clock)

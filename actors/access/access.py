@@ -15,6 +15,7 @@ import attrs
 
 from actors.access.peer import Peer
 from actors.access.secret import LONGEST, PREFIX, fresh, hashed
+from actors.jobs import maxima
 from actors.jobs.guessing import did_you_mean
 from actors.jobs.ids import IdFactory
 from actors.jobs.levels import LEVELS, normalised
@@ -30,7 +31,6 @@ CODE_LIFETIME = timedelta(minutes=5)
 _MOST_CODES = 64
 _USED_AGAIN = timedelta(hours=1)
 """How exactly it is kept when a token was last used: a write for each request would be dear."""
-_LONGEST_NAME = 255
 
 T = TypeVar("T")
 
@@ -235,8 +235,8 @@ def _known_level(level: str) -> str:
 
 
 def _check_text(field: str, value: str, least: int = 0) -> None:
-    if not least <= len(value) <= _LONGEST_NAME or not value.isprintable():
-        message = f"{field}: must have {least} to {_LONGEST_NAME} printable characters"
+    if not least <= len(value) <= maxima.NAME or not value.isprintable():
+        message = f"{field}: must have {least} to {maxima.NAME} printable characters"
         raise Refused(message, RefusalKind.INVALID, field)
 
 

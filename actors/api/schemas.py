@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, NotRequired, Union, get_args, get_or
 
 import attrs
 
+from actors.jobs import maxima
 from actors.jobs.records import JobRequest, Resources
 
 Schema = dict[str, Any]
@@ -25,7 +26,7 @@ _PLAIN: Mapping[Any, Schema] = {
 }
 _READ_OTHERWISE: Mapping[tuple[type, str], Schema] = {
     (JobRequest, "user_levels"): {
-        "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}, {"type": "null"}]
+        "type": ["string", "array", "null"], "items": {"type": "string"}
     },
     (Resources, "memory"): {
         "type": ["integer", "string", "null"],
@@ -91,6 +92,8 @@ class Schemas:
         schema = _READ_OTHERWISE.get((kind, attribute.name)) or self.of(hint)
         length = "Items" if schema.get("type") == "array" else "Length"
         schema = {**schema, **{word.replace("Length", length): bound for word, bound in _bounds(attribute.validator)}}
+        for maximum in _maxima(kind, attribute):
+            schema = _bounded(schema, maximum.schema())
         default = attribute.default
         if isinstance(default, str | bool | int | float) and not isinstance(default, enum.Enum):
             schema["default"] = default
@@ -108,6 +111,29 @@ def _described(kind: type[Any]) -> Schema:
     return {"description": text} if text else {}
 
 
+def _maxima(kind: type[Any], attribute: attrs.Attribute[Any]) -> Iterator[maxima.Maximum]:
+    """The field's own maximum, or the one that stands beside its class."""
+    if (maximum := maxima.FIELDS.get(kind, {}).get(attribute.name)) is not None:
+        yield maximum
+    for one in getattr(attribute.validator, "_validators", (attribute.validator,)):
+        if isinstance(one, maxima.Maximum):
+            yield one
+
+
+def _bounded(schema: Schema, bound: Schema) -> Schema:
+    """``schema`` with the words of a maximum, those of its items and values among theirs."""
+    within = {name: _bounded(schema[name], bound[name]) for name in _NESTED if name in bound and name in schema}
+    if "maxItems" in bound and "items" in bound and "string" in schema.get("type", ()):
+        within["maxLength"] = bound["items"].get("maxLength")  # one text instead of a list of one
+    if "maxLength" in bound and "anyOf" in schema:
+        arms = [{**arm, **bound} if arm.get("type") == "string" else arm for arm in schema["anyOf"]]
+        return {**schema, "anyOf": arms}
+    return {**schema, **bound, **within}
+
+
+_NESTED = ("items", "additionalProperties")
+
+
 def _bounds(validator: Any) -> Iterator[tuple[str, Any]]:
     """What the validators of attrs hold a value to, in the words of JSON Schema."""
     for one in getattr(validator, "_validators", ()):
@@ -121,7 +147,5 @@ def _bounds(validator: Any) -> Iterator[tuple[str, Any]]:
             yield "maximum", validator.bound
         case "_NumberValidator", ">":
             yield "exclusiveMinimum", validator.bound
-        case "_MaxLengthValidator", _:
-            yield "maxLength", validator.max_length
         case "_MinLengthValidator", _:
             yield "minLength", validator.min_length

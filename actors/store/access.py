@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 from sqlalchemy import Connection, delete, insert, select, update
 
+from actors.store.dialect import begins_with, ends_with
 from actors.store.schema import access_tokens, web_sessions
 
 
@@ -80,7 +81,7 @@ def any_token(connection: Connection) -> bool:
 def matching(connection: Connection, part: str, limit: int = 3) -> list[str]:
     """Ids of tokens that begin or end with ``part``."""
     column = access_tokens.c.token_id
-    either = column.startswith(part, autoescape=True) | column.endswith(part, autoescape=True)
+    either = begins_with(column, part) | ends_with(column, part)
     return list(connection.execute(select(column).where(either).limit(limit)).scalars())
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sqlalchemy as sa
+from alembic import op
+
 revision = "0003"
 down_revision = "0002"
 branch_labels = None
@@ -10,3 +13,10 @@ depends_on = None
 
 def upgrade() -> None:
     """Add columns and tables, one subject after the other."""
+    _waiting_by_user()
+
+
+def _waiting_by_user() -> None:
+    """How many entries of one user wait is counted with every submission."""
+    waiting = sa.text("status IN ('pending','blocked')")
+    op.create_index("entries_waiting_by_user", "queue_entries", ["user_id"], sqlite_where=waiting)
