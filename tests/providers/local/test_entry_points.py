@@ -78,7 +78,7 @@ TEMPLATES = ("{a}", "{a}{b}", "{a}x", "x{a}", "-{a}", "--k={a}", "{{{a}", "{a}{b
 
 
 @pytest.mark.parametrize("template", TEMPLATES)
-@pytest.mark.parametrize("kinds", itertools.product(VALUES, VALUES), ids="-".join)
+@pytest.mark.parametrize("kinds", list(itertools.product(VALUES, VALUES)), ids="-".join)
 def test_a_finished_argument_is_an_option_only_where_the_configuration_says_so(
     template: str, kinds: tuple[Any, Any]
 ) -> None:
