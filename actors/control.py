@@ -208,7 +208,7 @@ class Runtime(Protocol):
         ...
 
     async def past_events(self, *, after: int = 0, limit: int = 500, **filters: Unpack[EventFilters]) -> Page[Event]:
-        """Events that are there already, in order; ``next``: the number to go on after, None where there are no more."""
+        """Events that are there already, in order; ``next``: the number to go on after, None: there are no more."""
         ...
 
     async def gap(self, after: int) -> Gap | None:

@@ -73,7 +73,7 @@ async def _told(
 
 
 def unreadable(failure: Failure) -> Refused:
-    """Why a job's output cannot be read: what was asked is wrong (of all that, the cursor alone can be), or it is down."""
+    """Why a job's output cannot be read: the cursor is wrong (nothing else that is asked can be), or it is down."""
     if failure.kind is FailureKind.INVALID:
         return Refused(f"cursor: {failure.message}", RefusalKind.INVALID, "cursor")
     return Refused(failure.message, RefusalKind.UNAVAILABLE)

@@ -71,6 +71,10 @@ class Operations(Lists):
     def _checked(self, request: JobRequest, index: int | None = None) -> JobRequest:
         """``request`` as it will be stored. Raises :class:`Refused` naming the field and the fix."""
         where = "" if index is None else f"job {index + 1}: "
+        if (too_much := maxima.fault_of(request)) is not None:
+            field, message = too_much
+            named = f"{field}: {message}" if field else message
+            raise Refused(f"{where}{named}", RefusalKind.INVALID, field or None)
         provider = self._providers.get(request.provider)
         if provider is None:
             guess = did_you_mean(request.provider[:80], self._providers)
@@ -81,10 +85,6 @@ class Operations(Lists):
             raise Refused(f"{where}user_id: say for whom the job is", RefusalKind.INVALID, "user_id")
         if request.max_attempts < 1:
             raise Refused(f"{where}max_attempts must be 1 or more", RefusalKind.INVALID, "max_attempts")
-        if (too_much := maxima.fault_of(request)) is not None:
-            field, message = too_much
-            named = f"{field}: {message}" if field else message
-            raise Refused(f"{where}{named}", RefusalKind.INVALID, field or None)
         try:
             check_override(request.priority_override)
         except ValueError as error:

@@ -26,6 +26,7 @@ from actors.api.headers import policy, with_headers
 from actors.api.options import HttpOptions
 from actors.api.problems import http_fault, not_kept, problem
 from actors.control import Refused, Runtime
+from actors.store import caller
 from actors.store.errors import StoreError
 from logconf import get_logger
 from logconf.asgi import App
@@ -59,6 +60,13 @@ class AccessGuard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or say why not. There is no WebSocket here: the event feed has a port of its own."""
+        before = caller.set(None)
+        try:
+            await self._guarded(scope, receive, send)
+        finally:
+            caller.reset(before)
+
+    async def _guarded(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
             return
@@ -71,6 +79,7 @@ class AccessGuard:
         receive = _bounded(receive, self._options.max_body_bytes)
         peer = state.get("peer")
         if isinstance(peer, Peer) and peer.is_local:
+            caller.set("socket")
             await self._app(scope, receive, send)
             return
         state.pop("peer", None)
@@ -112,6 +121,7 @@ class AccessGuard:
             headers = {"WWW-Authenticate": "Bearer"}
             raise HTTPException(HTTPStatus.UNAUTHORIZED, "a token or a session is needed", headers)
         self._count(peer.key)
+        caller.set(peer.key)
         if peer.via == "session" and request.method not in _SAFE and "origin" not in request.headers:
             raise HTTPException(HTTPStatus.FORBIDDEN, "a change in a browser's session needs the Origin header")
         if need.socket:

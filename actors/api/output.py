@@ -12,9 +12,9 @@ from starlette.responses import Response
 from actors.api.asking import ending_of
 from actors.api.bodies import LogsQuery, LogStreamQuery
 from actors.api.declaring import Call, Nothing, declare
+from actors.api.sse import EVENT_STREAM, LAST_EVENT_ID, EventStream, Streamed, Write
 from actors.control import RefusalKind, Refused
 from actors.jobs import maxima
-from actors.api.sse import EVENT_STREAM, LAST_EVENT_ID, EventStream, Streamed, Write
 
 _DIGITS = 19
 BYTES = "application/octet-stream"

@@ -25,11 +25,10 @@ _PLAIN: Mapping[Any, Schema] = {
     Any: {},
 }
 _READ_OTHERWISE: Mapping[tuple[type, str], Schema] = {
-    (JobRequest, "user_levels"): {
-        "type": ["string", "array", "null"], "items": {"type": "string"}
-    },
+    (JobRequest, "user_levels"): {"type": ["string", "array", "null"], "items": {"type": "string"}},
     (Resources, "memory"): {
         "type": ["integer", "string", "null"],
+        "maxLength": 32,
         "description": "Bytes, or a text with a unit such as 24 GiB",
     },
 }
@@ -120,18 +119,20 @@ def _maxima(kind: type[Any], attribute: attrs.Attribute[Any]) -> Iterator[maxima
             yield one
 
 
+_NESTED = ("items", "additionalProperties")
+_BOUNDS_OF = {"maxLength": "string", "maxItems": "array", "maxProperties": "object"}
+
+
 def _bounded(schema: Schema, bound: Schema) -> Schema:
     """``schema`` with the words of a maximum, those of its items and values among theirs."""
-    within = {name: _bounded(schema[name], bound[name]) for name in _NESTED if name in bound and name in schema}
-    if "maxItems" in bound and "items" in bound and "string" in schema.get("type", ()):
-        within["maxLength"] = bound["items"].get("maxLength")  # one text instead of a list of one
-    if "maxLength" in bound and "anyOf" in schema:
-        arms = [{**arm, **bound} if arm.get("type") == "string" else arm for arm in schema["anyOf"]]
+    kind = next((kind for word, kind in _BOUNDS_OF.items() if word in bound), None)
+    if "anyOf" in schema and kind is not None:
+        arms = [_bounded(arm, bound) if arm.get("type") == kind else arm for arm in schema["anyOf"]]
         return {**schema, "anyOf": arms}
+    within = {name: _bounded(schema[name], bound[name]) for name in _NESTED if name in bound and name in schema}
+    if kind == "array" and "items" in bound and "string" in schema.get("type", ()):
+        within["maxLength"] = bound["items"]["maxLength"]  # one text instead of a list of one
     return {**schema, **bound, **within}
-
-
-_NESTED = ("items", "additionalProperties")
 
 
 def _bounds(validator: Any) -> Iterator[tuple[str, Any]]:

@@ -24,6 +24,7 @@ from actors.feed.hub import Hub
 from actors.feed.messages import MOST_BYTES, Authenticate, Close, Leave, Malformed, read
 from actors.feed.options import FeedOptions
 from actors.feed.stream import BoundedStream
+from actors.store import caller
 from logconf import clear_context, get_logger
 from supervision import ChildSpec
 
@@ -138,6 +139,7 @@ class FeedServer:
             if token is None:
                 token, peer = await self._signed_in(socket, connecting.deadline)
             assert peer is not None
+            caller.set(peer.key)
             with self._counted(peer), self._runtime.subscribed():
                 await Conversation(socket, hub, peer, partial(self._is_still, token, peer)).run(ending)
         except* Leave as group:

@@ -41,7 +41,9 @@ class Page(list[T]):
     def next_after(self, count: int) -> str | None:
         """The cursor of the page after, where only the first ``count`` rows are passed on."""
         whole = count >= len(self)
-        return self._cursor(self[min(count, len(self)) - 1]) if len(self) and count and (self._more or not whole) else None
+        return (
+            self._cursor(self[min(count, len(self)) - 1]) if len(self) and count and (self._more or not whole) else None
+        )
 
 
 class Cursors(Generic[T]):
@@ -76,7 +78,8 @@ def _fits(place: object, kinds: Sequence[type]) -> bool:
     if not isinstance(place, list) or len(place) != len(kinds):
         return False
     return all(
-        type(part) is kind and (kind is not int or abs(part) < _LARGEST) for part, kind in zip(place, kinds, strict=True)
+        type(part) is kind and (kind is not int or abs(part) < _LARGEST)
+        for part, kind in zip(place, kinds, strict=True)
     )
 
 

@@ -46,14 +46,18 @@ def check_known(name: str, providers: Iterable[str]) -> None:
     known = list(providers)
     if name.startswith(_PER_PROVIDER) and provider not in known:
         guess = did_you_mean(provider[:80], known)
-        raise Refused(f"{name:.80}: there is no provider {provider!r:.80}{guess}", RefusalKind.INVALID, field=name[:200])
+        raise Refused(
+            f"{name:.80}: there is no provider {provider!r:.80}{guess}", RefusalKind.INVALID, field=name[:200]
+        )
 
 
 def check_limit(name: str, value: int) -> None:
     """Raises :class:`Refused` for a name that is no limit or a value that is none."""
     if not name.startswith(_PER_PROVIDER) and name not in _NAMES:
         known = (*_NAMES, "per_provider.NAME")
-        raise Refused(f"there is no limit {name!r:.80}{did_you_mean(name[:80], known)}", RefusalKind.INVALID, field=name[:200])
+        raise Refused(
+            f"there is no limit {name!r:.80}{did_you_mean(name[:80], known)}", RefusalKind.INVALID, field=name[:200]
+        )
     if name == "fair_share" and value not in (0, 1):
         raise Refused("fair_share must be 0 or 1", RefusalKind.INVALID, field=name)
     if value < 0:

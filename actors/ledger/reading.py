@@ -26,7 +26,7 @@ from actors.jobs.standing import estimated_wait, position
 from actors.jobs.views import JobView
 from actors.ledger.dispatching import decide_now
 from actors.ledger.limits import overlaid, stored_limits
-from actors.store import Transaction, approvals, jobs, lanes, queue, registers, submissions
+from actors.store import Transaction, approvals, jobs, lanes, queue, submissions
 
 
 @attrs.frozen
@@ -108,7 +108,9 @@ def _only(part: str, found: Sequence[str], what: str) -> str:
     if not part or not found:
         raise Refused(f"there is no {what} {part!r:.80}", RefusalKind.NOT_FOUND)
     if len(found) > 1:
-        raise Refused(f"{part!r:.80} fits more than one {what}: {', '.join(found)}; type more of it", RefusalKind.INVALID)
+        raise Refused(
+            f"{part!r:.80} fits more than one {what}: {', '.join(found)}; type more of it", RefusalKind.INVALID
+        )
     return found[0]
 
 

@@ -22,9 +22,7 @@ def after(connection: Connection, seq: int, *, limit: int = 500, **filters: Unpa
     return page(connection, seq, limit=limit, **filters)[0]
 
 
-def page(
-    connection: Connection, seq: int, *, limit: int, **filters: Unpack[EventFilters]
-) -> tuple[list[Event], bool]:
+def page(connection: Connection, seq: int, *, limit: int, **filters: Unpack[EventFilters]) -> tuple[list[Event], bool]:
     """Events whose number is greater than ``seq``, in order, and whether there are more."""
     query = select(events, stored_size(events.c.data)).where(events.c.seq > seq).order_by(events.c.seq)
     if (job_id := filters.get("job_id")) is not None:

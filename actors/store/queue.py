@@ -11,8 +11,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
-    Boolean,
-    ColumnElement,
     Connection,
     Row,
     Select,
@@ -20,12 +18,11 @@ from sqlalchemy import (
     exists,
     func,
     insert,
-    literal_column,
     select,
+    text,
     update,
 )
 
-from actors.jobs.levels import effective_priority
 from actors.jobs.records import QueueEntry, QueueStatus, Resources
 from actors.jobs.scheduling import Running
 from actors.store import lanes
@@ -112,7 +109,7 @@ def change(connection: Connection, job_id: str, **changes: Any) -> None:
         connection.execute(_ONE, {"wanted": job_id, **changes})
 
 
-WAITING: ColumnElement[bool] = literal_column("queue_entries.status IN ('pending','blocked')", Boolean)
+WAITING = text("queue_entries.status IN ('pending','blocked')")
 """Entries that wait. Word for word the condition of their indexes: as a parameter it would not be known for it."""
 _DEFERRED = queue_entries.c.not_before.is_not(None) & (queue_entries.c.status == "pending")  # reads its index alone
 _OUTLOOK = select(
@@ -178,5 +175,7 @@ def counts(connection: Connection) -> dict[QueueStatus, int]:
 def lanes_of(connection: Connection, job_ids: Iterable[str]) -> dict[str, int]:
     """The lanes in which these jobs' entries stand; one that stands in none is left out."""
     columns = queue_entries.c
-    query = select(columns.job_id, columns.lane_id).where(columns.job_id.in_(list(job_ids)), columns.lane_id.is_not(None))
-    return {job_id: lane_id for job_id, lane_id in connection.execute(query)}
+    query = select(columns.job_id, columns.lane_id).where(
+        columns.job_id.in_(list(job_ids)), columns.lane_id.is_not(None)
+    )
+    return {row.job_id: row.lane_id for row in connection.execute(query)}

@@ -17,6 +17,6 @@ def upgrade() -> None:
 
 
 def _waiting_by_user() -> None:
-    """How many entries of one user wait is counted with every submission."""
+    """How many entries of one user wait is counted with every submission, from the index alone."""
     waiting = sa.text("status IN ('pending','blocked')")
-    op.create_index("entries_waiting_by_user", "queue_entries", ["user_id"], sqlite_where=waiting)
+    op.create_index("entries_waiting_by_user", "queue_entries", ["user_id", "status"], sqlite_where=waiting)
