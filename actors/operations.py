@@ -71,7 +71,8 @@ class Operations(Lists):
     def _checked(self, request: JobRequest, index: int | None = None) -> JobRequest:
         """``request`` as it will be stored. Raises :class:`Refused` naming the field and the fix."""
         where = "" if index is None else f"job {index + 1}: "
-        if (too_much := maxima.fault_of(request)) is not None:
+        complete = with_inherited(request)
+        if (too_much := maxima.fault_of(complete)) is not None:
             field, message = too_much
             named = f"{field}: {message}" if field else message
             raise Refused(f"{where}{named}", RefusalKind.INVALID, field or None)
@@ -95,7 +96,7 @@ class Operations(Lists):
         misfit = can_ever_fit(request.resources, self._capacities.get(request.provider, Capacity()))
         if misfit is not None:
             raise Refused(f"{where}provider {request.provider} {misfit}", RefusalKind.INVALID, "resources")
-        return with_inherited(request)
+        return complete
 
     # Changing.
 

@@ -45,6 +45,7 @@ from actors.control import (
     QueueView,
     RuleView,
 )
+from actors.jobs import maxima
 from actors.jobs.options import Limits
 from actors.jobs.records import ApprovalRequest, Event
 
@@ -198,7 +199,7 @@ def health_document(health: Health, started_at: datetime) -> HealthDocument:
     return {
         "status": health.status,
         "reasons": list(health.reasons),
-        "uncertain_jobs": list(health.uncertain_jobs),
+        "uncertain_jobs": list(health.uncertain_jobs[: maxima.ROWS]),
         "started_at": moment(started_at),
     }
 

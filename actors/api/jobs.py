@@ -31,7 +31,8 @@ async def submit(
 ) -> Answer[AcceptedDocument | list[AcceptedDocument]]:
     """Submit one job, or a list of which all are accepted or none.
 
-    201 with what was made, 200 where all of it was there already under its ``Idempotency-Key``.
+    201 with what was made, 200 where all of it was there already under its ``Idempotency-Key``. The answer to a list
+    leaves out progress and results.
     """
     body = call.body.data
     many = isinstance(body, list)
@@ -44,7 +45,12 @@ async def submit(
     accepted = await call.runtime.submit_many(requests)
     status = HTTPStatus.CREATED if any(each.created for each in accepted) else HTTPStatus.OK
     documents = [accepted_document(each) for each in accepted]
-    return answer(documents if many else documents[0], status)
+    return answer([_brief(each) for each in documents] if many else documents[0], status)
+
+
+def _brief(document: AcceptedDocument) -> AcceptedDocument:
+    """Without what the job left, which its own page has: an answer about thousands would have no bound with it."""
+    return {**document, "progress": None, "result": None}
 
 
 def _requests(bodies: Sequence[Any], call: Call[Any, Any], many: bool) -> list[JobRequest]:

@@ -61,7 +61,9 @@ def create(
 @with_config
 def list_them(as_json: bool, config: str | None) -> None:
     """List tokens, revoked ones too, the newest first."""
-    found = _ask(config, "GET")["tokens"]
+    from actors.cli.client import Client
+
+    found = Client(config).ask_all("tokens", "api", "tokens")
     if as_json:
         print_json(found)
         return

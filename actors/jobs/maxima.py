@@ -227,6 +227,10 @@ FIELDS: Mapping[type, Mapping[str, Maximum]] = {
 """By class and field. Numbers, switches and enumerations are bounded by their types; every other field stands here."""
 
 
+SAID: Mapping[str, Maximum] = {"by": _NAME, "reason": _REASON, "handle": Tree(SPEC)}
+"""What a person says with a change: who it is, why, and the handle of a job that a provider has."""
+
+
 def fault_of(record: JobRequest | ApprovalRule) -> tuple[str, str] | None:
     """The first field of ``record`` that is above its maximum, and what is wrong with it; None: there is none.
 

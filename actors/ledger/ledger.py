@@ -14,10 +14,12 @@ from typing import Any, TypeVar
 
 import attrs
 
+from actors.jobs import maxima
 from actors.jobs.approval_rules import check_rule
 from actors.jobs.ids import IdFactory
 from actors.jobs.options import ApprovalOptions, Limits, QueueOptions
 from actors.jobs.records import ApprovalRequest, ApprovalRule, Capacity, Event, Job, Observation
+from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.retry import DispatchVerdict
 from actors.jobs.views import Accepted, RuleView
 from actors.ledger import limits as run_time_limits
@@ -82,6 +84,8 @@ class Ledger:
             self._publish(event)
 
     async def _write(self, closure: Callable[[Transaction], T]) -> T:
+        if hasattr(closure, "by"):
+            _check_said(closure)
         return await self.store.write(closure)
 
     async def read(self, query: Callable[..., T]) -> T:
@@ -201,3 +205,10 @@ class Ledger:
     async def drop_keys(self, limit: int) -> int:
         """Remove idempotency keys that no longer bind, at most ``limit`` of them: how many."""
         return await self._write(DroppingKeys(limit))
+
+
+def _check_said(closure: object) -> None:
+    """Raises :class:`Refused` for what a person says beyond its maximum, whichever way in it came."""
+    for name, maximum in maxima.SAID.items():
+        if (fault := maximum.fault(getattr(closure, name, None))) is not None:
+            raise Refused(f"{name} {fault}", RefusalKind.INVALID, name)

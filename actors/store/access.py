@@ -73,6 +73,15 @@ def tokens(connection: Connection) -> list[AccessToken]:
     return [AccessToken(**row._asdict()) for row in rows]
 
 
+def tokens_page(connection: Connection, limit: int, before: str | None) -> tuple[list[AccessToken], bool]:
+    """Tokens, the newest first, and whether there are more; ``before``: only those older than this one."""
+    query = select(access_tokens).order_by(access_tokens.c.token_id.desc()).limit(limit + 1)
+    if before is not None:
+        query = query.where(access_tokens.c.token_id < before)
+    found = [AccessToken(**row._asdict()) for row in connection.execute(query)]
+    return found[:limit], len(found) > limit
+
+
 def any_token(connection: Connection) -> bool:
     """Whether a token was ever made."""
     return connection.execute(select(access_tokens.c.token_id).limit(1)).first() is not None

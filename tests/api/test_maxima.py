@@ -6,6 +6,7 @@ maximum is a failure.
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -25,7 +26,7 @@ from actors.api.declaring import Declared, Nothing
 from actors.api.openapi import document
 from actors.api.peers import Peer
 from actors.checked_yaml import CheckedError
-from actors.control import Refused
+from actors.control import Refused, Runtime
 from actors.feed.messages import Authenticate, Malformed, Subscribe, read
 from actors.jobfile import load_job_file
 from actors.jobs import maxima
@@ -330,6 +331,31 @@ def test_a_message_of_the_feed_above_a_maximum_is_refused(kind: type) -> None:
 async def test_a_token_above_a_maximum_is_refused(runtime: Any, field: str) -> None:
     with pytest.raises(Refused, match=f"{field}.*{maxima.NAME}"):
         await runtime.access.create_token(**{"user_id": "ana", "level": "viewer", field: "x" * 201})
+
+
+CHANGES = [
+    name for name, method in inspect.getmembers(Runtime, inspect.isfunction)
+    if {"by", "reason", "handle"} & set(inspect.signature(method).parameters)
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("change", CHANGES)
+async def test_what_a_person_says_with_a_change_is_bounded_in_the_embedded_runtime(edge: Any, change: str) -> None:
+    """Who it is, why, and a handle: each beyond its maximum, with arguments that are right for the rest."""
+    made = await edge.submit(config_name="dear")
+    arguments = {
+        "job_id": made["job_id"], "approval_id": made["job_id"], "verdict": "failed", "by": "ana", "reason": "why",
+        "rule": ApprovalRule("second", "first_job", rule_id=1), "rule_id": 1, "name": "total", "value": 1,
+        "provider": "scripted", "override": 1,
+    }  # fmt: skip
+    parameters = inspect.signature(getattr(Runtime, change)).parameters
+    for name in {"by", "reason", "handle"} & set(parameters):
+        given = {one: arguments[one] for one in parameters if one in arguments}
+        long = {"x": "y" * maxima.SPEC} if name == "handle" else "x" * (maxima.REASON + 1)
+        with pytest.raises(Refused) as refused:
+            await getattr(edge.runtime, change)(**{**given, name: long})
+        if change != "retry":  # who retries is told to nobody
+            assert refused.value.field == name
 
 
 # Bodies.
