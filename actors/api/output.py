@@ -53,7 +53,7 @@ async def logs(call: Call[Nothing, LogsQuery]) -> Response:
     return Streamed(whole, BYTES)
 
 
-async def _check_cursor(call: Call[Any, Nothing], job_id: str, cursor: str | None) -> None:
+async def _check_cursor(call: Call[Any, Any], job_id: str, cursor: str | None) -> None:
     """Raises :class:`Refused` before an answer begins; the usual cursor, a number of bytes, needs no look.
 
     Another one is the provider's to know: it is asked for the first piece.

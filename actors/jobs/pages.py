@@ -75,12 +75,9 @@ class Cursors(Generic[T]):
 
 
 def _fits(place: object, kinds: Sequence[type]) -> bool:
-    if not isinstance(place, list) or len(place) != len(kinds):
+    if not isinstance(place, list) or [type(part) for part in place] != list(kinds):
         return False
-    return all(
-        type(part) is kind and (kind is not int or abs(part) < _LARGEST)
-        for part, kind in zip(place, kinds, strict=True)
-    )
+    return all(abs(part) < _LARGEST for part in place if isinstance(part, int))
 
 
 def _plain(value: object) -> Any:

@@ -55,7 +55,9 @@ def jobs_page(
         message = "before: must be the id of a job; what `next` says goes into cursor"
         raise Refused(message, RefusalKind.INVALID, "before")
     scope = {name: value for name, value in filters.items() if value not in (None, (), [])}
-    cursors = Cursors("jobs", asked.caller, before, sorted((name, _words(value)) for name, value in scope.items()))
+    cursors = Cursors[JobView](
+        "jobs", asked.caller, before, sorted((name, _words(value)) for name, value in scope.items())
+    )
     place = cursors.read(asked.cursor, str)
     start = before if place is None else str(place[0])
 
@@ -73,7 +75,7 @@ def approvals_page(
     """Approval requests, newest first; ``user_id``: only those of this user's jobs."""
     asked.check()
     wanted = tuple(statuses)
-    cursors = Cursors("approvals", asked.caller, _words(wanted), user_id)
+    cursors = Cursors[ApprovalRequest]("approvals", asked.caller, _words(wanted), user_id)
     place = cursors.read(asked.cursor, str)
 
     def query(connection: Connection) -> Page[ApprovalRequest]:
@@ -87,7 +89,7 @@ def approvals_page(
 def queue_view(asked: Asked, user_id: str | None, runs: Runs) -> Callable[[Connection], QueueView]:
     """What waits, in the order in which it would run; what bounds it. ``user_id``: only this user's entries."""
     asked.check()
-    cursors = Cursors("queue", asked.caller, user_id)
+    cursors = Cursors[JobView]("queue", asked.caller, user_id)
     place = cursors.read(asked.cursor, int, int, int, int, int)
     try:
         after = None if place is None else waiting.Spot.of_place(place)

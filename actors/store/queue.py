@@ -157,7 +157,10 @@ def release_provider(connection: Connection, provider: str) -> None:
 
 def oldest_waiting(connection: Connection) -> datetime | None:
     """Since when the entry waits (pending or blocked) that has waited longest."""
-    return connection.execute(select(func.min(queue_entries.c.queued_at)).where(WAITING)).scalar_one()
+    oldest: datetime | None = connection.execute(
+        select(func.min(queue_entries.c.queued_at)).where(WAITING)
+    ).scalar_one()
+    return oldest
 
 
 def number_waiting(connection: Connection, user_id: str) -> int:
