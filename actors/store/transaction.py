@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+import orjson
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from actors.jobs.records import Event
+from actors.jobs.refusal import RefusalKind, Refused
 from actors.store.schema import counters, events
 
 EVENT_COUNTER = "events"
@@ -30,7 +32,15 @@ class Transaction:
         self._order = 0
 
     def emit(self, type_: str, job_id: str | None, correlation_id: str, **data: Any) -> None:
-        """Tell of one change: an event of ``type_`` is written with this transaction and published after it."""
+        """Tell of one change: an event of ``type_`` is written with this transaction and published after it.
+
+        Raises :class:`Refused` for data that cannot be kept: here it fails its own closure, at the end it would fail
+        those of every caller in the transaction.
+        """
+        try:
+            orjson.dumps(data, option=orjson.OPT_NON_STR_KEYS)
+        except TypeError as error:
+            raise Refused(f"a value cannot be kept: {error}", RefusalKind.INVALID) from None
         self._pending.append((type_, job_id, correlation_id, data))
 
     def next_order(self) -> int:
