@@ -15,6 +15,7 @@ from actors.jobs import maxima
 from actors.jobs.guessing import did_you_mean
 from actors.jobs.levels import check_override
 from actors.jobs.options import Limits
+from actors.jobs.os_text import text_fault
 from actors.jobs.records import (
     ApprovalRequest,
     Capacity,
@@ -71,6 +72,8 @@ class Operations(Lists):
     def _checked(self, request: JobRequest, index: int | None = None) -> JobRequest:
         """``request`` as it will be stored. Raises :class:`Refused` naming the field and the fix."""
         where = "" if index is None else f"job {index + 1}: "
+        if (fault := text_fault(request)) is not None:
+            raise Refused(f"{where}{fault[0]} {fault[1]}", RefusalKind.INVALID, fault[0])
         complete = with_inherited(request)
         if (too_much := maxima.fault_of(complete)) is not None:
             field, message = too_much

@@ -21,8 +21,10 @@ from actors.checked_yaml import CheckedError, Faults, join
 from actors.control import RefusalKind, Refused
 from actors.job_request import request_from_mapping
 from actors.jobs import maxima
+from actors.jobs.os_text import first_not_utf8
 from actors.jobs.records import Job, JobRequest
 
+_INVALID = RefusalKind.INVALID
 _KEY = {"Idempotency-Key": "The same key of the same user within 24 hours gives the same job."}
 
 
@@ -67,7 +69,17 @@ def _requests(bodies: Sequence[Any], call: Call[Any, Any], many: bool) -> list[J
     faults.check()
     if not found:
         raise Refused("there are no jobs", RefusalKind.INVALID)
+    if not call.peer.is_local:
+        for index, asked in enumerate(found):
+            _check_utf8(asked, join("", index) if many else "")
     return [rightful(asked, call.peer) for asked in found]
+
+
+def _check_utf8(asked: JobRequest, path: str) -> None:
+    """Over the network values are text: which bytes a program of the configuration gets is the configuration's."""
+    if (field := first_not_utf8(asked)) is not None:
+        where = join(path, field)
+        raise Refused(f"{where} must be UTF-8: other bytes are accepted on the Unix socket alone", _INVALID, where)
 
 
 def _keyed(requests: list[JobRequest], key: str, many: bool) -> JobRequest:

@@ -245,7 +245,13 @@ def fault_of(record: JobRequest | ApprovalRule) -> tuple[str, str] | None:
 
 
 def _size(text: str | bytes) -> int:
-    return len(text) if isinstance(text, bytes) else len(text.encode("utf-8", "surrogatepass"))
+    """Of a value as the operating system gets it (:mod:`actors.jobs.os_text`), or of a text that others refuse."""
+    if isinstance(text, bytes):
+        return len(text)
+    try:
+        return len(text.encode("utf-8", "surrogateescape"))
+    except UnicodeEncodeError:
+        return len(text.encode("utf-8", "surrogatepass"))
 
 
 def _too_many_bytes(parts: Sequence[Any], most: int | None) -> str | None:
