@@ -72,8 +72,8 @@ def check_path(request: Request) -> None:
     """
     for name, part in request.path_params.items():
         if isinstance(part, str) and not (part.isprintable() and 0 < len(part) <= maxima.NAME):
-            message = f"{name}: must have 1 to {maxima.NAME} printable characters, not {part!r:.80}"
-            raise Refused(message, RefusalKind.INVALID, name)
+            message = f"{name}: {part!r:.80} names nothing: it must have 1 to {maxima.NAME} printable characters"
+            raise Refused(message, RefusalKind.NOT_FOUND, name)
 
 
 def parsed(content: bytes | bytearray) -> Any:

@@ -47,10 +47,10 @@ class Page(list[T]):
 
 
 class Cursors(Generic[T]):
-    """The cursors of one list as ``scope`` (who asks, and by which filters) sees it."""
+    """The cursors of one list as ``scope`` sees it: who asks, and by which filters, as plain values in a fixed order."""
 
     def __init__(self, name: str, *scope: Any) -> None:
-        self._scope = orjson.dumps([name, *scope], default=_plain)
+        self._scope = repr((name, *scope)).encode("utf-8", "surrogatepass")
 
     def write(self, place: Place) -> str:
         """The cursor of a place."""
@@ -78,10 +78,6 @@ def _fits(place: object, kinds: Sequence[type]) -> bool:
     if not isinstance(place, list) or [type(part) for part in place] != list(kinds):
         return False
     return all(abs(part) < _LARGEST for part in place if isinstance(part, int))
-
-
-def _plain(value: object) -> Any:
-    return sorted(map(str, value)) if isinstance(value, set | frozenset | tuple) else str(value)
 
 
 def _bad() -> Refused:

@@ -46,9 +46,8 @@ def check_known(name: str, providers: Iterable[str]) -> None:
     known = list(providers)
     if name.startswith(_PER_PROVIDER) and provider not in known:
         guess = did_you_mean(provider[:80], known)
-        raise Refused(
-            f"{name:.80}: there is no provider {provider!r:.80}{guess}", RefusalKind.INVALID, field=name[:200]
-        )
+        message = f"limit {name!r:.80}: there is no provider {provider!r:.80}{guess}"
+        raise Refused(message, RefusalKind.INVALID, field="name")
 
 
 def check_limit(name: str, value: int) -> None:
