@@ -8,7 +8,6 @@ from typing import Any
 
 import attrs
 
-from actors.access.rightful import rightful
 from actors.api.answers import AcceptedDocument, EventsDocument, JobDocument, JobsDocument
 from actors.api.asking import Answer, answer, user_shown
 from actors.api.bodies import JobEventsQuery, JobsQuery, Settling
@@ -19,6 +18,7 @@ from actors.checked_yaml import CheckedError, Faults, join
 from actors.control import RefusalKind, Refused
 from actors.job_request import request_from_mapping
 from actors.jobs.records import Job, JobRequest
+from actors.jobs.request_rights import authorized
 
 _KEY = {"Idempotency-Key": "The same key of the same user within 24 hours gives the same job."}
 
@@ -53,7 +53,8 @@ def _requests(bodies: Iterable[Any], call: Call[Any, Any], many: bool) -> list[J
     faults.check()
     if not found:
         raise Refused("there are no jobs", RefusalKind.INVALID)
-    return [rightful(asked, call.peer) for asked in found]
+    who = call.peer.submitter
+    return [authorized(asked, who, f"job {index}: " if many else "") for index, asked in enumerate(found, 1)]
 
 
 def _keyed(requests: list[JobRequest], key: str, many: bool) -> JobRequest:
@@ -93,13 +94,13 @@ async def showing(call: Call[Nothing, Nothing]) -> Answer[JobDocument]:
 
 async def cancel(call: Call[Nothing, Nothing]) -> Answer[JobDocument]:
     """End a job: 200 where it has ended, 202 where its provider is being asked to end it."""
-    job = await call.runtime.cancel(call.path("job_id"), by=call.by)
+    job = await call.runtime.cancel(call.path("job_id"), by=call.by, level=call.peer.level)
     return await _shown(call, job, HTTPStatus.OK if job.is_terminal else HTTPStatus.ACCEPTED)
 
 
 async def retry(call: Call[Nothing, Nothing]) -> Answer[JobDocument]:
-    """Make a new job that asks for the same as an ended one."""
-    job = await call.runtime.retry(call.path("job_id"), by=call.by)
+    """Make a new job of yours that asks for the same as an ended one, as far as you may ask for it."""
+    job = await call.runtime.retry(call.path("job_id"), by=call.by, submitter=call.peer.submitter)
     return await _shown(call, job, HTTPStatus.CREATED)
 
 

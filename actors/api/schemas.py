@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, NotRequired, Union, get_args, get_or
 import attrs
 
 from actors.jobs.records import JobRequest, Resources
+from actors.jobs.request_sources import RequestSource, closed_to
 
 Schema = dict[str, Any]
 
@@ -36,10 +37,14 @@ _READ_OTHERWISE: Mapping[tuple[type, str], Schema] = {
 
 
 class Schemas:
-    """Collects the ``components`` that its schemas refer to, each class once under its own name."""
+    """Collects the ``components`` that its schemas refer to, each class once under its own name.
 
-    def __init__(self) -> None:
+    ``source``: a job request is shown with the fields that requests of this source may set.
+    """
+
+    def __init__(self, source: RequestSource = RequestSource.TCP) -> None:
         self.components: dict[str, Schema] = {}
+        self._closed = {JobRequest: closed_to(source)}
 
     def of(self, kind: Any) -> Schema:
         """The schema of ``kind``. Raises TypeError for a type that is none of ours."""
@@ -80,8 +85,9 @@ class Schemas:
         return self._of_attrs(kind) if attrs.has(kind) else self._of_dictionary(kind)
 
     def _of_attrs(self, kind: type[Any]) -> Schema:
-        hints = get_type_hints(kind)
-        properties = {one.name: self.field(kind, one, hints[one.name]) for one in attrs.fields(kind)}
+        hints, closed = get_type_hints(kind), self._closed.get(kind, ())
+        shown = [one for one in attrs.fields(kind) if one.name not in closed]
+        properties = {one.name: self.field(kind, one, hints[one.name]) for one in shown}
         required = [one.name for one in attrs.fields(kind) if one.default is attrs.NOTHING]
         schema: Schema = {"type": "object", **_described(kind), "properties": properties, "additionalProperties": False}
         return {**schema, "required": required} if required else schema
