@@ -138,7 +138,8 @@ class Access:
         def make(tx: Transaction) -> AccessToken:
             token = AccessToken(
                 self._ids.new(tx.now), hashed(secret), name, user_id, org_id or None, level,
-                created_at=tx.now, created_by=by, expires_at=None if lifetime is None else tx.now + lifetime, teams=named,
+                created_at=tx.now, created_by=by, teams=named,
+                expires_at=None if lifetime is None else tx.now + lifetime,
             )  # fmt: skip
             rows.add_token(tx.connection, token)
             told = {"token_id": token.token_id, "user_id": user_id, "level": level, "by": by}

@@ -17,7 +17,7 @@ _SEES_ALL = "lead"
 
 @attrs.frozen
 class Peer:
-    """Somebody who asks. On the Unix socket the kernel vouches for ``uid``: the supervisor's own is the operator's, with
+    """Somebody who asks. On the Unix socket the kernel vouches for ``uid``: the supervisor's own is the operator, with
     every right.
 
     ``name`` is the user for whom jobs are and under whom decisions are kept. ``level``: viewer, researcher, lead or

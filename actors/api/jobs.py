@@ -32,18 +32,20 @@ async def submit(
     """
     body = call.body.data
     many = isinstance(body, list)
-    requests = _requests(body if many else [body], call, many)
+    requests = _requests(body if many else [body], many)
     key = call.request.headers.get("idempotency-key")
     if key is not None:
         requests = [_keyed(requests, key, many)]
+    who = call.peer.submitter
+    requests = [authorized(one, who, f"job {index}: " if many else "") for index, one in enumerate(requests, 1)]
     accepted = await call.runtime.submit_many(requests)
     status = HTTPStatus.CREATED if any(each.created for each in accepted) else HTTPStatus.OK
     documents = [accepted_document(each) for each in accepted]
     return answer(documents if many else documents[0], status)
 
 
-def _requests(bodies: Iterable[Any], call: Call[Any, Any], many: bool) -> list[JobRequest]:
-    """Every fault of every job at once; a job that names no user is its submitter's."""
+def _requests(bodies: Iterable[Any], many: bool) -> list[JobRequest]:
+    """Every fault of every job at once."""
     faults, found = Faults(), []
     for index, body in enumerate(bodies):
         try:
@@ -53,8 +55,7 @@ def _requests(bodies: Iterable[Any], call: Call[Any, Any], many: bool) -> list[J
     faults.check()
     if not found:
         raise Refused("there are no jobs", RefusalKind.INVALID)
-    who = call.peer.submitter
-    return [authorized(asked, who, f"job {index}: " if many else "") for index, asked in enumerate(found, 1)]
+    return found
 
 
 def _keyed(requests: list[JobRequest], key: str, many: bool) -> JobRequest:

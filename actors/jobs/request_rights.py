@@ -1,4 +1,4 @@
-"""A job request as its submitter may make it, by the table of :mod:`.request_sources`; and a retry as such a request."""
+"""A job request as its submitter may make it, by the table of :mod:`.request_sources`; a retry is such a request."""
 
 from __future__ import annotations
 
