@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, NotRequired, Union, get_args, get_or
 import attrs
 
 from actors.jobs.records import JobRequest, Resources
-from actors.jobs.request_sources import RequestSource, closed_to
+from actors.jobs.request_sources import NETWORK, NetworkRule, RequestSource, access_to, closed_to
 
 Schema = dict[str, Any]
 
@@ -45,6 +45,7 @@ class Schemas:
     def __init__(self, source: RequestSource = RequestSource.TCP) -> None:
         self.components: dict[str, Schema] = {}
         self._closed = {JobRequest: closed_to(source)}
+        self._over_network = source in NETWORK
 
     def of(self, kind: Any) -> Schema:
         """The schema of ``kind``. Raises TypeError for a type that is none of ours."""
@@ -88,6 +89,8 @@ class Schemas:
         hints, closed = get_type_hints(kind), self._closed.get(kind, ())
         shown = [one for one in attrs.fields(kind) if one.name not in closed]
         properties = {one.name: self.field(kind, one, hints[one.name]) for one in shown}
+        if kind is JobRequest and self._over_network:
+            _say_which_values(properties)
         required = [one.name for one in attrs.fields(kind) if one.default is attrs.NOTHING]
         schema: Schema = {"type": "object", **_described(kind), "properties": properties, "additionalProperties": False}
         return {**schema, "required": required} if required else schema
@@ -107,6 +110,14 @@ class Schemas:
         properties = {name: self.of(hint) for name, hint in hints.items()}
         required = [name for name, hint in hints.items() if get_origin(hint) is not NotRequired]
         return {"type": "object", **_described(kind), "properties": properties, "required": required}
+
+
+def _say_which_values(properties: Mapping[str, Schema]) -> None:
+    """Add to the fields of a job request for whom they may speak over the network."""
+    for name, schema in properties.items():
+        rule = access_to(name).over_network
+        if rule is not NetworkRule.ANY:
+            schema["description"] = rule.value
 
 
 def _described(kind: type[Any]) -> Schema:

@@ -115,7 +115,9 @@ def test_a_job_is_shown_with_the_fields_that_may_be_set_from_there() -> None:
     for shown, source in ((API, RequestSource.TCP), (ON_THE_SOCKET, RequestSource.SOCKET_OWNER)):
         properties = shown["components"]["schemas"]["JobRequest"]["properties"]
         assert set(properties) == {name for name in every if source in FIELDS[name].sources}
-    assert not {"command", "env", "inherited_env"} & set(API["components"]["schemas"]["JobRequest"]["properties"])
+    over_tcp = API["components"]["schemas"]["JobRequest"]["properties"]
+    assert not {"command", "env", "inherited_env"} & set(over_tcp)
+    assert over_tcp["team_id"]["description"] == "one that the token names"
 
 
 async def test_it_is_served_as_it_is(edge: Any, web: httpx.AsyncClient, runtime: RunningRuntime) -> None:
