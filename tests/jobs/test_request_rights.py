@@ -18,8 +18,9 @@ from actors.jobs.request_sources import NETWORK, RequestSource, closed_to
 USUAL = JobRequest()
 VALUES: dict[str, list[Any]] = {
     "provider": ["scripted"], "command": [("sh",)], "entry_point": ["train"], "params": [{"epochs": 3}],
-    "cwd": ["/srv"], "env": [{"A": "b"}], "env_from": [("A",), ()], "inherited_env": [{}, {"PATH": "/x"}], "spec": [{"a": 1}],
-    "resources": [Resources(2)], "user_id": ["ana", "bo"], "org_id": ["lab", "shop"], "team_id": ["vision", "speech"],
+    "cwd": ["/srv"], "env": [{"A": "b"}], "env_from": [("A",), ()], "inherited_env": [{}, {"PATH": "/x"}],
+    "spec": [{"a": 1}], "resources": [Resources(2)], "user_id": ["ana", "bo"],
+    "org_id": ["lab", "shop"], "team_id": ["vision", "speech"],
     "user_levels": [(level,) for level in LEVELS] + [("viewer", "admin"), (" LEAD ",)], "config_name": ["run"],
     "hardware_type": ["h100"], "estimated_cost": [0.0, 1.5], "priority_override": [0, 50], "max_attempts": [2],
     "idempotency_key": ["k"], "max_runtime": [60.0], "requires_approval": ["please"],
