@@ -14,6 +14,7 @@ from actors.following import Following
 from actors.jobs.guessing import did_you_mean
 from actors.jobs.levels import check_override
 from actors.jobs.options import Limits
+from actors.jobs.os_text import text_fault
 from actors.jobs.records import (
     ApprovalRequest,
     ApprovalStatus,
@@ -79,6 +80,8 @@ class Operations(Following):
         """``request`` as it will be stored. Raises :class:`Refused` naming the field and the fix."""
         where = "" if index is None else f"job {index + 1}: "
         check_open(request, RequestSource.EMBEDDED, where)
+        if (fault := text_fault(request)) is not None:
+            raise Refused(f"{where}{fault[0]} {fault[1]}", RefusalKind.INVALID, fault[0])
         provider = self._providers.get(request.provider)
         if provider is None:
             guess = did_you_mean(request.provider[:80], self._providers)

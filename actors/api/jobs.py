@@ -8,6 +8,7 @@ from typing import Any
 
 import attrs
 
+from actors.access.peer import Peer
 from actors.api.answers import AcceptedDocument, EventsDocument, JobDocument, JobsDocument
 from actors.api.asking import Answer, answer, user_shown
 from actors.api.bodies import JobEventsQuery, JobsQuery, Settling
@@ -17,9 +18,11 @@ from actors.api.reading import Raw
 from actors.checked_yaml import CheckedError, Faults, join
 from actors.control import RefusalKind, Refused
 from actors.job_request import request_from_mapping
+from actors.jobs.os_text import first_not_utf8
 from actors.jobs.records import Job, JobRequest
 from actors.jobs.request_rights import authorized
 
+_INVALID = RefusalKind.INVALID
 _KEY = {"Idempotency-Key": "The same key of the same user within 24 hours gives the same job."}
 
 
@@ -36,9 +39,7 @@ async def submit(
     key = call.request.headers.get("idempotency-key")
     if key is not None:
         requests = [_keyed(requests, key, many)]
-    who = call.peer.submitter
-    requests = [authorized(one, who, f"job {index}: " if many else "") for index, one in enumerate(requests, 1)]
-    accepted = await call.runtime.submit_many(requests)
+    accepted = await call.runtime.submit_many(_authorized(requests, call.peer, many))
     status = HTTPStatus.CREATED if any(each.created for each in accepted) else HTTPStatus.OK
     documents = [accepted_document(each) for each in accepted]
     return answer(documents if many else documents[0], status)
@@ -56,6 +57,23 @@ def _requests(bodies: Iterable[Any], many: bool) -> list[JobRequest]:
     if not found:
         raise Refused("there are no jobs", RefusalKind.INVALID)
     return found
+
+
+def _authorized(requests: Iterable[JobRequest], peer: Peer, many: bool) -> list[JobRequest]:
+    """``requests`` as ``peer`` may ask them."""
+    found = []
+    for index, asked in enumerate(requests):
+        if not peer.is_local:
+            _check_utf8(asked, join("", index) if many else "")
+        found.append(authorized(asked, peer.submitter, f"job {index + 1}: " if many else ""))
+    return found
+
+
+def _check_utf8(asked: JobRequest, path: str) -> None:
+    """Over the network values are text: which bytes a program of the configuration gets is the configuration's."""
+    if (field := first_not_utf8(asked)) is not None:
+        where = join(path, field)
+        raise Refused(f"{where} must be UTF-8: other bytes are accepted on the Unix socket alone", _INVALID, where)
 
 
 def _keyed(requests: list[JobRequest], key: str, many: bool) -> JobRequest:

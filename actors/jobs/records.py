@@ -243,7 +243,10 @@ class ApprovalRule:
 
 @attrs.frozen
 class Event:
-    """One change, told once: gap-free ``seq``, in the order in which changes were committed."""
+    """One change, told once: gap-free ``seq``, in the order in which changes were committed.
+
+    ``origin``: the place in the code that made the change, for the log's line; not stored, None where it was read back.
+    """
 
     seq: int
     time: datetime
@@ -251,6 +254,7 @@ class Event:
     job_id: str | None
     correlation_id: str
     data: Mapping[str, Any] = attrs.field(factory=dict)
+    origin: Any = attrs.field(default=None, eq=False, repr=False)
 
     def as_message(self) -> dict[str, Any]:
         """The event as clients see it: type and job id first, then its data."""
