@@ -36,6 +36,7 @@ from actors.job_request import read_os_text, read_request, request_from_mapping,
 from actors.jobs import maxima
 from actors.jobs.guessing import did_you_mean
 from actors.jobs.records import JobRequest
+from actors.jobs.request_sources import RequestSource, closed_to
 
 __all__ = ["JobFile", "load_job_file", "load_spec", "parse_set", "request_from_mapping"]
 
@@ -88,7 +89,7 @@ def _shape(folder: Path) -> Shape:
         cwd = None if is_nothing(entry.node) else read_os_text(reader, entry, path)
         return str(folder / Path(cwd).expanduser()) if cwd is not FAULTY and cwd else cwd
 
-    return Shape(names=_NAMES, hidden=frozenset({"idempotency_key", "inherited_env"}), reads={"cwd": read_cwd})
+    return Shape(names=_NAMES, hidden=closed_to(RequestSource.JOB_FILE), reads={"cwd": read_cwd})
 
 
 def _read(root: Entry, reader: Reader) -> list[tuple[int, JobRequest]]:

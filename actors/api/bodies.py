@@ -208,10 +208,14 @@ class SigningIn:
 
 @attrs.frozen
 class MakingToken:
-    """For whom a token is (None: for who asks), at which level, and for how many seconds (None: it does not end)."""
+    """For whom a token is (None: for who asks), at which level, and for how many seconds (None: it does not end).
+
+    ``teams``: those that jobs submitted with it may name.
+    """
 
     user_id: str | None = attrs.field(default=None, validator=_NAME)
     level: Level = "viewer"
     org_id: str | None = attrs.field(default=None, validator=_NAME)
+    teams: tuple[str, ...] = attrs.field(default=(), validator=_NAMES)
     name: str = attrs.field(default="", validator=_NAME)
     expires_in: float | None = None

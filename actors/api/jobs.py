@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from http import HTTPStatus
 from typing import Any
 
 import attrs
 
-from actors.access.rightful import rightful
+from actors.access.peer import Peer
 from actors.api.answers import AcceptedDocument, EventsDocument, JobDocument, JobsDocument
 from actors.api.asking import Answer, answer, user_shown
 from actors.api.bodies import JobEventsQuery, JobsQuery, Settling
@@ -23,6 +23,7 @@ from actors.job_request import request_from_mapping
 from actors.jobs import maxima
 from actors.jobs.os_text import first_not_utf8
 from actors.jobs.records import Job, JobRequest
+from actors.jobs.request_rights import authorized
 
 _INVALID = RefusalKind.INVALID
 _KEY = {"Idempotency-Key": "The same key of the same user within 24 hours gives the same job."}
@@ -40,11 +41,11 @@ async def submit(
     many = isinstance(body, list)
     if not many and call.body.size > maxima.BODY:
         raise too_long(maxima.BODY)
-    requests = _requests(body if many else [body], call, many)
+    requests = _requests(body if many else [body], many)
     key = call.request.headers.get("idempotency-key")
     if key is not None:
         requests = [_keyed(requests, key, many)]
-    accepted = await call.runtime.submit_many(requests)
+    accepted = await call.runtime.submit_many(_authorized(requests, call.peer, many))
     status = HTTPStatus.CREATED if any(each.created for each in accepted) else HTTPStatus.OK
     documents = [accepted_document(each) for each in accepted]
     return answer([_brief(each) for each in documents] if many else documents[0], status)
@@ -55,8 +56,8 @@ def _brief(document: AcceptedDocument) -> AcceptedDocument:
     return {**document, "progress": None, "result": None}
 
 
-def _requests(bodies: Sequence[Any], call: Call[Any, Any], many: bool) -> list[JobRequest]:
-    """Every fault of every job at once; a job that names no user is its submitter's."""
+def _requests(bodies: Sequence[Any], many: bool) -> list[JobRequest]:
+    """Every fault of every job at once."""
     if len(bodies) > maxima.BATCH_JOBS:
         message = f"at most {maxima.BATCH_JOBS} jobs in one request, not {len(bodies)}; send them in several"
         raise Refused(message, RefusalKind.INVALID)
@@ -69,10 +70,17 @@ def _requests(bodies: Sequence[Any], call: Call[Any, Any], many: bool) -> list[J
     faults.check()
     if not found:
         raise Refused("there are no jobs", RefusalKind.INVALID)
-    if not call.peer.is_local:
-        for index, asked in enumerate(found):
+    return found
+
+
+def _authorized(requests: Iterable[JobRequest], peer: Peer, many: bool) -> list[JobRequest]:
+    """``requests`` as ``peer`` may ask them."""
+    found = []
+    for index, asked in enumerate(requests):
+        if not peer.is_local:
             _check_utf8(asked, join("", index) if many else "")
-    return [rightful(asked, call.peer) for asked in found]
+        found.append(authorized(asked, peer.submitter, f"job {index + 1}: " if many else ""))
+    return found
 
 
 def _check_utf8(asked: JobRequest, path: str) -> None:
@@ -120,13 +128,13 @@ async def showing(call: Call[Nothing, Nothing]) -> Answer[JobDocument]:
 
 async def cancel(call: Call[Nothing, Nothing]) -> Answer[JobDocument]:
     """End a job: 200 where it has ended, 202 where its provider is being asked to end it."""
-    job = await call.runtime.cancel(call.path("job_id"), by=call.by)
+    job = await call.runtime.cancel(call.path("job_id"), by=call.by, level=call.peer.level)
     return await _shown(call, job, HTTPStatus.OK if job.is_terminal else HTTPStatus.ACCEPTED)
 
 
 async def retry(call: Call[Nothing, Nothing]) -> Answer[JobDocument]:
-    """Make a new job that asks for the same as an ended one."""
-    job = await call.runtime.retry(call.path("job_id"), by=call.by)
+    """Make a new job of yours that asks for the same as an ended one, as far as you may ask for it."""
+    job = await call.runtime.retry(call.path("job_id"), by=call.by, submitter=call.peer.submitter)
     return await _shown(call, job, HTTPStatus.CREATED)
 
 

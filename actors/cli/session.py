@@ -90,6 +90,7 @@ class Session:
         self._board = Board()
         self._stop = trio.CancelScope()
         self._interrupted = False
+        self._not_granted: set[str] = set()
 
     async def run(self) -> int:
         """Run until a signal, or until idle; the exit status. Raises :class:`SessionFailed`."""
@@ -201,8 +202,10 @@ class Session:
     async def _grant(self, runtime: RunningRuntime, request: ApprovalRequest, by: str) -> None:
         try:
             await runtime.approve(request.approval_id, by=by)
-        except Refused as error:  # somebody else decided in the meantime, or it expired
-            _logger.info("Approval request was not granted: %s", error, extra={"job_id": request.job_id})
+        except Refused as error:  # somebody else decided in the meantime, it expired, or the job is one's own
+            if request.approval_id not in self._not_granted:
+                self._not_granted.add(request.approval_id)
+                _logger.info("Approval request was not granted: %s", error, extra={"job_id": request.job_id})
 
     async def _heed_signals(self, *, task_status: trio.TaskStatus[None]) -> None:
         """The first signal ends the run in order, the second at once."""

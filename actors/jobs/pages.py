@@ -47,7 +47,7 @@ class Page(list[T]):
 
 
 class Cursors(Generic[T]):
-    """The cursors of one list as ``scope`` sees it: who asks, and by which filters, as plain values in a fixed order."""
+    """The cursors of one list as ``scope`` sees it: who asks and by which filters, as plain values in a fixed order."""
 
     def __init__(self, name: str, *scope: Any) -> None:
         self._scope = repr((name, *scope)).encode("utf-8", "surrogatepass")

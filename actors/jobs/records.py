@@ -110,6 +110,8 @@ class JobRequest:
     ``command`` is an argv, never a shell line. ``env`` holds pairs; ``env_from`` names what is taken from the
     submitter's own environment (a trailing ``*`` matches a prefix) and ``inherited_env`` the values found there.
     ``requires_approval`` is a reason for which this job must be approved, whatever the rules say.
+
+    Which fields a request may set depends on where it comes from; a new one must stand in :mod:`.request_sources`.
     """
 
     provider: str = "local"

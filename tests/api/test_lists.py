@@ -14,6 +14,8 @@ from actors.jobs import maxima
 from actors.jobs.options import ApprovalOptions, Limits, QueueOptions
 from actors.jobs.records import ApprovalRule
 from actors.kernel import VirtualClock
+from actors.ledger import listing
+from actors.ledger.listing import Asked
 from actors.providers.scripted import ScriptedOptions, ScriptedProvider, ScriptedRemote
 from actors.runtime import Parts
 from actors.testing import request, running_runtime, seeded_sources, virtual_settings
@@ -189,23 +191,33 @@ async def test_all_pages_of_the_queue_are_ordered_as_of_the_first(autojump_clock
     assert [view.job.job_id for view in anew] == [job.job_id for job in [*old, *new]]
 
 
-async def test_a_look_at_the_queue_asks_no_more_of_the_store_for_more_entries(edge: Any) -> None:
+async def test_a_page_asks_no_more_of_the_store_for_more_entries(edge: Any) -> None:
     """The number of statements is the same for 20 entries and for 200, so its cost grows with the rows alone."""
     await edge.http.put("/api/queue/limits/total", json={"value": 0})
+    runtime, asked = edge.runtime, Asked(maxima.ROWS)
+    queries = [
+        listing.queue_view(asked, None, runtime._runs),
+        listing.queue_view(asked, "bo", runtime._runs),
+        listing.jobs_page(asked, None, {"user_id": "bo"}, runtime._runs),
+        listing.approvals_page(asked, (), "bo"),
+    ]
 
-    async def statements(path: str) -> int:
-        seen: list[str] = []
-        driver = edge.runtime.ledger.store._writer.connection.driver_connection
-        driver.set_trace_callback(seen.append)
-        assert (await edge.http.get(path)).status_code == 200
-        driver.set_trace_callback(None)
-        return len(seen)
+    def statements(connection: Any) -> list[int]:
+        numbers = []
+        driver = connection.connection.driver_connection
+        for query in queries:
+            seen: list[str] = []
+            driver.set_trace_callback(seen.append)
+            query(connection)
+            driver.set_trace_callback(None)
+            numbers.append(len(seen))
+        return numbers
 
     counted = []
     for number in (20, 180):
-        await edge.runtime.submit_many([request(user_id="bo", config_name="dear") for _ in range(number // 2)])
-        await edge.runtime.submit_many([request(user_id="bo") for _ in range(number // 2)])
-        counted.append([await statements(path) for path in ("/api/queue", "/api/jobs?limit=1000", "/api/approvals")])
+        await runtime.submit_many([request(user_id="bo", config_name="dear") for _ in range(number // 2)])
+        await runtime.submit_many([request(user_id="bo") for _ in range(number // 2)])
+        counted.append(await runtime.ledger.read(statements))
     assert counted[0] == counted[1]
 
 
