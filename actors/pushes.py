@@ -30,7 +30,7 @@ class Pushes(Operations):
         guarded = self._providers[self._known(provider)]
         event = await self._verified(guarded, headers, body)
         if isinstance(event, Rejected):
-            _logger.info("A delivery was rejected: %s", event.reason, extra={"provider": provider})
+            _logger.debug("A delivery was rejected: %s", event.reason, extra={"provider": provider})
             return DeliveryOutcome.REJECTED
         delivered = await self.ledger.store.write(Delivering(provider, event, token, get_correlation_id()))
         _tell(provider, event, delivered)

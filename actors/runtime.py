@@ -131,8 +131,7 @@ class RunningRuntime(Counted, Pushes, Ruling):
     async def _run_store(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         await self._store.open(self._readers)
         try:
-            task_status.started()
-            await trio.sleep_forever()
+            await self.access.keep(task_status=task_status)
         finally:
             with trio.CancelScope(shield=True):
                 await self._store.aclose()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import ssl
 from collections import Counter
+from collections.abc import Mapping
 from types import TracebackType
 
 import trio
@@ -39,13 +40,20 @@ class ClientFaults:
         self._untold[port, reason] += 1
         self._some.set()
 
-    def judge(self, port: str, error: BaseException, logger: logging.Logger, message: str) -> None:
+    def judge(
+        self,
+        port: str,
+        error: BaseException,
+        logger: logging.Logger,
+        message: str,
+        extra: Mapping[str, object] | None = None,
+    ) -> None:
         """``error`` ended one connection: count it where its client is the cause, else it is a fault of ours."""
         if caused_by_client(error):
             self.count(port, "broken protocol")
-            logger.debug("%s", message, exc_info=error)
+            logger.debug(message, exc_info=error, extra=extra)
         else:
-            logger.error("%s", message, exc_info=error)
+            logger.error(message, exc_info=error, extra=extra)
 
     async def tell(self) -> None:
         """Log what was counted, a line a minute where there is something, until cancelled.

@@ -8,6 +8,8 @@ from actors.api.answers.access import (
     LinkDocument,
     MadeTokenDocument,
     SessionDocument,
+    SessionsDocument,
+    WebSessionDocument,
     TokenDocument,
     TokensDocument,
 )
@@ -85,6 +87,8 @@ __all__ = [
     "RuleDocument",
     "RulesDocument",
     "SessionDocument",
+    "SessionsDocument",
+    "WebSessionDocument",
     "SettingDocument",
     "SubmissionDocument",
     "TokenDocument",
