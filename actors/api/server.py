@@ -101,6 +101,8 @@ class Guard:
             await _Http1Server(app, self._config, context, state, carried).run()  # type: ignore[arg-type]
         except* Exception as group:  # a fault of the server library, a client's nonsense, or ours
             self._faults.judge(self._port, group, _logger, "A connection failed")
+        if not stream.was_asked:
+            self._faults.count(self._port, "no request")
         await trio.lowlevel.checkpoint()
 
 

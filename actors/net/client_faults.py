@@ -51,9 +51,9 @@ class ClientFaults:
         """``error`` ended one connection: count it where its client is the cause, else it is a fault of ours."""
         if caused_by_client(error):
             self.count(port, "broken protocol")
-            logger.debug(message, exc_info=error, extra=extra)
+            logger.debug(message, exc_info=error, extra=extra, stacklevel=2)
         else:
-            logger.error(message, exc_info=error, extra=extra)
+            logger.error(message, exc_info=error, extra=extra, stacklevel=2)
 
     async def tell(self) -> None:
         """Log what was counted, a line a minute where there is something, until cancelled.

@@ -46,6 +46,11 @@ class BoundedStream(trio.abc.HalfCloseableStream):
         return self._answered > 0, self._waits_since
 
     @property
+    def was_asked(self) -> bool:
+        """Whether its client ever asked for something that could be served."""
+        return self._busy or self._answered > 0
+
+    @property
     def is_open(self) -> bool:
         """Whether it was not closed yet; its task may still have to notice."""
         return self.socket.fileno() >= 0
