@@ -48,7 +48,9 @@ class SignedIn:
 
 
 class Access:
-    """Who comes with which secret. ``sessions``: those of browsers, to be listed and ended. ``address``: where HTTP is served at this moment, with a final slash; None: nowhere.
+    """Who comes with which secret. ``sessions``: those of browsers, to be listed and ended.
+
+    ``address``: where HTTP is served at this moment, with a final slash; None: nowhere.
 
     Whatever is asked of the store may raise :class:`~actors.store.errors.StoreError`.
     """

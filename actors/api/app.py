@@ -65,7 +65,7 @@ class _Contained:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await self._app(scope, receive, send)
-        except Exception as error:  # one request's fault is logged under its ID and ends that request only
+        except Exception as error:  # noqa: BLE001 - border: one request's fault is logged under its ID and ends that request only
             extra = {"method": scope.get("method"), "path": scope.get("path")}
             self._faults.judge("http", error, _logger, "A request failed", extra)
         await trio.lowlevel.checkpoint()

@@ -99,7 +99,7 @@ class Guard:
             state = ConnectionState(LifespanState(told))
             carried = stream if self._tls is None else encrypted(stream, self._tls)
             await _Http1Server(app, self._config, context, state, carried).run()  # type: ignore[arg-type]
-        except* Exception as group:  # a fault of the server library, a client's nonsense, or ours
+        except* Exception as group:  # noqa: BLE001 - border: a fault of the server library, a client's nonsense, or ours
             self._faults.judge(self._port, group, _logger, "A connection failed")
         if not stream.was_asked:
             self._faults.count(self._port, "no request")

@@ -39,7 +39,7 @@ async def sign_in(call: Call[SigningIn, Nothing]) -> Answer[SessionDocument] | R
         assert asked.token is not None
         peer = await access.token_peer(asked.token)
         if rate is not None:
-            rate.check(peer and peer.key, good=peer is not None)
+            rate.check(None if peer is None else peer.key, good=peer is not None)
         session = await access.sign_in_with_token(asked.token, lifetime)
     if session is None:
         why = (

@@ -81,7 +81,9 @@ def list_them(as_json: bool, config: str | None) -> None:
          f"until {one['expires_at']}")
         for one in sessions
     ]  # fmt: skip
-    print_table(("SESSION", "USER", "ORG", "LEVEL", "SIGNED IN BY", "SINCE", "STANDS"), rows, "No browser is signed in.")
+    print_table(
+        ("SESSION", "USER", "ORG", "LEVEL", "SIGNED IN BY", "SINCE", "STANDS"), rows, "No browser is signed in."
+    )
 
 
 @token.command()
@@ -90,14 +92,12 @@ def list_them(as_json: bool, config: str | None) -> None:
 @click.option("--sessions-of", "user", metavar="USER", help="Sign out every browser of this user instead.")
 @with_json
 @with_config
-def revoke(
-    token_id: str | None, session_id: str | None, user: str | None, as_json: bool, config: str | None
-) -> None:
+def revoke(token_id: str | None, session_id: str | None, user: str | None, as_json: bool, config: str | None) -> None:
     """End a token, and every browser session that began with it. A part of its ID is enough.
 
     Sessions of `greenroom open` have no token: end them with --session or --sessions-of.
     """
-    if [token_id, session_id, user].count(None) != 2:  # noqa: PLR2004
+    if [token_id, session_id, user].count(None) != 2:
         raise BadInput("give one of TOKEN_ID, --session ID and --sessions-of USER")
     if token_id is not None:
         ended = _ask(config, "DELETE", "tokens", token_id)
@@ -107,7 +107,7 @@ def revoke(
         said = f"Session {ended['session_id']} of {ended['user_id']} is ended."
     else:
         ended = _ask(config, "DELETE", "sessions", params={"user_id": user})["sessions"]
-        said = f"{len(ended)} sessions of {user} are ended."
+        said = f"Ended sessions of {user}: {len(ended)}."
     if as_json:
         print_json(ended)
     else:

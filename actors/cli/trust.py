@@ -1,4 +1,4 @@
-"""Whom the command line talks to: this user's supervisor, or root's, or the owner's of a place that only they may change.
+"""Whom the command line talks to: this user's supervisor, root's, or that of who alone may change its place (D7).
 
 A request may carry the submitter's environment, so who listens is found out before anything is sent, on the very
 connection that carries it.

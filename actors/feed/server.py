@@ -143,7 +143,7 @@ class FeedServer:
                 nursery.cancel_scope.cancel()
         except* (ConnectionClosed, trio.BrokenResourceError, trio.ClosedResourceError):
             pass  # the client has left, in its own way
-        except* Exception as group:  # a fault of the library, a client's nonsense, or ours
+        except* Exception as group:  # noqa: BLE001 - border: a fault of the library, a client's nonsense, or ours
             self._faults.judge(_PORT, group, _logger, "A connection of the feed failed")
 
     async def _converse(
@@ -199,7 +199,7 @@ class FeedServer:
 
     async def _reject(self, request: WebSocketRequest, refused: _Refused) -> None:
         self._faults.count(_PORT, f"status {refused.status}")
-        again = [(b"Retry-After", str(AGAIN_SECONDS).encode())] if refused.status == 503 else []  # noqa: PLR2004
+        again = [(b"Retry-After", str(AGAIN_SECONDS).encode())] if refused.status == 503 else []
         await request.reject(refused.status, extra_headers=again, body=f"{refused}\n".encode())
 
     def _admitted(self, request: WebSocketRequest) -> str | None:

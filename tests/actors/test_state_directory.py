@@ -91,8 +91,9 @@ def test_what_others_may_do_with_a_state_directory_of_ours_is_taken_from_them_or
 
 def test_a_state_directory_that_anybody_may_write_to_is_refused(tmp_path):
     tmp_path.chmod(0o777)
-    with pytest.raises(StateDirectoryError, match=r"anybody may write to it \(mode 0777\); chmod 700 it"), (
-        StateDirectory(tmp_path)
+    with (
+        pytest.raises(StateDirectoryError, match=r"anybody may write to it \(mode 0777\); chmod 700 it"),
+        StateDirectory(tmp_path),
     ):
         pass
     assert not (tmp_path / LOCK).exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 
 import httpx
@@ -27,13 +28,16 @@ def store_calls(runtime: RunningRuntime, monkeypatch: pytest.MonkeyPatch) -> lis
     """What is asked of the store from now on."""
     calls: list[str] = []
     store = runtime.ledger.store
-    for name in ("read", "write"):
 
-        def counted(query: Any, real: Callable[..., Any] = getattr(store, name), called: str = name) -> Any:
-            calls.append(called)
+    def counting(name: str, real: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        def counted(query: Any) -> Any:
+            calls.append(name)
             return real(query)
 
-        monkeypatch.setattr(store, name, counted)
+        return counted
+
+    for name in ("read", "write"):
+        monkeypatch.setattr(store, name, counting(name, getattr(store, name)))
     return calls
 
 
@@ -162,7 +166,12 @@ async def test_sessions_and_tokens_follow_the_wall_clock(access: Access, wall: W
     _token, secret = await access.create_token(user_id="ana", level="viewer", expires_in=7200)
     session = await access.sign_in_with_token(secret, HOUR)
     assert session is not None
-    for forward, token_holds, session_holds in ((0, True, True), (5400, True, False), (7200, False, False), (0, True, True)):
+    for forward, token_holds, session_holds in (
+        (0, True, True),
+        (5400, True, False),
+        (7200, False, False),
+        (0, True, True),
+    ):
         begun = session.expires_at - HOUR
         wall.time = begun + timedelta(seconds=forward)
         assert (await access.token_peer(secret) is not None) is token_holds
@@ -249,7 +258,11 @@ async def test_every_session_is_listed_and_can_be_ended(web: httpx.AsyncClient, 
     operators = [await access.sign_in_with_code(access.code_for(Peer(1000, "bo")), HOUR) for _ in range(2)]
     assert with_token is not None
     listed = (await web.get("/api/sessions", headers=admin)).json()["sessions"]
-    assert [(one["user_id"], one["token_id"]) for one in listed] == [("bo", None), ("bo", None), ("ana", token.token_id)]
+    assert [(one["user_id"], one["token_id"]) for one in listed] == [
+        ("bo", None),
+        ("bo", None),
+        ("ana", token.token_id),
+    ]
     assert with_token.secret not in str(listed)
     one = listed[2]["session_id"]
     assert (await web.delete(f"/api/sessions/{one}", headers=admin)).json()["session_id"] == one
@@ -271,7 +284,7 @@ async def test_a_session_that_fits_more_than_one_is_not_guessed(access: Access) 
     with pytest.raises(Refused, match="there is no session ''"):
         await access.sessions.end("")
     first = sorted(one.session_id[0] for one in await access.sessions.listed())
-    twice = next(one for one, other in zip(first, first[1:], strict=False) if one == other)
+    twice = next(one for one, other in pairwise(first) if one == other)
     with pytest.raises(Refused, match="more than one"):
         await access.sessions.end(twice)
     assert len(await access.sessions.listed()) == len(sessions)

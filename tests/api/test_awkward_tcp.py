@@ -295,9 +295,3 @@ async def _push(stream: trio.SocketStream, head: bytes) -> None:
         await stream.send_all(head)
         while True:
             await stream.send_all(b" " * (1 << 20))
-
-
-def told(caplog: pytest.LogCaptureFixture, message: str) -> list[Any]:
-    return [record for record in caplog.records if record.getMessage() == message]
-
-

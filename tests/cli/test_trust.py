@@ -106,9 +106,9 @@ def test_nothing_is_sent_to_a_socket_of_somebody_else(place: Path) -> None:
     place.chmod(0o1777)
     path = place / "greenroom.sock"
     with served_by(OTHER, path) as server:
-        with httpx.Client(transport=transport_to(path), base_url="http://greenroom") as http:
-            with pytest.raises(Failed, match=f"is uid-{OTHER}, not you nor root"):
-                http.post("/api/jobs", content=b"secret environment")
+        http = httpx.Client(transport=transport_to(path), base_url="http://greenroom")
+        with http, pytest.raises(Failed, match=f"is uid-{OTHER}, not you nor root"):
+            http.post("/api/jobs", content=b"secret environment")
         assert server.stdout is not None
         assert server.stdout.readline() == "0\n"
 

@@ -50,7 +50,7 @@ def upgrade(*headers: bytes, path: bytes = b"/") -> bytes:
 
 
 def frame(opcode: int, content: bytes, *, final: bool = True, masked: bool = True) -> bytes:
-    length = len(content) if len(content) < 126 else 126
+    length = min(126, len(content))
     head = bytes([opcode | (0x80 if final else 0), length | (0x80 if masked else 0)])
     if length == 126:
         head += len(content).to_bytes(2, "big")
@@ -80,7 +80,9 @@ INPUTS: dict[str, bytes] = {
     "another method": b"BREW / HTTP/1.1\r\n" + HOST + b"\r\n",
     "a negative length": b"POST /api/session HTTP/1.1\r\n" + HOST + b"Content-Length: -1\r\n\r\n",
     "two lengths": b"POST /api/session HTTP/1.1\r\n" + HOST + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}x",
-    "a length beyond all bounds": b"POST /api/session HTTP/1.1\r\n" + HOST + b"Content-Length: 99999999999999\r\n\r\n{}",
+    "a length beyond all bounds": b"POST /api/session HTTP/1.1\r\n"
+    + HOST
+    + b"Content-Length: 99999999999999\r\n\r\n{}",
     "a broken chunk": b"POST /api/session HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
     "half a body": b"POST /api/session HTTP/1.1\r\n" + HOST + b'Content-Length: 99\r\n\r\n{"tok',
     "a sign-in with a wrong token": post(b"/api/session", b'{"token": "gr_x"}'),
@@ -139,7 +141,10 @@ class Ports:
     connections: tuple[Connections, ...]
 
     async def send(self, port: int, content: bytes, *, in_two: bool = True) -> bytes:
-        """Send ``content``, ``in_two`` pieces where it goes on after its first head, say in the end that no more comes, and read what is answered until the server closes."""
+        """Send ``content``, ``in_two`` pieces where it goes on after its first head; what is answered.
+
+        It is said in the end that no more comes, and read until the server closes.
+        """
         answer = b""
         with trio.fail_after(PATIENCE), suppress(trio.BrokenResourceError):
             async with await trio.open_tcp_stream("127.0.0.1", port) as stream:
@@ -246,7 +251,8 @@ async def test_nothing_that_comes_of_changed_bytes_is_loud(ports: Ports, caplog:
         ("http", "a foreign origin", "status 403"), ("http", "a sign-in with a wrong token", "status 401"),
         ("http", "an upgrade and one byte", "broken protocol"), ("http", "every byte", "no request"),
         ("feed", "one byte", "no handshake"), ("feed", "an upgrade with a wrong token", "status 401"),
-        ("feed", "a message that is none", "closed 1007"), ("feed", "a first message with a wrong token", "closed 1008"),
+        ("feed", "a message that is none", "closed 1007"),
+        ("feed", "a first message with a wrong token", "closed 1008"),
     ],
 )  # fmt: skip
 async def test_what_is_refused_is_counted(ports: Ports, port: str, name: str, reason: str) -> None:

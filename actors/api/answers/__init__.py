@@ -9,9 +9,9 @@ from actors.api.answers.access import (
     MadeTokenDocument,
     SessionDocument,
     SessionsDocument,
-    WebSessionDocument,
     TokenDocument,
     TokensDocument,
+    WebSessionDocument,
 )
 from actors.api.answers.approvals import (
     ApprovalDocument,
@@ -88,11 +88,11 @@ __all__ = [
     "RulesDocument",
     "SessionDocument",
     "SessionsDocument",
-    "WebSessionDocument",
     "SettingDocument",
     "SubmissionDocument",
     "TokenDocument",
     "TokensDocument",
     "TreeDocument",
     "UncertainDocument",
+    "WebSessionDocument",
 ]
