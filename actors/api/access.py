@@ -26,6 +26,7 @@ from actors.api.headers import policy, with_headers
 from actors.api.options import HttpOptions
 from actors.api.problems import http_fault, not_kept, problem
 from actors.control import Refused, Runtime
+from actors.net.streams import BoundedStream
 from actors.store.errors import StoreError
 from logconf import get_logger
 from logconf.asgi import App
@@ -76,6 +77,7 @@ class AccessGuard:
         send = with_headers(send, policy(request.headers.get("host"), self._feed_port))
         receive = _bounded(receive, self._options.max_body_bytes)
         if is_local:
+            _recognise(state)
             await self._app(scope, receive, send)
             return
         state.pop("peer", None)
@@ -92,6 +94,7 @@ class AccessGuard:
             return
         if peer is not None:
             state["peer"] = peer
+            _recognise(state)
         if (attempt := state.get(SIGN_IN)) is not None and attempt.wait > 0:
             receive = _bounded(receive, _MOST_OF_SIGN_IN)
         await self._serve(request, need, peer, receive, send)
@@ -226,6 +229,12 @@ def asked_by(app: App, peer: Peer) -> App:
         await app({**scope, "state": {**scope.get("state", {}), "peer": peer}}, receive, send)
 
     return asked
+
+
+def _recognise(state: dict[str, Any]) -> None:
+    """Tell the connection, where the server has handed it over, that who asks is known: it gives way to nobody."""
+    if isinstance(connection := state.get("connection"), BoundedStream):
+        connection.recognise()
 
 
 def address_of(request: Request, options: HttpOptions) -> str:

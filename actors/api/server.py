@@ -92,7 +92,7 @@ class Guard:
         """A border: whatever one connection raises ends that connection alone."""
         clear_context()
         try:
-            told: dict[str, Any] = {"ending": ending}
+            told: dict[str, Any] = {"ending": ending, "connection": stream}
             if not stream.address:
                 told["peer"] = peer_of_socket(stream.socket)
             app = ASGIWrapper(Exchange(self._app, stream))  # type: ignore[arg-type]

@@ -172,7 +172,8 @@ class FeedServer:
             if token is None:
                 token, peer = await self._signed_in(socket, connecting.deadline)
             assert peer is not None
-            bounded.begin()  # from here on it gives way to nobody
+            bounded.begin()
+            bounded.recognise()  # from here on it gives way to nobody
             with self._counted(peer), self._runtime.subscribed():
                 await Conversation(socket, hub, peer, partial(self._is_still, token, peer)).run(ending)
         except* Leave as group:

@@ -28,7 +28,7 @@ class Connections:
 
     ``port``: what the server is called where client faults are counted. ``most``: connections in all (None:
     :data:`MOST_CONNECTIONS`); ``per_address``: of one address, None: no limit. Where one is reached a connection that
-    keeps us waiting gives way; where all are busy the new one is closed.
+    keeps us waiting gives way, or a stranger's; where all serve people we know the new one is closed.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Connections:
             stream.hurry(deadline)
 
     def _make_room(self, address: str) -> bool:
-        """Whether one more may be open, after somebody who keeps us waiting gave way where that was needed."""
+        """Whether one more may be open, after somebody gave way where that was needed."""
         most = MOST_CONNECTIONS if self._most is None else self._most
         are_open = [stream for stream in self._open if stream.is_open]
         if self._per_address is not None and address:
@@ -76,8 +76,9 @@ class Connections:
         return len(are_open) < most or self._one_gives_way(are_open)
 
     def _one_gives_way(self, streams: list[BoundedStream]) -> bool:
-        """Close the connection that keeps us waiting with the least right to; whether there was one."""
-        first = min((stream for stream in streams if stream.waits), key=lambda stream: stream.patience, default=None)
+        """Close the connection with the least right to stay; whether there was one that may be closed."""
+        leaving = (stream for stream in streams if stream.may_give_way)
+        first = min(leaving, key=lambda stream: stream.patience, default=None)
         if first is not None:
             first.socket.close()
             self._faults.count(self._port, "gave way")

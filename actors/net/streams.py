@@ -16,8 +16,9 @@ class BoundedStream(trio.abc.HalfCloseableStream):
     """``stream`` from a client at ``address`` ("": a Unix socket), with a deadline for each write.
 
     A write that has begun is not cancelled: half a frame would make everything after it unreadable. The stream knows
-    whether its client keeps us waiting, so that :class:`~actors.net.connections.Connections` can choose who gives way:
-    it waits until :meth:`begin`, and again from :meth:`end` on.
+    who holds it, so that :class:`~actors.net.connections.Connections` can choose who gives way: somebody who has not
+    asked yet (until :meth:`begin`, and again from :meth:`end` on), else a stranger whose request is served (until
+    :meth:`recognise`), who may take their time over its body.
     """
 
     def __init__(self, stream: trio.SocketStream, address: str = "") -> None:
@@ -25,25 +26,32 @@ class BoundedStream(trio.abc.HalfCloseableStream):
         self.address = address
         self.socket = stream.socket
         self._busy = False
+        self._recognised = False
         self._answered = 0
         self._waits_since = trio.current_time()
         self._latest = math.inf
         self._writing: trio.CancelScope | None = None
 
     def begin(self) -> None:
-        """The client has asked for something, and is being served."""
+        """The client has asked for something, and is being served; who it is may be unknown."""
         self._busy = True
+        self._waits_since = trio.current_time()
+
+    def recognise(self) -> None:
+        """What is served now is somebody's with a good token or session, or of this machine's operator."""
+        self._recognised = True
 
     def end(self) -> None:
         """It was served; what it asks next is waited for."""
-        self._busy = False
+        self._busy = self._recognised = False
         self._answered += 1
         self._waits_since = trio.current_time()
 
     @property
-    def patience(self) -> tuple[bool, float]:
-        """Who has the least of it gives way first: who never asked anything, then who asked longest ago."""
-        return self._answered > 0, self._waits_since
+    def patience(self) -> tuple[bool, bool, float]:
+        """Who has the least of it gives way first: who never asked anything, then who waits, the longest first; then
+        strangers whose requests are served, the longest first."""
+        return self._busy, self._answered > 0, self._waits_since
 
     @property
     def was_asked(self) -> bool:
@@ -56,9 +64,9 @@ class BoundedStream(trio.abc.HalfCloseableStream):
         return self.socket.fileno() >= 0
 
     @property
-    def waits(self) -> bool:
-        """Whether nothing is being served."""
-        return not self._busy
+    def may_give_way(self) -> bool:
+        """Whether nothing is served there, or a stranger's request."""
+        return not (self._busy and self._recognised)
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Write within :data:`WRITE_SECONDS`. Raises ``trio.BrokenResourceError`` when the reader does not take it."""
