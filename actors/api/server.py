@@ -101,8 +101,8 @@ class Guard:
             await _Http1Server(app, self._config, context, state, carried).run()  # type: ignore[arg-type]
         except* Exception as group:  # noqa: BLE001 - border: a fault of the server library, a client's nonsense, or ours
             self._faults.judge(self._port, group, _logger, "A connection failed")
-        if not stream.was_asked:
-            self._faults.count(self._port, "no request")
+        if stream.made_no_sense:  # with TLS that may be a browser's connection in advance
+            self._faults.count(self._port, "no request", told=self._tls is None)
         await trio.lowlevel.checkpoint()
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 import ssl
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from traceback import walk_tb
 from types import TracebackType
 
 import trio
@@ -21,6 +22,8 @@ EVERY = 60.0
 _OURS = ("actors", "supervision", "logconf")
 _LIBRARIES = ("hypercorn", "h11", "wsproto", "trio_websocket", "ssl", "trio._ssl")
 """What reads a client's bytes before we do, and raises whatever it likes over them."""
+_CARRIERS = ("actors.net", "actors.feed", "actors.api.exchange")
+"""Of ours what reads from a client's connection and writes to it."""
 _LEFT = (trio.BrokenResourceError, trio.ClosedResourceError, ssl.SSLError, ConnectionError)
 _logger = get_logger("actors.net")
 
@@ -34,11 +37,15 @@ class ClientFaults:
         self._some = trio.Event()
         self._telling = trio.Lock()
 
-    def count(self, port: str, reason: str) -> None:
-        """One more. ``reason`` is one of a few words of ours, never a client's."""
+    def count(self, port: str, reason: str, *, told: bool = True) -> None:
+        """One more. ``reason`` is one of a few words of ours, never a client's.
+
+        ``told``: whether it is worth a place in the line; what browsers do of their own accord is not.
+        """
         self.counts[port, reason] += 1
-        self._untold[port, reason] += 1
-        self._some.set()
+        if told:
+            self._untold[port, reason] += 1
+            self._some.set()
 
     def judge(
         self,
@@ -83,21 +90,22 @@ class ClientFaults:
 def caused_by_client(error: BaseException) -> bool:
     """Whether what a client sent, or its leaving, explains ``error``: all of it, where it is a group.
 
-    It does where a connection broke, and where the innermost code that is ours or a protocol library's is the
-    library's. What our own code raised is a fault of ours.
+    It does where the client's connection broke, not one of ours to somewhere else; and where the innermost code that is
+    ours or a protocol library's is the library's. What our own code raised is a fault of ours.
     """
     if isinstance(error, BaseExceptionGroup):
         return all(caused_by_client(inner) for inner in error.exceptions)
-    return isinstance(error, _LEFT) or _innermost(error.__traceback__) in _LIBRARIES
+    modules = _modules(error.__traceback__)
+    if isinstance(error, _LEFT):
+        return any(_is_in(module, (*_LIBRARIES, *_CARRIERS)) for module in modules)
+    innermost = next((module for module in reversed(modules) if _is_in(module, (*_OURS, *_LIBRARIES))), "")
+    return _is_in(innermost, _LIBRARIES)
 
 
-def _innermost(traceback: TracebackType | None) -> str | None:
-    """The package, ours or a protocol library's, that was running last."""
-    found = None
-    while traceback is not None:
-        module = str(traceback.tb_frame.f_globals.get("__name__", ""))
-        for package in (*_OURS, *_LIBRARIES):
-            if module == package or module.startswith(f"{package}."):
-                found = package
-        traceback = traceback.tb_next
-    return found
+def _modules(traceback: TracebackType | None) -> list[str]:
+    """The modules that were running, from the border at which the error was caught inwards."""
+    return [str(frame.f_globals.get("__name__", "")) for frame, _line in walk_tb(traceback)]
+
+
+def _is_in(module: str, packages: Iterable[str]) -> bool:
+    return any(module == package or module.startswith(f"{package}.") for package in packages)

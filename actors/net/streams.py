@@ -27,6 +27,7 @@ class BoundedStream(trio.abc.HalfCloseableStream):
         self.socket = stream.socket
         self._busy = False
         self._recognised = False
+        self._received = False
         self._answered = 0
         self._waits_since = trio.current_time()
         self._latest = math.inf
@@ -54,9 +55,9 @@ class BoundedStream(trio.abc.HalfCloseableStream):
         return self._busy, self._answered > 0, self._waits_since
 
     @property
-    def was_asked(self) -> bool:
-        """Whether its client ever asked for something that could be served."""
-        return self._busy or self._answered > 0
+    def made_no_sense(self) -> bool:
+        """Whether its client has sent something, and never a request that could be served."""
+        return self._received and not self._busy and not self._answered
 
     @property
     def is_open(self) -> bool:
@@ -84,7 +85,9 @@ class BoundedStream(trio.abc.HalfCloseableStream):
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """As the stream's."""
-        return bytes(await self._stream.receive_some(max_bytes))
+        received = bytes(await self._stream.receive_some(max_bytes))
+        self._received = self._received or bool(received)
+        return received
 
     async def send_eof(self) -> None:
         """As the stream's."""

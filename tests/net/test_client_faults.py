@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-import ssl
 
 import h11
 import pytest
 import trio
+import trio.testing
 from trio.testing import MockClock
 
+from actors.feed.stream import FrameStream
 from actors.net.client_faults import EVERY, ClientFaults, caused_by_client
 
 
@@ -73,6 +74,33 @@ def test_what_a_library_raises_over_a_clients_bytes_is_the_clients() -> None:
     ours = ValueError("a bug of ours")
     library = raised_by_a_library()
     assert caused_by_client(library)
-    assert caused_by_client(ExceptionGroup("", [library, trio.BrokenResourceError(), ssl.SSLError()]))
     assert not caused_by_client(ours)
     assert not caused_by_client(ExceptionGroup("", [library, ours]))
+    assert caused_by_client(ExceptionGroup("", [library, library]))
+
+
+async def test_a_broken_connection_is_the_clients_where_it_was_the_clients() -> None:
+    """One of ours to somewhere else, that breaks in a handler, is a fault that somebody must see."""
+    one, other = trio.testing.memory_stream_pair()
+    await other.aclose()
+    with pytest.raises(trio.BrokenResourceError) as caught:
+        await FrameStream(one).send_all(b"x")
+    assert caused_by_client(caught.value)
+    assert caused_by_client(ExceptionGroup("", [caught.value, raised_by_a_library()]))
+    with pytest.raises(trio.BrokenResourceError) as elsewhere:
+        await one.send_all(b"x")
+    assert not caused_by_client(elsewhere.value)
+
+
+async def test_what_is_not_worth_a_line_is_counted_all_the_same(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    faults = ClientFaults()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(faults.tell)
+        faults.count("http", "no request", told=False)
+        await trio.sleep(2 * EVERY)
+        nursery.cancel_scope.cancel()
+    assert faults.counts["http", "no request"] == 1
+    assert caplog.records == []
