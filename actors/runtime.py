@@ -128,7 +128,7 @@ class RunningRuntime(Counted, Pushes, Ruling):
             children.append(ChildSpec("edges", below))
         return children
 
-    async def _run_store(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+    async def _run_store(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:  # noqa: ASYNC128
         await self._store.open(self._readers)
         try:
             await self.access.keep(task_status=task_status)
