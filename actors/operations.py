@@ -32,6 +32,7 @@ from actors.ledger import NewJob, reading
 from actors.ledger import limits as run_time_limits
 from actors.lists import Lists
 from actors.log_following import followed, unreadable
+from actors.net.client_faults import ClientFaults
 from actors.providers.guard import Failure
 from actors.store import jobs as job_rows
 from logconf import get_correlation_id, new_correlation_id
@@ -41,6 +42,11 @@ _LOOK_FOR_LOGS = 0.5
 
 class Operations(Lists):
     """The operations of :class:`actors.control.Runtime` that need no knowledge of the tree."""
+
+    @property
+    def client_faults(self) -> ClientFaults:
+        """Where servers would count what clients do wrong; none of what only reads rows is served to anybody."""
+        return ClientFaults()
 
     # Submitting.
 

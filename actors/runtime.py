@@ -127,11 +127,10 @@ class RunningRuntime(Counted, Pushes, Ruling):
             children.append(ChildSpec("edges", below))
         return children
 
-    async def _run_store(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+    async def _run_store(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:  # noqa: ASYNC128
         await self._store.open(self._readers)
         try:
-            task_status.started()
-            await trio.sleep_forever()
+            await self.access.keep(task_status=task_status)
         finally:
             with trio.CancelScope(shield=True):
                 await self._store.aclose()

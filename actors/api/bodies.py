@@ -18,6 +18,7 @@ MOST_BYTES = 8 << 20
 LARGEST_SEQ = 2**63 - 1
 
 _NAME, _CURSOR, _REASON = maxima.Text(maxima.NAME), maxima.Text(maxima.CURSOR), maxima.Text(maxima.REASON)
+_OLD_NAME: list[Any] = [min_len(1), maxima.Text(255)]  # names could be so long before they had a maximum
 _FEW, _NAMES = maxima.Items(maxima.CHOICES), maxima.Items(maxima.CHOICES, _NAME)
 _TYPES = maxima.Items(maxima.CHOICES, maxima.Text(maxima.CURSOR))  # one text may name several
 _PAGE = [ge(1), le(maxima.ROWS)]
@@ -204,6 +205,13 @@ class SigningIn:
 
     code: str | None = attrs.field(default=None, validator=_NAME)
     token: str | None = attrs.field(default=None, validator=_NAME)
+
+
+@attrs.frozen
+class SessionsQuery:
+    """Whose sessions."""
+
+    user_id: str = attrs.field(validator=_OLD_NAME)
 
 
 @attrs.frozen
