@@ -17,6 +17,7 @@ import attrs
 from actors.access.access import Access
 from actors.jobs.deliveries import DeliveryOutcome
 from actors.jobs.options import Limits
+from actors.jobs.pages import Page
 from actors.jobs.records import ApprovalRequest, ApprovalRule, ApprovalStatus, Event, Job, JobRequest
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.request_rights import THE_PROGRAM, Submitter
@@ -36,6 +37,7 @@ __all__ = [
     "Health",
     "JobFilters",
     "JobView",
+    "Page",
     "ProviderView",
     "PruneResult",
     "QueueView",
@@ -99,17 +101,40 @@ class Runtime(Protocol):
         ...
 
     async def jobs(
-        self, *, before: str | None = None, limit: int = 100, **filters: Unpack[JobFilters]
-    ) -> list[JobView]:
-        """Jobs, newest first; ``before`` is the last id of the page before."""
+        self,
+        *,
+        before: str | None = None,
+        limit: int = 100,
+        cursor: str | None = None,
+        caller: str = "",
+        **filters: Unpack[JobFilters],
+    ) -> Page[JobView]:
+        """A page of jobs, newest first: at most ``limit`` (1,000 at most) and 8 MiB of them, and always one.
+
+        ``before``: only jobs older than this one. ``cursor``: ``next`` of the page before, which was asked for with the
+        same filters by the same ``caller``; raises :class:`Refused` for another one.
+        """
         ...
 
-    async def queue(self, *, limit: int = 1000) -> QueueView:
-        """What waits and why."""
+    async def queue(
+        self, *, limit: int = 1000, user_id: str | None = None, cursor: str | None = None, caller: str = ""
+    ) -> QueueView:
+        """What waits and why, a page as :meth:`jobs` has it, all pages ordered as of the first one's instant.
+
+        ``user_id``: only this user's entries, in their places among all.
+        """
         ...
 
-    async def approvals(self, *, statuses: Iterable[ApprovalStatus] = (), limit: int = 100) -> list[ApprovalRequest]:
-        """Approval requests, newest first."""
+    async def approvals(
+        self,
+        *,
+        statuses: Iterable[ApprovalStatus] = (),
+        limit: int = 100,
+        user_id: str | None = None,
+        cursor: str | None = None,
+        caller: str = "",
+    ) -> Page[ApprovalRequest]:
+        """A page of approval requests, newest first, as :meth:`jobs` has it; ``user_id``: of this user's jobs."""
         ...
 
     async def approval(self, approval_id: str) -> ApprovalRequest:
@@ -188,8 +213,8 @@ class Runtime(Protocol):
         """Events after number ``after`` (None: from now on), without loss or doubles, until left."""
         ...
 
-    async def past_events(self, *, after: int = 0, limit: int = 500, **filters: Unpack[EventFilters]) -> list[Event]:
-        """Events that are there already, in order."""
+    async def past_events(self, *, after: int = 0, limit: int = 500, **filters: Unpack[EventFilters]) -> Page[Event]:
+        """Events that are there already, in order; ``next``: the number to go on after, None: there are no more."""
         ...
 
     async def gap(self, after: int) -> Gap | None:

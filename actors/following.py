@@ -9,6 +9,7 @@ from typing import Any, Unpack
 import trio
 from sqlalchemy import Connection
 
+from actors.jobs.pages import Page
 from actors.jobs.records import Event
 from actors.jobs.views import EventFilters, Gap
 from actors.kernel import Bus
@@ -102,15 +103,20 @@ class Following:
                 for event in page:
                     seq = event.seq
                     yield event
-                page_is_last = len(page) < _EVENT_PAGE
+                page_is_last = page.next is None
             if page_is_last:
                 await wake.receive()
 
     async def past_events(
         self, *, after: int = 0, limit: int = _EVENT_PAGE, **filters: Unpack[EventFilters]
-    ) -> list[Event]:
+    ) -> Page[Event]:
         """Events that are there already, in order."""
-        return await self.ledger.read(lambda connection: event_rows.after(connection, after, limit=limit, **filters))
+
+        def query(connection: Connection) -> Page[Event]:
+            found, more = event_rows.page(connection, after, limit=limit, **filters)
+            return Page(found, more=more, cursor=lambda event: str(event.seq))
+
+        return await self.ledger.read(query)
 
     async def gap(self, after: int) -> Gap | None:
         """What a reader who saw everything up to number ``after`` can no longer be told; None: nothing."""

@@ -13,11 +13,13 @@ from actors.checked_yaml import Mapping as MappingNode
 from actors.checked_yaml.reader import Read
 from actors.checked_yaml.simple import text_fault
 from actors.checked_yaml.sizes import read_size
+from actors.jobs import maxima
 from actors.jobs.levels import HIGHEST_OVERRIDE
 from actors.jobs.os_text import from_plain
 from actors.jobs.records import JobRequest, Resources
 
-LONGEST_KEY = 200  # characters of an idempotency key
+Check = Callable[[Any], str | None]
+"""What is wrong with a value; None: nothing."""
 _EITHER = "command and entry_point: give one of the two"
 
 
@@ -40,6 +42,8 @@ def read_request(reader: Reader, entry: Entry, path: str) -> Any:
     if request is not FAULTY and request.command is not None and request.entry_point is not None:
         where = (reader.entries(entry, path) or {}).get("entry_point", entry)
         return reader.fault(where, join(path, "entry_point"), _EITHER)
+    if request is not FAULTY and (fault := maxima.fault_of(request)) is not None:
+        return reader.fault(entry, join(path, fault[0]) if fault[0] else path, fault[1])
     return request
 
 
@@ -49,13 +53,23 @@ def shapes(request: Shape | None = None) -> dict[type, Shape]:
     whole = attrs.evolve(
         special,
         reads={**_READS, **special.reads},
-        checks={**_CHECKS, **special.checks},
+        checks=within(JobRequest, {**_CHECKS, **special.checks}),
     )
     none_or_more = _at_least(0)
     resources = Shape(
         reads={"memory": read_size}, checks={"cpus": none_or_more, "gpus": none_or_more, "memory": _at_least(1)}
     )
     return {JobRequest: whole, Resources: resources}
+
+
+def within(kind: type[Any], checks: Mapping[str, Check]) -> dict[str, Check]:
+    """``checks`` of the fields of ``kind``, each after the field's maximum (:data:`actors.jobs.maxima.FIELDS`)."""
+
+    def both(maximum: maxima.Maximum, check: Check | None) -> Check:
+        return lambda value: maximum.fault(value) or (None if check is None else check(value))
+
+    bounded = {name: both(maximum, checks.get(name)) for name, maximum in maxima.FIELDS[kind].items()}
+    return {**checks, **bounded}
 
 
 def _read_command(reader: Reader, entry: Entry, path: str) -> Any:
@@ -117,12 +131,6 @@ def _not_empty(value: str | None) -> str | None:
     return "must not be empty" if value == "" else None
 
 
-def _key(value: str | None) -> str | None:
-    if value is not None and len(value) > LONGEST_KEY:
-        return f"must be at most {LONGEST_KEY} characters"
-    return _not_empty(value)
-
-
 def _absolute(value: str | None) -> str | None:
     if value is None or PurePath(value).is_absolute():
         return None
@@ -155,7 +163,7 @@ _READS: Mapping[str, Read] = {
     "user_levels": _read_levels,
 }
 
-_CHECKS: Mapping[str, Callable[[Any], str | None]] = {
+_CHECKS: Mapping[str, Check] = {
     "provider": _not_empty,
     "entry_point": _not_empty,
     "cwd": _not_empty,
@@ -163,6 +171,6 @@ _CHECKS: Mapping[str, Callable[[Any], str | None]] = {
     "priority_override": _override,
     "max_attempts": _at_least(1),
     "max_runtime": _above_zero,
-    "idempotency_key": _key,
+    "idempotency_key": _not_empty,
     "requires_approval": _not_empty,
 }

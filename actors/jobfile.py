@@ -33,13 +33,14 @@ from actors.checked_yaml import (
 from actors.checked_yaml import Mapping as MappingNode
 from actors.environment import with_inherited
 from actors.job_request import read_os_text, read_request, request_from_mapping, shapes
+from actors.jobs import maxima
 from actors.jobs.guessing import did_you_mean
 from actors.jobs.records import JobRequest
 from actors.jobs.request_sources import RequestSource, closed_to
 
 __all__ = ["JobFile", "load_job_file", "load_spec", "parse_set", "request_from_mapping"]
 
-MAX_BYTES = 8 << 20  # some 40,000 jobs
+MAX_BYTES = maxima.BATCH
 MAX_NODES = 1_000_000
 _NAMES = {
     "name": "config_name", "user": "user_id", "org": "org_id", "team": "team_id", "level": "user_levels",

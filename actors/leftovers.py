@@ -6,6 +6,7 @@ from typing import Any
 
 import trio
 
+from actors.jobs import maxima
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.kernel import ActorDown, Envelope, MailboxFull, Registry
 
@@ -21,14 +22,14 @@ class Leftovers:
     def dead_letters(self) -> list[dict[str, Any]]:
         """Messages that reached nobody, the oldest first."""
         return [
-            {**_told(letter.envelope, letter.actor, letter.at), "reason": letter.reason}
+            {**_told(letter.envelope, letter.actor, letter.at), "reason": letter.reason[: maxima.REASON]}
             for letter in self._registry.dead_letters
         ]
 
     def quarantine(self) -> list[dict[str, Any]]:
         """Messages whose handling crashed their actor, the oldest first."""
         return [
-            {**_told(kept.envelope, kept.actor, kept.at), "cause": kept.cause, "attempt": kept.attempt}
+            {**_told(kept.envelope, kept.actor, kept.at), "cause": kept.cause[: maxima.REASON], "attempt": kept.attempt}
             for kept in self._registry.quarantine
         ]
 

@@ -10,6 +10,7 @@ import trio
 
 from actors.jobs.records import Submission
 from actors.jobs.refusal import RefusalKind, Refused
+from actors.jobs.retry import FailureKind
 from actors.jobs.views import JobView
 from actors.providers.base import LogChunk, Logs
 from actors.providers.guard import Failure, GuardedProvider
@@ -68,4 +69,11 @@ async def _told(
         nursery.start_soon(tell)
         yield receive
     if failure is not None:
-        raise Refused(failure.message, RefusalKind.UNAVAILABLE)
+        raise unreadable(failure)
+
+
+def unreadable(failure: Failure) -> Refused:
+    """Why a job's output cannot be read: the cursor is wrong (nothing else that is asked can be), or it is down."""
+    if failure.kind is FailureKind.INVALID:
+        return Refused(f"cursor: {failure.message}", RefusalKind.INVALID, "cursor")
+    return Refused(failure.message, RefusalKind.UNAVAILABLE)

@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any, Unpack
+from typing import Any
 
 import trio
 
 from actors.environment import with_inherited
-from actors.following import Following
+from actors.jobs import maxima
 from actors.jobs.guessing import did_you_mean
 from actors.jobs.levels import check_override
 from actors.jobs.options import Limits
 from actors.jobs.os_text import text_fault
 from actors.jobs.records import (
     ApprovalRequest,
-    ApprovalStatus,
     Capacity,
     Job,
     JobRequest,
@@ -28,29 +27,21 @@ from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.request_rights import THE_PROGRAM, Submitter, check_open, retried
 from actors.jobs.request_sources import RequestSource
 from actors.jobs.scheduling import can_ever_fit
-from actors.jobs.views import Accepted, JobFilters, JobView, QueueView
-from actors.kernel import Bus, Clock
-from actors.ledger import Ledger, NewJob, reading
-from actors.log_following import followed
+from actors.jobs.views import Accepted, JobView
+from actors.ledger import NewJob, reading
+from actors.ledger import limits as run_time_limits
+from actors.lists import Lists
+from actors.log_following import followed, unreadable
 from actors.net.client_faults import ClientFaults
-from actors.providers.guard import Failure, GuardedProvider, capacities
+from actors.providers.guard import Failure
 from actors.store import jobs as job_rows
 from logconf import get_correlation_id, new_correlation_id
 
 _LOOK_FOR_LOGS = 0.5
 
 
-class Operations(Following):
+class Operations(Lists):
     """The operations of :class:`actors.control.Runtime` that need no knowledge of the tree."""
-
-    def __init__(self, ledger: Ledger, providers: Mapping[str, GuardedProvider], bus: Bus, clock: Clock) -> None:
-        super().__init__(ledger, bus)
-        self._providers = providers
-        self._clock = clock
-
-    @property
-    def _capacities(self) -> dict[str, Capacity]:
-        return capacities(self._providers)
 
     @property
     def client_faults(self) -> ClientFaults:
@@ -65,6 +56,9 @@ class Operations(Following):
 
     async def submit_many(self, requests: Sequence[JobRequest]) -> list[Accepted]:
         """Accept all or none; each job gets a correlation ID of its own, for each is a life of its own."""
+        if len(requests) > maxima.BATCH_JOBS:
+            message = f"at most {maxima.BATCH_JOBS} jobs in one request, not {len(requests)}; send them in several"
+            raise Refused(message, RefusalKind.INVALID)
         ids = [get_correlation_id()] if len(requests) == 1 else [new_correlation_id() for _ in requests]
         several = len(requests) > 1
         checked = [self._checked(request, index if several else None) for index, request in enumerate(requests)]
@@ -88,6 +82,11 @@ class Operations(Following):
         check_open(request, RequestSource.EMBEDDED, where)
         if (fault := text_fault(request)) is not None:
             raise Refused(f"{where}{fault[0]} {fault[1]}", RefusalKind.INVALID, fault[0])
+        complete = with_inherited(request)
+        if (too_much := maxima.fault_of(complete)) is not None:
+            field, message = too_much
+            named = f"{field}: {message}" if field else message
+            raise Refused(f"{where}{named}", RefusalKind.INVALID, field or None)
         provider = self._providers.get(request.provider)
         if provider is None:
             guess = did_you_mean(request.provider[:80], self._providers)
@@ -108,7 +107,7 @@ class Operations(Following):
         misfit = can_ever_fit(request.resources, self._capacities.get(request.provider, Capacity()))
         if misfit is not None:
             raise Refused(f"{where}provider {request.provider} {misfit}", RefusalKind.INVALID, "resources")
-        return with_inherited(request)
+        return complete
 
     # Changing.
 
@@ -137,7 +136,8 @@ class Operations(Following):
         return await self.job(found)
 
     async def set_limit(self, name: str, value: int, *, by: str | None = None) -> Limits:
-        """Change a limit now and keep it."""
+        """Change a limit now and keep it; one that is a provider's own takes a provider that there is."""
+        run_time_limits.check_known(name, self._providers)
         await self.ledger.set_limit(name, value, by)
         return (await self.limits())[0]
 
@@ -174,21 +174,6 @@ class Operations(Following):
             raise Refused(f"there is no job {part_of_id!r}", RefusalKind.NOT_FOUND)
         return found[0]
 
-    async def jobs(
-        self, *, before: str | None = None, limit: int = 100, **filters: Unpack[JobFilters]
-    ) -> list[JobView]:
-        """Jobs, newest first."""
-        query = reading.views(
-            lambda connection: job_rows.page(connection, before=before, limit=limit, **filters),
-            self.ledger.limits, self._capacities, self._clock.now(),
-        )  # fmt: skip
-        return await self.ledger.read(query)
-
-    async def queue(self, *, limit: int = 1000) -> QueueView:
-        """What waits and why."""
-        query = reading.queue_view(self.ledger.limits, self._capacities, self._clock.now(), limit)
-        return await self.ledger.read(query)
-
     async def approval(self, approval_id: str) -> ApprovalRequest:
         """One request, named by its id or by its job's."""
         return await self.ledger.read(reading.request(await self._approval_id(approval_id)))
@@ -196,10 +181,6 @@ class Operations(Following):
     async def withdraw(self, approval_id: str, *, by: str | None = None, level: str = "admin") -> ApprovalRequest:
         """Take a request back: its job is cancelled."""
         return await self.ledger.withdraw(await self._approval_id(approval_id), by, level)
-
-    async def approvals(self, *, statuses: Iterable[ApprovalStatus] = (), limit: int = 100) -> list[ApprovalRequest]:
-        """Approval requests, newest first."""
-        return await self.ledger.read(reading.requests(tuple(statuses), limit))
 
     async def limits(self) -> tuple[Limits, Mapping[str, str]]:
         """The limits that hold, and which were changed at run time."""
@@ -243,7 +224,7 @@ class Operations(Following):
                     raise Refused(f"provider {view.job.provider} is not configured here", RefusalKind.UNAVAILABLE)
                 chunks = await provider.logs(view.submission.key, view.submission.handle, cursor)
                 if isinstance(chunks, Failure):
-                    raise Refused(chunks.message, RefusalKind.UNAVAILABLE)
+                    raise unreadable(chunks)
                 for chunk in chunks:
                     cursor = chunk.cursor
                     yield chunk.data, chunk.cursor

@@ -45,7 +45,7 @@ from actors.scheduler import wakes as wakes_scheduler
 from actors.settings import Settings
 from actors.settings.showing import effective
 from actors.state_directory import DATABASE, StateDirectory, StateDirectoryError
-from actors.store import Executor, InlineExecutor, Store, ThreadExecutor
+from actors.store import Executor, InlineExecutor, SharedExecutor, Store, ThreadExecutor
 from actors.tree import tree_of, troubled
 from supervision import Backoff, ChildSpec, Supervisor, open_supervisor
 
@@ -53,7 +53,6 @@ GRACE = 10.0
 """Seconds that hand-overs in flight have to end in when the runtime stops (C1)."""
 
 _ACTORS_BACKOFF = Backoff(initial=0.2, maximum=10.0, max_failures=8)
-_READERS = 4
 
 
 @attrs.frozen
@@ -86,7 +85,7 @@ class RunningRuntime(Counted, Pushes, Ruling):
         self.tallies = Tallies()
         self._parts = parts
         executor = parts.executor or (InlineExecutor() if parts.in_memory else ThreadExecutor(1))
-        self._readers = executor if parts.in_memory or parts.executor else ThreadExecutor(_READERS)
+        self._readers = executor if parts.in_memory or parts.executor else SharedExecutor()
         path = None if parts.in_memory else settings.state_dir / DATABASE
         self._store = Store(
             path, executor=TimedExecutor(executor, self.tallies.commits), now=parts.clock.now, engine=parts.engine
@@ -94,7 +93,7 @@ class RunningRuntime(Counted, Pushes, Ruling):
         rules = (*(DEFAULT_RULES if settings.approvals.default_rules else ()), *settings.approvals.rules)
         ledger = Ledger(
             self._store, publish=self._publish, limits=settings.limits, approvals=settings.approvals,
-            rules=rules, sources=parts.sources,
+            rules=rules, sources=parts.sources, queue=settings.queue,
         )  # fmt: skip
         super().__init__(ledger, guarded_providers(settings, parts), self.bus, parts.clock)
         self.access = Access(ledger, parts.clock)

@@ -21,6 +21,7 @@ from actors.access.sessions import Sessions
 from actors.access.token_fields import check_text, known_level, known_teams, lifetime_of
 from actors.access.uses import Uses
 from actors.jobs.ids import IdFactory
+from actors.jobs.pages import Cursors, Page
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.kernel import Clock
 from actors.ledger import Ledger, reading
@@ -158,6 +159,15 @@ class Access:
     async def tokens(self) -> list[AccessToken]:
         """All tokens, the newest first."""
         return [self._uses.shown(token) for token in await self._ledger.read(rows.tokens)]
+
+    async def tokens_page(self, *, limit: int, cursor: str | None = None, caller: str = "") -> Page[AccessToken]:
+        """A page of all tokens, the newest first. Raises :class:`Refused` for a cursor of another list or caller."""
+        cursors = Cursors[AccessToken]("tokens", caller)
+        place = cursors.read(cursor, str)
+        before = None if place is None else str(place[0])
+        found, more = await self._ledger.read(lambda connection: rows.tokens_page(connection, limit, before))
+        shown = [self._uses.shown(token) for token in found]
+        return Page(shown, more=more, cursor=lambda token: cursors.write((token.token_id,)))
 
     async def none_yet(self) -> bool:
         """Whether no token was ever made here."""

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import timedelta
 
+from actors.jobs import maxima
 from actors.jobs.guessing import did_you_mean
 from actors.jobs.levels import LEVELS, normalised
 from actors.jobs.refusal import RefusalKind, Refused
-
-_LONGEST_NAME = 255
-_MOST_TEAMS = 100
 
 
 def known_level(level: str) -> str:
@@ -23,16 +21,16 @@ def known_level(level: str) -> str:
 
 def check_text(field: str, value: str, least: int = 0) -> None:
     """A name or a remark of ``least`` characters or more."""
-    if not least <= len(value) <= _LONGEST_NAME or not value.isprintable():
-        message = f"{field}: must have {least} to {_LONGEST_NAME} printable characters"
+    if not least <= len(value) <= maxima.NAME or not value.isprintable():
+        message = f"{field}: must have {least} to {maxima.NAME} printable characters"
         raise Refused(message, RefusalKind.INVALID, field)
 
 
 def known_teams(teams: Iterable[str]) -> tuple[str, ...]:
     """Names of teams, each once."""
     named = tuple(dict.fromkeys(teams))
-    if len(named) > _MOST_TEAMS:
-        raise Refused(f"teams: must be at most {_MOST_TEAMS}", RefusalKind.INVALID, "teams")
+    if len(named) > maxima.CHOICES:
+        raise Refused(f"teams: must be at most {maxima.CHOICES}", RefusalKind.INVALID, "teams")
     for team in named:
         check_text("teams", team, least=1)
     return named

@@ -29,6 +29,7 @@ from actors.api.peers import user_name
 from actors.api.problems import http_fault, not_kept, problem
 from actors.control import Refused, Runtime
 from actors.net.streams import BoundedStream
+from actors.store import caller
 from actors.store.errors import StoreError
 from logconf import get_logger
 from logconf.asgi import App
@@ -64,6 +65,13 @@ class AccessGuard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or say why not. There is no WebSocket here: the event feed has a port of its own."""
+        before = caller.set(None)
+        try:
+            await self._guarded(scope, receive, send)
+        finally:
+            caller.reset(before)
+
+    async def _guarded(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
             return
@@ -79,6 +87,7 @@ class AccessGuard:
         send = with_headers(send, policy(request.headers.get("host"), self._feed_port))
         receive = _bounded(receive, self._options.max_body_bytes)
         if is_local:
+            caller.set("socket")
             _recognise(state)
             await self._app(scope, receive, send)
             return
@@ -124,6 +133,7 @@ class AccessGuard:
         if peer is None:
             headers = {"WWW-Authenticate": "Bearer"}
             raise HTTPException(HTTPStatus.UNAUTHORIZED, "a token or a session is needed", headers)
+        caller.set(peer.key)
         if peer.via == "session" and request.method not in _SAFE and "origin" not in request.headers:
             raise HTTPException(HTTPStatus.FORBIDDEN, "a change in a browser's session needs the Origin header")
         if need.socket:

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from actors.api.answers import ApprovalDocument, ApprovalsDocument, DecisionDocument, DecisionsDocument
 from actors.api.asking import Answer, answer
-from actors.api.bodies import MOST_JOBS, ApprovalsQuery, Deciding, Rejecting
+from actors.api.bodies import ApprovalsQuery, Deciding, Rejecting
 from actors.api.declaring import Call, Nothing, declare
 from actors.api.documents import approval_document
+from actors.api.paging import page_answer
 from actors.control import Refused
 from actors.jobs.records import ApprovalRequest
 
 
 async def listing(call: Call[Nothing, ApprovalsQuery]) -> Answer[ApprovalsDocument]:
     """Approval requests, newest first. Who sees only their own jobs is told of those jobs' requests."""
-    asked, own = call.query, call.peer.only_user
-    found = await call.runtime.approvals(statuses=asked.status, limit=asked.limit if own is None else MOST_JOBS)
-    if own is not None:
-        owners = await call.runtime.access.owners(each.job_id for each in found)
-        found = [each for each in found if owners.get(each.job_id) == own][: asked.limit]
-    return answer({"approvals": [approval_document(each) for each in found]})
+    asked, peer = call.query, call.peer
+    found = await call.runtime.approvals(
+        statuses=asked.status, limit=asked.limit, cursor=asked.cursor, user_id=peer.only_user, caller=peer.name
+    )
+    return page_answer("approvals", found, approval_document)
 
 
 async def showing(call: Call[Nothing, Nothing]) -> Answer[ApprovalDocument]:

@@ -7,19 +7,21 @@ from datetime import datetime
 from typing import Any, Literal
 
 import attrs
-from attrs.validators import ge, le, max_len, min_len
+from attrs.validators import ge, le, min_len
 
+from actors.jobs import maxima
 from actors.jobs.levels import HIGHEST_OVERRIDE
 from actors.jobs.records import ApprovalRule, ApprovalStatus, JobStatus
 
-MOST_JOBS = 1000
-"""Of one page."""
-MOST_WAITING = 10_000
 MOST_BYTES = 8 << 20
 """Of one page of a job's output."""
-MOST_DECISIONS = 500
 LARGEST_SEQ = 2**63 - 1
-_LONGEST_REASON = 2000
+
+_NAME, _CURSOR, _REASON = maxima.Text(maxima.NAME), maxima.Text(maxima.CURSOR), maxima.Text(maxima.REASON)
+_OLD_NAME: list[Any] = [min_len(1), maxima.Text(255)]  # names could be so long before they had a maximum
+_FEW, _NAMES = maxima.Items(maxima.CHOICES), maxima.Items(maxima.CHOICES, _NAME)
+_TYPES = maxima.Items(maxima.CHOICES, maxima.Text(maxima.CURSOR))  # one text may name several
+_PAGE = [ge(1), le(maxima.ROWS)]
 
 Condition = Literal[
     "cost_exceeds", "hardware_type", "provider", "user_level", "daily_jobs_exceed", "first_job", "config_pattern"
@@ -34,32 +36,46 @@ class Nothing:
 
 @attrs.frozen
 class JobsQuery:
-    """Which jobs. ``q``: part of an id, user, configuration name or error; ``before``: ``next`` of the page before."""
+    """Which jobs. ``q``: part of an id, user, configuration name or error; ``before``: only jobs older than this one.
 
-    status: tuple[JobStatus, ...] = ()
-    user_id: str | None = None
-    org_id: str | None = None
-    provider: str | None = None
-    q: str | None = attrs.field(default=None, validator=attrs.validators.optional(max_len(200)))
+    ``cursor``: ``next`` of the page before, with whatever else was asked there.
+    """
+
+    status: tuple[JobStatus, ...] = attrs.field(default=(), validator=_FEW)
+    user_id: str | None = attrs.field(default=None, validator=_NAME)
+    org_id: str | None = attrs.field(default=None, validator=_NAME)
+    provider: str | None = attrs.field(default=None, validator=_NAME)
+    q: str | None = attrs.field(default=None, validator=_NAME)
     since: datetime | None = None
     until: datetime | None = None
-    before: str | None = None
-    limit: int = attrs.field(default=100, validator=[ge(1), le(MOST_JOBS)])
+    before: str | None = attrs.field(default=None, validator=_NAME)
+    cursor: str | None = attrs.field(default=None, validator=_CURSOR)
+    limit: int = attrs.field(default=100, validator=_PAGE)
 
 
 @attrs.frozen
 class QueueQuery:
-    """How many entries at most."""
+    """How many entries at most. ``cursor``: ``next`` of the page before."""
 
-    limit: int = attrs.field(default=1000, validator=[ge(0), le(MOST_WAITING)])
+    cursor: str | None = attrs.field(default=None, validator=_CURSOR)
+    limit: int = attrs.field(default=maxima.ROWS, validator=[ge(0), le(maxima.ROWS)])
 
 
 @attrs.frozen
 class ApprovalsQuery:
-    """Which approval requests, and how many at most."""
+    """Which approval requests, and how many at most. ``cursor``: ``next`` of the page before, of the same statuses."""
 
-    status: tuple[ApprovalStatus, ...] = ()
-    limit: int = attrs.field(default=100, validator=[ge(1), le(MOST_JOBS)])
+    status: tuple[ApprovalStatus, ...] = attrs.field(default=(), validator=_FEW)
+    cursor: str | None = attrs.field(default=None, validator=_CURSOR)
+    limit: int = attrs.field(default=100, validator=_PAGE)
+
+
+@attrs.frozen
+class ListQuery:
+    """A page of a list: how many at most. ``cursor``: ``next`` of the page before."""
+
+    cursor: str | None = attrs.field(default=None, validator=_CURSOR)
+    limit: int = attrs.field(default=maxima.ROWS, validator=_PAGE)
 
 
 @attrs.frozen
@@ -67,9 +83,9 @@ class EventsQuery:
     """Events after number ``after``: of one job, of these types (several with commas between), of one user's jobs."""
 
     after: int | None = attrs.field(default=None, validator=attrs.validators.optional([ge(0), le(LARGEST_SEQ)]))
-    job_id: str | None = None
-    types: tuple[str, ...] = ()
-    user: str | None = None
+    job_id: str | None = attrs.field(default=None, validator=_NAME)
+    types: tuple[str, ...] = attrs.field(default=(), validator=_TYPES)
+    user: str | None = attrs.field(default=None, validator=_NAME)
 
 
 @attrs.frozen
@@ -77,14 +93,14 @@ class JobEventsQuery:
     """Events of a job after number ``after``, at most ``limit``."""
 
     after: int = attrs.field(default=0, validator=[ge(0), le(LARGEST_SEQ)])
-    limit: int = attrs.field(default=MOST_JOBS, validator=[ge(1), le(MOST_JOBS)])
+    limit: int = attrs.field(default=maxima.ROWS, validator=_PAGE)
 
 
 @attrs.frozen
 class LogsQuery:
     """``cursor``: go on from there. ``follow``: until the job ends. ``limit``: one page of about so many bytes."""
 
-    cursor: str | None = None
+    cursor: str | None = attrs.field(default=None, validator=_CURSOR)
     follow: bool = False
     limit: int | None = attrs.field(default=None, validator=attrs.validators.optional([ge(1), le(MOST_BYTES)]))
 
@@ -93,7 +109,7 @@ class LogsQuery:
 class LogStreamQuery:
     """``cursor``: go on from there; ``Last-Event-ID`` wins."""
 
-    cursor: str | None = None
+    cursor: str | None = attrs.field(default=None, validator=_CURSOR)
 
 
 @attrs.frozen
@@ -101,7 +117,7 @@ class Settling:
     """A person's word on an uncertain job: it ``ran`` (give its ``handle``), did ``not_run``, or ``failed``."""
 
     verdict: Literal["ran", "not_run", "failed"]
-    handle: Mapping[str, Any] | None = None
+    handle: Mapping[str, Any] | None = attrs.field(default=None, validator=maxima.Tree(maxima.SPEC))
 
 
 @attrs.frozen
@@ -115,15 +131,15 @@ class Prioritising:
 class Pausing:
     """A provider to pause, or without one the whole queue; ``reason`` is told to everybody who waits."""
 
-    provider: str | None = None
-    reason: str | None = attrs.field(default=None, validator=attrs.validators.optional(max_len(_LONGEST_REASON)))
+    provider: str | None = attrs.field(default=None, validator=_NAME)
+    reason: str | None = attrs.field(default=None, validator=_REASON)
 
 
 @attrs.frozen
 class Resuming:
     """A provider to resume, or without one the whole queue."""
 
-    provider: str | None = None
+    provider: str | None = attrs.field(default=None, validator=_NAME)
 
 
 @attrs.frozen
@@ -137,7 +153,7 @@ class LimitValue:
 class Rejecting:
     """Why."""
 
-    reason: str = attrs.field(default="", validator=max_len(_LONGEST_REASON))
+    reason: str = attrs.field(default="", validator=_REASON)
 
 
 @attrs.frozen
@@ -145,21 +161,21 @@ class Deciding:
     """One decision on many requests, each named by its id or by its job's."""
 
     decision: Literal["approve", "reject"]
-    approval_ids: tuple[str, ...] = attrs.field(validator=[min_len(1), max_len(MOST_DECISIONS)])
-    reason: str = attrs.field(default="", validator=max_len(_LONGEST_REASON))
+    approval_ids: tuple[str, ...] = attrs.field(validator=[min_len(1), maxima.Items(maxima.DECISIONS, _NAME)])
+    reason: str = attrs.field(default="", validator=_REASON)
 
 
 @attrs.frozen
 class Rule:
     """When a job needs an approval, as in the section ``approvals.rules`` of the configuration."""
 
-    name: str = attrs.field(validator=max_len(200))
+    name: str = attrs.field(validator=_NAME)
     condition: Condition
-    value: float | str | None = None
+    value: float | str | None = attrs.field(default=None, validator=maxima.Text(maxima.PATTERN))
     priority: int = attrs.field(default=0, validator=[ge(-(2**31)), le(2**31 - 1)])
-    applies_to_provider: str | None = None
+    applies_to_provider: str | None = attrs.field(default=None, validator=_NAME)
     applies_to_level: Level | None = None
-    exempt_levels: tuple[Level, ...] = ()
+    exempt_levels: tuple[Level, ...] = attrs.field(default=(), validator=_FEW)
     required_approver_level: Level = "lead"
     is_active: bool = True
 
@@ -173,7 +189,7 @@ class TryingRule:
     """A rule to try on the ``last`` jobs."""
 
     rule: Rule
-    last: int = attrs.field(default=100, validator=[ge(1), le(MOST_JOBS)])
+    last: int = attrs.field(default=100, validator=_PAGE)
 
 
 @attrs.frozen
@@ -187,15 +203,15 @@ class Pruning:
 class SigningIn:
     """One of both: a ``code``, which is good once, or a ``token``."""
 
-    code: str | None = None
-    token: str | None = None
+    code: str | None = attrs.field(default=None, validator=_NAME)
+    token: str | None = attrs.field(default=None, validator=_NAME)
 
 
 @attrs.frozen
 class SessionsQuery:
     """Whose sessions."""
 
-    user_id: str = attrs.field(validator=[min_len(1), max_len(255)])
+    user_id: str = attrs.field(validator=_OLD_NAME)
 
 
 @attrs.frozen
@@ -205,9 +221,9 @@ class MakingToken:
     ``teams``: those that jobs submitted with it may name.
     """
 
-    user_id: str | None = None
+    user_id: str | None = attrs.field(default=None, validator=_NAME)
     level: Level = "viewer"
-    org_id: str | None = None
-    teams: tuple[str, ...] = ()
-    name: str = ""
+    org_id: str | None = attrs.field(default=None, validator=_NAME)
+    teams: tuple[str, ...] = attrs.field(default=(), validator=_NAMES)
+    name: str = attrs.field(default="", validator=_NAME)
     expires_in: float | None = None

@@ -23,8 +23,9 @@ from starlette.routing import Route
 from actors.access.peer import Peer
 from actors.api.asking import asker, runtime_of
 from actors.api.bodies import Nothing
-from actors.api.reading import body_as, query_as
+from actors.api.reading import body_as, check_path, query_as
 from actors.control import Runtime
+from actors.jobs import maxima
 
 B = TypeVar("B")
 Q = TypeVar("Q")
@@ -65,7 +66,7 @@ class Declaration:
     """What a route takes and gives.
 
     ``result``: the handler's return annotation. ``media``: of an answer that is no JSON. ``headers``: those that it
-    reads, each with its meaning.
+    reads, each with its meaning. ``body_bytes``: what its body may have.
     """
 
     handle: Handler
@@ -75,6 +76,7 @@ class Declaration:
     statuses: tuple[int, ...]
     media: str | None
     headers: Mapping[str, str]
+    body_bytes: int
 
 
 class Declared(Route):
@@ -82,8 +84,9 @@ class Declared(Route):
 
     def __init__(self, method: str, path: str, declaration: Declaration) -> None:
         async def endpoint(request: Request) -> Response:
+            check_path(request)
             query = query_as(request, declaration.query)
-            body = await body_as(request, declaration.body)
+            body = await body_as(request, declaration.body, declaration.body_bytes)
             return await declaration.handle(Call(request, body, query))
 
         super().__init__(path, endpoint, methods=[method], name=declaration.handle.__name__)
@@ -98,12 +101,17 @@ def declare(
     status: int | Sequence[int] = HTTPStatus.OK,
     media: str | None = None,
     headers: Mapping[str, str] | None = None,
+    body_bytes: int = maxima.BODY,
 ) -> Declared:
-    """The route of ``handle``, which answers with one of ``status`` or with a problem."""
+    """The route of ``handle``, which answers with one of ``status`` or with a problem.
+
+    ``body_bytes``: what a body may have at most; no more of it is read.
+    """
     hints = get_type_hints(handle)
     body, query = get_args(hints["call"])
     statuses = (int(status),) if isinstance(status, int) else tuple(map(int, status))
-    return Declared(method, path, Declaration(handle, body, query, hints["return"], statuses, media, headers or {}))
+    declaration = Declaration(handle, body, query, hints["return"], statuses, media, headers or {}, body_bytes)
+    return Declared(method, path, declaration)
 
 
 __all__ = ["Call", "Declaration", "Declared", "Nothing", "declare"]

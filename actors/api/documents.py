@@ -28,6 +28,7 @@ from actors.api.answers import (
     ProviderDocument,
     PruneDocument,
     QueueDocument,
+    QueueHead,
     QueueStatsDocument,
     ResourcesDocument,
     RuleDocument,
@@ -44,6 +45,7 @@ from actors.control import (
     QueueView,
     RuleView,
 )
+from actors.jobs import maxima
 from actors.jobs.options import Limits
 from actors.jobs.os_text import readable, shown
 from actors.jobs.records import ApprovalRequest, Event
@@ -136,19 +138,27 @@ def approval_document(request: ApprovalRequest) -> ApprovalDocument:
 def queue_document(view: QueueView) -> QueueDocument:
     """The queue at one moment, in the order in which it would run."""
     return {
+        **queue_head(view),
+        "waiting": [job_document(one) for one in view.waiting],
+        "next": view.waiting.next,
+    }
+
+
+def queue_head(view: QueueView) -> QueueHead:
+    """What bounds the queue, without what waits in it."""
+    return {
         "summary": view.summary,
         "running": view.running,
         "counts": dict(view.counts),
         "limits": limits_document(view.limits, view.limit_sources),
         "closed_providers": dict(view.closed_providers),
         "paused": view.paused,
-        "waiting": [job_document(one) for one in view.waiting],
     }
 
 
 def stats_document(view: QueueView, now: datetime) -> QueueStatsDocument:
     """The queue in numbers."""
-    oldest = min((one.entry.queued_at for one in view.waiting), default=None)
+    oldest = view.oldest_queued_at
     return {
         "summary": view.summary,
         "running": view.running,
@@ -190,7 +200,7 @@ def health_document(health: Health, started_at: datetime) -> HealthDocument:
     return {
         "status": health.status,
         "reasons": list(health.reasons),
-        "uncertain_jobs": list(health.uncertain_jobs),
+        "uncertain_jobs": list(health.uncertain_jobs[: maxima.ROWS]),
         "started_at": moment(started_at),
     }
 

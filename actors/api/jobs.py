@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -14,10 +14,13 @@ from actors.api.asking import Answer, answer, user_shown
 from actors.api.bodies import JobEventsQuery, JobsQuery, Settling
 from actors.api.declaring import Call, Nothing, declare
 from actors.api.documents import accepted_document, event_document, job_document
+from actors.api.paging import page_answer
 from actors.api.reading import Raw
+from actors.api.receiving import too_long
 from actors.checked_yaml import CheckedError, Faults, join
 from actors.control import RefusalKind, Refused
 from actors.job_request import request_from_mapping
+from actors.jobs import maxima
 from actors.jobs.os_text import first_not_utf8
 from actors.jobs.records import Job, JobRequest
 from actors.jobs.request_rights import authorized
@@ -31,10 +34,13 @@ async def submit(
 ) -> Answer[AcceptedDocument | list[AcceptedDocument]]:
     """Submit one job, or a list of which all are accepted or none.
 
-    201 with what was made, 200 where all of it was there already under its ``Idempotency-Key``.
+    201 with what was made, 200 where all of it was there already under its ``Idempotency-Key``. The answer to a list
+    leaves out progress and results.
     """
     body = call.body.data
     many = isinstance(body, list)
+    if not many and call.body.size > maxima.BODY:
+        raise too_long(maxima.BODY)
     requests = _requests(body if many else [body], many)
     key = call.request.headers.get("idempotency-key")
     if key is not None:
@@ -42,11 +48,19 @@ async def submit(
     accepted = await call.runtime.submit_many(_authorized(requests, call.peer, many))
     status = HTTPStatus.CREATED if any(each.created for each in accepted) else HTTPStatus.OK
     documents = [accepted_document(each) for each in accepted]
-    return answer(documents if many else documents[0], status)
+    return answer([_brief(each) for each in documents] if many else documents[0], status)
 
 
-def _requests(bodies: Iterable[Any], many: bool) -> list[JobRequest]:
+def _brief(document: AcceptedDocument) -> AcceptedDocument:
+    """Without what the job left, which its own page has: an answer about thousands would have no bound with it."""
+    return {**document, "progress": None, "result": None}
+
+
+def _requests(bodies: Sequence[Any], many: bool) -> list[JobRequest]:
     """Every fault of every job at once."""
+    if len(bodies) > maxima.BATCH_JOBS:
+        message = f"at most {maxima.BATCH_JOBS} jobs in one request, not {len(bodies)}; send them in several"
+        raise Refused(message, RefusalKind.INVALID)
     faults, found = Faults(), []
     for index, body in enumerate(bodies):
         try:
@@ -101,9 +115,10 @@ async def listing(call: Call[Nothing, JobsQuery]) -> Answer[JobsDocument]:
         until=asked.until,
         before=asked.before,
         limit=asked.limit,
+        cursor=asked.cursor,
+        caller=call.by,
     )
-    last = views[-1].job.job_id if len(views) == asked.limit else None
-    return answer({"jobs": [job_document(view) for view in views], "next": last})
+    return page_answer("jobs", views, job_document)
 
 
 async def showing(call: Call[Nothing, Nothing]) -> Answer[JobDocument]:
@@ -135,8 +150,7 @@ async def job_events(call: Call[Nothing, JobEventsQuery]) -> Answer[EventsDocume
     asked = call.query
     view = await call.runtime.job(call.path("job_id"))
     events = await call.runtime.past_events(after=asked.after, limit=asked.limit, job_id=view.job.job_id)
-    last = events[-1].seq if len(events) == asked.limit else None
-    return answer({"events": [event_document(event) for event in events], "next": last})
+    return page_answer("events", events, event_document, number=True)
 
 
 async def _shown(call: Call[Any, Any], job: Job, status: HTTPStatus) -> Answer[JobDocument]:
@@ -144,7 +158,9 @@ async def _shown(call: Call[Any, Any], job: Job, status: HTTPStatus) -> Answer[J
 
 
 ROUTES = [
-    declare("POST", "/api/jobs", submit, status=(HTTPStatus.CREATED, HTTPStatus.OK), headers=_KEY),
+    declare(
+        "POST", "/api/jobs", submit, status=(HTTPStatus.CREATED, HTTPStatus.OK), headers=_KEY, body_bytes=maxima.BATCH
+    ),
     declare("GET", "/api/jobs", listing),
     declare("GET", "/api/jobs/{job_id}", showing),
     declare("POST", "/api/jobs/{job_id}/cancel", cancel, status=(HTTPStatus.OK, HTTPStatus.ACCEPTED)),

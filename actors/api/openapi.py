@@ -19,10 +19,12 @@ from actors.api.declaring import Declaration, Declared, Nothing
 from actors.api.problems import PROBLEM
 from actors.api.reading import Raw
 from actors.api.schemas import Schema, Schemas
+from actors.jobs import maxima
 from actors.jobs.request_sources import RequestSource
 
 _PART = re.compile(r"\{(\w+)(?::(\w+))?\}")
-_PART_TYPES = {"int": {"type": "integer"}, None: {"type": "string"}, "path": {"type": "string"}}
+_TEXT = {"type": "string", "maxLength": maxima.NAME}
+_PART_TYPES = {"int": {"type": "integer"}, None: {"minLength": 1, **_TEXT}, "path": {"type": "string"}}
 _JSON = "application/json"
 _BEARER = "bearer"
 
@@ -103,7 +105,7 @@ def _asked(declaration: Declaration | None, schemas: Schemas) -> Iterator[Schema
         required = attribute.default is attrs.NOTHING
         yield {"name": attribute.name, "in": "query", "required": required, "schema": schema}
     for name, meaning in declaration.headers.items():
-        yield {"name": name, "in": "header", "description": meaning, "schema": {"type": "string"}}
+        yield {"name": name, "in": "header", "description": meaning, "schema": _TEXT}
 
 
 def _given(schema: Schema) -> Schema:
@@ -121,7 +123,10 @@ def _body(declaration: Declaration, schemas: Schemas) -> Schema | None:
     raw = get_origin(declaration.body) is Raw
     kind = get_args(declaration.body)[0] if raw else declaration.body
     required = raw or any(attribute.default is attrs.NOTHING for attribute in attrs.fields(kind))
-    return {"required": required, "content": {_JSON: {"schema": schemas.of(kind)}}}
+    described = f"At most {declaration.body_bytes} bytes"
+    if raw:
+        described += f"; one job alone at most {maxima.BODY}, and a list at most {maxima.BATCH_JOBS} jobs"
+    return {"description": described, "required": required, "content": {_JSON: {"schema": schemas.of(kind)}}}
 
 
 def _responses(declaration: Declaration | None, schemas: Schemas) -> Schema:

@@ -8,6 +8,8 @@ from pathlib import Path
 import attrs
 from attrs.validators import and_, ge, gt, le
 
+from actors.jobs import maxima
+
 PORT = 8765
 
 
@@ -37,7 +39,7 @@ class HttpOptions:
     requests_per_minute: int = attrs.field(default=600, validator=ge(1))
     max_connections: int = attrs.field(default=256, validator=ge(1))
     max_per_address: int = attrs.field(default=128, validator=ge(1))
-    max_body_bytes: int = attrs.field(default=8 << 20, validator=ge(1024))
+    max_body_bytes: int = attrs.field(default=maxima.BATCH, validator=ge(1024))
     max_streams: int = attrs.field(default=100, validator=ge(1))
     max_streams_per_token: int = attrs.field(default=5, validator=ge(1))
     session_hours: float = attrs.field(default=12.0, validator=and_(gt(0), le(24 * 366)))

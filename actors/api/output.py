@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 from contextlib import aclosing
+from typing import Any
 from urllib.parse import quote
 
 from starlette.responses import Response
@@ -12,7 +13,10 @@ from actors.api.asking import ending_of
 from actors.api.bodies import LogsQuery, LogStreamQuery
 from actors.api.declaring import Call, Nothing, declare
 from actors.api.sse import EVENT_STREAM, LAST_EVENT_ID, EventStream, Streamed, Write
+from actors.control import RefusalKind, Refused
+from actors.jobs import maxima
 
+_DIGITS = 19
 BYTES = "application/octet-stream"
 NEXT_CURSOR = "X-Next-Cursor"
 
@@ -25,6 +29,7 @@ async def logs(call: Call[Nothing, LogsQuery]) -> Response:
     """
     asked, runtime = call.query, call.runtime
     job_id = (await runtime.job(call.path("job_id"))).job.job_id
+    await _check_cursor(call, job_id, asked.cursor)
     if asked.follow:
 
         async def follow(write: Write) -> None:
@@ -48,6 +53,19 @@ async def logs(call: Call[Nothing, LogsQuery]) -> Response:
     return Streamed(whole, BYTES)
 
 
+async def _check_cursor(call: Call[Any, Any], job_id: str, cursor: str | None) -> None:
+    """Raises :class:`Refused` before an answer begins; the usual cursor, a number of bytes, needs no look.
+
+    Another one is the provider's to know: it is asked for the first piece.
+    """
+    if cursor is None or (cursor.isascii() and cursor.isdigit() and len(cursor) < _DIGITS):
+        return
+    if len(cursor) > maxima.CURSOR or not cursor.isprintable():
+        raise Refused("cursor: is none that was given here", RefusalKind.INVALID, "cursor")
+    async with aclosing(call.runtime.logs(job_id, cursor)) as pieces:  # type: ignore[type-var]
+        await anext(pieces, None)
+
+
 async def _page(call: Call[Nothing, LogsQuery], job_id: str, limit: int) -> Response:
     content, cursor = bytearray(), call.query.cursor
     async with aclosing(call.runtime.logs(job_id, cursor)) as chunks:  # type: ignore[type-var]
@@ -68,6 +86,7 @@ async def stream(call: Call[Nothing, LogStreamQuery]) -> Streamed:
     runtime, ending = call.runtime, ending_of(call.request)
     job_id = (await runtime.job(call.path("job_id"))).job.job_id
     cursor = call.request.headers.get("last-event-id", call.query.cursor)
+    await _check_cursor(call, job_id, cursor)
 
     async def produce(events: EventStream) -> None:
         await events.tell({"type": "connected"}, "connection")

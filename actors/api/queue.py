@@ -5,23 +5,24 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-import attrs
-
 from actors.api.answers import EntryDocument, JobDocument, LimitsDocument, QueueDocument, QueueStatsDocument
 from actors.api.asking import Answer, answer
 from actors.api.bodies import LimitValue, Pausing, Prioritising, QueueQuery, Resuming
 from actors.api.declaring import Call, Nothing, declare
-from actors.api.documents import entry_document, job_document, limits_document, queue_document, stats_document
+from actors.api.documents import entry_document, job_document, limits_document, queue_head, stats_document
+from actors.api.paging import page_answer
+
+_FIRST_PAGE = QueueQuery()
 
 
 async def queue(call: Call[Nothing, QueueQuery]) -> Answer[QueueDocument]:
     """What waits and why. Who sees only their own jobs is told of those, in their places."""
-    return await _queue_now(call, call.query.limit)
+    return await _queue_now(call, call.query)
 
 
 async def stats(call: Call[Nothing, Nothing]) -> Answer[QueueStatsDocument]:
     """The queue in numbers."""
-    return answer(stats_document(await call.runtime.queue(), datetime.now(UTC)))
+    return answer(stats_document(await call.runtime.queue(limit=0), datetime.now(UTC)))
 
 
 async def entry(call: Call[Nothing, Nothing]) -> Answer[EntryDocument]:
@@ -71,11 +72,11 @@ async def reset_limits(call: Call[Nothing, Nothing]) -> Answer[LimitsDocument]:
     return await _limits_now(call)
 
 
-async def _queue_now(call: Call[Any, Any], limit: int = 1000) -> Answer[QueueDocument]:
-    view, own = await call.runtime.queue(limit=limit), call.peer.only_user
-    if own is not None:
-        view = attrs.evolve(view, waiting=tuple(one for one in view.waiting if one.job.request.user_id == own))
-    return answer(queue_document(view))
+async def _queue_now(call: Call[Any, Any], asked: QueueQuery = _FIRST_PAGE) -> Answer[QueueDocument]:
+    view = await call.runtime.queue(
+        limit=asked.limit, cursor=asked.cursor, user_id=call.peer.only_user, caller=call.peer.name
+    )
+    return page_answer("waiting", view.waiting, job_document, queue_head(view))
 
 
 async def _limits_now(call: Call[Any, Any]) -> Answer[LimitsDocument]:

@@ -19,6 +19,7 @@ from starlette.requests import Request
 from actors.api.receiving import content_of
 from actors.checked_yaml import Entry, Faults, Listing, Mapping, Reader, Scalar, Shape, from_data, resolve
 from actors.control import RefusalKind, Refused
+from actors.jobs import maxima
 from actors.jobs.guessing import did_you_mean
 
 T = TypeVar("T")
@@ -28,22 +29,25 @@ _OLDEST, _NEWEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo
 
 @attrs.frozen
 class Raw(Generic[T]):
-    """A body that its handler checks by itself; ``T`` is for those who read about it."""
+    """A body of ``size`` bytes that its handler checks by itself; ``T`` is for those who read about it."""
 
     data: Any
+    size: int = 0
 
 
-async def body_as(request: Request, kind: Any) -> Any:
+async def body_as(request: Request, kind: Any, most: int) -> Any:
     """The body as an instance of the attrs class ``kind``, or as :class:`Raw`. An absent one is an empty object.
+
+    ``most``: bytes that it may have.
 
     Raises ``HTTPException`` where it is no JSON, :class:`~actors.checked_yaml.CheckedError` with every fault.
     """
-    content = b"" if request.method in _WITHOUT_BODY else await content_of(request)
+    content = b"" if request.method in _WITHOUT_BODY else await content_of(request, most)
     if content:
         _check_type(request)
     data = parsed(content) if content else {}
     if get_origin(kind) is Raw:
-        return Raw(data)
+        return Raw(data, len(content))
     faults = Faults()
     return _checked(Reader(_shapes(kind), faults), from_data(data, faults), kind)
 
@@ -59,6 +63,17 @@ def query_as(request: Request, kind: Any) -> Any:
         given.setdefault(name, []).append(value)
     entries = {name: _entry(name, texts, hints[name]) for name, texts in given.items()}
     return _checked(Reader(_shapes(kind)), Entry(None, Mapping(entries)), kind)
+
+
+def check_path(request: Request) -> None:
+    """Raises :class:`Refused` for a part of the path that can be no id and no name: of no printable text, or too long.
+
+    Such a part names nothing, whatever else it may mean to whoever looks for it.
+    """
+    for name, part in request.path_params.items():
+        if isinstance(part, str) and not (part.isprintable() and 0 < len(part) <= maxima.NAME):
+            message = f"{name}: {part!r:.80} names nothing: it must have 1 to {maxima.NAME} printable characters"
+            raise Refused(message, RefusalKind.NOT_FOUND, name)
 
 
 def parsed(content: bytes | bytearray) -> Any:

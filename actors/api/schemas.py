@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, NotRequired, Union, get_args, get_or
 
 import attrs
 
+from actors.jobs import maxima
 from actors.jobs.records import JobRequest, Resources
 from actors.jobs.request_sources import NETWORK, NetworkRule, RequestSource, access_to, closed_to
 
@@ -25,11 +26,10 @@ _PLAIN: Mapping[Any, Schema] = {
     Any: {},
 }
 _READ_OTHERWISE: Mapping[tuple[type, str], Schema] = {
-    (JobRequest, "user_levels"): {
-        "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}, {"type": "null"}]
-    },
+    (JobRequest, "user_levels"): {"type": ["string", "array", "null"], "items": {"type": "string"}},
     (Resources, "memory"): {
         "type": ["integer", "string", "null"],
+        "maxLength": 32,
         "description": "Bytes, or a text with a unit such as 24 GiB",
     },
 }
@@ -100,6 +100,8 @@ class Schemas:
         schema = _READ_OTHERWISE.get((kind, attribute.name)) or self.of(hint)
         length = "Items" if schema.get("type") == "array" else "Length"
         schema = {**schema, **{word.replace("Length", length): bound for word, bound in _bounds(attribute.validator)}}
+        for maximum in _maxima(kind, attribute):
+            schema = _bounded(schema, maximum.schema())
         default = attribute.default
         if isinstance(default, str | bool | int | float) and not isinstance(default, enum.Enum):
             schema["default"] = default
@@ -125,6 +127,31 @@ def _described(kind: type[Any]) -> Schema:
     return {"description": text} if text else {}
 
 
+def _maxima(kind: type[Any], attribute: attrs.Attribute[Any]) -> Iterator[maxima.Maximum]:
+    """The field's own maximum, or the one that stands beside its class."""
+    if (maximum := maxima.FIELDS.get(kind, {}).get(attribute.name)) is not None:
+        yield maximum
+    for one in getattr(attribute.validator, "_validators", (attribute.validator,)):
+        if isinstance(one, maxima.Maximum):
+            yield one
+
+
+_NESTED = ("items", "additionalProperties")
+_BOUNDS_OF = {"maxLength": "string", "maxItems": "array", "maxProperties": "object"}
+
+
+def _bounded(schema: Schema, bound: Schema) -> Schema:
+    """``schema`` with the words of a maximum, those of its items and values among theirs."""
+    kind = next((kind for word, kind in _BOUNDS_OF.items() if word in bound), None)
+    if "anyOf" in schema and kind is not None:
+        arms = [_bounded(arm, bound) if arm.get("type") == kind else arm for arm in schema["anyOf"]]
+        return {**schema, "anyOf": arms}
+    within = {name: _bounded(schema[name], bound[name]) for name in _NESTED if name in bound and name in schema}
+    if kind == "array" and "items" in bound and "string" in schema.get("type", ()):
+        within["maxLength"] = bound["items"]["maxLength"]  # one text instead of a list of one
+    return {**schema, **bound, **within}
+
+
 def _bounds(validator: Any) -> Iterator[tuple[str, Any]]:
     """What the validators of attrs hold a value to, in the words of JSON Schema."""
     for one in getattr(validator, "_validators", ()):
@@ -138,7 +165,5 @@ def _bounds(validator: Any) -> Iterator[tuple[str, Any]]:
             yield "maximum", validator.bound
         case "_NumberValidator", ">":
             yield "exclusiveMinimum", validator.bound
-        case "_MaxLengthValidator", _:
-            yield "maxLength", validator.max_length
         case "_MinLengthValidator", _:
             yield "minLength", validator.min_length

@@ -12,9 +12,10 @@ from actors.api.answers import (
     WebSessionDocument,
 )
 from actors.api.asking import Answer, answer
-from actors.api.bodies import MakingToken, SessionsQuery
+from actors.api.bodies import ListQuery, MakingToken, SessionsQuery
 from actors.api.declaring import Call, Nothing, declare
 from actors.api.documents import moment
+from actors.api.paging import page_answer
 from actors.store.access import AccessToken, WebSession
 
 
@@ -33,9 +34,11 @@ async def create(call: Call[MakingToken, Nothing]) -> Answer[MadeTokenDocument]:
     return answer({**token_document(token), "token": secret}, HTTPStatus.CREATED)
 
 
-async def listing(call: Call[Nothing, Nothing]) -> Answer[TokensDocument]:
-    """All tokens, revoked ones too, the newest first; never their secrets."""
-    return answer({"tokens": [token_document(token) for token in await call.runtime.access.tokens()]})
+async def listing(call: Call[Nothing, ListQuery]) -> Answer[TokensDocument]:
+    """A page of all tokens, revoked ones too, the newest first; never their secrets."""
+    asked = call.query
+    found = await call.runtime.access.tokens_page(limit=asked.limit, cursor=asked.cursor, caller=call.by)
+    return page_answer("tokens", found, token_document)
 
 
 async def revoke(call: Call[Nothing, Nothing]) -> Answer[TokenDocument]:

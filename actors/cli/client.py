@@ -68,6 +68,15 @@ class Client:
             self.say_that_none_runs(missing)
             return found
 
+    def ask_all(self, name: str, *path: str) -> list[Any]:
+        """Every row of a list, which stands under ``name``, page after page."""
+        page = self.ask("GET", *path)
+        rows = list(page[name])
+        while page["next"] is not None:
+            page = self.ask("GET", *path, params={"cursor": page["next"]})
+            rows += page[name]
+        return rows
+
     def say_that_none_runs(self, missing: NoSupervisor) -> None:
         """On stderr, once: what follows was read from the store."""
         click.echo(f"({missing.message.splitlines()[0]}; this is read from the store)", err=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -46,7 +47,7 @@ def jobs(
     ]  # fmt: skip
     print_table(columns, rows, "There are no jobs.")
     if found["next"]:
-        click.echo(f"more: greenroom jobs --before {found['next']}")
+        click.echo(f"more: greenroom jobs --before {found['jobs'][-1]['job_id']}")
 
 
 @click.command()
@@ -76,17 +77,32 @@ def _shown(value: Any) -> str:
     return plain(value)
 
 
+def _with_pages(default: int) -> Callable[[Any], Any]:
+    """The options of a list that comes in pages."""
+    limit = click.option("--limit", type=click.IntRange(1, 1000), default=default, show_default=True)
+    cursor = click.option("--cursor", help="Go on where the page before said so.")
+    return lambda command: limit(cursor(command))
+
+
+def _page(limit: int, cursor: str | None) -> dict[str, Any]:
+    return {"limit": limit} | ({} if cursor is None else {"cursor": cursor})
+
+
 @click.group(invoke_without_command=True)
+@_with_pages(1000)
 @with_json
 @with_config
 @click.pass_context
-def queue(context: click.Context, as_json: bool, config: str | None) -> None:
+def queue(context: click.Context, limit: int, cursor: str | None, as_json: bool, config: str | None) -> None:
     """Show what waits, in the order in which it would run, why it waits and the setting that changes that."""
     if context.invoked_subcommand is not None:
         return
     from actors.cli.client import Client
 
-    print_queue(Client(config).look("api", "queue"), as_json)
+    found = Client(config).look("api", "queue", params=_page(limit, cursor))
+    print_queue(found, as_json)
+    if found["next"] and not as_json:
+        click.echo(f"more: greenroom queue --cursor {found['next']}")
 
 
 def print_queue(found: Any, as_json: bool) -> None:
@@ -132,14 +148,16 @@ def resume(provider: str, as_json: bool, config: str | None) -> None:
 
 @click.command()
 @click.option("--all", "everything", is_flag=True, help="Decided and expired requests, too.")
+@_with_pages(100)
 @with_json
 @with_config
-def approvals(everything: bool, as_json: bool, config: str | None) -> None:
+def approvals(everything: bool, limit: int, cursor: str | None, as_json: bool, config: str | None) -> None:
     """List requests that wait for an approval."""
     from actors.cli.client import Client
 
-    asked = {} if everything else {"status": "pending"}
-    found = Client(config).look("api", "approvals", params=asked)["approvals"]
+    asked = _page(limit, cursor) | ({} if everything else {"status": "pending"})
+    page = Client(config).look("api", "approvals", params=asked)
+    found = page["approvals"]
     if as_json:
         print_json(found)
         return
@@ -149,6 +167,8 @@ def approvals(everything: bool, as_json: bool, config: str | None) -> None:
         for one in found
     ]  # fmt: skip
     print_table(("ID", "JOB", "STATUS", "REASON", "LEVEL", "ASKED", "EXPIRES"), rows, "Nothing waits for an approval.")
+    if page["next"]:
+        click.echo(f"more: greenroom approvals {'--all ' if everything else ''}--cursor {page['next']}")
     if any(one["status"] == "pending" for one in found):
         click.echo("greenroom approve ID, greenroom reject ID --reason WHY")
 

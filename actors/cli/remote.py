@@ -21,6 +21,7 @@ from actors.cli.context import BadInput, Failed, load_settings
 from actors.cli.telling import told
 from supervision.verdict import leaves
 
+_LONGEST_TOKEN = 4096
 TOKEN = "token"  # noqa: S105 - a file's name
 """In the state directory: the token that is made at the first start."""
 CONNECT_SECONDS = 10.0
@@ -46,7 +47,8 @@ def watch_feed(url: str, token_file: str | None, asked: dict[str, Any], *, as_js
 def _token(token_file: str | None, config: str | None) -> str:
     path = Path(token_file) if token_file is not None else load_settings(config).state_dir / TOKEN
     try:
-        return path.read_text().strip()
+        with path.open() as file:
+            return file.read(_LONGEST_TOKEN).strip()
     except OSError as error:
         raise BadInput(f"cannot read the token in {path}: {error.strerror}; name its file with --token-file") from None
 

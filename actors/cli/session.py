@@ -17,8 +17,9 @@ import trio
 from actors.api.documents import accepted_document, event_document, job_document
 from actors.cli.board import Board
 from actors.cli.edges import edges_of, sign_in_link
-from actors.control import RefusalKind, Refused
-from actors.jobs.records import ACTIVE_JOBS, ApprovalStatus, JobStatus
+from actors.control import Page, RefusalKind, Refused
+from actors.jobs import maxima
+from actors.jobs.records import ACTIVE_JOBS, ApprovalRequest, ApprovalStatus, JobStatus
 from actors.runtime import Parts, RunningRuntime, open_runtime
 from actors.service import Notifier, told
 from actors.state_directory import StateDirectoryError
@@ -190,14 +191,21 @@ class Session:
         if self._plan.approve_as is None:
             await trio.lowlevel.checkpoint()
             return
-        for request in await runtime.approvals(statuses=[ApprovalStatus.PENDING], limit=1000):
-            if self._plan.job_file is None or self._board.is_of_file(request.job_id):
-                try:
-                    await runtime.approve(request.approval_id, by=self._plan.approve_as)
-                except Refused as error:  # somebody else decided in the meantime, it expired, or the job is one's own
-                    if request.approval_id not in self._not_granted:
-                        self._not_granted.add(request.approval_id)
-                        _logger.info("Approval request was not granted: %s", error, extra={"job_id": request.job_id})
+        page, more = Page[ApprovalRequest](), True
+        while more:
+            page = await runtime.approvals(statuses=[ApprovalStatus.PENDING], limit=maxima.ROWS, cursor=page.next)
+            more = page.next is not None
+            for request in page:
+                if self._plan.job_file is None or self._board.is_of_file(request.job_id):
+                    await self._grant(runtime, request, self._plan.approve_as)
+
+    async def _grant(self, runtime: RunningRuntime, request: ApprovalRequest, by: str) -> None:
+        try:
+            await runtime.approve(request.approval_id, by=by)
+        except Refused as error:  # somebody else decided in the meantime, it expired, or the job is one's own
+            if request.approval_id not in self._not_granted:
+                self._not_granted.add(request.approval_id)
+                _logger.info("Approval request was not granted: %s", error, extra={"job_id": request.job_id})
 
     async def _heed_signals(self, *, task_status: trio.TaskStatus[None]) -> None:
         """The first signal ends the run in order, the second at once."""

@@ -185,9 +185,17 @@ def _spec(file: str | None, assigned: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _content(file: str) -> bytes:
+    """What the file holds, or stdin: at most what a request may be."""
+    from actors.jobs import maxima
+
     if file == "-":
-        return sys.stdin.buffer.read()
-    return Path(file).read_bytes()
+        content = sys.stdin.buffer.read(maxima.BODY + 1)
+    else:
+        with Path(file).open("rb") as source:
+            content = source.read(maxima.BODY + 1)
+    if len(content) > maxima.BODY:
+        raise BadInput(f"--spec: must be at most {maxima.BODY} bytes")
+    return content
 
 
 def _over(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

@@ -75,7 +75,10 @@ def list_them(as_json: bool, config: str | None) -> None:
     With --json one array holds both; what has a session_id is a session, and its token_id is null where it began
     with `greenroom open`.
     """
-    tokens, sessions = _ask(config, "GET", "tokens")["tokens"], _ask(config, "GET", "sessions")["sessions"]
+    from actors.cli.client import Client
+
+    tokens = Client(config).ask_all("tokens", "api", "tokens")
+    sessions = _ask(config, "GET", "sessions")["sessions"]
     if as_json:
         print_json([*tokens, *sessions])
         return

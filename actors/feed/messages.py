@@ -8,11 +8,11 @@ from typing import Any
 import attrs
 import orjson
 
+from actors.jobs import maxima
 from actors.jobs.guessing import did_you_mean
 
 MOST_BYTES = 64 << 10
 """Of a client's message; the library closes with 1009 beyond it. A subscription is some hundred bytes."""
-MOST_TYPES = 100
 MOST_WINDOW = 10_000
 _LARGEST_SEQ = 2**63 - 1
 
@@ -106,8 +106,8 @@ def read(text: str | bytes) -> Message:
 
 
 def _text(name: str, value: Any) -> str:
-    if not isinstance(value, str) or not 0 < len(value) <= 1000:
-        raise Malformed(f"{name}: must be a text of 1 to 1000 characters")
+    if not isinstance(value, str) or not 0 < len(value) <= maxima.NAME:
+        raise Malformed(f"{name}: must be a text of 1 to {maxima.NAME} characters")
     return value
 
 
@@ -118,8 +118,8 @@ def _number(name: str, value: Any, least: int = 0, most: int = _LARGEST_SEQ) -> 
 
 
 def _types(name: str, value: Any) -> frozenset[str]:
-    if not isinstance(value, list) or len(value) > MOST_TYPES:
-        raise Malformed(f"{name}: must be a list of at most {MOST_TYPES} texts")
+    if not isinstance(value, list) or len(value) > maxima.CHOICES:
+        raise Malformed(f"{name}: must be a list of at most {maxima.CHOICES} texts")
     return frozenset(_text(name, one) for one in value)
 
 

@@ -26,6 +26,7 @@ from actors.feed.stream import FrameStream
 from actors.net.connections import BACKLOG, Connections
 from actors.net.lingering import lingering
 from actors.net.streams import BoundedStream, encrypted
+from actors.store import caller
 from actors.store.errors import StoreError
 from logconf import clear_context, get_logger
 from supervision import ChildSpec
@@ -172,6 +173,7 @@ class FeedServer:
             if token is None:
                 token, peer = await self._signed_in(socket, connecting.deadline)
             assert peer is not None
+            caller.set(peer.key)
             bounded.begin()
             bounded.recognise()  # from here on it gives way to nobody
             with self._counted(peer), self._runtime.subscribed():

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import attrs
 from attrs.validators import deep_mapping, ge, gt, instance_of
 
+from actors.jobs import maxima
 from actors.jobs.records import ApprovalRule
 
 
@@ -20,6 +21,13 @@ class Limits:
     per_team: int = attrs.field(default=10, validator=ge(0))
     fair_share: bool = False
     per_provider: Mapping[str, int] = attrs.field(factory=dict, validator=deep_mapping(instance_of(str), ge(0)))
+
+
+@attrs.frozen
+class QueueOptions:
+    """``max_waiting_per_user``: entries of one user that may wait, for their turn, an approval or other jobs (D2)."""
+
+    max_waiting_per_user: int = attrs.field(default=maxima.WAITING, validator=ge(1))
 
 
 @attrs.frozen

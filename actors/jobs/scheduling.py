@@ -131,9 +131,9 @@ def decide(
     return _Pass(running, limits, providers, now).run(lanes, next_head, at_most)
 
 
-def explain(lane_id: int, decision: Decision, job_id: str | None = None) -> Wait:
-    """Why an entry of this lane waits; ``job_id`` tells a lane's picked entry from those behind it."""
-    if job_id is not None and any(pick.head.job_id == job_id for pick in decision.picks):
+def explain(lane_id: int, decision: Decision, *, is_picked: bool = False) -> Wait:
+    """Why an entry of this lane waits; ``is_picked``: it is among the decision's picks, unlike those behind it."""
+    if is_picked:
         return _IS_NEXT
     return decision.waiting.get(lane_id) or decision.everybody or _IS_NEXT
 

@@ -9,6 +9,7 @@ from typing import TypedDict
 import attrs
 
 from actors.jobs.options import Limits
+from actors.jobs.pages import Page
 from actors.jobs.records import (
     ApprovalRequest,
     ApprovalRule,
@@ -83,9 +84,12 @@ class JobView:
 
 @attrs.frozen
 class QueueView:
-    """The queue at one moment: what waits, in the order in which it would run, and what bounds it."""
+    """The queue at one moment: what waits, in the order in which it would run, and what bounds it.
 
-    waiting: tuple[JobView, ...]
+    ``oldest_queued_at``: since when the entry waits that has waited longest, shown here or not.
+    """
+
+    waiting: Page[JobView]
     running: int
     counts: Mapping[str, int]
     limits: Limits
@@ -93,6 +97,7 @@ class QueueView:
     closed_providers: Mapping[str, str]
     summary: str
     paused: str | None = None
+    oldest_queued_at: datetime | None = None
 
 
 @attrs.frozen

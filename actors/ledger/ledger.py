@@ -14,10 +14,12 @@ from typing import Any, TypeVar
 
 import attrs
 
+from actors.jobs import maxima
 from actors.jobs.approval_rules import check_rule
 from actors.jobs.ids import IdFactory
-from actors.jobs.options import ApprovalOptions, Limits
+from actors.jobs.options import ApprovalOptions, Limits, QueueOptions
 from actors.jobs.records import ApprovalRequest, ApprovalRule, Capacity, Event, Job, Observation
+from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.retry import DispatchVerdict
 from actors.jobs.views import Accepted, RuleView
 from actors.ledger import limits as run_time_limits
@@ -49,7 +51,7 @@ class Sources:
 
 
 class Ledger:
-    """Writes through ``store``, tells through ``publish`` (the bus), under ``limits`` and ``approvals``.
+    """Writes through ``store``, tells through ``publish`` (the bus), under ``limits``, ``approvals`` and ``queue``.
 
     Raises ``ValueError`` for a rule that makes no sense.
     """
@@ -63,6 +65,7 @@ class Ledger:
         approvals: ApprovalOptions,
         rules: Sequence[ApprovalRule] = (),
         sources: Sources | None = None,
+        queue: QueueOptions | None = None,
     ) -> None:
         self.limits = limits
         self.approvals = approvals
@@ -71,6 +74,7 @@ class Ledger:
         self.configured_rules = tuple(rules)
         self.store = store
         self._publish = publish
+        self._most_waiting = (queue or QueueOptions()).max_waiting_per_user
         self._sources = sources or Sources()
         store.publish = self._tell
 
@@ -80,6 +84,8 @@ class Ledger:
             self._publish(event)
 
     async def _write(self, closure: Callable[[Transaction], T]) -> T:
+        if hasattr(closure, "by"):
+            _check_said(closure)
         return await self.store.write(closure)
 
     async def read(self, query: Callable[..., T]) -> T:
@@ -90,7 +96,10 @@ class Ledger:
 
     async def submit(self, new: Sequence[NewJob]) -> list[Accepted]:
         """Accept all of ``new`` or, by raising :class:`~actors.jobs.refusal.Refused`, none of it."""
-        closure = Submitting(new, ids=self._sources.ids, rules=self.configured_rules, options=self.approvals)
+        closure = Submitting(
+            new, ids=self._sources.ids, rules=self.configured_rules, options=self.approvals,
+            most_waiting=self._most_waiting,
+        )  # fmt: skip
         return await self._write(closure)
 
     async def cancel(self, job_id: str, by: str | None, level: str = "admin") -> Job:
@@ -112,7 +121,7 @@ class Ledger:
 
     async def add_rule(self, rule: ApprovalRule, by: str | None) -> RuleView:
         """Make an approval rule."""
-        return await self._write(AddingRule(rule, by, get_correlation_id()))
+        return await self._write(AddingRule(rule, self.configured_rules, by, get_correlation_id()))
 
     async def replace_rule(self, rule: ApprovalRule, by: str | None) -> RuleView:
         """Put an approval rule in the place of the one of its id."""
@@ -197,3 +206,10 @@ class Ledger:
     async def drop_keys(self, limit: int) -> int:
         """Remove idempotency keys that no longer bind, at most ``limit`` of them: how many."""
         return await self._write(DroppingKeys(limit))
+
+
+def _check_said(closure: object) -> None:
+    """Raises :class:`Refused` for what a person says beyond its maximum, whichever way in it came."""
+    for name, maximum in maxima.SAID.items():
+        if (fault := maximum.fault(getattr(closure, name, None))) is not None:
+            raise Refused(f"{name} {fault}", RefusalKind.INVALID, name)

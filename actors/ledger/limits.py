@@ -40,11 +40,23 @@ def overlaid(configured: Limits, stored: Mapping[str, int]) -> Limits:
     return attrs.evolve(configured, **plain, per_provider=per_provider)
 
 
+def check_known(name: str, providers: Iterable[str]) -> None:
+    """Raises :class:`Refused` for the limit of a provider that there is none of: nobody would ever be held to it."""
+    provider = name.removeprefix(_PER_PROVIDER)
+    known = list(providers)
+    if name.startswith(_PER_PROVIDER) and provider not in known:
+        guess = did_you_mean(provider[:80], known)
+        message = f"limit {name!r:.80}: there is no provider {provider!r:.80}{guess}"
+        raise Refused(message, RefusalKind.INVALID, field="name")
+
+
 def check_limit(name: str, value: int) -> None:
     """Raises :class:`Refused` for a name that is no limit or a value that is none."""
     if not name.startswith(_PER_PROVIDER) and name not in _NAMES:
         known = (*_NAMES, "per_provider.NAME")
-        raise Refused(f"there is no limit {name!r}{did_you_mean(name, known)}", RefusalKind.INVALID, field=name)
+        raise Refused(
+            f"there is no limit {name!r:.80}{did_you_mean(name[:80], known)}", RefusalKind.INVALID, field=name[:200]
+        )
     if name == "fair_share" and value not in (0, 1):
         raise Refused("fair_share must be 0 or 1", RefusalKind.INVALID, field=name)
     if value < 0:

@@ -9,10 +9,10 @@ from typing import Any
 import attrs
 from sqlalchemy import Connection
 
+from actors.jobs import maxima
 from actors.jobs.options import Limits
 from actors.jobs.records import (
     ApprovalRequest,
-    ApprovalStatus,
     Capacity,
     Job,
     QueueEntry,
@@ -23,10 +23,10 @@ from actors.jobs.records import (
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.scheduling import Decision, explain
 from actors.jobs.standing import estimated_wait, position
-from actors.jobs.views import JobView, QueueView
+from actors.jobs.views import JobView
 from actors.ledger.dispatching import decide_now
 from actors.ledger.limits import overlaid, stored_limits
-from actors.store import Transaction, approvals, jobs, lanes, queue, registers, submissions
+from actors.store import Transaction, approvals, jobs, lanes, queue, submissions
 
 
 @attrs.frozen
@@ -72,7 +72,10 @@ def resolve(part: str) -> Callable[[Connection], str]:
     """The one job id that is, begins or ends with ``part``."""
 
     def query(connection: Connection) -> str:
-        if not part or jobs.get(connection, part) is not None:
+        if not part:
+            return part
+        _check_id(part, "job")
+        if jobs.get(connection, part) is not None:
             return part
         return _only(part, jobs.matching(connection, part.lower()), "job")
 
@@ -83,6 +86,7 @@ def resolve_approval(part: str) -> Callable[[Connection], str]:
     """The one approval id that is, begins or ends with ``part``, or that belongs to such a job."""
 
     def query(connection: Connection) -> str:
+        _check_id(part, "approval request")
         if approvals.get(connection, part) is not None:
             return part
         found = approvals.matching(connection, part.lower())
@@ -94,11 +98,19 @@ def resolve_approval(part: str) -> Callable[[Connection], str]:
     return query
 
 
+def _check_id(part: str, what: str) -> None:
+    """Raises :class:`Refused` for what no id of ours holds: control characters, more than a name has."""
+    if not part.isascii() or not part.isprintable() or len(part) > maxima.NAME:
+        raise Refused(f"there is no {what} {part!r:.80}", RefusalKind.NOT_FOUND)
+
+
 def _only(part: str, found: Sequence[str], what: str) -> str:
     if not part or not found:
-        raise Refused(f"there is no {what} {part!r}", RefusalKind.NOT_FOUND)
+        raise Refused(f"there is no {what} {part!r:.80}", RefusalKind.NOT_FOUND)
     if len(found) > 1:
-        raise Refused(f"{part!r} fits more than one {what}: {', '.join(found)}; type more of it", RefusalKind.INVALID)
+        raise Refused(
+            f"{part!r:.80} fits more than one {what}: {', '.join(found)}; type more of it", RefusalKind.INVALID
+        )
     return found[0]
 
 
@@ -108,57 +120,20 @@ def views(
     """The jobs that ``chosen`` gives, each with all that is known around it."""
 
     def query(connection: Connection) -> list[JobView]:
-        found = chosen(connection)
-        ids = [job.job_id for job in found]
-        entries = queue.get_many(connection, ids)
-        asked = approvals.of_jobs(connection, ids)
-        handed = submissions.of_jobs(connection, ids)
-        decision = _decision(connection, configured, capacities, now) if _any_waits(entries.values()) else None
-        made = [
-            _view(connection, job, entries[job.job_id], asked.get(job.job_id), handed.get(job.job_id), decision, now)
-            for job in found
-        ]
+        made = of_jobs(connection, chosen(connection), configured, capacities, now)
         return [_placed(connection, made[0], configured, now)] if len(made) == 1 else made
 
     return query
 
 
-def queue_view(
-    configured: Limits, capacities: Mapping[str, Capacity], now: datetime, limit: int
-) -> Callable[[Connection], QueueView]:
-    """What waits, in the order in which it would run; what bounds it."""
-
-    def query(connection: Connection) -> QueueView:
-        entries = queue.waiting(connection, limit)
-        order = queue.run_order(entries, now)
-        by_id = jobs.get_many(connection, [entry.job_id for entry in entries])
-        asked = approvals.of_jobs(connection, by_id)
-        decision = _decision(connection, configured, capacities, now)
-        stored = stored_limits(Transaction(connection, now))
-        closed = {name: why for name, gate in registers.gates(connection).items() if (why := gate.closed(now))}
-        paused = closed.pop(registers.EVERY, None)
-        effective = overlaid(configured, stored)
-        recent = jobs.recent_durations(connection)
-        waiting = []
-        place = 0
-        for entry in order:
-            ahead = place if entry.status is QueueStatus.PENDING else None
-            place += entry.status is QueueStatus.PENDING
-            view = _view(connection, by_id[entry.job_id], entry, asked.get(entry.job_id), None, decision, now)
-            estimate = None if ahead is None else estimated_wait(ahead, effective.total, recent)
-            waiting.append(attrs.evolve(view, position=ahead, estimate=estimate))
-        return QueueView(
-            waiting=tuple(waiting),
-            running=sum(one.count for one in queue.running(connection)),
-            counts={status.value: number for status, number in queue.counts(connection).items()},
-            limits=effective,
-            limit_sources=dict.fromkeys(stored, "stored"),
-            closed_providers=closed,
-            summary=decision.summary,
-            paused=paused,
-        )
-
-    return query
+def of_jobs(
+    connection: Connection, found: Sequence[Job], configured: Limits, capacities: Mapping[str, Capacity], now: datetime
+) -> list[JobView]:
+    """These jobs, each with what is known around it but its place: a few statements, however many there are."""
+    entries = queue.get_many(connection, [job.job_id for job in found])
+    decision = decide_now(Transaction(connection, now), configured, capacities)[0] if _any_waits(entries) else None
+    around = Around(connection, entries, decision, now)
+    return [around.view(job, entries[job.job_id]) for job in found]
 
 
 def limits_view(configured: Limits) -> Callable[[Connection], tuple[Limits, dict[str, str]]]:
@@ -183,11 +158,6 @@ def request(approval_id: str) -> Callable[[Connection], ApprovalRequest]:
     return query
 
 
-def requests(statuses: Iterable[ApprovalStatus], limit: int) -> Callable[[Connection], list[ApprovalRequest]]:
-    """Approval requests, newest first."""
-    return lambda connection: approvals.page(connection, statuses, limit)
-
-
 def uncertain(connection: Connection) -> list[str]:
     """Ids of jobs of which nobody can tell whether they run."""
     return jobs.uncertain(connection)
@@ -210,52 +180,47 @@ def _placed(connection: Connection, view: JobView, configured: Limits, now: date
 _ANY_TIME = datetime.min.replace(tzinfo=UTC)
 
 
-def _any_waits(entries: Iterable[QueueEntry]) -> bool:
-    return any(entry.status is QueueStatus.PENDING for entry in entries)
+def _any_waits(entries: Mapping[str, QueueEntry]) -> bool:
+    return any(entry.status is QueueStatus.PENDING for entry in entries.values())
 
 
-def _decision(
-    connection: Connection, configured: Limits, capacities: Mapping[str, Capacity], now: datetime
-) -> Decision:
-    return decide_now(Transaction(connection, now), configured, capacities)[0]
+class Around:
+    """What is known around some jobs and their ``entries``, read for all of them at once."""
 
+    def __init__(
+        self, connection: Connection, entries: Mapping[str, QueueEntry], decision: Decision | None, now: datetime
+    ) -> None:
+        ids = list(entries)
+        self._now = now
+        self._asked = approvals.of_jobs(connection, ids)
+        self._handed = submissions.of_jobs(connection, ids)
+        self._lanes = queue.lanes_of(connection, ids)
+        self._decision = decision
+        self._picked = frozenset(pick.head.job_id for pick in decision.picks) if decision is not None else frozenset()
 
-def _view(
-    connection: Connection,
-    job: Job,
-    entry: QueueEntry,
-    approval: ApprovalRequest | None,
-    submission: Submission | None,
-    decision: Decision | None,
-    now: datetime,
-) -> JobView:
-    reason, setting = _why_it_waits(connection, entry, approval, submission, decision, now)
-    status = entry.status
-    if status is QueueStatus.PENDING and entry.attempt and (entry.not_before is None or entry.not_before <= now):
-        status = QueueStatus.READY
-    return JobView(job, entry, status, approval, submission, reason, setting)
+    def view(self, job: Job, entry: QueueEntry) -> JobView:
+        """One job with all of it."""
+        approval, submission = self._asked.get(job.job_id), self._handed.get(job.job_id)
+        reason, setting = self._why_it_waits(entry, approval, submission)
+        status, now = entry.status, self._now
+        if status is QueueStatus.PENDING and entry.attempt and (entry.not_before is None or entry.not_before <= now):
+            status = QueueStatus.READY
+        return JobView(job, entry, status, approval, submission, reason, setting)
 
-
-def _why_it_waits(
-    connection: Connection,
-    entry: QueueEntry,
-    approval: ApprovalRequest | None,
-    submission: Submission | None,
-    decision: Decision | None,
-    now: datetime,
-) -> tuple[str | None, str | None]:
-    """The reason in words, and the setting that changes it (C7)."""
-    if entry.status is QueueStatus.BLOCKED and approval is not None:
-        return f"waits for an approval: {approval.reason}", f"greenroom approve {approval.approval_id}"
-    if entry.status is QueueStatus.RUNNING and submission and submission.state is SubmissionState.UNKNOWN:
-        return "its provider is being asked whether it was accepted", None
-    if entry.status is not QueueStatus.PENDING or decision is None:
-        return None, None
-    if entry.not_before is not None and entry.not_before > now:
-        return f"next try at {entry.not_before:%H:%M:%S} UTC: {entry.error_message}", None
-    lane = queue.lane_of(connection, entry.job_id)
-    wait = explain(lane if lane is not None else -1, decision, entry.job_id)
-    return wait.reason, wait.setting
+    def _why_it_waits(
+        self, entry: QueueEntry, approval: ApprovalRequest | None, submission: Submission | None
+    ) -> tuple[str | None, str | None]:
+        """The reason in words, and the setting that changes it (C7)."""
+        if entry.status is QueueStatus.BLOCKED and approval is not None:
+            return f"waits for an approval: {approval.reason}", f"greenroom approve {approval.approval_id}"
+        if entry.status is QueueStatus.RUNNING and submission and submission.state is SubmissionState.UNKNOWN:
+            return "its provider is being asked whether it was accepted", None
+        if entry.status is not QueueStatus.PENDING or self._decision is None:
+            return None, None
+        if entry.not_before is not None and entry.not_before > self._now:
+            return f"next try at {entry.not_before:%H:%M:%S} UTC: {entry.error_message}", None
+        wait = explain(self._lanes.get(entry.job_id, -1), self._decision, is_picked=entry.job_id in self._picked)
+        return wait.reason, wait.setting
 
 
 def plain_counts(connection: Connection) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from datetime import timedelta
 import attrs
 from sqlalchemy import Connection
 
+from actors.jobs import maxima
 from actors.jobs.approval_rules import Facts, check_rule, first_match, why
 from actors.jobs.records import ApprovalRule, Job
 from actors.jobs.refusal import RefusalKind, Refused
@@ -37,11 +38,14 @@ class AddingRule:
     """The closure that makes a rule; its id was never another one's."""
 
     rule: ApprovalRule
+    configured: Sequence[ApprovalRule]
     by: str | None
     correlation_id: str
 
     def __call__(self, tx: Transaction) -> RuleView:
         _check(self.rule)
+        if len(rules_now(tx.connection, self.configured)) >= maxima.RULES:
+            raise Refused(f"there are {maxima.RULES} approval rules already, as many as there may be; remove one first")
         rule_id = max([FIRST_STORED_ID - 1, *rules.stored(tx.connection)]) + 1
         return _keep(tx, attrs.evolve(self.rule, rule_id=rule_id), "added", self.by, self.correlation_id)
 
@@ -86,7 +90,7 @@ def dry_run(rule: ApprovalRule, last: int) -> Callable[[Connection], DryRun]:
     active = attrs.evolve(rule, is_active=True)
 
     def query(connection: Connection) -> DryRun:
-        found = jobs.page(connection, limit=last)
+        found, _more = jobs.page(connection, limit=last)
         caught = []
         for job in found:
             facts = _facts(connection, active, job)

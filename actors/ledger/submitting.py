@@ -56,9 +56,16 @@ class Submitting:
     """The closure that accepts a batch: all of it, or by raising :class:`Refused` nothing of it."""
 
     def __init__(
-        self, new: Sequence[NewJob], *, ids: IdFactory, rules: Sequence[ApprovalRule], options: ApprovalOptions
+        self,
+        new: Sequence[NewJob],
+        *,
+        ids: IdFactory,
+        rules: Sequence[ApprovalRule],
+        options: ApprovalOptions,
+        most_waiting: int,
     ) -> None:
         self._new = new
+        self._most_waiting = most_waiting
         self._ids = ids
         self._configured = rules
         self._rules: Sequence[ApprovalRule] = ()
@@ -84,7 +91,17 @@ class Submitting:
                 known[key] = (one.job.job_id, print_)
                 keys.append(_reservation(key, one.job, print_))
         self._write(tx, [one for one in accepted if one.created], keys)
+        self._check_waiting(tx)
         return accepted
+
+    def _check_waiting(self, tx: Transaction) -> None:
+        """Raises :class:`Refused`, which undoes what was written, where a user has more waiting than one may have."""
+        for user in sorted({one.job.request.user_id for one in self._fresh.values()}):
+            if (number := queue.number_waiting(tx.connection, user)) > self._most_waiting:
+                raise Refused(
+                    f"user {user} would have {number} waiting jobs, and at most {self._most_waiting} may wait "
+                    "(queue.max_waiting_per_user); cancel some, or submit more when some have run"
+                )
 
     def _known(self, tx: Transaction) -> dict[tuple[str, str], tuple[str, str]]:
         pairs = [key for new in self._new if (key := _key(new.request))]

@@ -3,7 +3,8 @@
     EntryPoint(command=("python", "train.py", "--epochs={epochs}"), params={"epochs": Param("int", min=1, max=100)})
 
 Whoever may not send a command of their own may start one of these (B21). A value fills its place inside one argument
-and never makes a second one; a text that begins with ``-`` is refused where it would be taken for an option.
+and never makes a second one, and no value makes an option: a finished argument begins with ``-`` only where the
+configuration's own text does, or where the configuration lists this value among the ``choices`` of its parameter.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 import attrs
-import re2
 
+from actors.jobs import maxima
+from actors.jobs.expressions import compiled
 from actors.providers.errors import Invalid
 
 MAX_TEXT = 1024  # characters of one text value without a pattern of its own
@@ -43,9 +45,9 @@ class Param:
         """Refuse a pattern that cannot be used. Raises ValueError."""
         if self.pattern is not None:
             try:
-                re2.compile(self.pattern)
-            except re2.error as error:
-                raise ValueError(f"pattern {self.pattern!r} is not a regular expression of RE2: {error}") from error
+                compiled(self.pattern)
+            except ValueError as error:
+                raise ValueError(f"pattern {self.pattern!r} {error}") from error
 
     def fault_of(self, value: object) -> str | None:
         """Why ``value`` is not accepted, in words that follow the parameter's name; None: it is."""
@@ -64,11 +66,13 @@ class Param:
     def _fault_of_text(self, value: str) -> str | None:
         if "\0" in value:
             return "must not hold a NUL character"
+        if not value.isascii() and any("\ud800" <= one <= "\udfff" for one in value):
+            return "must be a text of UTF-8"
         if self.pattern is not None:
-            return None if re2.fullmatch(self.pattern, value) else f"must match {self.pattern}"
+            return None if compiled(self.pattern).fullmatch(value) else f"must match {self.pattern}"
         if len(value) > MAX_TEXT and self.max is None:
             return f"must be at most {MAX_TEXT} characters"
-        if not re2.fullmatch(PLAIN_TEXT, value):
+        if not compiled(PLAIN_TEXT).fullmatch(value):
             return (
                 "may hold letters, digits, spaces and ./:=@+,~%-_ only; a `pattern` in the configuration may allow more"
             )
@@ -124,22 +128,26 @@ class EntryPoint:
                 faults.append(f"params.{name} {fault}")
             else:
                 values[name] = value
-        if not faults:
-            faults = [fault for argument in self.command if (fault := self._option_fault(argument, values))]
         if faults:
             raise Invalid("; ".join(faults))
         texts = {name: _text(value) for name, value in values.items()}
-        return tuple(argument.format_map(texts) for argument in self.command)
+        finished = [(argument, argument.format_map(texts)) for argument in self.command]
+        if faults := [fault for written, made in finished if (fault := self._fault_of(written, made, values))]:
+            raise Invalid("; ".join(faults))
+        return tuple(made for _, made in finished)
 
-    def _option_fault(self, argument: str, values: Mapping[str, Any]) -> str | None:
-        leading = next(iter(string.Formatter().parse(argument)), None)
-        if leading is None or leading[0] or not leading[1]:
+    def _fault_of(self, written: str, made: str, values: Mapping[str, Any]) -> str | None:
+        """Why the argument ``made`` of the configuration's text ``written`` is refused; None: it is not."""
+        if (fault := maxima.WORD.fault(made)) is not None:
+            return f"the argument {written!r:.80} {fault}"
+        if not made.startswith("-") or written.startswith("-"):
             return None
-        name, value = leading[1], values[leading[1]]
-        param = self.params[name]
-        if isinstance(value, str) and value.startswith("-") and param.pattern is None and param.choices is None:
-            return f"params.{name} must not begin with '-': it would be taken for an option"
-        return None
+        names = _places(written)
+        sole = self.params[names[0]] if written == f"{{{names[0]}}}" else None
+        if sole is not None and sole.choices is not None and values[names[0]] in sole.choices:
+            return None  # the configuration lists this very word
+        filled = " and ".join(f"params.{name}" for name in dict.fromkeys(names))
+        return f"{filled}: {made!r:.80} must not begin with '-': it would be taken for an option"
 
 
 def find_entry_point(entry_points: Mapping[str, EntryPoint], name: str) -> EntryPoint:

@@ -107,6 +107,7 @@ def _put_together(
         poller=poller,
         expiry=expiry,
         limits=found.limits,
+        queue=found.queue,
         approvals=found.approvals,
         providers=_providers(found),
         entry_points=found.entry_points,

@@ -14,7 +14,7 @@ import attrs
 from actors.api.options import HttpOptions
 from actors.checked_yaml import CheckedError
 from actors.feed.options import FeedOptions
-from actors.jobs.options import ApprovalOptions, ExpiryOptions, Limits, PollerOptions
+from actors.jobs.options import ApprovalOptions, ExpiryOptions, Limits, PollerOptions, QueueOptions
 from actors.providers.breaker import BreakerOptions
 from actors.providers.entry_points import EntryPoint
 from actors.providers.registry import options_class
@@ -66,6 +66,7 @@ class Settings:
     poller: PollerOptions = attrs.field(factory=PollerOptions)
     expiry: ExpiryOptions = attrs.field(factory=ExpiryOptions)
     limits: Limits = attrs.field(factory=Limits)
+    queue: QueueOptions = attrs.field(factory=QueueOptions)
     approvals: ApprovalOptions = attrs.field(factory=ApprovalOptions)
     providers: Mapping[str, ProviderSettings] = attrs.field(factory=default_providers)
     entry_points: Mapping[str, EntryPoint] = attrs.field(factory=dict)

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import attrs
-import re2
 
 from actors.checked_yaml import FAULTY, Entry, Listing, Reader, Shape, join
+from actors.job_request import within
+from actors.jobs.expressions import compiled
 from actors.jobs.guessing import did_you_mean
 from actors.jobs.levels import USER_LEVELS
 from actors.jobs.records import ApprovalRule
@@ -43,13 +44,16 @@ def rule_shape(provider: Callable[[str | None], str | None]) -> Shape:
     """How a rule is written; ``provider`` checks a provider's name."""
     return Shape(
         hidden=frozenset({"rule_id"}),
-        checks={
-            "condition": known_as("condition", _CONDITIONS),
-            "applies_to_provider": provider,
-            "applies_to_level": _level,
-            "exempt_levels": _levels,
-            "required_approver_level": _level,
-        },
+        checks=within(
+            ApprovalRule,
+            {
+                "condition": known_as("condition", _CONDITIONS),
+                "applies_to_provider": provider,
+                "applies_to_level": _level,
+                "exempt_levels": _levels,
+                "required_approver_level": _level,
+            },
+        ),
     )
 
 
@@ -99,7 +103,7 @@ def _value_fault(rule: ApprovalRule, provider: Callable[[str | None], str | None
 def _pattern_fault(pattern: str) -> str | None:
     if pattern.startswith("^") and pattern.endswith("$"):
         try:
-            re2.compile(pattern)
-        except re2.error as error:
-            return f"is not a regular expression of RE2: {error}"
+            compiled(pattern)
+        except ValueError as error:
+            return str(error)
     return None

@@ -11,7 +11,7 @@ from attrs.validators import ge, gt
 from actors.api.options import HttpOptions, is_loopback
 from actors.checked_yaml import Entry, Reader, Shape, join
 from actors.feed.options import FeedOptions
-from actors.jobs.options import ApprovalOptions, ExpiryOptions, Limits, PollerOptions
+from actors.jobs.options import ApprovalOptions, ExpiryOptions, Limits, PollerOptions, QueueOptions
 from actors.jobs.records import ApprovalRule
 from actors.providers.entry_points import EntryPoint
 from actors.settings.model import RETENTION_DAYS, ProviderSettings
@@ -52,6 +52,7 @@ class Document:
 
     background: Background = Background()
     limits: Limits = attrs.field(factory=Limits)
+    queue: QueueOptions = attrs.field(factory=QueueOptions)
     approvals: ApprovalOptions = attrs.field(factory=ApprovalOptions)
     providers: Mapping[str, ProviderSettings | None] | None = None
     entry_points: Mapping[str, EntryPoint] = attrs.field(factory=dict)

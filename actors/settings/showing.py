@@ -43,6 +43,7 @@ def _leaves(settings: Settings) -> Iterator[tuple[str, Any]]:
     yield from _flat("background.job_status_polling", settings.poller)
     yield from _flat("background.approval_expiration", settings.expiry)
     yield from _flat("limits", settings.limits)
+    yield from _flat("queue", settings.queue)
     yield from _flat("approvals", settings.approvals)
     for name, provider in settings.providers.items():
         path = join("providers", name)

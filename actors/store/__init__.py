@@ -1,13 +1,14 @@
 """Rows and transactions: one SQL implementation, what differs by database in ``dialect``."""
 
 from actors.store.errors import StoreBusy, StoreError, StoreTooNew, StoreUnavailable
-from actors.store.executor import Executor, InlineExecutor, ThreadExecutor
+from actors.store.executor import Executor, InlineExecutor, SharedExecutor, ThreadExecutor, caller
 from actors.store.store import Store
 from actors.store.transaction import Transaction
 
 __all__ = [
     "Executor",
     "InlineExecutor",
+    "SharedExecutor",
     "Store",
     "StoreBusy",
     "StoreError",
@@ -15,4 +16,5 @@ __all__ = [
     "StoreUnavailable",
     "ThreadExecutor",
     "Transaction",
+    "caller",
 ]

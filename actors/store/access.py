@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 from sqlalchemy import Connection, delete, insert, select, update
 
-from actors.store.dialect import upsert
+from actors.store.dialect import begins_with, ends_with, upsert
 from actors.store.schema import access_tokens, counters, web_sessions
 
 _VERSION = "access"
@@ -113,6 +113,15 @@ def tokens(connection: Connection) -> list[AccessToken]:
     return [AccessToken(**row._asdict()) for row in rows]
 
 
+def tokens_page(connection: Connection, limit: int, before: str | None) -> tuple[list[AccessToken], bool]:
+    """Tokens, the newest first, and whether there are more; ``before``: only those older than this one."""
+    query = select(access_tokens).order_by(access_tokens.c.token_id.desc()).limit(limit + 1)
+    if before is not None:
+        query = query.where(access_tokens.c.token_id < before)
+    found = [AccessToken(**row._asdict()) for row in connection.execute(query)]
+    return found[:limit], len(found) > limit
+
+
 def any_token(connection: Connection) -> bool:
     """Whether a token was ever made."""
     return connection.execute(select(access_tokens.c.token_id).limit(1)).first() is not None
@@ -121,7 +130,7 @@ def any_token(connection: Connection) -> bool:
 def matching(connection: Connection, part: str, limit: int = 3) -> list[str]:
     """Ids of tokens that begin or end with ``part``."""
     column = access_tokens.c.token_id
-    either = column.startswith(part, autoescape=True) | column.endswith(part, autoescape=True)
+    either = begins_with(column, part) | ends_with(column, part)
     return list(connection.execute(select(column).where(either).limit(limit)).scalars())
 
 

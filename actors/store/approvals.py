@@ -9,7 +9,9 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, select, update
 
 from actors.jobs.records import ApprovalRequest, ApprovalStatus
-from actors.store.schema import approvals
+from actors.store.dialect import begins_with, ends_with
+from actors.store.paging import bounded, stored_size
+from actors.store.schema import approvals, jobs
 
 _FIELDS = tuple(column.name for column in approvals.columns if column.name != "status")
 
@@ -57,17 +59,39 @@ def next_deadline(connection: Connection) -> datetime | None:
     return connection.execute(query.order_by(approvals.c.expires_at).limit(1)).scalar_one_or_none()
 
 
-def page(connection: Connection, statuses: Iterable[ApprovalStatus], limit: int) -> list[ApprovalRequest]:
-    """Requests of these statuses, the newest first."""
-    query = select(approvals).order_by(approvals.c.approval_id.desc()).limit(limit)
-    wanted = [status.value for status in statuses]
-    if wanted:
+SIZE = stored_size(approvals.c.reason, approvals.c.decision_reason)
+"""How many bytes the texts of a request have."""
+
+
+def page(
+    connection: Connection,
+    statuses: Iterable[ApprovalStatus],
+    limit: int,
+    *,
+    user_id: str | None = None,
+    before: str | None = None,
+) -> tuple[list[ApprovalRequest], bool]:
+    """Requests of these statuses, the newest first, and whether there are more.
+
+    ``user_id``: only those of this user's jobs; ``before``: only those older than this one.
+    """
+    query = select(approvals.c.approval_id, SIZE).order_by(approvals.c.approval_id.desc())
+    if wanted := [status.value for status in statuses]:
         query = query.where(approvals.c.status.in_(wanted))
-    return [from_row(row) for row in connection.execute(query)]
+    if user_id is not None:
+        query = query.join(jobs, jobs.c.job_id == approvals.c.job_id).where(jobs.c.user_id == user_id)
+    if before is not None:
+        query = query.where(approvals.c.approval_id < before)
+    found, more = bounded(connection, query, limit)
+    ids = [row.approval_id for row in found]
+    rows = connection.execute(
+        select(approvals).where(approvals.c.approval_id.in_(ids)).order_by(approvals.c.approval_id.desc())
+    )
+    return [from_row(row) for row in rows], more
 
 
 def matching(connection: Connection, part: str, limit: int = 3) -> list[str]:
     """Ids that begin or end with ``part``."""
     column = approvals.c.approval_id
-    either = column.startswith(part, autoescape=True) | column.endswith(part, autoescape=True)
+    either = begins_with(column, part) | ends_with(column, part)
     return list(connection.execute(select(column).where(either).limit(limit)).scalars())

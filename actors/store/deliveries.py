@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection, Text, delete, select, tuple_, type_coerce
 
 from actors.jobs.records import Submission, SubmissionState
-from actors.store.dialect import insert_or_ignore
+from actors.store.dialect import holds, insert_or_ignore
 from actors.store.schema import jobs, submissions, webhook_deliveries
 from actors.store.submissions import from_row
 
@@ -65,5 +65,5 @@ def _open(connection: Connection, provider: str, *, handle_with: str | None = No
     if handle_with is None:
         query = query.where(submissions.c.state.in_([SubmissionState.INTENT.value, SubmissionState.UNKNOWN.value]))
     else:
-        query = query.where(type_coerce(submissions.c.handle, Text).contains(handle_with, autoescape=True))
+        query = query.where(holds(type_coerce(submissions.c.handle, Text), handle_with))
     return [from_row(row) for row in connection.execute(query)]

@@ -93,6 +93,23 @@ def json_text(column: Column[Any], name: str) -> ColumnElement[str]:
     return func.json_extract(column, f"$.{name}", type_=Text)
 
 
+def begins_with(column: ColumnElement[str], part: str) -> ColumnElement[bool]:
+    """Whether a text begins with ``part``, taken as it is: no pattern, so no character means more than itself."""
+    return func.substr(column, 1, len(part)) == part
+
+
+def ends_with(column: ColumnElement[str], part: str) -> ColumnElement[bool]:
+    """Whether a text ends with ``part``, taken as it is."""
+    return func.substr(column, -len(part)) == part
+
+
+def holds(column: ColumnElement[Any], part: str, *, any_case: bool = False) -> ColumnElement[bool]:
+    """Whether a text holds ``part``, taken as it is; ``any_case``: A to Z are a to z."""
+    if any_case:
+        return func.instr(func.lower(column), func.lower(part)) > 0
+    return func.instr(column, part) > 0
+
+
 def insert_or_ignore(table: Table) -> Insert:
     """An insert that leaves a row of the same key as it is."""
     return sqlite.insert(table).on_conflict_do_nothing()

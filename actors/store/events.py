@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Row, func, select
 
 from actors.jobs.records import Event
 from actors.jobs.views import EventFilters
+from actors.store.paging import bounded, stored_size
 from actors.store.schema import counters, events, jobs
 
 
@@ -16,15 +17,14 @@ def from_row(row: Row[Any]) -> Event:
     return Event(row.seq, row.time, row.type, row.job_id, row.correlation_id, row.data)
 
 
-def after(
-    connection: Connection,
-    seq: int,
-    *,
-    limit: int = 500,
-    **filters: Unpack[EventFilters],
-) -> list[Event]:
-    """Events whose number is greater than ``seq``, in order."""
-    query = select(events).where(events.c.seq > seq).order_by(events.c.seq).limit(limit)
+def after(connection: Connection, seq: int, *, limit: int = 500, **filters: Unpack[EventFilters]) -> list[Event]:
+    """Events whose number is greater than ``seq``, in order: the first page of them."""
+    return page(connection, seq, limit=limit, **filters)[0]
+
+
+def page(connection: Connection, seq: int, *, limit: int, **filters: Unpack[EventFilters]) -> tuple[list[Event], bool]:
+    """Events whose number is greater than ``seq``, in order, and whether there are more."""
+    query = select(events, stored_size(events.c.data)).where(events.c.seq > seq).order_by(events.c.seq)
     if (job_id := filters.get("job_id")) is not None:
         query = query.where(events.c.job_id == job_id)
     if wanted := list(filters.get("types", ())):
@@ -33,7 +33,8 @@ def after(
         query = query.where(
             select(jobs.c.job_id).where(jobs.c.job_id == events.c.job_id, jobs.c.user_id == user_id).exists()
         )
-    return [from_row(row) for row in connection.execute(query)]
+    found, more = bounded(connection, query, limit)
+    return [from_row(row) for row in found], more
 
 
 def last(connection: Connection) -> int:

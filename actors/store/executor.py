@@ -6,7 +6,9 @@ clock time would run away while a thread works.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Protocol, TypeVar
 
 import trio
@@ -31,6 +33,41 @@ class ThreadExecutor:
     async def run(self, function: Callable[[], T]) -> T:
         """Cancellation is delivered before the thread starts or after it ended, never between."""
         return await trio.to_thread.run_sync(function, limiter=self._limiter)
+
+
+READERS, READERS_OF_ONE = 4, 2
+"""Threads that read, and how many of them one caller may use at a time (D3)."""
+
+caller: ContextVar[str | None] = ContextVar("caller", default=None)
+"""For whom the current task reads; None: for ourselves. Set by whoever serves a peer."""
+
+
+class SharedExecutor(ThreadExecutor):
+    """``threads`` that many callers share, of which one caller (:data:`caller`) has at most ``of_one`` at a time.
+
+    A caller's further reads wait for its own earlier ones, so that nobody else waits for them.
+    """
+
+    def __init__(self, threads: int = READERS, of_one: int = READERS_OF_ONE) -> None:
+        super().__init__(threads)
+        self._of_one = of_one
+        self._turns: dict[str, trio.Semaphore] = {}
+        self._using: Counter[str] = Counter()
+
+    async def run(self, function: Callable[[], T]) -> T:
+        """The result of ``function``, once a thread is free and the caller may have it."""
+        key = caller.get()
+        if key is None:
+            return await super().run(function)
+        turns = self._turns.setdefault(key, trio.Semaphore(self._of_one))
+        self._using[key] += 1
+        try:
+            async with turns:
+                return await super().run(function)
+        finally:
+            self._using[key] -= 1
+            if not self._using[key]:
+                del self._using[key], self._turns[key]
 
 
 class InlineExecutor:

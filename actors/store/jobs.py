@@ -13,7 +13,10 @@ from actors.jobs.codec import request_from_json, request_to_json
 from actors.jobs.ids import earliest
 from actors.jobs.records import ACTIVE_JOBS, Job, JobStatus
 from actors.jobs.views import JobFilters
-from actors.store.dialect import json_text
+from actors.store import approvals
+from actors.store.dialect import begins_with, ends_with, holds, json_text
+from actors.store.paging import bounded, stored_size
+from actors.store.schema import approvals as approval_rows
 from actors.store.schema import jobs, queue_entries
 
 _PLAIN = {column.name: column for column in jobs.columns if column.name not in ("request", "user_id", "status")}
@@ -64,18 +67,27 @@ def change(connection: Connection, job: Job, now: datetime, **changes: Any) -> N
         raise LookupError(f"job {job.job_id} changed since it was read")
 
 
+_APPROVAL_SIZE = select(func.coalesce(func.sum(approvals.SIZE), 0)).where(approval_rows.c.job_id == jobs.c.job_id)
+SIZE = stored_size(
+    jobs.c.request, jobs.c.progress, jobs.c.result, jobs.c.error_message, jobs.c.uncertain_reason, jobs.c.output_url
+) + _APPROVAL_SIZE.scalar_subquery()  # fmt: skip
+"""How many bytes a job is told in, its approval requests included."""
+
+
 def page(
     connection: Connection,
     *,
     before: str | None = None,
     limit: int = 100,
     **filters: Unpack[JobFilters],
-) -> list[Job]:
-    """Jobs, newest first; ``before`` is the last id of the page before this one."""
-    query = select(jobs).order_by(jobs.c.job_id.desc()).limit(limit).where(*_narrowed(filters))
+) -> tuple[list[Job], bool]:
+    """Jobs, newest first, and whether there are more; ``before``: only those older than this one."""
+    query = select(jobs.c.job_id, SIZE).order_by(jobs.c.job_id.desc()).where(*_narrowed(filters))
     if before is not None:
         query = query.where(jobs.c.job_id < before)
-    return [from_row(row) for row in connection.execute(query)]
+    found, more = bounded(connection, query, limit)
+    by_id = get_many(connection, [row.job_id for row in found])
+    return [by_id[row.job_id] for row in found], more
 
 
 def _narrowed(filters: JobFilters) -> Iterator[ColumnElement[bool]]:
@@ -93,14 +105,14 @@ def _narrowed(filters: JobFilters) -> Iterator[ColumnElement[bool]]:
     if text := filters.get("text"):
         # Never in the whole request: its variables would let people guess what they may not see.
         searched = (jobs.c.job_id, jobs.c.user_id, jobs.c.error_message, json_text(jobs.c.request, "config_name"))
-        yield or_(*(column.icontains(text, autoescape=True) for column in searched))
+        yield or_(*(holds(column, text, any_case=True) for column in searched))
 
 
 def matching(connection: Connection, part: str, limit: int = 3) -> list[str]:
     """Ids that begin or end with ``part``: what a person types of a long id."""
-    query = select(jobs.c.job_id).where(jobs.c.job_id.startswith(part, autoescape=True)).limit(limit)
+    query = select(jobs.c.job_id).where(begins_with(jobs.c.job_id, part)).limit(limit)
     found = list(connection.execute(query).scalars())
-    query = select(jobs.c.job_id).where(jobs.c.job_id.endswith(part, autoescape=True)).limit(limit)
+    query = select(jobs.c.job_id).where(ends_with(jobs.c.job_id, part)).limit(limit)
     return list(dict.fromkeys(found + list(connection.execute(query).scalars())))
 
 

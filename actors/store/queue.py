@@ -19,10 +19,10 @@ from sqlalchemy import (
     func,
     insert,
     select,
+    text,
     update,
 )
 
-from actors.jobs.levels import effective_priority
 from actors.jobs.records import QueueEntry, QueueStatus, Resources
 from actors.jobs.scheduling import Running
 from actors.store import lanes
@@ -109,6 +109,8 @@ def change(connection: Connection, job_id: str, **changes: Any) -> None:
         connection.execute(_ONE, {"wanted": job_id, **changes})
 
 
+WAITING = text("queue_entries.status IN ('pending','blocked')")
+"""Entries that wait. Word for word the condition of their indexes: as a parameter it would not be known for it."""
 _DEFERRED = queue_entries.c.not_before.is_not(None) & (queue_entries.c.status == "pending")  # reads its index alone
 _OUTLOOK = select(
     exists(select(lane_rows.c.lane_id)),
@@ -153,15 +155,18 @@ def release_provider(connection: Connection, provider: str) -> None:
         change(connection, job_id, not_before=None)
 
 
-def waiting(connection: Connection, limit: int) -> list[QueueEntry]:
-    """Entries that wait (pending or blocked), oldest first."""
-    query = (
-        select(queue_entries)
-        .where(queue_entries.c.status.in_(("pending", "blocked")))
-        .order_by(queue_entries.c.queued_at, queue_entries.c.queued_seq)
-        .limit(limit)
-    )
-    return [from_row(row) for row in connection.execute(query)]
+def oldest_waiting(connection: Connection) -> datetime | None:
+    """Since when the entry waits (pending or blocked) that has waited longest."""
+    oldest: datetime | None = connection.execute(
+        select(func.min(queue_entries.c.queued_at)).where(WAITING)
+    ).scalar_one()
+    return oldest
+
+
+def number_waiting(connection: Connection, user_id: str) -> int:
+    """How many entries of this user wait (pending or blocked)."""
+    query = select(func.count()).select_from(queue_entries).where(WAITING, queue_entries.c.user_id == user_id)
+    return int(connection.execute(query).scalar_one())
 
 
 def counts(connection: Connection) -> dict[QueueStatus, int]:
@@ -170,17 +175,10 @@ def counts(connection: Connection) -> dict[QueueStatus, int]:
     return {QueueStatus(status): number for status, number in connection.execute(query)}
 
 
-def lane_of(connection: Connection, job_id: str) -> int | None:
-    """The lane in which this job's entry stands."""
-    query = select(queue_entries.c.lane_id).where(queue_entries.c.job_id == job_id)
-    return connection.execute(query).scalar_one_or_none()
-
-
-def run_order(entries: Iterable[QueueEntry], now: datetime) -> list[QueueEntry]:
-    """Entries in the order in which they would run, blocked ones last."""
-
-    def key(entry: QueueEntry) -> tuple[bool, int, datetime, int]:
-        priority = effective_priority(entry.base_priority, entry.priority_override, entry.queued_at, now)
-        return (entry.status is QueueStatus.BLOCKED, -priority, entry.queued_at, entry.queued_seq)
-
-    return sorted(entries, key=key)
+def lanes_of(connection: Connection, job_ids: Iterable[str]) -> dict[str, int]:
+    """The lanes in which these jobs' entries stand; one that stands in none is left out."""
+    columns = queue_entries.c
+    query = select(columns.job_id, columns.lane_id).where(
+        columns.job_id.in_(list(job_ids)), columns.lane_id.is_not(None)
+    )
+    return {row.job_id: row.lane_id for row in connection.execute(query)}

@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 from sqlalchemy import Connection, Select, delete, select, tuple_
 
-from actors.store.dialect import upsert
+from actors.store.dialect import begins_with, upsert
 from actors.store.schema import idempotency_keys, provider_gates, settings
 
 EVERY = "*"
@@ -64,7 +64,7 @@ def stored_settings(connection: Connection, prefix: str) -> dict[str, Any]:
 
 @cache
 def _settings_under(prefix: str) -> Select[Any]:
-    return select(settings).where(settings.c.name.startswith(prefix, autoescape=True))
+    return select(settings).where(begins_with(settings.c.name, prefix))
 
 
 def put_setting(connection: Connection, name: str, value: object, now: datetime, by: str | None) -> None:

@@ -70,6 +70,7 @@ queue_entries = Table(
     partial_index("entries_deferred", "not_before", where="not_before IS NOT NULL"),
     partial_index("entries_running", "status", where="status = 'running'"),
     partial_index("entries_waiting", "queued_at", where="status IN ('pending','blocked')"),
+    partial_index("entries_waiting_by_user", "user_id", "status", where="status IN ('pending','blocked')"),
 )
 
 LANE_KEY = ("user_id", "org_id", "team_id", "provider", "cpus", "gpus", "memory", "base_priority", "override")

@@ -16,6 +16,11 @@ BigId = BigInteger().with_variant(Integer, "sqlite")
 """A whole-number key: SQLite makes only INTEGER columns its row id."""
 
 
+def microseconds(moment: datetime) -> int:
+    """A moment as it is stored: whole microseconds since 1970."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
 def instant(microseconds: int) -> datetime:
     """The moment of a stored number of microseconds since 1970."""
     return _EPOCH + timedelta(microseconds=microseconds)
@@ -29,7 +34,7 @@ class UTCDateTime(TypeDecorator[datetime]):
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
         """Refuses naive datetimes with ``TypeError``: they mean nothing in a table."""
-        return None if value is None else (value - _EPOCH) // _MICROSECOND
+        return None if value is None else microseconds(value)
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
         """The instant, aware, in UTC."""

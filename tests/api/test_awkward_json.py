@@ -79,8 +79,8 @@ WRONG = {
     "a shell line": b'{"command": "rm -rf /"}',
     "nested too deep": json.dumps(DEEP).encode(),
     "10,000 unknown names": json.dumps({f"name{number}": 1 for number in range(10_000)}).encode(),
-    "a name of a megabyte": json.dumps({"x" * (1 << 20): 1}).encode(),
-    "a provider of a megabyte": json.dumps({"provider": "x" * (1 << 20)}).encode(),
+    "a name of a megabyte": json.dumps({"x" * 1_000_000: 1}).encode(),
+    "a provider of a megabyte": json.dumps({"provider": "x" * 1_000_000}).encode(),
 }  # fmt: skip
 
 

@@ -97,7 +97,7 @@ def test_bounds_and_defaults_are_those_that_hold() -> None:
     limit = schemas.components["JobsQuery"]["properties"]["limit"]
     assert limit == {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}
     ids = schemas.components["Deciding"]["properties"]["approval_ids"]
-    assert ids == {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": 500}
+    assert ids == {"type": "array", "items": {"type": "string", "maxLength": 200}, "minItems": 1, "maxItems": 500}
     with pytest.raises(TypeError, match="no schema"):
         schemas.of(object)
 

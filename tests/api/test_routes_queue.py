@@ -116,7 +116,7 @@ async def test_pages_follow_one_another_without_loss_or_doubles(edge: Any) -> No
         seen += [job["job_id"] for job in page["jobs"]]
         if page["next"] is None:
             break
-        before = {"before": page["next"]}
+        before = {"cursor": page["next"]}
     assert seen == made[::-1]
 
 

@@ -23,6 +23,7 @@ from actors.api import receiving, server, unix
 from actors.api.peers import peer_of_socket, user_name
 from actors.api.socket_file import LONGEST, POINTER, announced, socket_path
 from actors.api.unix import UnixServer
+from actors.jobs import maxima
 from actors.net import connections, streams
 from actors.runtime import RunningRuntime
 from supervision import ChildSpec, open_supervisor
@@ -240,10 +241,10 @@ async def test_a_half_sent_body_is_given_up(socket: Path, monkeypatch: pytest.Mo
         assert b"408" in (await stream.receive_some(4096)).splitlines()[0]
 
 
-async def test_a_body_beyond_the_bound_is_refused(socket: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(receiving, "MAX_BODY", 10)
+async def test_a_body_beyond_the_bound_is_refused(socket: Path) -> None:
     async with await trio.open_unix_socket(socket) as stream:
-        await stream.send_all(b"POST /api/jobs HTTP/1.1\r\nHost: x\r\nContent-Length: 11\r\n\r\n" + b" " * 11)
+        head = b"POST /api/queue/pause HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % (maxima.BODY + 1)
+        await stream.send_all(head + b" " * (maxima.BODY + 1))
         assert b"413" in (await stream.receive_some(4096)).splitlines()[0]
 
 

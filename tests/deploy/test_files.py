@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -106,3 +107,19 @@ def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
     done = subprocess.run([ANALYZE, "verify", "--man=no", str(here)], capture_output=True, text=True, check=False)
     complaints = [line for line in done.stderr.splitlines() if UNIT.name in line]
     assert complaints == []
+
+
+def test_the_image_installs_what_was_tested() -> None:
+    """Every installation in it holds to the constraints, which are there by then."""
+    text = (DEPLOY / "Containerfile").read_text().replace("\\\n", " ")
+    installs = [line for line in text.splitlines() if re.search(r"\bpip3? install\b", line)]
+    assert installs
+    for line in installs:
+        assert re.search(r"(-c|--constraint)[ =]constraints\.txt\b", line), line
+        before = text[: text.index(line)]
+        assert re.search(r"^COPY .*\.ci/constraints\.txt", before, re.MULTILINE)
+    pins = (DEPLOY.parents[1] / ".ci" / "constraints.txt").read_text()
+    named = tomllib.loads((DEPLOY.parents[1] / "pyproject.toml").read_text())["project"]["dependencies"]
+    for one in named:
+        name = re.match(r"[\w.-]+", one)[0]  # type: ignore[index]
+        assert re.search(rf"^{re.sub('[-_.]', '[-_.]', name)}==", pins, re.MULTILINE | re.IGNORECASE), one

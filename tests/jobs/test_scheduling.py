@@ -363,5 +363,5 @@ def test_the_summary_says_all_of_it_in_one_sentence(lanes: list[Lane], limits: L
 
 def test_a_picked_entry_is_next_and_the_ones_behind_it_wait_for_their_lanes_reason() -> None:
     decision = decided(lane("1", count=2), behind={"1": Head("2", ago(0), 2)}, limits=Limits(per_user=1))
-    assert explain(lane_id("1"), decision, "1").reason == "is next"
-    assert explain(lane_id("1"), decision, "2").reason == "1 of 1 jobs of user ana are running"
+    assert explain(lane_id("1"), decision, is_picked=True).reason == "is next"
+    assert explain(lane_id("1"), decision).reason == "1 of 1 jobs of user ana are running"

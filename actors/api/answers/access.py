@@ -30,9 +30,10 @@ class MadeTokenDocument(TokenDocument):
 
 
 class TokensDocument(TypedDict):
-    """All tokens, revoked ones too, the newest first."""
+    """A page of all tokens, revoked ones too, the newest first. ``next`` goes into ``cursor``; null: the last one."""
 
     tokens: list[TokenDocument]
+    next: str | None
 
 
 class WebSessionDocument(TypedDict):

@@ -24,9 +24,10 @@ class ApprovalDocument(TypedDict):
 
 
 class ApprovalsDocument(TypedDict):
-    """Approval requests, newest first."""
+    """A page of approval requests, newest first. ``next`` goes into ``cursor`` for the page after; null: the last."""
 
     approvals: list[ApprovalDocument]
+    next: str | None
 
 
 class DecisionDocument(TypedDict):

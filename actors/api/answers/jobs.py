@@ -81,7 +81,7 @@ class AcceptedDocument(JobDocument):
 
 
 class JobsDocument(TypedDict):
-    """A page of jobs, newest first. ``next`` goes into ``before`` for the page after; null: this is the last one."""
+    """A page of jobs, newest first. ``next`` goes into ``cursor`` for the page after; null: this is the last one."""
 
     jobs: list[JobDocument]
     next: str | None
@@ -118,8 +118,8 @@ class LimitsDocument(TypedDict):
     limits: list[LimitDocument]
 
 
-class QueueDocument(TypedDict):
-    """The queue at one moment, in the order in which it would run; a provider that is closed says why."""
+class QueueHead(TypedDict):
+    """What bounds the queue; a provider that is closed says why."""
 
     summary: str
     running: int
@@ -127,7 +127,16 @@ class QueueDocument(TypedDict):
     limits: list[LimitDocument]
     closed_providers: dict[str, str]
     paused: str | None
+
+
+class QueueDocument(QueueHead):
+    """The queue at one moment, in the order in which it would run; a provider that is closed says why.
+
+    ``next`` goes into ``cursor`` for the page after, which is ordered as of this moment; null: this is the last one.
+    """
+
     waiting: list[JobDocument]
+    next: str | None
 
 
 class QueueStatsDocument(TypedDict):

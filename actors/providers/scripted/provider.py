@@ -25,7 +25,7 @@ from actors.providers.base import (
     Submitted,
     View,
 )
-from actors.providers.errors import Conflict
+from actors.providers.errors import Conflict, Invalid
 from actors.providers.scripted.faults import ACTS_FIRST, Fault, FaultBook, FaultKind
 from actors.providers.scripted.options import ScriptedOptions
 from actors.providers.scripted.pushes import Pushes
@@ -127,8 +127,11 @@ class ScriptedProvider(NoPushes):
 
     async def logs(self, key: str, handle: Handle, cursor: str | None = None) -> AsyncIterator[LogChunk]:
         """The run's own account of its steps; the cursor is an offset in bytes."""
+        start_at = cursor or "0"
+        if not (start_at.isascii() and start_at.isdigit() and len(start_at) <= 19):
+            raise Invalid(f"the log cursor {cursor!r:.40} is not one that this provider gave")
         text = await self._request("logs", (key,), lambda: self._log(handle))
-        for start in range(int(cursor or 0), len(text), _CHUNK):
+        for start in range(int(start_at), len(text), _CHUNK):
             data = text[start : start + _CHUNK]
             yield LogChunk(data, str(start + len(data)))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -62,12 +63,37 @@ def test_a_value_that_does_not_fit_is_refused(param: Param, value: Any, fault: s
 
 
 def test_a_text_is_never_taken_for_an_option() -> None:
-    """Where the argument begins with it; a pattern or choices may say otherwise."""
+    """Whatever the argument is made of: only the configuration's own text, or a choice that it lists, begins one."""
     with pytest.raises(Invalid, match="would be taken for an option"):
         argv(Param(), "--help", place="{x}")
     assert argv(Param(), "-1", place="--x={x}") == ("run", "--x=-1")
-    assert argv(Param(pattern="--[a-z]+"), "--fast", place="{x}") == ("run", "--fast")
-    assert argv(Param("int"), -1, place="{x}") == ("run", "-1")
+    assert argv(Param(choices=("--fast", "--slow")), "--fast", place="{x}") == ("run", "--fast")
+    assert argv(Param(pattern="[a-z]+"), "fast", place="--{x}") == ("run", "--fast")
+
+
+VALUES = {  # for each type of a parameter: values that are accepted, among them such as begin with a minus sign
+    "str": ("", "a", "-", "-rf", "--x=1"), "int": (0, 7, -1), "float": (0.5, -0.5, -1e-9), "bool": (True, False),
+}  # fmt: skip
+TEMPLATES = ("{a}", "{a}{b}", "{a}x", "x{a}", "-{a}", "--k={a}", "{{{a}", "{a}{b}{a}")
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+@pytest.mark.parametrize("kinds", list(itertools.product(VALUES, VALUES)), ids="-".join)
+def test_a_finished_argument_is_an_option_only_where_the_configuration_says_so(
+    template: str, kinds: tuple[Any, Any]
+) -> None:
+    """For every template, every pair of types, and values that alone or together begin with a minus sign."""
+    used = [name for name in ("a", "b") if f"{{{name}}}" in template]
+    params = dict(zip(used, (Param(kind, pattern=".*" if kind == "str" else None) for kind in kinds), strict=False))
+    entry = EntryPoint(("run", template), params)
+    for values in itertools.product(*(VALUES[kind] for kind, _ in zip(kinds, used, strict=False))):
+        given = dict(zip(used, values, strict=True))
+        made = template.format_map({name: str(value).lower() for name, value in given.items()})
+        if made.startswith("-") and not template.startswith("-"):
+            with pytest.raises(Invalid, match="would be taken for an option"):
+                entry.argv(given)
+        else:
+            assert entry.argv(given) == ("run", made)
 
 
 @given(st.text())

@@ -30,6 +30,19 @@ async function ask(method, path, body) {
 }
 
 export const get = (path) => ask("GET", path);
+// The first `pages` pages of a list, which stands under `name`, as one answer.
+export async function getPages(path, name, pages) {
+  const first = await get(path);
+  let { next } = first;
+  const rows = [...first[name]];
+  for (let page = 1; page < pages && next !== null; page += 1) {
+    const more = await get(`${path}${path.includes("?") ? "&" : "?"}cursor=${encodeURIComponent(next)}`);
+    for (const row of more[name]) rows.push(row);
+    ({ next } = more);
+  }
+  return { ...first, [name]: rows, next };
+}
+
 export const post = (path, body) => ask("POST", path, body);
 export const remove = (path) => ask("DELETE", path);
 

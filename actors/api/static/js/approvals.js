@@ -1,17 +1,19 @@
 // What waits for a person, and the two answers.
 
-import { get, post } from "./api.js";
+import { getPages, post } from "./api.js";
 import { button, cell, el, keyed, table, tell } from "./dom.js";
 import { jobName, jobPath, remaining } from "./format.js";
 import { allowed, may } from "./rights.js";
 
-const MOST = 500; // that the server lists, and takes, at once
+const MOST = 500; // that the server is asked for, and takes, at once
 
 export function approvalsView(model) {
   const list = table("Requests that wait for a decision", ["Job", "Why", "Needs", "Expires in", "Decision"]);
   const none = el("p", { class: "quiet" }, "Nothing waits for a decision.");
   const all = el("p", { class: "actions" });
+  const more = button("Show more requests", () => { pages += 1; refresh().catch((error) => model.fault(error)); });
   let requests = [];
+  let pages = 1;
   let seen = null;
 
   async function decided(word, asking) {
@@ -37,8 +39,12 @@ export function approvalsView(model) {
   function approveAll(mine) {
     if (!confirm(`Approve ${mine.length} requests?`)) return;
     decided(`Approved ${mine.length}`, async () => {
-      const answer = await post("/api/approvals/bulk", { decision: "approve", approval_ids: mine.map((one) => one.approval_id) });
-      const refused = answer.results.filter((one) => !one.decided);
+      const refused = [];
+      for (let at = 0; at < mine.length; at += MOST) {
+        const ids = mine.slice(at, at + MOST).map((one) => one.approval_id);
+        const answer = await post("/api/approvals/bulk", { decision: "approve", approval_ids: ids });
+        refused.push(...answer.results.filter((one) => !one.decided));
+      }
       if (refused.length) throw new Error(`${refused.length} were not approved: ${refused[0].problem}`);
     });
   }
@@ -73,7 +79,9 @@ export function approvalsView(model) {
   }
 
   async function refresh() {
-    requests = (await get(`/api/approvals?status=pending&limit=${MOST}`)).approvals;
+    const answer = await getPages(`/api/approvals?status=pending&limit=${MOST}`, "approvals", pages);
+    requests = answer.approvals;
+    more.hidden = answer.next === null;
     show();
   }
 
@@ -83,5 +91,5 @@ export function approvalsView(model) {
     refresh().catch((error) => model.fault(error));
   }
 
-  return { node: el("div", {}, el("h1", {}, "Approvals"), none, list.node, all), update };
+  return { node: el("div", {}, el("h1", {}, "Approvals"), none, list.node, more, all), update };
 }

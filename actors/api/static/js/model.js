@@ -15,7 +15,7 @@ export class Model {
     this.jobs = new Map();
     this.events = [];
     this.gaps = 0;
-    this.older = null; // where older jobs than these begin
+    this.older = null; // the cursor where older jobs than these begin
     this.version = 0; // grows with every change
     this.state = "new";
     this.tell = onState;
@@ -122,7 +122,8 @@ export class Model {
     this.missing = false;
     try {
       const answer = await get(`/api/jobs?limit=${PAGE}`);
-      const older = anew || answer.next === null ? [] : [...this.jobs].filter(([id]) => id < answer.next);
+      const last = answer.jobs.at(-1)?.job_id;
+      const older = anew || answer.next === null ? [] : [...this.jobs].filter(([id]) => id < last);
       if (older.length === 0) this.older = answer.next;
       this.jobs = new Map([...answer.jobs.map((job) => [job.job_id, job]), ...older]);
     } catch (error) {
@@ -132,7 +133,7 @@ export class Model {
   }
 
   async loadOlder() {
-    const answer = await get(`/api/jobs?limit=${PAGE}&before=${encodeURIComponent(this.older)}`);
+    const answer = await get(`/api/jobs?limit=${PAGE}&cursor=${encodeURIComponent(this.older)}`);
     for (const job of answer.jobs) this.jobs.set(job.job_id, job);
     this.older = answer.next;
     this.changed();

@@ -1,17 +1,15 @@
 // A job's output while it is written. A connection that breaks goes on where it was, by the cursor of its last piece.
 
 import { el } from "./dom.js";
+import { readable, Tail } from "./output_text.js";
 
 const MOST = 200_000; // characters
-// Colours are left out, and of a line that a progress bar wrote over itself the last state stands.
-const ESCAPES = /\u001b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\))/g;
-const OVERWRITTEN = /[^\n]*\r(?=[^\n])/g;
 
 export function outputOf(path) {
   const box = el("pre", { tabindex: 0, role: "region", "aria-label": "Output" });
   box.hidden = true;
   const told = el("p", { class: "quiet" }, "Nothing was written yet.");
-  let text = "";
+  const tail = new Tail(MOST);
   let cursor = null;
   let source = null;
   let drawing = null;
@@ -21,7 +19,7 @@ export function outputOf(path) {
     drawing = null;
     box.hidden = false;
     const atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 40;
-    box.textContent = text.replaceAll("\r\n", "\n").replace(ESCAPES, "").replace(OVERWRITTEN, "");
+    box.textContent = readable(tail.gather());
     if (atEnd) box.scrollTop = box.scrollHeight;
   }
 
@@ -30,14 +28,14 @@ export function outputOf(path) {
     source = new EventSource(cursor === null ? path : `${path}?cursor=${encodeURIComponent(cursor)}`);
     source.addEventListener("output", (message) => {
       cursor = message.lastEventId;
-      text = (text + JSON.parse(message.data).text).slice(-MOST);
+      tail.add(JSON.parse(message.data).text);
       told.textContent = "";
       drawing ??= requestAnimationFrame(draw);
     });
     source.addEventListener("end", () => {
       over = true;
       source.close();
-      if (!text) told.textContent = "It wrote nothing.";
+      if (!tail.gather()) told.textContent = "It wrote nothing.";
     });
   }
 

@@ -1,6 +1,6 @@
 // What waits and why, and how much of each limit is in use.
 
-import { get, post } from "./api.js";
+import { getPages, post } from "./api.js";
 import { button, cell, el, gauge, keyed, table, tell } from "./dom.js";
 import { jobName, jobPath, owner, running, span } from "./format.js";
 import { allowed } from "./rights.js";
@@ -44,6 +44,8 @@ export function queueView(model) {
   const gates = el("div");
   const list = table("Waiting, in the order in which they would run", WAITING);
   const limits = table("Running, beside the limits", ["Whose", "In use", "Jobs"], false);
+  const more = button("Show more of what waits", () => { pages += 1; ask(); });
+  let pages = 1;
   let seen = null;
 
   async function set(word, body) {
@@ -67,14 +69,19 @@ export function queueView(model) {
     keyed(gates, [["", queue.paused], ...Object.entries(queue.closed_providers)], ([name]) => `gate ${name}`, gate);
     keyed(list.body, queue.waiting, (job) => job.job_id, waiting);
     list.node.hidden = queue.waiting.length === 0;
+    more.hidden = queue.next === null;
     keyed(limits.body, usage(queue, [...model.jobs.values()]), (row) => row[0], bar);
+  }
+
+  function ask() {
+    getPages("/api/queue", "waiting", pages).then(show, (error) => model.fault(error));
   }
 
   function update() {
     if (model.version === seen) return;
     seen = model.version;
-    get("/api/queue").then(show, (error) => model.fault(error));
+    ask();
   }
 
-  return { node: el("div", {}, el("h1", {}, "Queue"), summary, gates, limits.node, list.node), update };
+  return { node: el("div", {}, el("h1", {}, "Queue"), summary, gates, limits.node, list.node, more), update };
 }

@@ -13,7 +13,14 @@ depends_on = None
 
 def upgrade() -> None:
     """Add columns and tables, one subject after the other."""
+    _waiting_by_user()
     _teams_of_tokens()
+
+
+def _waiting_by_user() -> None:
+    """How many entries of one user wait is counted with every submission, from the index alone."""
+    waiting = sa.text("status IN ('pending','blocked')")
+    op.create_index("entries_waiting_by_user", "queue_entries", ["user_id", "status"], sqlite_where=waiting)
 
 
 def _teams_of_tokens() -> None:

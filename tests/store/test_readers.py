@@ -1,0 +1,91 @@
+"""Readers are shared: whoever reads much or slowly waits for themselves, and nobody waits for them."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import attrs
+import httpx
+import pytest
+import trio
+import trio.testing
+
+from actors.api.app import create_app
+from actors.api.options import HttpOptions
+from actors.providers.scripted import ScriptedOptions, ScriptedProvider, ScriptedRemote
+from actors.runtime import Parts, RunningRuntime, open_runtime
+from actors.store import SharedExecutor, caller
+from actors.store.executor import READERS, READERS_OF_ONE
+from actors.testing import seeded_sources, virtual_settings
+
+PATIENCE = 30.0
+
+
+async def test_one_caller_never_has_all_readers() -> None:
+    """However many reads it begins: the others go on at once, and it gets its turns as its own reads end."""
+    assert READERS_OF_ONE < READERS
+    readers, release, done = SharedExecutor(), threading.Event(), []
+
+    async def read(who: str | None, what: Any) -> None:
+        caller.set(who)
+        done.append((who, await readers.run(what)))
+
+    with trio.fail_after(PATIENCE):
+        async with trio.open_nursery() as nursery:
+            for _ in range(10 * READERS):
+                nursery.start_soon(read, "token:greedy", lambda: release.wait(PATIENCE))
+            await trio.testing.wait_all_tasks_blocked()
+            for who in ("token:other", None):
+                await read(who, lambda: "at once")
+            assert done == [("token:other", "at once"), (None, "at once")]
+            release.set()
+    assert len(done) == 10 * READERS + 2
+    assert readers._turns == {}
+
+
+async def test_a_caller_that_leaves_gives_its_turn_to_its_next_read() -> None:
+    readers = SharedExecutor()
+    caller.set("token:x")
+    with trio.CancelScope() as scope:
+        scope.cancel()
+        await readers.run(lambda: None)
+    assert scope.cancelled_caught
+    assert await readers.run(lambda: "read") == "read"
+
+
+@pytest.fixture
+async def on_disk(tmp_path: Path) -> Any:
+    provider = ScriptedProvider(ScriptedOptions(), ScriptedRemote(Parts().clock.now))
+    settings = attrs.evolve(virtual_settings(), state_dir=tmp_path)
+    async with open_runtime(settings, Parts(providers=[provider], sources=seeded_sources(1))) as runtime:
+        yield runtime
+
+
+async def test_a_request_reads_as_whoever_made_it(on_disk: RunningRuntime, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Requests of one token share its turns, those of another have their own; outside of a request there is none."""
+    from tests.api.doors import ORIGIN, bearer
+
+    seen: list[str | None] = []
+    executor = on_disk.ledger.store._readers
+    assert isinstance(executor, SharedExecutor)
+    run = executor.run
+
+    async def noted(function: Any) -> Any:
+        seen.append(caller.get())
+        return await run(function)
+
+    one, other = await bearer(on_disk, "viewer", "ana"), await bearer(on_disk, "viewer", "bo")
+    monkeypatch.setattr(executor, "run", noted)
+    transport = httpx.ASGITransport(app=create_app(on_disk, HttpOptions()), client=("127.0.0.1", 5))  # type: ignore[arg-type]
+    keys = []
+    async with httpx.AsyncClient(transport=transport, base_url=ORIGIN) as web:
+        for headers in (one, one, other):
+            seen.clear()
+            assert (await web.get("/api/queue", headers=headers)).status_code == 200
+            keys.append(seen[-1])
+    assert keys[0] == keys[1] != keys[2]
+    assert None not in keys
+    await on_disk.jobs()
+    assert seen[-1] is None
