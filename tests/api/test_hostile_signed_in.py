@@ -20,8 +20,9 @@ from tests.api.doors import bearer
 from tests.api.test_access_routes import ask
 
 VALUES = [
-    b"", b"\0", b"\xff", b"-1", b"9" * 40, b"1e400", b"NaN", b"\xed\xa0\x80", b"a" * 2000, b"'", b"%", b"_", b"[]", b"null",
-    b"true", b"2020-99-99", b"0001-01-01T00:00:00Z", b"../..", "\U0001f600".encode(), b"\r\nX: y", b"{}", b"*", b"a,b,,",
+    b"", b"\0", b"\xff", b"-1", b"9" * 40, b"1e400", b"NaN", b"\xed\xa0\x80", b"a" * 2000, b"'", b"%", b"_", b"[]",
+    b"null", b"true", b"2020-99-99", b"0001-01-01T00:00:00Z", b"../..", "\U0001f600".encode(), b"\r\nX: y",
+    b"{}", b"*", b"a,b,,",
 ]  # fmt: skip
 BODIES = [
     b"", b"null", b"[]", b"{}", b'""', b"1e400", b"-0", b"{" * 3000, b"[" * 3000, b"\xff", b'"\\ud800"', b'{"": null}',
@@ -47,14 +48,14 @@ def queries(route: Declared) -> Iterator[str]:
             yield f"{field.name}={quote(value, safe='')}"
 
 
-@pytest.mark.parametrize("route", DECLARED, ids=lambda route: f"{sorted(route.methods or ())[-1]} {route.path}")
+@pytest.mark.parametrize("route", DECLARED, ids=lambda route: f"{max(route.methods or [''])} {route.path}")
 async def test_nothing_that_a_client_sends_is_loud(
     route: Declared, runtime: RunningRuntime, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Every answer is below 500, and no line is above INFO or has a traceback; so for an admin, who may ask most."""
     who = await bearer(runtime, "admin")
     app = create_app(runtime, HttpOptions(requests_per_minute=100_000))
-    method = sorted((route.methods or {"GET"}) - {"HEAD"})[0]
+    method = min((route.methods or {"GET"}) - {"HEAD"})
     asked: list[tuple[str, bytes | None]] = [(path, None) for path in paths(route)]
     plain = "/".join("1" if part.startswith("{") else part for part in route.path.split("/"))
     asked += [(f"{plain}?{query}", None) for query in queries(route)]
