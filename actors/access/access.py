@@ -6,7 +6,7 @@ the supervisor asks for another. A session is a row, so that a browser stays sig
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -15,6 +15,7 @@ import trio
 
 from actors.access.codes import LIFETIME, Codes
 from actors.access.memory import Memory
+from actors.access.owners import Owners
 from actors.access.peer import Peer
 from actors.access.secret import LONGEST, PREFIX, fresh, hashed
 from actors.access.sessions import Sessions
@@ -24,8 +25,8 @@ from actors.jobs.ids import IdFactory
 from actors.jobs.pages import Cursors, Page
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.kernel import Clock
-from actors.ledger import Ledger, reading
-from actors.store import Transaction, jobs
+from actors.ledger import Ledger
+from actors.store import Transaction
 from actors.store import access as rows
 from actors.store.access import AccessToken, WebSession
 from logconf import get_correlation_id, register_secret
@@ -46,7 +47,7 @@ class SignedIn:
     peer: Peer
 
 
-class Access:
+class Access(Owners):
     """Who comes with which secret. ``sessions``: those of browsers, to be listed and ended.
 
     ``address``: where HTTP is served at this moment, with a final slash; None: nowhere.
@@ -55,7 +56,7 @@ class Access:
     """
 
     def __init__(self, ledger: Ledger, clock: Clock) -> None:
-        self._ledger = ledger
+        super().__init__(ledger)
         self._clock = clock
         self._ids = IdFactory()
         self._memory = Memory(ledger)
@@ -93,26 +94,6 @@ class Access:
         known = await self._memory.known()
         session = known.sessions.get(_hash_of(secret))
         return _peer(session) if session is not None and known.session_holds(session, self._clock.now()) else None
-
-    async def owner_of_job(self, part: str) -> str:
-        """Whose job this is. Raises :class:`Refused` where there is none, or where more than one fits."""
-        job_id = await self._ledger.read(reading.resolve(part))
-        job = await self._ledger.read(lambda connection: jobs.get(connection, job_id))
-        if job is None:
-            raise Refused(f"there is no job {part!r:.80}", RefusalKind.NOT_FOUND)
-        return job.request.user_id
-
-    async def owner_of_approval(self, part: str) -> str:
-        """Whose job this approval request holds back. Raises :class:`Refused` where there is none."""
-        approval_id = await self._ledger.read(reading.resolve_approval(part))
-        request = await self._ledger.read(reading.request(approval_id))
-        return await self.owner_of_job(request.job_id)
-
-    async def owners(self, job_ids: Iterable[str]) -> dict[str, str]:
-        """Whose these jobs are, by job id."""
-        wanted = list(job_ids)
-        found = await self._ledger.read(lambda connection: jobs.get_many(connection, wanted))
-        return {job_id: job.request.user_id for job_id, job in found.items()}
 
     # Tokens.
 

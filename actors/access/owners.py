@@ -1,0 +1,36 @@
+"""Whose a job or an approval request is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from actors.jobs.refusal import RefusalKind, Refused
+from actors.ledger import Ledger, reading
+from actors.store import jobs
+
+
+class Owners:
+    """Looks it up in the rows of ``ledger``. May raise :class:`~actors.store.errors.StoreError`."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    async def owner_of_job(self, part: str) -> str:
+        """Whose job this is. Raises :class:`Refused` where there is none, or where more than one fits."""
+        job_id = await self._ledger.read(reading.resolve(part))
+        job = await self._ledger.read(lambda connection: jobs.get(connection, job_id))
+        if job is None:
+            raise Refused(f"there is no job {part!r:.80}", RefusalKind.NOT_FOUND)
+        return job.request.user_id
+
+    async def owner_of_approval(self, part: str) -> str:
+        """Whose job this approval request holds back. Raises :class:`Refused` where there is none."""
+        approval_id = await self._ledger.read(reading.resolve_approval(part))
+        request = await self._ledger.read(reading.request(approval_id))
+        return await self.owner_of_job(request.job_id)
+
+    async def owners(self, job_ids: Iterable[str]) -> dict[str, str]:
+        """Whose these jobs are, by job id."""
+        wanted = list(job_ids)
+        found = await self._ledger.read(lambda connection: jobs.get_many(connection, wanted))
+        return {job_id: job.request.user_id for job_id, job in found.items()}
