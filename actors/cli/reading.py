@@ -15,7 +15,7 @@ from actors.api.app import create_app
 from actors.api.peers import Peer
 from actors.cli.context import BadInput, Failed, fail, os_user
 from actors.control import RefusalKind, Refused, Runtime
-from actors.runtime import open_reading
+from actors.offline import open_reading
 from actors.settings import Settings
 from actors.state_directory import StateDirectoryError
 from actors.store.errors import StoreError

@@ -35,6 +35,8 @@ from sqlalchemy.sql.dml import Insert
 from actors.store.errors import StoreBusy, StoreError, StoreUnavailable
 
 BUSY_TIMEOUT_MS = 5_000
+_LOG_LIMIT = 4 << 20
+"""Bytes to which SQLite cuts a longer write-ahead log when it begins it anew."""
 _FILE_MODE = 0o600
 
 
@@ -68,7 +70,12 @@ def _make_private(path: Path) -> None:
 
 def _configure(connection: sqlite3.Connection, _record: object) -> None:
     try:
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", f"busy_timeout={BUSY_TIMEOUT_MS}"):
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            f"busy_timeout={BUSY_TIMEOUT_MS}",
+            f"journal_size_limit={_LOG_LIMIT}",
+        ):
             connection.execute(f"PRAGMA {pragma}")
     except sqlite3.Error:
         connection.close()  # the pool has not got it yet: nobody else would

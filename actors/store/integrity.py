@@ -19,8 +19,10 @@ def faults(database: Path) -> list[str]:
     Finds broken structure, and indexes that differ from their tables; a flipped byte inside a value is not found.
     """
     try:
-        wal.check(database)  # first: SQLite would take what it can and say nothing of the rest
-        with closing(sqlite3.connect(f"file:{quote(str(database))}?mode=ro", uri=True)) as connection:
+        with (
+            wal.checked(database),  # first: SQLite would take what it can and say nothing of the rest
+            closing(sqlite3.connect(f"file:{quote(str(database))}?mode=ro", uri=True)) as connection,
+        ):
             found = [str(line) for (line,) in connection.execute(f"PRAGMA integrity_check({_MOST_NAMED})")]
     except (StoreUnavailable, sqlite3.Error) as error:
         return [str(error)]
