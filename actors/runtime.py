@@ -12,7 +12,7 @@ the next start finds them.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager, nullcontext, suppress
 from datetime import datetime
 from typing import Any
 
@@ -44,7 +44,7 @@ from actors.scheduler import wakes as wakes_scheduler
 from actors.settings import Settings
 from actors.settings.showing import effective
 from actors.state_directory import DATABASE, StateDirectory
-from actors.store import Executor, InlineExecutor, Store, ThreadExecutor
+from actors.store import Executor, InlineExecutor, Store, StoreError, ThreadExecutor
 from actors.tree import tree_of, troubled
 from supervision import Backoff, ChildSpec, Supervisor, open_supervisor
 
@@ -176,9 +176,12 @@ class RunningRuntime(Counted, Pushes, Ruling):
         self._started_at = self.clock.now()
 
     async def quiesce(self) -> None:
-        """Claim no more, and let hand-overs in flight end for a bounded grace (C1)."""
-        if self._scheduler.state == "running":
-            await self._scheduler.call(Quiesce())
+        """Claim no more, let hand-overs in flight end for a bounded grace (C1), and note which do not."""
+        with trio.move_on_after(GRACE):
+            if self._scheduler.state == "running":
+                await self._scheduler.call(Quiesce())
+        with suppress(StoreError):  # which has its own ways to be reported
+            await self.ledger.note_stop()
 
     async def close_providers(self) -> None:
         """Release what the providers hold; jobs go on."""
@@ -282,7 +285,7 @@ async def open_runtime(settings: Settings | None = None, parts: Parts | None = N
             try:
                 yield runtime
             finally:
-                with trio.move_on_after(GRACE, shield=True):
+                with trio.move_on_after(2 * GRACE, shield=True):
                     await runtime.quiesce()
                 with trio.move_on_after(GRACE, shield=True):
                     await runtime.close_providers()

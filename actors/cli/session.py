@@ -259,7 +259,9 @@ def _explained(failures: list[BaseException]) -> SessionFailed:
     chain = [link for failure in failures for link in _causes(failure)]
     ours = next((link for link in chain if isinstance(link, StoreError | StateDirectoryError)), None)
     if ours is not None:
-        gave_up = [f" ({link.child} failed again and again)" for link in chain if isinstance(link, RestartIntensityReached)]
+        gave_up = [
+            f" ({link.child} failed again and again)" for link in chain if isinstance(link, RestartIntensityReached)
+        ]
         return SessionFailed(f"{ours}{gave_up[-1] if gave_up else ''}")
     if len(chain) == 1:
         return SessionFailed(str(error))

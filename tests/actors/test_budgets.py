@@ -80,10 +80,13 @@ async def test_a_runtime_whose_store_fails_for_half_a_minute_goes_on(autojump_cl
 
 
 async def test_a_runtime_that_ends_for_its_store_names_the_stores_error(autojump_clock):
-    with pytest.raises(RestartIntensityReached) as caught:
+    async def run():
         async with opened() as runtime:
             break_store(runtime)
             await trio.sleep(3600)
+
+    with pytest.raises(RestartIntensityReached) as caught:
+        await run()
     assert "the disk failed while reading or writing (EIO)" in str(caught.value)
     assert "failures in a row" in str(caught.value)
     told = str(_explained([caught.value]))

@@ -38,12 +38,10 @@ def begin(reader):
 
 
 async def fill(store, number_of_bytes):
-    def write(tx):
-        statement = text("INSERT OR REPLACE INTO settings (name, value, changed_at) VALUES (:name, :value, 0)")
-        tx.connection.execute(statement, {"name": f"filling-{count % 7}", "value": f'"{ROW}"'})
-
-    for count in range(number_of_bytes // len(ROW) + 1):
-        await store.write(write)
+    statement = text("INSERT OR REPLACE INTO settings (name, value, changed_at) VALUES (:name, :value, 0)")
+    for number in range(number_of_bytes // len(ROW) + 1):
+        row = {"name": f"filling-{number % 7}", "value": f'"{ROW}"'}
+        await store.write(lambda tx, row=row: tx.connection.execute(statement, row))
 
 
 def size_of(store):

@@ -52,7 +52,15 @@ def test_none_means_no_delay_and_no_limit():
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"initial": -1}, {"maximum": 0.01}, {"factor": 0.5}, {"max_failures": 1.5}, {"jitter": "equa"}, {"reset_after": "x"}, {"seed": "x"}],
+    [
+        {"initial": -1},
+        {"maximum": 0.01},
+        {"factor": 0.5},
+        {"max_failures": 1.5},
+        {"jitter": "equa"},
+        {"reset_after": "x"},
+        {"seed": "x"},
+    ],
 )
 def test_wrong_values_name_their_field(wrong):
     with pytest.raises(SpecError) as caught:

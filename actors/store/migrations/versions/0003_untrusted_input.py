@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sqlalchemy as sa
+from alembic import op
+
 revision = "0003"
 down_revision = "0002"
 branch_labels = None
@@ -10,3 +13,13 @@ depends_on = None
 
 def upgrade() -> None:
     """Add columns and tables, one subject after the other."""
+    _hand_over_deaths()
+
+
+def _hand_over_deaths() -> None:
+    """In whose hand-over the process died, and how often in a row."""
+    op.create_table(
+        "hand_over_deaths",
+        sa.Column("job_id", sa.String(length=64), primary_key=True),
+        sa.Column("deaths", sa.Integer(), nullable=False),
+    )
