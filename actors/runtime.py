@@ -45,8 +45,12 @@ from actors.settings import Settings
 from actors.settings.showing import effective
 from actors.state_directory import DATABASE, StateDirectory
 from actors.store import Executor, InlineExecutor, Store, StoreError, ThreadExecutor
+from actors.store.file_system import advice, network_kind
 from actors.tree import tree_of, troubled
+from logconf import get_logger
 from supervision import Backoff, ChildSpec, Supervisor, open_supervisor
+
+_logger = get_logger("actors.runtime")
 
 GRACE = 10.0
 """Seconds that hand-overs in flight have to end in when the runtime stops (C1)."""
@@ -277,6 +281,8 @@ async def open_runtime(settings: Settings | None = None, parts: Parts | None = N
     settings = settings or Settings.default()
     parts = parts or Parts()
     with nullcontext() if parts.in_memory else StateDirectory(settings.state_dir):
+        if not parts.in_memory and (kind := network_kind(settings.state_dir)) is not None:
+            _logger.warning("Careful: %s", advice(kind), extra={"state_dir": str(settings.state_dir)})
         runtime = RunningRuntime(settings, parts)
         async with open_supervisor(
             runtime.children(), name="greenroom", strategy="rest_for_one", max_restarts=0

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,12 @@ def open_engine(path: Path | None) -> Engine:
         )
     event.listen(engine, "connect", _configure)
     return engine
+
+
+def open_immutable(uri: str) -> Engine:
+    """An engine that only reads a database which nobody changes and which has no write-ahead log."""
+    connect = partial(sqlite3.connect, uri, uri=True, check_same_thread=False, isolation_level=None)
+    return create_engine("sqlite://", creator=connect, isolation_level="AUTOCOMMIT")
 
 
 def _make_private(path: Path) -> None:

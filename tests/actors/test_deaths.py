@@ -64,7 +64,7 @@ class Machine:
         return open_runtime(settings, parts)
 
     async def run(self, work=None, *, at_most=60.0):
-        """A process, ``work`` first: whether it died of a hand-over; if not, it is stopped after ``at_most`` seconds."""
+        """A process, ``work`` first: whether it died of a hand-over; else it is stopped after ``at_most`` seconds."""
         died = False
         try:
             async with self.open() as runtime:
