@@ -102,6 +102,12 @@ def submitting(ids, *requests):
     return work
 
 
+async def ended(runtime, job_id):
+    """The job at its end, within an hour of virtual time."""
+    with trio.fail_after(3600):
+        return await runtime.wait(job_id)
+
+
 async def test_after_three_deaths_the_job_is_uncertain_with_this_reason_and_the_others_go_on(machine, autojump_clock):
     ids = []
     assert await machine.run(submitting(ids, request(user_id="killer"), request(duration=5)))
@@ -111,9 +117,9 @@ async def test_after_three_deaths_the_job_is_uncertain_with_this_reason_and_the_
         killer = (await runtime.job(ids[0])).job
         assert "3 starts of the supervisor ended while this job was handed over" in killer.uncertain_reason
         assert "scripted" in killer.uncertain_reason
-        assert (await runtime.wait(ids[1])).status is JobStatus.COMPLETED
+        assert (await ended(runtime, ids[1])).status is JobStatus.COMPLETED
         later = await runtime.submit(request(duration=1))
-        assert (await runtime.wait(later.job_id)).status is JobStatus.COMPLETED
+        assert (await ended(runtime, later.job_id)).status is JobStatus.COMPLETED
         assert (await runtime.health()).uncertain_jobs == (ids[0],)
 
 
@@ -127,7 +133,7 @@ async def test_jobs_that_were_in_hand_over_beside_it_are_cleared_one_at_a_time(m
     async with machine.open() as runtime:
         killer = ids.pop(2)
         for job_id in ids:
-            job = await runtime.wait(job_id)
+            job = await ended(runtime, job_id)
             assert (job.status, job.uncertain_reason) == (JobStatus.COMPLETED, None)
         assert (await runtime.job(killer)).job.uncertain_since is not None
     assert sorted(run.context["job_id"] for run in machine.remote.runs) == sorted(ids)
@@ -140,7 +146,7 @@ async def test_two_that_kill_are_both_found(machine, autojump_clock):
     assert await machine.run_until_it_lives() == 4
     async with machine.open() as runtime:
         assert set((await runtime.health()).uncertain_jobs) == set(ids[:2])
-        assert (await runtime.wait(ids[2])).status is JobStatus.COMPLETED
+        assert (await ended(runtime, ids[2])).status is JobStatus.COMPLETED
 
 
 async def test_a_stop_in_order_is_no_death_however_often_it_meets_the_same_hand_over(machine, autojump_clock):
@@ -150,7 +156,7 @@ async def test_a_stop_in_order_is_no_death_however_often_it_meets_the_same_hand_
     for _ in range(4):
         assert not await machine.run(at_most=1)
     async with machine.open() as runtime:
-        assert (await runtime.wait(ids[0])).status is JobStatus.COMPLETED
+        assert (await ended(runtime, ids[0])).status is JobStatus.COMPLETED
 
 
 async def test_after_a_persons_word_it_is_handed_over_again_and_blamed_again(machine, autojump_clock):
@@ -177,5 +183,5 @@ async def test_a_suspected_job_whose_hand_over_hangs_holds_the_others_up_for_hal
         assert [submission.job_id for submission in await runtime.ledger.read(submissions.intents)] == ids
         began = trio.current_time()
         other = await runtime.submit(request("other", duration=1))
-        assert (await runtime.wait(other.job_id)).status is JobStatus.COMPLETED
+        assert (await ended(runtime, other.job_id)).status is JobStatus.COMPLETED
         assert trio.current_time() - began <= 40
