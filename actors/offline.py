@@ -12,7 +12,7 @@ import trio
 from actors.kernel import Bus
 from actors.ledger import Ledger
 from actors.operations import Operations
-from actors.runtime import Parts, guarded
+from actors.runtime import Parts, guarded_providers
 from actors.settings import Settings
 from actors.state_directory import DATABASE, StateDirectoryError
 from actors.store import Store, ThreadExecutor, read_only
@@ -43,7 +43,7 @@ async def open_reading(
         await store.open()
         ledger = Ledger(store, publish=lambda _event: None, limits=settings.limits, approvals=settings.approvals)
         try:
-            yield Operations(ledger, guarded(_usable(settings, spare), parts), Bus(), parts.clock)
+            yield Operations(ledger, guarded_providers(_usable(settings, spare), parts), Bus(), parts.clock)
         finally:
             with trio.CancelScope(shield=True):
                 await store.aclose()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -35,7 +36,7 @@ def faults(database: Path) -> list[str]:
 def _readable(database: Path) -> Iterator[tuple[Path, str]]:
     """Where it is read, and how."""
     if not read_only.is_read_only(database):
-        yield database, f"file:{quote(str(database))}?mode=ro"
+        yield database, f"file:{quote(os.fsencode(database))}?mode=ro"
         return
     with read_only.viewed(database) as view:
         yield view.database, view.uri

@@ -9,6 +9,7 @@ the writer's lock for a moment and is given up at once where anybody reads.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from contextlib import closing, suppress
 from pathlib import Path
@@ -62,7 +63,7 @@ class LogSize:
         self.bytes, self._changed = found.st_size, found.st_mtime_ns
 
     def _shorten(self) -> None:
-        database = f"file:{quote(str(self._database))}?mode=rw"
+        database = f"file:{quote(os.fsencode(self._database))}?mode=rw"
         with closing(sqlite3.connect(database, uri=True, timeout=0, isolation_level=None)) as connection:
             busy, frames, moved = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
             if not busy and frames == moved:

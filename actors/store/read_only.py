@@ -40,7 +40,7 @@ class View:
     @property
     def uri(self) -> str:
         """For :func:`sqlite3.connect` with ``uri=True``."""
-        return _immutable(self.database) if self.immutable else f"file:{quote(str(self.database))}?mode=ro"
+        return _immutable(self.database) if self.immutable else f"file:{quote(os.fsencode(self.database))}?mode=ro"
 
 
 def is_read_only(database: Path) -> bool:
@@ -60,7 +60,7 @@ def viewed(database: Path) -> Iterator[View]:
 
 
 def _immutable(database: Path) -> str:
-    return f"file:{quote(str(database))}?mode=ro&immutable=1"
+    return f"file:{quote(os.fsencode(database))}?mode=ro&immutable=1"
 
 
 def _is_newest(database: Path) -> bool:

@@ -88,7 +88,7 @@ def _read_by_sqlite(database: Path) -> Iterator[int | None]:
     with ExitStack() as stack:
         frames = None
         with suppress(sqlite3.Error, OSError):
-            connection = sqlite3.connect(f"file:{quote(str(database))}?mode=ro", uri=True, isolation_level=None)
+            connection = sqlite3.connect(f"file:{quote(os.fsencode(database))}?mode=ro", uri=True, isolation_level=None)
             stack.enter_context(closing(connection))
             connection.execute("BEGIN")
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # here it reads the log

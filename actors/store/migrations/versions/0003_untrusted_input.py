@@ -13,7 +13,14 @@ depends_on = None
 
 def upgrade() -> None:
     """Add columns and tables, one subject after the other."""
+    _teams_of_tokens()
     _hand_over_deaths()
+
+
+def _teams_of_tokens() -> None:
+    """Tokens and sessions name the teams for which jobs may be submitted with them; those that are there name none."""
+    for table in ("access_tokens", "web_sessions"):
+        op.add_column(table, sa.Column("teams", sa.Text(), nullable=True))
 
 
 def _hand_over_deaths() -> None:
