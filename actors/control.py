@@ -24,6 +24,7 @@ from actors.jobs.retention import PruneResult
 from actors.jobs.views import Accepted, DryRun, EventFilters, Gap, JobFilters, JobView, QueueView, RuleView
 from actors.ledger.provider_views import ProviderView
 from actors.leftovers import Leftovers
+from actors.net.client_faults import ClientFaults
 
 __all__ = [
     "Accepted",
@@ -219,6 +220,11 @@ class Runtime(Protocol):
 
     async def health(self) -> Health:
         """Whether all is well."""
+        ...
+
+    @property
+    def client_faults(self) -> ClientFaults:
+        """Where servers count what clients do wrong."""
         ...
 
     def subscribed(self) -> AbstractContextManager[None]:

@@ -32,6 +32,7 @@ from actors.jobs.views import Accepted, JobFilters, JobView, QueueView
 from actors.kernel import Bus, Clock
 from actors.ledger import Ledger, NewJob, reading
 from actors.log_following import followed
+from actors.net.client_faults import ClientFaults
 from actors.providers.guard import Failure, GuardedProvider, capacities
 from actors.store import jobs as job_rows
 from logconf import get_correlation_id, new_correlation_id
@@ -50,6 +51,11 @@ class Operations(Following):
     @property
     def _capacities(self) -> dict[str, Capacity]:
         return capacities(self._providers)
+
+    @property
+    def client_faults(self) -> ClientFaults:
+        """Where servers would count what clients do wrong; none of what only reads rows is served to anybody."""
+        return ClientFaults()
 
     # Submitting.
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+import math
 from collections.abc import Mapping
+from weakref import WeakKeyDictionary
+
+import trio
 
 from actors.jobs.deliveries import Delivered, DeliveryOutcome
 from actors.jobs.refusal import RefusalKind, Refused
@@ -14,6 +19,9 @@ from actors.providers.base import PushEvent, Rejected
 from actors.providers.guard import Failure, GuardedProvider
 from logconf import bind_correlation_id, get_correlation_id, get_logger
 
+_TOLD_EVERY = 60.0
+_told: WeakKeyDictionary[GuardedProvider, float] = WeakKeyDictionary()
+"""When it was last told that a provider's deliveries cannot be verified."""
 _logger = get_logger("actors.pushes")
 
 
@@ -30,7 +38,7 @@ class Pushes(Operations):
         guarded = self._providers[self._known(provider)]
         event = await self._verified(guarded, headers, body)
         if isinstance(event, Rejected):
-            _logger.info("A delivery was rejected: %s", event.reason, extra={"provider": provider})
+            _logger.debug("A delivery was rejected: %s", event.reason, extra={"provider": provider})
             return DeliveryOutcome.REJECTED
         delivered = await self.ledger.store.write(Delivering(provider, event, token, get_correlation_id()))
         _tell(provider, event, delivered)
@@ -57,7 +65,11 @@ class Pushes(Operations):
 async def _secrets(provider: GuardedProvider, *, fresh: bool) -> tuple[str, ...]:
     secrets = await provider.push_secrets(fresh=fresh)
     if isinstance(secrets, Failure):
-        _logger.warning("A delivery cannot be verified: %s", secrets.message, extra={"provider": provider.name})
+        now = trio.current_time()
+        again = now - _told.get(provider, -math.inf) >= _TOLD_EVERY  # or strangers could fill the log meanwhile
+        level = logging.WARNING if again else logging.DEBUG
+        _told[provider] = now if again else _told[provider]
+        _logger.log(level, "A delivery cannot be verified: %s", secrets.message, extra={"provider": provider.name})
         raise Refused(f"deliveries of {provider.name} cannot be verified now", RefusalKind.UNAVAILABLE)
     return secrets
 

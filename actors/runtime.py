@@ -133,11 +133,12 @@ class RunningRuntime(Counted, Pushes, Ruling):
         backoff = attrs.evolve(BACKOFF, seed=self._parts.backoff_seed)
         return Supervisor(children, name=name, max_restarts=MAX_RESTARTS, period=PERIOD, backoff=backoff)
 
-    async def _run_store(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+    async def _run_store(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:  # noqa: ASYNC128
         await self._store.open(self._readers)
         try:
-            task_status.started()
-            await self._store.keep_log_small()
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._store.keep_log_small)
+                await self.access.keep(task_status=task_status)
         finally:
             with trio.CancelScope(shield=True):
                 await self._store.aclose()

@@ -11,11 +11,14 @@ from pathlib import Path
 from types import TracebackType
 
 from actors.jobs.os_text import is_utf8, shown
+from actors.ownership import directory_looseness, directory_refusal, may_be_tightened, mode_of
+from logconf import get_logger
 
 DATABASE = "greenroom.db"
 LOCK = "supervisor.lock"
 LOG = Path("log") / "greenroom.jsonl"
 
+_logger = get_logger("actors.state_directory")
 _LOOKS, _PAUSE = 20, 0.05
 """How often, and how many seconds apart, a lock is asked for again whose holder is dead."""
 
@@ -28,12 +31,35 @@ class AlreadyRunning(StateDirectoryError):
     """Another supervisor holds this state directory."""
 
 
+def check(path: Path) -> None:
+    """Raises :class:`StateDirectoryError` where others could change what is kept in ``path``, and ``OSError``."""
+    if (why := directory_refusal(path.stat())) is not None:
+        raise StateDirectoryError(f"cannot use the state directory {path}: {why} (GREENROOM_HOME names it)")
+
+
+def secure(path: Path) -> None:
+    """:func:`check`, then close a directory of ours to its group; what stays open to others is a WARNING (D7)."""
+    check(path)
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        found = os.fstat(descriptor)
+        if may_be_tightened(found):
+            os.fchmod(descriptor, 0o700)
+            message = "The state directory was open to its group (mode %s) and is closed now (0700)"
+            _logger.info(message, mode_of(found), extra={"state_dir": str(path)})
+        elif (loose := directory_looseness(found)) is not None:
+            message = "The state directory should be private, but %s: chmod 700 it"
+            _logger.warning(message, loose, extra={"state_dir": str(path)})
+    finally:
+        os.close(descriptor)
+
+
 class StateDirectory:
     """A ``with`` block that holds the directory's lock for as long as it is entered.
 
     The lock is the kernel's (``flock``), so it ends with the process however that ends; the file's content only says
     who holds it. Raises :class:`AlreadyRunning` naming the holder, :class:`StateDirectoryError` where the directory
-    cannot be made or written.
+    cannot be made or written, or where others may put files into it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -52,6 +78,7 @@ class StateDirectory:
             )
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            secure(self.path)
             descriptor = os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise StateDirectoryError(f"cannot use the state directory {self.path}: {error.strerror}") from error

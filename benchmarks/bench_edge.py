@@ -70,7 +70,12 @@ async def serve_runtime(kind: str, state_dir: Path) -> None:
         job = await runtime.submit(JobRequest(provider="scripted", user_id="ana", spec={"duration": 3600}))
         await trio.sleep(1)  # until it runs
         if kind == "feed":
-            feed = FeedServer(runtime, FeedOptions(port=0, max_connections=1000, max_per_user=1000), door, HostList())
+            feed = FeedServer(
+                runtime,
+                FeedOptions(port=0, max_connections=1000, max_per_address=1000, max_per_user=1000),
+                door,
+                HostList(),
+            )
             await nursery.start(feed.run)
             where = f"{feed.port}"
         else:

@@ -33,18 +33,19 @@ def is_valid_correlation_id(value: object) -> bool:
     return isinstance(value, str) and _ACCEPTED.fullmatch(value) is not None
 
 
-def accept_correlation_id(raw: object) -> str:
+def accept_correlation_id(raw: object, *, level: int = logging.WARNING) -> str:
     """`raw` (str, or bytes from a header) if it is a valid ID, else a new one.
 
-    A rejection is a WARNING that says how long the value was and never repeats it: it may hold line breaks, another
-    tenant's data or a secret.
+    A rejection is a line of ``level`` that says how long the value was and never repeats it: it may hold line breaks,
+    another tenant's data or a secret.
     """
     value = raw.decode("latin-1") if isinstance(raw, bytes) else raw
     if isinstance(value, str) and _ACCEPTED.fullmatch(value):
         return str(value)
     replacement = new_correlation_id()
     length = len(value) if isinstance(value, str) else None
-    _logger.warning(
+    _logger.log(
+        level,
         "Rejected a correlation ID from outside, using a new one",
         extra={"rejected_length": length, "rejected_type": type(raw).__name__, "replacement": replacement},
     )
@@ -86,14 +87,15 @@ def correlation_id_from_headers(
     """The ID a request came with: `X-Correlation-ID` in any case, else the trace id of `traceparent`, else a new one.
 
     `headers` is a mapping or pairs, of str or bytes (what ASGI has). A present but refused `X-Correlation-ID` is
-    replaced by a new ID; `traceparent` is consulted only where the header is absent.
+    replaced by a new ID, told at DEBUG since anybody may send one; `traceparent` is consulted only where the header is
+    absent.
     """
     pairs: Iterable[tuple[HeaderValue, HeaderValue]] = headers.items() if isinstance(headers, Mapping) else headers
     traceparent: HeaderValue | None = None
     for name, value in pairs:
         lowered = (name.decode("latin-1") if isinstance(name, bytes) else name).lower()
         if lowered == "x-correlation-id":
-            return accept_correlation_id(value)
+            return accept_correlation_id(value, level=logging.DEBUG)
         if lowered == "traceparent" and traceparent is None:
             traceparent = value
     return trace_id_from_traceparent(traceparent) or new_correlation_id()

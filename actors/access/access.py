@@ -6,18 +6,21 @@ the supervisor asks for another. A session is a row, so that a browser stays sig
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import TypeVar
 
 import attrs
+import trio
 
+from actors.access.codes import LIFETIME, Codes
+from actors.access.memory import Memory
 from actors.access.peer import Peer
 from actors.access.secret import LONGEST, PREFIX, fresh, hashed
-from actors.jobs.guessing import did_you_mean
+from actors.access.sessions import Sessions
+from actors.access.token_fields import check_text, known_level, known_teams, lifetime_of
+from actors.access.uses import Uses
 from actors.jobs.ids import IdFactory
-from actors.jobs.levels import LEVELS, normalised
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.kernel import Clock
 from actors.ledger import Ledger, reading
@@ -26,12 +29,9 @@ from actors.store import access as rows
 from actors.store.access import AccessToken, WebSession
 from logconf import get_correlation_id, register_secret
 
-CODE_LIFETIME = timedelta(minutes=5)
-_MOST_CODES = 64
-_USED_AGAIN = timedelta(hours=1)
-"""How exactly it is kept when a token was last used: a write for each request would be dear."""
-_LONGEST_NAME = 255
-_MOST_TEAMS = 100
+CODE_LIFETIME = LIFETIME
+MOST_SESSIONS = 100
+"""Of one token, and of one operator; the oldest gives way."""
 
 T = TypeVar("T")
 
@@ -46,7 +46,9 @@ class SignedIn:
 
 
 class Access:
-    """Who comes with which secret. ``address``: where HTTP is served at this moment, with a final slash; None: nowhere.
+    """Who comes with which secret. ``sessions``: those of browsers, to be listed and ended.
+
+    ``address``: where HTTP is served at this moment, with a final slash; None: nowhere.
 
     Whatever is asked of the store may raise :class:`~actors.store.errors.StoreError`.
     """
@@ -55,37 +57,41 @@ class Access:
         self._ledger = ledger
         self._clock = clock
         self._ids = IdFactory()
-        self._codes: dict[str, tuple[Peer, datetime]] = {}
+        self._memory = Memory(ledger)
+        self._uses = Uses(ledger)
+        self.sessions = Sessions(ledger, clock, self._memory)
+        self._codes = Codes(clock, _hash_of)
         self._registered: set[str] = set()
         self.address: str | None = None
 
     async def _write(self, closure: Callable[[Transaction], T]) -> T:
         return await self._ledger.store.write(closure)
 
-    # Who is it?
+    async def keep(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Read tokens and sessions, then keep when tokens were used, until cancelled. Raises ``StoreError``."""
+        await self._memory.load()
+        task_status.started()
+        await self._uses.keep()
+
+    # Who is it? Nothing here reads a row.
 
     async def token_peer(self, secret: str) -> Peer | None:
         """Who comes with this token; None where it is unknown, expired or revoked."""
-        token = await self._ledger.read(rows.token_of(hashed(secret[:LONGEST])))
-        now = self._clock.now()
-        if token is None or not hmac.compare_digest(token.secret_hash, hashed(secret)) or not token.holds(now):
+        known, now = await self._memory.known(), self._clock.now()
+        token = known.tokens.get(_hash_of(secret))
+        if token is None or not token.holds(now):
             return None
         if token.token_id not in self._registered:
             register_secret(secret)
             self._registered.add(token.token_id)
-        if token.last_used_at is None or now - token.last_used_at >= _USED_AGAIN:
-            await self._write(lambda tx: rows.change_token(tx.connection, token.token_id, last_used_at=tx.now))
-        key = _key(token.token_id)
-        return Peer(
-            None, token.user_id, token.level, token.org_id, "token", key=key, until=token.expires_at, teams=token.teams
-        )
+        self._uses.note(token, now)
+        return _peer_of(token)
 
     async def session_peer(self, secret: str) -> Peer | None:
         """Who comes with this session's cookie; None where it is unknown or over."""
-        session = await self._ledger.read(rows.session_of(hashed(secret[:LONGEST])))
-        if session is None or not hmac.compare_digest(session.secret_hash, hashed(secret)):
-            return None
-        return _peer(session) if self._clock.now() < session.expires_at else None
+        known = await self._memory.known()
+        session = known.sessions.get(_hash_of(secret))
+        return _peer(session) if session is not None and known.session_holds(session, self._clock.now()) else None
 
     async def owner_of_job(self, part: str) -> str:
         """Whose job this is. Raises :class:`Refused` where there is none, or where more than one fits."""
@@ -126,12 +132,12 @@ class Access:
         ``teams``: those that jobs submitted with it may name.
         Raises :class:`Refused` naming the field that makes no sense.
         """
-        level = _known_level(level)
-        _check_text("user_id", user_id, least=1)
-        _check_text("org_id", org_id or "")
-        _check_text("name", name)
-        named = _known_teams(teams)
-        lifetime = _lifetime(expires_in)
+        level = known_level(level)
+        check_text("user_id", user_id, least=1)
+        check_text("org_id", org_id or "")
+        check_text("name", name)
+        named = known_teams(teams)
+        lifetime = lifetime_of(expires_in)
         secret = secret or PREFIX + fresh()
         register_secret(secret)
 
@@ -144,13 +150,14 @@ class Access:
             rows.add_token(tx.connection, token)
             told = {"token_id": token.token_id, "user_id": user_id, "level": level, "by": by}
             tx.emit("access_granted", None, get_correlation_id(), **told)
+            self._memory.changed(tx)
             return token
 
         return await self._write(make), secret
 
     async def tokens(self) -> list[AccessToken]:
         """All tokens, the newest first."""
-        return await self._ledger.read(rows.tokens)
+        return [self._uses.shown(token) for token in await self._ledger.read(rows.tokens)]
 
     async def none_yet(self) -> bool:
         """Whether no token was ever made here."""
@@ -173,6 +180,7 @@ class Access:
                 told = {"token_id": token.token_id, "user_id": token.user_id, "by": by}
                 tx.emit("access_revoked", None, get_correlation_id(), **told)
             rows.end_sessions_of(tx.connection, token.token_id)
+            self._memory.changed(tx)
             return token
 
         return await self._write(end)
@@ -181,45 +189,62 @@ class Access:
 
     def code_for(self, peer: Peer) -> str:
         """A code with which a browser signs in as ``peer``: once, within :data:`CODE_LIFETIME`."""
-        code, now = fresh(), self._clock.now()
-        self._codes = {key: (who, until) for key, (who, until) in self._codes.items() if now < until}
-        while len(self._codes) >= _MOST_CODES:
-            del self._codes[next(iter(self._codes))]
-        self._codes[hashed(code)] = (peer, now + CODE_LIFETIME)
-        return code
+        return self._codes.make(peer)
+
+    def knows_code(self, code: str) -> bool:
+        """Whether this code signs somebody in now."""
+        return self._codes.knows(code)
 
     async def sign_in_with_code(self, code: str, lifetime: timedelta) -> SignedIn | None:
         """The session that a code is exchanged for; None where it is unknown, used or too old."""
-        peer, until = self._codes.pop(hashed(code[:LONGEST]), (None, None))
-        if peer is None or until is None or self._clock.now() >= until:
-            return None
-        return await self._begin(peer, None, lifetime)
+        peer = self._codes.take(code)
+        return None if peer is None else await self._begin(lambda _tx: (peer, None), lifetime)
 
     async def sign_in_with_token(self, secret: str, lifetime: timedelta) -> SignedIn | None:
         """A session with a token's rights, which ends with it at the latest; None where the token opens nothing."""
-        peer = await self.token_peer(secret)
-        if peer is None:
+        if await self.token_peer(secret) is None:
             return None
-        return await self._begin(peer, peer.key.removeprefix(_TOKEN), lifetime)
 
-    async def _begin(self, peer: Peer, token_id: str | None, lifetime: timedelta) -> SignedIn:
+        def judged(tx: Transaction) -> tuple[Peer, str] | None:
+            """Again, from the row: it may be revoked while this waits for its transaction."""
+            token = rows.token_of(tx.connection, _hash_of(secret))
+            return None if token is None or not token.holds(tx.now) else (_peer_of(token), token.token_id)
+
+        return await self._begin(judged, lifetime)
+
+    async def _begin(
+        self, judged: Callable[[Transaction], tuple[Peer, str | None] | None], lifetime: timedelta
+    ) -> SignedIn | None:
+        """A session for whom ``judged`` finds, in the transaction that it is written in, with the token's id."""
         secret = fresh()
 
-        def begin(tx: Transaction) -> WebSession:
+        def begin(tx: Transaction) -> WebSession | None:
+            if (found := judged(tx)) is None:
+                return None
+            peer, token_id = found
             rows.drop_ended_sessions(tx.connection, tx.now)
             latest = tx.now + lifetime
             until = latest if peer.until is None else min(latest, peer.until)
             who = (peer.name, peer.org_id, peer.level)
             session = WebSession(hashed(secret), token_id, *who, tx.now, until, peer.teams)
             rows.add_session(tx.connection, session)
+            rows.keep_newest_sessions(tx.connection, session, MOST_SESSIONS)
+            self._memory.changed(tx)
             return session
 
         session = await self._write(begin)
-        return SignedIn(secret, session.expires_at, _peer(session))
+        return None if session is None else SignedIn(secret, session.expires_at, _peer(session))
 
     async def sign_out(self, secret: str) -> None:
-        """End a session; once more is harmless."""
-        await self._write(lambda tx: rows.end_session(tx.connection, hashed(secret)))
+        """End a session; once more is harmless, and writes nothing."""
+        if (hash_of := _hash_of(secret)) not in (await self._memory.known()).sessions:
+            return
+
+        def end(tx: Transaction) -> None:
+            rows.end_session(tx.connection, hash_of)
+            self._memory.changed(tx)
+
+        await self._write(end)
 
 
 _TOKEN = "token:"  # noqa: S105 - a prefix of keys, no secret
@@ -229,44 +254,19 @@ def _key(token_id: str) -> str:
     return _TOKEN + token_id
 
 
+def _hash_of(secret: str) -> str:
+    """Of what somebody claims to be a secret, however long; ours are shorter than what is looked at."""
+    return hashed(secret[: LONGEST + 1])
+
+
+def _peer_of(token: AccessToken) -> Peer:
+    key = _key(token.token_id)
+    until, teams = token.expires_at, token.teams
+    return Peer(None, token.user_id, token.level, token.org_id, "token", key=key, until=until, teams=teams)
+
+
 def _peer(session: WebSession) -> Peer:
     """Requests of a session count as those of its token."""
     key = f"session:{session.secret_hash[:16]}" if session.token_id is None else _key(session.token_id)
     until, teams = session.expires_at, session.teams
     return Peer(None, session.user_id, session.level, session.org_id, "session", key=key, until=until, teams=teams)
-
-
-def _known_level(level: str) -> str:
-    if (plain := normalised(level)) not in LEVELS:
-        guess = did_you_mean(plain[:80], LEVELS)
-        raise Refused(f"level: must be one of {', '.join(LEVELS)}{guess}", RefusalKind.INVALID, "level")
-    return plain
-
-
-def _check_text(field: str, value: str, least: int = 0) -> None:
-    if not least <= len(value) <= _LONGEST_NAME or not value.isprintable():
-        message = f"{field}: must have {least} to {_LONGEST_NAME} printable characters"
-        raise Refused(message, RefusalKind.INVALID, field)
-
-
-def _known_teams(teams: Iterable[str]) -> tuple[str, ...]:
-    named = tuple(dict.fromkeys(teams))
-    if len(named) > _MOST_TEAMS:
-        raise Refused(f"teams: must be at most {_MOST_TEAMS}", RefusalKind.INVALID, "teams")
-    for team in named:
-        _check_text("teams", team, least=1)
-    return named
-
-
-def _lifetime(seconds: float | None) -> timedelta | None:
-    if seconds is None:
-        return None
-    try:
-        lifetime = timedelta(seconds=seconds)
-    except (OverflowError, ValueError):
-        lifetime = timedelta(0)
-    if not timedelta(0) < lifetime <= timedelta(days=36_500):
-        raise Refused(
-            "expires_in: must be more than 0 seconds and at most 100 years", RefusalKind.INVALID, "expires_in"
-        )
-    return lifetime

@@ -13,6 +13,7 @@ from typing import Literal
 import attrs
 
 Own = Literal["job", "approval", "listing"]
+Rate = Literal["asker", "sign_in", "none"]
 
 
 @attrs.frozen
@@ -21,7 +22,9 @@ class Need:
 
     ``level``: the lowest that may; None: anybody, unknown people too. ``own``: how somebody who sees only their own
     jobs is held to them. ``socket``: only on the Unix socket. ``stream``: it stays open, and counts against the limits
-    of streams (B24). ``webhook``: its Host list is ``http.webhook_hosts``.
+    of streams (B24). ``webhook``: its Host list is ``http.webhook_hosts``. ``rate``: ``asker`` counts requests of each
+    token and session, and of each address for the unknown; ``sign_in`` lets a good secret in, however many bad ones its
+    address has sent; ``none`` never refuses for rate.
     """
 
     level: str | None = "admin"
@@ -29,11 +32,13 @@ class Need:
     socket: bool = False
     stream: bool = False
     webhook: bool = False
+    rate: Rate = "asker"
 
 
 PUBLIC = Need(None)
 VIEWER, RESEARCHER, LEAD, ADMIN = Need("viewer"), Need("researcher"), Need("lead"), Need("admin")
 SOCKET = Need("admin", socket=True)
+_NEVER_REFUSED = Need(None, rate="none")
 _OWN_LISTING = Need("viewer", own="listing")
 _OWN_STREAM = Need("viewer", own="listing", stream=True)
 _OWN_JOB = Need("viewer", own="job")
@@ -86,18 +91,21 @@ TABLE: dict[tuple[str, str], Need] = {
     ("GET", "/api/providers"): VIEWER,
     ("GET", "/api/config"): ADMIN,
     ("GET", "/api/openapi.json"): VIEWER,
-    ("GET", "/health"): VIEWER,
+    ("GET", "/health"): Need("viewer", rate="none"),
     ("GET", "/metrics"): VIEWER,
     # Access.
     ("GET", "/api/tokens"): ADMIN,
     ("POST", "/api/tokens"): ADMIN,
     ("DELETE", "/api/tokens/{token_id}"): ADMIN,
+    ("GET", "/api/sessions"): ADMIN,
+    ("DELETE", "/api/sessions"): ADMIN,
+    ("DELETE", "/api/sessions/{session_id}"): ADMIN,
     ("GET", "/api/session"): VIEWER,
     ("POST", "/api/session/code"): SOCKET,
     # Open to all: a status word, the exchange that signs in, signed pushes, files that are the same for everybody.
-    ("GET", "/health/live"): PUBLIC,
-    ("GET", "/health/ready"): PUBLIC,
-    ("POST", "/api/session"): PUBLIC,
+    ("GET", "/health/live"): _NEVER_REFUSED,
+    ("GET", "/health/ready"): _NEVER_REFUSED,
+    ("POST", "/api/session"): Need(None, rate="sign_in"),
     ("DELETE", "/api/session"): PUBLIC,
     ("POST", "/api/webhooks/{provider}"): Need(None, webhook=True),
     ("GET", "/"): PUBLIC,

@@ -22,18 +22,21 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from actors.access.hosts import HostList, same_origin
 from actors.access.peer import Peer
 from actors.access.policy import ADMIN, Need, need_of
-from actors.api.bounds import NoRoom, Rates, Streams
+from actors.api.bounds import SIGN_IN, NoRoom, Rates, SignInRate, Streams, check_rate
 from actors.api.headers import policy, with_headers
 from actors.api.options import HttpOptions
 from actors.api.peers import user_name
 from actors.api.problems import http_fault, not_kept, problem
 from actors.control import Refused, Runtime
+from actors.net.streams import BoundedStream
 from actors.store.errors import StoreError
 from logconf import get_logger
 from logconf.asgi import App
 
 LOOK_AGAIN = 30.0
 """Seconds after which an open stream asks anew whether its token or session still holds."""
+_MOST_OF_SIGN_IN = 4096
+"""Bytes of a sign-in that are read from an address whose rate is spent: it may hold a good token all the same."""
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _logger = get_logger("actors.api.access")
 
@@ -68,11 +71,15 @@ class AccessGuard:
             await self._app(scope, receive, send)
             return
         request = Request(scope)
-        send = with_headers(send, policy(request.headers.get("host"), self._feed_port))
         state = scope.setdefault("state", {})
-        receive = _bounded(receive, self._options.max_body_bytes)
         peer = state.get("peer")
-        if isinstance(peer, Peer) and peer.is_local:
+        is_local = isinstance(peer, Peer) and peer.is_local
+        if not is_local:
+            send = self._counting(send, state)
+        send = with_headers(send, policy(request.headers.get("host"), self._feed_port))
+        receive = _bounded(receive, self._options.max_body_bytes)
+        if is_local:
+            _recognise(state)
             await self._app(scope, receive, send)
             return
         if isinstance(peer, Peer) and peer.via == "socket_other":
@@ -84,7 +91,7 @@ class AccessGuard:
             peer = await self._admitted(request, need, params)
         except HTTPException as refusal:
             extra = {"status": refusal.status_code, "method": request.method, "path": scope["path"]}
-            _logger.info("A request was turned away: %s", refusal.detail, extra=extra)
+            _logger.debug("A request was turned away: %s", refusal.detail, extra=extra)
             await http_fault(refusal)(scope, receive, send)
             return
         except StoreError as error:
@@ -92,6 +99,9 @@ class AccessGuard:
             return
         if peer is not None:
             state["peer"] = peer
+            _recognise(state)
+        if (attempt := state.get(SIGN_IN)) is not None and attempt.wait > 0:
+            receive = _bounded(receive, _MOST_OF_SIGN_IN)
         await self._serve(request, need, peer, receive, send)
 
     def _need(self, scope: Scope) -> tuple[Need, dict[str, Any]]:
@@ -107,16 +117,13 @@ class AccessGuard:
         self._check_where_from(request, need)
         if int(request.headers.get("content-length", "0")) > self._options.max_body_bytes:
             raise HTTPException(*_too_long(self._options.max_body_bytes))
+        peer = await self._peer(request)  # first: a good secret is no stranger at a busy address
+        self._count_request(request, need, peer)
         if need.level is None:
-            self._count(f"address:{address_of(request, self._options)}")
-            await trio.lowlevel.checkpoint()
             return None
-        peer = await self._peer(request)
         if peer is None:
-            self._count(f"address:{address_of(request, self._options)}")
             headers = {"WWW-Authenticate": "Bearer"}
             raise HTTPException(HTTPStatus.UNAUTHORIZED, "a token or a session is needed", headers)
-        self._count(peer.key)
         if peer.via == "session" and request.method not in _SAFE and "origin" not in request.headers:
             raise HTTPException(HTTPStatus.FORBIDDEN, "a change in a browser's session needs the Origin header")
         if need.socket:
@@ -149,11 +156,28 @@ class AccessGuard:
         await trio.lowlevel.checkpoint()
         return None
 
-    def _count(self, key: str) -> None:
+    def _count_request(self, request: Request, need: Need, peer: Peer | None) -> None:
+        """Against the rate of who asks. Raises ``HTTPException`` 429."""
+        if need.rate == "none":
+            return
+        key = f"address:{address_of(request, self._options)}" if peer is None else peer.key
         wait = self._rates.take(key)
-        if wait > 0:
-            headers = {"Retry-After": str(int(wait) + 1)}
-            raise HTTPException(HTTPStatus.TOO_MANY_REQUESTS, "too many requests (http.requests_per_minute)", headers)
+        if need.rate == "sign_in":
+            request.scope["state"][SIGN_IN] = SignInRate(self._rates, wait)
+        else:
+            check_rate(wait)
+
+    def _counting(self, send: Send, state: dict[str, Any]) -> Send:
+        """``send``, which counts what strangers are refused."""
+
+        async def send_counting(message: Message) -> None:
+            if message["type"] == "http.response.start" and "peer" not in state:
+                status = message["status"]
+                if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
+                    self._runtime.client_faults.count("http", f"status {status}")
+            await send(message)
+
+        return send_counting
 
     async def _check_owner(self, peer: Peer, need: Need, params: dict[str, Any]) -> None:
         """Somebody else's is answered as if it were not there, whatever is true."""
@@ -217,6 +241,12 @@ def asked_by(app: App, peer: Peer) -> App:
         await app({**scope, "state": {**scope.get("state", {}), "peer": peer}}, receive, send)
 
     return asked
+
+
+def _recognise(state: dict[str, Any]) -> None:
+    """Tell the connection, where the server has handed it over, that who asks is known: it gives way to nobody."""
+    if isinstance(connection := state.get("connection"), BoundedStream):
+        connection.recognise()
 
 
 def address_of(request: Request, options: HttpOptions) -> str:

@@ -27,6 +27,7 @@ from actors.api.access import AccessGuard
 from actors.api.options import HttpOptions
 from actors.api.problems import HANDLERS
 from actors.control import Runtime
+from actors.net.client_faults import ClientFaults
 from logconf import get_logger
 from logconf.asgi import App, CorrelationMiddleware
 
@@ -50,18 +51,21 @@ def create_app(runtime: Runtime, options: HttpOptions | None = None, *, feed_por
     app = Starlette(routes=ROUTES, exception_handlers=HANDLERS)
     app.state.runtime = runtime
     app.state.options = options
-    return CorrelationMiddleware(_Contained(AccessGuard(app, app.routes, runtime, options, feed_port)))
+    guarded = AccessGuard(app, app.routes, runtime, options, feed_port)
+    return CorrelationMiddleware(_Contained(guarded, runtime.client_faults))
 
 
 class _Contained:
     """A border: a fault of a route, answered for by then, is logged while its correlation ID is bound."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, faults: ClientFaults) -> None:
         self._app = app
+        self._faults = faults
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await self._app(scope, receive, send)
-        except Exception:  # one request's fault is logged under its ID and ends that request only
-            _logger.exception("A request failed", extra={"method": scope.get("method"), "path": scope.get("path")})
+        except Exception as error:  # noqa: BLE001 - border: one request's fault is logged under its ID and ends that request only
+            extra = {"method": scope.get("method"), "path": scope.get("path")}
+            self._faults.judge("http", error, _logger, "A request failed", extra)
         await trio.lowlevel.checkpoint()

@@ -192,6 +192,13 @@ class SigningIn:
 
 
 @attrs.frozen
+class SessionsQuery:
+    """Whose sessions."""
+
+    user_id: str = attrs.field(validator=[min_len(1), max_len(255)])
+
+
+@attrs.frozen
 class MakingToken:
     """For whom a token is (None: for who asks), at which level, and for how many seconds (None: it does not end).
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 
+import attrs
 import trio
+from starlette.exceptions import HTTPException
 
 _FORGOTTEN_ABOVE = 4096
 
@@ -37,6 +40,32 @@ class Rates:
     def _forget_the_full(self, now: float) -> None:
         kept = {key: value for key, value in self._levels.items() if self._level(key, now) < self._most}
         self._levels = kept if len(kept) < _FORGOTTEN_ABOVE // 2 else {}  # or each request would look through all
+
+
+def check_rate(wait: float) -> None:
+    """Raises ``HTTPException`` 429 where one must wait so many seconds, more than 0."""
+    if wait > 0:
+        headers = {"Retry-After": str(int(wait) + 1)}
+        raise HTTPException(HTTPStatus.TOO_MANY_REQUESTS, "too many requests (http.requests_per_minute)", headers)
+
+
+SIGN_IN = "sign_in_rate"
+"""Where in a request's state its :class:`SignInRate` stands; a request on the Unix socket has none."""
+
+
+@attrs.frozen
+class SignInRate:
+    """The rate of somebody who signs in: their address has to ``wait`` so many seconds, a good secret has not."""
+
+    rates: Rates
+    wait: float
+
+    def check(self, key: str | None, *, good: bool) -> None:
+        """``good``: whether the secret is; ``key``: of the token that it is. Raises ``HTTPException`` 429."""
+        if not good:
+            check_rate(self.wait)
+        elif key is not None:
+            check_rate(self.rates.take(key))
 
 
 class NoRoom(Exception):

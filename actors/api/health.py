@@ -13,6 +13,7 @@ from actors.api.asking import Answer, answer
 from actors.api.bodies import Pruning
 from actors.api.declaring import Call, Nothing, declare
 from actors.api.documents import health_document, provider_document, prune_document
+from actors.api.problems import AGAIN_SECONDS
 
 _WORD = "text/plain"
 
@@ -33,7 +34,8 @@ async def ready(call: Call[Nothing, Nothing]) -> PlainTextResponse:
     await trio.lowlevel.checkpoint()
     ready = _all_run(call.runtime.tree())
     status = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
-    return PlainTextResponse("ready\n" if ready else "not ready\n", status)
+    headers = None if ready else {"Retry-After": AGAIN_SECONDS}
+    return PlainTextResponse("ready\n" if ready else "not ready\n", status, headers)
 
 
 def _all_run(tree: list[dict[str, Any]]) -> bool:

@@ -6,6 +6,7 @@ import os
 import pwd
 import socket
 import struct
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from actors.access.peer import Peer
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 _UCRED = struct.Struct("3i")  # struct ucred of unix(7): pid, uid, gid
 
-__all__ = ["Peer", "peer_of_socket", "user_name"]
+__all__ = ["Peer", "peer_of_socket", "peer_uid", "user_name"]
 
 
 def peer_of_socket(connection: trio.socket.SocketType) -> Peer:
@@ -29,6 +30,18 @@ def peer_of_socket(connection: trio.socket.SocketType) -> Peer:
     else:
         _pid, uid, _gid = _UCRED.unpack(connection.getsockopt(socket.SOL_SOCKET, option, _UCRED.size))
     return Peer(uid, user_name(uid), via="socket" if uid == os.geteuid() else "socket_other")
+
+
+def peer_uid(connection: socket.socket, path: Path) -> int:
+    """Who serves the Unix socket at ``path`` that ``connection`` leads to: who called ``listen()`` on it.
+
+    Where the system has no SO_PEERCRED the file's owner. Raises ``OSError``.
+    """
+    option = getattr(socket, "SO_PEERCRED", None)
+    if option is None:
+        return path.stat().st_uid
+    _pid, uid, _gid = _UCRED.unpack(connection.getsockopt(socket.SOL_SOCKET, option, _UCRED.size))
+    return int(uid)
 
 
 def user_name(uid: int) -> str:

@@ -19,6 +19,8 @@ from actors.store.errors import StoreBusy, StoreError
 from logconf import get_correlation_id, get_logger
 
 PROBLEM = "application/problem+json"
+AGAIN_SECONDS = "5"
+"""After which a client that was answered 503 may come again, where nothing better is known."""
 _MOST_FAULTS = 50
 _LONGEST = 400
 _STATUS = {
@@ -51,6 +53,8 @@ def problem(
         body["field"] = field[:_LONGEST]
     if faults:
         body["errors"] = [{"field": fault.path[:_LONGEST], "message": fault.message[:_LONGEST]} for fault in faults]
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers = {"Retry-After": AGAIN_SECONDS, **(headers or {})}
     return Response(encoded(body), status_code=int(status), headers=headers, media_type=PROBLEM)
 
 

@@ -15,6 +15,7 @@ from actors.api.access import cookie_name
 from actors.api.answers import LinkDocument, SessionDocument
 from actors.api.asking import Answer, answer
 from actors.api.bodies import SigningIn
+from actors.api.bounds import SIGN_IN, SignInRate
 from actors.api.declaring import Call, Nothing, declare
 from actors.api.documents import moment
 from actors.api.options import HttpOptions
@@ -29,10 +30,16 @@ async def sign_in(call: Call[SigningIn, Nothing]) -> Answer[SessionDocument] | R
         raise Refused("give one of code and token", RefusalKind.INVALID)
     access, options = call.runtime.access, _options(request)
     lifetime = timedelta(hours=options.session_hours)
+    rate: SignInRate | None = request.scope.get("state", {}).get(SIGN_IN)
     if asked.code is not None:
+        if rate is not None:
+            rate.check(None, good=access.knows_code(asked.code))
         session = await access.sign_in_with_code(asked.code, lifetime)
     else:
         assert asked.token is not None
+        peer = await access.token_peer(asked.token)
+        if rate is not None:
+            rate.check(None if peer is None else peer.key, good=peer is not None)
         session = await access.sign_in_with_token(asked.token, lifetime)
     if session is None:
         why = (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import ssl
 from pathlib import Path
 
 import trio
@@ -12,8 +11,10 @@ from actors.access.secret import PREFIX, fresh
 from actors.api.app import create_app
 from actors.api.options import HttpOptions
 from actors.api.peers import user_name
-from actors.api.server import BACKLOG, Guard
+from actors.api.server import Guard
 from actors.control import Runtime
+from actors.net.connections import BACKLOG
+from actors.net.streams import tls_context
 from logconf import get_logger
 from supervision import ChildSpec
 
@@ -46,7 +47,7 @@ class TcpServer:
         """Serve until cancelled."""
         options = self._options
         try:
-            tls = tls_context(options)
+            tls = tls_context(options.tls_certificate, options.tls_key)
         except OSError as error:
             _not_served(f"cannot read the certificate or its key: {error.strerror or error}", options)
             task_status.started()
@@ -64,6 +65,8 @@ class TcpServer:
             _logger.info("HTTP is served at %s", access.address)
             guard = Guard(
                 self._app,
+                self._runtime.client_faults,
+                "http",
                 most=options.max_connections,
                 per_address=None if options.behind_proxy else options.max_per_address,
                 tls=tls,
@@ -102,17 +105,6 @@ def write_private(path: Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
-
-
-def tls_context(options: HttpOptions) -> ssl.SSLContext | None:
-    """What connections are encrypted with; None where they are not. Raises ``OSError``: no such file, no such key."""
-    if options.tls_certificate is None or options.tls_key is None:
-        return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(options.tls_certificate, options.tls_key)
-    context.set_alpn_protocols(["http/1.1"])
-    return context
 
 
 def address(options: HttpOptions, port: int) -> str:

@@ -1,15 +1,21 @@
-"""Routes about tokens: an admin makes, lists and revokes them."""
+"""Routes about tokens and sessions: an admin makes tokens, lists both and revokes them."""
 
 from __future__ import annotations
 
 from http import HTTPStatus
 
-from actors.api.answers import MadeTokenDocument, TokenDocument, TokensDocument
+from actors.api.answers import (
+    MadeTokenDocument,
+    SessionsDocument,
+    TokenDocument,
+    TokensDocument,
+    WebSessionDocument,
+)
 from actors.api.asking import Answer, answer
-from actors.api.bodies import MakingToken
+from actors.api.bodies import MakingToken, SessionsQuery
 from actors.api.declaring import Call, Nothing, declare
 from actors.api.documents import moment
-from actors.store.access import AccessToken
+from actors.store.access import AccessToken, WebSession
 
 
 async def create(call: Call[MakingToken, Nothing]) -> Answer[MadeTokenDocument]:
@@ -37,6 +43,36 @@ async def revoke(call: Call[Nothing, Nothing]) -> Answer[TokenDocument]:
     return answer(token_document(await call.runtime.access.revoke(call.path("token_id"), by=call.by)))
 
 
+async def sessions(call: Call[Nothing, Nothing]) -> Answer[SessionsDocument]:
+    """Browsers that are signed in, those of `greenroom open` too, the newest first."""
+    found = await call.runtime.access.sessions.listed()
+    return answer({"sessions": [session_document(session) for session in found]})
+
+
+async def end_session(call: Call[Nothing, Nothing]) -> Answer[WebSessionDocument]:
+    """Sign one browser out."""
+    return answer(session_document(await call.runtime.access.sessions.end(call.path("session_id"), by=call.by)))
+
+
+async def end_sessions(call: Call[Nothing, SessionsQuery]) -> Answer[SessionsDocument]:
+    """Sign out every browser of one user; the user's tokens stay."""
+    ended = await call.runtime.access.sessions.end_of(call.query.user_id, by=call.by)
+    return answer({"sessions": [session_document(session) for session in ended]})
+
+
+def session_document(session: WebSession) -> WebSessionDocument:
+    """A session as it may be shown."""
+    return {
+        "session_id": session.session_id,
+        "token_id": session.token_id,
+        "user_id": session.user_id,
+        "org_id": session.org_id,
+        "level": session.level,
+        "created_at": moment(session.created_at),
+        "expires_at": moment(session.expires_at),
+    }
+
+
 def token_document(token: AccessToken) -> TokenDocument:
     """A token as it may be shown."""
     return {
@@ -58,4 +94,7 @@ ROUTES = [
     declare("GET", "/api/tokens", listing),
     declare("POST", "/api/tokens", create, status=HTTPStatus.CREATED),
     declare("DELETE", "/api/tokens/{token_id}", revoke),
+    declare("GET", "/api/sessions", sessions),
+    declare("DELETE", "/api/sessions", end_sessions),
+    declare("DELETE", "/api/sessions/{session_id}", end_session),
 ]

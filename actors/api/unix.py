@@ -14,9 +14,10 @@ import trio
 
 from actors.api.app import create_app
 from actors.api.options import HttpOptions
-from actors.api.server import BACKLOG, Guard
+from actors.api.server import Guard
 from actors.api.socket_file import announce, socket_path
 from actors.control import Runtime
+from actors.net.connections import BACKLOG
 from supervision import ChildSpec
 
 
@@ -29,7 +30,7 @@ class UnixServer:
     """Serves one runtime on the Unix socket of its state directory, whose lock the caller holds (C3)."""
 
     def __init__(self, runtime: Runtime, state_dir: Path, options: HttpOptions | None = None) -> None:
-        self._guard = Guard(create_app(runtime, options))
+        self._guard = Guard(create_app(runtime, options), runtime.client_faults, "socket")
         self._state_dir = state_dir
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:

@@ -13,8 +13,8 @@ import click
 import httpx
 import orjson
 
-from actors.api.socket_file import announced
 from actors.cli.context import BadInput, Failed, load_settings
+from actors.cli.trust import socket_of, transport_to
 from actors.state_directory import holder
 from logconf import new_correlation_id
 
@@ -37,10 +37,9 @@ class Client:
         self.config = config
         self.settings = load_settings(config)
         self.state_dir: Path = self.settings.state_dir
-        self._socket = announced(self.state_dir)
-        transport = httpx.HTTPTransport(uds=str(self._socket))
+        self._socket = socket_of(self.state_dir)
         self._http = httpx.Client(
-            transport=transport,
+            transport=transport_to(self._socket),
             base_url="http://greenroom",
             timeout=httpx.Timeout(WAIT_SECONDS, connect=5.0),
             headers={"X-Correlation-ID": new_correlation_id()},

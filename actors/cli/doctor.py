@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import platform
 import shutil
@@ -14,6 +15,7 @@ import click
 
 from actors.cli.context import Failed, with_config, with_json
 from actors.cli.output import print_json, print_table
+from actors.ownership import directory_looseness, directory_refusal
 
 _LOW_DISK = 512 << 20
 _LOCAL_NEEDS = (5, 3)
@@ -61,7 +63,8 @@ def _settings(config: str | None) -> Iterator[Finding]:
     except SettingsError as error:
         yield Finding("configuration", False, f"{len(error.faults)} faults", "greenroom config check")
         return
-    yield Finding("configuration", True, str(settings.config_file or "defaults"))
+    unsafe = [note.message for note in settings.notes if note.level >= logging.WARNING and "file" in note.extra]
+    yield Finding("configuration", not unsafe, "; ".join(unsafe) or str(settings.config_file or "defaults"))
     yield _directory(settings.state_dir)
     yield from _file_system(settings.state_dir)
     yield _database(settings.state_dir)
@@ -82,6 +85,9 @@ def _directory(state_dir: Path) -> Finding:
         return Finding("state directory", False, found, "mend its mode or its mount, or set GREENROOM_HOME")
     if not os.access(there, os.W_OK | os.X_OK):
         return Finding("state directory", False, f"{there} cannot be written", "set GREENROOM_HOME, or mend its mode")
+    found = there.stat()
+    if there == state_dir and (why := directory_refusal(found) or directory_looseness(found)) is not None:
+        return Finding("state directory", False, f"{state_dir}: {why}", f"chmod 700 {state_dir}")
     free = shutil.disk_usage(there).free
     said = f"{state_dir}, {free >> 20} MiB free"
     return Finding("state directory", free >= _LOW_DISK, said, "" if free >= _LOW_DISK else "make room")

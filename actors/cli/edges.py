@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from actors.access.hosts import HostList
 from actors.access.peer import Peer
 from actors.api.peers import user_name
-from actors.api.tcp import http_edge, tls_context
+from actors.api.tcp import http_edge
 from actors.api.unix import socket_edge
+from actors.net.streams import tls_context
 from logconf import get_logger
 
 if TYPE_CHECKING:
@@ -32,7 +33,9 @@ def edges_of(runtime: RunningRuntime, settings: Settings) -> list[ChildSpec]:
 
         hosts = HostList((feed.host, *http.allowed_hosts))
         try:
-            edges.append(feed_edge(runtime, feed, runtime.access.token_peer, hosts, tls_context(http)))
+            tls = tls_context(http.tls_certificate, http.tls_key)
+            door = runtime.access.token_peer
+            edges.append(feed_edge(runtime, feed, door, hosts, tls, behind_proxy=http.behind_proxy))
         except OSError as error:
             _logger.warning("The event feed is not served: cannot read the certificate or its key: %s", error.strerror)
     return edges

@@ -83,11 +83,14 @@ def _opened(path: str) -> TextIO:
 def _prepare(settings: Settings, shown: bool) -> str | None:
     """Make the state directory, configure logging (A2), and say where its file is."""
     from actors.settings import secrets
-    from actors.state_directory import LOG
+    from actors.state_directory import LOG, StateDirectoryError, check
     from logconf import init_from_env, register_secret
 
     try:
         settings.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        check(settings.state_dir)  # before a log is opened in it
+    except StateDirectoryError as error:
+        fail(error)
     except OSError as error:
         fail(f"cannot use the state directory {settings.state_dir}: {error.strerror}")
     if not os.access(settings.state_dir, os.W_OK | os.X_OK):

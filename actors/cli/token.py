@@ -15,10 +15,10 @@ _DURATION = re.compile(r"([0-9]{1,9})([smhdw])", re.ASCII)
 _LEVELS = ("viewer", "researcher", "lead", "admin")
 
 
-def _ask(config: str | None, method: str, *path: str, body: Any = None) -> Any:
+def _ask(config: str | None, method: str, *path: str, body: Any = None, params: Any = None) -> Any:
     from actors.cli.client import Client
 
-    return Client(config).ask(method, "api", "tokens", *path, body=body)
+    return Client(config).ask(method, "api", *path, body=body, params=params)
 
 
 @click.group()
@@ -57,7 +57,7 @@ def create(
         body["teams"] = list(teams)
     if expires is not None:
         body["expires_in"] = _seconds(expires)
-    made = _ask(config, "POST", body=body)
+    made = _ask(config, "POST", "tokens", body=body)
     if as_json:
         print_json(made)
         return
@@ -70,30 +70,62 @@ def create(
 @with_json
 @with_config
 def list_them(as_json: bool, config: str | None) -> None:
-    """List tokens, revoked ones too, the newest first."""
-    found = _ask(config, "GET")["tokens"]
+    """List tokens, revoked ones too, and the browsers that are signed in, the newest first.
+
+    With --json one array holds both; what has a session_id is a session, and its token_id is null where it began
+    with `greenroom open`.
+    """
+    tokens, sessions = _ask(config, "GET", "tokens")["tokens"], _ask(config, "GET", "sessions")["sessions"]
     if as_json:
-        print_json(found)
+        print_json([*tokens, *sessions])
         return
     rows = [
         (short(one["token_id"]), one["user_id"], one["org_id"] or "", ", ".join(one["teams"]), one["level"],
          one["name"], _standing(one), one["last_used_at"] or "never")
-        for one in found
+        for one in tokens
     ]  # fmt: skip
     print_table(("ID", "USER", "ORG", "TEAMS", "LEVEL", "NAME", "STANDS", "LAST USED"), rows, "There are no tokens.")
+    click.echo("")
+    browsers = [
+        (one["session_id"], one["user_id"], one["org_id"] or "", one["level"], _began_with(one), one["created_at"],
+         f"until {one['expires_at']}")
+        for one in sessions
+    ]  # fmt: skip
+    print_table(
+        ("SESSION", "USER", "ORG", "LEVEL", "SIGNED IN BY", "SINCE", "STANDS"), browsers, "No browser is signed in."
+    )
 
 
 @token.command()
-@click.argument("token_id")
+@click.argument("token_id", required=False)
+@click.option("--session", "session_id", metavar="ID", help="Sign out this browser instead.")
+@click.option("--sessions-of", "user", metavar="USER", help="Sign out every browser of this user instead.")
 @with_json
 @with_config
-def revoke(token_id: str, as_json: bool, config: str | None) -> None:
-    """End a token, and every browser session that began with it. A part of its ID is enough."""
-    ended = _ask(config, "DELETE", token_id)
+def revoke(token_id: str | None, session_id: str | None, user: str | None, as_json: bool, config: str | None) -> None:
+    """End a token, and every browser session that began with it. A part of its ID is enough.
+
+    Sessions of `greenroom open` have no token: end them with --session or --sessions-of.
+    """
+    if [token_id, session_id, user].count(None) != 2:
+        raise BadInput("give one of TOKEN_ID, --session ID and --sessions-of USER")
+    if token_id is not None:
+        ended = _ask(config, "DELETE", "tokens", token_id)
+        said = f"Token {short(ended['token_id'])} of {ended['user_id']} is revoked."
+    elif session_id is not None:
+        ended = _ask(config, "DELETE", "sessions", session_id)
+        said = f"Session {ended['session_id']} of {ended['user_id']} is ended."
+    else:
+        ended = _ask(config, "DELETE", "sessions", params={"user_id": user})["sessions"]
+        said = f"Ended sessions of {user}: {len(ended)}."
     if as_json:
         print_json(ended)
     else:
-        click.echo(f"Token {short(ended['token_id'])} of {ended['user_id']} is revoked.")
+        click.echo(said)
+
+
+def _began_with(one: dict[str, Any]) -> str:
+    return "greenroom open" if one["token_id"] is None else f"token {short(one['token_id'])}"
 
 
 def _standing(one: dict[str, Any]) -> str:

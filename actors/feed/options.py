@@ -12,7 +12,9 @@ PORT = 8766
 class FeedOptions:
     """The feed is off until it is asked for. ``port`` 0: any free one, said in the log.
 
-    ``max_connections``: in all; ``max_per_user``: of one user (B24). Anything but a loopback ``host`` needs the TLS or
+    ``max_connections``: in all; ``max_per_address``: of one address, unless section ``http`` says ``behind_proxy``;
+    ``max_per_user``: of one user (B24).
+    Anything but a loopback ``host`` needs the TLS or
     the proxy that section ``http`` names.
     """
 
@@ -20,4 +22,5 @@ class FeedOptions:
     host: str = "127.0.0.1"
     port: int = attrs.field(default=PORT, validator=and_(ge(0), le(65_535)))
     max_connections: int = attrs.field(default=100, validator=ge(1))
+    max_per_address: int = attrs.field(default=64, validator=ge(1))
     max_per_user: int = attrs.field(default=5, validator=ge(1))

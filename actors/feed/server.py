@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ssl
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
@@ -17,13 +17,16 @@ from trio_websocket import ConnectionClosed, WebSocketConnection, WebSocketReque
 
 from actors.access.hosts import HostList, same_origin
 from actors.access.peer import Peer
-from actors.connections import lingering
 from actors.control import Runtime
 from actors.feed.conversation import Conversation
 from actors.feed.hub import Hub
 from actors.feed.messages import MOST_BYTES, Authenticate, Close, Leave, Malformed, read
 from actors.feed.options import FeedOptions
-from actors.feed.stream import BoundedStream
+from actors.feed.stream import FrameStream
+from actors.net.connections import BACKLOG, Connections
+from actors.net.lingering import lingering
+from actors.net.streams import BoundedStream, encrypted
+from actors.store.errors import StoreError
 from logconf import clear_context, get_logger
 from supervision import ChildSpec
 
@@ -33,7 +36,11 @@ CLOSE_SECONDS = 2.0
 """For the exchange of close frames."""
 GRACE = 3.0
 """Seconds that connections have to end in when the server stops; inside the supervisor's 5 for a worker."""
+AGAIN_SECONDS = 5
+"""After which a client that was answered 503 may come again."""
 PATHS = ("/", "/feed")
+_CLIENT_FAULTS = frozenset({Close.MALFORMED, Close.POLICY})
+_PORT = "feed"
 _logger = get_logger("actors.feed")
 
 Door = Callable[[str], Awaitable[Peer | None]]
@@ -41,13 +48,20 @@ Door = Callable[[str], Awaitable[Peer | None]]
 
 
 def feed_edge(
-    runtime: Runtime, options: FeedOptions, door: Door, hosts: HostList, tls: ssl.SSLContext | None = None
+    runtime: Runtime,
+    options: FeedOptions,
+    door: Door,
+    hosts: HostList,
+    tls: ssl.SSLContext | None = None,
+    *,
+    behind_proxy: bool = False,
 ) -> ChildSpec:
     """The child that serves the feed, for ``Parts.edges``.
 
     A port that cannot be had is a WARNING and leaves the child finished: it can be started by hand.
     """
-    return ChildSpec("feed", FeedServer(runtime, options, door, hosts, tls).run, restart="transient")
+    server = FeedServer(runtime, options, door, hosts, tls, behind_proxy=behind_proxy)
+    return ChildSpec("feed", server.run, restart="transient")
 
 
 class _Refused(Exception):
@@ -59,24 +73,40 @@ class _Refused(Exception):
 
 
 class FeedServer:
-    """Serves the events of one runtime. ``port``: where it listens, once it does."""
+    """Serves the events of one runtime. ``port``: where it listens, once it does.
+
+    ``behind_proxy``: every connection comes from the proxy's address, so there is no limit for each.
+    """
 
     def __init__(
-        self, runtime: Runtime, options: FeedOptions, door: Door, hosts: HostList, tls: ssl.SSLContext | None = None
+        self,
+        runtime: Runtime,
+        options: FeedOptions,
+        door: Door,
+        hosts: HostList,
+        tls: ssl.SSLContext | None = None,
+        *,
+        behind_proxy: bool = False,
     ) -> None:
         self._runtime = runtime
         self._options = options
         self._door = door
         self._hosts = hosts
         self._tls = tls
-        self._open: set[BoundedStream] = set()
+        self._faults = runtime.client_faults
+        self._connections = Connections(
+            _PORT,
+            self._faults,
+            most=options.max_connections,
+            per_address=None if behind_proxy else options.max_per_address,
+        )
         self._of_user: Counter[str] = Counter()
         self.port = options.port
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until cancelled, then say goodbye to everybody within :data:`GRACE`."""
         try:
-            listeners = await trio.open_tcp_listeners(self._options.port, host=self._options.host)
+            listeners = await trio.open_tcp_listeners(self._options.port, host=self._options.host, backlog=BACKLOG)
         except OSError as error:
             extra = {"host": self._options.host, "port": self._options.port}
             why = error.strerror or str(error)
@@ -84,64 +114,94 @@ class FeedServer:
             task_status.started()
             return
         hub = Hub(self._runtime)
+        with _closed_at_the_end(listeners):
+            await self._run(hub, [listener.socket for listener in listeners], task_status)
+
+    async def _run(
+        self, hub: Hub, listeners: Sequence[trio.socket.SocketType], task_status: trio.TaskStatus[None]
+    ) -> None:
         async with lingering(GRACE, self._hurry) as (connections, ending), trio.open_nursery() as nursery:
             await nursery.start(hub.run)
-            self.port = listeners[0].socket.getsockname()[1]
-            serve = partial(self._serve, hub, ending)
-            nursery.start_soon(partial(trio.serve_listeners, serve, listeners, handler_nursery=connections))
+            self.port = listeners[0].getsockname()[1]
+            nursery.start_soon(self._faults.tell)
+            for listener in listeners:
+                serve = partial(self._serve, hub, ending)
+                nursery.start_soon(self._connections.accept, listener, connections, serve)
             _logger.info("Event feed is ready", extra={"host": self._options.host, "port": self.port})
             task_status.started()
 
     async def _hurry(self, deadline: float) -> None:
-        for stream in self._open:
-            stream.hurry(deadline)
+        self._connections.hurry(deadline)
         await trio.lowlevel.checkpoint()
 
-    async def _serve(self, hub: Hub, ending: trio.Event, stream: trio.SocketStream) -> None:
+    async def _serve(self, hub: Hub, ending: trio.Event, stream: BoundedStream) -> None:
         """A border: whatever one connection raises ends that connection alone."""
         clear_context()
-        bounded = BoundedStream(stream if self._tls is None else _encrypted(stream, self._tls))
-        if len(self._open) >= self._options.max_connections:
-            return
-        self._open.add(bounded)
         try:
             async with trio.open_nursery() as nursery:
-                await self._converse(bounded, hub, ending, nursery)
+                await self._converse(stream, hub, ending, nursery)
                 nursery.cancel_scope.cancel()
         except* (ConnectionClosed, trio.BrokenResourceError, trio.ClosedResourceError):
             pass  # the client has left, in its own way
-        except* Exception as group:  # a fault of the library or a client's nonsense
-            _logger.warning("A connection of the feed failed", exc_info=group)
-        finally:
-            self._open.discard(bounded)
-            with trio.CancelScope(shield=True):
-                await trio.aclose_forcefully(stream)
+        except* Exception as group:  # noqa: BLE001 - border: a fault of the library, a client's nonsense, or ours
+            self._faults.judge(_PORT, group, _logger, "A connection of the feed failed")
 
     async def _converse(
-        self, stream: BoundedStream, hub: Hub, ending: trio.Event, nursery: trio.Nursery
+        self, bounded: BoundedStream, hub: Hub, ending: trio.Event, nursery: trio.Nursery
     ) -> None:  # fmt: skip
-        with trio.move_on_after(CONNECT_SECONDS) as connecting:
-            stream.on_end = connecting.cancel  # or who leaves in the middle of a handshake would hold a place
-            request = await wrap_server_stream(nursery, stream, max_message_size=MOST_BYTES)
-            try:
-                token = self._admitted(request)
-                peer = None if token is None else await self._door(token)
-                if token is not None and peer is None:
-                    raise _Refused(401, "this token is not known, or has ended")
-            except _Refused as refused:
-                await request.reject(refused.status, body=f"{refused}\n".encode())
-                return
-            socket = await request.accept()
+        stream = FrameStream(bounded if self._tls is None else encrypted(bounded, self._tls))
+        answered = False
+        try:
+            with trio.move_on_after(CONNECT_SECONDS) as connecting:
+                stream.on_end = connecting.cancel  # or who leaves in the middle of a handshake would hold a place
+                request = await wrap_server_stream(nursery, stream, max_message_size=MOST_BYTES)
+                try:
+                    token, peer = await self._judged(request, ending)
+                except _Refused as refused:
+                    answered = True
+                    await self._reject(request, refused)
+                    return
+                socket = await request.accept()
+                answered = True
+        finally:
+            if not answered:
+                self._faults.count(_PORT, "no handshake")
         if connecting.cancelled_caught:
             return
         try:
             if token is None:
                 token, peer = await self._signed_in(socket, connecting.deadline)
             assert peer is not None
+            bounded.begin()
+            bounded.recognise()  # from here on it gives way to nobody
             with self._counted(peer), self._runtime.subscribed():
                 await Conversation(socket, hub, peer, partial(self._is_still, token, peer)).run(ending)
         except* Leave as group:
-            await _say_goodbye(socket, _first(group))
+            leave = _first(group)
+            if leave.code in _CLIENT_FAULTS:
+                self._faults.count(_PORT, f"closed {leave.code}")
+            await _say_goodbye(socket, leave)
+
+    async def _judged(self, request: WebSocketRequest, ending: trio.Event) -> tuple[str | None, Peer | None]:
+        """The handshake's token and who comes with it; both None where a first message is to bring them.
+
+        Raises :class:`_Refused`.
+        """
+        token = self._admitted(request)
+        if ending.is_set():
+            raise _Refused(503, "the supervisor stops")
+        try:
+            peer = None if token is None else await self._door(token)
+        except StoreError as error:
+            raise _Refused(503, str(error)) from None
+        if token is not None and peer is None:
+            raise _Refused(401, "this token is not known, or has ended")
+        return token, peer
+
+    async def _reject(self, request: WebSocketRequest, refused: _Refused) -> None:
+        self._faults.count(_PORT, f"status {refused.status}")
+        again = [(b"Retry-After", str(AGAIN_SECONDS).encode())] if refused.status == 503 else []
+        await request.reject(refused.status, extra_headers=again, body=f"{refused}\n".encode())
 
     def _admitted(self, request: WebSocketRequest) -> str | None:
         """The handshake's token, None where a first message is to bring it. Raises :class:`_Refused`."""
@@ -193,8 +253,13 @@ class FeedServer:
             self._of_user += Counter()  # forgets who has none
 
 
-def _encrypted(stream: trio.SocketStream, context: ssl.SSLContext) -> trio.SSLStream[trio.SocketStream]:
-    return trio.SSLStream(stream, context, server_side=True, https_compatible=True)
+@contextmanager
+def _closed_at_the_end(listeners: Sequence[trio.SocketListener]) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        for listener in listeners:
+            listener.socket.close()
 
 
 def _first(group: BaseExceptionGroup[Leave]) -> Leave:

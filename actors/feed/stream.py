@@ -1,36 +1,28 @@
-"""A connection whose writes end, and are whole."""
+"""The feed's end of a connection: frames that are written whole, and a word when the client has left."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import trio
 
-WRITE_SECONDS = 15.0
-"""How long one write may wait for its reader before the connection is cut."""
 
+class FrameStream(trio.abc.Stream):
+    """``stream``, bounded and perhaps encrypted, for one WebSocket.
 
-class BoundedStream(trio.abc.Stream):
-    """``stream``, with a deadline for each write. A write that has begun is not cancelled: half a frame would make
-    everything after it, the close frame too, unreadable. ``on_end`` is called when nothing more will be received.
+    A frame that has begun is written to its end, through TLS too: half of one would make everything after it, the close
+    frame included, unreadable. ``on_end`` is called when nothing more will be received.
     """
 
     def __init__(self, stream: trio.abc.Stream) -> None:
         self._stream = stream
-        self._latest = math.inf
-        self._writing: trio.CancelScope | None = None
         self.on_end: Callable[[], object] = lambda: None
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """Write within :data:`WRITE_SECONDS`. Raises ``trio.BrokenResourceError`` when the reader does not take it."""
-        deadline = min(trio.current_time() + WRITE_SECONDS, self._latest)
+        """Write all of it. Raises ``trio.BrokenResourceError`` when the reader does not take it."""
         await trio.lowlevel.checkpoint_if_cancelled()
-        with trio.CancelScope(deadline=deadline, shield=True) as self._writing:
+        with trio.CancelScope(shield=True):
             await self._stream.send_all(data)
-        if self._writing.cancelled_caught:
-            await trio.aclose_forcefully(self._stream)
-            raise trio.BrokenResourceError("the reader did not take what was written")
 
     async def wait_send_all_might_not_block(self) -> None:
         """As the stream's."""
@@ -52,9 +44,3 @@ class BoundedStream(trio.abc.Stream):
             await self._stream.aclose()
         finally:
             self.on_end()
-
-    def hurry(self, latest: float) -> None:
-        """Let no write wait beyond ``latest``, the one under way included."""
-        self._latest = latest
-        if self._writing is not None:
-            self._writing.deadline = min(self._writing.deadline, latest)

@@ -9,6 +9,7 @@ from typing import Unpack
 from actors.jobs.records import Event
 from actors.jobs.views import EventFilters
 from actors.metrics.tallies import Tallies
+from actors.net.client_faults import ClientFaults
 from actors.operations import Operations
 
 
@@ -16,6 +17,11 @@ class Counted(Operations):
     """The operations, and the ``tallies`` of the runtime that runs them."""
 
     tallies: Tallies
+
+    @property
+    def client_faults(self) -> ClientFaults:
+        """Where servers count what clients do wrong."""
+        return self.tallies.client_faults
 
     def subscribed(self) -> AbstractContextManager[None]:
         """Count one reader of events for the length of the block: for an edge that shares one stream among many."""

@@ -63,6 +63,7 @@ class _Collector:
         yield from _mailboxes(self.state.actors)
         yield from _times(self.tallies)
         yield from _providers(self.state.breakers)
+        yield from _clients(self.tallies)
         yield from _log()
 
 
@@ -142,6 +143,15 @@ def _providers(breakers: Mapping[str, tuple[str, int]]) -> Iterator[Metric]:
     yield _gauges("simpletuner_circuit_breaker_state", meaning, "provider", states)
     opened = {name: opened for name, (_state, opened) in breakers.items()}
     yield _counters("greenroom_circuit_breaker_opened", "How often a breaker opened.", "provider", opened)
+
+
+def _clients(tallies: Tallies) -> Iterator[Metric]:
+    family = CounterMetricFamily(
+        "greenroom_client_faults", "Requests and connections refused, by port and reason.", labels=["port", "reason"]
+    )
+    for port_and_reason, number in sorted(tallies.client_faults.counts.items()):
+        family.add_metric(list(port_and_reason), number)
+    yield family
 
 
 def _log() -> Iterator[Metric]:

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from actors.jobs.records import TERMINAL_JOBS, Event
+from actors.net.client_faults import ClientFaults
 
 WAITS = (0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 14_400, 43_200, 86_400)
 """Bounds in seconds for what waits on people and machines: up to a day."""
@@ -61,7 +62,7 @@ class Tallies:
     """All that is counted in one runtime.
 
     ``handling`` and ``cycles``: seconds, by actor. ``commits``: seconds of the writer's transactions, the hop into its
-    thread included. ``subscribers``: streams of events that are open.
+    thread included. ``subscribers``: streams of events that are open. ``client_faults``: what clients did wrong.
     """
 
     def __init__(self) -> None:
@@ -74,6 +75,7 @@ class Tallies:
         self.accepted = 0
         self.ended: Counter[str] = Counter()
         self.subscribers = 0
+        self.client_faults = ClientFaults()
         self._let_run: dict[str, datetime] = {}
         self._claimed: dict[str, datetime] = {}
 

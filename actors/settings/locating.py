@@ -4,7 +4,8 @@
 5. ``/etc/simpletuner/``
 
 A directory holds ``greenroom.yaml`` or ``simpletuner-enterprise.yaml``, never both. In the working directory a file
-counts only if it is this user's and nobody else may write to it: a shared folder must not decide which programs run.
+counts only if it is this user's, or root's, and nobody else may write to it: a shared folder must not decide which
+programs run. In the other places, which somebody has named or made for it, such a file is read, with a WARNING.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import attrs
 
 from actors.checked_yaml import CheckedError, Fault, Place, read_bytes
 from actors.checked_yaml.files import MAX_BYTES
+from actors.ownership import file_fault, is_ours
 from actors.settings.model import Note
 from actors.settings.variables import CONFIG
 
@@ -51,21 +53,26 @@ class Places:
 def locate(places: Places, notes: list[Note]) -> Located | None:
     """The file to read, None without one. Raises :class:`CheckedError`; a file that was skipped is noted."""
     if places.named is not None:
-        return _read(places.named)
+        return _read(places.named, None, notes)
     if variable := places.environ.get(CONFIG):
-        return _read(Path(variable).expanduser(), f"{variable} (from {CONFIG})")
+        return _read(Path(variable).expanduser(), f"{variable} (from {CONFIG})", notes)
     if places.cwd is not None and (found := _in_working_directory(places.cwd, notes)) is not None:
         return found
     for directory in (places.home / ".config" / "simpletuner", places.system):
         present = [directory / name for name in NAMES if _is_there(directory / name)]
         if present:
-            return _read(_only(present))
+            return _read(_only(present), None, notes)
     return None
 
 
-def _read(path: Path, name: str | None = None) -> Located:
+def _read(path: Path, name: str | None, notes: list[Note]) -> Located:
     name = str(path) if name is None else name
-    return Located(path.absolute(), name, read_bytes(path, name))
+    content = read_bytes(path, name)
+    found = path.stat()
+    if stat.S_ISREG(found.st_mode) and (why := file_fault(found)) is not None:
+        message = f"{path} says which programs run, and {why}: chown it to yourself and chmod go-w it"
+        notes.append(Note(logging.WARNING, message, {"file": str(path)}))
+    return Located(path.absolute(), name, content)
 
 
 def _is_there(path: Path) -> bool:
@@ -108,19 +115,17 @@ class _NotTrusted(Exception):
 
 def _own_content(path: Path) -> bytes:
     """What is in ``path``. It is judged by its descriptor, so that what was judged is what is read."""
-    user = os.geteuid()
     link = path.lstat()
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor, not a path
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
             raise _NotTrusted("it is not a regular file")
-        if {link.st_uid, found.st_uid} != {user}:
-            other = found.st_uid if found.st_uid != user else link.st_uid
-            raise _NotTrusted(f"it belongs to the user with uid {other}; name it with --config if it is meant")
-        if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-            mode = stat.S_IMODE(found.st_mode)
-            raise _NotTrusted(f"others may write to it (mode {mode:04o}); chmod go-w it, or name it with --config")
+        if not (is_ours(link) and is_ours(found)):
+            why = file_fault(found if not is_ours(found) else link)
+            raise _NotTrusted(f"{why}; name it with --config if it is meant")
+        if (why := file_fault(found)) is not None:
+            raise _NotTrusted(f"{why}; chmod go-w it, or name it with --config")
         return file.read(MAX_BYTES + 1)
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 import attrs
 from sqlalchemy import Connection, delete, insert, select, update
 
-from actors.store.schema import access_tokens, web_sessions
+from actors.store.dialect import upsert
+from actors.store.schema import access_tokens, counters, web_sessions
+
+_VERSION = "access"
 
 
 def _names(stored: Iterable[str] | None) -> tuple[str, ...]:
@@ -55,15 +58,43 @@ class WebSession:
     expires_at: datetime
     teams: tuple[str, ...] = attrs.field(default=(), converter=_names)
 
+    @property
+    def session_id(self) -> str:
+        """What it is called where it is listed; nothing can be done with it but to end it."""
+        return self.secret_hash[:16]
+
+
+def version(connection: Connection) -> int:
+    """How often access was changed."""
+    return connection.execute(select(counters.c.value).where(counters.c.name == _VERSION)).scalar_one_or_none() or 0
+
+
+def count_version(connection: Connection) -> None:
+    """Access is changed."""
+    row = {"name": _VERSION, "value": version(connection) + 1}
+    connection.execute(upsert(counters, ("name",), row))
+
+
+def unrevoked(connection: Connection) -> list[AccessToken]:
+    """The tokens that were not revoked, those whose time is over too: the wall clock may be put back."""
+    rows = connection.execute(select(access_tokens).where(access_tokens.c.revoked_at.is_(None)))
+    return [AccessToken(**row._asdict()) for row in rows]
+
+
+def sessions(connection: Connection) -> list[WebSession]:
+    """All sessions that are kept, the newest first."""
+    rows = connection.execute(select(web_sessions).order_by(web_sessions.c.created_at.desc()))
+    return [WebSession(**row._asdict()) for row in rows]
+
 
 def add_token(connection: Connection, token: AccessToken) -> None:
     """Keep a new token."""
     connection.execute(insert(access_tokens), attrs.asdict(token))
 
 
-def token_of(secret_hash: str) -> Callable[[Connection], AccessToken | None]:
+def token_of(connection: Connection, secret_hash: str) -> AccessToken | None:
     """The token whose secret has this hash, whether or not it still holds."""
-    return lambda connection: _token(connection, access_tokens.c.secret_hash == secret_hash)
+    return _token(connection, access_tokens.c.secret_hash == secret_hash)
 
 
 def token(connection: Connection, token_id: str) -> AccessToken | None:
@@ -104,16 +135,6 @@ def add_session(connection: Connection, session: WebSession) -> None:
     connection.execute(insert(web_sessions), attrs.asdict(session))
 
 
-def session_of(secret_hash: str) -> Callable[[Connection], WebSession | None]:
-    """The session whose secret has this hash."""
-
-    def query(connection: Connection) -> WebSession | None:
-        row = connection.execute(select(web_sessions).where(web_sessions.c.secret_hash == secret_hash)).one_or_none()
-        return None if row is None else WebSession(**row._asdict())
-
-    return query
-
-
 def end_session(connection: Connection, secret_hash: str) -> None:
     """Forget one session."""
     connection.execute(delete(web_sessions).where(web_sessions.c.secret_hash == secret_hash))
@@ -127,3 +148,14 @@ def end_sessions_of(connection: Connection, token_id: str) -> None:
 def drop_ended_sessions(connection: Connection, now: datetime) -> None:
     """Forget the sessions whose time is over."""
     connection.execute(delete(web_sessions).where(web_sessions.c.expires_at <= now))
+
+
+def keep_newest_sessions(connection: Connection, of: WebSession, most: int) -> None:
+    """Forget all but the ``most`` newest sessions of the same token; without one, of the same operator."""
+    same = web_sessions.c.token_id == of.token_id
+    if of.token_id is None:
+        same = web_sessions.c.token_id.is_(None) & (web_sessions.c.user_id == of.user_id)
+    older = (
+        select(web_sessions.c.secret_hash).where(same).order_by(web_sessions.c.created_at.desc()).limit(-1).offset(most)
+    )
+    connection.execute(delete(web_sessions).where(web_sessions.c.secret_hash.in_(older)))

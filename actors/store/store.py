@@ -218,6 +218,7 @@ class Store:
         if not alone or isinstance(outcomes[0], Value):
             events = transaction.flush()
             transaction.connection.exec_driver_sql("COMMIT")
+            transaction.committed()
             self.troubles = ()
         for waiting, result in zip(group, outcomes, strict=True):
             waiting.outcome = result

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -37,6 +37,7 @@ class Transaction:
         self.connection = connection
         self.now = now
         self._pending: list[tuple[str, str | None, str, Mapping[str, Any], Origin | None]] = []
+        self._after_commit: list[Callable[[], None]] = []
         self._order = 0
 
     def emit(self, type_: str, job_id: str | None, correlation_id: str, **data: Any) -> None:
@@ -58,13 +59,26 @@ class Transaction:
         self._order += 1
         return self._order
 
-    def mark(self) -> int:
-        """A place to :meth:`rewind` to."""
-        return len(self._pending)
+    def after_commit(self, act: Callable[[], None]) -> None:
+        """Have ``act`` called once this is committed, in the writer's thread, before anybody is told; it never raises.
 
-    def rewind(self, mark: int) -> None:
-        """Forget the events since ``mark``: their closure was rolled back."""
-        del self._pending[mark:]
+        For what is kept in memory: whoever asked for the change may be cancelled before they know of its commit.
+        """
+        self._after_commit.append(act)
+
+    def committed(self) -> None:
+        """It is committed."""
+        for act in self._after_commit:
+            act()
+
+    def mark(self) -> tuple[int, int]:
+        """A place to :meth:`rewind` to."""
+        return len(self._pending), len(self._after_commit)
+
+    def rewind(self, mark: tuple[int, int]) -> None:
+        """Forget what was to be told and done since ``mark``: its closure was rolled back."""
+        del self._pending[mark[0] :]
+        del self._after_commit[mark[1] :]
 
     def flush(self) -> list[Event]:
         """Number and write the events; called once, at the end."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from actors import state_directory
-from actors.state_directory import LOCK, AlreadyRunning, StateDirectory
+from actors.state_directory import LOCK, AlreadyRunning, StateDirectory, StateDirectoryError
 
 
 @pytest.fixture
@@ -64,6 +65,55 @@ def test_a_supervisor_that_lives_is_named_at_once(tmp_path, monkeypatch):
         StateDirectory(tmp_path),
     ):
         pass
+
+
+def judged(path, caplog):
+    """Enter it: the levels that were logged, and the mode that is left."""
+    caplog.set_level("INFO")
+    with StateDirectory(path):
+        return [record.levelname for record in caplog.records], stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.mark.parametrize(
+    ("mode", "levels", "left"),
+    [
+        (0o700, [], 0o700), (0o500 | 0o200, [], 0o700), (0o755, ["WARNING"], 0o755), (0o750, ["WARNING"], 0o750),
+        (0o770, ["INFO"], 0o700), (0o775, ["INFO"], 0o700), (0o2770, ["INFO"], 0o700), (0o1777, ["WARNING"], 0o1777),
+    ],
+)  # fmt: skip
+def test_what_others_may_do_with_a_state_directory_of_ours_is_taken_from_them_or_told(
+    tmp_path, caplog, mode, levels, left
+):
+    """D7. A shared place such as /tmp itself is never closed."""
+    tmp_path.chmod(mode)
+    assert judged(tmp_path, caplog) == (levels, left)
+
+
+def test_a_state_directory_that_anybody_may_write_to_is_refused(tmp_path):
+    tmp_path.chmod(0o777)
+    with (
+        pytest.raises(StateDirectoryError, match=r"anybody may write to it \(mode 0777\); chmod 700 it"),
+        StateDirectory(tmp_path),
+    ):
+        pass
+    assert not (tmp_path / LOCK).exists()
+
+
+def test_a_state_directory_of_somebody_else_is_refused(tmp_path, monkeypatch):
+    """Theirs is whatever lies in it, whoever may write to it."""
+    if os.getuid() == 0:
+        os.chown(tmp_path, 4711, -1)
+    else:
+        monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    with pytest.raises(StateDirectoryError, match="it belongs to the user with uid"), StateDirectory(tmp_path):
+        pass
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can have a directory that is root's and ask as another user")
+def test_a_state_directory_of_root_is_used_and_its_mode_is_told(tmp_path, caplog, monkeypatch):
+    tmp_path.chmod(0o770)
+    monkeypatch.setattr(os, "geteuid", lambda: 4711)
+    assert judged(tmp_path, caplog) == (["WARNING"], 0o770)
 
 
 @pytest.mark.parametrize("signature", [b"", b"{", b"{}", b'{"pid": "many"}', b'{"pid": 1e400}', b"[]"])

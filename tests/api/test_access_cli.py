@@ -6,12 +6,14 @@ import json
 import os
 import sys
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from pathlib import Path
 
 import attrs
 import pytest
 import trio
 
+from actors.access.peer import Peer
 from actors.runtime import RunningRuntime
 
 Greenroom = Callable[..., Awaitable["Result"]]
@@ -90,6 +92,25 @@ async def test_another_users_commands_are_refused_in_one_sentence(
         assert len(done.stderr.splitlines()) == 1
 
 
+async def test_browsers_that_are_signed_in_are_listed_and_signed_out(
+    greenroom: Greenroom, runtime: RunningRuntime
+) -> None:
+    """Those of an operator, who signed in with `greenroom open`, by one command."""
+    access, hour = runtime.access, timedelta(hours=1)
+    _token, secret = await access.create_token(user_id="ana", level="viewer")
+    assert await access.sign_in_with_token(secret, hour) is not None
+    for _ in range(2):
+        assert await access.sign_in_with_code(access.code_for(Peer(1000, "bo")), hour) is not None
+    assert (await greenroom("token", "list")).stdout.count("greenroom open") == 2
+    listed = [one for one in json.loads((await greenroom("token", "list", "--json")).stdout) if "session_id" in one]
+    assert [(one["user_id"], one["token_id"] is None) for one in listed] == [("bo", True), ("bo", True), ("ana", False)]
+    one = await greenroom("token", "revoke", "--session", listed[0]["session_id"])
+    assert (one.exit_code, one.stdout) == (0, f"Session {listed[0]['session_id']} of bo is ended.\n")
+    rest = await greenroom("token", "revoke", "--sessions-of", "bo")
+    assert (rest.exit_code, rest.stdout) == (0, "Ended sessions of bo: 1.\n")
+    assert [session.user_id for session in await access.sessions.listed()] == ["ana"]
+
+
 @pytest.mark.parametrize(
     ("words", "status"),
     [
@@ -98,6 +119,9 @@ async def test_another_users_commands_are_refused_in_one_sentence(
         (("create", "--user", "", "--level", "lead"), 2),
         (("create",), 2),
         (("revoke", "nothing"), 1),
+        (("revoke", "--session", "nothing"), 1),
+        (("revoke",), 2),
+        (("revoke", "x", "--sessions-of", "bo"), 2),
     ],
 )
 async def test_what_makes_no_sense_is_refused(greenroom: Greenroom, words: tuple[str, ...], status: int) -> None:

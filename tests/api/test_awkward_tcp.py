@@ -18,6 +18,7 @@ import trio.testing
 from actors.api import exchange, server
 from actors.api.options import HttpOptions
 from actors.api.tcp import TcpServer
+from actors.net.client_faults import ClientFaults
 from actors.runtime import RunningRuntime
 from supervision import ChildSpec, Supervisor, open_supervisor
 from tests.api.frames import PATIENCE, closed
@@ -282,7 +283,7 @@ async def test_a_body_that_nobody_reads_keeps_no_connection(status: int, monkeyp
     (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
     stream = await trio.open_tcp_stream(*listener.socket.getsockname())
     async with listener, stream, trio.open_nursery() as nursery:
-        await nursery.start(server.Guard(refusing).serve, [listener.socket])
+        await nursery.start(server.Guard(refusing, ClientFaults(), "http").serve, [listener.socket])
         head = b"POST / HTTP/1.1\r\n" + HEAD + b"Content-Length: 100000000\r\n\r\n"
         nursery.start_soon(_push, stream, head)
         assert f"HTTP/1.1 {status}".encode() in await closed(stream)
@@ -294,14 +295,3 @@ async def _push(stream: trio.SocketStream, head: bytes) -> None:
         await stream.send_all(head)
         while True:
             await stream.send_all(b" " * (1 << 20))
-
-
-def told(caplog: pytest.LogCaptureFixture, message: str) -> list[Any]:
-    return [record for record in caplog.records if record.getMessage() == message]
-
-
-async def test_a_failing_connection_is_one_warning(served: Served, caplog: pytest.LogCaptureFixture) -> None:
-    async with await served.connect() as stream:
-        await bytes_after_an_upgrade(stream)
-    await served.still_serves()
-    assert [record.levelname for record in told(caplog, "A connection failed")] in (["WARNING"], [])

@@ -130,7 +130,7 @@ async def test_a_fault_of_ours_is_answered_and_logged_under_its_id(
         raise RuntimeError("inner detail")
 
     monkeypatch.setattr(edge.runtime, "job", broken)
-    monkeypatch.setattr("actors.api.app._logger.exception", lambda *_a, **_k: seen.append(_id()))
+    monkeypatch.setattr("actors.api.app._logger.error", lambda *_a, **_k: seen.append(_id()))
     response = await edge.http.get("/api/jobs/x", headers={"X-Correlation-ID": "asked-2"})
     assert response.status_code == 500
     assert "inner detail" not in response.text

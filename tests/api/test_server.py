@@ -23,6 +23,8 @@ from actors.api import receiving, server, unix
 from actors.api.peers import peer_of_socket, user_name
 from actors.api.socket_file import LONGEST, POINTER, announced, socket_path
 from actors.api.unix import UnixServer
+from actors.net import connections, streams
+from actors.runtime import RunningRuntime
 from supervision import ChildSpec, open_supervisor
 from tests.api.frames import PATIENCE, Frames, closed
 
@@ -124,15 +126,17 @@ async def client_of(path: Path) -> httpx.AsyncClient:
     return httpx.AsyncClient(transport=httpx.AsyncHTTPTransport(uds=str(path)), base_url="http://greenroom")
 
 
-async def test_a_failing_connection_is_one_warning(
-    socket: Path, client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+async def test_a_failing_connection_is_counted(
+    socket: Path, client: httpx.AsyncClient, runtime: RunningRuntime, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What hypercorn raises on a byte after an upgrade reaches the guard, not the server's nursery."""
+    """What hypercorn raises on a byte after an upgrade reaches the guard, not the server's nursery, nor the log."""
+    caplog.set_level("DEBUG")
     async with await trio.open_unix_socket(socket) as stream:
         await bytes_after_an_upgrade(stream)
     assert (await client.get("/health")).status_code == 200
     failed = [record for record in caplog.records if record.getMessage() == "A connection failed"]
-    assert [record.levelname for record in failed] == ["WARNING"]
+    assert [record.levelname for record in failed] == ["DEBUG"]
+    assert runtime.client_faults.counts["socket", "broken protocol"] == 1
 
 
 async def test_the_socket_is_private_and_goes_with_the_server(runtime: Any, tmp_path: Path) -> None:
@@ -193,16 +197,16 @@ async def test_a_reader_that_stops_taking_is_cut_off(
     """Nothing is queued for it: its write waits for the deadline, then its connection is closed."""
     cut_off = trio.Event()
 
-    class Telling(server._BoundedStream):
-        async def send_all(self, data: bytes) -> None:
+    class Telling(streams.BoundedStream):
+        async def send_all(self, data: bytes | bytearray | memoryview) -> None:
             try:
                 await super().send_all(data)
             except trio.BrokenResourceError:
                 cut_off.set()
                 raise
 
-    monkeypatch.setattr(server, "_BoundedStream", Telling)
-    monkeypatch.setattr(server, "WRITE_SECONDS", 0.01)
+    monkeypatch.setattr(connections, "BoundedStream", Telling)
+    monkeypatch.setattr(streams, "WRITE_SECONDS", 0.01)
     monkeypatch.setattr("actors.api.sse.HEARTBEAT", 0.0)
     async with await trio.open_unix_socket(socket) as stream:
         await stream.send_all(b"GET /api/events HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -215,7 +219,7 @@ async def test_a_stalled_reader_does_not_keep_the_server_from_stopping(
     runtime: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Hypercorn's writes are shielded; ours end with the grace."""
-    monkeypatch.setattr(server, "WRITE_SECONDS", 2 * PATIENCE)
+    monkeypatch.setattr(streams, "WRITE_SECONDS", 2 * PATIENCE)
     monkeypatch.setattr(server, "GRACE", 0.05)
     monkeypatch.setattr("actors.api.sse.HEARTBEAT", 0.0)
     serving = [ChildSpec("socket", UnixServer(runtime, tmp_path).run)]
@@ -244,7 +248,7 @@ async def test_a_body_beyond_the_bound_is_refused(socket: Path, monkeypatch: pyt
 
 
 async def test_connections_beyond_the_bound_are_closed(socket: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "MOST_CONNECTIONS", 1)
+    monkeypatch.setattr(connections, "MOST_CONNECTIONS", 1)
     first = await Frames.open(socket)
     async with first.stream, await trio.open_unix_socket(socket) as second:
         assert await closed(second) == b""

@@ -6,6 +6,7 @@ import socket as plain_socket
 import ssl
 import stat
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import attrs
@@ -187,6 +188,35 @@ async def test_who_keeps_us_waiting_gives_way_to_who_asks(
         await silent[-1].send_all(b"TP/1.1\r\nHost: localhost\r\n\r\n")
         assert b" 200 " in await silent[-1].receive_some(4096)
         for stream in (*silent, asking):
+            await stream.aclose()
+
+
+@pytest.mark.parametrize("bounds", [{"max_connections": 4}, {"max_per_address": 4}])
+async def test_strangers_who_take_their_time_over_a_body_give_way(
+    runtime: RunningRuntime, tmp_path: Path, bounds: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sign-in, whose body is read before anybody is known, holds no place; somebody's stream does."""
+    monkeypatch.setattr(server, "GRACE", 0.1)
+    async with open_supervisor(serving(runtime, tmp_path, attrs.evolve(ANY, **bounds))):  # type: ignore[arg-type]
+        _token, secret = await runtime.access.create_token(user_id="ana", level="viewer")
+        (watching,) = await opened(port_of(runtime), 1)
+        head = f"Host: localhost\r\nAuthorization: Bearer {secret}\r\n\r\n"
+        await watching.send_all(f"GET /api/events HTTP/1.1\r\n{head}".encode())
+        assert b" 200 " in await watching.receive_some(4096)
+        slow = await opened(port_of(runtime), 10)
+        for stream in slow:
+            with suppress(trio.BrokenResourceError):
+                await stream.send_all(
+                    b'POST /api/session HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\r\n{"to'
+                )
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        (asking,) = await opened(port_of(runtime), 1)
+        assert b" 200 " in await served_on(asking)
+        with trio.move_on_after(0) as still_open:
+            while await watching.receive_some(4096):
+                pass
+        assert still_open.cancelled_caught
+        for stream in (watching, *slow, asking):
             await stream.aclose()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 from pathlib import Path
 
 import attrs
@@ -89,9 +90,11 @@ def test_a_file_of_the_working_directory_that_others_may_write_is_skipped(machin
 def test_a_file_of_the_working_directory_that_belongs_to_somebody_else_is_skipped(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    machine.put("work", 7)
-    owner = os.geteuid()
-    monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
+    path, owner = machine.put("work", 7), os.geteuid()
+    if owner == 0:  # whose files are anybody's to trust
+        os.chown(path, owner := 4711, -1)
+    else:
+        monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
     settings = machine.load()
     assert settings.limits.total == 5
     assert f"it belongs to the user with uid {owner}; name it with --config if it is meant" in settings.notes[0].message
@@ -110,10 +113,35 @@ def test_a_skipped_file_makes_no_pair(machine: Machine) -> None:
     assert machine.load().limits.total == 7
 
 
-def test_a_named_file_is_trusted_as_it_is(machine: Machine) -> None:
-    path = machine.put("work", 7, mode=0o666)
-    assert machine.load(str(path)).limits.total == 7
-    assert machine.load(None, {"SIMPLETUNER_ENTERPRISE_CONFIG": str(path)}).limits.total == 7
+def test_a_file_of_root_in_the_working_directory_is_read(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Root may change what we do anyway; so may nobody else."""
+    machine.put("work", 7)
+    monkeypatch.setattr(os, "geteuid", lambda: 4711)
+    assert machine.load().limits.total == (7 if os.getuid() == 0 else 5)
+
+
+@pytest.mark.parametrize("place", ["config", "variable", "home", "etc"])
+def test_a_file_that_others_may_write_is_read_where_it_was_named_with_a_warning(machine: Machine, place: str) -> None:
+    """Somebody said so, or made the directory for it; they are told what they trust."""
+    path = machine.put(place, 7, mode=0o666)
+    environ = {"SIMPLETUNER_ENTERPRISE_CONFIG": str(path)} if place == "variable" else {}
+    settings = machine.load(str(path) if place == "config" else None, environ)
+    assert settings.limits.total == 7
+    (note,) = settings.notes
+    assert note.level == logging.WARNING
+    assert f"{path} says which programs run, and others may write to it (mode 0666)" in note.message
+
+
+def test_what_is_no_file_is_read_without_a_word(machine: Machine) -> None:
+    """As from `--config <(...)` in a shell, whatever the mode of such a pipe."""
+    pipe = machine.root / "pipe"
+    os.mkfifo(pipe)
+    pipe.chmod(0o666)
+    writer = threading.Thread(target=lambda: pipe.write_text("limits: {total: 7}\n"))
+    writer.start()
+    settings = machine.load(str(pipe))
+    writer.join()
+    assert (settings.limits.total, settings.notes) == (7, ())
 
 
 def test_a_named_file_that_is_not_there_is_an_error_that_says_who_named_it(machine: Machine) -> None:

@@ -8,8 +8,10 @@ from actors.api.answers.access import (
     LinkDocument,
     MadeTokenDocument,
     SessionDocument,
+    SessionsDocument,
     TokenDocument,
     TokensDocument,
+    WebSessionDocument,
 )
 from actors.api.answers.approvals import (
     ApprovalDocument,
@@ -85,10 +87,12 @@ __all__ = [
     "RuleDocument",
     "RulesDocument",
     "SessionDocument",
+    "SessionsDocument",
     "SettingDocument",
     "SubmissionDocument",
     "TokenDocument",
     "TokensDocument",
     "TreeDocument",
     "UncertainDocument",
+    "WebSessionDocument",
 ]

@@ -35,6 +35,24 @@ class TokensDocument(TypedDict):
     tokens: list[TokenDocument]
 
 
+class WebSessionDocument(TypedDict):
+    """A browser that is signed in. ``token_id``: of the token that it signed in with; null: by `greenroom open`."""
+
+    session_id: str
+    token_id: str | None
+    user_id: str
+    org_id: str | None
+    level: str
+    created_at: Moment | None
+    expires_at: Moment | None
+
+
+class SessionsDocument(TypedDict):
+    """Sessions, the newest first."""
+
+    sessions: list[WebSessionDocument]
+
+
 class SessionDocument(TypedDict):
     """Who asks, and what they may. ``sees``: ``all`` jobs, or ``own``. ``via``: socket, token or session."""
 

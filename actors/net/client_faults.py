@@ -1,0 +1,111 @@
+"""What clients did wrong: counted, told in one line a minute, and never a traceback above DEBUG (D6).
+
+Whoever reaches a port may send what they like, as often as they like; so nothing that a client does may write a line
+of its own. A fault of our own still does: :meth:`ClientFaults.judge` tells the two apart.
+"""
+
+from __future__ import annotations
+
+import logging
+import ssl
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from traceback import walk_tb
+from types import TracebackType
+
+import trio
+
+from logconf import get_logger
+
+EVERY = 60.0
+"""Seconds between two lines about all of it."""
+_OURS = ("actors", "supervision", "logconf")
+_LIBRARIES = ("hypercorn", "h11", "wsproto", "trio_websocket", "ssl", "trio._ssl")
+"""What reads a client's bytes before we do, and raises whatever it likes over them."""
+_CARRIERS = ("actors.net", "actors.feed", "actors.api.exchange")
+"""Of ours what reads from a client's connection and writes to it."""
+_LEFT = (trio.BrokenResourceError, trio.ClosedResourceError, ssl.SSLError, ConnectionError)
+_logger = get_logger("actors.net")
+
+
+class ClientFaults:
+    """``counts``: how often what went wrong, by (port, reason), since the start."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[tuple[str, str]] = Counter()
+        self._untold: Counter[tuple[str, str]] = Counter()
+        self._some = trio.Event()
+        self._telling = trio.Lock()
+
+    def count(self, port: str, reason: str, *, told: bool = True) -> None:
+        """One more. ``reason`` is one of a few words of ours, never a client's.
+
+        ``told``: whether it is worth a place in the line; what browsers do of their own accord is not.
+        """
+        self.counts[port, reason] += 1
+        if told:
+            self._untold[port, reason] += 1
+            self._some.set()
+
+    def judge(
+        self,
+        port: str,
+        error: BaseException,
+        logger: logging.Logger,
+        message: str,
+        extra: Mapping[str, object] | None = None,
+    ) -> None:
+        """``error`` ended one connection: count it where its client is the cause, else it is a fault of ours."""
+        if caused_by_client(error):
+            self.count(port, "broken protocol")
+            logger.debug(message, exc_info=error, extra=extra, stacklevel=2)
+        else:
+            logger.error(message, exc_info=error, extra=extra, stacklevel=2)
+
+    async def tell(self) -> None:
+        """Log what was counted, a line a minute where there is something, until cancelled.
+
+        Every server calls this; of all of them one tells at a time.
+        """
+        async with self._telling:
+            try:
+                while True:
+                    await self._some.wait()
+                    await trio.sleep(EVERY)
+                    self._tell()
+            finally:
+                self._tell()
+
+    def _tell(self) -> None:
+        if not self._untold:
+            return
+        found: dict[str, dict[str, int]] = {}
+        for (port, reason), number in sorted(self._untold.items()):
+            found.setdefault(port, {})[reason] = number
+        _logger.info("%d requests or connections were refused", self._untold.total(), extra={"refused": found})
+        self._untold.clear()
+        self._some = trio.Event()
+
+
+def caused_by_client(error: BaseException) -> bool:
+    """Whether what a client sent, or its leaving, explains ``error``: all of it, where it is a group.
+
+    It does where the client's connection broke, not one of ours to somewhere else; and where the innermost code that is
+    ours or a protocol library's is the library's. What our own code raised is a fault of ours.
+    """
+    if isinstance(error, BaseExceptionGroup):
+        return all(caused_by_client(inner) for inner in error.exceptions)
+    modules = _modules(error.__traceback__)
+    if isinstance(error, _LEFT):
+        return any(_is_in(module, (*_LIBRARIES, *_CARRIERS)) for module in modules)
+    innermost = next((module for module in reversed(modules) if _is_in(module, (*_OURS, *_LIBRARIES))), "")
+    return _is_in(innermost, _LIBRARIES)
+
+
+def _modules(traceback: TracebackType | None) -> list[str]:
+    """The modules that were running, from the border at which the error was caught inwards."""
+    return [str(frame.f_globals.get("__name__", "")) for frame, _line in walk_tb(traceback)]
+
+
+def _is_in(module: str, packages: Iterable[str]) -> bool:
+    return any(module == package or module.startswith(f"{package}.") for package in packages)

@@ -1,0 +1,120 @@
+"""A connection whose writes end: with its reader, or with the deadline."""
+
+from __future__ import annotations
+
+import math
+import ssl
+from pathlib import Path
+
+import trio
+
+WRITE_SECONDS = 10.0
+"""How long one write may wait for a reader before that reader is cut off."""
+
+
+class BoundedStream(trio.abc.HalfCloseableStream):
+    """``stream`` from a client at ``address`` ("": a Unix socket), with a deadline for each write.
+
+    A write that has begun is not cancelled: half a frame would make everything after it unreadable. The stream knows
+    who holds it, so that :class:`~actors.net.connections.Connections` can choose who gives way: somebody who has not
+    asked yet (until :meth:`begin`, and again from :meth:`end` on), else a stranger whose request is served (until
+    :meth:`recognise`), who may take their time over its body.
+    """
+
+    def __init__(self, stream: trio.SocketStream, address: str = "") -> None:
+        self._stream = stream
+        self.address = address
+        self.socket = stream.socket
+        self._busy = False
+        self._recognised = False
+        self._received = False
+        self._answered = 0
+        self._waits_since = trio.current_time()
+        self._latest = math.inf
+        self._writing: trio.CancelScope | None = None
+
+    def begin(self) -> None:
+        """The client has asked for something, and is being served; who it is may be unknown."""
+        self._busy = True
+        self._waits_since = trio.current_time()
+
+    def recognise(self) -> None:
+        """What is served now is somebody's with a good token or session, or of this machine's operator."""
+        self._recognised = True
+
+    def end(self) -> None:
+        """It was served; what it asks next is waited for."""
+        self._busy = self._recognised = False
+        self._answered += 1
+        self._waits_since = trio.current_time()
+
+    @property
+    def patience(self) -> tuple[bool, bool, float]:
+        """Who has the least of it gives way first: who never asked anything, then who waits, the longest first; then
+        strangers whose requests are served, the longest first."""
+        return self._busy, self._answered > 0, self._waits_since
+
+    @property
+    def made_no_sense(self) -> bool:
+        """Whether its client has sent something, and never a request that could be served."""
+        return self._received and not self._busy and not self._answered
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it was not closed yet; its task may still have to notice."""
+        return self.socket.fileno() >= 0
+
+    @property
+    def may_give_way(self) -> bool:
+        """Whether nothing is served there, or a stranger's request."""
+        return not (self._busy and self._recognised)
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        """Write within :data:`WRITE_SECONDS`. Raises ``trio.BrokenResourceError`` when the reader does not take it."""
+        deadline = min(trio.current_time() + WRITE_SECONDS, self._latest)
+        await trio.lowlevel.checkpoint_if_cancelled()
+        with trio.CancelScope(deadline=deadline, shield=True) as self._writing:
+            await self._stream.send_all(data)
+        if self._writing.cancelled_caught:
+            self.socket.close()
+            raise trio.BrokenResourceError("the reader did not take what was written")
+
+    async def wait_send_all_might_not_block(self) -> None:
+        """As the stream's."""
+        await self._stream.wait_send_all_might_not_block()
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        """As the stream's."""
+        received = bytes(await self._stream.receive_some(max_bytes))
+        self._received = self._received or bool(received)
+        return received
+
+    async def send_eof(self) -> None:
+        """As the stream's."""
+        await self._stream.send_eof()
+
+    async def aclose(self) -> None:
+        """As the stream's."""
+        await self._stream.aclose()
+
+    def hurry(self, latest: float) -> None:
+        """Let no write wait beyond ``latest``, the one under way included."""
+        self._latest = latest
+        if self._writing is not None:
+            self._writing.deadline = min(self._writing.deadline, latest)
+
+
+def encrypted(stream: BoundedStream, context: ssl.SSLContext) -> trio.SSLStream[BoundedStream]:
+    """``stream`` with TLS on it; the handshake is the caller's to bound in time."""
+    return trio.SSLStream(stream, context, server_side=True, https_compatible=True)
+
+
+def tls_context(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
+    """What connections are encrypted with; None where they are not. Raises ``OSError``: no such file, no such key."""
+    if certificate is None or key is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(certificate, key)
+    context.set_alpn_protocols(["http/1.1"])
+    return context

@@ -1,0 +1,109 @@
+"""The feed's limits on people unknown: who says nothing gives way, and no address takes all places."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from typing import Any
+
+import pytest
+import trio
+import trio.testing
+
+from actors.access.hosts import HostList
+from actors.feed.options import FeedOptions
+from actors.feed.server import FeedServer
+from actors.runtime import RunningRuntime
+from actors.store import StoreUnavailable
+from supervision import ChildSpec, Supervisor
+from tests.feed.conftest import Seen
+
+Client = Callable[..., AbstractAsyncContextManager[Seen]]
+UPGRADE = (
+    b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Authorization: Bearer boss\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
+
+
+async def silent(stack: AsyncExitStack, port: int, number: int) -> list[trio.SocketStream]:
+    """So many connections that say nothing."""
+    opened = [await stack.enter_async_context(await trio.open_tcp_stream("127.0.0.1", port)) for _ in range(number)]
+    await trio.testing.wait_all_tasks_blocked()
+    return opened
+
+
+async def test_silent_connections_close_the_feed_to_nobody(
+    feed: FeedServer, connect: Client, runtime: RunningRuntime
+) -> None:
+    """110 of them, and 100 places: the ones that wait longest give way, and who signed in before stays."""
+    async with connect() as before, AsyncExitStack() as stack:
+        await silent(stack, feed.port, 110)
+        with trio.fail_after(20):
+            async with connect("ana") as client:
+                assert (await client.subscribe())["type"] == "subscribed"
+        assert (await before.subscribe())["type"] == "subscribed"
+    assert runtime.client_faults.counts["feed", "gave way"] > 0
+
+
+async def test_the_silent_of_one_address_give_way_to_that_address_alone(
+    runtime: RunningRuntime, supervisor: Supervisor, tokens: Any
+) -> None:
+    server = FeedServer(runtime, FeedOptions(port=0, max_connections=10, max_per_address=2), tokens.door, HostList())
+    await supervisor.start_child(ChildSpec("feed", server.run))
+    async with AsyncExitStack() as stack:
+        first, second, third = await silent(stack, server.port, 3)
+        assert await first.receive_some() == b""
+        for stream in (second, third):
+            with trio.move_on_after(0) as waiting:
+                await stream.receive_some()
+            assert waiting.cancelled_caught
+
+
+async def test_behind_a_proxy_all_come_from_its_address(
+    runtime: RunningRuntime, supervisor: Supervisor, tokens: Any
+) -> None:
+    options = FeedOptions(port=0, max_per_address=2)
+    server = FeedServer(runtime, options, tokens.door, HostList(), behind_proxy=True)
+    await supervisor.start_child(ChildSpec("feed", server.run))
+    async with AsyncExitStack() as stack:
+        await silent(stack, server.port, 5)
+        assert runtime.client_faults.counts["feed", "gave way"] == 0
+
+
+async def test_who_is_signed_in_gives_way_to_nobody(
+    runtime: RunningRuntime, supervisor: Supervisor, tokens: Any
+) -> None:
+    server = FeedServer(runtime, FeedOptions(port=0, max_connections=1), tokens.door, HostList())
+    await supervisor.start_child(ChildSpec("feed", server.run))
+    async with await trio.open_tcp_stream("127.0.0.1", server.port) as first:
+        await first.send_all(UPGRADE)
+        received = b""
+        while b'"connected"' not in received:
+            received += await first.receive_some()
+        async with await trio.open_tcp_stream("127.0.0.1", server.port) as second:
+            assert await second.receive_some() == b""
+        assert runtime.client_faults.counts["feed", "no room"] == 1
+
+
+async def test_a_handshake_has_its_time(feed: FeedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("actors.feed.server.CONNECT_SECONDS", 0.05)
+    async with await trio.open_tcp_stream("127.0.0.1", feed.port) as stream:
+        await stream.send_all(UPGRADE[:50])
+        with trio.fail_after(20):
+            assert await stream.receive_some() == b""
+
+
+async def test_a_503_says_when_to_come_again(
+    runtime: RunningRuntime, supervisor: Supervisor
+) -> None:  # fmt: skip
+    async def door(_token: str) -> None:
+        raise StoreUnavailable("the disk is full")
+
+    server = FeedServer(runtime, FeedOptions(port=0), door, HostList())
+    await supervisor.start_child(ChildSpec("feed", server.run))
+    async with await trio.open_tcp_stream("127.0.0.1", server.port) as stream:
+        await stream.send_all(UPGRADE)
+        with trio.fail_after(20):
+            head = (await stream.receive_some()).lower()
+    assert head.startswith(b"http/1.1 503 ")
+    assert b"\r\nretry-after: 5\r\n" in head
