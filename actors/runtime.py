@@ -12,7 +12,7 @@ the next start finds them.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager, nullcontext, suppress
 from datetime import datetime
 from typing import Any
 
@@ -32,7 +32,6 @@ from actors.ledger import Ledger, Sources, reading
 from actors.ledger.provider_views import ProviderView, provider_views, unwell
 from actors.leftovers import Leftovers
 from actors.metrics import Counted, Tallies, TimedExecutor, scrape, timed
-from actors.operations import Operations
 from actors.poller import Look, Poller, Refresh, Wanted
 from actors.providers.base import Provider
 from actors.providers.guard import GuardedProvider
@@ -44,15 +43,21 @@ from actors.scheduler import Quiesce, Scheduler
 from actors.scheduler import wakes as wakes_scheduler
 from actors.settings import Settings
 from actors.settings.showing import effective
-from actors.state_directory import DATABASE, StateDirectory, StateDirectoryError
-from actors.store import Executor, InlineExecutor, SharedExecutor, Store, ThreadExecutor
+from actors.state_directory import DATABASE, StateDirectory
+from actors.store import Executor, InlineExecutor, SharedExecutor, Store, StoreError, ThreadExecutor
+from actors.store.file_system import advice, network_kind
 from actors.tree import tree_of, troubled
+from logconf import get_logger
 from supervision import Backoff, ChildSpec, Supervisor, open_supervisor
+
+_logger = get_logger("actors.runtime")
 
 GRACE = 10.0
 """Seconds that hand-overs in flight have to end in when the runtime stops (C1)."""
 
-_ACTORS_BACKOFF = Backoff(initial=0.2, maximum=10.0, max_failures=8)
+MAX_RESTARTS, PERIOD = 30, 300.0
+BACKOFF = Backoff(initial=0.5, maximum=10.0, jitter="equal", max_failures=15)
+"""What a group of children may fail: a store that cannot be read for half a minute is outlived, whatever is drawn."""
 
 
 @attrs.frozen
@@ -88,8 +93,9 @@ class RunningRuntime(Counted, Pushes, Ruling):
         self._readers = executor if parts.in_memory or parts.executor else SharedExecutor()
         path = None if parts.in_memory else settings.state_dir / DATABASE
         self._store = Store(
-            path, executor=TimedExecutor(executor, self.tallies.commits), now=parts.clock.now, engine=parts.engine
-        )
+            path, executor=TimedExecutor(executor, self.tallies.commits), now=parts.clock.now, engine=parts.engine,
+            housekeeping=parts.executor or ThreadExecutor(1),
+        )  # fmt: skip
         rules = (*(DEFAULT_RULES if settings.approvals.default_rules else ()), *settings.approvals.rules)
         ledger = Ledger(
             self._store, publish=self._publish, limits=settings.limits, approvals=settings.approvals,
@@ -110,27 +116,28 @@ class RunningRuntime(Counted, Pushes, Ruling):
 
     def children(self) -> list[ChildSpec]:
         """What the root supervises, in start order."""
-        backoff = attrs.evolve(_ACTORS_BACKOFF, seed=self._parts.backoff_seed)
-        self._actors = Supervisor(
-            [
-                actor_spec(self._scheduler, self._make_scheduler, shutdown=GRACE),
-                actor_spec(self._poller, self._make_poller),
-                actor_spec(self._expiry, self._make_expiry),
-                actor_spec(self._pruner, self._make_pruner, on_give_up="park"),  # jobs go on without housekeeping
-            ],
-            name="actors", strategy="one_for_one", max_restarts=5, period=60.0, backoff=backoff,
-        )  # fmt: skip
-        children = [ChildSpec("store", self._run_store), ChildSpec("actors", self._actors.run)]
+        actors = [
+            actor_spec(self._scheduler, self._make_scheduler, shutdown=GRACE),
+            actor_spec(self._poller, self._make_poller),
+            actor_spec(self._expiry, self._make_expiry),
+        ]
+        housekeeping = [actor_spec(self._pruner, self._make_pruner, on_give_up="park")]  # jobs go on without it
         edges = [attrs.evolve(edge, on_give_up="park") for edge in self._parts.edges(self)]
+        self._groups = [self._group("actors", actors), self._group("housekeeping", housekeeping)]
         if edges:
-            below = Supervisor(edges, name="edges", max_restarts=5, period=60.0, backoff=backoff).run
-            children.append(ChildSpec("edges", below))
-        return children
+            self._groups.append(self._group("edges", edges))
+        return [ChildSpec("store", self._run_store), *(ChildSpec(group.name, group.run) for group in self._groups)]
+
+    def _group(self, name: str, children: Sequence[ChildSpec]) -> Supervisor:
+        backoff = attrs.evolve(BACKOFF, seed=self._parts.backoff_seed)
+        return Supervisor(children, name=name, max_restarts=MAX_RESTARTS, period=PERIOD, backoff=backoff)
 
     async def _run_store(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:  # noqa: ASYNC128
         await self._store.open(self._readers)
         try:
-            await self.access.keep(task_status=task_status)
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._store.keep_log_small)
+                await self.access.keep(task_status=task_status)
         finally:
             with trio.CancelScope(shield=True):
                 await self._store.aclose()
@@ -172,9 +179,12 @@ class RunningRuntime(Counted, Pushes, Ruling):
         self._started_at = self.clock.now()
 
     async def quiesce(self) -> None:
-        """Claim no more, and let hand-overs in flight end for a bounded grace (C1)."""
-        if self._scheduler.state == "running":
-            await self._scheduler.call(Quiesce())
+        """Claim no more, let hand-overs in flight end for a bounded grace (C1), and note which do not."""
+        with trio.move_on_after(GRACE):
+            if self._scheduler.state == "running":
+                await self._scheduler.call(Quiesce())
+        with suppress(StoreError):  # which has its own ways to be reported
+            await self.ledger.note_stop()
 
     async def close_providers(self) -> None:
         """Release what the providers hold; jobs go on."""
@@ -187,9 +197,14 @@ class RunningRuntime(Counted, Pushes, Ruling):
         return await prune(self.ledger, self._providers, before, dry_run=dry_run)
 
     async def restart_actor(self, name: str) -> None:
-        """Stop one of the actors and start it afresh, by hand: spends nothing of its budget."""
-        await self._actors.stop_child(name)
-        await self._actors.restart_child(name)
+        """Stop an actor or an edge and start it afresh, by hand: a parked one too; spends nothing of its budget.
+
+        Raises :class:`supervision.errors.UnknownChild`, and ``ChildStartError`` where it does not start.
+        """
+        owners = (group for group in self._groups if any(child.id == name for child in group.children()))
+        group = next(owners, self._groups[0])
+        await group.stop_child(name)
+        await group.restart_child(name)
 
     # Looking.
 
@@ -235,7 +250,7 @@ class RunningRuntime(Counted, Pushes, Ruling):
     async def health(self) -> Health:
         """Whether all is well."""
         children = self._supervisor.children() if self._supervisor is not None else []
-        reasons = [*self._store.troubles, *troubled(children), *unwell(self._providers)]
+        reasons = [*self._store.reasons, *troubled(children), *unwell(self._providers)]
         uncertain = tuple(await self.ledger.read(reading.uncertain))
         if uncertain:
             reasons.append(f"{len(uncertain)} job(s) are uncertain: settle them")
@@ -265,6 +280,8 @@ async def open_runtime(settings: Settings | None = None, parts: Parts | None = N
     settings = settings or Settings.default()
     parts = parts or Parts()
     with nullcontext() if parts.in_memory else StateDirectory(settings.state_dir):
+        if not parts.in_memory and (kind := network_kind(settings.state_dir)) is not None:
+            _logger.warning("Careful: %s", advice(kind), extra={"state_dir": str(settings.state_dir)})
         runtime = RunningRuntime(settings, parts)
         async with open_supervisor(
             runtime.children(), name="greenroom", strategy="rest_for_one", max_restarts=0
@@ -273,26 +290,7 @@ async def open_runtime(settings: Settings | None = None, parts: Parts | None = N
             try:
                 yield runtime
             finally:
-                with trio.move_on_after(GRACE, shield=True):
+                with trio.move_on_after(2 * GRACE, shield=True):
                     await runtime.quiesce()
                 with trio.move_on_after(GRACE, shield=True):
                     await runtime.close_providers()
-
-
-@asynccontextmanager
-async def open_reading(settings: Settings) -> AsyncIterator[Operations]:
-    """Look at the rows while no supervisor runs (C4): what changes something needs one.
-
-    Raises :class:`~actors.state_directory.StateDirectoryError` where there is nothing to look at yet.
-    """
-    path = settings.state_dir / DATABASE
-    if not path.exists():
-        raise StateDirectoryError(f"there is nothing in {settings.state_dir} yet; start a supervisor: greenroom run")
-    store = Store(path, executor=ThreadExecutor(1), now=(parts := Parts()).clock.now)
-    await store.open()
-    ledger = Ledger(store, publish=lambda _event: None, limits=settings.limits, approvals=settings.approvals)
-    try:
-        yield Operations(ledger, guarded_providers(settings, parts), Bus(), parts.clock)
-    finally:
-        with trio.CancelScope(shield=True):
-            await store.aclose()

@@ -56,6 +56,7 @@ class Scheduler(TickingActor):
         self._in_flight: set[str] = set()
         self._idle = trio.Event()
         self._opens_at = float("inf")
+        self._held_apart = False
         self._slots = {
             name: trio.CapacityLimiter(provider.capabilities.concurrent_calls) for name, provider in providers.items()
         }
@@ -86,6 +87,7 @@ class Scheduler(TickingActor):
             self._started = True
             self.fault_limit, self.fault_message = 5, "Error in queue processing"
             _logger.info("Queue scheduler started", extra={"interval_seconds": self.interval})
+        self._held_apart = claimed.held_apart
         self._opens_at = float("inf")
         if claimed.look_again_at is not None:
             self._opens_at = self._clock.look_again(claimed.look_again_at)
@@ -108,6 +110,8 @@ class Scheduler(TickingActor):
                     await self._ledger.handed_over(submission.key, answer.handle, answer.observation)
         finally:
             self._in_flight.discard(submission.key)
+            if self._held_apart:
+                self.wake()
             if not self._in_flight:
                 self._idle.set()
                 self._idle = trio.Event()

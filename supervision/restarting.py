@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections import deque
 
 import trio
@@ -9,10 +10,14 @@ import trio
 from supervision import stopping
 from supervision.backoff import Backoff
 from supervision.child import Child
-from supervision.errors import RestartIntensityReached
+from supervision.errors import RestartIntensityReached, SupervisionError
 from supervision.spec import OnGiveUp, Restart
 from supervision.state import Retry, Run
 from supervision.strategy import touched
+from supervision.verdict import leaves
+
+_LONGEST = 500
+"""Characters of an error's own words in ours."""
 
 
 def note_failure(run: Run, child: Child, reason: str, cause: BaseException | None, uptime: float) -> None:
@@ -52,10 +57,21 @@ def give_up(run: Run, child: Child, limit: str, cause: BaseException | None) -> 
         child.rest = "parked"
         run.window.forget(child.id)
         return  # in a group the rest of what was due goes on starting
-    error = RestartIntensityReached(child.id, f"child {child.id!r}: {limit}", history)
+    error = RestartIntensityReached(child.id, f"child {child.id!r}: {limit}{_last(cause)}", history)
     error.__cause__ = cause
     run.wrong.append(error)
     stopping.begin(run)
+
+
+def _last(cause: BaseException | None) -> str:
+    """What it failed of at last, in one line: whoever reads that it failed too often wants to know of what."""
+    if cause is None:
+        return ""
+    leaf = next(leaves(cause))
+    if isinstance(leaf, SupervisionError):
+        return f"; {leaf}"  # of the supervisor below, and it says so itself
+    words = " ".join("".join(traceback.format_exception_only(leaf)).split())
+    return f"; the last: {words[:_LONGEST]}"
 
 
 def restart_one(run: Run, child: Child, delay: float) -> None:

@@ -6,7 +6,7 @@ the supervisor asks for another. A session is a row, so that a browser stays sig
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import TypeVar
 

@@ -66,6 +66,7 @@ def _settings(config: str | None) -> Iterator[Finding]:
     unsafe = [note.message for note in settings.notes if note.level >= logging.WARNING and "file" in note.extra]
     yield Finding("configuration", not unsafe, "; ".join(unsafe) or str(settings.config_file or "defaults"))
     yield _directory(settings.state_dir)
+    yield from _file_system(settings.state_dir)
     yield _database(settings.state_dir)
     running = holder(settings.state_dir)
     if running is None:
@@ -75,15 +76,28 @@ def _settings(config: str | None) -> Iterator[Finding]:
 
 
 def _directory(state_dir: Path) -> Finding:
+    from actors.state_directory import DATABASE
+    from actors.store.read_only import is_read_only
+
     there = next(path for path in (state_dir, *state_dir.absolute().parents) if path.exists())
+    if (state_dir / DATABASE).exists() and is_read_only(state_dir / DATABASE):
+        found = f"{state_dir} is read-only: its jobs can be looked at, and no supervisor can use it"
+        return Finding("state directory", False, found, "mend its mode or its mount, or set GREENROOM_HOME")
     if not os.access(there, os.W_OK | os.X_OK):
         return Finding("state directory", False, f"{there} cannot be written", "set GREENROOM_HOME, or mend its mode")
-    found = there.stat()
-    if there == state_dir and (why := directory_refusal(found) or directory_looseness(found)) is not None:
+    status = there.stat()
+    if there == state_dir and (why := directory_refusal(status) or directory_looseness(status)) is not None:
         return Finding("state directory", False, f"{state_dir}: {why}", f"chmod 700 {state_dir}")
     free = shutil.disk_usage(there).free
     said = f"{state_dir}, {free >> 20} MiB free"
     return Finding("state directory", free >= _LOW_DISK, said, "" if free >= _LOW_DISK else "make room")
+
+
+def _file_system(state_dir: Path) -> Iterator[Finding]:
+    from actors.store.file_system import advice, network_kind
+
+    if (kind := network_kind(state_dir)) is not None:
+        yield Finding("file system", False, kind, advice(kind))
 
 
 def _database(state_dir: Path) -> Finding:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar, cast
 
+import click
 import httpx
 import trio
 
@@ -15,7 +16,7 @@ from actors.api.app import create_app
 from actors.api.peers import Peer
 from actors.cli.context import BadInput, Failed, fail, os_user
 from actors.control import RefusalKind, Refused, Runtime
-from actors.runtime import open_reading
+from actors.offline import open_reading
 from actors.settings import Settings
 from actors.state_directory import StateDirectoryError
 from actors.store.errors import StoreError
@@ -62,5 +63,9 @@ def _run(settings: Settings, question: Callable[[Runtime], Awaitable[T]]) -> T:
 @asynccontextmanager
 async def _reading(settings: Settings) -> AsyncIterator[Runtime]:
     """The read part of a runtime, which is all that a GET about rows asks for."""
-    async with open_reading(settings) as reading:
+    async with open_reading(settings, _say) as reading:
         yield cast("Runtime", reading)
+
+
+def _say(text: str) -> None:
+    click.echo(f"({text})", err=True)

@@ -25,7 +25,7 @@ from actors.service import Notifier, told
 from actors.state_directory import StateDirectoryError
 from actors.store.errors import StoreError
 from logconf import flush, get_logger
-from supervision import SupervisionError
+from supervision import RestartIntensityReached, SupervisionError
 from supervision.verdict import leaves
 
 if TYPE_CHECKING:
@@ -269,12 +269,19 @@ def _explained(failures: list[BaseException]) -> SessionFailed:
         return SessionFailed(str(error), bad_input=error.kind is RefusalKind.INVALID)
     chain = [link for failure in failures for link in _causes(failure)]
     ours = next((link for link in chain if isinstance(link, StoreError | StateDirectoryError)), None)
-    if ours is not None or len(chain) == 1:
-        return SessionFailed(str(ours or error))
+    if ours is not None:
+        gave_up = [
+            f" ({link.child} failed again and again)" for link in chain if isinstance(link, RestartIntensityReached)
+        ]
+        return SessionFailed(f"{ours}{gave_up[-1] if gave_up else ''}")
+    if len(chain) == 1:
+        return SessionFailed(str(error))
     return SessionFailed(f"{error} (at the bottom: {type(chain[-1]).__name__}: {chain[-1]}); the log tells more")
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and what led to it, each group's first exception in its place."""
     while error is not None:
+        error = next(leaves(error))
         yield error
         error = error.__cause__

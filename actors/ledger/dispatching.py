@@ -6,7 +6,7 @@ The intent (key and token) is committed before the provider is called: whatever 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -27,12 +27,13 @@ from actors.jobs.scheduling import (
     nothing_may_run,
 )
 from actors.ledger.base import Pair, advance, change, emit, load
+from actors.ledger.deaths import held_apart
 from actors.ledger.limits import effective_limits
 from actors.ledger.observing import apply_observation
 from actors.ledger.returning import put_back_or_give_up
 from actors.providers.breaker import Caution
 from actors.providers.guard import Failure
-from actors.store import Transaction, lanes, queue, registers, submissions
+from actors.store import Transaction, deaths, lanes, queue, registers, submissions
 
 
 @attrs.frozen
@@ -45,11 +46,15 @@ class Dispatch:
 
 @attrs.frozen
 class Claimed:
-    """What one look at the queue decided and claimed, and when the next back-off or closed provider opens."""
+    """What one look at the queue decided and claimed, and when the next back-off or closed provider opens.
+
+    ``held_apart``: whether something waits for the hand-overs under way, see :mod:`actors.ledger.deaths`.
+    """
 
     decision: Decision
     dispatches: tuple[Dispatch, ...]
     look_again_at: datetime | None
+    held_apart: bool = False
 
 
 def decide_now(
@@ -94,7 +99,7 @@ class Claiming:
     """The closure that claims all that may run now.
 
     ``cautions``: what the circuit breakers ask, by provider. One that rests closes the provider's gate, so that nothing
-    is claimed only to be put back.
+    is claimed only to be put back. ``suspects``: jobs in whose hand-over a process died.
     """
 
     limits: Limits
@@ -102,6 +107,7 @@ class Claiming:
     token: Callable[[], str]
     cycle: str | None = None
     cautions: Mapping[str, Caution] = attrs.field(factory=dict)
+    suspects: Set[str] = frozenset()
 
     def __call__(self, tx: Transaction) -> Claimed:
         ready, release = queue.outlook(tx.connection)
@@ -112,8 +118,9 @@ class Claiming:
         trials = {name: caution.trials for name, caution in self.cautions.items()}
         decision, waiting = decide_now(tx, self.limits, self.capacities, trials)
         lanes.note_shortage(tx.connection, waiting, decision.short_of_resources, tx.now)
-        dispatches = tuple(self._claim(tx, pick.head.job_id) for pick in decision.picks)
-        return Claimed(decision, dispatches, _look_again_at(tx))
+        picks = held_apart(tx, decision.picks, self.suspects) if self.suspects else decision.picks
+        dispatches = tuple(self._claim(tx, pick.head.job_id) for pick in picks)
+        return Claimed(decision, dispatches, _look_again_at(tx), held_apart=len(picks) < len(decision.picks))
 
     def _close_gates(self, tx: Transaction) -> None:
         for name, caution in self.cautions.items():
@@ -144,6 +151,11 @@ def submission_key(job_id: str, attempt: int) -> str:
     return f"{job_id}-{attempt + 1}"
 
 
+def job_of(key: str) -> str:
+    """Whose attempt a submission key names."""
+    return key.rpartition("-")[0]
+
+
 @attrs.frozen
 class HandingOver:
     """The closure that records an accepted job: its handle, and what the provider said of it."""
@@ -152,8 +164,11 @@ class HandingOver:
     handle: Mapping[str, Any]
     observation: Observation | None
     cycle: str | None = None
+    suspected: bool = False
 
     def __call__(self, tx: Transaction) -> bool:
+        if self.suspected:
+            deaths.forgive(tx.connection, job_of(self.key))
         submission = submissions.by_key(tx.connection, self.key)
         if submission is None or submission.state not in (SubmissionState.INTENT, SubmissionState.UNKNOWN):
             return False
@@ -178,8 +193,11 @@ class FailingDispatch:
     failure: Failure
     jitter: Callable[[], float]
     cycle: str | None = None
+    suspected: bool = False
 
     def __call__(self, tx: Transaction) -> DispatchVerdict | None:
+        if self.suspected:
+            deaths.forgive(tx.connection, job_of(self.key))
         submission = submissions.by_key(tx.connection, self.key)
         if submission is None or submission.state is not SubmissionState.INTENT:
             return None

@@ -24,13 +24,14 @@ from actors.jobs.retry import DispatchVerdict
 from actors.jobs.views import Accepted, RuleView
 from actors.ledger import limits as run_time_limits
 from actors.ledger.base import Pair
+from actors.ledger.deaths import Disowning, note_stop
 from actors.ledger.deciding import Approving, Cancelling, Expired, Expiring, Prioritising, Rejecting, Withdrawing
-from actors.ledger.dispatching import Claimed, Claiming, FailingDispatch, HandingOver
+from actors.ledger.dispatching import Claimed, Claiming, FailingDispatch, HandingOver, job_of
 from actors.ledger.limits import Pausing, ResettingLimits, Resuming, SettingLimit
 from actors.ledger.observing import Recorded, Recording
 from actors.ledger.pruning import DroppingKeys, Removing
 from actors.ledger.ruling import AddingRule, RemovingRule, ReplacingRule
-from actors.ledger.settling import Disowning, FlaggingUncertain, SettlingAbsent, SettlingByHand
+from actors.ledger.settling import FlaggingUncertain, SettlingAbsent, SettlingByHand
 from actors.ledger.submitting import NewJob, Submitting
 from actors.ledger.telling import tell
 from actors.providers.breaker import Caution
@@ -76,6 +77,7 @@ class Ledger:
         self._publish = publish
         self._most_waiting = (queue or QueueOptions()).max_waiting_per_user
         self._sources = sources or Sources()
+        self._suspects: set[str] | None = None  # jobs in whose hand-over a process died; None: not read yet
         store.publish = self._tell
 
     def _tell(self, events: list[Event]) -> None:
@@ -161,21 +163,46 @@ class Ledger:
     # Scheduler.
 
     async def disown(self, in_flight: frozenset[str]) -> int:
-        """Declare every intent but those ``in_flight`` an unknown outcome: whoever made the call is gone."""
-        return await self._write(Disowning(in_flight, get_correlation_id()))
+        """Declare every intent but those ``in_flight`` an unknown outcome: whoever made the call is gone.
+
+        The first time, the process that made it: jobs that may have killed it are handed over alone from then on.
+        """
+        first = self._suspects is None
+        disowned = await self._write(Disowning(in_flight, get_correlation_id(), first))
+        if first:
+            self._suspects = set(disowned.suspects)
+        return disowned.orphans
+
+    async def note_stop(self) -> None:
+        """This process ends in order: what is in hand-over now does not kill it."""
+        await self._write(note_stop)
+
+    def _is_suspected(self, key: str) -> bool:
+        return self._suspects is None or job_of(key) in self._suspects
+
+    def _forgive(self, key: str) -> None:
+        if self._suspects is not None:
+            self._suspects.discard(job_of(key))
 
     async def claim(self, capacities: Mapping[str, Capacity], cautions: Mapping[str, Caution] | None = None) -> Claimed:
         """Claim all that may run now, with its intents; committed when this returns."""
-        token = self._sources.token
-        return await self._write(Claiming(self.limits, capacities, token, get_correlation_id(), cautions or {}))
+        token, suspects = self._sources.token, frozenset(self._suspects or ())
+        cycle = get_correlation_id()
+        return await self._write(Claiming(self.limits, capacities, token, cycle, cautions or {}, suspects))
 
     async def handed_over(self, key: str, handle: Mapping[str, Any], observation: Observation | None) -> bool:
         """The provider has it."""
-        return await self._write(HandingOver(key, handle, observation, get_correlation_id()))
+        suspected = self._is_suspected(key)
+        accepted = await self._write(HandingOver(key, handle, observation, get_correlation_id(), suspected))
+        self._forgive(key)
+        return accepted
 
     async def dispatch_failed(self, key: str, failure: Failure) -> DispatchVerdict | None:
         """The call did not succeed; what follows depends on its kind."""
-        return await self._write(FailingDispatch(key, failure, self._sources.jitter, get_correlation_id()))
+        jitter, suspected = self._sources.jitter, self._is_suspected(key)
+        verdict = await self._write(FailingDispatch(key, failure, jitter, get_correlation_id(), suspected))
+        self._forgive(key)
+        return verdict
 
     # Poller.
 

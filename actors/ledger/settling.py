@@ -14,25 +14,7 @@ from actors.jobs.retry import DispatchVerdict, FailureKind, after_failed_dispatc
 from actors.ledger.base import Pair, advance, change, close_submission, emit, load
 from actors.ledger.observing import flag_uncertain
 from actors.ledger.returning import UNFLAGGED, put_back_or_give_up
-from actors.store import Transaction, submissions
-
-
-@attrs.frozen
-class Disowning:
-    """The closure that turns intents into unknown outcomes: whoever made those calls is gone (B13)."""
-
-    in_flight: frozenset[str]
-    cycle: str | None = None
-
-    def __call__(self, tx: Transaction) -> int:
-        orphans = [one for one in submissions.intents(tx.connection) if one.key not in self.in_flight]
-        for orphan in orphans:
-            pair = load(tx, orphan.job_id)
-            error = "the process ended before the answer came"
-            submissions.change(tx.connection, orphan.key, state=SubmissionState.UNKNOWN, error=error)
-            told = {"status": pair.job.status.value, "error_message": error}
-            emit(tx, pair.job, "job_outcome_unknown", cycle=self.cycle, **told)
-        return len(orphans)
+from actors.store import Transaction, deaths, submissions
 
 
 @attrs.frozen
@@ -123,6 +105,7 @@ class SettlingByHand:
             not_before=None,
             error_message=None,
         )
+        deaths.try_again(tx.connection, self.job_id)
         after = put_back_or_give_up(tx, pair, submission.key, verdict, self.cycle)
         assert after is not None
         return after

@@ -27,7 +27,8 @@ BREAKER_STATES = {"closed": 0, "half_open": 1, "open": 2}
 class State:
     """What is read when somebody asks. ``counts``: as :func:`actors.ledger.reading.plain_counts` gives them.
 
-    ``breakers``: by provider, its state and how often it has opened. ``uptime``: seconds.
+    ``breakers``: by provider, its state and how often it has opened. ``uptime``: seconds. ``log_bytes``: how long the
+    write-ahead log is.
     """
 
     counts: Mapping[str, Mapping[str, int]]
@@ -38,6 +39,7 @@ class State:
     breakers: Mapping[str, tuple[str, int]]
     healthy: bool
     uptime: float
+    log_bytes: int = 0
 
 
 def exposed(state: State, tallies: Tallies) -> bytes:
@@ -83,6 +85,7 @@ def _jobs(counts: Mapping[str, Mapping[str, int]], tallies: Tallies) -> Iterator
 def _whole(state: State, tallies: Tallies) -> Iterator[Metric]:
     yield _gauge("simpletuner_uptime_seconds", "Since the supervisor became ready.", state.uptime)
     yield _gauge("greenroom_healthy", "1 when /health says ok, 0 when it says degraded.", state.healthy)
+    yield _gauge("greenroom_write_ahead_log_bytes", "Length of the database's write-ahead log.", state.log_bytes)
     yield _counters("greenroom_events", "Events published, by type.", "type", tallies.events)
     yield _gauge("greenroom_event_subscribers", "Open streams of events.", tallies.subscribers)
     yield _counter("greenroom_dead_letters", "Messages that reached nobody.", state.dead_letters)

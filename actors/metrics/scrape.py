@@ -33,5 +33,6 @@ async def scrape(
         breakers={name: (one.breaker.state.value, one.breaker.opened) for name, one in providers.items()},
         healthy=healthy,
         uptime=uptime,
+        log_bytes=ledger.store.log_bytes,
     )
     return exposed(state, tallies)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,8 @@ from sqlalchemy.sql.dml import Insert
 from actors.store.errors import StoreBusy, StoreError, StoreUnavailable
 
 BUSY_TIMEOUT_MS = 5_000
+_LOG_LIMIT = 4 << 20
+"""Bytes to which SQLite cuts a longer write-ahead log when it begins it anew."""
 _FILE_MODE = 0o600
 
 
@@ -58,6 +61,12 @@ def open_engine(path: Path | None) -> Engine:
     return engine
 
 
+def open_immutable(uri: str) -> Engine:
+    """An engine that only reads a database which nobody changes and which has no write-ahead log."""
+    connect = partial(sqlite3.connect, uri, uri=True, check_same_thread=False, isolation_level=None)
+    return create_engine("sqlite://", creator=connect, isolation_level="AUTOCOMMIT")
+
+
 def _make_private(path: Path) -> None:
     """Create the file with its final mode: SQLite gives its journal files the mode of the database."""
     try:
@@ -68,7 +77,12 @@ def _make_private(path: Path) -> None:
 
 def _configure(connection: sqlite3.Connection, _record: object) -> None:
     try:
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", f"busy_timeout={BUSY_TIMEOUT_MS}"):
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            f"busy_timeout={BUSY_TIMEOUT_MS}",
+            f"journal_size_limit={_LOG_LIMIT}",
+        ):
             connection.execute(f"PRAGMA {pragma}")
     except sqlite3.Error:
         connection.close()  # the pool has not got it yet: nobody else would

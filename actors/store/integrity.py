@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
-from actors.store import wal
+from actors.store import read_only, wal
 from actors.store.errors import StoreUnavailable
 
 _MOST_NAMED = 3
@@ -20,9 +21,22 @@ def faults(database: Path) -> list[str]:
     Finds broken structure, and indexes that differ from their tables; a flipped byte inside a value is not found.
     """
     try:
-        wal.check(database)  # first: SQLite would take what it can and say nothing of the rest
-        with closing(sqlite3.connect(f"file:{quote(os.fsencode(database))}?mode=ro", uri=True)) as connection:
+        with (
+            _readable(database) as (path, uri),
+            wal.checked(path),  # first: SQLite would take what it can and say nothing of the rest
+            closing(sqlite3.connect(uri, uri=True)) as connection,
+        ):
             found = [str(line) for (line,) in connection.execute(f"PRAGMA integrity_check({_MOST_NAMED})")]
     except (StoreUnavailable, sqlite3.Error) as error:
         return [str(error)]
     return [] if found == ["ok"] else found
+
+
+@contextmanager
+def _readable(database: Path) -> Iterator[tuple[Path, str]]:
+    """Where it is read, and how."""
+    if not read_only.is_read_only(database):
+        yield database, f"file:{quote(os.fsencode(database))}?mode=ro"
+        return
+    with read_only.viewed(database) as view:
+        yield view.database, view.uri

@@ -113,6 +113,13 @@ submissions = Table(
     partial_index("submissions_open", "state", where="state != 'closed'"),
 )
 
+hand_over_deaths = Table(
+    "hand_over_deaths",
+    metadata,
+    Column("job_id", String(64), primary_key=True),
+    Column("deaths", Integer, nullable=False),
+)
+
 approvals = Table(
     "approvals",
     metadata,

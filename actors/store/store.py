@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -26,6 +26,7 @@ from actors.retries import tell_our_own
 from actors.store import dialect, wal
 from actors.store.errors import StoreBusy, StoreError, StoreUnavailable
 from actors.store.executor import Executor
+from actors.store.log_size import LOOK, LogSize
 from actors.store.revision import bring_up_to_date
 from actors.store.transaction import Transaction
 from supervision import faults
@@ -60,10 +61,17 @@ class Store:
     ``now`` gives the time of transactions, ``executor`` runs them, ``publish`` is called after each COMMIT with the
     events that it wrote, in their order. ``engine``: a database in memory that was made elsewhere and outlives this
     store, for simulations. ``troubles``: why the last transaction could not be kept; empty when it was.
+    ``housekeeping`` runs what is done beside the writer; None: ``executor`` does.
     """
 
     def __init__(
-        self, path: Path | None, *, executor: Executor, now: Callable[[], datetime], engine: Engine | None = None
+        self,
+        path: Path | None,
+        *,
+        executor: Executor,
+        now: Callable[[], datetime],
+        engine: Engine | None = None,
+        housekeeping: Executor | None = None,
     ) -> None:
         self.path = path
         self.publish: Publish = lambda _events: None
@@ -71,6 +79,8 @@ class Store:
         self._where = str(path) if path else "the database in memory"
         self._executor = executor
         self._readers = executor
+        self._housekeeping = housekeeping or executor
+        self._log = None if path is None else LogSize(path)
         self.now = now
         self._engine = engine if engine is not None else dialect.open_engine(path)
         self._writer: Connection | None = None
@@ -83,9 +93,7 @@ class Store:
         await self._executor.run(self._connect)
 
     def _connect(self) -> None:
-        if self.path is not None:
-            wal.check(self.path)
-        with explained(self._where):
+        with explained(self._where), nullcontext() if self.path is None else wal.checked(self.path):
             try:
                 self._writer = self._engine.connect()
                 bring_up_to_date(self._writer, in_memory=self.path is None)
@@ -98,6 +106,23 @@ class Store:
             self._writer.close()
             self._writer = None
         self._engine.dispose()
+
+    async def keep_log_small(self) -> None:
+        """Look after the write-ahead log until cancelled."""
+        while True:
+            await trio.sleep(LOOK)
+            if self._log is not None:
+                await self._housekeeping.run(self._log.look)
+
+    @property
+    def log_bytes(self) -> int:
+        """How long the write-ahead log was when it was last looked at."""
+        return 0 if self._log is None else self._log.bytes
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why the store is not well; empty when it is."""
+        return self.troubles + (() if self._log is None else self._log.troubles)
 
     async def aclose(self) -> None:
         """Wait for the transaction that runs, then close."""

@@ -10,10 +10,15 @@ The format is https://www.sqlite.org/fileformat2.html#walformat.
 
 from __future__ import annotations
 
+import os
+import sqlite3
 import struct
 import sys
 from array import array
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
+from urllib.parse import quote
 
 import attrs
 
@@ -23,6 +28,10 @@ from logconf import get_logger
 _HEADER, _FRAME = struct.Struct(">IIIIIIII"), struct.Struct(">IIIIII")
 _LITTLE, _BIG = 0x377F0682, 0x377F0683  # magic numbers: the byte order of the words that are summed up
 _LAST = 0xFFFFFFFF
+
+# The index beside the log (``-shm``), in this machine's byte order: its version, and the last frame that is committed
+# (https://www.sqlite.org/walformat.html#the_wal_index_header).
+_INDEX, _INDEX_VERSION = struct.Struct("=I12xI"), 3007000
 
 _logger = get_logger("actors.store")
 
@@ -35,13 +44,80 @@ class Damage:
     acknowledged: bool
 
 
-def check(database: Path) -> None:
-    """Look at what the last process left, before SQLite does: a log that ended in order is not there any more.
+@contextmanager
+def checked(database: Path) -> Iterator[None]:
+    """Look at what the last process left: a log that ended in order is not there any more.
 
-    Raises :class:`StoreUnavailable` where acknowledged commits cannot be read, and touches nothing. Where only the
-    last transaction is in doubt, a WARNING says so.
+    SQLite reads the log once, here, and keeps what it found for whoever opens the database inside the block. Only
+    where it stopped before the log's last commit is the log read again, slowly, to tell the two cases apart.
+
+    Raises :class:`StoreUnavailable` where acknowledged commits cannot be read, and changes neither database nor log.
+    Where only the last transaction is in doubt, a WARNING says so.
     """
-    log = database.with_name(f"{database.name}-wal")
+    log = log_of(database)
+    if has_frames(log):
+        with _read_by_sqlite(database) as frames:
+            if frames is None or _more_than(log, frames):
+                _report(log)
+            yield
+    else:
+        yield
+
+
+def log_of(database: Path) -> Path:
+    """The write-ahead log beside a database."""
+    return database.with_name(f"{database.name}-wal")
+
+
+def has_frames(log: Path) -> bool:
+    """Whether there is anything in the log. Raises :class:`StoreUnavailable`."""
+    try:
+        return log.stat().st_size > _HEADER.size
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise StoreUnavailable(f"cannot read {log}: {error.strerror}") from error
+
+
+@contextmanager
+def _read_by_sqlite(database: Path) -> Iterator[int | None]:
+    """How many frames SQLite takes for committed; None where it cannot be asked.
+
+    Its connection reads only: closed as the last one, it leaves the log as it is.
+    """
+    with ExitStack() as stack:
+        frames = None
+        with suppress(sqlite3.Error, OSError):
+            connection = sqlite3.connect(f"file:{quote(os.fsencode(database))}?mode=ro", uri=True, isolation_level=None)
+            stack.enter_context(closing(connection))
+            connection.execute("BEGIN")
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # here it reads the log
+            with database.with_name(f"{database.name}-shm").open("rb") as index:
+                version, last = _INDEX.unpack(index.read(_INDEX.size))
+            connection.execute("ROLLBACK")
+            frames = last if version == _INDEX_VERSION else None
+        yield frames
+
+
+def _more_than(log: Path, frames: int) -> bool:
+    """Whether the log's header is wrong, or a commit of this log stands behind its first ``frames``."""
+    try:
+        with log.open("rb") as file:
+            header = _LogHeader(file.read(_HEADER.size))
+            if not header.right:
+                return True
+            place = _HEADER.size + frames * header.frame_size
+            while len(frame := os.pread(file.fileno(), _FRAME.size, place)) == _FRAME.size:
+                if header.is_commit(frame):
+                    return True
+                place += header.frame_size
+            return False
+    except OSError as error:
+        raise StoreUnavailable(f"cannot read {log}: {error.strerror}") from error
+
+
+def _report(log: Path) -> None:
+    """Say what is wrong with the log, if it is: refuse, or warn."""
     found = examine(log)
     if found is None or examine(log) != found:  # another process writes: this is no rest of a former one
         return
@@ -68,22 +144,47 @@ def examine(log: Path) -> Damage | None:
     return _Log(content).damage() if len(content) > _HEADER.size else None
 
 
+class _LogHeader:
+    """What a log begins with. ``right``: it is a log's, and undamaged."""
+
+    def __init__(self, content: bytes) -> None:
+        magic, _version, page_size, _sequence, *rest = _HEADER.unpack_from(content.ljust(_HEADER.size, b"\0"))
+        self.salts, self.sums = tuple(rest[:2]), tuple(rest[2:])
+        self._swapped = (magic == _LITTLE) != (sys.byteorder == "little")
+        self.right = magic in (_LITTLE, _BIG) and self.sum(content[:24], (0, 0)) == self.sums
+        self.frame_size = _FRAME.size + page_size
+
+    def is_commit(self, frame: bytes) -> bool:
+        """Whether this frame ends a transaction of this log; other salts: it is left of a former log."""
+        _page, pages_in_all, *rest = _FRAME.unpack_from(frame)
+        return bool(pages_in_all) and tuple(rest[:2]) == self.salts
+
+    def sum(self, content: bytes, before: tuple[int, ...]) -> tuple[int, ...]:
+        """SQLite's checksum of pairs of 32-bit words, going on from ``before``."""
+        words = array("I", content)
+        if self._swapped:
+            words.byteswap()
+        first, second = before
+        pairs = iter(words)
+        for one, other in zip(pairs, pairs, strict=True):
+            first = (first + one + second) & _LAST
+            second = (second + other + first) & _LAST
+        return first, second
+
+
 class _Log:
     """A log's content: a header, then frames of a page each with a running checksum."""
 
     def __init__(self, content: bytes) -> None:
         self._content = content
-        magic, _version, page_size, _sequence, *rest = _HEADER.unpack_from(content)
-        self._salts, self._sums = tuple(rest[:2]), tuple(rest[2:])
-        self._swapped = (magic == _LITTLE) != (sys.byteorder == "little")
-        self._known = magic in (_LITTLE, _BIG)
-        self._size = _FRAME.size + page_size
+        self._header = _LogHeader(content[: _HEADER.size])
+        self._size = self._header.frame_size
 
     def damage(self) -> Damage | None:
-        if not self._known or self._sum(self._content[:24], (0, 0)) != self._sums:
+        if not self._header.right:
             return Damage(0, acknowledged=True)
         offsets = range(_HEADER.size, len(self._content) - self._size + 1, self._size)
-        good, sums = _HEADER.size, self._sums
+        good, sums = _HEADER.size, self._header.sums
         while good in offsets and self._follows(good, sums):
             sums = self._sums_at(good)
             good += self._size
@@ -97,8 +198,7 @@ class _Log:
         return Damage(good, synced)
 
     def _is_commit(self, offset: int) -> bool:
-        _page, pages_in_all, *rest = _FRAME.unpack_from(self._content, offset)
-        return bool(pages_in_all) and tuple(rest[:2]) == self._salts  # other salts: left of a former log
+        return self._header.is_commit(self._content[offset : offset + _FRAME.size])
 
     def _sums_at(self, offset: int) -> tuple[int, ...]:
         return tuple(_FRAME.unpack_from(self._content, offset)[4:])
@@ -106,16 +206,5 @@ class _Log:
     def _follows(self, offset: int, sums: tuple[int, ...]) -> bool:
         """Whether the frame there goes on from ``sums``."""
         summed = self._content[offset : offset + 8] + self._content[offset + _FRAME.size : offset + self._size]
-        return tuple(_FRAME.unpack_from(self._content, offset)[2:]) == (*self._salts, *self._sum(summed, sums))
-
-    def _sum(self, content: bytes, before: tuple[int, ...]) -> tuple[int, ...]:
-        """SQLite's checksum of pairs of 32-bit words, going on from ``before``."""
-        words = array("I", content)
-        if self._swapped:
-            words.byteswap()
-        first, second = before
-        pairs = iter(words)
-        for one, other in zip(pairs, pairs, strict=True):
-            first = (first + one + second) & _LAST
-            second = (second + other + first) & _LAST
-        return first, second
+        expected = (*self._header.salts, *self._header.sum(summed, sums))
+        return tuple(_FRAME.unpack_from(self._content, offset)[2:]) == expected

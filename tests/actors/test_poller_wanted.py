@@ -51,9 +51,9 @@ async def test_a_burst_of_deliveries_reads_every_job_back_once(autojump_clock, w
 async def test_a_read_back_that_was_asked_for_while_the_poller_was_down_is_made(autojump_clock, world):
     async with world.open(options=SILENT, poller=OFF, limits=WIDE) as runtime:
         (key,) = await handed_over(runtime, 1)
-        await runtime._actors.stop_child("poller")
+        await runtime._groups[0].stop_child("poller")
         runtime.look_at("scripted", key)
-        await runtime._actors.restart_child("poller")
+        await runtime._groups[0].restart_child("poller")
         await trio.sleep(1)
         assert [call.keys for call in world.remote.calls_of("observe")] == [(key,)]
 

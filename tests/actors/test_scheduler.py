@@ -252,7 +252,7 @@ async def test_a_queue_that_cannot_be_read_fails_the_scheduler_alone(autojump_cl
         assert len(errors) == 2
         assert all(record.exc_info for record in errors)
         actors = next(node for node in runtime.tree() if node["id"] == "actors")["children"]
-        assert [node["incarnation"] for node in actors] == [4, 1, 1, 1]
+        assert [node["incarnation"] for node in actors] == [4, 1, 1]
         job = await world.submit(duration=1)
         assert (await runtime.wait(job.job_id)).status is JobStatus.COMPLETED
 

@@ -237,6 +237,7 @@ async def test_health_and_tree_show_the_actors(edge: Any) -> None:
     assert (health["status"], health["reasons"]) == ("ok", [])
     tree = (await edge.http.get("/api/actors")).json()["children"]
     actors = next(node for node in tree if node["id"] == "actors")
-    assert {node["id"]: node["state"] for node in actors["children"]} == {
+    housekeeping = next(node for node in tree if node["id"] == "housekeeping")
+    assert {node["id"]: node["state"] for node in [*actors["children"], *housekeeping["children"]]} == {
         "scheduler": "running", "poller": "running", "expiry": "running", "pruner": "running",
     }  # fmt: skip

@@ -17,9 +17,9 @@ import trio
 
 from actors.jobs.records import Event
 from actors.jobs.views import JobView
+from actors.offline import open_reading
 from actors.providers.local.directory import JobDirectory, job_directories
 from actors.providers.local.liveness import Standing, clear_survivors, look, open_shim
-from actors.runtime import open_reading
 from actors.state_directory import LOG
 from tests.kills.supervisor import settings_of
 from tests.providers.local.stage import until

@@ -22,9 +22,10 @@ from actors.jobs.options import PollerOptions
 from actors.jobs.records import ApprovalRequest, ApprovalStatus, Event, JobStatus
 from actors.jobs.refusal import Refused
 from actors.jobs.views import JobView
+from actors.offline import open_reading
 from actors.providers.local.directory import job_directories
 from actors.providers.local.liveness import Standing, look
-from actors.runtime import RunningRuntime, open_reading, open_runtime
+from actors.runtime import RunningRuntime, open_runtime
 from actors.simulation.replay import Replay
 from actors.state_directory import DATABASE, LOG
 from logconf import configure_structured_logging

@@ -24,6 +24,16 @@ def test_full_jitter_lies_between_nothing_and_the_bound(row, initial, factor, se
     assert 0 <= backoff.delay(row, random.Random(seed)) <= backoff.bound(row) <= 10
 
 
+@given(st.integers(0, 10_000), st.floats(0.1, 10), st.floats(1, 1e9), st.integers())
+def test_equal_jitter_lies_between_half_of_the_bound_and_the_bound(row, initial, factor, seed):
+    backoff = Backoff(initial=initial, maximum=10, factor=factor, jitter="equal")
+    assert backoff.bound(row) / 2 <= backoff.delay(row, random.Random(seed)) <= backoff.bound(row)
+
+
+def test_jitter_is_a_word_or_whether_there_is_any():
+    assert [Backoff(jitter=jitter).jitter for jitter in (True, False, "equal")] == ["full", "none", "equal"]
+
+
 def test_the_same_seed_gives_the_same_delays_and_each_child_its_own():
     def delays(seed, child):
         source = Backoff(seed=seed).source(child)
@@ -42,7 +52,15 @@ def test_none_means_no_delay_and_no_limit():
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"initial": -1}, {"maximum": 0.01}, {"factor": 0.5}, {"max_failures": 1.5}, {"reset_after": "x"}, {"seed": "x"}],
+    [
+        {"initial": -1},
+        {"maximum": 0.01},
+        {"factor": 0.5},
+        {"max_failures": 1.5},
+        {"jitter": "equa"},
+        {"reset_after": "x"},
+        {"seed": "x"},
+    ],
 )
 def test_wrong_values_name_their_field(wrong):
     with pytest.raises(SpecError) as caught:

@@ -171,7 +171,7 @@ def test_the_signatures_of_the_surface():
         "initial": 0.1,
         "maximum": 30.0,
         "factor": 2.0,
-        "jitter": True,
+        "jitter": "full",
         "reset_after": None,
         "max_failures": None,
         "seed": None,

@@ -15,6 +15,7 @@ def upgrade() -> None:
     """Add columns and tables, one subject after the other."""
     _waiting_by_user()
     _teams_of_tokens()
+    _hand_over_deaths()
 
 
 def _waiting_by_user() -> None:
@@ -27,3 +28,12 @@ def _teams_of_tokens() -> None:
     """Tokens and sessions name the teams for which jobs may be submitted with them; those that are there name none."""
     for table in ("access_tokens", "web_sessions"):
         op.add_column(table, sa.Column("teams", sa.Text(), nullable=True))
+
+
+def _hand_over_deaths() -> None:
+    """In whose hand-over the process died, and how often in a row."""
+    op.create_table(
+        "hand_over_deaths",
+        sa.Column("job_id", sa.String(length=64), primary_key=True),
+        sa.Column("deaths", sa.Integer(), nullable=False),
+    )

@@ -1,0 +1,51 @@
+"""Rows of hand-overs during which the process died: how often in a row for each job that may be to blame.
+
+A row goes when a hand-over of its job has any outcome; a job without one has nothing against it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, delete, select, update
+
+from actors.jobs.records import QueueStatus
+from actors.store.dialect import upsert
+from actors.store.schema import hand_over_deaths, queue_entries
+
+_HELD = tuple(status.value for status in (QueueStatus.PENDING, QueueStatus.RUNNING))
+
+
+def blame(connection: Connection, job_ids: Sequence[str]) -> dict[str, int]:
+    """Count one death for the jobs that were in hand-over; the counts of all of them.
+
+    One job alone is to blame. Of several nobody knows which: each is suspected from then on, and none more than before.
+    """
+    found = counts(connection)
+    alone = len(job_ids) == 1
+    after = {job_id: found.get(job_id, 0) + 1 if alone else max(found.get(job_id, 0), 1) for job_id in job_ids}
+    for job_id, deaths in after.items():
+        if deaths != found.get(job_id):
+            connection.execute(upsert(hand_over_deaths, ("job_id",), {"job_id": job_id, "deaths": deaths}))
+    return after
+
+
+def counts(connection: Connection) -> dict[str, int]:
+    """The deaths of every job that is suspected."""
+    return {row.job_id: row.deaths for row in connection.execute(select(hand_over_deaths))}
+
+
+def forgive(connection: Connection, job_id: str) -> None:
+    """A hand-over of this job had an outcome: it did not kill the process."""
+    connection.execute(delete(hand_over_deaths).where(hand_over_deaths.c.job_id == job_id))
+
+
+def try_again(connection: Connection, job_id: str) -> None:
+    """A person has this job handed over again: it is suspected, with one death against it."""
+    connection.execute(update(hand_over_deaths).where(hand_over_deaths.c.job_id == job_id).values(deaths=1))
+
+
+def drop_ended(connection: Connection) -> None:
+    """Forget jobs that will not be handed over any more."""
+    held = select(queue_entries.c.job_id).where(queue_entries.c.status.in_(_HELD))
+    connection.execute(delete(hand_over_deaths).where(hand_over_deaths.c.job_id.not_in(held)))

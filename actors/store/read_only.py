@@ -1,0 +1,93 @@
+"""Reading a database in a place that cannot be written: a mounted snapshot, a backup, somebody else's directory.
+
+SQLite needs to write beside a database that has a write-ahead log, if only its index. Without a log (and without a
+migration to be made) it reads the file as it lies there, as one that nobody changes. With one, a copy is read: to take
+the file alone would be to lose in silence what is still in the log.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from urllib.parse import quote
+
+import attrs
+
+from actors.store import wal
+from actors.store.errors import StoreUnavailable
+from actors.store.revision import NEWEST
+
+_TRIES = 3
+"""Times that a copy is begun again because somebody wrote meanwhile, from another machine perhaps."""
+
+
+@attrs.frozen
+class View:
+    """Where a database can be read. ``immutable``: in its own place, which nobody writes; else in a copy.
+
+    ``folder``: where something may be written that is needed for reading; it goes with the view.
+    """
+
+    database: Path
+    immutable: bool
+    folder: Path
+
+    @property
+    def uri(self) -> str:
+        """For :func:`sqlite3.connect` with ``uri=True``."""
+        return _immutable(self.database) if self.immutable else f"file:{quote(os.fsencode(self.database))}?mode=ro"
+
+
+def is_read_only(database: Path) -> bool:
+    """Whether this process cannot write the database or beside it."""
+    return not (os.access(database, os.W_OK) and os.access(database.parent, os.W_OK | os.X_OK))
+
+
+@contextmanager
+def viewed(database: Path) -> Iterator[View]:
+    """A way to read a database in a place that is read-only. Raises :class:`StoreUnavailable`."""
+    with TemporaryDirectory(prefix="greenroom-") as name:
+        folder = Path(name)
+        if not wal.has_frames(wal.log_of(database)) and _is_newest(database):
+            yield View(database, immutable=True, folder=folder)
+        else:
+            yield View(_copied(database, folder), immutable=False, folder=folder)
+
+
+def _immutable(database: Path) -> str:
+    return f"file:{quote(os.fsencode(database))}?mode=ro&immutable=1"
+
+
+def _is_newest(database: Path) -> bool:
+    """Whether there is nothing to migrate; an error is left to whoever reads the database."""
+    try:
+        with closing(sqlite3.connect(_immutable(database), uri=True)) as connection:
+            return connection.execute("SELECT version_num FROM alembic_version").fetchall() == [(NEWEST,)]
+    except sqlite3.Error:
+        return False
+
+
+def _copied(database: Path, folder: Path) -> Path:
+    """Database and log as they were at one moment."""
+    copy = folder / database.name
+    try:
+        for _ in range(_TRIES):
+            before = _state(database)
+            shutil.copyfile(database, copy)
+            if (log := wal.log_of(database)).exists():
+                shutil.copyfile(log, wal.log_of(copy))
+            if _state(database) == before:
+                return copy
+    except OSError as error:
+        raise StoreUnavailable(f"{database} is read-only, and cannot be copied to {folder}: {error}") from error
+    raise StoreUnavailable(f"{database} is read-only here, and somebody else writes it; ask where it is written")
+
+
+def _state(database: Path) -> list[tuple[int, int]]:
+    found = [path.stat() for path in (database, wal.log_of(database)) if path.exists()]
+    return [(one.st_size, one.st_mtime_ns) for one in found]

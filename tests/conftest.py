@@ -1,0 +1,43 @@
+"""Every process that tests start ends with them: what is left when the run ends fails the run, and is ended then."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.left_processes import Left, end, left_by, settled
+
+MARK = "PYTEST_RUN_OF_GREENROOM"
+"""In the environment of whatever is started, unless that wipes it: then its directories tell whose it is."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Mark what is started from here on; the workers of one run share its mark."""
+    if not hasattr(config, "workerinput"):
+        os.environ[MARK] = uuid.uuid4().hex
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
+    """After everything else, the workers' end included."""
+    yield
+    if hasattr(session.config, "workerinput"):
+        return
+    factory = session.config._tmp_path_factory  # type: ignore[attr-defined]  # the only way to it after the last test
+    marks = (f"{MARK}={os.environ[MARK]}".encode(), os.fsencode(factory.getbasetemp()) + b"/")
+    if left := settled(lambda: left_by(marks)):
+        _tell(session, left)
+        end(left)
+        if session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def _tell(session: pytest.Session, left: list[Left]) -> None:
+    reporter = session.config.pluginmanager.getplugin("terminalreporter")
+    reporter.section("processes that tests started and left", red=True)
+    for one in left:
+        reporter.line(f"{one.pid}: {one.command} (in {Path(one.folder).name or one.folder})")

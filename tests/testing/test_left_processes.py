@@ -1,0 +1,54 @@
+"""A run of the tests that leaves a process behind fails, names it, and ends it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.left_processes import end, left_by
+
+ROOT = Path(__file__).resolve().parents[2]
+LEAVES = """
+import os
+
+def test_leaves_one(tmp_path):
+    os.chdir(tmp_path)
+    os.posix_spawn("/bin/sleep", ["sleep", "1000"], {wiped}, setsid=True)
+"""
+
+
+@pytest.mark.parametrize("carried_by", ["environment", "arguments", "working directory"])
+def test_a_process_is_known_by_what_it_carries_of_the_run(tmp_path, carried_by):
+    mark = os.fsencode(tmp_path)
+    environment = {"MARK": str(tmp_path)} if carried_by == "environment" else {}
+    folder = tmp_path if carried_by == "working directory" else Path("/")
+    name = f"sleep-of-{tmp_path}" if carried_by == "arguments" else "sleep"
+    with subprocess.Popen([name, "1000"], executable="/bin/sleep", env=environment, cwd=folder) as process:
+        try:
+            (found,) = left_by([mark])
+            assert found.pid == process.pid
+            end([found])
+            assert process.wait(30) == -signal.SIGKILL
+            assert left_by([mark]) == []
+        finally:
+            process.kill()
+
+
+@pytest.mark.parts
+@pytest.mark.parametrize("wiped", ["{}", "os.environ"], ids=["environment wiped", "environment kept"])
+def test_a_run_that_leaves_a_process_fails_and_ends_it(tmp_path, wiped):
+    test = tmp_path / "test_it.py"
+    test.write_text(LEAVES.format(wiped=wiped))
+    command = [sys.executable, "-m", "pytest", "-n0", "-q", "-p", "tests.conftest", "-p", "no:cacheprovider"]
+    command += [f"--basetemp={tmp_path / 'base'}", f"--rootdir={ROOT}", str(test)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert "1 passed" in done.stdout
+    assert "processes that tests started and left" in done.stdout
+    assert "sleep 1000" in done.stdout
+    assert done.returncode == 1
+    assert left_by([os.fsencode(tmp_path)]) == []
