@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sqlalchemy as sa
+from alembic import op
+
 revision = "0003"
 down_revision = "0002"
 branch_labels = None
@@ -10,3 +13,10 @@ depends_on = None
 
 def upgrade() -> None:
     """Add columns and tables, one subject after the other."""
+    _relative_waits()
+
+
+def _relative_waits() -> None:
+    """How long each wait is whose end stands beside it."""
+    op.add_column("queue_entries", sa.Column("wait_seconds", sa.Float(), nullable=True))
+    op.add_column("provider_gates", sa.Column("closed_seconds", sa.Float(), nullable=True))
