@@ -7,12 +7,21 @@ from actors.jobs.retention import PruneResult, kept_since
 from actors.operations import Operations
 from actors.pruner import held, prune
 from actors.settings import Settings
+from actors.store import holds
 
 
 class Housekeeping(Operations):
     """The operation of :class:`actors.control.Runtime` that removes old jobs."""
 
     settings: Settings
+
+    async def said_of_hold(self) -> tuple[list[str], tuple[str, ...]]:
+        """Reasons and notes of the health: a hold is a fault only where it keeps something."""
+        hold = await self.ledger.read(holds.current)
+        if hold is None:
+            return [], ()
+        text = f"nothing is removed by its age: {hold.in_words()}"
+        return ([text], ()) if hold.told else ([], (text,))
 
     async def prune(self, *, dry_run: bool = False, yes: bool = False) -> PruneResult:
         """Remove now the jobs that were kept long enough, or only say how many would go.

@@ -46,7 +46,7 @@ from actors.scheduler import wakes as wakes_scheduler
 from actors.settings import Settings
 from actors.settings.showing import effective
 from actors.state_directory import DATABASE, StateDirectory, StateDirectoryError
-from actors.store import Executor, InlineExecutor, Store, ThreadExecutor, holds
+from actors.store import Executor, InlineExecutor, Store, ThreadExecutor
 from actors.tree import tree_of, troubled
 from supervision import Backoff, ChildSpec, Supervisor, open_supervisor
 
@@ -89,11 +89,9 @@ class RunningRuntime(Counted, Housekeeping, Pushes, Ruling):
         executor = parts.executor or (InlineExecutor() if parts.in_memory else ThreadExecutor(1))
         self._readers = executor if parts.in_memory or parts.executor else ThreadExecutor(_READERS)
         path = None if parts.in_memory else settings.state_dir / DATABASE
+        commits = TimedExecutor(executor, self.tallies.commits)
         self._steps = StepWatch(parts.clock)
-        self._store = Store(
-            path, executor=TimedExecutor(executor, self.tallies.commits), now=parts.clock.now, engine=parts.engine,
-            steps=self._steps,
-        )  # fmt: skip
+        self._store = Store(path, executor=commits, now=parts.clock.now, engine=parts.engine, steps=self._steps)
         rules = (*(DEFAULT_RULES if settings.approvals.default_rules else ()), *settings.approvals.rules)
         ledger = Ledger(
             self._store, publish=self._publish, limits=settings.limits, approvals=settings.approvals,
@@ -110,7 +108,6 @@ class RunningRuntime(Counted, Housekeeping, Pushes, Ruling):
         self._poller_now: Poller | None = None
         self._supervisor: Supervisor | None = None
         self._started_at: datetime | None = None
-        self._ready = 0.0
 
     # The tree.
 
@@ -226,10 +223,10 @@ class RunningRuntime(Counted, Housekeeping, Pushes, Ruling):
         """The state as Prometheus reads it."""
         children = self._supervisor.children() if self._supervisor is not None else []
         healthy = (await self.health()).status == "ok"
-        uptime = self.clock.steady() - self._ready
         return await scrape(
-            self.ledger, self.registry, children, self._providers, self.tallies, healthy=healthy, uptime=uptime
-        )
+            self.ledger, self.registry, children, self._providers, self.tallies, healthy=healthy,
+            uptime=self.clock.steady() - self._ready,
+        )  # fmt: skip
 
     def config(self) -> list[dict[str, Any]]:
         """The settings that hold, secrets masked."""
@@ -242,10 +239,9 @@ class RunningRuntime(Counted, Housekeeping, Pushes, Ruling):
         uncertain = tuple(await self.ledger.read(reading.uncertain))
         if uncertain:
             reasons.append(f"{len(uncertain)} job(s) are uncertain: settle them")
-        notes: list[str] = []
-        if (hold := await self.ledger.read(holds.current)) is not None:  # a fault only where it keeps something
-            (reasons if hold.told else notes).append(f"nothing is removed by its age: {hold.in_words()}")
-        return Health("degraded" if reasons else "ok", tuple(reasons), uncertain, tuple(notes))
+        more, notes = await self.said_of_hold()
+        reasons += more
+        return Health("degraded" if reasons else "ok", tuple(reasons), uncertain, notes)
 
 
 def _guarded(settings: Settings, parts: Parts) -> dict[str, GuardedProvider]:

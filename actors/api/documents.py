@@ -44,6 +44,7 @@ from actors.control import (
     QueueView,
     RuleView,
 )
+from actors.jobs.durations import seconds_between
 from actors.jobs.options import Limits
 from actors.jobs.records import ApprovalRequest, Event
 
@@ -141,6 +142,7 @@ def queue_document(view: QueueView) -> QueueDocument:
         "limits": limits_document(view.limits, view.limit_sources),
         "closed_providers": dict(view.closed_providers),
         "paused": view.paused,
+        "pruning_held": view.pruning_held,
         "waiting": [job_document(one) for one in view.waiting],
     }
 
@@ -152,7 +154,7 @@ def stats_document(view: QueueView, now: datetime) -> QueueStatsDocument:
         "summary": view.summary,
         "running": view.running,
         "counts": dict(view.counts),
-        "oldest_wait_seconds": None if oldest is None else max(0.0, (now - oldest).total_seconds()),
+        "oldest_wait_seconds": None if oldest is None else seconds_between(oldest, now),
         "closed_providers": dict(view.closed_providers),
         "paused": view.paused,
     }
@@ -189,6 +191,7 @@ def health_document(health: Health, started_at: datetime) -> HealthDocument:
     return {
         "status": health.status,
         "reasons": list(health.reasons),
+        "notes": list(health.notes),
         "uncertain_jobs": list(health.uncertain_jobs),
         "started_at": moment(started_at),
     }
@@ -202,6 +205,7 @@ def prune_document(result: PruneResult) -> PruneDocument:
         "kept": result.kept,
         "before": moment(result.before),
         "oldest": moment(result.oldest),
+        "held": result.held,
     }
 
 

@@ -83,7 +83,10 @@ class JobView:
 
 @attrs.frozen
 class QueueView:
-    """The queue at one moment: what waits, in the order in which it would run, and what bounds it."""
+    """The queue at one moment: what waits, in the order in which it would run, and what bounds it.
+
+    ``pruning_held``: why nothing is removed by its age now and how that ends, None where nothing holds it.
+    """
 
     waiting: tuple[JobView, ...]
     running: int
@@ -93,6 +96,7 @@ class QueueView:
     closed_providers: Mapping[str, str]
     summary: str
     paused: str | None = None
+    pruning_held: str | None = None
 
 
 @attrs.frozen

@@ -120,9 +120,7 @@ class Claiming:
             gate = _gate(tx, name)
             if caution.rest and gate.closed(tx.now) is None:
                 until = tx.now + timedelta(seconds=caution.rest)
-                closed = attrs.evolve(
-                    gate, closed_until=until, closed_reason=caution.why, closed_seconds=caution.rest
-                )
+                closed = attrs.evolve(gate, closed_until=until, closed_reason=caution.why, closed_seconds=caution.rest)
                 registers.put_gate(tx.connection, closed)
 
     def _claim(self, tx: Transaction, job_id: str) -> Dispatch:

@@ -106,10 +106,10 @@ def outlook(before: datetime | None) -> Callable[[Connection], PruneResult]:
         stored = holds.read(connection)
         hold = holds.current(connection)
         if before is None:
-            return PruneResult(None, held=hold and hold.in_words())
+            return PruneResult(None, held=None if hold is None else hold.in_words())
         jobs, events, oldest = retention.count(connection, before)
         if stored is None and (much := too_many(*retention.share(connection, before))) is not None:
             hold = Hold(much, before)
-        return PruneResult(before, jobs, events, oldest=oldest, held=hold and hold.in_words())
+        return PruneResult(before, jobs, events, oldest=oldest, held=None if hold is None else hold.in_words())
 
     return query

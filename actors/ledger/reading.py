@@ -26,7 +26,7 @@ from actors.jobs.standing import estimated_wait, position
 from actors.jobs.views import JobView, QueueView
 from actors.ledger.dispatching import decide_now
 from actors.ledger.limits import overlaid, stored_limits
-from actors.store import Transaction, approvals, jobs, lanes, queue, registers, submissions
+from actors.store import Transaction, approvals, holds, jobs, lanes, queue, registers, submissions
 
 
 @attrs.frozen
@@ -156,6 +156,7 @@ def queue_view(
             closed_providers=closed,
             summary=decision.summary,
             paused=paused,
+            pruning_held=None if (hold := holds.current(connection)) is None else hold.in_words(),
         )
 
     return query

@@ -21,8 +21,8 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from actors.jobs.records import Event
-from actors.retries import tell_our_own
 from actors.kernel.steps import Step, StepWatch
+from actors.retries import tell_our_own
 from actors.store import clock_steps, dialect, wal
 from actors.store.errors import StoreBusy, StoreError, StoreUnavailable
 from actors.store.executor import Executor
@@ -64,7 +64,12 @@ class Store:
     """
 
     def __init__(
-        self, path: Path | None, *, executor: Executor, now: Callable[[], datetime], engine: Engine | None = None,
+        self,
+        path: Path | None,
+        *,
+        executor: Executor,
+        now: Callable[[], datetime],
+        engine: Engine | None = None,
         steps: StepWatch | None = None,
     ) -> None:
         self.path = path
