@@ -22,6 +22,11 @@ def instant(microseconds: int) -> datetime:
     return _EPOCH + timedelta(microseconds=microseconds)
 
 
+def microseconds(moment: datetime) -> int:
+    """The stored number of a moment, rounded down."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
 class UTCDateTime(TypeDecorator[datetime]):
     """An aware UTC datetime, kept as whole microseconds since 1970: compares exactly, on every database alike."""
 
@@ -30,7 +35,7 @@ class UTCDateTime(TypeDecorator[datetime]):
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
         """Refuses naive datetimes with ``TypeError``: they mean nothing in a table."""
-        return None if value is None else (value - _EPOCH) // _MICROSECOND
+        return None if value is None else microseconds(value)
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
         """The instant, aware, in UTC."""

@@ -17,7 +17,7 @@ from actors.jobs.retry import LONGEST_RETRY_AFTER
 from actors.store import lanes
 from actors.store.schema import idempotency_keys, provider_gates, queue_entries, webhook_deliveries
 from actors.store.schema import lanes as lane_rows
-from actors.store.types import UTCDateTime
+from actors.store.types import UTCDateTime, microseconds
 
 _SECOND = 1_000_000
 _WAITS = (
@@ -30,9 +30,8 @@ _BEGINNINGS = (idempotency_keys.c.created_at, webhook_deliveries.c.received_at)
 
 def shift(connection: Connection, by: timedelta, now: datetime) -> None:
     """Move every wait with the wall clock, which was stepped ``by`` and tells ``now``."""
-    microseconds = by // timedelta(microseconds=1)
     for ends, _ in _WAITS:
-        connection.execute(_shift(ends), {"by": microseconds})
+        connection.execute(_shift(ends), {"by": by // timedelta(microseconds=1)})
     since = lane_rows.c.blocked_since
     for lane_id, began in connection.execute(select(lane_rows.c.lane_id, since).where(since.is_not(None))).all():
         lanes.set_shortage(connection, lane_id, began + by)
@@ -43,7 +42,7 @@ def shift(connection: Connection, by: timedelta, now: datetime) -> None:
 def bound(connection: Connection, now: datetime) -> None:
     """Let no wait end later than its own length after ``now``; what a row has no length for, within a day."""
     for ends, seconds in _WAITS:
-        connection.execute(_bound(ends, seconds), {"at": now})
+        connection.execute(_bound(ends, seconds), {"at": microseconds(now)})
     _not_in_the_future(connection, now)
 
 
@@ -71,8 +70,7 @@ def _shift(ends: Any) -> Update:
 @cache
 def _bound(ends: Any, seconds: Any) -> Update:
     length = func.coalesce(seconds, LONGEST_RETRY_AFTER) * _SECOND
-    now = type_coerce(bindparam("at", type_=UTCDateTime), BigInteger)
-    latest = now + cast(length, BigInteger)
+    latest = bindparam("at", type_=BigInteger) + cast(length, BigInteger)
     return update(ends.table).where(_plain(ends) > latest).values({ends: type_coerce(latest, UTCDateTime)})
 
 
