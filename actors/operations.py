@@ -46,6 +46,11 @@ class Operations(Following):
         self._clock = clock
 
     @property
+    def guarded(self) -> Mapping[str, GuardedProvider]:
+        """The providers, each behind its guard and its circuit breaker."""
+        return self._providers
+
+    @property
     def _capacities(self) -> dict[str, Capacity]:
         return capacities(self._providers)
 

@@ -48,6 +48,7 @@ async def inject(process: Process, runtime: RunningRuntime, step: Step) -> None:
             world.database.disk.failures += [(args["beginning"], _ERRORS[args["error"]])] * args["times"]
         case "jump":
             world.clock.offset += timedelta(seconds=args["seconds"])
+            world.jumped_at = world.elapsed()
         case "kill":
             process.arm(args["where"], args["count"])
     world.trace.count(f"step: {step.kind}")

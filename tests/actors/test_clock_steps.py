@@ -80,7 +80,9 @@ FAILURES = {
 
 @pytest.mark.parametrize("steps", STEPS.values(), ids=STEPS)
 @pytest.mark.parametrize(("fault", "least", "most"), FAILURES.values(), ids=FAILURES)
-async def test_a_wait_is_as_long_as_it_is_however_the_clock_is_stepped_meanwhile(autojump_clock, machine, fault, least, most, steps):
+async def test_a_wait_is_as_long_as_it_is_however_the_clock_is_stepped_meanwhile(
+    autojump_clock, machine, fault, least, most, steps
+):
     machine.remote.inject(fault)
     async with machine.open() as runtime:
         job = await runtime.submit(request(duration=1))
@@ -236,5 +238,3 @@ async def test_a_clock_that_leaps_again_and_again_does_not_keep_approvals_open_f
             machine.clock.move(25 * HOUR)
             await trio.sleep(300)
         assert (await runtime.job(job.job_id)).job.status is JobStatus.CANCELLED
-
-

@@ -32,9 +32,7 @@ class Machine:
 
     def open(self, **settings):
         made = attrs.evolve(virtual_settings(), state_dir=self.directory, **settings)
-        parts = Parts(
-            clock=self.clock, executor=InlineExecutor(), sources=seeded_sources(1), providers=[self.provider]
-        )
+        parts = Parts(clock=self.clock, executor=InlineExecutor(), sources=seeded_sources(1), providers=[self.provider])
         return running_runtime(settings=made, parts=parts)
 
 
