@@ -163,8 +163,10 @@ async def test_a_pass_that_would_remove_much_is_held_and_goes_after_a_day_whatev
         await trio.sleep(100)
         assert await number(runtime) == 110
         assert warnings(caplog) == [
-            "Nothing is removed by its age: 110 of 110 jobs would go at once; ends after 1.0 h more of running, "
-            "or at once with: greenroom prune --yes"
+            (
+                "Nothing is removed by its age: 110 of 110 jobs would go at once; ends after 1.0 h more of running, "
+                "or at once with: greenroom prune --yes"
+            )
         ]
         await trio.sleep(4000)
         assert await number(runtime) == 0
@@ -176,7 +178,7 @@ async def test_a_person_who_prunes_is_refused_during_a_hold_and_ends_it_by_sayin
     async with machine.open() as runtime:
         await ended(runtime, 3)
         machine.clock.move(91 * DAY)
-        with pytest.raises(Refused, match="nothing was removed: the wall clock went forward.*prune --yes") as refused:
+        with pytest.raises(Refused, match=r"nothing was removed: the wall clock went forward.*prune --yes") as refused:
             await runtime.prune()
         assert refused.value.kind is RefusalKind.CONFLICT
         told = await runtime.prune(dry_run=True, yes=True)
