@@ -17,6 +17,8 @@ from actors.kernel.clock import Clock
 TOLERANCE = timedelta(seconds=0.1)
 """What is no step: the two clocks are read one after the other, and a busy machine may pause between the two."""
 
+_READINGS = 5
+
 LEAP = timedelta(hours=1)
 """A step forward by more than this may be a mistake: what deletes by age waits after it (C6)."""
 
@@ -44,19 +46,35 @@ class StepWatch:
     def __init__(self, clock: Clock) -> None:
         self.leapt: Callable[[], None] = lambda: None
         self._clock = clock
-        self._began = (clock.now(), clock.steady())
+        self._began = self._both()
         self._applied = self._lowest = timedelta()
         self._leapt: float | None = None
 
-    def look(self, now: datetime) -> Step | None:
-        """What the wall clock, which has just told ``now``, was stepped by since the last step that was applied."""
-        wall, steady = self._began
-        offset = now - wall - timedelta(seconds=self._clock.steady() - steady)
+    def read(self) -> tuple[datetime, Step | None]:
+        """The wall clock's time, and what it was stepped by since the last step that was applied; None where nothing.
+
+        Both from one reading: what is written for a step fits the time that is written beside it.
+        """
+        now, steady = self._both()
+        return now, self._step(now, steady)
+
+    def _both(self) -> tuple[datetime, float]:
+        """Both clocks at one moment: read again where the machine paused, or slept, between the two."""
+        for _ in range(_READINGS):
+            before, now = self._clock.steady(), self._clock.now()
+            steady = self._clock.steady()
+            if steady - before < TOLERANCE.total_seconds() / 2:
+                break
+        return now, steady
+
+    def _step(self, now: datetime, steady: float) -> Step | None:
+        wall, began = self._began
+        offset = now - wall - timedelta(seconds=steady - began)
         forward = offset - self._lowest
         self._lowest = min(self._lowest, offset)
         leapt = forward if forward > LEAP else None
         if leapt is not None and self._leapt is None:
-            self._leapt = self._clock.steady()
+            self._leapt = steady
         by = offset - self._applied
         if abs(by) <= TOLERANCE and leapt is None:
             return None
@@ -70,7 +88,7 @@ class StepWatch:
 
     def since_leap(self) -> float:
         """Seconds since the last leap forward was noticed; infinite where there was none, or :meth:`forget_leap`."""
-        self.look(self._clock.now())
+        self.read()
         return float("inf") if self._leapt is None else self._clock.steady() - self._leapt
 
     def forget_leap(self) -> None:

@@ -171,8 +171,7 @@ class Store:
         if mine not in group:  # it stands behind more than a full group
             self._queue.remove(mine)
             group.append(mine)
-        now = self.now()
-        step = self._steps.look(now) if self._steps is not None else None
+        now, step = (self.now(), None) if self._steps is None else self._steps.read()
         with trio.CancelScope(shield=True):
             events = await self._executor.run(lambda: self._transact(group, now, step))
         if self._steps is not None and step is not None and step.forward is not None:
