@@ -10,6 +10,7 @@ import click
 import orjson
 
 from actors.jobs.durations import seconds_between
+from actors.jobs.os_text import readable
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -31,7 +32,7 @@ _STYLES = {
 
 def print_json(document: Any) -> None:
     """One document, indented."""
-    click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2))
+    click.echo(orjson.dumps(readable(document), option=orjson.OPT_INDENT_2))
 
 
 def plain(value: object) -> str:

@@ -14,9 +14,16 @@ depends_on = None
 def upgrade() -> None:
     """Add columns and tables, one subject after the other."""
     _relative_waits()
+    _teams_of_tokens()
 
 
 def _relative_waits() -> None:
     """How long each wait is whose end stands beside it."""
     op.add_column("queue_entries", sa.Column("wait_seconds", sa.Float(), nullable=True))
     op.add_column("provider_gates", sa.Column("closed_seconds", sa.Float(), nullable=True))
+
+
+def _teams_of_tokens() -> None:
+    """Tokens and sessions name the teams for which jobs may be submitted with them; those that are there name none."""
+    for table in ("access_tokens", "web_sessions"):
+        op.add_column(table, sa.Column("teams", sa.Text(), nullable=True))
