@@ -34,6 +34,7 @@ async def inject(process: Process, runtime: RunningRuntime, step: Step) -> None:
             process.machines[args["provider"]].straggle(args["times"], args["seconds"])
         case "point":
             world.trace.count("fault point")
+            world.scheduler_hangs |= args["do"] == "hang" and args["point"].endswith(":scheduler")
             process.plan.at(args["point"], occurrence=1, do=args["do"], delay=args["delay"])
         case "restart_actor":
             try:

@@ -76,6 +76,7 @@ async def settle(process: Process, runtime: RunningRuntime, person: Person, wait
     await trio.sleep(1)
     for name in ("scheduler", "poller", "expiry"):  # one of them may hang still, as it was told to
         await runtime.restart_actor(name)
+    world.scheduler_hangs = False
     for turn in range(AT_MOST):
         await person.resume_paused(runtime)
         await person.settle(runtime)

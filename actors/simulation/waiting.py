@@ -38,6 +38,7 @@ class Waiting:
     def __init__(self, world: World) -> None:
         self._world = world
         self._began = world.elapsed()
+        world.scheduler_hangs = False
         self._could: dict[str, float] = {}
 
     async def watch(self, runtime: RunningRuntime) -> None:
@@ -62,6 +63,8 @@ class Waiting:
     def _what_can_run_starts(self, runtime: RunningRuntime) -> None:
         now = self._world.elapsed()
         before, self._could = self._could, {}
+        if self._world.scheduler_hangs:
+            return
         for job_id in self._runnable(runtime):
             since = self._could[job_id] = before.get(job_id, now)
             if now - since >= PATIENCE:

@@ -59,7 +59,8 @@ class Known:
 class World:
     """Everything that outlives a process. ``elapsed`` counts simulated seconds over all processes and pauses.
 
-    ``jumped_at``: when the wall clock was last moved.
+    ``jumped_at``: when the wall clock was last moved. ``scheduler_hangs``: it was told to, in this process, and a
+    restart by hand may have come before it did.
     """
 
     def __init__(self, seed: int) -> None:
@@ -76,6 +77,7 @@ class World:
         self.on_violation: Any = None
         self.elapsed_at_end = 0.0
         self.jumped_at = 0.0
+        self.scheduler_hangs = False
         self._changed_limits: dict[str, int] = {}
         self._base = 0.0
         self._inside = False
