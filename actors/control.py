@@ -50,11 +50,15 @@ __all__ = [
 
 @attrs.frozen
 class Health:
-    """Whether the runtime does its work. ``status``: ``ok``, or ``degraded``: it works, and somebody should look."""
+    """Whether the runtime does its work. ``status``: ``ok``, or ``degraded``: it works, and somebody should look.
+
+    ``reasons``: why it is degraded. ``notes``: what is no fault and worth knowing.
+    """
 
     status: str
     reasons: tuple[str, ...]
     uncertain_jobs: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class Runtime(Protocol):
@@ -193,8 +197,11 @@ class Runtime(Protocol):
         """Override a waiting job's priority (0 to 50), or take the override away (B9)."""
         ...
 
-    async def prune(self, *, dry_run: bool = False) -> PruneResult:
-        """Remove now the jobs that were kept long enough (C6); ``dry_run``: only say how many would go."""
+    async def prune(self, *, dry_run: bool = False, yes: bool = False) -> PruneResult:
+        """Remove now the jobs that were kept long enough (C6); ``dry_run``: only say how many would go.
+
+        ``yes``: even where a hold keeps them because the clock may be wrong; else that is :class:`Refused`.
+        """
         ...
 
     def logs(self, job_id: str, cursor: str | None = None, *, follow: bool = False) -> AsyncIterator[tuple[bytes, str]]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime, timedelta
 
 from actors.jobs.options import ExpiryOptions
 from actors.jobs.records import Event
 from actors.kernel import Clock, Envelope, TickingActor
+from actors.kernel.steps import StepWatch
 from actors.ledger import Ledger
 from actors.ledger.reading import deadlines
 from logconf import get_logger
@@ -15,6 +17,10 @@ _logger = get_logger("actors.expiry")
 
 _AGAIN = timedelta(seconds=5)
 """From a sweep that failed to the next: what is due is not left open until the next beat, nor tried without a pause."""
+
+
+QUIET = 600.0
+"""Seconds without a sweep after the wall clock leapt forward: whoever put it wrong has time to put it right (C6)."""
 
 
 def wakes(event: Event) -> bool:
@@ -28,8 +34,10 @@ class Expiry(TickingActor):
     fault_limit = 5
     fault_message = "Error in approval expiry"
 
-    def __init__(self, ledger: Ledger, clock: Clock, options: ExpiryOptions) -> None:
+    def __init__(self, ledger: Ledger, clock: Clock, options: ExpiryOptions, steps: StepWatch | None = None) -> None:
         self.interval = options.interval_seconds
+        self._steps = steps
+        self._quiet_until = -math.inf
         self._ledger = ledger
         self._clock = clock
         self._deadline: datetime | None = None
@@ -37,13 +45,27 @@ class Expiry(TickingActor):
     def next_tick(self) -> float:
         """The beat or the next deadline; a far one is looked at again now and then, since the wall clock may step."""
         beat = super().next_tick()
-        return beat if self._deadline is None else min(beat, self._clock.look_again(self._deadline))
+        due = beat if self._deadline is None else min(beat, self._clock.look_again(self._deadline))
+        return max(due, self._quiet_until)
 
     async def tick(self, causes: tuple[Envelope, ...]) -> None:
         """One sweep: every open request whose deadline has come, each in a transaction of its own (B16)."""
+        if self._is_quiet():
+            return
         self._deadline = self._clock.now() + _AGAIN
         due, _ = await self._ledger.read(deadlines(self._clock.now()))
         expired = [one for approval_id in due if (one := await self._ledger.expire(approval_id)) is not None]
         if expired:
             _logger.info("Expired %d approval requests", len(expired), extra={"expired": len(expired)})
         _, self._deadline = await self._ledger.read(deadlines(self._clock.now()))
+
+    def _is_quiet(self) -> bool:
+        """Whether the wall clock leapt forward a moment ago; what leaps in that time begins no other wait."""
+        if self._steps is None:
+            return False
+        left = QUIET - self._steps.since_leap()
+        if left > 0:
+            self._quiet_until = self._clock.monotonic() + left
+            return True
+        self._steps.forget_leap()
+        return False

@@ -33,7 +33,7 @@ from actors.ledger import limits as run_time_limits
 from actors.lists import Lists
 from actors.log_following import followed, unreadable
 from actors.net.client_faults import ClientFaults
-from actors.providers.guard import Failure
+from actors.providers.guard import Failure, GuardedProvider
 from actors.store import jobs as job_rows
 from logconf import get_correlation_id, new_correlation_id
 
@@ -47,6 +47,11 @@ class Operations(Lists):
     def client_faults(self) -> ClientFaults:
         """Where servers would count what clients do wrong; none of what only reads rows is served to anybody."""
         return ClientFaults()
+
+    @property
+    def guarded(self) -> Mapping[str, GuardedProvider]:
+        """The providers, each behind its guard and its circuit breaker."""
+        return self._providers
 
     # Submitting.
 

@@ -10,7 +10,7 @@ from datetime import datetime
 import attrs
 import trio
 
-from actors.jobs.retention import PruneResult, kept_since
+from actors.jobs.retention import Hold, PruneResult, kept_since
 from actors.jobs.retry import FailureKind
 from actors.kernel import Clock, Envelope, TickingActor
 from actors.ledger import Ledger
@@ -25,6 +25,9 @@ FIRST_LOOK = 60.0
 
 BATCH = 100
 """Jobs in one transaction: with their events some ten milliseconds of the writer's time."""
+
+HELD_AGAIN = 300.0
+"""Seconds between two looks during a hold: what of its running time a restart may lose."""
 
 PAUSE = 0.1
 """Seconds between two transactions, for those who wait for the writer."""
@@ -46,19 +49,41 @@ class Pruner(TickingActor):
         self._clock = clock
         self._days = days
         self._first = -math.inf
+        self._reviewed = 0.0
+        self._again = math.inf
 
     async def on_start(self) -> None:
         """Put the first look off."""
-        self._first = trio.current_time() + FIRST_LOOK
+        self._reviewed = trio.current_time()
+        self._first = self._reviewed + FIRST_LOOK
 
     def next_tick(self) -> float:
-        """The beat, but not before the first look is due."""
-        return max(super().next_tick(), self._first)
+        """The beat, or sooner during a hold, but not before the first look is due."""
+        return max(min(super().next_tick(), self._again), self._first)
 
     async def tick(self, causes: tuple[Envelope, ...]) -> None:
-        """Remove what was kept long enough: old idempotency keys, then jobs."""
+        """Remove what was kept long enough, old idempotency keys, then jobs, unless the clock may be wrong."""
+        before = kept_since(self._clock.now(), self._days)
+        now = trio.current_time()
+        hold = await held(self._ledger, before, now - self._reviewed)
+        self._reviewed, self._again = now, math.inf
+        if hold is not None:
+            self._again = now + HELD_AGAIN
+            return
         await drop_keys(self._ledger)
-        await prune(self._ledger, self._providers, kept_since(self._clock.now(), self._days))
+        await prune(self._ledger, self._providers, before)
+
+
+async def held(ledger: Ledger, before: datetime | None, ran: float = 0.0) -> Hold | None:
+    """What forbids to remove anything now; the first time that it keeps something there is a WARNING.
+
+    ``ran``: seconds run since this was last asked.
+    """
+    review = await ledger.review_pruning(before, ran)
+    if review.tell and review.hold is not None:
+        extra = {"jobs": review.old, "reason": review.hold.reason}
+        _logger.warning("Nothing is removed by its age: %s", review.hold.in_words(), extra=extra)
+    return review.hold
 
 
 async def drop_keys(ledger: Ledger) -> None:
@@ -78,10 +103,10 @@ async def prune(
     Each job's provider forgets it first; one that cannot keeps its job here too, until the next time. A provider that
     is no longer configured cannot be asked: the rows go, what it holds stays with it.
     """
-    if before is None:
-        return PruneResult(None)
     if dry_run:
         return await ledger.read(outlook(before))
+    if before is None:
+        return PruneResult(None)
     result, after = PruneResult(before), ""
     forgetting = Forgetting(providers)
     while batch := await ledger.read(ended(before, after, BATCH)):

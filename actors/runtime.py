@@ -24,10 +24,11 @@ from actors.access.access import Access
 from actors.control import Health
 from actors.expiry import Expiry
 from actors.expiry import wakes as wakes_expiry
+from actors.housekeeping import Housekeeping
 from actors.jobs.approval_rules import DEFAULT_RULES
 from actors.jobs.records import Event
-from actors.jobs.retention import PruneResult, kept_since
 from actors.kernel import ActorRef, Bus, Clock, Envelope, Mailbox, Registry, SystemClock, actor_spec
+from actors.kernel.steps import StepWatch
 from actors.ledger import Ledger, Sources, reading
 from actors.ledger.provider_views import ProviderView, provider_views, unwell
 from actors.leftovers import Leftovers
@@ -36,7 +37,7 @@ from actors.poller import Look, Poller, Refresh, Wanted
 from actors.providers.base import Provider
 from actors.providers.guard import GuardedProvider
 from actors.providers.registry import create
-from actors.pruner import Pruner, prune
+from actors.pruner import Pruner
 from actors.pushes import Pushes
 from actors.ruling import Ruling
 from actors.scheduler import Quiesce, Scheduler
@@ -78,7 +79,7 @@ class Parts:
     edges: Callable[[RunningRuntime], Sequence[ChildSpec]] = lambda _runtime: ()
 
 
-class RunningRuntime(Counted, Pushes, Ruling):
+class RunningRuntime(Counted, Housekeeping, Pushes, Ruling):
     """A runtime that runs: the operations of :class:`~actors.control.Runtime`, its tree and its health."""
 
     def __init__(self, settings: Settings, parts: Parts) -> None:
@@ -92,9 +93,10 @@ class RunningRuntime(Counted, Pushes, Ruling):
         executor = parts.executor or (InlineExecutor() if parts.in_memory else ThreadExecutor(1))
         self._readers = executor if parts.in_memory or parts.executor else SharedExecutor()
         path = None if parts.in_memory else settings.state_dir / DATABASE
+        self._steps = StepWatch(parts.clock)
         self._store = Store(
             path, executor=TimedExecutor(executor, self.tallies.commits), now=parts.clock.now, engine=parts.engine,
-            housekeeping=parts.executor or ThreadExecutor(1),
+            steps=self._steps, housekeeping=parts.executor or ThreadExecutor(1),
         )  # fmt: skip
         rules = (*(DEFAULT_RULES if settings.approvals.default_rules else ()), *settings.approvals.rules)
         ledger = Ledger(
@@ -108,6 +110,7 @@ class RunningRuntime(Counted, Pushes, Ruling):
         self._poller = self._actor("poller", self._wanted.note)
         self._expiry = self._actor("expiry", wakes_expiry)
         self._pruner = self.registry.actor("pruner")
+        self._steps.leapt = lambda: self._pruner.cast(Look())
         self._poller_now: Poller | None = None
         self._supervisor: Supervisor | None = None
         self._started_at: datetime | None = None
@@ -153,7 +156,7 @@ class RunningRuntime(Counted, Pushes, Ruling):
         return timed(self._poller_now, "poller", self.tallies, cycle="cycle")
 
     def _make_expiry(self) -> Expiry:
-        return timed(Expiry(self.ledger, self.clock, self.settings.expiry), "expiry", self.tallies)
+        return timed(Expiry(self.ledger, self.clock, self.settings.expiry, self._steps), "expiry", self.tallies)
 
     def _make_pruner(self) -> Pruner:
         return Pruner(self.ledger, self._providers, self.clock, self.settings.retention_days)
@@ -176,7 +179,7 @@ class RunningRuntime(Counted, Pushes, Ruling):
     def began(self, supervisor: Supervisor) -> None:
         """Every child is ready."""
         self._supervisor = supervisor
-        self._started_at = self.clock.now()
+        self._started_at, self._ready = self.clock.now(), self.clock.steady()
 
     async def quiesce(self) -> None:
         """Claim no more, let hand-overs in flight end for a bounded grace (C1), and note which do not."""
@@ -190,11 +193,6 @@ class RunningRuntime(Counted, Pushes, Ruling):
         """Release what the providers hold; jobs go on."""
         for provider in self._providers.values():
             await provider.aclose()
-
-    async def prune(self, *, dry_run: bool = False) -> PruneResult:
-        """Remove now the jobs that were kept long enough, or only say how many would go."""
-        before = kept_since(self.clock.now(), self.settings.retention_days)
-        return await prune(self.ledger, self._providers, before, dry_run=dry_run)
 
     async def restart_actor(self, name: str) -> None:
         """Stop an actor or an edge and start it afresh, by hand: a parked one too; spends nothing of its budget.
@@ -238,10 +236,10 @@ class RunningRuntime(Counted, Pushes, Ruling):
         """The state as Prometheus reads it."""
         children = self._supervisor.children() if self._supervisor is not None else []
         healthy = (await self.health()).status == "ok"
-        uptime = (self.clock.now() - self.started_at).total_seconds()
         return await scrape(
-            self.ledger, self.registry, children, self._providers, self.tallies, healthy=healthy, uptime=uptime
-        )
+            self.ledger, self.registry, children, self._providers, self.tallies, healthy=healthy,
+            uptime=self.clock.steady() - self._ready,
+        )  # fmt: skip
 
     def config(self) -> list[dict[str, Any]]:
         """The settings that hold, secrets masked."""
@@ -254,7 +252,9 @@ class RunningRuntime(Counted, Pushes, Ruling):
         uncertain = tuple(await self.ledger.read(reading.uncertain))
         if uncertain:
             reasons.append(f"{len(uncertain)} job(s) are uncertain: settle them")
-        return Health("degraded" if reasons else "ok", tuple(reasons), uncertain)
+        more, notes = await self.said_of_hold()
+        reasons += more
+        return Health("degraded" if reasons else "ok", tuple(reasons), uncertain, notes)
 
 
 def guarded_providers(settings: Settings, parts: Parts) -> dict[str, GuardedProvider]:

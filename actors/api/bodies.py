@@ -194,9 +194,10 @@ class TryingRule:
 
 @attrs.frozen
 class Pruning:
-    """``dry_run``: only say how many would go."""
+    """``dry_run``: only say how many would go. ``yes``: even where a hold keeps them, which ends by this."""
 
     dry_run: bool = False
+    yes: bool = False
 
 
 @attrs.frozen

@@ -46,6 +46,7 @@ from actors.control import (
     RuleView,
 )
 from actors.jobs import maxima
+from actors.jobs.durations import seconds_between
 from actors.jobs.options import Limits
 from actors.jobs.os_text import readable, shown
 from actors.jobs.records import ApprovalRequest, Event
@@ -153,6 +154,7 @@ def queue_head(view: QueueView) -> QueueHead:
         "limits": limits_document(view.limits, view.limit_sources),
         "closed_providers": dict(view.closed_providers),
         "paused": view.paused,
+        "pruning_held": view.pruning_held,
     }
 
 
@@ -163,7 +165,7 @@ def stats_document(view: QueueView, now: datetime) -> QueueStatsDocument:
         "summary": view.summary,
         "running": view.running,
         "counts": dict(view.counts),
-        "oldest_wait_seconds": None if oldest is None else max(0.0, (now - oldest).total_seconds()),
+        "oldest_wait_seconds": None if oldest is None else seconds_between(oldest, now),
         "closed_providers": dict(view.closed_providers),
         "paused": view.paused,
     }
@@ -200,6 +202,7 @@ def health_document(health: Health, started_at: datetime) -> HealthDocument:
     return {
         "status": health.status,
         "reasons": list(health.reasons),
+        "notes": list(health.notes),
         "uncertain_jobs": list(health.uncertain_jobs[: maxima.ROWS]),
         "started_at": moment(started_at),
     }
@@ -213,6 +216,7 @@ def prune_document(result: PruneResult) -> PruneDocument:
         "kept": result.kept,
         "before": moment(result.before),
         "oldest": moment(result.oldest),
+        "held": result.held,
     }
 
 

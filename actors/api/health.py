@@ -64,8 +64,11 @@ async def config(call: Call[Nothing, Nothing]) -> Answer[ConfigDocument]:
 
 
 async def prune(call: Call[Pruning, Nothing]) -> Answer[PruneDocument]:
-    """Remove now the jobs that were kept long enough, or only say how many would go."""
-    return answer(prune_document(await call.runtime.prune(dry_run=call.body.dry_run)))
+    """Remove now the jobs that were kept long enough, or only say how many would go.
+
+    409 while a hold keeps them, because the wall clock may be wrong: ``yes`` ends it.
+    """
+    return answer(prune_document(await call.runtime.prune(dry_run=call.body.dry_run, yes=call.body.yes)))
 
 
 ROUTES = [

@@ -111,12 +111,13 @@ def reject(approval: str, reason: str, as_json: bool, config: str | None) -> Non
 
 
 @click.command()
-@click.option("--dry-run", is_flag=True, help="Only say what would go.")
+@click.option("--dry-run", is_flag=True, help="Only say what would go, and what holds it.")
+@click.option("--yes", is_flag=True, help="Even while removing is held because the clock may be wrong; ends that.")
 @with_json
 @with_config
-def prune(dry_run: bool, as_json: bool, config: str | None) -> None:
+def prune(dry_run: bool, yes: bool, as_json: bool, config: str | None) -> None:
     """Remove now the jobs that ended longer ago than they are kept, with their events and directories."""
-    found = _change(config, "POST", "api", "prune", body={"dry_run": dry_run})
+    found = _change(config, "POST", "api", "prune", body={"dry_run": dry_run} | ({"yes": True} if yes else {}))
     if as_json:
         print_json(found)
     elif found["before"] is None:
@@ -125,6 +126,8 @@ def prune(dry_run: bool, as_json: bool, config: str | None) -> None:
         kept = f"; {found['kept']} stay, their provider could not forget them" if found["kept"] else ""
         went = "would go" if dry_run else "went"
         click.echo(f"{found['jobs']} jobs that ended before {found['before']} {went}, {found['events']} events{kept}")
+    if not as_json and found["held"]:
+        click.echo(f"Nothing is removed for now: {found['held']}")
 
 
 @click.group(invoke_without_command=True)

@@ -120,5 +120,5 @@ def _supervisor(config: str | None, running: str) -> Finding:
         health = Client(config).ask("GET", "health")
     except Failed as error:
         return Finding("supervisor", False, running, error.message)
-    reasons = "; ".join(health["reasons"])
+    reasons = "; ".join([*health["reasons"], *health["notes"]])
     return Finding("supervisor", health["status"] == "ok", f"{running}: {health['status']}", reasons)

@@ -114,6 +114,8 @@ def print_queue(found: Any, as_json: bool) -> None:
     click.echo(f"{found['summary']}. Running {found['running']}; entries: {counts or 'none'}.")
     for provider, why in found["closed_providers"].items():
         click.echo(f"Provider {plain(provider)} is closed: {plain(why)}")
+    if found["pruning_held"]:
+        click.echo(f"Nothing is removed by its age: {found['pruning_held']}")
     rows = [
         ("" if job["position"] is None else job["position"] + 1, short(job["job_id"]), name_of(job), job["user_id"],
          job["priority"], standing(job), job["reason"], job["setting"])

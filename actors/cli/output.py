@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import orjson
 
+from actors.jobs.durations import seconds_between
 from actors.jobs.os_text import readable
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ def lasted(seconds: float) -> str:
 def ago(text: str | None) -> str:
     """How long ago a time of a document was."""
     time = instant(text)
-    return "" if time is None else f"{lasted(max(0.0, (datetime.now(UTC) - time).total_seconds()))} ago"
+    return "" if time is None else f"{lasted(seconds_between(time, datetime.now(UTC)))} ago"
 
 
 def duration(job: Document) -> str:
@@ -134,7 +135,7 @@ def duration(job: Document) -> str:
     if started is None:
         return ""
     ended = instant(job.get("completed_at")) or datetime.now(UTC)
-    return lasted(max(0.0, (ended - started).total_seconds()))
+    return lasted(seconds_between(started, ended))
 
 
 def standing(job: Document) -> str:

@@ -12,6 +12,7 @@ from actors.cli.board import Board
 from actors.cli.context import typed
 from actors.cli.output import duration, instant, lasted, name_of, note, plain, print_parts, short, standing, table
 from actors.cli.session import ENDS, Plan
+from actors.jobs.durations import seconds_between
 
 _MOST_ROWS = 200
 _RUNS = ("running", "queued", "uploading")
@@ -55,7 +56,7 @@ def _measure(job: dict[str, Any], name: str) -> str:
 
 def _waited(job: dict[str, Any]) -> str:
     queued, started = instant(job["queued_at"]), instant(job["started_at"])
-    return "" if queued is None or started is None else lasted(max(0.0, (started - queued).total_seconds()))
+    return "" if queued is None or started is None else lasted(seconds_between(queued, started))
 
 
 def _counted(jobs: list[dict[str, Any]]) -> str:

@@ -172,7 +172,10 @@ class Job:
 
 @attrs.frozen
 class QueueEntry:
-    """A job's place in the queue. ``attempt`` counts failed hand-overs; ``not_before`` ends a back-off."""
+    """A job's place in the queue. ``attempt`` counts failed hand-overs; ``not_before`` ends a back-off.
+
+    ``wait_seconds``: how long that back-off is.
+    """
 
     job_id: str
     status: QueueStatus
@@ -186,6 +189,7 @@ class QueueEntry:
     started_at: datetime | None = None
     completed_at: datetime | None = None
     error_message: str | None = None
+    wait_seconds: float | None = None
 
 
 @attrs.frozen

@@ -48,6 +48,8 @@ class FailureKind(StrEnum):
 class DispatchVerdict:
     """What becomes of the entry and of its provider.
 
+    ``wait``: seconds until ``not_before`` and ``close_provider_until``, where there is one.
+
     ``trigger``: put back or give up; None where the outcome is ``unknown`` and the entry keeps its slot. ``attempt``:
     how many were spent now. ``pause_provider``: the reason for which it is paused until somebody resumes it.
     ``close_provider_until``: when it may be called again without anybody's doing.
@@ -60,6 +62,7 @@ class DispatchVerdict:
     pause_provider: str | None = None
     close_provider_until: datetime | None = None
     unknown: bool = False
+    wait: float | None = None
 
 
 def after_failed_dispatch(
@@ -86,8 +89,9 @@ def after_failed_dispatch(
             return DispatchVerdict(Trigger.PUT_BACK, spent, error_message=message, pause_provider=message)
         case FailureKind.RATE_LIMITED | FailureKind.UNAVAILABLE:
             # The entry waits too: another entry's success may open the provider before this one's time has come.
-            until = now + timedelta(seconds=_provider_delay(retry_after, consecutive, jitter))
-            return DispatchVerdict(Trigger.PUT_BACK, spent, until, message, close_provider_until=until)
+            delay = _provider_delay(retry_after, consecutive, jitter)
+            until = now + timedelta(seconds=delay)
+            return DispatchVerdict(Trigger.PUT_BACK, spent, until, message, close_provider_until=until, wait=delay)
         case FailureKind.OTHER:
             return _spend_attempt(message, entry, now, jitter)
 
@@ -97,7 +101,7 @@ def _spend_attempt(message: str, entry: QueueEntry, now: datetime, jitter: Jitte
     if attempt >= entry.max_attempts:
         return DispatchVerdict(Trigger.GIVE_UP, attempt, error_message=message)
     delay = _growing(ENTRY_DELAY, ENTRY_DELAY_CAP, entry.attempt, jitter)
-    return DispatchVerdict(Trigger.PUT_BACK, attempt, now + timedelta(seconds=delay), message)
+    return DispatchVerdict(Trigger.PUT_BACK, attempt, now + timedelta(seconds=delay), message, wait=delay)
 
 
 def _provider_delay(retry_after: float | None, consecutive: int, jitter: Jitter) -> float:

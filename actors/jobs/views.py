@@ -86,7 +86,8 @@ class JobView:
 class QueueView:
     """The queue at one moment: what waits, in the order in which it would run, and what bounds it.
 
-    ``oldest_queued_at``: since when the entry waits that has waited longest, shown here or not.
+    ``oldest_queued_at``: since when the entry waits that has waited longest, shown here or not. ``pruning_held``: why
+    nothing is removed by its age now and how that ends, None where nothing holds it.
     """
 
     waiting: Page[JobView]
@@ -98,6 +99,7 @@ class QueueView:
     summary: str
     paused: str | None = None
     oldest_queued_at: datetime | None = None
+    pruning_held: str | None = None
 
 
 @attrs.frozen

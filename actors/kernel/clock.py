@@ -1,7 +1,8 @@
 """Time from two sources: trio's clock for waits, the wall clock for what people see.
 
 Trio's clock stops while a laptop sleeps and knows no step of the wall clock; the wall clock jumps and must
-never measure a wait. So a wait for a wall-clock deadline is made of short waits on trio's clock, each followed
+never measure a wait. (A wait that is stored is an instant of the wall clock that moves along when that is stepped:
+:mod:`actors.kernel.steps`.) So a wait for a wall-clock deadline is made of short waits on trio's clock, each followed
 by another look at the wall.
 """
 
@@ -17,6 +18,8 @@ import trio
 #: Seconds between two looks at the wall clock: how late a step of it may be noticed.
 LOOK_AGAIN = 30.0
 
+_STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # Linux alone has the first
+
 
 class Clock(ABC):
     """Where actors read the time."""
@@ -24,6 +27,13 @@ class Clock(ABC):
     def monotonic(self) -> float:
         """Trio's seconds: for waits, back-off and leases. Comparable within one trio run only."""
         return trio.current_time()
+
+    def steady(self) -> float:
+        """Seconds that no step of the wall clock changes: what a step is measured against.
+
+        Unlike :meth:`monotonic` they go on while the machine sleeps, where the system can tell.
+        """
+        return self.monotonic()
 
     @abstractmethod
     def now(self) -> datetime:
@@ -50,6 +60,10 @@ class Clock(ABC):
 class SystemClock(Clock):
     """The machine's clock."""
 
+    def steady(self) -> float:
+        """The seconds since the machine started, those in which it slept included."""
+        return time.clock_gettime(_STEADY)
+
     def now(self) -> datetime:
         """The system's time, in UTC."""
         return datetime.now(UTC)
@@ -65,6 +79,11 @@ class VirtualClock(Clock):
         if start.tzinfo is None:
             raise ValueError(f"start must be aware, not {start!r}")
         self._start = start.astimezone(UTC)
+        self._slept = timedelta()
+
+    def steady(self) -> float:
+        """Trio's seconds and those that :meth:`suspend` added."""
+        return trio.current_time() + self._slept.total_seconds()
 
     def now(self) -> datetime:
         """The virtual wall time, in UTC."""
@@ -73,6 +92,11 @@ class VirtualClock(Clock):
     def move(self, by: timedelta) -> None:
         """Step the wall clock, forwards or backwards; trio's clock does not notice."""
         self._start += by
+
+    def suspend(self, by: timedelta) -> None:
+        """Let the machine sleep for ``by``: time passes on the wall, and only trio's clock does not notice."""
+        self._start += by
+        self._slept += by
 
 
 def quick_clock() -> tuple[Callable[[], float], float]:

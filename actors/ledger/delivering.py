@@ -10,7 +10,7 @@ from actors.ledger.base import load
 from actors.ledger.dispatching import HandingOver
 from actors.ledger.observing import apply_observation
 from actors.providers.base import PushEvent
-from actors.store import Transaction, deliveries
+from actors.store import Transaction, deliveries, holds
 
 _DROPPED_AT_ONCE = 100
 _LOOKED_AT = 16
@@ -28,7 +28,8 @@ class Delivering:
     def __call__(self, tx: Transaction) -> Delivered:
         if not deliveries.remember(tx.connection, self.provider, self.event.delivery_id, tx.now):
             return Delivered(DeliveryOutcome.REPEATED)
-        deliveries.drop(tx.connection, tx.now - REMEMBERED, _DROPPED_AT_ONCE)
+        if holds.current(tx.connection) is None:
+            deliveries.drop(tx.connection, tx.now - REMEMBERED, _DROPPED_AT_ONCE)
         handed = deliveries.handed_as(tx.connection, self.provider, self.event.remote_id)
         if handed is not None:
             return self._apply(tx, handed)

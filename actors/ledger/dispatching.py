@@ -127,7 +127,8 @@ class Claiming:
             gate = _gate(tx, name)
             if caution.rest and gate.closed(tx.now) is None:
                 until = tx.now + timedelta(seconds=caution.rest)
-                registers.put_gate(tx.connection, attrs.evolve(gate, closed_until=until, closed_reason=caution.why))
+                closed = attrs.evolve(gate, closed_until=until, closed_reason=caution.why, closed_seconds=caution.rest)
+                registers.put_gate(tx.connection, closed)
 
     def _claim(self, tx: Transaction, job_id: str) -> Dispatch:
         pair = load(tx, job_id)
@@ -251,6 +252,7 @@ class FailingDispatch:
                 gate,
                 closed_until=verdict.close_provider_until,
                 closed_reason=self.failure.message,
+                closed_seconds=verdict.wait,
                 failures=gate.failures + 1,
             )
             registers.put_gate(tx.connection, closed)
@@ -263,7 +265,7 @@ def _gate(tx: Transaction, provider: str) -> registers.Gate:
 def _open_gate(tx: Transaction, provider: str) -> None:
     gate = _gate(tx, provider)
     if gate.failures or gate.closed_until is not None:
-        opened = attrs.evolve(gate, failures=0, closed_until=None, closed_reason=None)
+        opened = attrs.evolve(gate, failures=0, closed_until=None, closed_reason=None, closed_seconds=None)
         registers.put_gate(tx.connection, opened)
 
 

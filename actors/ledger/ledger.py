@@ -29,7 +29,7 @@ from actors.ledger.deciding import Approving, Cancelling, Expired, Expiring, Pri
 from actors.ledger.dispatching import Claimed, Claiming, FailingDispatch, HandingOver, job_of
 from actors.ledger.limits import Pausing, ResettingLimits, Resuming, SettingLimit
 from actors.ledger.observing import Recorded, Recording
-from actors.ledger.pruning import DroppingKeys, Removing
+from actors.ledger.pruning import DroppingKeys, ReleasingHold, Removing, Review, Reviewing
 from actors.ledger.ruling import AddingRule, RemovingRule, ReplacingRule
 from actors.ledger.settling import FlaggingUncertain, SettlingAbsent, SettlingByHand
 from actors.ledger.submitting import NewJob, Submitting
@@ -225,6 +225,14 @@ class Ledger:
         return await self._write(Expiring(approval_id, get_correlation_id()))
 
     # Pruner.
+
+    async def review_pruning(self, before: datetime | None, ran: float = 0.0) -> Review:
+        """Whether a pass may remove anything now; ``ran``: seconds run since the last review."""
+        return await self._write(Reviewing(before, ran))
+
+    async def release_hold(self) -> None:
+        """End the hold of a clock that leapt, by hand."""
+        await self._write(ReleasingHold())
 
     async def remove(self, before: datetime, job_ids: Sequence[str]) -> tuple[int, int]:
         """Remove those of ``job_ids`` that ended ``before``: how many jobs, and how many events of theirs."""

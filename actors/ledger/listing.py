@@ -19,7 +19,7 @@ from actors.jobs.views import JobFilters, JobView, QueueView
 from actors.ledger.dispatching import decide_now
 from actors.ledger.limits import overlaid, stored_limits
 from actors.ledger.reading import Around, of_jobs
-from actors.store import Transaction, approvals, jobs, queue, registers, waiting
+from actors.store import Transaction, approvals, holds, jobs, queue, registers, waiting
 
 
 @attrs.frozen
@@ -113,6 +113,7 @@ def queue_view(asked: Asked, user_id: str | None, runs: Runs) -> Callable[[Conne
             summary=decision.summary,
             paused=paused,
             oldest_queued_at=queue.oldest_waiting(connection),
+            pruning_held=None if (hold := holds.current(connection)) is None else hold.in_words(),
         )
 
     return query

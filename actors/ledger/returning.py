@@ -24,6 +24,7 @@ def put_back_or_give_up(
     entry_changes = {
         "attempt": verdict.attempt,
         "not_before": verdict.not_before,
+        "wait_seconds": verdict.wait,
         "error_message": verdict.error_message,
         "started_at": None,
     }

@@ -27,7 +27,7 @@ from actors.jobs.refusal import Refused
 from actors.jobs.views import Accepted
 from actors.ledger.base import load
 from actors.ledger.ruling import rules_now
-from actors.store import Transaction, approvals, jobs, queue, registers
+from actors.store import Transaction, approvals, holds, jobs, queue, registers
 
 KEY_LIFETIME = timedelta(hours=24)
 _DAY = timedelta(hours=24)
@@ -105,7 +105,9 @@ class Submitting:
 
     def _known(self, tx: Transaction) -> dict[tuple[str, str], tuple[str, str]]:
         pairs = [key for new in self._new if (key := _key(new.request))]
-        rows = registers.used_keys(tx.connection, pairs, tx.now - KEY_LIFETIME)
+        # While the clock may be wrong no key is forgotten (C6).
+        since = None if not pairs or holds.current(tx.connection) else tx.now - KEY_LIFETIME
+        rows = registers.used_keys(tx.connection, pairs, since)
         return {key: (row.job_id, row.fingerprint) for key, row in rows.items()}
 
     def _existing(self, tx: Transaction, key: tuple[str, str], job_id: str, before: str, now: str) -> Accepted:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
+from actors.jobs.durations import seconds_between
 from actors.jobs.records import TERMINAL_JOBS, Event
 from actors.net.client_faults import ClientFaults
 
@@ -121,4 +122,4 @@ def _observe_since(times: dict[str, datetime], event: Event, into: Histogram) ->
     """The wall clock may have been stepped back meanwhile: a wait is never negative."""
     assert event.job_id is not None
     if (since := times.pop(event.job_id, None)) is not None:
-        into.observe(max((event.time - since).total_seconds(), 0.0))
+        into.observe(seconds_between(since, event.time))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 
 import trio
 
+from actors.jobs.durations import seconds_between
 from actors.jobs.polling import Verdict, judge
 from actors.jobs.records import Observation
 from actors.kernel import Clock
@@ -61,6 +63,7 @@ class Statuses:
         self._left_out: dict[str, int] = {}
         self._asked: dict[str, float] = {}
         self._warned: dict[str, str] = {}
+        self._changed: dict[str, tuple[datetime, float]] = {}
 
     # Which.
 
@@ -68,12 +71,12 @@ class Statuses:
         """Those to ask about in this cycle: all, but for old ones where each of them costs a request."""
         if self._provider.capabilities.listing is not Listing.NONE:
             return list(held)
-        now = self._clock.now()
         before, self._left_out = self._left_out, {}
         chosen = []
+        unchanged = self._unchanged(held)
         for one in held:
             cycles = before.get(one.key, 0)
-            if cycles < cycles_left_out((now - one.job.updated_at).total_seconds()):
+            if cycles < cycles_left_out(unchanged[one.key]):
                 self._left_out[one.key] = cycles + 1
             else:
                 chosen.append(one)
@@ -83,13 +86,26 @@ class Statuses:
         """Those that the safety net asks about: nothing was heard of them, nor were they asked about, for so long."""
         if not seconds:
             return []
-        now, wall = trio.current_time(), self._clock.now()
+        now = trio.current_time()
+        unchanged = self._unchanged(held)
         self._asked = {key: at for key, at in self._asked.items() if now - at < seconds}
-        found = [
-            one for one in held if (wall - one.job.updated_at).total_seconds() >= seconds and one.key not in self._asked
-        ]
+        found = [one for one in held if unchanged[one.key] >= seconds and one.key not in self._asked]
         self._asked |= {one.key: now for one in found}
         return found
+
+    def _unchanged(self, held: Sequence[Held]) -> dict[str, float]:
+        """Seconds since each job's row changed, on trio's clock since that change was first seen here.
+
+        Before that by the wall clock, which may have been wrong: never less than 0.
+        """
+        now, wall = trio.current_time(), self._clock.now()
+        before, self._changed = self._changed, {}
+        for one in held:
+            known = before.get(one.key)
+            if known is None or known[0] != one.job.updated_at:
+                known = (one.job.updated_at, now - seconds_between(one.job.updated_at, wall))
+            self._changed[one.key] = known
+        return {key: now - at for key, (_, at) in self._changed.items()}
 
     # Asking.
 

@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 import orjson
 
+from actors.jobs.durations import seconds_between
 from actors.providers import errors
 from logconf.masking import mask_text
 
@@ -87,7 +88,10 @@ def refused(
 def retry_after(headers: Mapping[str, str], body: bytes, now: datetime) -> float | None:
     """Seconds that were asked for: by ``Retry-After`` (seconds or date), the body's ``retry_after`` or
     ``ratelimit-reset``, in that order; None where nothing can be understood.
+
+    A date counts from the answer's own ``Date``, from ``now`` where it has none: our clock may be another one.
     """
+    now = _date(headers.get("date")) or now
     for said in (_moment(headers.get("retry-after"), now), _amount(_object(body).get("retry_after"))):
         if said is not None:
             return said
@@ -119,12 +123,16 @@ def _object(body: bytes) -> dict[str, Any]:
 def _moment(text: str | None, now: datetime) -> float | None:
     if text is None or (seconds := _amount(text)) is not None:
         return None if text is None else seconds
+    then = _date(text)
+    return None if then is None else seconds_between(now, then)
+
+
+def _date(text: str | None) -> datetime | None:
     try:
-        then = parsedate_to_datetime(text)
+        moment = parsedate_to_datetime(text) if text is not None else None
     except ValueError:
         return None
-    then = then if then.tzinfo is not None else then.replace(tzinfo=UTC)
-    return max(0.0, (then - now).total_seconds())
+    return moment if moment is None or moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 def _amount(value: object) -> float | None:

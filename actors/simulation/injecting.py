@@ -34,6 +34,7 @@ async def inject(process: Process, runtime: RunningRuntime, step: Step) -> None:
             process.machines[args["provider"]].straggle(args["times"], args["seconds"])
         case "point":
             world.trace.count("fault point")
+            world.scheduler_hangs |= args["do"] == "hang" and args["point"].endswith(":scheduler")
             process.plan.at(args["point"], occurrence=1, do=args["do"], delay=args["delay"])
         case "restart_actor":
             try:
@@ -48,6 +49,7 @@ async def inject(process: Process, runtime: RunningRuntime, step: Step) -> None:
             world.database.disk.failures += [(args["beginning"], _ERRORS[args["error"]])] * args["times"]
         case "jump":
             world.clock.offset += timedelta(seconds=args["seconds"])
+            world.jumped_at = world.elapsed()
         case "kill":
             process.arm(args["where"], args["count"])
     world.trace.count(f"step: {step.kind}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
 
 import attrs
 
@@ -13,16 +12,22 @@ from actors.jobs.retry import ENTRY_DELAY, ENTRY_DELAY_CAP, LONGEST_RETRY_AFTER,
 from actors.providers.scripted import Run
 from actors.simulation.world import SITES, World
 
+_TOLERANCE = 0.001
+"""Seconds by which a time in rows, which is rounded, may be earlier than the world's."""
+
 _IN_HANDS = 300.0
 """Seconds that may lie between a claim and its submission: a lowered limit holds for claims after it."""
 
 
 @attrs.define
 class _Wish:
-    """How long (s) a job is not to be tried: a provider's wish, or a back-off; ``until`` once it is written down."""
+    """How long (s) a job is not to be tried: a provider's wish, or a back-off.
+
+    ``until``: in the world's seconds, which no clock that is put forward makes come sooner; once it is written down.
+    """
 
     seconds: float
-    until: datetime | None = None
+    until: float | None = None
 
 
 class Judge:
@@ -57,8 +62,8 @@ class Judge:
         """A submission is tried: not before the time that the provider had asked for."""
         self._tried[job_id] = self._world.elapsed()
         wish = self._wishes.get(job_id)
-        now = self._world.clock.now()
-        if wish is not None and wish.until is not None and now < wish.until - timedelta(milliseconds=1):
+        now = self._world.elapsed()
+        if wish is not None and wish.until is not None and now < wish.until - _TOLERANCE:
             self._world.broken(
                 "Retry-After and back-off are kept", f"{job_id} is tried at {now}, it was to wait until {wish.until}"
             )
@@ -78,7 +83,7 @@ class Judge:
         if wish is None:
             return
         if event.type == "job_requeued" and wish.until is None:
-            wish.until = event.time + timedelta(seconds=wish.seconds)
+            wish.until = self._world.elapsed() + wish.seconds
         elif event.type in ("job_outcome_unknown", "job_handed_over"):
             del self._wishes[event.job_id or ""]
 
@@ -89,10 +94,10 @@ class Judge:
         self._attempts[job_id] = attempt
         if attempt > before:
             seconds = min(ENTRY_DELAY_CAP, ENTRY_DELAY * 2.0 ** (attempt - 1)) / 2
-            self._wishes[job_id] = _Wish(seconds, event.time + timedelta(seconds=seconds))
+            self._wishes[job_id] = _Wish(seconds, self._world.elapsed() + seconds)
 
     def process_ended(self) -> None:
-        """Wishes that nobody wrote down are gone with it."""
+        """Its wishes are gone with it: over a restart a wait ends as the wall clock tells, which may be early."""
         self._wishes.clear()
 
     # Accepted.

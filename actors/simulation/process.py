@@ -119,6 +119,7 @@ class Process(trio.abc.Instrument):
         world.database.power_cycle()
         self.judge.process_ended()
         self._read_what_was_not_told()
+        self.judge.process_ended()
 
     def _run(self, work: Callable[[Process, RunningRuntime], Awaitable[None]]) -> None:
         trio.run(self._live, work, clock=trio.testing.MockClock(autojump_threshold=0))

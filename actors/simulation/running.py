@@ -21,6 +21,7 @@ from actors.simulation.replay import Replay
 from actors.simulation.script import Step, drawn_script
 from actors.simulation.settling import Person, judge_all, settle
 from actors.simulation.sites import Machine
+from actors.simulation.waiting import Waiting
 from actors.simulation.world import EPOCH, SITES, World
 
 AUDIT_EVERY = 600.0
@@ -122,11 +123,13 @@ class Simulation:
             nursery.start_soon(self._deliveries.run, process, runtime)
             nursery.start_soon(self._person.look_after, runtime)
             nursery.start_soon(self._audits, runtime)
+            waiting = Waiting(self.world)
+            nursery.start_soon(waiting.watch, runtime)
             unanswered, self._clients.unanswered = self._clients.unanswered, []
             for step in unanswered:
                 nursery.start_soon(self._clients.act, process, runtime, step)
             if await self._carry_out(process, runtime, nursery):
-                await settle(process, runtime, self._person)
+                await settle(process, runtime, self._person, waiting)
                 self._over = True
             nursery.cancel_scope.cancel()
 

@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 
 from actors.simulation.drawing import disturbances
+from actors.simulation.extremes import flood, leaps
 from actors.simulation.pinned import source
 
 JOBS_AN_HOUR = 60
@@ -34,6 +35,8 @@ def drawn_script(seed: int, hours: float) -> list[Step]:
     """The whole script of a seed."""
     seconds = hours * 3600
     drawn = [*workload(source(seed, "workload"), seconds), *faults(source(seed, "faults"), seconds)]
+    drawn += [Step(*one) for one in leaps(source(seed, "leaps"), seconds)]
+    drawn += [Step(*one) for one in flood(source(seed, "flood"), seconds)]
     steps = sorted((step for step in drawn if step.at <= seconds), key=lambda step: step.at)
     return [attrs.evolve(step, number=number) for number, step in enumerate(steps)]
 

@@ -12,7 +12,8 @@ from actors.runtime import RunningRuntime
 from actors.simulation.audit import audit
 from actors.simulation.judge import Judge
 from actors.simulation.process import Process
-from actors.simulation.world import SITES, World
+from actors.simulation.waiting import Waiting
+from actors.simulation.world import World
 from actors.store import StoreError
 from logconf import bind_correlation_id
 from supervision.faults import InjectedFault
@@ -55,13 +56,15 @@ class Person:
                 await runtime.settle(job_id, verdict, handle=handle, by="op")
                 self._world.trace.count(f"settled: {verdict}")
 
-    async def resume_all(self, runtime: RunningRuntime) -> None:
-        """Open what was paused."""
-        for provider in SITES:
+    async def resume_paused(self, runtime: RunningRuntime) -> None:
+        """Open what somebody paused, or a refused account; what waits for a time is to open by itself."""
+        for (provider,) in self._world.database.look(
+            "SELECT provider FROM provider_gates WHERE paused_reason NOT NULL"
+        ):
             await runtime.resume(provider, by="op")
 
 
-async def settle(process: Process, runtime: RunningRuntime, person: Person) -> None:
+async def settle(process: Process, runtime: RunningRuntime, person: Person, waiting: Waiting) -> None:
     """Let everything end; whatever has not after an hour is a violation."""
     world = process.world
     for machine in process.machines.values():
@@ -73,12 +76,14 @@ async def settle(process: Process, runtime: RunningRuntime, person: Person) -> N
     await trio.sleep(1)
     for name in ("scheduler", "poller", "expiry"):  # one of them may hang still, as it was told to
         await runtime.restart_actor(name)
+    world.scheduler_hangs = False
     for turn in range(AT_MOST):
-        await person.resume_all(runtime)
+        await person.resume_paused(runtime)
         await person.settle(runtime)
         await _decide(runtime)
         if turn == 0:
             await runtime.reset_limits(by="op")
+        waiting.look(runtime)  # before what waits for too long is cancelled with the rest
         if turn >= PATIENCE:
             await _cancel_all(world, runtime)
         await trio.sleep(ROUND)

@@ -57,7 +57,11 @@ class Known:
 
 
 class World:
-    """Everything that outlives a process. ``elapsed`` counts simulated seconds over all processes and pauses."""
+    """Everything that outlives a process. ``elapsed`` counts simulated seconds over all processes and pauses.
+
+    ``jumped_at``: when the wall clock was last moved. ``scheduler_hangs``: it was told to, in this process, and a
+    restart by hand may have come before it did.
+    """
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
@@ -72,6 +76,8 @@ class World:
         self.violations: list[Violation] = []
         self.on_violation: Any = None
         self.elapsed_at_end = 0.0
+        self.jumped_at = 0.0
+        self.scheduler_hangs = False
         self._changed_limits: dict[str, int] = {}
         self._base = 0.0
         self._inside = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, Unpack
 
 from sqlalchemy import Connection, Row, func, select
@@ -40,6 +41,11 @@ def page(connection: Connection, seq: int, *, limit: int, **filters: Unpack[Even
 def last(connection: Connection) -> int:
     """The number of the newest event; 0 when there is none."""
     return int(connection.execute(select(func.coalesce(func.max(events.c.seq), 0))).scalar_one())
+
+
+def newest_time(connection: Connection) -> datetime | None:
+    """When the newest event was written, by the clock of that moment; None where there is none."""
+    return connection.execute(select(events.c.time).order_by(events.c.seq.desc()).limit(1)).scalar_one_or_none()
 
 
 def written(connection: Connection) -> int:

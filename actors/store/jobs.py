@@ -10,6 +10,7 @@ from typing import Any, Unpack
 from sqlalchemy import ColumnElement, Connection, Row, RowMapping, bindparam, func, insert, or_, select, update
 
 from actors.jobs.codec import request_from_json, request_to_json
+from actors.jobs.durations import seconds_between
 from actors.jobs.ids import earliest
 from actors.jobs.records import ACTIVE_JOBS, Job, JobStatus
 from actors.jobs.views import JobFilters
@@ -164,4 +165,4 @@ def recent_durations(connection: Connection, limit: int = 20) -> list[float]:
         .order_by(jobs.c.job_id.desc())
         .limit(limit)
     )
-    return [(ended - started).total_seconds() for started, ended in connection.execute(query)]
+    return [seconds_between(started, ended) for started, ended in connection.execute(query)]

@@ -111,6 +111,29 @@ def note_shortage(connection: Connection, all_lanes: Iterable[Lane], short: froz
             _change(connection, lane.lane_id, blocked_since=since)
 
 
+def set_shortage(connection: Connection, lane_id: int, since: datetime) -> None:
+    """Let a lane's head have waited for resources since then."""
+    _change(connection, lane_id, blocked_since=since)
+
+
+def set_back(connection: Connection, now: datetime) -> None:
+    """Let no entry that waits have been queued later than ``now``; the order in which they were stays.
+
+    The clock was ahead when they came, and without this whoever comes later would stand before them until it is there
+    again.
+    """
+    entry = queue_entries.c
+    late = entry.status.in_(("pending", "blocked")) & (entry.queued_at > now)
+    touched = connection.execute(select(entry.lane_id).where(late, entry.lane_id.is_not(None)).distinct()).scalars()
+    lane_ids = list(touched)
+    connection.execute(update(queue_entries).where(late).values(queued_at=now))
+    oldest = select(entry.job_id, entry.queued_at, entry.queued_seq).order_by(entry.queued_at, entry.queued_seq)
+    for lane_id in lane_ids:
+        head = connection.execute(oldest.where(entry.lane_id == lane_id).limit(1)).one()
+        named = {"head_job_id": head.job_id, "head_queued_at": head.queued_at, "head_queued_seq": head.queued_seq}
+        _change(connection, lane_id, **named)
+
+
 def key_of(row: Mapping[str, Any]) -> LaneKey:
     """The lane in which an entry of these columns stands while it is ready."""
     override = row["priority_override"]

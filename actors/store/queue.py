@@ -31,7 +31,7 @@ from actors.store.schema import queue_entries
 
 _FIELDS = (
     "job_id", "base_priority", "priority_override", "queued_at", "queued_seq", "attempt", "max_attempts",
-    "not_before", "started_at", "completed_at", "error_message",
+    "not_before", "started_at", "completed_at", "error_message", "wait_seconds",
 )  # fmt: skip
 
 

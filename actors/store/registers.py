@@ -19,13 +19,17 @@ EVERY = "*"
 
 @attrs.frozen
 class Gate:
-    """Whether a provider may be called: paused until a person resumes it, or closed until a moment."""
+    """Whether a provider may be called: paused until a person resumes it, or closed until a moment.
+
+    ``closed_seconds``: how long the wait is that ends at ``closed_until``.
+    """
 
     provider: str
     paused_reason: str | None = None
     closed_until: datetime | None = None
     closed_reason: str | None = None
     failures: int = 0
+    closed_seconds: float | None = None
 
     def closed(self, now: datetime) -> str | None:
         """Why nothing may be dispatched there at ``now``; None when it may."""
@@ -78,14 +82,18 @@ def drop_settings(connection: Connection, names: Iterable[str]) -> None:
     connection.execute(delete(settings).where(settings.c.name.in_(list(names))))
 
 
-def used_keys(connection: Connection, pairs: Sequence[tuple[str, str]], since: datetime) -> dict[tuple[str, str], Any]:
-    """The idempotency keys among ``pairs`` (user, key) that were used after ``since``, with job and fingerprint."""
+def used_keys(
+    connection: Connection, pairs: Sequence[tuple[str, str]], since: datetime | None
+) -> dict[tuple[str, str], Any]:
+    """The idempotency keys among ``pairs`` (user, key) that were used after ``since`` (None: ever), with job and
+    fingerprint.
+    """
     if not pairs:
         return {}
-    query = select(idempotency_keys).where(
-        tuple_(idempotency_keys.c.user_id, idempotency_keys.c.key).in_(list(pairs)),
-        idempotency_keys.c.created_at > since,
-    )
+    both = tuple_(idempotency_keys.c.user_id, idempotency_keys.c.key)
+    query = select(idempotency_keys).where(both.in_(list(pairs)))
+    if since is not None:
+        query = query.where(idempotency_keys.c.created_at > since)
     return {(row.user_id, row.key): row for row in connection.execute(query)}
 
 

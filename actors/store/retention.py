@@ -66,6 +66,18 @@ def count(connection: Connection, before: datetime) -> tuple[int, int, datetime 
     return number, told, oldest
 
 
+def share(connection: Connection, before: datetime) -> tuple[int, int]:
+    """How many jobs may go, and how many there are."""
+    old = connection.execute(select(func.count()).where(_old(before))).scalar_one()
+    return old, connection.execute(select(func.count()).select_from(jobs)).scalar_one()
+
+
+def has_old_key(connection: Connection, used_before: datetime) -> bool:
+    """Whether an idempotency key was used before then."""
+    query = select(idempotency_keys.c.key).where(idempotency_keys.c.created_at <= used_before).limit(1)
+    return connection.execute(query).one_or_none() is not None
+
+
 def remove(connection: Connection, before: datetime, job_ids: Iterable[str]) -> tuple[int, int]:
     """Remove those of ``job_ids`` that may go with all that belongs to them: how many jobs, how many events."""
     old = select(jobs.c.job_id).where(_old(before), jobs.c.job_id.in_(list(job_ids)))

@@ -66,6 +66,7 @@ queue_entries = Table(
     Column("started_at", UTCDateTime),
     Column("completed_at", UTCDateTime),
     Column("error_message", Text),
+    Column("wait_seconds", Float),  # how long the wait is that ends at not_before
     partial_index("entries_ready", "lane_id", "queued_at", "queued_seq", where="lane_id IS NOT NULL"),
     partial_index("entries_deferred", "not_before", where="not_before IS NOT NULL"),
     partial_index("entries_running", "status", where="status = 'running'"),
@@ -178,6 +179,7 @@ provider_gates = Table(
     Column("closed_until", UTCDateTime),
     Column("closed_reason", Text),
     Column("failures", Integer, nullable=False, server_default="0"),
+    Column("closed_seconds", Float),  # how long the wait is that ends at closed_until
 )
 
 settings = Table(

@@ -22,8 +22,9 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError, StatementError
 
 from actors.jobs.records import Event
 from actors.jobs.refusal import RefusalKind, Refused
+from actors.kernel.steps import Step, StepWatch
 from actors.retries import tell_our_own
-from actors.store import dialect, wal
+from actors.store import clock_steps, dialect, wal
 from actors.store.errors import StoreBusy, StoreError, StoreUnavailable
 from actors.store.executor import Executor
 from actors.store.log_size import LOOK, LogSize
@@ -60,8 +61,9 @@ class Store:
 
     ``now`` gives the time of transactions, ``executor`` runs them, ``publish`` is called after each COMMIT with the
     events that it wrote, in their order. ``engine``: a database in memory that was made elsewhere and outlives this
-    store, for simulations. ``troubles``: why the last transaction could not be kept; empty when it was.
-    ``housekeeping`` runs what is done beside the writer; None: ``executor`` does.
+    store, for simulations. ``steps``: what tells of steps of the wall clock, whose consequences are written before
+    anything else is (none: nobody does). ``housekeeping`` runs what is done beside the writer; None: ``executor`` does.
+    ``troubles``: why the last transaction could not be kept; empty when it was.
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class Store:
         now: Callable[[], datetime],
         engine: Engine | None = None,
         housekeeping: Executor | None = None,
+        steps: StepWatch | None = None,
     ) -> None:
         self.path = path
         self.publish: Publish = lambda _events: None
@@ -82,6 +85,7 @@ class Store:
         self._housekeeping = housekeeping or executor
         self._log = None if path is None else LogSize(path)
         self.now = now
+        self._steps = steps
         self._engine = engine if engine is not None else dialect.open_engine(path)
         self._writer: Connection | None = None
         self._queue: deque[_Waiting[Any]] = deque()
@@ -90,13 +94,18 @@ class Store:
     async def open(self, readers: Executor | None = None) -> None:
         """Connect and bring the schema up to date. Raises :class:`StoreError` saying what to do."""
         self._readers = readers or self._executor
-        await self._executor.run(self._connect)
+        now = self.now()
+        await self._executor.run(lambda: self._connect(now))
 
-    def _connect(self) -> None:
+    def _connect(self, now: datetime) -> None:
         with explained(self._where), nullcontext() if self.path is None else wal.checked(self.path):
             try:
                 self._writer = self._engine.connect()
                 bring_up_to_date(self._writer, in_memory=self.path is None)
+                if self._steps is not None:
+                    self._begin(self._writer)
+                    clock_steps.start(self._writer, now)
+                    self._writer.exec_driver_sql("COMMIT")
             except (StoreError, SQLAlchemyError):
                 self._disconnect()
                 raise
@@ -188,19 +197,26 @@ class Store:
         if mine not in group:  # it stands behind more than a full group
             self._queue.remove(mine)
             group.append(mine)
-        now = self.now()
+        now, step = (self.now(), None) if self._steps is None else self._steps.read()
         with trio.CancelScope(shield=True):
-            events = await self._executor.run(lambda: self._transact(group, now))
+            events = await self._executor.run(lambda: self._transact(group, now, step))
+        if self._steps is not None and step is not None and step.forward is not None:
+            self._steps.leapt()
         if events:
             self.publish(events)
 
-    def _transact(self, group: list[_Waiting[Any]], now: datetime) -> list[Event]:
+    def _transact(self, group: list[_Waiting[Any]], now: datetime, step: Step | None) -> list[Event]:
         """One transaction for all of ``group``; what fails it fails them all, and leaves nothing begun."""
         assert self._writer is not None, "the store is closed"
         connection = self._writer
         try:
             with explained(self._where):
                 self._begin(connection)
+                if step is not None and self._steps is not None:
+                    clock_steps.follow(connection, step)
+                    connection.exec_driver_sql("COMMIT")
+                    self._steps.applied(step)
+                    self._begin(connection)
                 events = self._run_closures(group, Transaction(connection, now))
         except (StoreError, SQLAlchemyError) as error:
             events = []

@@ -38,7 +38,8 @@ class Timeline:
             pause = (when - self._last).total_seconds() if self._last is not None else 0.0
             if pause >= self._gap:
                 shown.append(self._paint(f"{'':>24} ··· {_duration(pause)} ···", 2))
-            offset = f"{(when - self._first).total_seconds():+10.3f}"
+            # A clock that was put back makes no line earlier than the first.
+            offset = f"{max(0.0, (when - self._first).total_seconds()):+10.3f}"
             self._last = when
         level = str(fields.get("level", "?"))
         logger = _safe(str(fields.get("logger", "?")))

@@ -55,7 +55,7 @@ async def test_a_request_expires_at_its_deadline_to_the_second(autojump_clock, w
     async with world.open() as runtime:
         job, approval = await asked(world)
         assert approval.expires_at == job.created_at + timedelta(hours=24)
-        world.clock.move(timedelta(hours=23, minutes=50))
+        world.clock.suspend(timedelta(hours=23, minutes=50))
         await trio.sleep(600 - 0.5)
         assert (await runtime.job(job.job_id)).queue_status is QueueStatus.BLOCKED
         await trio.sleep(1)
@@ -81,7 +81,7 @@ async def test_the_real_time_out_is_told_and_every_request_is_found(autojump_clo
     async with world.open(approvals=ApprovalOptions(timeout_hours=1.5)) as runtime:
         for _ in range(120):
             await asked(world)
-        world.clock.move(timedelta(hours=1.5))
+        world.clock.suspend(timedelta(hours=1.5))
         await trio.sleep(31)
         requests = await runtime.approvals(limit=1000)
         assert {request.status for request in requests} == {ApprovalStatus.EXPIRED}
@@ -102,7 +102,7 @@ async def test_a_sweep_comes_every_five_minutes_and_does_nothing_twice(autojump_
 
         monkeypatch.setattr(runtime.ledger, "expire", expire)
         _, approval = await asked(world)
-        world.clock.move(25 * HOURS)  # the wall clock jumps past the deadline; the next look finds it
+        world.clock.suspend(25 * HOURS)  # the machine sleeps past the deadline; the next look finds it
         await trio.sleep(301)
         assert [one for _, one in sweeps] == [approval.approval_id]
         await trio.sleep(3600)
@@ -110,11 +110,11 @@ async def test_a_sweep_comes_every_five_minutes_and_does_nothing_twice(autojump_
         assert [event.type for event in await world.events()].count("approval_expired") == 1
 
 
-async def test_a_step_of_the_wall_clock_is_noticed_within_thirty_seconds(autojump_clock, world):
+async def test_what_ran_out_while_the_machine_slept_is_noticed_within_thirty_seconds(autojump_clock, world):
     async with world.open() as runtime:
         job, _ = await asked(world)
         await trio.sleep(100)
-        world.clock.move(24 * HOURS)
+        world.clock.suspend(24 * HOURS)
         await trio.sleep(31)
         assert (await runtime.job(job.job_id)).job.status is JobStatus.CANCELLED
 
@@ -122,7 +122,7 @@ async def test_a_step_of_the_wall_clock_is_noticed_within_thirty_seconds(autojum
 async def test_an_approval_after_the_deadline_is_refused_as_expired_before_any_sweep(autojump_clock, world):
     async with world.open() as runtime:
         job, approval = await asked(world)
-        world.clock.move(24 * HOURS)
+        world.clock.suspend(24 * HOURS)
         with pytest.raises(Refused, match="expired at"):
             await runtime.approve(approval.approval_id, by="bo")
         await trio.sleep(31)

@@ -54,12 +54,12 @@ async def test_an_ended_job_goes_after_ninety_days_with_all_that_belongs_to_it(a
         job = await world.submit(requires_approval="big", duration=5, idempotency_key="once")
         await runtime.approve(job.job_id, by="bo")
         await runtime.wait(job.job_id)
-        world.clock.move(89 * DAYS)
+        world.clock.suspend(89 * DAYS)
         await an_hour()
         before = await rows(runtime)
         assert before["jobs"] == 1
         assert [run.forgotten for run in world.remote.runs] == [False]
-        world.clock.move(2 * DAYS)
+        world.clock.suspend(2 * DAYS)
         await an_hour()
         assert set((await rows(runtime)).values()) == {0}
         assert [run.forgotten for run in world.remote.runs] == [True]
@@ -89,7 +89,7 @@ async def test_for_0_days_jobs_are_kept_for_ever(autojump_clock, world):
                   providers=[ScriptedProvider(ScriptedOptions(), world.remote)])  # fmt: skip
     async with running_runtime(settings=settings, parts=parts) as world.runtime:
         await ended(world)
-        world.clock.move(20 * 365 * DAYS)
+        world.clock.suspend(20 * 365 * DAYS)
         await an_hour()
         assert (await rows(world.runtime))["jobs"] == 1
         result = await world.runtime.prune()
@@ -99,7 +99,7 @@ async def test_for_0_days_jobs_are_kept_for_ever(autojump_clock, world):
 async def test_a_dry_run_says_what_would_go_and_removes_nothing(autojump_clock, world):
     async with world.open() as runtime:
         first, *_ = await ended(world, 3)
-        world.clock.move(91 * DAYS)
+        world.clock.suspend(91 * DAYS)
         await ended(world)
         before = await rows(runtime)
         told = await runtime.prune(dry_run=True)
@@ -120,7 +120,7 @@ async def test_what_has_not_ended_is_never_touched_however_old(autojump_clock, w
         await runtime.ledger.set_limit("per_user", 1, None)
         waiting = await world.submit(duration=5)
         before = await rows(runtime)
-        runtime.clock.move(91 * DAYS)
+        runtime.clock.suspend(91 * DAYS)
         result = await runtime.prune()
         assert (result.jobs, result.kept) == (0, 0)
         assert await rows(runtime) == before
@@ -132,11 +132,11 @@ async def test_what_counts_is_when_a_job_ended_not_when_it_was_made(autojump_clo
     async with world.open() as runtime:
         await runtime.pause("scripted", "for a while")
         job = await world.submit(duration=5)
-        world.clock.move(100 * DAYS)
+        world.clock.suspend(100 * DAYS)
         await runtime.resume("scripted")
         await runtime.wait(job.job_id)
         assert (await runtime.prune()).jobs == 0
-        world.clock.move(91 * DAYS)
+        world.clock.suspend(91 * DAYS)
         assert (await runtime.prune()).jobs == 1
 
 
@@ -150,7 +150,7 @@ async def test_rows_that_contradict_an_end_are_left_alone(autojump_clock, world,
         await ended(world)
         contradiction = update(metadata.tables[table]).values({column: value})
         await runtime.ledger.store.write(lambda tx: tx.connection.execute(contradiction))
-        world.clock.move(91 * DAYS)
+        world.clock.suspend(91 * DAYS)
         assert (await runtime.prune(dry_run=True)).jobs == (await runtime.prune()).jobs == 0
         assert (await rows(runtime))["jobs"] == 1
 
@@ -159,7 +159,7 @@ async def test_a_job_that_waits_beside_a_removed_one_still_runs(autojump_clock, 
     """The removed job's entry stood in the same lane; the lane's count is not disturbed."""
     async with world.open() as runtime:
         await ended(world)
-        world.clock.move(91 * DAYS)
+        world.clock.suspend(91 * DAYS)
         await runtime.pause("scripted", "for a while")
         waiting = await world.submit(duration=5)
         assert (await runtime.prune()).jobs == 1
@@ -171,7 +171,7 @@ async def test_a_job_that_its_provider_cannot_forget_is_kept_for_the_next_time(a
     async with world.open() as runtime:
         kept, gone = await ended(world, 2)
         world.remote.inject(Fault(FaultKind.REFUSED, calls=("forget",), refusal=Refusal.CONFLICT))
-        world.clock.move(91 * DAYS)
+        world.clock.suspend(91 * DAYS)
         result = await runtime.prune()
         assert (result.jobs, result.kept) == (1, 1)
         assert [view.job.job_id for view in await runtime.jobs()] == [kept.job_id]
@@ -187,7 +187,7 @@ async def test_a_provider_that_is_down_is_asked_once_not_for_each_job(autojump_c
     async with world.open() as runtime:
         await ended(world, 3)
         world.remote.inject(Fault(FaultKind.DOWN, calls=("forget",), times=None))
-        world.clock.move(91 * DAYS)
+        world.clock.suspend(91 * DAYS)
         result = await runtime.prune()
         assert (result.jobs, result.kept) == (0, 3)
         assert len(world.remote.calls_of("forget")) == 1
@@ -204,9 +204,9 @@ async def test_jobs_of_a_provider_that_is_no_longer_configured_go_here_and_stay_
     async with running_runtime(settings=settings, parts=parts(provider)) as runtime:
         job = await runtime.submit(request(duration=1))
         await runtime.wait(job.job_id)
-    clock.move(91 * DAYS)
+    clock.suspend(91 * DAYS)
     async with running_runtime(settings=settings, parts=parts()) as runtime:
-        assert (await runtime.prune()).jobs == 1
+        assert (await runtime.prune(yes=True)).jobs == 1  # nothing had run for 91 days: without it, it is held
         assert set((await rows(runtime)).values()) == {0}
     assert [run.forgotten for run in provider.remote.runs] == [False]
     assert "1 old jobs were removed, not at scripted: it is not configured" in caplog.messages
@@ -216,7 +216,7 @@ async def test_many_jobs_go_in_batches_with_a_pause_after_each(autojump_clock, w
     monkeypatch.setattr(pruner, "BATCH", 2)
     async with world.open() as runtime:
         await ended(world, 5)
-        world.clock.move(91 * DAYS)
+        world.clock.suspend(91 * DAYS)
         removals = []
         real = runtime.ledger.remove
 
@@ -235,7 +235,7 @@ async def test_events_that_follow_removed_ones_keep_their_numbers_and_readers_re
     async with world.open() as runtime:
         await ended(world)
         last = (await world.events())[-1].seq
-        world.clock.move(91 * DAYS)
+        world.clock.suspend(91 * DAYS)
         await runtime.prune()
         assert await world.events() == []
         async with runtime.events(after=last) as following:
@@ -248,7 +248,7 @@ async def test_idempotency_keys_that_no_longer_bind_go_even_where_jobs_are_kept(
     async with world.open() as runtime:
         for number in range(5):
             await world.submit(duration=5, idempotency_key=f"key-{number}")
-        world.clock.move(DAYS)
+        world.clock.suspend(DAYS)
         young = await world.submit(duration=5, idempotency_key="young")
         await an_hour()
         left = await rows(runtime)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from actors.providers.scripted import Fault, FaultKind
+from actors.store import holds
 from actors.store.errors import StoreUnavailable
 
 
@@ -230,6 +231,22 @@ async def test_what_was_kept_long_enough_is_removed_on_demand(edge: Any) -> None
     for body in ({"dry_run": True}, {}):
         assert (await edge.http.post("/api/prune", json=body)).json()["jobs"] == 0
     assert (await edge.http.post("/api/prune", json={"dry_run": 1})).status_code == 422
+
+
+async def test_during_a_hold_nothing_is_removed_unless_somebody_says_yes(edge: Any) -> None:
+    """Prune says how it ends; the queue and the health say that it is on (C6)."""
+    await edge.runtime.ledger.store.write(
+        lambda tx: holds.begin(tx.connection, "the wall clock went forward by 91 days", tx.now)
+    )
+    refused = await edge.http.post("/api/prune", json={})
+    assert refused.status_code == 409
+    assert "went forward by 91 days; ends after 24.0 h more of running" in refused.json()["detail"]
+    assert "greenroom prune --yes" in (await edge.http.post("/api/prune", json={"dry_run": True})).json()["held"]
+    assert "91 days" in (await edge.http.get("/api/queue")).json()["pruning_held"]
+    assert "91 days" in (await edge.http.get("/health")).json()["notes"][0]
+    assert (await edge.http.post("/api/prune", json={"yes": True})).json()["held"] is None
+    assert (await edge.http.get("/api/queue")).json()["pruning_held"] is None
+    assert (await edge.http.get("/health")).json()["notes"] == []
 
 
 async def test_health_and_tree_show_the_actors(edge: Any) -> None:

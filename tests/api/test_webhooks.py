@@ -225,12 +225,25 @@ async def test_ids_are_forgotten_after_a_day(stage: Stage, autojump_clock: MockC
     body = orjson.dumps({"id": "elsewhere", "status": "processing"})
     for number in range(5):
         await stage.post(body, delivery=f"msg_{number}")
-    stage.clock.move(timedelta(hours=24, seconds=1))
+    stage.clock.suspend(timedelta(hours=24, seconds=1))
     await stage.post(body, delivery="msg_new")
     kept = await stage.runtime.ledger.read(
         lambda connection: connection.execute(webhook_deliveries.select()).scalars().all()
     )
     assert len(kept) == 1
+
+
+async def test_ids_are_not_forgotten_on_the_word_of_a_clock_that_leapt(stage: Stage, autojump_clock: MockClock) -> None:
+    """What was taken once is not taken again because a day seems to have passed (C6)."""
+    body = orjson.dumps({"id": "elsewhere", "status": "processing"})
+    for number in range(3):
+        await stage.post(body, delivery=f"msg_{number}")
+    stage.clock.move(timedelta(days=91))
+    await stage.post(body, delivery="msg_new")
+    kept = await stage.runtime.ledger.read(
+        lambda connection: connection.execute(webhook_deliveries.select()).scalars().all()
+    )
+    assert len(kept) == 4
 
 
 # What is refused.

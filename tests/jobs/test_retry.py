@@ -51,7 +51,7 @@ def test_what_was_surely_not_accepted_waits_as_long_as_the_provider_asks_and_spe
 ) -> None:
     got = verdict(kind, attempt=2, retry_after=17)
     assert got == DispatchVerdict(
-        Trigger.PUT_BACK, 2, not_before=after(17), error_message="why", close_provider_until=after(17)
+        Trigger.PUT_BACK, 2, not_before=after(17), error_message="why", close_provider_until=after(17), wait=17
     )
 
 
@@ -76,8 +76,8 @@ def test_a_lost_answer_keeps_its_slot() -> None:
 def test_any_other_failure_spends_an_attempt_waits_longer_each_time_and_fails_at_the_last() -> None:
     """Three attempts are never over in 17 ms."""
     assert [verdict(FailureKind.OTHER, attempt=spent) for spent in range(3)] == [
-        DispatchVerdict(Trigger.PUT_BACK, 1, after(10), "why"),
-        DispatchVerdict(Trigger.PUT_BACK, 2, after(20), "why"),
+        DispatchVerdict(Trigger.PUT_BACK, 1, after(10), "why", wait=10),
+        DispatchVerdict(Trigger.PUT_BACK, 2, after(20), "why", wait=20),
         DispatchVerdict(Trigger.GIVE_UP, 3, None, "why"),
     ]
 

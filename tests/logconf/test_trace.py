@@ -163,6 +163,11 @@ def test_times_are_relative_and_gaps_marked() -> None:
     assert "+699.000" in third
 
 
+def test_a_clock_that_was_put_back_makes_no_negative_time() -> None:
+    lines = shown(line(100, "before"), line(99, "after"), line(101, "later"))
+    assert [text.split()[1] for text in lines] == ["+0.000", "+0.000", "+1.000"]
+
+
 def test_exceptions_are_folded_to_their_last_line() -> None:
     failed = line(1, "failed", exception="Traceback (most recent call last):\n  File x\nValueError: no")
     assert shown(failed)[1].strip() == "└ ValueError: no (3 lines, --full shows them)"

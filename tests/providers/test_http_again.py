@@ -75,6 +75,15 @@ async def test_a_long_wait_is_the_callers_matter(autojump_clock):
         ({"retry-after": "7", "ratelimit-reset": "9"}, b'{"retry_after": 8}', 7.0),
         ({"retry-after": format_datetime(NOW + timedelta(seconds=30), usegmt=True)}, b"", 30.0),
         ({"retry-after": format_datetime(NOW - timedelta(seconds=30), usegmt=True)}, b"", 0.0),
+        (
+            {  # a date counts from the answer's own: our clock is 3 h ahead of theirs
+                "retry-after": format_datetime(NOW - timedelta(hours=3, seconds=-40), usegmt=True),
+                "date": format_datetime(NOW - timedelta(hours=3), usegmt=True),
+            },
+            b"",
+            40.0,
+        ),
+        ({"retry-after": format_datetime(NOW + timedelta(seconds=30), usegmt=True), "date": "today"}, b"", 30.0),
         ({"retry-after": "later", "ratelimit-reset": "9"}, b'{"retry_after": 8}', 8.0),
         ({"retry-after": "-1", "ratelimit-reset": "9"}, b"[]", 9.0),
         ({"retry-after": "inf"}, b'{"retry_after": "nan"}', None),

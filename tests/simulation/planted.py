@@ -18,8 +18,20 @@ from actors.jobs import lifecycle, polling, retry
 from actors.jobs.lifecycle import Trigger
 from actors.jobs.records import TERMINAL_JOBS, JobStatus, QueueStatus
 from actors.jobs.refusal import RefusalKind, Refused
+from actors.jobs.retention import Hold
 from actors.ledger import deciding, dispatching, observing
-from actors.store import Transaction, approvals, deliveries, queue, schema, store, submissions
+from actors.store import (
+    Transaction,
+    approvals,
+    deliveries,
+    holds,
+    lanes,
+    queue,
+    schema,
+    store,
+    submissions,
+    waits,
+)
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 
@@ -140,6 +152,28 @@ def correlation_binding(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(scheduler, "bind_correlation_id", lambda _id: contextlib.nullcontext())
 
 
+def waits_that_move_with_the_clock(patch: pytest.MonkeyPatch) -> None:
+    """A wait ends at its instant of the wall clock, wherever that is put; over a restart, too."""
+    patch.setattr(waits, "shift", lambda _connection, _by, _now: None)
+    patch.setattr(waits, "bound", lambda _connection, _now: None)
+
+
+def hold_after_a_leap(patch: pytest.MonkeyPatch) -> None:
+    """What is ninety days old by a clock that leapt is removed."""
+    patch.setattr(holds, "begin", lambda _connection, reason, now: Hold(reason, now))
+
+
+def no_entry_hides_another(patch: pytest.MonkeyPatch) -> None:
+    """Only the lane of the oldest entry is looked at: one user's many jobs stand before everybody's."""
+    read = lanes.read
+
+    def oldest(connection):
+        found = read(connection)
+        return [min(found, key=lambda lane: (lane.head.queued_at, lane.head.queued_seq))] if found else []
+
+    patch.setattr(lanes, "read", oldest)
+
+
 PLANTED: dict[Plant, set[str]] = {
     terminal_guard: {"terminal is final"},
     submission_key: {"the intent first", "at most one remote job each"},
@@ -158,5 +192,8 @@ PLANTED: dict[Plant, set[str]] = {
     },
     deadline_on_shutdown: {"a stop has a deadline"},
     correlation_binding: {"one correlation ID"},
+    waits_that_move_with_the_clock: {"waits end in time", "Retry-After and back-off are kept"},
+    hold_after_a_leap: {"no acknowledged job is lost", "replay of events = table", "events without a gap"},
+    no_entry_hides_another: {"what can run starts"},
 }
 """Each with the rules by which it is noticed: a bug found by an accident of its planting is not found."""

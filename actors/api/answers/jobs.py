@@ -119,7 +119,10 @@ class LimitsDocument(TypedDict):
 
 
 class QueueHead(TypedDict):
-    """What bounds the queue; a provider that is closed says why."""
+    """What bounds the queue; a provider that is closed says why.
+
+    ``pruning_held``: why nothing is removed by its age now and how that ends; null where nothing holds it.
+    """
 
     summary: str
     running: int
@@ -127,6 +130,7 @@ class QueueHead(TypedDict):
     limits: list[LimitDocument]
     closed_providers: dict[str, str]
     paused: str | None
+    pruning_held: str | None
 
 
 class QueueDocument(QueueHead):

@@ -8,13 +8,14 @@ from actors.api.answers.words import Document, Moment
 
 
 class PruneDocument(TypedDict):
-    """What was removed, or would be."""
+    """What was removed, or would be. ``held``: why nothing is removed now and how that ends; null where it is."""
 
     jobs: int
     events: int
     kept: int
     before: Moment | None
     oldest: Moment | None
+    held: str | None
 
 
 class TreeDocument(TypedDict):
@@ -75,9 +76,13 @@ class ConfigDocument(TypedDict):
 
 
 class HealthDocument(TypedDict):
-    """Whether the runtime does its work, ``ok`` or ``degraded``, and since when it runs."""
+    """Whether the runtime does its work, ``ok`` or ``degraded`` for these ``reasons``, and since when it runs.
+
+    ``notes``: what is no fault and worth knowing.
+    """
 
     status: str
     reasons: list[str]
+    notes: list[str]
     uncertain_jobs: list[str]
     started_at: Moment | None

@@ -22,6 +22,7 @@ import orjson
 import trio
 
 from actors.http_client import get_async_client, transport_options
+from actors.jobs.durations import seconds_between
 from actors.providers.base import Handle, Nudge, Result
 from actors.providers.errors import NotFound, ProviderError
 from actors.providers.http_addresses import checked_address, origin
@@ -79,6 +80,7 @@ class Copies:
         travel = attrs.evolve(transport_options(os.environ)[0], proxy=options.proxy)
         self._client = get_async_client(travel, **({} if transport is None else {"transport": transport}))
         self._known: set[str] = set()
+        self._first_tried: dict[str, float] = {}
         self._changed = trio.Event()
 
     async def want(self, key: str, handle: Handle) -> None:
@@ -86,6 +88,7 @@ class Copies:
         if key in self._known or not _KEY.fullmatch(key):
             return
         wish = {"handle": dict(handle), "since": self._now().isoformat()}
+        self._first_tried[key] = trio.current_time()
         await trio.to_thread.run_sync(self._write_wish, key, orjson.dumps(wish))
         self._known.add(key)
         self._changed.set()
@@ -128,6 +131,7 @@ class Copies:
                     continue
                 if await self._fulfil(wish):
                     self._known.discard(wish.key)
+                    self._first_tried.pop(wish.key, None)
                     nudge(wish.key)
                     pauses.pop(wish.key, None)
                 else:
@@ -153,9 +157,7 @@ class Copies:
         try:
             number = await self._copy(wish)
         except (NotCopied, ProviderError, OSError, httpx.HTTPError) as error:
-            over = (
-                self._now() - wish.since > _GIVE_UP or getattr(error, "for_good", False) or isinstance(error, NotFound)
-            )
+            over = self._is_over(wish) or getattr(error, "for_good", False) or isinstance(error, NotFound)
             if over:
                 _logger.warning("Results were not copied and will vanish: %s", error, extra=extra)
                 await trio.to_thread.run_sync(self._remove, wish.key)
@@ -164,6 +166,13 @@ class Copies:
             return over
         _logger.info("Copied %d result files", number, extra={**extra, "directory": str(self._done / wish.key)})
         return True
+
+    def _is_over(self, wish: _Wish) -> bool:
+        """Whether it is given up, so long after it was wanted; by the wall clock where that was before the start."""
+        now = trio.current_time()
+        waited = seconds_between(wish.since, self._now())
+        first = self._first_tried.setdefault(wish.key, now - waited)
+        return now - first > _GIVE_UP.total_seconds()
 
     async def _copy(self, wish: _Wish) -> int:
         results = results_of(await self._api.get(kind_of(wish.handle), remote_id(wish.handle.get("id"))))

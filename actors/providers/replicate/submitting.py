@@ -31,7 +31,7 @@ class Submitter:
         self._api = api
         self._options = options
         self._now = now
-        self._born = now()
+        self._born: float | None = None
         self._given: OrderedDict[str, Submitted | None] = OrderedDict()  # None: forgotten
         self._unclear: dict[str, _Try] = {}
         self._turns: dict[str, trio.Lock] = {}
@@ -65,7 +65,7 @@ class Submitter:
             del self._unclear[key]
             raise
         finally:
-            tried.ended = self._now()
+            tried.ended = trio.current_time()
         submitted = Submitted(handle, self._seen(created))
         self._remember(key, submitted)
         return submitted
@@ -111,9 +111,10 @@ class Submitter:
         return found
 
     def _not_too_soon(self, tried: _Try | None) -> None:
-        now = self._now()
+        now = trio.current_time()  # a wall clock that is put forward must not end this wait: the job would run twice
+        self._born = now if self._born is None else self._born
         last = self._born if tried is None else tried.ended or now
-        left = self._options.settle_seconds - (now - last).total_seconds()
+        left = self._options.settle_seconds - (now - last)
         if left > 0:
             raise ProviderError(f"not found, and too soon to be sure: asked again within {left:.0f} s")
 
@@ -129,12 +130,14 @@ class Submitter:
 
 
 class _Try:
-    """A creation without a clear answer: when it was sent, and when its answer was given up (None: not yet)."""
+    """A creation without a clear answer: when it was sent, and trio's time when its answer was given up (None: not
+    yet).
+    """
 
     def __init__(self, kind: str, began: datetime) -> None:
         self.kind = kind
         self.began = began
-        self.ended: datetime | None = None
+        self.ended: float | None = None
 
 
 def _with_token(url: str, token: str) -> str:

@@ -28,7 +28,7 @@ export function healthView(model) {
   async function refresh() {
     const [health, answer] = await Promise.all([get("/health"), get("/api/providers")]);
     now.replaceChildren(el("p", {}, state(health.status === "ok" ? "all is well" : health.status, health.status)),
-      el("ul", { class: "reasons" }, health.reasons.map((reason) => el("li", {}, reason)), health.uncertain_jobs.map(uncertain)),
+      el("ul", { class: "reasons" }, health.reasons.map((reason) => el("li", {}, reason)), health.notes.map((note) => el("li", {}, note)), health.uncertain_jobs.map(uncertain)),
       facts([["Runs since", moment(health.started_at)]]));
     providers.replaceChildren(...answer.providers.map(card));
   }

@@ -85,7 +85,7 @@ export class Model {
   soon(whole) {
     this.whole ||= whole;
     if (this.asking) return;
-    this.timer ??= setTimeout(() => this.round(), Math.max(GATHER, this.next - Date.now()));
+    this.timer ??= setTimeout(() => this.round(), Math.max(GATHER, this.next - performance.now()));
   }
 
   async round() {
@@ -103,7 +103,7 @@ export class Model {
       this.fault(error);
     }
     this.asking = false;
-    this.next = Date.now() + SPACE;
+    this.next = performance.now() + SPACE;
     this.changed();
     if (this.state === "connected" && (this.dirty.size || this.whole)) this.soon(false);
   }

@@ -14,6 +14,7 @@ depends_on = None
 def upgrade() -> None:
     """Add columns and tables, one subject after the other."""
     _waiting_by_user()
+    _relative_waits()
     _teams_of_tokens()
     _hand_over_deaths()
 
@@ -22,6 +23,12 @@ def _waiting_by_user() -> None:
     """How many entries of one user wait is counted with every submission, from the index alone."""
     waiting = sa.text("status IN ('pending','blocked')")
     op.create_index("entries_waiting_by_user", "queue_entries", ["user_id", "status"], sqlite_where=waiting)
+
+
+def _relative_waits() -> None:
+    """How long each wait is whose end stands beside it."""
+    op.add_column("queue_entries", sa.Column("wait_seconds", sa.Float(), nullable=True))
+    op.add_column("provider_gates", sa.Column("closed_seconds", sa.Float(), nullable=True))
 
 
 def _teams_of_tokens() -> None:

@@ -1,0 +1,27 @@
+"""What follows in the rows from a step of the wall clock, and from a start, at which nobody knows of one."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from actors.jobs.retention import leapt, silent
+from actors.kernel.steps import TOLERANCE, Step
+from actors.store import events, holds, waits
+
+
+def follow(connection: Connection, step: Step) -> None:
+    """Move the waits along with the clock; where it leapt forward, hold what removes by age (B12, C6)."""
+    if abs(step.by) > TOLERANCE:
+        waits.shift(connection, step.by, step.now)
+    if step.forward is not None:
+        holds.begin(connection, leapt(step.forward), step.now)
+
+
+def start(connection: Connection, now: datetime) -> None:
+    """Bound the waits of before; where the last event is long ago, hold what removes by age (B12, C6)."""
+    waits.bound(connection, now)
+    reason = silent(events.newest_time(connection), now)
+    if reason is not None:
+        holds.begin(connection, reason, now)
