@@ -81,8 +81,8 @@ def _directory(state_dir: Path) -> Finding:
 
     there = next(path for path in (state_dir, *state_dir.absolute().parents) if path.exists())
     if (state_dir / DATABASE).exists() and is_read_only(state_dir / DATABASE):
-        found = f"{state_dir} is read-only: its jobs can be looked at, and no supervisor can use it"
-        return Finding("state directory", False, found, "mend its mode or its mount, or set GREENROOM_HOME")
+        said = f"{state_dir} is read-only: its jobs can be looked at, and no supervisor can use it"
+        return Finding("state directory", False, said, "mend its mode or its mount, or set GREENROOM_HOME")
     if not os.access(there, os.W_OK | os.X_OK):
         return Finding("state directory", False, f"{there} cannot be written", "set GREENROOM_HOME, or mend its mode")
     status = there.stat()
