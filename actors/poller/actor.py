@@ -64,6 +64,7 @@ class Poller(TickingActor):
         self._faulty_cycles = 0
         self._switch = self._decide()
         self._announced: bool | None = None
+        self._looked_first = False
 
     @property
     def is_polling_active(self) -> bool:
@@ -117,8 +118,11 @@ class Poller(TickingActor):
         self._announce()
         self._pass_on()
         asked = []
+        first, self._looked_first = not self._looked_first, True
         for name, watch in self._watches.items():
             if name not in self._switch.polled:
+                if first and self._webhook_urls.get(name):  # what was delivered while we were away was lost
+                    watch.look_first()
                 watch.look(silent_for=self._options.safety_net_seconds)
             elif not watch.syncing:
                 asked.append(watch)

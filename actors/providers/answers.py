@@ -26,11 +26,16 @@ from actors.providers.base import (
     View,
 )
 from actors.providers.errors import Protocol
+from actors.providers.json_reading import DEEPEST, is_shallow, plain_text
 
 T = TypeVar("T")
 
 #: A handle is stored with the job and read by every sweep (bytes of JSON).
 LARGEST_HANDLE = 16 * 1024
+
+#: Progress and result of one job, in bytes of JSON, and each text that is said of it, in characters.
+LARGEST_OBJECT = 2 << 20
+LONGEST_TEXT = 8_000
 
 _TIMES = ("seen_at", "started_at", "completed_at")
 _TEXTS = ("error", "output_url")
@@ -149,10 +154,14 @@ def checked_observation(answer: object) -> Observation:
         if value is not None and not (isinstance(value, (int, float)) and math.isfinite(value) and value >= 0):
             raise Protocol(f"observation.{name} is {value!r}, not a number from 0")
     plain: dict[str, Any] = {
-        name: _json_object(getattr(seen, name), f"observation.{name}")
+        name: _kept(getattr(seen, name), f"observation.{name}")
         for name in _OBJECTS
         if getattr(seen, name) is not None
     }
+    for name in (*_TEXTS, "raw_status"):  # written down as UTF-8, together with what is said of other jobs
+        text = getattr(seen, name)
+        if isinstance(text, str) and (shown := plain_text(text)[:LONGEST_TEXT]) != text:
+            plain[name] = shown
     return attrs.evolve(seen, **plain) if plain else seen
 
 
@@ -178,6 +187,15 @@ def _is(answer: object, cls: type[T], what: str) -> T:
     if not isinstance(answer, cls):
         raise Protocol(f"{what} is {answer!r:.200}, not {cls.__name__}")
     return answer
+
+
+def _kept(answer: object, what: str) -> dict[str, Any]:
+    """What a job says of itself; where that is too much, a word about it: its end is recorded all the same."""
+    if isinstance(answer, Mapping) and not is_shallow(answer):
+        return {"not_kept": f"nested more than {DEEPEST} levels deep"}
+    plain = _json_object(answer, what)
+    size = len(orjson.dumps(plain))
+    return plain if size <= LARGEST_OBJECT else {"not_kept": f"{size} bytes of JSON, more than {LARGEST_OBJECT}"}
 
 
 def _json_object(answer: object, what: str) -> dict[str, Any]:

@@ -16,9 +16,7 @@ from contextlib import aclosing
 from datetime import datetime
 from typing import Any, Protocol, TypeVar, cast
 
-import attrs
 import trio
-from attrs.validators import gt
 
 from actors.jobs.records import Capacity, JobRequest
 from actors.jobs.retry import FailureKind
@@ -40,6 +38,7 @@ from actors.providers.base import (
     Capabilities,
     Found,
     Handle,
+    Idempotency,
     LogChunk,
     Nudge,
     Prepared,
@@ -50,8 +49,9 @@ from actors.providers.base import (
     Submitted,
     View,
 )
-from actors.providers.breaker import Breaker, BreakerOpen, BreakerOptions, Caution
-from actors.providers.judging import Failure, judge, says_unwell, says_well
+from actors.providers.breaker import Breaker, BreakerOpen, BreakerOptions, Caution, Place
+from actors.providers.deadlines import CallDeadlines
+from actors.providers.judging import Blame, Failure, blame, judge, says_well
 from supervision import faults
 
 __all__ = ["CallDeadlines", "Failure", "GuardedProvider", "capacities", "cautions", "judge"]
@@ -60,26 +60,6 @@ T = TypeVar("T")
 
 # Fault points around every call; the subject is the provider's name and the call's: "local.submit".
 PROVIDER_BEFORE, PROVIDER_AFTER = "provider.before", "provider.after"
-
-
-@attrs.frozen
-class CallDeadlines:
-    """How long each call may take, in seconds. A watch has none: it runs until cancelled.
-
-    ``page``: what ``observe`` may take longer for each page of jobs after the first.
-    """
-
-    check: float = attrs.field(default=15.0, validator=gt(0))
-    submit: float = attrs.field(default=60.0, validator=gt(0))
-    find: float = attrs.field(default=30.0, validator=gt(0))
-    observe: float = attrs.field(default=20.0, validator=gt(0))
-    page: float = attrs.field(default=1.0, validator=gt(0))
-    cancel: float = attrs.field(default=30.0, validator=gt(0))
-    logs: float = attrs.field(default=30.0, validator=gt(0))
-    results: float = attrs.field(default=30.0, validator=gt(0))
-    push_secrets: float = attrs.field(default=15.0, validator=gt(0))
-    forget: float = attrs.field(default=30.0, validator=gt(0))
-    aclose: float = attrs.field(default=5.0, validator=gt(0))
 
 
 class Streams(Protocol):
@@ -131,11 +111,19 @@ class GuardedProvider:
             self._deadlines.submit,
             lambda: self._provider.submit(key, token, prepared, context),
             checked_submitted,
+            key,
         )
 
     async def find(self, key: str, token: str) -> Found | Failure:
         """What the provider knows under ``key``."""
-        return await self._call("find", self._deadlines.find, lambda: self._provider.find(key, token), checked_find)
+        asks_for_id = self.capabilities.submit_idempotency is Idempotency.CLIENT_ID
+        return await self._call(
+            "find",
+            self._deadlines.find,
+            lambda: self._provider.find(key, token),
+            checked_find,
+            key if asks_for_id else None,  # else a list is searched
+        )
 
     async def observe_many(self, handles: Mapping[str, Handle]) -> View | Failure:
         """What became of these jobs. An observation that makes no sense is moved to ``failed`` of the view."""
@@ -145,12 +133,13 @@ class GuardedProvider:
             self._deadlines.observe + (pages - 1) * self._deadlines.page,
             lambda: self._provider.observe_many(handles),
             lambda view: checked_view(view, handles),
+            next(iter(handles)) if len(handles) == 1 else None,
         )
 
     async def cancel(self, key: str, handle: Handle) -> CancelAck | Failure:
         """Ask for an end."""
         return await self._call(
-            "cancel", self._deadlines.cancel, lambda: self._provider.cancel(key, handle), checked_ack
+            "cancel", self._deadlines.cancel, lambda: self._provider.cancel(key, handle), checked_ack, key
         )
 
     async def logs(
@@ -171,7 +160,7 @@ class GuardedProvider:
                         break
             return chunks
 
-        return await self._call("logs", self._deadlines.logs, read, lambda chunks: chunks)
+        return await self._call("logs", self._deadlines.logs, read, lambda chunks: chunks, key)
 
     async def follow(
         self, key: str, handle: Handle, into: trio.MemorySendChannel[LogChunk], cursor: str | None = None
@@ -188,7 +177,7 @@ class GuardedProvider:
     async def results(self, key: str, handle: Handle) -> tuple[Result, ...] | Failure:
         """What an ended job left, as references."""
         return await self._call(
-            "results", self._deadlines.results, lambda: self._provider.results(key, handle), checked_results
+            "results", self._deadlines.results, lambda: self._provider.results(key, handle), checked_results, key
         )
 
     def parse_push(
@@ -210,7 +199,7 @@ class GuardedProvider:
     async def forget(self, key: str, handle: Handle) -> Failure | None:
         """Remove what the provider keeps of an ended job."""
         return await self._call(
-            "forget", self._deadlines.forget, lambda: self._provider.forget(key, handle), lambda _: None
+            "forget", self._deadlines.forget, lambda: self._provider.forget(key, handle), lambda _: None, key
         )
 
     async def watch(self, nudge: Nudge) -> Failure | None:
@@ -227,8 +216,12 @@ class GuardedProvider:
         seconds: float,
         call: Callable[[], Awaitable[Any]],
         checked: Callable[[Any], T],
+        about: str | None = None,
     ) -> T | Failure:
-        """The one door through which every request goes; while the breaker is open, none does."""
+        """The one way that every request goes; while the breaker is open, none does.
+
+        ``about``: the key of the only job that is asked about, None where it is about all of them.
+        """
         try:
             place = self.breaker.admit()
         except BreakerOpen as refusal:
@@ -238,11 +231,19 @@ class GuardedProvider:
             answer = await self._attempt(name, seconds, call, checked)
             if not isinstance(answer, Failure) or says_well(answer):
                 place.succeeded()
-            elif says_unwell(answer, local=self.capabilities.ends_are_local_events):
-                place.failed(answer.message)
+            else:
+                self._count(name, answer, about, place)
             return answer
         finally:
             place.leave()
+
+    def _count(self, name: str, failure: Failure, about: str | None, place: Place) -> None:
+        local = self.capabilities.ends_are_local_events
+        match blame(name, failure, about_one_job=about is not None, local=local):
+            case Blame.PROVIDER:
+                place.failed(failure.message)
+            case Blame.JOB if about is not None:
+                place.failed(failure.message, about.rpartition("-")[0] or about)  # all attempts of one job are one
 
     async def _attempt(
         self,
