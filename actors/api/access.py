@@ -68,13 +68,14 @@ class AccessGuard:
         request = Request(scope)
         send = with_headers(send, policy(request.headers.get("host"), self._feed_port))
         state = scope.setdefault("state", {})
-        receive = _bounded(receive, self._options.max_body_bytes)
+        need, params = self._need(scope)
+        if not need.webhook:  # which reads its own bodies
+            receive = _bounded(receive, self._options.max_body_bytes)
         peer = state.get("peer")
         if isinstance(peer, Peer) and peer.is_local:
             await self._app(scope, receive, send)
             return
         state.pop("peer", None)
-        need, params = self._need(scope)
         try:
             peer = await self._admitted(request, need, params)
         except HTTPException as refusal:
@@ -100,7 +101,8 @@ class AccessGuard:
     async def _admitted(self, request: Request, need: Need, params: dict[str, Any]) -> Peer | None:
         """Who asks; None where anybody may. Raises ``HTTPException``: the answer to who may not."""
         self._check_where_from(request, need)
-        if int(request.headers.get("content-length", "0")) > self._options.max_body_bytes:
+        announced = int(request.headers.get("content-length", "0"))
+        if announced > self._options.max_body_bytes and not need.webhook:
             raise HTTPException(*_too_long(self._options.max_body_bytes))
         if need.level is None:
             self._count(f"address:{address_of(request, self._options)}")

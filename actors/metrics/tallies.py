@@ -61,7 +61,8 @@ class Tallies:
     """All that is counted in one runtime.
 
     ``handling`` and ``cycles``: seconds, by actor. ``commits``: seconds of the writer's transactions, the hop into its
-    thread included. ``subscribers``: streams of events that are open.
+    thread included. ``deliveries``: webhooks that came in, by what was done about them. ``subscribers``: streams of
+    events that are open.
     """
 
     def __init__(self) -> None:
@@ -73,6 +74,7 @@ class Tallies:
         self.events: Counter[str] = Counter()
         self.accepted = 0
         self.ended: Counter[str] = Counter()
+        self.deliveries: Counter[str] = Counter()
         self.subscribers = 0
         self._let_run: dict[str, datetime] = {}
         self._claimed: dict[str, datetime] = {}

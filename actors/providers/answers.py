@@ -27,6 +27,7 @@ from actors.providers.base import (
 )
 from actors.providers.errors import Protocol
 from actors.providers.json_reading import DEEPEST, is_shallow, plain_text
+from actors.providers.pushes import PushHint, PushOutcome
 
 T = TypeVar("T")
 
@@ -112,10 +113,15 @@ def checked_secrets(answer: object) -> tuple[str, ...]:
     return found
 
 
-def checked_push(answer: object) -> PushEvent | Rejected:
+def checked_push(answer: object) -> PushOutcome:
     """A delivery whose names are there; a claim that makes no sense is left out, for the job is read back anyway."""
     if isinstance(answer, Rejected):
         return answer
+    if isinstance(answer, PushHint):
+        if not _is(answer.delivery_id, str, "delivery.delivery_id"):
+            raise Protocol("delivery.delivery_id is empty")
+        known = answer.remote_id is not None and bool(_is(answer.remote_id, str, "delivery.remote_id"))
+        return attrs.evolve(answer, reason=str(answer.reason), remote_id=answer.remote_id if known else None)
     event = _is(answer, PushEvent, "delivery")
     for name in ("delivery_id", "remote_id"):
         if not _is(getattr(event, name), str, f"delivery.{name}"):
@@ -154,9 +160,7 @@ def checked_observation(answer: object) -> Observation:
         if value is not None and not (isinstance(value, (int, float)) and math.isfinite(value) and value >= 0):
             raise Protocol(f"observation.{name} is {value!r}, not a number from 0")
     plain: dict[str, Any] = {
-        name: _kept(getattr(seen, name), f"observation.{name}")
-        for name in _OBJECTS
-        if getattr(seen, name) is not None
+        name: _kept(getattr(seen, name), f"observation.{name}") for name in _OBJECTS if getattr(seen, name) is not None
     }
     for name in (*_TEXTS, "raw_status"):  # written down as UTF-8, together with what is said of other jobs
         text = getattr(seen, name)

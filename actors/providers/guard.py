@@ -14,7 +14,7 @@ import math
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from datetime import datetime
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import trio
 
@@ -27,7 +27,6 @@ from actors.providers.answers import (
     checked_facts,
     checked_find,
     checked_prepared,
-    checked_push,
     checked_results,
     checked_secrets,
     checked_submitted,
@@ -43,7 +42,6 @@ from actors.providers.base import (
     Nudge,
     Prepared,
     Provider,
-    PushEvent,
     Rejected,
     Result,
     Submitted,
@@ -52,6 +50,9 @@ from actors.providers.base import (
 from actors.providers.breaker import Breaker, BreakerOpen, BreakerOptions, Caution, Place
 from actors.providers.deadlines import CallDeadlines
 from actors.providers.judging import Blame, Failure, blame, judge, says_well
+from actors.providers.log_streams import Streams
+from actors.providers.push_reading import GuardedReading, WholePush
+from actors.providers.pushes import PushOutcome, PushReading, ReadsPushes
 from supervision import faults
 
 __all__ = ["CallDeadlines", "Failure", "GuardedProvider", "capacities", "cautions", "judge"]
@@ -60,16 +61,6 @@ T = TypeVar("T")
 
 # Fault points around every call; the subject is the provider's name and the call's: "local.submit".
 PROVIDER_BEFORE, PROVIDER_AFTER = "provider.before", "provider.after"
-
-
-class Streams(Protocol):
-    """What a provider has beside :class:`Provider` whose ``capabilities.logs`` is ``Logs.STREAM``."""
-
-    async def follow(
-        self, key: str, handle: Handle, into: trio.MemorySendChannel[LogChunk], cursor: str | None = None
-    ) -> None:
-        """Send the job's output from ``cursor`` into ``into`` as it comes, each byte once, until the job has ended."""
-        ...
 
 
 class GuardedProvider:
@@ -180,12 +171,26 @@ class GuardedProvider:
             "results", self._deadlines.results, lambda: self._provider.results(key, handle), checked_results, key
         )
 
-    def parse_push(
-        self, headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now: datetime
-    ) -> PushEvent | Rejected:
+    def parse_push(self, headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now: datetime) -> PushOutcome:
         """A delivery, verified and read; whatever goes wrong in it is a rejection, so that no delivery can hurt."""
-        answer = self._ask("parse_push", lambda: checked_push(self._provider.parse_push(headers, body, secrets, now)))
-        return Rejected(answer.message) if isinstance(answer, Failure) else answer
+        reading = self.read_push(headers, secrets, now)
+        if isinstance(reading, Rejected):
+            return reading
+        reading.add(body)
+        return reading.done(body, len(body))
+
+    def read_push(self, headers: Mapping[str, str], secrets: Sequence[str], now: datetime) -> GuardedReading | Rejected:
+        """The same, piece by piece, for a body that is not held whole."""
+
+        def begin() -> PushReading | Rejected:
+            if hasattr(self._provider, "read_push"):
+                return cast("ReadsPushes", self._provider).read_push(headers, secrets, now)
+            return WholePush(self._provider, headers, secrets, now)
+
+        reading = self._ask("read_push", begin)
+        if isinstance(reading, (Failure, Rejected)):
+            return Rejected(reading.message if isinstance(reading, Failure) else reading.reason)
+        return GuardedReading(reading, lambda step: self._ask("read_push", step))
 
     async def push_secrets(self, *, fresh: bool = False) -> tuple[str, ...] | Failure:
         """The secrets that deliveries are signed with; ``fresh``: asked for again."""

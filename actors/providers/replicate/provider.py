@@ -31,12 +31,13 @@ from actors.providers.base import (
     View,
 )
 from actors.providers.errors import Invalid, NotFound
+from actors.providers.pushes import PushHint
 from actors.providers.replicate.api import RATES, ReplicateApi
 from actors.providers.replicate.copying import Copies
 from actors.providers.replicate.observing import Observer
 from actors.providers.replicate.options import ReplicateOptions
 from actors.providers.replicate.preparing import prepare_request
-from actors.providers.replicate.pushes import parse_push
+from actors.providers.replicate.pushes import Reading, read_push
 from actors.providers.replicate.reading import (
     ENDED,
     RETENTION,
@@ -150,11 +151,18 @@ class ReplicateProvider:
     def parse_push(
         self, headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now: datetime
     ) -> PushEvent | Rejected:
-        """Verify and read a delivery. Where results are copied, it claims nothing: the job is read back first."""
-        event = parse_push(headers, body, secrets, now, self._options.usd_per_second)
-        if self._copies is not None and isinstance(event, PushEvent):
-            return PushEvent(event.delivery_id, event.remote_id)
-        return event
+        """Verify and read a whole delivery. What is signed and cannot be read is rejected here, see :meth:`read_push`."""
+        reading = self.read_push(headers, secrets, now)
+        if isinstance(reading, Rejected):
+            return reading
+        reading.add(body)
+        found = reading.done(body, len(body))
+        return Rejected(found.reason) if isinstance(found, PushHint) else found
+
+    def read_push(self, headers: Mapping[str, str], secrets: Sequence[str], now: datetime) -> Reading | Rejected:
+        """Begin to read a delivery. Where results are copied, it claims nothing: the job is read back first."""
+        claims = self._copies is None
+        return read_push(headers, secrets, now, self._options.usd_per_second, claims=claims)
 
     async def push_secrets(self, *, fresh: bool = False) -> Sequence[str]:
         """The configured secrets, or the account's own."""
