@@ -64,8 +64,8 @@ class Pushes(Operations):
     ) -> DeliveryOutcome:
         """Take one delivery. ``body``: whole, or in pieces, of which no more is held than can be read.
 
-        Whatever is not to be believed is counted, and told to nobody. Raises :class:`Refused` for a provider that is not
-        there or cannot verify one now, and what the reading of ``body`` raises.
+        Whatever is not to be believed is counted, and told to nobody. Raises :class:`Refused` for a provider that is
+        not there or cannot verify one now, and what the reading of ``body`` raises.
         """
         guarded = self._providers[self._known(provider)]
         try:

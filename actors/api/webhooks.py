@@ -1,8 +1,8 @@
 """Webhooks in: the route on which providers deliver, and an application of its own that a host may mount.
 
 It is open to the world, so it tells the world nothing: whatever is wrong with a delivery is one and the same answer.
-Its bodies are read here and not as those of other routes: a longer one, of which only a part is kept, and verified while
-it comes.
+Its bodies are read here and not as those of other routes: longer ones, of which only a part is kept, and which are
+verified while they come.
 """
 
 from __future__ import annotations
@@ -77,8 +77,8 @@ def _later() -> Response:
 class _Body:
     """The pieces of a body as they come. ``announced``: its length, as the sender has it.
 
-    Raises :class:`DeliveryNotRead` where it is too long, too slow or cut short. Not Starlette's stream: a generator that
-    is left early would have to be closed by whoever leaves it.
+    Raises :class:`DeliveryNotRead` where it is too long, too slow or cut short. Not Starlette's stream: a generator
+    that is left early would have to be closed by whoever leaves it.
     """
 
     receive: Receive

@@ -13,7 +13,8 @@ class Round:
     ``keys``: of jobs whose provider is asked about them. ``rows``: of jobs of which only the rows are read, for what is
     to be settled or cancelled. ``observe``: ask for statuses, too; else only of jobs silent for ``silent_for`` seconds
     (0: of none).
-    ``first``: it is the look at all jobs that a provider which is not polled gets at the start. ``correlation_id``: that of the cycle that asked, None where no cycle did. ``waiters``: told when it is through.
+    ``first``: it is the look at all jobs that a provider which is not polled gets at the start.
+    ``correlation_id``: that of the cycle that asked, None where no cycle did. ``waiters``: told when it is through.
     """
 
     everything: bool = False

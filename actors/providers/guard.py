@@ -53,6 +53,7 @@ from actors.providers.judging import Blame, Failure, blame, judge, says_well
 from actors.providers.log_streams import Streams
 from actors.providers.push_reading import GuardedReading, WholePush
 from actors.providers.pushes import PushOutcome, PushReading, ReadsPushes
+from actors.providers.remarks import Remark, Remarks
 from supervision import faults
 
 __all__ = ["CallDeadlines", "Failure", "GuardedProvider", "capacities", "cautions", "judge"]
@@ -83,6 +84,11 @@ class GuardedProvider:
         """What the provider can do."""
         return self._provider.capabilities
 
+    @property
+    def remarks(self) -> trio.MemoryReceiveChannel[Remark] | None:
+        """What it says of jobs that have ended; None: nothing, ever."""
+        return cast("Remarks", self._provider).remarks if hasattr(self._provider, "remarks") else None
+
     def capacity(self) -> Capacity | Failure:
         """What there is in all."""
         return self._ask("capacity", lambda: checked_capacity(self._provider.capacity()))
@@ -107,13 +113,10 @@ class GuardedProvider:
 
     async def find(self, key: str, token: str) -> Found | Failure:
         """What the provider knows under ``key``."""
-        asks_for_id = self.capabilities.submit_idempotency is Idempotency.CLIENT_ID
+        # Where the id is not ours, a list is searched.
+        about = key if self.capabilities.submit_idempotency is Idempotency.CLIENT_ID else None
         return await self._call(
-            "find",
-            self._deadlines.find,
-            lambda: self._provider.find(key, token),
-            checked_find,
-            key if asks_for_id else None,  # else a list is searched
+            "find", self._deadlines.find, lambda: self._provider.find(key, token), checked_find, about
         )
 
     async def observe_many(self, handles: Mapping[str, Handle]) -> View | Failure:

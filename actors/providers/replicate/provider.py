@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import attrs
 import httpx
 import trio
 
@@ -78,6 +79,7 @@ class ReplicateProvider:
         self._copies = None
         if options.copy_results and root is not None:
             self._copies = Copies(root, options, self._api, now, transport)
+            self.remarks = self._copies.remarks
 
     def capacity(self) -> Capacity:
         """So many jobs at once as the options say."""
@@ -108,10 +110,20 @@ class ReplicateProvider:
         """What became of these jobs, by pages of the lists where there are many."""
         view = await self._observer.look(handles)
         if self._copies is not None:
-            for key, seen in view.observations.items():
-                if seen.phase in ENDED and seen.output_url is not None:
-                    await self._copies.want(key, handles[key])
+            return await self._wanting_copies(view, handles, self._copies)
         return view
+
+    async def _wanting_copies(self, view: View, handles: Mapping[str, Handle], copies: Copies) -> View:
+        """``view`` without those that have ended and of which it could not be written down that a copy is wanted."""
+        failed = {}
+        for key, seen in view.observations.items():
+            if seen.phase in ENDED and seen.output_url is not None:
+                try:
+                    await copies.want(key, handles[key], seen.completed_at)
+                except OSError as error:
+                    failed[key] = f"what it left cannot be copied yet: {error}"
+        told = {key: seen for key, seen in view.observations.items() if key not in failed}
+        return attrs.evolve(view, observations=told, failed={**view.failed, **failed})
 
     async def cancel(self, key: str, handle: Handle) -> CancelAck:
         """Ask for the end. Whatever is answered, the job itself tells what became of it."""
@@ -151,7 +163,7 @@ class ReplicateProvider:
     def parse_push(
         self, headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now: datetime
     ) -> PushEvent | Rejected:
-        """Verify and read a whole delivery. What is signed and cannot be read is rejected here, see :meth:`read_push`."""
+        """Verify and read a whole delivery; one that cannot be read is rejected here, see :meth:`read_push`."""
         reading = self.read_push(headers, secrets, now)
         if isinstance(reading, Rejected):
             return reading
