@@ -90,7 +90,6 @@ class _Body:
         return self
 
     async def __anext__(self) -> bytes:
-        await trio.lowlevel.checkpoint()
         if not (self.announced.isascii() and self.announced.isdigit()) or int(self.announced[:16]) > MOST_READ:
             raise DeliveryNotRead(DeliveryOutcome.TOO_LONG)
         if not self._more:
