@@ -113,12 +113,10 @@ class Turns:
             if len(chosen) < free and (not one.is_slow or slow > 0):
                 chosen.append(one)
                 slow -= one.is_slow
-        for kind in (False, True):
-            in_vain = sum(one.is_slow is kind and one not in chosen for one in ready)
-            over = [one for one in running if one.is_slow >= kind and one.turn_ends <= now]
-            for one in sorted(over, key=lambda one: one.turn_ends)[:in_vain]:
-                one.gave_way = True
-                one.scope.cancel()
+        in_vain = [one for one in ready if one not in chosen]
+        for one in _giving_way(running, in_vain, now):
+            one.gave_way = True
+            one.scope.cancel()
         return chosen
 
     def _look_again(self) -> float:
@@ -145,3 +143,15 @@ class Turns:
             one.due = one.queued = now + one.pause
             one.pause = min(2 * one.pause, LONGEST_PAUSE)
         self._changed.set()
+
+
+def _giving_way(running: list[Copying], in_vain: list[Copying], now: float) -> list[Copying]:
+    """Who has had a turn and gives its place up to one of those that wait: what is slow only to what it may have."""
+    over = sorted((one for one in running if one.turn_ends <= now), key=lambda one: one.turn_ends)
+    new = sum(not one.is_slow for one in in_vain)
+    chosen, left = over[:new], over[new:]
+    slow = len(in_vain) - new
+    to_slow = [one for one in left if one.is_slow][:slow]
+    free = SLOW_PLACES - sum(one.is_slow for one in running)
+    to_slow += [one for one in left if not one.is_slow][: max(0, min(free, slow - len(to_slow)))]
+    return chosen + to_slow
