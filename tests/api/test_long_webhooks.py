@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -12,10 +13,12 @@ from trio.testing import MockClock
 
 from actors.api.app import create_app
 from actors.api.options import HttpOptions
+from actors.api.tcp import TcpServer
 from actors.jobs.records import JobStatus
 from actors.providers.pushes import MOST_KEPT
-from actors.testing.fake_replicate import TOKEN, RemoteJob, signed
+from actors.testing.fake_replicate import TOKEN, Fault, FaultKind, RemoteJob, signed
 from logconf.testing import capture_logs
+from supervision import ChildSpec, open_supervisor
 from tests.api.test_webhooks import Stage, counted, staged
 
 
@@ -116,3 +119,56 @@ async def test_the_bound_of_other_bodies_is_not_that_of_webhooks(stage: Stage, a
         assert (await http.post("/api/webhooks/replicate", content=body, headers=headers)).status_code == 200
         assert (await http.post("/api/jobs", content=body)).status_code == 413
     assert await stage.end(job) is JobStatus.COMPLETED
+
+
+class Pieces:
+    """A body that is sent piece by piece; no generator, which would be left open where the answer comes early."""
+
+    def __init__(self, body: bytes) -> None:
+        self.left = body
+
+    def __aiter__(self) -> Pieces:
+        return self
+
+    async def __anext__(self) -> bytes:
+        await trio.lowlevel.checkpoint()
+        if not self.left:
+            raise StopAsyncIteration
+        piece, self.left = self.left[:65536], self.left[65536:]
+        return piece
+
+
+async def test_long_bodies_over_a_real_connection(stage: Stage, tmp_path: Path) -> None:
+    """Ten MiB, more than any other route takes: signed they are taken; else the sender gets to read why not."""
+    await stage.submit(seconds=3000)
+    (remote,) = stage.fake.jobs()
+    body = long(stage, remote, 10 << 20)
+    child = ChildSpec("http", TcpServer(stage.runtime, tmp_path, HttpOptions(port=0)).run)
+    async with open_supervisor([child]):
+        assert stage.runtime.access.address is not None
+        url = f"{stage.runtime.access.address}api/webhooks/replicate"
+        async with httpx.AsyncClient() as http:
+            headers = signed(stage.fake.secret, "msg_1", stage.clock.now(), body)
+            with trio.fail_after(60):
+                good = await http.post(url, content=Pieces(body), headers=headers)
+                headers["webhook-id"] = "msg_2"
+                bad = await http.post(url, content=Pieces(body), headers=headers)
+                long_one = await http.post(url, content=Pieces(body * 2), headers=headers)
+    assert (good.status_code, bad.status_code, long_one.status_code) == (200, 401, 413)
+
+
+async def test_a_question_for_the_secret_that_failed_is_not_asked_by_every_stranger(
+    stage: Stage, autojump_clock: MockClock
+) -> None:
+    """Else they would open the circuit breaker for everybody's jobs, and fill the log."""
+    stage.fake.inject(Fault(FaultKind.SERVER_ERROR, "GET", "/v1/webhooks/*", times=None))
+    body = b'{"id": "abc", "status": "succeeded"}'
+    with capture_logs(level=logging.WARNING) as lines:
+        answers = [(await stage.post(body, delivery=f"msg_{number}")).status_code for number in range(50)]
+    assert answers == [503] * 50
+    assert len(stage.fake.calls("GET", "/v1/webhooks/*")) <= 3  # one question, tried three times
+    assert len(lines) == 1
+    assert counted(stage, "unverified") == 50
+    stage.fake.faults.clear()
+    await trio.sleep(30)
+    assert (await stage.post(body, delivery="msg_0")).status_code == 200
