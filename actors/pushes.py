@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from collections import Counter
 from collections.abc import AsyncIterable, Mapping
 
 import attrs
@@ -13,7 +14,6 @@ from actors.jobs.deliveries import MOST_READ, Delivered, DeliveryNotRead, Delive
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.kernel import ActorRef
 from actors.ledger.delivering import Delivering, Hinting
-from actors.metrics import Tallies
 from actors.operations import Operations
 from actors.poller import Look, Wanted
 from actors.providers.base import PushEvent, Rejected
@@ -49,7 +49,7 @@ class _Kept:
 class Pushes(Operations):
     """The operation of :class:`actors.control.Runtime` by which providers tell of their jobs."""
 
-    tallies: Tallies
+    _deliveries: Counter[str]
     _poller: ActorRef
     _wanted: Wanted
     _warned_at: float = -math.inf
@@ -74,9 +74,9 @@ class Pushes(Operations):
         except DeliveryNotRead as stopped:
             outcome = stopped.outcome
         except Refused:
-            self.tallies.deliveries[DeliveryOutcome.UNVERIFIED] += 1
+            self._deliveries[DeliveryOutcome.UNVERIFIED] += 1
             raise
-        self.tallies.deliveries[outcome] += 1
+        self._deliveries[outcome] += 1
         return outcome
 
     def look_at(self, provider: str, key: str) -> None:
