@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-from collections import Counter
 from collections.abc import AsyncIterable, Mapping
 
 import attrs
@@ -49,7 +48,6 @@ class _Kept:
 class Pushes(Operations):
     """The operation of :class:`actors.control.Runtime` by which providers tell of their jobs."""
 
-    _deliveries: Counter[str]
     _poller: ActorRef
     _wanted: Wanted
     _warned_at: float = -math.inf
@@ -74,10 +72,13 @@ class Pushes(Operations):
         except DeliveryNotRead as stopped:
             outcome = stopped.outcome
         except Refused:
-            self._deliveries[DeliveryOutcome.UNVERIFIED] += 1
+            self.came(DeliveryOutcome.UNVERIFIED)
             raise
-        self._deliveries[outcome] += 1
+        self.came(outcome)
         return outcome
+
+    def came(self, outcome: DeliveryOutcome) -> None:
+        """A delivery came in, and this was done about it: for whoever counts."""
 
     def look_at(self, provider: str, key: str) -> None:
         """Have the poller ask ``provider`` about one job now; however many are named at once, none is forgotten."""

@@ -84,7 +84,6 @@ class RunningRuntime(Counted, Pushes, Ruling):
         self.registry = Registry()
         self.leftovers = Leftovers(self.registry)
         self.tallies = Tallies()
-        self._deliveries = self.tallies.deliveries
         self._parts = parts
         executor = parts.executor or (InlineExecutor() if parts.in_memory else ThreadExecutor(1))
         self._readers = executor if parts.in_memory or parts.executor else ThreadExecutor(_READERS)
