@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import trio
 
 from actors.jobs.records import JobRequest
 from actors.providers import errors
-from actors.providers.base import Idempotency, Prepared, Provider
+from actors.providers.base import Idempotency, Prepared, Provider, Rejected
 from actors.providers.breaker import BreakerOptions, BreakerState
 from actors.providers.guard import CallDeadlines, Failure, GuardedProvider
 from actors.providers.local import LocalOptions, LocalProvider
@@ -297,3 +298,27 @@ async def test_a_provider_that_answers_nobody_is_left_alone(
     for call in ("check", "observe_many", "check", "observe_many", "check"):
         await CALLS[call][0](other, IDS[0])
     assert other.breaker.state is BreakerState.OPEN
+
+
+@pytest.mark.parametrize("failure", [name for name in FAILURES if name != "hangs"])
+@pytest.mark.parametrize("kind", kinds())
+def test_what_asks_nobody_counts_against_nobody(kind: str, failure: str, tmp_path: Path) -> None:
+    """A request that cannot be prepared, a delivery that cannot be read."""
+
+    class Odd:
+        name = kind
+        capabilities = real_one(kind, tmp_path).capabilities
+
+        def fail(self, *_: object) -> Any:
+            error = FAILURES[failure]()
+            assert error is not None
+            raise error
+
+        capacity = prepare = parse_push = read_push = fail
+
+    provider = GuardedProvider(Odd())  # type: ignore[arg-type]
+    for _ in range(20):
+        assert isinstance(provider.capacity(), Failure)
+        assert isinstance(provider.prepare(JobRequest()), Failure)
+        assert isinstance(provider.parse_push({}, b"", (), datetime.now(UTC)), Rejected)
+    assert provider.breaker.state is BreakerState.CLOSED

@@ -10,7 +10,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, TypeVar
 from urllib.parse import unquote
 
 import attrs
@@ -27,6 +27,9 @@ UNFINISHED = ".unfinished"
 _PIECE = 256 * 1024
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+", re.ASCII)
 _LONGEST_NAME = 100
+_THREADS = 8
+
+T = TypeVar("T")
 
 
 class NotCopied(Exception):
@@ -65,6 +68,7 @@ class Downloader:
         self._largest = options.copy_file_bytes
         self._origin = origin(checked_address(options.base_url))
         self._credentials = credentials
+        self._threads = trio.CapacityLimiter(_THREADS)  # of its own: a slow disk is to hold up nobody else's
         travel = attrs.evolve(transport_options(os.environ)[0], proxy=options.proxy)
         self._client = get_async_client(
             travel,
@@ -80,17 +84,20 @@ class Downloader:
         """Have what lies at ``url`` at ``path``, unless it is there. Raises :class:`NotCopied`, ``httpx.HTTPError`` and
         ``OSError``.
         """
-        if (size := await trio.to_thread.run_sync(_size, path)) is not None:
+        if (size := await self._on_disk(_size, path)) is not None:
             budget.take(size)
             return
         headers = self._headers_for(url)
         async with self._client.stream("GET", url, headers=headers) as response:
             self._check(response, budget)
             unfinished = path.with_name(path.name + UNFINISHED)
-            with await trio.to_thread.run_sync(_opened, unfinished) as file:
+            with await self._on_disk(_opened, unfinished) as file:
                 await self._save(response, file, budget)
-                await trio.to_thread.run_sync(_flush, file)
-            await trio.to_thread.run_sync(unfinished.rename, path)
+                await self._on_disk(_flush, file)
+            await self._on_disk(unfinished.rename, path)
+
+    async def _on_disk(self, do: Callable[..., T], *given: Any) -> T:
+        return await trio.to_thread.run_sync(do, *given, limiter=self._threads)
 
     def _check(self, response: httpx.Response, budget: Budget) -> None:
         where = response.request.url.host
@@ -121,7 +128,7 @@ class Downloader:
                     too_much = error
                     enough.cancel()  # left by an error, the generators inside httpx would stay open until collected
                 else:
-                    await trio.to_thread.run_sync(file.write, piece)
+                    await self._on_disk(file.write, piece)
         if too_much is not None:
             raise too_much
 
