@@ -37,6 +37,8 @@ LARGEST_HANDLE = 16 * 1024
 #: Progress and result of one job, in bytes of JSON, and each text that is said of it, in characters.
 LARGEST_OBJECT = 2 << 20
 LONGEST_TEXT = 8_000
+#: Of an exit status or a signal.
+LARGEST_STATUS = 2**32
 
 _TIMES = ("seen_at", "started_at", "completed_at")
 _TEXTS = ("error", "output_url")
@@ -147,6 +149,7 @@ def checked_observation(answer: object) -> Observation:
     """An observation whose fields have their types: aware UTC times, finite amounts, JSON objects."""
     seen = _is(answer, Observation, "observation")
     _is(seen.phase, Phase, "observation.phase")
+    _is(seen.raw_status, str, "observation.raw_status")
     for name in _TIMES:
         _utc_or_none(getattr(seen, name), f"observation.{name}")
     for name in _TEXTS:
@@ -162,6 +165,9 @@ def checked_observation(answer: object) -> Observation:
     plain: dict[str, Any] = {
         name: _kept(getattr(seen, name), f"observation.{name}") for name in _OBJECTS if getattr(seen, name) is not None
     }
+    for name in _WHOLE:
+        if (number := getattr(seen, name)) is not None and not -LARGEST_STATUS <= number <= LARGEST_STATUS:
+            plain[name] = None  # no status that a program can have, and no database takes every number
     for name in (*_TEXTS, "raw_status"):  # written down as UTF-8, together with what is said of other jobs
         text = getattr(seen, name)
         if isinstance(text, str) and (shown := plain_text(text)[:LONGEST_TEXT]) != text:

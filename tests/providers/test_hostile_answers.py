@@ -191,6 +191,10 @@ async def test_what_a_job_left_is_bounded_before_anybody_keeps_it() -> None:
     assert set(seen.progress or {}) == set(seen.result or {}) == {"not_kept"}
     assert (len(seen.raw_status), seen.error) == (LONGEST_TEXT, "\ufffd")
     seen.raw_status.encode()
+    for number in (2**63, -(2**63) - 1, 2**64 - 1, 10**400):  # no column takes them, and the others' rows go with it
+        seen = checked_observation(Observation(Phase.FAILED, exit_code=number, signal=number))
+        assert (seen.exit_code, seen.signal) == (None, None)
+    assert checked_observation(Observation(Phase.FAILED, exit_code=0xC0000005)).exit_code == 0xC0000005
 
 
 # Where answers are read: each of these bounds what it reads, and refuses what is packed.
