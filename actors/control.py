@@ -7,7 +7,7 @@ The edges know this page and nothing below it. Each method either does what it s
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from datetime import datetime
 from typing import Any, Protocol, Unpack
@@ -268,9 +268,12 @@ class Runtime(Protocol):
         ...
 
     async def push(
-        self, provider: str, headers: Mapping[str, str], body: bytes, *, token: str | None = None
+        self, provider: str, headers: Mapping[str, str], body: bytes | AsyncIterable[bytes], *, token: str | None = None
     ) -> DeliveryOutcome:
-        """Take one delivery from a provider, once. ``headers`` have lower-case names; ``token``: of its address."""
+        """Take one delivery from a provider, once. ``headers`` have lower-case names; ``token``: of its address.
+
+        ``body``: whole or in pieces; what its iterator raises beside ``DeliveryNotRead`` passes through.
+        """
         ...
 
     async def idle(self) -> bool:

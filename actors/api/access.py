@@ -85,7 +85,9 @@ class AccessGuard:
         if not is_local:
             send = self._counting(send, state)
         send = with_headers(send, policy(request.headers.get("host"), self._feed_port))
-        receive = _bounded(receive, self._options.max_body_bytes)
+        need, params = self._need(scope)
+        if not need.webhook:  # which reads its own bodies
+            receive = _bounded(receive, self._options.max_body_bytes)
         if is_local:
             caller.set("socket")
             _recognise(state)
@@ -95,7 +97,6 @@ class AccessGuard:
             await _another_user(peer)(scope, receive, send)
             return
         state.pop("peer", None)
-        need, params = self._need(scope)
         try:
             peer = await self._admitted(request, need, params)
         except HTTPException as refusal:
@@ -124,7 +125,8 @@ class AccessGuard:
     async def _admitted(self, request: Request, need: Need, params: dict[str, Any]) -> Peer | None:
         """Who asks; None where anybody may. Raises ``HTTPException``: the answer to who may not."""
         self._check_where_from(request, need)
-        if int(request.headers.get("content-length", "0")) > self._options.max_body_bytes:
+        announced = int(request.headers.get("content-length", "0"))
+        if announced > self._options.max_body_bytes and not need.webhook:
             raise HTTPException(*_too_long(self._options.max_body_bytes))
         peer = await self._peer(request)  # first: a good secret is no stranger at a busy address
         self._count_request(request, need, peer)

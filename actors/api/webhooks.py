@@ -1,78 +1,116 @@
 """Webhooks in: the route on which providers deliver, and an application of its own that a host may mount.
 
-It is open to the world, so it tells the world nothing: whatever is wrong with a delivery is one and the same answer,
-and the reason stands in the log.
+It is open to the world, so it tells the world nothing: whatever is wrong with a delivery is one and the same answer.
+Its bodies are read here and not as those of other routes: longer ones, of which only a part is kept, and which are
+verified while they come.
 """
 
 from __future__ import annotations
 
-from contextlib import aclosing
-
+import attrs
 import trio
 from starlette.applications import Starlette
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from actors.api.asking import runtime_of
 from actors.api.problems import HANDLERS, problem
 from actors.control import DeliveryOutcome, RefusalKind, Refused, Runtime
-from logconf.asgi import App, CorrelationMiddleware
+from actors.jobs.deliveries import MOST_READ, DeliveryNotRead
+from logconf.asgi import App, CorrelationMiddleware, Receive
 
-MOST_BYTES = 1 << 20
-"""Of a delivery."""
-
-READ_SECONDS = 10.0
+READ_SECONDS = 30.0
 """In which a delivery must have come whole."""
 
 AGAIN = 30
 """Seconds after which a sender may try again, where we could not verify what it sent."""
 
 _LONGEST_TOKEN = 64
+_LEFT = 64 << 10
+_LEFT_SECONDS = 1.0
 
 
 async def deliver(request: Request) -> Response:
     """Take one delivery: 200 when it is stored or was before, 401 when it is not to be believed."""
-    body = await _body(request)
-    if isinstance(body, Response):
-        return body
+    headers = dict(request.headers)
     names = [name for name in request.headers if name.startswith("webhook-")]
     if len(names) != len(set(names)):  # which of the two would have been signed?
-        return _unbelieved()
+        headers = {name: value for name, value in headers.items() if not name.startswith("webhook-")}
     token = request.query_params.get("token", "")[:_LONGEST_TOKEN] or None
+    body = _Body(request.receive, request.headers.get("content-length", "0"))
+    answer = await _delivered(request, headers, body, token)
+    await body.leave()
+    return answer
+
+
+async def _delivered(request: Request, headers: dict[str, str], body: _Body, token: str | None) -> Response:
     try:
-        outcome = await runtime_of(request).push(
-            request.path_params["provider"], dict(request.headers), body, token=token
-        )
+        outcome = await runtime_of(request).push(request.path_params["provider"], headers, body, token=token)
     except Refused as refusal:
         if refusal.kind is RefusalKind.NOT_FOUND:
             return problem(404, "there is nothing here")
         if refusal.kind is RefusalKind.UNAVAILABLE:
-            return problem(503, "try again later", headers={"Retry-After": str(AGAIN)})
+            return _later()
         raise
-    return _unbelieved() if outcome is DeliveryOutcome.REJECTED else Response(status_code=200)
+    return _answer(outcome)
 
 
-def _unbelieved() -> Response:
-    return problem(401, "not accepted")
+def _answer(outcome: DeliveryOutcome) -> Response:
+    match outcome:
+        case DeliveryOutcome.REJECTED | DeliveryOutcome.CUT_SHORT:  # of the latter nobody reads it
+            return problem(401, "not accepted")
+        case DeliveryOutcome.TOO_LONG:
+            return problem(413, f"more than {MOST_READ} bytes")
+        case DeliveryOutcome.TOO_SLOW:
+            return problem(408, "too slow")
+        case DeliveryOutcome.UNVERIFIED:
+            return _later()
+    return Response(status_code=200)
 
 
-async def _body(request: Request) -> bytes | Response:
-    """The body whole, or the answer to one that is too long, too slow or cut short."""
-    announced = request.headers.get("content-length", "0")
-    if not (announced.isascii() and announced.isdigit()) or len(announced) > 15 or int(announced) > MOST_BYTES:
-        return problem(413, f"more than {MOST_BYTES} bytes")
-    body = bytearray()
-    try:
-        with trio.move_on_after(READ_SECONDS) as reading:
-            async with aclosing(request.stream()) as chunks:
-                async for chunk in chunks:
-                    body += chunk
-                    if len(body) > MOST_BYTES:
-                        return problem(413, f"more than {MOST_BYTES} bytes")
-    except ClientDisconnect:
-        return _unbelieved()  # nobody reads it
-    return problem(408, "too slow") if reading.cancelled_caught else bytes(body)
+def _later() -> Response:
+    return problem(503, "try again later", headers={"Retry-After": str(AGAIN)})
+
+
+@attrs.define
+class _Body:
+    """The pieces of a body as they come. ``announced``: its length, as the sender has it.
+
+    Raises :class:`DeliveryNotRead` where it is too long, too slow or cut short. Not Starlette's stream: a generator
+    that is left early would have to be closed by whoever leaves it.
+    """
+
+    receive: Receive
+    announced: str
+    _deadline: float = attrs.field(init=False, factory=lambda: trio.current_time() + READ_SECONDS)
+    _more: bool = True
+
+    def __aiter__(self) -> _Body:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if not (self.announced.isascii() and self.announced.isdigit()) or int(self.announced[:16]) > MOST_READ:
+            raise DeliveryNotRead(DeliveryOutcome.TOO_LONG)
+        if not self._more:
+            raise StopAsyncIteration
+        with trio.CancelScope(deadline=self._deadline):
+            message = await self.receive()
+            if message["type"] == "http.disconnect":
+                self._more = False
+                raise DeliveryNotRead(DeliveryOutcome.CUT_SHORT)
+            self._more = bool(message.get("more_body"))
+            return bytes(message.get("body", b""))
+        raise DeliveryNotRead(DeliveryOutcome.TOO_SLOW)
+
+    async def leave(self) -> None:
+        """Throw the rest of a short body away: its sender is to read the answer, and is not waited for."""
+        left = _LEFT
+        with trio.move_on_after(_LEFT_SECONDS):
+            while self._more and left > 0:
+                message = await self.receive()
+                left -= len(message.get("body", b""))
+                self._more = message["type"] != "http.disconnect" and bool(message.get("more_body"))
 
 
 ROUTES = [Route("/api/webhooks/{provider}", deliver, methods=["POST"])]

@@ -18,6 +18,7 @@ _SENTENCES = {
     "job_outcome_unknown": "may or may not have been accepted: its provider is asked",
     "job_uncertain": "is uncertain",
     "job_settled": "was settled by hand",
+    "job_results_not_copied": "left results that were not copied",
     "approval_granted": "is approved",
     "approval_rejected": "is rejected",
     "approval_expired": "was not approved in time and is cancelled",

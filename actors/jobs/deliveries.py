@@ -7,6 +7,9 @@ from enum import StrEnum
 
 import attrs
 
+MOST_READ = 16 << 20
+"""Bytes of a delivery that are read, and its signature checked; a longer one is refused."""
+
 REMEMBERED = timedelta(hours=24)
 """How long a delivery's id is kept: longer than any sender repeats one, and than any signature is good for."""
 
@@ -17,7 +20,20 @@ class DeliveryOutcome(StrEnum):
     APPLIED = "applied"  # it was about a job of ours
     UNMATCHED = "unmatched"  # about none that is known by that name: what is unsettled is looked at
     REPEATED = "repeated"  # it was here before: nothing
+    UNREADABLE = "unreadable"  # signed, and too long or too odd to be read: its job is looked at
     REJECTED = "rejected"  # it is not to be believed: nothing
+    UNVERIFIED = "unverified"  # nobody could tell now whether it is to be believed: the sender may try again
+    TOO_LONG = "too_long"  # longer than anything that is read
+    TOO_SLOW = "too_slow"  # it did not come whole in time
+    CUT_SHORT = "cut_short"  # its sender went away
+
+
+class DeliveryNotRead(Exception):
+    """Raised by whoever reads a delivery's body where that must stop; ``outcome`` says why."""
+
+    def __init__(self, outcome: DeliveryOutcome) -> None:
+        super().__init__(outcome.value)
+        self.outcome = outcome
 
 
 @attrs.frozen

@@ -10,10 +10,12 @@ from actors.ledger.base import load
 from actors.ledger.dispatching import HandingOver
 from actors.ledger.observing import apply_observation
 from actors.providers.base import PushEvent
+from actors.providers.pushes import PushHint
 from actors.store import Transaction, deliveries, holds
 
 _DROPPED_AT_ONCE = 100
 _LOOKED_AT = 16
+_LOOKED_AT_FOR_ALL = 1000
 
 
 @attrs.frozen
@@ -26,10 +28,8 @@ class Delivering:
     cycle: str | None = None
 
     def __call__(self, tx: Transaction) -> Delivered:
-        if not deliveries.remember(tx.connection, self.provider, self.event.delivery_id, tx.now):
+        if not _is_new(tx, self.provider, self.event.delivery_id):
             return Delivered(DeliveryOutcome.REPEATED)
-        if holds.current(tx.connection) is None:
-            deliveries.drop(tx.connection, tx.now - REMEMBERED, _DROPPED_AT_ONCE)
         handed = deliveries.handed_as(tx.connection, self.provider, self.event.remote_id)
         if handed is not None:
             return self._apply(tx, handed)
@@ -54,7 +54,45 @@ class Delivering:
         return self._delivered(tx, lost)
 
     def _delivered(self, tx: Transaction, submission: Submission) -> Delivered:
-        job = load(tx, submission.job_id).job
-        look_at = () if job.is_terminal else (submission.key,)
-        status = job.status.value
-        return Delivered(DeliveryOutcome.APPLIED, job.job_id, job.correlation_id, status, look_at)
+        return _about(tx, submission, DeliveryOutcome.APPLIED)
+
+
+@attrs.frozen
+class Hinting:
+    """The closure that takes one verified delivery that could not be read, once: which jobs are to be looked at.
+
+    The one that it names; else the one whose hand-over had ``token``; else, since it may be about any, all of them.
+    """
+
+    provider: str
+    hint: PushHint
+    token: str | None = None
+
+    def __call__(self, tx: Transaction) -> Delivered:
+        if not _is_new(tx, self.provider, self.hint.delivery_id):
+            return Delivered(DeliveryOutcome.REPEATED)
+        connection, named = tx.connection, self.hint.remote_id
+        found = deliveries.handed_as(connection, self.provider, named) if named is not None else None
+        if found is None and self.token:
+            found = deliveries.made_with(connection, self.provider, self.token)
+        if found is not None:
+            return _about(tx, found, DeliveryOutcome.UNREADABLE)
+        if named is not None:
+            keys = deliveries.unknown(connection, self.provider, _LOOKED_AT)
+        else:
+            keys = deliveries.not_ended(connection, self.provider, _LOOKED_AT_FOR_ALL)
+        return Delivered(DeliveryOutcome.UNREADABLE, look_at=tuple(keys))
+
+
+def _is_new(tx: Transaction, provider: str, delivery_id: str) -> bool:
+    if not deliveries.remember(tx.connection, provider, delivery_id, tx.now):
+        return False
+    if holds.current(tx.connection) is None:
+        deliveries.drop(tx.connection, tx.now - REMEMBERED, _DROPPED_AT_ONCE)
+    return True
+
+
+def _about(tx: Transaction, submission: Submission, outcome: DeliveryOutcome) -> Delivered:
+    job = load(tx, submission.job_id).job
+    look_at = () if job.is_terminal else (submission.key,)
+    return Delivered(outcome, job.job_id, job.correlation_id, job.status.value, look_at)

@@ -30,6 +30,7 @@ from actors.ledger.dispatching import Claimed, Claiming, FailingDispatch, Handin
 from actors.ledger.limits import Pausing, ResettingLimits, Resuming, SettingLimit
 from actors.ledger.observing import Recorded, Recording
 from actors.ledger.pruning import DroppingKeys, ReleasingHold, Removing, Review, Reviewing
+from actors.ledger.remarking import Remarking
 from actors.ledger.ruling import AddingRule, RemovingRule, ReplacingRule
 from actors.ledger.settling import FlaggingUncertain, SettlingAbsent, SettlingByHand
 from actors.ledger.submitting import NewJob, Submitting
@@ -209,6 +210,10 @@ class Ledger:
     async def record(self, observations: Mapping[str, Observation]) -> list[Recorded]:
         """What providers said, by submission key."""
         return await self._write(Recording(observations, get_correlation_id()))
+
+    async def remark(self, key: str, text: str) -> None:
+        """What a provider says of a job that has ended; a job that is gone is none."""
+        await self._write(Remarking(key, text, get_correlation_id()))
 
     async def settle_absent(self, key: str) -> bool:
         """The provider surely never had it: back into the queue."""

@@ -1,4 +1,4 @@
-"""Operations whose open streams of events are counted."""
+"""Operations whose open streams of events, and whose deliveries, are counted."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractContextManager, asynccontextmanager
 from typing import Unpack
 
+from actors.jobs.deliveries import DeliveryOutcome
 from actors.jobs.records import Event
 from actors.jobs.views import EventFilters
 from actors.metrics.tallies import Tallies
@@ -26,6 +27,10 @@ class Counted(Operations):
     def subscribed(self) -> AbstractContextManager[None]:
         """Count one reader of events for the length of the block: for an edge that shares one stream among many."""
         return self.tallies.subscribed()
+
+    def came(self, outcome: DeliveryOutcome) -> None:
+        """Count a delivery by what was done about it."""
+        self.tallies.deliveries[outcome] += 1
 
     @asynccontextmanager
     async def events(

@@ -14,6 +14,7 @@ import attrs
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
+from actors.jobs.deliveries import DeliveryOutcome
 from actors.jobs.records import ACTIVE_JOBS, JobStatus, QueueStatus
 from actors.kernel import ActorRef
 from actors.metrics.tallies import Histogram, Tallies
@@ -87,6 +88,8 @@ def _whole(state: State, tallies: Tallies) -> Iterator[Metric]:
     yield _gauge("greenroom_healthy", "1 when /health says ok, 0 when it says degraded.", state.healthy)
     yield _gauge("greenroom_write_ahead_log_bytes", "Length of the database's write-ahead log.", state.log_bytes)
     yield _counters("greenroom_events", "Events published, by type.", "type", tallies.events)
+    came = {outcome.value: tallies.deliveries[outcome] for outcome in DeliveryOutcome}
+    yield _counters("greenroom_deliveries", "Webhooks that came in, by what was done about them.", "outcome", came)
     yield _gauge("greenroom_event_subscribers", "Open streams of events.", tallies.subscribers)
     yield _counter("greenroom_dead_letters", "Messages that reached nobody.", state.dead_letters)
     yield _gauge("greenroom_quarantined_messages", "Messages that crashed their actor and are kept.", state.quarantined)

@@ -63,7 +63,8 @@ class Tallies:
     """All that is counted in one runtime.
 
     ``handling`` and ``cycles``: seconds, by actor. ``commits``: seconds of the writer's transactions, the hop into its
-    thread included. ``subscribers``: streams of events that are open. ``client_faults``: what clients did wrong.
+    thread included. ``deliveries``: webhooks that came in, by what was done about them. ``subscribers``: streams of
+    events that are open. ``client_faults``: what clients did wrong.
     """
 
     def __init__(self) -> None:
@@ -75,6 +76,7 @@ class Tallies:
         self.events: Counter[str] = Counter()
         self.accepted = 0
         self.ended: Counter[str] = Counter()
+        self.deliveries: Counter[str] = Counter()
         self.subscribers = 0
         self.client_faults = ClientFaults()
         self._let_run: dict[str, datetime] = {}

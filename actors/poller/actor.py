@@ -15,6 +15,8 @@ from actors.poller.switch import Switch, decide_polling
 from actors.poller.wanted import Wanted
 from actors.poller.watch import Watch
 from actors.providers.guard import GuardedProvider
+from actors.providers.remarks import Remark
+from actors.store.errors import StoreError
 from logconf import get_logger
 
 _logger = get_logger("actors.poller")
@@ -57,6 +59,7 @@ class Poller(TickingActor):
         self._webhook_urls = webhook_urls or {}
         self._wanted = Wanted() if wanted is None else wanted
         self._providers = providers
+        self._ledger = ledger
         self._watches = {
             name: Watch(provider, ledger, clock, options.interval_seconds, jitter)
             for name, provider in providers.items()
@@ -64,6 +67,7 @@ class Poller(TickingActor):
         self._faulty_cycles = 0
         self._switch = self._decide()
         self._announced: bool | None = None
+        self._looked_first = False
 
     @property
     def is_polling_active(self) -> bool:
@@ -79,6 +83,8 @@ class Poller(TickingActor):
         for name, watch in self._watches.items():
             self.nursery.start_soon(watch.run, name=f"watch {name}")
             self.nursery.start_soon(self._listen, self._providers[name], watch, name=f"listen {name}")
+            if (remarks := self._providers[name].remarks) is not None:
+                self.nursery.start_soon(self._note_remarks, remarks, name=f"remarks {name}")
 
     async def _listen(self, provider: GuardedProvider, watch: Watch) -> None:
         """Pass a provider's nudges on; a watch that fails is begun again, since the beat alone would be slow."""
@@ -91,6 +97,15 @@ class Poller(TickingActor):
                 extra={"provider": provider.name},
             )  # fmt: skip
             await trio.sleep(_WATCH_AGAIN)
+
+    async def _note_remarks(self, remarks: trio.MemoryReceiveChannel[Remark]) -> None:
+        """Write down what a provider says of jobs that have ended. The channel outlives this poller."""
+        while True:
+            remark = await remarks.receive()
+            try:
+                await self._ledger.remark(remark.key, remark.text)
+            except StoreError as error:  # the provider has told it in the log
+                _logger.info("A remark about a job was not kept: %s", error, extra={"submission": remark.key})
 
     async def handle(self, message: Any) -> Any:
         """An event or ``Look``: look at what is wanted now. ``Refresh``: decide anew who is polled."""
@@ -117,8 +132,11 @@ class Poller(TickingActor):
         self._announce()
         self._pass_on()
         asked = []
+        first, self._looked_first = not self._looked_first, True
         for name, watch in self._watches.items():
             if name not in self._switch.polled:
+                if first and self._webhook_urls.get(name):  # what was delivered while we were away was lost
+                    watch.look_first()
                 watch.look(silent_for=self._options.safety_net_seconds)
             elif not watch.syncing:
                 asked.append(watch)

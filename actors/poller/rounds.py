@@ -13,12 +13,14 @@ class Round:
     ``keys``: of jobs whose provider is asked about them. ``rows``: of jobs of which only the rows are read, for what is
     to be settled or cancelled. ``observe``: ask for statuses, too; else only of jobs silent for ``silent_for`` seconds
     (0: of none).
+    ``first``: it is the look at all jobs that a provider which is not polled gets at the start.
     ``correlation_id``: that of the cycle that asked, None where no cycle did. ``waiters``: told when it is through.
     """
 
     everything: bool = False
     observe: bool = False
     silent_for: float = 0.0
+    first: bool = False
     keys: set[str] = attrs.field(factory=set)
     rows: set[str] = attrs.field(factory=set)
     correlation_id: str | None = None
@@ -32,6 +34,7 @@ class Round:
         """Look at what ``other`` was to look at, too; who waits for that one does not wait for this."""
         self.everything |= other.everything
         self.observe |= other.observe
+        self.first |= other.first
         self.silent_for = max(self.silent_for, other.silent_for)
         self.keys |= other.keys
         self.rows |= other.rows

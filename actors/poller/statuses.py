@@ -126,7 +126,7 @@ class Statuses:
         else:
             view = await self._provider.observe_many(handles)
         if isinstance(view, Failure):
-            self._could_not_ask(view)
+            self._could_not_ask(view, held[0].key if len(held) == 1 else None)
             return frozenset()
         return await self._take(held, view)
 
@@ -134,7 +134,7 @@ class Statuses:
         """One request for each job, spread a little, so that they do not all come at once on every beat."""
         workers = self._provider.capabilities.concurrent_calls
         longest = min(_LONGEST_JITTER, _SHARE_OF_BEAT * self._beat * workers / len(held)) if len(held) > 1 else 0.0
-        failures: list[Failure] = []
+        failures: list[tuple[str, Failure]] = []
         read: set[str] = set()
 
         async def ask(one: Held) -> None:
@@ -142,19 +142,26 @@ class Statuses:
             with bind_correlation_id(one.job.correlation_id):
                 view = await self._provider.observe_many({one.key: one.submission.handle or {}})
             if isinstance(view, Failure):
-                failures.append(view)
+                failures.append((one.key, view))
                 self._not_read(one, view.message)
             else:
                 read.update(await self._take([one], view))
 
         await a_few_at_once(self._provider, held, ask)
         if failures:
-            self._could_not_ask(failures[-1])
+            key, failure = failures[-1]
+            self._could_not_ask(failure, key if len(failures) == 1 else None)
         return frozenset(read)
 
-    def _could_not_ask(self, failure: Failure) -> None:
-        """One WARNING a round; none where the breaker has given one, until the provider answers again."""
+    def _could_not_ask(self, failure: Failure, key: str | None = None) -> None:
+        """One WARNING a round; none where the breaker has given one, until the provider answers again.
+
+        ``key``: the only job that was asked about, or could not be: that opens no breaker, and is said once.
+        """
         level = logging.WARNING if self._provider.breaker.state is BreakerState.CLOSED else logging.DEBUG
+        if key is not None and (failure.cause is None or getattr(failure.cause, "reached", True)):
+            level = logging.DEBUG if self._warned.get(key) == failure.message else level
+            self._warned[key] = failure.message
         _logger.log(
             level, "Provider %s could not be asked: %s", self._provider.name, failure.message,
             extra={"provider": self._provider.name},

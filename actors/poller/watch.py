@@ -19,6 +19,7 @@ from actors.kernel import Clock
 from actors.ledger import Ledger
 from actors.ledger.reading import Held, held_at
 from actors.poller.cancels import Cancels
+from actors.poller.first_look import FirstLook
 from actors.poller.rounds import Round
 from actors.poller.statuses import Statuses, a_few_at_once, say
 from actors.providers.base import ABSENT, UNKNOWABLE, Submitted
@@ -55,12 +56,18 @@ class Watch:
         self._next = Round()
         self._wanted = trio.Event()
         self._cancels = Cancels(provider)
+        self._first_look = FirstLook(beat)
         self._again_at = math.inf
         self._early: set[str] = set()
 
     def look(self, *, observe: bool = False, silent_for: float = 0.0) -> None:
         """Ask for a round over everything: settlements and cancels; see :class:`Round` for the statuses."""
         self._next.add(Round(everything=True, observe=observe, silent_for=silent_for))
+        self._wanted.set()
+
+    def look_first(self) -> None:
+        """Ask for one look at every job that is there now, repeated for those that could not be read (B6)."""
+        self._next.add(Round(everything=True, observe=True, first=True))
         self._wanted.set()
 
     def nudge(self, *keys: str) -> None:
@@ -112,6 +119,7 @@ class Watch:
         self.synced = 0
         if self._postponed(asked):
             return
+        asked.keys |= self._first_look.due()
         held = await self._ledger.read(self._query(asked))
         if asked.everything:
             self._cancels.keep({one.key for one in held})
@@ -124,7 +132,8 @@ class Watch:
             await self._observe(asked, handed)
             self._postponed(asked)
         # Never at once: what was due in this round and stayed undone is not to be done faster than it can be.
-        self._look_again(max(_SOONEST, self._cancels.next_due - trio.current_time()))
+        due = min(self._cancels.next_due, self._first_look.next_due)
+        self._look_again(max(_SOONEST, due - trio.current_time()))
 
     def _defer(self, asked: Round, held: Sequence[Held]) -> None:
         """A job that was told of before its hand-over was written is asked about when that is."""
@@ -147,8 +156,11 @@ class Watch:
         """Ask what is to be asked, and repeat the cancels of those jobs that are seen to go on."""
         doubtful = self._cancels.to_look_at(handed)
         asked.keys.update(one.key for one in doubtful)
+        if asked.first:
+            self._first_look.begin(one.key for one in handed)
         read = await self._statuses.observe(self._chosen(asked, handed))
         self.synced = len(read)
+        self._first_look.note({one.key for one in handed}, read)
         self._cancels.put_off([one for one in doubtful if one.key not in read])
         if seen := [one.key for one in doubtful if one.key in read]:
             going_on = await self._ledger.read(held_at(self.name, keys=seen))

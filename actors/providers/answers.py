@@ -27,11 +27,19 @@ from actors.providers.base import (
     View,
 )
 from actors.providers.errors import Protocol
+from actors.providers.json_reading import DEEPEST, is_shallow
+from actors.providers.pushes import PushHint, PushOutcome
 
 T = TypeVar("T")
 
 #: A handle is stored with the job and read by every sweep (bytes of JSON).
 LARGEST_HANDLE = 16 * 1024
+
+#: Progress and result of one job, in bytes of JSON, and each text that is said of it, in characters.
+LARGEST_OBJECT = 2 << 20
+LONGEST_TEXT = 8_000
+#: Of an exit status or a signal.
+LARGEST_STATUS = 2**32
 
 _TIMES = ("seen_at", "started_at", "completed_at")
 _TEXTS = ("error", "output_url")
@@ -108,10 +116,15 @@ def checked_secrets(answer: object) -> tuple[str, ...]:
     return found
 
 
-def checked_push(answer: object) -> PushEvent | Rejected:
+def checked_push(answer: object) -> PushOutcome:
     """A delivery whose names are there; a claim that makes no sense is left out, for the job is read back anyway."""
     if isinstance(answer, Rejected):
         return answer
+    if isinstance(answer, PushHint):
+        if not _is(answer.delivery_id, str, "delivery.delivery_id"):
+            raise Protocol("delivery.delivery_id is empty")
+        known = answer.remote_id is not None and bool(_is(answer.remote_id, str, "delivery.remote_id"))
+        return attrs.evolve(answer, reason=str(answer.reason), remote_id=answer.remote_id if known else None)
     event = _is(answer, PushEvent, "delivery")
     for name in ("delivery_id", "remote_id"):
         if not _is(getattr(event, name), str, f"delivery.{name}"):
@@ -137,6 +150,7 @@ def checked_observation(answer: object) -> Observation:
     """An observation whose fields have their types: aware UTC times, finite amounts, JSON objects."""
     seen = _is(answer, Observation, "observation")
     _is(seen.phase, Phase, "observation.phase")
+    _is(seen.raw_status, str, "observation.raw_status")
     for name in _TIMES:
         _utc_or_none(getattr(seen, name), f"observation.{name}")
     for name in _TEXTS:
@@ -150,13 +164,15 @@ def checked_observation(answer: object) -> Observation:
         if value is not None and not (isinstance(value, (int, float)) and math.isfinite(value) and value >= 0):
             raise Protocol(f"observation.{name} is {value!r}, not a number from 0")
     plain: dict[str, Any] = {
-        name: _json_object(getattr(seen, name), f"observation.{name}")
-        for name in _OBJECTS
-        if getattr(seen, name) is not None
+        name: _kept(getattr(seen, name), f"observation.{name}") for name in _OBJECTS if getattr(seen, name) is not None
     }
-    for name in _TEXTS:
-        if getattr(seen, name) is not None and kept(getattr(seen, name)) != getattr(seen, name):
-            plain[name] = kept(getattr(seen, name))
+    for name in _WHOLE:
+        if (number := getattr(seen, name)) is not None and not -LARGEST_STATUS <= number <= LARGEST_STATUS:
+            plain[name] = None  # no status that a program can have, and no database takes every number
+    for name in (*_TEXTS, "raw_status"):  # written down as UTF-8, together with what is said of other jobs
+        text = getattr(seen, name)
+        if isinstance(text, str) and (shown := kept(text)[:LONGEST_TEXT]) != text:
+            plain[name] = shown
     return attrs.evolve(seen, **plain) if plain else seen
 
 
@@ -182,6 +198,15 @@ def _is(answer: object, cls: type[T], what: str) -> T:
     if not isinstance(answer, cls):
         raise Protocol(f"{what} is {answer!r:.200}, not {cls.__name__}")
     return answer
+
+
+def _kept(answer: object, what: str) -> dict[str, Any]:
+    """What a job says of itself; where that is too much, a word about it: its end is recorded all the same."""
+    if isinstance(answer, Mapping) and not is_shallow(answer):
+        return {"not_kept": f"nested more than {DEEPEST} levels deep"}
+    plain = _json_object(answer, what)
+    size = len(orjson.dumps(plain))
+    return plain if size <= LARGEST_OBJECT else {"not_kept": f"{size} bytes of JSON, more than {LARGEST_OBJECT}"}
 
 
 def _json_object(answer: object, what: str) -> dict[str, Any]:

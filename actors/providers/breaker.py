@@ -1,5 +1,8 @@
 """A circuit breaker for each provider: after failures in a row nobody asks for a while, then a few calls try it out.
 
+A failure that is about one job only waits until another job's call, or one about all jobs, fails too before one
+succeeds: so a job that the provider cannot answer about stops nobody else.
+
 Closed: calls pass, and so many failures in a row open it. Open: calls are refused at once, until its time is over.
 Half open: a few calls pass at once; so many of them that succeed in a row close it, one that fails opens it again, for
 as long as before. A call is judged by the phase in which it began, so that a late word of an earlier one changes
@@ -71,9 +74,9 @@ class Place:
         """The provider answered."""
         self._breaker._succeeded(self._phase)
 
-    def failed(self, why: str) -> None:
-        """The provider did not answer, or not so that it could be understood."""
-        self._breaker._failed(self._phase, why)
+    def failed(self, why: str, job: str | None = None) -> None:
+        """The provider did not answer, or not so that it could be understood; ``job``: the only one asked about."""
+        self._breaker._failed(self._phase, why, job)
 
     def leave(self) -> None:
         """Free the place; without a word before it, the call counts as nothing."""
@@ -98,6 +101,7 @@ class Breaker:
         self._until = 0.0
         self._in_a_row = 0
         self._trying = 0
+        self._suspect: str | None = None  # the one job about which alone calls failed since the last success
 
     @property
     def state(self) -> BreakerState:
@@ -140,6 +144,7 @@ class Breaker:
     def _succeeded(self, phase: int) -> None:
         if phase != self._phase:
             return
+        self._suspect = None
         if self._stored is BreakerState.CLOSED:
             self._in_a_row = 0
             return
@@ -147,14 +152,20 @@ class Breaker:
         if self._in_a_row >= self.options.successes:
             self._change(BreakerState.CLOSED, logging.INFO, "answers again")
 
-    def _failed(self, phase: int, why: str) -> None:
+    def _failed(self, phase: int, why: str, job: str | None) -> None:
         if phase != self._phase:
+            return
+        others_fail = self._stored is BreakerState.CLOSED and self._in_a_row > 0
+        if job is not None and self._suspect in (None, job) and not others_fail:
+            self._suspect = job
             return
         self.why = why
         if self._stored is BreakerState.HALF_OPEN:
             self._open(logging.INFO, f"still fails and is left alone for {self.options.open_seconds:g} s: {why}")
             return
-        self._in_a_row += 1
+        # However often it failed, the job that was suspected until now counts once.
+        self._in_a_row += 1 if self._suspect is None else 2
+        self._suspect = None
         if self._in_a_row >= self.options.failures:
             said = (
                 f"failed {self._in_a_row} times in a row and is left alone for {self.options.open_seconds:g} s: {why}"
@@ -174,6 +185,7 @@ class Breaker:
         self._stored = state
         self._phase += 1
         self._in_a_row = self._trying = 0
+        self._suspect = None
         self.since = trio.current_time()
         extra = {"provider": self.name, "state": state.value, "opened": self.opened}
         _logger.log(level, "Provider %s %s", self.name, said, extra=extra)

@@ -8,7 +8,14 @@ from __future__ import annotations
 
 
 class ProviderError(Exception):
-    """A call was refused for a reason with no kind of its own; surely not accepted."""
+    """A call was refused for a reason with no kind of its own; surely not accepted.
+
+    ``reached``: the request got to the provider, so that what went wrong may be about this request alone. ``status``:
+    the HTTP status of the answer, None where there was none or where it does not matter.
+    """
+
+    reached = True
+    status: int | None = None
 
 
 class Invalid(ProviderError):
@@ -40,11 +47,15 @@ class RateLimited(ProviderError):
 
 
 class Unavailable(ProviderError):
-    """The provider could not be reached or is down; surely not accepted. ``retry_after`` is seconds."""
+    """The provider could not be reached or is down; surely not accepted. ``retry_after`` is seconds.
 
-    def __init__(self, message: str = "", retry_after: float | None = None) -> None:
+    ``reached`` is true where it was reached and answered by a failure of its own, or not at all.
+    """
+
+    def __init__(self, message: str = "", retry_after: float | None = None, *, reached: bool = False) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        self.reached = reached
 
 
 class OutcomeUnknown(ProviderError):

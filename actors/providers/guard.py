@@ -14,11 +14,9 @@ import math
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from datetime import datetime
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, TypeVar, cast
 
-import attrs
 import trio
-from attrs.validators import gt
 
 from actors.jobs.records import Capacity, JobRequest
 from actors.jobs.retry import FailureKind
@@ -29,7 +27,6 @@ from actors.providers.answers import (
     checked_facts,
     checked_find,
     checked_prepared,
-    checked_push,
     checked_results,
     checked_secrets,
     checked_submitted,
@@ -40,18 +37,23 @@ from actors.providers.base import (
     Capabilities,
     Found,
     Handle,
+    Idempotency,
     LogChunk,
     Nudge,
     Prepared,
     Provider,
-    PushEvent,
     Rejected,
     Result,
     Submitted,
     View,
 )
-from actors.providers.breaker import Breaker, BreakerOpen, BreakerOptions, Caution
-from actors.providers.judging import Failure, judge, says_unwell, says_well
+from actors.providers.breaker import Breaker, BreakerOpen, BreakerOptions, Caution, Place
+from actors.providers.deadlines import CallDeadlines
+from actors.providers.judging import Blame, Failure, blame, judge, says_well
+from actors.providers.log_streams import Streams
+from actors.providers.push_reading import GuardedReading, WholePush
+from actors.providers.pushes import PushOutcome, PushReading, ReadsPushes
+from actors.providers.remarks import Remark, Remarks
 from supervision import faults
 
 __all__ = ["CallDeadlines", "Failure", "GuardedProvider", "capacities", "cautions", "judge"]
@@ -60,36 +62,6 @@ T = TypeVar("T")
 
 # Fault points around every call; the subject is the provider's name and the call's: "local.submit".
 PROVIDER_BEFORE, PROVIDER_AFTER = "provider.before", "provider.after"
-
-
-@attrs.frozen
-class CallDeadlines:
-    """How long each call may take, in seconds. A watch has none: it runs until cancelled.
-
-    ``page``: what ``observe`` may take longer for each page of jobs after the first.
-    """
-
-    check: float = attrs.field(default=15.0, validator=gt(0))
-    submit: float = attrs.field(default=60.0, validator=gt(0))
-    find: float = attrs.field(default=30.0, validator=gt(0))
-    observe: float = attrs.field(default=20.0, validator=gt(0))
-    page: float = attrs.field(default=1.0, validator=gt(0))
-    cancel: float = attrs.field(default=30.0, validator=gt(0))
-    logs: float = attrs.field(default=30.0, validator=gt(0))
-    results: float = attrs.field(default=30.0, validator=gt(0))
-    push_secrets: float = attrs.field(default=15.0, validator=gt(0))
-    forget: float = attrs.field(default=30.0, validator=gt(0))
-    aclose: float = attrs.field(default=5.0, validator=gt(0))
-
-
-class Streams(Protocol):
-    """What a provider has beside :class:`Provider` whose ``capabilities.logs`` is ``Logs.STREAM``."""
-
-    async def follow(
-        self, key: str, handle: Handle, into: trio.MemorySendChannel[LogChunk], cursor: str | None = None
-    ) -> None:
-        """Send the job's output from ``cursor`` into ``into`` as it comes, each byte once, until the job has ended."""
-        ...
 
 
 class GuardedProvider:
@@ -112,6 +84,11 @@ class GuardedProvider:
         """What the provider can do."""
         return self._provider.capabilities
 
+    @property
+    def remarks(self) -> trio.MemoryReceiveChannel[Remark] | None:
+        """What it says of jobs that have ended; None: nothing, ever."""
+        return cast("Remarks", self._provider).remarks if hasattr(self._provider, "remarks") else None
+
     def capacity(self) -> Capacity | Failure:
         """What there is in all."""
         return self._ask("capacity", lambda: checked_capacity(self._provider.capacity()))
@@ -131,11 +108,16 @@ class GuardedProvider:
             self._deadlines.submit,
             lambda: self._provider.submit(key, token, prepared, context),
             checked_submitted,
+            key,
         )
 
     async def find(self, key: str, token: str) -> Found | Failure:
         """What the provider knows under ``key``."""
-        return await self._call("find", self._deadlines.find, lambda: self._provider.find(key, token), checked_find)
+        # Where the id is not ours, a list is searched.
+        about = key if self.capabilities.submit_idempotency is Idempotency.CLIENT_ID else None
+        return await self._call(
+            "find", self._deadlines.find, lambda: self._provider.find(key, token), checked_find, about
+        )
 
     async def observe_many(self, handles: Mapping[str, Handle]) -> View | Failure:
         """What became of these jobs. An observation that makes no sense is moved to ``failed`` of the view."""
@@ -145,12 +127,13 @@ class GuardedProvider:
             self._deadlines.observe + (pages - 1) * self._deadlines.page,
             lambda: self._provider.observe_many(handles),
             lambda view: checked_view(view, handles),
+            next(iter(handles)) if len(handles) == 1 else None,
         )
 
     async def cancel(self, key: str, handle: Handle) -> CancelAck | Failure:
         """Ask for an end."""
         return await self._call(
-            "cancel", self._deadlines.cancel, lambda: self._provider.cancel(key, handle), checked_ack
+            "cancel", self._deadlines.cancel, lambda: self._provider.cancel(key, handle), checked_ack, key
         )
 
     async def logs(
@@ -171,7 +154,7 @@ class GuardedProvider:
                         break
             return chunks
 
-        return await self._call("logs", self._deadlines.logs, read, lambda chunks: chunks)
+        return await self._call("logs", self._deadlines.logs, read, lambda chunks: chunks, key)
 
     async def follow(
         self, key: str, handle: Handle, into: trio.MemorySendChannel[LogChunk], cursor: str | None = None
@@ -188,15 +171,29 @@ class GuardedProvider:
     async def results(self, key: str, handle: Handle) -> tuple[Result, ...] | Failure:
         """What an ended job left, as references."""
         return await self._call(
-            "results", self._deadlines.results, lambda: self._provider.results(key, handle), checked_results
+            "results", self._deadlines.results, lambda: self._provider.results(key, handle), checked_results, key
         )
 
-    def parse_push(
-        self, headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now: datetime
-    ) -> PushEvent | Rejected:
+    def parse_push(self, headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now: datetime) -> PushOutcome:
         """A delivery, verified and read; whatever goes wrong in it is a rejection, so that no delivery can hurt."""
-        answer = self._ask("parse_push", lambda: checked_push(self._provider.parse_push(headers, body, secrets, now)))
-        return Rejected(answer.message) if isinstance(answer, Failure) else answer
+        reading = self.read_push(headers, secrets, now)
+        if isinstance(reading, Rejected):
+            return reading
+        reading.add(body)
+        return reading.done(body, len(body))
+
+    def read_push(self, headers: Mapping[str, str], secrets: Sequence[str], now: datetime) -> GuardedReading | Rejected:
+        """The same, piece by piece, for a body that is not held whole."""
+
+        def begin() -> PushReading | Rejected:
+            if hasattr(self._provider, "read_push"):
+                return cast("ReadsPushes", self._provider).read_push(headers, secrets, now)
+            return WholePush(self._provider, headers, secrets, now)
+
+        reading = self._ask("read_push", begin)
+        if isinstance(reading, (Failure, Rejected)):
+            return Rejected(reading.message if isinstance(reading, Failure) else reading.reason)
+        return GuardedReading(reading, lambda step: self._ask("read_push", step))
 
     async def push_secrets(self, *, fresh: bool = False) -> tuple[str, ...] | Failure:
         """The secrets that deliveries are signed with; ``fresh``: asked for again."""
@@ -210,7 +207,7 @@ class GuardedProvider:
     async def forget(self, key: str, handle: Handle) -> Failure | None:
         """Remove what the provider keeps of an ended job."""
         return await self._call(
-            "forget", self._deadlines.forget, lambda: self._provider.forget(key, handle), lambda _: None
+            "forget", self._deadlines.forget, lambda: self._provider.forget(key, handle), lambda _: None, key
         )
 
     async def watch(self, nudge: Nudge) -> Failure | None:
@@ -227,8 +224,12 @@ class GuardedProvider:
         seconds: float,
         call: Callable[[], Awaitable[Any]],
         checked: Callable[[Any], T],
+        about: str | None = None,
     ) -> T | Failure:
-        """The one door through which every request goes; while the breaker is open, none does."""
+        """The one way that every request goes; while the breaker is open, none does.
+
+        ``about``: the key of the only job that is asked about, None where it is about all of them.
+        """
         try:
             place = self.breaker.admit()
         except BreakerOpen as refusal:
@@ -238,11 +239,19 @@ class GuardedProvider:
             answer = await self._attempt(name, seconds, call, checked)
             if not isinstance(answer, Failure) or says_well(answer):
                 place.succeeded()
-            elif says_unwell(answer, local=self.capabilities.ends_are_local_events):
-                place.failed(answer.message)
+            else:
+                self._count(name, answer, about, place)
             return answer
         finally:
             place.leave()
+
+    def _count(self, name: str, failure: Failure, about: str | None, place: Place) -> None:
+        local = self.capabilities.ends_are_local_events
+        match blame(name, failure, about_one_job=about is not None, local=local):
+            case Blame.PROVIDER:
+                place.failed(failure.message)
+            case Blame.JOB if about is not None:
+                place.failed(failure.message, about.rpartition("-")[0] or about)  # all attempts of one job are one
 
     async def _attempt(
         self,

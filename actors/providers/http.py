@@ -28,6 +28,7 @@ from actors.providers import errors
 from actors.providers.base import Rate
 from actors.providers.http_addresses import below, checked_address, path_below
 from actors.providers.http_errors import broken, late, refused, sample
+from actors.providers.json_reading import read_json
 from actors.providers.rates import Rates
 from actors.retries import tell_our_own
 from logconf.masking import register_secret
@@ -41,7 +42,7 @@ LONGEST_WAIT = 5.0
 MOST_BYTES = 16 * 1024 * 1024
 """Bytes of the largest answer that is read."""
 
-_ERROR_BYTES = 64 * 1024
+_ERROR_BYTES = 256 * 1024
 _SAFE = frozenset({"GET", "HEAD"})
 _SENDING = ".send_request_headers.started"
 _PASSING = frozenset({429, 502, 503, 504})
@@ -64,8 +65,8 @@ class Answer:
     def json(self) -> Any:
         """The body, read. Raises :class:`errors.Protocol` with its beginning where that is no JSON."""
         try:
-            return orjson.loads(self.body)
-        except orjson.JSONDecodeError as error:
+            return read_json(self.body)
+        except ValueError as error:
             raise errors.Protocol(f"the answer is no JSON ({error}): {sample(self.body)!r}") from None
 
     def object(self) -> dict[str, Any]:
@@ -188,7 +189,7 @@ class ProviderClient:
         ``bucket``: of which rate it takes a place. ``repeatable``: the same request again does no harm; None: only GET
         and HEAD. Such a request is tried up to :data:`ATTEMPTS` times. ``deadline``: seconds for the whole answer of
         one try, None: the transport's time-out four times. ``most_bytes``: of an answer that is read. ``accept``:
-        statuses that are an answer here, beside 200 to 299.
+        statuses that are an answer here, beside 200 to 299; of those bodies no more is read than a message needs.
 
         Raises the kinds of :class:`~actors.providers.errors.ProviderError`; a request that is not repeatable and may
         have taken effect raises ``OutcomeUnknown``.
@@ -236,9 +237,11 @@ class ProviderClient:
         async with self._client.stream(**request) as response:
             ask.status = response.status_code
             told = {name.lower(): value for name, value in response.headers.items()}
-            if response.is_success or response.status_code in ask.accept:
+            if response.is_success:
                 return Answer(response.status_code, told, await self._whole(response, ask.most_bytes))
             body = await _beginning(response)
+            if response.status_code in ask.accept:
+                return Answer(response.status_code, told, body)
             raise refused(
                 self.name, response.status_code, told, body,
                 repeatable=ask.repeatable, auth=self._auth, now=self._now(),

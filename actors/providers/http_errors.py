@@ -15,10 +15,10 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
-import orjson
 
 from actors.jobs.durations import seconds_between
 from actors.providers import errors
+from actors.providers.json_reading import read_json
 from logconf.masking import mask_text
 
 _LONGEST_SAMPLE = 200
@@ -52,7 +52,7 @@ def broken(who: str, error: httpx.HTTPError, *, unsent: bool, repeatable: bool) 
     if unsent or isinstance(error, _NEVER_SENT):
         return errors.Unavailable(f"{who} cannot be reached: {what}{_advice(error)}")
     if repeatable:
-        return errors.Unavailable(f"{who} did not answer: {what}")
+        return errors.Unavailable(f"{who} did not answer: {what}", reached=True)
     return errors.OutcomeUnknown(f"{who} was asked and its answer was lost: {what}")
 
 
@@ -60,14 +60,22 @@ def late(who: str, seconds: float, *, unsent: bool, repeatable: bool) -> errors.
     """What an answer means that was not complete in ``seconds``."""
     if unsent:
         return errors.Unavailable(f"{who} could not be connected to within {seconds:g} s")
-    kind = errors.Unavailable if repeatable else errors.OutcomeUnknown
-    return kind(f"{who} did not answer whole within {seconds:g} s")
+    text = f"{who} did not answer whole within {seconds:g} s"
+    return errors.Unavailable(text, reached=True) if repeatable else errors.OutcomeUnknown(text)
 
 
 def refused(
     who: str, status: int, headers: Mapping[str, str], body: bytes, *, repeatable: bool, auth: str, now: datetime
 ) -> errors.ProviderError:
     """What an answer of another status than 2xx means. ``body`` may be cut; ``auth``: what to say of a 401."""
+    error = _refusal(who, status, headers, body, repeatable=repeatable, auth=auth, now=now)
+    error.status = status
+    return error
+
+
+def _refusal(
+    who: str, status: int, headers: Mapping[str, str], body: bytes, *, repeatable: bool, auth: str, now: datetime
+) -> errors.ProviderError:
     said = _said(body)
     text = f"{who} answered {status}{': ' + said if said else ''}"
     if status == 401:
@@ -80,7 +88,7 @@ def refused(
         return errors.Protocol(f"{who} answered {status}, a redirect{_to(headers)}; it was not followed")
     if status >= 500 or status == 408:
         if repeatable:
-            return errors.Unavailable(text, retry_after(headers, b"", now))
+            return errors.Unavailable(text, retry_after(headers, b"", now), reached=True)
         return errors.OutcomeUnknown(text)
     return errors.ProviderError(text) if 400 <= status < 500 else errors.Protocol(text)
 
@@ -114,8 +122,8 @@ def _said(body: bytes) -> str:
 
 def _object(body: bytes) -> dict[str, Any]:
     try:
-        found = orjson.loads(body)
-    except orjson.JSONDecodeError:
+        found = read_json(body)
+    except ValueError:
         return {}
     return found if isinstance(found, dict) else {}
 

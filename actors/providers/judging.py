@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from enum import StrEnum
 from typing import cast
 
 import attrs
@@ -86,16 +87,37 @@ def _seconds(value: object) -> float | None:
     return float(cast("float", value)) if known else None
 
 
-def says_unwell(failure: Failure, *, local: bool) -> bool:
-    """Whether a circuit breaker counts ``failure`` against the provider.
+class Blame(StrEnum):
+    """Whom a failed call is counted against by the circuit breaker."""
 
-    Not so where the provider answered, however it did. What is ``local`` has no network in between: there only what
-    is surely unavailable counts, not what somebody's own files or processes do.
+    NOBODY = "nobody"
+    JOB = "job"  # the provider answered, badly, about one job: it counts only together with another failure
+    PROVIDER = "provider"
+
+
+_NEVER_COUNTED = frozenset({"logs", "results"})
+
+
+def blame(call: str, failure: Failure, *, about_one_job: bool, local: bool) -> Blame:
+    """Whom ``failure`` of ``call`` is counted against.
+
+    Nobody, where the provider answered in a way that is understood, and wherever a job's output or results are all
+    that was asked for. A provider that cannot be reached is to blame itself. Where it was reached, and failed at a
+    question ``about_one_job``, that job may be the reason. What is ``local`` has no network in between: there only
+    what is surely unavailable counts, not what somebody's own files or processes do.
     """
-    if failure.cause is None:  # our deadline passed
-        return True
+    cause = failure.cause
+    if call in _NEVER_COUNTED:
+        return Blame.NOBODY
+    if cause is None:  # our deadline passed
+        return Blame.JOB if about_one_job else Blame.PROVIDER
     counted = errors.Unavailable if local else (errors.Unavailable, errors.OutcomeUnknown, errors.Protocol)
-    return isinstance(failure.cause, counted)
+    if not isinstance(cause, counted):
+        return Blame.NOBODY
+    if not (about_one_job and cause.reached):
+        return Blame.PROVIDER
+    refused = cause.status is not None and 400 <= cause.status < 500
+    return Blame.NOBODY if refused else Blame.JOB
 
 
 def says_well(failure: Failure) -> bool:

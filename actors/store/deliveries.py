@@ -44,6 +44,33 @@ def with_token(connection: Connection, provider: str, token: str) -> Submission 
     return next((one for one in _open(connection, provider) if one.token == token), None)
 
 
+def made_with(connection: Connection, provider: str, token: str) -> Submission | None:
+    """The hand-over that was made with this token and is not closed, whether its answer came or not."""
+    query = (
+        select(submissions)
+        .join(jobs, jobs.c.job_id == submissions.c.job_id)
+        .where(
+            submissions.c.token == token,
+            submissions.c.state != SubmissionState.CLOSED.value,
+            jobs.c.provider == provider,
+        )
+    )
+    row = connection.execute(query).first()
+    return None if row is None else from_row(row)
+
+
+def not_ended(connection: Connection, provider: str, limit: int) -> list[str]:
+    """Keys of hand-overs that are not closed, the oldest first."""
+    query = (
+        select(submissions.c.key)
+        .join(jobs, jobs.c.job_id == submissions.c.job_id)
+        .where(submissions.c.state != SubmissionState.CLOSED.value, jobs.c.provider == provider)
+        .order_by(submissions.c.intent_at)
+        .limit(limit)
+    )
+    return list(connection.execute(query).scalars())
+
+
 def unknown(connection: Connection, provider: str, limit: int) -> list[str]:
     """Keys of hand-overs whose outcome is unknown, the oldest first."""
     query = (

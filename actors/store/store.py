@@ -21,7 +21,6 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError, StatementError
 
 from actors.jobs.records import Event
-from actors.jobs.refusal import RefusalKind, Refused
 from actors.kernel.steps import Step, StepWatch
 from actors.retries import tell_our_own
 from actors.store import clock_steps, dialect, wal
@@ -30,6 +29,7 @@ from actors.store.executor import Executor
 from actors.store.log_size import LOOK, LogSize
 from actors.store.revision import bring_up_to_date
 from actors.store.transaction import Transaction
+from actors.store.unstorable import refusal_of
 from supervision import faults
 
 T = TypeVar("T")
@@ -172,7 +172,7 @@ class Store:
                 try:
                     return query(connection)
                 except (UnicodeEncodeError, StatementError) as error:
-                    if isinstance(error, DBAPIError) or (refusal := _unstorable(error)) is None:
+                    if isinstance(error, DBAPIError) or (refusal := refusal_of(error)) is None:
                         raise
                     raise refusal from error
 
@@ -275,19 +275,9 @@ def _judged(result: Outcome[T]) -> Outcome[T]:
     if isinstance(result, Error):
         if isinstance(result.error, DBAPIError):
             raise result.error
-        if (refusal := _unstorable(result.error)) is not None:
+        if (refusal := refusal_of(result.error)) is not None:
             return Error(refusal)
     return result
-
-
-def _unstorable(error: BaseException) -> Refused | None:
-    """The refusal of a value that was given to the database and cannot be kept; None: ``error`` is something else."""
-    cause = error.orig if isinstance(error, StatementError) else error
-    if isinstance(cause, UnicodeEncodeError):
-        return Refused(f"a text holds {cause.object[cause.start : cause.end]!r}: it must be UTF-8", RefusalKind.INVALID)
-    if isinstance(error, StatementError) and isinstance(cause, TypeError | ValueError | OverflowError):
-        return Refused(f"a value cannot be kept: {cause}", RefusalKind.INVALID)
-    return None
 
 
 def _roll_back(connection: Connection) -> None:

@@ -146,3 +146,18 @@ async def test_a_job_each_way_is_watched_to_its_end_through_an_outage(autojump_c
         world.remote.heal()
         for job in jobs:
             assert (await runtime.wait(job.job_id)).status is JobStatus.COMPLETED
+
+
+async def test_a_job_that_alone_cannot_be_told_of_stops_nobody_and_is_one_warning(autojump_clock, world, caplog):
+    """Its provider answers for an hour, and not so that it could be understood; others are handed over meanwhile."""
+    caplog.set_level(logging.WARNING)
+    world.remote.inject(Fault(FaultKind.GARBAGE, ("observe",), times=None))
+    async with world.open(options=ScriptedOptions(push=Push.NONE, listing=Listing.NONE), limits=WIDE) as runtime:
+        await world.submit(duration=100_000)
+        await trio.sleep(3600)
+        (standing,) = await runtime.providers()
+        assert (standing.breaker.state, standing.gate) == ("closed", None)
+        other = await world.submit(duration=5)
+        await trio.sleep(1)
+        assert (await runtime.job(other.job_id)).job.status is JobStatus.RUNNING
+    assert len(caplog.records) <= 2

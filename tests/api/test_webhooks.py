@@ -15,7 +15,8 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from actors.api.webhooks import MOST_BYTES, create_webhook_app
+from actors.api.webhooks import create_webhook_app
+from actors.jobs.deliveries import MOST_READ
 from actors.jobs.options import PollerOptions
 from actors.jobs.records import Job, JobRequest, JobStatus, SubmissionState
 from actors.kernel import VirtualClock
@@ -103,6 +104,11 @@ async def stage(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stage]:
     monkeypatch.setenv("REPLICATE_API_TOKEN", TOKEN)
     async with staged() as stage:
         yield stage
+
+
+def counted(stage: Stage, outcome: str) -> int:
+    """How many deliveries came to that outcome."""
+    return stage.runtime.tallies.deliveries[outcome]
 
 
 async def delivering(stage: Stage, disorder: Disorder, *, task_status: Any = trio.TASK_STATUS_IGNORED) -> None:
@@ -282,9 +288,13 @@ async def test_an_unknown_provider_is_404_without_a_hint(stage: Stage, autojump_
     assert "replicate" not in answer.text
 
 
-async def unannounced(stage: Stage, receive: Callable[[], Awaitable[dict[str, Any]]]) -> int:
-    """The status that a request gets whose body comes from ``receive`` and whose length nobody announced."""
+async def unannounced(stage: Stage, receive: Callable[[], Awaitable[dict[str, Any]]], *, well: bool = True) -> int:
+    """The status that a request gets whose body comes from ``receive`` and whose length nobody announced.
+
+    ``well``: its headers alone do not give it away.
+    """
     statuses = []
+    headers = signed(stage.fake.secret, "msg_1", stage.clock.now(), b"another body") if well else {}
 
     async def send(message: Any) -> None:
         await trio.lowlevel.checkpoint()
@@ -292,20 +302,43 @@ async def unannounced(stage: Stage, receive: Callable[[], Awaitable[dict[str, An
             statuses.append(message["status"])
 
     path = "/api/webhooks/replicate"
-    scope = {"type": "http", "method": "POST", "path": path, "query_string": b"", "headers": []}
+    raw = [(name.encode(), value.encode()) for name, value in headers.items()]
+    scope = {"type": "http", "method": "POST", "path": path, "query_string": b"", "headers": raw}
     await create_webhook_app(stage.runtime)(scope, receive, send)
     return int(statuses[0])
 
 
 async def test_a_body_that_is_too_long_is_413(stage: Stage, autojump_clock: MockClock) -> None:
-    """By its announced length, and where none is announced by its own."""
+    """By its announced length, of which nothing is read, and where none is announced by its own."""
+    read = 0
 
     async def receive() -> dict[str, Any]:
+        nonlocal read
         await trio.lowlevel.checkpoint()
-        return {"type": "http.request", "body": b" " * 65536, "more_body": True}
+        read += 1 << 20
+        return {"type": "http.request", "body": b" " * (1 << 20), "more_body": True}
 
-    assert (await stage.http.post("/api/webhooks/replicate", content=b" " * (MOST_BYTES + 1))).status_code == 413
+    well = signed(stage.fake.secret, "msg_1", stage.clock.now(), b"")
+    announced = {**well, "content-length": str(MOST_READ + 1)}
+    assert (await stage.http.post("/api/webhooks/replicate", content=b"", headers=announced)).status_code == 413
     assert await unannounced(stage, receive) == 413
+    assert read <= MOST_READ + (2 << 20)
+    assert counted(stage, "too_long") == 2
+
+
+async def test_a_body_whose_headers_are_not_to_be_believed_is_not_read(stage: Stage, autojump_clock: MockClock) -> None:
+    """Only so much of it is thrown away that the sender of a short one gets to read the answer."""
+    read = 0
+
+    async def receive() -> dict[str, Any]:
+        nonlocal read
+        await trio.lowlevel.checkpoint()
+        read += 32 << 10
+        return {"type": "http.request", "body": b" " * (32 << 10), "more_body": True}
+
+    assert await unannounced(stage, receive, well=False) == 401
+    assert read == 64 << 10
+    assert counted(stage, "rejected") == 1
 
 
 async def test_a_body_that_does_not_come_is_408(stage: Stage, autojump_clock: MockClock) -> None:

@@ -91,7 +91,7 @@ async def test_what_was_closed_in_order_is_read_without_a_copy(database, cannot_
     settings = attrs.evolve(Settings.default(state_dir=database.parent))
     async with open_reading(settings, said.append) as reading:
         assert await reading.jobs() == []
-        assert (await reading.queue()).waiting == ()
+        assert list((await reading.queue()).waiting) == []
     assert said == [f"{database.parent} is read-only"]
     assert content(database.parent) == before
 

@@ -84,13 +84,18 @@ class Cluster:
         if answer.status in (400, 500):
             raise errors.Conflict(f"{self.name} did not delete job {job_id}: {self.words(answer)}")
 
-    async def log(self, job_id: str) -> str:
-        """The whole output of a job, so far; "" where there is none."""
+    async def log(self, job_id: str) -> bytes:
+        """The whole output of a job, so far; nothing where there is none. What is no UTF-8 is replaced.
+
+        Raises :class:`errors.ProviderError` where the head cannot read that file, which says nothing of the others.
+        """
         path = f"/api/jobs/{job_id}/logs"
         # In JSON a character may take six bytes.
-        answer = await self._ask("GET", path, missing=True, most_bytes=6 * self._options.log_bytes)
+        answer = await self._answer("GET", path, repeatable=True, most_bytes=6 * self._options.log_bytes)
+        if answer.status in (400, 500):
+            raise errors.ProviderError(f"{self.name} cannot read the output of job {job_id}: {self.words(answer)}")
         text = "" if answer.status == 404 else answer.object().get("logs")
-        return text if isinstance(text, str) else ""
+        return text.encode("utf-8", "replace") if isinstance(text, str) else b""
 
     async def has_package(self, name: str) -> bool:
         """Whether the cluster holds this package; asking keeps it there for the next ten minutes."""
@@ -117,7 +122,7 @@ class Cluster:
         if answer.status == 404 and not missing:
             raise errors.NotFound(f"{self.name} has no {path}: is {self._options.address} a Ray dashboard?")
         if answer.status == 500:
-            raise errors.Unavailable(f"{self.name} failed at {method} {path}: {self.words(answer)}")
+            raise errors.Unavailable(f"{self.name} failed at {method} {path}: {self.words(answer)}", reached=True)
         return answer
 
     async def _answer(self, method: str, path: str, **options: Any) -> Answer:

@@ -16,7 +16,7 @@ import trio_websocket
 
 from actors.http_client import transport_options
 from actors.providers.base import LogChunk
-from actors.providers.errors import Invalid, Unavailable
+from actors.providers.errors import Invalid, Protocol, Unavailable
 from actors.providers.ray.cluster import Cluster
 
 CHUNK = 64 * 1024  # bytes
@@ -34,6 +34,15 @@ def offset_of(cursor: str | None) -> int:
     if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 19):
         raise Invalid(f"the log cursor {cursor!r:.40} is not one that this provider gave")
     return int(cursor)
+
+
+def bounded_pieces(data: bytes, offset: int, most: int) -> Iterator[LogChunk]:
+    """What of the first ``most`` bytes of ``data`` lies behind ``offset``. Raises :class:`Protocol` at their end where
+    there are more.
+    """
+    yield from pieces(data[:most], offset)
+    if len(data) > most:
+        raise Protocol(f"the output has {len(data)} bytes; only the first {most} are read (log_bytes)")
 
 
 def pieces(data: bytes, offset: int) -> Iterator[LogChunk]:
@@ -64,11 +73,17 @@ class Follower:
         wait = _AGAIN
         while True:
             before = self.offset
-            ended = await self._has_ended()
-            if ended:
-                await self._pass_on((await self.cluster.log(self.job_id)).encode(), 0)
-                return
-            await self._one_connection()
+            if await self._has_ended():
+                try:
+                    whole = await self.cluster.log(self.job_id)
+                except Unavailable as error:  # an outage in the last moment is waited out, too
+                    if error.reached:
+                        raise
+                else:
+                    await self._pass_on(whole, 0)
+                    return
+            else:
+                await self._one_connection()
             wait = _AGAIN if self.offset > before else min(2 * wait, _AGAIN_AT_MOST)
             await trio.sleep(wait)
 

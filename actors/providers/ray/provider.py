@@ -33,7 +33,7 @@ from actors.providers.base import (
 )
 from actors.providers.errors import Protocol, ProviderError
 from actors.providers.ray.cluster import Cluster
-from actors.providers.ray.logs import Follower, offset_of, pieces
+from actors.providers.ray.logs import Follower, bounded_pieces, offset_of
 from actors.providers.ray.options import RayOptions
 from actors.providers.ray.outputs import SharedOutputs
 from actors.providers.ray.preparing import prepare_request
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
 _KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}")
 _MOST_STOPS = 10_000
+_LONGEST_FACT = 200
 
 CAPABILITIES = Capabilities(
     submit_idempotency=Idempotency.CLIENT_ID,
@@ -102,7 +103,7 @@ class RayProvider(NoPushes):
     async def check(self) -> Mapping[str, Any]:
         """What answers at the address. Raises :class:`Auth` or :class:`Unavailable`."""
         said = await self._cluster.version()
-        facts = {name: said.get(name) for name in ("ray_version", "session_name")}
+        facts = {name: _short(said.get(name)) for name in ("ray_version", "session_name")}
         return {"address": self._options.address, **facts, **attrs.asdict(self.capacity())}
 
     async def submit(self, key: str, token: str, prepared: Prepared, context: Mapping[str, str]) -> Submitted:
@@ -156,8 +157,8 @@ class RayProvider(NoPushes):
     async def logs(self, key: str, handle: Handle, cursor: str | None = None) -> AsyncIterator[LogChunk]:
         """The job's output from ``cursor`` (a number of bytes) to what is there now; Ray sends all of it each time."""
         offset = offset_of(cursor)
-        text = await self._cluster.log(_id_of(key, handle))
-        for chunk in pieces(text.encode("utf-8", "replace"), offset):
+        data = await self._cluster.log(_id_of(key, handle))
+        for chunk in bounded_pieces(data, offset, self._options.log_bytes):
             yield chunk
 
     async def follow(
@@ -231,6 +232,10 @@ class RayProvider(NoPushes):
         self._stops[job_id] = max(stop, self._stops.get(job_id, Stop.NONE))
         if len(self._stops) > _MOST_STOPS:
             del self._stops[next(iter(self._stops))]
+
+
+def _short(value: object) -> str | None:
+    return None if value is None else str(value)[:_LONGEST_FACT]
 
 
 def _handle(job_id: str, session: str) -> Handle:

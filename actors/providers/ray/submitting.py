@@ -78,7 +78,7 @@ class Submitter:
             return existing
         self._unanswered.pop(job_id, None)
         words = f"{self._cluster.name} did not accept the job: {self._cluster.words(answer)}"
-        raise errors.Invalid(words) if answer.status == 400 else errors.Unavailable(words)
+        raise errors.Invalid(words) if answer.status == 400 else errors.Unavailable(words, reached=True)
 
     async def _existing(self, job_id: str, token: str) -> Existing:
         """Our job under this id. Raises :class:`errors.OutcomeUnknown` where that could not be asked."""

@@ -13,7 +13,7 @@ import httpx
 
 from actors.providers.base import Rate
 from actors.providers.errors import Auth, Conflict, Invalid, NotFound, Protocol
-from actors.providers.http import ProviderClient
+from actors.providers.http import MOST_BYTES, ProviderClient
 from actors.providers.replicate.options import ReplicateOptions
 from actors.providers.replicate.preparing import TRAINING
 from actors.providers.replicate.reading import remote_id
@@ -22,7 +22,12 @@ CREATE, OTHER = "create", "other"
 RATES = (Rate(CREATE, 600, 60.0), Rate(OTHER, 3000, 60.0))
 """https://replicate.com/docs/topics/predictions/rate-limits"""
 
+MOST_BYTES_OF_ONE = 64 * 1024 * 1024
+"""Of one job, with its output and all that it printed: what is longer cannot be seen to end."""
+
 _CONNECTIONS = 16
+_LONGEST_SECRET = 1_000
+_LONGEST_CURSOR = 4_000
 
 
 @attrs.frozen
@@ -83,7 +88,7 @@ class ReplicateApi:
 
     async def get(self, kind: str, job_id: str) -> Mapping[str, Any]:
         """One job. Raises :class:`NotFound`."""
-        return await self._read(f"/v1/{kind}s/{remote_id(job_id)}")
+        return await self._read(f"/v1/{kind}s/{remote_id(job_id)}", MOST_BYTES_OF_ONE)
 
     async def cancel(self, kind: str, job_id: str) -> Mapping[str, Any] | None:
         """Ask for a job's end: the job as it is then, None where the answer says nothing that could be relied on."""
@@ -113,7 +118,7 @@ class ReplicateApi:
     async def secret(self) -> str:
         """What the account's deliveries are signed with."""
         key = (await self._read("/v1/webhooks/default/secret")).get("key")
-        if not isinstance(key, str) or not key:
+        if not isinstance(key, str) or not 0 < len(key) <= _LONGEST_SECRET:
             raise Protocol("the answer holds no signing secret")
         return key
 
@@ -121,8 +126,9 @@ class ReplicateApi:
         """Close every connection."""
         await self._client.aclose()
 
-    async def _read(self, path: str) -> Mapping[str, Any]:
-        return (await self._client.request("GET", path, bucket=OTHER, deadline=self._deadline)).object()
+    async def _read(self, path: str, most_bytes: int = MOST_BYTES) -> Mapping[str, Any]:
+        answer = await self._client.request("GET", path, bucket=OTHER, deadline=self._deadline, most_bytes=most_bytes)
+        return answer.object()
 
 
 def _cursor(following: object) -> str | None:
@@ -130,6 +136,7 @@ def _cursor(following: object) -> str | None:
     if not isinstance(following, str):
         return None
     try:
-        return parse_qs(urlsplit(following).query).get("cursor", [None])[0]
+        found = parse_qs(urlsplit(following).query).get("cursor", [None])[0]
     except ValueError:
         return None
+    return found if found is None or len(found) <= _LONGEST_CURSOR else None

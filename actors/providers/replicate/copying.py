@@ -1,8 +1,7 @@
 """Copies of what jobs leave, made before it vanishes at Replicate, into a folder of the provider's own.
 
 What is to be copied is written down before the job's end is told, so that a copy is made after a restart, too. A copy
-is there whole or not at all. The token goes along to the API's own origin only; no other host than the configured ones
-is asked, and no redirect is followed: the addresses come out of a model's output.
+is there whole or not at all. One that cannot be made is told of: in the log, and at its job.
 """
 
 from __future__ import annotations
@@ -10,58 +9,42 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import BinaryIO
-from urllib.parse import unquote, urlsplit
 
-import attrs
 import httpx
 import orjson
 import trio
 
-from actors.http_client import get_async_client, transport_options
 from actors.jobs.durations import seconds_between
 from actors.providers.base import Handle, Nudge, Result
 from actors.providers.errors import NotFound, ProviderError
-from actors.providers.http_addresses import checked_address, origin
+from actors.providers.remarks import Remark
 from actors.providers.replicate.api import ReplicateApi
+from actors.providers.replicate.copy_turns import PLACES, Turns, Wish
+from actors.providers.replicate.downloading import UNFINISHED, Budget, Downloader, NotCopied, file_name
 from actors.providers.replicate.options import ReplicateOptions
 from actors.providers.replicate.reading import RETENTION, kind_of, remote_id, results_of
 from logconf import get_logger
 
 _logger = get_logger("actors.providers.replicate")
 
-FILE_SECONDS = 900.0
-"""For one file."""
+FILES_AT_ONCE = 4
+"""Of one job."""
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 5.0, 300.0
-_GIVE_UP = RETENTION + timedelta(minutes=10)
-_PIECE = 256 * 1024
-_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+", re.ASCII)
+MOST_FILES = 1000
+"""Of one job."""
+
+_LATE = timedelta(minutes=10)
+"""For so long after it should have vanished something is still tried: clocks differ."""
+_MOST_REMARKS = 1000
+_FAILURES = (NotCopied, ProviderError, OSError, ValueError, httpx.HTTPError, httpx.InvalidURL)
 _KEY = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
 
 
-class NotCopied(Exception):
-    """Why something was not copied. ``for_good``: another try would end the same."""
-
-    def __init__(self, why: str, *, for_good: bool = False) -> None:
-        super().__init__(why)
-        self.for_good = for_good
-
-
-@attrs.frozen
-class _Wish:
-    """What is to be copied, and since when."""
-
-    key: str
-    handle: Handle
-    since: datetime
-
-
 class Copies:
-    """The copies under ``root``. ``transport`` is for tests."""
+    """The copies under ``root``. ``remark`` is told of what was not copied; ``transport`` is for tests."""
 
     def __init__(
         self,
@@ -74,30 +57,32 @@ class Copies:
         self._wanted = root / "to-copy"
         self._done = root / "results"
         self._options = options
-        self._origin = origin(checked_address(options.base_url))
         self._api = api
         self._now = now
-        travel = attrs.evolve(transport_options(os.environ)[0], proxy=options.proxy)
-        self._client = get_async_client(travel, **({} if transport is None else {"transport": transport}))
-        self._known: set[str] = set()
-        self._first_tried: dict[str, float] = {}
-        self._changed = trio.Event()
+        self._downloader = Downloader(options, api.credentials, 2 * PLACES * FILES_AT_ONCE, transport)
+        self._turns = Turns(self._fulfil)
+        self._over_at: dict[str, float] = {}
+        self._nudge: Nudge = lambda _key: None
+        self._remark, self.remarks = trio.open_memory_channel[Remark](_MOST_REMARKS)
 
-    async def want(self, key: str, handle: Handle) -> None:
-        """Write down that this job's results are to be copied."""
-        if key in self._known or not _KEY.fullmatch(key):
+    async def want(self, key: str, handle: Handle, ended: datetime | None) -> None:
+        """Write down that this job's results are to be copied, which ended then. Raises ``OSError``."""
+        if self._turns.knows(key) or not _KEY.fullmatch(key):
             return
-        wish = {"handle": dict(handle), "since": self._now().isoformat()}
-        self._first_tried[key] = trio.current_time()
-        await trio.to_thread.run_sync(self._write_wish, key, orjson.dumps(wish))
-        self._known.add(key)
-        self._changed.set()
+        now = self._now()
+        # Their clock may differ from ours: what vanished already by its word is tried all the same.
+        expires = max(min((ended or now) + RETENTION, now + RETENTION), now)
+        wish = Wish(key, dict(handle), expires)
+        if await trio.to_thread.run_sync(self._write_wish, wish):
+            self._turns.add(wish)
 
-    def _write_wish(self, key: str, content: bytes) -> None:
-        if (self._done / key).exists():
-            return
+    def _write_wish(self, wish: Wish) -> bool:
+        if (self._done / wish.key).exists():
+            return False
         self._wanted.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _write_whole(self._wanted / f"{key}.json", content)
+        content = orjson.dumps({"handle": dict(wish.handle), "expires": wish.expires.isoformat()})
+        _write_whole(self._wanted / f"{wish.key}.json", content)
+        return True
 
     async def of(self, key: str) -> Sequence[Result]:
         """The files that were copied."""
@@ -110,82 +95,110 @@ class Copies:
         return [Result(path.name, path.as_uri()) for path in sorted(folder.iterdir())]
 
     async def forget(self, key: str) -> None:
-        """Remove them."""
+        """Remove them, and copy them no more."""
         if _KEY.fullmatch(key):
+            self._turns.forget(key)
             await trio.to_thread.run_sync(self._remove, key)
 
     def _remove(self, key: str) -> None:
+        self._over_at.pop(key, None)
         (self._wanted / f"{key}.json").unlink(missing_ok=True)
         for name in (key, _part(key)):
             shutil.rmtree(self._done / name, ignore_errors=True)
 
     async def run(self, nudge: Nudge) -> None:
-        """Copy what is wanted, one job after the other, until cancelled; ``nudge`` for each that was settled."""
-        pauses: dict[str, tuple[float, float]] = {}
-        while True:
-            self._changed = trio.Event()
-            wishes = await trio.to_thread.run_sync(self._wishes)
-            for wish in wishes:
-                due, pause = pauses.get(wish.key, (0.0, _FIRST_PAUSE))
-                if trio.current_time() < due:
-                    continue
-                if await self._fulfil(wish):
-                    self._known.discard(wish.key)
-                    self._first_tried.pop(wish.key, None)
-                    nudge(wish.key)
-                    pauses.pop(wish.key, None)
-                else:
-                    pauses[wish.key] = (trio.current_time() + pause, min(2 * pause, _LONGEST_PAUSE))
-            waiting = {wish.key for wish in wishes}
-            pauses = {key: when for key, when in pauses.items() if key in waiting}
-            with trio.move_on_at(min((due for due, _ in pauses.values()), default=float("inf"))):
-                await self._changed.wait()
+        """Copy what is wanted until cancelled; ``nudge`` for each job that was settled."""
+        self._nudge = nudge
+        for wish in await trio.to_thread.run_sync(self._wishes):
+            self._turns.add(wish)
+        await self._turns.run()
 
-    def _wishes(self) -> list[_Wish]:
+    def _wishes(self) -> list[Wish]:
         found = []
         for path in sorted(self._wanted.glob("*.json")) if self._wanted.is_dir() else []:
             try:
                 told = orjson.loads(path.read_bytes())
-                found.append(_Wish(path.stem, told["handle"], datetime.fromisoformat(told["since"])))
+                # Until 0.1.0 a wish said since when, not until when.
+                until = told["expires"] if "expires" in told else told["since"]
+                expires = datetime.fromisoformat(until) + (timedelta() if "expires" in told else RETENTION)
+                found.append(Wish(path.stem, dict(told["handle"]), expires))
             except (OSError, ValueError, KeyError, TypeError):  # written by nobody of us, or gone meanwhile
                 continue
         return found
 
-    async def _fulfil(self, wish: _Wish) -> bool:
+    async def _fulfil(self, wish: Wish) -> bool:
         """Whether nothing remains to be done about it."""
-        extra = {"provider": self._api.name, "submission": wish.key}
+        extra = {"provider": self._api.name, "submission": wish.key, "job_id": wish.key.rpartition("-")[0] or wish.key}
+        left = self._seconds_left(wish)
+        why: Exception = NotCopied("it took longer than Replicate keeps them")
+        number = None
+        with trio.move_on_after(max(left, self._options.request_seconds)):
+            try:
+                number = await self._copy(wish)
+            except _FAILURES as error:
+                why = error
+        if number is not None:
+            self._over_at.pop(wish.key, None)
+            _logger.info("Copied %d result files", number, extra={**extra, "directory": str(self._done / wish.key)})
+            self._nudge(wish.key)
+            return True
+        over = self._seconds_left(wish) <= 0 or getattr(why, "for_good", False) or isinstance(why, NotFound)
+        if not over:
+            _logger.info("Results could not be copied yet: %s", why, extra=extra)
+            return False
+        _logger.warning("Results were not copied and will vanish: %s", why, extra=extra)
+        await trio.to_thread.run_sync(self._remove, wish.key)
         try:
-            number = await self._copy(wish)
-        except (NotCopied, ProviderError, OSError, httpx.HTTPError) as error:
-            over = self._is_over(wish) or getattr(error, "for_good", False) or isinstance(error, NotFound)
-            if over:
-                _logger.warning("Results were not copied and will vanish: %s", error, extra=extra)
-                await trio.to_thread.run_sync(self._remove, wish.key)
-            else:
-                _logger.info("Results could not be copied yet: %s", error, extra=extra)
-            return over
-        _logger.info("Copied %d result files", number, extra={**extra, "directory": str(self._done / wish.key)})
+            self._remark.send_nowait(Remark(wish.key, f"its results were not copied: {why}"))
+        except trio.WouldBlock:  # nobody listens, and the log has it
+            _logger.debug("Nobody takes remarks about jobs", extra=extra)
+        self._nudge(wish.key)
         return True
 
-    def _is_over(self, wish: _Wish) -> bool:
-        """Whether it is given up, so long after it was wanted; by the wall clock where that was before the start."""
+    def _seconds_left(self, wish: Wish) -> float:
+        """How long it may still be tried. The wall clock is asked once, at the first try: it may be stepped later."""
         now = trio.current_time()
-        waited = seconds_between(wish.since, self._now())
-        first = self._first_tried.setdefault(wish.key, now - waited)
-        return now - first > _GIVE_UP.total_seconds()
+        usual = min(seconds_between(self._now(), wish.expires), RETENTION.total_seconds()) + _LATE.total_seconds()
+        return self._over_at.setdefault(wish.key, now + usual) - now
 
-    async def _copy(self, wish: _Wish) -> int:
+    async def _copy(self, wish: Wish) -> int:
+        if there := await trio.to_thread.run_sync(self._settled, wish.key):
+            return there
         results = results_of(await self._api.get(kind_of(wish.handle), remote_id(wish.handle.get("id"))))
+        if not results:
+            raise NotCopied("Replicate no longer has them", for_good=True)
+        if len(results) > MOST_FILES:
+            raise NotCopied(f"there are {len(results)} of them, more than {MOST_FILES}", for_good=True)
         part = self._done / _part(wish.key)
-        await trio.to_thread.run_sync(_empty, part)
-        left = self._options.copy_bytes
-        for number, result in enumerate(results, 1):
-            with trio.move_on_after(FILE_SECONDS) as scope:
-                left -= await self._download(result.url, part / _file_name(number, result.url), left)
-            if scope.cancelled_caught:
-                raise NotCopied(f"a file took longer than {FILE_SECONDS:g} s")
+        await trio.to_thread.run_sync(_prepare, part)
+        budget = Budget(self._options.copy_bytes)
+        failures: list[Exception] = []
+        left = iter(enumerate(results, 1))
+        async with trio.open_nursery() as nursery:
+            for _ in range(min(FILES_AT_ONCE, len(results))):
+                nursery.start_soon(self._download, left, part, budget, failures)
+        if failures:
+            raise next((one for one in failures if getattr(one, "for_good", False)), failures[0])
         await trio.to_thread.run_sync(self._publish, part, wish.key)
         return len(results)
+
+    async def _download(
+        self, left: Iterator[tuple[int, Result]], part: Path, budget: Budget, failures: list[Exception]
+    ) -> None:
+        """Download what is left, until one of the job's files could not be had."""
+        for number, result in left:
+            if failures:
+                return
+            try:
+                await self._downloader.download(result.url, part / file_name(number, result.url), budget)
+            except _FAILURES as error:
+                failures.append(error)
+
+    def _settled(self, key: str) -> int:
+        """How many files there are of a copy that was finished, and whose wish we had no time to remove."""
+        if there := self._files(key):
+            (self._wanted / f"{key}.json").unlink(missing_ok=True)
+        return len(there)
 
     def _publish(self, part: Path, key: str) -> None:
         shutil.rmtree(self._done / key, ignore_errors=True)
@@ -193,52 +206,9 @@ class Copies:
         _sync(self._done)
         (self._wanted / f"{key}.json").unlink(missing_ok=True)
 
-    async def _download(self, url: str, path: Path, most: int) -> int:
-        """Write what lies at ``url`` to ``path``; how many bytes. Raises :class:`NotCopied` beyond ``most`` of them."""
-        async with self._client.stream("GET", url, headers=self._headers_for(url)) as response:
-            if response.status_code != 200:
-                raise NotCopied(f"{urlsplit(url).hostname} answered {response.status_code} for a result")
-            with await trio.to_thread.run_sync(_opened, path) as file:
-                size = await _save(response, file, most)
-                if size > most:
-                    raise NotCopied(f"the results have more than {self._options.copy_bytes} bytes", for_good=True)
-                await trio.to_thread.run_sync(_flush, file)
-        return size
-
-    def _headers_for(self, url: str) -> Mapping[str, str]:
-        """The credentials for the API's own origin, none for hosts that may be asked beside it.
-
-        Raises :class:`NotCopied` for any other address.
-        """
-        try:
-            parsed = httpx.URL(url)
-        except httpx.InvalidURL:
-            raise NotCopied("a result has no address that can be read", for_good=True) from None
-        if origin(parsed) == self._origin:
-            return {**self._api.credentials(), "Accept-Encoding": "identity"}
-        hosts = self._options.copy_hosts
-        allowed = any(parsed.host == host or parsed.host.endswith(f".{host}") for host in hosts)
-        if parsed.scheme != "https" or parsed.userinfo or parsed.port is not None or not allowed:
-            where = f"{parsed.scheme}://{parsed.netloc.decode('ascii', 'replace')}"[:100]
-            raise NotCopied(f"a result lies at {where}, not at https:// and one of copy_hosts", for_good=True)
-        return {"Accept-Encoding": "identity"}
-
     async def aclose(self) -> None:
         """Close every connection."""
-        await self._client.aclose()
-
-
-async def _save(response: httpx.Response, file: BinaryIO, most: int) -> int:
-    """The body, or its beginning where it has more than ``most`` bytes; how many came."""
-    size = 0
-    with trio.CancelScope() as enough:
-        async for piece in response.aiter_bytes(_PIECE):
-            size += len(piece)
-            if size > most:
-                enough.cancel()  # left by `break`, the generators inside httpx would stay open until collected
-            else:
-                await trio.to_thread.run_sync(_append, file, piece)
-    return size
+        await self._downloader.aclose()
 
 
 def _part(key: str) -> str:
@@ -246,27 +216,11 @@ def _part(key: str) -> str:
     return f".{key}.part"
 
 
-def _file_name(number: int, url: str) -> str:
-    last = unquote(urlsplit(url).path.rpartition("/")[2])
-    return f"{number:03d}-{_UNSAFE.sub('_', last)[-100:].lstrip('.') or 'output'}"
-
-
-def _empty(folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(mode=0o700, parents=True)
-
-
-def _opened(path: Path) -> BinaryIO:
-    return path.open("wb")
-
-
-def _append(file: BinaryIO, piece: bytes) -> None:
-    file.write(piece)
-
-
-def _flush(file: BinaryIO) -> None:
-    file.flush()
-    os.fsync(file.fileno())
+def _prepare(folder: Path) -> None:
+    """A folder for a copy, with the files that an earlier try finished."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for path in folder.glob(f"*{UNFINISHED}"):
+        path.unlink()
 
 
 def _sync(folder: Path) -> None:
@@ -281,6 +235,7 @@ def _write_whole(path: Path, content: bytes) -> None:
     part = path.with_suffix(".part")
     with part.open("wb") as file:
         file.write(content)
-        _flush(file)
+        file.flush()
+        os.fsync(file.fileno())
     part.replace(path)
     _sync(path.parent)

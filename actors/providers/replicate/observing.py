@@ -83,6 +83,8 @@ class Observer:
         if len(look.missing) > self._pages[kind]:
             try:
                 self._pages[kind] = await self._list(kind, look)
+            except Protocol:  # one job in the list may be the reason: so each is asked for itself
+                self._stopped_at.pop(kind, None)
             except ProviderError as error:  # what the pages before it showed is good
                 self._stopped_at.pop(kind, None)  # a place in the list that is no more must not be asked for again
                 look.errors.append(error)

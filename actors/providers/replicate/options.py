@@ -37,7 +37,8 @@ class ReplicateOptions:
     deliver, which the world must reach.
 
     ``copy_results``: download what a job leaves, which vanishes there an hour after its end. ``copy_bytes``: at most,
-    of one job. ``copy_hosts``: besides the API's own, hosts (and those below them) that are downloaded from.
+    of one job; ``copy_file_bytes``: of one of its files. ``copy_hosts``: besides the API's own, hosts (and those
+    below them) that are downloaded from.
     """
 
     api_token_env: str = "REPLICATE_API_TOKEN"  # noqa: S105 - the name of a variable, the official client's own
@@ -53,6 +54,7 @@ class ReplicateOptions:
     webhook_url: str | None = None
     copy_results: bool = False
     copy_bytes: int = attrs.field(default=1 << 30, validator=ge(1))
+    copy_file_bytes: int = attrs.field(default=1 << 30, validator=ge(1))
     copy_hosts: tuple[str, ...] = COPY_HOSTS
 
     def __attrs_post_init__(self) -> None:

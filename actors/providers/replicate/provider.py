@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import attrs
 import httpx
 import trio
 
@@ -31,12 +32,13 @@ from actors.providers.base import (
     View,
 )
 from actors.providers.errors import Invalid, NotFound
+from actors.providers.pushes import PushHint
 from actors.providers.replicate.api import RATES, ReplicateApi
 from actors.providers.replicate.copying import Copies
 from actors.providers.replicate.observing import Observer
 from actors.providers.replicate.options import ReplicateOptions
 from actors.providers.replicate.preparing import prepare_request
-from actors.providers.replicate.pushes import parse_push
+from actors.providers.replicate.pushes import Reading, read_push
 from actors.providers.replicate.reading import (
     ENDED,
     RETENTION,
@@ -77,6 +79,7 @@ class ReplicateProvider:
         self._copies = None
         if options.copy_results and root is not None:
             self._copies = Copies(root, options, self._api, now, transport)
+            self.remarks = self._copies.remarks
 
     def capacity(self) -> Capacity:
         """So many jobs at once as the options say."""
@@ -107,10 +110,20 @@ class ReplicateProvider:
         """What became of these jobs, by pages of the lists where there are many."""
         view = await self._observer.look(handles)
         if self._copies is not None:
-            for key, seen in view.observations.items():
-                if seen.phase in ENDED and seen.output_url is not None:
-                    await self._copies.want(key, handles[key])
+            return await self._wanting_copies(view, handles, self._copies)
         return view
+
+    async def _wanting_copies(self, view: View, handles: Mapping[str, Handle], copies: Copies) -> View:
+        """``view`` without those that have ended and of which it could not be written down that a copy is wanted."""
+        failed = {}
+        for key, seen in view.observations.items():
+            if seen.phase in ENDED and seen.output_url is not None:
+                try:
+                    await copies.want(key, handles[key], seen.completed_at)
+                except OSError as error:
+                    failed[key] = f"what it left cannot be copied yet: {error}"
+        told = {key: seen for key, seen in view.observations.items() if key not in failed}
+        return attrs.evolve(view, observations=told, failed={**view.failed, **failed})
 
     async def cancel(self, key: str, handle: Handle) -> CancelAck:
         """Ask for the end. Whatever is answered, the job itself tells what became of it."""
@@ -150,11 +163,18 @@ class ReplicateProvider:
     def parse_push(
         self, headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now: datetime
     ) -> PushEvent | Rejected:
-        """Verify and read a delivery. Where results are copied, it claims nothing: the job is read back first."""
-        event = parse_push(headers, body, secrets, now, self._options.usd_per_second)
-        if self._copies is not None and isinstance(event, PushEvent):
-            return PushEvent(event.delivery_id, event.remote_id)
-        return event
+        """Verify and read a whole delivery; one that cannot be read is rejected here, see :meth:`read_push`."""
+        reading = self.read_push(headers, secrets, now)
+        if isinstance(reading, Rejected):
+            return reading
+        reading.add(body)
+        found = reading.done(body, len(body))
+        return Rejected(found.reason) if isinstance(found, PushHint) else found
+
+    def read_push(self, headers: Mapping[str, str], secrets: Sequence[str], now: datetime) -> Reading | Rejected:
+        """Begin to read a delivery. Where results are copied, it claims nothing: the job is read back first."""
+        claims = self._copies is None
+        return read_push(headers, secrets, now, self._options.usd_per_second, claims=claims)
 
     async def push_secrets(self, *, fresh: bool = False) -> Sequence[str]:
         """The configured secrets, or the account's own."""

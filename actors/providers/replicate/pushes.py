@@ -1,7 +1,7 @@
 """Deliveries, verified as https://www.standardwebhooks.com says (v1: HMAC-SHA256) and read; pure.
 
-Not by the reference library: it reads the clock itself, and what it raises for a delivery that cannot be read is not
-always its own error. It is the yardstick of the tests.
+Not by the reference library: it reads the clock itself, wants the whole body at once, and what it raises for a delivery
+that cannot be read is not always its own error. It is the yardstick of the tests.
 """
 
 from __future__ import annotations
@@ -10,14 +10,16 @@ import base64
 import binascii
 import hashlib
 import hmac
+import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-import orjson
-
 from actors.providers.base import PushEvent, Rejected
 from actors.providers.errors import Protocol
+from actors.providers.json_reading import read_json, repeats_a_key
+from actors.providers.pushes import PushHint, PushOutcome
 from actors.providers.replicate.reading import observation_of, remote_id
 
 TOLERANCE = 300
@@ -26,14 +28,34 @@ TOLERANCE = 300
 MOST_SIGNATURES = 16
 """In one header: a sender that rotates its secret needs two."""
 
+MOST_SECRETS = 16
+"""That a delivery is checked with."""
+
 _PREFIX = "whsec_"
 _LONGEST_ID = 255  # as it is stored
+_BLANK = re.compile(r"[ \t\r\n]*")
 
 
 def parse_push(
     headers: Mapping[str, str], body: bytes, secrets: Iterable[str], now: datetime, usd_per_second: float | None
-) -> PushEvent | Rejected:
-    """The event of a delivery that is signed with one of ``secrets``; everything else is rejected, nothing raises."""
+) -> PushOutcome:
+    """What a delivery is that is signed with one of ``secrets``; everything else is rejected, nothing raises."""
+    reading = read_push(headers, secrets, now, usd_per_second)
+    if isinstance(reading, Rejected):
+        return reading
+    reading.add(body)
+    return reading.done(body, len(body))
+
+
+def read_push(
+    headers: Mapping[str, str],
+    secrets: Iterable[str],
+    now: datetime,
+    usd_per_second: float | None,
+    *,
+    claims: bool = True,
+) -> Reading | Rejected:
+    """Begin to read a delivery. ``claims``: whether what it says of its job is passed on."""
     delivery, sent_at, signatures = (headers.get(f"webhook-{name}", "") for name in ("id", "timestamp", "signature"))
     if not delivery or len(delivery) > _LONGEST_ID or not delivery.isprintable() or not delivery.isascii():
         return Rejected("webhook-id is missing or no id")
@@ -44,27 +66,73 @@ def parse_push(
     given = list(_signatures(signatures))
     if not given:
         return Rejected("webhook-signature has none of version 1")
-    signed = f"{delivery}.{sent_at}.".encode() + body
-    if not any(_matches(secret, signed, given) for secret in secrets):
-        return Rejected("the signature is not by a secret of ours")
-    return _event(delivery, body, now, usd_per_second)
+    keys = [key for secret in list(secrets)[:MOST_SECRETS] if (key := _decoded(secret.strip().removeprefix(_PREFIX)))]
+    return Reading(delivery, f"{delivery}.{sent_at}.".encode(), given, keys, now, usd_per_second, claims=claims)
+
+
+class Reading:
+    """One delivery while it comes in: its signature is computed with each key, piece by piece."""
+
+    def __init__(
+        self,
+        delivery: str,
+        signed: bytes,
+        given: Sequence[bytes],
+        keys: Iterable[bytes],
+        now: datetime,
+        usd_per_second: float | None,
+        *,
+        claims: bool,
+    ) -> None:
+        self._delivery = delivery
+        self._given = given
+        self._now = now
+        self._usd_per_second = usd_per_second
+        self._claims = claims
+        self._computed = [hmac.new(key, signed, hashlib.sha256) for key in keys]
+
+    def add(self, piece: bytes) -> None:
+        """Take the next bytes of the body."""
+        for one in self._computed:
+            one.update(piece)
+
+    def done(self, kept: bytes, size: int) -> PushOutcome:
+        """What it was, by the beginning of its body, or by all of it."""
+        expected = [one.digest() for one in self._computed]
+        if not any(hmac.compare_digest(ours, theirs) for ours in expected for theirs in self._given):
+            return Rejected("the signature is not by a secret of ours")
+        if size > len(kept):
+            return self._hint(kept, f"it has {size} bytes, of which the first {len(kept)} are kept")
+        if repeats_a_key(kept):
+            return self._hint(kept, "it names something twice")
+        try:
+            told: Any = read_json(kept)
+        except ValueError as error:
+            return self._hint(kept, f"it cannot be read: {error}")
+        return self._event(told)
+
+    def _event(self, told: Any) -> PushEvent | Rejected:
+        try:
+            job_id = remote_id(told.get("id") if isinstance(told, dict) else None)
+        except Protocol as error:
+            return Rejected(f"the body cannot be read: {error}")
+        try:
+            seen = observation_of(told, self._now, self._usd_per_second) if self._claims else None
+        except Protocol:
+            seen = None  # the job itself is asked
+        return PushEvent(self._delivery, job_id, seen)
+
+    def _hint(self, kept: bytes, why: str) -> PushHint:
+        return PushHint(self._delivery, why, _id_at_the_beginning(kept))
 
 
 def _signatures(header: str) -> Iterable[bytes]:
     """What stands behind the ``v1,`` of each element; an element that cannot be read is none."""
-    for element in header.split(" ")[:MOST_SIGNATURES]:
+    for element in header.split(" ", MOST_SIGNATURES)[:MOST_SIGNATURES]:
         version, _, text = element.partition(",")
         decoded = _decoded(text) if version == "v1" else None
         if decoded:
             yield decoded
-
-
-def _matches(secret: str, signed: bytes, given: Sequence[bytes]) -> bool:
-    key = _decoded(secret.strip().removeprefix(_PREFIX))
-    if not key:
-        return False
-    expected = hmac.new(key, signed, hashlib.sha256).digest()
-    return any(hmac.compare_digest(expected, one) for one in given)
 
 
 def _decoded(text: str) -> bytes | None:
@@ -76,11 +144,27 @@ def _decoded(text: str) -> bytes | None:
         return None
 
 
-def _event(delivery: str, body: bytes, now: datetime, usd_per_second: float | None) -> PushEvent | Rejected:
+def _id_at_the_beginning(kept: bytes) -> str | None:
+    """The job's id in an object that may be cut anywhere; None where it cannot be found, or is named twice."""
+    text, decoder, found = kept.decode("utf-8", "replace"), json.JSONDecoder(), []
     try:
-        told: Any = orjson.loads(body)
-        if not isinstance(told, dict):
-            return Rejected("the body is no JSON object")
-        return PushEvent(delivery, remote_id(told.get("id")), observation_of(told, now, usd_per_second))
-    except (orjson.JSONDecodeError, Protocol) as error:
-        return Rejected(f"the body cannot be read: {error}")
+        at = _expect(text, 0, "{")
+        while True:
+            name, at = decoder.raw_decode(text, _expect(text, at))
+            value, at = decoder.raw_decode(text, _expect(text, _expect(text, at, ":")))
+            if name == "id":
+                found.append(remote_id(value))
+            at = _expect(text, at, ",")
+    except (ValueError, RecursionError):
+        return found[0] if len(found) == 1 else None
+    except Protocol:
+        return None
+
+
+def _expect(text: str, at: int, mark: str = "") -> int:
+    """The place behind ``mark`` and the blanks before it. Raises ``ValueError`` where it is not there."""
+    match = _BLANK.match(text, at)
+    at = match.end() if match is not None else at
+    if not text.startswith(mark, at):
+        raise ValueError(f"no {mark!r} at {at}")
+    return at + len(mark)

@@ -18,6 +18,7 @@ from actors.jobs.records import Observation, Phase
 from actors.jobs.status_names import phase_of
 from actors.providers.base import Handle, Result
 from actors.providers.errors import Protocol
+from actors.providers.json_reading import is_shallow
 from actors.providers.replicate.preparing import PREDICTION, TRAINING
 
 RETENTION = timedelta(hours=1)
@@ -27,6 +28,7 @@ ENDED = frozenset({Phase.SUCCEEDED, Phase.FAILED, Phase.CANCELED, Phase.TIMED_OU
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?([Zz]|[+-]\d\d:\d\d)", re.ASCII)  # RFC 3339
+_ADDRESS = re.compile(r"https?://[^\s\x00-\x1f\x7f]{1,8000}")  # longer, or with blanks: a text that begins like one
 _LONGEST_ERROR = 4_000
 _LARGEST_RESULT = 64 * 1024
 _DEADLINE_SLACK = timedelta(seconds=2)
@@ -106,15 +108,23 @@ def _error(body: Mapping[str, Any], phase: Phase) -> str | None:
     error = body.get("error")
     if error is None or error == "":
         return "Replicate does not say why" if phase is Phase.FAILED else None
-    text = error if isinstance(error, str) else orjson.dumps(error).decode()
+    text = error if isinstance(error, str) else (_written(error) or b"an error that is nested too deeply").decode()
     return text[:_LONGEST_ERROR]
 
 
 def _result(output: Any) -> dict[str, Any] | None:
     if output is None:
         return None
-    size = len(orjson.dumps(output))
+    written = _written(output)
+    if written is None:
+        return {"output": "nested too deeply to be kept here"}
+    size = len(written)
     return {"output": output if size <= _LARGEST_RESULT else f"{size} bytes, too large to be kept here"}
+
+
+def _written(value: Any) -> bytes | None:
+    """As JSON; None for what is nested so deeply that not every reader gets to its end."""
+    return orjson.dumps(value) if is_shallow(value) else None
 
 
 def results_of(body: Mapping[str, Any]) -> list[Result]:
@@ -129,7 +139,7 @@ def _addresses(output: Any) -> Iterator[str]:
     waiting = [output]
     while waiting:
         value = waiting.pop()
-        if isinstance(value, str) and value.startswith(("https://", "http://")):
+        if isinstance(value, str) and _ADDRESS.fullmatch(value):
             yield value
         elif isinstance(value, list):
             waiting += reversed(value)

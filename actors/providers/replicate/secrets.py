@@ -8,12 +8,15 @@ from collections.abc import Sequence
 
 import trio
 
-from actors.providers.errors import Auth
+from actors.providers.errors import Auth, ProviderError
 from actors.providers.replicate.api import ReplicateApi
 from logconf import register_secret
 
 ASK_AGAIN = 60.0
 """Seconds between two questions: whoever sends what is not signed must not make us ask each time."""
+
+FAILED_AGAIN = 10.0
+"""Seconds for which a question that failed is not asked again, for the same reason; shorter than a sender waits."""
 
 
 class Secrets:
@@ -25,6 +28,8 @@ class Secrets:
         self._variable = variable
         self._known: tuple[str, ...] = ()
         self._asked_at = -math.inf
+        self._failed_at = -math.inf
+        self._failure = ""
         self._turn = trio.Lock()
 
     async def get(self, *, fresh: bool) -> Sequence[str]:
@@ -35,7 +40,13 @@ class Secrets:
         async with self._turn:
             if self._known and not (fresh and trio.current_time() - self._asked_at >= ASK_AGAIN):
                 return self._known
-            secret = await self._api.secret()
+            if trio.current_time() - self._failed_at < FAILED_AGAIN:
+                raise ProviderError(self._failure)
+            try:
+                secret = await self._api.secret()
+            except ProviderError as error:
+                self._failed_at, self._failure = trio.current_time(), str(error)
+                raise
             self._asked_at = trio.current_time()
             register_secret(secret)
             # The one before is good for what is on its way.

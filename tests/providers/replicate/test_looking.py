@@ -160,3 +160,32 @@ async def test_memory_is_of_the_jobs_that_are_asked_about(account: Account, auto
     await provider.observe_many(handles)
     await provider.observe_many(dict(list(handles.items())[:2]))
     assert len(provider._observer._created) <= 2
+
+
+@pytest.mark.parametrize("kind", [FaultKind.HUGE_BODY, FaultKind.GARBAGE], ids=str)
+async def test_a_page_that_cannot_be_read_hides_nobody(
+    kind: FaultKind, account: Account, autojump_clock: MockClock
+) -> None:
+    """One job of it may have left too much for a page: so each is asked for itself."""
+    provider = account.provider()
+    handles = await account.handles(provider, 5, seconds=100)
+    account.fake.inject(Fault(kind, "GET", LIST, times=None))
+    view = await provider.observe_many(handles)
+    assert view.observations.keys() == handles.keys()
+    assert view.complete
+
+
+async def test_a_result_that_is_nested_without_end_costs_nothing_but_itself(
+    account: Account, autojump_clock: MockClock
+) -> None:
+    """Its job and the others of the same look are seen to have ended."""
+    provider = account.provider()
+    nested: Any = "x"
+    for _ in range(240):
+        nested = [nested]
+    handles = await account.handles(provider, 3, seconds=1)
+    handles["deep"] = (await account.submit(provider, "deep", seconds=1, output=nested)).handle
+    await trio.sleep(5)
+    view = await provider.observe_many(handles)
+    assert {key: seen.phase for key, seen in view.observations.items()} == dict.fromkeys(handles, Phase.SUCCEEDED)
+    assert view.observations["deep"].result == {"output": "nested too deeply to be kept here"}

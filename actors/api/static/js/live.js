@@ -7,7 +7,7 @@ const TYPES = [
   "message", "job_queued", "job_dispatched", "job_handed_over", "job_requeued", "job_progress", "job_cancel_requested",
   "job_outcome_unknown", "job_uncertain", "job_settled", "job_priority_changed", "approval_requested", "approval_granted",
   "approval_rejected", "limits_changed", "rules_changed", "provider_paused", "provider_resumed",
-  "queue_paused", "queue_resumed",
+  "queue_paused", "queue_resumed", "job_results_not_copied",
 ];
 const AGAIN = 2_000; // milliseconds after which a refused stream is asked for anew
 const LOOK = 15_000; // between two looks whether the server is there, as long as the stream is silent

@@ -1,0 +1,108 @@
+"""JSON of others, read as far as it can be: what a job printed may stand in it, and must not hide what is said of it.
+
+Bytes that are not UTF-8 and halves of surrogate pairs become U+FFFD, and numbers that are not finite null. The usual
+case costs nothing more than :mod:`orjson`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+DEEPEST = 100
+"""Levels of what is kept; further down it is refused, because not every reader of ours would get there."""
+
+_HALVES = re.compile("[\ud800-\udfff]")
+
+
+def read_json(body: bytes | bytearray) -> Any:
+    """What ``body`` says. Raises ``ValueError`` where it is no JSON, however it is read."""
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        why = str(error)
+    try:
+        found = json.loads(
+            body.decode("utf-8", "replace"),
+            parse_int=_number,
+            parse_float=_number,
+            parse_constant=lambda _: None,
+        )
+    except (ValueError, RecursionError):
+        raise ValueError(why) from None
+    return _shown(found)
+
+
+def repeats_a_key(body: bytes | bytearray) -> bool:
+    """Whether an object in ``body`` names something twice, so that two readers may read two things."""
+
+    def once(pairs: list[tuple[str, Any]]) -> None:
+        if len({name for name, _ in pairs}) < len(pairs):
+            raise _RepeatedError
+
+    try:
+        json.loads(body.decode("utf-8", "replace"), object_pairs_hook=once)
+    except _RepeatedError:
+        return True
+    except (ValueError, RecursionError):
+        return False
+    return False
+
+
+def is_shallow(value: Any) -> bool:
+    """Whether ``value`` has at most :data:`DEEPEST` levels."""
+    level, depth = [value], 0
+    while level:
+        if depth > DEEPEST:
+            return False
+        below: list[Any] = []
+        for one in level:
+            if isinstance(one, Mapping):
+                below.extend(one.values())
+            elif isinstance(one, (list, tuple)):
+                below.extend(one)
+        level, depth = below, depth + 1
+    return True
+
+
+def plain_text(text: str) -> str:
+    """``text`` as UTF-8 can carry it."""
+    return text if text.isascii() else _HALVES.sub("\ufffd", text)
+
+
+class _RepeatedError(ValueError):
+    """An object names something twice."""
+
+
+def _number(text: str) -> int | float | None:
+    """As orjson reads it: what needs more than 64 bits is a float, what is not finite is not kept."""
+    try:
+        whole = int(text) if len(text) <= 20 else None
+    except ValueError:
+        whole = None
+    if whole is not None and -(2**63) <= whole < 2**64:
+        return whole
+    value = float(text)
+    return value if math.isfinite(value) else None
+
+
+def _shown(value: Any) -> Any:
+    """``value`` with every text as it can be written down. Raises ``ValueError`` where it is nested too deeply."""
+    if not is_shallow(value):
+        raise ValueError(f"it is nested more than {DEEPEST} levels deep")
+    return _shown_below(value)
+
+
+def _shown_below(value: Any) -> Any:
+    if isinstance(value, str):
+        return plain_text(value)
+    if isinstance(value, list):
+        return [_shown_below(one) for one in value]
+    if isinstance(value, dict):
+        return {plain_text(name): _shown_below(one) for name, one in value.items()}
+    return value

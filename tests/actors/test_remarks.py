@@ -1,0 +1,45 @@
+"""What a provider says of a job after its end: at the job, in its events, and its status stays."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from actors.jobs.records import JobStatus
+from actors.kernel import VirtualClock
+from actors.providers.remarks import Remark
+from actors.providers.scripted import ScriptedOptions, ScriptedProvider, ScriptedRemote
+from actors.runtime import Parts
+from actors.testing import request, running_runtime, seeded_sources, virtual_settings
+
+TEXT = "its results were not copied: replicate.delivery answered 404 for a result"
+
+
+@pytest.mark.parametrize(
+    ("spec", "status", "said"),
+    [
+        ({}, JobStatus.COMPLETED, TEXT),
+        ({"result": "failed", "error": "out of memory"}, JobStatus.FAILED, f"out of memory; {TEXT}"),
+    ],
+)
+async def test_a_remark_is_shown_at_its_job(
+    spec: dict[str, str], status: JobStatus, said: str, autojump_clock: MockClock
+) -> None:
+    """Once, however often it is made; one about nobody's job changes nothing."""
+    clock = VirtualClock()
+    send, receive = trio.open_memory_channel[Remark](10)
+    provider = ScriptedProvider(ScriptedOptions(), ScriptedRemote(clock.now))
+    provider.remarks = receive  # type: ignore[attr-defined]
+    parts = Parts(clock=clock, in_memory=True, sources=seeded_sources(1), providers=[provider])
+    async with running_runtime(settings=virtual_settings(), parts=parts) as runtime:
+        job = await runtime.wait((await runtime.submit(request(duration=5, **spec))).job_id)
+        ended = dict(runtime.tallies.ended)
+        for key in ("nobody-1", f"{job.job_id}-1", f"{job.job_id}-1"):
+            send.send_nowait(Remark(key, TEXT))
+        await trio.sleep(1)
+        after = (await runtime.job(job.job_id)).job
+        assert (after.status, after.completed_at, after.error_message) == (status, job.completed_at, said)
+        events = [event for event in await runtime.past_events(job_id=job.job_id) if "results" in event.type]
+        assert [(event.type, event.data["reason"]) for event in events] == [("job_results_not_copied", TEXT)]
+        assert dict(runtime.tallies.ended) == ended
