@@ -18,7 +18,9 @@ import attrs
 
 from actors.jobs.records import Capacity
 from actors.providers.errors import Unavailable
+from actors.providers.local.directory import opened_folder
 from actors.providers.local.options import LocalOptions
+from actors.providers.local.shim.files import open_plain
 
 FIRST_FREE_FD = 200  # leases are opened above the descriptors under which the shim inherits them (3, 4, ...)
 NVIDIA_SMI_SECONDS = 10.0
@@ -93,7 +95,8 @@ def leased(
 def _take(path: Path, key: str, is_gone: Callable[[str], bool]) -> int | None:
     import fcntl  # not on every system on which this module is imported
 
-    low = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    with opened_folder(path.parent) as folder:
+        low = open_plain(folder, path.name, os.O_RDWR | os.O_CREAT)
     try:
         fd = fcntl.fcntl(low, fcntl.F_DUPFD_CLOEXEC, FIRST_FREE_FD)
     finally:

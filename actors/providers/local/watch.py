@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 
 import attrs
@@ -112,4 +113,4 @@ def sign_of(directory: JobDirectory) -> Sign:
         progress = (status.st_mtime_ns, status.st_size)
     except OSError:
         progress = (0, 0)
-    return Sign(directory.run.exists(), directory.cancel.exists(), progress)
+    return Sign(os.path.lexists(directory.run), os.path.lexists(directory.cancel), progress)

@@ -115,7 +115,7 @@ class Stage:
             with suppress(ValueError):  # a test has spoilt the files of an ended job
                 await until(lambda: look(directory).standing is not Standing.STARTING)
                 seen = look(directory)
-                if (fd := open_shim(seen)) is not None:
+                if (fd := open_shim(directory, seen)) is not None:
                     signal.pidfd_send_signal(fd, signal.SIGKILL)
                     os.close(fd)
                 clear_survivors(directory, seen)
