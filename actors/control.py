@@ -23,6 +23,7 @@ from actors.jobs.retention import PruneResult
 from actors.jobs.views import Accepted, DryRun, EventFilters, Gap, JobFilters, JobView, QueueView, RuleView
 from actors.ledger.provider_views import ProviderView
 from actors.leftovers import Leftovers
+from actors.providers.log_notices import LogNotice
 
 __all__ = [
     "Accepted",
@@ -34,6 +35,7 @@ __all__ = [
     "Health",
     "JobFilters",
     "JobView",
+    "LogNotice",
     "ProviderView",
     "PruneResult",
     "QueueView",
@@ -167,7 +169,10 @@ class Runtime(Protocol):
         ...
 
     def logs(self, job_id: str, cursor: str | None = None, *, follow: bool = False) -> AsyncIterator[tuple[bytes, str]]:
-        """A job's output as (bytes, cursor to go on from); with ``follow`` until the job ends."""
+        """A job's output as (bytes, cursor to go on from); with ``follow`` until the job ends.
+
+        A line of ours in the middle of it, such as that the output became shorter, is a :class:`LogNotice`.
+        """
         ...
 
     def follow_logs(

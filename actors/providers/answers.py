@@ -149,7 +149,7 @@ def checked_observation(answer: object) -> Observation:
         if value is not None and not (isinstance(value, (int, float)) and math.isfinite(value) and value >= 0):
             raise Protocol(f"observation.{name} is {value!r}, not a number from 0")
     plain: dict[str, Any] = {
-        name: _json_object(getattr(seen, name), f"observation.{name}")
+        name: orjson.loads(orjson.dumps(_json_object(getattr(seen, name), f"observation.{name}")))  # NaN is null there
         for name in _OBJECTS
         if getattr(seen, name) is not None
     }

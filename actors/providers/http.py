@@ -28,6 +28,7 @@ from actors.providers import errors
 from actors.providers.base import Rate
 from actors.providers.http_addresses import below, checked_address, path_below
 from actors.providers.http_errors import broken, late, refused, sample
+from actors.providers.job_json import json_value
 from actors.providers.rates import Rates
 from actors.retries import tell_our_own
 from logconf.masking import register_secret
@@ -64,8 +65,8 @@ class Answer:
     def json(self) -> Any:
         """The body, read. Raises :class:`errors.Protocol` with its beginning where that is no JSON."""
         try:
-            return orjson.loads(self.body)
-        except orjson.JSONDecodeError as error:
+            return json_value(self.body)
+        except ValueError as error:
             raise errors.Protocol(f"the answer is no JSON ({error}): {sample(self.body)!r}") from None
 
     def object(self) -> dict[str, Any]:

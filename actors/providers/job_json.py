@@ -12,28 +12,24 @@ _LARGEST = 2**63 - 1
 
 
 def json_object(data: bytes | str) -> dict[str, Any] | None:
-    """The JSON object in ``data``; None: it is none, or one that could not be kept."""
+    """The JSON object in ``data``; None: it is none, or one that is nested too deep to be kept."""
     try:
         value = json_value(data)
-    except ValueError:
+        orjson.dumps(value)
+    except (TypeError, ValueError):
         return None
     return value if isinstance(value, dict) else None
 
 
 def json_value(data: bytes | str) -> Any:
-    """The JSON value in ``data``, such as can be written again: NaN and infinities, which Python writes, become null.
+    """The JSON value in ``data``; NaN and infinities, which Python writes, become null.
 
-    Raises ValueError where it is no JSON even so, or is nested too deep.
+    Raises ValueError where it is no JSON even so.
     """
     try:
-        value = orjson.loads(data)
+        return orjson.loads(data)
     except orjson.JSONDecodeError:
-        value = _read_loosely(data)
-    try:
-        orjson.dumps(value)
-    except TypeError as error:  # nested deeper than can be written
-        raise ValueError(f"it cannot be kept: {error}") from error
-    return value
+        return _read_loosely(data)
 
 
 def _read_loosely(data: bytes | str) -> Any:

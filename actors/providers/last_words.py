@@ -33,7 +33,9 @@ _TRACEBACK = re.compile(r"^(?:\[[^\]]{1,80}\]:?\s*)?Traceback \(most recent call
 _NOISE = re.compile(
     r"resource_tracker|warnings\.warn\(|\b\w*Warning:|^\s*warn\w*\("
     r"|ChildFailedError:?\s*$|\berror_file\s*:|\btraceback\s*:|\bexitcode\s*:"  # torchrun sums up what was said before
-    r"|INFO job_manager\.py:\d+ --|^Running entrypoint for job |^Job entrypoint command failed with exit code"  # Ray's
+)
+_NOT_THE_JOBS = re.compile(  # what Ray writes around a job's output, into the same log
+    r"INFO job_manager\.py:\d+ --|^Running entrypoint for job |^Job entrypoint command failed with exit code"
 )
 _FRAME = "│┃|╭╮╰╯─━═ "
 
@@ -46,7 +48,11 @@ def last_words(output: bytes | str) -> str:
     a line of structured JSON its ``message`` (:mod:`logconf`) or ``event`` (structlog).
     """
     lines = [_plain(_said(line)) for line in _ends(output)]
-    said = [(number, line) for number, line in enumerate(lines) if any(mark.isalnum() for mark in line)]
+    said = [
+        (number, line)
+        for number, line in enumerate(lines)
+        if any(mark.isalnum() for mark in line) and not _NOT_THE_JOBS.search(line)
+    ]
     if not said:
         return ""
     telling = [(number, line) for number, line in said if not _NOISE.search(line)]

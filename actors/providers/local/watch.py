@@ -10,6 +10,7 @@ import trio
 
 from actors.jobs.records import Observation, Phase
 from actors.providers.base import Nudge
+from actors.providers.disk_threads import DiskThreads
 from actors.providers.local.directory import JobDirectory
 from actors.providers.local.jobs import LocalJobs
 
@@ -33,6 +34,7 @@ class Watch:
     """Watches the jobs whose end the runtime has not seen. With none of them it sleeps."""
 
     _jobs: LocalJobs
+    _threads: DiskThreads = attrs.field(factory=DiskThreads)
     _open: dict[str, Sign] = attrs.field(factory=dict)
     _woken: trio.Event = attrs.field(factory=trio.Event)
     _nudge: Nudge | None = None
@@ -59,7 +61,7 @@ class Watch:
         self._nudge = nudge
         self._jobs.shims.on_end = self.nudge
         try:
-            for key in await trio.to_thread.run_sync(self._adopt_all):
+            for key in await self._threads.run(self._adopt_all):
                 self.follow(key)
                 self.nudge(key)
             async with trio.open_nursery() as nursery:
@@ -81,7 +83,7 @@ class Watch:
                 await self._woken.wait()
             await trio.sleep(CHANGES_EVERY if all(sign.started for sign in self._open.values()) else STARTS_EVERY)
             looks += 1
-            signs = await trio.to_thread.run_sync(self._signs, list(self._open))
+            signs = await self._threads.run(self._signs, list(self._open))
             for key, sign in signs.items():
                 before = self._open.get(key)
                 overdue = looks % SWEEP_EVERY == 0 and key not in self._jobs.shims

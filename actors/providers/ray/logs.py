@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import ssl
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 import attrs
@@ -17,6 +18,7 @@ import trio_websocket
 from actors.http_client import transport_options
 from actors.providers.base import LogChunk
 from actors.providers.errors import Invalid, Unavailable
+from actors.providers.log_notices import shortened
 from actors.providers.ray.cluster import Cluster
 
 CHUNK = 64 * 1024  # bytes
@@ -66,11 +68,25 @@ class Follower:
             before = self.offset
             ended = await self._has_ended()
             if ended:
-                await self._pass_on((await self.cluster.log(self.job_id)).encode(), 0)
+                log = await self._log()
+                await self._note_if_shorter(len(log))
+                await self._pass_on(log, 0)
                 return
+            if self.offset:  # a connection tells all from the beginning, and a shorter output never gets to our place
+                with suppress(Unavailable):
+                    await self._note_if_shorter(len(await self._log()) or self.offset)  # none at all: not there yet
             await self._one_connection()
             wait = _AGAIN if self.offset > before else min(2 * wait, _AGAIN_AT_MOST)
             await trio.sleep(wait)
+
+    async def _log(self) -> bytes:
+        return (await self.cluster.log(self.job_id)).encode("utf-8", "replace")
+
+    async def _note_if_shorter(self, size: int) -> None:
+        """Tell the reader, and go on from the new end, where the output has less than what was passed on."""
+        if (told := shortened(self.offset, size)) is not None:
+            await self.into.send(told)
+            self.offset = size
 
     async def _has_ended(self) -> bool:
         """An outage of the head is waited out, as one of the connection is."""

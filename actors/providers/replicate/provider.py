@@ -31,6 +31,7 @@ from actors.providers.base import (
     View,
 )
 from actors.providers.errors import Invalid, NotFound
+from actors.providers.log_notices import shortened
 from actors.providers.replicate.api import RATES, ReplicateApi
 from actors.providers.replicate.copying import Copies
 from actors.providers.replicate.observing import Observer
@@ -133,6 +134,8 @@ class ReplicateProvider:
             log = log_of(await self._api.get(kind_of(handle), _named(handle)))
         except NotFound:
             return
+        if (told := shortened(offset, len(log))) is not None:
+            yield told
         while offset < len(log):
             data = log[offset : offset + _CHUNK]
             offset += len(data)

@@ -14,10 +14,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-import orjson
-
 from actors.providers.base import PushEvent, Rejected
 from actors.providers.errors import Protocol
+from actors.providers.job_json import json_value
 from actors.providers.replicate.reading import observation_of, remote_id
 
 TOLERANCE = 300
@@ -78,9 +77,9 @@ def _decoded(text: str) -> bytes | None:
 
 def _event(delivery: str, body: bytes, now: datetime, usd_per_second: float | None) -> PushEvent | Rejected:
     try:
-        told: Any = orjson.loads(body)
+        told: Any = json_value(body)
         if not isinstance(told, dict):
             return Rejected("the body is no JSON object")
         return PushEvent(delivery, remote_id(told.get("id")), observation_of(told, now, usd_per_second))
-    except (orjson.JSONDecodeError, Protocol) as error:
+    except (ValueError, Protocol) as error:
         return Rejected(f"the body cannot be read: {error}")

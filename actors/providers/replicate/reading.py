@@ -18,6 +18,7 @@ from actors.jobs.records import Observation, Phase
 from actors.jobs.status_names import phase_of
 from actors.providers.base import Handle, Result
 from actors.providers.errors import Protocol
+from actors.providers.last_words import LOOKED_AT, last_words, plain_text
 from actors.providers.replicate.preparing import PREDICTION, TRAINING
 
 RETENTION = timedelta(hours=1)
@@ -105,15 +106,21 @@ def _predict_time(body: Mapping[str, Any]) -> float | None:
 def _error(body: Mapping[str, Any], phase: Phase) -> str | None:
     error = body.get("error")
     if error is None or error == "":
-        return "Replicate does not say why" if phase is Phase.FAILED else None
-    text = error if isinstance(error, str) else orjson.dumps(error).decode()
+        if phase is not Phase.FAILED:
+            return None
+        words = last_words(log_of(body)[-LOOKED_AT:])
+        return f"Replicate does not say why; its output ends with: {words}" if words else "Replicate does not say why"
+    text = plain_text(error) if isinstance(error, str) else orjson.dumps(error).decode()
     return text[:_LONGEST_ERROR]
 
 
 def _result(output: Any) -> dict[str, Any] | None:
     if output is None:
         return None
-    size = len(orjson.dumps(output))
+    try:
+        size = len(orjson.dumps(output))
+    except TypeError:  # nested deeper than can be written
+        return {"output": "nested too deep to be kept here"}
     return {"output": output if size <= _LARGEST_RESULT else f"{size} bytes, too large to be kept here"}
 
 

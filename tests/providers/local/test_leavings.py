@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from actors.providers.local.directory import JobDirectory
 from actors.providers.last_words import REASON_LENGTH
+from actors.providers.local.directory import JobDirectory
 from actors.providers.local.leavings import MAX_RESULT, Leavings, last_line
 from actors.providers.local.progress import MAX_LINE
 

@@ -1,6 +1,6 @@
 """Watching the program until it and everything it started has ended, and seeing to it that this happens."""
 
-# ruff: noqa: PTH110, SIM105 - pathlib and contextlib would cost each shim 8 ms and 1 MB
+# ruff: noqa: SIM105 - pathlib and contextlib would cost each shim 8 ms and 1 MB
 
 from __future__ import annotations
 

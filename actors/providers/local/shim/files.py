@@ -5,7 +5,7 @@ a file of terabytes. So every open here is relative to a descriptor of the direc
 what was opened is looked at before it is used. Few imports: the shim pays for them once a job.
 """
 
-# ruff: noqa: PTH101, PTH104, PTH108, SIM105 - pathlib and contextlib would cost each shim 8 ms and 1 MB
+# ruff: noqa: PTH101, SIM105 - pathlib and contextlib would cost each shim 8 ms and 1 MB
 
 from __future__ import annotations
 
@@ -63,9 +63,7 @@ def open_own_folder(path: str | bytes | os.PathLike[str], at: int | None = None)
         return open_folder(path, at)
 
 
-def open_plain(
-    folder: int, name: str, flags: int = os.O_RDONLY, mode: int = 0o600, *, follow: bool = False
-) -> int:
+def open_plain(folder: int, name: str, flags: int = os.O_RDONLY, mode: int = 0o600, *, follow: bool = False) -> int:
     """A descriptor of the plain file ``name`` in ``folder``; the caller closes it.
 
     ``flags``: how to open it, in addition to never waiting and following no link (``follow``: a program may be one).

@@ -1,6 +1,6 @@
 """What the shim asks of the kernel and of the disk."""
 
-# ruff: noqa: PTH104, PTH123, PTH208 - pathlib would cost each shim 5 ms and 1 MB
+# ruff: noqa: PTH123, PTH208 - pathlib would cost each shim 5 ms and 1 MB
 
 from __future__ import annotations
 
