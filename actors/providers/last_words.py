@@ -37,7 +37,7 @@ _NOISE = re.compile(
 _NOT_THE_JOBS = re.compile(  # what Ray writes around a job's output, into the same log
     r"INFO job_manager\.py:\d+ --|^Running entrypoint for job |^Job entrypoint command failed with exit code"
 )
-_FRAME = "│┃|╭╮╰╯─━═ "
+_FRAME = "│┃╭╮╰╯─━═ "
 
 
 def last_words(output: bytes | str) -> str:

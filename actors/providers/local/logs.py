@@ -1,6 +1,6 @@
 """A job's output, read from a place that stays valid: the cursor is a byte offset, and the file only grows.
 
-A job can make it shorter all the same, being the same user: then that is said, and the reading goes on from the new end.
+A job can make it shorter all the same, being the same user: that is said, and the reading goes on from the new end.
 """
 
 from __future__ import annotations

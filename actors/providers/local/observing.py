@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -12,6 +13,7 @@ from actors.providers.local.directory import JobDirectory, read_record
 from actors.providers.local.leavings import Leavings, last_line, output_url
 from actors.providers.local.liveness import Look, Standing
 from actors.providers.local.records import moment, text
+from actors.providers.local.scripts import NOTE, has_windows_lines
 from actors.providers.local.shim.files import MOST_SPEC
 from actors.providers.local.words import end_words, failure_words, shown
 
@@ -67,9 +69,8 @@ def _ended(
 ) -> Observation:
     error = None
     if record.get("failure"):
-        argv = spec.get("argv")
-        program = text(argv[0]) if isinstance(argv, list) and argv else "?"
-        phase, error = Phase.FAILED, shown(failure_words(record, [program], text(spec.get("cwd"))))
+        words = failure_words(record, [_program(spec)], text(spec.get("cwd")))
+        phase, error = Phase.FAILED, shown(words)
     elif record.get("cancelled"):
         phase = Phase.CANCELED
     elif record.get("timed_out"):
@@ -77,7 +78,7 @@ def _ended(
     elif record.get("code") == 0:
         phase = Phase.SUCCEEDED
     else:
-        phase, error = Phase.FAILED, end_words(record, last_line(directory))
+        phase, error = Phase.FAILED, end_words(record, last_line(directory)) + _script_note(spec, record)
     job_id = text(spec.get("job_id"), directory.key)
     progress = leavings.progress(directory, job_id)
     leavings.ended(directory)
@@ -94,6 +95,19 @@ def _ended(
         result=leavings.result(directory, job_id),
         proven_dead=True,
     )
+
+
+def _program(spec: Mapping[str, Any]) -> str:
+    argv = spec.get("argv")
+    return text(argv[0]) if isinstance(argv, list) and argv else "?"
+
+
+def _script_note(spec: Mapping[str, Any], record: Mapping[str, Any]) -> str:
+    """What an interpreter says of a carriage return tells little: ``: No such file``."""
+    env = spec.get("env")
+    path = text(env.get("PATH"), os.defpath) if isinstance(env, Mapping) else os.defpath
+    failed = record.get("code") is not None
+    return f"; {NOTE}" if failed and has_windows_lines(_program(spec), text(spec.get("cwd"), "/"), path) else ""
 
 
 def _deadline(seconds: object) -> str:

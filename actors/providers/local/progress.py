@@ -91,16 +91,16 @@ class Progress:
     def _take(self, lines: bytes, warn: Warn) -> None:
         if lines and self._skipping:  # up to the end of the line that was too long
             lines, self._skipping = lines.partition(b"\n")[2], False
-        for line in reversed(lines.splitlines()):
-            if not line.strip():
+        whole = lines.splitlines()
+        if any(len(line) > MAX_LINE for line in whole):
+            self._too_long(warn)
+        for line in reversed(whole):
+            if len(line) > MAX_LINE or not line.strip():
                 continue
-            if len(line) > MAX_LINE:
-                self._too_long(warn)
-            elif (value := json_object(line)) is not None:
+            if (value := json_object(line)) is not None:
                 self.last = value
                 return
-            else:
-                warn("a progress line that is not a JSON object was ignored")
+            warn("a progress line that is not a JSON object was ignored")
 
     def _unfinished(self, line: bytes, warn: Warn) -> dict[str, Any] | None:
         """A line without its end may be kept already; it is not complained of."""

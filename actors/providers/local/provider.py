@@ -31,11 +31,15 @@ from actors.providers.disk_threads import DiskThreads
 from actors.providers.errors import ProviderError, Unavailable
 from actors.providers.local.capacity import machine_capacity, machine_devices
 from actors.providers.local.directory import JobDirectory
+from actors.providers.local.gpus import FoundGpus
 from actors.providers.local.jobs import LocalJobs
 from actors.providers.local.logs import read_log
 from actors.providers.local.options import LocalOptions
 from actors.providers.local.preparing import prepare_request
 from actors.providers.local.watch import Watch
+from logconf import get_logger
+
+_logger = get_logger("actors.providers.local")
 
 MIN_KERNEL = (5, 3)  # pidfd_open
 
@@ -62,7 +66,8 @@ class LocalProvider(NoPushes):
         )
         self._options = options
         self._root = root.resolve()
-        devices = machine_devices(options)
+        self._gpus = machine_devices(options)
+        devices = self._gpus.devices
         self._capacity = machine_capacity(options, devices)
         self._jobs = LocalJobs(self._root, options.grace_seconds, options.log_bytes, devices)
         self._threads = DiskThreads()
@@ -139,6 +144,11 @@ class LocalProvider(NoPushes):
 
     async def watch(self, nudge: Nudge) -> None:
         """Run until cancelled: nudge at every end, start, new progress. Adopts what runs already."""
+        if self._gpus.fault:  # said by who runs jobs, once, and not by who only looks
+            number, fault = len(self._gpus.devices), self._gpus.fault
+            self._gpus = FoundGpus(self._gpus.devices)
+            extra = {"provider": self.name, "gpus": number}
+            _logger.warning("The GPU driver fails, %d GPUs can be used: %s", number, fault, extra=extra)
         await self._watch.run(nudge)
 
     async def aclose(self) -> None:

@@ -1,4 +1,4 @@
-"""Removing a directory in which a job could leave anything: no link is followed, and no heap of files takes for ever."""
+"""Removing a directory in which a job could leave anything: no link is followed, no heap of files takes for ever."""
 
 from __future__ import annotations
 

@@ -8,6 +8,8 @@ import signal
 from collections.abc import Mapping
 from typing import Any
 
+from actors.providers.local.scripts import NOTE
+
 REASON_LENGTH = 600  # characters of a reason in which names of the job's stand
 
 
@@ -28,10 +30,7 @@ def failure_words(record: Mapping[str, Any], argv: list[str], cwd: str) -> str:
         return f"the program could not be started: {reason}"
     program, file, interpreter = argv[0], failure.get("file"), failure.get("interpreter")
     if code == errno.ENOENT and file and interpreter and interpreter.endswith("\r"):
-        return (
-            f"program {file} has Windows line ends (CRLF): its first line names the interpreter "
-            f"{interpreter.rstrip()} followed by a carriage return; convert it: sed -i 's/\\r$//' FILE"
-        )
+        return f"program {file}: {NOTE}"
     if code == errno.ENOENT and file and interpreter:
         return f"program {file}: the interpreter {interpreter} named in its first line does not exist"
     if code == errno.ENOENT:

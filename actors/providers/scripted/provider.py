@@ -26,6 +26,7 @@ from actors.providers.base import (
     View,
 )
 from actors.providers.errors import Conflict
+from actors.providers.log_notices import shortened
 from actors.providers.scripted.faults import ACTS_FIRST, Fault, FaultBook, FaultKind
 from actors.providers.scripted.options import ScriptedOptions
 from actors.providers.scripted.pushes import Pushes
@@ -128,7 +129,10 @@ class ScriptedProvider(NoPushes):
     async def logs(self, key: str, handle: Handle, cursor: str | None = None) -> AsyncIterator[LogChunk]:
         """The run's own account of its steps; the cursor is an offset in bytes."""
         text = await self._request("logs", (key,), lambda: self._log(handle))
-        for start in range(int(cursor or 0), len(text), _CHUNK):
+        begin = int(cursor or 0)
+        if (told := shortened(begin, len(text))) is not None:
+            yield told
+        for start in range(begin, len(text), _CHUNK):
             data = text[start : start + _CHUNK]
             yield LogChunk(data, str(start + len(data)))
 

@@ -19,6 +19,14 @@ from actors.providers.local.shim import RECORD_SIZE
 from tests.providers.local.stage import Stage
 
 
+@pytest.mark.parametrize(("given", "found"), [({}, "1"), ({"PYTHONUNBUFFERED": ""}, "")])
+async def test_the_output_of_a_python_program_comes_line_by_line_unless_it_says_otherwise(
+    stage: Stage, given: dict[str, str], found: str
+) -> None:
+    await stage.ended(key := await stage.shell('echo "$PYTHONUNBUFFERED"', env=given))
+    assert stage.log(key) == f"{found}\n"
+
+
 async def test_a_job_that_exits_with_0_has_succeeded(stage: Stage) -> None:
     """Its times, exit code and output are told."""
     seen = await stage.ended(key := await stage.shell("echo hello; echo kept > $GREENROOM_OUTPUT_DIR/model"))
@@ -52,6 +60,7 @@ async def test_the_environment_is_the_submitters_and_ours_and_nothing_of_the_sup
         "PATH": os.environ["PATH"],
         "WHO": "ana",
         "LR": "0.1",
+        "PYTHONUNBUFFERED": "1",
         "CUDA_VISIBLE_DEVICES": "",
         "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
         "GREENROOM_JOB_ID": f"id-of-{key}",
