@@ -60,6 +60,16 @@ def test_an_output_that_becomes_unreadable_while_it_is_followed_says_so(terminal
     terminal.type("cancel", job["job_id"])
 
 
+def test_doctor_says_that_the_gpu_driver_fails(terminal: Any) -> None:
+    (terminal.cwd / "nvidia-smi").write_text("#!/bin/sh\necho 'GPU is lost'\nexit 15\n")
+    (terminal.cwd / "nvidia-smi").chmod(0o755)
+    terminal.environment["PATH"] = f"{terminal.cwd}:{terminal.environment['PATH']}"
+    done = terminal.type("doctor", "--json")
+    found = next(one for one in json.loads(done.stdout) if one["subject"] == "GPUs")
+    assert (done.returncode, found["ok"], found["found"]) == (1, False, "0 found; nvidia-smi: GPU is lost")
+    assert "providers.local.gpus" in found["advice"]
+
+
 HANGING = """
 import sys, threading
 from actors import cli

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import attrs
 
@@ -28,11 +27,13 @@ class JobProcesses:
 
 def processes_of(directory: JobDirectory) -> JobProcesses:
     """What lives of a job now. Raises OSError where the kernel cannot be asked: no answer is not "nothing"."""
-    mark = mark_of(directory)
+    mark, folder = mark_of(directory), os.fsencode(directory.path)
     shims, marked = [], []
     for pid in _pids():
-        if is_shim(pid, directory) and stat_field(pid, 6) == pid:  # a shim leads its session, its helpers do not
-            shims.append(pid)
+        line = _content(f"/proc/{pid}/cmdline", _MOST)
+        if _is_shim_line(line, folder):
+            if stat_field(pid, 6) == pid:  # a shim leads its session, its helpers do not
+                shims.append(pid)
         elif has_mark(pid, mark):
             marked.append(pid)
     return JobProcesses(tuple(shims), tuple(marked))
@@ -40,12 +41,11 @@ def processes_of(directory: JobDirectory) -> JobProcesses:
 
 def is_shim(pid: int, directory: JobDirectory) -> bool:
     """Whether the process was started as the shim of this directory: by its command line, which no file can forge."""
-    try:
-        with Path(f"/proc/{pid}/cmdline").open("rb") as file:
-            words = file.read(_MOST).split(b"\0")
-    except _NOT_OURS:
-        return False
-    folder = os.fsencode(directory.path)
+    return _is_shim_line(_content(f"/proc/{pid}/cmdline", _MOST), os.fsencode(directory.path))
+
+
+def _is_shim_line(line: bytes, folder: bytes) -> bool:
+    words = line.split(b"\0", 5)
     return words[1:3] == _SHIM_FLAGS and len(words) > 4 and words[3].endswith(_SHIM_FILE) and words[4] == folder
 
 
@@ -56,11 +56,26 @@ def mark_of(directory: JobDirectory) -> bytes:
 
 def has_mark(pid: int, mark: bytes) -> bool:
     """Whether ``mark`` stands in the environment with which the process was started."""
-    try:
-        return mark in Path(f"/proc/{pid}/environ").read_bytes() + b"\0"
-    except _NOT_OURS:
-        return False
+    return mark in _content(f"/proc/{pid}/environ") + b"\0"
 
 
 def _pids() -> Iterator[int]:
-    return (int(entry.name) for entry in os.scandir("/proc") if entry.name.isdigit())
+    return (int(name) for name in os.listdir("/proc") if name.isdigit())  # noqa: PTH208 - a hundred of these a look
+
+
+def _content(path: str, most: int = 1 << 26) -> bytes:
+    """A file of the kernel's; nothing of a process that has ended or is another user's."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except _NOT_OURS:
+        return b""
+    pieces = []
+    try:
+        while most > 0 and (piece := os.read(fd, _MOST)):
+            pieces.append(piece)
+            most -= len(piece)
+    except _NOT_OURS:
+        return b""
+    finally:
+        os.close(fd)
+    return b"".join(pieces)

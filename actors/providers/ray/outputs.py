@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from actors.providers.disk_threads import DiskThreads
 from actors.providers.errors import ProviderError, Unavailable
 from actors.providers.local.directory import JobDirectory
 from actors.providers.local.leavings import Leavings, output_url
+from actors.providers.local.shim.files import open_folder
 
 
 @attrs.frozen
@@ -28,7 +31,7 @@ class SharedOutputs:
             return {}
         directory = JobDirectory.of(self.root, job_id)
         try:
-            await self._threads.run(lambda: directory.output.mkdir(mode=0o700, parents=True, exist_ok=True))
+            await self._threads.run(_make, directory)
         except OSError as error:
             raise Unavailable(f"shared_dir: {self.root} cannot be written to: {error}") from error
         return {
@@ -62,3 +65,12 @@ class SharedOutputs:
             "output_url": output_url(directory),
         }
         return {name: value for name, value in found.items() if value is not None}
+
+
+def _make(directory: JobDirectory) -> None:
+    """Make the directory and its folder for output; a link in its place is refused. Raises OSError."""
+    directory.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with directory.opened() as folder:
+        with suppress(FileExistsError):
+            os.mkdir(directory.output.name, 0o700, dir_fd=folder)
+        os.close(open_folder(directory.output.name, folder))
