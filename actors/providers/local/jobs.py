@@ -7,6 +7,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from actors.providers.local.leavings import Leavings
 from actors.providers.local.liveness import Look, Standing, clear_survivors, is_locked, look, settle_unstarted
 from actors.providers.local.observing import lost, never_ran, observe
 from actors.providers.local.processes import processes_of
-from actors.providers.local.shim.files import MOST_SPEC, make_empty
+from actors.providers.local.shim.files import MOST_SPEC, NotPlain, make_empty
 from actors.providers.local.shims import Shims
 
 MAX_STARTS = 3  # shims that may die before the program runs, until the job is called failed
@@ -117,7 +118,7 @@ class LocalJobs:
         if seen.standing in (Standing.ENDED, Standing.DEAD):
             return CancelAck.ALREADY_TERMINAL
         if not seen.cancel:  # an empty file, which a full disk still has room for
-            with directory.opened() as folder:
+            with suppress(FileNotFoundError, NotPlain), directory.opened() as folder:  # else the job took it away
                 make_empty(folder, directory.cancel.name)
                 os.fsync(folder)
         self.shims.terminate(directory)
@@ -144,9 +145,11 @@ class LocalJobs:
         """Start a shim for a job that has none; in words why it has to wait, "" when it was given up."""
         key = directory.key
         if self._starts[key] >= MAX_STARTS:
-            reason = f"its shim ended {MAX_STARTS} times before the program was run; see its log"
-            return "" if settle_unstarted(directory, {"failure": {"stage": "start", "reason": reason}}) else None
-        gpus = _gpus(directory)
+            return _give_up(directory, f"its shim ended {MAX_STARTS} times before the program was run; see its log")
+        try:
+            gpus = _gpus(directory)
+        except ValueError as error:
+            return _give_up(directory, str(error))
         if not self._one_at_a_time.acquire(timeout=LOCK_SECONDS):
             return "waiting: another start takes long"
         try:
@@ -171,6 +174,11 @@ class LocalJobs:
         if seen.standing is Standing.DEAD:
             return seen.run is not None and not self._left(directory, seen)
         return seen.standing not in (Standing.STARTING, Standing.RUNNING) and not processes_of(directory).marked
+
+
+def _give_up(directory: JobDirectory, reason: str) -> str | None:
+    """End a job that was never started: "" when that is done, None when a shim has come meanwhile."""
+    return "" if settle_unstarted(directory, {"failure": {"stage": "start", "reason": reason}}) else None
 
 
 def _gpus(directory: JobDirectory) -> int:

@@ -114,8 +114,12 @@ def settle_unstarted(directory: JobDirectory, record: Mapping[str, Any]) -> bool
     """
     import fcntl
 
-    with directory.opened() as folder:
-        fd = open_plain(folder, directory.lock.name, os.O_RDWR | os.O_CREAT)
+    try:
+        with directory.opened() as folder:
+            fd = open_plain(folder, directory.lock.name, os.O_RDWR | os.O_CREAT)
+    except NotPlain:  # no shim can take such a lock either
+        write_durably(directory.exit, {"ended_at": time.time(), **record})
+        return True
     try:
         try:
             fcntl.fcntl(fd, fcntl.F_OFD_SETLK, struct.pack(FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))

@@ -208,6 +208,39 @@ async def test_a_job_that_exchanges_its_whole_directory_is_never_run_again(
     assert runs.read_text() == "run\n"
 
 
+@pytest.mark.parametrize("thing", [a_link, nothing, another_type])
+async def test_a_job_that_exchanges_its_whole_directory_can_be_cancelled(
+    stage: Stage, thing: Callable[[Path], None]
+) -> None:
+    """It is told to stop; that it was a cancel cannot be written down for it any more."""
+    (stage.root.parent / "outside").mkdir()
+    await stage.wrote(key := await stage.shell("touch ready; exec sleep 1000"), "ready")
+    directory = stage.directory(key)
+    directory.path.rename(stage.root.parent / "moved")
+    thing(directory.path)
+    assert await stage.provider.cancel(key, {}) is CancelAck.ACCEPTED
+    assert (await all_ended(stage, [key], stage.provider))[key].phase is Phase.LOST
+    assert list((stage.root.parent / "outside").iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["spec.json", "lock"])
+@pytest.mark.parametrize("thing", [a_pipe, a_link, a_directory, a_socket, a_huge_file, a_forged_file, another_type])
+async def test_a_job_that_was_never_started_and_cannot_be_has_an_end(
+    stage: Stage, thing: Callable[[Path], None], name: str
+) -> None:
+    """Its directory was spoilt by somebody else before anybody ran it."""
+    stage.provider  # noqa: B018 - makes the folders
+    directory = stage.directory("never")
+    env = {"PATH": os.environ["PATH"]}
+    directory.place({"argv": ["true"], "cwd": "/", "env": env, "gpus": 0, "grace_seconds": 0.5})
+    (stage.root.parent / "outside").mkdir()
+    put(thing, directory.path / name)
+    seen = (await all_ended(stage, ["never"], stage.provider))["never"]
+    plain = thing in (a_huge_file, a_forged_file, another_type) and name == "lock"
+    assert seen.phase is (Phase.SUCCEEDED if plain else Phase.FAILED)
+    assert plain or "could not be started" in (seen.error or "")
+
+
 async def test_a_forged_end_frees_nothing_while_the_job_lives(stage: Stage) -> None:
     """Neither beside a living shim nor after the job has killed it: the end is believed when nothing lives."""
     script = "touch ready; setsid sleep 1000 & echo $! > pid; wait"
