@@ -82,7 +82,7 @@ def exit_status(job: dict[str, Any]) -> int:
     """What a shell is told of an ended job: its own exit status, 128 + the signal that ended it, else 0 or 1."""
     if job["status"] == "completed":
         return 0
-    if isinstance(number := job["signal"], int) and 0 < number < _SIGNALLED:
+    if isinstance(number := job.get("signal"), int) and 0 < number < _SIGNALLED:
         return _SIGNALLED + number
     code = job["exit_code"]
     return code if isinstance(code, int) and 0 < code <= _UNHEARD else 1
