@@ -9,7 +9,6 @@ import attrs
 
 from actors.providers.local.directory import JobDirectory
 from actors.providers.local.environment import MARK
-from actors.providers.local.shim.system import stat_field
 
 _SHIM_FLAGS = [b"-I", b"-S"]
 _SHIM_FILE = b"/local/shim/__main__.py"
@@ -30,9 +29,8 @@ def processes_of(directory: JobDirectory) -> JobProcesses:
     mark, folder = mark_of(directory), os.fsencode(directory.path)
     shims, marked = [], []
     for pid in _pids():
-        line = _content(f"/proc/{pid}/cmdline", _MOST)
-        if _is_shim_line(line, folder):
-            if stat_field(pid, 6) == pid:  # a shim leads its session, its helpers do not
+        if _has_command_of_shim(pid, folder):
+            if _holds_lock(pid):
                 shims.append(pid)
         elif has_mark(pid, mark):
             marked.append(pid)
@@ -40,12 +38,15 @@ def processes_of(directory: JobDirectory) -> JobProcesses:
 
 
 def is_shim(pid: int, directory: JobDirectory) -> bool:
-    """Whether the process was started as the shim of this directory: by its command line, which no file can forge."""
-    return _is_shim_line(_content(f"/proc/{pid}/cmdline", _MOST), os.fsencode(directory.path))
+    """Whether the process is the shim of this directory: by its command line and its lock, which no file can forge.
+
+    A fork of the shim, such as a helper that outlives it, has its command line and not its lock.
+    """
+    return _has_command_of_shim(pid, os.fsencode(directory.path)) and _holds_lock(pid)
 
 
-def _is_shim_line(line: bytes, folder: bytes) -> bool:
-    words = line.split(b"\0", 5)
+def _has_command_of_shim(pid: int, folder: bytes) -> bool:
+    words = _content(f"/proc/{pid}/cmdline", _MOST).split(b"\0", 5)
     return words[1:3] == _SHIM_FLAGS and len(words) > 4 and words[3].endswith(_SHIM_FILE) and words[4] == folder
 
 
@@ -57,6 +58,15 @@ def mark_of(directory: JobDirectory) -> bytes:
 def has_mark(pid: int, mark: bytes) -> bool:
     """Whether ``mark`` stands in the environment with which the process was started."""
     return mark in _content(f"/proc/{pid}/environ") + b"\0"
+
+
+def _holds_lock(pid: int) -> bool:
+    """Whether the process has a file open that it has locked as a shim locks, whatever that file is called by now."""
+    try:
+        numbers = os.listdir(f"/proc/{pid}/fdinfo")  # noqa: PTH208
+    except _NOT_OURS:
+        return False
+    return any(b"OFDLCK" in _content(f"/proc/{pid}/fdinfo/{number}") for number in numbers)
 
 
 def _pids() -> Iterator[int]:

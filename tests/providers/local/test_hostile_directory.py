@@ -11,6 +11,8 @@ import resource
 import shutil
 import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,6 +23,7 @@ from actors.jobs.records import Observation, Phase
 from actors.providers.base import CancelAck
 from actors.providers.local import LocalProvider
 from actors.providers.local.directory import JobDirectory
+from actors.providers.local.processes import processes_of
 from actors.providers.local.shim.system import boot_id, start_ticks
 from tests.providers.local.stage import ENDED, PATIENCE, Stage, is_alive, until
 
@@ -257,6 +260,27 @@ async def test_a_forged_end_frees_nothing_while_the_job_lives(stage: Stage) -> N
     seen = await stage.ended(key)
     assert (seen.phase, is_alive(pid)) == (Phase.LOST, False)
     assert "exit record" in (seen.error or "")
+
+
+@pytest.mark.parametrize("locks", [True, False])
+async def test_only_who_holds_the_lock_is_the_shim(stage: Stage, locks: bool) -> None:
+    """A fork of the shim that outlives it has its command line, and must not keep a lost job running."""
+    directory = stage.directory("k")
+    directory.path.mkdir(parents=True)
+    lock = "fcntl.fcntl(f, fcntl.F_OFD_SETLK, struct.pack('@hhqqi4x', fcntl.F_WRLCK, 0, 0, 0, 0))" if locks else "0"
+    code = f"import fcntl, struct, sys\nf = open('lock', 'w')\n{lock}\nprint('ready', flush=True)\nsys.stdin.read()\n"
+    program = stage.root / "local" / "shim" / "__main__.py"
+    program.parent.mkdir(parents=True)
+    program.write_text(code)
+    argv = [sys.executable, "-I", "-S", str(program), str(directory.path)]
+    with subprocess.Popen(  # noqa: ASYNC220 - it ends with its input
+        argv, cwd=directory.path, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        assert processes_of(directory).shims == ((process.pid,) if locks else ())
+        assert process.stdin is not None
+        process.stdin.close()
 
 
 def shims_of(stage: Stage, key: str) -> list[int]:
