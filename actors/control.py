@@ -26,6 +26,7 @@ from actors.jobs.views import Accepted, DryRun, EventFilters, Gap, JobFilters, J
 from actors.ledger.provider_views import ProviderView
 from actors.leftovers import Leftovers
 from actors.net.client_faults import ClientFaults
+from actors.providers.log_notices import LogNotice
 
 __all__ = [
     "Accepted",
@@ -37,6 +38,7 @@ __all__ = [
     "Health",
     "JobFilters",
     "JobView",
+    "LogNotice",
     "Page",
     "ProviderView",
     "PruneResult",
@@ -205,7 +207,10 @@ class Runtime(Protocol):
         ...
 
     def logs(self, job_id: str, cursor: str | None = None, *, follow: bool = False) -> AsyncIterator[tuple[bytes, str]]:
-        """A job's output as (bytes, cursor to go on from); with ``follow`` until the job ends."""
+        """A job's output as (bytes, cursor to go on from); with ``follow`` until the job ends.
+
+        A line of ours in the middle of it, such as that the output became shorter, is a :class:`LogNotice`.
+        """
         ...
 
     def follow_logs(

@@ -33,7 +33,7 @@ from actors.ledger import Ledger, Sources, reading
 from actors.ledger.provider_views import ProviderView, provider_views, unwell
 from actors.leftovers import Leftovers
 from actors.metrics import Counted, Tallies, TimedExecutor, scrape, timed
-from actors.poller import Look, Poller, Refresh, Wanted
+from actors.poller import Look, Poller, Refresh, Wanted, slow_rounds
 from actors.providers.base import Provider
 from actors.providers.guard import GuardedProvider
 from actors.providers.registry import create
@@ -248,7 +248,7 @@ class RunningRuntime(Counted, Housekeeping, Pushes, Ruling):
     async def health(self) -> Health:
         """Whether all is well."""
         children = self._supervisor.children() if self._supervisor is not None else []
-        reasons = [*self._store.reasons, *troubled(children), *unwell(self._providers)]
+        reasons = [*self._store.reasons, *troubled(children), *unwell(self._providers), *slow_rounds(self._poller_now)]
         uncertain = tuple(await self.ledger.read(reading.uncertain))
         if uncertain:
             reasons.append(f"{len(uncertain)} job(s) are uncertain: settle them")

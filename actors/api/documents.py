@@ -98,6 +98,7 @@ def job_document(view: JobView) -> JobDocument:
         "error_message": job.error_message or entry.error_message,
         "output_url": job.output_url,
         "exit_code": job.exit_code,
+        "signal": job.signal,
         "progress": _plain(job.progress),
         "result": _plain(job.result),
         "cancel_requested_at": moment(job.cancel_requested_at),

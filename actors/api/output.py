@@ -13,19 +13,22 @@ from actors.api.asking import ending_of
 from actors.api.bodies import LogsQuery, LogStreamQuery
 from actors.api.declaring import Call, Nothing, declare
 from actors.api.sse import EVENT_STREAM, LAST_EVENT_ID, EventStream, Streamed, Write
-from actors.control import RefusalKind, Refused
+from actors.control import LogNotice, RefusalKind, Refused
 from actors.jobs import maxima
+from actors.providers.log_notices import notice
 
 _DIGITS = 19
 BYTES = "application/octet-stream"
 NEXT_CURSOR = "X-Next-Cursor"
+UNREADABLE = "the output cannot be read any further"
 
 
 async def logs(call: Call[Nothing, LogsQuery]) -> Response:
     """A job's output as it was written, from ``cursor`` on.
 
     With ``limit`` one page, whose header ``X-Next-Cursor`` has the ``cursor`` of the page after, quoted as a query
-    needs it; an empty page says that there is nothing more yet. With ``follow`` until the job ends.
+    needs it; an empty page says that there is nothing more yet. With ``follow`` until the job ends; where the output
+    cannot be read any further before that, the last line says so.
     """
     asked, runtime = call.query, call.runtime
     job_id = (await runtime.job(call.path("job_id"))).job.job_id
@@ -33,9 +36,12 @@ async def logs(call: Call[Nothing, LogsQuery]) -> Response:
     if asked.follow:
 
         async def follow(write: Write) -> None:
-            async with runtime.follow_logs(job_id, asked.cursor) as pieces:
-                async for data, _cursor in pieces:
-                    await write(data)
+            try:
+                async with runtime.follow_logs(job_id, asked.cursor) as pieces:
+                    async for data, _cursor in pieces:
+                        await write(data)
+            except Refused as refusal:  # the answer has begun: a connection cut off would look like an accident
+                await write(notice(f"{UNREADABLE}: {refusal}"))
 
         return Streamed(follow, BYTES)
     if asked.limit is not None:
@@ -81,7 +87,9 @@ async def _page(call: Call[Nothing, LogsQuery], job_id: str, limit: int) -> Resp
 async def stream(call: Call[Nothing, LogStreamQuery]) -> Streamed:
     """A job's output as server-sent events while it is written: ``output`` with its ``text``, ``end`` when it ended.
 
-    The ``id`` of an event is a cursor: ``Last-Event-ID`` goes on after it. What is no UTF-8 is replaced.
+    ``notice`` with its ``text``: of ours, as when the output became shorter. ``unreadable`` with its ``detail``, the
+    last event: it cannot be read any further. The ``id`` of an event is a cursor: ``Last-Event-ID`` goes on after it.
+    What is no UTF-8 is replaced.
     """
     runtime, ending = call.runtime, ending_of(call.request)
     job_id = (await runtime.job(call.path("job_id"))).job.job_id
@@ -91,10 +99,16 @@ async def stream(call: Call[Nothing, LogStreamQuery]) -> Streamed:
     async def produce(events: EventStream) -> None:
         await events.tell({"type": "connected"}, "connection")
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        async with runtime.follow_logs(job_id, cursor) as pieces:
-            async for data, following in pieces:
-                if text := decoder.decode(data):
-                    await events.tell({"type": "output", "text": text}, "output", following)
+        try:
+            async with runtime.follow_logs(job_id, cursor) as pieces:
+                async for data, following in pieces:
+                    if isinstance(data, LogNotice):
+                        await events.tell({"type": "notice", "text": data.text}, "notice", following)
+                    elif text := decoder.decode(data):
+                        await events.tell({"type": "output", "text": text}, "output", following)
+        except Refused as refusal:
+            await events.tell({"type": "unreadable", "detail": f"{UNREADABLE}: {refusal}"}, "unreadable")
+            return
         job = (await runtime.job(job_id)).job
         await events.tell({"type": "end", "job_id": job_id, "status": job.status.value}, "end")
 

@@ -12,9 +12,13 @@ _UNITS = {"B": 1, **{f"{p}iB": 1024 ** (i + 1) for i, p in enumerate("KMGT")}}
 _UNITS |= {f"{p}B": 1000 ** (i + 1) for i, p in enumerate(("k", "M", "G", "T"))}
 _SIZE = re.compile(rf"([0-9]{{1,18}}(?:\.[0-9]{{1,9}})?) ?({'|'.join(_UNITS)})", re.ASCII)
 
+_BYTES = re.compile(r"[0-9]{1,18}", re.ASCII)
+
 
 def bytes_of(text: str) -> int | None:
-    """The bytes that ``2GiB``, ``512 MiB`` or ``1.5GB`` means; None for another text."""
+    """The bytes that ``2GiB``, ``512 MiB``, ``1.5GB`` or ``1073741824`` means; None for another text."""
+    if _BYTES.fullmatch(text):
+        return int(text)
     found = _SIZE.fullmatch(text)
     return int(float(found[1]) * _UNITS[found[2]]) if found else None
 

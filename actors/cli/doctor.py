@@ -68,6 +68,8 @@ def _settings(config: str | None) -> Iterator[Finding]:
     yield _directory(settings.state_dir)
     yield from _file_system(settings.state_dir)
     yield _database(settings.state_dir)
+    if any(one.kind == "local" and one.options.gpus is None for one in settings.providers.values()):
+        yield _gpus()
     running = holder(settings.state_dir)
     if running is None:
         yield Finding("supervisor", True, "none runs", "greenroom run")
@@ -111,6 +113,15 @@ def _database(state_dir: Path) -> Finding:
     if found := faults(path):
         return Finding("database", False, "; ".join(found), "stop the supervisor and restore a copy")
     return Finding("database", True, "whole")
+
+
+def _gpus() -> Finding:
+    from actors.providers.local.gpus import find_gpus
+
+    found = find_gpus()
+    said = f"{len(found.devices)} found" + (f"; {found.fault}" if found.fault else "")
+    advice = "mend the driver, or name the devices that work: providers.local.gpus" if found.fault else ""
+    return Finding("GPUs", not found.fault, said, advice)
 
 
 def _supervisor(config: str | None, running: str) -> Finding:

@@ -8,10 +8,11 @@ from typing import Any
 
 import click
 
-from actors.cli.context import with_config, with_json
+from actors.cli.context import Failed, with_config, with_json
 from actors.cli.output import ago, duration, name_of, note, plain, print_json, print_table, short, standing
 
 _STATUSES = ("pending", "uploading", "queued", "running", "completed", "failed", "cancelled")
+_ENDS = ("completed", "failed", "cancelled")
 _SHOWN_FIRST = (
     "job_id", "status", "queue_status", "config_name", "user_id", "org_id", "team_id", "provider", "command",
     "entry_point", "correlation_id", "reason", "setting",
@@ -186,11 +187,16 @@ def logs(job: str, follow: bool, config: str | None) -> None:
     out = sys.stdout.buffer
     client = Client(config)
     try:
+        if follow:  # refused before the answer begins, where there is nothing to follow
+            with client.stream("api", "jobs", job, "logs", params={"limit": 1}):
+                pass
         asked = {"follow": "true"} if follow else {}
         with client.stream("api", "jobs", job, "logs", params=asked, silence=None) as answered:
             for piece in answered.iter_bytes():
                 out.write(piece)
                 out.flush()
+        if follow and (status := client.ask("GET", "api", "jobs", job)["status"]) not in _ENDS:
+            raise Failed(f"the output could not be followed to its end; the job is {status}")
     except NoSupervisor as missing:
         from actors.cli import reading
 

@@ -14,6 +14,7 @@ from actors.cli.output import duration, metrics, name_of, note, print_json, prin
 
 _TERMINAL = ("completed", "failed", "cancelled")
 _UNHEARD = 255
+_SIGNALLED = 128
 _FOR_ONE = (
     "provider", "user", "org", "team", "level", "priority", "name", "cost", "key", "cpus", "gpus", "memory", "cwd",
     "env", "env_from", "spec", "assigned", "entry_point", "hardware", "needs_approval", "max_attempts", "max_runtime",
@@ -33,7 +34,7 @@ _FOR_ONE = (
 @click.option("--key", metavar="IDEMPOTENCY", help="The same key within 24 h gives the same job.")
 @click.option("--cpus", type=int, help="CPU slots.  [default: 1]")
 @click.option("--gpus", type=int, help="GPU slots.  [default: 0]")
-@click.option("--memory", help="Memory, such as 8GiB.")
+@click.option("--memory", help="Memory, such as 8GiB, or a number of bytes.")
 @click.option("--cwd", type=click.Path(file_okay=False), help="Where it runs.  [default: here]")
 @click.option("--env", multiple=True, type=click.UNPROCESSED, metavar="K=V", help="Set a variable; repeatable.")
 @click.option("--env-from", multiple=True, metavar="NAME", help="Take this variable from here, too; repeatable.")
@@ -80,9 +81,11 @@ def submit(
 
 
 def exit_status(job: dict[str, Any]) -> int:
-    """What a shell is told of an ended job: its own exit status where it has one, else 0 or 1."""
+    """What a shell is told of an ended job: its own exit status, 128 + the signal that ended it, else 0 or 1."""
     if job["status"] == "completed":
         return 0
+    if isinstance(number := job.get("signal"), int) and 0 < number < _SIGNALLED:
+        return _SIGNALLED + number
     code = job["exit_code"]
     return code if isinstance(code, int) and 0 < code <= _UNHEARD else 1
 

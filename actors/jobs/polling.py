@@ -23,7 +23,7 @@ DEBUG, WARNING = 10, 30
 
 DEADLINE_EXCEEDED = "deadline exceeded"
 
-_COPIED = ("started_at", "cost_usd", "output_url", "exit_code", "progress", "result")
+_COPIED = ("started_at", "cost_usd", "output_url", "exit_code", "signal", "progress", "result")
 
 _OUTCOMES = {
     Trigger.OBSERVE_QUEUED: JobStatus.QUEUED,

@@ -155,6 +155,7 @@ class Job:
     error_message: str | None = None
     output_url: str | None = None
     exit_code: int | None = None
+    signal: int | None = None
     progress: Mapping[str, Any] | None = None
     result: Mapping[str, Any] | None = None
     cancel_requested_at: datetime | None = None

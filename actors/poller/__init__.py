@@ -1,8 +1,8 @@
 """The poller: watches, cancels and settles whatever has been handed to a provider, to its end."""
 
 from actors.jobs.options import PollerOptions
-from actors.poller.actor import Poller, Refresh
+from actors.poller.actor import Poller, Refresh, slow_rounds
 from actors.poller.switch import Switch, decide_polling
 from actors.poller.wanted import WAKES, Look, Wanted
 
-__all__ = ["WAKES", "Look", "Poller", "PollerOptions", "Refresh", "Switch", "Wanted", "decide_polling"]
+__all__ = ["WAKES", "Look", "Poller", "PollerOptions", "Refresh", "Switch", "Wanted", "decide_polling", "slow_rounds"]

@@ -30,6 +30,10 @@ _WATCH_AGAIN = 5.0
 """Seconds after which a provider's own watch that failed is begun again."""
 
 
+LONGEST_ROUND = 15.0
+"""Seconds that one provider's round may take; a longer one makes health degraded until one was shorter again."""
+
+
 class Refresh:
     """The message after a change of configuration: decide anew which providers are polled (B6)."""
 
@@ -165,6 +169,12 @@ class Poller(TickingActor):
             synced = sum(watch.synced for watch in asked)
             _logger.debug("Synced %d active jobs", synced, extra={"synced": synced})
 
+    @property
+    def slow_providers(self) -> dict[str, float]:
+        """Providers whose round takes, or took the last time, longer than :data:`LONGEST_ROUND`: for how long."""
+        rounds = {name: watch.round_seconds for name, watch in self._watches.items()}
+        return {name: seconds for name, seconds in rounds.items() if seconds > LONGEST_ROUND}
+
     def _announce(self) -> None:
         """Say once when timed polling starts, and once when it does not."""
         if self._switch.active == self._announced:
@@ -175,3 +185,12 @@ class Poller(TickingActor):
             _logger.info("Starting job status polling", extra=details)
         else:
             _logger.info("Timed status checks are off: %s", self._switch.why, extra=details)
+
+
+def slow_rounds(poller: Poller | None) -> list[str]:
+    """A reason for health for each provider that is too slow to be watched as promised."""
+    slow = {} if poller is None else poller.slow_providers
+    return [
+        f"provider {name} is slow: a look at its jobs took {seconds:.0f} s (limit {LONGEST_ROUND:g} s)"
+        for name, seconds in slow.items()
+    ]

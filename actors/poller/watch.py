@@ -59,6 +59,8 @@ class Watch:
         self._first_look = FirstLook(beat)
         self._again_at = math.inf
         self._early: set[str] = set()
+        self._begun_at = math.inf
+        self._took = 0.0
 
     def look(self, *, observe: bool = False, silent_for: float = 0.0) -> None:
         """Ask for a round over everything: settlements and cancels; see :class:`Round` for the statuses."""
@@ -105,6 +107,7 @@ class Watch:
                 asked.everything = True
             if asked.everything:
                 self._again_at = math.inf
+            self._begun_at = trio.current_time()
             try:
                 with bind_correlation_id(asked.correlation_id or new_correlation_id()):
                     await self._round(asked)
@@ -112,8 +115,14 @@ class Watch:
                 asked.fault = fault
                 if not asked.waiters:
                     _logger.exception("Error in job polling", extra={"provider": self.name})
+            self._took, self._begun_at = trio.current_time() - self._begun_at, math.inf
             for waiter in asked.waiters:
                 waiter.set()
+
+    @property
+    def round_seconds(self) -> float:
+        """How long the round has lasted that is under way or, where it is shorter, how long the last one took."""
+        return max(self._took, trio.current_time() - self._begun_at)
 
     async def _round(self, asked: Round) -> None:
         self.synced = 0

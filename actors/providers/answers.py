@@ -205,8 +205,13 @@ def _kept(answer: object, what: str) -> dict[str, Any]:
     if isinstance(answer, Mapping) and not is_shallow(answer):
         return {"not_kept": f"nested more than {DEEPEST} levels deep"}
     plain = _json_object(answer, what)
-    size = len(orjson.dumps(plain))
-    return plain if size <= LARGEST_OBJECT else {"not_kept": f"{size} bytes of JSON, more than {LARGEST_OBJECT}"}
+    written = orjson.dumps(plain)  # where numbers that are not finite are null
+    size = len(written)
+    return (
+        orjson.loads(written)
+        if size <= LARGEST_OBJECT
+        else {"not_kept": f"{size} bytes of JSON, more than {LARGEST_OBJECT}"}
+    )
 
 
 def _json_object(answer: object, what: str) -> dict[str, Any]:

@@ -38,6 +38,15 @@ def read_json(body: bytes | bytearray) -> Any:
     return _shown(found)
 
 
+def json_object(data: bytes | bytearray | str) -> dict[str, Any] | None:
+    """The JSON object in ``data``, read as :func:`read_json` does; None: it is none, or one nested too deeply."""
+    try:
+        value = read_json(data.encode("utf-8", "replace") if isinstance(data, str) else data)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) and is_shallow(value) else None
+
+
 def repeats_a_key(body: bytes | bytearray) -> bool:
     """Whether an object in ``body`` names something twice, so that two readers may read two things."""
 

@@ -39,6 +39,7 @@ jobs = Table(
     Column("uncertain_reason", Text),
     Column("retry_of", String(64)),
     Column("version", Integer, nullable=False, server_default="1"),
+    Column("signal", Integer),
     Index("jobs_by_user", "user_id", "created_at"),
     partial_index("jobs_active", "status", where="status IN ('pending','uploading','queued','running')"),
 )

@@ -227,6 +227,34 @@ async def test_output_that_cannot_be_had_is_a_problem_not_half_an_answer(edge: A
     assert (response.status_code, response.headers["content-type"]) == (503, "application/problem+json")
 
 
+@pytest.mark.parametrize("way", ["/logs?follow=true", "/logs/stream?"])
+async def test_output_that_cannot_be_followed_any_further_says_so_at_its_end(edge: Any, way: str) -> None:
+    """The answer has begun: a connection that breaks off would look as if the supervisor had gone away."""
+    made = await edge.submit(spec={"duration": 0, "progress": 3})
+    await edge.runtime.wait(made["job_id"])
+    edge.remote.inject(Fault(FaultKind.DOWN, times=None))
+    response = await edge.http.get(f"/api/jobs/{made['job_id']}{way}")
+    assert response.status_code == 200
+    assert "the output cannot be read any further: " in response.text
+    if "stream" in way:
+        assert response.text.split("\n\n")[-2].startswith("event: unreadable")
+
+
+async def test_a_reader_whose_place_is_gone_is_told_and_goes_on(edge: Any) -> None:
+    """The output became shorter: a line among the bytes, an event of its own in a stream; the cursor is the new end."""
+    made = await edge.submit(spec={"duration": 0, "progress": 3})
+    await edge.runtime.wait(made["job_id"])
+    path = f"/api/jobs/{made['job_id']}/logs"
+    size = len((await edge.http.get(path)).content)
+    for query in ("", "&follow=true", "&limit=1000"):
+        response = await edge.http.get(f"{path}?cursor=100000{query}")
+        assert f"[the output became shorter: it had at least 100000 bytes and has {size} now" in response.text
+    assert response.headers["x-next-cursor"] == str(size)
+    events = (await edge.http.get(f"{path}/stream?cursor=100000")).text.split("\n\n")
+    assert events[1].startswith(f'id: {size}\nevent: notice\ndata: {{"type":"notice","text":"the output became shorter')
+    assert events[2].startswith("event: end")
+
+
 async def test_what_was_kept_long_enough_is_removed_on_demand(edge: Any) -> None:
     for body in ({"dry_run": True}, {}):
         assert (await edge.http.post("/api/prune", json=body)).json()["jobs"] == 0

@@ -196,6 +196,9 @@ def test_what_terminals_obey_is_replaced() -> None:
         ({"status": "failed", "exit_code": None}, 1),
         ({"status": "failed", "exit_code": -9}, 1),
         ({"status": "cancelled", "exit_code": 0}, 1),
+        ({"status": "failed", "exit_code": None, "signal": 9}, 137),
+        ({"status": "cancelled", "exit_code": None, "signal": 15}, 143),
+        ({"status": "failed", "exit_code": 3, "signal": None}, 3),
     ],
 )
 def test_the_exit_status_is_the_jobs(fields: dict[str, Any], status: int) -> None:

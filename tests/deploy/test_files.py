@@ -82,6 +82,8 @@ def test_the_unit_keeps_its_promises_to_jobs() -> None:
     assert float(service["TimeoutStopSec"]) > 20  # two graces of 10 s
     assert "PrivateTmp" not in service
     assert int(service["WatchdogSec"]) >= 20
+    soft, _, hard = service["LimitNOFILE"].partition(":")
+    assert (int(soft), int(hard)) == (8192, 524288)  # one number alone would lower the hard limit for jobs, too
 
 
 def test_the_container_says_that_local_jobs_do_not_survive() -> None:

@@ -104,7 +104,7 @@ class Stage:
             directory.cancel.touch()
             await until(lambda one=directory: look(one).standing is not Standing.STARTING)  # type: ignore[misc]
             seen = look(directory)
-            if (shim := open_shim(seen)) is not None:
+            if (shim := open_shim(directory, seen)) is not None:
                 signal.pidfd_send_signal(shim, signal.SIGKILL)
                 os.close(shim)
             clear_survivors(directory, seen)

@@ -60,6 +60,7 @@ class JobDocument(TypedDict):
     error_message: str | None
     output_url: str | None
     exit_code: int | None
+    signal: int | None
     progress: Document | None
     result: Document | None
     cancel_requested_at: Moment | None

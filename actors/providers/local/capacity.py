@@ -8,8 +8,6 @@ a device comes back only when that job's processes are gone, its shim's death al
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,10 +16,12 @@ import attrs
 
 from actors.jobs.records import Capacity
 from actors.providers.errors import Unavailable
+from actors.providers.local.directory import opened_folder
+from actors.providers.local.gpus import FoundGpus, find_gpus
 from actors.providers.local.options import LocalOptions
+from actors.providers.local.shim.files import NotPlain, open_plain
 
 FIRST_FREE_FD = 200  # leases are opened above the descriptors under which the shim inherits them (3, 4, ...)
-NVIDIA_SMI_SECONDS = 10.0
 
 
 @attrs.frozen
@@ -43,25 +43,13 @@ def machine_capacity(options: LocalOptions, devices: tuple[str, ...]) -> Capacit
     return Capacity(cpus=cpus, gpus=len(devices), memory=options.memory)
 
 
-def machine_devices(options: LocalOptions) -> tuple[str, ...]:
+def machine_devices(options: LocalOptions) -> FoundGpus:
     """The GPUs' names for ``CUDA_VISIBLE_DEVICES``: UUIDs, which stay with the device, where they are known."""
     if isinstance(options.gpus, tuple):
-        return options.gpus
+        return FoundGpus(options.gpus)
     if isinstance(options.gpus, int):
-        return tuple(str(index) for index in range(options.gpus))
-    program = shutil.which("nvidia-smi")
-    if program is None:
-        return ()
-    try:
-        answer = subprocess.run(  # noqa: S603 - a fixed argv
-            [program, "--query-gpu=uuid", "--format=csv,noheader"],
-            capture_output=True,
-            check=True,
-            timeout=NVIDIA_SMI_SECONDS,
-        )
-    except (OSError, subprocess.SubprocessError):  # installed without a driver that answers: no GPUs to hand out
-        return ()
-    return tuple(line.strip() for line in answer.stdout.decode(errors="replace").splitlines() if line.strip())
+        return FoundGpus(tuple(str(index) for index in range(options.gpus)))
+    return find_gpus()
 
 
 @contextmanager
@@ -93,7 +81,11 @@ def leased(
 def _take(path: Path, key: str, is_gone: Callable[[str], bool]) -> int | None:
     import fcntl  # not on every system on which this module is imported
 
-    low = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        with opened_folder(path.parent) as folder:
+            low = open_plain(folder, path.name, os.O_RDWR | os.O_CREAT)
+    except NotPlain:  # something else was put there: no lease can be had on it
+        return None
     try:
         fd = fcntl.fcntl(low, fcntl.F_DUPFD_CLOEXEC, FIRST_FREE_FD)
     finally:

@@ -2,7 +2,10 @@
 
 ``spec.json`` (what to run: with it the job is submitted) · ``lock`` (held by the shim for life) · ``run.json`` (who
 runs it) · ``log`` (its output) · ``cancel`` (the intent) · ``exit.json`` (how it ended), whose space ``exit.new``
-reserves · ``progress.jsonl``, ``result.json``, ``output/`` and ``work/`` belong to the job.
+reserves · ``progress.jsonl``, ``result.json``, ``output/`` and ``work/`` belong to the job. Beside the directory, out
+of the job's own reach, ``.started-KEY`` says that the program was let go.
+
+The whole directory can be written by its job: whatever is read there may be forged, and is read by :mod:`.shim.files`.
 """
 
 from __future__ import annotations
@@ -11,18 +14,31 @@ import json
 import os
 import re
 import secrets
-import shutil
+import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import attrs
 
 from actors.providers.errors import Invalid, Unavailable
-from actors.providers.local.shim import RECORD_SIZE
+from actors.providers.local.removing import remove_tree
+from actors.providers.local.shim import RECORD_SIZE, STARTED
+from actors.providers.local.shim.files import (
+    MOST_RECORD,
+    NotPlain,
+    is_there,
+    open_folder,
+    open_own_folder,
+    read_plain,
+    write_plain,
+)
 
 KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}")
 REMOVED = ".removed-"
+CLEANING_SECONDS = 5.0
+"""For what earlier removals left, each time all directories are looked through."""
 
 
 @attrs.frozen
@@ -93,13 +109,33 @@ class JobDirectory:
         """The job's working directory, unless it asked for another."""
         return self.path / "work"
 
+    @property
+    def started(self) -> Path:
+        """There: the program was let go, once and for all."""
+        return self.path.with_name(f"{STARTED}{self.key}")
+
+    @contextmanager
+    def opened(self) -> Iterator[int]:
+        """A descriptor of the directory for the length of the block. Raises OSError, for a link too."""
+        folder = open_own_folder(self.path)
+        try:
+            yield folder
+        finally:
+            os.close(folder)
+
+    @property
+    def is_submitted(self) -> bool:
+        """Whether anything says so: a job may remove its own spec."""
+        paths = (self.spec, self.run, self.exit, self.lock, self.started)
+        return any(os.path.lexists(path) for path in paths)
+
     def place(self, spec: Mapping[str, Any]) -> bool:
         """Submit: make the directory and, last, its spec. False: it was submitted before.
 
         A directory without a spec was left by somebody who was killed, and is completed. Raises :class:`Unavailable`,
         leaving nothing behind, when the disk refuses.
         """
-        if self.spec.exists():
+        if self.is_submitted:
             return False
         try:
             for folder in (self.path, self.output, self.work):
@@ -108,19 +144,22 @@ class JobDirectory:
             write_durably(self.spec, spec)
             sync_folder(self.path.parent)
         except OSError as error:
-            if not self.spec.exists():
-                shutil.rmtree(self.path, ignore_errors=True)
+            if not self.is_submitted:
+                self.remove()
             raise Unavailable(f"the job's directory cannot be written: {error}") from error
         return True
 
     def remove(self) -> None:
-        """Remove the directory: gone for everybody at once, its files thereafter."""
+        """Remove the directory: gone for everybody at once, its files thereafter (see :mod:`.removing`)."""
         grave = self.path.with_name(f"{REMOVED}{self.key}-{secrets.token_hex(4)}")
         try:
             self.path.rename(grave)
         except FileNotFoundError:
-            return
-        shutil.rmtree(grave, ignore_errors=True)
+            pass
+        else:
+            with opened_folder(self.path.parent) as jobs:
+                remove_tree(jobs, grave.name)
+        self.started.unlink(missing_ok=True)
 
     def _reserve_exit_record(self) -> None:
         try:
@@ -134,47 +173,63 @@ class JobDirectory:
             os.close(fd)
 
 
-def job_directories(jobs: Path) -> Iterator[JobDirectory]:
-    """All directories that hold a submitted job; what an interrupted removal left is removed on the way."""
-    for entry in sorted(os.scandir(jobs), key=lambda entry: entry.name):
-        if entry.name.startswith(REMOVED):
-            shutil.rmtree(entry.path, ignore_errors=True)
-        elif KEY.fullmatch(entry.name) and Path(entry.path, "spec.json").exists():
-            yield JobDirectory(Path(entry.path))
-
-
-def read_record(path: Path) -> dict[str, Any] | None:
-    """The JSON object in ``path``; None: no such file. Raises ValueError when it is something else."""
+@contextmanager
+def opened_folder(path: Path) -> Iterator[int]:
+    """A descriptor of a directory of ours, which no job writes in. Raises OSError."""
+    folder = open_folder(path)
     try:
-        value = json.loads(path.read_bytes())
+        yield folder
+    finally:
+        os.close(folder)
+
+
+def job_directories(jobs: Path) -> Iterator[JobDirectory]:
+    """All directories that hold a submitted job; what interrupted removals left is removed on the way, for a while."""
+    names = sorted(entry.name for entry in os.scandir(jobs))
+    left = CLEANING_SECONDS
+    with opened_folder(jobs) as folder:
+        for name in names:
+            if name.startswith(REMOVED) and left > 0:
+                begun = time.monotonic()
+                remove_tree(folder, name, left)
+                left -= time.monotonic() - begun
+            elif name.startswith(STARTED) and not is_there(folder, name.removeprefix(STARTED)):
+                with suppress(OSError):
+                    os.unlink(name, dir_fd=folder)
+    for name in names:
+        if KEY.fullmatch(name) and (directory := JobDirectory(jobs / name)).is_submitted:
+            yield directory
+
+
+def read_record(path: Path, most: int = MOST_RECORD) -> dict[str, Any] | None:
+    """The JSON object in ``path``; None: no such file.
+
+    Raises ValueError when it is something else, which is its job's doing; OSError where the disk or this process is in
+    trouble, which tells nothing of the job.
+    """
+    try:
+        with JobDirectory(path.parent).opened() as folder:
+            value = json.loads(read_plain(folder, path.name, most))
     except FileNotFoundError:
         return None
+    except NotPlain as error:
+        raise ValueError(str(error)) from error
+    except (RecursionError, ValueError) as error:
+        raise ValueError(f"{path.name} is not JSON: {error!s:.200}") from error
     if not isinstance(value, dict):
-        raise ValueError(f"{path} does not hold a JSON object")
+        raise ValueError(f"{path.name} does not hold a JSON object")
     return value
 
 
 def write_durably(path: Path, document: Mapping[str, Any]) -> None:
     """Make ``path`` hold ``document``, wholly or not at all, on disk when this returns. Raises OSError."""
-    temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}.tmp")
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(fd, "wb") as file:
-            # not orjson: it refuses the lone surrogates in which bytes of an environment that are not UTF-8 travel
-            file.write(json.dumps(document).encode())
-            file.flush()
-            os.fsync(fd)
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
-    sync_folder(path.parent)
+    # not orjson: it refuses the lone surrogates in which bytes of an environment that are not UTF-8 travel
+    data = json.dumps(document).encode()
+    with JobDirectory(path.parent).opened() as folder:
+        write_plain(folder, path.name, data)
 
 
 def sync_folder(path: Path) -> None:
-    """Make the names in ``path`` durable."""
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
+    """Make the names in ``path`` durable. Raises OSError."""
+    with opened_folder(path) as folder:
+        os.fsync(folder)

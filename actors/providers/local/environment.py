@@ -37,6 +37,7 @@ def job_environment(
     if inherited is None:
         inherited = inherited_of(DEFAULT_ENV_FROM, os.environ)
     return {
+        "PYTHONUNBUFFERED": "1",  # else the output of a Python program comes in blocks, and the last one not at all
         **inherited,
         **env,
         "GREENROOM_JOB_ID": context.get("job_id", directory.key),

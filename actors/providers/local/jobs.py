@@ -7,21 +7,25 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from actors.jobs.records import Observation, Phase
 from actors.providers.base import CancelAck, View
 from actors.providers.errors import Conflict, Unavailable
-from actors.providers.local.capacity import leased
-from actors.providers.local.directory import JobDirectory, job_directories, read_record, sync_folder
+from actors.providers.local.capacity import Lease, leased
+from actors.providers.local.directory import JobDirectory, job_directories, read_record
 from actors.providers.local.environment import job_environment
 from actors.providers.local.leavings import Leavings
-from actors.providers.local.liveness import Standing, clear_survivors, look, settle_unstarted
+from actors.providers.local.liveness import Look, Standing, clear_survivors, is_locked, look, settle_unstarted
 from actors.providers.local.observing import lost, never_ran, observe
+from actors.providers.local.processes import processes_of
+from actors.providers.local.shim.files import MOST_SPEC, NotPlain, make_empty
 from actors.providers.local.shims import Shims
 
 MAX_STARTS = 3  # shims that may die before the program runs, until the job is called failed
+LOCK_SECONDS = 20.0  # for one start to wait for another; a disk that hangs in one must not hold all threads
 
 
 class LocalJobs:
@@ -42,7 +46,7 @@ class LocalJobs:
 
     def submit(self, directory: JobDirectory, body: Mapping[str, Any], context: Mapping[str, str]) -> bool:
         """Write the job down and start its shim. True: it had been written down before. Raises :class:`Unavailable`."""
-        if directory.spec.exists():
+        if directory.is_submitted:
             return True
         spec = {
             "job_id": context.get("job_id", directory.key),
@@ -55,18 +59,23 @@ class LocalJobs:
             "log_bytes": self._log_bytes,
             "submitted_at": time.time(),
         }
-        with (
-            self._one_at_a_time,
-            leased(self._leases, self._devices, body["gpus"], directory.key, self._is_gone) as lease,
-        ):
-            placed = directory.place(spec)
-            if placed:
-                try:
-                    self.shims.start(directory, lease)
-                except OSError as error:
-                    directory.remove()
-                    raise Unavailable(f"no process can be started: {error}") from error
+        if not self._one_at_a_time.acquire(timeout=LOCK_SECONDS):
+            raise Unavailable("another start takes long")
+        try:
+            with leased(self._leases, self._devices, body["gpus"], directory.key, self._is_gone) as lease:
+                placed = directory.place(spec)
+                if placed:
+                    self._begin(directory, lease)
+        finally:
+            self._one_at_a_time.release()
         return not placed
+
+    def _begin(self, directory: JobDirectory, lease: Lease) -> None:
+        try:
+            self.shims.start(directory, lease)
+        except OSError as error:
+            directory.remove()
+            raise Unavailable(f"no process can be started: {error}") from error
 
     def view(self, directories: Iterable[JobDirectory]) -> View:
         """What all these directories say."""
@@ -86,16 +95,16 @@ class LocalJobs:
     def observation(self, directory: JobDirectory) -> Observation | None:
         """What the directory says; None: nothing was submitted there. A job that nobody runs is started again."""
         has_shim = directory.key in self.shims  # before the look: one that ends now is looked at again when it is told
-        seen = look(directory)
+        seen = look(directory, has_shim=has_shim)
         if seen.standing is Standing.ABSENT:
             return None
         if seen.standing is Standing.DEAD:
-            return lost(directory, seen, clear_survivors(directory, seen), self._leavings)
+            return lost(directory, seen, self._left(directory, seen), self._leavings)
         if seen.standing is not Standing.UNSTARTED:
             return observe(directory, seen, self._leavings)
-        if seen.cancel and not has_shim:
+        if seen.cancel:
             return never_ran()
-        waiting = None if has_shim else self._start_again(directory)
+        waiting = self._start_again(directory)
         settled = look(directory) if waiting == "" else seen
         if settled.exit is not None:
             return observe(directory, settled, self._leavings)
@@ -103,14 +112,15 @@ class LocalJobs:
 
     def cancel(self, directory: JobDirectory) -> CancelAck:
         """The intent first, then the signal. Raises OSError when the intent cannot be written."""
-        seen = look(directory)
+        seen = look(directory, has_shim=directory.key in self.shims)
         if seen.standing is Standing.ABSENT:
             return CancelAck.UNKNOWN_JOB
         if seen.standing in (Standing.ENDED, Standing.DEAD):
             return CancelAck.ALREADY_TERMINAL
         if not seen.cancel:  # an empty file, which a full disk still has room for
-            os.close(os.open(directory.cancel, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
-            sync_folder(directory.path)
+            with suppress(FileNotFoundError, NotPlain), directory.opened() as folder:  # else the job took it away
+                make_empty(folder, directory.cancel.name)
+                os.fsync(folder)
         self.shims.terminate(directory)
         return CancelAck.ACCEPTED
 
@@ -121,7 +131,7 @@ class LocalJobs:
             raise Conflict(f"job {directory.key} is still running and cannot be forgotten")
         if seen.standing is Standing.UNSTARTED and not settle_unstarted(directory, {"cancelled": True}):
             raise Conflict(f"job {directory.key} is just being started and cannot be forgotten")
-        if seen.standing is Standing.DEAD and clear_survivors(directory, seen):
+        if seen.standing is Standing.DEAD and self._left(directory, seen):
             raise Conflict(f"job {directory.key} has processes left and cannot be forgotten")
         directory.remove()
         self._leavings.forget(directory.key)
@@ -129,28 +139,51 @@ class LocalJobs:
 
     def unended(self) -> list[JobDirectory]:
         """The jobs without an exit record, as found on disk."""
-        return [directory for directory in job_directories(self.folder) if not directory.exit.exists()]
+        return [one for one in job_directories(self.folder) if not os.path.lexists(one.exit) or is_locked(one.lock)]
 
     def _start_again(self, directory: JobDirectory) -> str | None:
         """Start a shim for a job that has none; in words why it has to wait, "" when it was given up."""
         key = directory.key
         if self._starts[key] >= MAX_STARTS:
-            reason = f"its shim ended {MAX_STARTS} times before the program was run; see its log"
-            return "" if settle_unstarted(directory, {"failure": {"stage": "start", "reason": reason}}) else None
-        spec = read_record(directory.spec) or {}
+            return _give_up(directory, f"its shim ended {MAX_STARTS} times before the program was run; see its log")
         try:
-            with self._one_at_a_time, leased(self._leases, self._devices, spec["gpus"], key, self._is_gone) as lease:
+            gpus = _gpus(directory)
+        except ValueError as error:
+            return _give_up(directory, str(error))
+        if not self._one_at_a_time.acquire(timeout=LOCK_SECONDS):
+            return "waiting: another start takes long"
+        try:
+            with leased(self._leases, self._devices, gpus, key, self._is_gone) as lease:
                 if key not in self.shims:
                     self._starts[key] += 1
                     self.shims.start(directory, lease)
         except (Unavailable, OSError) as error:
             return f"waiting: {error}"
+        finally:
+            self._one_at_a_time.release()
         return None
+
+    def _left(self, directory: JobDirectory, seen: Look) -> list[int]:
+        """What may be left of a dead job after what is surely its own was killed."""
+        return clear_survivors(directory, seen) or list(processes_of(directory).marked)
 
     def _is_gone(self, key: str) -> bool:
         """Whether nothing of the job runs any more, what outlived its shim included."""
         directory = JobDirectory.of(self.folder, key)
         seen = look(directory)
         if seen.standing is Standing.DEAD:
-            return not clear_survivors(directory, seen)
-        return seen.standing not in (Standing.STARTING, Standing.RUNNING)
+            return seen.run is not None and not self._left(directory, seen)
+        return seen.standing not in (Standing.STARTING, Standing.RUNNING) and not processes_of(directory).marked
+
+
+def _give_up(directory: JobDirectory, reason: str) -> str | None:
+    """End a job that was never started: "" when that is done, None when a shim has come meanwhile."""
+    return "" if settle_unstarted(directory, {"failure": {"stage": "start", "reason": reason}}) else None
+
+
+def _gpus(directory: JobDirectory) -> int:
+    spec = read_record(directory.spec, MOST_SPEC) or {}
+    gpus = spec.get("gpus")
+    if isinstance(gpus, bool) or not isinstance(gpus, int) or gpus < 0:
+        raise ValueError(f"{directory.spec.name} does not say how many GPUs")
+    return gpus

@@ -3,6 +3,9 @@
 The order of reading carries the proof. The lock is held from before ``run.json`` is written until after
 ``exit.json`` is. So: a ``run.json`` seen, *then* the lock found free, *then* no ``exit.json`` found, means that the
 shim died and no record will ever come. A pid alone proves nothing (zombies answer, numbers are reused).
+
+All of these files can be exchanged by the job itself. So a free lock is believed only when no shim of this directory
+is among the kernel's processes, and an end only when nothing of the job lives.
 """
 
 from __future__ import annotations
@@ -11,15 +14,17 @@ import os
 import signal
 import struct
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 import attrs
 
-from actors.providers.local.directory import JobDirectory, read_record, write_durably
-from actors.providers.local.environment import MARK
+from actors.providers.local.directory import JobDirectory, write_durably
+from actors.providers.local.processes import has_mark, is_shim, mark_of, processes_of
+from actors.providers.local.records import read_exit, read_run
+from actors.providers.local.shim.files import NotPlain, open_plain
 from actors.providers.local.shim.system import boot_id, start_ticks, stat_field
 
 FLOCK = "@hhqqi4x"  # struct flock: type, whence, start, length, pid
@@ -39,12 +44,13 @@ class Standing(StrEnum):
 
 @attrs.frozen
 class Look:
-    """One look at a directory."""
+    """One look at a directory. ``fault``: what of its records cannot be believed, "" where all can."""
 
     standing: Standing
     run: Mapping[str, Any] | None = None
     exit: Mapping[str, Any] | None = None
     cancel: bool = False
+    fault: str = ""
 
     @property
     def same_boot(self) -> bool:
@@ -52,28 +58,47 @@ class Look:
         return self.run is not None and self.run["boot_id"] == boot_id()
 
 
-def look(directory: JobDirectory) -> Look:
-    """Where the job stands. Raises ValueError or OSError where its files cannot be read."""
-    if not directory.spec.exists():
-        return Look(Standing.ABSENT)
-    cancel = directory.cancel.exists()
-    run = read_record(directory.run)
+def look(directory: JobDirectory, *, has_shim: bool = False) -> Look:
+    """Where the job stands. ``has_shim``: a shim of it is known to live. Raises OSError where nothing can be read."""
+    if not directory.is_submitted:
+        return Look(Standing.RUNNING if has_shim else Standing.ABSENT)
+    cancel = os.path.lexists(directory.cancel)
+    run, fault = _read(read_run, directory.run)
     held = is_locked(directory.lock)
-    ended = read_record(directory.exit)
+    begun = run is not None or bool(fault) or os.path.lexists(directory.started)
+    if held or has_shim:
+        return Look(Standing.RUNNING if begun else Standing.STARTING, run, None, cancel, fault)
+    ended, bad_end = _read(read_exit, directory.exit)
+    living = processes_of(directory)
+    if living.shims:  # the job has exchanged its lock
+        return Look(Standing.RUNNING if begun else Standing.STARTING, run, None, cancel, fault)
+    if ended is not None and living.marked:
+        ended, bad_end = None, f"it has an exit record while process {living.marked[0]} of it lives"
     if ended is not None:
-        return Look(Standing.ENDED, run, ended, cancel)
-    if held:
-        return Look(Standing.STARTING if run is None else Standing.RUNNING, run, None, cancel)
-    return Look(Standing.UNSTARTED if run is None else Standing.DEAD, run, None, cancel)
+        return Look(Standing.ENDED, run, ended, cancel, fault)
+    begun = begun or bool(bad_end)
+    return Look(Standing.DEAD if begun else Standing.UNSTARTED, run, None, cancel, bad_end or fault)
+
+
+def _read(reader: Callable[[Path], Mapping[str, Any] | None], path: Path) -> tuple[Mapping[str, Any] | None, str]:
+    """A record, and why it cannot be believed."""
+    try:
+        return reader(path), ""
+    except ValueError as error:
+        return None, str(error)
 
 
 def is_locked(path: Path) -> bool:
-    """Whether a shim holds the lock: asked without taking it, so that a starting shim is never in our way."""
+    """Whether a shim holds the lock: asked without taking it, so that a starting shim is never in our way.
+
+    What is no plain file is no lock of a shim's. Raises OSError where that cannot be found out.
+    """
     import fcntl  # not on every system on which this module is imported
 
     try:
-        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-    except FileNotFoundError:
+        with JobDirectory(path.parent).opened() as folder:
+            fd = open_plain(folder, path.name, os.O_RDWR)
+    except (FileNotFoundError, NotPlain):
         return False
     try:
         answer = fcntl.fcntl(fd, fcntl.F_OFD_GETLK, struct.pack(FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
@@ -89,13 +114,18 @@ def settle_unstarted(directory: JobDirectory, record: Mapping[str, Any]) -> bool
     """
     import fcntl
 
-    fd = os.open(directory.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        with directory.opened() as folder:
+            fd = open_plain(folder, directory.lock.name, os.O_RDWR | os.O_CREAT)
+    except NotPlain:  # no shim can take such a lock either
+        write_durably(directory.exit, {"ended_at": time.time(), **record})
+        return True
     try:
         try:
             fcntl.fcntl(fd, fcntl.F_OFD_SETLK, struct.pack(FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
         except (BlockingIOError, PermissionError):
             return False
-        if directory.run.exists() or directory.exit.exists():
+        if any(os.path.lexists(path) for path in (directory.run, directory.exit, directory.started)):
             return False
         write_durably(directory.exit, {"ended_at": time.time(), **record})
         return True
@@ -115,11 +145,26 @@ def open_process(pid: int, ticks: int | None) -> int | None:
     return fd
 
 
-def open_shim(seen: Look) -> int | None:
-    """A pidfd of the job's shim; None where it is gone or not known."""
+def open_shim(directory: JobDirectory, seen: Look) -> int | None:
+    """A pidfd of the job's shim; None where it is gone, not known, or no shim of this directory."""
     if seen.run is None or not seen.same_boot:
         return None
-    return open_process(seen.run["shim"], seen.run["shim_ticks"])
+    fd = open_process(seen.run["shim"], seen.run["shim_ticks"])
+    if fd is not None and not is_shim(seen.run["shim"], directory):  # the record is the job's own, and so is its pid
+        os.close(fd)
+        return None
+    return fd
+
+
+def open_living_shim(directory: JobDirectory) -> int | None:
+    """A pidfd of the job's shim: the one that the record names or, where it cannot be believed, the one that lives."""
+    run, _ = _read(read_run, directory.run)
+    if (fd := open_shim(directory, Look(Standing.RUNNING, run))) is not None:
+        return fd
+    for pid in processes_of(directory).shims:
+        if (fd := open_process(pid, start_ticks(pid))) is not None:
+            return fd
+    return None
 
 
 def survivors(directory: JobDirectory, seen: Look) -> tuple[list[int], list[int]]:
@@ -132,12 +177,12 @@ def survivors(directory: JobDirectory, seen: Look) -> tuple[list[int], list[int]
         return [], []
     child, since = seen.run["child"], seen.run["child_ticks"] or 0
     leader_is_another = Path(f"/proc/{child}").exists() and start_ticks(child) != since
-    mark = os.fsencode(f"{MARK}={directory.output}\0")
+    mark = mark_of(directory)
     sure, unsure = [], []
     for pid in [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]:
         if (ticks := start_ticks(pid)) is None or ticks < since:
             continue
-        if _has_mark(pid, mark):
+        if has_mark(pid, mark):
             if (fd := open_process(pid, ticks)) is not None:
                 sure.append(fd)
         elif not leader_is_another and stat_field(pid, 5) == child == stat_field(pid, 6) and not _is_zombie(pid):
@@ -160,13 +205,6 @@ def clear_survivors(directory: JobDirectory, seen: Look) -> list[int]:
         if not sure or time.monotonic() >= deadline:
             return unsure if not sure else unsure or [seen.run["child"] if seen.run else 0]
         time.sleep(0.01)  # in a worker thread
-
-
-def _has_mark(pid: int, mark: bytes) -> bool:
-    try:
-        return mark in Path(f"/proc/{pid}/environ").read_bytes() + b"\0"
-    except OSError:
-        return False
 
 
 def _is_zombie(pid: int) -> bool:

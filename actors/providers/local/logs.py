@@ -1,4 +1,7 @@
-"""A job's output, read from a place that stays valid: the cursor is a byte offset, and the file only grows."""
+"""A job's output, read from a place that stays valid: the cursor is a byte offset, and the file only grows.
+
+A job can make it shorter all the same, being the same user: that is said, and the reading goes on from the new end.
+"""
 
 from __future__ import annotations
 
@@ -6,37 +9,63 @@ import errno
 import os
 from collections.abc import AsyncIterator
 
-import trio
-
 from actors.providers.base import LogChunk
-from actors.providers.errors import Invalid
+from actors.providers.disk_threads import DiskThreads
+from actors.providers.errors import Invalid, ProviderError
 from actors.providers.local.directory import JobDirectory
+from actors.providers.local.shim.files import NotPlain, open_plain
+from actors.providers.log_notices import notice, shortened
 
 CHUNK = 64 * 1024  # bytes read in one thread hop
-_GAP = b"\n[%d bytes of output are not kept: providers.local.log_bytes]\n"
 
 
-async def read_log(directory: JobDirectory, cursor: str | None) -> AsyncIterator[LogChunk]:
-    """Chunks from ``cursor`` to what is there when the reading begins. Raises :class:`Invalid` for a bad cursor."""
+async def read_log(directory: JobDirectory, cursor: str | None, threads: DiskThreads) -> AsyncIterator[LogChunk]:
+    """Chunks from ``cursor`` to what is there when the reading begins.
+
+    Raises :class:`Invalid` for a bad cursor, :class:`ProviderError` for a log that is no plain file any more.
+    """
     offset = _offset(cursor)
+    end = await threads.run(_size, directory)
+    if (told := shortened(offset, end)) is not None:
+        yield told
+    while offset < end:
+        chunk = await threads.run(_piece, directory, offset, end)
+        if chunk is None:
+            return
+        offset = int(chunk.cursor)
+        yield chunk
+
+
+def _size(directory: JobDirectory) -> int:
     try:
-        fd = await trio.to_thread.run_sync(os.open, directory.log, os.O_RDONLY | os.O_CLOEXEC)
+        fd = _opened(directory)
     except FileNotFoundError:  # nothing was started yet, or the job was forgotten
-        return
+        return 0
     try:
-        end = os.fstat(fd).st_size
-        while offset < end:
-            if removed := _hole(fd, offset, end):
-                offset += removed
-                yield LogChunk(_GAP % removed, str(offset))
-                continue
-            data = await trio.to_thread.run_sync(os.pread, fd, min(CHUNK, _until_hole(fd, offset, end)), offset)
-            if not data:
-                return
-            offset += len(data)
-            yield LogChunk(data, str(offset))
+        return os.fstat(fd).st_size
     finally:
         os.close(fd)
+
+
+def _piece(directory: JobDirectory, offset: int, end: int) -> LogChunk | None:
+    """What is there at ``offset``; None: the file ends before it by now."""
+    fd = _opened(directory)
+    try:
+        if removed := _hole(fd, offset, end):
+            text = f"{removed} bytes of output are not kept: providers.local.log_bytes"
+            return LogChunk(notice(text), str(offset + removed))
+        data = os.pread(fd, min(CHUNK, _until_hole(fd, offset, end)), offset)
+        return LogChunk(data, str(offset + len(data))) if data else None
+    finally:
+        os.close(fd)
+
+
+def _opened(directory: JobDirectory) -> int:
+    try:
+        with directory.opened() as folder:
+            return open_plain(folder, directory.log.name)
+    except NotPlain as error:
+        raise ProviderError(f"the output of job {directory.key} cannot be read: {error}") from error
 
 
 def _hole(fd: int, offset: int, end: int) -> int:

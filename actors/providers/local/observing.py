@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -10,13 +12,16 @@ from actors.jobs.records import Observation, Phase
 from actors.providers.local.directory import JobDirectory, read_record
 from actors.providers.local.leavings import Leavings, last_line, output_url
 from actors.providers.local.liveness import Look, Standing
-from actors.providers.local.words import end_words, failure_words
+from actors.providers.local.records import moment, text
+from actors.providers.local.scripts import NOTE, has_windows_lines
+from actors.providers.local.shim.files import MOST_SPEC
+from actors.providers.local.words import end_words, failure_words, shown
 
 
 def observe(directory: JobDirectory, seen: Look, leavings: Leavings) -> Observation:
     """What is said of a job whose shim lives or has written its record."""
-    spec = read_record(directory.spec) or {}
-    job_id = str(spec.get("job_id", directory.key))
+    spec = _spec(directory)
+    job_id = text(spec.get("job_id"), directory.key)
     if seen.exit is not None:
         return _ended(directory, seen.exit, spec, leavings)
     if seen.standing is Standing.RUNNING:
@@ -32,21 +37,25 @@ def observe(directory: JobDirectory, seen: Look, leavings: Leavings) -> Observat
 
 def lost(directory: JobDirectory, seen: Look, left: list[int], leavings: Leavings) -> Observation:
     """What is said of a job whose shim died: LOST; proven dead when nothing of it can be left (``left`` is empty)."""
-    if not seen.same_boot:
+    if seen.fault:
+        reason = f"its shim is gone, and how the job ended is not known: {shown(seen.fault)}"
+    elif seen.run is not None and not seen.same_boot:
         reason = "the machine was restarted while the job ran"
     else:
         reason = "its shim was killed while the job ran, and how the job ended is not known"
     if left:
         reason += f"; process {left[0]} may be left of it"
-    spec = read_record(directory.spec) or {}
+    elif seen.run is None:
+        reason += "; whether something of it still runs is not known"
+    spec = _spec(directory)
     return Observation(
         phase=Phase.LOST,
         raw_status="dead",
         started_at=_time(seen.run, "started_at"),
         error=reason,
         output_url=output_url(directory),
-        progress=leavings.progress(directory, str(spec.get("job_id", directory.key))),
-        proven_dead=not left,
+        progress=leavings.progress(directory, text(spec.get("job_id"), directory.key)),
+        proven_dead=not left and seen.run is not None,
     )
 
 
@@ -60,16 +69,19 @@ def _ended(
 ) -> Observation:
     error = None
     if record.get("failure"):
-        phase, error = Phase.FAILED, failure_words(record, spec.get("argv") or ["?"], spec.get("cwd", "?"))
+        words = failure_words(record, [_program(spec)], text(spec.get("cwd")))
+        phase, error = Phase.FAILED, shown(words)
     elif record.get("cancelled"):
         phase = Phase.CANCELED
     elif record.get("timed_out"):
-        phase, error = Phase.TIMED_OUT, f"deadline exceeded: it ran longer than {spec.get('max_runtime', 0):g} s"
+        phase, error = Phase.TIMED_OUT, _deadline(spec.get("max_runtime"))
     elif record.get("code") == 0:
         phase = Phase.SUCCEEDED
     else:
-        phase, error = Phase.FAILED, end_words(record, last_line(directory))
-    job_id = str(spec.get("job_id", directory.key))
+        phase, error = Phase.FAILED, end_words(record, last_line(directory)) + _script_note(spec, record)
+    job_id = text(spec.get("job_id"), directory.key)
+    progress = leavings.progress(directory, job_id)
+    leavings.ended(directory)
     return Observation(
         phase=phase,
         raw_status="ended",
@@ -79,12 +91,38 @@ def _ended(
         signal=record.get("signal"),
         error=error,
         output_url=output_url(directory),
-        progress=leavings.progress(directory, job_id),
+        progress=progress,
         result=leavings.result(directory, job_id),
         proven_dead=True,
     )
 
 
+def _program(spec: Mapping[str, Any]) -> str:
+    argv = spec.get("argv")
+    return text(argv[0]) if isinstance(argv, list) and argv else "?"
+
+
+def _script_note(spec: Mapping[str, Any], record: Mapping[str, Any]) -> str:
+    """What an interpreter says of a carriage return tells little: ``: No such file``."""
+    env = spec.get("env")
+    path = text(env.get("PATH"), os.defpath) if isinstance(env, Mapping) else os.defpath
+    failed = record.get("code") is not None
+    return f"; {NOTE}" if failed and has_windows_lines(_program(spec), text(spec.get("cwd"), "/"), path) else ""
+
+
+def _deadline(seconds: object) -> str:
+    known = isinstance(seconds, (int, float)) and not isinstance(seconds, bool) and 0 < seconds < math.inf
+    return f"deadline exceeded: it ran longer than {seconds:g} s" if known else "deadline exceeded"
+
+
+def _spec(directory: JobDirectory) -> Mapping[str, Any]:
+    """What was to be run, or nothing where the job has spoilt that: it is for words only."""
+    try:
+        return read_record(directory.spec, MOST_SPEC) or {}
+    except ValueError:
+        return {}
+
+
 def _time(record: Mapping[str, Any] | None, name: str) -> datetime | None:
-    seconds = record.get(name) if record else None
-    return datetime.fromtimestamp(seconds, UTC) if isinstance(seconds, (int, float)) else None
+    seconds = moment(record.get(name)) if record else None
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)

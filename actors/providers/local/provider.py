@@ -9,8 +9,6 @@ from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import trio
-
 from actors.jobs.records import Capacity, JobRequest, Observation, Phase
 from actors.providers.base import (
     ABSENT,
@@ -29,14 +27,19 @@ from actors.providers.base import (
     Submitted,
     View,
 )
+from actors.providers.disk_threads import DiskThreads
 from actors.providers.errors import ProviderError, Unavailable
 from actors.providers.local.capacity import machine_capacity, machine_devices
 from actors.providers.local.directory import JobDirectory
+from actors.providers.local.gpus import FoundGpus
 from actors.providers.local.jobs import LocalJobs
 from actors.providers.local.logs import read_log
 from actors.providers.local.options import LocalOptions
 from actors.providers.local.preparing import prepare_request
 from actors.providers.local.watch import Watch
+from logconf import get_logger
+
+_logger = get_logger("actors.providers.local")
 
 MIN_KERNEL = (5, 3)  # pidfd_open
 
@@ -63,10 +66,12 @@ class LocalProvider(NoPushes):
         )
         self._options = options
         self._root = root.resolve()
-        devices = machine_devices(options)
+        self._gpus = machine_devices(options)
+        devices = self._gpus.devices
         self._capacity = machine_capacity(options, devices)
         self._jobs = LocalJobs(self._root, options.grace_seconds, options.log_bytes, devices)
-        self._watch = Watch(self._jobs)
+        self._threads = DiskThreads()
+        self._watch = Watch(self._jobs, self._threads)
 
     def capacity(self) -> Capacity:
         """Slots by resource: cores, GPUs, and memory where the options count it."""
@@ -79,7 +84,7 @@ class LocalProvider(NoPushes):
     async def check(self) -> Mapping[str, Any]:
         """What there is, and whether jobs can be written down. Raises :class:`Unavailable`."""
         try:
-            usage = await trio.to_thread.run_sync(shutil.disk_usage, self._jobs.folder)
+            usage = await self._threads.run(shutil.disk_usage, self._jobs.folder)
         except OSError as error:
             raise Unavailable(f"{self._jobs.folder} cannot be used: {error}") from error
         if not os.access(self._jobs.folder, os.W_OK | os.X_OK):
@@ -98,7 +103,7 @@ class LocalProvider(NoPushes):
         Raises :class:`Unavailable` when the disk, the process table or a GPU is not to be had; nothing is left then.
         """
         directory = self._directory(key)
-        existed = await trio.to_thread.run_sync(self._jobs.submit, directory, prepared.body, dict(context))
+        existed = await self._threads.run(self._jobs.submit, directory, prepared.body, dict(context))
         self._watch.follow(key)
         observation = await self._observe(directory) if existed else Observation(Phase.STARTING, raw_status="starting")
         return Submitted(self._handle(directory), observation, existed)
@@ -112,7 +117,7 @@ class LocalProvider(NoPushes):
     async def observe_many(self, handles: Mapping[str, Handle]) -> View:
         """What the directories of these keys say; what outlived a dead shim is cleared before a job is called lost."""
         self._jobs.shims.collect()
-        view = await trio.to_thread.run_sync(self._jobs.view, [self._directory(key) for key in handles])
+        view = await self._threads.run(self._jobs.view, [self._directory(key) for key in handles])
         for key in handles:
             if key not in view.failed:
                 self._watch.seen(key, view.observations.get(key))
@@ -122,7 +127,7 @@ class LocalProvider(NoPushes):
         """Write the intent, then SIGTERM to the shim, which ends the job's processes. Repetition changes nothing."""
         directory = self._directory(key)
         try:
-            ack = await trio.to_thread.run_sync(self._jobs.cancel, directory)
+            ack = await self._threads.run(self._jobs.cancel, directory)
         except OSError as error:
             raise Unavailable(f"the cancel request cannot be written down: {error}") from error
         self._watch.nudge(key)
@@ -130,15 +135,20 @@ class LocalProvider(NoPushes):
 
     async def logs(self, key: str, handle: Handle, cursor: str | None = None) -> AsyncIterator[LogChunk]:
         """The job's output from ``cursor`` (a byte offset) to what is there now, after the job's end too."""
-        async for chunk in read_log(self._directory(key), cursor):
+        async for chunk in read_log(self._directory(key), cursor, self._threads):
             yield chunk
 
     async def forget(self, key: str, handle: Handle) -> None:
         """Remove the directory of an ended job. Raises :class:`Conflict` for one that may still run."""
-        await trio.to_thread.run_sync(self._jobs.forget, self._directory(key))
+        await self._threads.run(self._jobs.forget, self._directory(key))
 
     async def watch(self, nudge: Nudge) -> None:
         """Run until cancelled: nudge at every end, start, new progress. Adopts what runs already."""
+        if self._gpus.fault:  # said by who runs jobs, once, and not by who only looks
+            number, fault = len(self._gpus.devices), self._gpus.fault
+            self._gpus = FoundGpus(self._gpus.devices)
+            extra = {"provider": self.name, "gpus": number}
+            _logger.warning("The GPU driver fails, %d GPUs can be used: %s", number, fault, extra=extra)
         await self._watch.run(nudge)
 
     async def aclose(self) -> None:
@@ -154,7 +164,7 @@ class LocalProvider(NoPushes):
     async def _observe(self, directory: JobDirectory) -> Observation | None:
         self._jobs.shims.collect()
         try:
-            observation = await trio.to_thread.run_sync(self._jobs.observation, directory)
+            observation = await self._threads.run(self._jobs.observation, directory)
         except (OSError, ValueError) as error:
             raise ProviderError(f"the files of job {directory.key} cannot be read: {error}") from error
         self._watch.seen(directory.key, observation)

@@ -16,9 +16,10 @@ from pathlib import Path
 
 import attrs
 
-from actors.providers.local.capacity import Lease
+from actors.providers.local.capacity import FIRST_FREE_FD, Lease
 from actors.providers.local.directory import JobDirectory
-from actors.providers.local.liveness import look, open_shim
+from actors.providers.local.liveness import open_living_shim
+from actors.providers.local.shim.files import open_plain
 
 SHIM = Path(__file__).with_name("shim") / "__main__.py"
 KEPT = ("LD_LIBRARY_PATH", "PATH")  # the interpreter itself may need the first; nothing else of ours goes in
@@ -59,14 +60,14 @@ class Shims:
         """Find the running shim of a job and remember it. False: there is none that can be named (yet)."""
         if directory.key in self._fds:
             return True
-        if (fd := open_shim(look(directory))) is None:
+        if (fd := open_living_shim(directory)) is None:
             return False
         self._add(directory.key, fd)
         return True
 
     def terminate(self, directory: JobDirectory) -> bool:
         """Send SIGTERM to the job's shim. False: none is known."""
-        written_down = open_shim(look(directory))  # of two shims, the one that runs the program
+        written_down = open_living_shim(directory)  # of two shims, the one that runs the program
         with self._lock:
             fd = written_down if written_down is not None else self._fds.get(directory.key)
             if fd is not None:
@@ -119,21 +120,38 @@ def spawn(directory: JobDirectory, lease: Lease) -> int:
 
     The signals that stop it are blocked from its first moment, so none is lost while its interpreter starts.
     """
-    actions: list[tuple[int, ...] | tuple[int, int, str, int, int]] = [
-        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-        (os.POSIX_SPAWN_OPEN, 1, str(directory.log), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600),
-        (os.POSIX_SPAWN_DUP2, 1, 2),
-    ]
-    actions += [(os.POSIX_SPAWN_DUP2, fd, 3 + index) for index, fd in enumerate(lease.fds)]
     argv = [sys.executable, "-I", "-S", str(SHIM), str(directory.path), lease.visible, str(len(lease.fds))]
-    return os.posix_spawn(
-        sys.executable,
-        argv,
-        {name: os.environ[name] for name in KEPT if name in os.environ},
-        file_actions=actions,
-        setsid=True,
-        setsigmask=[signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD],
-    )
+    log = _log(directory)
+    try:
+        actions: list[tuple[int, ...] | tuple[int, int, str, int, int]] = [
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_DUP2, log, 1),
+            (os.POSIX_SPAWN_DUP2, log, 2),
+        ]
+        actions += [(os.POSIX_SPAWN_DUP2, fd, 3 + index) for index, fd in enumerate(lease.fds)]
+        return os.posix_spawn(
+            sys.executable,
+            argv,
+            {name: os.environ[name] for name in KEPT if name in os.environ},
+            file_actions=actions,
+            setsid=True,
+            setsigmask=[signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD],
+        )
+    finally:
+        os.close(log)
+
+
+def _log(directory: JobDirectory) -> int:
+    """The job's output, to append to, above the descriptors under which the shim inherits its leases."""
+    import fcntl  # not on every system on which this module is imported
+
+    with directory.opened() as folder:
+        fd = open_plain(folder, directory.log.name, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    try:
+        os.set_blocking(fd, True)
+        return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, FIRST_FREE_FD)
+    finally:
+        os.close(fd)
 
 
 def _reap(pid: int) -> bool:

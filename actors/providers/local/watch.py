@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 
 import attrs
@@ -9,6 +10,7 @@ import trio
 
 from actors.jobs.records import Observation, Phase
 from actors.providers.base import Nudge
+from actors.providers.disk_threads import DiskThreads
 from actors.providers.local.directory import JobDirectory
 from actors.providers.local.jobs import LocalJobs
 
@@ -32,6 +34,7 @@ class Watch:
     """Watches the jobs whose end the runtime has not seen. With none of them it sleeps."""
 
     _jobs: LocalJobs
+    _threads: DiskThreads = attrs.field(factory=DiskThreads)
     _open: dict[str, Sign] = attrs.field(factory=dict)
     _woken: trio.Event = attrs.field(factory=trio.Event)
     _nudge: Nudge | None = None
@@ -58,7 +61,7 @@ class Watch:
         self._nudge = nudge
         self._jobs.shims.on_end = self.nudge
         try:
-            for key in await trio.to_thread.run_sync(self._adopt_all):
+            for key in await self._threads.run(self._adopt_all):
                 self.follow(key)
                 self.nudge(key)
             async with trio.open_nursery() as nursery:
@@ -80,7 +83,7 @@ class Watch:
                 await self._woken.wait()
             await trio.sleep(CHANGES_EVERY if all(sign.started for sign in self._open.values()) else STARTS_EVERY)
             looks += 1
-            signs = await trio.to_thread.run_sync(self._signs, list(self._open))
+            signs = await self._threads.run(self._signs, list(self._open))
             for key, sign in signs.items():
                 before = self._open.get(key)
                 overdue = looks % SWEEP_EVERY == 0 and key not in self._jobs.shims
@@ -112,4 +115,4 @@ def sign_of(directory: JobDirectory) -> Sign:
         progress = (status.st_mtime_ns, status.st_size)
     except OSError:
         progress = (0, 0)
-    return Sign(directory.run.exists(), directory.cancel.exists(), progress)
+    return Sign(os.path.lexists(directory.run), os.path.lexists(directory.cancel), progress)

@@ -8,7 +8,15 @@ import signal
 from collections.abc import Mapping
 from typing import Any
 
-REASON_LENGTH = 300  # characters of the job's own last line that are shown
+from actors.providers.local.scripts import NOTE
+
+REASON_LENGTH = 600  # characters of a reason in which names of the job's stand
+
+
+def shown(text: str) -> str:
+    """``text`` as one printable line of bounded length: names in it come from the job."""
+    line = "".join(mark if mark.isprintable() else " " for mark in text)
+    return line if len(line) <= REASON_LENGTH else line[: REASON_LENGTH - 1] + "…"
 
 
 def failure_words(record: Mapping[str, Any], argv: list[str], cwd: str) -> str:
@@ -21,6 +29,8 @@ def failure_words(record: Mapping[str, Any], argv: list[str], cwd: str) -> str:
     if failure["stage"] != "exec":
         return f"the program could not be started: {reason}"
     program, file, interpreter = argv[0], failure.get("file"), failure.get("interpreter")
+    if code == errno.ENOENT and file and interpreter and interpreter.endswith("\r"):
+        return f"program {file}: {NOTE}"
     if code == errno.ENOENT and file and interpreter:
         return f"program {file}: the interpreter {interpreter} named in its first line does not exist"
     if code == errno.ENOENT:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import ssl
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 import attrs
@@ -16,7 +17,8 @@ import trio_websocket
 
 from actors.http_client import transport_options
 from actors.providers.base import LogChunk
-from actors.providers.errors import Invalid, Protocol, Unavailable
+from actors.providers.errors import Invalid, Protocol, ProviderError, Unavailable
+from actors.providers.log_notices import shortened
 from actors.providers.ray.cluster import Cluster
 
 CHUNK = 64 * 1024  # bytes
@@ -80,12 +82,23 @@ class Follower:
                     if error.reached:
                         raise
                 else:
+                    await self._note_if_shorter(len(whole))
                     await self._pass_on(whole, 0)
                     return
             else:
+                if self.offset:  # a connection tells all from the beginning, and a shorter output never gets here
+                    with suppress(ProviderError):
+                        size = len(await self.cluster.log(self.job_id))
+                        await self._note_if_shorter(size or self.offset)  # none at all: not there yet
                 await self._one_connection()
             wait = _AGAIN if self.offset > before else min(2 * wait, _AGAIN_AT_MOST)
             await trio.sleep(wait)
+
+    async def _note_if_shorter(self, size: int) -> None:
+        """Tell the reader, and go on from the new end, where the output has less than what was passed on."""
+        if (told := shortened(self.offset, size)) is not None:
+            await self.into.send(told)
+            self.offset = size
 
     async def _has_ended(self) -> bool:
         """An outage of the head is waited out, as one of the connection is."""

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import attrs
-import trio
 
+from actors.providers.disk_threads import DiskThreads
 from actors.providers.errors import ProviderError, Unavailable
 from actors.providers.local.directory import JobDirectory
 from actors.providers.local.leavings import Leavings, output_url
+from actors.providers.local.shim.files import open_folder
 
 
 @attrs.frozen
@@ -20,6 +23,7 @@ class SharedOutputs:
 
     root: Path | None
     _leavings: Leavings = attrs.field(factory=Leavings)
+    _threads: DiskThreads = attrs.field(factory=DiskThreads)  # a shared disk hangs when its server does
 
     async def place(self, job_id: str) -> dict[str, str]:
         """Make the job's directory; the variables that tell the job of it. Raises :class:`Unavailable`."""
@@ -27,7 +31,7 @@ class SharedOutputs:
             return {}
         directory = JobDirectory.of(self.root, job_id)
         try:
-            await trio.to_thread.run_sync(lambda: directory.output.mkdir(mode=0o700, parents=True, exist_ok=True))
+            await self._threads.run(_make, directory)
         except OSError as error:
             raise Unavailable(f"shared_dir: {self.root} cannot be written to: {error}") from error
         return {
@@ -41,7 +45,7 @@ class SharedOutputs:
         if self.root is None:
             return {}
         directories = [JobDirectory.of(self.root, job_id) for job_id in job_ids]
-        return await trio.to_thread.run_sync(lambda: {one.key: self._read(one) for one in directories})
+        return await self._threads.run(lambda: {one.key: self._read(one) for one in directories})
 
     async def remove(self, job_id: str) -> None:
         """Remove the job's directory; without one nothing happens. Raises :class:`ProviderError`."""
@@ -50,7 +54,7 @@ class SharedOutputs:
         directory = JobDirectory.of(self.root, job_id)
         self._leavings.forget(job_id)
         try:
-            await trio.to_thread.run_sync(directory.remove)
+            await self._threads.run(directory.remove)
         except OSError as error:
             raise ProviderError(f"shared_dir: {directory.path} cannot be removed: {error}") from error
 
@@ -61,3 +65,12 @@ class SharedOutputs:
             "output_url": output_url(directory),
         }
         return {name: value for name, value in found.items() if value is not None}
+
+
+def _make(directory: JobDirectory) -> None:
+    """Make the directory and its folder for output; a link in its place is refused. Raises OSError."""
+    directory.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with directory.opened() as folder:
+        with suppress(FileExistsError):
+            os.mkdir(directory.output.name, 0o700, dir_fd=folder)
+        os.close(open_folder(directory.output.name, folder))

@@ -32,6 +32,7 @@ from actors.providers.base import (
     View,
 )
 from actors.providers.errors import Protocol, ProviderError
+from actors.providers.log_notices import shortened
 from actors.providers.ray.cluster import Cluster
 from actors.providers.ray.logs import Follower, bounded_pieces, offset_of
 from actors.providers.ray.options import RayOptions
@@ -157,8 +158,10 @@ class RayProvider(NoPushes):
     async def logs(self, key: str, handle: Handle, cursor: str | None = None) -> AsyncIterator[LogChunk]:
         """The job's output from ``cursor`` (a number of bytes) to what is there now; Ray sends all of it each time."""
         offset = offset_of(cursor)
-        data = await self._cluster.log(_id_of(key, handle))
-        for chunk in bounded_pieces(data, offset, self._options.log_bytes):
+        log = await self._cluster.log(_id_of(key, handle))
+        if (told := shortened(offset, len(log))) is not None:
+            yield told
+        for chunk in bounded_pieces(log, offset, self._options.log_bytes):
             yield chunk
 
     async def follow(

@@ -15,6 +15,7 @@ from typing import Any
 from actors.jobs.records import Observation, Phase
 from actors.providers.errors import Protocol
 from actors.providers.http_errors import sample
+from actors.providers.last_words import last_words as last_words_of_output
 from actors.providers.ray.preparing import DEADLINE
 
 PHASES: Mapping[str, Phase] = {
@@ -67,8 +68,7 @@ def observation_of(details: Mapping[str, Any], stop: Stop, seen_at: datetime) ->
 
 def last_words(text: str) -> str:
     """The line of a traceback or of a job's message that says what went wrong; the paths before it stay out."""
-    lines = [line for line in text.splitlines() if line.strip()]
-    return sample(lines[-1]) if lines else ""
+    return sample(line) if (line := last_words_of_output(text)) else ""
 
 
 def _ending(code: object) -> tuple[int | None, int | None]:

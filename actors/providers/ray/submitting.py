@@ -126,7 +126,7 @@ class Submitter:
     async def _upload(self, directory: Path) -> str:
         """The address of the directory's content at the cluster, which is sent there unless it is there already."""
         limits = (self._options.exclude, self._options.upload_bytes)
-        package = await trio.to_thread.run_sync(lambda: pack(directory, *limits))
+        package = await trio.to_thread.run_sync(lambda: pack(directory, *limits), abandon_on_cancel=True)
         async with self._uploading:
             if not await self._cluster.has_package(package.name):
                 await self._cluster.put_package(package.name, package.content)

@@ -32,6 +32,7 @@ from actors.providers.base import (
     View,
 )
 from actors.providers.errors import Invalid, NotFound
+from actors.providers.log_notices import shortened
 from actors.providers.pushes import PushHint
 from actors.providers.replicate.api import RATES, ReplicateApi
 from actors.providers.replicate.copying import Copies
@@ -146,6 +147,8 @@ class ReplicateProvider:
             log = log_of(await self._api.get(kind_of(handle), _named(handle)))
         except NotFound:
             return
+        if (told := shortened(offset, len(log))) is not None:
+            yield told
         while offset < len(log):
             data = log[offset : offset + _CHUNK]
             offset += len(data)

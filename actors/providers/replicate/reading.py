@@ -19,6 +19,7 @@ from actors.jobs.status_names import phase_of
 from actors.providers.base import Handle, Result
 from actors.providers.errors import Protocol
 from actors.providers.json_reading import is_shallow
+from actors.providers.last_words import LOOKED_AT, last_words, plain_text
 from actors.providers.replicate.preparing import PREDICTION, TRAINING
 
 RETENTION = timedelta(hours=1)
@@ -107,8 +108,12 @@ def _predict_time(body: Mapping[str, Any]) -> float | None:
 def _error(body: Mapping[str, Any], phase: Phase) -> str | None:
     error = body.get("error")
     if error is None or error == "":
-        return "Replicate does not say why" if phase is Phase.FAILED else None
-    text = error if isinstance(error, str) else (_written(error) or b"an error that is nested too deeply").decode()
+        if phase is not Phase.FAILED:
+            return None
+        words = last_words(log_of(body)[-LOOKED_AT:])
+        return f"Replicate does not say why; its output ends with: {words}" if words else "Replicate does not say why"
+    written = (_written(error) or b"an error that is nested too deeply").decode()
+    text = plain_text(error) if isinstance(error, str) else written
     return text[:_LONGEST_ERROR]
 
 

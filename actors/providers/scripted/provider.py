@@ -26,6 +26,7 @@ from actors.providers.base import (
     View,
 )
 from actors.providers.errors import Conflict, Invalid
+from actors.providers.log_notices import shortened
 from actors.providers.scripted.faults import ACTS_FIRST, Fault, FaultBook, FaultKind
 from actors.providers.scripted.options import ScriptedOptions
 from actors.providers.scripted.pushes import Pushes
@@ -131,7 +132,10 @@ class ScriptedProvider(NoPushes):
         if not (start_at.isascii() and start_at.isdigit() and len(start_at) <= 19):
             raise Invalid(f"the log cursor {cursor!r:.40} is not one that this provider gave")
         text = await self._request("logs", (key,), lambda: self._log(handle))
-        for start in range(int(start_at), len(text), _CHUNK):
+        begin = int(start_at)
+        if (told := shortened(begin, len(text))) is not None:
+            yield told
+        for start in range(begin, len(text), _CHUNK):
             data = text[start : start + _CHUNK]
             yield LogChunk(data, str(start + len(data)))
 

@@ -19,7 +19,8 @@ from actors.jobs.records import JobRequest, Observation, Phase
 from actors.providers.base import Submitted
 from actors.providers.local import LocalOptions, LocalProvider
 from actors.providers.local.directory import JobDirectory, job_directories
-from actors.providers.local.liveness import Look, Standing, clear_survivors, look, open_shim
+from actors.providers.local.liveness import Look, Standing, clear_survivors, look
+from actors.providers.local.processes import processes_of
 from actors.providers.local.shims import SHIM
 
 ENDED = frozenset({Phase.SUCCEEDED, Phase.FAILED, Phase.CANCELED, Phase.TIMED_OUT, Phase.LOST})
@@ -111,14 +112,15 @@ class Stage:
         if not self.providers:
             return
         for directory in job_directories(self.root / "jobs"):
-            directory.cancel.touch()
-            with suppress(ValueError):  # a test has spoilt the files of an ended job
-                await until(lambda: look(directory).standing is not Standing.STARTING)
-                seen = look(directory)
-                if (fd := open_shim(seen)) is not None:
-                    signal.pidfd_send_signal(fd, signal.SIGKILL)
-                    os.close(fd)
-                clear_survivors(directory, seen)
+            with suppress(OSError):  # a test has spoilt the directory
+                directory.cancel.touch()
+            await until(lambda: look(directory).standing is not Standing.STARTING)
+            while pids := (left := processes_of(directory)).shims + left.marked:
+                for pid in pids:
+                    with suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+                await trio.sleep(0.01)
+            clear_survivors(directory, look(directory))
         for provider in self.providers:
             await provider.aclose()
 

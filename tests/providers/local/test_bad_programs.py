@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,24 @@ async def test_a_program_that_is_not_executable_says_so(stage: Stage, tmp_path: 
     program = script(tmp_path, "#!/bin/sh\n", mode=0o644)
     seen = await stage.ended(await stage.submit(program))
     assert seen.error == f"program {program} is not executable (chmod +x, or name its interpreter)"
+
+
+@pytest.mark.parametrize("first", ["#!/bin/sh", "#!/bin/sh -e", "#!/usr/bin/env python3"])
+async def test_a_script_with_windows_line_ends_says_so(stage: Stage, tmp_path: Path, first: str) -> None:
+    """The kernel looks for an interpreter of that name with a carriage return; ``env`` for such a program."""
+    program = tmp_path / "train"
+    program.write_bytes(f"{first}\r\necho hello\r\n".encode())
+    program.chmod(0o755)
+    seen = await stage.ended(await stage.submit(str(program)))
+    assert seen.phase is Phase.FAILED
+    assert "Windows line ends (CRLF)" in (seen.error or "")
+
+
+async def test_a_program_that_is_a_pipe_is_no_program(stage: Stage, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe", 0o755)
+    seen = await stage.ended(await stage.submit(str(tmp_path / "pipe")))
+    assert seen.phase is Phase.FAILED
+    assert "is not executable" in (seen.error or "")
 
 
 async def test_a_missing_interpreter_is_named(stage: Stage, tmp_path: Path) -> None:

@@ -7,11 +7,13 @@ import signal
 from pathlib import Path
 
 import pytest
+import trio
 
 from actors.jobs.records import Phase, Resources
 from actors.providers.errors import Invalid, Unavailable
 from actors.providers.local import LocalOptions, LocalProvider
 from actors.providers.local.capacity import machine_devices
+from actors.providers.local.gpus import FoundGpus
 from tests.providers.local.stage import Stage, is_alive, until
 
 ONE, TWO = Resources(gpus=1), Resources(gpus=2)
@@ -115,14 +117,61 @@ async def test_more_than_there_is_is_refused_at_submission(stage: Stage) -> None
         await stage.submit("true", resources=Resources(gpus=3))
 
 
-def test_devices_are_asked_of_nvidia_smi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By UUID, which stays with the device; without the program, or with one that fails, there is none."""
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert machine_devices(LocalOptions()) == ()
+ONE_GPU, OTHER_GPU = (f"GPU-0000000{n}-1111-2222-3333-444444444444" for n in (1, 2))
+LOST = "Unable to determine the device handle for GPU 0000:0B:00.0: GPU is lost.  Reboot the system to recover this GPU"
+NVML = "Failed to initialize NVML: Unknown Error"
+NO_DRIVER = "NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver."
+
+
+@pytest.mark.parametrize(
+    ("script", "devices", "fault"),
+    [
+        (f"echo {ONE_GPU}; echo {OTHER_GPU}", (ONE_GPU, OTHER_GPU), ""),
+        ("", (), ""),
+        ("exit 9", (), "nvidia-smi: status 9"),
+        (f'echo "{NO_DRIVER}"; exit 9', (), f"nvidia-smi: {NO_DRIVER}"),
+        ('echo "No devices were found"', (), "nvidia-smi: No devices were found"),
+        (f'echo "{NVML}" >&2; exit 255', (), f"nvidia-smi: {NVML}"),
+        (f'echo {ONE_GPU}; echo "[Unknown Error]"', (ONE_GPU,), "nvidia-smi: [Unknown Error]"),
+        (f'echo "{LOST}"; [ "$1" != -L ] || echo "GPU 1: A (UUID: {OTHER_GPU})"', (OTHER_GPU,), f"nvidia-smi: {LOST}"),
+    ],
+)  # fmt: skip
+def test_devices_are_what_nvidia_smi_names_and_its_errors_are_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, devices: tuple[str, ...], fault: str
+) -> None:
+    """By UUID, which stays with the device; a device that fell off the bus takes no other with it."""
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     program = tmp_path / "nvidia-smi"
-    program.write_text("#!/bin/sh\necho GPU-1; echo GPU-2\n")
+    program.write_text(f"#!/bin/sh\n{script}\n")
     program.chmod(0o755)
-    assert machine_devices(LocalOptions()) == ("GPU-1", "GPU-2")
-    assert machine_devices(LocalOptions(gpus=3)) == ("0", "1", "2")
-    program.write_text("#!/bin/sh\nexit 9\n")
-    assert machine_devices(LocalOptions()) == ()
+    found = machine_devices(LocalOptions())
+    assert (found.devices, found.fault) == (devices, fault)
+    assert machine_devices(LocalOptions(gpus=3)).devices == ("0", "1", "2")
+
+
+def test_without_nvidia_smi_there_is_no_device_and_no_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert machine_devices(LocalOptions()) == FoundGpus()
+
+
+async def test_a_driver_that_fails_is_one_warning_of_who_runs_jobs(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("actors.providers.local.capacity.find_gpus", lambda: FoundGpus((ONE_GPU,), "nvidia-smi: lost"))
+    provider = stage.another(gpus=None)
+    assert provider.capacity().gpus == 1
+    for _ in range(2):
+        with trio.move_on_after(0.05):
+            await provider.watch(lambda _key: None)
+    warned = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert warned == ["The GPU driver fails, 1 GPUs can be used: nvidia-smi: lost"]
+
+
+@pytest.mark.parametrize("thing", ["pipe", "link", "directory"])
+async def test_a_lease_that_is_no_file_is_no_lease(stage: Stage, thing: str) -> None:
+    """The other device is still to be had, and nothing waits."""
+    stage.provider  # noqa: B018 - makes the folders
+    place = stage.root / "devices" / "gpu-GPU-a"
+    {"pipe": lambda: os.mkfifo(place), "link": lambda: place.symlink_to("/dev/null"), "directory": place.mkdir}[thing]()
+    await stage.ended(key := await stage.shell("echo $CUDA_VISIBLE_DEVICES", resources=ONE))
+    assert stage.log(key) == "GPU-b\n"

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from actors.providers.last_words import REASON_LENGTH
 from actors.providers.local.directory import JobDirectory
-from actors.providers.local.leavings import MAX_LINE, MAX_RESULT, Leavings, last_line
-from actors.providers.local.words import REASON_LENGTH
+from actors.providers.local.leavings import MAX_RESULT, Leavings, last_line
+from actors.providers.local.progress import MAX_LINE
 
 
 @pytest.fixture
@@ -109,7 +110,8 @@ def test_a_forgotten_job_may_be_warned_of_again(directory: JobDirectory, caplog:
     [
         (b"a\nb\n\n \n", "b"),
         (b"tab\there\x07", "tab here"),
-        (b"\xff\xfe", "\ufffd\ufffd"),
+        (b"caf\xe9", "caf\ufffd"),
+        (b"\xff\xfe", ""),
         (b"x" * 9999, "x" * (REASON_LENGTH - 1) + "…"),
         (b'{"level": "ERROR", "message": "diverged\\nin epoch 2"}\n', "diverged in epoch 2"),
         (b'epoch 1\n{"event": "no such file", "level": "error"}\n', "no such file"),

@@ -10,8 +10,9 @@ import pytest
 
 from actors.jobs.records import Phase
 from actors.providers.base import ABSENT
-from actors.providers.errors import Conflict, Invalid
+from actors.providers.errors import Conflict, Invalid, ProviderError
 from actors.providers.local.directory import JobDirectory, job_directories
+from actors.providers.log_notices import LogNotice
 from tests.providers.local.stage import Stage, is_alive, until
 
 
@@ -101,3 +102,27 @@ async def test_a_removal_that_was_interrupted_is_finished(stage: Stage) -> None:
 def test_a_key_that_could_leave_the_folder_is_refused(tmp_path: Path, key: str) -> None:
     with pytest.raises(Invalid, match="submission key"):
         JobDirectory.of(tmp_path, key)
+
+
+async def test_a_reader_of_an_output_that_became_shorter_is_told_and_goes_on(stage: Stage) -> None:
+    """From the new end: what was written before it is not told twice."""
+    script = "echo one two three; touch ready; until [ -e go ]; do sleep 0.01; done; echo four"
+    ready = await stage.wrote(key := await stage.shell(script), "ready")
+    _, cursor = await read(stage, key)
+    os.truncate(stage.directory(key).log, 4)
+    chunks = [chunk async for chunk in stage.provider.logs(key, {}, cursor)]
+    assert [(type(chunk.data), chunk.cursor) for chunk in chunks] == [(LogNotice, "4")]
+    assert b"became shorter: it had at least 14 bytes and has 4 now" in chunks[0].data
+    ready.with_name("go").touch()
+    await stage.ended(key)
+    assert await read(stage, key, "4") == (b"four\n", "9")
+
+
+@pytest.mark.parametrize("thing", ["pipe", "link", "directory"])
+async def test_an_output_that_is_no_file_is_not_read_and_says_what_it_is(stage: Stage, thing: str) -> None:
+    await stage.ended(key := await stage.submit("true"))
+    log = stage.directory(key).log
+    log.unlink()
+    {"pipe": lambda: os.mkfifo(log), "link": lambda: log.symlink_to("/etc/passwd"), "directory": log.mkdir}[thing]()
+    with pytest.raises(ProviderError, match=f"the output of job {key} cannot be read: log is a {thing}"):
+        await read(stage, key)

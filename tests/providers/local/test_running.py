@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
@@ -12,8 +14,17 @@ import trio
 from actors.jobs.records import Phase
 from actors.providers.base import ABSENT, Submitted
 from actors.providers.errors import ProviderError, Unavailable
+from actors.providers.local.records import read_exit
 from actors.providers.local.shim import RECORD_SIZE
 from tests.providers.local.stage import Stage
+
+
+@pytest.mark.parametrize(("given", "found"), [({}, "1"), ({"PYTHONUNBUFFERED": ""}, "")])
+async def test_the_output_of_a_python_program_comes_line_by_line_unless_it_says_otherwise(
+    stage: Stage, given: dict[str, str], found: str
+) -> None:
+    await stage.ended(key := await stage.shell('echo "$PYTHONUNBUFFERED"', env=given))
+    assert stage.log(key) == f"{found}\n"
 
 
 async def test_a_job_that_exits_with_0_has_succeeded(stage: Stage) -> None:
@@ -32,7 +43,7 @@ async def test_a_job_that_fails_says_its_status_and_its_last_words(stage: Stage)
     assert (seen.phase, seen.exit_code, seen.error) == (
         Phase.FAILED,
         3,
-        "exited with status 3: CUDA is  [31mgone",
+        "exited with status 3: CUDA is gone",
     )
 
 
@@ -49,6 +60,7 @@ async def test_the_environment_is_the_submitters_and_ours_and_nothing_of_the_sup
         "PATH": os.environ["PATH"],
         "WHO": "ana",
         "LR": "0.1",
+        "PYTHONUNBUFFERED": "1",
         "CUDA_VISIBLE_DEVICES": "",
         "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
         "GREENROOM_JOB_ID": f"id-of-{key}",
@@ -189,14 +201,24 @@ async def test_a_process_table_that_is_full_leaves_nothing_behind(
     assert not stage.directory("full").path.exists()
 
 
-async def test_files_that_cannot_be_read_fail_their_own_job_only(stage: Stage) -> None:
+async def test_a_disk_in_trouble_tells_nothing_of_a_job_and_fails_its_look_only(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process without free descriptors, too: "cannot be read" is never taken for "is gone"."""
     await stage.ended(good := await stage.submit("true"))
     await stage.ended(bad := await stage.submit("true"))
-    stage.directory(bad).exit.write_text("{")
-    view = await stage.provider.observe_many({good: {}, bad: {}, "none": {}})
-    assert (set(view.observations), set(view.failed), set(view.absent)) == ({good}, {bad}, {"none"})
-    with pytest.raises(ProviderError, match=bad):
-        await stage.provider.find(bad, "token")
+
+    def refuse(path: Path) -> dict[str, Any] | None:
+        if bad in path.parts:
+            raise OSError(24, "Too many open files")
+        return read_exit(path)
+
+    with monkeypatch.context() as spoilt:
+        spoilt.setattr("actors.providers.local.liveness.read_exit", refuse)
+        view = await stage.provider.observe_many({good: {}, bad: {}, "none": {}})
+        assert (set(view.observations), set(view.failed), set(view.absent)) == ({good}, {bad}, {"none"})
+        with pytest.raises(ProviderError, match=bad):
+            await stage.provider.find(bad, "token")
 
 
 async def test_all_files_of_a_job_are_private(stage: Stage) -> None:

@@ -16,6 +16,7 @@ import trio_websocket
 from actors.jobs.records import JobRequest, Resources
 from actors.providers.base import LogChunk
 from actors.providers.errors import Auth
+from actors.providers.log_notices import LogNotice
 from actors.providers.ray import RayOptions, RayProvider
 from actors.providers.ray.cluster import Cluster
 from actors.providers.ray.logs import Follower
@@ -93,6 +94,25 @@ async def test_each_byte_comes_once_however_often_the_line_breaks(connections: l
     assert b"".join(chunk.data for chunk in chunks) == WHOLE.encode()
     assert [int(chunk.cursor) for chunk in chunks] == sorted({int(chunk.cursor) for chunk in chunks})
     assert int(chunks[-1].cursor) == len(WHOLE.encode())
+
+
+@pytest.mark.parametrize(
+    "connections", [[[WHOLE]], [[WHOLE], ["eins\n"]]], ids=["seen at the end", "seen at the next connection"]
+)
+async def test_an_output_that_became_shorter_is_told_and_followed_from_its_new_end(
+    connections: list[list[str]],
+) -> None:
+    chunks = await follow(Tail(connections), whole="eins\nneu\n")
+    assert b"".join(chunk.data for chunk in chunks if not isinstance(chunk.data, LogNotice)) == WHOLE.encode()
+    told = [(chunk.data.text, chunk.cursor) for chunk in chunks if isinstance(chunk.data, LogNotice)]
+    text = "the output became shorter: it had at least 25 bytes and has 9 now; what follows is new"
+    assert told == [(text, "9")]
+
+
+async def test_a_reader_whose_place_is_gone_is_told() -> None:
+    ray = Canned({"GET /api/jobs/k1/logs": {"logs": "eins\n"}})
+    chunks = [chunk async for chunk in ray.provider().logs("k1", {"id": "k1"}, "100")]
+    assert [(type(chunk.data), chunk.cursor) for chunk in chunks] == [(LogNotice, "5")]
 
 
 async def test_following_begins_at_a_cursor() -> None:

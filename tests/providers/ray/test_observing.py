@@ -65,6 +65,23 @@ async def test_a_failure_tells_status_or_signal_and_the_programs_last_words(
     assert (seen.exit_code, seen.signal, seen.error) == (exit_code, signal, words)
 
 
+@pytest.mark.parametrize(
+    ("log", "words"),
+    [
+        ("", "exit status 1"),
+        ("ValueError: no data\n=====\n\x1b[0m", "exit status 1: ValueError: no data"),
+        (" 50%|##| 1/2\rfatal: no such file", "exit status 1: fatal: no such file"),
+    ],
+)
+async def test_rays_own_lines_are_not_a_jobs_last_words(log: str, words: str) -> None:
+    head = "Job entrypoint command failed with exit code 1, last available logs (truncated to 20,000 chars):\n"
+    own = "2026-01-01 00:00:00,000\tINFO job_manager.py:531 -- Runtime env is setting up.\n"
+    own += "Running entrypoint for job k1: false\n"
+    job = failed("JOB_ENTRYPOINT_COMMAND_ERROR", driver_exit_code=1, message=head + own + log)
+    seen = (await Canned({ONE: job}).provider().observe_many({"k1": HANDLE})).observations["k1"]
+    assert seen.error == words
+
+
 async def test_a_failure_of_rays_own_tells_its_kind_and_no_path() -> None:
     message = 'Traceback:\n  File "/opt/ana/x.py", line 3\nRuntimeError: Failed to download runtime_env'
     seen = (

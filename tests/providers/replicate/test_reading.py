@@ -101,6 +101,20 @@ def test_a_failure_always_has_words() -> None:
     assert len(read(status="failed", error="x" * 100_000).error or "") == 4000
 
 
+def test_where_replicate_does_not_say_why_the_output_does() -> None:
+    logs = " 50%|##| 1/2\rRuntimeError: out of luck\n====\n\x1b[0m"
+    words = "Replicate does not say why; its output ends with: RuntimeError: out of luck"
+    assert read(status="failed", error=None, logs=logs).error == words
+    assert read(status="failed", error="\x1b[31mout of luck\x1b[0m\r\n").error == "out of luck\n"
+
+
+def test_an_output_nested_too_deep_is_no_reason_to_know_nothing_of_its_job() -> None:
+    deep: Any = []
+    for _ in range(400):
+        deep = [deep]
+    assert read(output=deep).result == {"output": "nested too deeply to be kept here"}
+
+
 @pytest.mark.parametrize("digits", range(10))
 def test_a_time_has_any_number_of_digits(digits: int) -> None:
     """Recorded: 0 to 9, and what is finer than a microsecond is cut."""

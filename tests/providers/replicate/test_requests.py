@@ -15,6 +15,7 @@ from actors.jobs.records import JobRequest
 from actors.kernel import VirtualClock
 from actors.providers.base import CancelAck
 from actors.providers.errors import Auth, Forbidden, Invalid, OutcomeUnknown, Protocol, ProviderError, Unavailable
+from actors.providers.log_notices import LogNotice
 from actors.providers.replicate import ReplicateOptions, ReplicateProvider
 from actors.testing.fake_replicate import TOKEN, FakeTransport, Fault, FaultKind
 from tests.providers.replicate.conftest import Account, request
@@ -243,6 +244,15 @@ async def test_logs_go_on_where_they_were_while_the_job_runs(account: Account, a
         async for chunk in provider.logs("key-1", submitted.handle, cursor):
             read, cursor = read + chunk.data, chunk.cursor
     assert read == lines.encode()
+
+
+async def test_a_reader_whose_place_is_gone_is_told(account: Account, autojump_clock: MockClock) -> None:
+    """As when Replicate has forgotten the output, an hour after the end."""
+    provider = account.provider()
+    submitted = await account.submit(provider, seconds=5, logs="words\n")
+    await trio.sleep(6)
+    chunks = [chunk async for chunk in provider.logs("key-1", submitted.handle, "100")]
+    assert [(type(chunk.data), chunk.cursor) for chunk in chunks] == [(LogNotice, "6")]
 
 
 @pytest.mark.parametrize("cursor", ["-1", "1.5", "x", "9" * 20, ""])

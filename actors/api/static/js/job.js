@@ -22,7 +22,7 @@ function factsOf(job) {
     ["Priority", job.priority], ["Attempt", job.attempt ? `${job.attempt} of ${job.max_attempts}` : ""],
     ["Submitted", moment(job.queued_at)], ["Started", moment(job.started_at)], ["Ended", moment(job.completed_at)],
     ["Waited", took(job.queued_at, job.started_at ?? job.completed_at)], ["Ran", took(job.started_at, job.completed_at)],
-    ["Result", measures(job.result)], ["Exit status", job.exit_code],
+    ["Result", measures(job.result)], ["Exit status", job.exit_code], ["Signal", job.signal],
     ["Cost", job.cost_usd === null ? "" : `$${job.cost_usd.toFixed(2)}`], ["Result lies at", job.output_url],
     ["Retry of", job.retry_of ? el("a", { href: jobPath(job.retry_of) }, job.retry_of) : ""],
   ]);

@@ -32,6 +32,15 @@ export function outputOf(path) {
       told.textContent = "";
       drawing ??= requestAnimationFrame(draw);
     });
+    source.addEventListener("notice", (message) => {
+      cursor = message.lastEventId;
+      text = `${text}\n[${JSON.parse(message.data).text}]\n`.slice(-MOST);
+      drawing ??= requestAnimationFrame(draw);
+    });
+    source.addEventListener("unreadable", (message) => {
+      source.close();
+      told.textContent = JSON.parse(message.data).detail;
+    });
     source.addEventListener("end", () => {
       over = true;
       source.close();

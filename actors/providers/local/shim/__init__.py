@@ -12,6 +12,9 @@ What holds, whenever anybody is killed:
   A shim that finds ``run.json`` or ``exit.json`` leaves: a program is run at most once, however many shims start.
 - The program waits at a gate until ``run.json`` is on disk. A shim killed before that took its program with it and
   nothing ran; killed after it, the free lock beside ``run.json`` without ``exit.json`` proves that the job is lost.
+- Before the gate opens, ``.started-KEY`` is made beside the directory, where nobody else may make it: a job that
+  removes or forges its own files is not run a second time all the same.
+- What the program can touch is opened relative to a descriptor of the directory from before its start (:mod:`.files`).
 - The cancel intent is read after ``run.json`` is written, so an intent written by somebody who found no process to
   signal is still obeyed.
 - The job's own processes end before ``exit.json`` is written, background ones and daemons too: the shim is their
@@ -19,3 +22,4 @@ What holds, whenever anybody is killed:
 """
 
 RECORD_SIZE = 4096  # bytes; the size of the exit record, reserved at submission
+STARTED = ".started-"  # before the key: the file, beside the directory, that says that the program was let go

@@ -1,6 +1,6 @@
 """Watching the program until it and everything it started has ended, and seeing to it that this happens."""
 
-# ruff: noqa: PTH110, SIM105 - pathlib and contextlib would cost each shim 8 ms and 1 MB
+# ruff: noqa: SIM105 - pathlib and contextlib would cost each shim 8 ms and 1 MB
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Ending:
         if arrived and arrived.si_signo in STOP_SIGNALS and self.kill_at is None:
             others = self.look()
             if self.ended_at is None:  # whether it is a cancel is the intent's to say, not the signal's
-                self.cancelled = os.path.exists("cancel")
+                self.cancelled = os.path.lexists("cancel")
                 self.told_to_stop = not self.cancelled
             self.stop(others)
 

@@ -1,16 +1,18 @@
 """From the directory to the exit record: take the lock, start the program, watch it, write down its end."""
 
-# ruff: noqa: PTH110, PTH118, PTH123 - pathlib would cost each shim 5 ms and 1 MB
+# ruff: noqa: PTH100, PTH110, PTH118, PTH119, PTH120 - pathlib would cost each shim 5 ms and 1 MB
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
 import time
 
-from . import RECORD_SIZE
+from . import RECORD_SIZE, STARTED
 from .ending import STOP_SIGNALS, Ending
+from .files import MOST_SPEC, inode_of, is_there, make_empty, open_folder, open_plain, open_up, read_plain, write_plain
 from .system import (
     PR_SET_CHILD_SUBREAPER,
     PR_SET_PDEATHSIG,
@@ -21,13 +23,14 @@ from .system import (
     raise_oom_score,
     start_ticks,
     take_lock,
-    write_durably,
 )
 
 TYPE_CHECKING = False  # typing itself is not imported: it costs 3 ms and 1 MB
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
+RESERVED = "exit.new"  # the file whose space the exit record takes
 RECORD_AGAIN = 1.0  # seconds between attempts to write the exit record to a disk that refuses
 
 
@@ -38,24 +41,32 @@ def main(arguments: list[str]) -> None:
     leases = range(3, 3 + int(arguments[3]) if len(arguments) > 3 else 3)
     close_strangers(leases.stop)
     try:
-        os.chdir(arguments[1])
+        folder = open_folder(arguments[1])
+        beside = open_folder("..", folder)
     except FileNotFoundError:
         return
-    if not take_lock("lock") or os.path.exists("exit.json") or os.path.exists("run.json"):
+    os.fchdir(folder)
+    started = STARTED + os.path.basename(arguments[1])
+    if not take_lock(folder, "lock") or is_there(beside, started):
         return
-    with open("spec.json", "rb") as file:
-        spec = json.loads(file.read())
+    if is_there(folder, "exit.json") or is_there(folder, "run.json"):
+        return
+    spec = json.loads(read_plain(folder, "spec.json", MOST_SPEC))
+    reserved = inode_of(folder, RESERVED)
     if devices != "-":
         spec["env"].update(CUDA_VISIBLE_DEVICES=devices, CUDA_DEVICE_ORDER="PCI_BUS_ID")
     prctl(PR_SET_CHILD_SUBREAPER, 1)
-    outcome = run(spec, devices)
+    outcome = run(spec, devices, folder, lambda: make_empty(beside, started))
     for fd in leases:  # nothing of the job is left: who sees the record may have its devices at once
         os.close(fd)
-    record(outcome)
+    record(outcome, folder, None if reserved is None else (RESERVED, reserved))
 
 
-def run(spec: dict[str, Any], devices: str) -> dict[str, Any]:
-    """Start the program, watch it to its end, and return the exit record."""
+def run(spec: dict[str, Any], devices: str, folder: int, claim: Callable[[], bool]) -> dict[str, Any]:
+    """Start the program, watch it to its end, and return the exit record.
+
+    ``claim`` notes that the program is let go, where the job cannot take it back. Raises OSError.
+    """
     oom_before = oom_kills()
     child, gate, faults = fork_program(spec)
     started = time.time()
@@ -70,10 +81,11 @@ def run(spec: dict[str, Any], devices: str) -> dict[str, Any]:
     }
     instead: dict[str, Any] | None = None
     try:
-        write_durably("run.json", json.dumps(whereabouts).encode())
+        write_plain(folder, "run.json", json.dumps(whereabouts).encode())
+        claim()
     except OSError as error:
         instead = {"failure": {"stage": "record", "errno": error.errno}}
-    if os.path.exists("cancel"):
+    if is_there(folder, "cancel"):
         instead = {"cancelled": True}
     if instead is None:
         os.write(gate, b"g")
@@ -138,26 +150,38 @@ def found_program(name: str, env: dict[str, str]) -> dict[str, str]:
         path = os.path.join(folder, name)
         if not os.path.exists(path):
             continue
-        try:
-            with open(path, "rb") as file:
-                line = file.readline(256)
-        except OSError:
-            line = b""
-        words = line[2:].split() if line.startswith(b"#!") else []
-        return {"file": path, "interpreter": words[0].decode(errors="replace") if words else ""}
+        return {"file": path, "interpreter": interpreter_of(path)}
     return {}
 
 
-def record(outcome: dict[str, Any]) -> None:
+def interpreter_of(path: str) -> str:
+    """What the first line names as the interpreter, a carriage return at its end included; "" where it names none."""
+    try:
+        folder = open_folder(os.path.dirname(os.path.abspath(path)))
+        try:
+            fd = open_plain(folder, os.path.basename(path), follow=True)
+        finally:
+            os.close(folder)
+        line = os.pread(fd, 256, 0).partition(b"\n")[0]
+        os.close(fd)
+    except OSError:
+        return ""
+    words = line[2:].replace(b"\t", b" ").strip(b" ").split(b" ") if line.startswith(b"#!") else [b""]
+    return words[0].decode(errors="replace")
+
+
+def record(outcome: dict[str, Any], folder: int, reserved: tuple[str, int] | None) -> None:
     """Write ``exit.json`` into the space reserved for it; try again for as long as the disk refuses."""
     text = json.dumps({"ended_at": time.time(), **outcome})
     data = text.encode().ljust(RECORD_SIZE - 1) + b"\n"
     while True:
         try:
-            write_durably("exit.json", data, temporary="exit.new")
+            write_plain(folder, "exit.json", data, reserved)
         except FileNotFoundError:  # the directory itself was removed
             return
-        except OSError:
+        except OSError as error:
+            if error.errno in (errno.EACCES, errno.EPERM):
+                open_up(folder)
             time.sleep(RECORD_AGAIN)
         else:
             return

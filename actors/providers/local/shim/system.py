@@ -1,6 +1,6 @@
 """What the shim asks of the kernel and of the disk."""
 
-# ruff: noqa: PTH104, PTH123, PTH208 - pathlib would cost each shim 5 ms and 1 MB
+# ruff: noqa: PTH123, PTH208 - pathlib would cost each shim 5 ms and 1 MB
 
 from __future__ import annotations
 
@@ -8,15 +8,17 @@ import ctypes
 import os
 import struct
 
+from .files import open_plain
+
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 OOM_SCORE_STEP = 300  # of 1000: when memory runs out, the kernel then ends a job rather than the supervisor
 
 
-def take_lock(name: str) -> bool:
-    """Take the lock of the file for life. False: another process has it."""
+def take_lock(folder: int, name: str) -> bool:
+    """Take the lock of the file for life. False: another process has it, or no lock can be had. Raises OSError."""
     import fcntl  # here, so that the provider's modules can be imported where there is no such thing
 
-    fd = os.open(name, os.O_RDWR | os.O_CREAT, 0o600)
+    fd = open_plain(folder, name, os.O_RDWR | os.O_CREAT)
     try:
         fcntl.fcntl(fd, fcntl.F_OFD_SETLK, struct.pack("@hhqqi4x", fcntl.F_WRLCK, 0, 0, 0, 0))
     except (BlockingIOError, PermissionError):
@@ -94,25 +96,6 @@ def count_in(path: str, name: str) -> int | None:
     except OSError:
         pass
     return None
-
-
-def write_durably(name: str, data: bytes, temporary: str | None = None) -> None:
-    """Make ``name`` hold ``data``, wholly or not at all, on disk when this returns. Raises OSError."""
-    path = temporary or f"{name}.{os.getpid()}.tmp"
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
-    try:
-        rest = data
-        while rest:
-            rest = rest[os.write(fd, rest) :]
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-    os.rename(path, name)
-    folder = os.open(".", os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def read(path: str) -> str:

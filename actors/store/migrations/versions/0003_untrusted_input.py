@@ -17,6 +17,7 @@ def upgrade() -> None:
     _relative_waits()
     _teams_of_tokens()
     _hand_over_deaths()
+    _signals()
 
 
 def _waiting_by_user() -> None:
@@ -44,3 +45,8 @@ def _hand_over_deaths() -> None:
         sa.Column("job_id", sa.String(length=64), primary_key=True),
         sa.Column("deaths", sa.Integer(), nullable=False),
     )
+
+
+def _signals() -> None:
+    """The signal that ended a job's program, so that whoever waits for it can exit as a shell would."""
+    op.add_column("jobs", sa.Column("signal", sa.Integer(), nullable=True))

@@ -1,0 +1,91 @@
+"""Which processes are of a job, from the kernel alone: what the files of its directory say may be forged by it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import attrs
+
+from actors.providers.local.directory import JobDirectory
+from actors.providers.local.environment import MARK
+
+_SHIM_FLAGS = [b"-I", b"-S"]
+_SHIM_FILE = b"/local/shim/__main__.py"
+_NOT_OURS = (FileNotFoundError, ProcessLookupError, PermissionError)  # ended, or another user's
+_MOST = 1 << 16  # bytes of a command line that are looked at
+
+
+@attrs.frozen
+class JobProcesses:
+    """``shims``: living shims of a job. ``marked``: living processes with its own mark in their environment."""
+
+    shims: tuple[int, ...] = ()
+    marked: tuple[int, ...] = ()
+
+
+def processes_of(directory: JobDirectory) -> JobProcesses:
+    """What lives of a job now. Raises OSError where the kernel cannot be asked: no answer is not "nothing"."""
+    mark, folder = mark_of(directory), os.fsencode(directory.path)
+    shims, marked = [], []
+    for pid in _pids():
+        if _has_command_of_shim(pid, folder):
+            if _holds_lock(pid):
+                shims.append(pid)
+        elif has_mark(pid, mark):
+            marked.append(pid)
+    return JobProcesses(tuple(shims), tuple(marked))
+
+
+def is_shim(pid: int, directory: JobDirectory) -> bool:
+    """Whether the process is the shim of this directory: by its command line and its lock, which no file can forge.
+
+    A fork of the shim, such as a helper that outlives it, has its command line and not its lock.
+    """
+    return _has_command_of_shim(pid, os.fsencode(directory.path)) and _holds_lock(pid)
+
+
+def _has_command_of_shim(pid: int, folder: bytes) -> bool:
+    words = _content(f"/proc/{pid}/cmdline", _MOST).split(b"\0", 5)
+    return words[1:3] == _SHIM_FLAGS and len(words) > 4 and words[3].endswith(_SHIM_FILE) and words[4] == folder
+
+
+def mark_of(directory: JobDirectory) -> bytes:
+    """What stands in the environment of a job's processes, and in no other's."""
+    return os.fsencode(f"{MARK}={directory.output}\0")
+
+
+def has_mark(pid: int, mark: bytes) -> bool:
+    """Whether ``mark`` stands in the environment with which the process was started."""
+    return mark in _content(f"/proc/{pid}/environ") + b"\0"
+
+
+def _holds_lock(pid: int) -> bool:
+    """Whether the process has a file open that it has locked as a shim locks, whatever that file is called by now."""
+    try:
+        numbers = os.listdir(f"/proc/{pid}/fdinfo")  # noqa: PTH208
+    except _NOT_OURS:
+        return False
+    return any(b"OFDLCK" in _content(f"/proc/{pid}/fdinfo/{number}") for number in numbers)
+
+
+def _pids() -> Iterator[int]:
+    return (int(name) for name in os.listdir("/proc") if name.isdigit())  # noqa: PTH208 - a hundred of these a look
+
+
+def _content(path: str, most: int = 1 << 26) -> bytes:
+    """A file of the kernel's; nothing of a process that has ended or is another user's."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except _NOT_OURS:
+        return b""
+    pieces = []
+    try:
+        while most > 0 and (piece := os.read(fd, _MOST)):
+            pieces.append(piece)
+            most -= len(piece)
+    except _NOT_OURS:
+        return b""
+    finally:
+        os.close(fd)
+    return b"".join(pieces)

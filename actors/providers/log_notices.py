@@ -1,0 +1,32 @@
+"""What is said to the reader of a job's output in the middle of it, in lines of ours."""
+
+from __future__ import annotations
+
+from actors.providers.base import LogChunk
+
+
+class LogNotice(bytes):
+    """A line of ours among a job's output: its data as every reader shows it, told apart by who wants to."""
+
+    __slots__ = ()
+
+    @property
+    def text(self) -> str:
+        """What is said, without the brackets and line ends that set it off from the output."""
+        return self.decode(errors="replace").strip().strip("[]")
+
+
+def notice(text: str) -> LogNotice:
+    """``text`` as a line of its own."""
+    return LogNotice(f"\n[{text}]\n".encode())
+
+
+def shortened(offset: int, size: int) -> LogChunk | None:
+    """What a reader is told who had read ``offset`` bytes of an output that has ``size`` now; it goes on from there.
+
+    None where nothing is missing.
+    """
+    if size >= offset:
+        return None
+    text = f"the output became shorter: it had at least {offset} bytes and has {size} now; what follows is new"
+    return LogChunk(notice(text), str(size))
