@@ -21,6 +21,7 @@ from actors.providers.local.directory import JobDirectory
 from actors.providers.local.liveness import look, open_shim
 
 SHIM = Path(__file__).with_name("shim") / "__main__.py"
+LOG_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 KEPT = ("LD_LIBRARY_PATH", "PATH")  # the interpreter itself may need the first; nothing else of ours goes in
 
 _unreaped: set[int] = set()  # children of closed tables, reaped when a next one starts something
@@ -121,7 +122,7 @@ def spawn(directory: JobDirectory, lease: Lease) -> int:
     """
     actions: list[tuple[int, ...] | tuple[int, int, str, int, int]] = [
         (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-        (os.POSIX_SPAWN_OPEN, 1, str(directory.log), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600),
+        (os.POSIX_SPAWN_OPEN, 1, str(directory.log), LOG_FLAGS, 0o600),
         (os.POSIX_SPAWN_DUP2, 1, 2),
     ]
     actions += [(os.POSIX_SPAWN_DUP2, fd, 3 + index) for index, fd in enumerate(lease.fds)]

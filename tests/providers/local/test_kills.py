@@ -174,7 +174,7 @@ async def test_a_shim_killed_before_the_program_is_let_go_takes_it_along(stage: 
     script = """
 import json, os, signal
 from actors.providers.local.shim.job import fork_program
-child, gate, faults = fork_program(json.load(open("spec.json")))
+child, gate, faults = fork_program(json.load(open("spec.json")), output=1)
 print(child, flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
 """

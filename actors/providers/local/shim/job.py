@@ -10,7 +10,9 @@ import signal
 import time
 
 from . import RECORD_SIZE
+from .draining import Drain
 from .ending import STOP_SIGNALS, Ending
+from .group import enter, leave
 from .system import (
     PR_SET_CHILD_SUBREAPER,
     PR_SET_PDEATHSIG,
@@ -36,6 +38,7 @@ def main(arguments: list[str]) -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS | {signal.SIGCHLD})
     devices = arguments[2] if len(arguments) > 2 else "-"
     leases = range(3, 3 + int(arguments[3]) if len(arguments) > 3 else 3)
+    group = arguments[4] if len(arguments) > 4 else ""
     close_strangers(leases.stop)
     try:
         os.chdir(arguments[1])
@@ -48,17 +51,23 @@ def main(arguments: list[str]) -> None:
     if devices != "-":
         spec["env"].update(CUDA_VISIBLE_DEVICES=devices, CUDA_DEVICE_ORDER="PCI_BUS_ID")
     prctl(PR_SET_CHILD_SUBREAPER, 1)
-    outcome = run(spec, devices)
+    outcome = run(spec, devices, group)
     for fd in leases:  # nothing of the job is left: who sees the record may have its devices at once
         os.close(fd)
     record(outcome)
 
 
-def run(spec: dict[str, Any], devices: str) -> dict[str, Any]:
-    """Start the program, watch it to its end, and return the exit record."""
+def run(spec: dict[str, Any], devices: str, group: str = "") -> dict[str, Any]:
+    """Start the program, watch it to its end, and return the exit record. ``group``: the control group to make for it.
+
+    Raises OSError when no process can be started.
+    """
     oom_before = oom_kills()
-    child, gate, faults = fork_program(spec)
+    drain = Drain()
+    child, gate, faults = fork_program(spec, drain.sink)
+    drain.handed_over()
     started = time.time()
+    entered = enter(group, child)
     whereabouts = {
         "shim": os.getpid(),
         "shim_ticks": start_ticks(os.getpid()),
@@ -67,6 +76,7 @@ def run(spec: dict[str, Any], devices: str) -> dict[str, Any]:
         "boot_id": boot_id(),
         "started_at": started,
         "devices": devices,
+        "group": entered,
     }
     instead: dict[str, Any] | None = None
     try:
@@ -81,15 +91,22 @@ def run(spec: dict[str, Any], devices: str) -> dict[str, Any]:
     fault = b"".join(iter(lambda: os.read(faults, 4096), b""))
     if instead is not None or fault:
         os.waitpid(child, 0)
-        return instead or {"code": 127, "started_at": started, "failure": json.loads(fault)}
-    deadline = time.monotonic() + spec["max_runtime"] if spec.get("max_runtime") else None
-    ending = Ending(child, spec["grace_seconds"], deadline, spec.get("log_bytes"))
-    ending.watch()
-    return {**ending.outcome(), "started_at": started, "oom_kills": [oom_before, oom_kills()]}
+        outcome = instead or {"code": 127, "started_at": started, "failure": json.loads(fault)}
+    else:
+        ending = Ending(child, spec, drain, group if entered else "")
+        ending.watch()
+        outcome = {**ending.outcome(), "started_at": started, "oom_kills": [oom_before, oom_kills()]}
+    drain.finish()
+    if entered:
+        leave(group)
+    return outcome
 
 
-def fork_program(spec: dict[str, Any]) -> tuple[int, int, int]:
-    """Fork the program's process. Returns its pid, the gate that lets it go, and where its faults are read."""
+def fork_program(spec: dict[str, Any], output: int) -> tuple[int, int, int]:
+    """Fork the program's process, which writes to ``output``.
+
+    Returns its pid, the gate that lets it go, and where its faults are read.
+    """
     gate_read, gate_write = os.pipe()
     fault_read, fault_write = os.pipe()
     shim = os.getpid()
@@ -106,6 +123,8 @@ def fork_program(spec: dict[str, Any]) -> tuple[int, int, int]:
         if os.getppid() == shim and os.read(gate_read, 1) == b"g":
             restore_signals()
             raise_oom_score()
+            os.dup2(output, 1)
+            os.dup2(output, 2)
             stage = "cwd"
             os.chdir(spec["cwd"])
             stage = "exec"
