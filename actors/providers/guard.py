@@ -48,6 +48,7 @@ from actors.providers.base import (
     Rejected,
     Result,
     Submitted,
+    TakesVerdicts,
     View,
 )
 from actors.providers.breaker import Breaker, BreakerOpen, BreakerOptions, Caution
@@ -212,6 +213,13 @@ class GuardedProvider:
         return await self._call(
             "forget", self._deadlines.forget, lambda: self._provider.forget(key, handle), lambda _: None
         )
+
+    async def settled(self, key: str) -> Failure | None:
+        """Pass on a person's word that nothing of an uncertain job runs any more, where that matters."""
+        provider = self._provider
+        if not isinstance(provider, TakesVerdicts):
+            return None
+        return await self._attempt("settled", self._deadlines.forget, lambda: provider.settled(key), lambda _: None)
 
     async def watch(self, nudge: Nudge) -> Failure | None:
         """Run until cancelled, passing nudges on. None: this provider cannot; a failure: watch again after a while."""

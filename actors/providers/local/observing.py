@@ -10,6 +10,7 @@ from actors.jobs.records import Observation, Phase
 from actors.providers.local.directory import JobDirectory, read_record
 from actors.providers.local.leavings import Leavings, last_line, output_url
 from actors.providers.local.liveness import Look, Standing
+from actors.providers.local.lost_jobs import Remains
 from actors.providers.local.words import end_words, failure_words
 
 
@@ -30,14 +31,16 @@ def observe(directory: JobDirectory, seen: Look, leavings: Leavings) -> Observat
     return Observation(phase=Phase.STARTING, raw_status="starting")
 
 
-def lost(directory: JobDirectory, seen: Look, left: list[int], leavings: Leavings) -> Observation:
-    """What is said of a job whose shim died: LOST; proven dead when nothing of it can be left (``left`` is empty)."""
+def lost(directory: JobDirectory, seen: Look, left: Remains, leavings: Leavings) -> Observation:
+    """What is said of a job whose shim died: LOST; proven dead when nothing of it is left."""
     if not seen.same_boot:
         reason = "the machine was restarted while the job ran"
     else:
         reason = "its shim was killed while the job ran, and how the job ended is not known"
-    if left:
-        reason += f"; process {left[0]} may be left of it"
+    if left.pids:
+        reason += f"; process {left.pids[0]} may be left of it"
+    elif not left.proven:
+        reason += "; nothing here can prove that no process of it is left (greenroom doctor)"
     spec = read_record(directory.spec) or {}
     return Observation(
         phase=Phase.LOST,
@@ -46,7 +49,7 @@ def lost(directory: JobDirectory, seen: Look, left: list[int], leavings: Leaving
         error=reason,
         output_url=output_url(directory),
         progress=leavings.progress(directory, str(spec.get("job_id", directory.key))),
-        proven_dead=not left,
+        proven_dead=left.proven,
     )
 
 

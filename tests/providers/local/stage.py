@@ -6,6 +6,7 @@ import itertools
 import os
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from functools import partial
@@ -13,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+import pytest
 import trio
 
 from actors.jobs.records import JobRequest, Observation, Phase
 from actors.providers.base import Submitted
 from actors.providers.local import LocalOptions, LocalProvider
+from actors.providers.local.cgroups import cgroup_parent, end_cgroup
 from actors.providers.local.directory import JobDirectory, job_directories
 from actors.providers.local.liveness import Look, Standing, clear_survivors, look, open_shim
 from actors.providers.local.shims import SHIM
@@ -25,6 +28,10 @@ from actors.providers.local.shims import SHIM
 ENDED = frozenset({Phase.SUCCEEDED, Phase.FAILED, Phase.CANCELED, Phase.TIMED_OUT, Phase.LOST})
 PATIENCE = 60.0  # seconds; only a test that fails waits so long
 ENVIRONMENT = {"PATH": os.environ["PATH"], "PYTHON": sys.executable}
+
+needs_cgroup = pytest.mark.skipif(
+    cgroup_parent() is None, reason="no control group (version 2) in which this process may make others"
+)
 
 
 @attrs.define
@@ -118,9 +125,15 @@ class Stage:
                 if (fd := open_shim(seen)) is not None:
                     signal.pidfd_send_signal(fd, signal.SIGKILL)
                     os.close(fd)
-                clear_survivors(directory, seen)
+                end_processes(directory, seen)
         for provider in self.providers:
             await provider.aclose()
+
+
+def end_processes(directory: JobDirectory, seen: Look) -> None:
+    """End what a job has left, and remove its control group."""
+    end_cgroup((seen.run or {}).get("cgroup"), directory, time.monotonic() + PATIENCE)
+    clear_survivors(directory, seen)
 
 
 @asynccontextmanager

@@ -8,16 +8,16 @@ import os
 import signal
 import time
 
-from .group import end_all
+from .cgroup import kill_cgroup
+from .process_tree import LAST_CALL, TermOnce, descendants, send
 from .system import children_of
-from .tree import LAST_CALL, Asked, descendants, send
 from .trimming import LOOK_AT_LOG, trim
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from .draining import Drain
+    from .log_pipe import LogPipe
 
 STOP_SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 LOOK_AGAIN = 0.1  # seconds between looks while processes are being ended
@@ -28,15 +28,15 @@ class Ending:
     """One program's way to its end.
 
     It stays unreaped until all others are gone: so its pid, which names the process group, cannot be given to a
-    stranger while the group is being signalled. Signals to stop are blocked here and fetched one by one. ``group``:
+    stranger while the group is being signalled. Signals to stop are blocked here and fetched one by one. ``cgroup``:
     the job's own control group, whose processes the kernel ends all at once.
     """
 
-    def __init__(self, child: int, spec: dict[str, Any], drain: Drain, group: str = "") -> None:
-        self.child, self.grace, self.drain, self.group = child, spec["grace_seconds"], drain, group
+    def __init__(self, child: int, spec: dict[str, Any], pipe: LogPipe, cgroup: str = "") -> None:
+        self.child, self.grace, self.pipe, self.cgroup = child, spec["grace_seconds"], pipe, cgroup
         self.deadline = time.monotonic() + spec["max_runtime"] if spec.get("max_runtime") else None
         self.log_bytes = spec.get("log_bytes")
-        self.asked = Asked()
+        self.term = TermOnce()
         self.ended_at: float | None = None
         self.kill_at: float | None = None
         self.status: int | None = None  # as of waitpid
@@ -51,7 +51,7 @@ class Ending:
                 if self.timed_out or self.ended_at is not None:
                     self.stop()
             elif now < self.kill_at:
-                self.ask()
+                self.terminate()
             else:
                 self.killed = self.killed or self.ended_at is None
                 self.kill()
@@ -66,14 +66,14 @@ class Ending:
         """Note the program's end, reap whoever else has ended, and tell whether other children live."""
         if self.ended_at is None and os.waitid(os.P_PID, self.child, os.WEXITED | os.WNOHANG | os.WNOWAIT):
             self.ended_at = time.time()
-        self.drain.look()
-        ours = (self.child, self.drain.pid)
+        self.pipe.look()
+        ours = (self.child, self.pipe.pid)
         return bool([pid for pid in children_of(os.getpid()) if pid not in ours and not os.waitpid(pid, os.WNOHANG)[0]])
 
     def wait(self) -> None:
         """Sleep until a signal or the next thing to do; a signal to stop begins the stopping."""
         seconds = LONG
-        if self.kill_at is not None or self.drain.missing:
+        if self.kill_at is not None or self.pipe.missing:
             seconds = LOOK_AGAIN
         elif self.deadline is not None:
             seconds = max(0.0, min(self.deadline - time.monotonic(), LONG))
@@ -95,23 +95,23 @@ class Ending:
     def stop(self) -> None:
         """Ask all processes of the job to end; those left after the grace time are killed."""
         self.kill_at = time.monotonic() + self.grace
-        self.ask()
+        self.terminate()
 
-    def ask(self) -> None:
+    def terminate(self) -> None:
         """Ask those that have not been asked yet: a process may start, or be found, while others are ending."""
         last_call = self.kill_at is not None and self.kill_at - time.monotonic() <= self.grace * LAST_CALL
-        self.asked.ask(descendants(self.drain.pid), last_call)
+        self.term.send(descendants(self.pipe.pid), last_call)
 
     def kill(self) -> None:
         """Kill every process of the job, wherever it went; those of one group or control group at once."""
-        if self.group:
-            end_all(self.group)
+        if self.cgroup:
+            kill_cgroup(self.cgroup)
         if self.status is None:
             try:
                 os.killpg(self.child, signal.SIGKILL)
             except (ProcessLookupError, PermissionError):
                 pass
-        for pid, (_, ticks) in descendants(self.drain.pid).items():
+        for pid, (_, ticks) in descendants(self.pipe.pid).items():
             send(signal.SIGKILL, pid, ticks)
 
     def outcome(self) -> dict[str, Any]:

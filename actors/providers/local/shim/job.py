@@ -10,9 +10,9 @@ import signal
 import time
 
 from . import RECORD_SIZE
-from .draining import Drain
+from .cgroup import enter, leave
 from .ending import STOP_SIGNALS, Ending
-from .group import enter, leave
+from .log_pipe import LogPipe
 from .system import (
     PR_SET_CHILD_SUBREAPER,
     PR_SET_PDEATHSIG,
@@ -38,7 +38,7 @@ def main(arguments: list[str]) -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS | {signal.SIGCHLD})
     devices = arguments[2] if len(arguments) > 2 else "-"
     leases = range(3, 3 + int(arguments[3]) if len(arguments) > 3 else 3)
-    group = arguments[4] if len(arguments) > 4 else ""
+    cgroup = arguments[4] if len(arguments) > 4 else ""
     close_strangers(leases.stop)
     try:
         os.chdir(arguments[1])
@@ -51,23 +51,23 @@ def main(arguments: list[str]) -> None:
     if devices != "-":
         spec["env"].update(CUDA_VISIBLE_DEVICES=devices, CUDA_DEVICE_ORDER="PCI_BUS_ID")
     prctl(PR_SET_CHILD_SUBREAPER, 1)
-    outcome = run(spec, devices, group)
+    outcome = run(spec, devices, cgroup)
     for fd in leases:  # nothing of the job is left: who sees the record may have its devices at once
         os.close(fd)
     record(outcome)
 
 
-def run(spec: dict[str, Any], devices: str, group: str = "") -> dict[str, Any]:
-    """Start the program, watch it to its end, and return the exit record. ``group``: the control group to make for it.
+def run(spec: dict[str, Any], devices: str, cgroup: str = "") -> dict[str, Any]:
+    """Start the program, watch it to its end, and return the exit record. ``cgroup``: the control group to make for it.
 
     Raises OSError when no process can be started.
     """
     oom_before = oom_kills()
-    drain = Drain()
-    child, gate, faults = fork_program(spec, drain.sink)
-    drain.handed_over()
+    pipe = LogPipe()
+    child, gate, faults = fork_program(spec, pipe.sink)
+    pipe.handed_over()
     started = time.time()
-    entered = enter(group, child)
+    entered = enter(cgroup, child)
     whereabouts = {
         "shim": os.getpid(),
         "shim_ticks": start_ticks(os.getpid()),
@@ -76,7 +76,7 @@ def run(spec: dict[str, Any], devices: str, group: str = "") -> dict[str, Any]:
         "boot_id": boot_id(),
         "started_at": started,
         "devices": devices,
-        "group": entered,
+        "cgroup": entered,
     }
     instead: dict[str, Any] | None = None
     try:
@@ -93,12 +93,12 @@ def run(spec: dict[str, Any], devices: str, group: str = "") -> dict[str, Any]:
         os.waitpid(child, 0)
         outcome = instead or {"code": 127, "started_at": started, "failure": json.loads(fault)}
     else:
-        ending = Ending(child, spec, drain, group if entered else "")
+        ending = Ending(child, spec, pipe, cgroup if entered else "")
         ending.watch()
         outcome = {**ending.outcome(), "started_at": started, "oom_kills": [oom_before, oom_kills()]}
-    drain.finish()
+    pipe.finish()
     if entered:
-        leave(group)
+        leave(cgroup)
     return outcome
 
 

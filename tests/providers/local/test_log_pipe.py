@@ -11,7 +11,7 @@ import trio
 
 from actors.jobs.records import Phase
 from actors.providers.local.liveness import Standing
-from actors.providers.local.shim.draining import drain, put
+from actors.providers.local.shim.log_pipe import drain, put
 from tests.providers.local.stage import PATIENCE, Stage, is_alive, until
 
 BY_NAME = """

@@ -25,7 +25,7 @@ _LOOK_AGAIN = 0.1  # seconds between looks for the drainer's end
 _DESCRIPTORS = 1024  # those below, the lock and the leases among them, are closed in the drainer
 
 
-class Drain:
+class LogPipe:
     """The pipe of one job's output and the process that empties it."""
 
     def __init__(self) -> None:

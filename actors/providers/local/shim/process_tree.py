@@ -46,7 +46,7 @@ def send(number: int, pid: int, ticks: int) -> bool:
     return True
 
 
-class Asked:
+class TermOnce:
     """Which processes were asked to end. Each is asked once, whenever it is found.
 
     What a process starts after it was asked is its way of ending (a copy of its checkpoint), and is spared for as long
@@ -56,7 +56,7 @@ class Asked:
     def __init__(self) -> None:
         self._asked: dict[int, tuple[int, int]] = {}  # by pid: its start and when it was asked, in ticks since boot
 
-    def ask(self, processes: Mapping[int, tuple[int, int]], last_call: bool) -> None:
+    def send(self, processes: Mapping[int, tuple[int, int]], last_call: bool) -> None:
         """Send SIGTERM to those of ``processes`` that have not had it: parent and start by pid, parents first."""
         due, spared = [], set()
         for pid, (parent, ticks) in processes.items():

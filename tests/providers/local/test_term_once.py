@@ -9,8 +9,8 @@ import attrs
 import pytest
 
 from actors.jobs.records import Phase
-from actors.providers.local.shim import tree
-from actors.providers.local.shim.tree import Asked
+from actors.providers.local.shim import process_tree
+from actors.providers.local.shim.process_tree import TermOnce
 from tests.providers.local.stage import Stage
 
 RANK = """
@@ -27,7 +27,10 @@ until = time.monotonic() + 60
 while time.monotonic() < until and not (asked and sys.argv[2] == "ends"):
     signal.sigtimedwait([], 0.02)  # a wait in a child process
 """
-LAUNCH = "import subprocess, sys; subprocess.Popen([sys.executable, '-c', sys.argv[1], *sys.argv[2:]], start_new_session=True).wait()"
+LAUNCH = """
+import subprocess, sys
+subprocess.Popen([sys.executable, '-c', sys.argv[1], *sys.argv[2:]], start_new_session=True).wait()
+"""
 DEEP = """
 import os, subprocess, sys
 subprocess.Popen([sys.executable, '-c', sys.argv[1], 'outer', 'ends'], start_new_session=True)
@@ -109,8 +112,8 @@ Processes = dict[int, tuple[int, int]]
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Whom SIGTERM was sent to; the clock stands at 100 ticks."""
     sent: list[int] = []
-    monkeypatch.setattr(tree, "ticks_since_boot", lambda: 100)
-    monkeypatch.setattr(tree, "send", lambda number, pid, ticks: number != 15 or sent.append(pid) is None)
+    monkeypatch.setattr(process_tree, "ticks_since_boot", lambda: 100)
+    monkeypatch.setattr(process_tree, "send", lambda number, pid, ticks: number != 15 or sent.append(pid) is None)
     return sent
 
 
@@ -132,8 +135,8 @@ def test_who_is_asked_later(
     sent: list[int], late: Mapping[int, tuple[int, int]], last_call: bool, expected: list[int]
 ) -> None:
     """2 was asked at 100; what is found at the next look is asked, or spared, or both in turn."""
-    asked = Asked()
-    asked.ask({2: (SHIM, 50)}, last_call=False)
+    term = TermOnce()
+    term.send({2: (SHIM, 50)}, last_call=False)
     assert sent == [2]
-    asked.ask({2: (SHIM, 50), **late}, last_call=last_call)
+    term.send({2: (SHIM, 50), **late}, last_call=last_call)
     assert sent == [2, *expected]

@@ -1,0 +1,95 @@
+"""Whether anything is left of a job whose shim was killed: said only where it is proven.
+
+A job sheds every mark: it can wipe its environment, leave its group and its session, and outlive its parent. So the
+proof is one of these, and what it proved is written down, for our own restart:
+
+- its own control group is empty (:mod:`.cgroups`);
+- this process started its shim, has been the reaper of all orphans since, and has none that could be of the job
+  (:mod:`.subreaper`);
+- the machine was restarted, or a person said so (``greenroom settle``).
+
+Everything else is no proof: the job is uncertain, and its devices stay taken.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import attrs
+
+from actors.providers.base import LostJobProof
+from actors.providers.local.cgroups import cgroup_parent, end_cgroup
+from actors.providers.local.directory import JobDirectory
+from actors.providers.local.liveness import CLEARING, Look, clear_survivors
+from actors.providers.local.shims import Shims
+from actors.providers.local.subreaper import is_running, is_subreaper, orphans_since, reap_orphans
+
+PASSING = 0.5  # seconds that orphans are given at the first look: the drainer ends with the last writer
+
+
+@attrs.frozen
+class Remains:
+    """What a lost job left. ``proven``: nothing of it runs any more. ``pids``: processes that may be of it."""
+
+    proven: bool
+    pids: tuple[int, ...] = ()
+
+
+@attrs.frozen
+class LostJobs:
+    """Ends what lost jobs left and keeps what is known of it: a file in ``folder`` for each job that is surely gone."""
+
+    folder: Path
+    shims: Shims
+    _looked: set[str] = attrs.field(factory=set)
+
+    def clear(self, directory: JobDirectory, seen: Look) -> Remains:
+        """End what is left of a job whose shim is gone, as far as it can be known, and tell whether that is all."""
+        if not seen.same_boot or self._file(directory.key).exists():
+            return Remains(proven=True)
+        assert seen.run is not None
+        empty = end_cgroup(seen.run.get("cgroup"), directory, time.monotonic() + CLEARING)
+        left = clear_survivors(directory, seen)
+        if not empty and not left:
+            empty, left = self._account(directory)
+        if empty and not left:
+            self.settle(directory.key)
+            return Remains(proven=True)
+        return Remains(proven=False, pids=tuple(left))
+
+    def settle(self, key: str) -> None:
+        """Nothing of the job runs any more. Raises OSError where that cannot be written down."""
+        self.folder.mkdir(mode=0o700, exist_ok=True)
+        self._file(key).touch(mode=0o600)  # not synced: when the machine is restarted, nothing runs either
+
+    def forget(self, key: str) -> None:
+        """Drop what is kept of a job that is removed."""
+        self._file(key).unlink(missing_ok=True)
+        self._looked.discard(key)
+        self.shims.started.pop(key, None)
+
+    def _file(self, key: str) -> Path:
+        return self.folder / key
+
+    def _account(self, directory: JobDirectory) -> tuple[bool, list[int]]:
+        """The reaper's account: whether it can tell, and the processes that may be of the job."""
+        shim = self.shims.started.get(directory.key)
+        if shim is None or not shim.reaped_by_us or not is_subreaper() or is_running(shim.pid, shim.ticks):
+            return False, []
+        patience = 0.0 if directory.key in self._looked else PASSING
+        self._looked.add(directory.key)
+        until = time.monotonic() + patience
+        while left := orphans_since(shim.ticks, str(directory.output)):
+            if time.monotonic() >= until:
+                break
+            time.sleep(0.01)  # in a worker thread
+            reap_orphans()
+        return True, left
+
+
+def proof_here() -> tuple[LostJobProof, Path | None]:
+    """What can prove here that nothing of a lost job runs, and where control groups of jobs are made."""
+    if (parent := cgroup_parent()) is not None:
+        return LostJobProof.CGROUP, parent
+    return (LostJobProof.SUBREAPER if is_subreaper() else LostJobProof.NONE), None
