@@ -79,15 +79,16 @@ def reap_orphans() -> None:
 
 
 def orphans_since(ticks: int, mark: str) -> list[int]:
-    """Living processes that came to us, begun at ``ticks`` or later, and what they have started, by pid.
+    """Living processes that came to us, begun at ``ticks`` or later, and what they have started; the youngest first.
 
-    Those that carry the mark of another job than ``mark`` (a value of the variable MARK) are not counted.
+    The drainer is among them for as long as somebody holds the job's output. Those that carry the mark of another job than ``mark`` (a value of the variable MARK) are not counted.
     """
-    found: set[int] = set()
+    found: dict[int, int] = {}
     for _ in range(2):  # what lives through both is not missed, however processes fork and end meanwhile
         seen = _processes()
-        found |= {pid for pid, one in seen.items() if one.ticks >= ticks and _has_come(pid, seen)}
-    return sorted(pid for pid in found if is_running(pid) and _mark_of(pid) in (None, mark))
+        found |= {pid: one.ticks for pid, one in seen.items() if one.ticks >= ticks and _has_come(pid, seen)}
+    youngest = sorted(found, key=lambda pid: (found[pid], pid), reverse=True)
+    return [pid for pid in youngest if is_running(pid) and _mark_of(pid) in (None, mark)]
 
 
 def is_running(pid: int, ticks: int | None = None) -> bool:

@@ -37,6 +37,7 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="mounts need root")
 async def stage(stage: Stage) -> Stage:
     """A machine with one device."""
     stage.options = LocalOptions(cpus=8, gpus=("GPU-a",), grace_seconds=0.5)
+    stage.another()  # so that the folder is cleaned up even where others do all the work
     return stage
 
 
@@ -210,7 +211,7 @@ async def run(root: Path, script: str, *before: str, subreaper: bool = True, no_
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-async def test_a_subreaper_knows_when_the_last_process_of_a_lost_job_has_ended(tmp_path: Path) -> None:
+async def test_a_subreaper_knows_when_the_last_process_of_a_lost_job_has_ended(stage: Stage) -> None:
     """What the killed shim leaves comes to the supervisor that started it: alive it is a doubt, ended a proof.
 
     Other children of the supervisor keep their exit status, and do not stand in the way.
@@ -239,12 +240,12 @@ async def main(stage):
             os.kill(int(await file.read()), signal.SIGTERM)
         print(json.dumps(await other.wait()), flush=True)
 """
-    assert await run(tmp_path, script) == [
+    assert await run(stage.root, script) == [
         "subreaper", ["lost", False], "1 GPUs are wanted and 0 are free", ["lost", True], 3
     ]  # fmt: skip
 
 
-async def test_what_a_subreaper_has_proven_holds_over_a_restart(tmp_path: Path) -> None:
+async def test_what_a_subreaper_has_proven_holds_over_a_restart(stage: Stage) -> None:
     """The next supervisor could not prove it again."""
     lost = """
 async def main(stage):
@@ -255,18 +256,18 @@ async def main(stage):
     await report(stage, "lost")
 """
     after = "async def main(stage): await report(stage, 'lost')"
-    assert await run(tmp_path, lost) == [["lost", True]]
-    assert await run(tmp_path, after, subreaper=False) == [["lost", True]]
+    assert await run(stage.root, lost) == [["lost", True]]
+    assert await run(stage.root, after, subreaper=False) == [["lost", True]]
 
 
-async def test_a_subreaper_that_did_not_start_the_shim_proves_nothing(tmp_path: Path) -> None:
+async def test_a_subreaper_that_did_not_start_the_shim_proves_nothing(stage: Stage) -> None:
     """The supervisor was restarted in between: what the shim left went to another."""
     first = """
 async def main(stage):
     await stage.shell("setsid env -i sleep 1000 & echo $! > pid; mv pid shed; wait", key="lost")
     print(int((await stage.wrote("lost", "shed")).read_text()), flush=True)
 """
-    (survivor,) = await run(tmp_path, first)
+    (survivor,) = await run(stage.root, first)
     with ended_at_last(survivor):
         second = """
 async def main(stage):
@@ -275,12 +276,12 @@ async def main(stage):
     await until(lambda: not is_alive(shim))
     await report(stage, "lost")
 """
-        assert await run(tmp_path, second) == [["lost", False]]
+        assert await run(stage.root, second) == [["lost", False]]
         assert is_alive(survivor)
 
 
 @needs_root
-async def test_a_control_group_is_found_wherever_it_is_mounted(tmp_path: Path) -> None:
+async def test_a_control_group_is_found_wherever_it_is_mounted(stage: Stage, tmp_path: Path) -> None:
     """In a name space of its own, in which nothing else is mounted as one."""
     script = """
 async def main(stage):
@@ -297,7 +298,7 @@ async def main(stage):
     before = ["unshare", "--mount", "sh", "-c", mount, "sh"]
     if (await trio.run_process([*before, "test", "-w", f"{tmp_path}/cgroup/cgroup.procs"], check=False)).returncode:
         pytest.skip("no control groups (version 2) can be mounted and written here")
-    assert await run(tmp_path / "local", script, *before, no_cgroup=False) == ["cgroup", ["lost", True], False]
+    assert await run(stage.root, script, *before, no_cgroup=False) == ["cgroup", ["lost", True], False]
 
 
 @needs_root
