@@ -61,6 +61,7 @@ def test_a_gpu_is_kept_while_a_process_of_a_lost_job_lives(terminal: Any, subrea
     job = terminal.json("submit", "--gpus", "1", "--json", "--", *SHEDDING)["job_id"]
     wait_for(terminal, job, lambda one: one["progress"] is not None)
     (directory,) = job_directories(terminal.home / "providers" / "local" / "jobs")
+    wait_for(terminal, job, lambda _: directory.log.read_text() != "")
     run = read_record(directory.run)
     assert run is not None
     survivor = int(directory.log.read_text())

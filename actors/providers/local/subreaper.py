@@ -81,7 +81,8 @@ def reap_orphans() -> None:
 def orphans_since(ticks: int, mark: str) -> list[int]:
     """Living processes that came to us, begun at ``ticks`` or later, and what they have started; the youngest first.
 
-    The drainer is among them for as long as somebody holds the job's output. Those that carry the mark of another job than ``mark`` (a value of the variable MARK) are not counted.
+    The drainer is among them for as long as somebody holds the job's output. Those that carry the mark of another job
+    than ``mark`` (a value of the variable MARK) are not counted.
     """
     found: dict[int, int] = {}
     for _ in range(2):  # what lives through both is not missed, however processes fork and end meanwhile

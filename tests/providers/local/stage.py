@@ -99,6 +99,11 @@ class Stage:
     def log(self, key: str) -> str:
         return self.directory(key).log.read_text()
 
+    async def logged(self, key: str, text: str) -> None:
+        """Wait until the job's log ends with ``text``: what a job has written is still in its pipe for a moment."""
+        log = self.directory(key).log
+        await until(lambda: log.exists() and log.read_text().endswith(text))
+
     async def until_gone(self, pids: Iterable[int]) -> None:
         """Wait until the processes are gone, reaped too, which takes the provider's own looks."""
         with trio.fail_after(PATIENCE):

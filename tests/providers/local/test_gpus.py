@@ -27,6 +27,7 @@ async def stage(stage: Stage) -> Stage:
 
 async def holding(stage: Stage, by: LocalProvider | None = None) -> str:
     await stage.wrote(key := await stage.shell(HOLDER, resources=ONE, by=by), "ready")
+    await stage.logged(key, "\n")
     return key
 
 
