@@ -21,6 +21,7 @@ from actors.jobs.records import (
     Capacity,
     Job,
     JobRequest,
+    JobStatus,
     QueueStatus,
     Submission,
 )
@@ -111,7 +112,8 @@ class Operations(Following):
             raise Refused(f"a verdict is ran, not_run or failed, not {verdict!r}", RefusalKind.INVALID, "verdict")
         view = await self.job(job_id)
         provider = self._providers.get(view.job.provider)
-        if verdict != "ran" and view.job.uncertain_since and view.submission and provider is not None:
+        over = verdict == "failed" or (verdict == "not_run" and view.job.status is JobStatus.UPLOADING)
+        if over and view.job.uncertain_since and view.submission and provider is not None:
             # First the provider: were we killed in between, it says what the person said, and the job ends by that.
             failure = await provider.settled(view.submission.key)
             if failure is not None:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
+import sys
 from pathlib import Path
 
 import pytest
 import trio
 
 from actors.jobs.records import Phase
+from actors.providers.local.directory import JobDirectory
 from actors.providers.local.liveness import Standing
 from actors.providers.local.shim.log_pipe import drain, put
-from tests.providers.local.stage import PATIENCE, Stage, is_alive, until
+from tests.providers.local.stage import ENVIRONMENT, PATIENCE, Stage, is_alive, until
 
 BY_NAME = """
 for i in 1 2 3 4 5; do echo old$i; done
@@ -156,3 +159,37 @@ async def test_the_drainer_reads_on_while_the_disk_refuses(tmp_path: Path) -> No
             await trio.to_thread.run_sync(drain, source, full)
     os.close(source)
     os.close(full)
+
+
+@pytest.mark.parts
+async def test_a_log_on_a_full_disk_says_what_it_lacks(tmp_path: Path) -> None:
+    """The job prints more than there is room for, makes room, and prints on: it is not held up, nor is its end.
+
+    The disk is a small one in memory, mounted in a name space of the shim's own.
+    """
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    directory = JobDirectory(disk / "job")
+    program = "head -c 600000 /dev/zero | tr '\\0' x; rm ../fill; echo after"
+    spec = {"argv": ["sh", "-c", program], "cwd": str(directory.work), "env": ENVIRONMENT}
+    script = f"""
+import subprocess, sys
+from pathlib import Path
+from actors.providers.local.directory import JobDirectory
+from actors.providers.local.shims import SHIM
+subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k", "none", "{disk}"], check=True)
+directory = JobDirectory(Path("{directory.path}"))
+directory.place({{**{spec!r}, "gpus": 0, "grace_seconds": 1}})
+(directory.path / "fill").write_bytes(bytes(200_000))
+with directory.log.open("ab") as log:
+    subprocess.run([sys.executable, "-I", "-S", SHIM, directory.path], check=True, stdout=log)
+assert directory.exit.exists()
+print(directory.log.read_text(), end="")
+"""
+    argv = ["unshare", "--map-root-user", "--mount", sys.executable, "-c", script]
+    with trio.fail_after(PATIENCE):
+        done = await trio.run_process(argv, capture_stdout=True)
+    text = done.stdout.decode()
+    (note,) = re.findall(r"\n\[(\d+) bytes lost\]\n", text)
+    assert len(text) - len(f"\n[{note} bytes lost]\n") + int(note) == 600_000 + len("after\n")
+    assert text.endswith("after\n")
