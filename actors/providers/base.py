@@ -11,12 +11,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 import attrs
 import trio
 
 from actors.jobs.records import Capacity, JobRequest, Observation
+from actors.providers.lost_jobs import LostJobProof
 
 Handle = Mapping[str, Any]
 """A provider's own small JSON object for a job it holds; opaque to the runtime and stored with the job."""
@@ -65,14 +66,6 @@ class Cancelling(StrEnum):
     QUEUED_ONLY = "queued_only"
 
 
-class LostJobProof(StrEnum):
-    """What proves that nothing of a job runs any more whose keeper on this machine was killed (B13, B17)."""
-
-    CGROUP = "cgroup"  # each job has a control group of its own
-    SUBREAPER = "subreaper"  # the supervisor receives what is left behind, for as long as it is not restarted
-    NONE = "none"  # nothing: such a job is uncertain until a person settles it
-
-
 class CancelAck(StrEnum):
     """The answer to a cancel request. Only an observation ends a job, never this answer."""
 
@@ -98,7 +91,6 @@ class Capabilities:
 
     ``max_runtime``: seconds after which the provider itself ends a job, None where it does not. ``result_retention``:
     seconds that results stay readable after the end, None for as long as the job is not forgotten.
-    ``lost_job_proof``: for a provider that runs its jobs on this machine itself.
     ``handles_own_queue``: jobs beyond its capacity wait there. ``concurrent_calls``: dispatches at once.
     """
 
@@ -116,7 +108,7 @@ class Capabilities:
     reports_exit_code: bool = False
     reports_cost_time: bool = False
     result_retention: float | None = None
-    lost_job_proof: LostJobProof | None = None
+    lost_job_proof: LostJobProof | None = None  # of a provider that runs its jobs on this machine itself
     rates: tuple[Rate, ...] = ()
     concurrent_calls: int = 4
 
@@ -229,15 +221,6 @@ class NoPushes:
         """None."""
         await trio.lowlevel.checkpoint()
         return ()
-
-
-@runtime_checkable
-class TakesVerdicts(Protocol):
-    """A provider that keeps something for an uncertain job, devices for example, until a person decides."""
-
-    async def settled(self, key: str) -> None:
-        """A person says that nothing of the job runs any more. Idempotent."""
-        ...
 
 
 class Provider(Protocol):

@@ -48,11 +48,11 @@ from actors.providers.base import (
     Rejected,
     Result,
     Submitted,
-    TakesVerdicts,
     View,
 )
 from actors.providers.breaker import Breaker, BreakerOpen, BreakerOptions, Caution
 from actors.providers.judging import Failure, judge, says_unwell, says_well
+from actors.providers.lost_jobs import TakesVerdicts
 from supervision import faults
 
 __all__ = ["CallDeadlines", "Failure", "GuardedProvider", "capacities", "cautions", "judge"]
