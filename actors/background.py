@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import trio
 
-from actors.runtime import Parts, RunningRuntime, open_runtime
+from actors.poller import decide_polling
+from actors.runtime import Parts, RunningRuntime, guarded_providers, open_runtime
 from actors.settings import Settings
 from logconf import fresh_context, get_logger
 
@@ -18,16 +19,45 @@ _logger = get_logger("actors.background")
 
 
 class BackgroundTaskManager:
-    """Starts and stops one runtime. Starting twice, stopping twice and start-stop-start are harmless."""
+    """Starts and stops one runtime. Starting twice, stopping twice and start-stop-start are harmless.
 
-    def __init__(self, settings: Settings | None = None, parts: Parts | None = None) -> None:
+    ``settings``: None means the configuration file of this machine, in the order of B22, read at each start; a file in
+    the working directory counts only with ``working_directory``.
+    """
+
+    def __init__(
+        self, settings: Settings | None = None, parts: Parts | None = None, *, working_directory: bool = False
+    ) -> None:
         self.failure: BaseException | None = None
         self.runtime: RunningRuntime | None = None
         self._settings = settings
         self._parts = parts
+        self._working_directory = working_directory
         self._scope: trio.CancelScope | None = None
         self._ended: trio.Event | None = None
         self._changing = trio.Lock()
+
+    def configure(self, settings: Settings | None = None, *, working_directory: bool | None = None) -> None:
+        """Change what the next start uses; None leaves it as it is."""
+        self._settings = settings or self._settings
+        self._working_directory = self._working_directory if working_directory is None else working_directory
+
+    async def _should_auto_enable_polling(self) -> bool:
+        """Whether timed polling would be on by itself, nothing being said in the configuration (B6).
+
+        The manual shows this method, so existing programs may call it. Raises :class:`SettingsError` where no runtime
+        is up and the configuration is wrong.
+        """
+        await trio.lowlevel.checkpoint()
+        settings = self.settings if self.runtime is None else self.runtime.settings
+        providers = guarded_providers(settings, self._parts or Parts())
+        capabilities = {name: provider.capabilities for name, provider in providers.items()}
+        return decide_polling(None, capabilities, settings.webhook_urls()).active
+
+    @property
+    def settings(self) -> Settings:
+        """What the next start will use: what was given, else the file of this machine, read anew at each call."""
+        return self._settings or Settings.load(working_directory=self._working_directory)
 
     @property
     def is_running(self) -> bool:
@@ -84,7 +114,7 @@ class BackgroundTaskManager:
         assert ended is not None
         try:
             with trio.CancelScope() as self._scope:
-                async with open_runtime(self._settings, self._parts) as self.runtime:
+                async with open_runtime(self.settings, self._parts) as self.runtime:
                     task_status.started()
                     await trio.sleep_forever()
         finally:
@@ -125,19 +155,32 @@ def _alone(error: BaseException) -> BaseException:
 _managers: trio.lowlevel.RunVar[BackgroundTaskManager] = trio.lowlevel.RunVar("greenroom_background_tasks")
 
 
-def get_task_manager() -> BackgroundTaskManager:
-    """The manager of this trio run."""
+def get_task_manager(
+    settings: Settings | None = None, *, working_directory: bool | None = None
+) -> BackgroundTaskManager:
+    """The manager of this trio run.
+
+    ``settings`` and ``working_directory`` (see :class:`BackgroundTaskManager`) hold from the next start on; None leaves
+    what was said before.
+    """
     try:
-        return _managers.get()
+        manager = _managers.get()
     except LookupError:
         manager = BackgroundTaskManager()
         _managers.set(manager)
-        return manager
+    manager.configure(settings, working_directory=working_directory)
+    return manager
 
 
-async def start_background_tasks(nursery: trio.Nursery | None = None) -> BackgroundTaskManager:
-    """Start this run's runtime, in ``nursery`` or in a system task."""
-    manager = get_task_manager()
+async def start_background_tasks(
+    nursery: trio.Nursery | None = None, *, settings: Settings | None = None, working_directory: bool | None = None
+) -> BackgroundTaskManager:
+    """Start this run's runtime, in ``nursery`` or in a system task; with the configuration file of this machine.
+
+    ``settings``: these, and no file. ``working_directory``: let a configuration file there count, too. Raises
+    :class:`~actors.settings.SettingsError` with every fault of the file.
+    """
+    manager = get_task_manager(settings, working_directory=working_directory)
     await manager.start(nursery)
     return manager
 

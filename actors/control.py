@@ -19,6 +19,7 @@ from actors.jobs.deliveries import DeliveryOutcome
 from actors.jobs.options import Limits
 from actors.jobs.records import ApprovalRequest, ApprovalRule, ApprovalStatus, Event, Job, JobRequest
 from actors.jobs.refusal import RefusalKind, Refused
+from actors.jobs.request_rights import THE_PROGRAM, Submitter
 from actors.jobs.retention import PruneResult
 from actors.jobs.views import Accepted, DryRun, EventFilters, Gap, JobFilters, JobView, QueueView, RuleView
 from actors.ledger.provider_views import ProviderView
@@ -68,12 +69,15 @@ class Runtime(Protocol):
         """The job once it has reached an end."""
         ...
 
-    async def cancel(self, job_id: str, *, by: str | None = None) -> Job:
-        """End a job: one that waits at once, one that runs by asking its provider until it ends (B14)."""
+    async def cancel(self, job_id: str, *, by: str | None = None, level: str = "admin") -> Job:
+        """End a job: one that waits at once, one that runs by asking its provider until it ends (B14).
+
+        ``level``: of who cancels. An approval request that it may not decide is closed as decided by nobody.
+        """
         ...
 
-    async def retry(self, job_id: str, *, by: str | None = None) -> Job:
-        """A new job that asks for the same as an ended one, with ``retry_of`` (B14)."""
+    async def retry(self, job_id: str, *, by: str | None = None, submitter: Submitter = THE_PROGRAM) -> Job:
+        """A new job with ``retry_of``: what an ended one asked for, as a new request of ``submitter`` (B14, D1)."""
         ...
 
     async def settle(self, job_id: str, verdict: str, *, handle: Mapping[str, Any] | None = None, by: str) -> Job:
@@ -81,7 +85,8 @@ class Runtime(Protocol):
         ...
 
     async def approve(self, approval_id: str, *, by: str, level: str = "admin") -> ApprovalRequest:
-        """Grant a request; refused when it is decided, expired or above the approver's level."""
+        """Grant a request; refused when it is decided, expired, above the approver's level, or for a job of ``by``
+        where ``approvals.self_approval`` is false."""
         ...
 
     async def reject(self, approval_id: str, *, by: str, reason: str = "", level: str = "admin") -> ApprovalRequest:
@@ -110,8 +115,8 @@ class Runtime(Protocol):
         """One request, named by its id or by its job's."""
         ...
 
-    async def withdraw(self, approval_id: str, *, by: str | None = None) -> ApprovalRequest:
-        """Take a request back: its job is cancelled."""
+    async def withdraw(self, approval_id: str, *, by: str | None = None, level: str = "admin") -> ApprovalRequest:
+        """Take a request back: its job is cancelled. For another's job than ``by``'s it takes the request's level."""
         ...
 
     async def rules(self) -> list[RuleView]:

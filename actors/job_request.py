@@ -8,9 +8,13 @@ from typing import Any
 
 import attrs
 
-from actors.checked_yaml import FAULTY, Entry, Faults, Listing, Reader, Scalar, Shape, from_data, join
+from actors.checked_yaml import FAULTY, Entry, Faults, Listing, Reader, Scalar, Shape, from_data, is_nothing, join
+from actors.checked_yaml import Mapping as MappingNode
+from actors.checked_yaml.reader import Read
+from actors.checked_yaml.simple import text_fault
 from actors.checked_yaml.sizes import read_size
 from actors.jobs.levels import HIGHEST_OVERRIDE
+from actors.jobs.os_text import from_plain
 from actors.jobs.records import JobRequest, Resources
 
 LONGEST_KEY = 200  # characters of an idempotency key
@@ -44,7 +48,7 @@ def shapes(request: Shape | None = None) -> dict[type, Shape]:
     special = request or Shape(checks={"cwd": _absolute})
     whole = attrs.evolve(
         special,
-        reads={"command": _read_command, "env": _read_variables, "user_levels": _read_levels, **special.reads},
+        reads={**_READS, **special.reads},
         checks={**_CHECKS, **special.checks},
     )
     none_or_more = _at_least(0)
@@ -57,10 +61,32 @@ def shapes(request: Shape | None = None) -> dict[type, Shape]:
 def _read_command(reader: Reader, entry: Entry, path: str) -> Any:
     if isinstance(entry.node, Scalar) and entry.node.value is not None:
         return reader.fault(entry, path, "must be a list of words, never a shell line")
-    words = reader.convert(entry, tuple[str, ...] | None, path)
-    if words is not FAULTY and words is not None and not (words and words[0]):
-        return reader.fault(entry, path, "must begin with the name of a program")
-    return words
+    if is_nothing(entry.node):
+        return None
+    if not isinstance(entry.node, Listing):
+        return reader.convert(entry, tuple[str, ...], path)
+    words = [read_os_text(reader, item, join(path, index)) for index, item in enumerate(entry.node.items)]
+    if any(word is FAULTY for word in words):
+        return FAULTY
+    return tuple(words) if words and words[0] else reader.fault(entry, path, "must begin with the name of a program")
+
+
+def read_os_text(reader: Reader, entry: Entry, path: str) -> Any:
+    """A text, or ``{"base64": ...}`` for one whose bytes are not UTF-8 (:mod:`actors.jobs.os_text`)."""
+    if not isinstance(entry.node, MappingNode):
+        return reader.convert(entry, str, path)
+    plain = reader.convert(entry, Mapping[str, str], path)
+    if plain is FAULTY:
+        return plain
+    try:
+        value = from_plain(plain)
+    except ValueError as error:
+        return reader.fault(entry, path, str(error))
+    return reader.fault(entry, path, "must not hold a NUL character") if "\0" in value else value
+
+
+def _read_cwd(reader: Reader, entry: Entry, path: str) -> Any:
+    return None if is_nothing(entry.node) else read_os_text(reader, entry, path)
 
 
 def _read_levels(reader: Reader, entry: Entry, path: str) -> Any:
@@ -104,12 +130,30 @@ def _absolute(value: str | None) -> str | None:
 
 
 def _read_variables(reader: Reader, entry: Entry, path: str) -> Any:
-    wrong = [name for name in reader.entries(entry, path) or {} if not name or "=" in name]
-    for name in wrong:
-        reader.fault((reader.entries(entry, path) or {})[name], join(path, name), "cannot be the name of a variable")
-    values = reader.convert(entry, Mapping[str, str], path)
-    return FAULTY if wrong else values
+    entries = reader.entries(entry, path)
+    if entries is None:
+        return FAULTY
+    values = {}
+    for name, child in entries.items():
+        where = join(path, name)
+        if not name or "=" in name or text_fault(name):
+            values[name] = reader.fault(child, where, "cannot be the name of a variable")
+        else:
+            values[name] = read_os_text(reader, child, where)
+    return FAULTY if any(value is FAULTY for value in values.values()) else values
 
+
+def _read_inherited(reader: Reader, entry: Entry, path: str) -> Any:
+    return None if is_nothing(entry.node) else _read_variables(reader, entry, path)
+
+
+_READS: Mapping[str, Read] = {
+    "command": _read_command,
+    "cwd": _read_cwd,
+    "env": _read_variables,
+    "inherited_env": _read_inherited,
+    "user_levels": _read_levels,
+}
 
 _CHECKS: Mapping[str, Callable[[Any], str | None]] = {
     "provider": _not_empty,

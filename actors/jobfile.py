@@ -32,9 +32,10 @@ from actors.checked_yaml import (
 )
 from actors.checked_yaml import Mapping as MappingNode
 from actors.environment import with_inherited
-from actors.job_request import read_request, request_from_mapping, shapes
+from actors.job_request import read_os_text, read_request, request_from_mapping, shapes
 from actors.jobs.guessing import did_you_mean
 from actors.jobs.records import JobRequest
+from actors.jobs.request_sources import RequestSource, closed_to
 
 __all__ = ["JobFile", "load_job_file", "load_spec", "parse_set", "request_from_mapping"]
 
@@ -84,10 +85,10 @@ def _shape(folder: Path) -> Shape:
     """A job in the words of the file; its ``cwd`` is relative to the file's own folder."""
 
     def read_cwd(reader: Reader, entry: Entry, path: str) -> Any:
-        cwd = reader.convert(entry, str | None, path)
+        cwd = None if is_nothing(entry.node) else read_os_text(reader, entry, path)
         return str(folder / Path(cwd).expanduser()) if cwd is not FAULTY and cwd else cwd
 
-    return Shape(names=_NAMES, hidden=frozenset({"idempotency_key", "inherited_env"}), reads={"cwd": read_cwd})
+    return Shape(names=_NAMES, hidden=closed_to(RequestSource.JOB_FILE), reads={"cwd": read_cwd})
 
 
 def _read(root: Entry, reader: Reader) -> list[tuple[int, JobRequest]]:

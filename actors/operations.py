@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, Unpack
 
-import attrs
 import trio
 
 from actors.environment import with_inherited
@@ -15,6 +14,7 @@ from actors.following import Following
 from actors.jobs.guessing import did_you_mean
 from actors.jobs.levels import check_override
 from actors.jobs.options import Limits
+from actors.jobs.os_text import text_fault
 from actors.jobs.records import (
     ApprovalRequest,
     ApprovalStatus,
@@ -26,6 +26,8 @@ from actors.jobs.records import (
     Submission,
 )
 from actors.jobs.refusal import RefusalKind, Refused
+from actors.jobs.request_rights import THE_PROGRAM, Submitter, check_open, retried
+from actors.jobs.request_sources import RequestSource
 from actors.jobs.scheduling import can_ever_fit
 from actors.jobs.views import Accepted, JobFilters, JobView, QueueView
 from actors.kernel import Bus, Clock
@@ -63,12 +65,12 @@ class Operations(Following):
         checked = [self._checked(request, index if several else None) for index, request in enumerate(requests)]
         return await self._submit([NewJob(one, id_) for one, id_ in zip(checked, ids, strict=True)])
 
-    async def retry(self, job_id: str, *, by: str | None = None) -> Job:
-        """A new job that asks for the same as an ended one, under the same correlation ID."""
+    async def retry(self, job_id: str, *, by: str | None = None, submitter: Submitter = THE_PROGRAM) -> Job:
+        """A new job that asks for the same as an ended one, under the same correlation ID, as ``submitter`` may ask."""
         view = await self.job(job_id)
         if not view.job.is_terminal:
             raise Refused(f"job {view.job.job_id} has not ended ({view.job.status.value}); cancel it first")
-        request = attrs.evolve(view.job.request, idempotency_key=None)
+        request = retried(view.job.request, submitter, view.job.job_id)
         new = NewJob(self._checked(request), view.job.correlation_id, retry_of=view.job.job_id)
         return (await self._submit([new]))[0].job
 
@@ -78,6 +80,9 @@ class Operations(Following):
     def _checked(self, request: JobRequest, index: int | None = None) -> JobRequest:
         """``request`` as it will be stored. Raises :class:`Refused` naming the field and the fix."""
         where = "" if index is None else f"job {index + 1}: "
+        check_open(request, RequestSource.EMBEDDED, where)
+        if (fault := text_fault(request)) is not None:
+            raise Refused(f"{where}{fault[0]} {fault[1]}", RefusalKind.INVALID, fault[0])
         provider = self._providers.get(request.provider)
         if provider is None:
             guess = did_you_mean(request.provider[:80], self._providers)
@@ -102,9 +107,9 @@ class Operations(Following):
 
     # Changing.
 
-    async def cancel(self, job_id: str, *, by: str | None = None) -> Job:
+    async def cancel(self, job_id: str, *, by: str | None = None, level: str = "admin") -> Job:
         """End a waiting job at once, ask for the end of a running one."""
-        return await self.ledger.cancel(await self._job_id(job_id), by)
+        return await self.ledger.cancel(await self._job_id(job_id), by, level)
 
     async def settle(self, job_id: str, verdict: str, *, handle: Mapping[str, Any] | None = None, by: str) -> Job:
         """Take a person's word on an uncertain job."""
@@ -191,9 +196,9 @@ class Operations(Following):
         """One request, named by its id or by its job's."""
         return await self.ledger.read(reading.request(await self._approval_id(approval_id)))
 
-    async def withdraw(self, approval_id: str, *, by: str | None = None) -> ApprovalRequest:
+    async def withdraw(self, approval_id: str, *, by: str | None = None, level: str = "admin") -> ApprovalRequest:
         """Take a request back: its job is cancelled."""
-        return await self.ledger.withdraw(await self._approval_id(approval_id), by)
+        return await self.ledger.withdraw(await self._approval_id(approval_id), by, level)
 
     async def approvals(self, *, statuses: Iterable[ApprovalStatus] = (), limit: int = 100) -> list[ApprovalRequest]:
         """Approval requests, newest first."""

@@ -96,7 +96,7 @@ class RunningRuntime(Counted, Pushes, Ruling):
             self._store, publish=self._publish, limits=settings.limits, approvals=settings.approvals,
             rules=rules, sources=parts.sources,
         )  # fmt: skip
-        super().__init__(ledger, _guarded(settings, parts), self.bus, parts.clock)
+        super().__init__(ledger, guarded_providers(settings, parts), self.bus, parts.clock)
         self.access = Access(ledger, parts.clock)
         self._scheduler = self._actor("scheduler", wakes_scheduler)
         self._wanted = Wanted()
@@ -141,10 +141,9 @@ class RunningRuntime(Counted, Pushes, Ruling):
         return timed(Scheduler(self.ledger, self._providers, self.clock), "scheduler", self.tallies)
 
     def _make_poller(self) -> Poller:
-        webhooks = {name: one.webhook_url for name, one in self.settings.providers.items()}
         self._poller_now = Poller(
-            self.ledger, self._providers, self.clock, self.settings.poller, webhooks, self._parts.sources.jitter,
-            self._wanted,
+            self.ledger, self._providers, self.clock, self.settings.poller, self.settings.webhook_urls(),
+            self._parts.sources.jitter, self._wanted,
         )  # fmt: skip
         return timed(self._poller_now, "poller", self.tallies, cycle="cycle")
 
@@ -245,7 +244,8 @@ class RunningRuntime(Counted, Pushes, Ruling):
         return Health("degraded" if reasons else "ok", tuple(reasons), uncertain)
 
 
-def _guarded(settings: Settings, parts: Parts) -> dict[str, GuardedProvider]:
+def guarded_providers(settings: Settings, parts: Parts) -> dict[str, GuardedProvider]:
+    """The providers of ``settings``, or those of ``parts``, each behind its guard."""
     made = parts.providers
     if made is None:
         made = [
@@ -294,7 +294,7 @@ async def open_reading(settings: Settings) -> AsyncIterator[Operations]:
     await store.open()
     ledger = Ledger(store, publish=lambda _event: None, limits=settings.limits, approvals=settings.approvals)
     try:
-        yield Operations(ledger, _guarded(settings, parts), Bus(), parts.clock)
+        yield Operations(ledger, guarded_providers(settings, parts), Bus(), parts.clock)
     finally:
         with trio.CancelScope(shield=True):
             await store.aclose()

@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 
+from actors.jobs.os_text import is_utf8, shown
+
 DATABASE = "greenroom.db"
 LOCK = "supervisor.lock"
 LOG = Path("log") / "greenroom.jsonl"
@@ -44,6 +46,10 @@ class StateDirectory:
         return self.path / DATABASE
 
     def __enter__(self) -> StateDirectory:
+        if not is_utf8(str(self.path)):  # it stands in handles, addresses and answers, which are JSON
+            raise StateDirectoryError(
+                f"the path of the state directory, {shown(str(self.path))}, is not UTF-8; set GREENROOM_HOME to another"
+            )
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             descriptor = os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

@@ -30,12 +30,14 @@ from logconf.correlation import (
     traceparent_for,
 )
 from logconf.masking import register_secret
+from logconf.origin import Origin, find_origin, log_from
 from logconf.records import CorrelationIDFilter
 from logconf.setup import configure_structured_logging, flush, get_logger, init_from_env, statistics
 
 __all__ = [
     "CorrelationIDFilter",
     "LogContext",
+    "Origin",
     "accept_correlation_id",
     "bind_correlation_id",
     "carry_context",
@@ -43,11 +45,13 @@ __all__ = [
     "clear_correlation_id",
     "configure_structured_logging",
     "correlation_id_from_headers",
+    "find_origin",
     "flush",
     "fresh_context",
     "get_correlation_id",
     "get_logger",
     "init_from_env",
+    "log_from",
     "new_correlation_id",
     "register_secret",
     "set_correlation_id",

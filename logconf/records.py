@@ -64,7 +64,7 @@ def extra_of(record: logging.LogRecord) -> dict[str, Any] | None:
     extra = attributes.get(EXTRA)
     if extra is not None:
         return extra  # type: ignore[no-any-return]
-    if len(attributes) <= _PLAIN_SIZE:
+    if len(attributes) <= _PLAIN_SIZE + (type(attributes.get("correlation_id")) is _FilterID):
         return None
     found = {
         name: value

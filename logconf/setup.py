@@ -12,7 +12,7 @@ from typing import Final, TextIO
 
 from logconf.handler import StructuredHandler
 from logconf.lifecycle import installed_handler, watch_over
-from logconf.records import install_record_maker
+from logconf.records import CorrelationIDFilter, install_record_maker
 from logconf.render import JsonRenderer
 from logconf.sinks import DescriptorSink, FileSink, Sink, StreamSink
 from logconf.textform import TextRenderer
@@ -25,6 +25,10 @@ FILE_VARIABLE = "SIMPLETUNER_LOG_FILE"
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 QUIET_LOGGERS = ("httpx", "httpcore", "hypercorn.access")
 """Loggers that say something for every request; set to WARNING."""
+
+OUR_LOGGERS = ("actors", "supervision", "logconf")
+"""Loggers that get a `CorrelationIDFilter`, as the root logger and our handler do: handlers of the host's own below
+them then have `record.correlation_id`, too."""
 
 _logger = logging.getLogger("logconf")
 
@@ -183,6 +187,9 @@ def _install(handler: StructuredHandler, level: int, previous: StructuredHandler
     if sys.version_info >= (3, 12):
         logging.logAsyncioTasks = False
     root.addHandler(handler)
+    for filtered in (handler, root, *map(logging.getLogger, OUR_LOGGERS)):
+        if not any(isinstance(one, CorrelationIDFilter) for one in filtered.filters):
+            filtered.addFilter(CorrelationIDFilter())
     for other in list(root.handlers):
         if other is previous or (type(other) is logging.StreamHandler and other.stream in (sys.stdout, sys.stderr)):
             root.removeHandler(other)

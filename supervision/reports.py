@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 from collections.abc import AsyncIterator
 from typing import Literal, Protocol
 
 import attrs
 import trio
 
-from logconf import bind_correlation_id, get_logger
+from logconf import bind_correlation_id, find_origin, get_logger, log_from
 
 logger = get_logger("supervision")
 
@@ -51,6 +52,8 @@ _LEVELS: dict[ReportKind, tuple[int, str]] = {
     "shutdown_error": (logging.WARNING, "Child did not stop properly"),
 }
 _FAILED = (logging.WARNING, "Child has failed")
+_HELPERS = {__file__, os.path.join(os.path.dirname(__file__), "state.py")}  # noqa: PTH118, PTH120 - as code objects have it
+"""Files between the place that decides something and its line in the log, which names the place."""
 _WITH_TRACEBACK = frozenset({"exit", "start_failed", "shutdown_error"})
 
 
@@ -175,12 +178,8 @@ class Reporter:
         }
         cause = report.cause if report.kind in _WITH_TRACEBACK else None
         with bind_correlation_id(report.correlation_id):
-            logger.log(
-                level,
-                message,
-                extra={name: value for name, value in fields.items() if value is not None},
-                exc_info=cause,
-            )
+            extra = {name: value for name, value in fields.items() if value is not None}
+            log_from(find_origin(_HELPERS), logger, level, message, extra=extra, exc_info=cause)
 
     @contextlib.asynccontextmanager
     async def subscribe(self) -> AsyncIterator[trio.MemoryReceiveChannel[Report]]:

@@ -31,6 +31,7 @@ _MOST_CODES = 64
 _USED_AGAIN = timedelta(hours=1)
 """How exactly it is kept when a token was last used: a write for each request would be dear."""
 _LONGEST_NAME = 255
+_MOST_TEAMS = 100
 
 T = TypeVar("T")
 
@@ -75,7 +76,9 @@ class Access:
         if token.last_used_at is None or now - token.last_used_at >= _USED_AGAIN:
             await self._write(lambda tx: rows.change_token(tx.connection, token.token_id, last_used_at=tx.now))
         key = _key(token.token_id)
-        return Peer(None, token.user_id, token.level, token.org_id, "token", key=key, until=token.expires_at)
+        return Peer(
+            None, token.user_id, token.level, token.org_id, "token", key=key, until=token.expires_at, teams=token.teams
+        )
 
     async def session_peer(self, secret: str) -> Peer | None:
         """Who comes with this session's cookie; None where it is unknown or over."""
@@ -112,6 +115,7 @@ class Access:
         user_id: str,
         level: str,
         org_id: str | None = None,
+        teams: Iterable[str] = (),
         name: str = "",
         expires_in: float | None = None,
         by: str | None = None,
@@ -119,12 +123,14 @@ class Access:
     ) -> tuple[AccessToken, str]:
         """A new token and, this once, its secret. ``expires_in``: seconds from now; None: never.
 
+        ``teams``: those that jobs submitted with it may name.
         Raises :class:`Refused` naming the field that makes no sense.
         """
         level = _known_level(level)
         _check_text("user_id", user_id, least=1)
         _check_text("org_id", org_id or "")
         _check_text("name", name)
+        named = _known_teams(teams)
         lifetime = _lifetime(expires_in)
         secret = secret or PREFIX + fresh()
         register_secret(secret)
@@ -132,7 +138,8 @@ class Access:
         def make(tx: Transaction) -> AccessToken:
             token = AccessToken(
                 self._ids.new(tx.now), hashed(secret), name, user_id, org_id or None, level,
-                created_at=tx.now, created_by=by, expires_at=None if lifetime is None else tx.now + lifetime,
+                created_at=tx.now, created_by=by, teams=named,
+                expires_at=None if lifetime is None else tx.now + lifetime,
             )  # fmt: skip
             rows.add_token(tx.connection, token)
             told = {"token_id": token.token_id, "user_id": user_id, "level": level, "by": by}
@@ -202,7 +209,8 @@ class Access:
             rows.drop_ended_sessions(tx.connection, tx.now)
             latest = tx.now + lifetime
             until = latest if peer.until is None else min(latest, peer.until)
-            session = WebSession(hashed(secret), token_id, peer.name, peer.org_id, peer.level, tx.now, until)
+            who = (peer.name, peer.org_id, peer.level)
+            session = WebSession(hashed(secret), token_id, *who, tx.now, until, peer.teams)
             rows.add_session(tx.connection, session)
             return session
 
@@ -224,7 +232,8 @@ def _key(token_id: str) -> str:
 def _peer(session: WebSession) -> Peer:
     """Requests of a session count as those of its token."""
     key = f"session:{session.secret_hash[:16]}" if session.token_id is None else _key(session.token_id)
-    return Peer(None, session.user_id, session.level, session.org_id, "session", key=key, until=session.expires_at)
+    until, teams = session.expires_at, session.teams
+    return Peer(None, session.user_id, session.level, session.org_id, "session", key=key, until=until, teams=teams)
 
 
 def _known_level(level: str) -> str:
@@ -238,6 +247,15 @@ def _check_text(field: str, value: str, least: int = 0) -> None:
     if not least <= len(value) <= _LONGEST_NAME or not value.isprintable():
         message = f"{field}: must have {least} to {_LONGEST_NAME} printable characters"
         raise Refused(message, RefusalKind.INVALID, field)
+
+
+def _known_teams(teams: Iterable[str]) -> tuple[str, ...]:
+    named = tuple(dict.fromkeys(teams))
+    if len(named) > _MOST_TEAMS:
+        raise Refused(f"teams: must be at most {_MOST_TEAMS}", RefusalKind.INVALID, "teams")
+    for team in named:
+        _check_text("teams", team, least=1)
+    return named
 
 
 def _lifetime(seconds: float | None) -> timedelta | None:

@@ -8,18 +8,22 @@ from typing import Literal
 import attrs
 
 from actors.jobs.levels import may_approve
+from actors.jobs.request_rights import Submitter
+from actors.jobs.request_sources import RequestSource
 
-Via = Literal["socket", "token", "session"]
+Via = Literal["socket", "socket_other", "token", "session"]
 _SEES_ALL = "lead"
 
 
 @attrs.frozen
 class Peer:
-    """Somebody who asks. On the Unix socket the kernel vouches for ``uid``: that is the operator, with every right.
+    """Somebody who asks. On the Unix socket the kernel vouches for ``uid``: the supervisor's own is the operator, with
+    every right.
 
     ``name`` is the user for whom jobs are and under whom decisions are kept. ``level``: viewer, researcher, lead or
-    admin. ``via``: the socket, a bearer token or a browser's session. ``key``: under what requests are counted.
-    ``until``: when the token or session ends; None: never.
+    admin. ``via``: the socket, from the supervisor's own user or (``socket_other``) another one, a bearer token or a
+    browser's session. ``key``: under what requests are counted. ``until``: when the token or session ends; None: never.
+    ``teams``: those that jobs may name.
     """
 
     uid: int | None
@@ -29,6 +33,7 @@ class Peer:
     via: Via = "socket"
     key: str = ""
     until: datetime | None = None
+    teams: tuple[str, ...] = ()
 
     def has(self, level: str) -> bool:
         """Whether this is somebody of ``level`` or of a higher one."""
@@ -43,3 +48,15 @@ class Peer:
     def is_local(self) -> bool:
         """Whether this is the operator on the Unix socket: alone there a job may be a command (B21)."""
         return self.via == "socket"
+
+    @property
+    def source(self) -> RequestSource:
+        """How this one's requests arrive (D1)."""
+        if self.via == "socket":
+            return RequestSource.SOCKET_OWNER
+        return RequestSource.SOCKET_OTHER if self.via == "socket_other" else RequestSource.TCP
+
+    @property
+    def submitter(self) -> Submitter:
+        """This one as who submits jobs."""
+        return Submitter(self.source, self.name, self.level, self.org_id, self.teams)

@@ -7,6 +7,7 @@ rate, the owner of what it names. Whatever is not allowed is answered here, and 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
@@ -24,6 +25,7 @@ from actors.access.policy import ADMIN, Need, need_of
 from actors.api.bounds import NoRoom, Rates, Streams
 from actors.api.headers import policy, with_headers
 from actors.api.options import HttpOptions
+from actors.api.peers import user_name
 from actors.api.problems import http_fault, not_kept, problem
 from actors.control import Refused, Runtime
 from actors.store.errors import StoreError
@@ -72,6 +74,9 @@ class AccessGuard:
         peer = state.get("peer")
         if isinstance(peer, Peer) and peer.is_local:
             await self._app(scope, receive, send)
+            return
+        if isinstance(peer, Peer) and peer.via == "socket_other":
+            await _another_user(peer)(scope, receive, send)
             return
         state.pop("peer", None)
         need, params = self._need(scope)
@@ -196,6 +201,13 @@ class AccessGuard:
                 continue
             if now is None or (now.name, now.level) != (peer.name, peer.level):
                 stream.cancel()
+
+
+def _another_user(peer: Peer) -> Response:
+    """The answer to whoever is not the supervisor's own user, root included: being able to connect is no right."""
+    own = user_name(os.geteuid())
+    message = f"this socket takes requests of user {own} alone, and you are {peer.name}: run this as {own}"
+    return problem(HTTPStatus.FORBIDDEN, message)
 
 
 def asked_by(app: App, peer: Peer) -> App:

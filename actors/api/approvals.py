@@ -40,8 +40,12 @@ async def reject(call: Call[Rejecting, Nothing]) -> Answer[ApprovalDocument]:
 
 
 async def withdraw(call: Call[Nothing, Nothing]) -> Answer[ApprovalDocument]:
-    """Take a request back before it is decided: its job is cancelled."""
-    return answer(approval_document(await call.runtime.withdraw(call.path("approval_id"), by=call.by)))
+    """Take a request back before it is decided: its job is cancelled.
+
+    Of one's own job anybody may; of another's only who may decide the request.
+    """
+    withdrawn = await call.runtime.withdraw(call.path("approval_id"), by=call.by, level=call.peer.level)
+    return answer(approval_document(withdrawn))
 
 
 async def decide_many(call: Call[Deciding, Nothing]) -> Answer[DecisionsDocument]:

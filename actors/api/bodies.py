@@ -193,10 +193,14 @@ class SigningIn:
 
 @attrs.frozen
 class MakingToken:
-    """For whom a token is (None: for who asks), at which level, and for how many seconds (None: it does not end)."""
+    """For whom a token is (None: for who asks), at which level, and for how many seconds (None: it does not end).
+
+    ``teams``: those that jobs submitted with it may name.
+    """
 
     user_id: str | None = None
     level: Level = "viewer"
     org_id: str | None = None
+    teams: tuple[str, ...] = ()
     name: str = ""
     expires_in: float | None = None

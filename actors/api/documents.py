@@ -45,6 +45,7 @@ from actors.control import (
     RuleView,
 )
 from actors.jobs.options import Limits
+from actors.jobs.os_text import readable, shown
 from actors.jobs.records import ApprovalRequest, Event
 
 
@@ -53,7 +54,7 @@ def encoded(document: Any) -> bytes:
     try:
         return orjson.dumps(document)
     except orjson.JSONEncodeError:
-        return json.dumps(document, separators=(",", ":")).encode()
+        return json.dumps(readable(document), separators=(",", ":")).encode()
 
 
 def moment(time: datetime | None) -> str | None:
@@ -76,7 +77,7 @@ def job_document(view: JobView) -> JobDocument:
         "org_id": request.org_id,
         "team_id": request.team_id,
         "config_name": request.config_name,
-        "command": list(request.command) if request.command is not None else None,
+        "command": [shown(word) for word in request.command] if request.command is not None else None,
         "entry_point": request.entry_point,
         "resources": ResourcesDocument(
             cpus=request.resources.cpus, gpus=request.resources.gpus, memory=request.resources.memory

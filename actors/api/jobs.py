@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from actors.access.rightful import rightful
+from actors.access.peer import Peer
 from actors.api.answers import AcceptedDocument, EventsDocument, JobDocument, JobsDocument
 from actors.api.asking import Answer, answer, user_shown
 from actors.api.bodies import JobEventsQuery, JobsQuery, Settling
@@ -18,8 +18,11 @@ from actors.api.reading import Raw
 from actors.checked_yaml import CheckedError, Faults, join
 from actors.control import RefusalKind, Refused
 from actors.job_request import request_from_mapping
+from actors.jobs.os_text import first_not_utf8
 from actors.jobs.records import Job, JobRequest
+from actors.jobs.request_rights import authorized
 
+_INVALID = RefusalKind.INVALID
 _KEY = {"Idempotency-Key": "The same key of the same user within 24 hours gives the same job."}
 
 
@@ -32,18 +35,18 @@ async def submit(
     """
     body = call.body.data
     many = isinstance(body, list)
-    requests = _requests(body if many else [body], call, many)
+    requests = _requests(body if many else [body], many)
     key = call.request.headers.get("idempotency-key")
     if key is not None:
         requests = [_keyed(requests, key, many)]
-    accepted = await call.runtime.submit_many(requests)
+    accepted = await call.runtime.submit_many(_authorized(requests, call.peer, many))
     status = HTTPStatus.CREATED if any(each.created for each in accepted) else HTTPStatus.OK
     documents = [accepted_document(each) for each in accepted]
     return answer(documents if many else documents[0], status)
 
 
-def _requests(bodies: Iterable[Any], call: Call[Any, Any], many: bool) -> list[JobRequest]:
-    """Every fault of every job at once; a job that names no user is its submitter's."""
+def _requests(bodies: Iterable[Any], many: bool) -> list[JobRequest]:
+    """Every fault of every job at once."""
     faults, found = Faults(), []
     for index, body in enumerate(bodies):
         try:
@@ -53,7 +56,24 @@ def _requests(bodies: Iterable[Any], call: Call[Any, Any], many: bool) -> list[J
     faults.check()
     if not found:
         raise Refused("there are no jobs", RefusalKind.INVALID)
-    return [rightful(asked, call.peer) for asked in found]
+    return found
+
+
+def _authorized(requests: Iterable[JobRequest], peer: Peer, many: bool) -> list[JobRequest]:
+    """``requests`` as ``peer`` may ask them."""
+    found = []
+    for index, asked in enumerate(requests):
+        if not peer.is_local:
+            _check_utf8(asked, join("", index) if many else "")
+        found.append(authorized(asked, peer.submitter, f"job {index + 1}: " if many else ""))
+    return found
+
+
+def _check_utf8(asked: JobRequest, path: str) -> None:
+    """Over the network values are text: which bytes a program of the configuration gets is the configuration's."""
+    if (field := first_not_utf8(asked)) is not None:
+        where = join(path, field)
+        raise Refused(f"{where} must be UTF-8: other bytes are accepted on the Unix socket alone", _INVALID, where)
 
 
 def _keyed(requests: list[JobRequest], key: str, many: bool) -> JobRequest:
@@ -93,13 +113,13 @@ async def showing(call: Call[Nothing, Nothing]) -> Answer[JobDocument]:
 
 async def cancel(call: Call[Nothing, Nothing]) -> Answer[JobDocument]:
     """End a job: 200 where it has ended, 202 where its provider is being asked to end it."""
-    job = await call.runtime.cancel(call.path("job_id"), by=call.by)
+    job = await call.runtime.cancel(call.path("job_id"), by=call.by, level=call.peer.level)
     return await _shown(call, job, HTTPStatus.OK if job.is_terminal else HTTPStatus.ACCEPTED)
 
 
 async def retry(call: Call[Nothing, Nothing]) -> Answer[JobDocument]:
-    """Make a new job that asks for the same as an ended one."""
-    job = await call.runtime.retry(call.path("job_id"), by=call.by)
+    """Make a new job of yours that asks for the same as an ended one, as far as you may ask for it."""
+    job = await call.runtime.retry(call.path("job_id"), by=call.by, submitter=call.peer.submitter)
     return await _shown(call, job, HTTPStatus.CREATED)
 
 

@@ -19,6 +19,7 @@ from actors.api.declaring import Declaration, Declared, Nothing
 from actors.api.problems import PROBLEM
 from actors.api.reading import Raw
 from actors.api.schemas import Schema, Schemas
+from actors.jobs.request_sources import RequestSource
 
 _PART = re.compile(r"\{(\w+)(?::(\w+))?\}")
 _PART_TYPES = {"int": {"type": "integer"}, None: {"type": "string"}, "path": {"type": "string"}}
@@ -26,9 +27,12 @@ _JSON = "application/json"
 _BEARER = "bearer"
 
 
-def document(routes: Iterable[BaseRoute]) -> Schema:
-    """All of ``routes``. Those that declare nothing are there with what their paths and docstrings say."""
-    schemas = Schemas()
+def document(routes: Iterable[BaseRoute], source: RequestSource = RequestSource.TCP) -> Schema:
+    """All of ``routes``, as requests of ``source`` may use them.
+
+    Those that declare nothing are there with what their paths and docstrings say.
+    """
+    schemas = Schemas(source)
     paths: dict[str, Schema] = {}
     for route in routes:
         if isinstance(route, Route):

@@ -19,13 +19,16 @@ __all__ = ["Peer", "peer_of_socket", "user_name"]
 
 
 def peer_of_socket(connection: trio.socket.SocketType) -> Peer:
-    """The peer's user id and name. Where the system has no SO_PEERCRED the socket's mode answers: it is its owner."""
+    """The peer's user id and name, and whether it is the user as whom this process runs.
+
+    Where the system has no SO_PEERCRED the socket's mode answers: it is its owner.
+    """
     option = getattr(socket, "SO_PEERCRED", None)
     if option is None:
-        uid = os.getuid()
+        uid = os.geteuid()
     else:
         _pid, uid, _gid = _UCRED.unpack(connection.getsockopt(socket.SOL_SOCKET, option, _UCRED.size))
-    return Peer(uid, user_name(uid))
+    return Peer(uid, user_name(uid), via="socket" if uid == os.geteuid() else "socket_other")
 
 
 def user_name(uid: int) -> str:

@@ -15,12 +15,14 @@ _HTML = "text/html"
 
 
 async def openapi(call: Call[Nothing, Nothing]) -> Answer[Document]:
-    """What this application takes and gives, as OpenAPI 3.1."""
+    """What this application takes and gives, as OpenAPI 3.1: of a job request the fields that who asks could set."""
     await trio.lowlevel.checkpoint()
-    state = call.request.app.state
+    state, source = call.request.app.state, call.peer.source
     if not hasattr(state, "openapi"):
-        state.openapi = document(call.request.app.routes)
-    return answer(state.openapi)
+        state.openapi = {}
+    if source not in state.openapi:
+        state.openapi[source] = document(call.request.app.routes, source)
+    return answer(state.openapi[source])
 
 
 async def reference(call: Call[Nothing, Nothing]) -> Response:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, NotRequired, Union, get_args, get_or
 import attrs
 
 from actors.jobs.records import JobRequest, Resources
+from actors.jobs.request_sources import NETWORK, NetworkRule, RequestSource, access_to, closed_to
 
 Schema = dict[str, Any]
 
@@ -36,10 +37,15 @@ _READ_OTHERWISE: Mapping[tuple[type, str], Schema] = {
 
 
 class Schemas:
-    """Collects the ``components`` that its schemas refer to, each class once under its own name."""
+    """Collects the ``components`` that its schemas refer to, each class once under its own name.
 
-    def __init__(self) -> None:
+    ``source``: a job request is shown with the fields that requests of this source may set.
+    """
+
+    def __init__(self, source: RequestSource = RequestSource.TCP) -> None:
         self.components: dict[str, Schema] = {}
+        self._closed = {JobRequest: closed_to(source)}
+        self._over_network = source in NETWORK
 
     def of(self, kind: Any) -> Schema:
         """The schema of ``kind``. Raises TypeError for a type that is none of ours."""
@@ -80,8 +86,11 @@ class Schemas:
         return self._of_attrs(kind) if attrs.has(kind) else self._of_dictionary(kind)
 
     def _of_attrs(self, kind: type[Any]) -> Schema:
-        hints = get_type_hints(kind)
-        properties = {one.name: self.field(kind, one, hints[one.name]) for one in attrs.fields(kind)}
+        hints, closed = get_type_hints(kind), self._closed.get(kind, ())
+        shown = [one for one in attrs.fields(kind) if one.name not in closed]
+        properties = {one.name: self.field(kind, one, hints[one.name]) for one in shown}
+        if kind is JobRequest and self._over_network:
+            _say_which_values(properties)
         required = [one.name for one in attrs.fields(kind) if one.default is attrs.NOTHING]
         schema: Schema = {"type": "object", **_described(kind), "properties": properties, "additionalProperties": False}
         return {**schema, "required": required} if required else schema
@@ -101,6 +110,14 @@ class Schemas:
         properties = {name: self.of(hint) for name, hint in hints.items()}
         required = [name for name, hint in hints.items() if get_origin(hint) is not NotRequired]
         return {"type": "object", **_described(kind), "properties": properties, "required": required}
+
+
+def _say_which_values(properties: Mapping[str, Schema]) -> None:
+    """Add to the fields of a job request for whom they may speak over the network."""
+    for name, schema in properties.items():
+        rule = access_to(name).over_network
+        if rule is not NetworkRule.ANY:
+            schema["description"] = rule.value
 
 
 def _described(kind: type[Any]) -> Schema:

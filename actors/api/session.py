@@ -81,6 +81,7 @@ def _document(peer: Peer) -> SessionDocument:
     return {
         "user_id": peer.name,
         "org_id": peer.org_id,
+        "teams": list(peer.teams),
         "level": peer.level,
         "via": peer.via,
         "sees": "all" if peer.only_user is None else "own",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from actors.checked_yaml.composing import MAX_NODES, compose
 from actors.checked_yaml.faults import CheckedError, Fault, Faults, Place
-from actors.checked_yaml.nodes import Entry, Mapping
+from actors.checked_yaml.nodes import Entry, Mapping, is_nothing
 
 MAX_BYTES = 1 << 20
 #: What YAML calls not printable: https://yaml.org/spec/1.2.2/#51-character-set
@@ -34,10 +34,15 @@ def read_bytes(path: Path, name: str, max_bytes: int = MAX_BYTES) -> bytes:
     return content
 
 
-def document(content: bytes, name: str, max_nodes: int = MAX_NODES) -> Entry:
-    """The mapping that ``content`` holds. Raises :class:`CheckedError` with every fault that can be told from here."""
+def document(content: bytes, name: str, max_nodes: int = MAX_NODES, *, may_be_empty: bool = False) -> Entry:
+    """The mapping that ``content`` holds. Raises :class:`CheckedError` with every fault that can be told from here.
+
+    ``may_be_empty``: no content, or comments alone, is an empty mapping.
+    """
     faults = Faults()
     root = compose(_text(content, name), name, faults, max_nodes)
+    if may_be_empty and not faults and (root is None or is_nothing(root.node)):
+        return Entry(Place(name, 1, 1), Mapping({}))
     if root is None:
         if not faults:
             faults.add(Place(name), "", "is empty")

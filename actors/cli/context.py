@@ -63,8 +63,9 @@ def load_settings(config: str | None) -> Settings:
 def os_user() -> str:
     """The name of the user who types, from the system's own table rather than from a variable."""
     from actors.api.peers import user_name
+    from actors.jobs.os_text import shown
 
-    return user_name(os.getuid())
+    return shown(user_name(os.getuid()))
 
 
 def typed(*words: str, config: str | None = None) -> str:

@@ -51,6 +51,7 @@ class LazyGroup(click.Group):
             return None
         module = importlib.import_module(f"actors.cli.{_HOMES[cmd_name]}")
         command: click.Command = getattr(module, cmd_name.replace("-", "_"))
+        _require_utf8(command)
         return command
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -67,6 +68,34 @@ class LazyGroup(click.Group):
             near = did_you_mean(args[0], _HOMES) if not ctx.resilient_parsing else ""
             raise click.UsageError(f"there is no command {args[0]!r}{near}", ctx)
         return super().resolve_command(ctx, args)
+
+
+def _require_utf8(command: click.Command) -> None:
+    """Let ``command`` refuse texts that are not UTF-8: ids, names and reasons are text.
+
+    Paths are bytes, and so is what has the type ``UNPROCESSED``: the words of a job's command and its variables.
+    """
+    for one in command.commands.values() if isinstance(command, click.Group) else ():
+        _require_utf8(one)
+    for parameter in command.params:
+        if parameter.type is click.STRING:
+            parameter.type = UTF8
+
+
+class _Utf8(click.types.StringParamType):
+    """A text; one that is not UTF-8 is wrong usage."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """``value`` as it is."""
+        text = super().convert(value, param, ctx)
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            self.fail("must be UTF-8 text", param, ctx)
+        return text
+
+
+UTF8 = _Utf8()
 
 
 def _version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 import orjson
 
+from actors.jobs.os_text import readable
+
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.table import Table
@@ -29,7 +31,7 @@ _STYLES = {
 
 def print_json(document: Any) -> None:
     """One document, indented."""
-    click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2))
+    click.echo(orjson.dumps(readable(document), option=orjson.OPT_INDENT_2))
 
 
 def plain(value: object) -> str:

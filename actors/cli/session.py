@@ -89,6 +89,7 @@ class Session:
         self._board = Board()
         self._stop = trio.CancelScope()
         self._interrupted = False
+        self._not_granted: set[str] = set()
 
     async def run(self) -> int:
         """Run until a signal, or until idle; the exit status. Raises :class:`SessionFailed`."""
@@ -193,8 +194,10 @@ class Session:
             if self._plan.job_file is None or self._board.is_of_file(request.job_id):
                 try:
                     await runtime.approve(request.approval_id, by=self._plan.approve_as)
-                except Refused as error:  # somebody else decided in the meantime, or it expired
-                    _logger.info("Approval request was not granted: %s", error, extra={"job_id": request.job_id})
+                except Refused as error:  # somebody else decided in the meantime, it expired, or the job is one's own
+                    if request.approval_id not in self._not_granted:
+                        self._not_granted.add(request.approval_id)
+                        _logger.info("Approval request was not granted: %s", error, extra={"job_id": request.job_id})
 
     async def _heed_signals(self, *, task_status: trio.TaskStatus[None]) -> None:
         """The first signal ends the run in order, the second at once."""

@@ -35,10 +35,12 @@ _FOR_ONE = (
 @click.option("--gpus", type=int, help="GPU slots.  [default: 0]")
 @click.option("--memory", help="Memory, such as 8GiB.")
 @click.option("--cwd", type=click.Path(file_okay=False), help="Where it runs.  [default: here]")
-@click.option("--env", multiple=True, metavar="K=V", help="Set a variable; repeatable.")
+@click.option("--env", multiple=True, type=click.UNPROCESSED, metavar="K=V", help="Set a variable; repeatable.")
 @click.option("--env-from", multiple=True, metavar="NAME", help="Take this variable from here, too; repeatable.")
 @click.option("--entry-point", help="Instead of ARGV: an entry point of the configuration; --set gives its parameters.")
-@click.option("--spec", metavar="FILE|-", help="An object for the provider, YAML or JSON.")
+@click.option(
+    "--spec", type=click.Path(allow_dash=True), metavar="FILE|-", help="An object for the provider, YAML or JSON."
+)
 @click.option("--set", "assigned", multiple=True, metavar="K=V", help="Set one value of the spec; repeatable.")
 @click.option("--hardware", metavar="TYPE", help="The hardware's type, for approval rules.")
 @click.option("--needs-approval", metavar="WHY", help="Ask somebody first.")
@@ -104,21 +106,21 @@ def _print(jobs: list[dict[str, Any]], waited: bool) -> None:
 
 
 def _from_file(file: str) -> list[dict[str, Any]]:
-    import attrs
-
     from actors.checked_yaml import CheckedError
     from actors.jobfile import load_job_file
+    from actors.jobs.codec import request_to_json
 
     try:
         loaded = load_job_file(file, user=os_user())
     except CheckedError as error:
         raise BadInput(str(error)) from None
-    return [attrs.asdict(request) for request in loaded.requests]
+    return [request_to_json(request) for request in loaded.requests]
 
 
 def _from_options(command: tuple[str, ...], options: dict[str, Any]) -> dict[str, Any]:
     """The request as the API takes it: what was not given is absent, so that one place holds the defaults."""
     from actors.environment import inherited
+    from actors.jobs.os_text import to_plain
     from actors.jobs.records import DEFAULT_ENV_FROM
 
     names = (*DEFAULT_ENV_FROM, *options["env_from"])
@@ -126,13 +128,13 @@ def _from_options(command: tuple[str, ...], options: dict[str, Any]) -> dict[str
     entry_point = options["entry_point"]
     body = {
         "provider": options["provider"] or "local",
-        "command": list(command) or None,
+        "command": [_typed(word) for word in command] or None,
         "entry_point": entry_point,
         "params" if entry_point else "spec": spec or None,
-        "cwd": str(Path(options["cwd"] or ".").absolute()) if command or options["cwd"] else None,
+        "cwd": _typed(str(Path(options["cwd"] or ".").absolute())) if command or options["cwd"] else None,
         "env": _pairs(options["env"]),
         "env_from": list(names),
-        "inherited_env": inherited(names, os.environ),
+        "inherited_env": {name: to_plain(value) for name, value in inherited(names, os.environ).items()},
         "resources": {name: options[name] for name in ("cpus", "gpus", "memory") if options[name] is not None} or None,
         "user_id": options["user"] or os_user(),
         "org_id": options["org"],
@@ -150,13 +152,22 @@ def _from_options(command: tuple[str, ...], options: dict[str, Any]) -> dict[str
     return {name: value for name, value in body.items() if value is not None}
 
 
-def _pairs(given: tuple[str, ...]) -> dict[str, str] | None:
+def _typed(value: str) -> str | dict[str, str]:
+    """A value of the command line for the request: its bytes, whatever encoding this terminal has."""
+    from actors.jobs.os_text import from_bytes, to_plain
+
+    return to_plain(from_bytes(os.fsencode(value)))
+
+
+def _pairs(given: tuple[str, ...]) -> dict[str, Any] | None:
+    from actors.jobs.os_text import is_utf8
+
     pairs = {}
     for one in given:
         name, equals, value = one.partition("=")
-        if not equals or not name:
+        if not equals or not name or not is_utf8(name):
             raise click.BadParameter(f"must be NAME=VALUE, not {one!r}", param_hint="--env")
-        pairs[name] = value
+        pairs[name] = _typed(value)
     return pairs or None
 
 

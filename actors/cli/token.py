@@ -29,13 +29,21 @@ def token() -> None:
 @token.command()
 @click.option("--user", required=True, help="For whom: jobs are this user's, decisions in this name.")
 @click.option("--org", help="The organisation of jobs that are submitted with it.")
+@click.option("--team", "teams", multiple=True, help="A team that jobs submitted with it may name; repeatable.")
 @click.option("--level", type=click.Choice(_LEVELS), default="viewer", show_default=True, help="What it may.")
 @click.option("--expires", metavar="TIME", help="When it ends: 12h, 30d, 8w. Without: never.")
 @click.option("--name", default="", help="What it is for; shown in the list.")
 @with_json
 @with_config
 def create(
-    user: str, org: str | None, level: str, expires: str | None, name: str, as_json: bool, config: str | None
+    user: str,
+    org: str | None,
+    teams: tuple[str, ...],
+    level: str,
+    expires: str | None,
+    name: str,
+    as_json: bool,
+    config: str | None,
 ) -> None:
     """Make a token and print it, this once: only its hash is kept.
 
@@ -45,6 +53,8 @@ def create(
     body: dict[str, Any] = {"user_id": user, "level": level, "name": name}
     if org:
         body["org_id"] = org
+    if teams:
+        body["teams"] = list(teams)
     if expires is not None:
         body["expires_in"] = _seconds(expires)
     made = _ask(config, "POST", body=body)
@@ -66,11 +76,11 @@ def list_them(as_json: bool, config: str | None) -> None:
         print_json(found)
         return
     rows = [
-        (short(one["token_id"]), one["user_id"], one["org_id"] or "", one["level"], one["name"], _standing(one),
-         one["last_used_at"] or "never")
+        (short(one["token_id"]), one["user_id"], one["org_id"] or "", ", ".join(one["teams"]), one["level"],
+         one["name"], _standing(one), one["last_used_at"] or "never")
         for one in found
     ]  # fmt: skip
-    print_table(("ID", "USER", "ORG", "LEVEL", "NAME", "STANDS", "LAST USED"), rows, "There are no tokens.")
+    print_table(("ID", "USER", "ORG", "TEAMS", "LEVEL", "NAME", "STANDS", "LAST USED"), rows, "There are no tokens.")
 
 
 @token.command()

@@ -13,3 +13,15 @@ def did_you_mean(wrong: str, known: Iterable[str]) -> str:
     if near:
         return f"; did you mean {near[0]}?"
     return f"; known are {', '.join(names)}" if 0 < len(names) <= 12 else ""
+
+
+def one_letter_apart(one: str, other: str) -> bool:
+    """Whether one letter added, left out or changed, or two neighbours swapped, makes ``one`` the ``other``."""
+    short, long = sorted((one, other), key=len)
+    start = next((index for index, (a, b) in enumerate(zip(short, long, strict=False)) if a != b), len(short))
+    if len(long) - len(short) == 1:
+        return short[start:] == long[start + 1 :]
+    if len(long) != len(short) or short == long:
+        return False
+    swapped = short[:start] + short[start : start + 2][::-1] + short[start + 2 :]
+    return short[start + 1 :] == long[start + 1 :] or swapped == long

@@ -24,11 +24,15 @@ class Limits:
 
 @attrs.frozen
 class ApprovalOptions:
-    """Which jobs need an approval and how long a request stays open (B17, B19)."""
+    """Which jobs need an approval and how long a request stays open (B17, B19).
+
+    ``self_approval``: whether somebody may approve their own job.
+    """
 
     default_rules: bool = False
     timeout_hours: float = attrs.field(default=24.0, validator=gt(0))
     rules: tuple[ApprovalRule, ...] = ()
+    self_approval: bool = True
 
 
 @attrs.frozen

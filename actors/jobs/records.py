@@ -110,6 +110,8 @@ class JobRequest:
     ``command`` is an argv, never a shell line. ``env`` holds pairs; ``env_from`` names what is taken from the
     submitter's own environment (a trailing ``*`` matches a prefix) and ``inherited_env`` the values found there.
     ``requires_approval`` is a reason for which this job must be approved, whatever the rules say.
+
+    Which fields a request may set depends on where it comes from; a new one must stand in :mod:`.request_sources`.
     """
 
     provider: str = "local"
@@ -241,7 +243,10 @@ class ApprovalRule:
 
 @attrs.frozen
 class Event:
-    """One change, told once: gap-free ``seq``, in the order in which changes were committed."""
+    """One change, told once: gap-free ``seq``, in the order in which changes were committed.
+
+    ``origin``: the place in the code that made the change, for the log's line; not stored, None where it was read back.
+    """
 
     seq: int
     time: datetime
@@ -249,6 +254,7 @@ class Event:
     job_id: str | None
     correlation_id: str
     data: Mapping[str, Any] = attrs.field(factory=dict)
+    origin: Any = attrs.field(default=None, eq=False, repr=False)
 
     def as_message(self) -> dict[str, Any]:
         """The event as clients see it: type and job id first, then its data."""

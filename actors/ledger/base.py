@@ -11,7 +11,9 @@ from actors.jobs.lifecycle import Step, Trigger, step
 from actors.jobs.records import TERMINAL_JOBS, Job, QueueEntry, QueueStatus, SubmissionState
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.store import Transaction, jobs, queue, submissions
+from actors.store.transaction import passes_events_on
 
+passes_events_on(__file__)
 TERMINAL_ENTRIES = frozenset({QueueStatus.COMPLETED, QueueStatus.FAILED, QueueStatus.CANCELLED})
 
 

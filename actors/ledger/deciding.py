@@ -20,16 +20,22 @@ from actors.store import Transaction, approvals
 
 @attrs.frozen
 class Approving:
-    """The closure that grants a request: its job may run."""
+    """The closure that grants a request: its job may run. Without ``self_approval`` not one of ``by``'s own."""
 
     approval_id: str
     by: str
     level: str
     cycle: str | None = None
+    self_approval: bool = True
 
     def __call__(self, tx: Transaction) -> ApprovalRequest:
         request = _open_request(tx, self.approval_id, self.level)
         pair = load(tx, request.job_id)
+        if not self.self_approval and pair.job.request.user_id == self.by:
+            raise Refused(
+                f"job {request.job_id} is {self.by}'s own: somebody else must approve it (approvals.self_approval)",
+                RefusalKind.FORBIDDEN,
+            )
         _decide(tx, request, ApprovalStatus.APPROVED, self.by)
         data = {"approval_id": request.approval_id, "by": self.by}
         after = advance(tx, pair, Trigger.APPROVE, data=data, cycle=self.cycle)
@@ -74,15 +80,21 @@ class Rejecting:
 
 @attrs.frozen
 class Withdrawing:
-    """The closure that takes a request back: nobody is asked any more, so its job is cancelled."""
+    """The closure that takes a request back: nobody is asked any more, so its job is cancelled.
+
+    Whose job it is may; anybody else decides by it, which takes the level that the request needs.
+    """
 
     approval_id: str
     by: str | None
+    level: str
     cycle: str | None = None
 
     def __call__(self, tx: Transaction) -> ApprovalRequest:
-        request = _open_request(tx, self.approval_id, "admin")
-        Cancelling(request.job_id, self.by, self.cycle)(tx)
+        request = _open_request(tx, self.approval_id, None)
+        if load(tx, request.job_id).job.request.user_id != self.by:
+            _check_level(request, self.level)
+        Cancelling(request.job_id, self.by, "admin", self.cycle)(tx)
         return attrs.evolve(request, status=ApprovalStatus.CANCELLED, decided_at=tx.now, decided_by=self.by)
 
 
@@ -125,10 +137,15 @@ class Expiring:
 
 @attrs.frozen
 class Cancelling:
-    """The closure that ends a waiting job, or asks for the end of one that was claimed (B14)."""
+    """The closure that ends a waiting job, or asks for the end of one that was claimed (B14).
+
+    An open approval request of the job is closed with it. Where ``by``, of ``level``, could not have decided it, nobody
+    has: who may cancel a job does not decide for an admin.
+    """
 
     job_id: str
     by: str | None
+    level: str = "admin"
     cycle: str | None = None
 
     def __call__(self, tx: Transaction) -> Job:
@@ -139,12 +156,18 @@ class Cancelling:
         if pair.entry.status in WAITING_ENTRIES:
             asked = approvals.of_jobs(tx.connection, [self.job_id]).get(self.job_id)
             if asked is not None and asked.status is ApprovalStatus.PENDING:
-                _decide(tx, asked, ApprovalStatus.CANCELLED, self.by)
+                self._close(tx, asked, pair)
             changes = {"error_message": text}
             after = advance(tx, pair, Trigger.CANCEL_WAITING, job=changes, entry=changes, cycle=self.cycle)
             assert after is not None
             return after.job
         return self._ask(tx, pair)
+
+    def _close(self, tx: Transaction, asked: ApprovalRequest, pair: Pair) -> None:
+        if self.by == pair.job.request.user_id or may_approve(self.level, asked.required_level):
+            _decide(tx, asked, ApprovalStatus.CANCELLED, self.by)
+        else:
+            _decide(tx, asked, ApprovalStatus.CANCELLED, None, f"its job was cancelled by {self.by}")
 
     def _ask(self, tx: Transaction, pair: Pair) -> Job:
         if pair.job.cancel_requested_at is not None:
@@ -186,8 +209,8 @@ class Prioritising:
         return after
 
 
-def _open_request(tx: Transaction, approval_id: str, level: str) -> ApprovalRequest:
-    """The request, if it can be decided now by somebody of ``level``."""
+def _open_request(tx: Transaction, approval_id: str, level: str | None) -> ApprovalRequest:
+    """The request, if it can be decided now by somebody of ``level`` (None: whoever)."""
     request = approvals.get(tx.connection, approval_id)
     if request is None:
         raise Refused(f"there is no approval request {approval_id}", RefusalKind.NOT_FOUND)
@@ -195,11 +218,15 @@ def _open_request(tx: Transaction, approval_id: str, level: str) -> ApprovalRequ
         raise Refused(f"approval request {approval_id} expired at {request.expires_at:%Y-%m-%d %H:%M:%S} UTC")
     if request.status is not ApprovalStatus.PENDING:
         raise Refused(f"approval request {approval_id} was already {request.status.value}")
-    if not may_approve(level, request.required_level):
-        raise Refused(
-            f"approval request {approval_id} needs level {request.required_level}, not {level}", RefusalKind.FORBIDDEN
-        )
+    if level is not None:
+        _check_level(request, level)
     return request
+
+
+def _check_level(request: ApprovalRequest, level: str) -> None:
+    if not may_approve(level, request.required_level):
+        message = f"approval request {request.approval_id} needs level {request.required_level}, not {level}"
+        raise Refused(message, RefusalKind.FORBIDDEN)
 
 
 def _decide(

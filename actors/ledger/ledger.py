@@ -93,21 +93,22 @@ class Ledger:
         closure = Submitting(new, ids=self._sources.ids, rules=self.configured_rules, options=self.approvals)
         return await self._write(closure)
 
-    async def cancel(self, job_id: str, by: str | None) -> Job:
+    async def cancel(self, job_id: str, by: str | None, level: str = "admin") -> Job:
         """End a waiting job now; ask for the end of one that was handed over."""
-        return await self._write(Cancelling(job_id, by, get_correlation_id()))
+        return await self._write(Cancelling(job_id, by, level, get_correlation_id()))
 
     async def approve(self, approval_id: str, by: str, level: str) -> ApprovalRequest:
         """Grant a request in time."""
-        return await self._write(Approving(approval_id, by, level, get_correlation_id()))
+        allowed = self.approvals.self_approval
+        return await self._write(Approving(approval_id, by, level, get_correlation_id(), self_approval=allowed))
 
     async def reject(self, approval_id: str, by: str, reason: str, level: str) -> ApprovalRequest:
         """Reject a request in time."""
         return await self._write(Rejecting(approval_id, by, reason, level, get_correlation_id()))
 
-    async def withdraw(self, approval_id: str, by: str | None) -> ApprovalRequest:
+    async def withdraw(self, approval_id: str, by: str | None, level: str = "admin") -> ApprovalRequest:
         """Take a request back: its job is cancelled."""
-        return await self._write(Withdrawing(approval_id, by, get_correlation_id()))
+        return await self._write(Withdrawing(approval_id, by, level, get_correlation_id()))
 
     async def add_rule(self, rule: ApprovalRule, by: str | None) -> RuleView:
         """Make an approval rule."""

@@ -10,7 +10,7 @@ import attrs
 from actors.jobs.approval_rules import Facts, first_match, why
 from actors.jobs.codec import fingerprint
 from actors.jobs.ids import IdFactory
-from actors.jobs.levels import base_priority
+from actors.jobs.levels import base_priority, may_approve
 from actors.jobs.lifecycle import Step, Trigger, step
 from actors.jobs.options import ApprovalOptions
 from actors.jobs.records import (
@@ -134,13 +134,16 @@ class Submitting:
         return one
 
     def _question(self, tx: Transaction, request: JobRequest) -> Question | None:
-        if request.requires_approval is not None:
-            return Question(request.requires_approval, _REQUESTED_BY_SUBMITTER)
+        """What must be asked. A submitter's own wish never takes the place of a rule that asks for a higher level."""
+        wish = request.requires_approval
+        asked = None if wish is None else Question(wish, _REQUESTED_BY_SUBMITTER)
         if not self._rules:
-            return None
+            return asked
         facts = self._facts(tx, request)
         rule = first_match(self._rules, facts)
-        return None if rule is None else Question(why(rule, facts), rule.required_approver_level, rule.rule_id)
+        if rule is None or (asked is not None and may_approve(asked.required_level, rule.required_approver_level)):
+            return asked
+        return Question(why(rule, facts), rule.required_approver_level, rule.rule_id)
 
     def _facts(self, tx: Transaction, request: JobRequest) -> Facts:
         """What the rules ask about the user, this batch's earlier jobs included."""

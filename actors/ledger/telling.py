@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from actors.jobs.records import Event
-from logconf import bind_correlation_id, get_logger
+from logconf import bind_correlation_id, get_logger, log_from
 
 _logger = get_logger("actors.ledger")
 
@@ -28,7 +28,7 @@ def tell(event: Event) -> None:
         extra |= {"event": event.type, "event_seq": event.seq}
         if event.job_id is not None:
             extra["job_id"] = event.job_id
-        _logger.log(level, sentence(event), extra=extra)
+        log_from(event.origin, _logger, level, sentence(event), extra=extra)
 
 
 def sentence(event: Event) -> str:

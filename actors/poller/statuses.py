@@ -178,18 +178,19 @@ class Statuses:
         if level >= logging.WARNING and self._warned.get(one.key) == text:
             level = logging.DEBUG
         self._warned[one.key] = text
-        say(one, text, level, self._provider.name)
+        say(one, text, level, self._provider.name, depth=3)
 
     def _note_recorded(self, recorded: Recorded) -> None:
         if recorded.note is not None:
             with bind_correlation_id(recorded.correlation_id):
                 level, text = recorded.note
-                _logger.log(level, text, extra={"job_id": recorded.job_id, "provider": self._provider.name})
+                extra = {"job_id": recorded.job_id, "provider": self._provider.name}
+                _logger.log(level, text, extra=extra, stacklevel=2)
 
     def _not_read(self, one: Held, reason: str) -> None:
         with bind_correlation_id(one.job.correlation_id):
             extra = {"job_id": one.job.job_id, "provider": self._provider.name}
-            _logger.debug("Failed to sync job %s: %s", one.job.job_id, reason, extra=extra)
+            _logger.debug("Failed to sync job %s: %s", one.job.job_id, reason, extra=extra, stacklevel=2)
 
 
 def _is_news(one: Held, verdict: Verdict) -> bool:
@@ -197,8 +198,8 @@ def _is_news(one: Held, verdict: Verdict) -> bool:
     return bool(verdict.trigger or verdict.changes) or doubted
 
 
-def say(one: Held, text: str, level: int, provider: str) -> None:
-    """A line about one job, under its own correlation ID."""
+def say(one: Held, text: str, level: int, provider: str, depth: int = 2) -> None:
+    """A line about one job, under its own correlation ID; its source is the ``depth``-th frame, 2 being the caller."""
     with bind_correlation_id(one.job.correlation_id):
         extra = {"job_id": one.job.job_id, "provider": provider}
-        _logger.log(level, "Job %s: %s", one.job.job_id, text, extra=extra)
+        _logger.log(level, "Job %s: %s", one.job.job_id, text, extra=extra, stacklevel=depth)

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import attrs
 import orjson
 
+from actors.jobs.os_text import kept
 from actors.jobs.records import Capacity, Observation, Phase
 from actors.providers.base import (
     Absent,
@@ -122,7 +123,7 @@ def checked_view(answer: object, asked: Mapping[str, Handle]) -> View:
     """A view of the jobs that were asked about; what cannot be understood of one job fails that job only."""
     view = _is(answer, View, "view")
     observations: dict[str, Observation] = {}
-    failed = {key: str(reason) for key, reason in view.failed.items() if key in asked}
+    failed = {key: kept(str(reason)) for key, reason in view.failed.items() if key in asked}
     for key in [key for key in view.observations if key in asked]:  # in an order of its own: events follow it
         try:
             observations[key] = checked_observation(view.observations[key])
@@ -153,6 +154,9 @@ def checked_observation(answer: object) -> Observation:
         for name in _OBJECTS
         if getattr(seen, name) is not None
     }
+    for name in _TEXTS:
+        if getattr(seen, name) is not None and kept(getattr(seen, name)) != getattr(seen, name):
+            plain[name] = kept(getattr(seen, name))
     return attrs.evolve(seen, **plain) if plain else seen
 
 

@@ -7,6 +7,7 @@ from typing import cast
 
 import attrs
 
+from actors.jobs.os_text import kept
 from actors.jobs.retry import FailureKind
 from actors.providers import errors
 from supervision.verdict import leaves
@@ -74,7 +75,7 @@ def _judge_one(call: str, error: Exception) -> Failure:
 
 
 def _message(error: Exception) -> str:
-    text = str(error)[:_LONGEST_MESSAGE]
+    text = kept(str(error)[:_LONGEST_MESSAGE])
     if isinstance(error, errors.ProviderError) and text:
         return text
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -15,8 +15,12 @@ class EnterpriseConfig:
     job_polling_interval: float
 
 
-def get_enterprise_config() -> EnterpriseConfig:
-    """The configuration of this machine, read anew. Raises :class:`SettingsError`."""
-    poller = Settings.load().poller
+def get_enterprise_config(*, working_directory: bool = True) -> EnterpriseConfig:
+    """The configuration of this machine, read anew. Raises :class:`SettingsError`.
+
+    ``working_directory``: whether a file there counts, as for the command line. ``start_background_tasks()`` does not
+    look there unless it is told to; give both the same.
+    """
+    poller = Settings.load(working_directory=working_directory).poller
     interval = poller.interval_seconds
     return EnterpriseConfig(poller.enabled is True, int(interval) if interval.is_integer() else interval)

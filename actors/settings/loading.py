@@ -11,13 +11,15 @@ import attrs
 
 from actors.checked_yaml import CheckedError, Entry, Reader, document
 from actors.checked_yaml import Mapping as MappingNode
-from actors.jobs.guessing import did_you_mean
+from actors.jobs.guessing import did_you_mean, one_letter_apart
 from actors.providers.entry_points import EntryPoint
 from actors.settings import variables
-from actors.settings.locating import SYSTEM, Located, Places, locate
+from actors.settings.locating import OWN_NAME, SYSTEM, Located, Places, locate
 from actors.settings.model import Note, ProviderSettings, Settings, SettingsError, default_providers
 from actors.settings.schema import LOOKS_EVERY, SECTIONS, Document, shapes
 
+_SHORTEST_MISSPELT = 5
+"""Letters of a section's name: a shorter one that is nearly ours may well be another program's."""
 _POLLING = "background.job_status_polling.interval_seconds"
 _EXPIRY = "background.approval_expiration.interval_seconds"
 
@@ -28,11 +30,14 @@ def load(
     cwd: Path | None,
     home: Path | None,
     system: Path = SYSTEM,
+    *,
+    working_directory: bool = True,
 ) -> Settings:
     """What :meth:`Settings.load` does; ``system`` is where a machine's own file lies."""
     notes: list[Note] = []
     home = home or _home()
-    places = Places(None if config is None else Path(config).expanduser(), environ, cwd or _cwd(), home, system)
+    here = (cwd or _cwd()) if working_directory else None
+    places = Places(None if config is None else Path(config).expanduser(), environ, here, home, system)
     try:
         located = locate(places, notes)
         if located is None:
@@ -54,12 +59,17 @@ def without_file(state_dir: Path | str | None, environ: Mapping[str, str]) -> Se
 
 
 def _read(located: Located, notes: list[Note]) -> tuple[Document, dict[str, str]]:
-    root = document(located.content, located.name)
+    root = document(located.content, located.name, may_be_empty=True)
     assert isinstance(root.node, MappingNode)
     ours = {key: child for key, child in root.node.entries.items() if key in SECTIONS}
-    if foreign := [key for key in root.node.entries if key not in SECTIONS]:
-        notes.append(_foreign(located.name, foreign))
     reader = Reader(shapes(_names_of_providers(ours)))
+    foreign = [key for key in root.node.entries if key not in SECTIONS]
+    if located.path.name == OWN_NAME:
+        for key in [key for key in foreign if len(key) >= _SHORTEST_MISSPELT]:
+            if (near := next((one for one in SECTIONS if one_letter_apart(key, one)), None)) is not None:
+                reader.fault(root.node.entries[key], key, f"unknown section; did you mean {near}?")
+    if foreign:
+        notes.append(_foreign(located.name, foreign))
     found = reader.object(Entry(root.place, MappingNode(ours)), Document, "")
     reader.faults.check()
     return found, {path: str(place) for path, place in reader.sources.items()}

@@ -22,7 +22,9 @@ from actors.checked_yaml.files import MAX_BYTES
 from actors.settings.model import Note
 from actors.settings.variables import CONFIG
 
-NAMES = ("greenroom.yaml", "simpletuner-enterprise.yaml")
+OWN_NAME = "greenroom.yaml"
+"""A file of this name is ours alone; the other may hold sections of other programs."""
+NAMES = (OWN_NAME, "simpletuner-enterprise.yaml")
 SYSTEM = Path("/etc/simpletuner")
 
 

@@ -83,14 +83,16 @@ class Settings:
         environ: Mapping[str, str] | None = None,
         cwd: Path | None = None,
         home: Path | None = None,
+        working_directory: bool = True,
     ) -> Settings:
         """The settings of this machine: file, environment, defaults. Raises :class:`SettingsError`, logs nothing.
 
         ``config``: this file and no other. ``environ``, ``cwd`` and ``home``: None means the process's own.
+        ``working_directory``: whether a file in the working directory counts, where no other was named.
         """
         from actors.settings.loading import load
 
-        return load(config, os.environ if environ is None else environ, cwd, home)
+        return load(config, os.environ if environ is None else environ, cwd, home, working_directory=working_directory)
 
     @classmethod
     def default(cls, state_dir: Path | str | None = None, environ: Mapping[str, str] | None = None) -> Settings:
@@ -98,6 +100,10 @@ class Settings:
         from actors.settings.loading import without_file
 
         return without_file(state_dir, os.environ if environ is None else environ)
+
+    def webhook_urls(self) -> dict[str, str | None]:
+        """Where each provider delivers, by its name; None: it does not."""
+        return {name: one.webhook_url for name, one in self.providers.items()}
 
     def log_notes(self, logger: logging.Logger | None = None) -> None:
         """Log what was noticed while loading."""

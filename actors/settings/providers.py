@@ -31,10 +31,12 @@ class _Common:
 _COMMON = tuple(attribute.name for attribute in attrs.fields(_Common))
 
 
-def _web_address(value: str | None) -> str | None:
-    if value is None or re.fullmatch(r"https?://[^\s/]+\S*", value):
-        return None
-    return "must be an address that begins with https:// or http://"
+def _read_web_address(reader: Reader, entry: Entry, path: str) -> Any:
+    """An address; an empty text means none, as programs that write this file for people leave it."""
+    value = reader.convert(entry, str | None, path)
+    if value is FAULTY or not value or re.fullmatch(r"https?://[^\s/]+\S*", value):
+        return value or None
+    return reader.fault(entry, path, "must be an address that begins with https:// or http://")
 
 
 def read_providers(reader: Reader, entry: Entry, path: str) -> Any:
@@ -54,7 +56,7 @@ def _read_provider(reader: Reader, name: str, entry: Entry, path: str) -> Any:
         return FAULTY
     ours = {key: child for key, child in entries.items() if key in _COMMON and key != "circuit_breaker"}
     head = Entry(entry.place, Mapping(ours))
-    common = reader.object(head, _Common, path, Shape(checks={"webhook_url": _web_address}))
+    common = reader.object(head, _Common, path, Shape(reads={"webhook_url": _read_web_address}))
     if common is FAULTY:
         return FAULTY
     kind = common.kind or name

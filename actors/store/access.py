@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -12,9 +12,17 @@ from sqlalchemy import Connection, delete, insert, select, update
 from actors.store.schema import access_tokens, web_sessions
 
 
+def _names(stored: Iterable[str] | None) -> tuple[str, ...]:
+    """A list of names, or none at all as in rows of before there were teams."""
+    return tuple(stored or ())
+
+
 @attrs.frozen
 class AccessToken:
-    """A bearer token as it is kept: who it speaks for, at which level, until when. The secret itself is not here."""
+    """A bearer token as it is kept: who it speaks for, at which level, until when. The secret itself is not here.
+
+    ``teams``: those that jobs submitted with it may name.
+    """
 
     token_id: str
     secret_hash: str
@@ -27,6 +35,7 @@ class AccessToken:
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
     last_used_at: datetime | None = None
+    teams: tuple[str, ...] = attrs.field(default=(), converter=_names)
 
     def holds(self, now: datetime) -> bool:
         """Whether it opens anything at ``now``."""
@@ -44,6 +53,7 @@ class WebSession:
     level: str
     created_at: datetime
     expires_at: datetime
+    teams: tuple[str, ...] = attrs.field(default=(), converter=_names)
 
 
 def add_token(connection: Connection, token: AccessToken) -> None:

@@ -213,6 +213,7 @@ access_tokens = Table(
     Column("expires_at", UTCDateTime),
     Column("revoked_at", UTCDateTime),
     Column("last_used_at", UTCDateTime),
+    Column("teams", JSONText),  # a list of names; none: no team may be named
 )
 
 web_sessions = Table(
@@ -225,5 +226,6 @@ web_sessions = Table(
     Column("level", String(32), nullable=False),
     Column("created_at", UTCDateTime, nullable=False),
     Column("expires_at", UTCDateTime, nullable=False),
+    Column("teams", JSONText),
     Index("sessions_by_age", "expires_at"),
 )

@@ -18,9 +18,10 @@ import stamina
 import trio
 from outcome import Error, Outcome, Value, capture
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError, StatementError
 
 from actors.jobs.records import Event
+from actors.jobs.refusal import RefusalKind, Refused
 from actors.retries import tell_our_own
 from actors.store import dialect, wal
 from actors.store.errors import StoreBusy, StoreError, StoreUnavailable
@@ -134,7 +135,12 @@ class Store:
 
         def run() -> T:
             with explained(self._where), self._snapshot() as connection:
-                return query(connection)
+                try:
+                    return query(connection)
+                except (UnicodeEncodeError, StatementError) as error:
+                    if isinstance(error, DBAPIError) or (refusal := _unstorable(error)) is None:
+                        raise
+                    raise refusal from error
 
         return await self._readers.run(run)
 
@@ -220,10 +226,26 @@ def _in_savepoint(transaction: Transaction, closure: Closure[T], *, alone: bool)
 
 
 def _judged(result: Outcome[T]) -> Outcome[T]:
-    """A database that fails inside a closure fails the whole transaction: its state is no longer known."""
-    if isinstance(result, Error) and isinstance(result.error, DBAPIError):
-        raise result.error
+    """A database that fails inside a closure fails the whole transaction: its state is no longer known.
+
+    A value that no database could keep fails its closure alone.
+    """
+    if isinstance(result, Error):
+        if isinstance(result.error, DBAPIError):
+            raise result.error
+        if (refusal := _unstorable(result.error)) is not None:
+            return Error(refusal)
     return result
+
+
+def _unstorable(error: BaseException) -> Refused | None:
+    """The refusal of a value that was given to the database and cannot be kept; None: ``error`` is something else."""
+    cause = error.orig if isinstance(error, StatementError) else error
+    if isinstance(cause, UnicodeEncodeError):
+        return Refused(f"a text holds {cause.object[cause.start : cause.end]!r}: it must be UTF-8", RefusalKind.INVALID)
+    if isinstance(error, StatementError) and isinstance(cause, TypeError | ValueError | OverflowError):
+        return Refused(f"a value cannot be kept: {cause}", RefusalKind.INVALID)
+    return None
 
 
 def _roll_back(connection: Connection) -> None:

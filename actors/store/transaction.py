@@ -6,14 +6,24 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+import orjson
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from actors.jobs.records import Event
+from actors.jobs.refusal import RefusalKind, Refused
 from actors.store.schema import counters, events
+from logconf import Origin, find_origin
 
 EVENT_COUNTER = "events"
+_HELPERS = {__file__}
+"""Files between the place that changes a job and :meth:`Transaction.emit`: a log line names the place, not these."""
 _COUNT = select(counters.c.value).where(counters.c.name == EVENT_COUNTER)
 _COUNT_ON = update(counters).where(counters.c.name == EVENT_COUNTER).values(value=bindparam("last"))
+
+
+def passes_events_on(file: str) -> None:
+    """Say that the module at ``file`` calls :meth:`Transaction.emit` on behalf of its callers."""
+    _HELPERS.add(file)
 
 
 class Transaction:
@@ -26,12 +36,20 @@ class Transaction:
     def __init__(self, connection: Connection, now: datetime) -> None:
         self.connection = connection
         self.now = now
-        self._pending: list[tuple[str, str | None, str, Mapping[str, Any]]] = []
+        self._pending: list[tuple[str, str | None, str, Mapping[str, Any], Origin | None]] = []
         self._order = 0
 
     def emit(self, type_: str, job_id: str | None, correlation_id: str, **data: Any) -> None:
-        """Tell of one change: an event of ``type_`` is written with this transaction and published after it."""
-        self._pending.append((type_, job_id, correlation_id, data))
+        """Tell of one change: an event of ``type_`` is written with this transaction and published after it.
+
+        Raises :class:`Refused` for data that cannot be kept: here it fails its own closure, at the end it would fail
+        those of every caller in the transaction.
+        """
+        try:
+            orjson.dumps(data, option=orjson.OPT_NON_STR_KEYS)
+        except TypeError as error:
+            raise Refused(f"a value cannot be kept: {error}", RefusalKind.INVALID) from None
+        self._pending.append((type_, job_id, correlation_id, data, find_origin(_HELPERS)))
 
     def next_order(self) -> int:
         """A number that grows with every call, transactions of the same instant included: a tie-breaker."""
@@ -54,8 +72,8 @@ class Transaction:
             return []
         first = self._counter() + 1
         written = [
-            Event(seq=first + index, time=self.now, type=type_, job_id=job_id, correlation_id=correlation_id, data=data)
-            for index, (type_, job_id, correlation_id, data) in enumerate(self._pending)
+            Event(first + index, self.now, type_, job_id, correlation_id, data, origin)
+            for index, (type_, job_id, correlation_id, data, origin) in enumerate(self._pending)
         ]
         self.connection.execute(insert(events), [_row(event) for event in written])
         self.connection.execute(_COUNT_ON, {"last": written[-1].seq})

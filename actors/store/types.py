@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -37,16 +36,16 @@ class UTCDateTime(TypeDecorator[datetime]):
         return None if value is None else instant(value)
 
 
-class JSONText(TypeDecorator[Mapping[str, Any]]):
-    """A JSON object in a text column."""
+class JSONText(TypeDecorator[Any]):
+    """A JSON object or list in a text column."""
 
     impl = Text
     cache_ok = True
 
-    def process_bind_param(self, value: Mapping[str, Any] | None, dialect: Dialect) -> str | None:
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
         """Raises ``TypeError`` for what JSON cannot hold."""
         return None if value is None else orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
 
-    def process_result_value(self, value: str | None, dialect: Dialect) -> Mapping[str, Any] | None:
-        """The object."""
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
+        """The object or list."""
         return None if value is None else orjson.loads(value)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 
+import attrs
 import pytest
 import trio
 
-from actors import get_task_manager
+from actors import get_enterprise_config, get_task_manager, start_background_tasks, stop_background_tasks
 from actors.background import BackgroundTaskManager
+from actors.jobs.options import Limits
 from actors.kernel import VirtualClock
 from actors.providers.scripted import ScriptedOptions, ScriptedProvider, ScriptedRemote
 from actors.runtime import Parts
@@ -108,3 +110,57 @@ async def test_an_embedded_runtime_configures_no_logging_and_no_signal(autojump_
     assert logging.getLogger().handlers == handlers
     assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)] == signals
     await manager.stop()
+
+
+async def test_the_file_of_this_machine_is_used_and_one_in_the_working_directory_only_if_asked(
+    tmp_path, monkeypatch, autojump_clock
+):
+    """B1, B22: what get_enterprise_config() reads; settings= goes before every file."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("SIMPLETUNER_ENTERPRISE_CONFIG", raising=False)
+    monkeypatch.chdir(tmp_path)
+    usual = tmp_path / ".config" / "simpletuner" / "simpletuner-enterprise.yaml"
+    usual.parent.mkdir(parents=True)
+    usual.write_text("limits: {total: 41}")
+    here = tmp_path / "simpletuner-enterprise.yaml"
+    here.write_text("limits: {total: 42}\nbackground: {job_status_polling: {enabled: true}}")
+    here.chmod(0o600)
+    assert get_task_manager().settings.limits.total == 41
+    assert not get_enterprise_config(working_directory=False).job_polling_enabled
+    assert get_task_manager(working_directory=True).settings.limits.total == 42
+    assert get_enterprise_config().job_polling_enabled
+    given = virtual_settings()
+    assert get_task_manager(given).settings is given
+
+
+async def test_the_background_tasks_start_with_the_file_and_with_settings(tmp_path, monkeypatch):
+    """The whole way, on a real state directory: the file's limit holds in the runtime; then settings= wins."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("GREENROOM_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("SIMPLETUNER_ENTERPRISE_CONFIG", str(tmp_path / "e.yaml"))
+    (tmp_path / "e.yaml").write_text("limits: {total: 41}\nproviders: {local: null, sim: {kind: scripted}}")
+    manager = await start_background_tasks()
+    assert manager.runtime.settings.limits.total == 41
+    await stop_background_tasks()
+    given = attrs.evolve(manager.settings, limits=Limits(total=43))
+    manager = await start_background_tasks(settings=given)
+    assert manager.runtime.settings.limits.total == 43
+    await stop_background_tasks()
+
+
+@pytest.mark.parametrize(
+    ("providers", "expected"),
+    [
+        ("{local: null, remote: {kind: replicate}}", True),
+        ("{local: null, remote: {kind: replicate, webhook_url: ''}}", True),
+        ("{local: null, remote: {kind: replicate, webhook_url: 'https://example.org/hook'}}", False),
+        ("{}", True),
+    ],
+)
+async def test_whether_polling_would_be_automatic_can_be_asked(tmp_path, monkeypatch, providers, expected):
+    """The manual's method: without a webhook polling is on; started or not, whatever the file says explicitly."""
+    monkeypatch.setenv("GREENROOM_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("SIMPLETUNER_ENTERPRISE_CONFIG", str(tmp_path / "e.yaml"))
+    text = f"providers: {providers}\nbackground: {{job_status_polling: {{enabled: false}}}}"
+    (tmp_path / "e.yaml").write_text(text)
+    assert await BackgroundTaskManager()._should_auto_enable_polling() is expected

@@ -13,13 +13,13 @@ from trio.testing import MockClock
 
 from actors.access.hosts import HostList, same_origin
 from actors.access.peer import Peer
-from actors.access.rightful import rightful
 from actors.api import access as guard
 from actors.api.app import create_app
 from actors.api.bounds import NoRoom, Rates, Streams
 from actors.api.options import HttpOptions
 from actors.jobs.records import JobRequest
 from actors.jobs.refusal import RefusalKind, Refused
+from actors.jobs.request_rights import authorized
 from actors.runtime import RunningRuntime
 from actors.testing.runtime import request
 from tests.api.doors import ORIGIN, bearer
@@ -36,30 +36,31 @@ ANA = Peer(None, "ana", "researcher", "lab", "token")
 def test_no_level_runs_a_command_over_the_network(level: str, asked: dict[str, Any]) -> None:
     """B21; nor what would come to the same."""
     with pytest.raises(Refused) as refused:
-        rightful(JobRequest(**asked), attrs.evolve(ANA, level=level))
+        authorized(JobRequest(**asked), attrs.evolve(ANA, level=level).submitter)
     assert (refused.value.kind, refused.value.field) == (RefusalKind.FORBIDDEN, next(iter(asked)))
 
 
 def test_for_whom_a_job_is_comes_from_the_token() -> None:
-    asked = rightful(JobRequest(user_levels=("admin",)), ANA)
-    assert (asked.user_id, asked.org_id, asked.user_levels) == ("ana", "lab", ("researcher",))
-    for other in ({"user_id": "bo"}, {"org_id": "other"}):
+    asked = authorized(JobRequest(user_levels=(" Researcher",)), ANA.submitter)
+    assert (asked.user_id, asked.org_id) == ("ana", "lab")
+    assert authorized(JobRequest(), ANA.submitter).user_levels == ("researcher",)
+    for other in ({"user_id": "bo"}, {"org_id": "other"}, {"user_levels": ("admin",)}):
         with pytest.raises(Refused, match="takes an admin"):
-            rightful(JobRequest(**other), ANA)  # type: ignore[arg-type]
+            authorized(JobRequest(**other), ANA.submitter)  # type: ignore[arg-type]
     with pytest.raises(Refused, match="takes a lead"):
-        rightful(JobRequest(priority_override=50), ANA)
+        authorized(JobRequest(priority_override=0), ANA.submitter)
 
 
 def test_an_admin_may_name_others() -> None:
     admin = attrs.evolve(ANA, level="admin")
-    asked = rightful(JobRequest(user_id="bo", org_id="other", user_levels=("viewer",)), admin)
+    asked = authorized(JobRequest(user_id="bo", org_id="other", user_levels=("viewer",)), admin.submitter)
     assert (asked.user_id, asked.org_id, asked.user_levels) == ("bo", "other", ("viewer",))
 
 
 def test_on_the_socket_everything_goes() -> None:
     command = JobRequest(command=("sh",), env={"A": "b"}, user_id="bo", org_id="x", user_levels=("admin",))
-    assert rightful(command, Peer(1000, "ana")) == command
-    assert rightful(JobRequest(), Peer(1000, "ana")).user_id == "ana"
+    assert authorized(command, Peer(1000, "ana").submitter) == command
+    assert authorized(JobRequest(), Peer(1000, "ana").submitter).user_id == "ana"
 
 
 async def test_a_submission_is_the_tokens(web: httpx.AsyncClient, runtime: RunningRuntime) -> None:

@@ -58,6 +58,38 @@ async def test_a_token_is_made_listed_and_revoked(greenroom: Greenroom, runtime:
     assert "revoked" in (await greenroom("token", "list")).stdout
 
 
+async def test_a_token_names_teams(greenroom: Greenroom, runtime: RunningRuntime) -> None:
+    """As often as --team is given; the list shows them."""
+    made = await greenroom(
+        "token", "create", "--user", "bo", "--team", "vision", "--team", "speech", "--team", "vision"
+    )
+    assert made.exit_code == 0, made.stderr
+    peer = await runtime.access.token_peer(made.stdout.strip())
+    assert peer is not None
+    assert peer.teams == ("vision", "speech")
+    assert "vision, speech" in (await greenroom("token", "list")).stdout
+    (row,) = json.loads((await greenroom("token", "list", "--json")).stdout)
+    assert row["teams"] == ["vision", "speech"]
+    refused = await greenroom("token", "create", "--user", "bo", "--team", "")
+    assert refused.exit_code == 2
+    assert "teams: must have 1 to 255" in refused.stderr
+    assert len(await runtime.access.tokens()) == 1
+
+
+async def test_another_users_commands_are_refused_in_one_sentence(
+    greenroom: Greenroom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The supervisor is another user's, and the socket could be reached, as root can."""
+    own = os.geteuid()
+    monkeypatch.setattr("actors.api.peers.os.geteuid", lambda: own + 4000)
+    for words in (("jobs",), ("submit", "--", "true"), ("token", "list")):
+        done = await greenroom(*words)
+        assert done.exit_code == 1, done
+        assert done.stdout == ""
+        assert "this socket takes requests of user" in done.stderr
+        assert len(done.stderr.splitlines()) == 1
+
+
 @pytest.mark.parametrize(
     ("words", "status"),
     [

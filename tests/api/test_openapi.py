@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import attrs
+import httpx
 import pytest
 from starlette.routing import Route
 
@@ -17,8 +18,12 @@ from actors.api.openapi import document
 from actors.api.reading import Raw
 from actors.api.schemas import Schemas
 from actors.jobs.records import JobRequest
+from actors.jobs.request_sources import FIELDS, RequestSource
+from actors.runtime import RunningRuntime
+from tests.api.doors import bearer
 
 API = document(ROUTES)
+ON_THE_SOCKET = document(ROUTES, RequestSource.SOCKET_OWNER)
 DECLARED = [route for route in ROUTES if isinstance(route, Declared)]
 WITH_BODY = [route for route in DECLARED if isinstance(body := route.declaration.body, type) and body is not Nothing]
 
@@ -102,13 +107,25 @@ def test_a_submission_is_one_job_or_a_list_of_them() -> None:
     (content,) = operation(submit)["requestBody"]["content"].values()
     one, many = content["schema"]["anyOf"]
     assert many == {"type": "array", "items": one}
-    properties = API["components"]["schemas"]["JobRequest"]["properties"]
-    assert set(properties) == {field.name for field in attrs.fields(JobRequest)}
 
 
-async def test_it_is_served_as_it_is(edge: Any) -> None:
+def test_a_job_is_shown_with_the_fields_that_may_be_set_from_there() -> None:
+    """D1: what TCP does not allow is not in the document for TCP."""
+    every = {field.name for field in attrs.fields(JobRequest)}
+    for shown, source in ((API, RequestSource.TCP), (ON_THE_SOCKET, RequestSource.SOCKET_OWNER)):
+        properties = shown["components"]["schemas"]["JobRequest"]["properties"]
+        assert set(properties) == {name for name in every if source in FIELDS[name].sources}
+    over_tcp = API["components"]["schemas"]["JobRequest"]["properties"]
+    assert not {"command", "env", "inherited_env"} & set(over_tcp)
+    assert over_tcp["team_id"]["description"] == "one that the token names"
+
+
+async def test_it_is_served_as_it_is(edge: Any, web: httpx.AsyncClient, runtime: RunningRuntime) -> None:
+    """To each as it holds for them."""
+    who = await bearer(runtime, "viewer")
     for _ in range(2):
-        assert (await edge.http.get("/api/openapi.json")).json() == API
+        assert (await edge.http.get("/api/openapi.json")).json() == ON_THE_SOCKET
+        assert (await web.get("/api/openapi.json", headers=who)).json() == API
 
 
 async def test_the_page_needs_nothing_from_elsewhere_and_no_inline_code(edge: Any) -> None:

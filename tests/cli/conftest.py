@@ -26,11 +26,12 @@ class Terminal:
     home: Path
     cwd: Path
     environment: dict[str, str]
+    program: tuple[str, ...] = (sys.executable, "-m", "actors")
 
     def type(self, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         """Run one command to its end."""
         return subprocess.run(
-            [sys.executable, "-m", "actors", *words], cwd=self.cwd, env=self.environment, text=True,
+            [*self.program, *words], cwd=self.cwd, env=self.environment, text=True,
             input=stdin, capture_output=True, timeout=MOST_SECONDS, check=False,
         )  # fmt: skip
 
@@ -43,7 +44,7 @@ class Terminal:
     def start(self, *words: str) -> subprocess.Popen[str]:
         """Begin a command that goes on."""
         return subprocess.Popen(
-            [sys.executable, "-m", "actors", *words], cwd=self.cwd, env=self.environment, text=True,
+            [*self.program, *words], cwd=self.cwd, env=self.environment, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
 

@@ -74,6 +74,24 @@ def test_what_waits_for_an_approval_is_listed_with_its_command(terminal: Any, jo
     assert "approved" in pasted.stdout, pasted.stderr
 
 
+def test_approve_as_grants_nobodys_own_job_where_that_is_forbidden(terminal: Any, job_file: Any) -> None:
+    """approvals.self_approval: false holds for --approve-as too; it is said once, however often it was looked at."""
+    (terminal.cwd / "greenroom.yaml").write_text("approvals: {self_approval: false}\n")
+    jobs = "jobs:\n" + "".join(
+        f" - {{name: of-{user}, user: {user}, needs_approval: why, command: ['true']}}\n" for user in ("bo", "ana")
+    )
+    done = terminal.type(
+        "run", "--config", "greenroom.yaml", "--file", job_file(jobs), "--until-idle", "--approve-as", "bo"
+    )
+    assert done.returncode == 1, done.stderr
+    assert {job["config_name"]: job["queue_status"] for job in terminal.json("jobs", "--json")} == {
+        "of-bo": "blocked",
+        "of-ana": "completed",
+    }
+    log = (terminal.home / "log" / "greenroom.jsonl").read_text()
+    assert log.count("somebody else must approve it") == 1
+
+
 def test_ctrl_c_says_what_goes_on_and_the_next_run_continues(terminal: Any, job_file: Any) -> None:
     """The running job is named with the command that ends it, lives on, and is found again, not started twice."""
     os.mkfifo(terminal.cwd / "gate")

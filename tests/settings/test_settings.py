@@ -379,3 +379,44 @@ def test_existing_programs_find_the_configuration_they_know(
     config = get_enterprise_config()
     assert config == expected
     assert f"{config.job_polling_interval}s" == f"{int(expected.job_polling_interval)}s"
+
+
+@pytest.mark.parametrize("content", ["", "# nothing but a comment\n", "---\n"])
+def test_a_file_without_content_gives_the_defaults(loaded: Load, content: str) -> None:
+    assert loaded(content).limits == loaded("limits: {}\n").limits
+
+
+def test_no_webhook_may_be_written_as_an_empty_text(loaded: Load) -> None:
+    assert loaded("providers: {sim: {kind: scripted, webhook_url: ''}}").providers["sim"].webhook_url is None
+
+
+@pytest.mark.parametrize(
+    ("section", "near"),
+    [
+        ("limit", "limits"),
+        ("limitss", "limits"),
+        ("limist", "limits"),
+        ("backgroundd", "background"),
+        ("feeds", "feed"),
+    ],
+)
+def test_a_section_that_is_nearly_ours_is_a_fault_in_our_own_file(tmp_path: Path, section: str, near: str) -> None:
+    """B22: with its place, beside every other fault; in the file that other programs share it is a remark."""
+    text = f"retention: {{days: x}}\n{section}: {{total: 3}}\n"
+    for name in ("greenroom.yaml", "simpletuner-enterprise.yaml"):
+        (tmp_path / name).write_text(text)
+    with pytest.raises(SettingsError) as refused:
+        Settings.load(tmp_path / "greenroom.yaml", environ={}, cwd=tmp_path, home=tmp_path)
+    assert "greenroom.yaml:2:" in str(refused.value)
+    assert f"{section}: unknown section; did you mean {near}?" in str(refused.value)
+    assert "retention.days" in str(refused.value)
+    (tmp_path / "simpletuner-enterprise.yaml").write_text(f"{section}: {{total: 3}}\n")
+    settings = Settings.load(tmp_path / "simpletuner-enterprise.yaml", environ={}, cwd=tmp_path, home=tmp_path)
+    assert any(section in note.message for note in settings.notes)
+
+
+@pytest.mark.parametrize("section", ["htp", "server", "limitations", "x-limits"])
+def test_a_section_of_another_program_is_left_alone(tmp_path: Path, section: str) -> None:
+    (tmp_path / "greenroom.yaml").write_text(f"{section}: {{total: 3}}\n")
+    settings = Settings.load(tmp_path / "greenroom.yaml", environ={}, cwd=tmp_path, home=tmp_path)
+    assert any(section in note.message for note in settings.notes)

@@ -14,6 +14,7 @@ class TokenDocument(TypedDict):
     name: str
     user_id: str
     org_id: str | None
+    teams: list[str]
     level: str
     created_at: Moment | None
     created_by: str | None
@@ -39,6 +40,7 @@ class SessionDocument(TypedDict):
 
     user_id: str
     org_id: str | None
+    teams: list[str]
     level: str
     via: str
     sees: str

@@ -12,7 +12,10 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
+import attrs
+
 from actors.jobs.guessing import did_you_mean
+from actors.jobs.os_text import first_not_utf8
 from actors.jobs.records import DEFAULT_ENV_FROM, JobRequest
 from actors.providers.base import Prepared
 from actors.providers.entry_points import EntryPoint
@@ -40,9 +43,19 @@ def prepare_request(request: JobRequest, options: RayOptions) -> Prepared:
         faults += _entry_point_faults(request, program.entry)
     faults += environment_faults(program.env, "env")
     faults += _spec_faults(request, options) + _resource_faults(request, options)
+    faults += _encoding_faults(request, program)
     if faults:
         raise Invalid("; ".join(faults))
     return Prepared(_body(request, options, program))
+
+
+def _encoding_faults(request: JobRequest, program: Program) -> list[str]:
+    """Ray takes text only. What the usual variables hold here is not sent, so it may be anything."""
+    sent = attrs.evolve(
+        request, command=program.argv, cwd=program.cwd, env=program.env, inherited_env=_inherited(request)
+    )
+    path = first_not_utf8(sent)
+    return [] if path is None else [f"{path} is not UTF-8: Ray takes text only"]
 
 
 def _body(request: JobRequest, options: RayOptions, program: Program) -> dict[str, Any]:

@@ -174,3 +174,18 @@ class TestAnEntryPoint:
 def test_an_option_that_cannot_be_meant_is_refused(options: dict[str, Any], fault: str) -> None:
     with pytest.raises(ValueError, match=fault.replace("?", r"\?")):
         RayOptions(**options)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("command[1]", {"command": ("true", "\udcff")}),
+        ("cwd", {"cwd": "/\udcff"}),
+        ("env.A", {"env": {"A": "\udcff"}}),
+        ("inherited_env.A", {"env_from": ("A",), "inherited_env": {"A": "\udcff"}}),
+    ],
+)
+def test_bytes_that_are_not_utf8_are_refused_by_their_field(field: str, value: dict[str, Any]) -> None:
+    """Ray's requests are JSON; a local path or variable that it never gets may hold anything."""
+    assert f"{field} is not UTF-8" in refusal(**value)
+    prepared(inherited_env={"PATH": "/opt/\udcff"})

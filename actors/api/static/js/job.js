@@ -49,6 +49,8 @@ export function jobView(model, jobId) {
   }
 
   function actions(job) {
+    // Commands come from the machine itself alone: over the network such a retry is refused to everybody.
+    if (ended(job) && job.command) return el("span", { class: "quiet" }, `It was a command; on its machine it runs again with: greenroom retry ${job.job_id}`);
     if (ended(job)) return allowed("researcher", "Running it again", button("Run again", () => act("Asked again", `/api/jobs/${jobId}/retry`)));
     if (job.cancel_requested_at) return el("span", { class: "quiet" }, `${job.cancel_requested_by ?? "somebody"} asked to cancel it`);
     const cancel = () => confirm(`Cancel ${jobName(job)}?`) && act("Cancel requested", `/api/jobs/${jobId}/cancel`);

@@ -125,15 +125,22 @@ def fork_program(spec: dict[str, Any], output: int) -> tuple[int, int, int]:
             raise_oom_score()
             os.dup2(output, 1)
             os.dup2(output, 2)
+            argv = [as_bytes(word) for word in spec["argv"]]
+            env = {as_bytes(name): as_bytes(value) for name, value in spec["env"].items()}
             stage = "cwd"
-            os.chdir(spec["cwd"])
+            os.chdir(as_bytes(spec["cwd"]))
             stage = "exec"
-            os.execvpe(spec["argv"][0], spec["argv"], spec["env"])  # noqa: S606 - an argv, never a shell
+            os.execvpe(argv[0], argv, env)  # noqa: S606 - an argv, never a shell
     except OSError as error:
         fault = {"stage": stage, "errno": error.errno, **found_program(spec["argv"][0], spec["env"])}
         os.write(fault_write, json.dumps(fault).encode())
     finally:
         os._exit(127)
+
+
+def as_bytes(value: str) -> bytes:
+    """A value of the record as the kernel takes it, whatever encoding this process has (``actors.jobs.os_text``)."""
+    return value.encode("utf-8", "surrogateescape")
 
 
 def restore_signals() -> None:

@@ -1,0 +1,135 @@
+"""Values that the operating system takes as bytes: the words of a command, a working directory, values of variables.
+
+Linux asks of them only that they hold no NUL byte. In memory such a value is a ``str``, decoded as UTF-8 with Python's
+``surrogateescape`` (PEP 383): a byte that is not UTF-8 is one of the code points U+DC80 to U+DCFF. So text stays
+readable, and two different byte strings are two different texts. Where only UTF-8 can go (JSON, the store), a value
+that is not UTF-8 is the object ``{"base64": "..."}``; where people read it, the byte is ``\\xNN``.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import attrs
+
+from actors.jobs.records import JobRequest
+
+KEY = "base64"
+"""The one key of the object that stands for a value of which the bytes are not UTF-8."""
+_BYTES = re.compile("[\udc80-\udcff]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def from_bytes(data: bytes) -> str:
+    """The value of these bytes."""
+    return data.decode("utf-8", "surrogateescape")
+
+
+def to_bytes(value: str) -> bytes:
+    """The bytes of this value. Raises ``UnicodeEncodeError`` (a ``ValueError``) for a surrogate that is no byte."""
+    return value.encode("utf-8", "surrogateescape")
+
+
+def is_utf8(value: str) -> bool:
+    """Whether ``value`` is text that can be written as UTF-8."""
+    return value.isascii() or _SURROGATE.search(value) is None
+
+
+def to_plain(value: str) -> str | dict[str, str]:
+    """``value`` for JSON: itself or, where it is not UTF-8, ``{"base64": ...}``. Raises as :func:`to_bytes`."""
+    return value if is_utf8(value) else {KEY: base64.b64encode(to_bytes(value)).decode()}
+
+
+def from_plain(plain: Any) -> str:
+    """The inverse of :func:`to_plain`. Raises ``ValueError``, in words that can stand behind a field's name."""
+    if isinstance(plain, str):
+        if not is_utf8(plain):
+            raise ValueError(f'must be UTF-8; write other bytes as {{"{KEY}": "..."}}')
+        return plain
+    data = plain.get(KEY) if isinstance(plain, Mapping) and len(plain) == 1 else None
+    if not isinstance(data, str):
+        raise ValueError(f'must be a text, or {{"{KEY}": "..."}} for bytes that are not UTF-8')
+    try:
+        return from_bytes(base64.b64decode(data, validate=True))
+    except (binascii.Error, ValueError):
+        raise ValueError(f"{KEY}: is not base64 (RFC 4648, with its padding)") from None
+
+
+def shown(value: str) -> str:
+    """``value`` as people read it: each byte that is not UTF-8 as ``\\xNN``."""
+    return value if is_utf8(value) else _BYTES.sub(lambda found: f"\\x{ord(found[0]) - 0xDC00:02x}", value)
+
+
+def kept(text: str) -> str:
+    """``text`` of a provider as it can be kept: bytes that are not UTF-8 as ``\\xNN``, what cannot be kept replaced."""
+    if "\0" not in text and is_utf8(text):
+        return text
+    return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", shown(text)).replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+def readable(document: Any) -> Any:
+    """Plain data with every text as :func:`kept` has it: for documents that tell paths of this machine."""
+    if isinstance(document, str):
+        return kept(document)
+    if isinstance(document, Mapping):
+        return {kept(str(key)): readable(value) for key, value in document.items()}
+    return [readable(value) for value in document] if isinstance(document, list | tuple) else document
+
+
+def os_values(request: JobRequest) -> Iterator[tuple[str, str]]:
+    """Every value of ``request`` that may hold any bytes, each with the path of its field."""
+    for index, word in enumerate(request.command or ()):
+        yield f"command[{index}]", str(word)
+    if request.cwd is not None:
+        yield "cwd", str(request.cwd)
+    for field in ("env", "inherited_env"):
+        for name, value in (getattr(request, field) or {}).items():
+            yield f"{field}.{name}", str(value)
+
+
+def first_not_utf8(request: JobRequest) -> str | None:
+    """The path of the first value of ``request`` that is not UTF-8; None: all are."""
+    return next((path for path, value in os_values(request) if not is_utf8(value)), None)
+
+
+def text_fault(request: JobRequest) -> tuple[str, str] | None:
+    """The first text of ``request`` that cannot be kept: its path and what is wrong with it.
+
+    Values of the operating system may hold any bytes but NUL; everything else is UTF-8 without NUL characters.
+    """
+    for path, value in os_values(request):
+        if fault := _os_value_fault(value):
+            return path, fault
+    for field in attrs.fields(JobRequest):
+        if field.name not in ("command", "cwd"):
+            value = getattr(request, field.name)
+            values_too = field.name not in ("env", "inherited_env")
+            for path, text in _texts(field.name, value, values_too):
+                if "\0" in text or not is_utf8(text):
+                    return path, "must be UTF-8 text without NUL characters"
+    return None
+
+
+def _os_value_fault(value: str) -> str | None:
+    try:
+        return "must not hold a NUL character" if b"\0" in to_bytes(value) else None
+    except UnicodeEncodeError:
+        return "holds half of a surrogate pair, which is neither text nor a byte"
+
+
+def _texts(path: str, value: Any, values_too: bool = True) -> Iterator[tuple[str, str]]:
+    """Every text in plain data, keys included, each with its path, which itself can be shown."""
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, Mapping):
+        for key, child in value.items():
+            yield from _texts(path, key)
+            if values_too:
+                yield from _texts(f"{path}.{shown(str(key))}", child)
+    elif isinstance(value, list | tuple):
+        for index, child in enumerate(value):
+            yield from _texts(f"{path}[{index}]", child)

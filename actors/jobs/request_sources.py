@@ -1,0 +1,103 @@
+"""Which field of a job request may be set by which kind of request: the one declaration of it (D1).
+
+A field that does not stand in :data:`FIELDS` is closed to every source, so a new field of
+:class:`~actors.jobs.records.JobRequest` is refused until it is opened here. The checks (:mod:`.request_rights`), the
+keys of a job file, the schema in the OpenAPI document and the generated test are all made from this table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+import attrs
+
+from actors.jobs.records import JobRequest
+
+
+class RequestSource(StrEnum):
+    """How a request arrives. The server decides it from the connection; what a client says about it is not asked.
+
+    ``EMBEDDED``: from the program that runs the runtime. ``SOCKET_OWNER``: on the Unix socket, from the supervisor's
+    own user. ``SOCKET_OTHER``: on the Unix socket, from any other user. ``TCP``: with a token or a session.
+    ``JOB_FILE``: from a job of a job file, which is checked by whoever reads the file and again by the source it is
+    sent from. ``ENTRY_POINTS``: from an entry point of the configuration.
+    """
+
+    EMBEDDED = "embedded"
+    SOCKET_OWNER = "socket_owner"
+    SOCKET_OTHER = "socket_other"
+    TCP = "tcp"
+    JOB_FILE = "job_file"
+    ENTRY_POINTS = "entry_points"
+
+
+NETWORK = frozenset({RequestSource.TCP, RequestSource.SOCKET_OTHER})
+"""Sources that are held to what their token says. For another user of this machine all rules of TCP hold."""
+
+
+class NetworkRule(StrEnum):
+    """What a source of :data:`NETWORK` may give as the value of a field that is open to it."""
+
+    ANY = "any value"
+    OWN = "one's own; another takes an admin"
+    NAMED = "one that the token names"
+    LEAD = "takes a lead"
+
+
+@attrs.frozen
+class FieldAccess:
+    """``sources``: who may set a field. ``over_network``: which values. ``instead``: what to do where it is closed."""
+
+    sources: frozenset[RequestSource] = frozenset()
+    over_network: NetworkRule = NetworkRule.ANY
+    instead: str = ""
+
+
+_S = RequestSource
+_OWNER = frozenset({_S.EMBEDDED, _S.SOCKET_OWNER})
+_FILE = _OWNER | {_S.JOB_FILE}
+_ALL = _FILE | NETWORK
+_LOCAL = "is for the Unix socket; over the network a job names an entry point"
+# Each of these is a way to run any program, or to read the supervisor's environment: LD_PRELOAD, PATH, PYTHONPATH and
+# BASH_ENV turn an entry point into whatever one likes, and so does a directory that holds the modules it imports.
+_COMMAND = FieldAccess(_FILE | {_S.ENTRY_POINTS}, instead=_LOCAL)
+_OPEN = FieldAccess(_ALL)
+_IDENTITY = FieldAccess(_ALL, NetworkRule.OWN)
+_CLOSED = FieldAccess()
+
+FIELDS: Mapping[str, FieldAccess] = {
+    "provider": _OPEN,
+    "command": _COMMAND,
+    "entry_point": _OPEN,
+    "params": FieldAccess(_ALL | {_S.ENTRY_POINTS}),
+    "cwd": _COMMAND,
+    "env": _COMMAND,
+    "env_from": FieldAccess(_FILE, instead=_LOCAL),
+    "inherited_env": FieldAccess(_OWNER),
+    "spec": _OPEN,
+    "resources": _OPEN,
+    "user_id": _IDENTITY,
+    "org_id": _IDENTITY,
+    "team_id": FieldAccess(_ALL, NetworkRule.NAMED),
+    "user_levels": _IDENTITY,
+    "config_name": _OPEN,
+    "hardware_type": _OPEN,
+    "estimated_cost": _OPEN,
+    "priority_override": FieldAccess(_ALL, NetworkRule.LEAD),
+    "max_attempts": _OPEN,
+    "idempotency_key": FieldAccess(_OWNER | NETWORK),  # a job file makes the keys of its jobs itself
+    "max_runtime": _OPEN,
+    "requires_approval": _OPEN,
+}
+
+
+def access_to(field: str) -> FieldAccess:
+    """Who may set ``field``; nobody where it is not declared."""
+    return FIELDS.get(field, _CLOSED)
+
+
+def closed_to(source: RequestSource) -> frozenset[str]:
+    """The fields of :class:`JobRequest` that ``source`` may not set."""
+    names = (attribute.name for attribute in attrs.fields(JobRequest))
+    return frozenset(name for name in names if source not in access_to(name).sources)
