@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from actors.providers.local.directory import JobDirectory
-from actors.providers.local.shim.cgroup import kill_cgroup
+from actors.providers.local.shim.cgroup import kill_cgroup, leave
 from actors.providers.local.shim.system import read
 
 PREFIX = "greenroom-"
@@ -59,7 +59,7 @@ def end_cgroup(record: object, directory: JobDirectory, deadline: float) -> bool
     while path.exists():
         _kill(path)
         if "populated 0" in _events(path):
-            _remove(path)
+            leave(str(path))
             return True
         if time.monotonic() >= deadline:
             return False
@@ -110,10 +110,3 @@ def _events(path: Path) -> str:
         return (path / "cgroup.events").read_text()
     except FileNotFoundError:  # removed by its shim
         return "populated 0"
-
-
-def _remove(path: Path) -> None:
-    """The group and those that the job made below it."""
-    for folder, _, _ in os.walk(path, topdown=False):
-        with suppress(OSError):
-            Path(folder).rmdir()

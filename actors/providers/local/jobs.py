@@ -141,8 +141,9 @@ class LocalJobs:
 
     def settle(self, directory: JobDirectory) -> None:
         """Believe a person that nothing runs any more of a job that was lost. Raises OSError."""
-        if look(directory).standing is Standing.DEAD:
-            self._lost.settle(directory.key)
+        seen = look(directory)
+        if seen.standing is Standing.DEAD:
+            self._lost.settle(directory.key, seen)
 
     def unended(self) -> list[JobDirectory]:
         """The jobs without an exit record, as found on disk."""

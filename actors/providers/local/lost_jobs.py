@@ -14,6 +14,7 @@ Everything else is no proof: the job is uncertain, and its devices stay taken.
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import attrs
@@ -46,7 +47,7 @@ class LostJobs:
 
     def clear(self, directory: JobDirectory, seen: Look) -> Remains:
         """End what is left of a job whose shim is gone, as far as it can be known, and tell whether that is all."""
-        if not seen.same_boot or self._file(directory.key).exists():
+        if not seen.same_boot or self._is_settled(directory.key, seen):
             return Remains(proven=True)
         assert seen.run is not None
         empty = end_cgroup(seen.run.get("cgroup"), directory, time.monotonic() + CLEARING)
@@ -54,14 +55,15 @@ class LostJobs:
         if not empty and not left:
             empty, left = self._account(directory)
         if empty and not left:
-            self.settle(directory.key)
+            with suppress(OSError):  # else it is proven again, as long as that is possible
+                self.settle(directory.key, seen)
             return Remains(proven=True)
         return Remains(proven=False, pids=tuple(left))
 
-    def settle(self, key: str) -> None:
+    def settle(self, key: str, seen: Look) -> None:
         """Nothing of the job runs any more. Raises OSError where that cannot be written down."""
         self.folder.mkdir(mode=0o700, exist_ok=True)
-        self._file(key).touch(mode=0o600)  # not synced: when the machine is restarted, nothing runs either
+        self._file(key).write_text(_shim_of(seen))  # not synced: when the machine is restarted, nothing runs either
 
     def forget(self, key: str) -> None:
         """Drop what is kept of a job that is removed."""
@@ -71,6 +73,12 @@ class LostJobs:
 
     def _file(self, key: str) -> Path:
         return self.folder / key
+
+    def _is_settled(self, key: str, seen: Look) -> bool:
+        """Whether it is written down for this very run of the job."""
+        with suppress(OSError, UnicodeDecodeError):
+            return self._file(key).read_text() == _shim_of(seen)
+        return False
 
     def _account(self, directory: JobDirectory) -> tuple[bool, list[int]]:
         """The reaper's account: whether it can tell, and the processes that may be of the job."""
@@ -86,6 +94,11 @@ class LostJobs:
             time.sleep(0.01)  # in a worker thread
             reap_orphans()
         return True, left
+
+
+def _shim_of(seen: Look) -> str:
+    run = seen.run or {}
+    return f"{run.get('boot_id')} {run.get('shim')} {run.get('shim_ticks')}\n"
 
 
 def proof_here() -> tuple[LostJobProof, Path | None]:

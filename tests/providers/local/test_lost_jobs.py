@@ -19,7 +19,7 @@ from actors.jobs.records import Phase, Resources
 from actors.providers.errors import Conflict, Unavailable
 from actors.providers.local import LocalOptions, lost_jobs
 from actors.providers.local.cgroups import cgroup_of, cgroup_parent, end_cgroup
-from actors.providers.local.directory import JobDirectory
+from actors.providers.local.directory import JobDirectory, write_durably
 from actors.providers.local.shim.cgroup import enter
 from actors.providers.lost_jobs import LostJobProof
 from tests.providers.local.stage import PATIENCE, Stage, is_alive, needs_cgroup, until
@@ -97,8 +97,14 @@ async def test_a_group_that_is_gone_with_its_last_process_is_a_proof_too(stage: 
 
 
 @needs_cgroup
-async def test_a_job_that_ends_well_leaves_no_control_group(stage: Stage) -> None:
-    await stage.ended(key := await stage.shell("true"))
+@pytest.mark.parametrize("script", ["true", "mkdir -p $(find /sys/fs/cgroup -path '*'$NAME)/own/below"])
+async def test_a_job_that_ends_well_leaves_no_control_group(stage: Stage, script: str) -> None:
+    """Nor one that it has made below its own."""
+    parent = cgroup_parent()
+    assert parent is not None
+    name = cgroup_of(parent, stage.directory("well")).name
+    seen = await stage.ended(key := await stage.shell(script, key="well", env={"NAME": name}))
+    assert seen.phase is Phase.SUCCEEDED
     run = await stage.started(key)
     assert not is_there(Path(run["cgroup"]["path"]))
 
@@ -162,6 +168,17 @@ async def test_a_person_can_settle_it(stage: Stage, no_cgroup: None) -> None:
     assert list((stage.root / "gone").iterdir()) == []
 
 
+async def test_a_verdict_is_of_one_run(stage: Stage, no_cgroup: None) -> None:
+    """The next job of the same key, after somebody removed the directory by hand, is not over with the first."""
+    key, survivor = await shed(stage)
+    with ended_at_last(survivor):
+        await stage.provider.settled(key)
+        assert (await stage.observe(key)).proven_dead
+        run = json.loads(await trio.Path(stage.directory(key).run).read_text())
+        write_durably(stage.directory(key).run, {**run, "shim_ticks": run["shim_ticks"] + 1})
+        assert not (await stage.observe(key)).proven_dead
+
+
 async def test_a_job_that_runs_cannot_be_settled(stage: Stage, no_cgroup: None) -> None:
     await stage.wrote(key := await stage.shell("touch ready; exec sleep 1000", resources=ONE), "ready")
     await stage.provider.settled(key)
@@ -171,12 +188,13 @@ async def test_a_job_that_runs_cannot_be_settled(stage: Stage, no_cgroup: None) 
 
 
 SUPERVISOR = """
-import json, os, signal, sys, trio
+import atexit, json, os, signal, sys, trio
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from actors.jobs.records import JobRequest, Resources
 from actors.providers.local import LocalOptions, LocalProvider, lost_jobs
-from actors.providers.local.directory import JobDirectory
+from actors.providers.local.directory import JobDirectory, write_durably
 from actors.providers.local.subreaper import become_subreaper
 from tests.providers.local.stage import Stage, exists, is_alive, until
 {script}
@@ -189,9 +207,13 @@ trio.run(main, stage)
 """
 LOSE = f"""
 SHEDDING = {SHEDDING!r}
+def end(pid):
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
 async def lose(stage, key):
     await stage.shell(SHEDDING, key=key, resources=Resources(gpus=1))
     survivor = int((await stage.wrote(key, "shed")).read_text())
+    atexit.register(end, survivor)
     shim = (await stage.started(key))["shim"]
     os.kill(shim, signal.SIGKILL)
     await until(lambda: not is_alive(shim))
@@ -220,7 +242,7 @@ async def test_a_subreaper_knows_when_the_last_process_of_a_lost_job_has_ended(s
 async def main(stage):
     print(json.dumps(stage.provider.capabilities.lost_job_proof.value), flush=True)
     async with trio.open_nursery() as nursery:
-        other = await nursery.start(partial(trio.run_process, ["sh", "-c", "sleep 1000 & wait; exit 3"], check=False))
+        other = await nursery.start(partial(trio.run_process, ["sh", "-c", "sleep 60 & wait; exit 3"], check=False))
         survivor = await lose(stage, "lost")
         try:
             await report(stage, "lost")

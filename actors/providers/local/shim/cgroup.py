@@ -45,11 +45,12 @@ def kill_cgroup(path: str) -> None:
 
 
 def leave(path: str) -> None:
-    """Remove the group, which is empty."""
-    try:
-        os.rmdir(path)
-    except OSError:
-        pass
+    """Remove the group, which is empty, and those that the job made below it."""
+    for folder, _, _ in os.walk(path, topdown=False):
+        try:
+            os.rmdir(folder)
+        except OSError:
+            pass
 
 
 def tell(path: str, text: str) -> None:
