@@ -13,7 +13,8 @@ from actors.jobs.views import JobFilters, JobView, QueueView
 from actors.kernel import Bus, Clock
 from actors.ledger import Ledger, listing
 from actors.ledger.listing import Asked, Runs
-from actors.providers.guard import GuardedProvider, capacities
+from actors.providers.guard import GuardedProvider
+from actors.providers.planning import capacities
 
 
 class Lists(Following):

@@ -20,6 +20,7 @@ from actors.jobs.records import (
     Capacity,
     Job,
     JobRequest,
+    JobStatus,
     QueueStatus,
     Submission,
 )
@@ -124,7 +125,15 @@ class Operations(Lists):
         """Take a person's word on an uncertain job."""
         if verdict not in ("ran", "not_run", "failed"):
             raise Refused(f"a verdict is ran, not_run or failed, not {verdict!r}", RefusalKind.INVALID, "verdict")
-        return (await self.ledger.settle(await self._job_id(job_id), verdict, handle, by)).job
+        view = await self.job(job_id)
+        provider = self._providers.get(view.job.provider)
+        over = verdict == "failed" or (verdict == "not_run" and view.job.status is JobStatus.UPLOADING)
+        if over and view.job.uncertain_since and view.submission and provider is not None:
+            # First the provider: were we killed in between, it says what the person said, and the job ends by that.
+            failure = await provider.settled(view.submission.key)
+            if failure is not None:
+                raise Refused(f"the provider cannot take note of it: {failure.message}", RefusalKind.UNAVAILABLE)
+        return (await self.ledger.settle(view.job.job_id, verdict, handle, by)).job
 
     async def approve(self, approval_id: str, *, by: str, level: str = "admin") -> ApprovalRequest:
         """Grant a request, named by its id or by its job's."""

@@ -11,7 +11,8 @@ from actors.jobs.records import TERMINAL_JOBS, Event
 from actors.kernel import Clock, Envelope, TickingActor
 from actors.ledger import Dispatch, Ledger
 from actors.providers.base import Submitted
-from actors.providers.guard import Failure, GuardedProvider, capacities, cautions
+from actors.providers.guard import Failure, GuardedProvider
+from actors.providers.planning import capacities, cautions
 from logconf import bind_correlation_id, get_logger
 
 _logger = get_logger("actors.scheduler")

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import click
 
 from actors.cli.context import Failed, with_config, with_json
+from actors.cli.lost_jobs import lost_jobs
 from actors.cli.output import print_json, print_table
 from actors.ownership import directory_looseness, directory_refusal
 
@@ -75,6 +76,8 @@ def _settings(config: str | None) -> Iterator[Finding]:
         yield Finding("supervisor", True, "none runs", "greenroom run")
     else:
         yield _supervisor(config, running)
+    if (told := lost_jobs(config, running is not None)) is not None:
+        yield Finding("lost jobs", True, *told)
 
 
 def _directory(state_dir: Path) -> Finding:

@@ -36,6 +36,10 @@ def run(
     gc.disable()  # what is imported from here on stays: collecting meanwhile costs a tenth of the start
     settings = load_settings(config)
     job_file = None if file is None else _load(file)
+    if any(one.kind == "local" for one in settings.providers.values()):
+        from actors.providers.local.subreaper import become_subreaper
+
+        become_subreaper()
     shown = job_file is not None or until_idle or sys.stdout.isatty()
     log = _prepare(settings, shown)
     import trio

@@ -17,6 +17,7 @@ import attrs
 import trio
 
 from actors.jobs.records import Capacity, JobRequest, Observation
+from actors.providers.lost_jobs import LostJobProof
 
 Handle = Mapping[str, Any]
 """A provider's own small JSON object for a job it holds; opaque to the runtime and stored with the job."""
@@ -107,6 +108,7 @@ class Capabilities:
     reports_exit_code: bool = False
     reports_cost_time: bool = False
     result_retention: float | None = None
+    lost_job_proof: LostJobProof | None = None  # of a provider that runs its jobs on this machine itself
     rates: tuple[Rate, ...] = ()
     concurrent_calls: int = 4
 

@@ -47,16 +47,17 @@ from actors.providers.base import (
     Submitted,
     View,
 )
-from actors.providers.breaker import Breaker, BreakerOpen, BreakerOptions, Caution, Place
+from actors.providers.breaker import Breaker, BreakerOpen, BreakerOptions, Place
 from actors.providers.deadlines import CallDeadlines
 from actors.providers.judging import Blame, Failure, blame, judge, says_well
 from actors.providers.log_streams import Streams
+from actors.providers.lost_jobs import TakesVerdicts
 from actors.providers.push_reading import GuardedReading, WholePush
 from actors.providers.pushes import PushOutcome, PushReading, ReadsPushes
 from actors.providers.remarks import Remark, Remarks
 from supervision import faults
 
-__all__ = ["CallDeadlines", "Failure", "GuardedProvider", "capacities", "cautions", "judge"]
+__all__ = ["CallDeadlines", "Failure", "GuardedProvider", "judge"]
 
 T = TypeVar("T")
 
@@ -210,6 +211,13 @@ class GuardedProvider:
             "forget", self._deadlines.forget, lambda: self._provider.forget(key, handle), lambda _: None, key
         )
 
+    async def settled(self, key: str) -> Failure | None:
+        """Pass on a person's word that nothing of an uncertain job runs any more, where that matters."""
+        provider = self._provider
+        if not isinstance(provider, TakesVerdicts):
+            return None
+        return await self._attempt("settled", self._deadlines.forget, lambda: provider.settled(key), lambda _: None)
+
     async def watch(self, nudge: Nudge) -> Failure | None:
         """Run until cancelled, passing nudges on. None: this provider cannot; a failure: watch again after a while."""
         return await self._attempt("watch", math.inf, lambda: self._provider.watch(nudge), lambda _: None)
@@ -287,14 +295,3 @@ class GuardedProvider:
             return question()
         except Exception as error:  # noqa: BLE001 - the guard, for the calls that do not wait
             return judge(name, error)
-
-
-def capacities(providers: Mapping[str, GuardedProvider]) -> dict[str, Capacity]:
-    """What each provider has in all; one that cannot say is left out, and nothing is dispatched there."""
-    asked = {name: provider.capacity() for name, provider in providers.items()}
-    return {name: capacity for name, capacity in asked.items() if not isinstance(capacity, Failure)}
-
-
-def cautions(providers: Mapping[str, GuardedProvider]) -> dict[str, Caution]:
-    """What the circuit breakers that are not closed ask of whoever plans calls."""
-    return {name: asks for name, provider in providers.items() if (asks := provider.breaker.caution) is not None}

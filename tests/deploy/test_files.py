@@ -78,6 +78,7 @@ def test_the_unit_keeps_its_promises_to_jobs() -> None:
     service = unit["Service"]
     assert service["Type"] == "notify"
     assert service["KillMode"] == "process"
+    assert service["Delegate"] == "yes"  # a control group for each job
     assert service["OOMPolicy"] == "continue"
     assert float(service["TimeoutStopSec"]) > 20  # two graces of 10 s
     assert "PrivateTmp" not in service

@@ -19,10 +19,10 @@ from actors.jobs.records import Event
 from actors.jobs.views import JobView
 from actors.offline import open_reading
 from actors.providers.local.directory import JobDirectory, job_directories
-from actors.providers.local.liveness import Standing, clear_survivors, look, open_shim
+from actors.providers.local.liveness import Standing, look, open_shim
 from actors.state_directory import LOG
 from tests.kills.supervisor import settings_of
-from tests.providers.local.stage import until
+from tests.providers.local.stage import end_processes, until
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60.0  # seconds for one supervisor; only a test that fails waits so long
@@ -107,7 +107,7 @@ class Stage:
             if (shim := open_shim(directory, seen)) is not None:
                 signal.pidfd_send_signal(shim, signal.SIGKILL)
                 os.close(shim)
-            clear_survivors(directory, seen)
+            end_processes(directory, seen)
 
 
 @asynccontextmanager

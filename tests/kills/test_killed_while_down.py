@@ -15,7 +15,7 @@ from actors.jobs.records import JobStatus, QueueStatus
 from actors.jobs.views import JobView
 from actors.providers.local.directory import read_record, write_durably
 from tests.kills.stage import Stage
-from tests.providers.local.stage import is_alive, until
+from tests.providers.local.stage import is_alive, needs_cgroup, until
 
 pytestmark = pytest.mark.parts
 
@@ -78,7 +78,11 @@ DEATHS: dict[Callable[[Stage, str], Any], str] = {
 }
 
 
-@pytest.mark.parametrize("kill", DEATHS, ids=lambda kill: kill.__name__)
+@pytest.mark.parametrize(
+    "kill",
+    [pytest.param(kill, marks=[needs_cgroup] if kill is kill_shim else []) for kill in DEATHS],
+    ids=lambda kill: kill.__name__,
+)
 async def test_a_job_that_died_unwatched_has_failed_for_its_own_reason_and_its_neighbour_goes_on(
     stage: Stage, kill: Callable[[Stage, str], Any]
 ) -> None:

@@ -15,10 +15,12 @@ from actors.jobs.records import Observation, Phase
 from actors.providers.base import CancelAck, View
 from actors.providers.errors import Conflict, Unavailable
 from actors.providers.local.capacity import Lease, leased
+from actors.providers.local.cgroups import cgroup_of
 from actors.providers.local.directory import JobDirectory, job_directories, read_record
 from actors.providers.local.environment import job_environment
 from actors.providers.local.leavings import Leavings
-from actors.providers.local.liveness import Look, Standing, clear_survivors, is_locked, look, settle_unstarted
+from actors.providers.local.liveness import Standing, is_locked, look, settle_unstarted
+from actors.providers.local.lost_jobs import LostJobs
 from actors.providers.local.observing import lost, never_ran, observe
 from actors.providers.local.processes import processes_of
 from actors.providers.local.shim.files import MOST_SPEC, NotPlain, make_empty
@@ -31,9 +33,18 @@ LOCK_SECONDS = 20.0  # for one start to wait for another; a disk that hangs in o
 class LocalJobs:
     """All jobs below one root: ``jobs/KEY/`` for each, ``devices/`` for the GPUs' leases."""
 
-    def __init__(self, root: Path, grace_seconds: float, log_bytes: int | None, devices: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        root: Path,
+        grace_seconds: float,
+        log_bytes: int | None,
+        devices: tuple[str, ...],
+        cgroup_parent: Path | None = None,
+    ) -> None:
         self.folder = root / "jobs"
         self.shims = Shims()
+        self._lost = LostJobs(root / "gone", self.shims)
+        self._cgroup_parent = cgroup_parent
         self._leases = root / "devices"
         self._devices = devices
         self._grace = grace_seconds
@@ -72,7 +83,7 @@ class LocalJobs:
 
     def _begin(self, directory: JobDirectory, lease: Lease) -> None:
         try:
-            self.shims.start(directory, lease)
+            self.shims.start(directory, lease, self._cgroup_of(directory))
         except OSError as error:
             directory.remove()
             raise Unavailable(f"no process can be started: {error}") from error
@@ -99,7 +110,7 @@ class LocalJobs:
         if seen.standing is Standing.ABSENT:
             return None
         if seen.standing is Standing.DEAD:
-            return lost(directory, seen, self._left(directory, seen), self._leavings)
+            return lost(directory, seen, self._lost.clear(directory, seen), self._leavings)
         if seen.standing is not Standing.UNSTARTED:
             return observe(directory, seen, self._leavings)
         if seen.cancel:
@@ -131,11 +142,18 @@ class LocalJobs:
             raise Conflict(f"job {directory.key} is still running and cannot be forgotten")
         if seen.standing is Standing.UNSTARTED and not settle_unstarted(directory, {"cancelled": True}):
             raise Conflict(f"job {directory.key} is just being started and cannot be forgotten")
-        if seen.standing is Standing.DEAD and self._left(directory, seen):
-            raise Conflict(f"job {directory.key} has processes left and cannot be forgotten")
+        if seen.standing is Standing.DEAD and not self._lost.clear(directory, seen).proven:
+            raise Conflict(f"job {directory.key} may have processes left and cannot be forgotten")
         directory.remove()
+        self._lost.forget(directory.key)
         self._leavings.forget(directory.key)
         self._starts.pop(directory.key, None)
+
+    def settle(self, directory: JobDirectory) -> None:
+        """Believe a person that nothing runs any more of a job that was lost. Raises OSError."""
+        seen = look(directory)
+        if seen.standing is Standing.DEAD:
+            self._lost.settle(directory.key, seen)
 
     def unended(self) -> list[JobDirectory]:
         """The jobs without an exit record, as found on disk."""
@@ -156,23 +174,22 @@ class LocalJobs:
             with leased(self._leases, self._devices, gpus, key, self._is_gone) as lease:
                 if key not in self.shims:
                     self._starts[key] += 1
-                    self.shims.start(directory, lease)
+                    self.shims.start(directory, lease, self._cgroup_of(directory))
         except (Unavailable, OSError) as error:
             return f"waiting: {error}"
         finally:
             self._one_at_a_time.release()
         return None
 
-    def _left(self, directory: JobDirectory, seen: Look) -> list[int]:
-        """What may be left of a dead job after what is surely its own was killed."""
-        return clear_survivors(directory, seen) or list(processes_of(directory).marked)
+    def _cgroup_of(self, directory: JobDirectory) -> Path | None:
+        return None if self._cgroup_parent is None else cgroup_of(self._cgroup_parent, directory)
 
     def _is_gone(self, key: str) -> bool:
         """Whether nothing of the job runs any more, what outlived its shim included."""
         directory = JobDirectory.of(self.folder, key)
         seen = look(directory)
         if seen.standing is Standing.DEAD:
-            return seen.run is not None and not self._left(directory, seen)
+            return self._lost.clear(directory, seen).proven
         return seen.standing not in (Standing.STARTING, Standing.RUNNING) and not processes_of(directory).marked
 
 

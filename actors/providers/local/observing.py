@@ -12,6 +12,7 @@ from actors.jobs.records import Observation, Phase
 from actors.providers.local.directory import JobDirectory, read_record
 from actors.providers.local.leavings import Leavings, last_line, output_url
 from actors.providers.local.liveness import Look, Standing
+from actors.providers.local.lost_jobs import Remains
 from actors.providers.local.records import moment, text
 from actors.providers.local.scripts import NOTE, has_windows_lines
 from actors.providers.local.shim.files import MOST_SPEC
@@ -35,18 +36,18 @@ def observe(directory: JobDirectory, seen: Look, leavings: Leavings) -> Observat
     return Observation(phase=Phase.STARTING, raw_status="starting")
 
 
-def lost(directory: JobDirectory, seen: Look, left: list[int], leavings: Leavings) -> Observation:
-    """What is said of a job whose shim died: LOST; proven dead when nothing of it can be left (``left`` is empty)."""
+def lost(directory: JobDirectory, seen: Look, left: Remains, leavings: Leavings) -> Observation:
+    """What is said of a job whose shim died: LOST; proven dead when nothing of it is left."""
     if seen.fault:
         reason = f"its shim is gone, and how the job ended is not known: {shown(seen.fault)}"
     elif seen.run is not None and not seen.same_boot:
         reason = "the machine was restarted while the job ran"
     else:
         reason = "its shim was killed while the job ran, and how the job ended is not known"
-    if left:
-        reason += f"; process {left[0]} may be left of it"
-    elif seen.run is None:
-        reason += "; whether something of it still runs is not known"
+    if left.pids:
+        reason += f"; process {left.pids[0]} may be left of it"
+    elif not left.proven:
+        reason += "; nothing here can prove that no process of it is left (greenroom doctor)"
     spec = _spec(directory)
     return Observation(
         phase=Phase.LOST,
@@ -55,7 +56,7 @@ def lost(directory: JobDirectory, seen: Look, left: list[int], leavings: Leaving
         error=reason,
         output_url=output_url(directory),
         progress=leavings.progress(directory, text(spec.get("job_id"), directory.key)),
-        proven_dead=not left and seen.run is not None,
+        proven_dead=left.proven,
     )
 
 

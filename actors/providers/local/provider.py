@@ -34,6 +34,7 @@ from actors.providers.local.directory import JobDirectory
 from actors.providers.local.gpus import FoundGpus
 from actors.providers.local.jobs import LocalJobs
 from actors.providers.local.logs import read_log
+from actors.providers.local.lost_jobs import proof_here
 from actors.providers.local.options import LocalOptions
 from actors.providers.local.preparing import prepare_request
 from actors.providers.local.watch import Watch
@@ -55,6 +56,7 @@ class LocalProvider(NoPushes):
     def __init__(self, options: LocalOptions, root: Path, name: str = "local") -> None:
         require_linux(sys.platform, os.uname().release if hasattr(os, "uname") else "")
         self.name = name
+        proof, cgroup_parent = proof_here()
         self.capabilities = Capabilities(
             submit_idempotency=Idempotency.CLIENT_ID,
             listing=Listing.ALL,
@@ -63,13 +65,14 @@ class LocalProvider(NoPushes):
             native_deadline=True,
             survives_our_restart=options.survives_our_restart,
             reports_exit_code=True,
+            lost_job_proof=proof,
         )
         self._options = options
         self._root = root.resolve()
         self._gpus = machine_devices(options)
         devices = self._gpus.devices
         self._capacity = machine_capacity(options, devices)
-        self._jobs = LocalJobs(self._root, options.grace_seconds, options.log_bytes, devices)
+        self._jobs = LocalJobs(self._root, options.grace_seconds, options.log_bytes, devices, cgroup_parent)
         self._threads = DiskThreads()
         self._watch = Watch(self._jobs, self._threads)
 
@@ -141,6 +144,13 @@ class LocalProvider(NoPushes):
     async def forget(self, key: str, handle: Handle) -> None:
         """Remove the directory of an ended job. Raises :class:`Conflict` for one that may still run."""
         await self._threads.run(self._jobs.forget, self._directory(key))
+
+    async def settled(self, key: str) -> None:
+        """Believe that nothing of a lost job runs any more: its devices are free. Raises :class:`Unavailable`."""
+        try:
+            await self._threads.run(self._jobs.settle, self._directory(key))
+        except OSError as error:
+            raise Unavailable(f"the verdict cannot be written down: {error}") from error
 
     async def watch(self, nudge: Nudge) -> None:
         """Run until cancelled: nudge at every end, start, new progress. Adopts what runs already."""

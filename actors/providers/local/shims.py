@@ -20,6 +20,8 @@ from actors.providers.local.capacity import FIRST_FREE_FD, Lease
 from actors.providers.local.directory import JobDirectory
 from actors.providers.local.liveness import open_living_shim
 from actors.providers.local.shim.files import open_plain
+from actors.providers.local.shim.system import start_ticks
+from actors.providers.local.subreaper import is_subreaper, ours, reap_orphans
 
 SHIM = Path(__file__).with_name("shim") / "__main__.py"
 KEPT = ("LD_LIBRARY_PATH", "PATH")  # the interpreter itself may need the first; nothing else of ours goes in
@@ -27,15 +29,28 @@ KEPT = ("LD_LIBRARY_PATH", "PATH")  # the interpreter itself may need the first;
 _unreaped: set[int] = set()  # children of closed tables, reaped when a next one starts something
 
 
+@attrs.frozen
+class Started:
+    """A shim that this process started, by pid and start. ``reaped_by_us``: its orphans come to this process."""
+
+    pid: int
+    ticks: int
+    reaped_by_us: bool
+
+
 @attrs.define(eq=False)
 class Shims:
-    """Which shims live, by submission key. Safe to be used from threads; nothing waits while it has the lock."""
+    """Which shims live, by submission key. Safe to be used from threads; nothing waits while it has the lock.
+
+    ``started``: those that were started here and have not ended well, as a killed one has not.
+    """
 
     _epoll: select.epoll = attrs.field(factory=lambda: select.epoll())
     _fds: dict[str, int] = attrs.field(factory=dict)
     _keys: dict[int, str] = attrs.field(factory=dict)
     _children: dict[int, int] = attrs.field(factory=dict)
     _lock: threading.Lock = attrs.field(factory=threading.Lock)
+    started: dict[str, Started] = attrs.field(factory=dict, init=False)
     on_end: Callable[[str], None] | None = None
 
     def fileno(self) -> int:
@@ -45,10 +60,14 @@ class Shims:
     def __contains__(self, key: str) -> bool:
         return key in self._fds
 
-    def start(self, directory: JobDirectory, lease: Lease) -> int:
-        """Start a shim and remember it. Returns its pid. Raises OSError."""
+    def start(self, directory: JobDirectory, lease: Lease, cgroup: Path | None = None) -> int:
+        """Start a shim and remember it; ``cgroup``: the control group to make. Returns its pid. Raises OSError."""
         _reap_strays()
-        pid = spawn(directory, lease)
+        reaped_by_us = is_subreaper()
+        with ours.lock:  # until it is written down, nobody may take it for an orphan
+            pid = spawn(directory, lease, cgroup)
+            ours.shims.add(pid)
+        self.started[directory.key] = Started(pid, start_ticks(pid) or 0, reaped_by_us)
         try:
             fd = os.pidfd_open(pid)
         except ProcessLookupError:  # ended, and somebody in this process waits for all children
@@ -83,12 +102,15 @@ class Shims:
         with self._lock:
             for fd, _ in self._epoll.poll(0):
                 ended.append(key := self._keys[fd])
-                self._drop(fd)
+                pid = self._children.get(fd)
+                if self._drop(fd) and (shim := self.started.get(key)) is not None and shim.pid == pid:
+                    del self.started[key]
                 if self._fds.get(key) == fd:
                     del self._fds[key]
         for key in ended:
             if self.on_end is not None:
                 self.on_end(key)
+        reap_orphans()
         return ended
 
     def close(self) -> None:
@@ -106,21 +128,27 @@ class Shims:
                 self._children[fd] = child
             self._epoll.register(fd, select.EPOLLIN)
 
-    def _drop(self, fd: int) -> None:
+    def _drop(self, fd: int) -> bool:
+        """Let go of a shim. True: it was ours, and has ended well."""
         del self._keys[fd]
         self._epoll.unregister(fd)
         os.close(fd)
         pid = self._children.pop(fd, None)
-        if pid is not None and not _reap(pid):
+        if pid is None:
+            return False
+        status = _reap(pid)
+        if status is None:
             _unreaped.add(pid)
+        return status == 0
 
 
-def spawn(directory: JobDirectory, lease: Lease) -> int:
+def spawn(directory: JobDirectory, lease: Lease, cgroup: Path | None = None) -> int:
     """Start a shim: a session of its own, no terminal, the log as its output, nothing of ours inherited but the lease.
 
     The signals that stop it are blocked from its first moment, so none is lost while its interpreter starts.
     """
     argv = [sys.executable, "-I", "-S", str(SHIM), str(directory.path), lease.visible, str(len(lease.fds))]
+    argv += [str(cgroup)] if cgroup is not None else []
     log = _log(directory)
     try:
         actions: list[tuple[int, ...] | tuple[int, int, str, int, int]] = [
@@ -154,12 +182,18 @@ def _log(directory: JobDirectory) -> int:
         os.close(fd)
 
 
-def _reap(pid: int) -> bool:
+def _reap(pid: int) -> int | None:
+    """Its status, 1 where it is not to be had; None: it lives."""
     try:
-        return os.waitpid(pid, os.WNOHANG)[0] == pid
+        reaped, status = os.waitpid(pid, os.WNOHANG)
     except ChildProcessError:  # somebody in this process waits for all children
-        return True
+        reaped, status = pid, 1
+    if not reaped:
+        return None
+    ours.shims.discard(pid)
+    ours.orphans |= status != 0
+    return status
 
 
 def _reap_strays() -> None:
-    _unreaped.difference_update([pid for pid in list(_unreaped) if _reap(pid)])
+    _unreaped.difference_update([pid for pid in list(_unreaped) if _reap(pid) is not None])

@@ -6,6 +6,7 @@ import itertools
 import os
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from functools import partial
@@ -13,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+import pytest
 import trio
 
 from actors.jobs.records import JobRequest, Observation, Phase
 from actors.providers.base import Submitted
 from actors.providers.local import LocalOptions, LocalProvider
+from actors.providers.local.cgroups import cgroup_parent, end_cgroup
 from actors.providers.local.directory import JobDirectory, job_directories
 from actors.providers.local.liveness import Look, Standing, clear_survivors, look
 from actors.providers.local.processes import processes_of
@@ -26,6 +29,10 @@ from actors.providers.local.shims import SHIM
 ENDED = frozenset({Phase.SUCCEEDED, Phase.FAILED, Phase.CANCELED, Phase.TIMED_OUT, Phase.LOST})
 PATIENCE = 60.0  # seconds; only a test that fails waits so long
 ENVIRONMENT = {"PATH": os.environ["PATH"], "PYTHON": sys.executable}
+
+needs_cgroup = pytest.mark.skipif(
+    cgroup_parent() is None, reason="no control group (version 2) in which this process may make others"
+)
 
 
 @attrs.define
@@ -93,6 +100,11 @@ class Stage:
     def log(self, key: str) -> str:
         return self.directory(key).log.read_text()
 
+    async def logged(self, key: str, text: str) -> None:
+        """Wait until the job's log ends with ``text``: what a job has written is still in its pipe for a moment."""
+        log = self.directory(key).log
+        await until(lambda: log.exists() and log.read_text().endswith(text))
+
     async def until_gone(self, pids: Iterable[int]) -> None:
         """Wait until the processes are gone, reaped too, which takes the provider's own looks."""
         with trio.fail_after(PATIENCE):
@@ -120,9 +132,15 @@ class Stage:
                     with suppress(ProcessLookupError):
                         os.kill(pid, signal.SIGKILL)
                 await trio.sleep(0.01)
-            clear_survivors(directory, look(directory))
+            end_processes(directory, look(directory))
         for provider in self.providers:
             await provider.aclose()
+
+
+def end_processes(directory: JobDirectory, seen: Look) -> None:
+    """End what a job has left, and remove its control group."""
+    end_cgroup((seen.run or {}).get("cgroup"), directory, time.monotonic() + PATIENCE)
+    clear_survivors(directory, seen)
 
 
 @asynccontextmanager

@@ -33,6 +33,7 @@ async def test_the_middle_of_a_long_output_is_given_back_while_the_job_runs(stag
     key = await stage.submit("python3", "-c", program)
     await stage.wrote(key, "ready")
     log = stage.directory(key).log
+    await stage.logged(key, "line 59999\n")
     await until(lambda: taken(log) <= CAP + 8192)
     data, cursor = await read(stage, key)
     assert data.startswith(b"line 0\n")

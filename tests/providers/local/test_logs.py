@@ -13,7 +13,7 @@ from actors.providers.base import ABSENT
 from actors.providers.errors import Conflict, Invalid, ProviderError
 from actors.providers.local.directory import JobDirectory, job_directories
 from actors.providers.log_notices import LogNotice
-from tests.providers.local.stage import Stage, is_alive, until
+from tests.providers.local.stage import Stage, is_alive, needs_cgroup, until
 
 
 async def read(stage: Stage, key: str, cursor: str | None = None) -> tuple[bytes, str | None]:
@@ -27,6 +27,7 @@ async def test_a_log_is_followed_from_its_cursor(stage: Stage) -> None:
     """While it grows and after the end: no byte twice, none left out."""
     script = "echo one; touch ready; until [ -e go ]; do sleep 0.01; done; echo two >&2"
     ready = await stage.wrote(key := await stage.shell(script), "ready")
+    await stage.logged(key, "one\n")
     data, cursor = await read(stage, key)
     assert (data, cursor) == (b"one\n", "4")
     assert await read(stage, key, cursor) == (b"", "4")
@@ -68,6 +69,7 @@ async def test_a_live_job_is_not_forgotten(stage: Stage) -> None:
     assert (await stage.observe(key)).phase is Phase.RUNNING
 
 
+@needs_cgroup
 async def test_forgetting_a_lost_job_ends_what_is_left_of_it(stage: Stage) -> None:
     await stage.wrote(key := await stage.shell("sleep 1000 & echo $! > pid; touch ready; wait"), "ready")
     pid = int((stage.directory(key).work / "pid").read_text())

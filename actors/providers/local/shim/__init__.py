@@ -1,9 +1,10 @@
 """The shim: one small process for each job, which outlives the supervisor and writes down how the job ended.
 
-    python -I -S .../local/shim/__main__.py DIRECTORY [DEVICES [NUMBER]]
+    python -I -S .../local/shim/__main__.py DIRECTORY [DEVICES [NUMBER [CGROUP]]]
 
 DIRECTORY holds ``spec.json``; NUMBER device leases are open from descriptor 3 on, and DEVICES is what the job may see
-of the GPUs (a comma-separated list, "" for none, "-" to leave it alone). It is run by itself, with the standard
+of the GPUs (a comma-separated list, "" for none, "-" to leave it alone). CGROUP is the folder of a control group to
+make for the job's processes ("": none). The shim's own output is the job's log. It is run by itself, with the standard
 library only and few imports: its memory and its start are paid once a job.
 
 What holds, whenever anybody is killed:
@@ -17,6 +18,8 @@ What holds, whenever anybody is killed:
 - What the program can touch is opened relative to a descriptor of the directory from before its start (:mod:`.files`).
 - The cancel intent is read after ``run.json`` is written, so an intent written by somebody who found no process to
   signal is still obeyed.
+- What the program writes goes through a pipe that a process of the shim's own empties into the log (:mod:`.log_pipe`).
+- Each process of a job gets SIGTERM once, whenever it is found, before the grace time ends (:mod:`.process_tree`).
 - The job's own processes end before ``exit.json`` is written, background ones and daemons too: the shim is their
   subreaper. ``exit.json`` goes into space reserved at submission, so a full disk cannot lose it.
 """

@@ -8,13 +8,16 @@ import os
 import signal
 import time
 
-from .system import children
+from .cgroup import kill_cgroup
+from .process_tree import LAST_CALL, TermOnce, descendants, send
+from .system import children_of
 from .trimming import LOOK_AT_LOG, trim
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from typing import Any
+
+    from .log_pipe import LogPipe
 
 STOP_SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 LOOK_AGAIN = 0.1  # seconds between looks while processes are being ended
@@ -25,44 +28,52 @@ class Ending:
     """One program's way to its end.
 
     It stays unreaped until all others are gone: so its pid, which names the process group, cannot be given to a
-    stranger while the group is being signalled. Signals to stop are blocked here and fetched one by one.
+    stranger while the group is being signalled. Signals to stop are blocked here and fetched one by one. ``cgroup``:
+    the job's own control group, whose processes the kernel ends all at once.
     """
 
-    def __init__(self, child: int, grace: float, deadline: float | None, log_bytes: int | None = None) -> None:
-        self.child, self.grace, self.deadline, self.log_bytes = child, grace, deadline, log_bytes
+    def __init__(self, child: int, spec: dict[str, Any], pipe: LogPipe, cgroup: str = "") -> None:
+        self.child, self.grace, self.pipe, self.cgroup = child, spec["grace_seconds"], pipe, cgroup
+        self.deadline = time.monotonic() + spec["max_runtime"] if spec.get("max_runtime") else None
+        self.log_bytes = spec.get("log_bytes")
+        self.term = TermOnce()
         self.ended_at: float | None = None
         self.kill_at: float | None = None
-        self.status = 0
+        self.status: int | None = None  # as of waitpid
         self.cancelled = self.timed_out = self.killed = self.told_to_stop = False
 
     def watch(self) -> None:
         """Return when no process of the job is left."""
-        while (others := self.look()) or self.ended_at is None:
+        while self.look() or self.ended_at is None:
             now = time.monotonic()
             if self.kill_at is None:
                 self.timed_out = self.ended_at is None and self.deadline is not None and now >= self.deadline
                 if self.timed_out or self.ended_at is not None:
-                    self.stop(others)
-            elif now >= self.kill_at:
+                    self.stop()
+            elif now < self.kill_at:
+                self.terminate()
+            else:
                 self.killed = self.killed or self.ended_at is None
-                self.signal_all(signal.SIGKILL, others)
+                self.kill()
             self.wait()
             self.trim_log()
         self.status = os.waitpid(self.child, 0)[1]
-        while late := self.look():  # a descendant that came to us between the last look and the reaping
-            send(signal.SIGKILL, late)
+        while self.look():  # a descendant that came to us between the last look and the reaping
+            self.kill()
             signal.sigtimedwait({signal.SIGCHLD}, LOOK_AGAIN)
 
-    def look(self) -> list[int]:
-        """Note the program's end, reap whoever else has ended, and return the other children that live."""
+    def look(self) -> bool:
+        """Note the program's end, reap whoever else has ended, and tell whether other children live."""
         if self.ended_at is None and os.waitid(os.P_PID, self.child, os.WEXITED | os.WNOHANG | os.WNOWAIT):
             self.ended_at = time.time()
-        return [pid for pid in children() if pid != self.child and not os.waitpid(pid, os.WNOHANG)[0]]
+        self.pipe.look()
+        ours = (self.child, self.pipe.pid)
+        return bool([pid for pid in children_of(os.getpid()) if pid not in ours and not os.waitpid(pid, os.WNOHANG)[0]])
 
     def wait(self) -> None:
         """Sleep until a signal or the next thing to do; a signal to stop begins the stopping."""
         seconds = LONG
-        if self.kill_at is not None:
+        if self.kill_at is not None or self.pipe.missing:
             seconds = LOOK_AGAIN
         elif self.deadline is not None:
             seconds = max(0.0, min(self.deadline - time.monotonic(), LONG))
@@ -70,33 +81,42 @@ class Ending:
             seconds = min(seconds, LOOK_AT_LOG)
         arrived = signal.sigtimedwait(STOP_SIGNALS | {signal.SIGCHLD}, seconds)
         if arrived and arrived.si_signo in STOP_SIGNALS and self.kill_at is None:
-            others = self.look()
+            self.look()
             if self.ended_at is None:  # whether it is a cancel is the intent's to say, not the signal's
                 self.cancelled = os.path.lexists("cancel")
                 self.told_to_stop = not self.cancelled
-            self.stop(others)
+            self.stop()
 
     def trim_log(self) -> None:
         """Keep the output, which is our own standard output too, within its allowance."""
         if self.log_bytes:
             trim(1, self.log_bytes)
 
-    def stop(self, others: list[int]) -> None:
+    def stop(self) -> None:
         """Ask all processes of the job to end; those left after the grace time are killed."""
         self.kill_at = time.monotonic() + self.grace
-        self.signal_all(signal.SIGTERM, others)
-        self.signal_all(signal.SIGCONT, others)  # a stopped process cannot hear the first one
+        self.terminate()
 
-    def signal_all(self, number: int, others: list[int]) -> None:
-        """Signal the program's group and every other child, which may have left the group."""
-        try:
-            os.killpg(self.child, number)
-        except (ProcessLookupError, PermissionError):
-            pass
-        send(number, others)
+    def terminate(self) -> None:
+        """Ask those that have not been asked yet: a process may start, or be found, while others are ending."""
+        last_call = self.kill_at is not None and self.kill_at - time.monotonic() <= self.grace * LAST_CALL
+        self.term.send(descendants(self.pipe.pid), last_call)
+
+    def kill(self) -> None:
+        """Kill every process of the job, wherever it went; those of one group or control group at once."""
+        if self.cgroup:
+            kill_cgroup(self.cgroup)
+        if self.status is None:
+            try:
+                os.killpg(self.child, signal.SIGKILL)
+            except (ProcessLookupError, PermissionError):
+                pass
+        for pid, (_, ticks) in descendants(self.pipe.pid).items():
+            send(signal.SIGKILL, pid, ticks)
 
     def outcome(self) -> dict[str, Any]:
         """How the program ended, as the exit record says it."""
+        assert self.status is not None
         signalled = os.WIFSIGNALED(self.status)
         return {
             "code": None if signalled else os.WEXITSTATUS(self.status),
@@ -107,12 +127,3 @@ class Ending:
             "told_to_stop": self.told_to_stop,
             "ended_at": self.ended_at,
         }
-
-
-def send(number: int, pids: Iterable[int]) -> None:
-    """Signal our own unreaped children, whose pids cannot have changed hands."""
-    for pid in pids:
-        try:
-            os.kill(pid, number)
-        except (ProcessLookupError, PermissionError):
-            pass

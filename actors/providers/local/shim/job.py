@@ -11,8 +11,10 @@ import signal
 import time
 
 from . import RECORD_SIZE, STARTED
+from .cgroup import enter, leave
 from .ending import STOP_SIGNALS, Ending
 from .files import MOST_SPEC, inode_of, is_there, make_empty, open_folder, open_plain, open_up, read_plain, write_plain
+from .log_pipe import LogPipe
 from .system import (
     PR_SET_CHILD_SUBREAPER,
     PR_SET_PDEATHSIG,
@@ -39,6 +41,7 @@ def main(arguments: list[str]) -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS | {signal.SIGCHLD})
     devices = arguments[2] if len(arguments) > 2 else "-"
     leases = range(3, 3 + int(arguments[3]) if len(arguments) > 3 else 3)
+    cgroup = arguments[4] if len(arguments) > 4 else ""
     close_strangers(leases.stop)
     try:
         folder = open_folder(arguments[1])
@@ -56,20 +59,24 @@ def main(arguments: list[str]) -> None:
     if devices != "-":
         spec["env"].update(CUDA_VISIBLE_DEVICES=devices, CUDA_DEVICE_ORDER="PCI_BUS_ID")
     prctl(PR_SET_CHILD_SUBREAPER, 1)
-    outcome = run(spec, devices, folder, lambda: make_empty(beside, started))
+    outcome = run(spec, devices, folder, lambda: make_empty(beside, started), cgroup)
     for fd in leases:  # nothing of the job is left: who sees the record may have its devices at once
         os.close(fd)
     record(outcome, folder, None if reserved is None else (RESERVED, reserved))
 
 
-def run(spec: dict[str, Any], devices: str, folder: int, claim: Callable[[], bool]) -> dict[str, Any]:
+def run(spec: dict[str, Any], devices: str, folder: int, claim: Callable[[], bool], cgroup: str = "") -> dict[str, Any]:
     """Start the program, watch it to its end, and return the exit record.
 
-    ``claim`` notes that the program is let go, where the job cannot take it back. Raises OSError.
+    ``claim`` notes that the program is let go, where the job cannot take it back. ``cgroup``: the control group to make
+    for it. Raises OSError when no process can be started.
     """
     oom_before = oom_kills()
-    child, gate, faults = fork_program(spec)
+    pipe = LogPipe()
+    child, gate, faults = fork_program(spec, pipe.sink)
+    pipe.handed_over()
     started = time.time()
+    entered = enter(cgroup, child)
     whereabouts = {
         "shim": os.getpid(),
         "shim_ticks": start_ticks(os.getpid()),
@@ -78,6 +85,7 @@ def run(spec: dict[str, Any], devices: str, folder: int, claim: Callable[[], boo
         "boot_id": boot_id(),
         "started_at": started,
         "devices": devices,
+        "cgroup": entered,
     }
     instead: dict[str, Any] | None = None
     try:
@@ -93,15 +101,22 @@ def run(spec: dict[str, Any], devices: str, folder: int, claim: Callable[[], boo
     fault = b"".join(iter(lambda: os.read(faults, 4096), b""))
     if instead is not None or fault:
         os.waitpid(child, 0)
-        return instead or {"code": 127, "started_at": started, "failure": json.loads(fault)}
-    deadline = time.monotonic() + spec["max_runtime"] if spec.get("max_runtime") else None
-    ending = Ending(child, spec["grace_seconds"], deadline, spec.get("log_bytes"))
-    ending.watch()
-    return {**ending.outcome(), "started_at": started, "oom_kills": [oom_before, oom_kills()]}
+        outcome = instead or {"code": 127, "started_at": started, "failure": json.loads(fault)}
+    else:
+        ending = Ending(child, spec, pipe, cgroup if entered else "")
+        ending.watch()
+        outcome = {**ending.outcome(), "started_at": started, "oom_kills": [oom_before, oom_kills()]}
+    pipe.finish()
+    if entered:
+        leave(cgroup)
+    return outcome
 
 
-def fork_program(spec: dict[str, Any]) -> tuple[int, int, int]:
-    """Fork the program's process. Returns its pid, the gate that lets it go, and where its faults are read."""
+def fork_program(spec: dict[str, Any], output: int) -> tuple[int, int, int]:
+    """Fork the program's process, which writes to ``output``.
+
+    Returns its pid, the gate that lets it go, and where its faults are read.
+    """
     gate_read, gate_write = os.pipe()
     fault_read, fault_write = os.pipe()
     shim = os.getpid()
@@ -118,6 +133,8 @@ def fork_program(spec: dict[str, Any]) -> tuple[int, int, int]:
         if os.getppid() == shim and os.read(gate_read, 1) == b"g":
             restore_signals()
             raise_oom_score()
+            os.dup2(output, 1)
+            os.dup2(output, 2)
             argv = [as_bytes(word) for word in spec["argv"]]
             env = {as_bytes(name): as_bytes(value) for name, value in spec["env"].items()}
             stage = "cwd"

@@ -1,12 +1,13 @@
 """What the shim asks of the kernel and of the disk."""
 
-# ruff: noqa: PTH123, PTH208 - pathlib would cost each shim 5 ms and 1 MB
+# ruff: noqa: PTH110, PTH123, PTH208 - pathlib would cost each shim 5 ms and 1 MB
 
 from __future__ import annotations
 
 import ctypes
 import os
 import struct
+import time
 
 from .files import open_plain
 
@@ -38,26 +39,48 @@ def close_strangers(first_stranger: int) -> None:
             pass
 
 
-def children() -> list[int]:
-    """This process's children, unreaped ones included."""
-    me = os.getpid()
+def children_of(pid: int) -> list[int]:
+    """The process's children, unreaped ones included; of another process than this one some may be missed."""
+    found: list[int] = []
+    for task in listing(f"/proc/{pid}/task"):
+        try:
+            found += map(int, read(f"/proc/{pid}/task/{task}/children").split())
+        except OSError:
+            if os.path.exists(f"/proc/{pid}/task/{task}"):  # a kernel without CONFIG_PROC_CHILDREN
+                return [int(name) for name in listing("/proc") if name.isdigit() and stat_field(int(name), 4) == pid]
+    return found
+
+
+def listing(path: str) -> list[str]:
+    """The names in a folder of the kernel's; none where it is gone."""
     try:
-        return [int(pid) for pid in read(f"/proc/self/task/{me}/children").split()]
-    except FileNotFoundError:  # a kernel without CONFIG_PROC_CHILDREN
-        return [int(name) for name in os.listdir("/proc") if name.isdigit() and stat_field(int(name), 4) == me]
+        return os.listdir(path)
+    except OSError:
+        return []
+
+
+def stat_fields(pid: int) -> list[str]:
+    """The fields of /proc/PID/stat from the third on, after the name, which may hold anything. []: it is gone."""
+    try:
+        return read(f"/proc/{pid}/stat").rpartition(")")[2].split()
+    except OSError:
+        return []
 
 
 def stat_field(pid: int, number: int) -> int | None:
-    """Field ``number`` (from 1) of /proc/PID/stat, counted after the name, which may hold anything."""
-    try:
-        return int(read(f"/proc/{pid}/stat").rpartition(")")[2].split()[number - 3])
-    except (OSError, IndexError):
-        return None
+    """Field ``number`` (from 1) of /proc/PID/stat."""
+    fields = stat_fields(pid)
+    return int(fields[number - 3]) if fields else None
 
 
 def start_ticks(pid: int) -> int | None:
     """When the process started, in clock ticks since boot: with the pid and the boot it names one process."""
     return stat_field(pid, 22)
+
+
+def ticks_since_boot() -> int:
+    """Now, as :func:`start_ticks` counts."""
+    return int(time.clock_gettime(time.CLOCK_BOOTTIME) * os.sysconf("SC_CLK_TCK"))
 
 
 def boot_id() -> str:

@@ -1,0 +1,113 @@
+"""Whether anything is left of a job whose shim was killed: said only where it is proven.
+
+A job sheds every mark: it can wipe its environment, leave its group and its session, and outlive its parent. So the
+proof is one of these, and what it proved is written down, for our own restart:
+
+- its own control group is empty (:mod:`.cgroups`);
+- this process started its shim, has been the reaper of all orphans since, and has none that could be of the job
+  (:mod:`.subreaper`);
+- the machine was restarted, or a person said so (``greenroom settle``).
+
+Everything else is no proof: the job is uncertain, and its devices stay taken.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import attrs
+
+from actors.providers.local.cgroups import cgroup_parent, end_cgroup
+from actors.providers.local.directory import JobDirectory
+from actors.providers.local.liveness import CLEARING, Look, clear_survivors
+from actors.providers.local.processes import processes_of
+from actors.providers.local.shims import Shims
+from actors.providers.local.subreaper import is_running, is_subreaper, orphans_since, reap_orphans
+from actors.providers.lost_jobs import LostJobProof
+
+PASSING = 0.5  # seconds that orphans are given at the first look: the drainer ends with the last writer
+
+
+@attrs.frozen
+class Remains:
+    """What a lost job left. ``proven``: nothing of it runs any more. ``pids``: processes that may be of it."""
+
+    proven: bool
+    pids: tuple[int, ...] = ()
+
+
+@attrs.frozen
+class LostJobs:
+    """Ends what lost jobs left and keeps what is known of it: a file in ``folder`` for each job that is surely gone."""
+
+    folder: Path
+    shims: Shims
+    _looked: set[str] = attrs.field(factory=set)
+
+    def clear(self, directory: JobDirectory, seen: Look) -> Remains:
+        """End what is left of a job whose shim is gone, as far as it can be known, and tell whether that is all."""
+        if self._is_settled(directory.key, seen):
+            return Remains(proven=True)
+        marked = processes_of(directory).marked  # they contradict whatever a record says, which the job may have forged
+        if seen.run is None:
+            return Remains(proven=False, pids=marked)
+        if not seen.same_boot:
+            return Remains(proven=not marked, pids=marked)
+        empty = end_cgroup(seen.run.get("cgroup"), directory, time.monotonic() + CLEARING)
+        left = clear_survivors(directory, seen) or list(processes_of(directory).marked)
+        if not empty and not left:
+            empty, left = self._account(directory)
+        if empty and not left:
+            with suppress(OSError):  # else it is proven again, as long as that is possible
+                self.settle(directory.key, seen)
+            return Remains(proven=True)
+        return Remains(proven=False, pids=tuple(left))
+
+    def settle(self, key: str, seen: Look) -> None:
+        """Nothing of the job runs any more. Raises OSError where that cannot be written down."""
+        self.folder.mkdir(mode=0o700, exist_ok=True)
+        self._file(key).write_text(_shim_of(seen))  # not synced: when the machine is restarted, nothing runs either
+
+    def forget(self, key: str) -> None:
+        """Drop what is kept of a job that is removed."""
+        self._file(key).unlink(missing_ok=True)
+        self._looked.discard(key)
+        self.shims.started.pop(key, None)
+
+    def _file(self, key: str) -> Path:
+        return self.folder / key
+
+    def _is_settled(self, key: str, seen: Look) -> bool:
+        """Whether it is written down for this very run of the job."""
+        with suppress(OSError, UnicodeDecodeError):
+            return self._file(key).read_text() == _shim_of(seen)
+        return False
+
+    def _account(self, directory: JobDirectory) -> tuple[bool, list[int]]:
+        """The reaper's account: whether it can tell, and the processes that may be of the job."""
+        shim = self.shims.started.get(directory.key)
+        if shim is None or not shim.reaped_by_us or not is_subreaper() or is_running(shim.pid, shim.ticks):
+            return False, []
+        patience = 0.0 if directory.key in self._looked else PASSING
+        self._looked.add(directory.key)
+        until = time.monotonic() + patience
+        while left := orphans_since(shim.ticks, str(directory.output)):
+            if time.monotonic() >= until:
+                break
+            time.sleep(0.01)  # in a worker thread
+            reap_orphans()
+        return True, left
+
+
+def _shim_of(seen: Look) -> str:
+    run = seen.run or {}
+    return f"{run.get('boot_id')} {run.get('shim')} {run.get('shim_ticks')}\n"
+
+
+def proof_here() -> tuple[LostJobProof, Path | None]:
+    """What can prove here that nothing of a lost job runs, and where control groups of jobs are made."""
+    if (parent := cgroup_parent()) is not None:
+        return LostJobProof.CGROUP, parent
+    return (LostJobProof.SUBREAPER if is_subreaper() else LostJobProof.NONE), None

@@ -1,0 +1,129 @@
+"""The job's output on its way into the log: one pipe for both streams, and a process that only empties it.
+
+The program never holds the log itself, which it would cut off by opening ``/dev/stdout`` by name. The drainer is a fork
+of the shim, whose memory it shares, in a session of its own. It goes on when the shim is killed, until nobody holds the
+pipe any more. When it is killed itself, the shim, which holds the reading end too, starts another.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PIECE = 64 * 1024  # bytes read at once: what a pipe holds
+SMALL = 4096  # bytes; after a smaller piece the next ones are given time to become one
+PAUSE = 0.002  # seconds of it: bounds the cost of a program that writes each line by itself
+LAST_WORDS = 5.0  # seconds for the drainer to write what is in the pipe when the job has ended
+MOST_LEFT = 1 << 20  # bytes that a killed drainer may have left in the pipe
+LOG = 1  # the shim's own standard output
+_LOOK_AGAIN = 0.1  # seconds between looks for the drainer's end
+_DESCRIPTORS = 1024  # those below, the lock and the leases among them, are closed in the drainer
+
+
+class LogPipe:
+    """The pipe of one job's output and the process that empties it."""
+
+    def __init__(self) -> None:
+        self.source, self.sink = os.pipe()
+        self.pid = 0
+        self.missing = False
+        self._start()
+
+    def handed_over(self) -> None:
+        """The program has the writing end; with ours open the drainer could not see that nobody writes any more."""
+        os.close(self.sink)
+
+    def look(self) -> None:
+        """Replace a drainer that was killed. ``missing``: there was no room for a process, look again."""
+        if self.pid:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if not pid:
+                return
+            self.pid = 0
+            self.missing = status != 0  # otherwise all processes have closed their output
+        if self.missing:
+            try:
+                self._start()
+            except OSError:
+                return
+            self.missing = False
+
+    def finish(self) -> None:
+        """Have what is in the pipe written, now that the job's processes are gone.
+
+        The end of the pipe is not waited for: something that is no process of the job may hold it.
+        """
+        os.set_blocking(self.source, False)  # for the drainer too, which ends when nothing is left
+        began = time.monotonic()
+        while self.pid and not os.waitpid(self.pid, os.WNOHANG)[0]:
+            waited = time.monotonic() - began
+            if waited > 2 * LAST_WORDS:  # not even killed: its disk hangs
+                return
+            os.kill(self.pid, signal.SIGTERM if waited < LAST_WORDS else signal.SIGKILL)
+            os.kill(self.pid, signal.SIGCONT)
+            signal.sigtimedwait({signal.SIGCHLD}, _LOOK_AGAIN)
+        drain(self.source, LOG, MOST_LEFT)
+        os.close(self.source)
+
+    def _start(self) -> None:
+        pid = os.fork()
+        if pid:
+            self.pid = pid
+            return
+        try:
+            serve(self.source)
+        finally:
+            os._exit(1)
+
+
+def serve(source: int) -> None:
+    """Be the drainer. A signal to end only wakes it: the last words of a job are told after it was asked to end."""
+    os.setsid()
+    os.dup2(source, 0)
+    os.closerange(3, _DESCRIPTORS)
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+    drain(0, LOG, pause=time.sleep)
+    os._exit(0)
+
+
+def drain(source: int, log: int, most: int | None = None, pause: Callable[[float], None] | None = None) -> None:
+    """Write what comes from ``source`` to ``log``, in its order, until its end, or until it would block.
+
+    ``most``: bytes to read at most, roughly. What the disk refuses is counted, and the count is written where the lost
+    bytes would stand, as soon as the disk takes something again.
+    """
+    buffer = bytearray(PIECE)
+    piece = memoryview(buffer)
+    lost = total = 0
+    while most is None or total < most:
+        try:
+            size = os.readv(source, [buffer])
+        except BlockingIOError:
+            break
+        if not size:
+            break
+        total += size
+        lost = put(log, piece[:size], lost)
+        if size < SMALL and pause is not None:
+            pause(PAUSE)
+    put(log, piece[:0], lost)
+
+
+def put(log: int, data: memoryview, lost: int) -> int:
+    """Write ``data`` after a note on the ``lost`` bytes before it. Returns how many are lost now."""
+    try:
+        if lost:
+            note = b"\n[%d bytes lost]\n" % lost
+            if os.write(log, note) == len(note):
+                lost = 0
+        while data:
+            data = data[os.write(log, data) :]
+    except OSError:  # the disk is full or broken: the job goes on
+        return lost + len(data)
+    return lost

@@ -1,0 +1,20 @@
+"""What whoever plans calls must know of all providers at one moment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from actors.jobs.records import Capacity
+from actors.providers.breaker import Caution
+from actors.providers.guard import Failure, GuardedProvider
+
+
+def capacities(providers: Mapping[str, GuardedProvider]) -> dict[str, Capacity]:
+    """What each provider has in all; one that cannot say is left out, and nothing is dispatched there."""
+    asked = {name: provider.capacity() for name, provider in providers.items()}
+    return {name: capacity for name, capacity in asked.items() if not isinstance(capacity, Failure)}
+
+
+def cautions(providers: Mapping[str, GuardedProvider]) -> dict[str, Caution]:
+    """What the circuit breakers that are not closed ask of whoever plans calls."""
+    return {name: asks for name, provider in providers.items() if (asks := provider.breaker.caution) is not None}
