@@ -106,10 +106,10 @@ RULE_CASES = cases(ApprovalRule, exempt_levels="lead", applies_to_provider="scri
 
 @pytest.mark.parametrize(
     "kind",
-    {
+    dict.fromkeys([  # each once, in the same order in every process of the run
         JobRequest, Resources, ApprovalRule,
         *(route.declaration.body for route in BODIES), *(route.declaration.query for route in QUERIES),
-    },
+    ]),
     ids=lambda kind: kind.__name__,
 )  # fmt: skip
 def test_every_field_that_can_be_of_any_length_has_a_maximum(kind: type) -> None:
