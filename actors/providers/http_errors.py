@@ -99,7 +99,7 @@ def retry_after(headers: Mapping[str, str], body: bytes, now: datetime) -> float
 
     A date counts from the answer's own ``Date``, from ``now`` where it has none: our clock may be another one.
     """
-    now = _date(headers.get("date")) or now
+    now = date_of(headers.get("date")) or now
     for said in (_moment(headers.get("retry-after"), now), _amount(_object(body).get("retry_after"))):
         if said is not None:
             return said
@@ -131,14 +131,15 @@ def _object(body: bytes) -> dict[str, Any]:
 def _moment(text: str | None, now: datetime) -> float | None:
     if text is None or (seconds := _amount(text)) is not None:
         return None if text is None else seconds
-    then = _date(text)
+    then = date_of(text)
     return None if then is None else seconds_between(now, then)
 
 
-def _date(text: str | None) -> datetime | None:
+def date_of(text: str | None) -> datetime | None:
+    """A header's date; None for whatever is none."""
     try:
         moment = parsedate_to_datetime(text) if text is not None else None
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return moment if moment is None or moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
