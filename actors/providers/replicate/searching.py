@@ -7,8 +7,8 @@ else is not known.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import attrs
@@ -18,11 +18,8 @@ from actors.providers.base import ABSENT, UNKNOWABLE, Found, Submitted
 from actors.providers.errors import ProviderError
 from actors.providers.replicate.api import ReplicateApi
 from actors.providers.replicate.preparing import PREDICTION, TRAINING
-from actors.providers.replicate.reading import RETENTION, handle_of, moment, observation_of
+from actors.providers.replicate.reading import RETENTION, SKEW, ends_before, handle_of, observation_of
 from actors.providers.replicate.tries import Try
-
-SKEW = timedelta(minutes=1)
-"""By how much the clocks of Replicate's own machines may differ, and a clock that was right from theirs."""
 
 MOST_PAGES = 30
 """Of each list: further back nobody searches, and a person decides."""
@@ -77,7 +74,7 @@ async def search(api: ReplicateApi, wanted: Search, now: datetime, usd_per_secon
                 if _is_it(body, wanted):
                     return Submitted(handle_of(kind, body), _seen(body, now, usd_per_second), existed=True)
                 sure = sure and not _erased(body)
-            if page.last or _older(page.jobs, wanted.since):
+            if page.last or ends_before(page.jobs, wanted.since):
                 break
             if pages >= MOST_PAGES or page.cursor is None or page.cursor == cursor:
                 sure = False
@@ -95,14 +92,6 @@ def _erased(body: Mapping[str, Any]) -> bool:
     """Whether the input of a job that may be ours can no longer be read."""
     ended = body.get("completed_at") is not None
     return body.get("source") != "web" and ended and (body.get("data_removed") is True or not body.get("input"))
-
-
-def _older(jobs: Iterable[Mapping[str, Any]], since: datetime | None) -> bool:
-    """Whether a page, newest first, reached back beyond ``since``."""
-    if since is None:
-        return False
-    times = [created for body in jobs if (created := moment(body.get("created_at"))) is not None]
-    return bool(times) and times[-1] < since
 
 
 def _seen(body: Mapping[str, Any], now: datetime, usd_per_second: float | None) -> Any:
