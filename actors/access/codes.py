@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import attrs
 
@@ -19,9 +19,8 @@ MOST = 64
 @attrs.frozen
 class _Code:
     peer: Peer
-    until: datetime
     deadline: float
-    """In trio's time: a wall clock that is put back does not make a code live longer."""
+    """By the clock that nobody can set: a step of the wall clock neither ends a code nor lets it live longer."""
 
 
 class Codes:
@@ -38,8 +37,7 @@ class Codes:
         self._open = {key: one for key, one in self._open.items() if self._holds(one)}
         while len(self._open) >= MOST:
             del self._open[next(iter(self._open))]
-        deadline = self._clock.monotonic() + LIFETIME.total_seconds()
-        self._open[self._hash_of(code)] = _Code(peer, self._clock.now() + LIFETIME, deadline)
+        self._open[self._hash_of(code)] = _Code(peer, self._clock.steady() + LIFETIME.total_seconds())
         return code
 
     def knows(self, code: str) -> bool:
@@ -53,4 +51,4 @@ class Codes:
         return found.peer if found is not None and self._holds(found) else None
 
     def _holds(self, code: _Code) -> bool:
-        return self._clock.now() < code.until and self._clock.monotonic() < code.deadline
+        return self._clock.steady() < code.deadline

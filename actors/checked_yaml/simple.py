@@ -9,6 +9,7 @@ from typing import Any
 
 from actors.checked_yaml.nodes import AMBIGUOUS, Node, Scalar, shown
 from actors.checked_yaml.scalars import resolve
+from actors.jobs.os_text import is_utf8
 
 _Read = tuple[Any, str | None]
 _LARGEST = 2**63  # what a database and every JSON reader of ours can hold
@@ -22,7 +23,7 @@ def text_fault(text: str) -> str | None:
     """What no text of ours may hold: it would end a C string, or could not be written as UTF-8."""
     if "\0" in text:
         return "must not hold a NUL character"
-    if not text.isascii() and any("\ud800" <= one <= "\udfff" for one in text):
+    if not is_utf8(text):
         return "must not hold half of a surrogate pair"
     return None
 

@@ -29,13 +29,14 @@ def edges_of(runtime: RunningRuntime, settings: Settings) -> list[ChildSpec]:
     if http.enabled:
         edges.append(http_edge(runtime, settings.state_dir, http, feed_port=feed.port if feed.enabled else None))
     if feed.enabled:
-        from actors.feed.server import feed_edge
+        from actors.feed.server import FeedServer, feed_edge
 
         hosts = HostList((feed.host, *http.allowed_hosts))
         try:
             tls = tls_context(http.tls_certificate, http.tls_key)
             door = runtime.access.token_peer
-            edges.append(feed_edge(runtime, feed, door, hosts, tls, behind_proxy=http.behind_proxy))
+            server = FeedServer(runtime, feed, door, hosts, tls, behind_proxy=http.behind_proxy)
+            edges.append(feed_edge(server))
         except OSError as error:
             _logger.warning("The event feed is not served: cannot read the certificate or its key: %s", error.strerror)
     return edges

@@ -10,7 +10,7 @@ import click
 import orjson
 
 from actors.jobs.durations import seconds_between
-from actors.jobs.os_text import readable
+from actors.jobs.os_text import REPLACED, printable, readable
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -38,7 +38,7 @@ def print_json(document: Any) -> None:
 def plain(value: object) -> str:
     """``value`` as one line of printable text: names come from outside and may hold what terminals obey."""
     text = "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
-    return "".join(mark if mark.isprintable() else "\N{REPLACEMENT CHARACTER}" for mark in text.replace("\n", " / "))
+    return printable(text.replace("\n", " / "), REPLACED)
 
 
 def short(identifier: str | None) -> str:

@@ -48,20 +48,11 @@ Door = Callable[[str], Awaitable[Peer | None]]
 """Who comes with this token; None: nobody."""
 
 
-def feed_edge(
-    runtime: Runtime,
-    options: FeedOptions,
-    door: Door,
-    hosts: HostList,
-    tls: ssl.SSLContext | None = None,
-    *,
-    behind_proxy: bool = False,
-) -> ChildSpec:
+def feed_edge(server: FeedServer) -> ChildSpec:
     """The child that serves the feed, for ``Parts.edges``.
 
     A port that cannot be had is a WARNING and leaves the child finished: it can be started by hand.
     """
-    server = FeedServer(runtime, options, door, hosts, tls, behind_proxy=behind_proxy)
     return ChildSpec("feed", server.run, restart="transient")
 
 

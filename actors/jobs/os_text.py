@@ -20,6 +20,7 @@ from actors.jobs.records import JobRequest
 
 KEY = "base64"
 """The one key of the object that stands for a value of which the bytes are not UTF-8."""
+REPLACED = "\N{REPLACEMENT CHARACTER}"
 _BYTES = re.compile("[\udc80-\udcff]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -64,11 +65,19 @@ def shown(value: str) -> str:
     return value if is_utf8(value) else _BYTES.sub(lambda found: f"\\x{ord(found[0]) - 0xDC00:02x}", value)
 
 
+def in_utf8(text: str) -> str:
+    """``text`` as UTF-8 can carry it: what is no character is replaced."""
+    return text if is_utf8(text) else _SURROGATE.sub(REPLACED, text)
+
+
 def kept(text: str) -> str:
     """``text`` of a provider as it can be kept: bytes that are not UTF-8 as ``\\xNN``, what cannot be kept replaced."""
-    if "\0" not in text and is_utf8(text):
-        return text
-    return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", shown(text)).replace("\0", "\N{REPLACEMENT CHARACTER}")
+    return in_utf8(shown(text)).replace("\0", REPLACED)
+
+
+def printable(text: str, instead: str = " ") -> str:
+    """``text`` as one line without what terminals obey; ``instead`` of each such mark."""
+    return text if text.isprintable() else "".join(mark if mark.isprintable() else instead for mark in text)
 
 
 def readable(document: Any) -> Any:

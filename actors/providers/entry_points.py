@@ -19,6 +19,7 @@ import attrs
 
 from actors.jobs import maxima
 from actors.jobs.expressions import compiled
+from actors.jobs.os_text import is_utf8
 from actors.providers.errors import Invalid
 
 MAX_TEXT = 1024  # characters of one text value without a pattern of its own
@@ -66,7 +67,7 @@ class Param:
     def _fault_of_text(self, value: str) -> str | None:
         if "\0" in value:
             return "must not hold a NUL character"
-        if not value.isascii() and any("\ud800" <= one <= "\udfff" for one in value):
+        if not is_utf8(value):
             return "must be a text of UTF-8"
         if self.pattern is not None:
             return None if compiled(self.pattern).fullmatch(value) else f"must match {self.pattern}"

@@ -17,8 +17,9 @@ from typing import Any
 import httpx
 
 from actors.jobs.durations import seconds_between
+from actors.jobs.os_text import printable
 from actors.providers import errors
-from actors.providers.json_reading import read_json
+from actors.providers.json_reading import json_object
 from logconf.masking import mask_text
 
 _LONGEST_SAMPLE = 200
@@ -99,7 +100,7 @@ def retry_after(headers: Mapping[str, str], body: bytes, now: datetime) -> float
 
     A date counts from the answer's own ``Date``, from ``now`` where it has none: our clock may be another one.
     """
-    now = _date(headers.get("date")) or now
+    now = date_of(headers.get("date")) or now
     for said in (_moment(headers.get("retry-after"), now), _amount(_object(body).get("retry_after"))):
         if said is not None:
             return said
@@ -109,8 +110,7 @@ def retry_after(headers: Mapping[str, str], body: bytes, now: datetime) -> float
 def sample(said: str | bytes) -> str:
     """The beginning of what came from outside, fit for one line of a message: short, printable, secrets masked."""
     text = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
-    plain = "".join(letter if letter.isprintable() else " " for letter in text[: _LONGEST_SAMPLE * 4])
-    return mask_text(" ".join(plain.split()))[:_LONGEST_SAMPLE]
+    return mask_text(" ".join(printable(text[: _LONGEST_SAMPLE * 4]).split()))[:_LONGEST_SAMPLE]
 
 
 def _said(body: bytes) -> str:
@@ -121,24 +121,21 @@ def _said(body: bytes) -> str:
 
 
 def _object(body: bytes) -> dict[str, Any]:
-    try:
-        found = read_json(body)
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
+    return json_object(body) or {}
 
 
 def _moment(text: str | None, now: datetime) -> float | None:
     if text is None or (seconds := _amount(text)) is not None:
         return None if text is None else seconds
-    then = _date(text)
+    then = date_of(text)
     return None if then is None else seconds_between(now, then)
 
 
-def _date(text: str | None) -> datetime | None:
+def date_of(text: str | None) -> datetime | None:
+    """A header's date; None for whatever is none."""
     try:
         moment = parsedate_to_datetime(text) if text is not None else None
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return moment if moment is None or moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Mapping
 from typing import Any
 
 import orjson
 
+from actors.jobs.os_text import in_utf8
+
 DEEPEST = 100
 """Levels of what is kept; further down it is refused, because not every reader of ours would get there."""
-
-_HALVES = re.compile("[\ud800-\udfff]")
 
 
 def read_json(body: bytes | bytearray) -> Any:
@@ -79,11 +78,6 @@ def is_shallow(value: Any) -> bool:
     return True
 
 
-def plain_text(text: str) -> str:
-    """``text`` as UTF-8 can carry it."""
-    return text if text.isascii() else _HALVES.sub("\ufffd", text)
-
-
 class _RepeatedError(ValueError):
     """An object names something twice."""
 
@@ -109,9 +103,9 @@ def _shown(value: Any) -> Any:
 
 def _shown_below(value: Any) -> Any:
     if isinstance(value, str):
-        return plain_text(value)
+        return in_utf8(value)
     if isinstance(value, list):
         return [_shown_below(one) for one in value]
     if isinstance(value, dict):
-        return {plain_text(name): _shown_below(one) for name, one in value.items()}
+        return {in_utf8(name): _shown_below(one) for name, one in value.items()}
     return value

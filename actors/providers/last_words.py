@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from actors.jobs.os_text import printable
 from actors.providers.json_reading import json_object
 
 REASON_LENGTH = 300
@@ -83,7 +84,7 @@ def _ends(output: bytes | str) -> Iterator[str]:
 
 
 def _plain(line: str) -> str:
-    return "".join(mark if mark.isprintable() else " " for mark in _ESCAPES.sub("", line)).rstrip()
+    return printable(_ESCAPES.sub("", line)).rstrip()
 
 
 def _said(line: str) -> str:

@@ -88,10 +88,11 @@ def _ray() -> ProviderFactory:
 
 
 def _replicate() -> ProviderFactory:
+    from actors.kernel import SystemClock
     from actors.providers.replicate import ReplicateOptions, ReplicateProvider
 
     def make(name: str, options: ReplicateOptions, root: Path, now: Now) -> Provider:
-        return ReplicateProvider(options, root, name, now)
+        return ReplicateProvider(options, root, name, now, steady=SystemClock().steady)
 
     return ProviderFactory(ReplicateOptions, make, BreakerOptions(open_seconds=30.0))
 

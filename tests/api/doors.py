@@ -12,10 +12,14 @@ ORIGIN = "http://127.0.0.1:8765"
 
 
 class Wall(Clock):
-    """A wall clock that a test moves."""
+    """A wall clock that a test moves, and the seconds that passed in truth."""
 
     def __init__(self) -> None:
         self.time = datetime.now(UTC)
+        self.passed = 0.0
+
+    def steady(self) -> float:
+        return self.passed
 
     def now(self) -> datetime:
         return self.time

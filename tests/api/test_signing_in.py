@@ -114,9 +114,21 @@ async def test_a_code_signs_in_once(access: Access) -> None:
 
 async def test_a_code_is_good_for_five_minutes(access: Access, wall: Wall) -> None:
     code, later = access.code_for(Peer(1000, "ana")), access.code_for(Peer(1000, "ana"))
-    wall.time += CODE_LIFETIME - timedelta(microseconds=1)
+    wall.passed += CODE_LIFETIME.total_seconds() - 1
     assert await access.sign_in_with_code(code, timedelta(hours=1)) is not None
-    wall.time += timedelta(microseconds=1)
+    wall.passed += 1
+    assert await access.sign_in_with_code(later, timedelta(hours=1)) is None
+
+
+@pytest.mark.parametrize("by", [timedelta(hours=3), timedelta(hours=-3)], ids=["forward", "back"])
+async def test_a_step_of_the_wall_clock_neither_ends_a_code_nor_keeps_it(
+    access: Access, wall: Wall, by: timedelta
+) -> None:
+    code, later = access.code_for(Peer(1000, "ana")), access.code_for(Peer(1000, "ana"))
+    wall.time += by
+    wall.passed += CODE_LIFETIME.total_seconds() - 1
+    assert await access.sign_in_with_code(code, timedelta(hours=1)) is not None
+    wall.passed += 1
     assert await access.sign_in_with_code(later, timedelta(hours=1)) is None
 
 

@@ -308,36 +308,35 @@ async def unannounced(stage: Stage, receive: Callable[[], Awaitable[dict[str, An
     return int(statuses[0])
 
 
+@attrs.define
+class Endless:
+    """A body without an end, in pieces of ``piece`` bytes; how much of it was ``read``."""
+
+    piece: int
+    read: int = 0
+
+    async def receive(self) -> dict[str, Any]:
+        await trio.lowlevel.checkpoint()
+        self.read += self.piece
+        return {"type": "http.request", "body": b" " * self.piece, "more_body": True}
+
+
 async def test_a_body_that_is_too_long_is_413(stage: Stage, autojump_clock: MockClock) -> None:
     """By its announced length, of which nothing is read, and where none is announced by its own."""
-    read = 0
-
-    async def receive() -> dict[str, Any]:
-        nonlocal read
-        await trio.lowlevel.checkpoint()
-        read += 1 << 20
-        return {"type": "http.request", "body": b" " * (1 << 20), "more_body": True}
-
+    endless = Endless(1 << 20)
     well = signed(stage.fake.secret, "msg_1", stage.clock.now(), b"")
     announced = {**well, "content-length": str(MOST_READ + 1)}
     assert (await stage.http.post("/api/webhooks/replicate", content=b"", headers=announced)).status_code == 413
-    assert await unannounced(stage, receive) == 413
-    assert read <= MOST_READ + (2 << 20)
+    assert await unannounced(stage, endless.receive) == 413
+    assert endless.read <= MOST_READ + (2 << 20)
     assert counted(stage, "too_long") == 2
 
 
 async def test_a_body_whose_headers_are_not_to_be_believed_is_not_read(stage: Stage, autojump_clock: MockClock) -> None:
     """Only so much of it is thrown away that the sender of a short one gets to read the answer."""
-    read = 0
-
-    async def receive() -> dict[str, Any]:
-        nonlocal read
-        await trio.lowlevel.checkpoint()
-        read += 32 << 10
-        return {"type": "http.request", "body": b" " * (32 << 10), "more_body": True}
-
-    assert await unannounced(stage, receive, well=False) == 401
-    assert read == 64 << 10
+    endless = Endless(32 << 10)
+    assert await unannounced(stage, endless.receive, well=False) == 401
+    assert endless.read == 64 << 10
     assert counted(stage, "rejected") == 1
 
 

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import attrs
 import httpx
+import trio
 
 from actors.providers.base import Rate
-from actors.providers.errors import Auth, Conflict, Invalid, NotFound, Protocol
-from actors.providers.http import MOST_BYTES, ProviderClient
+from actors.providers.errors import Auth, Conflict, Forbidden, Invalid, NotFound, Protocol
+from actors.providers.http import MOST_BYTES, Answer, ProviderClient
 from actors.providers.replicate.options import ReplicateOptions
 from actors.providers.replicate.preparing import TRAINING
 from actors.providers.replicate.reading import remote_id
+from actors.providers.replicate.their_time import TheirTime
 
 CREATE, OTHER = "create", "other"
 RATES = (Rate(CREATE, 600, 60.0), Rate(OTHER, 3000, 60.0))
@@ -32,10 +35,14 @@ _LONGEST_CURSOR = 4_000
 
 @attrs.frozen
 class Page:
-    """One page of a list, newest first, and the cursor of the next, None after the last."""
+    """One page of a list, newest first, and the cursor of the next, None after the last.
+
+    ``last``: whether the list ends here. Where it does not and there is no cursor, the rest cannot be read.
+    """
 
     jobs: tuple[Mapping[str, Any], ...]
     cursor: str | None
+    last: bool
 
 
 class ReplicateApi:
@@ -47,11 +54,13 @@ class ReplicateApi:
         options: ReplicateOptions,
         now: Callable[[], datetime],
         transport: httpx.AsyncBaseTransport | None = None,
+        steady: Callable[[], float] = trio.current_time,
     ) -> None:
         self.name = name
         self._variable = options.api_token_env
         self._setting = f"providers.{name}.api_token_env"
         self._deadline = options.request_seconds
+        self._theirs = TheirTime(steady)
         self._client = ProviderClient(
             name,
             options.base_url,
@@ -75,13 +84,18 @@ class ReplicateApi:
         """Whose token it is."""
         return await self._read("/v1/account")
 
+    async def their_time(self) -> datetime | None:
+        """Replicate's own time, not later than it is; None where its answers do not say it. Asks where need be."""
+        if not self._theirs.known:
+            with suppress(Forbidden, NotFound, Invalid, Protocol):
+                await self.account()
+        return self._theirs.now()
+
     async def create(self, path: str, body: Mapping[str, Any], cancel_after: str | None) -> Mapping[str, Any]:
         """Start a job. Raises :class:`Invalid` where there is no such model or destination."""
         headers = {} if cancel_after is None else {"Cancel-After": cancel_after}
         try:
-            answer = await self._client.request(
-                "POST", path, json=body, headers=headers, bucket=CREATE, repeatable=False, deadline=self._deadline
-            )
+            answer = await self._ask("POST", path, json=body, headers=headers, bucket=CREATE, repeatable=False)
         except NotFound as error:
             raise Invalid(f"Replicate has no such model, version, deployment or destination: {error}") from error
         return answer.object()
@@ -94,7 +108,7 @@ class ReplicateApi:
         """Ask for a job's end: the job as it is then, None where the answer says nothing that could be relied on."""
         path = f"/v1/{kind}s/{remote_id(job_id)}/cancel"
         try:
-            answer = await self._client.request("POST", path, bucket=OTHER, repeatable=True, deadline=self._deadline)
+            answer = await self._ask("POST", path, repeatable=True)
             return answer.object()
         except (NotFound, Conflict, Invalid, Protocol):
             return None
@@ -106,14 +120,13 @@ class ReplicateApi:
             params["created_after"] = since.isoformat().replace("+00:00", "Z")
         if cursor is not None:
             params["cursor"] = cursor
-        answer = await self._client.request(
-            "GET", f"/v1/{kind}s", params=params or None, bucket=OTHER, deadline=self._deadline
-        )
+        answer = await self._ask("GET", f"/v1/{kind}s", params=params or None)
         body = answer.object()
         found = body.get("results")
         if not isinstance(found, list):
             raise Protocol("a list of jobs has no results")
-        return Page(tuple(one for one in found if isinstance(one, dict)), _cursor(body.get("next")))
+        following = body.get("next")
+        return Page(tuple(one for one in found if isinstance(one, dict)), _cursor(following), not following)
 
     async def secret(self) -> str:
         """What the account's deliveries are signed with."""
@@ -127,8 +140,12 @@ class ReplicateApi:
         await self._client.aclose()
 
     async def _read(self, path: str, most_bytes: int = MOST_BYTES) -> Mapping[str, Any]:
-        answer = await self._client.request("GET", path, bucket=OTHER, deadline=self._deadline, most_bytes=most_bytes)
-        return answer.object()
+        return (await self._ask("GET", path, most_bytes=most_bytes)).object()
+
+    async def _ask(self, method: str, path: str, *, bucket: str = OTHER, **more: Any) -> Answer:
+        answer = await self._client.request(method, path, bucket=bucket, deadline=self._deadline, **more)
+        self._theirs.note(answer.headers.get("date"))
+        return answer
 
 
 def _cursor(following: object) -> str | None:

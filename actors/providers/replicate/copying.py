@@ -6,7 +6,6 @@ is there whole or not at all. One that cannot be made is told of: in the log, an
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -26,6 +25,7 @@ from actors.providers.replicate.copy_turns import PLACES, Turns, Wish
 from actors.providers.replicate.downloading import UNFINISHED, Budget, Downloader, NotCopied, file_name
 from actors.providers.replicate.options import ReplicateOptions
 from actors.providers.replicate.reading import RETENTION, kind_of, remote_id, results_of
+from actors.providers.replicate.whole_files import sync, write_whole
 from logconf import get_logger
 
 _logger = get_logger("actors.providers.replicate")
@@ -81,7 +81,7 @@ class Copies:
             return False
         self._wanted.mkdir(mode=0o700, parents=True, exist_ok=True)
         content = orjson.dumps({"handle": dict(wish.handle), "expires": wish.expires.isoformat()})
-        _write_whole(self._wanted / f"{wish.key}.json", content)
+        write_whole(self._wanted / f"{wish.key}.json", content)
         return True
 
     async def of(self, key: str) -> Sequence[Result]:
@@ -203,7 +203,7 @@ class Copies:
     def _publish(self, part: Path, key: str) -> None:
         shutil.rmtree(self._done / key, ignore_errors=True)
         part.rename(self._done / key)
-        _sync(self._done)
+        sync(self._done)
         (self._wanted / f"{key}.json").unlink(missing_ok=True)
 
     async def aclose(self) -> None:
@@ -221,21 +221,3 @@ def _prepare(folder: Path) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for path in folder.glob(f"*{UNFINISHED}"):
         path.unlink()
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    part = path.with_suffix(".part")
-    with part.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
-    _sync(path.parent)

@@ -9,7 +9,7 @@ hides nobody for ever.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import attrs
@@ -20,14 +20,12 @@ from actors.providers.base import Handle, View
 from actors.providers.errors import NotFound, Protocol, ProviderError, Unavailable
 from actors.providers.replicate.api import ReplicateApi
 from actors.providers.replicate.preparing import PREDICTION, TRAINING
-from actors.providers.replicate.reading import kind_of, moment, remote_id
+from actors.providers.replicate.reading import SKEW, ends_before, kind_of, moment, remote_id
 
 AT_MOST = 15.0
 """Seconds of one look, within what the guard allows for it; what was not reached is not in the view."""
 
 MOST_PAGES = 1_000
-
-_SKEW = timedelta(minutes=1)
 
 Read = Callable[[Mapping[str, Any]], Observation]
 
@@ -99,7 +97,7 @@ class Observer:
     async def _list(self, kind: str, look: _Look) -> int:
         """Read pages; how many there were."""
         since = min((self._created[job] for job in look.missing), default=None) if self._knows(look.missing) else None
-        since = None if since is None else since - _SKEW
+        since = None if since is None else since - SKEW
         begun = cursor = self._stopped_at.pop(kind, None)
         fruitless, pages = 0, 0
         while look.missing and fruitless < len(look.missing) and pages < MOST_PAGES:
@@ -108,7 +106,7 @@ class Observer:
             pages += 1
             found = sum(self._note(body, look) for body in page.jobs)
             fruitless = 0 if found else fruitless + 1
-            if page.cursor is None or page.cursor == cursor or _ends_before(page.jobs, since):
+            if page.cursor is None or page.cursor == cursor or ends_before(page.jobs, since):
                 if begun is None:
                     break
                 begun, page = None, attrs.evolve(page, cursor=None)  # the newest pages, which this look left out
@@ -156,11 +154,3 @@ def _sorted(handles: Mapping[str, Handle]) -> tuple[dict[str, _Look], dict[str, 
         except Protocol as error:
             failed[key] = f"its handle names no job: {error}"
     return looks, failed
-
-
-def _ends_before(jobs: Iterable[Mapping[str, Any]], since: datetime | None) -> bool:
-    """Whether a page, newest first, reached back beyond ``since``."""
-    if since is None:
-        return False
-    times = [created for body in jobs if (created := moment(body.get("created_at"))) is not None]
-    return bool(times) and times[-1] < since

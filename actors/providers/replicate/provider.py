@@ -56,7 +56,9 @@ _CHUNK = 64 * 1024
 
 
 class ReplicateProvider:
-    """An account at Replicate. ``root`` is a folder of its own, for copies of results; ``transport`` is for tests.
+    """An account at Replicate. ``root`` is a folder of its own, for copies of results and what is being handed over.
+
+    ``transport`` is for tests. ``steady``: seconds that no step of the wall clock changes, sleep included.
 
     Opens no connection before it is asked for something: one that is down stops no start.
     """
@@ -68,14 +70,15 @@ class ReplicateProvider:
         name: str = "replicate",
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         transport: httpx.AsyncBaseTransport | None = None,
+        steady: Callable[[], float] = trio.current_time,
     ) -> None:
         self.name = name
         self._options = options = options if options is not None else ReplicateOptions()
         self.capabilities = _capabilities(options)
         self._now = now
-        self._api = ReplicateApi(name, options, now, transport)
+        self._api = ReplicateApi(name, options, now, transport, steady)
         self._observer = Observer(self._api, self._read)
-        self._submitter = Submitter(self._api, options, now)
+        self._submitter = Submitter(self._api, options, now, root)
         self._secrets = Secrets(self._api, name, options.webhook_secret_env)
         self._copies = None
         if options.copy_results and root is not None:
@@ -109,6 +112,7 @@ class ReplicateProvider:
 
     async def observe_many(self, handles: Mapping[str, Handle]) -> View:
         """What became of these jobs, by pages of the lists where there are many."""
+        await self._submitter.stand_in_rows(handles)
         view = await self._observer.look(handles)
         if self._copies is not None:
             return await self._wanting_copies(view, handles, self._copies)
@@ -185,7 +189,7 @@ class ReplicateProvider:
 
     async def forget(self, key: str, handle: Handle) -> None:
         """Remove the copies of its results. Replicate itself forgets a job's content within an hour."""
-        self._submitter.forget(key)
+        await self._submitter.forget(key)
         if self._copies is not None:
             await self._copies.forget(key)
         await trio.lowlevel.checkpoint()

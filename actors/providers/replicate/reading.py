@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -24,6 +24,9 @@ from actors.providers.replicate.preparing import PREDICTION, TRAINING
 
 RETENTION = timedelta(hours=1)
 """How long input, output and logs of a job stay after its end (https://replicate.com/docs/topics/predictions/data-retention)."""
+
+SKEW = timedelta(minutes=1)
+"""By how much the clocks of Replicate's own machines may differ, and a clock that was right from theirs."""
 
 ENDED = frozenset({Phase.SUCCEEDED, Phase.FAILED, Phase.CANCELED, Phase.TIMED_OUT})
 
@@ -65,6 +68,12 @@ def moment(value: object) -> datetime | None:
         return datetime.fromisoformat(text).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
+
+
+def ends_before(jobs: Iterable[Mapping[str, Any]], since: datetime | None) -> bool:
+    """Whether a page, newest first, reached back beyond ``since``."""
+    times = [created for body in jobs if (created := moment(body.get("created_at"))) is not None]
+    return since is not None and bool(times) and times[-1] < since
 
 
 def observation_of(body: Mapping[str, Any], now: datetime, usd_per_second: float | None) -> Observation:

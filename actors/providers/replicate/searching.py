@@ -1,13 +1,14 @@
 """Where a submission went whose answer was lost: the list is searched for the token in the job's input.
 
-What is not found is surely absent only if the list reached back to the hand-over, if the request can no longer be on
-its way, and if no job in question had its input erased (an hour after its end). Everything else is not known.
+What is not found is surely absent only if the list reached back to the hand-over, by Replicate's own time, if the
+request can no longer be on its way, and if no job in question had its input erased (an hour after its end). Everything
+else is not known.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import attrs
@@ -17,48 +18,65 @@ from actors.providers.base import ABSENT, UNKNOWABLE, Found, Submitted
 from actors.providers.errors import ProviderError
 from actors.providers.replicate.api import ReplicateApi
 from actors.providers.replicate.preparing import PREDICTION, TRAINING
-from actors.providers.replicate.reading import handle_of, moment, observation_of
-
-SKEW = timedelta(minutes=1)
-"""By how much the clocks here and there may differ."""
+from actors.providers.replicate.reading import RETENTION, SKEW, ends_before, handle_of, observation_of
+from actors.providers.replicate.tries import Try
 
 MOST_PAGES = 30
 """Of each list: further back nobody searches, and a person decides."""
 
-_BACK = timedelta(hours=1)
-_KINDS = (PREDICTION, TRAINING)
+KINDS = (PREDICTION, TRAINING)
 
 
 @attrs.frozen
 class Search:
-    """What is searched: the ``token`` under the input ``name``, in jobs created since ``since``."""
+    """What is searched: the ``token`` under the input ``name``, in jobs of ``kinds`` created since ``since``.
+
+    By Replicate's time; None: in all jobs. ``sure``: whether what was handed over can only have been created since
+    then, so that what is not found is absent.
+    """
 
     name: str
     token: str
-    since: datetime
-    kinds: Iterable[str] = _KINDS
+    kinds: tuple[str, ...]
+    since: datetime | None
+    sure: bool
 
 
-def handed_over_after(key: str, now: datetime) -> datetime:
-    """The earliest time at which a hand-over under ``key`` can have been made: when its job was accepted."""
-    return time_of(key) or now - _BACK
+def reach(
+    key: str, tried: Try | None, ours: datetime, theirs: datetime | None
+) -> tuple[tuple[str, ...], datetime | None, bool]:
+    """Which kinds of jobs, created since when by Replicate's time, a hand-over can have made; and whether that is sure.
+
+    ``tried``: what is known of the hand-over. Without it there was none, or an earlier version made it: then it is not
+    older than its job. Our wall clock said when that was accepted, and may have been ahead; so the last hour is
+    searched in any case. In it nothing is erased yet, so that it costs no certainty.
+    """
+    if tried is not None:
+        began = tried.began
+        return tried.kinds, None if began is None else began - SKEW, began is not None
+    if theirs is None:
+        return KINDS, None, False
+    accepted = (time_of(key) or ours) - ours
+    if accepted > SKEW:  # in the time to come: our clock was ahead, nobody knows by how much
+        return KINDS, None, False
+    return KINDS, theirs + min(accepted - SKEW, -RETENTION), True
 
 
 async def search(api: ReplicateApi, wanted: Search, now: datetime, usd_per_second: float | None) -> Found:
     """The job with the token, ``ABSENT`` where no job can be it, ``UNKNOWABLE`` where some may."""
-    sure = True
+    sure = wanted.sure
     for kind in wanted.kinds:
         cursor, pages = None, 0
         while True:
-            page = await api.page(kind, cursor, wanted.since - SKEW)
+            page = await api.page(kind, cursor, wanted.since)
             pages += 1
             for body in page.jobs:
                 if _is_it(body, wanted):
                     return Submitted(handle_of(kind, body), _seen(body, now, usd_per_second), existed=True)
                 sure = sure and not _erased(body)
-            if page.cursor is None or page.cursor == cursor or _older(page.jobs, wanted.since - SKEW):
+            if page.last or ends_before(page.jobs, wanted.since):
                 break
-            if pages >= MOST_PAGES:
+            if pages >= MOST_PAGES or page.cursor is None or page.cursor == cursor:
                 sure = False
                 break
             cursor = page.cursor
@@ -74,12 +92,6 @@ def _erased(body: Mapping[str, Any]) -> bool:
     """Whether the input of a job that may be ours can no longer be read."""
     ended = body.get("completed_at") is not None
     return body.get("source") != "web" and ended and (body.get("data_removed") is True or not body.get("input"))
-
-
-def _older(jobs: Iterable[Mapping[str, Any]], since: datetime) -> bool:
-    """Whether a page, newest first, reached back beyond ``since``."""
-    times = [created for body in jobs if (created := moment(body.get("created_at"))) is not None]
-    return bool(times) and times[-1] < since
 
 
 def _seen(body: Mapping[str, Any], now: datetime, usd_per_second: float | None) -> Any:

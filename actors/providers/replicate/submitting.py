@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
@@ -15,7 +16,8 @@ from actors.providers.errors import OutcomeUnknown, Protocol, ProviderError
 from actors.providers.replicate.api import ReplicateApi
 from actors.providers.replicate.options import ReplicateOptions
 from actors.providers.replicate.reading import handle_of, observation_of
-from actors.providers.replicate.searching import Search, handed_over_after, search
+from actors.providers.replicate.searching import Search, reach, search
+from actors.providers.replicate.tries import Try, WrittenTries
 
 REMEMBERED = 10_000
 """Keys that this process knows the outcome of; older ones are in the runtime's rows alone."""
@@ -27,13 +29,16 @@ EVENTS = ("start", "completed")
 class Submitter:
     """Creates jobs and finds those whose answer was lost."""
 
-    def __init__(self, api: ReplicateApi, options: ReplicateOptions, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, api: ReplicateApi, options: ReplicateOptions, now: Callable[[], datetime], root: Path | None = None
+    ) -> None:
         self._api = api
         self._options = options
         self._now = now
         self._born: float | None = None
         self._given: OrderedDict[str, Submitted | None] = OrderedDict()  # None: forgotten
-        self._unclear: dict[str, _Try] = {}
+        self._unclear: dict[str, Try] = {}
+        self._written = WrittenTries(root if options.token_input is not None else None)
         self._turns: dict[str, trio.Lock] = {}
 
     async def submit(self, key: str, token: str, prepared: Prepared) -> Submitted:
@@ -53,7 +58,9 @@ class Submitter:
         if key in self._unclear and isinstance(found := await self._search(key, token), Submitted):
             return found
         kind = prepared.body["kind"]
-        tried = self._unclear[key] = _Try(kind, self._now())
+        tried = Try((kind,), await self._their_time())
+        await self._written.write(key, tried)
+        self._unclear[key] = tried
         try:
             created = await self._api.create(
                 prepared.body["path"], self._body(prepared, token), prepared.body["cancel_after"]
@@ -63,6 +70,7 @@ class Submitter:
             raise
         except ProviderError:
             del self._unclear[key]
+            self._written.settle(key)
             raise
         finally:
             tried.ended = trio.current_time()
@@ -95,22 +103,25 @@ class Submitter:
         if found is ABSENT:
             self._not_too_soon(self._unclear.get(key))
             self._unclear.pop(key, None)
+            self._written.settle(key)
         return found
 
     async def _search(self, key: str, token: str) -> Found:
         if self._options.token_input is None:
             await trio.lowlevel.checkpoint()
             return UNKNOWABLE
-        now, tried = self._now(), self._unclear.get(key)
-        wanted = Search(self._options.token_input, token, handed_over_after(key, now))
-        if tried is not None:
-            wanted = Search(self._options.token_input, token, tried.began, (tried.kind,))
+        now, theirs = self._now(), await self._their_time()
+        tried = self._unclear.get(key) or await self._written.read(key)
+        wanted = Search(self._options.token_input, token, *reach(key, tried, now, theirs))
         found = await search(self._api, wanted, now, self._options.usd_per_second)
         if isinstance(found, Submitted):
             self._remember(key, found)
         return found
 
-    def _not_too_soon(self, tried: _Try | None) -> None:
+    async def _their_time(self) -> datetime | None:
+        return None if self._options.token_input is None else await self._api.their_time()
+
+    def _not_too_soon(self, tried: Try | None) -> None:
         now = trio.current_time()  # a wall clock that is put forward must not end this wait: the job would run twice
         self._born = now if self._born is None else self._born
         last = self._born if tried is None else tried.ended or now
@@ -118,26 +129,20 @@ class Submitter:
         if left > 0:
             raise ProviderError(f"not found, and too soon to be sure: asked again within {left:.0f} s")
 
-    def forget(self, key: str) -> None:
+    async def stand_in_rows(self, keys: Iterable[str]) -> None:
+        """Where these are is known for good: what was written down to search for them goes."""
+        await self._written.drop(keys)
+
+    async def forget(self, key: str) -> None:
         """An ended job of that key is not found again."""
         self._remember(key, None)
+        await self._written.drop([key])
 
     def _remember(self, key: str, outcome: Submitted | None) -> None:
         self._unclear.pop(key, None)
         self._given[key] = outcome
         if len(self._given) > REMEMBERED:
             self._given.popitem(last=False)
-
-
-class _Try:
-    """A creation without a clear answer: when it was sent, and trio's time when its answer was given up (None: not
-    yet).
-    """
-
-    def __init__(self, kind: str, began: datetime) -> None:
-        self.kind = kind
-        self.began = began
-        self.ended: float | None = None
 
 
 def _with_token(url: str, token: str) -> str:

@@ -7,6 +7,7 @@ import random
 from collections import deque
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -36,7 +37,8 @@ class FakeReplicate:
 
     ``now`` tells the time; jobs move by it alone. ``token``: the one that is accepted. ``creations_a_minute`` and
     ``others_a_minute``: how often a client may ask, None: as often as it likes. ``keep``: how many requests are
-    remembered. Identifiers, the signing secret and what is irregular in real answers are drawn from ``seed``.
+    remembered. ``dated``: whether answers say when they were written. Identifiers, the signing secret and what is
+    irregular in real answers are drawn from ``seed``.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class FakeReplicate:
         self.token = token
         self.username = username
         self.faults = FaultBook()
+        self.dated = True
         self.missing_models: set[str] = set()
         self.requests: deque[Recorded] = deque(maxlen=keep)
         self.on_change: Callable[[RemoteJob], None] = lambda _job: None
@@ -97,6 +100,8 @@ class FakeReplicate:
         """The answer to ``asked``, spoilt where a fault strikes. Records both."""
         fault = self.faults.take(asked.method, asked.path)
         reply = self._answer(asked) if fault is None or fault.acts_first else Reply(0)
+        if self.dated:
+            reply = attrs.evolve(reply, headers={**reply.headers, "date": format_datetime(self.now(), usegmt=True)})
         if fault is not None:
             reply = spoil(reply, fault)
         kind = None if fault is None else fault.kind

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
 import pytest
 import trio
 from trio.testing import MockClock
@@ -101,7 +102,7 @@ async def test_one_odd_object_on_a_page_fails_its_own_job_only(account: Account,
     async def spoilt(kind: str, *rest: Any) -> Any:
         page = await page_of(kind, *rest)
         jobs = tuple({**job, "status": 7} if job["id"] == odd else job for job in page.jobs)
-        return type(page)(jobs, page.cursor)
+        return attrs.evolve(page, jobs=jobs)
 
     provider._api.page = spoilt  # type: ignore[method-assign]
     view = await provider.observe_many(handles)

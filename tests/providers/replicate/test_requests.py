@@ -167,10 +167,11 @@ async def test_what_a_refused_creation_means(
 ) -> None:
     """A model or destination that is not there is a wrong request; a server's own fault may have made the job."""
     seen: list[httpx.Request] = []
-    provider = provider_of(lambda _request: httpx.Response(status, json={"detail": "no"}), seen)
+    no, yes = httpx.Response(status, json={"detail": "no"}), httpx.Response(200, json={})
+    provider = provider_of(lambda request: no if request.method == "POST" else yes, seen)
     with pytest.raises(error):
         await provider.submit("key-1", "token", provider.prepare(request()), {})
-    assert len(seen) == 1
+    assert [request.method for request in seen] == ["GET", "POST"]
 
 
 @pytest.mark.parametrize("body", [b"<html>", b"[]", b"{}", b'{"id": "a/b"}', b'{"id": 7}'])
