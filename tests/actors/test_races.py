@@ -91,7 +91,7 @@ async def test_approve_against_expire(autojump_clock, tmp_path, template, block)
         )
         await trio.sleep(0.01)
         await ledger.expire(id_)
-        job = (await ledger.read(lambda connection: job_rows.page(connection)))[0]
+        (job, *_), _more = await ledger.read(lambda connection: job_rows.page(connection))
         kinds = Counter(event.type for event in await told(ledger))
         assert kinds["approval_granted"] + kinds["approval_expired"] == 1
         if kinds["approval_granted"]:
@@ -122,7 +122,7 @@ async def test_cancel_against_completion(autojump_clock, tmp_path, template, blo
             lambda: ledger.record({key: Observation(Phase.CANCELED, "canceled")}),
         )
         ends = [event for event in await told(ledger) if event.data.get("status") in ("completed", "cancelled")]
-        job = (await ledger.read(lambda connection: job_rows.page(connection)))[0]
+        (job, *_), _more = await ledger.read(lambda connection: job_rows.page(connection))
         assert len(ends) == 1
         assert job.status.value == ends[0].data["status"]
         await close(ledger, other)
@@ -158,7 +158,7 @@ async def test_two_schedulers_on_one_file(autojump_clock, tmp_path, template, bl
 
 async def holds(ledger, limits):
     """Whether the limits hold, in one snapshot."""
-    running = await ledger.read(
+    running, _more = await ledger.read(
         lambda connection: job_rows.page(connection, statuses=[JobStatus.UPLOADING, JobStatus.RUNNING])
     )
     assert len(running) <= limits.total

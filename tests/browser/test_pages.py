@@ -9,7 +9,7 @@ from tests.api.supervised import ROOT
 
 _EVENTS = re.compile(r'"((?:job|approval|limits|rules|provider|queue)_[a-z_]+)"')
 _UNNAMED = {"job_status_changed", "approval_expired"}
-_NO_EVENTS = {"approval_rules", "provider_gates", "queue_entries"}
+_NO_EVENTS = {"approval_rules", "provider_gates", "queue_entries", "job_file"}
 
 
 def test_the_page_listens_for_every_type_of_event() -> None:

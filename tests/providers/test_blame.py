@@ -52,7 +52,7 @@ CALLS: Mapping[str, tuple[Callable[[GuardedProvider, str], Awaitable[object]], b
     "push_secrets": (lambda provider, _key: provider.push_secrets(fresh=True), False),
     "forget": (lambda provider, key: provider.forget(key, HANDLES[key]), True),
 }
-NOT_THROUGH_THE_BREAKER = {"capacity", "prepare", "parse_push", "read_push", "follow", "watch", "aclose"}
+NOT_THROUGH_THE_BREAKER = {"capacity", "prepare", "parse_push", "read_push", "follow", "watch", "settled", "aclose"}
 NEVER = {"logs", "results"}
 
 

@@ -30,7 +30,9 @@ def test_a_process_is_known_by_what_it_carries_of_the_run(tmp_path, carried_by):
     name = f"sleep-of-{tmp_path}" if carried_by == "arguments" else "sleep"
     with subprocess.Popen([name, "1000"], executable="/bin/sleep", env=environment, cwd=folder) as process:
         try:
-            (found,) = left_by([mark])
+            while not (left := left_by([mark])):  # its arguments are there a moment after Popen has returned
+                assert process.poll() is None
+            (found,) = left
             assert found.pid == process.pid
             end([found])
             assert process.wait(30) == -signal.SIGKILL
