@@ -96,7 +96,9 @@ async def test_who_is_sent_away_gives_way(
     server = FeedServer(runtime, options, tokens.door, HostList())
     await supervisor.start_child(ChildSpec("feed", server.run))
     async with AsyncExitStack() as stack:
-        open_ = [await stack.enter_async_context(await trio.open_tcp_stream("127.0.0.1", server.port)) for _ in range(places)]
+        open_ = [
+            await stack.enter_async_context(await trio.open_tcp_stream("127.0.0.1", server.port)) for _ in range(places)
+        ]
         for stream in open_:
             await stream.send_all(UPGRADE)
         if said == "nonsense":
