@@ -20,7 +20,7 @@ VALUES: dict[str, list[Any]] = {
     "provider": ["scripted"], "command": [("sh",)], "entry_point": ["train"], "params": [{"epochs": 3}],
     "cwd": ["/srv"], "env": [{"A": "b"}], "env_from": [("A",), ()], "inherited_env": [{}, {"PATH": "/x"}],
     "spec": [{"a": 1}], "resources": [Resources(2)], "user_id": ["ana", "bo"],
-    "org_id": ["lab", "shop"], "team_id": ["vision", "speech"],
+    "org_id": ["lab", "shop"], "team_id": ["vision", "speech", ""],
     "user_levels": [(level,) for level in LEVELS] + [("viewer", "admin"), (" LEAD ",)], "config_name": ["run"],
     "hardware_type": ["h100"], "estimated_cost": [0.0, 1.5], "priority_override": [0, 50], "max_attempts": [2],
     "idempotency_key": ["k"], "max_runtime": [60.0], "requires_approval": ["please"],
@@ -58,6 +58,7 @@ def test_what_is_accepted_over_the_network_says_nothing_that_its_submitter_may_n
         assert getattr(asked, refusal.field) != getattr(USUAL, refusal.field)
         return
     assert all(getattr(taken, field) == getattr(USUAL, field) for field in closed_to(who.source))
+    assert taken.team_id in (None, *who.teams)
     assert taken.team_id in (None, *who.teams)
     assert taken.priority_override is None or who.level in ("lead", "admin")
     if who.level != "admin":
