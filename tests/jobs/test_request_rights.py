@@ -42,6 +42,12 @@ def test_every_field_is_drawn() -> None:
     assert list(VALUES) == [attribute.name for attribute in attrs.fields(JobRequest)]
 
 
+@pytest.mark.parametrize("source", sorted(NETWORK))
+def test_an_empty_name_of_a_team_is_none(source: RequestSource) -> None:
+    """It is not one that a token names, and limits would count it as a team."""
+    assert authorized(JobRequest(team_id=""), Submitter(source, "ana", "admin")).team_id is None
+
+
 @given(asked=ASKED, who=PEOPLE)
 def test_what_is_accepted_over_the_network_says_nothing_that_its_submitter_may_not(
     asked: JobRequest, who: Submitter
@@ -58,7 +64,6 @@ def test_what_is_accepted_over_the_network_says_nothing_that_its_submitter_may_n
         assert getattr(asked, refusal.field) != getattr(USUAL, refusal.field)
         return
     assert all(getattr(taken, field) == getattr(USUAL, field) for field in closed_to(who.source))
-    assert taken.team_id in (None, *who.teams)
     assert taken.team_id in (None, *who.teams)
     assert taken.priority_override is None or who.level in ("lead", "admin")
     if who.level != "admin":
