@@ -36,6 +36,7 @@ from actors.log_following import followed, unreadable
 from actors.net.client_faults import ClientFaults
 from actors.providers.guard import Failure, GuardedProvider
 from actors.store import jobs as job_rows
+from actors.turns import InTurns
 from logconf import get_correlation_id, new_correlation_id
 
 _LOOK_FOR_LOGS = 0.5
@@ -67,7 +68,9 @@ class Operations(Lists):
             raise Refused(message, RefusalKind.INVALID)
         ids = [get_correlation_id()] if len(requests) == 1 else [new_correlation_id() for _ in requests]
         several = len(requests) > 1
-        checked = [self._checked(request, index if several else None) for index, request in enumerate(requests)]
+        checked: list[JobRequest] = []
+        async for request in InTurns(requests):
+            checked.append(self._checked(request, len(checked) if several else None))
         return await self._submit([NewJob(one, id_) for one, id_ in zip(checked, ids, strict=True)])
 
     async def retry(self, job_id: str, *, by: str | None = None, submitter: Submitter = THE_PROGRAM) -> Job:

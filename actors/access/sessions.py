@@ -5,13 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from actors.access.memory import Memory
+from actors.jobs.pages import Cursors, Page
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.kernel import Clock
 from actors.ledger import Ledger
 from actors.store import Transaction
 from actors.store import access as rows
 from actors.store.access import WebSession
+from actors.store.types import microseconds
 from logconf import get_correlation_id
+
+
+def _place(session: WebSession) -> tuple[int, str]:
+    """Where it stands in the list, oldest first."""
+    return microseconds(session.created_at), session.session_id
 
 
 class Sessions:
@@ -26,7 +33,14 @@ class Sessions:
         """Those that open something now, the newest first."""
         known, now = await self._memory.known(), self._clock.now()
         found = [session for session in known.sessions.values() if known.session_holds(session, now)]
-        return sorted(found, key=lambda session: session.created_at, reverse=True)
+        return sorted(found, key=_place, reverse=True)
+
+    async def page(self, *, limit: int, cursor: str | None = None, caller: str = "") -> Page[WebSession]:
+        """A page of :meth:`listed`. Raises :class:`Refused` for a cursor of another list or caller."""
+        cursors = Cursors[WebSession]("sessions", caller)
+        place = cursors.read(cursor, int, str)
+        found = [session for session in await self.listed() if place is None or _place(session) < place]
+        return Page(found[:limit], more=len(found) > limit, cursor=lambda session: cursors.write(_place(session)))
 
     async def end(self, part_of_id: str, *, by: str | None = None) -> WebSession:
         """End one session, named by its id or the beginning of it. Raises :class:`Refused`."""

@@ -36,8 +36,8 @@ from logconf.asgi import App
 
 LOOK_AGAIN = 30.0
 """Seconds after which an open stream asks anew whether its token or session still holds."""
-_MOST_OF_SIGN_IN = 4096
-"""Bytes of a sign-in that are read from an address whose rate is spent: it may hold a good token all the same."""
+MOST_OF_SIGN_IN = 4096
+"""Bytes of a sign-in, which strangers send, from an address whose rate is spent too: it may hold a good token."""
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _logger = get_logger("actors.api.access")
 
@@ -111,7 +111,7 @@ class AccessGuard:
             state["peer"] = peer
             _recognise(state)
         if (attempt := state.get(SIGN_IN)) is not None and attempt.wait > 0:
-            receive = _bounded(receive, _MOST_OF_SIGN_IN)
+            receive = _bounded(receive, MOST_OF_SIGN_IN)
         await self._serve(request, need, peer, receive, send)
 
     def _need(self, scope: Scope) -> tuple[Need, dict[str, Any]]:

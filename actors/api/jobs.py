@@ -17,6 +17,7 @@ from actors.api.documents import accepted_document, event_document, job_document
 from actors.api.paging import page_answer
 from actors.api.reading import Raw
 from actors.api.receiving import too_long
+from actors.api.values import holds_more, too_many
 from actors.checked_yaml import CheckedError, Faults, join
 from actors.control import RefusalKind, Refused
 from actors.job_request import request_from_mapping
@@ -24,8 +25,10 @@ from actors.jobs import maxima
 from actors.jobs.os_text import first_not_utf8
 from actors.jobs.records import Job, JobRequest
 from actors.jobs.request_rights import authorized
+from actors.turns import InTurns
 
 _INVALID = RefusalKind.INVALID
+_MOST_FAULTS = 1_000
 _KEY = {"Idempotency-Key": "The same key of the same user within 24 hours gives the same job."}
 
 
@@ -41,13 +44,13 @@ async def submit(
     many = isinstance(body, list)
     if not many and call.body.size > maxima.BODY:
         raise too_long(maxima.BODY)
-    requests = _requests(body if many else [body], many)
+    requests = await _requests(body if many else [body], many)
     key = call.request.headers.get("idempotency-key")
     if key is not None:
         requests = [_keyed(requests, key, many)]
-    accepted = await call.runtime.submit_many(_authorized(requests, call.peer, many))
+    accepted = await call.runtime.submit_many(await _authorized(requests, call.peer, many))
     status = HTTPStatus.CREATED if any(each.created for each in accepted) else HTTPStatus.OK
-    documents = [accepted_document(each) for each in accepted]
+    documents = [accepted_document(each) async for each in InTurns(accepted)]
     return answer([_brief(each) for each in documents] if many else documents[0], status)
 
 
@@ -56,27 +59,33 @@ def _brief(document: AcceptedDocument) -> AcceptedDocument:
     return {**document, "progress": None, "result": None}
 
 
-def _requests(bodies: Sequence[Any], many: bool) -> list[JobRequest]:
-    """Every fault of every job at once."""
+async def _requests(bodies: Sequence[Any], many: bool) -> list[JobRequest]:
+    """Every fault of every job at once, as far as anybody would read."""
     if len(bodies) > maxima.BATCH_JOBS:
         message = f"at most {maxima.BATCH_JOBS} jobs in one request, not {len(bodies)}; send them in several"
         raise Refused(message, RefusalKind.INVALID)
-    faults, found = Faults(), []
-    for index, body in enumerate(bodies):
+    faults, found, index = Faults(), [], 0
+    async for body in InTurns(bodies):
+        if holds_more(body, maxima.VALUES):
+            raise too_many(maxima.VALUES)
         try:
             found.append(request_from_mapping(body, join("", index) if many else ""))
         except CheckedError as error:
             faults.extend(error.faults)
+        index += 1
+        if len(faults) > _MOST_FAULTS:
+            break
     faults.check()
     if not found:
         raise Refused("there are no jobs", RefusalKind.INVALID)
     return found
 
 
-def _authorized(requests: Iterable[JobRequest], peer: Peer, many: bool) -> list[JobRequest]:
+async def _authorized(requests: Iterable[JobRequest], peer: Peer, many: bool) -> list[JobRequest]:
     """``requests`` as ``peer`` may ask them."""
-    found = []
-    for index, asked in enumerate(requests):
+    found: list[JobRequest] = []
+    async for asked in InTurns(requests):
+        index = len(found)
         if not peer.is_local:
             _check_utf8(asked, join("", index) if many else "")
         found.append(authorized(asked, peer.submitter, f"job {index + 1}: " if many else ""))

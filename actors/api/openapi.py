@@ -123,9 +123,12 @@ def _body(declaration: Declaration, schemas: Schemas) -> Schema | None:
     raw = get_origin(declaration.body) is Raw
     kind = get_args(declaration.body)[0] if raw else declaration.body
     required = raw or any(attribute.default is attrs.NOTHING for attribute in attrs.fields(kind))
-    described = f"At most {declaration.body_bytes} bytes"
+    described = f"At most {declaration.body_bytes} bytes and {maxima.VALUES} values"
     if raw:
-        described += f"; one job alone at most {maxima.BODY}, and a list at most {maxima.BATCH_JOBS} jobs"
+        described = (
+            f"At most {declaration.body_bytes} bytes and {maxima.BATCH_VALUES} values; one job alone at most "
+            f"{maxima.BODY} bytes, each job at most {maxima.VALUES} values, and a list at most {maxima.BATCH_JOBS} jobs"
+        )
     return {"description": described, "required": required, "content": {_JSON: {"schema": schemas.of(kind)}}}
 
 

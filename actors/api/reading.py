@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from actors.api.receiving import content_of
+from actors.api.values import check_values
 from actors.checked_yaml import Entry, Faults, Listing, Mapping, Reader, Scalar, Shape, from_data, resolve
 from actors.control import RefusalKind, Refused
 from actors.jobs import maxima
@@ -43,10 +44,12 @@ async def body_as(request: Request, kind: Any, most: int) -> Any:
     Raises ``HTTPException`` where it is no JSON, :class:`~actors.checked_yaml.CheckedError` with every fault.
     """
     content = b"" if request.method in _WITHOUT_BODY else await content_of(request, most)
+    raw = get_origin(kind) is Raw
     if content:
         _check_type(request)
+        check_values(content, maxima.BATCH_VALUES if raw else maxima.VALUES)
     data = parsed(content) if content else {}
-    if get_origin(kind) is Raw:
+    if raw:
         return Raw(data, len(content))
     faults = Faults()
     return _checked(Reader(_shapes(kind), faults), from_data(data, faults), kind)

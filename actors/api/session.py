@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from actors.access.access import CODE_LIFETIME
 from actors.access.peer import Peer
-from actors.api.access import cookie_name
+from actors.api.access import MOST_OF_SIGN_IN, cookie_name
 from actors.api.answers import LinkDocument, SessionDocument
 from actors.api.asking import Answer, answer
 from actors.api.bodies import SigningIn
@@ -108,7 +108,7 @@ def _is_encrypted(request: Request, options: HttpOptions) -> bool:
 
 
 ROUTES = [
-    declare("POST", "/api/session", sign_in, status=HTTPStatus.CREATED),
+    declare("POST", "/api/session", sign_in, status=HTTPStatus.CREATED, body_bytes=MOST_OF_SIGN_IN),
     declare("GET", "/api/session", who),
     declare("DELETE", "/api/session", sign_out, status=HTTPStatus.NO_CONTENT),
     declare("POST", "/api/session/code", code, status=HTTPStatus.CREATED),

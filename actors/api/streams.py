@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import AbstractAsyncContextManager
 
 from starlette.requests import Request
@@ -13,6 +13,7 @@ from actors.api.declaring import Call, Nothing, declare
 from actors.api.documents import event_document
 from actors.api.sse import EVENT_STREAM, LAST_EVENT_ID, EventStream, Streamed
 from actors.control import Event, Gap, RefusalKind, Refused, Runtime
+from actors.jobs import maxima
 
 _UNNAMED = frozenset({"job_status_changed", "approval_expired"})
 
@@ -29,7 +30,7 @@ async def events(call: Call[Nothing, EventsQuery]) -> Streamed:
     after = asked.after if after is None else after
     user_id = user_shown(call.request, asked.user)
     job_id = None if asked.job_id is None else await _visible_job(call, asked.job_id)
-    types = [name for text in asked.types for name in text.split(",") if name]
+    types = _types(asked.types)
     # A job's events are removed with the job, never in part.
     gap = await runtime.gap(after) if after is not None and job_id is None else None
     # A reader that is told of nothing before its connection breaks has a place to resume, too.
@@ -47,6 +48,15 @@ async def events(call: Call[Nothing, EventsQuery]) -> Streamed:
                 await stream.tell(event_document(event), None if event.type in _UNNAMED else event.type, event.seq)
 
     return Streamed(EventStream(ending_of(call.request), produce).run, EVENT_STREAM)
+
+
+def _types(texts: Iterable[str]) -> list[str]:
+    """Each once; one text may name several. Raises :class:`Refused` for more than a list of names has."""
+    types = list(dict.fromkeys(name for text in texts for name in text.split(",") if name))
+    if len(types) > maxima.CHOICES:
+        message = f"types: must name at most {maxima.CHOICES}, not {len(types)}"
+        raise Refused(message, RefusalKind.INVALID, "types")
+    return types
 
 
 def _told(gap: Gap) -> dict[str, object]:

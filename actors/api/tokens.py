@@ -5,6 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 
 from actors.api.answers import (
+    EndedSessionsDocument,
     MadeTokenDocument,
     SessionsDocument,
     TokenDocument,
@@ -16,6 +17,7 @@ from actors.api.bodies import ListQuery, MakingToken, SessionsQuery
 from actors.api.declaring import Call, Nothing, declare
 from actors.api.documents import moment
 from actors.api.paging import page_answer
+from actors.jobs import maxima
 from actors.store.access import AccessToken, WebSession
 
 
@@ -46,10 +48,11 @@ async def revoke(call: Call[Nothing, Nothing]) -> Answer[TokenDocument]:
     return answer(token_document(await call.runtime.access.revoke(call.path("token_id"), by=call.by)))
 
 
-async def sessions(call: Call[Nothing, Nothing]) -> Answer[SessionsDocument]:
-    """Browsers that are signed in, those of `greenroom open` too, the newest first."""
-    found = await call.runtime.access.sessions.listed()
-    return answer({"sessions": [session_document(session) for session in found]})
+async def sessions(call: Call[Nothing, ListQuery]) -> Answer[SessionsDocument]:
+    """A page of browsers that are signed in, those of `greenroom open` too, the newest first."""
+    asked = call.query
+    found = await call.runtime.access.sessions.page(limit=asked.limit, cursor=asked.cursor, caller=call.by)
+    return page_answer("sessions", found, session_document)
 
 
 async def end_session(call: Call[Nothing, Nothing]) -> Answer[WebSessionDocument]:
@@ -57,10 +60,11 @@ async def end_session(call: Call[Nothing, Nothing]) -> Answer[WebSessionDocument
     return answer(session_document(await call.runtime.access.sessions.end(call.path("session_id"), by=call.by)))
 
 
-async def end_sessions(call: Call[Nothing, SessionsQuery]) -> Answer[SessionsDocument]:
+async def end_sessions(call: Call[Nothing, SessionsQuery]) -> Answer[EndedSessionsDocument]:
     """Sign out every browser of one user; the user's tokens stay."""
     ended = await call.runtime.access.sessions.end_of(call.query.user_id, by=call.by)
-    return answer({"sessions": [session_document(session) for session in ended]})
+    shown = [session_document(session) for session in ended[: maxima.ROWS]]
+    return answer({"ended": len(ended), "sessions": shown})
 
 
 def session_document(session: WebSession) -> WebSessionDocument:

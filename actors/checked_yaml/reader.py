@@ -24,6 +24,8 @@ class Faulty(enum.Enum):
 
 
 FAULTY = Faulty.FAULTY
+_MOST_GUESSES = 100
+"""Guesses of one document: a guess costs more than the fault that it ends, and nobody reads so many."""
 
 Read = Callable[["Reader", Entry, str], Any]
 """Reads one value its own way: gives the value, or notes a fault and gives ``FAULTY``."""
@@ -52,7 +54,6 @@ class Reader:
         self.faults = Faults() if faults is None else faults
         self.sources: dict[str, Place] = {}
         self._shapes = shapes or {}
-        self._hints: dict[type, dict[str, Any]] = {}
 
     def fault(self, entry: Entry, path: str, message: str) -> Faulty:
         """Note a fault of the value at ``entry``."""
@@ -151,14 +152,14 @@ class Reader:
             return FAULTY
         shape = shape or self._shapes.get(kind, Shape())
         known = _keys(kind, shape)
-        hints = self._types(kind)
+        hints = _types(kind)
         before = self.faults.noted
         values: dict[str, Any] = {}
         for key, child in entries.items():
             if key in shape.also:
                 continue
             if key not in known:
-                self.fault(child, join(path, key), f"unknown key{did_you_mean(key[:80], [*known, *shape.also])}")
+                self._unknown(child, join(path, key), key, [*known, *shape.also])
                 continue
             name = known[key].name
             value = self._field(child, name, hints[name], join(path, key), shape)
@@ -174,10 +175,9 @@ class Reader:
             return FAULTY
         return self._make(entry, kind, values, path)
 
-    def _types(self, kind: type[Any]) -> dict[str, Any]:
-        if kind not in self._hints:
-            self._hints[kind] = get_type_hints(kind)
-        return self._hints[kind]
+    def _unknown(self, child: Entry, path: str, key: str, known: list[str]) -> None:
+        guess = did_you_mean(key[:80], known) if self.faults.noted < _MOST_GUESSES else ""
+        self.fault(child, path, f"unknown key{guess}")
 
     def _field(self, child: Entry, name: str, kind: Any, path: str, shape: Shape) -> Any:
         read = shape.reads.get(name)
@@ -201,6 +201,16 @@ class Reader:
     def _found(self, entry: Entry, path: str) -> None:
         if entry.place is not None:
             self.sources[path] = entry.place
+
+
+_HINTS: dict[type, dict[str, Any]] = {}
+"""What the fields of each class are: as many as there are classes."""
+
+
+def _types(kind: type[Any]) -> dict[str, Any]:
+    if kind not in _HINTS:
+        _HINTS[kind] = get_type_hints(kind)
+    return _HINTS[kind]
 
 
 def _keys(kind: type[Any], shape: Shape) -> dict[str, attrs.Attribute[Any]]:

@@ -77,8 +77,9 @@ def list_them(as_json: bool, config: str | None) -> None:
     """
     from actors.cli.client import Client
 
-    tokens = Client(config).ask_all("tokens", "api", "tokens")
-    sessions = _ask(config, "GET", "sessions")["sessions"]
+    client = Client(config)
+    tokens = client.ask_all("tokens", "api", "tokens")
+    sessions = client.ask_all("sessions", "api", "sessions")
     if as_json:
         print_json([*tokens, *sessions])
         return
@@ -119,8 +120,9 @@ def revoke(token_id: str | None, session_id: str | None, user: str | None, as_js
         ended = _ask(config, "DELETE", "sessions", session_id)
         said = f"Session {ended['session_id']} of {ended['user_id']} is ended."
     else:
-        ended = _ask(config, "DELETE", "sessions", params={"user_id": user})["sessions"]
-        said = f"Ended sessions of {user}: {len(ended)}."
+        answered = _ask(config, "DELETE", "sessions", params={"user_id": user})
+        ended = answered["sessions"]
+        said = f"Ended sessions of {user}: {answered['ended']}."
     if as_json:
         print_json(ended)
     else:

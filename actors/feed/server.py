@@ -165,9 +165,7 @@ class FeedServer:
                 token, peer = await self._signed_in(socket, connecting.deadline)
             assert peer is not None
             caller.set(peer.key)
-            bounded.begin()
-            bounded.recognise()  # from here on it gives way to nobody
-            with self._counted(peer), self._runtime.subscribed():
+            with self._counted(peer, bounded), self._runtime.subscribed():
                 await Conversation(socket, hub, peer, partial(self._is_still, token, peer)).run(ending)
         except* Leave as group:
             leave = _first(group)
@@ -235,13 +233,17 @@ class FeedServer:
         return found is not None and (found.name, found.level) == (peer.name, peer.level)
 
     @contextmanager
-    def _counted(self, peer: Peer) -> Iterator[None]:
+    def _counted(self, peer: Peer, bounded: BoundedStream) -> Iterator[None]:
+        """One of this user's connections, which gives way to nobody while it counts, and no longer than that."""
         if self._of_user[peer.name] >= self._options.max_per_user:
             raise Leave(Close.SLOW, f"{self._options.max_per_user} connections are open for {peer.name} already")
         self._of_user[peer.name] += 1
+        bounded.begin()
+        bounded.recognise()
         try:
             yield
         finally:
+            bounded.end()
             self._of_user[peer.name] -= 1
             self._of_user += Counter()  # forgets who has none
 

@@ -51,6 +51,11 @@ PATH = 4_095
 """Bytes of a path: Linux takes 4,096 (PATH_MAX) with the NUL."""
 CHOICES = 100
 """Items of a list of names, such as levels, types or patterns of variables."""
+VALUES = 50_000
+"""Values (numbers, texts, lists, objects) of one request's body, and of one job of a list: each is looked at by itself,
+and nobody else is served meanwhile."""
+BATCH_VALUES = 20 * VALUES
+"""Values of a list of jobs: a hundred for each of as many jobs as it may have."""
 DECISIONS = 500
 """Approval requests of one bulk decision: each is a transaction of its own."""
 RULES = 1_000

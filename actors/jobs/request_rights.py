@@ -58,6 +58,7 @@ def authorized(asked: JobRequest, who: Submitter, where: str = "") -> JobRequest
         user_id=asked.user_id or who.user_id,
         org_id=asked.org_id or who.org_id,
         user_levels=asked.user_levels or (who.level,),
+        team_id=asked.team_id or None,  # "" is no team that a token names
     )
 
 

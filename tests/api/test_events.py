@@ -15,6 +15,7 @@ from actors.api.app import create_app
 from actors.api.peers import Peer
 from actors.api.socket_file import announced
 from actors.api.unix import UnixServer
+from actors.jobs import maxima
 from supervision import ChildSpec, open_supervisor
 from tests.api.frames import PATIENCE, Frames, closed, submit
 
@@ -58,6 +59,14 @@ async def test_filters_leave_the_rest_away(socket: Path, client: httpx.AsyncClie
         seen = [await frames.next() for _ in range(2)]
     assert [one["event"] for one in seen] == ["job_queued", "job_dispatched"]
     assert not any(first["job_id"] in one["data"] for one in seen)
+
+
+async def test_so_many_types_are_asked_for_and_no_more_however_they_are_written(edge: Any) -> None:
+    """One text may name many: each is a parameter of every read of this stream."""
+    names = ",".join(f"t{number}" for number in range(maxima.CHOICES + 1))
+    with trio.fail_after(PATIENCE):
+        refused = await edge.http.get("/api/events", params={"types": names})
+    assert (refused.status_code, refused.json()["field"]) == (422, "types")
 
 
 async def test_a_quiet_stream_gives_signs_of_life(socket: Path, monkeypatch: pytest.MonkeyPatch) -> None:

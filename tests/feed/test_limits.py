@@ -85,6 +85,42 @@ async def test_who_is_signed_in_gives_way_to_nobody(
         assert runtime.client_faults.counts["feed", "no room"] == 1
 
 
+@pytest.mark.parametrize("said", ["one too many", "nonsense"])
+async def test_who_is_sent_away_gives_way(
+    runtime: RunningRuntime, supervisor: Supervisor, tokens: Any, monkeypatch: pytest.MonkeyPatch, said: str
+) -> None:
+    """Only connections that count among a user's own give way to nobody; a goodbye that is not answered holds none."""
+    monkeypatch.setattr("actors.feed.server.CLOSE_SECONDS", 60)
+    places = 2 if said == "one too many" else 1
+    options = FeedOptions(port=0, max_connections=places, max_per_user=1)
+    server = FeedServer(runtime, options, tokens.door, HostList())
+    await supervisor.start_child(ChildSpec("feed", server.run))
+    async with AsyncExitStack() as stack:
+        open_ = [
+            await stack.enter_async_context(await trio.open_tcp_stream("127.0.0.1", server.port)) for _ in range(places)
+        ]
+        for stream in open_:
+            await stream.send_all(UPGRADE)
+        if said == "nonsense":
+            await receive_until(open_[0], b'"connected"')
+        if said == "nonsense":
+            await open_[0].send_all(b"\x81\x82\0\0\0\0{}")
+        await receive_until(open_[-1], b"already" if said == "one too many" else b"must be one of")
+        await trio.testing.wait_all_tasks_blocked()
+        third = await stack.enter_async_context(await trio.open_tcp_stream("127.0.0.1", server.port))
+        await third.send_all(UPGRADE.replace(b"boss", b"ana"))
+        await receive_until(third, b'"connected"')
+
+
+async def receive_until(stream: trio.SocketStream, wanted: bytes) -> None:
+    received = b""
+    with trio.fail_after(20):
+        while wanted not in received:
+            piece = await stream.receive_some()
+            assert piece, f"closed after {received!r}"
+            received += piece
+
+
 async def test_a_handshake_has_its_time(feed: FeedServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("actors.feed.server.CONNECT_SECONDS", 0.05)
     async with await trio.open_tcp_stream("127.0.0.1", feed.port) as stream:

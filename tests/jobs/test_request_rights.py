@@ -20,7 +20,7 @@ VALUES: dict[str, list[Any]] = {
     "provider": ["scripted"], "command": [("sh",)], "entry_point": ["train"], "params": [{"epochs": 3}],
     "cwd": ["/srv"], "env": [{"A": "b"}], "env_from": [("A",), ()], "inherited_env": [{}, {"PATH": "/x"}],
     "spec": [{"a": 1}], "resources": [Resources(2)], "user_id": ["ana", "bo"],
-    "org_id": ["lab", "shop"], "team_id": ["vision", "speech"],
+    "org_id": ["lab", "shop"], "team_id": ["vision", "speech", ""],
     "user_levels": [(level,) for level in LEVELS] + [("viewer", "admin"), (" LEAD ",)], "config_name": ["run"],
     "hardware_type": ["h100"], "estimated_cost": [0.0, 1.5], "priority_override": [0, 50], "max_attempts": [2],
     "idempotency_key": ["k"], "max_runtime": [60.0], "requires_approval": ["please"],
@@ -40,6 +40,12 @@ PEOPLE = st.builds(
 
 def test_every_field_is_drawn() -> None:
     assert list(VALUES) == [attribute.name for attribute in attrs.fields(JobRequest)]
+
+
+@pytest.mark.parametrize("source", sorted(NETWORK))
+def test_an_empty_name_of_a_team_is_none(source: RequestSource) -> None:
+    """It is not one that a token names, and limits would count it as a team."""
+    assert authorized(JobRequest(team_id=""), Submitter(source, "ana", "admin")).team_id is None
 
 
 @given(asked=ASKED, who=PEOPLE)

@@ -5,6 +5,7 @@ bytes, durations are seconds. A field that does not apply is null, never absent.
 """
 
 from actors.api.answers.access import (
+    EndedSessionsDocument,
     LinkDocument,
     MadeTokenDocument,
     SessionDocument,
@@ -65,6 +66,7 @@ __all__ = [
     "DecisionsDocument",
     "Document",
     "DryRunDocument",
+    "EndedSessionsDocument",
     "EntryDocument",
     "EventDocument",
     "EventsDocument",

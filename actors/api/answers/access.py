@@ -49,8 +49,16 @@ class WebSessionDocument(TypedDict):
 
 
 class SessionsDocument(TypedDict):
-    """Sessions, the newest first."""
+    """A page of sessions, the newest first. ``next``: the cursor of the page after; null: this is the last."""
 
+    sessions: list[WebSessionDocument]
+    next: str | None
+
+
+class EndedSessionsDocument(TypedDict):
+    """Sessions that were ended: how many, and the newest of them."""
+
+    ended: int
     sessions: list[WebSessionDocument]
 
 
