@@ -99,11 +99,16 @@ def retry_after(headers: Mapping[str, str], body: bytes, now: datetime) -> float
 
     A date counts from the answer's own ``Date``, from ``now`` where it has none: our clock may be another one.
     """
-    now = _date(headers.get("date")) or now
+    now = date_of(headers) or now
     for said in (_moment(headers.get("retry-after"), now), _amount(_object(body).get("retry_after"))):
         if said is not None:
             return said
     return _amount(headers.get("ratelimit-reset"))
+
+
+def date_of(headers: Mapping[str, str]) -> datetime | None:
+    """When an answer was sent, by the clock of whoever sent it; None where it does not say."""
+    return _date(headers.get("date"))
 
 
 def sample(said: str | bytes) -> str:

@@ -14,6 +14,7 @@ import httpx
 from actors.providers.base import Rate
 from actors.providers.errors import Auth, Conflict, Invalid, NotFound, Protocol
 from actors.providers.http import MOST_BYTES, ProviderClient
+from actors.providers.http_errors import date_of
 from actors.providers.replicate.options import ReplicateOptions
 from actors.providers.replicate.preparing import TRAINING
 from actors.providers.replicate.reading import remote_id
@@ -32,10 +33,14 @@ _LONGEST_CURSOR = 4_000
 
 @attrs.frozen
 class Page:
-    """One page of a list, newest first, and the cursor of the next, None after the last."""
+    """One page of a list, newest first, and the cursor of the next, None after the last.
+
+    ``sent_at``: when the page was sent, by Replicate's clock, where it says that.
+    """
 
     jobs: tuple[Mapping[str, Any], ...]
     cursor: str | None
+    sent_at: datetime | None = None
 
 
 class ReplicateApi:
@@ -113,7 +118,8 @@ class ReplicateApi:
         found = body.get("results")
         if not isinstance(found, list):
             raise Protocol("a list of jobs has no results")
-        return Page(tuple(one for one in found if isinstance(one, dict)), _cursor(body.get("next")))
+        jobs = tuple(one for one in found if isinstance(one, dict))
+        return Page(jobs, _cursor(body.get("next")), date_of(answer.headers))
 
     async def secret(self) -> str:
         """What the account's deliveries are signed with."""

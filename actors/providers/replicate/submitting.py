@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
@@ -104,7 +104,7 @@ class Submitter:
         now, tried = self._now(), self._unclear.get(key)
         wanted = Search(self._options.token_input, token, handed_over_after(key, now))
         if tried is not None:
-            wanted = Search(self._options.token_input, token, tried.began, (tried.kind,))
+            wanted = Search(self._options.token_input, token, tried.since(now), (tried.kind,))
         found = await search(self._api, wanted, now, self._options.usd_per_second)
         if isinstance(found, Submitted):
             self._remember(key, found)
@@ -136,8 +136,12 @@ class _Try:
 
     def __init__(self, kind: str, began: datetime) -> None:
         self.kind = kind
-        self.began = began
         self.ended: float | None = None
+        self._began, self._began_steady = began, trio.current_time()
+
+    def since(self, now: datetime) -> datetime:
+        """When it was sent at the earliest, by the wall clock that tells ``now``: it may have been put back since."""
+        return min(self._began, now - timedelta(seconds=trio.current_time() - self._began_steady))
 
 
 def _with_token(url: str, token: str) -> str:
