@@ -8,6 +8,7 @@ import signal
 from collections.abc import Mapping
 from typing import Any
 
+from actors.jobs import os_text
 from actors.providers.local.scripts import NOTE
 
 REASON_LENGTH = 600  # characters of a reason in which names of the job's stand
@@ -15,7 +16,7 @@ REASON_LENGTH = 600  # characters of a reason in which names of the job's stand
 
 def shown(text: str) -> str:
     """``text`` as one printable line of bounded length: names in it come from the job."""
-    line = "".join(mark if mark.isprintable() else " " for mark in text)
+    line = "".join(mark if mark.isprintable() else " " for mark in os_text.shown(text))
     return line if len(line) <= REASON_LENGTH else line[: REASON_LENGTH - 1] + "…"
 
 
