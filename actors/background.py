@@ -101,9 +101,9 @@ class BackgroundTaskManager:
             async with trio.open_nursery() as nursery:
                 await nursery.start(self._run)
                 ready.set()
-        except trio.Cancelled:  # the host's trio run is over
-            raise
         except BaseException as error:  # kept in `failure` and raised by the next call
+            if _is_cancellation(error):  # the host's trio run is over
+                raise
             self.failure = _alone(error)
             _logger.critical("The background tasks have failed", exc_info=self.failure)
         finally:
@@ -143,6 +143,13 @@ class BackgroundTaskManager:
         if self.failure is not None:
             failure, self.failure = self.failure, None
             raise failure
+
+
+def _is_cancellation(error: BaseException) -> bool:
+    """Whether nothing else happened; a nursery puts even a single cancellation into a group."""
+    if isinstance(error, BaseExceptionGroup):
+        return error.split(trio.Cancelled)[1] is None
+    return isinstance(error, trio.Cancelled)
 
 
 def _alone(error: BaseException) -> BaseException:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import importlib
+import sys
+from io import TextIOWrapper
 from typing import Any
 
 import click
@@ -98,6 +101,22 @@ class _Utf8(click.types.StringParamType):
 UTF8 = _Utf8()
 
 
+_SHOWN = "greenroom.shown"
+
+
+def _show(error: UnicodeError) -> tuple[str | bytes, int]:
+    """A codec's error handler: bytes that are not UTF-8, as paths hold them, as people read them."""
+    from actors.jobs.os_text import shown  # seldom needed, and every command would wait for it
+
+    if not isinstance(error, UnicodeEncodeError):
+        return codecs.backslashreplace_errors(error)
+    text = error.object[error.start : error.end]
+    readable = shown(text)
+    if text == readable:
+        return codecs.backslashreplace_errors(error)
+    return readable.encode("ascii", "backslashreplace").decode(), error.end
+
+
 def _version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
@@ -119,4 +138,8 @@ def cli() -> None:
 
 def main(arguments: list[str] | None = None, **options: Any) -> None:
     """Run the command line and leave with its exit status."""
+    codecs.register_error(_SHOWN, _show)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors=_SHOWN)
     cli.main(args=arguments, prog_name="greenroom", **options)

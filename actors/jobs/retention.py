@@ -27,6 +27,8 @@ class PruneResult:
 HOLD_SECONDS = 24 * 3600.0
 """Running time of the supervisor after which a hold ends by itself."""
 
+_LEAPT = "the wall clock went forward by "
+
 SILENCE = timedelta(days=7)
 """A start whose newest event is older than this may be a start with a wrong clock."""
 
@@ -61,7 +63,14 @@ class Hold:
 
 def leapt(forward: timedelta) -> str:
     """Why a hold begins when the wall clock was put forward."""
-    return f"the wall clock went forward by {_rough(forward)}"
+    return f"{_LEAPT}{_rough(forward)}"
+
+
+def leapt_ago(hold: Hold | None, now: datetime) -> float | None:
+    """Seconds since the leap for which this hold began, by the clock that leapt; None for any other hold."""
+    if hold is None or not hold.reason.startswith(_LEAPT) or hold.began_at > now:
+        return None
+    return (now - hold.began_at).total_seconds()
 
 
 def silent(newest: datetime | None, now: datetime) -> str | None:

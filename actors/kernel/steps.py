@@ -91,6 +91,10 @@ class StepWatch:
         self.read()
         return float("inf") if self._leapt is None else self._clock.steady() - self._leapt
 
+    def remember_leap(self, ago: float) -> None:
+        """An earlier process noticed a leap forward so many seconds before this watch was made."""
+        self._leapt = self._began[1] - ago
+
     def forget_leap(self) -> None:
         """The leap was waited out."""
         self._leapt = None

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from actors.jobs.retention import leapt, silent
+from actors.jobs.retention import leapt, leapt_ago, silent
 from actors.kernel.steps import TOLERANCE, Step
 from actors.store import events, holds, waits
 
@@ -19,9 +19,14 @@ def follow(connection: Connection, step: Step) -> None:
         holds.begin(connection, leapt(step.forward), step.now)
 
 
-def start(connection: Connection, now: datetime) -> None:
-    """Bound the waits of before; where the last event is long ago, hold what removes by age (B12, C6)."""
+def start(connection: Connection, now: datetime) -> float | None:
+    """Bound the waits of before; where the last event is long ago, hold what removes by age (B12, C6).
+
+    Seconds since an earlier process noticed the leap for which there is a hold; None where there is none.
+    """
+    ago = leapt_ago(holds.current(connection), now)
     waits.bound(connection, now)
     reason = silent(events.newest_time(connection), now)
     if reason is not None:
         holds.begin(connection, reason, now)
+    return ago

@@ -104,7 +104,8 @@ class Store:
                 bring_up_to_date(self._writer, in_memory=self.path is None)
                 if self._steps is not None:
                     self._begin(self._writer)
-                    clock_steps.start(self._writer, now)
+                    if (ago := clock_steps.start(self._writer, now)) is not None:
+                        self._steps.remember_leap(ago)
                     self._writer.exec_driver_sql("COMMIT")
             except (StoreError, SQLAlchemyError):
                 self._disconnect()

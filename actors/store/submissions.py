@@ -14,6 +14,7 @@ from sqlalchemy import (
     Select,
     bindparam,
     delete,
+    func,
     insert,
     or_,
     select,
@@ -25,6 +26,12 @@ from actors.store.jobs import job_from
 from actors.store.schema import jobs, submissions
 
 _FIELDS = ("job_id", "key", "token", "intent_at", "handed_at", "handle", "error", "spends_attempt")
+
+
+def _attempts(*, last_first: bool = False) -> tuple[ColumnElement[Any], ...]:
+    """The order of one job's hand-overs: by the attempt that their keys end with. The clock may have been put back."""
+    order = (func.length(submissions.c.key), submissions.c.key)
+    return tuple(one.desc() for one in order) if last_first else order
 
 
 def from_row(row: Row[Any]) -> Submission:
@@ -48,7 +55,7 @@ def change(connection: Connection, key: str, **changes: Any) -> None:
 
 def newest(connection: Connection, job_id: str) -> Submission | None:
     """The last hand-over of this job."""
-    query = select(submissions).where(submissions.c.job_id == job_id).order_by(submissions.c.intent_at.desc()).limit(1)
+    query = select(submissions).where(submissions.c.job_id == job_id).order_by(*_attempts(last_first=True)).limit(1)
     row = connection.execute(query).one_or_none()
     return None if row is None else from_row(row)
 
@@ -111,5 +118,5 @@ def intents(connection: Connection) -> list[Submission]:
 
 def of_jobs(connection: Connection, job_ids: Iterable[str]) -> dict[str, Submission]:
     """The last hand-over of each of these jobs."""
-    query = select(submissions).where(submissions.c.job_id.in_(list(job_ids))).order_by(submissions.c.intent_at)
+    query = select(submissions).where(submissions.c.job_id.in_(list(job_ids))).order_by(*_attempts())
     return {row.job_id: from_row(row) for row in connection.execute(query)}

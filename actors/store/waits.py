@@ -13,9 +13,10 @@ from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, Update, bindparam, cast, func, select, type_coerce, update
 
+from actors.jobs.records import SubmissionState
 from actors.jobs.retry import LONGEST_RETRY_AFTER
 from actors.store import lanes
-from actors.store.schema import idempotency_keys, provider_gates, queue_entries, webhook_deliveries
+from actors.store.schema import idempotency_keys, provider_gates, queue_entries, submissions, webhook_deliveries
 from actors.store.schema import lanes as lane_rows
 from actors.store.types import UTCDateTime, microseconds
 
@@ -32,6 +33,7 @@ def shift(connection: Connection, by: timedelta, now: datetime) -> None:
     """Move every wait with the wall clock, which was stepped ``by`` and tells ``now``."""
     for ends, _ in _WAITS:
         connection.execute(_shift(ends), {"by": by // timedelta(microseconds=1)})
+    connection.execute(_shift_intents(), {"by": by // timedelta(microseconds=1)})
     since = lane_rows.c.blocked_since
     for lane_id, began in connection.execute(select(lane_rows.c.lane_id, since).where(since.is_not(None))).all():
         lanes.set_shortage(connection, lane_id, began + by)
@@ -65,6 +67,13 @@ def _plain(column: ColumnElement[Any]) -> ColumnElement[Any]:
 def _shift(ends: Any) -> Update:
     moved = type_coerce(_plain(ends) + bindparam("by", type_=BigInteger), UTCDateTime)
     return update(ends.table).where(ends.is_not(None)).values({ends: moved})
+
+
+@cache
+def _shift_intents() -> Update:
+    """Hand-overs under way: others wait for a suspected one, for a time that counts from its beginning."""
+    under_way = submissions.c.state == SubmissionState.INTENT.value
+    return _shift(submissions.c.intent_at).where(under_way)
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import nullcontext
 
 import attrs
 import pytest
@@ -98,6 +99,22 @@ def test_each_trio_run_has_a_manager_of_its_own():
         return get_task_manager()
 
     assert trio.run(main) is not trio.run(main)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_host_that_ends_without_a_stop_is_no_failure_of_the_tasks(caplog, fails):
+    managers = []
+
+    async def host():
+        managers.append(a_manager())
+        await managers[0].start()
+        if fails:
+            raise LookupError
+
+    with pytest.raises(LookupError) if fails else nullcontext():
+        trio.run(host)
+    assert managers[0].failure is None
+    assert [record.message for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
 async def test_an_embedded_runtime_configures_no_logging_and_no_signal(autojump_clock):

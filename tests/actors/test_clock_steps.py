@@ -221,6 +221,20 @@ async def test_a_leap_forward_expires_no_approval_for_ten_minutes_and_then_all_t
         assert (await runtime.job(job.job_id)).job.status is JobStatus.CANCELLED
 
 
+async def test_a_restart_within_the_ten_minutes_after_a_leap_expires_nothing_sooner(autojump_clock, machine):
+    options = ApprovalOptions(timeout_hours=24)
+    async with machine.open(approvals=options) as runtime:
+        job = await runtime.submit(request(duration=1, requires_approval="big"))
+        await trio.sleep(10)
+        machine.clock.move(25 * HOUR)
+        await trio.sleep(100)
+    async with machine.open(approvals=options) as runtime:
+        await trio.sleep(490)
+        assert (await runtime.job(job.job_id)).job.status is JobStatus.PENDING
+        await trio.sleep(60)
+        assert (await runtime.job(job.job_id)).job.status is JobStatus.CANCELLED
+
+
 async def test_a_leap_that_is_put_right_within_ten_minutes_expires_nothing(autojump_clock, machine):
     async with machine.open(approvals=ApprovalOptions(timeout_hours=24)) as runtime:
         job = await runtime.submit(request(duration=1, requires_approval="big"))

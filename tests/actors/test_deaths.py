@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import attrs
 import pytest
 import trio
@@ -185,3 +187,16 @@ async def test_a_suspected_job_whose_hand_over_hangs_holds_the_others_up_for_hal
         other = await runtime.submit(request("other", duration=1))
         assert (await ended(runtime, other.job_id)).status is JobStatus.COMPLETED
         assert trio.current_time() - began <= 40
+
+
+@pytest.mark.parametrize("hours", [-3, 3])
+async def test_a_clock_that_is_stepped_lets_them_wait_no_longer_and_no_less(machine, hours, autojump_clock):
+    ids = []
+    assert await machine.run(submitting(ids, request(user_id="killer")))
+    async with machine.open() as runtime:  # from here on nothing dies of it: it hangs
+        await trio.sleep(2)
+        machine.clock.move(timedelta(hours=hours))
+        began = trio.current_time()
+        other = await runtime.submit(request("other", duration=1))
+        assert (await ended(runtime, other.job_id)).status is JobStatus.COMPLETED
+        assert 20 <= trio.current_time() - began <= 40

@@ -112,3 +112,23 @@ def test_a_state_directory_whose_path_is_not_utf8_is_refused_in_one_sentence(ter
     done = terminal.type("run", "--until-idle")
     assert done.returncode == 1
     assert r"caf\xe9, is not UTF-8; set GREENROOM_HOME to another" in lines_of_error(done)
+
+
+@pytest.mark.parts
+@pytest.mark.parametrize("strictness", ["strict", "surrogateescape"])
+def test_paths_are_shown_wherever_they_are_printed_whatever_the_locale_allows(terminal: Any, strictness: str) -> None:
+    """Most locales refuse such a character on standard output: that was a traceback."""
+    folder = terminal.cwd / BAD
+    folder.mkdir()
+    (folder / "greenroom.yaml").write_text("limits: {total: 3}")
+    environment = {**terminal.environment, "PYTHONIOENCODING": f"utf-8:{strictness}"}
+
+    def run(*words: str, **more: str) -> str:
+        done = subprocess.run(
+            [*terminal.program, *words], cwd=folder, env={**environment, **more}, capture_output=True, check=False
+        )
+        assert b"Traceback" not in done.stderr
+        return (done.stdout + done.stderr).decode()
+
+    assert r"caf\xe9/greenroom.yaml: nothing is wrong" in run("config", "check")
+    assert r"caf\xe9 yet" in run("jobs", GREENROOM_HOME=str(terminal.cwd / BAD))

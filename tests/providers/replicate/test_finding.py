@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from email.utils import format_datetime
 
 import pytest
 import trio
@@ -11,8 +12,8 @@ from trio.testing import MockClock
 from actors.jobs.ids import IdFactory
 from actors.providers.base import ABSENT, UNKNOWABLE, Prepared, Submitted
 from actors.providers.errors import OutcomeUnknown, ProviderError, RateLimited
-from actors.providers.replicate import ReplicateProvider
-from actors.testing.fake_replicate import Fault, FaultKind, Form, RemoteJob
+from actors.providers.replicate import ReplicateOptions, ReplicateProvider
+from actors.testing.fake_replicate import FakeTransport, Fault, FaultKind, Form, RemoteJob
 from tests.providers.replicate.conftest import Account, request
 
 CREATE = "/v1/models/*/predictions"
@@ -159,3 +160,40 @@ async def test_the_token_travels_in_the_input_and_nowhere_else(account: Account,
 def _headers_without(job: RemoteJob, account: Account, text: str) -> bool:
     assert job.webhook is None
     return all(text not in value for call in account.fake.requests for value in call.headers.values())
+
+
+class Dated(FakeTransport):
+    """Answers say when they were sent, by the fake's clock."""
+
+    async def handle_async_request(self, request):
+        answer = await super().handle_async_request(request)
+        answer.headers["date"] = format_datetime(self.fake.now(), usegmt=True)
+        return answer
+
+
+def with_clock(account: Account, ahead: dict[str, timedelta], transport: type[FakeTransport]) -> ReplicateProvider:
+    options = ReplicateOptions(token_input="token", settle_seconds=0.0)
+    return ReplicateProvider(options, now=lambda: account.clock.now() + ahead["by"], transport=transport(account.fake))
+
+
+async def test_a_job_handed_over_while_the_clock_was_ahead_is_found_after_it_was_put_right(
+    account: Account, autojump_clock: MockClock
+) -> None:
+    """A job that is overlooked would be paid twice."""
+    ahead = {"by": timedelta(hours=3)}
+    provider = with_clock(account, ahead, FakeTransport)
+    key = key_of(account, hours=-3)
+    await lose(account, provider, key)
+    await trio.sleep(300)
+    ahead["by"] = timedelta()
+    assert isinstance(await provider.find(key, f"token-{key}"), Submitted)
+    assert isinstance(await with_clock(account, ahead, FakeTransport).find(key, f"token-{key}"), Submitted)
+
+
+async def test_a_clock_that_is_ahead_all_the_time_hides_no_job(account: Account, autojump_clock: MockClock) -> None:
+    ahead = {"by": timedelta(minutes=20)}
+    key = key_of(account, minutes=-20)
+    await lose(account, with_clock(account, ahead, Dated), key)
+    await trio.sleep(300)
+    assert isinstance(await with_clock(account, ahead, Dated).find(key, f"token-{key}"), Submitted)
+    assert await with_clock(account, ahead, Dated).find(key, "another token") is ABSENT
