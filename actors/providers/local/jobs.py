@@ -19,7 +19,7 @@ from actors.providers.local.cgroups import cgroup_of
 from actors.providers.local.directory import JobDirectory, job_directories, read_record
 from actors.providers.local.environment import job_environment
 from actors.providers.local.leavings import Leavings
-from actors.providers.local.liveness import Look, Standing, is_locked, look, settle_unstarted
+from actors.providers.local.liveness import Look, Standing, has_end, is_locked, look, settle_unstarted
 from actors.providers.local.lost_jobs import LostJobs
 from actors.providers.local.observing import lost, never_ran, observe
 from actors.providers.local.processes import processes_of
@@ -157,7 +157,7 @@ class LocalJobs:
 
     def unended(self) -> list[JobDirectory]:
         """The jobs without an exit record, as found on disk."""
-        return [one for one in job_directories(self.folder) if not os.path.lexists(one.exit) or is_locked(one.lock)]
+        return [one for one in job_directories(self.folder) if not has_end(one) or is_locked(one.lock)]
 
     def _start_again(self, directory: JobDirectory) -> str | None:
         """Start a shim for a job that has none; in words why it has to wait, "" when it was given up."""

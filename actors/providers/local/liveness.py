@@ -98,6 +98,11 @@ def _end_of(directory: JobDirectory) -> tuple[Mapping[str, Any] | None, str]:
     return _read(read_exit, directory.exit)
 
 
+def has_end(directory: JobDirectory) -> bool:
+    """Whether anything says that the job has ended, true or not."""
+    return os.path.lexists(directory.exit) or read_note(directory).exit is not None
+
+
 def _read(reader: Callable[[Path], Mapping[str, Any] | None], path: Path) -> tuple[Mapping[str, Any] | None, str]:
     """A record, and why it cannot be believed."""
     try:

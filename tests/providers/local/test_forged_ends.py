@@ -15,6 +15,8 @@ from actors.jobs.records import Phase, Resources
 from actors.providers.errors import Conflict, Unavailable
 from actors.providers.local import LocalOptions, lost_jobs
 from actors.providers.local.directory import REMOVED, job_directories
+from actors.providers.local.jobs import LocalJobs
+from actors.providers.local.watch import sign_of
 from tests.providers.local.stage import Stage, is_alive, needs_cgroup, until
 from tests.providers.local.test_lost_jobs import ended_at_last
 
@@ -118,9 +120,19 @@ async def test_a_job_that_takes_its_directory_away_has_its_end_all_the_same(stag
         True,
     )
     assert (await stage.observe(key, by=stage.another())).exit_code == code
+    assert LocalJobs(stage.root, 1.0, None, ()).unended() == []  # a watch has nothing to wait for
     await stage.ended(await stage.shell("true", resources=ONE))
     await stage.provider.forget(key, {})
     assert (await stage.provider.observe_many({key: {}})).absent == {key}
+
+
+async def test_a_job_that_takes_its_directory_away_is_looked_at_as_seldom_as_others(stage: Stage) -> None:
+    """Not as one that is just being started, for which all are looked at more often."""
+    key = await stage.shell("touch ready; exec sleep 1000")
+    await stage.wrote(key, "ready")
+    directory = stage.directory(key)
+    directory.path.rename(stage.root.parent / "moved")
+    assert sign_of(directory).started
 
 
 async def test_a_removal_that_was_interrupted_leaves_no_job_behind(stage: Stage) -> None:
