@@ -6,7 +6,9 @@ is left but what the shim has noted beside the directory, and the control group 
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 import trio
@@ -14,8 +16,9 @@ import trio
 from actors.jobs.records import Phase, Resources
 from actors.providers.errors import Conflict, Unavailable
 from actors.providers.local import LocalOptions, lost_jobs
-from actors.providers.local.directory import REMOVED, job_directories
+from actors.providers.local.directory import REMOVED, job_directories, opened_folder
 from actors.providers.local.jobs import LocalJobs
+from actors.providers.local.shim.note import Note
 from actors.providers.local.watch import sign_of
 from tests.providers.local.stage import Stage, is_alive, needs_cgroup, until
 from tests.providers.local.test_lost_jobs import ended_at_last
@@ -142,3 +145,17 @@ async def test_a_removal_that_was_interrupted_leaves_no_job_behind(stage: Stage)
     directory.path.rename(directory.path.with_name(f"{REMOVED}{key}-0123abcd"))
     assert list(job_directories(stage.root / "jobs")) == []
     assert list((stage.root / "jobs").iterdir()) == []
+
+
+def test_half_a_note_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a disk that is full the program is not let go, and nothing says that it was."""
+    write = os.write
+    with opened_folder(tmp_path) as beside:
+        note = Note(beside, ".started-it")
+        with monkeypatch.context() as full:
+            full.setattr(os, "write", lambda fd, data: write(fd, data[: len(data) // 2]))
+            with pytest.raises(OSError, match="no space"):
+                note.begin({"shim": 1})
+        assert not note.is_there()
+        note.end(b"{}")
+        assert list(tmp_path.iterdir()) == []

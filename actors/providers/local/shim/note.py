@@ -38,9 +38,13 @@ class Note:
         fd = os.open(self.name, flags, 0o600, dir_fd=self.beside)
         line = json.dumps(run).encode() + b"\n"
         data = line + b" " * RECORD_SIZE
-        if os.write(fd, data) != len(data):
+        try:
+            if os.write(fd, data) != len(data):
+                raise OSError(errno.ENOSPC, "no space is left for the note")
+        except OSError:  # half a note would say that the program was let go
             os.close(fd)
-            raise OSError(errno.ENOSPC, "no space is left for the note")
+            os.unlink(self.name, dir_fd=self.beside)
+            raise
         self._fd, self._end = fd, len(line)
 
     def end(self, record: bytes) -> None:
