@@ -54,8 +54,11 @@ def end_cgroup(record: object, directory: JobDirectory, deadline: float) -> bool
     False: something is, or there is no group by which one could tell.
     """
     path = _recorded(record, directory)
-    if path is None:
-        return False
+    return path is not None and end_group(path, deadline)
+
+
+def end_group(path: Path, deadline: float) -> bool:
+    """Kill what is in a control group, wait until it is empty, and remove it. False: something is left."""
     while path.exists():
         _kill(path)
         if "populated 0" in _events(path):

@@ -3,7 +3,7 @@
 ``spec.json`` (what to run: with it the job is submitted) · ``lock`` (held by the shim for life) · ``run.json`` (who
 runs it) · ``log`` (its output) · ``cancel`` (the intent) · ``exit.json`` (how it ended), whose space ``exit.new``
 reserves · ``progress.jsonl``, ``result.json``, ``output/`` and ``work/`` belong to the job. Beside the directory, out
-of the job's own reach, ``.started-KEY`` says that the program was let go.
+of the job's own reach, ``.started-KEY`` says that the program was let go, by whom, and how it ended.
 
 The whole directory can be written by its job: whatever is read there may be forged, and is read by :mod:`.shim.files`.
 """
@@ -111,7 +111,7 @@ class JobDirectory:
 
     @property
     def started(self) -> Path:
-        """There: the program was let go, once and for all."""
+        """There: the program was let go, once and for all. It says by whom, and how it ended."""
         return self.path.with_name(f"{STARTED}{self.key}")
 
     @contextmanager
@@ -152,14 +152,11 @@ class JobDirectory:
     def remove(self) -> None:
         """Remove the directory: gone for everybody at once, its files thereafter (see :mod:`.removing`)."""
         grave = self.path.with_name(f"{REMOVED}{self.key}-{secrets.token_hex(4)}")
-        try:
+        with suppress(FileNotFoundError):
             self.path.rename(grave)
-        except FileNotFoundError:
-            pass
-        else:
-            with opened_folder(self.path.parent) as jobs:
-                remove_tree(jobs, grave.name)
         self.started.unlink(missing_ok=True)
+        with opened_folder(self.path.parent) as jobs:
+            remove_tree(jobs, grave.name)
 
     def _reserve_exit_record(self) -> None:
         try:
@@ -184,19 +181,28 @@ def opened_folder(path: Path) -> Iterator[int]:
 
 
 def job_directories(jobs: Path) -> Iterator[JobDirectory]:
-    """All directories that hold a submitted job; what interrupted removals left is removed on the way, for a while."""
+    """All jobs that were submitted, those included that have removed their own directory.
+
+    What interrupted removals left is removed on the way, for a while.
+    """
     names = sorted(entry.name for entry in os.scandir(jobs))
+    graves = [name for name in names if name.startswith(REMOVED)]
+    buried = {grave.removeprefix(REMOVED).rpartition("-")[0] for grave in graves}
+    keys = set(names)
     left = CLEANING_SECONDS
     with opened_folder(jobs) as folder:
-        for name in names:
-            if name.startswith(REMOVED) and left > 0:
-                begun = time.monotonic()
-                remove_tree(folder, name, left)
-                left -= time.monotonic() - begun
-            elif name.startswith(STARTED) and not is_there(folder, name.removeprefix(STARTED)):
+        for key in [name.removeprefix(STARTED) for name in names if name.startswith(STARTED)]:
+            if key in buried and not is_there(folder, key):  # removed by us, and not by the job itself
                 with suppress(OSError):
-                    os.unlink(name, dir_fd=folder)
-    for name in names:
+                    os.unlink(f"{STARTED}{key}", dir_fd=folder)
+            else:
+                keys.add(key)
+        for grave in graves:
+            begun = time.monotonic()
+            if left > 0:
+                remove_tree(folder, grave, left)
+            left -= time.monotonic() - begun
+    for name in sorted(keys):
         if KEY.fullmatch(name) and (directory := JobDirectory(jobs / name)).is_submitted:
             yield directory
 

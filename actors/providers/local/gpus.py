@@ -45,7 +45,7 @@ def _asked(program: str, *arguments: str) -> tuple[tuple[str, ...], str]:
     except (OSError, subprocess.SubprocessError) as error:
         return (), f"nvidia-smi cannot be run: {error}"[:_LONGEST]
     lines = [line.strip() for line in answer.stdout.decode(errors="replace").splitlines() if line.strip()]
-    found = tuple(match[0] for line in lines if (match := _NAME.search(line)))
+    found = tuple(dict.fromkeys(match[0] for line in lines if (match := _NAME.search(line))))
     odd = [line for line in lines if not _NAME.search(line)]
     if answer.returncode and not odd:
         odd = [line.strip() for line in answer.stderr.decode(errors="replace").splitlines() if line.strip()]

@@ -19,7 +19,7 @@ from actors.providers.local.cgroups import cgroup_of
 from actors.providers.local.directory import JobDirectory, job_directories, read_record
 from actors.providers.local.environment import job_environment
 from actors.providers.local.leavings import Leavings
-from actors.providers.local.liveness import Standing, is_locked, look, settle_unstarted
+from actors.providers.local.liveness import Look, Standing, has_end, is_locked, look, settle_unstarted
 from actors.providers.local.lost_jobs import LostJobs
 from actors.providers.local.observing import lost, never_ran, observe
 from actors.providers.local.processes import processes_of
@@ -43,7 +43,7 @@ class LocalJobs:
     ) -> None:
         self.folder = root / "jobs"
         self.shims = Shims()
-        self._lost = LostJobs(root / "gone", self.shims)
+        self._lost = LostJobs(root / "gone", self.shims, cgroup_parent)
         self._cgroup_parent = cgroup_parent
         self._leases = root / "devices"
         self._devices = devices
@@ -106,7 +106,7 @@ class LocalJobs:
     def observation(self, directory: JobDirectory) -> Observation | None:
         """What the directory says; None: nothing was submitted there. A job that nobody runs is started again."""
         has_shim = directory.key in self.shims  # before the look: one that ends now is looked at again when it is told
-        seen = look(directory, has_shim=has_shim)
+        seen = self._look(directory, has_shim=has_shim)
         if seen.standing is Standing.ABSENT:
             return None
         if seen.standing is Standing.DEAD:
@@ -123,7 +123,7 @@ class LocalJobs:
 
     def cancel(self, directory: JobDirectory) -> CancelAck:
         """The intent first, then the signal. Raises OSError when the intent cannot be written."""
-        seen = look(directory, has_shim=directory.key in self.shims)
+        seen = self._look(directory, has_shim=directory.key in self.shims)
         if seen.standing is Standing.ABSENT:
             return CancelAck.UNKNOWN_JOB
         if seen.standing in (Standing.ENDED, Standing.DEAD):
@@ -137,7 +137,7 @@ class LocalJobs:
 
     def forget(self, directory: JobDirectory) -> None:
         """Remove what is kept of an ended job. Raises :class:`Conflict` when it may still run."""
-        seen = look(directory)
+        seen = self._look(directory)
         if seen.standing in (Standing.STARTING, Standing.RUNNING):
             raise Conflict(f"job {directory.key} is still running and cannot be forgotten")
         if seen.standing is Standing.UNSTARTED and not settle_unstarted(directory, {"cancelled": True}):
@@ -151,13 +151,13 @@ class LocalJobs:
 
     def settle(self, directory: JobDirectory) -> None:
         """Believe a person that nothing runs any more of a job that was lost. Raises OSError."""
-        seen = look(directory)
+        seen = self._look(directory)
         if seen.standing is Standing.DEAD:
             self._lost.settle(directory.key, seen)
 
     def unended(self) -> list[JobDirectory]:
         """The jobs without an exit record, as found on disk."""
-        return [one for one in job_directories(self.folder) if not os.path.lexists(one.exit) or is_locked(one.lock)]
+        return [one for one in job_directories(self.folder) if not has_end(one) or is_locked(one.lock)]
 
     def _start_again(self, directory: JobDirectory) -> str | None:
         """Start a shim for a job that has none; in words why it has to wait, "" when it was given up."""
@@ -181,13 +181,20 @@ class LocalJobs:
             self._one_at_a_time.release()
         return None
 
+    def _look(self, directory: JobDirectory, *, has_shim: bool = False) -> Look:
+        """A look at the directory; a job that has removed all that is said of it is not absent for that."""
+        seen = look(directory, has_shim=has_shim)
+        if seen.standing is Standing.ABSENT and self._lost.is_known(directory):
+            return Look(Standing.DEAD, fault="it has removed its own directory")
+        return seen
+
     def _cgroup_of(self, directory: JobDirectory) -> Path | None:
         return None if self._cgroup_parent is None else cgroup_of(self._cgroup_parent, directory)
 
     def _is_gone(self, key: str) -> bool:
         """Whether nothing of the job runs any more, what outlived its shim included."""
         directory = JobDirectory.of(self.folder, key)
-        seen = look(directory)
+        seen = self._look(directory)
         if seen.standing is Standing.DEAD:
             return self._lost.clear(directory, seen).proven
         return seen.standing not in (Standing.STARTING, Standing.RUNNING) and not processes_of(directory).marked

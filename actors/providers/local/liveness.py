@@ -4,8 +4,10 @@ The order of reading carries the proof. The lock is held from before ``run.json`
 ``exit.json`` is. So: a ``run.json`` seen, *then* the lock found free, *then* no ``exit.json`` found, means that the
 shim died and no record will ever come. A pid alone proves nothing (zombies answer, numbers are reused).
 
-All of these files can be exchanged by the job itself. So a free lock is believed only when no shim of this directory
-is among the kernel's processes, and an end only when nothing of the job lives.
+All of these files can be exchanged by the job itself. So what the shim noted beside the directory (:mod:`.shim.note`)
+comes before them: who runs the job, and that it ended, which no file in the directory can say for it in the same boot.
+A free lock is believed only when no shim of this directory is among the kernel's processes, and an end only when
+nothing of the job lives.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ import attrs
 
 from actors.providers.local.directory import JobDirectory, write_durably
 from actors.providers.local.processes import has_mark, is_shim, mark_of, processes_of
-from actors.providers.local.records import read_exit, read_run
+from actors.providers.local.records import read_exit, read_note, read_run
 from actors.providers.local.shim.files import NotPlain, open_plain
 from actors.providers.local.shim.system import boot_id, start_ticks, stat_field
 
@@ -63,12 +65,12 @@ def look(directory: JobDirectory, *, has_shim: bool = False) -> Look:
     if not directory.is_submitted:
         return Look(Standing.RUNNING if has_shim else Standing.ABSENT)
     cancel = os.path.lexists(directory.cancel)
-    run, fault = _read(read_run, directory.run)
+    run, fault = _run_of(directory)
     held = is_locked(directory.lock)
     begun = run is not None or bool(fault) or os.path.lexists(directory.started)
     if held or has_shim:
         return Look(Standing.RUNNING if begun else Standing.STARTING, run, None, cancel, fault)
-    ended, bad_end = _read(read_exit, directory.exit)
+    ended, bad_end = _end_of(directory)
     living = processes_of(directory)
     if living.shims:  # the job has exchanged its lock
         return Look(Standing.RUNNING if begun else Standing.STARTING, run, None, cancel, fault)
@@ -78,6 +80,27 @@ def look(directory: JobDirectory, *, has_shim: bool = False) -> Look:
         return Look(Standing.ENDED, run, ended, cancel, fault)
     begun = begun or bool(bad_end)
     return Look(Standing.DEAD if begun else Standing.UNSTARTED, run, None, cancel, bad_end or fault)
+
+
+def _run_of(directory: JobDirectory) -> tuple[Mapping[str, Any] | None, str]:
+    """Who runs the job, and why that cannot be believed."""
+    noted = read_note(directory).run
+    return (noted, "") if noted is not None else _read(read_run, directory.run)
+
+
+def _end_of(directory: JobDirectory) -> tuple[Mapping[str, Any] | None, str]:
+    """How the job ended, and why that cannot be believed; read after the lock was found free."""
+    note = read_note(directory)
+    if note.exit is not None:
+        return note.exit, ""
+    if note.run is not None and note.run["boot_id"] == boot_id():  # whatever the job says of itself
+        return None, "it has an exit record of which its shim knew nothing" if os.path.lexists(directory.exit) else ""
+    return _read(read_exit, directory.exit)
+
+
+def has_end(directory: JobDirectory) -> bool:
+    """Whether anything says that the job has ended, true or not."""
+    return os.path.lexists(directory.exit) or read_note(directory).exit is not None
 
 
 def _read(reader: Callable[[Path], Mapping[str, Any] | None], path: Path) -> tuple[Mapping[str, Any] | None, str]:
@@ -158,7 +181,7 @@ def open_shim(directory: JobDirectory, seen: Look) -> int | None:
 
 def open_living_shim(directory: JobDirectory) -> int | None:
     """A pidfd of the job's shim: the one that the record names or, where it cannot be believed, the one that lives."""
-    run, _ = _read(read_run, directory.run)
+    run, _ = _run_of(directory)
     if (fd := open_shim(directory, Look(Standing.RUNNING, run))) is not None:
         return fd
     for pid in processes_of(directory).shims:

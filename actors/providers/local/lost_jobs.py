@@ -19,7 +19,7 @@ from pathlib import Path
 
 import attrs
 
-from actors.providers.local.cgroups import cgroup_parent, end_cgroup
+from actors.providers.local.cgroups import cgroup_of, cgroup_parent, end_cgroup, end_group
 from actors.providers.local.directory import JobDirectory
 from actors.providers.local.liveness import CLEARING, Look, clear_survivors
 from actors.providers.local.processes import processes_of
@@ -44,6 +44,7 @@ class LostJobs:
 
     folder: Path
     shims: Shims
+    cgroup_parent: Path | None = None
     _looked: set[str] = attrs.field(factory=set)
 
     def clear(self, directory: JobDirectory, seen: Look) -> Remains:
@@ -51,11 +52,9 @@ class LostJobs:
         if self._is_settled(directory.key, seen):
             return Remains(proven=True)
         marked = processes_of(directory).marked  # they contradict whatever a record says, which the job may have forged
-        if seen.run is None:
-            return Remains(proven=False, pids=marked)
-        if not seen.same_boot:
+        if seen.run is not None and not seen.same_boot and directory.key not in self.shims.started:
             return Remains(proven=not marked, pids=marked)
-        empty = end_cgroup(seen.run.get("cgroup"), directory, time.monotonic() + CLEARING)
+        empty = self._end_group(directory, seen)
         left = clear_survivors(directory, seen) or list(processes_of(directory).marked)
         if not empty and not left:
             empty, left = self._account(directory)
@@ -64,6 +63,22 @@ class LostJobs:
                 self.settle(directory.key, seen)
             return Remains(proven=True)
         return Remains(proven=False, pids=tuple(left))
+
+    def is_known(self, directory: JobDirectory) -> bool:
+        """Whether the job is known to have been started, though nothing says so that it could remove."""
+        group = self._group(directory)
+        return directory.key in self.shims.started or (group is not None and group.exists())
+
+    def _group(self, directory: JobDirectory) -> Path | None:
+        return None if self.cgroup_parent is None else cgroup_of(self.cgroup_parent, directory)
+
+    def _end_group(self, directory: JobDirectory, seen: Look) -> bool:
+        """End what is in the job's control group. True: it had one, and nothing is left."""
+        deadline = time.monotonic() + CLEARING
+        if seen.run is not None:
+            return end_cgroup(seen.run.get("cgroup"), directory, deadline)
+        group = self._group(directory)  # a program is let go only after it was put there
+        return group is not None and group.exists() and end_group(group, deadline)
 
     def settle(self, key: str, seen: Look) -> None:
         """Nothing of the job runs any more. Raises OSError where that cannot be written down."""

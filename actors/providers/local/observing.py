@@ -14,7 +14,7 @@ from actors.providers.local.leavings import Leavings, last_line, output_url
 from actors.providers.local.liveness import Look, Standing
 from actors.providers.local.lost_jobs import Remains
 from actors.providers.local.records import moment, text
-from actors.providers.local.scripts import NOTE, has_windows_lines
+from actors.providers.local.scripts import NOTE, has_windows_lines, script_of_shell, shell_stumbles
 from actors.providers.local.shim.files import MOST_SPEC
 from actors.providers.local.words import end_words, failure_words, shown
 
@@ -107,8 +107,11 @@ def _script_note(spec: Mapping[str, Any], record: Mapping[str, Any]) -> str:
     """What an interpreter says of a carriage return tells little: ``: No such file``."""
     env = spec.get("env")
     path = text(env.get("PATH"), os.defpath) if isinstance(env, Mapping) else os.defpath
-    failed = record.get("code") is not None
-    return f"; {NOTE}" if failed and has_windows_lines(_program(spec), text(spec.get("cwd"), "/"), path) else ""
+    if record.get("code") is None:
+        return ""
+    cwd, argv = text(spec.get("cwd"), "/"), spec.get("argv")
+    script = script_of_shell([text(word) for word in argv]) if isinstance(argv, list) else ""
+    return f"; {NOTE}" if has_windows_lines(_program(spec), cwd, path) or shell_stumbles(script, cwd) else ""
 
 
 def _deadline(seconds: object) -> str:

@@ -76,8 +76,12 @@ class Shims:
         return pid
 
     def adopt(self, directory: JobDirectory) -> bool:
-        """Find the running shim of a job and remember it. False: there is none that can be named (yet)."""
+        """Find the running shim of a job and remember it. False: there is none that can be named (yet).
+
+        A shim that its job has stopped goes on: it has a deadline to keep.
+        """
         if directory.key in self._fds:
+            self._signal(directory.key, signal.SIGCONT)
             return True
         if (fd := open_living_shim(directory)) is None:
             return False
@@ -92,6 +96,7 @@ class Shims:
             if fd is not None:
                 with suppress(ProcessLookupError):
                     signal.pidfd_send_signal(fd, signal.SIGTERM)
+                    signal.pidfd_send_signal(fd, signal.SIGCONT)  # its job may have stopped it
         if written_down is not None:
             os.close(written_down)
         return fd is not None
@@ -120,6 +125,10 @@ class Shims:
                 self._drop(fd)
             self._fds.clear()
             self._epoll.close()
+
+    def _signal(self, key: str, number: int) -> None:
+        with self._lock, suppress(KeyError, ProcessLookupError, PermissionError):
+            signal.pidfd_send_signal(self._fds[key], number)
 
     def _add(self, key: str, fd: int, child: int | None = None) -> None:
         with self._lock:

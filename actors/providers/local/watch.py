@@ -115,4 +115,5 @@ def sign_of(directory: JobDirectory) -> Sign:
         progress = (status.st_mtime_ns, status.st_size)
     except OSError:
         progress = (0, 0)
-    return Sign(os.path.lexists(directory.run), os.path.lexists(directory.cancel), progress)
+    started = os.path.lexists(directory.started) or os.path.lexists(directory.run)  # the latter is the job's to remove
+    return Sign(started, os.path.lexists(directory.cancel), progress)

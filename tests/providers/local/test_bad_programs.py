@@ -47,6 +47,17 @@ async def test_a_script_with_windows_line_ends_says_so(stage: Stage, tmp_path: P
     assert "Windows line ends (CRLF)" in (seen.error or "")
 
 
+@pytest.mark.parametrize(("before", "says"), [(["sh"], True), (["/bin/sh", "-e"], True), (["python3"], False)])
+async def test_a_script_that_a_shell_is_given_says_so_too(
+    stage: Stage, tmp_path: Path, before: list[str], says: bool
+) -> None:
+    """Another interpreter does not mind: its script fails for another reason."""
+    (tmp_path / "train").write_bytes(b"if true; then\r\nfalse\r\nfi\r\n")
+    seen = await stage.ended(await stage.submit(*before, "train", cwd=str(tmp_path)))
+    assert seen.phase is Phase.FAILED
+    assert ("Windows line ends (CRLF)" in (seen.error or "")) is says
+
+
 async def test_a_program_that_is_a_pipe_is_no_program(stage: Stage, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe", 0o755)
     seen = await stage.ended(await stage.submit(str(tmp_path / "pipe")))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 
+import trio
+
 from actors.jobs.records import Phase
 from actors.providers.base import CancelAck
 from tests.providers.local.stage import Stage, exists, is_alive, until
@@ -120,3 +122,20 @@ async def test_orphans_of_a_running_job_are_reaped(stage: Stage) -> None:
     pid = int((await stage.wrote(key, "pid")).read_text())
     await until(lambda: not exists(pid))
     assert (await stage.observe(key)).phase is Phase.RUNNING
+
+
+async def test_a_shim_that_its_job_has_stopped_obeys(stage: Stage) -> None:
+    key = await stage.shell("kill -STOP $PPID; touch stopped; exec sleep 1000")
+    await stage.wrote(key, "stopped")
+    await stage.provider.cancel(key, {})
+    assert (await stage.ended(key)).phase is Phase.CANCELED
+
+
+async def test_a_shim_that_its_job_has_stopped_keeps_the_time(stage: Stage) -> None:
+    """The watch lets it go on, so that the deadline holds."""
+    key = await stage.shell("kill -STOP $PPID; touch stopped; exec sleep 1000", max_runtime=1)
+    await stage.wrote(key, "stopped")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(stage.provider.watch, lambda key: None)
+        assert (await stage.ended(key)).phase is Phase.TIMED_OUT
+        nursery.cancel_scope.cancel()

@@ -113,6 +113,7 @@ NO_DRIVER = "NVIDIA-SMI has failed because it couldn't communicate with the NVID
     ("script", "devices", "fault"),
     [
         (f"echo {ONE_GPU}; echo {OTHER_GPU}", (ONE_GPU, OTHER_GPU), ""),
+        (f"echo {ONE_GPU}; echo {ONE_GPU}", (ONE_GPU,), ""),
         ("", (), ""),
         ("exit 9", (), "nvidia-smi: status 9"),
         (f'echo "{NO_DRIVER}"; exit 9', (), f"nvidia-smi: {NO_DRIVER}"),

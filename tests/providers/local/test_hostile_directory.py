@@ -205,8 +205,7 @@ async def test_a_job_that_exchanges_its_whole_directory_is_never_run_again(
         assert (await looked_at(stage, [key], provider))[key].phase is Phase.RUNNING
     go.touch()
     seen = (await all_ended(stage, [key], stage.provider))[key]
-    assert (seen.phase, seen.proven_dead) == (Phase.LOST, False)
-    assert seen.error
+    assert (seen.phase, seen.proven_dead) == (Phase.SUCCEEDED, True)  # as its shim has noted beside the directory
     assert (await stage.hand_over(key, "true")).existed
     assert runs.read_text() == "run\n"
 
@@ -215,14 +214,15 @@ async def test_a_job_that_exchanges_its_whole_directory_is_never_run_again(
 async def test_a_job_that_exchanges_its_whole_directory_can_be_cancelled(
     stage: Stage, thing: Callable[[Path], None]
 ) -> None:
-    """It is told to stop; that it was a cancel cannot be written down for it any more."""
+    """It is told to stop; that it was a cancel cannot be written down for its shim any more."""
     (stage.root.parent / "outside").mkdir()
     await stage.wrote(key := await stage.shell("touch ready; exec sleep 1000"), "ready")
     directory = stage.directory(key)
     directory.path.rename(stage.root.parent / "moved")
     thing(directory.path)
     assert await stage.provider.cancel(key, {}) is CancelAck.ACCEPTED
-    assert (await all_ended(stage, [key], stage.provider))[key].phase is Phase.LOST
+    seen = (await all_ended(stage, [key], stage.provider))[key]
+    assert (seen.phase, seen.proven_dead) == (Phase.FAILED, True)
     assert list((stage.root.parent / "outside").iterdir()) == []
 
 

@@ -174,8 +174,8 @@ async def test_a_verdict_is_of_one_run(stage: Stage, no_cgroup: None) -> None:
     with ended_at_last(survivor):
         await stage.provider.settled(key)
         assert (await stage.observe(key)).proven_dead
-        run = json.loads(await trio.Path(stage.directory(key).run).read_text())
-        write_durably(stage.directory(key).run, {**run, "shim_ticks": run["shim_ticks"] + 1})
+        run = json.loads(await trio.Path(stage.directory(key).started).read_text())
+        write_durably(stage.directory(key).started, {**run, "shim_ticks": run["shim_ticks"] + 1})
         assert not (await stage.observe(key)).proven_dead
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-from pathlib import Path
-from typing import Any
 
 import pytest
 import trio
@@ -14,7 +12,8 @@ import trio
 from actors.jobs.records import Phase
 from actors.providers.base import ABSENT, Submitted
 from actors.providers.errors import ProviderError, Unavailable
-from actors.providers.local.records import read_exit
+from actors.providers.local.directory import JobDirectory
+from actors.providers.local.records import Note, read_note
 from actors.providers.local.shim import RECORD_SIZE
 from tests.providers.local.stage import Stage
 
@@ -208,13 +207,13 @@ async def test_a_disk_in_trouble_tells_nothing_of_a_job_and_fails_its_look_only(
     await stage.ended(good := await stage.submit("true"))
     await stage.ended(bad := await stage.submit("true"))
 
-    def refuse(path: Path) -> dict[str, Any] | None:
-        if bad in path.parts:
+    def refuse(directory: JobDirectory) -> Note:
+        if directory.key == bad:
             raise OSError(24, "Too many open files")
-        return read_exit(path)
+        return read_note(directory)
 
     with monkeypatch.context() as spoilt:
-        spoilt.setattr("actors.providers.local.liveness.read_exit", refuse)
+        spoilt.setattr("actors.providers.local.liveness.read_note", refuse)
         view = await stage.provider.observe_many({good: {}, bad: {}, "none": {}})
         assert (set(view.observations), set(view.failed), set(view.absent)) == ({good}, {bad}, {"none"})
         with pytest.raises(ProviderError, match=bad):

@@ -13,8 +13,9 @@ What holds, whenever anybody is killed:
   A shim that finds ``run.json`` or ``exit.json`` leaves: a program is run at most once, however many shims start.
 - The program waits at a gate until ``run.json`` is on disk. A shim killed before that took its program with it and
   nothing ran; killed after it, the free lock beside ``run.json`` without ``exit.json`` proves that the job is lost.
-- Before the gate opens, ``.started-KEY`` is made beside the directory, where nobody else may make it: a job that
-  removes or forges its own files is not run a second time all the same.
+- Before the gate opens, ``.started-KEY`` is made beside the directory, where nobody else may make it, and says who runs
+  the job; at the end it says how it ended (:mod:`.note`). So a job that removes or forges its own files is not run a
+  second time, and is not called ended while a process of it lives.
 - What the program can touch is opened relative to a descriptor of the directory from before its start (:mod:`.files`).
 - The cancel intent is read after ``run.json`` is written, so an intent written by somebody who found no process to
   signal is still obeyed.

@@ -13,8 +13,9 @@ import time
 from . import RECORD_SIZE, STARTED
 from .cgroup import enter, leave
 from .ending import STOP_SIGNALS, Ending
-from .files import MOST_SPEC, inode_of, is_there, make_empty, open_folder, open_plain, open_up, read_plain, write_plain
+from .files import MOST_SPEC, inode_of, is_there, open_folder, open_plain, open_up, read_plain, write_plain
 from .log_pipe import LogPipe
+from .note import Note
 from .system import (
     PR_SET_CHILD_SUBREAPER,
     PR_SET_PDEATHSIG,
@@ -29,7 +30,6 @@ from .system import (
 
 TYPE_CHECKING = False  # typing itself is not imported: it costs 3 ms and 1 MB
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
 
 RESERVED = "exit.new"  # the file whose space the exit record takes
@@ -49,8 +49,8 @@ def main(arguments: list[str]) -> None:
     except FileNotFoundError:
         return
     os.fchdir(folder)
-    started = STARTED + os.path.basename(arguments[1])
-    if not take_lock(folder, "lock") or is_there(beside, started):
+    note = Note(beside, STARTED + os.path.basename(arguments[1]))
+    if not take_lock(folder, "lock") or note.is_there():
         return
     if is_there(folder, "exit.json") or is_there(folder, "run.json"):
         return
@@ -59,17 +59,17 @@ def main(arguments: list[str]) -> None:
     if devices != "-":
         spec["env"].update(CUDA_VISIBLE_DEVICES=devices, CUDA_DEVICE_ORDER="PCI_BUS_ID")
     prctl(PR_SET_CHILD_SUBREAPER, 1)
-    outcome = run(spec, devices, folder, lambda: make_empty(beside, started), cgroup)
+    outcome = run(spec, devices, folder, note, cgroup)
     for fd in leases:  # nothing of the job is left: who sees the record may have its devices at once
         os.close(fd)
-    record(outcome, folder, None if reserved is None else (RESERVED, reserved))
+    record(outcome, folder, None if reserved is None else (RESERVED, reserved), note)
 
 
-def run(spec: dict[str, Any], devices: str, folder: int, claim: Callable[[], bool], cgroup: str = "") -> dict[str, Any]:
+def run(spec: dict[str, Any], devices: str, folder: int, note: Note, cgroup: str = "") -> dict[str, Any]:
     """Start the program, watch it to its end, and return the exit record.
 
-    ``claim`` notes that the program is let go, where the job cannot take it back. ``cgroup``: the control group to make
-    for it. Raises OSError when no process can be started.
+    ``note``: where it is said, out of the job's reach, that the program is let go. ``cgroup``: the control group to
+    make for it. Raises OSError when no process can be started.
     """
     oom_before = oom_kills()
     pipe = LogPipe()
@@ -90,7 +90,7 @@ def run(spec: dict[str, Any], devices: str, folder: int, claim: Callable[[], boo
     instead: dict[str, Any] | None = None
     try:
         write_plain(folder, "run.json", json.dumps(whereabouts).encode())
-        claim()
+        note.begin(whereabouts)
     except OSError as error:
         instead = {"failure": {"stage": "record", "errno": error.errno}}
     if is_there(folder, "cancel"):
@@ -187,12 +187,13 @@ def interpreter_of(path: str) -> str:
     return words[0].decode(errors="replace")
 
 
-def record(outcome: dict[str, Any], folder: int, reserved: tuple[str, int] | None) -> None:
-    """Write ``exit.json`` into the space reserved for it; try again for as long as the disk refuses."""
+def record(outcome: dict[str, Any], folder: int, reserved: tuple[str, int] | None, note: Note) -> None:
+    """Write the note's end, and ``exit.json`` into the space reserved for it, for as long as the disk refuses."""
     text = json.dumps({"ended_at": time.time(), **outcome})
     data = text.encode().ljust(RECORD_SIZE - 1) + b"\n"
     while True:
         try:
+            note.end(data)
             write_plain(folder, "exit.json", data, reserved)
         except FileNotFoundError:  # the directory itself was removed
             return
