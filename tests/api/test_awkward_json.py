@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from actors.api.reading import parsed
+from actors.api.session import MOST_OF_SIGN_IN
 
 DIGITS = b"9" * 5000
 TAKING = [
@@ -25,9 +26,9 @@ NO_JSON = {
     "NaN": b'{"a": NaN}',
     "infinity": b'{"a": -Infinity}',
     "5,000 digits": b'{"a": ' + DIGITS + b"}",
-    "deep lists": b"[" * 100_000,
-    "deep lists that end": b"[" * 50_000 + b"]" * 50_000,
-    "deep objects": b'{"a":' * 50_000 + b"1" + b"}" * 50_000,
+    "deep lists": b"[" * 40_000,
+    "deep lists that end": b"[" * 40_000 + b"]" * 40_000,
+    "deep objects": b'{"a":' * 40_000 + b"1" + b"}" * 40_000,
     "invalid UTF-8": b'{"a": "\xff\xfe"}',
     "an encoded surrogate": b'{"a": "\xed\xa0\x80"}',
     "UTF-16": '{"a": 1}'.encode("utf-16"),
@@ -40,8 +41,16 @@ NO_JSON = {
 }
 
 
-@pytest.mark.parametrize("content", NO_JSON.values(), ids=NO_JSON.keys())
-@pytest.mark.parametrize(("method", "path"), TAKING)
+SIGN_IN = ("POST", "/api/session")
+SHORT_ENOUGH = [
+    pytest.param(method, path, content, id=f"{method}-{path}-{name}")
+    for method, path in TAKING
+    for name, content in NO_JSON.items()
+    if (method, path) != SIGN_IN or len(content) <= MOST_OF_SIGN_IN  # else it is not read: test_many_values.py
+]
+
+
+@pytest.mark.parametrize(("method", "path", "content"), SHORT_ENOUGH)
 async def test_what_is_no_json_is_refused_everywhere(edge: Any, method: str, path: str, content: bytes) -> None:
     response = await edge.http.request(method, path, content=content, headers={"Content-Type": "application/json"})
     assert response.status_code == 400, response.text
