@@ -101,8 +101,10 @@ class BackgroundTaskManager:
             async with trio.open_nursery() as nursery:
                 await nursery.start(self._run)
                 ready.set()
+        except trio.Cancelled:  # the host's trio run is over
+            raise
         except BaseException as error:  # kept in `failure` and raised by the next call
-            if _is_cancellation(error):  # the host's trio run is over
+            if _is_cancellation(error):  # the same, in a group
                 raise
             self.failure = _alone(error)
             _logger.critical("The background tasks have failed", exc_info=self.failure)
