@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 
 import attrs
 
+from actors.jobs.durations import seconds_between
+
 
 @attrs.frozen
 class PruneResult:
@@ -70,7 +72,7 @@ def leapt_ago(hold: Hold | None, now: datetime) -> float | None:
     """Seconds since the leap for which this hold began, by the clock that leapt; None for any other hold."""
     if hold is None or not hold.reason.startswith(_LEAPT) or hold.began_at > now:
         return None
-    return (now - hold.began_at).total_seconds()
+    return seconds_between(hold.began_at, now)
 
 
 def silent(newest: datetime | None, now: datetime) -> str | None:

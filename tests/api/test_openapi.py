@@ -103,7 +103,7 @@ def test_bounds_and_defaults_are_those_that_hold() -> None:
 
 
 def test_a_submission_is_one_job_or_a_list_of_them() -> None:
-    (submit,) = [route for route in DECLARED if route.declaration.body is Raw[JobRequest | list[JobRequest]]]
+    (submit,) = [route for route in DECLARED if route.declaration.body == Raw[JobRequest | list[JobRequest]]]
     (content,) = operation(submit)["requestBody"]["content"].values()
     one, many = content["schema"]["anyOf"]
     assert many == {"type": "array", "items": one}

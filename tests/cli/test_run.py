@@ -177,9 +177,14 @@ def test_a_closed_terminal_ends_the_run_in_order(terminal: Any, job_file: Any) -
     os.mkfifo(terminal.cwd / "gate")
     name = job_file("jobs:\n - {name: slow, cwd: ., command: [sh, -c, 'echo began >> ran; cat gate']}\n")
     leader, follower = os.openpty()
+
+    def on_a_terminal() -> None:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests may have been started under nohup
+        os.login_tty(follower)
+
     process = subprocess.Popen(
         [sys.executable, "-m", "actors", "run", "--file", name, "--until-idle"],
-        cwd=terminal.cwd, env={**terminal.environment, "TERM": "xterm"}, preexec_fn=lambda: os.login_tty(follower),
+        cwd=terminal.cwd, env={**terminal.environment, "TERM": "xterm"}, preexec_fn=on_a_terminal,
     )  # fmt: skip
     os.close(follower)
     seen = b""

@@ -67,7 +67,9 @@ async def reboot(stage: Stage, job_id: str) -> None:
     run = run_of(stage, job_id)
     await killed(run["shim"])
     await until(lambda: not is_alive(run["child"]))
-    write_durably(stage.directory(job_id).run, {**run, "shim": os.getpid(), "child": os.getpid(), "boot_id": "before"})
+    directory, former = stage.directory(job_id), {"shim": os.getpid(), "child": os.getpid(), "boot_id": "before"}
+    for record in (directory.run, directory.started):
+        write_durably(record, {**run, **former})
 
 
 DEATHS: dict[Callable[[Stage, str], Any], str] = {
