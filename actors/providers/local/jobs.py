@@ -23,6 +23,7 @@ from actors.providers.local.liveness import Look, Standing, has_end, is_locked, 
 from actors.providers.local.lost_jobs import LostJobs
 from actors.providers.local.observing import lost, never_ran, observe
 from actors.providers.local.processes import processes_of
+from actors.providers.local.progress_places import ProgressPlaces
 from actors.providers.local.shim.files import MOST_SPEC, NotPlain, make_empty
 from actors.providers.local.shims import Shims
 
@@ -49,7 +50,7 @@ class LocalJobs:
         self._devices = devices
         self._grace = grace_seconds
         self._log_bytes = log_bytes
-        self._leavings = Leavings()
+        self._leavings = Leavings(ProgressPlaces(root / "progress"))
         self._starts: Counter[str] = Counter()
         self._one_at_a_time = threading.Lock()  # starts: two threads with one job must not start it twice
         for folder in (self.folder, self._leases):

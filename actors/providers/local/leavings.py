@@ -10,7 +10,7 @@ import attrs
 from actors.providers import last_words
 from actors.providers.json_reading import json_object
 from actors.providers.local.directory import JobDirectory
-from actors.providers.local.progress import Progress
+from actors.providers.local.progress_places import ProgressPlaces
 from actors.providers.local.shim.files import NotPlain, open_folder, open_plain, read_up_to
 from logconf import get_logger
 
@@ -23,17 +23,19 @@ MAX_RESULT = 1024 * 1024  # bytes of the result (B21)
 class Leavings:
     """Reads what jobs leave; each fault of a job is warned of once."""
 
-    _warned: set[tuple[str, str]] = attrs.field(factory=set)
-    _progress: dict[str, Progress] = attrs.field(factory=dict)
+    _places: ProgressPlaces = attrs.field(factory=ProgressPlaces)
+    _warned: set[tuple[str, str]] = attrs.field(factory=set, init=False)
 
     def progress(self, directory: JobDirectory, job_id: str) -> dict[str, Any] | None:
         """The last line so far that holds a JSON object; None: there is none."""
-        found = self._progress.setdefault(directory.key, Progress())
+        found = self._places.of(directory.key)
         try:
             with directory.opened() as folder:
                 return found.read(folder, directory.progress.name, lambda what: self._warn(directory, job_id, what))
         except (FileNotFoundError, NotPlain):
             return found.last
+        finally:
+            self._places.keep(directory.key)
 
     def result(self, directory: JobDirectory, job_id: str) -> dict[str, Any] | None:
         """The JSON object that the job wrote as its result; None: there is none that can be kept."""
@@ -51,12 +53,12 @@ class Leavings:
 
     def ended(self, directory: JobDirectory) -> None:
         """Drop how far the progress of a job was read that has ended."""
-        self._progress.pop(directory.key, None)
+        self._places.close(directory.key)
 
     def forget(self, key: str) -> None:
         """Drop what is remembered of a job."""
         self._warned = {entry for entry in self._warned if entry[0] != key}
-        self._progress.pop(key, None)
+        self._places.close(key)
 
     def _warn(self, directory: JobDirectory, job_id: str, what: str) -> None:
         if (directory.key, what) not in self._warned:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import attrs
+from attrs.validators import ge, instance_of, optional
 
 from actors.providers.json_reading import json_object
 from actors.providers.local.shim.files import NotPlain, open_plain, read_up_to
@@ -23,21 +24,44 @@ Warn = Callable[[str], None]
 """Called with what was ignored."""
 
 
-@attrs.define
-class Progress:
+@attrs.frozen
+class ProgressPlace:
     """How far one job's progress was read: ``offset`` bytes of the file that it is now, ``spent`` bytes in all.
 
-    ``last``: the last line that could be kept. What was read is not read again; a file that was exchanged or written
-    anew is read from its beginning.
+    ``last``: the last line that could be kept. ``inode`` and ``changed`` (ns): of the file at that time. ``skipping``:
+    the place is inside a line that is too long.
     """
 
-    offset: int = 0
-    spent: int = 0
-    last: dict[str, Any] | None = None
-    _inode: int | None = None
-    _changed: int = 0
-    _skipping: bool = False
+    offset: int = attrs.field(default=0, validator=[instance_of(int), ge(0)])
+    spent: int = attrs.field(default=0, validator=[instance_of(int), ge(0)])
+    last: dict[str, Any] | None = attrs.field(default=None, validator=optional(instance_of(dict)))
+    inode: int | None = attrs.field(default=None, validator=optional(instance_of(int)))
+    changed: int = attrs.field(default=0, validator=instance_of(int))
+    skipping: bool = attrs.field(default=False, validator=instance_of(bool))
+
+
+@attrs.define
+class Progress:
+    """One job's progress, read on from ``began``.
+
+    What was read is not read again; a file that was exchanged or written anew is read from its beginning.
+    """
+
+    began: ProgressPlace = ProgressPlace()
+    offset: int = attrs.field(init=False, default=attrs.Factory(lambda self: self.began.offset, takes_self=True))
+    spent: int = attrs.field(init=False, default=attrs.Factory(lambda self: self.began.spent, takes_self=True))
+    last: dict[str, Any] | None = attrs.field(
+        init=False, default=attrs.Factory(lambda self: self.began.last, takes_self=True)
+    )
+    _inode: int | None = attrs.field(init=False, default=attrs.Factory(lambda self: self.began.inode, takes_self=True))
+    _changed: int = attrs.field(init=False, default=attrs.Factory(lambda self: self.began.changed, takes_self=True))
+    _skipping: bool = attrs.field(init=False, default=attrs.Factory(lambda self: self.began.skipping, takes_self=True))
     _one_at_a_time: threading.Lock = attrs.field(factory=threading.Lock)  # two threads may look at one job
+
+    @property
+    def place(self) -> ProgressPlace:
+        """How far it was read."""
+        return ProgressPlace(self.offset, self.spent, self.last, self._inode, self._changed, self._skipping)
 
     def read(self, folder: int, name: str, warn: Warn) -> dict[str, Any] | None:
         """The last line so far that holds a JSON object, one that is still being written included; None: none."""

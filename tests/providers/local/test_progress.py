@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from actors.providers.local import progress
-from actors.providers.local.progress import MAX_LINE, PIECE, Progress
+from actors.providers.local.progress import MAX_LINE, PIECE, Progress, ProgressPlace
+from actors.providers.local.progress_places import ProgressPlaces
 
 
 @pytest.fixture
@@ -112,3 +113,32 @@ def test_a_sparse_file_costs_the_allowance_at_most(folder: int, tmp_path: Path, 
     assert Progress().read(folder, "p", warned.append) is None
     assert sum(most for most, _ in read) <= progress.MAX_PROGRESS
     assert set(warned) == {"a progress line longer than 16 KiB was ignored", "progress beyond 64 MiB was ignored"}
+
+
+def test_a_restart_reads_on_from_the_stored_place(
+    folder: int, tmp_path: Path, read: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was read, and what it cost of the allowance, is known to the next supervisor; a damaged file costs time."""
+    file = tmp_path / "progress.jsonl"
+    file.write_bytes(line(1) * 50)
+    places = ProgressPlaces(tmp_path / "places")
+    assert places.of("k").read(folder, file.name, pytest.fail) == json.loads(line(1))
+    places.keep("k")
+    with file.open("ab") as more:
+        more.write(line(2))
+    read.clear()
+    again = ProgressPlaces(tmp_path / "places")
+    assert again.of("k").read(folder, file.name, pytest.fail) == json.loads(line(2))
+    assert {offset for _, offset in read} == {len(line(1)) * 50}
+    again.keep("k")
+    monkeypatch.setattr(progress, "MAX_PROGRESS", len(line(1)) * 51)
+    with file.open("ab") as more:
+        more.write(line(3))
+    warned: list[str] = []
+    assert ProgressPlaces(tmp_path / "places").of("k").read(folder, file.name, warned.append) == json.loads(line(2))
+    assert warned == ["progress beyond 64 MiB was ignored"]
+    for damaged in (b"", b"[]", b'{"offset": -1}', b'{"offset": "x"}', b'{"other": 1}', b"\xff"):
+        (tmp_path / "places" / "k.json").write_bytes(damaged)
+        assert ProgressPlaces(tmp_path / "places").of("k").place == ProgressPlace()
+    again.close("k")
+    assert list((tmp_path / "places").iterdir()) == []
