@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 
 from actors.jobs.records import Submission, SubmissionState
@@ -12,7 +13,9 @@ START = datetime(2024, 1, 15, 10, 30, tzinfo=UTC)
 
 
 def test_the_last_attempt_is_the_last_though_the_clock_was_put_back_before_it():
-    with dialect.open_engine(None).connect() as connection:
+    engine = dialect.open_engine(None)
+    with ExitStack() as ending, engine.connect() as connection:
+        ending.callback(engine.dispose)
         metadata.create_all(connection)
         for attempt in (2, 9, 10, 11):
             began = START - timedelta(hours=attempt)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import attrs
@@ -80,10 +81,15 @@ OPS = st.lists(
 )  # fmt: skip
 
 
+@contextmanager
 def database():
     engine = dialect.open_engine(None)
-    metadata.create_all(engine)
-    return engine.connect()
+    try:
+        metadata.create_all(engine)
+        with engine.connect() as connection:
+            yield connection
+    finally:
+        engine.dispose()
 
 
 @settings(max_examples=80, deadline=None)
