@@ -8,8 +8,8 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import attrs
@@ -40,7 +40,7 @@ class Head:
     folder: Path
     ports: list[int] = attrs.field(factory=lambda: free_ports(6))
     leader: subprocess.Popen[bytes] | None = None
-    _seen: set[int] = attrs.field(factory=set)
+    _seen: dict[int, str] = attrs.field(factory=dict)  # pid -> its start, which tells it from a later process
 
     @property
     def address(self) -> str:
@@ -102,12 +102,12 @@ class Head:
         """Kill what is left: processes of the leader's session, and jobs, whose parents belonged to it."""
         if self.leader is None:
             return
-        self._note()
-        for pid in self._seen:
-            if _session_of(pid) is not None and _is_of(pid, self.folder):
-                _quietly(lambda pid=pid: os.kill(pid, signal.SIGKILL))  # type: ignore[misc]
-        if self.leader.poll() is None:
-            self.leader.kill()
+        # Looked at again after each round: a process may be born while its parent is being killed.
+        while alive := self._note():
+            for pid in alive:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            self.leader.poll()  # else it would stay in the list as a zombie
         self.leader.wait()
         self.leader = None
 
@@ -128,46 +128,40 @@ class Head:
         except httpx.HTTPError:
             return False
 
-    def _note(self) -> None:
-        """Remember every process of the session, and every descendant of one: jobs have sessions of their own."""
+    def _note(self) -> list[int]:
+        """Remember every process of the session, and every descendant of one: jobs have sessions of their own.
+
+        Returns the living ones. A number alone would not do: it may have been given to another process meanwhile.
+        """
         assert self.leader is not None
-        parents = dict(_parents())
-        self._seen |= {pid for pid in parents if _session_of(pid) == self.leader.pid}
-        while more := {pid for pid, parent in parents.items() if parent in self._seen} - self._seen:
-            self._seen |= more
+        now = {one.pid: one for one in _processes()}
+        self._seen |= {pid: one.begun for pid, one in now.items() if one.session == self.leader.pid}
+        ours = {pid for pid, begun in self._seen.items() if pid in now and now[pid].begun == begun}
+        while more := {pid for pid, one in now.items() if one.parent in ours} - ours:
+            self._seen |= {pid: now[pid].begun for pid in more}
+            ours |= more
+        return sorted(ours)
 
 
-def _parents() -> Iterator[tuple[int, int]]:
+@attrs.frozen
+class _Process:
+    """One that is no zombie. ``begun``: clock ticks since boot."""
+
+    pid: int
+    parent: int
+    session: int
+    begun: str
+
+
+def _processes() -> Iterator[_Process]:
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
-                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+                fields = (entry / "stat").read_text(errors="replace").rpartition(")")[2].split()
             except OSError:
                 continue
-            yield int(entry.name), int(fields[1])
-
-
-def _session_of(pid: int) -> int | None:
-    try:
-        return os.getsid(pid)
-    except ProcessLookupError:
-        return None
-
-
-def _is_of(pid: int, folder: Path) -> bool:
-    """Whether a process still is one of ours, and not another one under its number: they all know our folder."""
-    try:
-        known = Path(f"/proc/{pid}/cmdline").read_bytes() + Path(f"/proc/{pid}/environ").read_bytes()
-    except OSError:
-        return False
-    return str(folder).encode() in known
-
-
-def _quietly(act: Callable[[], object]) -> None:
-    try:
-        act()
-    except ProcessLookupError:
-        return
+            if fields[0] != "Z":
+                yield _Process(int(entry.name), int(fields[1]), int(fields[3]), fields[19])
 
 
 @contextmanager
