@@ -19,7 +19,7 @@ if TYPE_CHECKING:
         start_background_tasks,
         stop_background_tasks,
     )
-    from actors.control import Refused, Runtime
+    from actors.control.control import Refused, Runtime
     from actors.jobs.records import Event, Job, JobRequest, Resources
     from actors.kernel import Actor, ActorRef, Envelope
     from actors.runtime import Parts, open_runtime
@@ -34,9 +34,9 @@ _HOMES = {
     "Job": "actors.jobs.records",
     "JobRequest": "actors.jobs.records",
     "Parts": "actors.runtime",
-    "Refused": "actors.control",
+    "Refused": "actors.control.control",
     "Resources": "actors.jobs.records",
-    "Runtime": "actors.control",
+    "Runtime": "actors.control.control",
     "Settings": "actors.settings",
     "get_enterprise_config": "actors.settings",
     "get_task_manager": "actors.background",

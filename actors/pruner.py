@@ -14,7 +14,7 @@ from actors.jobs.retention import Hold, PruneResult, kept_since
 from actors.jobs.retry import FailureKind
 from actors.kernel import Clock, Envelope, TickingActor
 from actors.ledger import Ledger
-from actors.ledger.pruning import Ended, ended, outlook
+from actors.ledger.prune import Ended, ended, outlook
 from actors.providers.guard import Failure, GuardedProvider
 from logconf import get_logger
 

@@ -20,34 +20,34 @@ import attrs
 import trio
 from sqlalchemy import Engine
 
-from actors.access.access import Access
-from actors.control import Health
+from actors.access.sessions import Access
+from actors.control.control import Health
+from actors.control.dead_letters import Leftovers
+from actors.control.deliveries import Pushes
+from actors.control.housekeeping import Housekeeping
+from actors.control.rules import Ruling
+from actors.control.tree import tree_of, troubled
 from actors.expiry import Expiry
 from actors.expiry import wakes as wakes_expiry
-from actors.housekeeping import Housekeeping
 from actors.jobs.approval_rules import DEFAULT_RULES
 from actors.jobs.records import Event
 from actors.kernel import ActorRef, Bus, Clock, Envelope, Mailbox, Registry, SystemClock, actor_spec
 from actors.kernel.steps import StepWatch
 from actors.ledger import Ledger, Sources, reading
 from actors.ledger.provider_views import ProviderView, provider_views, unwell
-from actors.leftovers import Leftovers
 from actors.metrics import Counted, Tallies, TimedExecutor, scrape, timed
 from actors.poller import Look, Poller, Refresh, Wanted, slow_rounds
 from actors.providers.base import Provider
 from actors.providers.guard import GuardedProvider
 from actors.providers.registry import create
 from actors.pruner import Pruner
-from actors.pushes import Pushes
-from actors.ruling import Ruling
 from actors.scheduler import Quiesce, Scheduler
 from actors.scheduler import wakes as wakes_scheduler
 from actors.settings import Settings
-from actors.settings.showing import effective
-from actors.state_directory import DATABASE, StateDirectory
+from actors.settings.effective import effective
 from actors.store import Executor, InlineExecutor, SharedExecutor, Store, StoreError, ThreadExecutor
 from actors.store.file_system import advice, network_kind
-from actors.tree import tree_of, troubled
+from actors.store.state_directory import DATABASE, StateDirectory
 from logconf import get_logger
 from supervision import Backoff, ChildSpec, Supervisor, open_supervisor
 
@@ -80,10 +80,11 @@ class Parts:
 
 
 class RunningRuntime(Counted, Housekeeping, Pushes, Ruling):
-    """A runtime that runs: the operations of :class:`~actors.control.Runtime`, its tree and its health."""
+    """A runtime that runs: the operations of :class:`~actors.control.control.Runtime`, its tree and its health."""
 
     def __init__(self, settings: Settings, parts: Parts) -> None:
         self.settings = settings
+        self._retention_days = settings.retention_days
         self.clock = parts.clock
         self.bus = Bus()
         self.registry = Registry()
@@ -274,8 +275,8 @@ async def open_runtime(settings: Settings | None = None, parts: Parts | None = N
     """Run Greenroom for the length of the block.
 
     ``settings``: None means the defaults. Configures no logging, installs no signal handler, opens no port (B1).
-    Raises :class:`~actors.state_directory.AlreadyRunning` when another supervisor holds the state directory, and what
-    gave up: ``supervision.RestartIntensityReached`` when an actor cannot be kept alive.
+    Raises :class:`~actors.store.state_directory.AlreadyRunning` when another supervisor holds the state directory,
+    and what gave up: ``supervision.RestartIntensityReached`` when an actor cannot be kept alive.
     """
     settings = settings or Settings.default()
     parts = parts or Parts()

@@ -28,7 +28,7 @@ from sqlalchemy import Connection
 
 from actors.jobs.options import Limits
 from actors.jobs.records import Capacity, QueueEntry, QueueStatus
-from actors.ledger.dispatching import Claiming, decide_now
+from actors.ledger.dispatch import Claiming, decide_now
 from actors.store import InlineExecutor, Store, Transaction, lanes, queue
 from actors.store.dialect import open_engine
 

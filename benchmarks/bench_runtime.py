@@ -37,7 +37,7 @@ from actors.providers.base import Prepared, Submitted
 from actors.providers.scripted import ScriptedOptions, ScriptedProvider
 from actors.runtime import Parts, open_runtime
 from actors.settings import Settings
-from actors.state_directory import DATABASE
+from actors.store.state_directory import DATABASE
 
 HEAVY = (
     "trio",

@@ -28,8 +28,8 @@ from actors.jobs.records import JobRequest
 from actors.providers.scripted import ScriptedProvider
 from actors.runtime import Parts, RunningRuntime, open_runtime
 from actors.settings import Settings
-from actors.state_directory import DATABASE
 from actors.store import InlineExecutor
+from actors.store.state_directory import DATABASE
 
 ALONE = 20
 """Submissions, commits and tasks of one kind in a round, one after the other."""

@@ -15,7 +15,7 @@ from logconf.lifecycle import installed_handler, watch_over
 from logconf.records import CorrelationIDFilter, install_record_maker
 from logconf.render import JsonRenderer
 from logconf.sinks import DescriptorSink, FileSink, Sink, StreamSink
-from logconf.textform import TextRenderer
+from logconf.text_renderer import TextRenderer
 from logconf.writer import QUEUE_BYTES, Statistics, Writer
 
 LEVEL_VARIABLE = "SIMPLETUNER_LOG_LEVEL"

@@ -11,6 +11,9 @@ import pytest
 
 from tests.left_processes import Left, end, left_by, settled
 
+pytest_plugins = ["tests.runtime_fixtures", "tests.http_fixtures"]
+"""Fixtures that several folders use."""
+
 MARK = "PYTEST_RUN_OF_GREENROOM"
 """In the environment of whatever is started, unless that wipes it: then its directories tell whose it is."""
 

@@ -7,9 +7,9 @@ from typing import Literal
 
 import attrs
 
+from actors.job_requests.rights import Submitter
+from actors.job_requests.sources import RequestSource
 from actors.jobs.levels import may_approve
-from actors.jobs.request_rights import Submitter
-from actors.jobs.request_sources import RequestSource
 
 Via = Literal["socket", "socket_other", "token", "session"]
 _SEES_ALL = "lead"

@@ -1,76 +1,263 @@
-"""The sessions of browsers as an operator sees them: which there are, and an end to them."""
+"""Tokens, sign-in codes and sessions of one runtime.
+
+A token is shown once, when it is made. A code is for one exchange within five minutes and lives in memory: who restarts
+the supervisor asks for another. A session is a row, so that a browser stays signed in over a restart.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from typing import TypeVar
 
+import attrs
+import trio
+
+from actors.access.codes import LIFETIME, Codes
 from actors.access.memory import Memory
+from actors.access.owners import Owners
+from actors.access.peer import Peer
+from actors.access.secret import LONGEST, PREFIX, fresh, hashed
+from actors.access.session_list import Sessions
+from actors.access.token_fields import check_text, known_level, known_teams, lifetime_of
+from actors.access.uses import Uses
+from actors.jobs.ids import IdFactory
 from actors.jobs.pages import Cursors, Page
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.kernel import Clock
 from actors.ledger import Ledger
 from actors.store import Transaction
 from actors.store import access as rows
-from actors.store.access import WebSession
-from actors.store.types import microseconds
-from logconf import get_correlation_id
+from actors.store.access import AccessToken, WebSession
+from logconf import get_correlation_id, register_secret
+
+CODE_LIFETIME = LIFETIME
+MOST_SESSIONS = 100
+"""Of one token, and of one operator; the oldest gives way."""
+
+T = TypeVar("T")
 
 
-def _place(session: WebSession) -> tuple[int, str]:
-    """Where it stands in the list, oldest first."""
-    return microseconds(session.created_at), session.session_id
+@attrs.frozen
+class SignedIn:
+    """A session that has begun: the secret for the cookie, until when, and who it is."""
+
+    secret: str
+    expires_at: datetime
+    peer: Peer
 
 
-class Sessions:
-    """Lists and ends sessions, those of ``greenroom open`` too, which no token began."""
+class Access(Owners):
+    """Who comes with which secret. ``sessions``: those of browsers, to be listed and ended.
 
-    def __init__(self, ledger: Ledger, clock: Clock, memory: Memory) -> None:
-        self._ledger = ledger
+    ``address``: where HTTP is served at this moment, with a final slash; None: nowhere.
+
+    Whatever is asked of the store may raise :class:`~actors.store.errors.StoreError`.
+    """
+
+    def __init__(self, ledger: Ledger, clock: Clock) -> None:
+        super().__init__(ledger)
         self._clock = clock
-        self._memory = memory
+        self._ids = IdFactory()
+        self._memory = Memory(ledger)
+        self._uses = Uses(ledger)
+        self.sessions = Sessions(ledger, clock, self._memory)
+        self._codes = Codes(clock, _hash_of)
+        self._registered: set[str] = set()
+        self.address: str | None = None
 
-    async def listed(self) -> list[WebSession]:
-        """Those that open something now, the newest first."""
-        known, now = await self._memory.known(), self._clock.now()
-        found = [session for session in known.sessions.values() if known.session_holds(session, now)]
-        return sorted(found, key=_place, reverse=True)
-
-    async def page(self, *, limit: int, cursor: str | None = None, caller: str = "") -> Page[WebSession]:
-        """A page of :meth:`listed`. Raises :class:`Refused` for a cursor of another list or caller."""
-        cursors = Cursors[WebSession]("sessions", caller)
-        place = cursors.read(cursor, int, str)
-        found = [session for session in await self.listed() if place is None or _place(session) < place]
-        return Page(found[:limit], more=len(found) > limit, cursor=lambda session: cursors.write(_place(session)))
-
-    async def end(self, part_of_id: str, *, by: str | None = None) -> WebSession:
-        """End one session, named by its id or the beginning of it. Raises :class:`Refused`."""
-
-        def matches(session: WebSession) -> bool:
-            return session.session_id.startswith(part_of_id.lower())
-
-        def check(found: list[WebSession]) -> None:
-            if not part_of_id or not found:
-                raise Refused(f"there is no session {part_of_id!r:.80}", RefusalKind.NOT_FOUND)
-            if len(found) > 1:
-                raise Refused(f"{part_of_id!r:.80} fits more than one session; type more of it", RefusalKind.INVALID)
-
-        return (await self._end(matches, by, check))[0]
-
-    async def end_of(self, user_id: str, *, by: str | None = None) -> list[WebSession]:
-        """End every session of this user; none is no error."""
-        return await self._end(lambda session: session.user_id == user_id, by, lambda _found: None)
-
-    async def _end(
-        self, which: Callable[[WebSession], bool], by: str | None, check: Callable[[list[WebSession]], None]
-    ) -> list[WebSession]:
-        def closure(tx: Transaction) -> list[WebSession]:
-            found = [session for session in rows.sessions(tx.connection) if which(session)]
-            check(found)
-            for session in found:
-                rows.end_session(tx.connection, session.secret_hash)
-                told = {"session_id": session.session_id, "user_id": session.user_id, "by": by}
-                tx.emit("session_revoked", None, get_correlation_id(), **told)
-            self._memory.changed(tx)
-            return found
-
+    async def _write(self, closure: Callable[[Transaction], T]) -> T:
         return await self._ledger.store.write(closure)
+
+    async def keep(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Read tokens and sessions, then keep when tokens were used, until cancelled. Raises ``StoreError``."""
+        await self._memory.load()
+        task_status.started()
+        await self._uses.keep()
+
+    # Who is it? Nothing here reads a row.
+
+    async def token_peer(self, secret: str) -> Peer | None:
+        """Who comes with this token; None where it is unknown, expired or revoked."""
+        known, now = await self._memory.known(), self._clock.now()
+        token = known.tokens.get(_hash_of(secret))
+        if token is None or not token.holds(now):
+            return None
+        if token.token_id not in self._registered:
+            register_secret(secret)
+            self._registered.add(token.token_id)
+        self._uses.note(token, now)
+        return _peer_of(token)
+
+    async def session_peer(self, secret: str) -> Peer | None:
+        """Who comes with this session's cookie; None where it is unknown or over."""
+        known = await self._memory.known()
+        session = known.sessions.get(_hash_of(secret))
+        return _peer(session) if session is not None and known.session_holds(session, self._clock.now()) else None
+
+    # Tokens.
+
+    async def create_token(
+        self,
+        *,
+        user_id: str,
+        level: str,
+        org_id: str | None = None,
+        teams: Iterable[str] = (),
+        name: str = "",
+        expires_in: float | None = None,
+        by: str | None = None,
+        secret: str | None = None,
+    ) -> tuple[AccessToken, str]:
+        """A new token and, this once, its secret. ``expires_in``: seconds from now; None: never.
+
+        ``teams``: those that jobs submitted with it may name.
+        Raises :class:`Refused` naming the field that makes no sense.
+        """
+        level = known_level(level)
+        check_text("user_id", user_id, least=1)
+        check_text("org_id", org_id or "")
+        check_text("name", name)
+        named = known_teams(teams)
+        lifetime = lifetime_of(expires_in)
+        secret = secret or PREFIX + fresh()
+        register_secret(secret)
+
+        def make(tx: Transaction) -> AccessToken:
+            token = AccessToken(
+                self._ids.new(tx.now), hashed(secret), name, user_id, org_id or None, level,
+                created_at=tx.now, created_by=by, teams=named,
+                expires_at=None if lifetime is None else tx.now + lifetime,
+            )  # fmt: skip
+            rows.add_token(tx.connection, token)
+            told = {"token_id": token.token_id, "user_id": user_id, "level": level, "by": by}
+            tx.emit("access_granted", None, get_correlation_id(), **told)
+            self._memory.changed(tx)
+            return token
+
+        return await self._write(make), secret
+
+    async def tokens(self) -> list[AccessToken]:
+        """All tokens, the newest first."""
+        return [self._uses.shown(token) for token in await self._ledger.read(rows.tokens)]
+
+    async def tokens_page(self, *, limit: int, cursor: str | None = None, caller: str = "") -> Page[AccessToken]:
+        """A page of all tokens, the newest first. Raises :class:`Refused` for a cursor of another list or caller."""
+        cursors = Cursors[AccessToken]("tokens", caller)
+        place = cursors.read(cursor, str)
+        before = None if place is None else str(place[0])
+        found, more = await self._ledger.read(lambda connection: rows.tokens_page(connection, limit, before))
+        shown = [self._uses.shown(token) for token in found]
+        return Page(shown, more=more, cursor=lambda token: cursors.write((token.token_id,)))
+
+    async def none_yet(self) -> bool:
+        """Whether no token was ever made here."""
+        return not await self._ledger.read(rows.any_token)
+
+    async def revoke(self, part_of_id: str, *, by: str | None = None) -> AccessToken:
+        """End a token and every session that began with it; once more is harmless. Raises :class:`Refused`."""
+
+        def end(tx: Transaction) -> AccessToken:
+            found = rows.matching(tx.connection, part_of_id.lower()) if part_of_id else []
+            if not found:
+                raise Refused(f"there is no token {part_of_id!r:.80}", RefusalKind.NOT_FOUND)
+            if len(found) > 1:
+                raise Refused(f"{part_of_id!r:.80} fits more than one token; type more of it", RefusalKind.INVALID)
+            token = rows.token(tx.connection, found[0])
+            assert token is not None
+            if token.revoked_at is None:
+                rows.change_token(tx.connection, token.token_id, revoked_at=tx.now)
+                token = attrs.evolve(token, revoked_at=tx.now)
+                told = {"token_id": token.token_id, "user_id": token.user_id, "by": by}
+                tx.emit("access_revoked", None, get_correlation_id(), **told)
+            rows.end_sessions_of(tx.connection, token.token_id)
+            self._memory.changed(tx)
+            return token
+
+        return await self._write(end)
+
+    # Signing in.
+
+    def code_for(self, peer: Peer) -> str:
+        """A code with which a browser signs in as ``peer``: once, within :data:`CODE_LIFETIME`."""
+        return self._codes.make(peer)
+
+    def knows_code(self, code: str) -> bool:
+        """Whether this code signs somebody in now."""
+        return self._codes.knows(code)
+
+    async def sign_in_with_code(self, code: str, lifetime: timedelta) -> SignedIn | None:
+        """The session that a code is exchanged for; None where it is unknown, used or too old."""
+        peer = self._codes.take(code)
+        return None if peer is None else await self._begin(lambda _tx: (peer, None), lifetime)
+
+    async def sign_in_with_token(self, secret: str, lifetime: timedelta) -> SignedIn | None:
+        """A session with a token's rights, which ends with it at the latest; None where the token opens nothing."""
+        if await self.token_peer(secret) is None:
+            return None
+
+        def judged(tx: Transaction) -> tuple[Peer, str] | None:
+            """Again, from the row: it may be revoked while this waits for its transaction."""
+            token = rows.token_of(tx.connection, _hash_of(secret))
+            return None if token is None or not token.holds(tx.now) else (_peer_of(token), token.token_id)
+
+        return await self._begin(judged, lifetime)
+
+    async def _begin(
+        self, judged: Callable[[Transaction], tuple[Peer, str | None] | None], lifetime: timedelta
+    ) -> SignedIn | None:
+        """A session for whom ``judged`` finds, in the transaction that it is written in, with the token's id."""
+        secret = fresh()
+
+        def begin(tx: Transaction) -> WebSession | None:
+            if (found := judged(tx)) is None:
+                return None
+            peer, token_id = found
+            rows.drop_ended_sessions(tx.connection, tx.now)
+            latest = tx.now + lifetime
+            until = latest if peer.until is None else min(latest, peer.until)
+            who = (peer.name, peer.org_id, peer.level)
+            session = WebSession(hashed(secret), token_id, *who, tx.now, until, peer.teams)
+            rows.add_session(tx.connection, session)
+            rows.keep_newest_sessions(tx.connection, session, MOST_SESSIONS)
+            self._memory.changed(tx)
+            return session
+
+        session = await self._write(begin)
+        return None if session is None else SignedIn(secret, session.expires_at, _peer(session))
+
+    async def sign_out(self, secret: str) -> None:
+        """End a session; once more is harmless, and writes nothing."""
+        if (hash_of := _hash_of(secret)) not in (await self._memory.known()).sessions:
+            return
+
+        def end(tx: Transaction) -> None:
+            rows.end_session(tx.connection, hash_of)
+            self._memory.changed(tx)
+
+        await self._write(end)
+
+
+_TOKEN = "token:"  # noqa: S105 - a prefix of keys, no secret
+
+
+def _key(token_id: str) -> str:
+    return _TOKEN + token_id
+
+
+def _hash_of(secret: str) -> str:
+    """Of what somebody claims to be a secret, however long; ours are shorter than what is looked at."""
+    return hashed(secret[: LONGEST + 1])
+
+
+def _peer_of(token: AccessToken) -> Peer:
+    key = _key(token.token_id)
+    until, teams = token.expires_at, token.teams
+    return Peer(None, token.user_id, token.level, token.org_id, "token", key=key, until=until, teams=teams)
+
+
+def _peer(session: WebSession) -> Peer:
+    """Requests of a session count as those of its token."""
+    key = f"session:{session.secret_hash[:16]}" if session.token_id is None else _key(session.token_id)
+    until, teams = session.expires_at, session.teams
+    return Peer(None, session.user_id, session.level, session.org_id, "session", key=key, until=until, teams=teams)

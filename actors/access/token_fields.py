@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from actors.jobs import maxima
-from actors.jobs.guessing import did_you_mean
 from actors.jobs.levels import LEVELS, normalised
 from actors.jobs.refusal import RefusalKind, Refused
+from actors.jobs.suggestions import did_you_mean
 
 
 def known_level(level: str) -> str:

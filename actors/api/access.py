@@ -22,12 +22,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from actors.access.hosts import HostList, same_origin
 from actors.access.peer import Peer
 from actors.access.policy import ADMIN, Need, need_of
-from actors.api.bounds import SIGN_IN, NoRoom, Rates, SignInRate, Streams, check_rate
 from actors.api.headers import policy, with_headers
 from actors.api.options import HttpOptions
-from actors.api.peers import user_name
 from actors.api.problems import http_fault, not_kept, problem
-from actors.control import Refused, Runtime
+from actors.api.rate_limits import SIGN_IN, NoRoom, Rates, SignInRate, Streams, check_rate
+from actors.api.unix_peer import user_name
+from actors.control.control import Refused, Runtime
 from actors.net.streams import BoundedStream
 from actors.store import caller
 from actors.store.errors import StoreError

@@ -9,16 +9,16 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from actors.api import (
     approvals,
+    events,
     health,
     jobs,
+    logs,
     metrics,
-    output,
     pages,
     queue,
     reference,
     rules,
     session,
-    streams,
     tokens,
     tree,
     webhooks,
@@ -26,7 +26,7 @@ from actors.api import (
 from actors.api.access import AccessGuard
 from actors.api.options import HttpOptions
 from actors.api.problems import HANDLERS
-from actors.control import Runtime
+from actors.control.control import Runtime
 from actors.net.client_faults import ClientFaults
 from logconf import get_logger
 from logconf.asgi import App, CorrelationMiddleware
@@ -34,7 +34,7 @@ from logconf.asgi import App, CorrelationMiddleware
 _logger = get_logger("actors.api")
 
 ROUTES: list[BaseRoute] = [
-    *jobs.ROUTES, *output.ROUTES, *streams.ROUTES, *queue.ROUTES, *rules.ROUTES, *approvals.ROUTES, *tree.ROUTES,
+    *jobs.ROUTES, *logs.ROUTES, *events.ROUTES, *queue.ROUTES, *rules.ROUTES, *approvals.ROUTES, *tree.ROUTES,
     *health.ROUTES, *metrics.ROUTES, *session.ROUTES, *tokens.ROUTES, *webhooks.ROUTES, *reference.ROUTES,
     *pages.ROUTES,
 ]  # fmt: skip

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from actors.api.answers import ApprovalDocument, ApprovalsDocument, DecisionDocument, DecisionsDocument
-from actors.api.asking import Answer, answer
 from actors.api.bodies import ApprovalsQuery, Deciding, Rejecting
-from actors.api.declaring import Call, Nothing, declare
-from actors.api.documents import approval_document
 from actors.api.paging import page_answer
-from actors.control import Refused
+from actors.api.request_context import Answer, answer
+from actors.api.route import Call, Nothing, declare
+from actors.control.control import Refused
+from actors.documents import ApprovalDocument, ApprovalsDocument, DecisionDocument, DecisionsDocument
+from actors.documents.records import approval_document
 from actors.jobs.records import ApprovalRequest
 
 

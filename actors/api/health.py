@@ -8,12 +8,12 @@ from typing import Any
 import trio
 from starlette.responses import PlainTextResponse
 
-from actors.api.answers import ConfigDocument, HealthDocument, ProvidersDocument, PruneDocument, SettingDocument
-from actors.api.asking import Answer, answer
 from actors.api.bodies import Pruning
-from actors.api.declaring import Call, Nothing, declare
-from actors.api.documents import health_document, provider_document, prune_document
 from actors.api.problems import AGAIN_SECONDS
+from actors.api.request_context import Answer, answer
+from actors.api.route import Call, Nothing, declare
+from actors.documents import ConfigDocument, HealthDocument, ProvidersDocument, PruneDocument, SettingDocument
+from actors.documents.records import health_document, provider_document, prune_document
 
 _WORD = "text/plain"
 

@@ -9,23 +9,23 @@ from typing import Any
 import attrs
 
 from actors.access.peer import Peer
-from actors.api.answers import AcceptedDocument, EventsDocument, JobDocument, JobsDocument
-from actors.api.asking import Answer, answer, user_shown
 from actors.api.bodies import JobEventsQuery, JobsQuery, Settling
-from actors.api.declaring import Call, Nothing, declare
-from actors.api.documents import accepted_document, event_document, job_document
+from actors.api.body import too_long
 from actors.api.paging import page_answer
-from actors.api.reading import Raw
-from actors.api.receiving import too_long
+from actors.api.parsing import Raw
+from actors.api.request_context import Answer, answer, user_shown
+from actors.api.route import Call, Nothing, declare
 from actors.api.values import holds_more, too_many
-from actors.checked_yaml import CheckedError, Faults, join
-from actors.control import RefusalKind, Refused
-from actors.job_request import request_from_mapping
+from actors.control.control import RefusalKind, Refused
+from actors.documents import AcceptedDocument, EventsDocument, JobDocument, JobsDocument
+from actors.documents.records import accepted_document, event_document, job_document
+from actors.job_requests.job_request import request_from_mapping
+from actors.job_requests.rights import authorized
 from actors.jobs import maxima
 from actors.jobs.os_text import first_not_utf8
 from actors.jobs.records import Job, JobRequest
-from actors.jobs.request_rights import authorized
-from actors.turns import InTurns
+from actors.kernel.turns import InTurns
+from actors.validation import CheckedError, Faults, join
 
 _INVALID = RefusalKind.INVALID
 _MOST_FAULTS = 1_000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from actors.api.declaring import Call, Nothing, declare
+from actors.api.route import Call, Nothing, declare
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 """The text format that every Prometheus reads."""

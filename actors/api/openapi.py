@@ -13,14 +13,14 @@ import attrs
 from starlette.routing import BaseRoute, Route
 
 from actors.access.policy import Need, need_of
-from actors.api.answers import ProblemDocument
-from actors.api.asking import Answer
-from actors.api.declaring import Declaration, Declared, Nothing
+from actors.api.parsing import Raw
 from actors.api.problems import PROBLEM
-from actors.api.reading import Raw
+from actors.api.request_context import Answer
+from actors.api.route import Declaration, Declared, Nothing
 from actors.api.schemas import Schema, Schemas
+from actors.documents import ProblemDocument
+from actors.job_requests.sources import RequestSource
 from actors.jobs import maxima
-from actors.jobs.request_sources import RequestSource
 
 _PART = re.compile(r"\{(\w+)(?::(\w+))?\}")
 _TEXT = {"type": "string", "maxLength": maxima.NAME}

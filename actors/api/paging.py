@@ -7,9 +7,9 @@ from typing import Any, TypeVar
 
 import orjson
 
-from actors.api.asking import Answer
-from actors.api.documents import encoded
-from actors.control import Page
+from actors.api.request_context import Answer
+from actors.control.control import Page
+from actors.documents.records import encoded
 from actors.jobs import maxima
 
 T = TypeVar("T")

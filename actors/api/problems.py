@@ -11,11 +11,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from actors.api.answers import ProblemDocument
-from actors.api.documents import encoded
-from actors.checked_yaml import CheckedError, Fault
-from actors.control import RefusalKind, Refused
+from actors.control.control import RefusalKind, Refused
+from actors.documents import ProblemDocument
+from actors.documents.records import encoded
 from actors.store.errors import StoreBusy, StoreError
+from actors.validation import CheckedError, Fault
 from logconf import get_correlation_id, get_logger
 
 PROBLEM = "application/problem+json"

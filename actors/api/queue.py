@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from actors.api.answers import EntryDocument, JobDocument, LimitsDocument, QueueDocument, QueueStatsDocument
-from actors.api.asking import Answer, answer
 from actors.api.bodies import LimitValue, Pausing, Prioritising, QueueQuery, Resuming
-from actors.api.declaring import Call, Nothing, declare
-from actors.api.documents import entry_document, job_document, limits_document, queue_head, stats_document
 from actors.api.paging import page_answer
+from actors.api.request_context import Answer, answer
+from actors.api.route import Call, Nothing, declare
+from actors.documents import EntryDocument, JobDocument, LimitsDocument, QueueDocument, QueueStatsDocument
+from actors.documents.records import entry_document, job_document, limits_document, queue_head, stats_document
 
 _FIRST_PAGE = QueueQuery()
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import trio
 from starlette.responses import Response
 
-from actors.api.answers import Document
-from actors.api.asking import Answer, answer
-from actors.api.declaring import Call, Nothing, declare
 from actors.api.openapi import document
 from actors.api.pages import static_files
+from actors.api.request_context import Answer, answer
+from actors.api.route import Call, Nothing, declare
+from actors.documents import Document
 
 _HTML = "text/html"
 

@@ -7,11 +7,11 @@ from typing import Any
 
 from starlette.responses import Response
 
-from actors.api.answers import DryRunDocument, RuleDocument, RulesDocument
-from actors.api.asking import Answer, answer
 from actors.api.bodies import Rule, TryingRule
-from actors.api.declaring import Call, Nothing, declare
-from actors.api.documents import dry_run_document, rule_document
+from actors.api.request_context import Answer, answer
+from actors.api.route import Call, Nothing, declare
+from actors.documents import DryRunDocument, RuleDocument, RulesDocument
+from actors.documents.records import dry_run_document, rule_document
 
 
 async def listing(call: Call[Nothing, Nothing]) -> Answer[RulesDocument]:

@@ -10,9 +10,9 @@ from typing import Annotated, Any, Literal, NotRequired, Union, get_args, get_or
 
 import attrs
 
+from actors.job_requests.sources import NETWORK, NetworkRule, RequestSource, access_to, closed_to
 from actors.jobs import maxima
 from actors.jobs.records import JobRequest, Resources
-from actors.jobs.request_sources import NETWORK, NetworkRule, RequestSource, access_to, closed_to
 
 Schema = dict[str, Any]
 
@@ -33,7 +33,7 @@ _READ_OTHERWISE: Mapping[tuple[type, str], Schema] = {
         "description": "Bytes, or a text with a unit such as 24 GiB",
     },
 }
-"""Fields that :mod:`actors.job_request` reads in more ways than their types say."""
+"""Fields that :mod:`actors.job_requests.job_request` reads in more ways than their types say."""
 
 
 class Schemas:

@@ -22,8 +22,8 @@ from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ConnectionState, LifespanState
 
-from actors.api.exchange import Exchange
-from actors.api.peers import peer_of_socket
+from actors.api.drain import Exchange
+from actors.api.unix_peer import peer_of_socket
 from actors.net.client_faults import ClientFaults
 from actors.net.connections import Connections
 from actors.net.lingering import lingering

@@ -9,18 +9,18 @@ import trio
 from starlette.requests import Request
 from starlette.responses import Response
 
-from actors.access.access import CODE_LIFETIME
 from actors.access.peer import Peer
+from actors.access.sessions import CODE_LIFETIME
 from actors.api.access import MOST_OF_SIGN_IN, cookie_name
-from actors.api.answers import LinkDocument, SessionDocument
-from actors.api.asking import Answer, answer
 from actors.api.bodies import SigningIn
-from actors.api.bounds import SIGN_IN, SignInRate
-from actors.api.declaring import Call, Nothing, declare
-from actors.api.documents import moment
 from actors.api.options import HttpOptions
 from actors.api.problems import problem
-from actors.control import RefusalKind, Refused
+from actors.api.rate_limits import SIGN_IN, SignInRate
+from actors.api.request_context import Answer, answer
+from actors.api.route import Call, Nothing, declare
+from actors.control.control import RefusalKind, Refused
+from actors.documents import LinkDocument, SessionDocument
+from actors.documents.records import moment
 
 
 async def sign_in(call: Call[SigningIn, Nothing]) -> Answer[SessionDocument] | Response:

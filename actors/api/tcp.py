@@ -10,9 +10,9 @@ import trio
 from actors.access.secret import PREFIX, fresh
 from actors.api.app import create_app
 from actors.api.options import HttpOptions
-from actors.api.peers import user_name
 from actors.api.server import Guard
-from actors.control import Runtime
+from actors.api.unix_peer import user_name
+from actors.control.control import Runtime
 from actors.net.connections import BACKLOG
 from actors.net.streams import tls_context
 from logconf import get_logger

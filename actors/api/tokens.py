@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-from actors.api.answers import (
+from actors.api.bodies import ListQuery, MakingToken, SessionsQuery
+from actors.api.paging import page_answer
+from actors.api.request_context import Answer, answer
+from actors.api.route import Call, Nothing, declare
+from actors.documents import (
     EndedSessionsDocument,
     MadeTokenDocument,
     SessionsDocument,
@@ -12,11 +16,7 @@ from actors.api.answers import (
     TokensDocument,
     WebSessionDocument,
 )
-from actors.api.asking import Answer, answer
-from actors.api.bodies import ListQuery, MakingToken, SessionsQuery
-from actors.api.declaring import Call, Nothing, declare
-from actors.api.documents import moment
-from actors.api.paging import page_answer
+from actors.documents.records import moment
 from actors.jobs import maxima
 from actors.store.access import AccessToken, WebSession
 

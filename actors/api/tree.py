@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import trio
 
-from actors.api.answers import DeadLettersDocument, QuarantineDocument, TreeDocument
-from actors.api.asking import Answer, answer
-from actors.api.declaring import Call, Nothing, declare
+from actors.api.request_context import Answer, answer
+from actors.api.route import Call, Nothing, declare
+from actors.documents import DeadLettersDocument, QuarantineDocument, TreeDocument
 
 
 async def tree(call: Call[Nothing, Nothing]) -> Answer[TreeDocument]:

@@ -14,9 +14,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from actors.api.asking import runtime_of
 from actors.api.problems import HANDLERS, problem
-from actors.control import DeliveryOutcome, RefusalKind, Refused, Runtime
+from actors.api.request_context import runtime_of
+from actors.control.control import DeliveryOutcome, RefusalKind, Refused, Runtime
 from actors.jobs.deliveries import MOST_READ, DeliveryNotRead
 from logconf.asgi import App, CorrelationMiddleware, Receive
 

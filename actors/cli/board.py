@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from actors.api.documents import job_document, queue_document
-from actors.control import Refused, Runtime
+from actors.control.control import Refused, Runtime
+from actors.documents.records import job_document, queue_document
 
 _WAITING_SHOWN = 50
 _QUEUE_ROW = "reason", "setting", "position", "queue_status"

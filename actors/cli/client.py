@@ -15,7 +15,7 @@ import orjson
 
 from actors.cli.context import BadInput, Failed, load_settings
 from actors.cli.trust import socket_of, transport_to
-from actors.state_directory import holder
+from actors.store.state_directory import holder
 from logconf import new_correlation_id
 
 WAIT_SECONDS = 30.0

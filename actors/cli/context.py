@@ -62,7 +62,7 @@ def load_settings(config: str | None) -> Settings:
 
 def os_user() -> str:
     """The name of the user who types, from the system's own table rather than from a variable."""
-    from actors.api.peers import user_name
+    from actors.api.unix_peer import user_name
     from actors.jobs.os_text import shown
 
     return shown(user_name(os.getuid()))

@@ -14,10 +14,10 @@ from rich.text import Text
 
 from actors.cli.board import Board
 from actors.cli.context import typed
+from actors.cli.event_text import told
 from actors.cli.output import console, duration, metrics, name_of, note, plain, short, standing, table
 from actors.cli.session import ENDS, Plan
 from actors.cli.summary import print_summary
-from actors.cli.telling import told
 
 _DETAILS = frozenset({"job_progress", "job_dispatched", "job_handed_over"})
 _ORDER = {"running": 0, "queued": 0, "uploading": 0, "pending": 1}

@@ -16,7 +16,7 @@ import click
 from actors.cli.context import Failed, with_config, with_json
 from actors.cli.lost_jobs import lost_jobs
 from actors.cli.output import print_json, print_table
-from actors.ownership import directory_looseness, directory_refusal
+from actors.store.ownership import directory_looseness, directory_refusal
 
 _LOW_DISK = 512 << 20
 _LOCAL_NEEDS = (5, 3)
@@ -57,7 +57,7 @@ def _machine() -> Iterator[Finding]:
 
 def _settings(config: str | None) -> Iterator[Finding]:
     from actors.settings import Settings, SettingsError
-    from actors.state_directory import holder
+    from actors.store.state_directory import holder
 
     try:
         settings = Settings.load(config)
@@ -81,8 +81,8 @@ def _settings(config: str | None) -> Iterator[Finding]:
 
 
 def _directory(state_dir: Path) -> Finding:
-    from actors.state_directory import DATABASE
     from actors.store.read_only import is_read_only
+    from actors.store.state_directory import DATABASE
 
     there = next(path for path in (state_dir, *state_dir.absolute().parents) if path.exists())
     if (state_dir / DATABASE).exists() and is_read_only(state_dir / DATABASE):
@@ -106,7 +106,7 @@ def _file_system(state_dir: Path) -> Iterator[Finding]:
 
 
 def _database(state_dir: Path) -> Finding:
-    from actors.state_directory import DATABASE
+    from actors.store.state_directory import DATABASE
 
     path = state_dir / DATABASE
     if not path.exists():

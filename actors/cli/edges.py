@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from actors.access.hosts import HostList
 from actors.access.peer import Peer
-from actors.api.peers import user_name
 from actors.api.tcp import http_edge
 from actors.api.unix import socket_edge
+from actors.api.unix_peer import user_name
 from actors.net.streams import tls_context
 from logconf import get_logger
 

@@ -13,13 +13,13 @@ import trio
 
 from actors.api.access import asked_by
 from actors.api.app import create_app
-from actors.api.peers import Peer
+from actors.api.unix_peer import Peer
 from actors.cli.context import BadInput, Failed, fail, os_user
-from actors.control import RefusalKind, Refused, Runtime
-from actors.offline import open_reading
+from actors.cli.offline import open_reading
+from actors.control.control import RefusalKind, Refused, Runtime
 from actors.settings import Settings
-from actors.state_directory import StateDirectoryError
 from actors.store.errors import StoreError
+from actors.store.state_directory import StateDirectoryError
 
 T = TypeVar("T")
 

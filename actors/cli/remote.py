@@ -18,7 +18,7 @@ from trio_websocket import (
 )
 
 from actors.cli.context import BadInput, Failed, load_settings
-from actors.cli.telling import told
+from actors.cli.event_text import told
 from supervision.verdict import leaves
 
 _LONGEST_TOKEN = 4096

@@ -14,7 +14,7 @@ import click
 from actors.cli.context import BadInput, Failed, fail, load_settings, os_user, with_config
 
 if TYPE_CHECKING:
-    from actors.jobfile import JobFile
+    from actors.job_requests.job_file import JobFile
     from actors.settings import Settings
 
 
@@ -66,8 +66,8 @@ def run(
 
 
 def _load(file: str) -> JobFile:
-    from actors.checked_yaml import CheckedError
-    from actors.jobfile import load_job_file
+    from actors.job_requests.job_file import load_job_file
+    from actors.validation import CheckedError
 
     try:
         return load_job_file(file, user=os_user())
@@ -87,7 +87,7 @@ def _opened(path: str) -> TextIO:
 def _prepare(settings: Settings, shown: bool) -> str | None:
     """Make the state directory, configure logging (A2), and say where its file is."""
     from actors.settings import secrets
-    from actors.state_directory import LOG, StateDirectoryError, check
+    from actors.store.state_directory import LOG, StateDirectoryError, check
     from logconf import init_from_env, register_secret
 
     try:

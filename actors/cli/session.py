@@ -14,22 +14,22 @@ import attrs
 import click
 import trio
 
-from actors.api.documents import accepted_document, event_document, job_document
 from actors.cli.board import Board
 from actors.cli.edges import edges_of, sign_in_link
-from actors.control import Page, RefusalKind, Refused
+from actors.cli.systemd import Notifier, told
+from actors.control.control import Page, RefusalKind, Refused
+from actors.documents.records import accepted_document, event_document, job_document
 from actors.jobs import maxima
 from actors.jobs.records import ACTIVE_JOBS, ApprovalRequest, ApprovalStatus, JobStatus
 from actors.runtime import Parts, RunningRuntime, open_runtime
-from actors.service import Notifier, told
-from actors.state_directory import StateDirectoryError
 from actors.store.errors import StoreError
+from actors.store.state_directory import StateDirectoryError
 from logconf import flush, get_logger
 from supervision import RestartIntensityReached, SupervisionError
 from supervision.verdict import leaves
 
 if TYPE_CHECKING:
-    from actors.jobfile import JobFile
+    from actors.job_requests.job_file import JobFile
     from actors.settings import Settings
 
 LOOK_SECONDS = 1.0

@@ -109,9 +109,9 @@ def _print(jobs: list[dict[str, Any]], waited: bool) -> None:
 
 
 def _from_file(file: str) -> list[dict[str, Any]]:
-    from actors.checked_yaml import CheckedError
-    from actors.jobfile import load_job_file
+    from actors.job_requests.job_file import load_job_file
     from actors.jobs.codec import request_to_json
+    from actors.validation import CheckedError
 
     try:
         loaded = load_job_file(file, user=os_user())
@@ -122,7 +122,7 @@ def _from_file(file: str) -> list[dict[str, Any]]:
 
 def _from_options(command: tuple[str, ...], options: dict[str, Any]) -> dict[str, Any]:
     """The request as the API takes it: what was not given is absent, so that one place holds the defaults."""
-    from actors.environment import inherited
+    from actors.jobs.environment import inherited
     from actors.jobs.os_text import to_plain
     from actors.jobs.records import DEFAULT_ENV_FROM
 
@@ -175,8 +175,8 @@ def _pairs(given: tuple[str, ...]) -> dict[str, Any] | None:
 
 
 def _spec(file: str | None, assigned: tuple[str, ...]) -> dict[str, Any]:
-    from actors.checked_yaml import CheckedError
-    from actors.jobfile import load_spec, parse_set
+    from actors.job_requests.job_file import load_spec, parse_set
+    from actors.validation import CheckedError
 
     try:
         whole = {} if file is None else load_spec(_content(file), "stdin" if file == "-" else file)

@@ -13,10 +13,10 @@ from pathlib import Path
 import httpcore
 import httpx
 
-from actors.api.peers import peer_uid, user_name
 from actors.api.socket_file import POINTER, announced
+from actors.api.unix_peer import peer_uid, user_name
 from actors.cli.context import Failed
-from actors.ownership import is_ours, others_may_write
+from actors.store.ownership import is_ours, others_may_write
 
 
 def socket_of(state_dir: Path) -> Path:

@@ -8,8 +8,8 @@ import click
 
 from actors.cli.client import Client
 from actors.cli.context import Failed
+from actors.cli.event_text import parsed, told
 from actors.cli.output import name_of, short
-from actors.cli.telling import parsed, told
 
 _TERMINAL = frozenset({"completed", "failed", "cancelled"})
 

@@ -12,8 +12,8 @@ from bisect import bisect_right
 import attrs
 import trio
 
-from actors.api.documents import encoded, event_document
-from actors.control import Refused, Runtime
+from actors.control.control import Refused, Runtime
+from actors.documents.records import encoded, event_document
 from actors.jobs.records import Event
 
 RING = 1000

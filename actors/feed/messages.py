@@ -9,7 +9,7 @@ import attrs
 import orjson
 
 from actors.jobs import maxima
-from actors.jobs.guessing import did_you_mean
+from actors.jobs.suggestions import did_you_mean
 
 MOST_BYTES = 64 << 10
 """Of a client's message; the library closes with 1009 beyond it. A subscription is some hundred bytes."""

@@ -17,8 +17,8 @@ from trio_websocket import ConnectionClosed, WebSocketConnection, WebSocketReque
 
 from actors.access.hosts import HostList, same_origin
 from actors.access.peer import Peer
-from actors.control import Runtime
-from actors.feed.conversation import Conversation
+from actors.control.control import Runtime
+from actors.feed.connection import Conversation
 from actors.feed.hub import Hub
 from actors.feed.messages import MOST_BYTES, Authenticate, Close, Leave, Malformed, read
 from actors.feed.options import FeedOptions

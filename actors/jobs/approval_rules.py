@@ -10,9 +10,9 @@ import attrs
 
 from actors.jobs import maxima
 from actors.jobs.expressions import compiled
-from actors.jobs.guessing import did_you_mean
 from actors.jobs.levels import LEVELS, normalised
 from actors.jobs.records import ApprovalRule, JobRequest
+from actors.jobs.suggestions import did_you_mean
 
 DEFAULT_RULES = (
     ApprovalRule("High Cost Jobs", "cost_exceeds", 50.0, priority=10, exempt_levels=("admin",), rule_id=1),

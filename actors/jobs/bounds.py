@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import attrs
 
-from actors.jobs.fitting import Room, can_ever_fit
+from actors.jobs.capacity import Room, can_ever_fit
 from actors.jobs.records import Capacity, Resources
 
 

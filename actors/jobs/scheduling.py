@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 import attrs
 
 from actors.jobs.bounds import ProviderState, Quota, Site, Wait
-from actors.jobs.fitting import can_ever_fit
+from actors.jobs.capacity import can_ever_fit
 from actors.jobs.levels import effective_priority
 from actors.jobs.options import Limits
 from actors.jobs.records import Resources

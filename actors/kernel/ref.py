@@ -9,13 +9,13 @@ from typing import Any
 import trio
 from trio.lowlevel import wait_task_rescheduled
 
+from actors.kernel.actor_cell import Incarnations
 from actors.kernel.calls import ReplyPort
 from actors.kernel.clock import quick_clock
 from actors.kernel.context import current_correlation_id, get_correlation_id
 from actors.kernel.dead_letters import DeadLetters
 from actors.kernel.envelope import Envelope, handling, next_envelope_id
 from actors.kernel.errors import ActorDown, CallTimeout, CallToSelf
-from actors.kernel.incarnations import Incarnations
 from actors.kernel.mailbox import Mailbox
 from actors.kernel.monitor import Monitor
 from actors.kernel.overflow import Overflow

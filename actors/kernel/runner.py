@@ -10,8 +10,8 @@ import trio
 
 from actors.kernel.actor import Actor, is_failure
 from actors.kernel.envelope import Handling, handling
-from actors.kernel.fate import settle, supervised_as
 from actors.kernel.ref import ActorRef
+from actors.kernel.restart_watch import settle, supervised_as
 from supervision import ChildSpec
 from supervision import heartbeat as beat
 

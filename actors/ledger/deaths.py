@@ -15,7 +15,7 @@ import attrs
 from actors.jobs.records import SubmissionState
 from actors.jobs.scheduling import Pick
 from actors.ledger.base import emit, load
-from actors.ledger.observing import flag_uncertain
+from actors.ledger.observe import flag_uncertain
 from actors.store import Transaction, deaths, submissions
 
 MOST_DEATHS = 3

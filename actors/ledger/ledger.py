@@ -23,18 +23,18 @@ from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.retry import DispatchVerdict
 from actors.jobs.views import Accepted, RuleView
 from actors.ledger import limits as run_time_limits
+from actors.ledger.approvals import Approving, Cancelling, Expired, Expiring, Prioritising, Rejecting, Withdrawing
 from actors.ledger.base import Pair
 from actors.ledger.deaths import Disowning, note_stop
-from actors.ledger.deciding import Approving, Cancelling, Expired, Expiring, Prioritising, Rejecting, Withdrawing
-from actors.ledger.dispatching import Claimed, Claiming, FailingDispatch, HandingOver, job_of
+from actors.ledger.dispatch import Claimed, Claiming, FailingDispatch, HandingOver, job_of
+from actors.ledger.event_log import tell
 from actors.ledger.limits import Pausing, ResettingLimits, Resuming, SettingLimit
-from actors.ledger.observing import Recorded, Recording
-from actors.ledger.pruning import DroppingKeys, ReleasingHold, Removing, Review, Reviewing
-from actors.ledger.remarking import Remarking
-from actors.ledger.ruling import AddingRule, RemovingRule, ReplacingRule
-from actors.ledger.settling import FlaggingUncertain, SettlingAbsent, SettlingByHand
-from actors.ledger.submitting import NewJob, Submitting
-from actors.ledger.telling import tell
+from actors.ledger.observe import Recorded, Recording
+from actors.ledger.prune import DroppingKeys, ReleasingHold, Removing, Review, Reviewing
+from actors.ledger.remarks import Remarking
+from actors.ledger.rules import AddingRule, RemovingRule, ReplacingRule
+from actors.ledger.settle import FlaggingUncertain, SettlingAbsent, SettlingByHand
+from actors.ledger.submit import NewJob, Submitting
 from actors.providers.breaker import Caution
 from actors.providers.guard import Failure
 from actors.store import Store, Transaction

@@ -7,9 +7,9 @@ from typing import Any
 
 import attrs
 
-from actors.jobs.guessing import did_you_mean
 from actors.jobs.options import Limits
 from actors.jobs.refusal import RefusalKind, Refused
+from actors.jobs.suggestions import did_you_mean
 from actors.store import Transaction, queue, registers
 
 PREFIX = "limits."

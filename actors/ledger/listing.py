@@ -11,12 +11,12 @@ from sqlalchemy import Connection
 from actors.jobs import maxima
 from actors.jobs.options import Limits
 from actors.jobs.pages import Cursors, Page
+from actors.jobs.queue_position import estimated_wait
 from actors.jobs.records import ApprovalRequest, ApprovalStatus, Capacity
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.scheduling import Decision
-from actors.jobs.standing import estimated_wait
 from actors.jobs.views import JobFilters, JobView, QueueView
-from actors.ledger.dispatching import decide_now
+from actors.ledger.dispatch import decide_now
 from actors.ledger.limits import overlaid, stored_limits
 from actors.ledger.reading import Around, of_jobs
 from actors.store import Transaction, approvals, holds, jobs, queue, registers, waiting

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from actors.jobs import maxima
 from actors.jobs.options import Limits
+from actors.jobs.queue_position import estimated_wait, position
 from actors.jobs.records import (
     ApprovalRequest,
     Capacity,
@@ -22,9 +23,8 @@ from actors.jobs.records import (
 )
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.scheduling import Decision, explain
-from actors.jobs.standing import estimated_wait, position
 from actors.jobs.views import JobView
-from actors.ledger.dispatching import decide_now
+from actors.ledger.dispatch import decide_now
 from actors.ledger.limits import overlaid, stored_limits
 from actors.store import Transaction, approvals, jobs, lanes, queue, submissions
 

@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractContextManager, asynccontextmanager
 from typing import Unpack
 
+from actors.control.operations import Operations
 from actors.jobs.deliveries import DeliveryOutcome
 from actors.jobs.records import Event
 from actors.jobs.views import EventFilters
 from actors.metrics.tallies import Tallies
 from actors.net.client_faults import ClientFaults
-from actors.operations import Operations
 
 
 class Counted(Operations):

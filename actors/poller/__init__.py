@@ -2,7 +2,7 @@
 
 from actors.jobs.options import PollerOptions
 from actors.poller.actor import Poller, Refresh, slow_rounds
+from actors.poller.poll_requests import WAKES, Look, Wanted
 from actors.poller.switch import Switch, decide_polling
-from actors.poller.wanted import WAKES, Look, Wanted
 
 __all__ = ["WAKES", "Look", "Poller", "PollerOptions", "Refresh", "Switch", "Wanted", "decide_polling", "slow_rounds"]

@@ -11,8 +11,8 @@ import trio
 from actors.jobs.options import PollerOptions
 from actors.kernel import Clock, Envelope, TickingActor
 from actors.ledger import Ledger
+from actors.poller.poll_requests import Wanted
 from actors.poller.switch import Switch, decide_polling
-from actors.poller.wanted import Wanted
 from actors.poller.watch import Watch
 from actors.providers.guard import GuardedProvider
 from actors.providers.remarks import Remark

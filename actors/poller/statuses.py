@@ -13,7 +13,7 @@ from actors.jobs.polling import Verdict, judge
 from actors.jobs.records import Observation
 from actors.kernel import Clock
 from actors.ledger import Ledger
-from actors.ledger.observing import Recorded, denied
+from actors.ledger.observe import Recorded, denied
 from actors.ledger.reading import Held
 from actors.poller.rounds import cycles_left_out
 from actors.providers.base import Listing, View

@@ -48,8 +48,8 @@ from actors.providers.base import (
     View,
 )
 from actors.providers.breaker import Breaker, BreakerOpen, BreakerOptions, Place
+from actors.providers.classify import Blame, Failure, blame, judge, says_well
 from actors.providers.deadlines import CallDeadlines
-from actors.providers.judging import Blame, Failure, blame, judge, says_well
 from actors.providers.log_streams import Streams
 from actors.providers.lost_jobs import TakesVerdicts
 from actors.providers.push_reading import GuardedReading, WholePush

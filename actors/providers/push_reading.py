@@ -9,7 +9,7 @@ import attrs
 
 from actors.providers.answers import checked_push
 from actors.providers.base import Provider, Rejected
-from actors.providers.judging import Failure
+from actors.providers.classify import Failure
 from actors.providers.pushes import PushOutcome, PushReading
 
 

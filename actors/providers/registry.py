@@ -14,7 +14,7 @@ from typing import Any
 
 import attrs
 
-from actors.jobs.guessing import did_you_mean
+from actors.jobs.suggestions import did_you_mean
 from actors.providers.base import Provider
 from actors.providers.breaker import BreakerOptions
 

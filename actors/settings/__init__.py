@@ -8,9 +8,9 @@ The file is ``greenroom.yaml`` or ``simpletuner-enterprise.yaml``; ``locating`` 
 what it may hold, ``variables`` which environment variables count.
 """
 
-from actors.settings.enterprise import EnterpriseConfig, get_enterprise_config
+from actors.settings.compat import EnterpriseConfig, get_enterprise_config
+from actors.settings.effective import Row, effective, secrets
 from actors.settings.model import Note, ProviderSettings, Settings, SettingsError
-from actors.settings.showing import Row, effective, secrets
 
 __all__ = [
     "EnterpriseConfig",

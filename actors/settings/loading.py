@@ -9,14 +9,14 @@ from typing import Any
 
 import attrs
 
-from actors.checked_yaml import CheckedError, Entry, Reader, document
-from actors.checked_yaml import Mapping as MappingNode
-from actors.jobs.guessing import did_you_mean, one_letter_apart
+from actors.jobs.suggestions import did_you_mean, one_letter_apart
 from actors.providers.entry_points import EntryPoint
 from actors.settings import variables
 from actors.settings.locating import OWN_NAME, SYSTEM, Located, Places, locate
 from actors.settings.model import Note, ProviderSettings, Settings, SettingsError, default_providers
 from actors.settings.schema import LOOKS_EVERY, SECTIONS, Document, shapes
+from actors.validation import CheckedError, Entry, Reader, document
+from actors.validation import Mapping as MappingNode
 
 _SHORTEST_MISSPELT = 5
 """Letters of a section's name: a shorter one that is nearly ours may well be another program's."""

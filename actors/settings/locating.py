@@ -18,11 +18,11 @@ from pathlib import Path
 
 import attrs
 
-from actors.checked_yaml import CheckedError, Fault, Place, read_bytes
-from actors.checked_yaml.files import MAX_BYTES
-from actors.ownership import file_fault
 from actors.settings.model import Note
 from actors.settings.variables import CONFIG
+from actors.store.ownership import file_fault
+from actors.validation import CheckedError, Fault, Place, read_bytes
+from actors.validation.files import MAX_BYTES
 
 OWN_NAME = "greenroom.yaml"
 """A file of this name is ours alone; the other may hold sections of other programs."""

@@ -12,12 +12,12 @@ from typing import Any
 import attrs
 
 from actors.api.options import HttpOptions
-from actors.checked_yaml import CheckedError
 from actors.feed.options import FeedOptions
 from actors.jobs.options import ApprovalOptions, ExpiryOptions, Limits, PollerOptions, QueueOptions
 from actors.providers.breaker import BreakerOptions
 from actors.providers.entry_points import EntryPoint
 from actors.providers.registry import options_class
+from actors.validation import CheckedError
 from logconf import get_logger
 
 RETENTION_DAYS = 90

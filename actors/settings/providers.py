@@ -7,11 +7,11 @@ from typing import Any
 
 import attrs
 
-from actors.checked_yaml import FAULTY, Entry, Mapping, Reader, Shape, join
-from actors.checked_yaml.sizes import read_size
 from actors.providers.breaker import BreakerOptions
 from actors.providers.registry import BrokenProvider, UnknownProvider, factory
 from actors.settings.model import ProviderSettings
+from actors.validation import FAULTY, Entry, Mapping, Reader, Shape, join
+from actors.validation.sizes import read_size
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)  # a directory is called by it
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import attrs
 
-from actors.checked_yaml import FAULTY, Entry, Listing, Reader, Shape, join
-from actors.job_request import within
+from actors.job_requests.job_request import within
 from actors.jobs.expressions import compiled
-from actors.jobs.guessing import did_you_mean
 from actors.jobs.levels import USER_LEVELS
 from actors.jobs.records import ApprovalRule
+from actors.jobs.suggestions import did_you_mean
+from actors.validation import FAULTY, Entry, Listing, Reader, Shape, join
 
 FIRST_RULE_ID = 101  # the rules that come with it have the ids below
 _CONDITIONS: Mapping[str, type | None] = {

@@ -9,7 +9,6 @@ import attrs
 from attrs.validators import ge, gt
 
 from actors.api.options import HttpOptions, is_loopback
-from actors.checked_yaml import Entry, Reader, Shape, join
 from actors.feed.options import FeedOptions
 from actors.jobs.options import ApprovalOptions, ExpiryOptions, Limits, PollerOptions, QueueOptions
 from actors.jobs.records import ApprovalRule
@@ -17,6 +16,7 @@ from actors.providers.entry_points import EntryPoint
 from actors.settings.model import RETENTION_DAYS, ProviderSettings
 from actors.settings.providers import read_providers
 from actors.settings.rules import known_as, read_rules, rule_shape
+from actors.validation import Entry, Reader, Shape, join
 
 LOOKS_EVERY = 5.0
 """Seconds between two looks at the queue; fixed (B8)."""

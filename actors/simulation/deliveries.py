@@ -19,7 +19,7 @@ from actors.runtime import RunningRuntime
 from actors.simulation.crashes import told, unplanned
 from actors.simulation.pinned import source
 from actors.simulation.process import Process
-from actors.simulation.sites import Machine
+from actors.simulation.providers import Machine
 from actors.simulation.world import World
 from logconf import bind_correlation_id
 

@@ -12,12 +12,12 @@ import trio.testing
 from actors.jobs.records import Event
 from actors.ledger import Sources
 from actors.runtime import Parts, RunningRuntime, open_runtime
+from actors.simulation.checker import Judge
 from actors.simulation.crashes import Crashes, judge_end
 from actors.simulation.database import engine
-from actors.simulation.judge import Judge
 from actors.simulation.pinned import source
+from actors.simulation.providers import Machine, Site
 from actors.simulation.replay import Replay
-from actors.simulation.sites import Machine, Site
 from actors.simulation.trace import Killed
 from actors.simulation.world import SITES, World
 from actors.store import events as event_rows

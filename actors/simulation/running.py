@@ -11,16 +11,16 @@ import trio
 
 from actors.runtime import RunningRuntime
 from actors.simulation.audit import audit, bounded
+from actors.simulation.checker import Judge
 from actors.simulation.clients import Clients
 from actors.simulation.deliveries import Deliveries
 from actors.simulation.injecting import inject
-from actors.simulation.judge import Judge
 from actors.simulation.pinned import pinned
 from actors.simulation.process import Process
+from actors.simulation.providers import Machine
 from actors.simulation.replay import Replay
 from actors.simulation.script import Step, drawn_script
 from actors.simulation.settling import Person, judge_all, settle
-from actors.simulation.sites import Machine
 from actors.simulation.waiting import Waiting
 from actors.simulation.world import EPOCH, SITES, World
 

@@ -10,7 +10,7 @@ from actors.ledger import reading
 from actors.providers.scripted import Run
 from actors.runtime import RunningRuntime
 from actors.simulation.audit import audit
-from actors.simulation.judge import Judge
+from actors.simulation.checker import Judge
 from actors.simulation.process import Process
 from actors.simulation.waiting import Waiting
 from actors.simulation.world import World

@@ -21,8 +21,8 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError, StatementError
 
 from actors.jobs.records import Event
+from actors.kernel.retry_log import tell_our_own
 from actors.kernel.steps import Step, StepWatch
-from actors.retries import tell_our_own
 from actors.store import clock_steps, dialect, wal
 from actors.store.errors import StoreBusy, StoreError, StoreUnavailable
 from actors.store.executor import Executor

@@ -15,8 +15,8 @@ from actors.kernel import VirtualClock
 from actors.providers.scripted import ScriptedOptions, ScriptedProvider, ScriptedRemote
 from actors.providers.scripted.faults import Fault, FaultKind
 from actors.runtime import Parts, open_runtime
-from actors.state_directory import AlreadyRunning
 from actors.store import InlineExecutor
+from actors.store.state_directory import AlreadyRunning
 from actors.testing import request, seeded_sources, virtual_settings
 from logconf import bind_correlation_id
 from logconf.testing import capture_logs

@@ -16,7 +16,7 @@ from actors.providers.scripted import ScriptedOptions, ScriptedProvider, Scripte
 from actors.runtime import Parts, RunningRuntime
 from actors.testing import running_runtime, seeded_sources, virtual_settings
 from actors.testing.runtime import request
-from tests.api.doors import ORIGIN, bearer
+from tests.api.servers import ORIGIN, bearer
 
 RULE = ApprovalRule("Dear", "config_pattern", "dear", required_approver_level="admin", rule_id=1)
 BULK = "/api/approvals/bulk"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from actors.api.reading import parsed
+from actors.api.parsing import parsed
 from actors.api.session import MOST_OF_SIGN_IN
 
 DIGITS = b"9" * 5000

@@ -15,7 +15,7 @@ import pytest
 import trio
 import trio.testing
 
-from actors.api import exchange, server
+from actors.api import drain, server
 from actors.api.options import HttpOptions
 from actors.api.tcp import TcpServer
 from actors.net.client_faults import ClientFaults
@@ -248,7 +248,7 @@ NONSENSE = [
 async def test_after_awkward_input_the_same_server_still_serves(
     nonsense: Nonsense, served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(exchange, "LINGER", 0.05)
+    monkeypatch.setattr(drain, "LINGER", 0.05)
     stream = await served.connect()
     async with stream:
         await nonsense(stream)
@@ -257,7 +257,7 @@ async def test_after_awkward_input_the_same_server_still_serves(
 
 
 async def test_all_of_it_at_once(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exchange, "LINGER", 0.05)
+    monkeypatch.setattr(drain, "LINGER", 0.05)
 
     async def one(nonsense: Nonsense) -> None:
         async with await served.connect() as stream:
@@ -272,7 +272,7 @@ async def test_all_of_it_at_once(served: Served, monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize("status", [200, 413])
 async def test_a_body_that_nobody_reads_keeps_no_connection(status: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Hypercorn alone waits for ever: the body fills its queue, and the answer's end stands behind that."""
-    monkeypatch.setattr(exchange, "LINGER", 0.05)
+    monkeypatch.setattr(drain, "LINGER", 0.05)
     monkeypatch.setattr(server, "GRACE", 0.1)
 
     async def refusing(scope: Any, receive: Any, send: Any) -> None:

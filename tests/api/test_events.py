@@ -12,9 +12,9 @@ import pytest
 import trio
 
 from actors.api.app import create_app
-from actors.api.peers import Peer
 from actors.api.socket_file import announced
 from actors.api.unix import UnixServer
+from actors.api.unix_peer import Peer
 from actors.jobs import maxima
 from supervision import ChildSpec, open_supervisor
 from tests.api.frames import PATIENCE, Frames, closed, submit

@@ -13,11 +13,11 @@ import attrs
 import pytest
 
 from actors.api.app import ROUTES, create_app
-from actors.api.declaring import Declared
 from actors.api.options import HttpOptions
+from actors.api.route import Declared
 from actors.runtime import RunningRuntime
-from tests.api.doors import bearer
-from tests.api.test_access_routes import ask
+from tests.access.test_routes import ask
+from tests.api.servers import bearer
 
 VALUES = [
     b"", b"\0", b"\xff", b"-1", b"9" * 40, b"1e400", b"NaN", b"\xed\xa0\x80", b"a" * 2000, b"'", b"%", b"_", b"[]",

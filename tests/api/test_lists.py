@@ -19,7 +19,7 @@ from actors.ledger.listing import Asked
 from actors.providers.scripted import ScriptedOptions, ScriptedProvider, ScriptedRemote
 from actors.runtime import Parts
 from actors.testing import request, running_runtime, seeded_sources, virtual_settings
-from tests.api.doors import bearer
+from tests.api.servers import bearer
 
 LISTS = {  # path: where its rows are, and by what each is known
     "/api/jobs": ("jobs", "job_id"),
@@ -239,7 +239,7 @@ def bounded(monkeypatch: pytest.MonkeyPatch) -> Callable[[], Any]:
 
 async def test_a_user_has_so_many_waiting_entries_and_no_more(bounded: Any) -> None:
     """Pending and blocked ones count; a batch goes in whole or not at all; others are not held by it."""
-    from actors.control import Refused
+    from actors.control.control import Refused
 
     async with bounded() as runtime:
         first = await runtime.submit(request())

@@ -14,14 +14,14 @@ from actors.access.policy import need_of
 from actors.api import jobs as job_routes
 from actors.api.access import MOST_OF_SIGN_IN
 from actors.api.app import ROUTES
-from actors.api.declaring import Declared, Nothing
+from actors.api.route import Declared, Nothing
 from actors.api.values import holds_more
-from actors.checked_yaml import CheckedError
-from actors.job_request import request_from_mapping
+from actors.job_requests.job_request import request_from_mapping
 from actors.jobs import maxima
+from actors.kernel.turns import InTurns
 from actors.runtime import RunningRuntime
-from actors.turns import InTurns
-from tests.api.doors import bearer
+from actors.validation import CheckedError
+from tests.api.servers import bearer
 
 WITH_BODY = [route for route in ROUTES if isinstance(route, Declared) and route.declaration.body is not Nothing]
 LONG = [route for route in WITH_BODY if route.declaration.body_bytes >= maxima.BODY]

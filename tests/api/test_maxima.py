@@ -22,19 +22,19 @@ import pytest
 import yaml
 
 from actors.api.app import ROUTES, create_app
-from actors.api.declaring import Declared, Nothing
 from actors.api.openapi import document
-from actors.api.peers import Peer
-from actors.checked_yaml import CheckedError
-from actors.control import Refused, Runtime
+from actors.api.route import Declared, Nothing
+from actors.api.unix_peer import Peer
+from actors.control.control import Refused, Runtime
 from actors.feed.messages import Authenticate, Malformed, Subscribe, read
-from actors.jobfile import load_job_file
+from actors.job_requests.job_file import load_job_file
 from actors.jobs import maxima
 from actors.jobs.maxima import FIELDS, Bytes, Items, Maximum, Pairs, Text, Tree
 from actors.jobs.records import ApprovalRule, JobRequest, Resources
 from actors.settings import Settings
 from actors.testing import request
-from tests.api.doors import bearer
+from actors.validation import CheckedError
+from tests.api.servers import bearer
 
 API = document(ROUTES)
 DECLARED = [route for route in ROUTES if isinstance(route, Declared)]

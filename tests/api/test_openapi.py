@@ -13,14 +13,14 @@ from starlette.routing import Route
 
 from actors.api.app import ROUTES
 from actors.api.bodies import Deciding, JobsQuery
-from actors.api.declaring import Declared, Nothing
 from actors.api.openapi import document
-from actors.api.reading import Raw
+from actors.api.parsing import Raw
+from actors.api.route import Declared, Nothing
 from actors.api.schemas import Schemas
+from actors.job_requests.sources import FIELDS, RequestSource
 from actors.jobs.records import JobRequest
-from actors.jobs.request_sources import FIELDS, RequestSource
 from actors.runtime import RunningRuntime
-from tests.api.doors import bearer
+from tests.api.servers import bearer
 
 API = document(ROUTES)
 ON_THE_SOCKET = document(ROUTES, RequestSource.SOCKET_OWNER)

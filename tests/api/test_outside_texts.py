@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import select
 
 import actors
-from actors.control import Refused
+from actors.control.control import Refused
 from actors.jobs.expressions import compiled
 from actors.store import dialect
 from actors.store.schema import jobs

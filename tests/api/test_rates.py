@@ -11,7 +11,7 @@ from actors.access.peer import Peer
 from actors.api.app import create_app
 from actors.api.options import HttpOptions
 from actors.runtime import RunningRuntime
-from tests.api.doors import ORIGIN, bearer
+from tests.api.servers import ORIGIN, bearer
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ import httpx
 import pytest
 
 from actors.api.app import create_app
-from actors.api.peers import Peer
+from actors.api.unix_peer import Peer
 from actors.jobs.records import DEFAULT_ENV_FROM, Job, JobRequest
 from actors.runtime import RunningRuntime
-from tests.api.doors import bearer
+from tests.api.servers import bearer
 
 BOS = JobRequest(
     provider="scripted",

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from actors.api.app import create_app
-from actors.api.peers import Peer
+from actors.api.unix_peer import Peer
 from actors.jobs.options import ApprovalOptions
 from actors.jobs.records import ApprovalRule
 from actors.providers.scripted import ScriptedOptions, ScriptedProvider, ScriptedRemote

@@ -19,10 +19,10 @@ import trio
 import trio.testing
 from hypercorn.trio import tcp_server, worker_context
 
-from actors.api import receiving, server, unix
-from actors.api.peers import peer_of_socket, user_name
+from actors.api import body, server, unix
 from actors.api.socket_file import LONGEST, POINTER, announced, socket_path
 from actors.api.unix import UnixServer
+from actors.api.unix_peer import peer_of_socket, user_name
 from actors.jobs import maxima
 from actors.net import connections, streams
 from actors.runtime import RunningRuntime
@@ -235,7 +235,7 @@ async def test_a_stalled_reader_does_not_keep_the_server_from_stopping(
 
 
 async def test_a_half_sent_body_is_given_up(socket: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(receiving, "BODY_SECONDS", 0.01)
+    monkeypatch.setattr(body, "BODY_SECONDS", 0.01)
     async with await trio.open_unix_socket(socket) as stream:
         await half_a_body(stream)
         assert b"408" in (await stream.receive_some(4096)).splitlines()[0]

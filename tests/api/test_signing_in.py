@@ -8,9 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
-from actors.access.access import CODE_LIFETIME, Access
 from actors.access.peer import Peer
 from actors.access.secret import PREFIX, hashed
+from actors.access.sessions import CODE_LIFETIME, Access
 from actors.api.access import asked_by
 from actors.api.app import create_app
 from actors.api.options import HttpOptions
@@ -18,7 +18,7 @@ from actors.jobs.refusal import Refused
 from actors.runtime import RunningRuntime
 from actors.store import access as rows
 from logconf.masking import forget_secrets, mask_text
-from tests.api.doors import ORIGIN, Wall, bearer
+from tests.api.servers import ORIGIN, Wall, bearer
 
 # Tokens.
 

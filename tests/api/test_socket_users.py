@@ -11,9 +11,9 @@ import pytest
 import trio
 
 from actors.access.policy import TABLE
-from actors.api.peers import peer_of_socket
 from actors.api.problems import PROBLEM
-from actors.jobs.request_sources import RequestSource
+from actors.api.unix_peer import peer_of_socket
+from actors.job_requests.sources import RequestSource
 from actors.runtime import RunningRuntime
 
 
@@ -21,7 +21,7 @@ from actors.runtime import RunningRuntime
 def _as_another_user(monkeypatch: pytest.MonkeyPatch) -> None:
     """The supervisor runs as somebody else than whoever connects (as root here, where the tests run as root)."""
     own = os.geteuid()
-    monkeypatch.setattr("actors.api.peers.os.geteuid", lambda: own + 4000)
+    monkeypatch.setattr("actors.api.unix_peer.os.geteuid", lambda: own + 4000)
 
 
 async def test_who_connects_is_the_owner_or_another_by_the_kernels_word(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -30,7 +30,7 @@ async def test_who_connects_is_the_owner_or_another_by_the_kernels_word(monkeypa
         own = peer_of_socket(one)
         assert (own.uid, own.source, own.is_local) == (os.geteuid(), RequestSource.SOCKET_OWNER, True)
         for supervisors in (own.uid + 1, 0 if own.uid else 1):
-            monkeypatch.setattr("actors.api.peers.os.geteuid", lambda uid=supervisors: uid)
+            monkeypatch.setattr("actors.api.unix_peer.os.geteuid", lambda uid=supervisors: uid)
             stranger = peer_of_socket(one)
             assert (stranger.source, stranger.is_local) == (RequestSource.SOCKET_OTHER, False)
 

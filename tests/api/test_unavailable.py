@@ -11,11 +11,11 @@ from actors.access.peer import Peer
 from actors.api.access import asked_by
 from actors.api.app import create_app
 from actors.api.webhooks import create_webhook_app
-from actors.control import RefusalKind, Refused
+from actors.control.control import RefusalKind, Refused
 from actors.runtime import RunningRuntime
 from actors.store import StoreBusy, StoreUnavailable
-from tests.api.doors import ORIGIN
-from tests.api.test_access_routes import DECLARED
+from tests.access.test_routes import DECLARED
+from tests.api.servers import ORIGIN
 
 ERRORS = [
     StoreUnavailable("the disk is full"),

@@ -392,7 +392,7 @@ async def test_the_line_of_a_delivery_has_its_jobs_correlation_id(stage: Stage, 
     headers = {**signed(stage.fake.secret, "msg_1", stage.clock.now(), body), "x-correlation-id": "of-the-request"}
     with capture_logs() as lines:
         assert (await stage.post(body, headers)).headers["x-correlation-id"] == "of-the-request"
-    (line,) = [line for line in lines if line["logger"] == "actors.pushes"]
+    (line,) = [line for line in lines if line["logger"] == "actors.control.deliveries"]
     assert line["correlation_id"] == job.correlation_id
     told = line["extra"]
     assert (told["job_id"], told["delivery_id"], told["cycle_id"]) == (job.job_id, "msg_1", "of-the-request")

@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from actors.api.peers import peer_uid
+from actors.api.unix_peer import peer_uid
 from actors.cli import trust
 from actors.cli.context import Failed
 from actors.cli.trust import check_server, socket_of, transport_to

@@ -14,10 +14,10 @@ from actors.cli.board import Board
 from actors.cli.client import NoSupervisor, address, documented
 from actors.cli.context import BadInput, Failed
 from actors.cli.display import actors_line, jobs_table, queue_line
+from actors.cli.event_text import parsed, told
 from actors.cli.group import cli
 from actors.cli.output import console, duration, lasted, metrics, name_of, note, plain, standing
 from actors.cli.submit import exit_status
-from actors.cli.telling import parsed, told
 
 
 @pytest.fixture

@@ -16,11 +16,11 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from actors.control import Health
+from actors.cli.systemd import Notifier, dead_among, told
+from actors.control.control import Health
 from actors.kernel import VirtualClock
 from actors.providers.scripted import ScriptedOptions, ScriptedProvider, ScriptedRemote
 from actors.runtime import Parts
-from actors.service import Notifier, dead_among, told
 from actors.store.errors import StoreError
 from actors.testing import running_runtime, seeded_sources, virtual_settings
 

@@ -208,7 +208,7 @@ async def test_a_window_bounds_what_is_sent_ahead(runtime: RunningRuntime, conne
 async def test_who_never_acknowledges_is_told_where_to_resume(
     runtime: RunningRuntime, connect: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("actors.feed.conversation.ACK_SECONDS", 0.2)
+    monkeypatch.setattr("actors.feed.connection.ACK_SECONDS", 0.2)
     for _ in range(3):
         await runtime.set_limit("total", 5)
     async with connect() as client:
@@ -222,7 +222,7 @@ async def test_who_never_acknowledges_is_told_where_to_resume(
 async def test_a_token_that_is_revoked_ends_its_connection(
     connect: Client, tokens: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("actors.feed.conversation.BEAT", 0.1)
+    monkeypatch.setattr("actors.feed.connection.BEAT", 0.1)
     async with connect("ana") as client:
         del tokens.known["ana"]
         with pytest.raises(ConnectionClosed) as closed:

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.checked_yaml import CheckedError
-from actors.job_request import request_from_mapping
+from actors.job_requests.job_request import request_from_mapping
 from actors.jobs.codec import fingerprint, request_from_json, request_to_json
 from actors.jobs.os_text import from_bytes, from_plain, kept, shown, text_fault, to_bytes, to_plain
 from actors.jobs.records import JobRequest, Resources
+from actors.validation import CheckedError
 
 ANY_BYTES = st.binary(max_size=40).filter(lambda data: b"\0" not in data)
 HALF = "\ud800"

@@ -8,7 +8,7 @@ import pytest
 import trio
 
 from actors.kernel import Actor, ActorDown, ActorRef, Mailbox, MailboxFull, Registry, actor_spec
-from actors.kernel.fate import _watches
+from actors.kernel.restart_watch import _watches
 from logconf import bind_correlation_id, get_correlation_id
 from supervision import (
     ChildHung,

@@ -15,12 +15,12 @@ from typing import Any
 import attrs
 import trio
 
+from actors.cli.offline import open_reading
 from actors.jobs.records import Event
 from actors.jobs.views import JobView
-from actors.offline import open_reading
 from actors.providers.local.directory import JobDirectory, job_directories
 from actors.providers.local.liveness import Standing, look, open_shim
-from actors.state_directory import LOG
+from actors.store.state_directory import LOG
 from tests.kills.supervisor import settings_of
 from tests.providers.local.stage import end_processes, until
 

@@ -19,7 +19,7 @@ from typing import Any
 import attrs
 import trio
 
-from actors.job_request import request_from_mapping
+from actors.job_requests.job_request import request_from_mapping
 from actors.jobs.options import Limits
 from actors.ledger import Ledger, deaths
 from actors.providers.local import LocalOptions
@@ -28,8 +28,8 @@ from actors.providers.local.shims import Shims
 from actors.runtime import open_runtime
 from actors.settings import Settings
 from actors.settings.model import ProviderSettings
-from actors.state_directory import LOG
 from actors.store import submissions
+from actors.store.state_directory import LOG
 from logconf import configure_structured_logging
 
 LIMITS = Limits(total=4, per_user=2)

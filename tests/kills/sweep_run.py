@@ -17,17 +17,17 @@ from pathlib import Path
 import attrs
 import trio
 
-from actors.job_request import request_from_mapping
+from actors.cli.offline import open_reading
+from actors.job_requests.job_request import request_from_mapping
 from actors.jobs.options import PollerOptions
 from actors.jobs.records import ApprovalRequest, ApprovalStatus, Event, JobStatus
 from actors.jobs.refusal import Refused
 from actors.jobs.views import JobView
-from actors.offline import open_reading
 from actors.providers.local.directory import job_directories
 from actors.providers.local.liveness import Standing, look
 from actors.runtime import RunningRuntime, open_runtime
 from actors.simulation.replay import Replay
-from actors.state_directory import DATABASE, LOG
+from actors.store.state_directory import DATABASE, LOG
 from logconf import configure_structured_logging
 from tests.kills.supervisor import settings_of
 from tests.providers.local.stage import is_alive, until

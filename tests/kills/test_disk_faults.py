@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from actors.job_request import request_from_mapping
+from actors.job_requests.job_request import request_from_mapping
 from actors.runtime import open_runtime
 from actors.store import StoreBusy
 from supervision import ChildStartError

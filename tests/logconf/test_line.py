@@ -15,7 +15,7 @@ from logconf import LogContext, bind_correlation_id, get_logger
 from logconf.records import RECORD_ATTRIBUTES, _make_record, install_record_maker
 from logconf.render import MAX_LINE, JsonRenderer
 from logconf.testing import capture_logs
-from logconf.textform import TextRenderer
+from logconf.text_renderer import TextRenderer
 
 KEYS = ["timestamp", "level", "logger", "message", "correlation_id", "source", "extra"]
 logger = get_logger("tests.line")

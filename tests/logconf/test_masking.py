@@ -156,7 +156,7 @@ def test_a_long_text_is_masked_in_linear_time() -> None:
 
 
 def test_the_text_form_masks_too() -> None:
-    from logconf.textform import TextRenderer
+    from logconf.text_renderer import TextRenderer
 
     record = logging.makeLogRecord({"msg": "token=hunter2", "levelname": "INFO", "name": "n"})
     assert b"hunter2" not in TextRenderer()(record)

@@ -13,7 +13,7 @@ import trio
 from stamina.instrumentation import get_on_retry_hooks, set_on_retry_hooks
 from trio.testing import MockClock
 
-from actors.retries import tell_our_own
+from actors.kernel.retry_log import tell_our_own
 from logconf import bind_correlation_id, get_correlation_id
 from tests.providers.outside import Asked, client_of
 
@@ -55,15 +55,15 @@ async def test_a_retry_is_one_line_of_our_log_and_nothing_on_stdout(
         def emit(self, record: logging.LogRecord) -> None:
             ids.append(get_correlation_id())
 
-    logger, noting = logging.getLogger("actors.retries"), Noting()
+    logger, noting = logging.getLogger("actors.kernel.retry_log"), Noting()
     logger.addHandler(noting)
     with bind_correlation_id("of-the-job"):
         await ours()
     logger.removeHandler(noting)
     captured = capsys.readouterr()
     assert (captured.out, captured.err) == ("", "")
-    lines = [record for record in caplog.records if record.name in ("actors.retries", "stamina")]
-    assert [(record.name, record.levelname) for record in lines] == [("actors.retries", "INFO")]
+    lines = [record for record in caplog.records if record.name in ("actors.kernel.retry_log", "stamina")]
+    assert [(record.name, record.levelname) for record in lines] == [("actors.kernel.retry_log", "INFO")]
     assert "cloud" in lines[0].getMessage()
     assert ids == ["of-the-job"]
 

@@ -19,7 +19,8 @@ from actors.jobs.lifecycle import Trigger
 from actors.jobs.records import TERMINAL_JOBS, JobStatus, QueueStatus
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.retention import Hold
-from actors.ledger import deciding, dispatching, observing
+from actors.ledger import approvals as approval_verbs
+from actors.ledger import dispatch, observe
 from actors.store import (
     Transaction,
     approvals,
@@ -44,7 +45,7 @@ def terminal_guard(patch: pytest.MonkeyPatch) -> None:
     def judge_as_running(job, _entry, observation, now):
         return judge(job, QueueStatus.RUNNING, observation, now)
 
-    patch.setattr(observing, "judge", judge_as_running)
+    patch.setattr(observe, "judge", judge_as_running)
     steps = dict(lifecycle._STEPS)
     for trigger in sorted(set(lifecycle.PHASE_TRIGGERS.values())):
         for job, entry in itertools.product(sorted(TERMINAL_JOBS), QueueStatus):
@@ -84,7 +85,7 @@ def slot_kept_while_unknown(patch: pytest.MonkeyPatch) -> None:
         verdict = after(kind, message, entry, now, retry_after, consecutive, jitter)
         return attrs.evolve(verdict, trigger=Trigger.PUT_BACK, unknown=False) if verdict.unknown else verdict
 
-    patch.setattr(dispatching, "after_failed_dispatch", taken_for_a_refusal)
+    patch.setattr(dispatch, "after_failed_dispatch", taken_for_a_refusal)
 
 
 def limits_in_the_claiming_transaction(patch: pytest.MonkeyPatch) -> None:
@@ -115,7 +116,7 @@ def compare_and_set_of_approvals(patch: pytest.MonkeyPatch) -> None:
         return request
 
     patch.setattr(approvals, "decide", decide)
-    patch.setattr(deciding, "_open_request", whatever_it_is)
+    patch.setattr(approval_verbs, "_open_request", whatever_it_is)
     steps = dict(lifecycle._STEPS)
     for trigger in (Trigger.APPROVE, Trigger.REJECT):
         for job, entry in itertools.product(JobStatus, QueueStatus):

@@ -5,8 +5,8 @@ import re
 import pytest
 from click.testing import CliRunner
 
+from actors.simulation.checker import Judge
 from actors.simulation.cli import Numbers, main
-from actors.simulation.judge import Judge
 from actors.simulation.shrinking import written
 
 

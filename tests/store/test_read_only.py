@@ -8,8 +8,8 @@ import sqlite3
 import attrs
 import pytest
 
+from actors.cli.offline import open_reading
 from actors.kernel import VirtualClock
-from actors.offline import open_reading
 from actors.settings import Settings
 from actors.store import InlineExecutor, Store, StoreUnavailable, read_only
 from actors.store.file_system import network_kind

@@ -65,7 +65,7 @@ async def on_disk(tmp_path: Path) -> Any:
 
 async def test_a_request_reads_as_whoever_made_it(on_disk: RunningRuntime, monkeypatch: pytest.MonkeyPatch) -> None:
     """Requests of one token share its turns, those of another have their own; outside of a request there is none."""
-    from tests.api.doors import ORIGIN, bearer
+    from tests.api.servers import ORIGIN, bearer
 
     seen: list[str | None] = []
     executor = on_disk.ledger.store._readers

@@ -15,7 +15,7 @@ import trio
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from actors.jobfile import load_job_file
+from actors.job_requests.job_file import load_job_file
 from actors.jobs.records import JobRequest
 from actors.kernel import SystemClock, VirtualClock
 from actors.providers.base import Idempotency

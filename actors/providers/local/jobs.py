@@ -18,10 +18,10 @@ from actors.providers.local.capacity import Lease, leased
 from actors.providers.local.cgroups import cgroup_of
 from actors.providers.local.directory import JobDirectory, job_directories, read_record
 from actors.providers.local.environment import job_environment
-from actors.providers.local.leavings import Leavings
 from actors.providers.local.liveness import Look, Standing, has_end, is_locked, look, settle_unstarted
 from actors.providers.local.lost_jobs import LostJobs
 from actors.providers.local.observing import lost, never_ran, observe
+from actors.providers.local.outputs import Leavings
 from actors.providers.local.processes import processes_of
 from actors.providers.local.progress_places import ProgressPlaces
 from actors.providers.local.shim.files import MOST_SPEC, NotPlain, make_empty

@@ -13,7 +13,7 @@ import attrs
 from actors.providers.disk_threads import DiskThreads
 from actors.providers.errors import ProviderError, Unavailable
 from actors.providers.local.directory import JobDirectory
-from actors.providers.local.leavings import Leavings, output_url
+from actors.providers.local.outputs import Leavings, output_url
 from actors.providers.local.shim.files import open_folder
 
 

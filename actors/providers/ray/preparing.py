@@ -14,9 +14,9 @@ from typing import Any
 
 import attrs
 
-from actors.jobs.guessing import did_you_mean
 from actors.jobs.os_text import first_not_utf8
 from actors.jobs.records import DEFAULT_ENV_FROM, JobRequest
+from actors.jobs.suggestions import did_you_mean
 from actors.providers.base import Prepared
 from actors.providers.entry_points import EntryPoint
 from actors.providers.errors import Invalid

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
-from actors.jobs.guessing import did_you_mean
+from actors.jobs.suggestions import did_you_mean
 
 OURS = frozenset(
     {

@@ -15,8 +15,8 @@ from typing import Any
 import attrs
 import orjson
 
-from actors.jobs.guessing import did_you_mean
 from actors.jobs.records import JobRequest
+from actors.jobs.suggestions import did_you_mean
 from actors.providers.base import Prepared
 from actors.providers.errors import Invalid
 from actors.providers.replicate.options import ReplicateOptions

@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 import attrs
 import orjson
 
-from actors.jobs.guessing import did_you_mean
 from actors.jobs.records import Observation, Phase
+from actors.jobs.suggestions import did_you_mean
 from actors.providers.errors import Invalid
 from actors.providers.scripted.faults import CALLS, Fault, FaultKind, Refusal, is_count, is_seconds
 

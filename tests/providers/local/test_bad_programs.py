@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from actors.jobs.records import Phase
-from actors.providers.local.words import end_words, failure_words
+from actors.providers.local.end_messages import end_words, failure_words
 from tests.providers.local.stage import Stage
 
 

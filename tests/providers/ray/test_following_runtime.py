@@ -13,7 +13,7 @@ import trio
 from trio.testing import MockClock
 
 from actors.api.app import create_app
-from actors.api.peers import Peer
+from actors.api.unix_peer import Peer
 from actors.jobs.records import JobRequest, JobStatus
 from actors.jobs.refusal import Refused
 from actors.providers.base import Handle, LogChunk

@@ -2,7 +2,7 @@
 
 import { cell, el, keyed, table } from "./dom.js";
 import { jobName, jobPath } from "./format.js";
-import { details, when, words } from "./told.js";
+import { details, when, words } from "./event_text.js";
 
 const SHOWN = 300;
 

@@ -6,7 +6,7 @@ import { ended, jobName, jobPath, jobState, measures, moment, took } from "./for
 import { progressOf } from "./jobs.js";
 import { outputOf } from "./output.js";
 import { allowed, may } from "./rights.js";
-import { details, when, words } from "./told.js";
+import { details, when, words } from "./event_text.js";
 
 // Of many reports of progress in a row the newest one tells enough.
 const telling = (events) => events.filter((event, at) => event.type !== "job_progress" || events[at + 1]?.type !== "job_progress");

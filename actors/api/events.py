@@ -1,0 +1,90 @@
+"""The stream of events (B24): every change, once, in order, from where a reader was."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AbstractAsyncContextManager
+
+from starlette.requests import Request
+
+from actors.api.bodies import LARGEST_SEQ, EventsQuery
+from actors.api.request_context import asker, ending_of, user_shown
+from actors.api.route import Call, Nothing, declare
+from actors.api.sse import EVENT_STREAM, LAST_EVENT_ID, EventStream, Streamed
+from actors.control.control import Event, Gap, RefusalKind, Refused, Runtime
+from actors.documents.records import event_document
+from actors.jobs import maxima
+
+_UNNAMED = frozenset({"job_status_changed", "approval_expired"})
+
+
+async def events(call: Call[Nothing, EventsQuery]) -> Streamed:
+    """Every change from now on, or after ``Last-Event-ID`` (``?after=``), as server-sent events.
+
+    First a ``connection`` event, whose ``id`` is where this stream begins; a ``gap`` where something after the number
+    that was asked for was removed since; a comment every 15 s; a ``goodbye`` when the supervisor stops. Who sees only
+    their own jobs is told of those.
+    """
+    asked, runtime = call.query, call.runtime
+    after = _last_event_id(call.request)
+    after = asked.after if after is None else after
+    user_id = user_shown(call.request, asked.user)
+    job_id = None if asked.job_id is None else await _visible_job(call, asked.job_id)
+    types = _types(asked.types)
+    # A job's events are removed with the job, never in part.
+    gap = await runtime.gap(after) if after is not None and job_id is None else None
+    # A reader that is told of nothing before its connection breaks has a place to resume, too.
+    start = gap.resume if gap is not None else await _newest(runtime) if after is None else after
+
+    def changes() -> AbstractAsyncContextManager[AsyncIterator[Event]]:
+        return runtime.events(after=start, job_id=job_id, types=types, user_id=user_id)
+
+    async def produce(stream: EventStream) -> None:
+        async with changes() as found:
+            await stream.tell({"type": "connected"}, "connection", start)
+            if gap is not None:
+                await stream.tell(_told(gap), "gap")
+            async for event in found:
+                await stream.tell(event_document(event), None if event.type in _UNNAMED else event.type, event.seq)
+
+    return Streamed(EventStream(ending_of(call.request), produce).run, EVENT_STREAM)
+
+
+def _types(texts: Iterable[str]) -> list[str]:
+    """Each once; one text may name several. Raises :class:`Refused` for more than a list of names has."""
+    types = list(dict.fromkeys(name for text in texts for name in text.split(",") if name))
+    if len(types) > maxima.CHOICES:
+        message = f"types: must name at most {maxima.CHOICES}, not {len(types)}"
+        raise Refused(message, RefusalKind.INVALID, "types")
+    return types
+
+
+def _told(gap: Gap) -> dict[str, object]:
+    return {"type": "gap", "after": gap.after, "missing": gap.missing, "resume": gap.resume}
+
+
+async def _newest(runtime: Runtime) -> int:
+    """The number of the newest event: from there on a reader goes that claims to have seen more than there is."""
+    gap = await runtime.gap(LARGEST_SEQ)
+    return LARGEST_SEQ if gap is None else gap.resume
+
+
+async def _visible_job(call: Call[Nothing, EventsQuery], part: str) -> str:
+    job = (await call.runtime.job(part)).job
+    if asker(call.request).only_user not in (None, job.request.user_id):
+        raise Refused(f"there is no job {part!r}", RefusalKind.NOT_FOUND)
+    return job.job_id
+
+
+def _last_event_id(request: Request) -> int | None:
+    """The number after which to go on. The header wins: it is what a browser sends when it connects again."""
+    header = request.headers.get("last-event-id")
+    if header is None:
+        return None
+    if header.isascii() and header.isdigit() and len(header) < 20 and int(header) <= LARGEST_SEQ:
+        return int(header)
+    message = f"Last-Event-ID: must be the id of an event, not {header!r:.80}"
+    raise Refused(message, RefusalKind.INVALID, "Last-Event-ID")
+
+
+ROUTES = [declare("GET", "/api/events", events, media=EVENT_STREAM, headers=LAST_EVENT_ID)]

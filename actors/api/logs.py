@@ -1,0 +1,121 @@
+"""Routes to a job's output: as it was written, page by page, or as events while it is being written."""
+
+from __future__ import annotations
+
+import codecs
+from contextlib import aclosing
+from typing import Any
+from urllib.parse import quote
+
+from starlette.responses import Response
+
+from actors.api.bodies import LogsQuery, LogStreamQuery
+from actors.api.request_context import ending_of
+from actors.api.route import Call, Nothing, declare
+from actors.api.sse import EVENT_STREAM, LAST_EVENT_ID, EventStream, Streamed, Write
+from actors.control.control import LogNotice, RefusalKind, Refused
+from actors.jobs import maxima
+from actors.providers.log_notices import notice
+
+_DIGITS = 19
+BYTES = "application/octet-stream"
+NEXT_CURSOR = "X-Next-Cursor"
+UNREADABLE = "the output cannot be read any further"
+
+
+async def logs(call: Call[Nothing, LogsQuery]) -> Response:
+    """A job's output as it was written, from ``cursor`` on.
+
+    With ``limit`` one page, whose header ``X-Next-Cursor`` has the ``cursor`` of the page after, quoted as a query
+    needs it; an empty page says that there is nothing more yet. With ``follow`` until the job ends; where the output
+    cannot be read any further before that, the last line says so.
+    """
+    asked, runtime = call.query, call.runtime
+    job_id = (await runtime.job(call.path("job_id"))).job.job_id
+    await _check_cursor(call, job_id, asked.cursor)
+    if asked.follow:
+
+        async def follow(write: Write) -> None:
+            try:
+                async with runtime.follow_logs(job_id, asked.cursor) as pieces:
+                    async for data, _cursor in pieces:
+                        await write(data)
+            except Refused as refusal:  # the answer has begun: a connection cut off would look like an accident
+                await write(notice(f"{UNREADABLE}: {refusal}"))
+
+        return Streamed(follow, BYTES)
+    if asked.limit is not None:
+        return await _page(call, job_id, asked.limit)
+    source = runtime.logs(job_id, asked.cursor)
+    first = await anext(source, None)  # whatever refuses refuses before the answer begins
+
+    async def whole(write: Write) -> None:
+        if first is not None:
+            await write(first[0])
+        async with aclosing(source) as chunks:  # type: ignore[type-var]
+            async for data, _cursor in chunks:
+                await write(data)
+
+    return Streamed(whole, BYTES)
+
+
+async def _check_cursor(call: Call[Any, Any], job_id: str, cursor: str | None) -> None:
+    """Raises :class:`Refused` before an answer begins; the usual cursor, a number of bytes, needs no look.
+
+    Another one is the provider's to know: it is asked for the first piece.
+    """
+    if cursor is None or (cursor.isascii() and cursor.isdigit() and len(cursor) < _DIGITS):
+        return
+    if len(cursor) > maxima.CURSOR or not cursor.isprintable():
+        raise Refused("cursor: is none that was given here", RefusalKind.INVALID, "cursor")
+    async with aclosing(call.runtime.logs(job_id, cursor)) as pieces:  # type: ignore[type-var]
+        await anext(pieces, None)
+
+
+async def _page(call: Call[Nothing, LogsQuery], job_id: str, limit: int) -> Response:
+    content, cursor = bytearray(), call.query.cursor
+    async with aclosing(call.runtime.logs(job_id, cursor)) as chunks:  # type: ignore[type-var]
+        async for data, following in chunks:
+            content += data
+            cursor = following
+            if len(content) >= limit:
+                break
+    headers = {} if cursor is None else {NEXT_CURSOR: quote(cursor, safe="")}
+    return Response(bytes(content), media_type=BYTES, headers=headers)
+
+
+async def stream(call: Call[Nothing, LogStreamQuery]) -> Streamed:
+    """A job's output as server-sent events while it is written: ``output`` with its ``text``, ``end`` when it ended.
+
+    ``notice`` with its ``text``: of ours, as when the output became shorter. ``unreadable`` with its ``detail``, the
+    last event: it cannot be read any further. The ``id`` of an event is a cursor: ``Last-Event-ID`` goes on after it.
+    What is no UTF-8 is replaced.
+    """
+    runtime, ending = call.runtime, ending_of(call.request)
+    job_id = (await runtime.job(call.path("job_id"))).job.job_id
+    cursor = call.request.headers.get("last-event-id", call.query.cursor)
+    await _check_cursor(call, job_id, cursor)
+
+    async def produce(events: EventStream) -> None:
+        await events.tell({"type": "connected"}, "connection")
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        try:
+            async with runtime.follow_logs(job_id, cursor) as pieces:
+                async for data, following in pieces:
+                    if isinstance(data, LogNotice):
+                        await events.tell({"type": "notice", "text": data.text}, "notice", following)
+                    elif text := decoder.decode(data):
+                        await events.tell({"type": "output", "text": text}, "output", following)
+        except Refused as refusal:
+            await events.tell({"type": "unreadable", "detail": f"{UNREADABLE}: {refusal}"}, "unreadable")
+            return
+        job = (await runtime.job(job_id)).job
+        await events.tell({"type": "end", "job_id": job_id, "status": job.status.value}, "end")
+
+    return Streamed(EventStream(ending, produce).run, EVENT_STREAM)
+
+
+ROUTES = [
+    declare("GET", "/api/jobs/{job_id}/logs", logs, media=BYTES),
+    declare("GET", "/api/jobs/{job_id}/logs/stream", stream, media=EVENT_STREAM, headers=LAST_EVENT_ID),
+]

@@ -1,0 +1,154 @@
+"""Bodies and query parameters into the classes of :mod:`actors.api.bodies`: strictly, every fault at once.
+
+JSON is read by the standard library, not by the quicker parser of the answers: it alone tells of a name given twice.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from http import HTTPStatus
+from types import UnionType
+from typing import Any, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import attrs
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from actors.api.body import content_of
+from actors.api.values import check_values
+from actors.control.control import RefusalKind, Refused
+from actors.jobs import maxima
+from actors.jobs.suggestions import did_you_mean
+from actors.validation import Entry, Faults, Listing, Mapping, Reader, Scalar, Shape, from_data, resolve
+
+T = TypeVar("T")
+_WITHOUT_BODY = frozenset({"GET", "HEAD"})
+_OLDEST, _NEWEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+
+
+@attrs.frozen
+class Raw(Generic[T]):
+    """A body of ``size`` bytes that its handler checks by itself; ``T`` is for those who read about it."""
+
+    data: Any
+    size: int = 0
+
+
+async def body_as(request: Request, kind: Any, most: int) -> Any:
+    """The body as an instance of the attrs class ``kind``, or as :class:`Raw`. An absent one is an empty object.
+
+    ``most``: bytes that it may have.
+
+    Raises ``HTTPException`` where it is no JSON, :class:`~actors.validation.CheckedError` with every fault.
+    """
+    content = b"" if request.method in _WITHOUT_BODY else await content_of(request, most)
+    raw = get_origin(kind) is Raw
+    if content:
+        _check_type(request)
+        check_values(content, maxima.BATCH_VALUES if raw else maxima.VALUES)
+    data = parsed(content) if content else {}
+    if raw:
+        return Raw(data, len(content))
+    faults = Faults()
+    return _checked(Reader(_shapes(kind), faults), from_data(data, faults), kind)
+
+
+def query_as(request: Request, kind: Any) -> Any:
+    """The query parameters as an instance of the attrs class ``kind``; a list is given by repeating its name."""
+    hints = get_type_hints(kind)
+    given: dict[str, list[str]] = {}
+    for name, value in request.query_params.multi_items():
+        if name not in hints:
+            guess = did_you_mean(name[:80], hints)
+            raise Refused(f"unknown parameter {name!r:.80}{guess}", RefusalKind.INVALID, name[:80])
+        given.setdefault(name, []).append(value)
+    entries = {name: _entry(name, texts, hints[name]) for name, texts in given.items()}
+    return _checked(Reader(_shapes(kind)), Entry(None, Mapping(entries)), kind)
+
+
+def check_path(request: Request) -> None:
+    """Raises :class:`Refused` for a part of the path that can be no id and no name: of no printable text, or too long.
+
+    Such a part names nothing, whatever else it may mean to whoever looks for it.
+    """
+    for name, part in request.path_params.items():
+        if isinstance(part, str) and not (part.isprintable() and 0 < len(part) <= maxima.NAME):
+            message = f"{name}: {part!r:.80} names nothing: it must have 1 to {maxima.NAME} printable characters"
+            raise Refused(message, RefusalKind.NOT_FOUND, name)
+
+
+def parsed(content: bytes | bytearray) -> Any:
+    """``content`` as JSON. Raises ``HTTPException`` 400 where it is none, or such as two readers read differently."""
+    try:
+        return json.loads(content.decode(), object_pairs_hook=_object, parse_constant=_constant)
+    except UnicodeDecodeError as error:
+        why = f"it is no UTF-8 from byte {error.start} on"
+    except RecursionError:
+        why = "it is nested too deep"
+    except ValueError as error:  # no JSON, a name given twice, a number of thousands of digits
+        why = str(error)
+    raise HTTPException(HTTPStatus.BAD_REQUEST, f"the body is not JSON: {why:.300}")
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        seen: set[str] = set()
+        twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+        raise ValueError(f"{twice!r:.80} is given twice in one object")
+    return found
+
+
+def _constant(name: str) -> Any:
+    raise ValueError(f"{name} is no number of JSON")
+
+
+def _check_type(request: Request) -> None:
+    given = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    if given != "application/json":
+        message = f"a body is application/json, not {given!r:.80}"
+        raise HTTPException(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, message)
+
+
+def _checked(reader: Reader, entry: Entry, kind: type[Any]) -> Any:
+    found = reader.object(entry, kind, "")
+    reader.faults.check()
+    return found
+
+
+def _entry(name: str, texts: list[str], hint: Any) -> Entry:
+    many = get_origin(hint) is tuple
+    if many:
+        return Entry(None, Listing(tuple(Entry(None, Scalar(text, text, quoted=True)) for text in texts)))
+    if len(texts) > 1:
+        raise Refused(f"{name}: is given {len(texts)} times", RefusalKind.INVALID, name)
+    arms = set(_arms(hint))
+    plain = bool(arms & {int, float, bool})
+    return Entry(None, resolve(texts[0]) if plain else Scalar(texts[0], texts[0], quoted=True))
+
+
+def _arms(hint: Any) -> Iterable[Any]:
+    return get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+
+
+def _shapes(kind: Any) -> dict[type, Shape]:
+    """Moments are texts in ISO 8601 with their offset."""
+    moments = [name for name, hint in get_type_hints(kind).items() if datetime in _arms(hint)]
+    return {kind: Shape(reads=dict.fromkeys(moments, _moment))} if moments else {}
+
+
+def _moment(reader: Reader, entry: Entry, path: str) -> Any:
+    text = reader.convert(entry, str, path)
+    if not isinstance(text, str):
+        return text
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is None:
+        return reader.fault(entry, path, f"must be a moment such as 2026-01-31T09:30:00Z, not {text!r:.80}")
+    if not _OLDEST <= found <= _NEWEST:
+        return reader.fault(entry, path, f"must be between the years 1970 and 9000, not {text!r:.80}")
+    return found.astimezone(UTC)

@@ -1,0 +1,61 @@
+"""Who asks, of which runtime, what they may see; and answers."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Generic, TypeVar
+
+import trio
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from actors.api.unix_peer import Peer
+from actors.control.control import RefusalKind, Refused, Runtime
+from actors.documents.records import encoded
+
+T = TypeVar("T")
+
+
+def runtime_of(request: Request) -> Runtime:
+    """The runtime behind this application."""
+    runtime: Runtime = request.app.state.runtime
+    return runtime
+
+
+def peer_of(request: Request) -> Peer | None:
+    """Who asks, where the connection tells."""
+    peer = request.scope.get("state", {}).get("peer")
+    return peer if isinstance(peer, Peer) else None
+
+
+def asker(request: Request) -> Peer:
+    """Who asks. Raises ``HTTPException`` 401 where nobody is known: the guard lets through no such request."""
+    peer = peer_of(request)
+    if peer is None:
+        raise HTTPException(HTTPStatus.UNAUTHORIZED, "a token or a session is needed")
+    return peer
+
+
+def user_shown(request: Request, asked: str | None) -> str | None:
+    """Whose jobs to show where ``asked`` (None: everybody) are asked for: who sees only their own gets those, or a
+    refusal where they name somebody else."""
+    own = asker(request).only_user
+    if own is not None and asked not in (None, own):
+        raise Refused("user_id: another than your own takes a lead", RefusalKind.FORBIDDEN, "user_id")
+    return asked if own is None else own
+
+
+def ending_of(request: Request) -> trio.Event:
+    """Set when the server stops: a stream says goodbye then."""
+    ending = request.scope.get("state", {}).get("ending")
+    return ending if isinstance(ending, trio.Event) else trio.Event()
+
+
+class Answer(Response, Generic[T]):
+    """A JSON answer whose document is a ``T``."""
+
+
+def answer(document: T, status: int = HTTPStatus.OK) -> Answer[T]:
+    """``document`` as an answer."""
+    return Answer(encoded(document), status_code=int(status), media_type="application/json")

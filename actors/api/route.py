@@ -1,0 +1,117 @@
+"""Routes that say what they take and give: requests are checked by the same classes that OpenAPI shows.
+
+    async def approve(call: Call[Nothing, Nothing]) -> Answer[ApprovalDocument]:
+        \"\"\"Grant a request.\"\"\"
+
+    ROUTES = [declare("POST", "/api/approvals/{approval_id}/approve", approve)]
+
+The body and the query are read as the handler's annotation says, the answer's type is its result's, the first line of
+its docstring is the summary. Nothing is written a second time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, Generic, TypeVar, get_args, get_type_hints
+
+import attrs
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from actors.access.peer import Peer
+from actors.api.bodies import Nothing
+from actors.api.parsing import body_as, check_path, query_as
+from actors.api.request_context import asker, runtime_of
+from actors.control.control import Runtime
+from actors.jobs import maxima
+
+B = TypeVar("B")
+Q = TypeVar("Q")
+
+Handler = Callable[[Any], Awaitable[Response]]
+
+
+@attrs.frozen
+class Call(Generic[B, Q]):
+    """A request whose ``body`` and ``query`` are read."""
+
+    request: Request
+    body: B
+    query: Q
+
+    @property
+    def runtime(self) -> Runtime:
+        """What is asked."""
+        return runtime_of(self.request)
+
+    @property
+    def peer(self) -> Peer:
+        """Who asks."""
+        return asker(self.request)
+
+    @property
+    def by(self) -> str:
+        """The name under which a change is kept."""
+        return self.peer.name
+
+    def path(self, name: str) -> str:
+        """A part of the path."""
+        return str(self.request.path_params[name])
+
+
+@attrs.frozen
+class Declaration:
+    """What a route takes and gives.
+
+    ``result``: the handler's return annotation. ``media``: of an answer that is no JSON. ``headers``: those that it
+    reads, each with its meaning. ``body_bytes``: what its body may have.
+    """
+
+    handle: Handler
+    body: Any
+    query: Any
+    result: Any
+    statuses: tuple[int, ...]
+    media: str | None
+    headers: Mapping[str, str]
+    body_bytes: int
+
+
+class Declared(Route):
+    """A route with its ``declaration``."""
+
+    def __init__(self, method: str, path: str, declaration: Declaration) -> None:
+        async def endpoint(request: Request) -> Response:
+            check_path(request)
+            query = query_as(request, declaration.query)
+            body = await body_as(request, declaration.body, declaration.body_bytes)
+            return await declaration.handle(Call(request, body, query))
+
+        super().__init__(path, endpoint, methods=[method], name=declaration.handle.__name__)
+        self.declaration = declaration
+
+
+def declare(
+    method: str,
+    path: str,
+    handle: Handler,
+    *,
+    status: int | Sequence[int] = HTTPStatus.OK,
+    media: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    body_bytes: int = maxima.BODY,
+) -> Declared:
+    """The route of ``handle``, which answers with one of ``status`` or with a problem.
+
+    ``body_bytes``: what a body may have at most; no more of it is read.
+    """
+    hints = get_type_hints(handle)
+    body, query = get_args(hints["call"])
+    statuses = (int(status),) if isinstance(status, int) else tuple(map(int, status))
+    declaration = Declaration(handle, body, query, hints["return"], statuses, media, headers or {}, body_bytes)
+    return Declared(method, path, declaration)
+
+
+__all__ = ["Call", "Declaration", "Declared", "Nothing", "declare"]

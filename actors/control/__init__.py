@@ -1,0 +1,1 @@
+"""What a runtime offers to those who use it, by subject."""

@@ -1,0 +1,185 @@
+"""Deliveries from providers: verified while they are read, taken once, applied, and then the job is read back."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import AsyncIterable, Mapping
+
+import attrs
+import trio
+
+from actors.control.operations import Operations
+from actors.jobs.deliveries import MOST_READ, Delivered, DeliveryNotRead, DeliveryOutcome
+from actors.jobs.refusal import RefusalKind, Refused
+from actors.kernel import ActorRef
+from actors.ledger.deliveries import Delivering, Hinting
+from actors.poller import Look, Wanted
+from actors.providers.base import PushEvent, Rejected
+from actors.providers.guard import Failure, GuardedProvider
+from actors.providers.pushes import MOST_KEPT, PushHint, PushOutcome
+from logconf import bind_correlation_id, get_correlation_id, get_logger
+
+_logger = get_logger("actors.control.deliveries")
+
+_WARN_AGAIN = 60.0
+"""Seconds between two warnings that deliveries cannot be verified: whoever likes can make us try."""
+
+
+@attrs.define
+class _Kept:
+    """The beginning of a body, and how long all of it is."""
+
+    content: bytearray = attrs.field(factory=bytearray)
+    size: int = 0
+
+    def add(self, piece: bytes) -> None:
+        """Take the next bytes. Raises :class:`DeliveryNotRead` where they are more than is read of one delivery."""
+        self.size += len(piece)
+        if self.size > MOST_READ:
+            raise DeliveryNotRead(DeliveryOutcome.TOO_LONG)
+        self.content += piece[: MOST_KEPT - len(self.content)]
+
+    @property
+    def is_whole(self) -> bool:
+        return self.size == len(self.content)
+
+
+class Pushes(Operations):
+    """The operation of :class:`actors.control.control.Runtime` by which providers tell of their jobs."""
+
+    _poller: ActorRef
+    _wanted: Wanted
+    _warned_at: float = -math.inf
+
+    async def push(
+        self,
+        provider: str,
+        headers: Mapping[str, str],
+        body: bytes | AsyncIterable[bytes],
+        *,
+        token: str | None = None,
+    ) -> DeliveryOutcome:
+        """Take one delivery. ``body``: whole, or in pieces, of which no more is held than can be read.
+
+        Whatever is not to be believed is counted, and told to nobody. Raises :class:`Refused` for a provider that is
+        not there or cannot verify one now, and what the reading of ``body`` raises.
+        """
+        guarded = self._providers[self._known(provider)]
+        try:
+            pieces = _InOnePiece(body) if isinstance(body, bytes) else body
+            outcome = await self._push(guarded, headers, pieces, token)
+        except DeliveryNotRead as stopped:
+            outcome = stopped.outcome
+        except Refused:
+            self.came(DeliveryOutcome.UNVERIFIED)
+            raise
+        self.came(outcome)
+        return outcome
+
+    def came(self, outcome: DeliveryOutcome) -> None:
+        """A delivery came in, and this was done about it: for whoever counts."""
+
+    def look_at(self, provider: str, key: str) -> None:
+        """Have the poller ask ``provider`` about one job now; however many are named at once, none is forgotten."""
+        self._wanted.read_back(provider, key)
+        self._poller.cast(Look())
+
+    async def _push(
+        self, provider: GuardedProvider, headers: Mapping[str, str], body: AsyncIterable[bytes], token: str | None
+    ) -> DeliveryOutcome:
+        event = await self._verified(provider, headers, body)
+        if isinstance(event, DeliveryOutcome):
+            return event
+        if isinstance(event, Rejected):
+            _logger.debug("A delivery was rejected: %s", event.reason, extra={"provider": provider.name})
+            return DeliveryOutcome.REJECTED
+        if isinstance(event, PushHint):
+            delivered = await self.ledger.store.write(Hinting(provider.name, event, token))
+        else:
+            delivered = await self.ledger.store.write(Delivering(provider.name, event, token, get_correlation_id()))
+        _tell(provider.name, event, delivered)
+        for key in delivered.look_at:
+            self.look_at(provider.name, key)
+        return delivered.outcome
+
+    async def _verified(
+        self, provider: GuardedProvider, headers: Mapping[str, str], body: AsyncIterable[bytes]
+    ) -> PushOutcome | DeliveryOutcome:
+        """The event, or why it is none. What fails is tried once more with secrets that may have been rotated; what is
+        no longer there to be tried again is left to the sender's next try.
+        """
+        secrets = await self._secrets(provider, fresh=False)
+        now = self._clock.now()
+        reading = provider.read_push(headers, secrets, now)
+        if isinstance(reading, Rejected):
+            return reading
+        kept = _Kept()
+        async for piece in body:
+            kept.add(piece)
+            reading.add(piece)
+        event = reading.done(bytes(kept.content), kept.size)
+        if not isinstance(event, Rejected) or (rotated := await self._secrets(provider, fresh=True)) == secrets:
+            return event
+        if not kept.is_whole:
+            return DeliveryOutcome.UNVERIFIED
+        return provider.parse_push(headers, bytes(kept.content), rotated, now)
+
+    async def _secrets(self, provider: GuardedProvider, *, fresh: bool) -> tuple[str, ...]:
+        secrets = await provider.push_secrets(fresh=fresh)
+        if isinstance(secrets, Failure):
+            now = trio.current_time()
+            level = logging.WARNING if now - self._warned_at >= _WARN_AGAIN else logging.DEBUG
+            self._warned_at = now if level == logging.WARNING else self._warned_at
+            extra = {"provider": provider.name}
+            _logger.log(level, "A delivery cannot be verified: %s", secrets.message, extra=extra)
+            raise Refused(f"deliveries of {provider.name} cannot be verified now", RefusalKind.UNAVAILABLE)
+        return secrets
+
+
+@attrs.define
+class _InOnePiece:
+    """A body that is there already; no generator, which would have to be closed where it is left early."""
+
+    body: bytes | None
+
+    def __aiter__(self) -> _InOnePiece:
+        return self
+
+    async def __anext__(self) -> bytes:
+        await trio.lowlevel.checkpoint()
+        if self.body is None:
+            raise StopAsyncIteration
+        body, self.body = self.body, None
+        return body
+
+
+def _tell(provider: str, event: PushEvent | PushHint, delivered: Delivered) -> None:
+    """One line for each delivery, under the correlation ID of its job where it has one (A14)."""
+    claims = event.observation.raw_status if isinstance(event, PushEvent) and event.observation is not None else None
+    extra = {
+        "provider": provider,
+        "delivery_id": event.delivery_id,
+        "remote_id": event.remote_id,
+        "claims": claims,
+        "outcome": delivered.outcome.value,
+    }
+    if delivered.job_id is None or delivered.correlation_id is None:
+        _tell_unreadable(event, delivered, "one of the jobs there", extra)
+        _logger.info("A delivery was %s", delivered.outcome.value, extra=extra)
+        return
+    extra |= {"job_id": delivered.job_id, "status": delivered.status, "cycle_id": get_correlation_id()}
+    with bind_correlation_id(delivered.correlation_id):
+        _tell_unreadable(event, delivered, f"job {delivered.job_id}", extra)
+        _logger.info("A delivery told of job %s", delivered.job_id, extra=extra)
+        if delivered.note is not None:
+            level, text = delivered.note
+            _logger.log(level, "Job %s: %s", delivered.job_id, text, extra=extra)
+
+
+def _tell_unreadable(
+    event: PushEvent | PushHint, delivered: Delivered, about: str, extra: Mapping[str, object]
+) -> None:
+    if isinstance(event, PushHint) and delivered.outcome is DeliveryOutcome.UNREADABLE:
+        text = "A signed delivery about %s could not be read, so the provider is asked: %s"
+        _logger.warning(text, about, event.reason, extra=dict(extra))

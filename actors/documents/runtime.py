@@ -1,0 +1,88 @@
+"""Answers about the runtime: actors, providers, settings, health, housekeeping."""
+
+from __future__ import annotations
+
+from typing import Any, TypedDict
+
+from actors.documents.words import Document, Moment
+
+
+class PruneDocument(TypedDict):
+    """What was removed, or would be. ``held``: why nothing is removed now and how that ends; null where it is."""
+
+    jobs: int
+    events: int
+    kept: int
+    before: Moment | None
+    oldest: Moment | None
+    held: str | None
+
+
+class TreeDocument(TypedDict):
+    """The supervision tree: for each child its state, restarts, uptime, mailbox, last failure and what is below it."""
+
+    children: list[Document]
+
+
+class DeadLettersDocument(TypedDict):
+    """Messages that reached nobody, the oldest first."""
+
+    dead_letters: list[Document]
+
+
+class QuarantineDocument(TypedDict):
+    """Messages whose handling crashed their actor, the oldest first."""
+
+    quarantine: list[Document]
+
+
+class BreakerDocument(TypedDict):
+    """A circuit breaker: ``closed``, ``open`` or ``half_open``, how often it opened, and for how long it stays so."""
+
+    state: str
+    opened: int
+    rest_seconds: float
+    why: str
+
+
+class ProviderDocument(TypedDict):
+    """A provider. ``gate``: why nothing is dispatched there now."""
+
+    name: str
+    kind: str | None
+    breaker: BreakerDocument
+    gate: str | None
+    capabilities: Document
+
+
+class ProvidersDocument(TypedDict):
+    """The configured providers."""
+
+    providers: list[ProviderDocument]
+
+
+class SettingDocument(TypedDict):
+    """A setting that holds: its place in the file, its value with secrets masked, and where that came from."""
+
+    key: str
+    value: Any
+    source: str
+
+
+class ConfigDocument(TypedDict):
+    """Every setting that holds."""
+
+    settings: list[SettingDocument]
+
+
+class HealthDocument(TypedDict):
+    """Whether the runtime does its work, ``ok`` or ``degraded`` for these ``reasons``, and since when it runs.
+
+    ``notes``: what is no fault and worth knowing.
+    """
+
+    status: str
+    reasons: list[str]
+    notes: list[str]
+    uncertain_jobs: list[str]
+    started_at: Moment | None

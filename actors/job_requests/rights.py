@@ -1,0 +1,111 @@
+"""A job request as its submitter may make it, by the table of :mod:`.request_sources`; a retry is such a request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import attrs
+
+from actors.job_requests.sources import NETWORK, NetworkRule, RequestSource, access_to, closed_to
+from actors.jobs.levels import may_approve, normalised
+from actors.jobs.records import JobRequest
+from actors.jobs.refusal import RefusalKind, Refused
+
+_USUAL = JobRequest()
+_ADMIN, _LEAD = "admin", "lead"
+
+
+@attrs.frozen
+class Submitter:
+    """Who submits, as the server knows it from the connection: ``source``, and what the token or the kernel says.
+
+    ``teams``: those that may be named over the network.
+    """
+
+    source: RequestSource
+    user_id: str = ""
+    level: str = _ADMIN
+    org_id: str | None = None
+    teams: tuple[str, ...] = ()
+
+
+THE_PROGRAM = Submitter(RequestSource.EMBEDDED)
+"""The program that runs the runtime."""
+
+
+def check_open(asked: JobRequest, source: RequestSource, where: str = "") -> None:
+    """Raises :class:`Refused` naming the first field that is set and closed to ``source``; ``where`` stands before."""
+    for field in _given(asked, closed_to(source)):
+        if instead := access_to(field).instead:
+            raise Refused(f"{where}{field}: {instead}", RefusalKind.FORBIDDEN, field)
+        raise Refused(f"{where}{field}: unknown field, or not allowed from here", RefusalKind.INVALID, field)
+
+
+def authorized(asked: JobRequest, who: Submitter, where: str = "") -> JobRequest:
+    """``asked`` as ``who`` may ask it. For whom it is and at which level comes, over the network, from the token.
+
+    Raises :class:`Refused` naming the field, with ``where`` before it.
+    """
+    check_open(asked, who.source, where)
+    if who.source not in NETWORK:
+        return asked if asked.user_id or not who.user_id else attrs.evolve(asked, user_id=who.user_id)
+    for field in _given(asked, (attribute.name for attribute in attrs.fields(JobRequest))):
+        if fault := _fault(field, getattr(asked, field), who):
+            raise Refused(f"{where}{field}: {fault}", RefusalKind.FORBIDDEN, field)
+    return attrs.evolve(
+        asked,
+        user_id=asked.user_id or who.user_id,
+        org_id=asked.org_id or who.org_id,
+        user_levels=asked.user_levels or (who.level,),
+        team_id=asked.team_id or None,  # "" is no team that a token names
+    )
+
+
+def retried(before: JobRequest, who: Submitter, job_id: str) -> JobRequest:
+    """The new request by which ``who`` asks for what job ``job_id`` asked for (B14).
+
+    What ``who`` may not set is left out. Over the network another person's job becomes one of ``who``: user,
+    organisation, levels and environment. Raises :class:`Refused` where a command cannot come from there.
+    """
+    closed = closed_to(who.source)
+    if before.command is not None and "command" in closed:
+        message = f"job {job_id} was a command, and commands run from the Unix socket only: greenroom retry {job_id}"
+        raise Refused(message, RefusalKind.FORBIDDEN, "command")
+    left_out = {"idempotency_key", *closed}
+    if who.source in NETWORK:
+        foreign = before.user_id != who.user_id
+        for attribute in attrs.fields(JobRequest):
+            field = attribute.name
+            identity = access_to(field).over_network is NetworkRule.OWN
+            if (foreign and identity) or _fault(field, getattr(before, field), who):
+                left_out.add(field)
+    kept = attrs.evolve(before, **{field: getattr(_USUAL, field) for field in left_out})
+    return authorized(kept, who)
+
+
+def _given(asked: JobRequest, fields: Iterable[str]) -> list[str]:
+    """Those of ``fields`` that say anything, in the order of the class."""
+    wanted = frozenset(fields)
+    names = (attribute.name for attribute in attrs.fields(JobRequest))
+    return [name for name in names if name in wanted and getattr(asked, name) != getattr(_USUAL, name)]
+
+
+def _fault(field: str, value: Any, who: Submitter) -> str | None:
+    """What is wrong with ``who`` giving ``value`` over the network; None: nothing, or nothing was given."""
+    if not value and value != 0:
+        return None
+    match access_to(field).over_network:
+        case NetworkRule.OWN if not may_approve(who.level, _ADMIN) and not _is_own(field, value, who):
+            return "another than your own takes an admin"
+        case NetworkRule.NAMED if value not in who.teams:
+            return f"must be one that your token names ({', '.join(who.teams) or 'it names none'})"
+        case NetworkRule.LEAD if not may_approve(who.level, _LEAD):
+            return "takes a lead"
+    return None
+
+
+def _is_own(field: str, value: Any, who: Submitter) -> bool:
+    if field == "user_levels":
+        return {normalised(level) for level in value} == {normalised(who.level)}
+    return bool(value == getattr(who, field))

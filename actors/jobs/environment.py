@@ -1,0 +1,23 @@
+"""What a job inherits of its submitter's environment: the names it asks for, as the submitter has them (B21).
+
+Values are what :mod:`actors.jobs.os_text` says. A variable whose name is not UTF-8 is never inherited: no
+configuration, command line or job file can name it, and only a pattern such as ``CUDA_*`` could match it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from actors.jobs.os_text import from_bytes, is_utf8
+
+
+def inherited(names: tuple[str, ...], environ: Mapping[str, str]) -> dict[str, str]:
+    """The values of ``names`` that ``environ`` has; a trailing ``*`` matches a prefix."""
+    found: dict[str, str] = {}
+    for name in names:
+        if name.endswith("*"):
+            found |= {key: value for key, value in environ.items() if key.startswith(name[:-1]) and is_utf8(key)}
+        elif name in environ:
+            found[name] = environ[name]
+    return {name: from_bytes(os.fsencode(value)) for name, value in found.items()}

@@ -1,0 +1,244 @@
+"""Accepting jobs: keys checked, rules applied, rows and events written, for one request or a thousand alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+import attrs
+
+from actors.jobs.approval_rules import Facts, first_match, why
+from actors.jobs.codec import fingerprint
+from actors.jobs.ids import IdFactory
+from actors.jobs.levels import base_priority, may_approve
+from actors.jobs.lifecycle import Step, Trigger, step
+from actors.jobs.options import ApprovalOptions
+from actors.jobs.records import (
+    ApprovalRequest,
+    ApprovalRule,
+    ApprovalStatus,
+    Job,
+    JobRequest,
+    JobStatus,
+    QueueEntry,
+    QueueStatus,
+)
+from actors.jobs.refusal import Refused
+from actors.jobs.views import Accepted
+from actors.ledger.base import load
+from actors.ledger.rules import rules_now
+from actors.store import Transaction, approvals, holds, jobs, queue, registers
+
+KEY_LIFETIME = timedelta(hours=24)
+_DAY = timedelta(hours=24)
+_REQUESTED_BY_SUBMITTER = "lead"
+
+
+@attrs.frozen
+class Question:
+    """Why a job must be approved, by whom, and by which rule."""
+
+    reason: str
+    required_level: str
+    rule_id: int | None = None
+
+
+@attrs.frozen
+class NewJob:
+    """A checked request with the correlation ID under which its whole life is told."""
+
+    request: JobRequest
+    correlation_id: str
+    retry_of: str | None = None
+
+
+class Submitting:
+    """The closure that accepts a batch: all of it, or by raising :class:`Refused` nothing of it."""
+
+    def __init__(
+        self,
+        new: Sequence[NewJob],
+        *,
+        ids: IdFactory,
+        rules: Sequence[ApprovalRule],
+        options: ApprovalOptions,
+        most_waiting: int,
+    ) -> None:
+        self._new = new
+        self._most_waiting = most_waiting
+        self._ids = ids
+        self._configured = rules
+        self._rules: Sequence[ApprovalRule] = ()
+        self._timeout = timedelta(hours=options.timeout_hours)
+        self._seen: dict[str, tuple[int, bool]] = {}
+        self._fresh: dict[str, Accepted] = {}
+
+    def __call__(self, tx: Transaction) -> list[Accepted]:
+        """One :class:`Accepted` for each request, in order."""
+        self._rules = [view.rule for view in rules_now(tx.connection, self._configured)]
+        known = self._known(tx)
+        accepted: list[Accepted] = []
+        keys: list[dict[str, object]] = []
+        for new in self._new:
+            key = _key(new.request)
+            print_ = fingerprint(new.request) if key else ""
+            if key and key in known:
+                accepted.append(self._existing(tx, key, *known[key], print_))
+                continue
+            one = self._make(tx, new)
+            accepted.append(one)
+            if key:
+                known[key] = (one.job.job_id, print_)
+                keys.append(_reservation(key, one.job, print_))
+        self._write(tx, [one for one in accepted if one.created], keys)
+        self._check_waiting(tx)
+        return accepted
+
+    def _check_waiting(self, tx: Transaction) -> None:
+        """Raises :class:`Refused`, which undoes what was written, where a user has more waiting than one may have."""
+        for user in sorted({one.job.request.user_id for one in self._fresh.values()}):
+            if (number := queue.number_waiting(tx.connection, user)) > self._most_waiting:
+                raise Refused(
+                    f"user {user} would have {number} waiting jobs, and at most {self._most_waiting} may wait "
+                    "(queue.max_waiting_per_user); cancel some, or submit more when some have run"
+                )
+
+    def _known(self, tx: Transaction) -> dict[tuple[str, str], tuple[str, str]]:
+        pairs = [key for new in self._new if (key := _key(new.request))]
+        # While the clock may be wrong no key is forgotten (C6).
+        since = None if not pairs or holds.current(tx.connection) else tx.now - KEY_LIFETIME
+        rows = registers.used_keys(tx.connection, pairs, since)
+        return {key: (row.job_id, row.fingerprint) for key, row in rows.items()}
+
+    def _existing(self, tx: Transaction, key: tuple[str, str], job_id: str, before: str, now: str) -> Accepted:
+        if before != now:
+            raise Refused(
+                f"idempotency key {key[1]!r} of user {key[0]} was used for job {job_id} with another content; "
+                "use another key",
+                field="idempotency_key",
+            )
+        if job_id in self._fresh:
+            return attrs.evolve(self._fresh[job_id], created=False)
+        pair = load(tx, job_id)
+        approval = approvals.of_jobs(tx.connection, [job_id]).get(job_id)
+        return Accepted(pair.job, pair.entry, approval, created=False)
+
+    def _make(self, tx: Transaction, new: NewJob) -> Accepted:
+        request = new.request
+        job_id = self._ids.new(tx.now)
+        question = self._question(tx, request)
+        following = _first_step(question)
+        job = Job(
+            job_id=job_id,
+            status=following.job,
+            provider=request.provider,
+            correlation_id=new.correlation_id,
+            request=request,
+            created_at=tx.now,
+            updated_at=tx.now,
+            retry_of=new.retry_of,
+        )
+        entry = QueueEntry(
+            job_id=job_id,
+            status=following.entry,
+            base_priority=base_priority(request.user_levels),
+            priority_override=request.priority_override,
+            queued_at=tx.now,
+            queued_seq=tx.next_order(),
+            max_attempts=request.max_attempts,
+        )
+        approval = self._ask(tx, job_id, question) if question else None
+        one = Accepted(job, entry, approval, created=True)
+        self._fresh[job_id] = one
+        return one
+
+    def _question(self, tx: Transaction, request: JobRequest) -> Question | None:
+        """What must be asked. A submitter's own wish never takes the place of a rule that asks for a higher level."""
+        wish = request.requires_approval
+        asked = None if wish is None else Question(wish, _REQUESTED_BY_SUBMITTER)
+        if not self._rules:
+            return asked
+        facts = self._facts(tx, request)
+        rule = first_match(self._rules, facts)
+        if rule is None or (asked is not None and may_approve(asked.required_level, rule.required_approver_level)):
+            return asked
+        return Question(why(rule, facts), rule.required_approver_level, rule.rule_id)
+
+    def _facts(self, tx: Transaction, request: JobRequest) -> Facts:
+        """What the rules ask about the user, this batch's earlier jobs included."""
+        user = request.user_id
+        if user not in self._seen:
+            before = jobs.submitted_since(tx.connection, user, tx.now - _DAY)
+            self._seen[user] = (before, not jobs.has_any(tx.connection, user))
+        today, first = self._seen[user]
+        self._seen[user] = (today + 1, False)
+        return Facts(request=request, jobs_last_24h=today, is_first_job=first)
+
+    def _ask(self, tx: Transaction, job_id: str, question: Question) -> ApprovalRequest:
+        return ApprovalRequest(
+            approval_id=self._ids.new(tx.now),
+            job_id=job_id,
+            status=ApprovalStatus.PENDING,
+            reason=question.reason,
+            required_level=question.required_level,
+            requested_at=tx.now,
+            expires_at=tx.now + self._timeout,
+            timeout_seconds=self._timeout.total_seconds(),
+            rule_id=question.rule_id,
+        )
+
+    def _write(self, tx: Transaction, new: Sequence[Accepted], keys: Sequence[dict[str, object]]) -> None:
+        if not new:
+            return
+        jobs.add(tx.connection, [one.job for one in new])
+        queue.add(tx.connection, [queue.to_row(one.entry, queue.owner_of(one.job.request)) for one in new])
+        asked = [one.approval for one in new if one.approval is not None]
+        if asked:
+            approvals.add(tx.connection, asked)
+        registers.reserve_keys(tx.connection, keys)
+        for one in new:
+            tx.emit(_first_event(one), one.job.job_id, one.job.correlation_id, **_told(one))
+
+
+def _first_step(question: Question | None) -> Step:
+    following = step(None, None, Trigger.SUBMIT if question is None else Trigger.SUBMIT_FOR_APPROVAL)
+    assert following is not None
+    return following
+
+
+def _first_event(one: Accepted) -> str:
+    blocked = one.entry.status is QueueStatus.BLOCKED
+    following = step(None, None, Trigger.SUBMIT_FOR_APPROVAL if blocked else Trigger.SUBMIT)
+    assert following is not None
+    return following.event
+
+
+def _told(one: Accepted) -> Mapping[str, object]:
+    told: dict[str, object] = {
+        "status": JobStatus.PENDING.value,
+        "provider": one.job.provider,
+        "user_id": one.job.request.user_id,
+    }
+    if one.job.retry_of is not None:
+        told["retry_of"] = one.job.retry_of
+    if one.approval is not None:
+        told |= {
+            "approval_id": one.approval.approval_id,
+            "reason": one.approval.reason,
+            "expires_at": one.approval.expires_at.isoformat(),
+        }
+    return told
+
+
+def _key(request: JobRequest) -> tuple[str, str] | None:
+    return None if request.idempotency_key is None else (request.user_id, request.idempotency_key)
+
+
+def _reservation(key: tuple[str, str], job: Job, print_: str) -> dict[str, object]:
+    return {
+        "user_id": key[0],
+        "key": key[1],
+        "job_id": job.job_id,
+        "fingerprint": print_,
+        "created_at": job.created_at,
+    }

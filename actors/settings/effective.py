@@ -1,0 +1,92 @@
+"""The effective settings as rows for people: what holds, where it came from, secrets masked."""
+
+from __future__ import annotations
+
+import enum
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import attrs
+
+from actors.settings.model import Settings
+from actors.settings.variables import LOG_DEFAULTS
+from actors.validation import join
+from logconf.masking import MASK, key_names_secret, mask_text
+
+
+class Row(NamedTuple):
+    """One setting: its path in the file, its value as plain data, and where that came from."""
+
+    key: str
+    value: Any
+    source: str
+
+
+def effective(settings: Settings, environ: Mapping[str, str] | None = None) -> list[Row]:
+    """Every setting that holds, in the order of the file; those of logging come from the environment alone (A2)."""
+    environ = os.environ if environ is None else environ
+    rows = [Row(path, _masked(path, value), settings.sources.get(path, "default")) for path, value in _leaves(settings)]
+    for variable, default in LOG_DEFAULTS.items():
+        given = environ.get(variable)
+        rows.append(Row(variable, given or default, "environment" if given else "default"))
+    return rows
+
+
+def secrets(settings: Settings) -> list[str]:
+    """The values under keys that name secrets, for ``logconf.register_secret``."""
+    return [value for path, value in _leaves(settings) if isinstance(value, str) and _is_secret(path)]
+
+
+def _leaves(settings: Settings) -> Iterator[tuple[str, Any]]:
+    yield "state_dir", str(settings.state_dir)
+    yield from _flat("background.job_status_polling", settings.poller)
+    yield from _flat("background.approval_expiration", settings.expiry)
+    yield from _flat("limits", settings.limits)
+    yield from _flat("queue", settings.queue)
+    yield from _flat("approvals", settings.approvals)
+    for name, provider in settings.providers.items():
+        path = join("providers", name)
+        yield join(path, "kind"), provider.kind
+        yield join(path, "webhook_url"), provider.webhook_url
+        yield from _flat(join(path, "circuit_breaker"), provider.circuit_breaker)
+        yield from ((key, value) for key, value in _flat(path, provider.options) if ".entry_points" not in key)
+    yield from _flat("entry_points", settings.entry_points)
+    yield "retention.days", settings.retention_days
+    yield from _flat("http", settings.http)
+    yield from _flat("feed", settings.feed)
+
+
+def _flat(path: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if attrs.has(type(value)):
+        for attribute in attrs.fields(type(value)):
+            if attribute.name != "rule_id":
+                yield from _flat(join(path, attribute.name.lstrip("_")), getattr(value, attribute.name))
+    elif isinstance(value, Mapping) and value:
+        for key, one in value.items():
+            yield from _flat(join(path, str(key)), one)
+    elif isinstance(value, list | tuple) and any(attrs.has(type(one)) for one in value):
+        for index, one in enumerate(value):
+            yield from _flat(join(path, index), one)
+    else:
+        yield path, _plain(value)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, enum.Enum):
+        return value.value
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    return value if value is None or isinstance(value, bool | int | float | str | Mapping) else str(value)
+
+
+def _is_secret(path: str) -> bool:
+    return key_names_secret(path.rsplit(".", 1)[-1])
+
+
+def _masked(path: str, value: Any) -> Any:
+    if isinstance(value, list):
+        return [_masked(path, one) for one in value]
+    if not isinstance(value, str):
+        return value
+    return MASK if _is_secret(path) and value else mask_text(value)

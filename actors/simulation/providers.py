@@ -1,0 +1,177 @@
+"""Providers' machines as they stand outside, and the objects by which one process after another reaches them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import TypeVar
+
+import attrs
+import trio
+
+from actors.providers.base import CancelAck, Found, Handle, Prepared, PushEvent, Rejected, Submitted, View
+from actors.providers.errors import OutcomeUnknown, RateLimited, Unavailable
+from actors.providers.scripted import Asked, Run, ScriptedOptions, ScriptedProvider, ScriptedRemote
+from actors.providers.scripted.provider import asked_for
+from actors.simulation.checker import Judge
+from actors.simulation.pinned import source
+from actors.simulation.trace import Killed
+from actors.simulation.world import World
+from logconf.context import current_correlation_id
+
+T = TypeVar("T")
+
+
+@attrs.frozen
+class Letter:
+    """A submission on its way."""
+
+    key: str
+    token: str
+    asked: Asked
+    context: Mapping[str, str]
+
+
+class Machine(ScriptedRemote):
+    """One provider's far side. It shows the judge whatever it accepts, in the moment in which it does."""
+
+    def __init__(self, name: str, world: World, judge: Judge) -> None:
+        super().__init__(world.true_now)
+        self.name = name
+        self.sent: dict[int, PushEvent] = {}
+        self._straggle: list[float] = []
+        self._late: list[tuple[float, Letter]] = []
+        self._world = world
+        self._judge = judge
+        self._draw = source(world.seed, f"network to {name}")
+
+    def straggle(self, times: int, seconds: float) -> None:
+        """Let the next submissions arrive ``seconds`` after their senders have given up."""
+        self._straggle = [seconds] * times
+
+    def on_its_way(self, key: str) -> bool:
+        """Whether a submission under ``key`` may still arrive."""
+        return any(one.key == key for _, one in self._late)
+
+    def loses(self, letter: Letter) -> bool:
+        """Whether this submission straggles: then it arrives later, whatever has become of its sender."""
+        if not self._straggle:
+            return False
+        self._late.append((self.elapsed() + self._straggle.pop(), letter))
+        self.changed.unpark_all()
+        return True
+
+    async def take_late(self) -> None:
+        """Accept what comes late, unless its key is known, until cancelled."""
+        while True:
+            due = [one for one in self._late if one[0] <= self.elapsed()]
+            for one in due:
+                self._late.remove(one)
+                letter = one[1]
+                if self.by_key(letter.key) is None:
+                    self.accept(letter.key, letter.token, letter.asked, letter.context, endless=False)
+            wait = min((at for at, _ in self._late), default=math.inf) - self.elapsed()
+            with trio.move_on_after(max(wait, 0.001)):
+                await self.changed.park()
+
+    def latency(self) -> float:
+        """Seconds that a message travels, one way."""
+        return self._draw.choice([0.0, 0.0, 0.01, 0.2, 0.2, 0.2, 1.0, 6.0])
+
+    def accept(self, key: str, token: str, asked: Asked, context: Mapping[str, str], *, endless: bool) -> Run:
+        """Start a run, whatever else runs under ``key``."""
+        run = super().accept(key, token, asked, context, endless=endless)
+        self._world.say(f"{self.name} accepts {key}")
+        self._judge.accepted(self.name, run)
+        return run
+
+    def cancel(self, run: Run) -> bool:
+        """Begin to stop ``run``."""
+        obeyed = super().cancel(run)
+        self._world.say(f"{self.name} cancels {run.key}: {obeyed}")
+        return obeyed
+
+
+class Site(ScriptedProvider):
+    """One process's way to a :class:`Machine`. ``alive`` tells whether that process still is.
+
+    Requests and answers travel for a while: what an answer tells may be old when it comes.
+    """
+
+    def __init__(
+        self, options: ScriptedOptions, machine: Machine, world: World, judge: Judge, alive: Callable[[], bool]
+    ) -> None:
+        super().__init__(options, machine, machine.name)
+        self._machine = machine
+        self._world = world
+        self._judge = judge
+        self._alive = alive
+
+    async def submit(self, key: str, token: str, prepared: Prepared, context: Mapping[str, str]) -> Submitted:
+        """Start a run."""
+        await self._goes_out("submit", key, context["correlation_id"])
+        self._judge.tries(self.name, context["job_id"])
+        if self._machine.loses(Letter(key, token, asked_for(prepared.body), dict(context))):
+            raise OutcomeUnknown("nothing was heard of it in time")
+        try:
+            submitted = await super().submit(key, token, prepared, context)
+        except RateLimited as refusal:
+            self._judge.asked_to_wait(context["job_id"], refusal.retry_after)
+            raise
+        return await self._comes_back(submitted)
+
+    async def find(self, key: str, token: str) -> Found:
+        """Look a key up."""
+        await self._goes_out("find", key)
+        if self._machine.on_its_way(key):
+            raise Unavailable("it is too soon to tell")
+        return await self._comes_back(await super().find(key, token))
+
+    async def observe_many(self, handles: Mapping[str, Handle]) -> View:
+        """Look at many."""
+        await self._goes_out("observe", next(iter(handles)) if len(handles) == 1 else "")
+        known = {key: _by_run(handle) for key, handle in handles.items()}
+        return await self._comes_back(await super().observe_many(known))
+
+    async def cancel(self, key: str, handle: Handle) -> CancelAck:
+        """Ask for an end."""
+        await self._goes_out("cancel", key)
+        return await self._comes_back(await super().cancel(key, _by_run(handle)))
+
+    async def forget(self, key: str, handle: Handle) -> None:
+        """Drop an ended run."""
+        await self._goes_out("forget", "")
+        await super().forget(key, _by_run(handle))
+
+    def parse_push(
+        self, headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now: datetime
+    ) -> PushEvent | Rejected:
+        """A delivery's body is its number; nobody else can send one."""
+        return self._machine.sent[int(body)]
+
+    async def push_secrets(self, *, fresh: bool = False) -> Sequence[str]:
+        """One that never changes."""
+        await trio.lowlevel.checkpoint()
+        return ("secret",)
+
+    async def _goes_out(self, call: str, key: str, correlation_id: str | None = None) -> None:
+        if not self._alive():
+            raise Killed
+        self._world.say(f"{self.name}.{call} {key}")
+        if key:
+            self._judge.carries(f"{self.name}.{call}", key, current_correlation_id(), correlation_id)
+        await trio.sleep(self._machine.latency())
+
+    def _submitted(self, run: Run, *, existed: bool = False) -> Submitted:
+        plain = super()._submitted(run, existed=existed)
+        return attrs.evolve(plain, handle={"run": run.run_id, "id": run.run_id})
+
+    async def _comes_back(self, answer: T) -> T:
+        await trio.sleep(self._machine.latency())
+        return answer
+
+
+def _by_run(handle: Handle) -> Handle:
+    """What a delivery told has the run's name as its ``id`` alone."""
+    return {"run": handle.get("run", handle.get("id"))}

@@ -1,0 +1,71 @@
+"""Files and texts into documents: size, encoding and control characters are looked at before YAML is."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from actors.validation.composing import MAX_NODES, compose
+from actors.validation.faults import CheckedError, Fault, Faults, Place
+from actors.validation.nodes import Entry, Mapping, is_nothing
+
+MAX_BYTES = 1 << 20
+#: What YAML calls not printable: https://yaml.org/spec/1.2.2/#51-character-set
+_NOT_PRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def read_file(path: Path, name: str | None = None, max_bytes: int = MAX_BYTES) -> Entry:
+    """The mapping in the file at ``path``, called ``name`` in messages. Raises :class:`CheckedError`."""
+    name = str(path) if name is None else name
+    return document(read_bytes(path, name, max_bytes), name)
+
+
+def read_bytes(path: Path, name: str, max_bytes: int = MAX_BYTES) -> bytes:
+    """The content of a file of at most ``max_bytes``. Raises :class:`CheckedError`."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(max_bytes + 1)
+    except OSError as error:
+        raise CheckedError([Fault(Place(name), "", f"cannot be read: {error.strerror}")]) from error
+    except ValueError as error:  # a NUL in the name
+        raise CheckedError([Fault(Place(name), "", f"cannot be read: {error}")]) from error
+    if len(content) > max_bytes:
+        raise CheckedError([Fault(Place(name), "", f"is larger than {max_bytes} bytes")])
+    return content
+
+
+def document(content: bytes, name: str, max_nodes: int = MAX_NODES, *, may_be_empty: bool = False) -> Entry:
+    """The mapping that ``content`` holds. Raises :class:`CheckedError` with every fault that can be told from here.
+
+    ``may_be_empty``: no content, or comments alone, is an empty mapping.
+    """
+    faults = Faults()
+    root = compose(_text(content, name), name, faults, max_nodes)
+    if may_be_empty and not faults and (root is None or is_nothing(root.node)):
+        return Entry(Place(name, 1, 1), Mapping({}))
+    if root is None:
+        if not faults:
+            faults.add(Place(name), "", "is empty")
+        raise faults.error()
+    if not isinstance(root.node, Mapping):
+        faults.add(root.place, "", "must be a mapping (key: value) as a whole")
+    faults.check()
+    return root
+
+
+def _text(content: bytes, name: str) -> str:
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = error.object[: error.start].decode("utf-8", "replace")
+        message = f"is not UTF-8: byte 0x{error.object[error.start]:02x}"
+        raise CheckedError([Fault(_place(name, before), "", message)]) from error
+    found = _NOT_PRINTABLE.search(text)
+    if found:
+        message = f"holds the control character U+{ord(found[0]):04X}"
+        raise CheckedError([Fault(_place(name, text[: found.start()]), "", message)])
+    return text
+
+
+def _place(name: str, before: str) -> Place:
+    return Place(name, before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1)

@@ -1,0 +1,252 @@
+"""Job files, requests from outside, and --set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from actors.job_requests.job_file import JobFile, load_job_file, load_spec, parse_set, request_from_mapping
+from actors.jobs.records import JobRequest, Resources
+from actors.validation import CheckedError
+
+Write = Callable[[str], JobFile]
+EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "sweep.yaml"
+
+
+@pytest.fixture
+def jobs(tmp_path: Path) -> Write:
+    def write(text: str) -> JobFile:
+        (tmp_path / "jobs.yaml").write_text(text)
+        return load_job_file(tmp_path / "jobs.yaml", user="me", environ={"PATH": "/bin", "SECRET": "x"})
+
+    return write
+
+
+@pytest.fixture
+def faults(jobs: Write, tmp_path: Path) -> Callable[[str], list[str]]:
+    def find(text: str) -> list[str]:
+        with pytest.raises(CheckedError) as caught:
+            jobs(text)
+        return [line.removeprefix(f"{tmp_path}/jobs.yaml:") for line in str(caught.value).splitlines()]
+
+    return find
+
+
+def test_a_job_says_everything_in_its_own_words(jobs: Write, tmp_path: Path) -> None:
+    (request,) = jobs(
+        """
+jobs:
+  - name: small
+    command: [python, train.py, --lr, "0.1"]
+    cwd: train
+    env: {A: "1"}
+    env_from: [PATH, LANG]
+    spec: {lr: 1e-4, layers: [1, 2]}
+    params: {}
+    resources: {cpus: 2, gpus: 1, memory: 2GiB}
+    provider: sim
+    user: ana
+    org: lab
+    team: vision
+    level: lead
+    priority: 40
+    cost: 80
+    hardware_type: a100
+    max_attempts: 5
+    max_runtime: 3600
+    needs_approval: it is dear
+"""
+    ).requests
+    assert request.idempotency_key is not None
+    assert request == JobRequest(
+        provider="sim",
+        command=("python", "train.py", "--lr", "0.1"),
+        cwd=str(tmp_path / "train"),
+        env={"A": "1"},
+        env_from=("PATH", "LANG"),
+        inherited_env={"PATH": "/bin"},
+        spec={"lr": 0.0001, "layers": [1, 2]},
+        resources=Resources(2, 1, 2 * 2**30),
+        user_id="ana",
+        org_id="lab",
+        team_id="vision",
+        user_levels=("lead",),
+        config_name="small",
+        hardware_type="a100",
+        estimated_cost=80.0,
+        priority_override=40,
+        max_attempts=5,
+        idempotency_key=request.idempotency_key,
+        max_runtime=3600.0,
+        requires_approval="it is dear",
+    )
+
+
+def test_defaults_lie_under_every_job(jobs: Write) -> None:
+    """A job's own key wins; env and resources are merged key by key; another way to start replaces the first."""
+    first, second = jobs(
+        "defaults: {command: [a], env: {A: '1', B: '1'}, resources: {cpus: 2, gpus: 1}, level: [lead, admin]}\n"
+        "jobs:\n"
+        "  - {env: {B: '2', C: '2'}, resources: {gpus: 0}}\n"
+        "  - {entry_point: train, params: {lr: 1}, level: viewer}\n"
+    ).requests
+    assert (first.command, first.env, first.resources) == (("a",), {"A": "1", "B": "2", "C": "2"}, Resources(2, 0))
+    assert (first.user_id, first.cwd, first.user_levels) == ("me", None, ("lead", "admin"))
+    assert (second.command, second.entry_point, second.params) == (None, "train", {"lr": 1})
+    assert second.user_levels == ("viewer",)
+
+
+def test_a_path_of_its_own_stays(jobs: Write) -> None:
+    assert jobs("jobs: [{command: [a], cwd: /data}]").requests[0].cwd == "/data"
+
+
+def test_json_is_a_job_file_too(jobs: Write) -> None:
+    assert jobs('{"jobs": [{"command": ["a"], "level": ["lead"]}]}').requests[0].command == ("a",)
+
+
+def test_keys_follow_from_content_and_index(jobs: Write) -> None:
+    """C5: the same file continues, another one is other jobs."""
+    text = "jobs: [{command: [a]}, {command: [a]}]"
+    once, again, other = jobs(text), jobs(text), jobs(text + "\n")
+    keys = [one.idempotency_key for one in once.requests]
+    assert keys == [one.idempotency_key for one in again.requests] == [f"{once.digest[:32]}-0", f"{once.digest[:32]}-1"]
+    assert not set(keys) & {one.idempotency_key for one in other.requests}
+
+
+def test_the_example_is_read() -> None:
+    requests = load_job_file(EXAMPLE, environ={}).requests
+    assert len(requests) == 12
+    assert {one.user_id for one in requests} == {"ana", "bo", "chi"}
+    assert {one.cwd for one in requests} == {str(EXAMPLE.parent / "train")}
+    assert [one.config_name for one in requests if one.requires_approval] == ["units-64"]
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("jobs: [{command: ls -l}]", "1:9: jobs[0].command: must be a list of words, never a shell line"),
+        ("jobs: [{command: []}]", "1:9: jobs[0].command: must begin with the name of a program"),
+        (
+            "jobs: [{command: [sleep, 5]}]",
+            '1:26: jobs[0].command[1]: must be a text, not 5; put it in quotes: "5"',
+        ),
+        (
+            "jobs: [{command: [echo, no]}]",
+            '1:25: jobs[0].command[1]: must be a text, not no; put it in quotes: "no"',
+        ),
+        ("jobs: [{comand: [a]}]", "1:9: jobs[0].comand: unknown key; did you mean command?"),
+        ("jobs: [{idempotency_key: a}]", None),
+        ("jobs: [{user_id: a}]", None),
+        ("jobs: [{priority: 51}]", "1:9: jobs[0].priority: must be between 0 and 50, not 51"),
+        ("jobs: [{cost: -1}]", "1:9: jobs[0].cost: must be at least 0, not -1"),
+        ("jobs: [{max_attempts: 0}]", "1:9: jobs[0].max_attempts: must be at least 1, not 0"),
+        ("jobs: [{max_runtime: 0}]", "1:9: jobs[0].max_runtime: must be more than 0, not 0"),
+        ("jobs: [{resources: {gpus: -1}}]", "1:21: jobs[0].resources.gpus: must be at least 0, not -1"),
+        ("jobs: [{resources: {memory: 0}}]", "1:21: jobs[0].resources.memory: must be at least 1, not 0"),
+        ("jobs: [{resources: {gpu: 1}}]", "1:21: jobs[0].resources.gpu: unknown key; did you mean gpus?"),
+        ("jobs: [{env: {A: 1}}]", '1:15: jobs[0].env.A: must be a text, not 1; put it in quotes: "1"'),
+        ("jobs: [{env: {A=B: x}}]", '1:15: jobs[0].env."A=B": cannot be the name of a variable'),
+        ("jobs: [{level: 3}]", '1:9: jobs[0].level: must be a text, not 3; put it in quotes: "3"'),
+        ("jobs: [{needs_approval: ''}]", "1:9: jobs[0].needs_approval: must not be empty"),
+        (
+            "jobs: [{command: [a], entry_point: b}]",
+            "1:23: jobs[0].entry_point: command and entry_point: give one of the two",
+        ),
+        ("jobs: [a]", "1:8: jobs[0]: must be a mapping, not 'a'"),
+        ("jobs: []", "1:1: jobs: there are no jobs"),
+        ("jobs:", "1:1: jobs: there are no jobs"),
+        ("defaults: {}", "1:1: jobs: there are no jobs"),
+        ("jobs: {a: 1}", "1:1: jobs: must be a list, not a mapping"),
+        ("job: []\njobs: [{}]", "1:1: job: unknown key; did you mean jobs?"),
+    ],
+)
+def test_a_wrong_job_is_refused_with_its_place(
+    faults: Callable[[str], list[str]], text: str, fault: str | None
+) -> None:
+    (found,) = faults(text)
+    if fault is None:
+        assert "unknown key" in found
+    else:
+        assert found == fault
+
+
+def test_a_fault_of_the_defaults_is_told_once_at_its_own_place(faults: Callable[[str], list[str]]) -> None:
+    assert faults("defaults: {env: {A: 1}, cost: x}\njobs: [{command: [a]}, {env: {B: '1'}}, {cost: 1}]\n") == [
+        '1:18: defaults.env.A: must be a text, not 1; put it in quotes: "1"',
+        "1:25: defaults.cost: must be a number, not 'x'",
+    ]
+
+
+def test_every_job_is_looked_at(faults: Callable[[str], list[str]]) -> None:
+    found = faults("jobs:\n  - {command: a}\n  - {cost: x}\n  - {command: [b]}\n  - 3\n")
+    assert [line.split(": ")[1] for line in found] == ["jobs[0].command", "jobs[1].cost", "jobs[3]"]
+
+
+def test_a_request_in_json_has_the_records_names() -> None:
+    data: dict[str, Any] = {
+        "provider": "local", "command": ["a"], "cwd": "/x", "user_id": "ana", "user_levels": ["lead"],
+        "resources": {"memory": 5}, "inherited_env": {"PATH": "/bin"}, "idempotency_key": "k", "spec": {"a": [1, None]},
+    }  # fmt: skip
+    assert request_from_mapping(data) == JobRequest(
+        command=("a",), cwd="/x", user_id="ana", user_levels=("lead",), resources=Resources(memory=5),
+        inherited_env={"PATH": "/bin"}, idempotency_key="k", spec={"a": [1, None]},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("data", "fault"),
+    [
+        ([], "jobs[0]: must be a mapping, not a list"),
+        ({"cwd": "x"}, "jobs[0].cwd: must be an absolute path, not 'x'"),
+        ({"name": "x"}, None),
+        ({"user": "x"}, "jobs[0].user: unknown key; did you mean user_id?"),
+        ({"max_attempts": "3"}, "jobs[0].max_attempts: must be a whole number, not '3'; take the quotes away"),
+        ({"max_attempts": True}, "jobs[0].max_attempts: must be a whole number, not true"),
+        ({"max_attempts": 1.0}, "jobs[0].max_attempts: must be a whole number, not 1.0"),
+        ({"command": "a b"}, "jobs[0].command: must be a list of words, never a shell line"),
+        ({"command": ["a\0"]}, "jobs[0].command[0]: must not hold a NUL character"),
+        ({"user_id": "\ud800"}, "jobs[0].user_id: must not hold half of a surrogate pair"),
+        ({"idempotency_key": "x" * 201}, "jobs[0].idempotency_key: must be at most 200 characters"),
+        ({"idempotency_key": ""}, "jobs[0].idempotency_key: must not be empty"),
+        ({"spec": {"a": float("nan")}}, "jobs[0].spec.a: must be a finite number, not nan"),
+        ({"spec": {"a": 10**9999}}, "jobs[0].spec.a: is a number too large to keep"),
+    ],
+)
+def test_a_wrong_request_is_refused_with_its_field(data: Any, fault: str | None) -> None:
+    with pytest.raises(CheckedError) as caught:
+        request_from_mapping(data, "jobs[0]")
+    assert len(caught.value.faults) == 1
+    if fault is None:
+        assert "unknown key" in str(caught.value)
+    else:
+        assert str(caught.value) == fault
+
+
+def test_set_builds_nested_plain_data() -> None:
+    found = parse_set(["o.lr=1e-4", "o.name=adam", "epochs=3", "tag=a=b", "on='yes'", "x=", "d=2024-01-01"])
+    assert found == {
+        "o": {"lr": 0.0001, "name": "adam"}, "epochs": 3, "tag": "a=b", "on": "yes", "x": None, "d": "2024-01-01",
+    }  # fmt: skip
+
+
+def test_every_wrong_set_is_told() -> None:
+    with pytest.raises(CheckedError) as caught:
+        parse_set(["a=no", "b", "c=1", "c.d=2", "e=1", "e=2", "=1", "f..g=1", "h=010"])
+    assert str(caught.value).splitlines() == [
+        '--set a: no can be read in two ways; put it in quotes if it is a text: "no"',
+        "--set: must be NAME=VALUE, such as optimizer.lr=0.1, not 'b'",
+        "--set c.d: is set twice, or both as a value and as what holds values",
+        "--set e: is set twice, or both as a value and as what holds values",
+        "--set: must be NAME=VALUE, such as optimizer.lr=0.1, not '=1'",
+        "--set: must be NAME=VALUE, such as optimizer.lr=0.1, not 'f..g=1'",
+        '--set h: 010 can be read in two ways; put it in quotes if it is a text: "010"',
+    ]
+
+
+def test_a_spec_is_an_object_of_plain_data() -> None:
+    assert load_spec(b"lr: 0.1\nnames: [a, 2024-01-01]\n", "spec.yaml") == {"lr": 0.1, "names": ["a", "2024-01-01"]}
+    with pytest.raises(CheckedError, match=r"^spec\.yaml:1:1: a: no can be read in two ways"):
+        load_spec(b"a: no\n", "spec.yaml")

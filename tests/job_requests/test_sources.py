@@ -1,0 +1,277 @@
+"""Which field of a job request may come from where (D1): every field is sent from every source.
+
+A field that is added to ``JobRequest`` fails here until it stands in the table of ``actors.job_requests.sources`` and
+has a value below; until then it is refused from everywhere.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import attrs
+import httpx
+import pytest
+
+from actors.api.app import create_app
+from actors.api.unix_peer import Peer
+from actors.job_requests import sources as request_sources
+from actors.job_requests.job_file import _NAMES, load_job_file
+from actors.job_requests.job_request import request_from_mapping
+from actors.job_requests.sources import FIELDS, NETWORK, NetworkRule, RequestSource, closed_to
+from actors.jobs.records import JobRequest
+from actors.jobs.refusal import Refused
+from actors.providers.entry_points import EntryPoint
+from actors.providers.local import LocalOptions, LocalProvider
+from actors.runtime import Parts, RunningRuntime
+from actors.settings import Settings, SettingsError
+from actors.testing import running_runtime
+from actors.validation import CheckedError
+from tests.api.servers import ORIGIN, bearer
+
+S = RequestSource
+NAMES = [attribute.name for attribute in attrs.fields(JobRequest)]
+
+VALUES: dict[str, Any] = {
+    "provider": "scripted",
+    "command": ["sh", "-c", "id"],
+    "entry_point": "train",
+    "params": {"epochs": 3},
+    "cwd": "/tmp",
+    "env": {"LD_PRELOAD": "/tmp/x.so"},
+    "env_from": ["GREENROOM_*"],
+    "inherited_env": {"BASH_ENV": "/tmp/x"},
+    "spec": {"duration": 5},
+    "resources": {"cpus": 2},
+    "user_id": "bo",
+    "org_id": "shop",
+    "team_id": "vision",
+    "user_levels": ["lead"],
+    "config_name": "run",
+    "hardware_type": "h100",
+    "estimated_cost": 1.5,
+    "priority_override": 30,
+    "max_attempts": 2,
+    "idempotency_key": "k",
+    "max_runtime": 60.0,
+    "requires_approval": "please",
+}
+"""A value of each field that is not its default."""
+
+
+class NotAllowed(Exception):
+    """The field was refused by name."""
+
+
+def refused(name: str, said: str) -> NotAllowed:
+    """What follows from a refusal, which must name the field."""
+    assert said.startswith(f"{name}: ") or f"{name}: unknown key" in said
+    return NotAllowed(said)
+
+
+def base(source: RequestSource, field: str) -> dict[str, Any]:
+    """A request that would be accepted without ``field``, and ``field``."""
+    return {"provider": "scripted", **({"user_id": "ana"} if source is S.EMBEDDED else {}), field: VALUES[field]}
+
+
+@attrs.frozen
+class Sources:
+    """Sends one field from each source; raises :class:`NotAllowed` where it is refused."""
+
+    runtime: RunningRuntime
+    folder: Path
+
+    async def send(self, source: RequestSource, field: str) -> Any:
+        """What became of the field: its value in the request that was read."""
+        ways: dict[RequestSource, Callable[[str], Awaitable[Any]]] = {
+            S.EMBEDDED: self._embedded, S.SOCKET_OWNER: self._socket, S.SOCKET_OTHER: self._other, S.TCP: self._tcp,
+            S.JOB_FILE: self._job_file, S.ENTRY_POINTS: self._entry_points,
+        }  # fmt: skip
+        return await ways[source](field)
+
+    async def _embedded(self, field: str) -> Any:
+        try:
+            job = await self.runtime.submit(request_from_mapping(base(S.EMBEDDED, field)))
+        except Refused as error:
+            raise refused(field, str(error)) from error
+        return getattr(job.request, field)
+
+    async def _socket(self, field: str) -> Any:
+        return await self._http(field, base(S.SOCKET_OWNER, field), Peer(1000, "ana"), {})
+
+    async def _other(self, field: str) -> Any:
+        return await self._http(
+            field, base(S.SOCKET_OTHER, field), Peer(0, "root", via="socket_other"), {}, named=False
+        )
+
+    async def _tcp(self, field: str) -> Any:
+        who = await bearer(self.runtime, "admin", teams=("vision",))
+        return await self._http(field, base(S.TCP, field), None, who)
+
+    async def _http(
+        self, field: str, body: dict[str, Any], peer: Peer | None, headers: dict[str, str], *, named: bool = True
+    ) -> Any:
+        app = create_app(self.runtime)
+
+        async def told(scope: Any, receive: Any, send: Any) -> None:
+            await app({**scope, "state": {} if peer is None else {"peer": peer}}, receive, send)
+
+        transport = httpx.ASGITransport(app=told)
+        async with httpx.AsyncClient(transport=transport, base_url=ORIGIN) as http:
+            answered = await http.post("/api/jobs", json=body, headers=headers)
+        if answered.status_code == 201:
+            return getattr((await self.runtime.job(answered.json()["job_id"])).job.request, field)
+        assert answered.status_code in (403, 422), answered.text
+        if named:
+            assert answered.json()["field"] == field
+            assert answered.json()["detail"].startswith(f"{field}: ")
+        raise NotAllowed
+
+    async def _job_file(self, field: str) -> Any:
+        key = {name: key for key, name in _NAMES.items()}.get(field, field)
+        path = self.folder / "jobs.yaml"
+        start = {} if field in ("command", "entry_point") else {"command": ["true"]}
+        path.write_text(json.dumps({"jobs": [{**start, key: VALUES[field]}]}))
+        try:
+            (request,) = load_job_file(path, user="ana", environ={}).requests
+        except CheckedError as error:
+            raise refused(key, str(error)) from error
+        return getattr(request, field)
+
+    async def _entry_points(self, field: str) -> Any:
+        """An entry point of the configuration: ``params`` there says what a request's may be."""
+        entry = {"command": ["python3", "{epochs}"], "params": {"epochs": {"type": "int"}}}
+        value = entry["params"] if field == "params" else [*VALUES[field], "{epochs}"] if field == "command" else None
+        path = self.folder / "greenroom.yaml"
+        path.write_text(json.dumps({"entry_points": {"train": {**entry, field: value or VALUES[field]}}}))
+        try:
+            settings = Settings.load(path, environ={}, cwd=self.folder, home=self.folder)
+        except SettingsError as error:
+            raise refused(field, str(error)) from error
+        return getattr(settings.entry_points["train"], field)
+
+
+@pytest.fixture
+def sources(runtime: RunningRuntime, tmp_path: Path) -> Sources:
+    return Sources(runtime, tmp_path)
+
+
+def test_every_field_stands_in_the_table_and_has_a_value_here() -> None:
+    assert list(FIELDS) == NAMES
+    assert list(VALUES) == NAMES
+    written = request_from_mapping({**VALUES, "entry_point": None})
+    usual = JobRequest()
+    assert [name for name in NAMES if name != "entry_point" and getattr(written, name) == getattr(usual, name)] == []
+
+
+def test_the_table_stands_in_the_documentation() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "security.md").read_text()
+    table = text.partition("## Which field may come from where")[2].partition("\n## ")[0]
+    assert [name for name in NAMES if f"`{name}`" not in table] == []
+
+
+def test_what_runs_a_program_never_comes_from_the_network() -> None:
+    """Not even once somebody opens a field by mistake: these are closed for good (D1)."""
+    for field in ("command", "cwd", "env", "env_from", "inherited_env"):
+        assert not FIELDS[field].sources & NETWORK, field
+    assert FIELDS["inherited_env"].sources == {S.EMBEDDED, S.SOCKET_OWNER}
+
+
+def test_for_another_user_of_the_machine_all_rules_of_tcp_hold() -> None:
+    assert closed_to(S.SOCKET_OTHER) == closed_to(S.TCP)
+
+
+def test_an_entry_point_has_the_fields_that_the_configuration_may_set() -> None:
+    written = {attribute.name for attribute in attrs.fields(EntryPoint)}
+    assert written == {name for name in NAMES if S.ENTRY_POINTS in FIELDS[name].sources}
+
+
+@pytest.mark.parametrize("source", list(S))
+@pytest.mark.parametrize("field", NAMES)
+async def test_a_field_is_taken_or_refused_as_the_table_says(
+    field: str, source: RequestSource, sources: Sources
+) -> None:
+    """Taken: it reaches the stored request. Refused: by name, and nothing is stored."""
+    if source is S.SOCKET_OTHER or source not in FIELDS[field].sources:
+        with pytest.raises(NotAllowed):
+            await sources.send(source, field)
+        assert await sources.runtime.jobs() == []
+    else:
+        assert await sources.send(source, field) not in (None, getattr(JobRequest(), field)) or field == "provider"
+
+
+@pytest.mark.parametrize("source", list(S))
+async def test_a_field_that_nobody_opened_is_refused_from_everywhere(
+    source: RequestSource, sources: Sources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So is each new field of a request, until it stands in the table."""
+    monkeypatch.setattr(request_sources, "FIELDS", {name: FIELDS[name] for name in NAMES if name != "config_name"})
+    with pytest.raises(NotAllowed):
+        await sources.send(source, "config_name")
+    assert await sources.runtime.jobs() == []
+
+
+@pytest.mark.parametrize("field", [name for name in NAMES if FIELDS[name].over_network is not NetworkRule.ANY])
+async def test_a_researchers_token_says_for_whom_a_job_is(
+    field: str, web: httpx.AsyncClient, runtime: RunningRuntime
+) -> None:
+    """Another's user, organisation, level or team, and a priority: refused by name, alone and in a list."""
+    who = await bearer(runtime, "researcher", org_id="lab", teams=("speech",))
+    body = {"provider": "scripted", field: VALUES[field]}
+    alone = await web.post("/api/jobs", json=body, headers=who)
+    assert (alone.status_code, alone.json()["field"]) == (403, field)
+    second = await web.post("/api/jobs", json=[{"provider": "scripted"}, body], headers=who)
+    assert second.status_code == 403
+    assert second.json()["detail"].startswith(f"job 2: {field}: ")
+    assert await runtime.jobs() == []
+
+
+@pytest.mark.parametrize("level", ["researcher", "lead", "admin"])
+async def test_a_team_is_one_that_the_token_names(level: str, web: httpx.AsyncClient, runtime: RunningRuntime) -> None:
+    """At every level, and in a session that began with the token."""
+    named = await bearer(runtime, level, teams=("speech", "vision"))
+    session = (await web.post("/api/session", json={"token": named["Authorization"].removeprefix("Bearer ")})).json()
+    assert session["teams"] == ["speech", "vision"]
+    web.headers["Origin"] = ORIGIN
+    for team, status in (("vision", 201), ("other", 403), ("", 201)):
+        body = {"provider": "scripted", "team_id": team or None}
+        assert (await web.post("/api/jobs", json=body, headers=named)).status_code == status
+        assert (await web.post("/api/jobs", json=body)).status_code == status
+    nothing = await bearer(runtime, level)
+    refused = await web.post("/api/jobs", json={"provider": "scripted", "team_id": "vision"}, headers=nothing)
+    assert (refused.status_code, refused.json()["field"]) == (403, "team_id")
+    assert "it names none" in refused.json()["detail"]
+
+
+CASE = {
+    "entry_point": "hello",
+    "params": {},
+    "inherited_env": {
+        "PATH": "/usr/bin:/bin",
+        "PYTHONWARNINGS": "all:0:antigravity.x:0:0",
+        "BROWSER": '/bin/sh -c "id #%s"',
+    },
+}
+
+
+@pytest.mark.parametrize("level", ["researcher", "lead", "admin"])
+@pytest.mark.parametrize("field", ["inherited_env", "env", "env_from", "cwd", "command"])
+async def test_no_token_runs_something_else_than_the_entry_point(field: str, level: str, tmp_path: Path) -> None:
+    """PYTHONWARNINGS, LD_PRELOAD, PATH or a directory of modules before an entry point is any command."""
+    hello = EntryPoint(("python3", "-c", "pass"))
+    local = LocalProvider(LocalOptions(entry_points={"hello": hello}), tmp_path)
+    parts = Parts(in_memory=True, providers=[local])
+    start = {} if field == "command" else {"entry_point": "hello"}
+    body = CASE if field == "inherited_env" else {**start, field: VALUES[field]}
+    async with running_runtime(parts=parts) as runtime:
+        who = await bearer(runtime, level)
+        transport = httpx.ASGITransport(app=create_app(runtime))  # type: ignore[arg-type]
+        async with httpx.AsyncClient(transport=transport, base_url=ORIGIN) as http:
+            answered = await http.post("/api/jobs", json=body, headers=who)
+        assert answered.json()["field"] == field
+        assert answered.status_code == (422 if field == "inherited_env" else 403)
+        assert await runtime.jobs() == []
+    if field == "inherited_env":
+        assert "unknown field" in answered.json()["detail"]
