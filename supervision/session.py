@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Iterable
+from collections.abc import Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Unpack
 
@@ -78,13 +78,8 @@ class _Session:
         assert error is not None, "a supervisor that was never ready has failed"
         raise error
 
-    def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> Coroutine[None, None, bool]:
-        return self._exit(kind, error, traceback)
-
     @trio.lowlevel.enable_ki_protection
-    async def _exit(
+    async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool:
         closed = outcome.capture(self._block.__exit__, kind, error, traceback)
