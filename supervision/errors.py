@@ -6,6 +6,8 @@ Everything here is a `SupervisionError`. `SpecError` is the fault of whoever wro
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import attrs
 
 
@@ -42,7 +44,7 @@ class ShutdownOverrun(ChildError):
 
 
 @attrs.frozen
-class Spent:
+class RestartRecord:
     """One unit of the restart budget: when (`trio.current_time()`), for which child, and why it had ended."""
 
     at: float
@@ -56,7 +58,7 @@ class RestartIntensityReached(ChildError):
     `history` holds the restarts inside the window, oldest first.
     """
 
-    def __init__(self, child: str, message: str, history: tuple[Spent, ...] = ()) -> None:
+    def __init__(self, child: str, message: str, history: tuple[RestartRecord, ...] = ()) -> None:
         super().__init__(child, message)
         self.history = history
 
@@ -83,3 +85,12 @@ class ChildRestarting(ChildError):
 
 class UnknownChild(ChildError):
     """No child of this id is listed."""
+
+
+def leaves(error: BaseException) -> Iterator[BaseException]:
+    """The exceptions of a group, however deep; of a bare one itself."""
+    if isinstance(error, BaseExceptionGroup):
+        for part in error.exceptions:
+            yield from leaves(part)
+    else:
+        yield error

@@ -51,9 +51,9 @@ _LEVELS: dict[ReportKind, tuple[int, str]] = {
     "hung": (logging.ERROR, "Child has missed its heartbeat"),
     "shutdown_error": (logging.WARNING, "Child did not stop properly"),
 }
-_FAILED = (logging.WARNING, "Child has failed")
+_FAILURE = (logging.WARNING, "Child has failed")
 _HELPERS = {__file__, os.path.join(os.path.dirname(__file__), "state.py")}  # noqa: PTH118, PTH120 - as code objects have it
-"""Files between the place that decides something and its line in the log, which names the place."""
+"""Files that log for others: the line in the log names their caller."""
 _WITH_TRACEBACK = frozenset({"exit", "start_failed", "shutdown_error"})
 
 
@@ -142,8 +142,8 @@ class Reporter:
         self.parent: Reporter | None = None
         self.readers: list[Listener] = []
 
-    def heard(self, kind: ReportKind) -> bool:
-        """Whether a report of `kind` would reach anybody (an exit may be a failure, which is logged higher)."""
+    def has_readers(self, kind: ReportKind) -> bool:
+        """Whether a report of `kind` would be logged or read (an exit may be a failure, which is logged higher)."""
         if logger.isEnabledFor(logging.WARNING if kind == "exit" else _LEVELS[kind][0]):
             return True
         reporter: Reporter | None = self
@@ -164,7 +164,7 @@ class Reporter:
 
     def _log(self, report: Report) -> None:
         failed = report.kind == "exit" and report.reason != "returned"
-        level, message = _FAILED if failed else _LEVELS[report.kind]
+        level, message = _FAILURE if failed else _LEVELS[report.kind]
         if not logger.isEnabledFor(level):
             return
         fields = {

@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import functools
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from types import TracebackType
-from typing import TYPE_CHECKING, Unpack
+from typing import ParamSpec
 
 import outcome
 import trio
 
-from supervision.spec import ChildSpec, SupervisorOptions
 from supervision.supervisor import Supervisor
 
-if TYPE_CHECKING:
-    from contextlib import AbstractAsyncContextManager
-
-
-def open_supervisor(
-    children: Iterable[ChildSpec] = (), **options: Unpack[SupervisorOptions]
-) -> AbstractAsyncContextManager[Supervisor]:
-    """`async with open_supervisor([...], strategy=...) as supervisor`: the block begins when every child is ready.
-
-    Takes what `Supervisor` takes. When the block is left, for whatever reason, it unwinds first, its children still
-    alive; then they are stopped in reverse. When the supervisor gives up, the block is cancelled and what it gave up
-    with (see `Supervisor.run`) is raised from it, bare when it is all that went wrong, in one group with the block's
-    own exception otherwise. When the supervisor shuts itself down, the block is cancelled and nothing is raised.
-    """
-    return _Session(Supervisor(children, **options))
+Options = ParamSpec("Options")
 
 
 class _Session:
@@ -114,3 +101,22 @@ def _outcome(wrong: list[BaseException]) -> BaseException | None:
     if len(failures) > 1:
         return BaseExceptionGroup("the block and its supervisor", failures)
     return next(iter(failures or wrong), None)
+
+
+def _opener(make: Callable[Options, Supervisor]) -> Callable[Options, AbstractAsyncContextManager[Supervisor]]:
+    @functools.wraps(make, assigned=())
+    def open_supervisor(*args: Options.args, **options: Options.kwargs) -> AbstractAsyncContextManager[Supervisor]:
+        """`async with open_supervisor([...], strategy=...) as supervisor`: the block begins when every child is ready.
+
+        Takes what `Supervisor` takes. When the block is left, for whatever reason, it unwinds first, its children
+        still alive; then they are stopped in reverse. When the supervisor gives up, the block is cancelled and what it
+        gave up with (see `Supervisor.run`) is raised from it, bare when it is all that went wrong, in one group with
+        the block's own exception otherwise. When the supervisor shuts itself down, the block is cancelled and nothing
+        is raised.
+        """
+        return _Session(make(*args, **options))
+
+    return open_supervisor
+
+
+open_supervisor = _opener(Supervisor)
