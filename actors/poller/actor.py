@@ -11,7 +11,7 @@ import trio
 from actors.jobs.options import PollerOptions
 from actors.kernel import Clock, Envelope, TickingActor
 from actors.ledger import Ledger
-from actors.poller.poll_requests import Wanted
+from actors.poller.poll_requests import PollRequests
 from actors.poller.switch import Switch, decide_polling
 from actors.poller.watch import Watch
 from actors.providers.guard import GuardedProvider
@@ -56,12 +56,12 @@ class Poller(TickingActor):
         options: PollerOptions,
         webhook_urls: Mapping[str, str | None] | None = None,
         jitter: Callable[[], float] = _JITTER,
-        wanted: Wanted | None = None,
+        wanted: PollRequests | None = None,
     ) -> None:
         self.interval = options.interval_seconds
         self._options = options
         self._webhook_urls = webhook_urls or {}
-        self._wanted = Wanted() if wanted is None else wanted
+        self._wanted = PollRequests() if wanted is None else wanted
         self._providers = providers
         self._ledger = ledger
         self._watches = {
@@ -112,7 +112,7 @@ class Poller(TickingActor):
                 _logger.info("A remark about a job was not kept: %s", error, extra={"submission": remark.key})
 
     async def handle(self, message: Any) -> Any:
-        """An event or ``Look``: look at what is wanted now. ``Refresh``: decide anew who is polled."""
+        """An event or ``PollNow``: look at what is wanted now. ``Refresh``: decide anew who is polled."""
         if isinstance(message, Refresh):
             self._switch = self._decide()
             self.wake()

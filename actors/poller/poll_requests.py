@@ -14,12 +14,12 @@ WAKES = frozenset(
 """Events after which the poller looks at once, the beat beside."""
 
 
-class Look:
+class PollNow:
     """The message that says: take what is wanted. One that waits says it for all."""
 
 
 @attrs.frozen
-class Wish:
+class Batch:
     """``everything``: what is unsettled or to be cancelled. ``handed``: of these jobs the rows. ``told``: of these,
     by provider, what the provider says of them.
     """
@@ -29,7 +29,7 @@ class Wish:
     told: dict[str, frozenset[str]]
 
 
-class Wanted:
+class PollRequests:
     """Jobs that somebody wants looked at, by the keys of their hand-overs; each once, however often it was named.
 
     A message may be absorbed by one of its kind that waits, and a full mailbox drops it: so none of them says what to
@@ -51,13 +51,13 @@ class Wanted:
             self._everything = True
         return True
 
-    def read_back(self, provider: str, key: str) -> None:
+    def recheck(self, provider: str, key: str) -> None:
         """Want a job asked about: a delivery told of it, or its output has ended."""
         self._told.setdefault(provider, set()).add(key)
 
-    def take(self) -> Wish:
+    def take(self) -> Batch:
         """All that was wanted until now, once."""
-        wish = Wish(
+        wish = Batch(
             self._everything, frozenset(self._handed), {name: frozenset(keys) for name, keys in self._told.items()}
         )
         self._everything, self._handed, self._told = False, set(), {}

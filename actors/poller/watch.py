@@ -21,7 +21,7 @@ from actors.ledger.reading import Held, held_at
 from actors.poller.cancels import Cancels
 from actors.poller.first_look import FirstLook
 from actors.poller.rounds import Round
-from actors.poller.statuses import Statuses, a_few_at_once, say
+from actors.poller.statuses import Statuses, for_each_limited, say
 from actors.providers.base import ABSENT, UNKNOWABLE, Submitted
 from actors.providers.guard import Failure, GuardedProvider
 from logconf import bind_correlation_id, get_correlation_id, get_logger, new_correlation_id
@@ -134,9 +134,11 @@ class Watch:
             self._cancels.keep({one.key for one in held})
         self._defer(asked, held)
         unknown = [one for one in held if one.submission.state is SubmissionState.UNKNOWN]
-        await a_few_at_once(self._provider, [one for one in unknown if one.job.uncertain_since is None], self._settle)
+        await for_each_limited(
+            self._provider, [one for one in unknown if one.job.uncertain_since is None], self._settle
+        )
         handed = [one for one in held if one.submission.state is SubmissionState.HANDED]
-        await a_few_at_once(self._provider, self._cancels.unsent(handed), self._cancels.send)
+        await for_each_limited(self._provider, self._cancels.unsent(handed), self._cancels.send)
         if not self._postponed(asked):
             await self._observe(asked, handed)
             self._postponed(asked)
@@ -173,7 +175,7 @@ class Watch:
         self._cancels.put_off([one for one in doubtful if one.key not in read])
         if seen := [one.key for one in doubtful if one.key in read]:
             going_on = await self._ledger.read(held_at(self.name, keys=seen))
-            await a_few_at_once(self._provider, going_on, self._cancels.send)
+            await for_each_limited(self._provider, going_on, self._cancels.send)
 
     def _chosen(self, asked: Round, handed: Sequence[Held]) -> list[Held]:
         named = [one for one in handed if one.key in asked.keys]
