@@ -54,7 +54,7 @@ class Watch:
         self._ledger = ledger
         self._statuses = Statuses(provider, ledger, clock, beat, jitter)
         self._next = Round()
-        self._wanted = trio.Event()
+        self._requested = trio.Event()
         self._cancels = Cancels(provider)
         self._first_look = FirstLook(beat)
         self._again_at = math.inf
@@ -65,22 +65,22 @@ class Watch:
     def look(self, *, observe: bool = False, silent_for: float = 0.0) -> None:
         """Ask for a round over everything: settlements and cancels; see :class:`Round` for the statuses."""
         self._next.add(Round(everything=True, observe=observe, silent_for=silent_for))
-        self._wanted.set()
+        self._requested.set()
 
     def look_first(self) -> None:
         """Ask for one look at every job that is there now, repeated for those that could not be read (B6)."""
         self._next.add(Round(everything=True, observe=True, first=True))
-        self._wanted.set()
+        self._requested.set()
 
     def nudge(self, *keys: str) -> None:
         """Ask for a look at these jobs: what their provider says of them now."""
         self._next.keys.update(keys)
-        self._wanted.set()
+        self._requested.set()
 
     def look_at_rows(self, keys: Iterable[str]) -> None:
         """Ask for a look at the rows of these jobs: something may be to be settled or cancelled."""
         self._next.rows.update(keys)
-        self._wanted.set()
+        self._requested.set()
 
     async def sync(self) -> Exception | None:
         """A whole round, statuses included; returns when it is through: None, or its fault."""
@@ -100,9 +100,9 @@ class Watch:
         """Rounds, as they are asked for, until cancelled."""
         while True:
             with trio.move_on_at(self._again_at):
-                await self._wanted.wait()
+                await self._requested.wait()
             asked, self._next = self._next, Round()
-            self._wanted = trio.Event()
+            self._requested = trio.Event()
             if trio.current_time() >= self._again_at:
                 asked.everything = True
             if asked.everything:
