@@ -1,7 +1,7 @@
 """What Ray says of a job, in the runtime's vocabulary.
 
-Ray reports a job that was to be stopped before it ran as FAILED, in several ways: it could not be started, or not in time.
-Whether a stop was requested is therefore an argument here.
+Ray reports a job that was to be stopped before it ran as FAILED, in several ways: it could not be started, or not in
+time. Whether a stop was requested is therefore an argument here.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from actors.providers.base import Handle, Nudge, Result
 from actors.providers.errors import NotFound, ProviderError
 from actors.providers.remarks import Remark
 from actors.providers.replicate.api import ReplicateApi
-from actors.providers.replicate.copy_turns import PLACES, Turns, PendingCopy
+from actors.providers.replicate.copy_turns import PLACES, PendingCopy, Turns
 from actors.providers.replicate.downloading import UNFINISHED, Budget, Downloader, NotCopied, file_name
 from actors.providers.replicate.options import ReplicateOptions
 from actors.providers.replicate.reading import RETENTION, kind_of, remote_id, results_of
