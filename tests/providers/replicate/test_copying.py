@@ -429,7 +429,7 @@ async def test_an_address_that_is_none_stops_no_other_job(url: str, studio: Stud
 
 @pytest.mark.parametrize("status", [302, 404, 500])
 async def test_what_cannot_be_had_is_tried_again_until_it_has_vanished(status: int, studio: Studio) -> None:
-    """A redirect is not followed; the pending is kept for another try, and given up after its hour."""
+    """A redirect is not followed; the pending copy is kept for another try, and given up after its hour."""
 
     async def refuse(request: httpx.Request) -> httpx.Response:
         await trio.lowlevel.checkpoint()
@@ -440,11 +440,11 @@ async def test_what_cannot_be_had_is_tried_again_until_it_has_vanished(status: i
     await studio.ended(provider, ["https://replicate.delivery/a"])
     assert provider._copies is not None
     (pending,) = provider._copies._all_pending()
-    assert not await provider._copies._fulfil(pending)
+    assert not await provider._copies._finish(pending)
     assert studio.files() == {}
     assert [name for name in studio.left() if name.endswith(".json")] == ["key-1.json"]
     studio.clock.move(timedelta(hours=1, minutes=11))
-    assert await provider._copies._fulfil(pending)
+    assert await provider._copies._finish(pending)
     assert studio.left() == []
     assert "evil.example" not in {request.url.host for request in studio.asked}
     await provider.aclose()
