@@ -36,7 +36,7 @@ from actors.kernel.steps import StepWatch
 from actors.ledger import Ledger, Sources, reading
 from actors.ledger.provider_views import ProviderView, provider_views, unwell
 from actors.metrics import Counted, Tallies, TimedExecutor, scrape, timed
-from actors.poller import Look, Poller, Refresh, Wanted, slow_rounds
+from actors.poller import Poller, PollNow, PollRequests, Refresh, slow_rounds
 from actors.providers.base import Provider
 from actors.providers.guard import GuardedProvider
 from actors.providers.registry import create
@@ -107,11 +107,11 @@ class RunningRuntime(Counted, Housekeeping, Pushes, Ruling):
         super().__init__(ledger, guarded_providers(settings, parts), self.bus, parts.clock)
         self.access = Access(ledger, parts.clock)
         self._scheduler = self._actor("scheduler", wakes_scheduler)
-        self._wanted = Wanted()
-        self._poller = self._actor("poller", self._wanted.note)
+        self._poll_requests = PollRequests()
+        self._poller = self._actor("poller", self._poll_requests.note)
         self._expiry = self._actor("expiry", wakes_expiry)
         self._pruner = self.registry.actor("pruner")
-        self._steps.leapt = lambda: self._pruner.cast(Look())
+        self._steps.leapt = lambda: self._pruner.cast(PollNow())
         self._poller_now: Poller | None = None
         self._supervisor: Supervisor | None = None
         self._started_at: datetime | None = None
@@ -152,7 +152,7 @@ class RunningRuntime(Counted, Housekeeping, Pushes, Ruling):
     def _make_poller(self) -> Poller:
         self._poller_now = Poller(
             self.ledger, self._providers, self.clock, self.settings.poller, self.settings.webhook_urls(),
-            self._parts.sources.jitter, self._wanted,
+            self._parts.sources.jitter, self._poll_requests,
         )  # fmt: skip
         return timed(self._poller_now, "poller", self.tallies, cycle="cycle")
 
@@ -165,7 +165,7 @@ class RunningRuntime(Counted, Housekeeping, Pushes, Ruling):
     def _actor(self, name: str, wanted: Callable[[Event], bool]) -> ActorRef:
         """A reference whose mailbox absorbs wakes of the same kind: one "look now" says what a hundred say."""
         wakes = Mailbox(
-            capacity=64, overflow="drop_newest", coalesce=lambda message: isinstance(message, (Event, Look)) or None
+            capacity=64, overflow="drop_newest", coalesce=lambda message: isinstance(message, (Event, PollNow)) or None
         )
         ref = self.registry.actor(name, wakes)
         self.bus.subscribe(Event, into=ref, where=wanted)

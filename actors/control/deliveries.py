@@ -14,7 +14,7 @@ from actors.jobs.deliveries import MOST_READ, Delivered, DeliveryNotRead, Delive
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.kernel import ActorRef
 from actors.ledger.deliveries import Delivering, Hinting
-from actors.poller import Look, Wanted
+from actors.poller import PollNow, PollRequests
 from actors.providers.base import PushEvent, Rejected
 from actors.providers.guard import Failure, GuardedProvider
 from actors.providers.pushes import MOST_KEPT, PushHint, PushOutcome
@@ -49,7 +49,7 @@ class Pushes(Operations):
     """The operation of :class:`actors.control.control.Runtime` by which providers tell of their jobs."""
 
     _poller: ActorRef
-    _wanted: Wanted
+    _poll_requests: PollRequests
     _warned_at: float = -math.inf
 
     async def push(
@@ -82,8 +82,8 @@ class Pushes(Operations):
 
     def look_at(self, provider: str, key: str) -> None:
         """Have the poller ask ``provider`` about one job now; however many are named at once, none is forgotten."""
-        self._wanted.read_back(provider, key)
-        self._poller.cast(Look())
+        self._poll_requests.recheck(provider, key)
+        self._poller.cast(PollNow())
 
     async def _push(
         self, provider: GuardedProvider, headers: Mapping[str, str], body: AsyncIterable[bytes], token: str | None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import cache
 
 import attrs
 
@@ -97,6 +98,7 @@ def access_to(field: str) -> FieldAccess:
     return FIELDS.get(field, _CLOSED)
 
 
+@cache
 def closed_to(source: RequestSource) -> frozenset[str]:
     """The fields of :class:`JobRequest` that ``source`` may not set."""
     names = (attribute.name for attribute in attrs.fields(JobRequest))

@@ -30,6 +30,14 @@ def request_to_json(request: JobRequest) -> dict[str, Any]:
     return document
 
 
+def request_bytes(request: JobRequest) -> bytes | None:
+    """``request`` as JSON; None where a value of it cannot be written so, which is then looked for field by field."""
+    try:
+        return orjson.dumps(request_to_json(request))
+    except (TypeError, UnicodeEncodeError):
+        return None
+
+
 def request_from_json(document: Mapping[str, Any]) -> JobRequest:
     """The inverse of :func:`request_to_json`, for documents that were checked when they came in."""
     fields = dict(document)

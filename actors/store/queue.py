@@ -26,6 +26,7 @@ from sqlalchemy import (
 from actors.jobs.records import QueueEntry, QueueStatus, Resources
 from actors.jobs.scheduling import Running
 from actors.store import lanes
+from actors.store.dialect import plain_rows
 from actors.store.schema import lanes as lane_rows
 from actors.store.schema import queue_entries
 
@@ -163,10 +164,14 @@ def oldest_waiting(connection: Connection) -> datetime | None:
     return oldest
 
 
+_NUMBER_WAITING = (
+    select(func.count()).select_from(queue_entries).where(WAITING, queue_entries.c.user_id == bindparam("user_id"))
+)
+
+
 def number_waiting(connection: Connection, user_id: str) -> int:
     """How many entries of this user wait (pending or blocked)."""
-    query = select(func.count()).select_from(queue_entries).where(WAITING, queue_entries.c.user_id == user_id)
-    return int(connection.execute(query).scalar_one())
+    return int(plain_rows(connection, _NUMBER_WAITING, {"user_id": user_id})[0][0])
 
 
 def counts(connection: Connection) -> dict[QueueStatus, int]:

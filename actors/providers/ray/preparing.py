@@ -163,11 +163,11 @@ def _secret_faults(names: Any, options: RayOptions) -> list[str]:
 def _resource_faults(request: JobRequest, options: RayOptions) -> list[str]:
     faults = []
     for name in ("cpus", "gpus", "memory"):
-        wanted, there = getattr(request.resources, name), getattr(options, name)
-        if wanted is not None and wanted < 0:
+        requested, there = getattr(request.resources, name), getattr(options, name)
+        if requested is not None and requested < 0:
             faults.append(f"resources.{name} must be 0 or more")
-        elif wanted is not None and there is not None and wanted > there:
-            faults.append(f"resources.{name}: {wanted} wanted, the provider is configured to have {there}")
+        elif requested is not None and there is not None and requested > there:
+            faults.append(f"resources.{name}: {requested} requested, the provider is configured to have {there}")
     return faults
 
 
