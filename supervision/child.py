@@ -73,7 +73,7 @@ class Child:
         """Make a step of the table; RuntimeError where there is none."""
         after = step(self.state, trigger)
         if after is None:
-            raise RuntimeError(f"child {self.id!r} is {self.state}: {trigger!r} cannot happen to it")
+            raise RuntimeError(f"child {self.id!r} is {self.state}: {trigger.value!r} cannot happen to it")
         self.state = after
 
     def retire(self, trigger: Trigger = Trigger.RETIRE) -> None:

@@ -9,6 +9,7 @@ from supervision import restarting, stopping
 from supervision.child import Child
 from supervision.errors import ChildHung, ChildStartError
 from supervision.lifecycle import Trigger
+from supervision.reports import ReportKind
 from supervision.snapshots import Exit
 from supervision.spec import AutoShutdown, Restart
 from supervision.state import Phase, SupervisorState
@@ -39,7 +40,7 @@ def _settle(state: SupervisorState, child: Child, ending: Exit) -> None:
     child.correlation_id = child.correlation_id or child.worked_under
     if ending.reason == "interrupted":
         assert ending.cause is not None
-        state.report("exit", child, "interrupted", ending.cause)
+        state.report(ReportKind.EXIT, child, "interrupted", ending.cause)
         state.errors.append(ending.cause)
         child.retire()
         stopping.begin(state)
@@ -62,14 +63,14 @@ def _settle(state: SupervisorState, child: Child, ending: Exit) -> None:
 def _stopped(state: SupervisorState, child: Child, ending: Exit) -> None:
     """It was to stop: whatever it did instead of that is reported, and never restarted or raised."""
     if child.stop_reason is None:
-        state.report("exit", child, ending.reason, ending.cause)
+        state.report(ReportKind.EXIT, child, ending.reason, ending.cause)
     elif ending.reason == "failed":
-        state.report("shutdown_error", child, "failed", ending.cause)
+        state.report(ReportKind.SHUTDOWN_ERROR, child, "failed", ending.cause)
     elif ending.reason == "returned":
         improper = child.spec.restart is Restart.PERMANENT
-        state.report("shutdown_error" if improper else "stopped", child, "returned")
+        state.report(ReportKind.SHUTDOWN_ERROR if improper else ReportKind.STOPPED, child, "returned")
     else:
-        state.report("stopped", child, "stopped")
+        state.report(ReportKind.STOPPED, child, "stopped")
     child.correlation_id = None
     if child.should_run:
         return  # a group restart starts it again
@@ -99,7 +100,7 @@ def _start_failed(state: SupervisorState, child: Child, ending: Exit, *, in_grou
         what = "returned before it was ready"
     elif ending.reason == "cancelled":
         what = "was cancelled before it was ready"
-    state.report("start_failed", child, what, cause)
+    state.report(ReportKind.START_FAILED, child, what, cause)
     if child.start_reply is not None:
         child.retire()
         _refuse_start(child, what, cause)
@@ -117,7 +118,7 @@ def _went_down(state: SupervisorState, child: Child, ending: Exit, *, uptime: fl
         hung.__cause__ = cause
         reason, cause = "hung", hung
         child.last_exit = attrs.evolve(ending, reason=reason, cause=cause)
-    state.report("exit", child, reason, cause)
+    state.report(ReportKind.EXIT, child, reason, cause)
     if child.spec.restart is Restart.TEMPORARY:
         child.retire()
     elif child.spec.restart is Restart.TRANSIENT and reason == "returned":

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import attrs
+import trio
 
 
 class SupervisionError(Exception):
@@ -94,3 +95,11 @@ def leaves(error: BaseException) -> Iterator[BaseException]:
             yield from leaves(part)
     else:
         yield error
+
+
+def combined(errors: list[BaseException], message: str) -> BaseException | None:
+    """What to raise for all of `errors`: a failure goes before a cancellation; several failures are one group."""
+    failures = [error for error in errors if not isinstance(error, trio.Cancelled)]
+    if len(failures) > 1:
+        return BaseExceptionGroup(message, failures)
+    return next(iter(failures or errors), None)

@@ -176,19 +176,21 @@ class FaultPlan:
 active: FaultPlan | None = None
 
 
-def _crash(rule: Rule, name: str) -> BaseException:
-    if rule.exc is None:
-        return InjectedFault(name)
-    return rule.exc(name) if isinstance(rule.exc, type) else rule.exc
+def _rule_for(name: str, subject: str) -> Rule | None:
+    """What the active plan has for this passing; a crash is raised at once."""
+    rule = active.decide(name, subject) if active is not None else None
+    if rule is not None and rule.do is Fault.CRASH:
+        if rule.exc is None:
+            raise InjectedFault(name)
+        raise rule.exc(name) if isinstance(rule.exc, type) else rule.exc
+    return rule
 
 
 def point(name: str, subject: str = "") -> None:
     """Pass a point in code that is not async. "hang" and "delay" need a worker thread of trio there."""
-    rule = active.decide(name, subject) if active is not None else None
+    rule = _rule_for(name, subject)
     if rule is None or rule.do in IN_TRANSIT:
         return
-    if rule.do is Fault.CRASH:
-        raise _crash(rule, name)
     if rule.do is Fault.CANCEL:
         raise RuntimeError(f"point {name!r} is not async: it cannot be cancelled")
     trio.from_thread.run(trio.sleep, rule.delay if rule.do is Fault.DELAY else float("inf"))
@@ -196,11 +198,9 @@ def point(name: str, subject: str = "") -> None:
 
 async def async_point(name: str, subject: str = "") -> None:
     """Pass a point in async code. "cancel" cancels the supervised child it is passed in, as nobody asked to."""
-    rule = active.decide(name, subject) if active is not None else None
+    rule = _rule_for(name, subject)
     if rule is None or rule.do in IN_TRANSIT:
         return
-    if rule.do is Fault.CRASH:
-        raise _crash(rule, name)
     if rule.do is Fault.DELAY:
         await trio.sleep(rule.delay)
     elif rule.do is Fault.HANG:
@@ -218,11 +218,9 @@ def carry(name: str, item: T, subject: str = "") -> list[T]:
 
     A "crash" there raises; "hang", "delay" and "cancel" belong to the async point beside it.
     """
-    rule = active.decide(name, subject) if active is not None else None
+    rule = _rule_for(name, subject)
     if rule is None:
         return [item]
-    if rule.do is Fault.CRASH:
-        raise _crash(rule, name)
     if rule.do is Fault.DROP:
         return []
     if rule.do is Fault.DUPLICATE:

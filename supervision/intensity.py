@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from collections import deque
 
+import attrs
+
 from supervision.errors import RestartRecord
 
 
+@attrs.define(eq=False)
 class RestartWindow:
     """The restarts of the last `period` seconds. `now` is an argument everywhere: no clock is read here."""
 
-    __slots__ = ("_records", "max_restarts", "period")
-
-    def __init__(self, max_restarts: int, period: float) -> None:
-        self.max_restarts = max_restarts
-        self.period = period
-        self._records: deque[RestartRecord] = deque()
+    max_restarts: int
+    period: float
+    _records: deque[RestartRecord] = attrs.field(factory=deque, init=False)
 
     def used(self, now: float) -> int:
         """How many units are spent at `now`."""

@@ -40,6 +40,8 @@ import trio
 
 from supervision import endings, requests, restarting, starting, stopping
 from supervision.child import Child
+from supervision.errors import combined
+from supervision.reports import ReportKind
 from supervision.state import Phase, SupervisorState
 
 
@@ -59,12 +61,18 @@ async def supervise(state: SupervisorState, ready: Callable[[], None]) -> None:
         state.over = True
         stopping.refuse_all(state)
         state.reporter.close()
-    _raise(state)
+    error = combined(state.errors, f"supervisor {state.reporter.path!r}")
+    state.errors = []
+    try:
+        if error is not None:
+            raise error
+    finally:
+        del error  # no cycle through the traceback
 
 
 async def _serve(state: SupervisorState, ready: Callable[[], None]) -> None:
     """Until stopping begins, from inside (this returns) or from outside (Cancelled, KeyboardInterrupt)."""
-    starting.begin(state)
+    state.due.extend(state.children.values())
     reported_ready = False
     _step(state)
     while state.phase is not Phase.STOPPING:
@@ -101,26 +109,9 @@ async def _wait_out(state: SupervisorState) -> None:
 
 
 def _note(state: SupervisorState, error: BaseException) -> None:
-    if isinstance(error, trio.Cancelled):
-        state.cancelled = error
-    elif not any(isinstance(known, KeyboardInterrupt) for known in state.errors) or not isinstance(
-        error, KeyboardInterrupt
-    ):
+    again = isinstance(error, KeyboardInterrupt) and any(isinstance(known, type(error)) for known in state.errors)
+    if not again:
         state.errors.append(error)
-
-
-def _raise(state: SupervisorState) -> None:
-    wrong, state.errors = state.errors, []
-    cancelled, state.cancelled = state.cancelled, None
-    try:
-        if len(wrong) == 1:
-            raise wrong[0]
-        if wrong:
-            raise BaseExceptionGroup(f"supervisor {state.reporter.path!r}", wrong)
-        if cancelled is not None:
-            raise cancelled
-    finally:
-        del wrong, cancelled  # no cycle through the traceback
 
 
 def _step(state: SupervisorState) -> None:
@@ -155,7 +146,7 @@ def _alarm(state: SupervisorState, child: Child, now: float) -> None:
         if child.beat_at + child.spec.heartbeat >= now:
             state.arm_deadline(child, child.beat_at + child.spec.heartbeat)
         else:
-            state.report("hung", child, "hung")
+            state.report(ReportKind.HUNG, child, "hung")
             stopping.ask(state, child, "hung")
 
 

@@ -19,6 +19,7 @@ from supervision.errors import (
     UnknownChild,
 )
 from supervision.replies import Reply
+from supervision.reports import ReportKind
 from supervision.spec import ChildSpec
 from supervision.state import SupervisorState
 
@@ -100,7 +101,7 @@ def _stop(state: SupervisorState, child: Child, reply: Reply) -> None:
         return
     if child.should_run:
         restarting.cancel(state, child)
-        state.report("stopped", child, "restart cancelled")
+        state.report(ReportKind.STOPPED, child, "restart cancelled")
     if child.drop_when_down:
         state.drop(child)
     reply.answer()

@@ -12,6 +12,7 @@ from supervision.backoff import Backoff
 from supervision.child import Child
 from supervision.errors import RestartIntensityReached, SupervisionError, leaves
 from supervision.lifecycle import Trigger
+from supervision.reports import ReportKind
 from supervision.spec import OnGiveUp, Restart, Strategy
 from supervision.state import Retry, SupervisorState
 
@@ -49,13 +50,13 @@ def _delay(child: Child, backoff: Backoff) -> float:
 
 
 def _wait(state: SupervisorState, child: Child, delay: float) -> None:
-    state.report("backoff", child, "restart", delay=delay)
+    state.report(ReportKind.BACKOFF, child, "restart", delay=delay)
     state.arm(child, trio.current_time() + delay)
 
 
 def _give_up(state: SupervisorState, child: Child, limit: str, cause: BaseException | None) -> None:
     """A child fails beyond its limits: park it, or fail for it."""
-    state.report("give_up", child, limit, cause)
+    state.report(ReportKind.GIVE_UP, child, limit, cause)
     if child.spec.on_give_up is OnGiveUp.PARK:
         child.retire(Trigger.PARK)
         state.window.forget(child.id)
@@ -115,7 +116,7 @@ def start_group(state: SupervisorState) -> None:
     """The group's delay is over: all that are down and should run are due."""
     assert state.retry is not None
     if state.retry.child is not None:
-        state.report("restart", state.retry.child, "restart")
+        state.report(ReportKind.RESTART, state.retry.child, "restart")
     state.retry = None
     state.due = deque(child for child in state.children.values() if child.should_run and not child.alive)
 

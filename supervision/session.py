@@ -11,6 +11,7 @@ from typing import ParamSpec
 import outcome
 import trio
 
+from supervision.errors import combined
 from supervision.supervisor import Supervisor
 
 Options = ParamSpec("Options")
@@ -85,22 +86,14 @@ class _Session:
         """Let the supervisor stop its children, wait for it, and say what is to be raised."""
         self._hold.shield = False
         self._hold.cancel()
-        wrong = [] if error is None else [error]
+        errors = [] if error is None else [error]
         try:
             await self._nursery.__aexit__(None, None, None)
         except BaseExceptionGroup as group:  # KeyboardInterrupt while we waited
-            wrong += group.exceptions
+            errors += group.exceptions
         if self._error is not None:
-            wrong.append(self._error)
-        return _outcome(wrong)
-
-
-def _outcome(wrong: list[BaseException]) -> BaseException | None:
-    """A failure goes before a cancellation; of several failures none is lost."""
-    failures = [error for error in wrong if not isinstance(error, trio.Cancelled)]
-    if len(failures) > 1:
-        return BaseExceptionGroup("the block and its supervisor", failures)
-    return next(iter(failures or wrong), None)
+            errors.append(self._error)
+        return combined(errors, "the block and its supervisor")
 
 
 def _opener(make: Callable[Options, Supervisor]) -> Callable[Options, AbstractAsyncContextManager[Supervisor]]:

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections import deque
-
 import trio
 
 from supervision import incarnations
 from supervision.child import Child
 from supervision.lifecycle import Trigger
 from supervision.replies import Reply
+from supervision.reports import ReportKind
 from supervision.spec import Restart
 from supervision.state import Phase, SupervisorState
-
-
-def begin(state: SupervisorState) -> None:
-    """Make every child due: the first start."""
-    state.due = deque(state.children.values())
 
 
 def enter(state: SupervisorState, child: Child) -> None:
@@ -30,7 +24,7 @@ def enter(state: SupervisorState, child: Child) -> None:
     child.ready_at = child.stop_reason = child.ending = None
     scope = child.scope = trio.CancelScope(shield=True)
     state.live += 1
-    state.report("start", child)
+    state.report(ReportKind.START, child)
     if child.spec.start_deadline is not None:
         state.arm_deadline(child, trio.current_time() + child.spec.start_deadline)
     state.nursery.start_soon(incarnations.live, state, child, scope, name=f"{state.reporter.path}/{child.id}")
@@ -51,7 +45,7 @@ def note_ready(state: SupervisorState, child: Child) -> None:
     if state.entering is child:
         state.entering = None
     state.disarm(child)
-    state.report("ready", child)
+    state.report(ReportKind.READY, child)
     child.correlation_id = None
     if child.spec.heartbeat is not None and child.stop_reason is None:
         state.arm_deadline(child, child.beat_at + child.spec.heartbeat)
@@ -71,7 +65,7 @@ def advance(state: SupervisorState) -> None:
         if not child.should_run or child.alive:
             continue
         if pool:
-            state.report("restart", child, "restart")
+            state.report(ReportKind.RESTART, child, "restart")
         else:
             state.entering = child
         child.restarts += child.incarnation > 0

@@ -71,7 +71,6 @@ class SupervisorState:
     to_stop: list[Child] = attrs.field(factory=list)
     retry: Retry | None = None
     errors: list[BaseException] = attrs.field(factory=list)  # what this run will raise
-    cancelled: trio.Cancelled | None = None
     stop_by: float = math.inf
     ready: list[Child] = attrs.field(factory=list)
     ended: list[Child] = attrs.field(factory=list)

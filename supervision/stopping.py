@@ -9,6 +9,7 @@ import trio
 from supervision.child import Child, StopReason
 from supervision.errors import ShutdownOverrun, SupervisionError
 from supervision.lifecycle import ChildState, Trigger
+from supervision.reports import ReportKind
 from supervision.spec import Overrun, Stop
 from supervision.state import Phase, SupervisorState
 
@@ -23,7 +24,7 @@ def ask(state: SupervisorState, child: Child, why: StopReason = "stop") -> None:
         return
     already, child.stop_reason = child.stop_reason is not None, why
     if why == "stop":
-        state.report("stopping", child)
+        state.report(ReportKind.STOPPING, child)
     if already:
         return
     assert child.scope is not None
@@ -60,7 +61,7 @@ def outlived(state: SupervisorState, child: Child, limit: str) -> None:
         return
     child.move(Trigger.OUTLIVE)
     state.disarm(child)
-    state.report("overrun", child, limit)
+    state.report(ReportKind.OVERRUN, child, limit)
     if state.options.overrun is not Overrun.ESCALATE:
         return
     if not any(isinstance(error, ShutdownOverrun) for error in state.errors):

@@ -23,7 +23,7 @@ from supervision.state import SupervisorState
 
 
 @checks.checked_arguments
-@attrs.define(eq=False)
+@attrs.define(eq=False, on_setattr=attrs.setters.frozen)
 class Supervisor(SupervisorOptions, Supervises):
     """Starts children in order, restarts those that end too early, stops them in reverse.
 
@@ -42,9 +42,11 @@ class Supervisor(SupervisorOptions, Supervises):
     was added at run time is gone then.
     """
 
-    _specs: Iterable[ChildSpec] = attrs.field(default=(), alias="children", kw_only=False)
-    _reporter: Reporter = attrs.field(init=False)
-    _state: SupervisorState = attrs.field(init=False)
+    _specs: Iterable[ChildSpec] = attrs.field(
+        default=(), alias="children", kw_only=False, on_setattr=attrs.setters.NO_OP
+    )
+    _reporter: Reporter = attrs.field(init=False, on_setattr=attrs.setters.NO_OP)
+    _state: SupervisorState = attrs.field(init=False, on_setattr=attrs.setters.NO_OP)
 
     def __attrs_post_init__(self) -> None:
         super().__attrs_post_init__()

@@ -17,7 +17,8 @@ from supervision import (
     faults,
     open_supervisor,
 )
-from supervision.testing import Act, Garbled, Happened, recorded
+from supervision.faults import Garbled, Happened
+from supervision.testing import Act, recorded
 
 
 async def test_a_crash_at_the_n_th_start_of_one_child(stage, autojump_clock):
