@@ -36,7 +36,7 @@ class Limits(NamedTuple):
 
 
 #: Tried in order until the line fits. The first is what is promised; the others serve text that JSON inflates.
-LADDER = (
+LIMIT_STEPS = (
     Limits(message=16_384, string=8_192, items=500, depth=16, total=24_576, exception=20_480),
     Limits(message=4_096, string=1_024, items=50, depth=8, total=6_144, exception=5_120),
     Limits(message=1_024, string=128, items=10, depth=4, total=1_024, exception=1_280),

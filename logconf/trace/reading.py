@@ -115,12 +115,11 @@ def with_rotated(path: Path) -> list[Path]:
 
 def _first_time(path: Path, seen: set[tuple[int, int]]) -> bool:
     """Whether this file was not named before, by whatever name (a glob names the rotated files too)."""
-    try:
-        state = path.stat()
-    except OSError:
+    place = _place(path)
+    if place is None:
         return True  # reading it says what is wrong
-    known = (state.st_dev, state.st_ino) in seen
-    seen.add((state.st_dev, state.st_ino))
+    known = place in seen
+    seen.add(place)
     return not known
 
 
@@ -161,10 +160,7 @@ def follow_file(search: Search, path: Path, wait: Callable[[], object] = lambda:
     new; what it raises ends the following.
     """
     yield from _chained(search, with_rotated(path)[:-1])
-    for line in _tail(path, wait):
-        found = search.match(line)
-        if found is not None:
-            yield found
+    yield from _matches(search, _tail(path, wait))
 
 
 def _tail(path: Path, wait: Callable[[], object]) -> Iterator[bytes]:
