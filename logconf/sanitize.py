@@ -180,7 +180,7 @@ class Sanitizer:
         text = bytes(value[: limit + 1]).decode("utf-8", "backslashreplace")
         cut = f"… [cut: {length} bytes]" if length > limit else ""
         self._left -= min(length, limit)
-        return clean_text(text, limit) + cut if not cut else clean_text(text[:limit], limit) + cut
+        return clean_text(text[:limit] if cut else text, limit) + cut
 
     def _nested(self, value: Any, depth: int, build: Callable[[Any, int], Any]) -> Any:
         if id(value) in self._open:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Final, TextIO
 
 from logconf.handler import Renderer, StructuredHandler
-from logconf.lifecycle import installed_handler, watch_over
+from logconf.lifecycle import drain_at_exit, installed_handler
 from logconf.records import CorrelationIDFilter, install_record_maker
 from logconf.render import JsonRenderer
 from logconf.sinks import DescriptorSink, FileSink, Sink, StreamSink
@@ -87,7 +87,7 @@ def configure_structured_logging(
     report = _drop_report(render)
     handler = StructuredHandler(render, [Writer(sink, report, queue_bytes=queue_bytes) for sink in sinks])
     _install(handler, number, previous)
-    watch_over(handler, reopen_on_hangup=any(isinstance(sink, FileSink) for sink in sinks))
+    drain_at_exit(handler, reopen_on_hangup=any(isinstance(sink, FileSink) for sink in sinks))
     for failure in failures:
         _logger.warning(
             "The log file cannot be opened, logging goes on without it",

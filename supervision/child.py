@@ -79,7 +79,7 @@ class Child:
     def retire(self, trigger: Trigger = Trigger.RETIRE) -> None:
         """The supervisor does not start it again by itself: it is down from now on, or once its task has ended.
 
-        `trigger` says as what (RETIRE, FINISH, PARK). Whoever waits in `on_retired` is told, once.
+        `trigger` is RETIRE, FINISH or PARK. Calls the functions in `on_retired`, once, with the state it is down in.
         """
         self.should_run = False
         self.state = step(self.state, trigger) or self.state

@@ -1,4 +1,4 @@
-"""What the end of a child leads to. Decided in start order by the supervisor's task, whoever ended first."""
+"""What the end of a child leads to. Decided in start order by the supervisor's task, not in the order of the ends."""
 
 from __future__ import annotations
 

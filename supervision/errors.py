@@ -1,7 +1,7 @@
-"""What supervision raises, and whose fault it is.
+"""What supervision raises, and who has to act on it.
 
-Everything here is a `SupervisionError`. `SpecError` is the fault of whoever wrote the specification, the refusals
-(`AlreadyRunning` ... `UnknownChild`) of whoever asked, the rest that of the child named in `.child`.
+Every error here is a `SupervisionError`. `SpecError`: the author of the specification. The refusals (`AlreadyRunning`
+to `UnknownChild`): the caller. The others: the child that `.child` names has failed.
 """
 
 from __future__ import annotations

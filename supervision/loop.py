@@ -90,9 +90,9 @@ async def _wind_down(state: SupervisorState) -> None:
     stopping.begin(state)
     try:
         with trio.CancelScope(shield=True):  # its deadline is `shutdown_deadline`, past which the policy decides
-            while state.live or state.ended:
+            while state.living or state.ended:
                 _step(state)
-                if state.live:
+                if state.living:
                     await _wait_out(state)
     except BaseException:
         for child in state.children.values():  # a fault of ours: never leave shielded children behind

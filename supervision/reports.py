@@ -1,4 +1,4 @@
-"""Reports: one structured record for everything a supervisor does, logged, and sent to whoever subscribed.
+"""Reports: one structured record for everything a supervisor does, logged, and sent to subscribers.
 
 A supervisor never waits for a reader: each reader has a buffer of `READER_BUFFER` reports; what does not fit pushes the
 oldest out, and one `lost` report in its place says how many are missing.

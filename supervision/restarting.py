@@ -68,7 +68,7 @@ def _give_up(state: SupervisorState, child: Child, limit: str, cause: BaseExcept
 
 
 def _last(cause: BaseException | None) -> str:
-    """What it failed of at last, in one line: whoever reads that it failed too often wants to know of what."""
+    """The last cause in one line, for the message that says that it failed too often."""
     if cause is None:
         return ""
     leaf = next(leaves(cause))

@@ -23,7 +23,7 @@ def enter(state: SupervisorState, child: Child) -> None:
     child.incarnation += 1
     child.ready_at = child.stop_reason = child.ending = None
     scope = child.scope = trio.CancelScope(shield=True)
-    state.live += 1
+    state.living += 1
     state.report(ReportKind.START, child)
     if child.spec.start_deadline is not None:
         state.arm_deadline(child, trio.current_time() + child.spec.start_deadline)

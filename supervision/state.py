@@ -64,7 +64,7 @@ class SupervisorState:
     over: bool = False
     window: RestartWindow = attrs.field(init=False)
     children: dict[str, Child] = attrs.field(factory=dict)
-    live: int = 0
+    living: int = 0  # how many children have a task
     nursery: trio.Nursery | None = None
     due: deque[Child] = attrs.field(factory=deque)
     entering: Child | None = None  # where starts are in order: the one that the next waits for
@@ -95,7 +95,7 @@ class SupervisorState:
     def note_ended(self, child: Child) -> None:
         """A child's task is about to end; `child.ending` says how."""
         child.move(Trigger.END)
-        self.live -= 1
+        self.living -= 1
         self.ended.append(child)
         self.signal.set()
 

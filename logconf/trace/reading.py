@@ -29,7 +29,7 @@ _ROTATED = re.compile(r"[.\-](?P<stamp>\d+)(?:\.gz)?")
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class TraceLine:
     """One line of the trace."""
 
     timestamp: str
@@ -56,7 +56,7 @@ class Search:
         wanted = self.job_id if self.correlation_id is None else self.correlation_id
         self._needle = orjson.dumps(wanted or "")[1:-1]
 
-    def match(self, line: bytes) -> Found | None:
+    def match(self, line: bytes) -> TraceLine | None:
         """The parsed line, if it belongs to the trace."""
         stripped = line.strip()
         if not stripped:
@@ -71,7 +71,7 @@ class Search:
         except orjson.JSONDecodeError:
             self.broken += 1
             return None
-        return Found(str(fields.get("timestamp", "")), fields, stripped) if self._wanted(fields) else None
+        return TraceLine(str(fields.get("timestamp", "")), fields, stripped) if self._wanted(fields) else None
 
     def _wanted(self, fields: dict[str, Any]) -> bool:
         extra = fields.get("extra")
@@ -84,9 +84,9 @@ class Search:
         )
 
 
-def search_files(search: Search, names: Iterable[str]) -> Iterator[Found]:
+def search_files(search: Search, names: Iterable[str]) -> Iterator[TraceLine]:
     """The trace in order of time. `-` is standard input. A file that cannot be read is noted in `search.unreadable`."""
-    streams: list[Iterator[Found]] = []
+    streams: list[Iterator[TraceLine]] = []
     seen: set[tuple[int, int]] = set()
     for name in names:
         if name == "-":
@@ -123,7 +123,7 @@ def _first_time(path: Path, seen: set[tuple[int, int]]) -> bool:
     return not known
 
 
-def _chained(search: Search, paths: list[Path]) -> Iterator[Found]:
+def _chained(search: Search, paths: list[Path]) -> Iterator[TraceLine]:
     for path in paths:
         try:
             with ExitStack() as stack:
@@ -135,7 +135,7 @@ def _chained(search: Search, paths: list[Path]) -> Iterator[Found]:
             search.unreadable.append(f"{path}: {getattr(error, 'strerror', None) or error}")
 
 
-def _matches(search: Search, lines: Iterable[bytes]) -> Iterator[Found]:
+def _matches(search: Search, lines: Iterable[bytes]) -> Iterator[TraceLine]:
     for line in lines:
         found = search.match(line)
         if found is not None:
@@ -153,7 +153,9 @@ def bounded_lines(file: IO[bytes], search: Search) -> Iterator[bytes]:
         yield line
 
 
-def follow_file(search: Search, path: Path, wait: Callable[[], object] = lambda: time.sleep(0.25)) -> Iterator[Found]:
+def follow_file(
+    search: Search, path: Path, wait: Callable[[], object] = lambda: time.sleep(0.25)
+) -> Iterator[TraceLine]:
     """The rotated files' lines, the file's, and what is appended to it from then on, for ever: `tail -F`.
 
     A file that is rotated or truncated meanwhile is read from its new start. `wait` is called where there is nothing
