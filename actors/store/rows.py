@@ -6,7 +6,7 @@ be read all the same is damaged: one ERROR names it, and it is left out of lists
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -37,17 +37,29 @@ def _variables(values: Mapping[str, Any] | None, _type: Any) -> dict[str, str] |
     return None if values is None else {name: from_plain(value) for name, value in values.items()}
 
 
+_OS_TEXTS: dict[str, Any] = {
+    "command": override(struct_hook=_texts), "cwd": override(struct_hook=lambda value, _type: from_plain(value)),
+    "env": override(struct_hook=_variables), "inherited_env": override(struct_hook=_variables),
+}  # fmt: skip
+"""Fields of a request that the operating system takes as bytes; see :mod:`actors.jobs.os_text`."""
+
+
 def _converter() -> Converter:
     converter = Converter(detailed_validation=False)
     configure_union_passthrough(str | bool | int | float | None, converter)
     converter.register_structure_hook(datetime, lambda value, _type: value)  # the column's type made it one
-    # These four the operating system takes as bytes; see actors.jobs.os_text.
-    request = make_dict_structure_fn(
-        JobRequest, converter,
-        command=override(struct_hook=_texts), cwd=override(struct_hook=lambda value, _type: from_plain(value)),
-        env=override(struct_hook=_variables), inherited_env=override(struct_hook=_variables),
-    )  # fmt: skip
-    converter.register_structure_hook(JobRequest, request)
+
+    def record(kind: type[Any]) -> Callable[[Any, Any], Any]:
+        structure = make_dict_structure_fn(kind, converter, **(_OS_TEXTS if kind is JobRequest else {}))
+
+        def structure_mapping(columns: Any, _type: Any) -> Any:
+            if not isinstance(columns, Mapping):  # a list would give a record of defaults
+                raise TypeError(f"{type(columns).__name__} is no mapping")
+            return structure(columns, kind)
+
+        return structure_mapping
+
+    converter.register_structure_hook_factory(attrs.has, record)
     return converter
 
 
