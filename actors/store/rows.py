@@ -45,12 +45,14 @@ _OS_TEXTS: dict[str, Any] = {
 
 
 def _converter() -> Converter:
-    converter = Converter(detailed_validation=False)
+    converter = Converter(detailed_validation=False, prefer_attrib_converters=True)
     configure_union_passthrough(str | bool | int | float | None, converter)
     converter.register_structure_hook(datetime, lambda value, _type: value)  # the column's type made it one
 
     def record(kind: type[Any]) -> Callable[[Any, Any], Any]:
-        structure = make_dict_structure_fn(kind, converter, **(_OS_TEXTS if kind is JobRequest else {}))
+        structure = make_dict_structure_fn(
+            kind, converter, _cattrs_prefer_attrib_converters=True, **(_OS_TEXTS if kind is JobRequest else {})
+        )
 
         def structure_mapping(columns: Any, _type: Any) -> Any:
             if not isinstance(columns, Mapping):  # a list would give a record of defaults
