@@ -258,7 +258,7 @@ def provider_document(view: ProviderView) -> ProviderDocument:
         "breaker": {
             "state": view.breaker.state.value,
             "opened": view.breaker.opened,
-            "rest_seconds": view.breaker.rest,
+            "rest_seconds": view.breaker.retry_after,
             "why": view.breaker.why,
         },
         "gate": view.gate,

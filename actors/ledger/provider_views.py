@@ -18,19 +18,19 @@ from actors.store import registers
 class BreakerView:
     """A circuit breaker at one moment.
 
-    ``opened``: how often it opened since the start. ``rest``: seconds for which it stays open, 0 where calls may pass.
-    ``why``: the failure that opened it last, "" where none did.
+    ``opened``: how often it opened since the start. ``retry_after``: seconds for which it stays open, 0 where calls may
+    pass. ``why``: the failure that opened it last, "" where none did.
     """
 
     state: BreakerState
     opened: int
-    rest: float
+    retry_after: float
     why: str
 
     @classmethod
     def of(cls, breaker: Breaker) -> BreakerView:
         """``breaker`` as it is now."""
-        return cls(breaker.state, breaker.opened, breaker.rest, breaker.why)
+        return cls(breaker.state, breaker.opened, breaker.retry_after, breaker.why)
 
 
 @attrs.frozen
@@ -67,10 +67,10 @@ def provider_views(
     return query
 
 
-def unwell(providers: Mapping[str, GuardedProvider]) -> list[str]:
+def unhealthy_providers(providers: Mapping[str, GuardedProvider]) -> list[str]:
     """A reason for each provider whose breaker is open."""
     return [
-        f"provider {name} is left alone for {breaker.rest:.0f} s: {breaker.why}"
+        f"provider {name} is left alone for {breaker.retry_after:.0f} s: {breaker.why}"
         for name, provider in providers.items()
         if (breaker := provider.breaker).state is BreakerState.OPEN
     ]

@@ -15,20 +15,20 @@ from actors.jobs.records import Capacity, Observation, Phase
 from actors.providers.base import (
     Absent,
     CancelAck,
+    DeliveryEvent,
     Found,
     Handle,
     LogChunk,
     Prepared,
-    PushEvent,
     Rejected,
     Result,
     Submitted,
     Unknowable,
     View,
 )
+from actors.providers.deliveries import DeliveryHint, DeliveryReport
 from actors.providers.errors import Protocol
 from actors.providers.json_reading import DEEPEST, is_shallow
-from actors.providers.pushes import PushHint, PushOutcome
 
 T = TypeVar("T")
 
@@ -116,16 +116,16 @@ def checked_secrets(answer: object) -> tuple[str, ...]:
     return found
 
 
-def checked_push(answer: object) -> PushOutcome:
+def checked_delivery(answer: object) -> DeliveryReport:
     """A delivery whose names are there; a claim that makes no sense is left out, for the job is read back anyway."""
     if isinstance(answer, Rejected):
         return answer
-    if isinstance(answer, PushHint):
+    if isinstance(answer, DeliveryHint):
         if not _is(answer.delivery_id, str, "delivery.delivery_id"):
             raise Protocol("delivery.delivery_id is empty")
         known = answer.remote_id is not None and bool(_is(answer.remote_id, str, "delivery.remote_id"))
         return attrs.evolve(answer, reason=str(answer.reason), remote_id=answer.remote_id if known else None)
-    event = _is(answer, PushEvent, "delivery")
+    event = _is(answer, DeliveryEvent, "delivery")
     for name in ("delivery_id", "remote_id"):
         if not _is(getattr(event, name), str, f"delivery.{name}"):
             raise Protocol(f"delivery.{name} is empty")

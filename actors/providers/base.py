@@ -179,7 +179,7 @@ class Result:
 
 
 @attrs.frozen
-class PushEvent:
+class DeliveryEvent:
     """A verified delivery about one job.
 
     ``delivery_id`` is the same when a delivery is repeated. ``remote_id`` is the provider's own name of the job, as it
@@ -203,7 +203,7 @@ Nudge = Callable[[str], None]
 """Called with a submission key: "look at that job now". Synchronous, never blocks, never raises."""
 
 
-class NoPushes:
+class NoDeliveries:
     """What a provider has that leaves no results to fetch and takes no deliveries: to inherit from."""
 
     async def results(self, key: str, handle: Handle) -> Sequence[Result]:
@@ -211,13 +211,13 @@ class NoPushes:
         await trio.lowlevel.checkpoint()
         return ()
 
-    def parse_push(
+    def parse_delivery(
         self, headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now: datetime
-    ) -> PushEvent | Rejected:
+    ) -> DeliveryEvent | Rejected:
         """No delivery is believed."""
         return Rejected("this provider takes no deliveries")
 
-    async def push_secrets(self, *, fresh: bool = False) -> Sequence[str]:
+    async def delivery_secrets(self, *, fresh: bool = False) -> Sequence[str]:
         """None."""
         await trio.lowlevel.checkpoint()
         return ()
@@ -268,16 +268,16 @@ class Provider(Protocol):
         """What an ended job left, as references; empty where there is nothing to fetch."""
         ...
 
-    def parse_push(
+    def parse_delivery(
         self, headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now: datetime
-    ) -> PushEvent | Rejected:
+    ) -> DeliveryEvent | Rejected:
         """Verify and read a delivery; pure. ``headers`` have lower-case names, ``secrets`` are all that may be in use.
 
         Raises nothing: whatever cannot be read is :class:`Rejected`.
         """
         ...
 
-    async def push_secrets(self, *, fresh: bool = False) -> Sequence[str]:
+    async def delivery_secrets(self, *, fresh: bool = False) -> Sequence[str]:
         """The secrets that deliveries are signed with; ``fresh``: ask again, they may have been rotated."""
         ...
 

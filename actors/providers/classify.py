@@ -51,17 +51,17 @@ class Failure:
     spends_attempt: bool = False
 
 
-def judge(call: str, error: Exception) -> Failure:
+def classify(call: str, error: Exception) -> Failure:
     """What ``error``, raised by the provider's ``call``, means (B12).
 
     A group is judged by the member that claims least. For ``submit`` a :class:`errors.Protocol` and whatever is no
     :class:`errors.ProviderError` are an unknown outcome: the request may have been sent.
     """
-    verdicts = [_judge_one(call, leaf) for leaf in leaves(error) if isinstance(leaf, Exception)]
+    verdicts = [_classify_one(call, leaf) for leaf in leaves(error) if isinstance(leaf, Exception)]
     return min(verdicts, key=lambda failure: (_CAUTION.index(failure.kind), failure.spends_attempt))
 
 
-def _judge_one(call: str, error: Exception) -> Failure:
+def _classify_one(call: str, error: Exception) -> Failure:
     kind = next((kind for cls, kind in _KINDS if isinstance(error, cls)), FailureKind.OTHER)
     unexpected = isinstance(error, errors.Protocol) or not isinstance(error, errors.ProviderError)
     if unexpected and call == "submit":
@@ -120,7 +120,7 @@ def blame(call: str, failure: Failure, *, about_one_job: bool, local: bool) -> B
     return Blame.NOBODY if refused else Blame.JOB
 
 
-def says_well(failure: Failure) -> bool:
+def counts_as_success(failure: Failure) -> bool:
     """Whether ``failure`` shows that the provider answers: it judged the request, and was not too busy to."""
     answers = (errors.Invalid, errors.Auth, errors.Forbidden, errors.NotFound, errors.Conflict)
     return isinstance(failure.cause, answers)

@@ -47,17 +47,17 @@ from actors.providers.base import (
     Submitted,
     View,
 )
-from actors.providers.breaker import Breaker, BreakerOpen, BreakerOptions, Place
-from actors.providers.classify import Blame, Failure, blame, judge, says_well
+from actors.providers.breaker import Breaker, BreakerOpen, BreakerOptions, Permit
+from actors.providers.classify import Blame, Failure, blame, classify, counts_as_success
 from actors.providers.deadlines import CallDeadlines
+from actors.providers.deliveries import DeliveryReading, DeliveryReport, ReadsDeliveries
+from actors.providers.delivery_reading import GuardedDelivery, WholeDelivery
 from actors.providers.log_streams import Streams
 from actors.providers.lost_jobs import TakesVerdicts
-from actors.providers.push_reading import GuardedReading, WholePush
-from actors.providers.pushes import PushOutcome, PushReading, ReadsPushes
 from actors.providers.remarks import Remark, Remarks
 from supervision import faults
 
-__all__ = ["CallDeadlines", "Failure", "GuardedProvider", "judge"]
+__all__ = ["CallDeadlines", "Failure", "GuardedProvider", "classify"]
 
 T = TypeVar("T")
 
@@ -175,33 +175,37 @@ class GuardedProvider:
             "results", self._deadlines.results, lambda: self._provider.results(key, handle), checked_results, key
         )
 
-    def parse_push(self, headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now: datetime) -> PushOutcome:
+    def parse_delivery(
+        self, headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now: datetime
+    ) -> DeliveryReport:
         """A delivery, verified and read; whatever goes wrong in it is a rejection, so that no delivery can hurt."""
-        reading = self.read_push(headers, secrets, now)
+        reading = self.read_delivery(headers, secrets, now)
         if isinstance(reading, Rejected):
             return reading
         reading.add(body)
         return reading.done(body, len(body))
 
-    def read_push(self, headers: Mapping[str, str], secrets: Sequence[str], now: datetime) -> GuardedReading | Rejected:
+    def read_delivery(
+        self, headers: Mapping[str, str], secrets: Sequence[str], now: datetime
+    ) -> GuardedDelivery | Rejected:
         """The same, piece by piece, for a body that is not held whole."""
 
-        def begin() -> PushReading | Rejected:
-            if hasattr(self._provider, "read_push"):
-                return cast("ReadsPushes", self._provider).read_push(headers, secrets, now)
-            return WholePush(self._provider, headers, secrets, now)
+        def begin() -> DeliveryReading | Rejected:
+            if hasattr(self._provider, "read_delivery"):
+                return cast("ReadsDeliveries", self._provider).read_delivery(headers, secrets, now)
+            return WholeDelivery(self._provider, headers, secrets, now)
 
-        reading = self._ask("read_push", begin)
+        reading = self._ask("read_delivery", begin)
         if isinstance(reading, (Failure, Rejected)):
             return Rejected(reading.message if isinstance(reading, Failure) else reading.reason)
-        return GuardedReading(reading, lambda step: self._ask("read_push", step))
+        return GuardedDelivery(reading, lambda step: self._ask("read_delivery", step))
 
-    async def push_secrets(self, *, fresh: bool = False) -> tuple[str, ...] | Failure:
+    async def delivery_secrets(self, *, fresh: bool = False) -> tuple[str, ...] | Failure:
         """The secrets that deliveries are signed with; ``fresh``: asked for again."""
         return await self._call(
-            "push_secrets",
-            self._deadlines.push_secrets,
-            lambda: self._provider.push_secrets(fresh=fresh),
+            "delivery_secrets",
+            self._deadlines.delivery_secrets,
+            lambda: self._provider.delivery_secrets(fresh=fresh),
             checked_secrets,
         )
 
@@ -239,27 +243,27 @@ class GuardedProvider:
         ``about``: the key of the only job that is asked about, None where it is about all of them.
         """
         try:
-            place = self.breaker.admit()
+            permit = self.breaker.admit()
         except BreakerOpen as refusal:
             await trio.lowlevel.checkpoint()
             return Failure(FailureKind.UNAVAILABLE, str(refusal), refusal.retry_after, refusal)
         try:
             answer = await self._attempt(name, seconds, call, checked)
-            if not isinstance(answer, Failure) or says_well(answer):
-                place.succeeded()
+            if not isinstance(answer, Failure) or counts_as_success(answer):
+                permit.succeeded()
             else:
-                self._count(name, answer, about, place)
+                self._count(name, answer, about, permit)
             return answer
         finally:
-            place.leave()
+            permit.leave()
 
-    def _count(self, name: str, failure: Failure, about: str | None, place: Place) -> None:
+    def _count(self, name: str, failure: Failure, about: str | None, permit: Permit) -> None:
         local = self.capabilities.ends_are_local_events
         match blame(name, failure, about_one_job=about is not None, local=local):
             case Blame.PROVIDER:
-                place.failed(failure.message)
+                permit.failed(failure.message)
             case Blame.JOB if about is not None:
-                place.failed(failure.message, about.rpartition("-")[0] or about)  # all attempts of one job are one
+                permit.failed(failure.message, about.rpartition("-")[0] or about)  # all attempts of one job are one
 
     async def _attempt(
         self,
@@ -280,7 +284,7 @@ class GuardedProvider:
                 await faults.async_point(PROVIDER_AFTER, subject)
                 return answer
             except Exception as error:  # noqa: BLE001 - the guard: whatever a provider raises is judged
-                return judge(name, error)
+                return classify(name, error)
             except BaseExceptionGroup as group:
                 # Cancellation of ours beside failures of the provider's: the failures are part of the group's story,
                 # but only the cancellation may travel on, or a scope above would let the failures through.
@@ -294,4 +298,4 @@ class GuardedProvider:
         try:
             return question()
         except Exception as error:  # noqa: BLE001 - the guard, for the calls that do not wait
-            return judge(name, error)
+            return classify(name, error)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from actors.jobs.records import Capacity
-from actors.providers.breaker import Caution
+from actors.providers.breaker import BreakerAdvice
 from actors.providers.guard import Failure, GuardedProvider
 
 
@@ -15,6 +15,6 @@ def capacities(providers: Mapping[str, GuardedProvider]) -> dict[str, Capacity]:
     return {name: capacity for name, capacity in asked.items() if not isinstance(capacity, Failure)}
 
 
-def cautions(providers: Mapping[str, GuardedProvider]) -> dict[str, Caution]:
+def breaker_advice(providers: Mapping[str, GuardedProvider]) -> dict[str, BreakerAdvice]:
     """What the circuit breakers that are not closed ask of whoever plans calls."""
-    return {name: asks for name, provider in providers.items() if (asks := provider.breaker.caution) is not None}
+    return {name: asks for name, provider in providers.items() if (asks := provider.breaker.advice) is not None}

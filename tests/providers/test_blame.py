@@ -49,10 +49,19 @@ CALLS: Mapping[str, tuple[Callable[[GuardedProvider, str], Awaitable[object]], b
     "cancel": (lambda provider, key: provider.cancel(key, HANDLES[key]), True),
     "logs": (lambda provider, key: provider.logs(key, HANDLES[key]), True),
     "results": (lambda provider, key: provider.results(key, HANDLES[key]), True),
-    "push_secrets": (lambda provider, _key: provider.push_secrets(fresh=True), False),
+    "delivery_secrets": (lambda provider, _key: provider.delivery_secrets(fresh=True), False),
     "forget": (lambda provider, key: provider.forget(key, HANDLES[key]), True),
 }
-NOT_THROUGH_THE_BREAKER = {"capacity", "prepare", "parse_push", "read_push", "follow", "watch", "settled", "aclose"}
+NOT_THROUGH_THE_BREAKER = {
+    "capacity",
+    "prepare",
+    "parse_delivery",
+    "read_delivery",
+    "follow",
+    "watch",
+    "settled",
+    "aclose",
+}
 NEVER = {"logs", "results"}
 
 
@@ -110,7 +119,7 @@ class Failing:
         self.failure: Callable[[], Exception | None] | None = failure
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("_") or name in ("read_push", "remarks"):
+        if name.startswith("_") or name in ("read_delivery", "remarks"):
             raise AttributeError(name)
 
         async def fail(*_: object, **__: object) -> Any:
@@ -314,11 +323,11 @@ def test_what_asks_nobody_counts_against_nobody(kind: str, failure: str, tmp_pat
             assert error is not None
             raise error
 
-        capacity = prepare = parse_push = read_push = fail
+        capacity = prepare = parse_delivery = read_delivery = fail
 
     provider = GuardedProvider(Odd())  # type: ignore[arg-type]
     for _ in range(20):
         assert isinstance(provider.capacity(), Failure)
         assert isinstance(provider.prepare(JobRequest()), Failure)
-        assert isinstance(provider.parse_push({}, b"", (), datetime.now(UTC)), Rejected)
+        assert isinstance(provider.parse_delivery({}, b"", (), datetime.now(UTC)), Rejected)
     assert provider.breaker.state is BreakerState.CLOSED

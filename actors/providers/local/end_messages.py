@@ -20,7 +20,7 @@ def shown(text: str) -> str:
     return line if len(line) <= REASON_LENGTH else line[: REASON_LENGTH - 1] + "…"
 
 
-def failure_words(record: Mapping[str, Any], argv: list[str], cwd: str) -> str:
+def failure_message(record: Mapping[str, Any], argv: list[str], cwd: str) -> str:
     """Why the program was never run."""
     failure = record["failure"]
     code = failure.get("errno") or 0
@@ -43,7 +43,7 @@ def failure_words(record: Mapping[str, Any], argv: list[str], cwd: str) -> str:
     return f"program {file or program} could not be run: {reason}"
 
 
-def end_words(record: Mapping[str, Any], last_line: str = "") -> str:
+def end_message(record: Mapping[str, Any], last_line: str = "") -> str:
     """What ended a program that ran and did not succeed."""
     number, code = record.get("signal"), record.get("code")
     told = f": {last_line}" if last_line else ""
@@ -55,11 +55,11 @@ def end_words(record: Mapping[str, Any], last_line: str = "") -> str:
     if record.get("told_to_stop"):
         return f"{name}: its shim was told to stop, by nobody's cancel request"
     if number == signal.SIGKILL:
-        return f"{name}{_oom_words(record)}"
+        return f"{name}{_oom_message(record)}"
     return f"{name}{told}"
 
 
-def _oom_words(record: Mapping[str, Any]) -> str:
+def _oom_message(record: Mapping[str, Any]) -> str:
     group, machine = _oom_rise(record, "group"), _oom_rise(record, "machine")
     if group:
         return ": out of memory (the kernel ended it: its control group had none left)"

@@ -20,7 +20,7 @@ MAX_RESULT = 1024 * 1024  # bytes of the result (B21)
 
 
 @attrs.define
-class Leavings:
+class Outputs:
     """Reads what jobs leave; each fault of a job is warned of once."""
 
     _places: ProgressPlaces = attrs.field(factory=ProgressPlaces)

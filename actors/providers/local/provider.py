@@ -20,7 +20,7 @@ from actors.providers.base import (
     Idempotency,
     Listing,
     LogChunk,
-    NoPushes,
+    NoDeliveries,
     Nudge,
     Prepared,
     Push,
@@ -45,7 +45,7 @@ _logger = get_logger("actors.providers.local")
 MIN_KERNEL = (5, 3)  # pidfd_open
 
 
-class LocalProvider(NoPushes):
+class LocalProvider(NoDeliveries):
     """This machine. ``root`` is a folder of its own; ``name`` is what the configuration calls it.
 
     What is known of a job stands in the files of its directory (:mod:`.directory`), so that another object on the

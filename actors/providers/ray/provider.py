@@ -25,7 +25,7 @@ from actors.providers.base import (
     Listing,
     LogChunk,
     Logs,
-    NoPushes,
+    NoDeliveries,
     Nudge,
     Prepared,
     Submitted,
@@ -70,7 +70,7 @@ def submission_id(key: str) -> str:
     return f"key-{hashlib.sha256(key.encode('utf-8', 'surrogatepass')).hexdigest()[:40]}"
 
 
-class RayProvider(NoPushes):
+class RayProvider(NoDeliveries):
     """A Ray cluster. ``name`` is what the configuration calls it; ``transport`` is for tests.
 
     Nothing is kept here that a next process would need: a job is known by its id, its owner by the token in its

@@ -16,6 +16,7 @@ from actors.providers.base import (
     CancelAck,
     Cancelling,
     Capabilities,
+    DeliveryEvent,
     Found,
     Handle,
     Idempotency,
@@ -25,21 +26,20 @@ from actors.providers.base import (
     Nudge,
     Prepared,
     Push,
-    PushEvent,
     Rejected,
     Result,
     Submitted,
     View,
 )
+from actors.providers.deliveries import DeliveryHint
 from actors.providers.errors import Invalid, NotFound
 from actors.providers.log_notices import shortened
-from actors.providers.pushes import PushHint
 from actors.providers.replicate.api import RATES, ReplicateApi
 from actors.providers.replicate.copying import Copies
 from actors.providers.replicate.observing import Observer
 from actors.providers.replicate.options import ReplicateOptions
 from actors.providers.replicate.preparing import prepare_request
-from actors.providers.replicate.pushes import Reading, read_push
+from actors.providers.replicate.pushes import Reading, read_delivery
 from actors.providers.replicate.reading import (
     ENDED,
     RETENTION,
@@ -167,23 +167,23 @@ class ReplicateProvider:
         except NotFound:
             return ()
 
-    def parse_push(
+    def parse_delivery(
         self, headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now: datetime
-    ) -> PushEvent | Rejected:
-        """Verify and read a whole delivery; one that cannot be read is rejected here, see :meth:`read_push`."""
-        reading = self.read_push(headers, secrets, now)
+    ) -> DeliveryEvent | Rejected:
+        """Verify and read a whole delivery; one that cannot be read is rejected here, see :meth:`read_delivery`."""
+        reading = self.read_delivery(headers, secrets, now)
         if isinstance(reading, Rejected):
             return reading
         reading.add(body)
         found = reading.done(body, len(body))
-        return Rejected(found.reason) if isinstance(found, PushHint) else found
+        return Rejected(found.reason) if isinstance(found, DeliveryHint) else found
 
-    def read_push(self, headers: Mapping[str, str], secrets: Sequence[str], now: datetime) -> Reading | Rejected:
+    def read_delivery(self, headers: Mapping[str, str], secrets: Sequence[str], now: datetime) -> Reading | Rejected:
         """Begin to read a delivery. Where results are copied, it claims nothing: the job is read back first."""
         claims = self._copies is None
-        return read_push(headers, secrets, now, self._options.usd_per_second, claims=claims)
+        return read_delivery(headers, secrets, now, self._options.usd_per_second, claims=claims)
 
-    async def push_secrets(self, *, fresh: bool = False) -> Sequence[str]:
+    async def delivery_secrets(self, *, fresh: bool = False) -> Sequence[str]:
         """The configured secrets, or the account's own."""
         return await self._secrets.get(fresh=fresh)
 

@@ -18,7 +18,7 @@ import trio.testing
 
 from actors.jobs.records import Phase
 from actors.kernel import VirtualClock
-from actors.providers.base import PushEvent, Submitted
+from actors.providers.base import DeliveryEvent, Submitted
 from actors.providers.replicate import ReplicateOptions, ReplicateProvider
 from actors.providers.replicate.copying import FILES_AT_ONCE
 from actors.providers.replicate.downloading import UNFINISHED
@@ -485,6 +485,6 @@ async def test_a_delivery_claims_nothing_where_results_are_copied(studio: Studio
     provider = studio.provider()
     body = b'{"id": "abc", "status": "succeeded"}'
     headers = signed(studio.fake.secret, "msg_1", studio.clock.now(), body)
-    event = provider.parse_push(headers, body, [studio.fake.secret], studio.clock.now())
-    assert event == PushEvent("msg_1", "abc")
+    event = provider.parse_delivery(headers, body, [studio.fake.secret], studio.clock.now())
+    assert event == DeliveryEvent("msg_1", "abc")
     await provider.aclose()

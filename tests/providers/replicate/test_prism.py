@@ -1,4 +1,4 @@
-"""The provider against Prism, which nobody here wrote: a mock of the published schema, and a judge before the fake.
+"""The provider against Prism, which nobody here wrote: a mock of the published schema, and a classify before the fake.
 
 The mock refuses each request that breaks the schema and knows no state; as a proxy it lets our provider talk to the
 fake, and turns each request or answer that breaks the schema into an error.
@@ -112,7 +112,7 @@ async def test_every_request_is_one_that_the_schema_allows(prism: str, monkeypat
         handles = {f"key-{number}": {"kind": "prediction", "id": f"id{number}"} for number in range(5)}
         assert (await provider.observe_many(handles)).observations.keys() == handles.keys()
         await provider.find("unknown", "token")
-        assert await provider.push_secrets()
+        assert await provider.delivery_secrets()
 
 
 async def test_the_mock_is_a_strict_one(prism: str, monkeypatch: pytest.MonkeyPatch) -> None:

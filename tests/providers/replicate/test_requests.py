@@ -54,7 +54,7 @@ async def every_call(provider: ReplicateProvider) -> None:
     await provider.cancel("key-1", HANDLE)
     assert [chunk async for chunk in provider.logs("key-1", HANDLE)] == []
     await provider.results("key-1", HANDLE)
-    await provider.push_secrets()
+    await provider.delivery_secrets()
 
 
 def misleading(request: httpx.Request) -> httpx.Response:

@@ -12,7 +12,7 @@ import trio
 from actors.jobs.records import Observation, Phase
 from actors.jobs.retry import FailureKind
 from actors.providers import errors
-from actors.providers.base import Capabilities, NoPushes, Provider, PushEvent, Rejected, Result
+from actors.providers.base import Capabilities, DeliveryEvent, NoDeliveries, Provider, Rejected, Result
 from actors.providers.guard import CallDeadlines, Failure, GuardedProvider
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -32,11 +32,11 @@ class Stub:
         await trio.lowlevel.checkpoint()
         return self._answer()
 
-    async def push_secrets(self, *, fresh: bool = False) -> Any:
+    async def delivery_secrets(self, *, fresh: bool = False) -> Any:
         await trio.lowlevel.checkpoint()
         return self._answer()
 
-    def parse_push(self, headers: Any, body: bytes, secrets: Any, now: datetime) -> Any:
+    def parse_delivery(self, headers: Any, body: bytes, secrets: Any, now: datetime) -> Any:
         return self._answer()
 
 
@@ -52,9 +52,9 @@ def guarded(answer: Any) -> GuardedProvider:
 async def test_what_makes_sense_passes():
     result = Result("weights", "https://x.invalid/w", NOW)
     assert await guarded([result]).results("k", {}) == (result,)
-    assert await guarded(["whsec_a", "whsec_b"]).push_secrets(fresh=True) == ("whsec_a", "whsec_b")
-    for event in (PushEvent("d", "r"), PushEvent("d", "r", SEEN), Rejected("no")):
-        assert guarded(event).parse_push({}, b"", (), NOW) == event
+    assert await guarded(["whsec_a", "whsec_b"]).delivery_secrets(fresh=True) == ("whsec_a", "whsec_b")
+    for event in (DeliveryEvent("d", "r"), DeliveryEvent("d", "r", SEEN), Rejected("no")):
+        assert guarded(event).parse_delivery({}, b"", (), NOW) == event
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ async def test_results_that_make_no_sense_are_a_protocol_failure(answer):
 
 @pytest.mark.parametrize("answer", [None, "whsec_one_text", [b"bytes"], [1]])
 async def test_secrets_that_are_none_are_a_failure_that_does_not_show_them(answer):
-    failure = await guarded(answer).push_secrets()
+    failure = await guarded(answer).delivery_secrets()
     assert isinstance(failure, Failure)
     assert "whsec" not in failure.message
     assert "bytes'" not in failure.message
@@ -81,17 +81,17 @@ async def test_secrets_that_are_none_are_a_failure_that_does_not_show_them(answe
 
 @pytest.mark.parametrize(
     "answer",
-    [None, True, "ok", PushEvent("", "r"), PushEvent("d", ""), PushEvent(cast("str", 1), "r"), KeyError("id"),
-     RecursionError(), errors.Unavailable()],
+    [None, True, "ok", DeliveryEvent("", "r"), DeliveryEvent("d", ""), DeliveryEvent(cast("str", 1), "r"),
+     KeyError("id"), RecursionError(), errors.Unavailable()],
 )  # fmt: skip
 def test_a_delivery_that_makes_no_sense_or_breaks_the_reader_is_rejected(answer):
-    assert isinstance(guarded(answer).parse_push({}, b"{", (), NOW), Rejected)
+    assert isinstance(guarded(answer).parse_delivery({}, b"{", (), NOW), Rejected)
 
 
 def test_a_claim_that_makes_no_sense_is_left_out_of_a_delivery():
     """The job is read back from the provider anyway."""
     wrong = Observation(Phase.RUNNING, "x", cost_usd=-1.0)
-    assert guarded(PushEvent("d", "r", wrong)).parse_push({}, b"", (), NOW) == PushEvent("d", "r", None)
+    assert guarded(DeliveryEvent("d", "r", wrong)).parse_delivery({}, b"", (), NOW) == DeliveryEvent("d", "r", None)
 
 
 async def test_they_fail_by_kind_and_in_time(autojump_clock):
@@ -100,21 +100,21 @@ async def test_they_fail_by_kind_and_in_time(autojump_clock):
     assert (failure.kind, failure.message) == (FailureKind.OTHER, "gone")
 
     class Hanging(Stub):
-        async def push_secrets(self, *, fresh: bool = False) -> Any:
+        async def delivery_secrets(self, *, fresh: bool = False) -> Any:
             await trio.sleep_forever()
 
     started = trio.current_time()
-    late = await GuardedProvider(cast("Provider", Hanging(lambda: ()))).push_secrets()
+    late = await GuardedProvider(cast("Provider", Hanging(lambda: ()))).delivery_secrets()
     assert isinstance(late, Failure)
     assert timedelta(seconds=trio.current_time() - started) <= timedelta(seconds=15)
 
 
 async def test_a_provider_without_either_inherits_both():
-    class Plain(NoPushes):
+    class Plain(NoDeliveries):
         name = "plain"
         capabilities = Capabilities()
 
     plain = GuardedProvider(cast("Provider", Plain()))
     assert await plain.results("k", {}) == ()
-    assert await plain.push_secrets() == ()
-    assert isinstance(plain.parse_push({}, b"", (), NOW), Rejected)
+    assert await plain.delivery_secrets() == ()
+    assert isinstance(plain.parse_delivery({}, b"", (), NOW), Rejected)
