@@ -21,7 +21,6 @@ from actors.providers.base import (
     LogChunk,
     Prepared,
     Rejected,
-    Result,
     Submitted,
     Unknowable,
     View,
@@ -96,16 +95,6 @@ def checked_chunk(answer: object) -> LogChunk:
     _is(chunk.data, bytes, "data of a piece of output")
     _is(chunk.cursor, str, "cursor of a piece of output")
     return chunk
-
-
-def checked_results(answer: object) -> tuple[Result, ...]:
-    """References with a name and an address each, and a time in UTC at which they vanish, or None."""
-    found = tuple(_is(one, Result, "result") for one in _sequence(answer, "results"))
-    for one in found:
-        _is(one.name, str, "result.name")
-        _is(one.url, str, "result.url")
-        _utc_or_none(one.expires_at, "result.expires_at")
-    return found
 
 
 def checked_secrets(answer: object) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The one shape that every provider has: whoever computes, seen from the runtime.
+"""What every provider is to the runtime. A provider runs jobs: this machine, a cluster, or Replicate.
 
 A provider talks to the outside and nothing else: it owns no retries, no clock, no rows and no decisions. Its
 methods take their deadline from the caller's cancel scope and raise only
@@ -49,23 +49,6 @@ class Push(StrEnum):
     LOCAL_EVENT = "local_event"
 
 
-class Logs(StrEnum):
-    """How a job's output can be read while it runs."""
-
-    NONE = "none"
-    WHOLE = "whole"  # all of it on every request
-    OFFSET = "offset"  # from a place on
-    STREAM = "stream"
-
-
-class Cancelling(StrEnum):
-    """What a cancel request does."""
-
-    SYNC = "sync"
-    ASYNC = "async"
-    QUEUED_ONLY = "queued_only"
-
-
 class CancelAck(StrEnum):
     """The answer to a cancel request. Only an observation ends a job, never this answer."""
 
@@ -87,29 +70,21 @@ class Rate:
 
 @attrs.frozen
 class Capabilities:
-    """What a provider can do, as data.
+    """What a provider can do, as data: only what decides something, in the runtime or in the conformance suite.
 
-    ``max_runtime``: seconds after which the provider itself ends a job, None where it does not. ``result_retention``:
-    seconds that results stay readable after the end, None for as long as the job is not forgotten.
-    ``handles_own_queue``: jobs beyond its capacity wait there. ``concurrent_calls``: dispatches at once.
+    ``page_size``: jobs that one request tells about. ``cancel_pending_reliable``: a job that has not begun is surely
+    ended by a cancel request. ``streams_logs``: the output of a running job comes by ``follow``. ``lost_job_proof``: of
+    a provider that runs its jobs on this machine itself. ``concurrent_calls``: dispatches at once.
     """
 
     submit_idempotency: Idempotency = Idempotency.CLIENT_ID
     listing: Listing = Listing.ALL
     page_size: int = 100
-    cancel: Cancelling = Cancelling.ASYNC
     cancel_pending_reliable: bool = True
-    logs: Logs = Logs.OFFSET
+    streams_logs: bool = False
     push: Push = Push.NONE
-    native_deadline: bool = False
-    max_runtime: float | None = None
-    handles_own_queue: bool = False
     survives_our_restart: bool = True
-    reports_exit_code: bool = False
-    reports_cost_time: bool = False
-    result_retention: float | None = None
-    lost_job_proof: LostJobProof | None = None  # of a provider that runs its jobs on this machine itself
-    rates: tuple[Rate, ...] = ()
+    lost_job_proof: LostJobProof | None = None
     concurrent_calls: int = 4
 
     @property
@@ -170,15 +145,6 @@ class LogChunk:
 
 
 @attrs.frozen
-class Result:
-    """Something an ended job left at its provider. ``expires_at``: when it vanishes there, None for never."""
-
-    name: str
-    url: str
-    expires_at: datetime | None = None
-
-
-@attrs.frozen
 class DeliveryEvent:
     """A verified delivery about one job.
 
@@ -204,12 +170,7 @@ Nudge = Callable[[str], None]
 
 
 class NoDeliveries:
-    """What a provider has that leaves no results to fetch and takes no deliveries: to inherit from."""
-
-    async def results(self, key: str, handle: Handle) -> Sequence[Result]:
-        """Nothing."""
-        await trio.lowlevel.checkpoint()
-        return ()
+    """What a provider has that takes no deliveries: to inherit from."""
 
     def parse_delivery(
         self, headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now: datetime
@@ -224,7 +185,7 @@ class NoDeliveries:
 
 
 class Provider(Protocol):
-    """Whoever computes. One object for each configured provider, used by one runtime at a time."""
+    """Runs jobs. One object for each configured provider, used by one runtime at a time."""
 
     name: str
     capabilities: Capabilities
@@ -262,10 +223,6 @@ class Provider(Protocol):
 
     def logs(self, key: str, handle: Handle, cursor: str | None = None) -> AsyncIterator[LogChunk]:
         """The job's output from ``cursor`` (None: the beginning) to what is there now."""
-        ...
-
-    async def results(self, key: str, handle: Handle) -> Sequence[Result]:
-        """What an ended job left, as references; empty where there is nothing to fetch."""
         ...
 
     def parse_delivery(

@@ -95,14 +95,14 @@ class Blame(StrEnum):
     PROVIDER = "provider"
 
 
-_NEVER_COUNTED = frozenset({"logs", "results"})
+_NEVER_COUNTED = frozenset({"logs"})
 
 
 def blame(call: str, failure: Failure, *, about_one_job: bool, local: bool) -> Blame:
     """Whom ``failure`` of ``call`` is counted against.
 
-    Nobody, where the provider answered in a way that is understood, and wherever a job's output or results are all
-    that was asked for. A provider that cannot be reached is to blame itself. Where it was reached, and failed at a
+    Nobody, where the provider answered in a way that is understood, and wherever a job's output is all that was
+    asked for. A provider that cannot be reached is to blame itself. Where it was reached, and failed at a
     question ``about_one_job``, that job may be the reason. What is ``local`` has no network in between: there only
     what is surely unavailable counts, not what somebody's own files or processes do.
     """

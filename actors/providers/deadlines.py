@@ -20,7 +20,6 @@ class CallDeadlines:
     page: float = attrs.field(default=1.0, validator=gt(0))
     cancel: float = attrs.field(default=30.0, validator=gt(0))
     logs: float = attrs.field(default=30.0, validator=gt(0))
-    results: float = attrs.field(default=30.0, validator=gt(0))
     delivery_secrets: float = attrs.field(default=15.0, validator=gt(0))
     forget: float = attrs.field(default=30.0, validator=gt(0))
     aclose: float = attrs.field(default=5.0, validator=gt(0))

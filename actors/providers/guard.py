@@ -27,7 +27,6 @@ from actors.providers.answers import (
     checked_facts,
     checked_find,
     checked_prepared,
-    checked_results,
     checked_secrets,
     checked_submitted,
     checked_view,
@@ -43,7 +42,6 @@ from actors.providers.base import (
     Prepared,
     Provider,
     Rejected,
-    Result,
     Submitted,
     View,
 )
@@ -167,12 +165,6 @@ class GuardedProvider:
         provider = cast("Streams", self._provider)
         return await self._attempt(
             "follow", math.inf, lambda: provider.follow(key, handle, into, cursor), lambda _: None
-        )
-
-    async def results(self, key: str, handle: Handle) -> tuple[Result, ...] | Failure:
-        """What an ended job left, as references."""
-        return await self._call(
-            "results", self._deadlines.results, lambda: self._provider.results(key, handle), checked_results, key
         )
 
     def parse_delivery(

@@ -157,7 +157,7 @@ async def test_settings_are_shown_with_their_sources(edge: Any) -> None:
 async def test_providers_are_shown_with_their_breakers(edge: Any) -> None:
     (scripted,) = (await edge.http.get("/api/providers")).json()["providers"]
     assert (scripted["name"], scripted["gate"], scripted["breaker"]["state"]) == ("scripted", None, "closed")
-    assert "logs" in scripted["capabilities"]
+    assert "streams_logs" in scripted["capabilities"]
 
 
 async def test_it_is_ready_while_every_actor_runs(edge: Any, monkeypatch: pytest.MonkeyPatch) -> None:

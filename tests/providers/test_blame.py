@@ -48,7 +48,6 @@ CALLS: Mapping[str, tuple[Callable[[GuardedProvider, str], Awaitable[object]], b
     "observe_many of one": (lambda provider, key: provider.observe_many({key: HANDLES[key]}), True),
     "cancel": (lambda provider, key: provider.cancel(key, HANDLES[key]), True),
     "logs": (lambda provider, key: provider.logs(key, HANDLES[key]), True),
-    "results": (lambda provider, key: provider.results(key, HANDLES[key]), True),
     "delivery_secrets": (lambda provider, _key: provider.delivery_secrets(fresh=True), False),
     "forget": (lambda provider, key: provider.forget(key, HANDLES[key]), True),
 }
@@ -62,7 +61,7 @@ NOT_THROUGH_THE_BREAKER = {
     "settled",
     "aclose",
 }
-NEVER = {"logs", "results"}
+NEVER = {"logs"}
 
 
 def test_no_call_is_left_out() -> None:
@@ -165,7 +164,7 @@ async def counts(provider: GuardedProvider, call: str, times: int = 20) -> str:
 async def test_what_a_failure_counts_against(
     kind: str, call: str, failure: str, tmp_path: Path, autojump_clock: trio.testing.MockClock
 ) -> None:
-    """Output and results: nobody. A refusal: nobody. One job's question: that job, until a second one fails, too."""
+    """Output: nobody. A refusal: nobody. One job's question: that job, until a second one fails, too."""
     real = real_one(kind, tmp_path)
     PREPARED[real.name] = Prepared({})
     provider = GuardedProvider(Failing(real, FAILURES[failure]), breaker=BreakerOptions(open_seconds=1e9))  # type: ignore[arg-type]
@@ -260,7 +259,7 @@ REMOTES = {
 # Calls that make a request which names the job.
 OVER_HTTP = {
     "ray": ("find", "observe_many of one", "cancel", "logs", "forget"),
-    "replicate": ("observe_many of one", "cancel", "logs", "results"),
+    "replicate": ("observe_many of one", "cancel", "logs"),
 }
 
 

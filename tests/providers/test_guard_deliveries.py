@@ -1,9 +1,9 @@
-"""Results and deliveries through the guard: nothing that a provider makes of them hurts whoever asked."""
+"""Deliveries through the guard: nothing that a provider makes of them hurts whoever asked."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import pytest
@@ -12,7 +12,7 @@ import trio
 from actors.jobs.records import Observation, Phase
 from actors.jobs.retry import FailureKind
 from actors.providers import errors
-from actors.providers.base import Capabilities, DeliveryEvent, NoDeliveries, Provider, Rejected, Result
+from actors.providers.base import Capabilities, DeliveryEvent, NoDeliveries, Provider, Rejected
 from actors.providers.guard import CallDeadlines, Failure, GuardedProvider
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -27,10 +27,6 @@ class Stub:
 
     def __init__(self, answer: Callable[[], Any]) -> None:
         self._answer = answer
-
-    async def results(self, key: str, handle: Any) -> Any:
-        await trio.lowlevel.checkpoint()
-        return self._answer()
 
     async def delivery_secrets(self, *, fresh: bool = False) -> Any:
         await trio.lowlevel.checkpoint()
@@ -50,25 +46,9 @@ def guarded(answer: Any) -> GuardedProvider:
 
 
 async def test_what_makes_sense_passes():
-    result = Result("weights", "https://x.invalid/w", NOW)
-    assert await guarded([result]).results("k", {}) == (result,)
     assert await guarded(["whsec_a", "whsec_b"]).delivery_secrets(fresh=True) == ("whsec_a", "whsec_b")
     for event in (DeliveryEvent("d", "r"), DeliveryEvent("d", "r", SEEN), Rejected("no")):
         assert guarded(event).parse_delivery({}, b"", (), NOW) == event
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        None, "text", [1], [Result(cast("str", 5), "https://x")], [Result("a", cast("str", None))],
-        [Result("a", "https://x", datetime(2026, 1, 1))],  # noqa: DTZ001 - without a zone on purpose
-        [Result("a", "https://x", NOW.astimezone(timezone(timedelta(hours=1))))],
-    ],
-)  # fmt: skip
-async def test_results_that_make_no_sense_are_a_protocol_failure(answer):
-    failure = await guarded(answer).results("k", {})
-    assert isinstance(failure, Failure)
-    assert isinstance(failure.cause, errors.Protocol)
 
 
 @pytest.mark.parametrize("answer", [None, "whsec_one_text", [b"bytes"], [1]])
@@ -95,7 +75,7 @@ def test_a_claim_that_makes_no_sense_is_left_out_of_a_delivery():
 
 
 async def test_they_fail_by_kind_and_in_time(autojump_clock):
-    failure = await guarded(errors.NotFound("gone")).results("k", {})
+    failure = await guarded(errors.NotFound("gone")).delivery_secrets()
     assert isinstance(failure, Failure)
     assert (failure.kind, failure.message) == (FailureKind.OTHER, "gone")
 
@@ -109,12 +89,11 @@ async def test_they_fail_by_kind_and_in_time(autojump_clock):
     assert timedelta(seconds=trio.current_time() - started) <= timedelta(seconds=15)
 
 
-async def test_a_provider_without_either_inherits_both():
+async def test_a_provider_without_deliveries_inherits_that():
     class Plain(NoDeliveries):
         name = "plain"
         capabilities = Capabilities()
 
     plain = GuardedProvider(cast("Provider", Plain()))
-    assert await plain.results("k", {}) == ()
     assert await plain.delivery_secrets() == ()
     assert isinstance(plain.parse_delivery({}, b"", (), NOW), Rejected)

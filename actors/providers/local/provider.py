@@ -13,7 +13,6 @@ from actors.jobs.records import Capacity, JobRequest, Observation, Phase
 from actors.providers.base import (
     ABSENT,
     CancelAck,
-    Cancelling,
     Capabilities,
     Found,
     Handle,
@@ -60,11 +59,8 @@ class LocalProvider(NoDeliveries):
         self.capabilities = Capabilities(
             submit_idempotency=Idempotency.CLIENT_ID,
             listing=Listing.ALL,
-            cancel=Cancelling.ASYNC,
             push=Push.LOCAL_EVENT,
-            native_deadline=True,
             survives_our_restart=options.survives_our_restart,
-            reports_exit_code=True,
             lost_job_proof=proof,
         )
         self._options = options

@@ -17,14 +17,12 @@ from actors.providers.base import (
     ABSENT,
     UNKNOWABLE,
     CancelAck,
-    Cancelling,
     Capabilities,
     Found,
     Handle,
     Idempotency,
     Listing,
     LogChunk,
-    Logs,
     NoDeliveries,
     Nudge,
     Prepared,
@@ -51,12 +49,8 @@ _LONGEST_FACT = 200
 CAPABILITIES = Capabilities(
     submit_idempotency=Idempotency.CLIENT_ID,
     listing=Listing.ALL,
-    cancel=Cancelling.ASYNC,
     cancel_pending_reliable=False,
-    logs=Logs.STREAM,
-    native_deadline=True,
-    handles_own_queue=True,
-    reports_exit_code=True,
+    streams_logs=True,
 )
 
 

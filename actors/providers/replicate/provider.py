@@ -14,7 +14,6 @@ import trio
 from actors.jobs.records import Capacity, JobRequest, Observation
 from actors.providers.base import (
     CancelAck,
-    Cancelling,
     Capabilities,
     DeliveryEvent,
     Found,
@@ -22,19 +21,17 @@ from actors.providers.base import (
     Idempotency,
     Listing,
     LogChunk,
-    Logs,
     Nudge,
     Prepared,
     Push,
     Rejected,
-    Result,
     Submitted,
     View,
 )
 from actors.providers.deliveries import DeliveryHint
 from actors.providers.errors import Invalid, NotFound
 from actors.providers.log_notices import shortened
-from actors.providers.replicate.api import RATES, ReplicateApi
+from actors.providers.replicate.api import ReplicateApi
 from actors.providers.replicate.copying import Copies
 from actors.providers.replicate.observing import Observer
 from actors.providers.replicate.options import ReplicateOptions
@@ -42,12 +39,10 @@ from actors.providers.replicate.preparing import prepare_request
 from actors.providers.replicate.pushes import Reading, read_delivery
 from actors.providers.replicate.reading import (
     ENDED,
-    RETENTION,
     kind_of,
     log_of,
     observation_of,
     remote_id,
-    results_of,
 )
 from actors.providers.replicate.secrets import Secrets
 from actors.providers.replicate.submitting import Submitter
@@ -158,15 +153,6 @@ class ReplicateProvider:
             offset += len(data)
             yield LogChunk(data, str(offset))
 
-    async def results(self, key: str, handle: Handle) -> Sequence[Result]:
-        """What the job left: copies of ours where they were made, else where it lies at Replicate and until when."""
-        if self._copies is not None and (copied := await self._copies.of(key)):
-            return copied
-        try:
-            return results_of(await self._api.get(kind_of(handle), _named(handle)))
-        except NotFound:
-            return ()
-
     def parse_delivery(
         self, headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now: datetime
     ) -> DeliveryEvent | Rejected:
@@ -214,15 +200,7 @@ def _capabilities(options: ReplicateOptions) -> Capabilities:
         submit_idempotency=Idempotency.TOKEN_SEARCH if options.token_input else Idempotency.NONE,
         listing=Listing.SINCE,
         page_size=100,
-        cancel=Cancelling.ASYNC,
-        logs=Logs.WHOLE,
         push=Push.WEBHOOK,
-        native_deadline=True,
-        max_runtime=options.max_prediction_seconds,
-        handles_own_queue=True,
-        reports_cost_time=True,
-        result_retention=RETENTION.total_seconds(),
-        rates=RATES,
         concurrent_calls=8,
     )
 

@@ -95,15 +95,12 @@ async def settled(provider: ReplicateProvider) -> None:
 
 
 async def test_results_are_copied_and_stay(studio: Studio) -> None:
-    """After an hour they are gone there, and here they are what `results` names."""
+    """After an hour they are gone there, and still here."""
     provider = studio.provider()
     submitted = await studio.ended(provider)
     await settled(provider)
     studio.clock.move(timedelta(hours=2))
-    (result,) = await provider.results("key-1", submitted.handle)
-    assert result.expires_at is None
-    path = trio.Path(result.url.removeprefix("file://"))
-    assert await path.read_text() == f"the output of {submitted.handle['id']}\n"
+    assert studio.files() == {"001-out.txt": f"the output of {submitted.handle['id']}\n".encode()}
     assert studio.left() == []
     await provider.aclose()
 
