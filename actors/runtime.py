@@ -38,6 +38,7 @@ from actors.ledger.provider_views import ProviderView, provider_views, unhealthy
 from actors.metrics import Counted, Tallies, TimedExecutor, scrape, timed
 from actors.poller import Poller, PollNow, PollRequests, Refresh, slow_rounds
 from actors.providers.base import Provider
+from actors.providers.checking import check_all
 from actors.providers.guard import GuardedProvider
 from actors.providers.registry import create
 from actors.pruner import Pruner
@@ -228,10 +229,11 @@ class RunningRuntime(Counted, Housekeeping, Pushes, Ruling):
             return []
         return tree_of(self._supervisor.children(), {ref.name: ref for ref in self.registry})
 
-    async def providers(self) -> list[ProviderView]:
-        """How each provider stands: capabilities, breaker, gate."""
+    async def providers(self, *, check: bool = False) -> list[ProviderView]:
+        """How each provider stands: capabilities, breaker, gate; ``check``: and what it answers now."""
         kinds = {name: one.kind for name, one in self.settings.providers.items()}
-        return await self.ledger.read(provider_views(self._providers, kinds, self.clock.now()))
+        faults = await check_all(self._providers) if check else {}
+        return await self.ledger.read(provider_views(self._providers, kinds, faults, self.clock.now()))
 
     async def metrics(self) -> bytes:
         """The state as Prometheus reads it."""

@@ -262,6 +262,8 @@ def provider_document(view: ProviderView) -> ProviderDocument:
             "why": view.breaker.why,
         },
         "gate": view.gate,
+        "checked": view.checked,
+        "fault": view.fault,
         "capabilities": attrs.asdict(view.capabilities, value_serializer=lambda _one, _field, value: _word(value)),
     }
 

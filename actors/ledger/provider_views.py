@@ -35,19 +35,27 @@ class BreakerView:
 
 @attrs.frozen
 class ProviderView:
-    """A configured provider. ``kind``: None where a program gave it. ``gate``: why nothing is dispatched there now."""
+    """A configured provider. ``kind``: None where a program gave it. ``gate``: why nothing is dispatched there now.
+
+    ``checked``: it was asked just now whether it answers; ``fault``: what is wrong, in one line, None where nothing is.
+    """
 
     name: str
     kind: str | None
     capabilities: Capabilities
     breaker: BreakerView
     gate: str | None
+    checked: bool
+    fault: str | None
 
 
 def provider_views(
-    providers: Mapping[str, GuardedProvider], kinds: Mapping[str, str], now: datetime
+    providers: Mapping[str, GuardedProvider], kinds: Mapping[str, str], faults: Mapping[str, str | None], now: datetime
 ) -> Callable[[Connection], list[ProviderView]]:
-    """All of ``providers`` by name, in the configured order; ``kinds`` says of which kind each is."""
+    """All of ``providers`` by name, in the configured order; ``kinds`` says of which kind each is.
+
+    ``faults``: what is wrong with those that were asked.
+    """
 
     def query(connection: Connection) -> list[ProviderView]:
         closed = registers.closed(connection, providers, now)
@@ -58,6 +66,8 @@ def provider_views(
                 provider.capabilities,
                 breakers[name],
                 closed[name],
+                name in faults,
+                faults.get(name),
             )
             for name, provider in providers.items()
         ]
