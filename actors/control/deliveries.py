@@ -16,8 +16,8 @@ from actors.kernel import ActorRef
 from actors.ledger.deliveries import Delivering, Hinting
 from actors.poller import PollNow, PollRequests
 from actors.providers.base import DeliveryEvent, Rejected
-from actors.providers.deliveries import MOST_KEPT, DeliveryHint, DeliveryReport
 from actors.providers.guard import Failure, GuardedProvider
+from actors.providers.optional import MOST_KEPT, DeliveryHint, DeliveryReport
 from logconf import bind_correlation_id, get_correlation_id, get_logger
 
 _logger = get_logger("actors.control.deliveries")

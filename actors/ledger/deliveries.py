@@ -10,7 +10,7 @@ from actors.ledger.base import load
 from actors.ledger.dispatch import HandingOver
 from actors.ledger.observe import apply_observation
 from actors.providers.base import DeliveryEvent
-from actors.providers.deliveries import DeliveryHint
+from actors.providers.optional import DeliveryHint
 from actors.store import Transaction, deliveries, holds
 
 _DROPPED_AT_ONCE = 100

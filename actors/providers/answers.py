@@ -25,9 +25,9 @@ from actors.providers.base import (
     Unknowable,
     View,
 )
-from actors.providers.deliveries import DeliveryHint, DeliveryReport
 from actors.providers.errors import Protocol
 from actors.providers.json_reading import DEEPEST, is_shallow
+from actors.providers.optional import DeliveryHint, DeliveryReport
 
 T = TypeVar("T")
 
@@ -45,6 +45,10 @@ _TEXTS = ("error", "output_url")
 _WHOLE = ("exit_code", "signal")
 _AMOUNTS = ("cost_usd", "compute_seconds")
 _OBJECTS = ("progress", "result")
+
+
+def nothing(_answer: object) -> None:
+    """Of a call that answers nothing."""
 
 
 def checked_capacity(answer: object) -> Capacity:

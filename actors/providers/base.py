@@ -15,9 +15,9 @@ from typing import Any, Protocol
 
 import attrs
 import trio
+from attrs.validators import gt
 
 from actors.jobs.records import Capacity, JobRequest, Observation
-from actors.providers.lost_jobs import LostJobProof
 
 Handle = Mapping[str, Any]
 """A provider's own small JSON object for a job it holds; opaque to the runtime and stored with the job."""
@@ -59,13 +59,12 @@ class CancelAck(StrEnum):
     NOT_SUPPORTED = "not_supported"
 
 
-@attrs.frozen
-class Rate:
-    """What a provider allows: at most ``calls`` requests of this ``bucket`` in ``period`` seconds."""
+class LostJobProof(StrEnum):
+    """What proves that nothing of a job runs any more whose shim on this machine was killed (B13, B17)."""
 
-    bucket: str
-    calls: int
-    period: float
+    CGROUP = "cgroup"  # each job has a control group of its own
+    SUBREAPER = "subreaper"  # the supervisor receives what is left behind, for as long as it is not restarted
+    NONE = "none"  # nothing: such a job is uncertain until a person settles it
 
 
 @attrs.frozen
@@ -249,6 +248,30 @@ class Provider(Protocol):
     async def aclose(self) -> None:
         """Release connections and descriptors. Jobs go on where the provider survives our restart."""
         ...
+
+
+def _seconds(default: float) -> float:
+    return attrs.field(default=default, validator=gt(0))
+
+
+@attrs.frozen
+class CallDeadlines:
+    """How long each call may take, in seconds. A watch has none: it runs until cancelled.
+
+    ``page``: what ``observe`` may take longer for each page of jobs after the first.
+    """
+
+    check: float = _seconds(15.0)
+    submit: float = _seconds(60.0)
+    find: float = _seconds(30.0)
+    observe: float = _seconds(20.0)
+    page: float = _seconds(1.0)
+    cancel: float = _seconds(30.0)
+    logs: float = _seconds(30.0)
+    delivery_secrets: float = _seconds(15.0)
+    forget: float = _seconds(30.0)
+    settled: float = _seconds(30.0)
+    aclose: float = _seconds(5.0)
 
 
 def describe_capacity(capacity: Capacity, names: Sequence[str] = ("cpus", "gpus", "memory")) -> str:

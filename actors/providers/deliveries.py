@@ -1,52 +1,57 @@
-"""What a provider has beside :class:`Provider` that verifies a delivery piece by piece, without holding all of it."""
+"""Deliveries read piece by piece, whatever the provider can do of it, and guarded."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
 
 import attrs
 
-from actors.providers.base import DeliveryEvent, Rejected
-
-MOST_KEPT = 1 << 20
-"""Bytes of a delivery that are kept and read; of a longer one only the signature is checked."""
+from actors.providers.answers import checked_delivery
+from actors.providers.base import Provider, Rejected
+from actors.providers.classify import Failure
+from actors.providers.optional import DeliveryReading, DeliveryReport
 
 
 @attrs.frozen
-class DeliveryHint:
-    """A verified delivery that could not be read: all it says is that a job should be looked at.
+class WholeDelivery:
+    """The reading of a provider that has only :meth:`Provider.parse_delivery`: what is not kept cannot be verified."""
 
-    ``delivery_id``: as in :class:`~actors.providers.base.DeliveryEvent`. ``reason``: why it could not be read.
-    ``remote_id``: the provider's name of the job, None where it could not be found either.
+    provider: Provider
+    headers: Mapping[str, str]
+    secrets: Sequence[str]
+    now: datetime
+
+    def add(self, piece: bytes) -> None:
+        """Nothing to do before the end."""
+
+    def done(self, kept: bytes, size: int) -> DeliveryReport:
+        """What :meth:`Provider.parse_delivery` says of it."""
+        if size > len(kept):
+            return Rejected(f"{size} bytes are too many to be verified")
+        return self.provider.parse_delivery(self.headers, kept, self.secrets, self.now)
+
+
+@attrs.define
+class GuardedDelivery:
+    """A reading whose faults are rejections: nothing that a delivery holds may hurt.
+
+    ``ask`` is the guard: it does what it is given and gives the answer, or the failure that came of it.
     """
 
-    delivery_id: str
-    reason: str
-    remote_id: str | None = None
-
-
-DeliveryReport = DeliveryEvent | DeliveryHint | Rejected
-
-
-class DeliveryReading(Protocol):
-    """One delivery while it comes in. Both methods are pure: no I/O."""
+    reading: DeliveryReading
+    ask: Callable[[Callable[[], DeliveryReport | None]], DeliveryReport | Failure | None]
+    _fault: Failure | None = None
 
     def add(self, piece: bytes) -> None:
         """Take the next bytes of the body."""
-        ...
+        if self._fault is None and isinstance(failed := self.ask(lambda: self.reading.add(piece)), Failure):
+            self._fault = failed
 
     def done(self, kept: bytes, size: int) -> DeliveryReport:
-        """What it was. ``kept``: the beginning of the body, the whole of it where it has ``size`` bytes."""
-        ...
-
-
-class ReadsDeliveries(Protocol):
-    """A provider that can read deliveries so."""
-
-    def read_delivery(
-        self, headers: Mapping[str, str], secrets: Sequence[str], now: datetime
-    ) -> DeliveryReading | Rejected:
-        """Begin to read a delivery; :class:`Rejected` where its headers alone are not to be believed."""
-        ...
+        """What it was."""
+        found = self._fault or self.ask(lambda: checked_delivery(self.reading.done(kept, size)))
+        if isinstance(found, Failure):
+            return Rejected(found.message)
+        assert found is not None
+        return found

@@ -19,7 +19,7 @@ import trio
 from actors.jobs.durations import seconds_between
 from actors.providers.base import Handle, Nudge
 from actors.providers.errors import NotFound, ProviderError
-from actors.providers.remarks import Remark
+from actors.providers.optional import Remark
 from actors.providers.replicate.api import ReplicateApi
 from actors.providers.replicate.copy_turns import PLACES, Turns, Wish
 from actors.providers.replicate.downloading import UNFINISHED, Budget, Downloader, NotCopied, file_name

@@ -28,9 +28,9 @@ from actors.providers.base import (
     Submitted,
     View,
 )
-from actors.providers.deliveries import DeliveryHint
 from actors.providers.errors import Invalid, NotFound
 from actors.providers.log_notices import shortened
+from actors.providers.optional import DeliveryHint
 from actors.providers.replicate.api import ReplicateApi
 from actors.providers.replicate.copying import Copies
 from actors.providers.replicate.observing import Observer

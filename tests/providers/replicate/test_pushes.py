@@ -17,7 +17,7 @@ from standardwebhooks import Webhook
 
 from actors.jobs.records import Phase
 from actors.providers.base import DeliveryEvent, Rejected
-from actors.providers.deliveries import DeliveryHint
+from actors.providers.optional import DeliveryHint
 from actors.providers.replicate.pushes import MOST_SIGNATURES, parse_delivery, read_delivery
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
