@@ -38,8 +38,8 @@ from actors.ledger.provider_views import ProviderView, provider_views, unhealthy
 from actors.metrics import Counted, Tallies, TimedExecutor, scrape, timed
 from actors.poller import Poller, PollNow, PollRequests, Refresh, slow_rounds
 from actors.providers.base import Provider
-from actors.providers.checking import check_all
 from actors.providers.guard import GuardedProvider
+from actors.providers.planning import check_all
 from actors.providers.registry import create
 from actors.pruner import Pruner
 from actors.scheduler import Quiesce, Scheduler

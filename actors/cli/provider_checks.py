@@ -8,9 +8,9 @@ import trio
 
 from actors.cli.client import Client
 from actors.cli.context import Failed
-from actors.providers.checking import check_all
 from actors.providers.errors import ProviderError
 from actors.providers.guard import GuardedProvider
+from actors.providers.planning import check_all
 from actors.providers.registry import BrokenProvider, UnknownProvider, create
 from actors.settings import Settings
 

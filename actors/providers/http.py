@@ -241,10 +241,12 @@ class ProviderClient:
             body = await _beginning(response)
             if response.status_code in ask.accept:
                 return Answer(response.status_code, told, body)
-            raise refused(
+            error = refused(
                 self.name, response.status_code, told, body,
                 repeatable=ask.repeatable, auth=self._auth, now=self._now(),
             )  # fmt: skip
+            error.status = response.status_code
+            raise error
 
     async def _whole(self, response: httpx.Response, most_bytes: int) -> bytes:
         if "content-encoding" in response.headers:  # a compressed body may unpack to a thousand times its size

@@ -12,9 +12,9 @@ import trio.testing
 
 from actors.cli.provider_checks import provider_faults
 from actors.providers.base import Capabilities, Provider
-from actors.providers.checking import check_all
 from actors.providers.errors import Auth
 from actors.providers.guard import GuardedProvider
+from actors.providers.planning import check_all
 from actors.settings import Settings
 
 

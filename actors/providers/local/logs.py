@@ -11,10 +11,10 @@ from collections.abc import AsyncIterator
 
 from actors.providers.base import LogChunk
 from actors.providers.disk_threads import DiskThreads
-from actors.providers.errors import Invalid, ProviderError
+from actors.providers.errors import ProviderError
 from actors.providers.local.directory import JobDirectory
 from actors.providers.local.shim.files import NotPlain, open_plain
-from actors.providers.log_notices import notice, shortened
+from actors.providers.log_notices import notice, offset_of, shortened
 
 CHUNK = 64 * 1024  # bytes read in one thread hop
 
@@ -24,7 +24,7 @@ async def read_log(directory: JobDirectory, cursor: str | None, threads: DiskThr
 
     Raises :class:`Invalid` for a bad cursor, :class:`ProviderError` for a log that is no plain file any more.
     """
-    offset = _offset(cursor)
+    offset = offset_of(cursor)
     end = await threads.run(_size, directory)
     if (told := shortened(offset, end)) is not None:
         yield told
@@ -80,11 +80,3 @@ def _hole(fd: int, offset: int, end: int) -> int:
 
 def _until_hole(fd: int, offset: int, end: int) -> int:
     return min(os.lseek(fd, offset, os.SEEK_HOLE), end) - offset
-
-
-def _offset(cursor: str | None) -> int:
-    if cursor is None:
-        return 0
-    if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 19):
-        raise Invalid(f"the log cursor {cursor!r:.40} is not one that this provider gave")
-    return int(cursor)

@@ -30,9 +30,9 @@ from actors.providers.base import (
     View,
 )
 from actors.providers.errors import Protocol, ProviderError
-from actors.providers.log_notices import shortened
+from actors.providers.log_notices import offset_of, shortened
 from actors.providers.ray.cluster import Cluster
-from actors.providers.ray.logs import Follower, bounded_pieces, offset_of
+from actors.providers.ray.logs import Follower, bounded_pieces
 from actors.providers.ray.options import RayOptions
 from actors.providers.ray.outputs import SharedOutputs
 from actors.providers.ray.preparing import prepare_request

@@ -28,8 +28,8 @@ from actors.providers.base import (
     Submitted,
     View,
 )
-from actors.providers.errors import Invalid, NotFound
-from actors.providers.log_notices import shortened
+from actors.providers.errors import NotFound
+from actors.providers.log_notices import offset_of, shortened
 from actors.providers.optional import DeliveryHint
 from actors.providers.replicate.api import ReplicateApi
 from actors.providers.replicate.copying import Copies
@@ -141,7 +141,7 @@ class ReplicateProvider:
 
     async def logs(self, key: str, handle: Handle, cursor: str | None = None) -> AsyncIterator[LogChunk]:
         """The output from ``cursor`` (a byte offset) to what there is now; Replicate forgets it after an hour."""
-        offset = _offset(cursor)
+        offset = offset_of(cursor)
         try:
             log = log_of(await self._api.get(kind_of(handle), _named(handle)))
         except NotFound:
@@ -207,11 +207,3 @@ def _capabilities(options: ReplicateOptions) -> Capabilities:
 
 def _named(handle: Handle) -> str:
     return remote_id(handle.get("id"))
-
-
-def _offset(cursor: str | None) -> int:
-    if cursor is None:
-        return 0
-    if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 19):
-        raise Invalid(f"the log cursor {cursor!r:.40} is not one that this provider gave")
-    return int(cursor)
