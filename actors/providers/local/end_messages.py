@@ -5,12 +5,15 @@ from __future__ import annotations
 import errno
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from actors.jobs.os_text import kept, printable
-from actors.providers.local.scripts import NOTE
+from actors.providers.local.shim.files import first_line
 
+NOTE = "the script has Windows line ends (CRLF): convert it, for example with: sed -i 's/\\r$//' FILE"
+_SHELLS = frozenset({"sh", "ash", "bash", "dash", "ksh", "zsh"})
 REASON_LENGTH = 600  # characters of a reason in which names of the job's stand
 
 
@@ -85,3 +88,27 @@ def _signal_name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return f"SIGRTMIN+{number - signal.SIGRTMIN}" if number >= signal.SIGRTMIN else "unknown"
+
+
+def has_windows_lines(program: str, cwd: str, path: str) -> bool:
+    """Whether the first line of ``program`` (looked for in ``path``, where it names no folder) ends in CR LF."""
+    folders = [cwd] if "/" in program else path.split(":")
+    for folder in folders:
+        line = first_line(str(Path(cwd, folder, program)))
+        if line is not None:
+            return line.startswith(b"#!") and line.endswith(b"\r")
+    return False
+
+
+def script_of_shell(argv: Sequence[str]) -> str:
+    """The script that a shell was told to run; "" where the program is no shell, or was given no script."""
+    if not argv or os.path.basename(argv[0]) not in _SHELLS:  # noqa: PTH119 - a name, of which nothing is looked up
+        return ""
+    word = next((word for word in argv[1:] if not word.startswith("-") or word == "-c"), "")
+    return "" if word == "-c" else word
+
+
+def shell_stumbles(script: str, cwd: str) -> bool:
+    """Whether the first line of a shell's ``script`` ends in CR LF: a shell takes the CR for a part of each command."""
+    line = first_line(str(Path(cwd, script))) if script else None
+    return line is not None and line.endswith(b"\r")

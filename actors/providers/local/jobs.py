@@ -23,7 +23,7 @@ from actors.providers.local.lost_jobs import LostJobs
 from actors.providers.local.observing import lost, never_ran, observe
 from actors.providers.local.outputs import Outputs
 from actors.providers.local.processes import processes_of
-from actors.providers.local.progress_places import ProgressPlaces
+from actors.providers.local.progress import ProgressPlaces
 from actors.providers.local.shim.files import MOST_SPEC, NotPlain, make_empty
 from actors.providers.local.shims import Shims
 

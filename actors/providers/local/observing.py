@@ -10,12 +10,19 @@ from typing import Any
 
 from actors.jobs.records import Observation, Phase
 from actors.providers.local.directory import JobDirectory, read_record
-from actors.providers.local.end_messages import end_message, failure_message, shown
+from actors.providers.local.end_messages import (
+    NOTE,
+    end_message,
+    failure_message,
+    has_windows_lines,
+    script_of_shell,
+    shell_stumbles,
+    shown,
+)
 from actors.providers.local.liveness import Look, Standing
 from actors.providers.local.lost_jobs import Remains
 from actors.providers.local.outputs import Outputs, last_line, output_url
 from actors.providers.local.records import moment, text
-from actors.providers.local.scripts import NOTE, has_windows_lines, script_of_shell, shell_stumbles
 from actors.providers.local.shim.files import MOST_SPEC
 
 
