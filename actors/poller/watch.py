@@ -186,7 +186,7 @@ class Watch:
 
     def _postponed(self, asked: Round) -> bool:
         """Whether the breaker is open: then all that was asked for is asked for again when calls may pass."""
-        rest = self._provider.breaker.rest
+        rest = self._provider.breaker.retry_after
         if rest:
             self._next.add(asked)
             self._look_again(rest)
