@@ -53,7 +53,7 @@ class BreakerOpen(Unavailable):
 
 @attrs.frozen
 class BreakerAdvice:
-    """What a breaker that is not closed asks of whoever plans calls.
+    """What a breaker that is not closed advises the scheduler.
 
     ``retry_after``: seconds without any. ``probes``: how many at once after that. ``why``: the failure behind it.
     """
@@ -64,7 +64,7 @@ class BreakerAdvice:
 
 
 class Permit:
-    """One call that was let through; whoever has it tells how the call ended and leaves."""
+    """One call that was let through. Its holder reports how the call ended, and leaves."""
 
     def __init__(self, breaker: Breaker, phase: int) -> None:
         self._breaker = breaker

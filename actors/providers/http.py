@@ -78,7 +78,7 @@ class Answer:
 
 @attrs.define
 class _Sending:
-    """How far one try has come; httpcore tells, other transports do not."""
+    """How far one try has come; httpcore says it, other transports do not."""
 
     began: bool = False
     sent: bool = False
@@ -148,7 +148,7 @@ class ProviderClient:
         self._now = now
         self._rates = Rates(rates)
         # httpx's pool fills for ever when requests that wait for a connection are cancelled: so none waits there.
-        self._places = trio.CapacityLimiter(max_connections)
+        self._connections = trio.CapacityLimiter(max_connections)
         travel = transport_from or transport_options(os.environ)[0]
         self._client = get_async_client(
             travel if proxy is None else attrs.evolve(travel, proxy=proxy),
@@ -223,7 +223,7 @@ class ProviderClient:
         headers = {"Accept-Encoding": "identity", **self._credentials(), **ask.request["headers"]}
         await self._rates.take(ask.bucket)
         sending = _Sending()
-        async with self._places:
+        async with self._connections:
             with trio.move_on_after(ask.deadline):
                 try:
                     return await self._exchange(ask, headers, sending)
@@ -235,14 +235,14 @@ class ProviderClient:
         request = {**ask.request, "headers": headers, "extensions": {"trace": sending.trace}}
         async with self._client.stream(**request) as response:
             ask.status = response.status_code
-            told = {name.lower(): value for name, value in response.headers.items()}
+            answered = {name.lower(): value for name, value in response.headers.items()}
             if response.is_success:
-                return Answer(response.status_code, told, await self._whole(response, ask.most_bytes))
+                return Answer(response.status_code, answered, await self._whole(response, ask.most_bytes))
             body = await _beginning(response)
             if response.status_code in ask.accept:
-                return Answer(response.status_code, told, body)
+                return Answer(response.status_code, answered, body)
             error = refused(
-                self.name, response.status_code, told, body,
+                self.name, response.status_code, answered, body,
                 repeatable=ask.repeatable, auth=self._auth, now=self._now(),
             )  # fmt: skip
             error.status = response.status_code

@@ -27,8 +27,8 @@ async def read_log(directory: JobDirectory, cursor: str | None, threads: DiskThr
     """
     offset = offset_of(cursor)
     end = await threads.run(_size, directory)
-    if (told := shortened(offset, end)) is not None:
-        yield told
+    if (note := shortened(offset, end)) is not None:
+        yield note
     while offset < end:
         chunk = await threads.run(_piece, directory, offset, end)
         if chunk is None:
