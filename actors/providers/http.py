@@ -77,9 +77,20 @@ class Answer:
 
 
 @attrs.define
-class _Sending:
-    """How far one try has come; httpcore says it, other transports do not."""
+class _Ask:
+    """One request, as every try sends it, and how far the last try has come.
 
+    ``status``: what it was answered, None without an answer. ``began``, ``sent``: httpcore says it, other transports do
+    not.
+    """
+
+    request: Mapping[str, Any]
+    bucket: str
+    repeatable: bool
+    deadline: float
+    most_bytes: int
+    accept: frozenset[int]
+    status: int | None = None
     began: bool = False
     sent: bool = False
 
@@ -90,19 +101,6 @@ class _Sending:
     async def trace(self, event: str, _info: Mapping[str, Any]) -> None:
         self.began = True
         self.sent = self.sent or event.endswith(_SENDING)
-
-
-@attrs.define
-class _Ask:
-    """One request, as every try sends it, and the ``status`` that the last try was answered; None without an answer."""
-
-    request: Mapping[str, Any]
-    bucket: str
-    repeatable: bool
-    deadline: float
-    most_bytes: int
-    accept: frozenset[int]
-    status: int | None = None
 
     def again(self, error: Exception) -> bool | float:
         """Whether another try is worth it; as a number the seconds before it."""
@@ -200,7 +198,7 @@ class ProviderClient:
                 "url": below(self.base_url, path),
                 "params": params,
                 "headers": {**kind, **dict(headers or {})},
-                **_body(json, content),
+                "content": content if json is None else orjson.dumps(json),
             },
             bucket=bucket,
             repeatable=method.upper() in _SAFE if repeatable is None else repeatable,
@@ -219,20 +217,19 @@ class ProviderClient:
         raise AssertionError("stamina ends by an answer or an error")
 
     async def _try(self, ask: _Ask) -> Answer:
-        ask.status = None
+        ask.status, ask.began, ask.sent = None, False, False
         headers = {"Accept-Encoding": "identity", **self._credentials(), **ask.request["headers"]}
         await self._rates.take(ask.bucket)
-        sending = _Sending()
         async with self._connections:
             with trio.move_on_after(ask.deadline):
                 try:
-                    return await self._exchange(ask, headers, sending)
+                    return await self._exchange(ask, headers)
                 except httpx.HTTPError as error:
-                    raise broken(self.name, error, unsent=sending.unsent, repeatable=ask.repeatable) from error
-        raise late(self.name, ask.deadline, unsent=sending.unsent, repeatable=ask.repeatable)
+                    raise broken(self.name, error, unsent=ask.unsent, repeatable=ask.repeatable) from error
+        raise late(self.name, ask.deadline, unsent=ask.unsent, repeatable=ask.repeatable)
 
-    async def _exchange(self, ask: _Ask, headers: Mapping[str, str], sending: _Sending) -> Answer:
-        request = {**ask.request, "headers": headers, "extensions": {"trace": sending.trace}}
+    async def _exchange(self, ask: _Ask, headers: Mapping[str, str]) -> Answer:
+        request = {**ask.request, "headers": headers, "extensions": {"trace": ask.trace}}
         async with self._client.stream(**request) as response:
             ask.status = response.status_code
             answered = {name.lower(): value for name, value in response.headers.items()}
@@ -287,9 +284,3 @@ async def _read(response: httpx.Response, most_bytes: int) -> bytes:
                 # that comes next is cancelled, and all of them end from within.
                 enough.cancel()
     return bytes(body)
-
-
-def _body(json: Any, content: bytes | None) -> dict[str, Any]:
-    if json is None:
-        return {"content": content}
-    return {"content": orjson.dumps(json)}
