@@ -23,7 +23,7 @@ from typing import Any
 
 import attrs
 
-from actors.providers.local.directory import JobDirectory, write_durably
+from actors.providers.local.directory import JobDirectory, closing, write_durably
 from actors.providers.local.processes import all_pids, has_mark, is_shim, mark_of, processes_of
 from actors.providers.local.records import read_exit, read_note, read_run
 from actors.providers.local.shim.files import NotPlain
@@ -141,13 +141,11 @@ def settle_unstarted(directory: JobDirectory, record: Mapping[str, Any]) -> bool
         return True
     if lock is None:
         return False
-    try:
+    with closing(lock):
         if any(os.path.lexists(path) for path in (directory.run, directory.exit, directory.started)):
             return False
         write_durably(directory.exit, record)
         return True
-    finally:
-        os.close(lock)
 
 
 def open_process(pid: int, ticks: int | None) -> int | None:

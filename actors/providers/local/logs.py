@@ -65,7 +65,7 @@ def _opened(directory: JobDirectory) -> Iterator[int]:
 
 
 def _hole(fd: int, offset: int, end: int) -> int:
-    """How many bytes from ``offset`` on were given back to the disk (see the shim's trimming)."""
+    """How many bytes from ``offset`` on were given back to the disk (see the shim's ``trim``)."""
     try:
         return min(os.lseek(fd, offset, os.SEEK_DATA), end) - offset
     except OSError as error:

@@ -16,8 +16,6 @@ from actors.providers.base import (
     Capabilities,
     Found,
     Handle,
-    Idempotency,
-    Listing,
     LogChunk,
     NoDeliveries,
     Nudge,
@@ -57,8 +55,6 @@ class LocalProvider(NoDeliveries):
         self.name = name
         proof, cgroup_parent = proof_here()
         self.capabilities = Capabilities(
-            submit_idempotency=Idempotency.CLIENT_ID,
-            listing=Listing.ALL,
             push=Push.LOCAL_EVENT,
             survives_our_restart=options.survives_our_restart,
             lost_job_proof=proof,
