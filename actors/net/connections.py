@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import errno
 import math
-from collections.abc import Awaitable, Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 
 import trio
 
 from actors.net.client_faults import ClientFaults
-from actors.net.lingering import lingering
 from actors.net.streams import BoundedStream
 from logconf import clear_context, get_logger
 
@@ -148,3 +147,30 @@ def closed_at_the_end(listeners: Iterable[trio.SocketListener]) -> Iterator[list
     finally:
         for one in sockets:
             one.close()
+
+
+@asynccontextmanager
+async def lingering(
+    grace: float, hurry: Callable[[float], Awaitable[None]]
+) -> AsyncIterator[tuple[trio.Nursery, trio.Event]]:
+    """A nursery for connections that outlives the block, its cancellation too, by ``grace`` seconds at most.
+
+    The event beside it is set when that time begins: idle connections close, streams say goodbye. ``hurry`` is then
+    called with the trio time at which whoever is still there will be cut off.
+    """
+    ending = trio.Event()
+
+    async def hold(*, task_status: trio.TaskStatus[trio.Nursery]) -> None:
+        with trio.CancelScope(shield=True) as scope:
+            async with trio.open_nursery() as connections:
+                task_status.started(connections)
+                await ending.wait()
+                scope.deadline = trio.current_time() + grace
+                await hurry(scope.deadline)
+
+    async with trio.open_nursery() as keeper:
+        connections = await keeper.start(hold)
+        try:
+            yield connections, ending
+        finally:
+            ending.set()

@@ -26,10 +26,10 @@ import trio
 from actors.http_client import TransportOptions, get_async_client, transport_options
 from actors.kernel.retry_log import tell_our_own
 from actors.providers import errors
-from actors.providers.http_addresses import below, checked_address, path_below
+from actors.providers.http_addresses import below, checked_address
 from actors.providers.http_errors import broken, late, refused, sample
 from actors.providers.json_reading import read_json
-from actors.providers.rates import Rate, Rates
+from actors.providers.rates import Bucket, Rate
 from logconf.masking import register_secret
 
 ATTEMPTS = 3
@@ -54,12 +54,6 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     body: bytes
-
-    @property
-    def is_json(self) -> bool:
-        """Whether the answer says that it is JSON."""
-        kind = self.headers.get("content-type", "").partition(";")[0].strip().lower()
-        return kind == "application/json" or kind.endswith("+json")
 
     def json(self) -> Any:
         """The body, read. Raises :class:`errors.Protocol` with its beginning where that is no JSON."""
@@ -144,7 +138,7 @@ class ProviderClient:
         self._headers = headers
         self._auth = auth or f"{name} does not accept the credentials"
         self._now = now
-        self._rates = Rates(rates)
+        self._buckets = {rate.bucket: Bucket(rate) for rate in rates}
         # httpx's pool fills for ever when requests that wait for a connection are cancelled: so none waits there.
         self._connections = trio.CapacityLimiter(max_connections)
         travel = transport_from or transport_options(os.environ)[0]
@@ -157,13 +151,6 @@ class ProviderClient:
     async def aclose(self) -> None:
         """Close every connection."""
         await self._client.aclose()
-
-    def path_of(self, url: str) -> str:
-        """The path and query of ``url``, which must lie at this provider: for the cursors that it sends.
-
-        Raises :class:`errors.Protocol` for any other origin: the credentials would go along.
-        """
-        return path_below(self.base_url, url)
 
     async def request(
         self,
@@ -219,7 +206,8 @@ class ProviderClient:
     async def _try(self, ask: _Ask) -> Answer:
         ask.status, ask.began, ask.sent = None, False, False
         headers = {"Accept-Encoding": "identity", **self._credentials(), **ask.request["headers"]}
-        await self._rates.take(ask.bucket)
+        if (bucket := self._buckets.get(ask.bucket)) is not None:
+            await bucket.take()
         async with self._connections:
             with trio.move_on_after(ask.deadline):
                 try:

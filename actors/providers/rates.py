@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import attrs
 import trio
 
@@ -41,15 +39,3 @@ class Bucket:
         since = 0.0 if self._at is None else now - self._at
         self._at = now
         self._tokens = min(self._burst, self._tokens + since * self._per_second)
-
-
-class Rates:
-    """The buckets of one provider, by name; a name without a rate is not bounded."""
-
-    def __init__(self, rates: Iterable[Rate] = ()) -> None:
-        self._buckets = {rate.bucket: Bucket(rate) for rate in rates}
-
-    async def take(self, bucket: str) -> None:
-        """Wait for a place in ``bucket``."""
-        if bucket in self._buckets:
-            await self._buckets[bucket].take()
