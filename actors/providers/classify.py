@@ -11,7 +11,7 @@ import attrs
 from actors.jobs.os_text import kept
 from actors.jobs.retry import FailureKind
 from actors.providers import errors
-from supervision.verdict import leaves
+from supervision.errors import leaves
 
 _LONGEST_MESSAGE = 2_000
 

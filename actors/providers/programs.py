@@ -41,11 +41,11 @@ def resource_faults(request: JobRequest, capacity: Capacity, there_is: str) -> l
     """
     faults = []
     for name in ("cpus", "gpus", "memory"):
-        wanted, there = getattr(request.resources, name), getattr(capacity, name)
-        if wanted is not None and wanted < 0:
+        requested, there = getattr(request.resources, name), getattr(capacity, name)
+        if requested is not None and requested < 0:
             faults.append(f"resources.{name} must be 0 or more")
-        elif wanted is not None and there is not None and wanted > there:
-            faults.append(f"resources.{name}: {wanted} wanted, {there_is} {describe_capacity(capacity)}")
+        elif requested is not None and there is not None and requested > there:
+            faults.append(f"resources.{name}: {requested} requested, {there_is} {describe_capacity(capacity)}")
     return faults
 
 

@@ -87,8 +87,8 @@ class Follower:
 
     async def _note_if_shorter(self, size: int) -> None:
         """Tell the reader, and go on from the new end, where the output has less than what was passed on."""
-        if (told := shortened(self.offset, size)) is not None:
-            await self.into.send(told)
+        if (notice := shortened(self.offset, size)) is not None:
+            await self.into.send(notice)
             self.offset = size
 
     async def _has_ended(self) -> bool:

@@ -153,8 +153,8 @@ class RayProvider(NoDeliveries):
         """The job's output from ``cursor`` (a number of bytes) to what is there now; Ray sends all of it each time."""
         offset = offset_of(cursor)
         log = await self._cluster.log(_id_of(key, handle))
-        if (told := shortened(offset, len(log))) is not None:
-            yield told
+        if (notice := shortened(offset, len(log))) is not None:
+            yield notice
         for chunk in bounded_pieces(log, offset, self._options.log_bytes):
             yield chunk
 

@@ -122,8 +122,8 @@ class ReplicateProvider:
                     await copies.want(key, handles[key], seen.completed_at)
                 except OSError as error:
                     failed[key] = f"what it left cannot be copied yet: {error}"
-        told = {key: seen for key, seen in view.observations.items() if key not in failed}
-        return attrs.evolve(view, observations=told, failed={**view.failed, **failed})
+        reported = {key: seen for key, seen in view.observations.items() if key not in failed}
+        return attrs.evolve(view, observations=reported, failed={**view.failed, **failed})
 
     async def cancel(self, key: str, handle: Handle) -> CancelAck:
         """Ask for the end. Whatever is answered, the job itself tells what became of it."""
@@ -146,8 +146,8 @@ class ReplicateProvider:
             log = log_of(await self._api.get(kind_of(handle), _named(handle)))
         except NotFound:
             return
-        if (told := shortened(offset, len(log))) is not None:
-            yield told
+        if (notice := shortened(offset, len(log))) is not None:
+            yield notice
         while offset < len(log):
             data = log[offset : offset + _CHUNK]
             offset += len(data)

@@ -106,18 +106,18 @@ class Reading:
         if repeats_a_key(kept):
             return self._hint(kept, "it names something twice")
         try:
-            told: Any = read_json(kept)
+            body: Any = read_json(kept)
         except ValueError as error:
             return self._hint(kept, f"it cannot be read: {error}")
-        return self._event(told)
+        return self._event(body)
 
-    def _event(self, told: Any) -> DeliveryEvent | Rejected:
+    def _event(self, body: Any) -> DeliveryEvent | Rejected:
         try:
-            job_id = remote_id(told.get("id") if isinstance(told, dict) else None)
+            job_id = remote_id(body.get("id") if isinstance(body, dict) else None)
         except Protocol as error:
             return Rejected(f"the body cannot be read: {error}")
         try:
-            seen = observation_of(told, self._now, self._usd_per_second) if self._claims else None
+            seen = observation_of(body, self._now, self._usd_per_second) if self._claims else None
         except Protocol:
             seen = None  # the job itself is asked
         return DeliveryEvent(self._delivery, job_id, seen)

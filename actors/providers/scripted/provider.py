@@ -133,8 +133,8 @@ class ScriptedProvider(NoDeliveries):
             raise Invalid(f"the log cursor {cursor!r:.40} is not one that this provider gave")
         text = await self._request("logs", (key,), lambda: self._log(handle))
         begin = int(start_at)
-        if (told := shortened(begin, len(text))) is not None:
-            yield told
+        if (notice := shortened(begin, len(text))) is not None:
+            yield notice
         for start in range(begin, len(text), _CHUNK):
             data = text[start : start + _CHUNK]
             yield LogChunk(data, str(start + len(data)))
