@@ -78,7 +78,7 @@ class Connections:
     ) -> None:
         while True:
             connection, address = await self._next(listener)
-            if not self._make_room(address):
+            if not self._may_open(address):
                 connection.close()
                 self._faults.count(self._port, "no room")
                 continue
@@ -97,7 +97,7 @@ class Connections:
             self._open.pop(stream, None)
             stream.socket.close()
 
-    def _make_room(self, address: str) -> bool:
+    def _may_open(self, address: str) -> bool:
         """Whether one more may be open, after somebody gave way where that was needed."""
         most = MOST_CONNECTIONS if self._most is None else self._most
         are_open = [stream for stream in self._open if stream.is_open]
