@@ -6,6 +6,8 @@
 The correlation functions are here, too, where existing applications import them from.
 """
 
+from __future__ import annotations
+
 import os
 from typing import Any
 

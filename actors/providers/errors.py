@@ -11,16 +11,11 @@ class ProviderError(Exception):
     """A call was refused for a reason with no kind of its own; surely not accepted.
 
     ``reached``: the request got to the provider, so that what went wrong may be about this request alone. ``status``:
-    the HTTP status of the answer, None where there was none or where it does not matter. ``retry_after``: seconds, None
-    where they were not said.
+    the HTTP status of the answer, None where there was none or where it does not matter.
     """
 
+    reached = True
     status: int | None = None
-
-    def __init__(self, message: str = "", retry_after: float | None = None, *, reached: bool = True) -> None:
-        super().__init__(message)
-        self.retry_after = retry_after
-        self.reached = reached
 
 
 class Invalid(ProviderError):
@@ -44,17 +39,23 @@ class Conflict(ProviderError):
 
 
 class RateLimited(ProviderError):
-    """Too many requests; surely not accepted."""
+    """Too many requests; surely not accepted. ``retry_after`` is seconds, None when not said."""
+
+    def __init__(self, message: str = "", retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class Unavailable(ProviderError):
-    """The provider could not be reached or is down; surely not accepted.
+    """The provider could not be reached or is down; surely not accepted. ``retry_after`` is seconds.
 
     ``reached`` is true where it was reached and answered by a failure of its own, or not at all.
     """
 
     def __init__(self, message: str = "", retry_after: float | None = None, *, reached: bool = False) -> None:
-        super().__init__(message, retry_after, reached=reached)
+        super().__init__(message)
+        self.retry_after = retry_after
+        self.reached = reached
 
 
 class OutcomeUnknown(ProviderError):
