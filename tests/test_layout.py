@@ -43,7 +43,7 @@ BROAD_EXCEPT = {
     "actors/kernel": "the actor loop answers its caller, then raises again",
     "actors/net/connections.py": "one connection's crash must not end its server",
     "actors/poller/watch.py": "one bad round must not end the watch over the others",
-    "actors/providers/guard.py": "whatever a provider raises is judged",
+    "actors/providers/guard.py": "whatever a provider raises is classified",
     "actors/simulation": "a killed process and a client may meet anything; what nobody injected is judged",
     "logconf": "a logging call never raises",
     "supervision": "a child's end is judged, never thrown",
