@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ssl
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
@@ -23,20 +23,17 @@ from actors.feed.hub import Hub
 from actors.feed.messages import MOST_BYTES, Authenticate, Close, Leave, Malformed, read
 from actors.feed.options import FeedOptions
 from actors.feed.stream import FrameStream
-from actors.net.connections import BACKLOG, Connections
-from actors.net.lingering import lingering
+from actors.net.connections import BACKLOG, Connections, closed_at_the_end
 from actors.net.streams import BoundedStream, encrypted
 from actors.store import caller
 from actors.store.errors import StoreError
-from logconf import clear_context, get_logger
+from logconf import get_logger
 from supervision import ChildSpec
 
 CONNECT_SECONDS = 10.0
 """For TLS, the handshake and the sign-in together; who says nothing holds a place no longer."""
 CLOSE_SECONDS = 2.0
 """For the exchange of close frames."""
-GRACE = 3.0
-"""Seconds that connections have to end in when the server stops; inside the supervisor's 5 for a worker."""
 AGAIN_SECONDS = 5
 """After which a client that was answered 503 may come again."""
 PATHS = ("/", "/feed")
@@ -96,7 +93,7 @@ class FeedServer:
         self.port = options.port
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Serve until cancelled, then say goodbye to everybody within :data:`GRACE`."""
+        """Serve until cancelled, then say goodbye to everybody in order."""
         try:
             listeners = await trio.open_tcp_listeners(self._options.port, host=self._options.host, backlog=BACKLOG)
         except OSError as error:
@@ -106,42 +103,26 @@ class FeedServer:
             task_status.started()
             return
         hub = Hub(self._runtime)
-        with _closed_at_the_end(listeners):
-            await self._run(hub, [listener.socket for listener in listeners], task_status)
+        with closed_at_the_end(listeners) as sockets:
+            async with trio.open_nursery() as nursery:
+                await nursery.start(hub.run)
+                self.port = sockets[0].getsockname()[1]
+                await nursery.start(self._connections.serve, sockets, partial(self._serve, hub))
+                _logger.info("Event feed is ready", extra={"host": self._options.host, "port": self.port})
+                task_status.started()
 
-    async def _run(
-        self, hub: Hub, listeners: Sequence[trio.socket.SocketType], task_status: trio.TaskStatus[None]
-    ) -> None:
-        async with lingering(GRACE, self._hurry) as (connections, ending), trio.open_nursery() as nursery:
-            await nursery.start(hub.run)
-            self.port = listeners[0].getsockname()[1]
-            nursery.start_soon(self._faults.tell)
-            for listener in listeners:
-                serve = partial(self._serve, hub, ending)
-                nursery.start_soon(self._connections.accept, listener, connections, serve)
-            _logger.info("Event feed is ready", extra={"host": self._options.host, "port": self.port})
-            task_status.started()
-
-    async def _hurry(self, deadline: float) -> None:
-        self._connections.hurry(deadline)
-        await trio.lowlevel.checkpoint()
-
-    async def _serve(self, hub: Hub, ending: trio.Event, stream: BoundedStream) -> None:
-        """A border: whatever one connection raises ends that connection alone."""
-        clear_context()
+    async def _serve(self, hub: Hub, stream: BoundedStream, ending: trio.Event) -> None:
         try:
             async with trio.open_nursery() as nursery:
                 await self._converse(stream, hub, ending, nursery)
                 nursery.cancel_scope.cancel()
         except* (ConnectionClosed, trio.BrokenResourceError, trio.ClosedResourceError):
             pass  # the client has left, in its own way
-        except* Exception as group:  # noqa: BLE001 - border: a fault of the library, a client's nonsense, or ours
-            self._faults.record(_PORT, group, _logger, "A connection of the feed failed")
 
     async def _converse(
         self, bounded: BoundedStream, hub: Hub, ending: trio.Event, nursery: trio.Nursery
     ) -> None:  # fmt: skip
-        stream = FrameStream(bounded if self._tls is None else encrypted(bounded, self._tls))
+        stream = FrameStream(encrypted(bounded, self._tls))
         answered = False
         try:
             with trio.move_on_after(CONNECT_SECONDS) as connecting:
@@ -246,15 +227,6 @@ class FeedServer:
             bounded.end()
             self._of_user[peer.name] -= 1
             self._of_user += Counter()  # forgets who has none
-
-
-@contextmanager
-def _closed_at_the_end(listeners: Sequence[trio.SocketListener]) -> Iterator[None]:
-    try:
-        yield
-    finally:
-        for listener in listeners:
-            listener.socket.close()
 
 
 def _first(group: BaseExceptionGroup[Leave]) -> Leave:

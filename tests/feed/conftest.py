@@ -93,7 +93,7 @@ async def feed(
     runtime: RunningRuntime, supervisor: Supervisor, tokens: Tokens, monkeypatch: pytest.MonkeyPatch
 ) -> FeedServer:
     """Served as a supervised child, whose stop is the server's stop."""
-    monkeypatch.setattr("actors.feed.server.GRACE", 1.0)
+    monkeypatch.setattr("actors.net.connections.GRACE", 1.0)
     server = FeedServer(runtime, FeedOptions(port=0), tokens.door, HostList())
     await supervisor.start_child(ChildSpec("feed", server.run))
     return server
