@@ -21,7 +21,8 @@ from actors.api.values import check_values
 from actors.control.control import RefusalKind, Refused
 from actors.jobs import maxima
 from actors.jobs.suggestions import did_you_mean
-from actors.validation import Entry, Faults, Listing, Mapping, Reader, Scalar, Shape, from_data, resolve
+from actors.validation import Entry, Listing, Mapping, Problems, Reader, Scalar, from_data, resolve
+from actors.validation.reader import Shape
 
 T = TypeVar("T")
 _WITHOUT_BODY = frozenset({"GET", "HEAD"})
@@ -51,7 +52,7 @@ async def body_as(request: Request, kind: Any, most: int) -> Any:
     data = parsed(content) if content else {}
     if raw:
         return Raw(data, len(content))
-    faults = Faults()
+    faults = Problems()
     return _checked(Reader(_shapes(kind), faults), from_data(data, faults), kind)
 
 

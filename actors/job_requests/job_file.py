@@ -25,11 +25,10 @@ from actors.jobs.suggestions import did_you_mean
 from actors.validation import (
     FAULTY,
     Entry,
-    Faults,
     Listing,
+    Problems,
     Reader,
     Scalar,
-    Shape,
     document,
     is_nothing,
     join,
@@ -37,6 +36,7 @@ from actors.validation import (
     resolve,
 )
 from actors.validation import Mapping as MappingNode
+from actors.validation.reader import Shape
 
 __all__ = ["JobFile", "load_job_file", "load_spec", "parse_set", "request_from_mapping"]
 
@@ -146,7 +146,7 @@ def parse_set(assignments: Iterable[str]) -> dict[str, Any]:
 
     A value is what it would be in YAML without quotes; one in quotes is a text.
     """
-    faults = Faults()
+    faults = Problems()
     reader = Reader(faults=faults)
     whole: dict[str, Any] = {}
     for assignment in assignments:

@@ -12,9 +12,9 @@ from actors.jobs import maxima
 from actors.jobs.levels import HIGHEST_OVERRIDE
 from actors.jobs.os_text import from_plain
 from actors.jobs.records import JobRequest, Resources
-from actors.validation import FAULTY, Entry, Faults, Listing, Reader, Scalar, Shape, from_data, is_nothing, join
+from actors.validation import FAULTY, Entry, Listing, Problems, Reader, Scalar, from_data, is_nothing, join
 from actors.validation import Mapping as MappingNode
-from actors.validation.reader import Read
+from actors.validation.reader import Read, Shape
 from actors.validation.simple import text_fault
 from actors.validation.sizes import read_size
 
@@ -28,7 +28,7 @@ def request_from_mapping(data: Any, path: str = "") -> JobRequest:
 
     ``path`` stands before the paths in messages. Raises :class:`~actors.validation.CheckedError` with every fault.
     """
-    faults = Faults()
+    faults = Problems()
     reader = Reader(shapes(), faults)
     request = read_request(reader, from_data(data, faults, path), path)
     faults.check()

@@ -10,7 +10,8 @@ import attrs
 from actors.providers.breaker import BreakerOptions
 from actors.providers.registry import BrokenProvider, UnknownProvider, factory
 from actors.settings.model import ProviderSettings
-from actors.validation import FAULTY, Entry, Mapping, Reader, Shape, join
+from actors.validation import FAULTY, Entry, Mapping, Reader, join
+from actors.validation.reader import Shape
 from actors.validation.sizes import read_size
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)  # a directory is called by it

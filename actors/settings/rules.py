@@ -12,7 +12,8 @@ from actors.jobs.expressions import compiled
 from actors.jobs.levels import USER_LEVELS
 from actors.jobs.records import ApprovalRule
 from actors.jobs.suggestions import did_you_mean
-from actors.validation import FAULTY, Entry, Listing, Reader, Shape, join
+from actors.validation import FAULTY, Entry, Listing, Reader, join
+from actors.validation.reader import Shape
 
 FIRST_RULE_ID = 101  # the rules that come with it have the ids below
 _CONDITIONS: Mapping[str, type | None] = {

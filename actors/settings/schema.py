@@ -16,7 +16,8 @@ from actors.providers.entry_points import EntryPoint
 from actors.settings.model import RETENTION_DAYS, ProviderSettings
 from actors.settings.providers import read_providers
 from actors.settings.rules import known_as, read_rules, rule_shape
-from actors.validation import Entry, Reader, Shape, join
+from actors.validation import Entry, Reader, join
+from actors.validation.reader import Shape
 
 LOOKS_EVERY = 5.0
 """Seconds between two looks at the queue; fixed (B8)."""

@@ -11,8 +11,8 @@ from typing import Any, Literal
 import attrs
 import yaml
 
-from actors.validation.faults import Faults, Place
 from actors.validation.nodes import Entry, Listing, Mapping, Node, Scalar, join
+from actors.validation.problems import Place, Problems
 from actors.validation.scalars import resolve
 
 MAX_DEPTH = 64
@@ -48,7 +48,7 @@ class _Frame:
         return Mapping(self.entries, size=self.size, height=self.height)
 
 
-def compose(text: str, name: str, faults: Faults, max_nodes: int = MAX_NODES) -> Entry | None:
+def compose(text: str, name: str, faults: Problems, max_nodes: int = MAX_NODES) -> Entry | None:
     """The document in ``text``; None where nothing can be made of it or there is nothing. Never raises."""
     composer = _Composer(name, faults, max_nodes)
     try:
@@ -70,7 +70,7 @@ def compose(text: str, name: str, faults: Faults, max_nodes: int = MAX_NODES) ->
 
 
 class _Composer:
-    def __init__(self, name: str, faults: Faults, max_nodes: int) -> None:
+    def __init__(self, name: str, faults: Problems, max_nodes: int) -> None:
         self.root: Entry | None = None
         self._name = name
         self._faults = faults

@@ -6,16 +6,16 @@ from collections.abc import Mapping as AbstractMapping
 from typing import Any
 
 from actors.validation.composing import MAX_DEPTH
-from actors.validation.faults import Faults
 from actors.validation.nodes import Entry, Listing, Mapping, Node, Scalar, join
+from actors.validation.problems import Problems
 
 
-def from_data(data: Any, faults: Faults, path: str = "", _depth: int = 1) -> Entry:
+def from_data(data: Any, faults: Problems, path: str = "", _depth: int = 1) -> Entry:
     """``data`` as a document. What JSON has no word for, and what is nested too deep, is noted in ``faults``."""
     return Entry(None, _node(data, faults, path, _depth))
 
 
-def _node(data: Any, faults: Faults, path: str, depth: int) -> Node:
+def _node(data: Any, faults: Problems, path: str, depth: int) -> Node:
     if data is None or isinstance(data, str | bool | int | float):
         return _scalar(data)
     if depth > MAX_DEPTH:

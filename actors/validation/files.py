@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 from actors.validation.composing import MAX_NODES, compose
-from actors.validation.faults import CheckedError, Fault, Faults, Place
 from actors.validation.nodes import Entry, Mapping, is_nothing
+from actors.validation.problems import CheckedError, Place, Problem, Problems
 
 MAX_BYTES = 1 << 20
 #: What YAML calls not printable: https://yaml.org/spec/1.2.2/#51-character-set
@@ -26,11 +26,11 @@ def read_bytes(path: Path, name: str, max_bytes: int = MAX_BYTES) -> bytes:
         with path.open("rb") as file:
             content = file.read(max_bytes + 1)
     except OSError as error:
-        raise CheckedError([Fault(Place(name), "", f"cannot be read: {error.strerror}")]) from error
+        raise CheckedError([Problem(Place(name), "", f"cannot be read: {error.strerror}")]) from error
     except ValueError as error:  # a NUL in the name
-        raise CheckedError([Fault(Place(name), "", f"cannot be read: {error}")]) from error
+        raise CheckedError([Problem(Place(name), "", f"cannot be read: {error}")]) from error
     if len(content) > max_bytes:
-        raise CheckedError([Fault(Place(name), "", f"is larger than {max_bytes} bytes")])
+        raise CheckedError([Problem(Place(name), "", f"is larger than {max_bytes} bytes")])
     return content
 
 
@@ -39,7 +39,7 @@ def document(content: bytes, name: str, max_nodes: int = MAX_NODES, *, may_be_em
 
     ``may_be_empty``: no content, or comments alone, is an empty mapping.
     """
-    faults = Faults()
+    faults = Problems()
     root = compose(_text(content, name), name, faults, max_nodes)
     if may_be_empty and not faults and (root is None or is_nothing(root.node)):
         return Entry(Place(name, 1, 1), Mapping({}))
@@ -59,11 +59,11 @@ def _text(content: bytes, name: str) -> str:
     except UnicodeDecodeError as error:
         before = error.object[: error.start].decode("utf-8", "replace")
         message = f"is not UTF-8: byte 0x{error.object[error.start]:02x}"
-        raise CheckedError([Fault(_place(name, before), "", message)]) from error
+        raise CheckedError([Problem(_place(name, before), "", message)]) from error
     found = _NOT_PRINTABLE.search(text)
     if found:
         message = f"holds the control character U+{ord(found[0]):04X}"
-        raise CheckedError([Fault(_place(name, text[: found.start()]), "", message)])
+        raise CheckedError([Problem(_place(name, text[: found.start()]), "", message)])
     return text
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping as AbstractMapping
 
 import attrs
 
-from actors.validation.faults import Place
+from actors.validation.problems import Place
 
 _PLAIN_KEY = re.compile(r"[\w-]+")
 _SHOWN = 60  # characters of a value that a message repeats

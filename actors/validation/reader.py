@@ -12,8 +12,8 @@ import attrs
 
 from actors.jobs.suggestions import did_you_mean
 from actors.validation import simple
-from actors.validation.faults import Faults, Place
 from actors.validation.nodes import Entry, Listing, Mapping, Node, Scalar, is_nothing, join, shown
+from actors.validation.problems import Place, Problems
 from actors.validation.validating import complaint_of_class, complaints
 
 
@@ -50,8 +50,8 @@ class Shape:
 class Reader:
     """Reads values of given types. ``faults`` grows; ``sources`` tells where each value that was read stands."""
 
-    def __init__(self, shapes: AbstractMapping[type, Shape] | None = None, faults: Faults | None = None) -> None:
-        self.faults = Faults() if faults is None else faults
+    def __init__(self, shapes: AbstractMapping[type, Shape] | None = None, faults: Problems | None = None) -> None:
+        self.faults = Problems() if faults is None else faults
         self.sources: dict[str, Place] = {}
         self._shapes = shapes or {}
 

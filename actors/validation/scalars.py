@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
-from actors.validation.nodes import AMBIGUOUS, Ambiguous, Scalar
+from actors.validation import nodes
+from actors.validation.marked import Ambiguous, WrittenFloat
 
 _WORDS: dict[str, bool | None] = {
     "": None, "~": None, "null": None, "Null": None, "NULL": None,
@@ -23,12 +25,8 @@ _OLD = re.compile(
 _LONGEST = 400  # characters of a number; the longest exact double has some 770, nobody writes one
 
 
-def resolve(text: str) -> Scalar:
-    """The scalar that ``text``, written without quotes, stands for."""
-    return Scalar(_value(text), text)
-
-
-def _value(text: str) -> bool | int | float | str | Ambiguous | None:
+def plain_value(text: str) -> Any:
+    """The value that ``text``, written without quotes, stands for."""
     if text in _WORDS:
         return _WORDS[text]
     if len(text) > _LONGEST:
@@ -36,7 +34,13 @@ def _value(text: str) -> bool | int | float | str | Ambiguous | None:
     if _INT.fullmatch(text):
         return int(text)
     if _FLOAT.fullmatch(text):
-        return float(text)
+        return WrittenFloat.of(text, float(text))
     if _NOT_FINITE.fullmatch(text):
-        return float(text.replace(".", ""))
-    return AMBIGUOUS if _OLD.fullmatch(text) else text
+        return WrittenFloat.of(text, float(text.replace(".", "")))
+    return Ambiguous(text) if _OLD.fullmatch(text) else text
+
+
+def resolve(text: str) -> nodes.Scalar:
+    """The scalar that ``text``, written without quotes, stands for."""
+    value = plain_value(text)
+    return nodes.Scalar(nodes.AMBIGUOUS if isinstance(value, Ambiguous) else value, text)

@@ -12,7 +12,8 @@ import attrs
 import pytest
 from attrs.validators import ge, gt, in_
 
-from actors.validation import CheckedError, Faults, Reader, Shape, document, from_data, read_bytes, read_file
+from actors.validation import CheckedError, Problems, Reader, document, from_data, read_bytes, read_file
+from actors.validation.reader import Shape
 
 
 class Mode(StrEnum):
@@ -256,7 +257,7 @@ def test_a_type_that_cannot_be_read_is_the_programmers_fault() -> None:
 
 
 def test_plain_data_is_held_to_the_same_rules_without_places() -> None:
-    found = Faults()
+    found = Problems()
     reader = Reader(faults=found)
     data = {"http": {"port": "80", "hosts": [1], "extra": {1: 2}}, "sizes": {"a": 10**400}, "folder": {1}}
     reader.convert(from_data(data, found), App, "")
