@@ -1,4 +1,7 @@
-"""The guess that a good error message ends with."""
+"""The guess that a good error message ends with: for everything in ``actors`` but its kernel, which knows no jobs.
+
+The kernel has it from :mod:`supervision.checks`, which stands alone.
+"""
 
 from __future__ import annotations
 
