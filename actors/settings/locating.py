@@ -18,7 +18,7 @@ from pathlib import Path
 
 import attrs
 
-from actors.settings.model import Note
+from actors.settings.notes import Note
 from actors.settings.variables import CONFIG
 from actors.store.ownership import file_fault
 from actors.validation import CheckedError, Place, Problem, read_bytes

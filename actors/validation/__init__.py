@@ -24,39 +24,26 @@ of version 1.1 would take for something else must be put in quotes, and dates ar
 """
 
 from actors.validation.converter import INPUT, Shape, StrictConverter
-from actors.validation.data import from_data
 from actors.validation.files import document, read_bytes, read_file
-from actors.validation.nodes import Entry, Listing, Mapping, Node, Scalar, is_nothing, join, shown
+from actors.validation.marked import join
 from actors.validation.problems import CheckedError, Place, Problem, Problems
-from actors.validation.reader import FAULTY, Reader
-from actors.validation.scalars import plain_value, resolve
+from actors.validation.scalars import plain_value
 from actors.validation.values import Format, Size, Wrong
 
 __all__ = [
-    "FAULTY",
     "INPUT",
     "CheckedError",
-    "Entry",
     "Format",
-    "Listing",
-    "Mapping",
-    "Node",
     "Place",
     "Problem",
     "Problems",
-    "Reader",
-    "Scalar",
     "Shape",
     "Size",
     "StrictConverter",
     "Wrong",
     "document",
-    "from_data",
-    "is_nothing",
     "join",
     "plain_value",
     "read_bytes",
     "read_file",
-    "resolve",
-    "shown",
 ]

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import enum
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -20,15 +21,17 @@ import cattrs
 from cattrs.cols import list_structure_factory
 from cattrs.gen import make_dict_structure_fn, mapping_structure_factory, override
 
+from actors.jobs import maxima
 from actors.jobs.suggestions import guess
 from actors.validation import values
 from actors.validation.explaining import explain, message_of
-from actors.validation.marked import UNREAD, shown
+from actors.validation.marked import MAX_DEPTH, shown
 from actors.validation.problems import Place, Problems
 from actors.validation.values import Format, Wrong, expected
 
-MAX_DEPTH = 64
 _Hook = Callable[[Any, Any], Any]
+Check = Callable[[Any], str | None]
+"""What is wrong with a value; None: nothing."""
 _SIMPLE: Mapping[Any, tuple[Callable[[Any], Any], str]] = {
     str: (values.text, "a text"), int: (values.integer, "a whole number"), float: (values.number, "a number"),
     bool: (values.boolean, "true or false"), Path: (values.path, "a path"), datetime: (values.moment, "a moment"),
@@ -41,16 +44,16 @@ class Shape:
     """How a class is written where that differs from its fields.
 
     ``names``: other keys for fields. ``hidden``: fields that cannot be written. ``also``: keys that stand there too and
-    are read elsewhere. ``types``: what a field is read as instead of its own type. ``checks``: by field, what is wrong
-    with a value (None: nothing), beside the class's own validators. ``whole``: what is wrong with an instance of which
-    every field is good: a key (or ``""``) and a message.
+    are read elsewhere. ``types``: what a field is read as instead of its own type. ``checks``: by field, beside the
+    class's own validators and the maxima of :mod:`actors.jobs.maxima`. ``whole``: what is wrong with an instance of
+    which every field is good: a key (or ``""``) and a message.
     """
 
     names: Mapping[str, str] = attrs.field(factory=dict)
     hidden: AbstractSet[str] = frozenset()
     also: AbstractSet[str] = frozenset()
     types: Mapping[str, Any] = attrs.field(factory=dict)
-    checks: Mapping[str, Callable[[Any], str | None]] = attrs.field(factory=dict)
+    checks: Mapping[str, Check] = attrs.field(factory=dict)
     whole: Callable[[Any], tuple[str, str] | None] | None = None
 
     def keys(self, kind: type[Any]) -> dict[str, str]:
@@ -114,12 +117,12 @@ class StrictConverter(cattrs.Converter):
             self.register_structure_hook(kind, _simple(kind, reader))
         self.register_structure_hook_func(lambda kind: kind is Any, self._plain)
         factories: list[tuple[Callable[[Any], bool], Callable[[Any], _Hook]]] = [
-            (lambda kind: _origin(kind) in _MAKE, self._list),
-            (lambda kind: _origin(kind) in (Mapping, dict), self._mapping),
-            (lambda kind: _origin(kind) is Literal, lambda kind: _choice({str(one): one for one in get_args(kind)})),
+            (lambda kind: get_origin(kind) in _MAKE, self._list),
+            (lambda kind: get_origin(kind) in (Mapping, dict), self._mapping),
+            (lambda kind: get_origin(kind) is Literal, lambda kind: _choice({str(one): one for one in get_args(kind)})),
             (lambda kind: isinstance(kind, type) and issubclass(kind, enum.Enum), _members),
             (attrs.has, self._class),
-            (lambda kind: _origin(kind) in (Union, types.UnionType), self._union),
+            (lambda kind: get_origin(kind) in (Union, types.UnionType), self._union),
             (_has_format, self._formatted),
         ]
         for is_such, factory in factories:
@@ -132,7 +135,8 @@ class StrictConverter(cattrs.Converter):
         for name, key in shape.keys(kind).items():
             attribute = attrs.fields_dict(kind)[name]
             of_type = shape.types.get(name, hints[name])
-            overrides[name] = override(rename=key, struct_hook=self._field(attribute, of_type, shape.checks.get(name)))
+            checks = [one for one in (_maximum(kind, name), shape.checks.get(name)) if one is not None]
+            overrides[name] = override(rename=key, struct_hook=self._field(attribute, of_type, checks))
         generated: Any = make_dict_structure_fn(kind, self, **overrides)
 
         def read(value: Any, _: Any) -> Any:
@@ -144,7 +148,7 @@ class StrictConverter(cattrs.Converter):
 
         return read
 
-    def _field(self, attribute: attrs.Attribute[Any], kind: Any, check: Callable[[Any], str | None] | None) -> _Hook:
+    def _field(self, attribute: attrs.Attribute[Any], kind: Any, checks: Sequence[Check]) -> _Hook:
         def read(value: Any, _: Any) -> Any:
             made = self.structure(value, kind)
             if attribute.validator is not None:
@@ -152,8 +156,9 @@ class StrictConverter(cattrs.Converter):
                     attribute.validator(None, attribute, made)
                 except ValueError as error:
                     raise Wrong(message_of(error, attribute)) from None
-            if check is not None and (fault := check(made)) is not None:
-                raise Wrong(fault)
+            for one in checks:
+                if (fault := one(made)) is not None:
+                    raise Wrong(fault)
             return made
 
         return read
@@ -178,9 +183,8 @@ class StrictConverter(cattrs.Converter):
         return read
 
     def _mapping(self, kind: Any) -> _Hook:
-        of: Any = types.GenericAlias(dict, (_Key, get_args(kind)[1]))
-        generated: Any = mapping_structure_factory(of, self)
-        return lambda value, _: generated(_mapping(value), of)
+        generated: Any = mapping_structure_factory(kind, self)
+        return lambda value, _: generated(_mapping(value), kind)
 
     def _union(self, kind: Any) -> _Hook:
         arms = [arm for arm in get_args(kind) if arm is not type(None)]
@@ -198,25 +202,25 @@ class StrictConverter(cattrs.Converter):
 
     def _formatted(self, kind: Any) -> _Hook:
         base, *extras = get_args(kind)
-        form = next(one for one in extras if isinstance(one, Format))
-        return lambda value, _: form.read(value, lambda one: self.structure(one, base))
+        read: Callable[[Any], Any] = partial(self.structure, cl=base)
+        for form in [one for one in extras if isinstance(one, Format)]:
+            read = partial(_by_format, form, read)
+        return lambda value, _: read(value)
 
 
 _AS_IT_IS = Shape()
 
 
-def _origin(kind: Any) -> Any:
-    return get_origin(kind)
+def _by_format(form: Format, usual: Callable[[Any], Any], value: Any) -> Any:
+    return form.read(value, usual)
 
 
-def _key(value: Any, usual: Callable[[Any], Any]) -> Any:
-    try:
-        return usual(value)
-    except Wrong as error:
-        raise Wrong(f"a key {error.message}") from None
+def _maximum(kind: type[Any], name: str) -> Check | None:
+    """The maximum of a field of a record, which cannot check by itself (D2)."""
+    maximum = maxima.FIELDS.get(kind, {}).get(name)
+    return None if maximum is None else maximum.fault
 
 
-_Key = Annotated[str, Format(_key)]
 _Anything = Annotated[Any, Format(lambda value, usual: usual(value))]  # cattrs copies items of bare Any unread
 
 
@@ -274,7 +278,7 @@ def _fits(value: Any, kind: Any) -> bool:
         return isinstance(value, bool) and kind in (bool, Any)
     if kind in (int, float):
         return isinstance(value, int | kind)
-    return (isinstance(value, str) and (kind in _SIMPLE or _word(kind) == "a text")) or kind is Any or value is UNREAD
+    return (isinstance(value, str) and (kind in _SIMPLE or _word(kind) == "a text")) or kind is Any
 
 
 def _word(kind: Any) -> str:

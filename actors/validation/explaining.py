@@ -20,7 +20,7 @@ from cattrs.errors import (
 )
 
 from actors.jobs.suggestions import did_you_mean
-from actors.validation.marked import child, join
+from actors.validation.marked import UNREAD, child, join
 from actors.validation.problems import Place, Problems
 from actors.validation.values import Wrong
 
@@ -35,6 +35,8 @@ _COMPARISONS = {">=": "at least", ">": "more than", "<=": "at most", "<": "less 
 
 def explain(error: Exception, data: Any, place: Place | None, path: str, problems: Problems, keys: Keys) -> None:
     """Note every problem that ``error`` tells of ``data``. Raises ``error`` itself where it is a fault of ours."""
+    if data is UNREAD:
+        return  # its problem has been noted
     if isinstance(error, ExceptionGroup):
         kind = error.cl if isinstance(error, ClassValidationError) else None
         for one in error.exceptions:
@@ -42,8 +44,7 @@ def explain(error: Exception, data: Any, place: Place | None, path: str, problem
     elif isinstance(error, Wrong):
         for step in error.at:
             (data, place), path = child(data, step, place), join(path, step)
-        if error.message:
-            problems.add(place, path, error.message)
+        problems.add(place, path, error.message)
     elif isinstance(error, ValueError):
         problems.add(place, path, _line(error))
     else:
@@ -67,7 +68,7 @@ def _part(
     elif isinstance(error, ForbiddenExtraKeysError):
         written, also = keys(error.cl)
         for key in [key for key in data if key in error.extra_fields]:
-            guess = did_you_mean(str(key)[:80], [*written.values(), *also]) if problems.noted < _MOST_GUESSES else ""
+            guess = did_you_mean(str(key)[:80], [*written.values(), *also]) if len(problems) < _MOST_GUESSES else ""
             problems.add(child(data, key, place)[1], join(path, str(key)), f"unknown key{guess}")
     elif kind is not None and isinstance(error, ValueError) and not isinstance(error, Wrong | ExceptionGroup):
         name, message = _of_class(kind, error)

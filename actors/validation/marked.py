@@ -16,48 +16,38 @@ import attrs
 
 from actors.validation.problems import Place
 
+MAX_DEPTH = 64
 _PLAIN_KEY = re.compile(r"[\w-]+")
 _SHOWN = 60  # characters of a value that a message repeats
 
 
 class MappingNode(dict[str, Any]):
-    """A mapping; ``places`` has each key's place, ``place`` is where the mapping itself begins.
+    """A mapping; ``places`` has each key's place.
 
-    ``size`` counts it with all that is in it, ``height`` its levels, both with aliases followed.
+    ``size`` counts it with all that is in it, ``height`` its levels, both with aliases followed. ``place``: of the
+    whole, where it is a document.
     """
 
-    __slots__ = ("height", "place", "places", "size")
-
-    def __init__(self, values: Mapping[str, Any], places: Mapping[str, Place], place: Place | None = None) -> None:
-        super().__init__(values)
-        self.places = places
-        self.place = place
+    def __init__(self, values: Mapping[str, Any] | None = None, places: Mapping[str, Place] | None = None) -> None:
+        super().__init__(values or {})
+        self.places = dict(places or {})
+        self.place: Place | None = None
         self.size = self.height = 1
 
 
 class ListNode(list[Any]):
     """A list; ``places`` has each item's place. The rest as in :class:`MappingNode`."""
 
-    __slots__ = ("height", "place", "places", "size")
-
-    def __init__(self, values: Iterable[Any], places: list[Place], place: Place | None = None) -> None:
+    def __init__(self, values: Iterable[Any] = (), places: Iterable[Place] = ()) -> None:
         super().__init__(values)
-        self.places = places
-        self.place = place
+        self.places = list(places)
         self.size = self.height = 1
 
 
 class WrittenFloat(float):
-    """A float and its text in the file: ``1e3``, ``.nan``."""
+    """A float that knows how it was written: ``1e3``, ``.nan``."""
 
     text: str
-
-    @classmethod
-    def of(cls, text: str, value: float) -> WrittenFloat:
-        """``value`` as it was written."""
-        made = cls(value)
-        made.text = text
-        return made
 
 
 @attrs.frozen
@@ -76,13 +66,11 @@ UNREAD = Unread()
 
 def child(data: Any, key: str | int, place: Place | None) -> tuple[Any, Place | None]:
     """What stands under ``key`` and where; ``place`` (its parent's) where that is not known, None where nothing is."""
-    if isinstance(data, MappingNode):
-        return data.get(str(key)), data.places.get(str(key), place)
-    if isinstance(data, ListNode) and isinstance(key, int) and key < len(data):
-        return data[key], data.places[key]
-    if isinstance(data, Mapping):
-        return data.get(key), place
-    return (data[key] if isinstance(data, list | tuple) and isinstance(key, int) and key < len(data) else None), place
+    try:
+        places: Any = getattr(data, "places", None)
+        return data[key], place if places is None else places[key]
+    except (LookupError, TypeError):
+        return None, place
 
 
 def all_places(data: Any, path: str = "") -> Iterator[tuple[str, Place]]:

@@ -45,13 +45,9 @@ class CheckedError(Exception):
 
 
 class Problems:
-    """Collects problems. One place has each complaint once: what many share through an alias is told once.
-
-    ``noted`` counts the complaints, those told before included.
-    """
+    """Collects problems. One place has each complaint once: what many share through an alias is told once."""
 
     def __init__(self) -> None:
-        self.noted = 0
         self._found: dict[tuple[object, ...], Problem] = {}
 
     def __len__(self) -> int:
@@ -59,7 +55,6 @@ class Problems:
 
     def add(self, place: Place | None, path: str, message: str) -> None:
         """Note one problem."""
-        self.noted += 1
         key = (path, message) if place is None else (place, message)
         self._found.setdefault(key, Problem(place, path, message))
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from actors.validation import nodes
 from actors.validation.marked import Ambiguous, WrittenFloat
 
 _WORDS: dict[str, bool | None] = {
@@ -33,14 +32,8 @@ def plain_value(text: str) -> Any:
         return text
     if _INT.fullmatch(text):
         return int(text)
-    if _FLOAT.fullmatch(text):
-        return WrittenFloat.of(text, float(text))
-    if _NOT_FINITE.fullmatch(text):
-        return WrittenFloat.of(text, float(text.replace(".", "")))
+    if _FLOAT.fullmatch(text) or _NOT_FINITE.fullmatch(text):
+        number = WrittenFloat(text if _FLOAT.fullmatch(text) else text.replace(".", ""))
+        number.text = text
+        return number
     return Ambiguous(text) if _OLD.fullmatch(text) else text
-
-
-def resolve(text: str) -> nodes.Scalar:
-    """The scalar that ``text``, written without quotes, stands for."""
-    value = plain_value(text)
-    return nodes.Scalar(nodes.AMBIGUOUS if isinstance(value, Ambiguous) else value, text)

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import attrs
 
 from actors.jobs.os_text import is_utf8
-from actors.validation.marked import UNREAD, Ambiguous, shown
+from actors.validation.marked import Ambiguous, shown
 from actors.validation.scalars import plain_value
 
 _LARGEST = 2**63  # what a database and every JSON reader of ours can hold
@@ -46,7 +46,7 @@ class Format:
 
 def expected(words: str, value: Any, hint: str = "") -> Wrong:
     """The problem that ``value`` is of another type than ``words`` say."""
-    return Wrong("" if value is UNREAD else f"must be {words}, not {shown(value)}{hint}")
+    return Wrong(f"must be {words}, not {shown(value)}{hint}")
 
 
 def text_fault(text: str) -> str | None:

@@ -53,8 +53,8 @@ def test_the_manuals_own_file_is_read(loaded: Load) -> None:
         "  job_status_polling:\n    enabled: true\n    interval_seconds: 30\n"
         "  queue_processing:\n    enabled: true\n    interval_seconds: 5\n"
     )
-    assert settings.poller.enabled is True
-    assert settings.poller.interval_seconds == 30
+    assert settings.background.job_status_polling.enabled is True
+    assert settings.background.job_status_polling.interval_seconds == 30
     assert settings.notes == ()
 
 
@@ -81,10 +81,11 @@ retention: {days: 0}
 state_dir: state
 """
     )
-    assert (settings.poller.enabled, settings.poller.interval_seconds, settings.poller.safety_net_seconds) == (
+    polling = settings.background.job_status_polling
+    assert (polling.enabled, polling.interval_seconds, polling.safety_net_seconds) == (
         False, 10, 600,
     )  # fmt: skip
-    assert settings.expiry.interval_seconds == 60
+    assert settings.background.approval_expiration.interval_seconds == 60
     assert settings.limits == Limits(total=9, per_user=3, fair_share=True, per_provider={"sim": 2})
     assert settings.approvals == ApprovalOptions(
         True,
@@ -103,7 +104,7 @@ state_dir: state
     assert (sim.kind, sim.webhook_url) == ("scripted", "https://example.org/hook")
     assert isinstance(sim.options, ScriptedOptions)
     assert (sim.options.duration, sim.options.faults[0].seconds) == (5.0, 2.0)
-    assert settings.retention_days == 0
+    assert settings.retention.days == 0
     assert settings.state_dir == tmp_path / "state"
     assert settings.sources["limits.per_provider.sim"] == f"{tmp_path}/app.yaml:5:66"
 
@@ -311,7 +312,11 @@ def test_an_interval_is_taken_from_the_variable_then_the_file_then_the_default(
 ) -> None:
     """B7, B15: what is no number above 0 is a WARNING and the next source."""
     settings = loaded(text, **{variable: value})
-    options = settings.poller if variable == "SIMPLETUNER_JOB_POLL_INTERVAL" else settings.expiry
+    options = (
+        settings.background.job_status_polling
+        if variable == "SIMPLETUNER_JOB_POLL_INTERVAL"
+        else settings.background.approval_expiration
+    )
     if counts is not None:
         assert (options.interval_seconds, settings.notes) == (counts, ())
         assert variable in settings.sources.values()
@@ -323,7 +328,7 @@ def test_an_interval_is_taken_from_the_variable_then_the_file_then_the_default(
 
 
 def test_the_variable_alone_does_not_switch_polling_on(loaded: Load) -> None:
-    assert loaded("{}", SIMPLETUNER_JOB_POLL_INTERVAL="60").poller.enabled is None
+    assert loaded("{}", SIMPLETUNER_JOB_POLL_INTERVAL="60").background.job_status_polling.enabled is None
 
 
 @pytest.mark.parametrize("home", ["/srv/green", None])
