@@ -34,11 +34,12 @@ from actors.jobs.records import Event
 from actors.kernel import ActorRef, Bus, Clock, Envelope, Mailbox, Registry, SystemClock, actor_spec
 from actors.kernel.steps import StepWatch
 from actors.ledger import Ledger, Sources, reading
-from actors.ledger.provider_views import ProviderView, provider_views, unwell
+from actors.ledger.provider_views import ProviderView, provider_views, unhealthy_providers
 from actors.metrics import Counted, Tallies, TimedExecutor, scrape, timed
-from actors.poller import Look, Poller, Refresh, Wanted, slow_rounds
+from actors.poller import Poller, PollNow, PollRequests, Refresh, slow_rounds
 from actors.providers.base import Provider
 from actors.providers.guard import GuardedProvider
+from actors.providers.planning import check_all
 from actors.providers.registry import create
 from actors.pruner import Pruner
 from actors.scheduler import Quiesce, Scheduler
@@ -107,11 +108,11 @@ class RunningRuntime(Counted, Housekeeping, Pushes, Ruling):
         super().__init__(ledger, guarded_providers(settings, parts), self.bus, parts.clock)
         self.access = Access(ledger, parts.clock)
         self._scheduler = self._actor("scheduler", wakes_scheduler)
-        self._wanted = Wanted()
-        self._poller = self._actor("poller", self._wanted.note)
+        self._poll_requests = PollRequests()
+        self._poller = self._actor("poller", self._poll_requests.note)
         self._expiry = self._actor("expiry", wakes_expiry)
         self._pruner = self.registry.actor("pruner")
-        self._steps.leapt = lambda: self._pruner.cast(Look())
+        self._steps.leapt = lambda: self._pruner.cast(PollNow())
         self._poller_now: Poller | None = None
         self._supervisor: Supervisor | None = None
         self._started_at: datetime | None = None
@@ -152,7 +153,7 @@ class RunningRuntime(Counted, Housekeeping, Pushes, Ruling):
     def _make_poller(self) -> Poller:
         self._poller_now = Poller(
             self.ledger, self._providers, self.clock, self.settings.background.job_status_polling,
-            self.settings.webhook_urls(), self._parts.sources.jitter, self._wanted,
+            self.settings.webhook_urls(), self._parts.sources.jitter, self._poll_requests,
         )  # fmt: skip
         return timed(self._poller_now, "poller", self.tallies, cycle="cycle")
 
@@ -166,7 +167,7 @@ class RunningRuntime(Counted, Housekeeping, Pushes, Ruling):
     def _actor(self, name: str, wanted: Callable[[Event], bool]) -> ActorRef:
         """A reference whose mailbox absorbs wakes of the same kind: one "look now" says what a hundred say."""
         wakes = Mailbox(
-            capacity=64, overflow="drop_newest", coalesce=lambda message: isinstance(message, (Event, Look)) or None
+            capacity=64, overflow="drop_newest", coalesce=lambda message: isinstance(message, (Event, PollNow)) or None
         )
         ref = self.registry.actor(name, wakes)
         self.bus.subscribe(Event, into=ref, where=wanted)
@@ -229,10 +230,11 @@ class RunningRuntime(Counted, Housekeeping, Pushes, Ruling):
             return []
         return tree_of(self._supervisor.children(), {ref.name: ref for ref in self.registry})
 
-    async def providers(self) -> list[ProviderView]:
-        """How each provider stands: capabilities, breaker, gate."""
+    async def providers(self, *, check: bool = False) -> list[ProviderView]:
+        """How each provider stands: capabilities, breaker, gate; ``check``: and what it answers now."""
         kinds = {name: one.kind for name, one in self.settings.providers.items()}
-        return await self.ledger.read(provider_views(self._providers, kinds, self.clock.now()))
+        faults = await check_all(self._providers) if check else {}
+        return await self.ledger.read(provider_views(self._providers, kinds, faults, self.clock.now()))
 
     async def metrics(self) -> bytes:
         """The state as Prometheus reads it."""
@@ -250,7 +252,12 @@ class RunningRuntime(Counted, Housekeeping, Pushes, Ruling):
     async def health(self) -> Health:
         """Whether all is well."""
         children = self._supervisor.children() if self._supervisor is not None else []
-        reasons = [*self._store.reasons, *troubled(children), *unwell(self._providers), *slow_rounds(self._poller_now)]
+        reasons = [
+            *self._store.reasons,
+            *troubled(children),
+            *unhealthy_providers(self._providers),
+            *slow_rounds(self._poller_now),
+        ]
         uncertain = tuple(await self.ledger.read(reading.uncertain))
         if uncertain:
             reasons.append(f"{len(uncertain)} job(s) are uncertain: settle them")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -15,6 +16,7 @@ from actors.job_requests.environment import with_inherited
 from actors.job_requests.rights import THE_PROGRAM, Submitter, check_open, retried
 from actors.job_requests.sources import RequestSource
 from actors.jobs import maxima
+from actors.jobs.codec import request_bytes
 from actors.jobs.levels import check_override
 from actors.jobs.options import Limits
 from actors.jobs.os_text import text_fault
@@ -69,8 +71,10 @@ class Operations(Lists):
         ids = [get_correlation_id()] if len(requests) == 1 else [new_correlation_id() for _ in requests]
         several = len(requests) > 1
         checked: list[JobRequest] = []
+        environ = dict(os.environ)  # decoded once, not for each request
         async for request in InTurns(requests):
-            checked.append(self._checked(request, len(checked) if several else None))
+            complete = with_inherited(request, environ)
+            checked.append(self._checked(complete, len(checked) if several else None))
         return await self._submit([NewJob(one, id_) for one, id_ in zip(checked, ids, strict=True)])
 
     async def retry(self, job_id: str, *, by: str | None = None, submitter: Submitter = THE_PROGRAM) -> Job:
@@ -89,10 +93,11 @@ class Operations(Lists):
         """``request`` as it will be stored. Raises :class:`Refused` naming the field and the fix."""
         where = "" if index is None else f"job {index + 1}: "
         check_open(request, RequestSource.EMBEDDED, where)
-        if (fault := text_fault(request)) is not None:
-            raise Refused(f"{where}{fault[0]} {fault[1]}", RefusalKind.INVALID, fault[0])
         complete = with_inherited(request)
-        if (too_much := maxima.fault_of(complete)) is not None:
+        encoded = request_bytes(complete)
+        if (fault := text_fault(complete, encoded)) is not None:
+            raise Refused(f"{where}{fault[0]} {fault[1]}", RefusalKind.INVALID, fault[0])
+        if (too_much := maxima.fault_of(complete, encoded)) is not None:
             field, message = too_much
             named = f"{field}: {message}" if field else message
             raise Refused(f"{where}{named}", RefusalKind.INVALID, field or None)
@@ -174,7 +179,7 @@ class Operations(Lists):
         """
         known = None if provider is None else self._known(provider)
         if known is not None:
-            self._providers[known].breaker.try_now()
+            self._providers[known].breaker.half_open()
         await self.ledger.resume(known, by)
 
     # Looking.

@@ -13,6 +13,7 @@ from actors.jobs.records import JobRequest
 from actors.jobs.refusal import RefusalKind, Refused
 
 _USUAL = JobRequest()
+_NAMES = tuple(attribute.name for attribute in attrs.fields(JobRequest))
 _ADMIN, _LEAD = "admin", "lead"
 
 
@@ -87,8 +88,7 @@ def retried(before: JobRequest, who: Submitter, job_id: str) -> JobRequest:
 def _given(asked: JobRequest, fields: Iterable[str]) -> list[str]:
     """Those of ``fields`` that say anything, in the order of the class."""
     wanted = frozenset(fields)
-    names = (attribute.name for attribute in attrs.fields(JobRequest))
-    return [name for name in names if name in wanted and getattr(asked, name) != getattr(_USUAL, name)]
+    return [name for name in _NAMES if name in wanted and getattr(asked, name) != getattr(_USUAL, name)]
 
 
 def _fault(field: str, value: Any, who: Submitter) -> str | None:

@@ -91,6 +91,8 @@ FIELDS: Mapping[str, FieldAccess] = {
     "requires_approval": _OPEN,
 }
 
+_NAMES = tuple(attribute.name for attribute in attrs.fields(JobRequest))
+
 
 def access_to(field: str) -> FieldAccess:
     """Who may set ``field``; nobody where it is not declared."""
@@ -99,5 +101,4 @@ def access_to(field: str) -> FieldAccess:
 
 def closed_to(source: RequestSource) -> frozenset[str]:
     """The fields of :class:`JobRequest` that ``source`` may not set."""
-    names = (attribute.name for attribute in attrs.fields(JobRequest))
-    return frozenset(name for name in names if source not in access_to(name).sources)
+    return frozenset(name for name in _NAMES if source not in access_to(name).sources)

@@ -17,7 +17,8 @@ def inherited(names: tuple[str, ...], environ: Mapping[str, str]) -> dict[str, s
     found: dict[str, str] = {}
     for name in names:
         if name.endswith("*"):
-            found |= {key: value for key, value in environ.items() if key.startswith(name[:-1]) and is_utf8(key)}
-        elif name in environ:
-            found[name] = environ[name]
-    return {name: from_bytes(os.fsencode(value)) for name, value in found.items()}
+            start = name[:-1]
+            found |= {key: environ[key] for key in environ if key.startswith(start) and is_utf8(key)}
+        elif is_utf8(name) and (value := environ.get(name)) is not None:
+            found[name] = value
+    return {name: value if value.isascii() else from_bytes(os.fsencode(value)) for name, value in found.items()}

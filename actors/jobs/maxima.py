@@ -63,6 +63,8 @@ RULES = 1_000
 WAITING = 20_000
 """Waiting entries of one user, unless ``queue.max_waiting_per_user`` says otherwise."""
 
+_TEXTS = (str, bytes)
+
 
 class Maximum:
     """A bound on one value. None is no value and passes; so does a value of another type, which others refuse."""
@@ -105,7 +107,7 @@ class Bytes(Maximum):
 
     def fault(self, value: Any) -> str | None:
         """See :class:`Maximum`."""
-        if isinstance(value, str | bytes) and (size := _size(value)) > self.most:
+        if isinstance(value, _TEXTS) and (size := _size(value)) > self.most:
             return f"must be at most {self.most} bytes, not {size}"
         return None
 
@@ -127,7 +129,7 @@ class Items(Maximum):
 
     def fault(self, value: Any) -> str | None:
         """See :class:`Maximum`."""
-        if value is None or isinstance(value, str | bytes):
+        if value is None or isinstance(value, _TEXTS):
             return None if self.each is None else self.each.fault(value)
         if not isinstance(value, Sequence):
             return None
@@ -236,22 +238,24 @@ SAID: Mapping[str, Maximum] = {"by": _NAME, "reason": _REASON, "handle": Tree(SP
 """What a person says with a change: who it is, why, and the handle of a job that a provider has."""
 
 
-def fault_of(record: JobRequest | ApprovalRule) -> tuple[str, str] | None:
+def fault_of(record: JobRequest | ApprovalRule, encoded: bytes | None = None) -> tuple[str, str] | None:
     """The first field of ``record`` that is above its maximum, and what is wrong with it; None: there is none.
 
-    Without a field where it is the whole that is too large.
+    Without a field where it is the whole that is too large. ``encoded``: a job request as JSON, if it is at hand.
     """
     for name, maximum in FIELDS[type(record)].items():
         if (fault := maximum.fault(getattr(record, name))) is not None:
             return name, fault
-    if isinstance(record, JobRequest) and (size := _json_size(request_to_json(record)) or 0) > BODY:
-        return "", f"a job must be at most {BODY} bytes in all, not {size}; put what is large into files"
+    if isinstance(record, JobRequest):
+        size = len(encoded) if encoded is not None else _json_size(request_to_json(record)) or 0
+        if size > BODY:
+            return "", f"a job must be at most {BODY} bytes in all, not {size}; put what is large into files"
     return None
 
 
 def _size(text: str | bytes) -> int:
     """Of a value as the operating system gets it (:mod:`actors.jobs.os_text`), or of a text that others refuse."""
-    if isinstance(text, bytes):
+    if isinstance(text, bytes) or text.isascii():
         return len(text)
     try:
         return len(text.encode("utf-8", "surrogateescape"))
@@ -262,7 +266,7 @@ def _size(text: str | bytes) -> int:
 def _too_many_bytes(parts: Sequence[Any], most: int | None) -> str | None:
     if most is None:
         return None
-    size = sum(_size(one) + 1 for one in parts if isinstance(one, str | bytes))
+    size = sum(_size(one) + 1 for one in parts if isinstance(one, _TEXTS))
     return f"must be at most {most} bytes in all, not {size}" if size > most else None
 
 

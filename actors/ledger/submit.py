@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
@@ -52,6 +53,15 @@ class NewJob:
     retry_of: str | None = None
 
 
+@attrs.frozen
+class Known:
+    """What one acceptance leaves for the next in its transaction: all rules, and how many entries of users wait."""
+
+    configured: Sequence[ApprovalRule]
+    rules: Sequence[ApprovalRule]
+    waiting: Mapping[str, int]
+
+
 class Submitting:
     """The closure that accepts a batch: all of it, or by raising :class:`Refused` nothing of it."""
 
@@ -75,7 +85,9 @@ class Submitting:
 
     def __call__(self, tx: Transaction) -> list[Accepted]:
         """One :class:`Accepted` for each request, in order."""
-        self._rules = [view.rule for view in rules_now(tx.connection, self._configured)]
+        left = tx.left()
+        before = left if isinstance(left, Known) and left.configured is self._configured else None
+        self._rules = before.rules if before else [view.rule for view in rules_now(tx.connection, self._configured)]
         known = self._known(tx)
         accepted: list[Accepted] = []
         keys: list[dict[str, object]] = []
@@ -91,17 +103,26 @@ class Submitting:
                 known[key] = (one.job.job_id, print_)
                 keys.append(_reservation(key, one.job, print_))
         self._write(tx, [one for one in accepted if one.created], keys)
-        self._check_waiting(tx)
+        waiting = self._checked_waiting(tx, before.waiting if before else {})
+        tx.leave(Known(self._configured, self._rules, waiting))
         return accepted
 
-    def _check_waiting(self, tx: Transaction) -> None:
-        """Raises :class:`Refused`, which undoes what was written, where a user has more waiting than one may have."""
-        for user in sorted({one.job.request.user_id for one in self._fresh.values()}):
-            if (number := queue.number_waiting(tx.connection, user)) > self._most_waiting:
+    def _checked_waiting(self, tx: Transaction, before: Mapping[str, int]) -> Mapping[str, int]:
+        """How many entries wait now, by user.
+
+        Raises :class:`Refused`, which undoes what was written, where a user has more waiting than one may have.
+        """
+        waiting = dict(before)
+        for user, new in sorted(Counter(one.job.request.user_id for one in self._fresh.values()).items()):
+            waiting[user] = number = (
+                waiting[user] + new if user in waiting else queue.number_waiting(tx.connection, user)
+            )
+            if number > self._most_waiting:
                 raise Refused(
                     f"user {user} would have {number} waiting jobs, and at most {self._most_waiting} may wait "
                     "(queue.max_waiting_per_user); cancel some, or submit more when some have run"
                 )
+        return waiting
 
     def _known(self, tx: Transaction) -> dict[tuple[str, str], tuple[str, str]]:
         pairs = [key for new in self._new if (key := _key(new.request))]

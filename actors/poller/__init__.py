@@ -2,7 +2,17 @@
 
 from actors.jobs.options import PollerOptions
 from actors.poller.actor import Poller, Refresh, slow_rounds
-from actors.poller.poll_requests import WAKES, Look, Wanted
+from actors.poller.poll_requests import WAKES, PollNow, PollRequests
 from actors.poller.switch import Switch, decide_polling
 
-__all__ = ["WAKES", "Look", "Poller", "PollerOptions", "Refresh", "Switch", "Wanted", "decide_polling", "slow_rounds"]
+__all__ = [
+    "WAKES",
+    "PollNow",
+    "PollRequests",
+    "Poller",
+    "PollerOptions",
+    "Refresh",
+    "Switch",
+    "decide_polling",
+    "slow_rounds",
+]

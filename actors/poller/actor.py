@@ -11,11 +11,11 @@ import trio
 from actors.jobs.options import PollerOptions
 from actors.kernel import Clock, Envelope, TickingActor
 from actors.ledger import Ledger
-from actors.poller.poll_requests import Wanted
+from actors.poller.poll_requests import PollRequests
 from actors.poller.switch import Switch, decide_polling
 from actors.poller.watch import Watch
 from actors.providers.guard import GuardedProvider
-from actors.providers.remarks import Remark
+from actors.providers.optional import Remark
 from actors.store.errors import StoreError
 from logconf import get_logger
 
@@ -56,12 +56,12 @@ class Poller(TickingActor):
         options: PollerOptions,
         webhook_urls: Mapping[str, str | None] | None = None,
         jitter: Callable[[], float] = _JITTER,
-        wanted: Wanted | None = None,
+        requests: PollRequests | None = None,
     ) -> None:
         self.interval = options.interval_seconds
         self._options = options
         self._webhook_urls = webhook_urls or {}
-        self._wanted = Wanted() if wanted is None else wanted
+        self._requests = PollRequests() if requests is None else requests
         self._providers = providers
         self._ledger = ledger
         self._watches = {
@@ -97,7 +97,7 @@ class Poller(TickingActor):
             if failure is None:
                 return
             _logger.warning(
-                "Provider %s stopped telling of its jobs: %s", provider.name, failure.message,
+                "Provider %s stopped sending news of its jobs: %s", provider.name, failure.message,
                 extra={"provider": provider.name},
             )  # fmt: skip
             await trio.sleep(_WATCH_AGAIN)
@@ -112,7 +112,7 @@ class Poller(TickingActor):
                 _logger.info("A remark about a job was not kept: %s", error, extra={"submission": remark.key})
 
     async def handle(self, message: Any) -> Any:
-        """An event or ``Look``: look at what is wanted now. ``Refresh``: decide anew who is polled."""
+        """An event or ``PollNow``: look at what was requested. ``Refresh``: decide anew who is polled."""
         if isinstance(message, Refresh):
             self._switch = self._decide()
             self.wake()
@@ -121,15 +121,15 @@ class Poller(TickingActor):
         return None
 
     def _pass_on(self) -> None:
-        """Have every watch look at what is wanted of it."""
-        wish = self._wanted.take()
+        """Give every watch what was requested of it."""
+        batch = self._requests.take()
         for name, watch in self._watches.items():
-            if wish.everything:
+            if batch.everything:
                 watch.look()
-            if wish.handed:
-                watch.look_at_rows(wish.handed)
-            if told := wish.told.get(name):
-                watch.nudge(*told)
+            if batch.rows:
+                watch.look_at_rows(batch.rows)
+            if keys := batch.observe.get(name):
+                watch.nudge(*keys)
 
     async def tick(self, causes: tuple[Envelope, ...]) -> None:
         """One cycle: every polled provider in parallel, the others for settlements and cancels alone."""

@@ -1,4 +1,4 @@
-"""What the poller is to look at next: kept beside its mailbox, where no burst can push anything out."""
+"""What the poller is to look at next: kept beside its mailbox, where no burst of messages can push anything out."""
 
 from __future__ import annotations
 
@@ -14,51 +14,52 @@ WAKES = frozenset(
 """Events after which the poller looks at once, the beat beside."""
 
 
-class Look:
-    """The message that says: take what is wanted. One that waits says it for all."""
+class PollNow:
+    """The message that says: take the requests. One that waits already stands for all."""
 
 
 @attrs.frozen
-class Wish:
-    """``everything``: what is unsettled or to be cancelled. ``handed``: of these jobs the rows. ``told``: of these,
-    by provider, what the provider says of them.
+class Batch:
+    """Requests taken together.
+
+    ``everything``: look at all jobs that are unsettled or to be cancelled. ``rows``: look at the rows of these
+    submissions. ``observe``: for each provider, the submissions that it is to be asked about.
     """
 
     everything: bool
-    handed: frozenset[str]
-    told: dict[str, frozenset[str]]
+    rows: frozenset[str]
+    observe: dict[str, frozenset[str]]
 
 
-class Wanted:
-    """Jobs that somebody wants looked at, by the keys of their hand-overs; each once, however often it was named.
+class PollRequests:
+    """Submissions that are to be looked at, by their keys; each once, however often it was named.
 
-    A message may be absorbed by one of its kind that waits, and a full mailbox drops it: so none of them says what to
+    A message may be absorbed by one of its kind that waits, and a full mailbox drops it: so no message says what to
     look at, this does. It lives as long as the runtime, and holds no more than there are jobs at providers.
     """
 
     def __init__(self) -> None:
         self._everything = False
-        self._handed: set[str] = set()
-        self._told: dict[str, set[str]] = {}
+        self._rows: set[str] = set()
+        self._observe: dict[str, set[str]] = {}
 
     def note(self, event: Event) -> bool:
         """Whether ``event`` is a wake for the poller; what it asks for is noted."""
         if event.type not in WAKES:
             return False
         if event.type == HANDED_OVER:
-            self._handed.add(event.data["submission"])
+            self._rows.add(event.data["submission"])
         else:
             self._everything = True
         return True
 
-    def read_back(self, provider: str, key: str) -> None:
-        """Want a job asked about: a delivery told of it, or its output has ended."""
-        self._told.setdefault(provider, set()).add(key)
+    def recheck(self, provider: str, key: str) -> None:
+        """Have the provider asked about a job: a delivery named it, or its output has ended."""
+        self._observe.setdefault(provider, set()).add(key)
 
-    def take(self) -> Wish:
-        """All that was wanted until now, once."""
-        wish = Wish(
-            self._everything, frozenset(self._handed), {name: frozenset(keys) for name, keys in self._told.items()}
-        )
-        self._everything, self._handed, self._told = False, set(), {}
-        return wish
+    def take(self) -> Batch:
+        """All requests until now, once."""
+        observe = {name: frozenset(keys) for name, keys in self._observe.items()}
+        batch = Batch(self._everything, frozenset(self._rows), observe)
+        self._everything, self._rows, self._observe = False, set(), {}
+        return batch

@@ -31,7 +31,9 @@ _SHARE_OF_BEAT = 0.5
 """Seconds that a request of many is held back at the most, and the part of a beat that all of this may take."""
 
 
-async def a_few_at_once(provider: GuardedProvider, held: Sequence[Held], do: Callable[[Held], Awaitable[None]]) -> None:
+async def for_each_limited(
+    provider: GuardedProvider, held: Sequence[Held], do: Callable[[Held], Awaitable[None]]
+) -> None:
     """``do`` for each of ``held``, as many at once as the provider takes calls.
 
     Stops between two of them when the provider's breaker opens: whoever is left waits for a later round.
@@ -40,7 +42,7 @@ async def a_few_at_once(provider: GuardedProvider, held: Sequence[Held], do: Cal
 
     async def work() -> None:
         for one in left:
-            if provider.breaker.rest:
+            if provider.breaker.retry_after:
                 return
             await do(one)
 
@@ -147,7 +149,7 @@ class Statuses:
             else:
                 read.update(await self._take([one], view))
 
-        await a_few_at_once(self._provider, held, ask)
+        await for_each_limited(self._provider, held, ask)
         if failures:
             key, failure = failures[-1]
             self._could_not_ask(failure, key if len(failures) == 1 else None)

@@ -21,7 +21,7 @@ from actors.ledger.reading import Held, held_at
 from actors.poller.cancels import Cancels
 from actors.poller.first_look import FirstLook
 from actors.poller.rounds import Round
-from actors.poller.statuses import Statuses, a_few_at_once, say
+from actors.poller.statuses import Statuses, for_each_limited, say
 from actors.providers.base import ABSENT, UNKNOWABLE, Submitted
 from actors.providers.guard import Failure, GuardedProvider
 from logconf import bind_correlation_id, get_correlation_id, get_logger, new_correlation_id
@@ -54,7 +54,7 @@ class Watch:
         self._ledger = ledger
         self._statuses = Statuses(provider, ledger, clock, beat, jitter)
         self._next = Round()
-        self._wanted = trio.Event()
+        self._requested = trio.Event()
         self._cancels = Cancels(provider)
         self._first_look = FirstLook(beat)
         self._again_at = math.inf
@@ -65,22 +65,22 @@ class Watch:
     def look(self, *, observe: bool = False, silent_for: float = 0.0) -> None:
         """Ask for a round over everything: settlements and cancels; see :class:`Round` for the statuses."""
         self._next.add(Round(everything=True, observe=observe, silent_for=silent_for))
-        self._wanted.set()
+        self._requested.set()
 
     def look_first(self) -> None:
         """Ask for one look at every job that is there now, repeated for those that could not be read (B6)."""
         self._next.add(Round(everything=True, observe=True, first=True))
-        self._wanted.set()
+        self._requested.set()
 
     def nudge(self, *keys: str) -> None:
         """Ask for a look at these jobs: what their provider says of them now."""
         self._next.keys.update(keys)
-        self._wanted.set()
+        self._requested.set()
 
     def look_at_rows(self, keys: Iterable[str]) -> None:
         """Ask for a look at the rows of these jobs: something may be to be settled or cancelled."""
         self._next.rows.update(keys)
-        self._wanted.set()
+        self._requested.set()
 
     async def sync(self) -> Exception | None:
         """A whole round, statuses included; returns when it is through: None, or its fault."""
@@ -100,9 +100,9 @@ class Watch:
         """Rounds, as they are asked for, until cancelled."""
         while True:
             with trio.move_on_at(self._again_at):
-                await self._wanted.wait()
+                await self._requested.wait()
             asked, self._next = self._next, Round()
-            self._wanted = trio.Event()
+            self._requested = trio.Event()
             if trio.current_time() >= self._again_at:
                 asked.everything = True
             if asked.everything:
@@ -134,9 +134,11 @@ class Watch:
             self._cancels.keep({one.key for one in held})
         self._defer(asked, held)
         unknown = [one for one in held if one.submission.state is SubmissionState.UNKNOWN]
-        await a_few_at_once(self._provider, [one for one in unknown if one.job.uncertain_since is None], self._settle)
+        await for_each_limited(
+            self._provider, [one for one in unknown if one.job.uncertain_since is None], self._settle
+        )
         handed = [one for one in held if one.submission.state is SubmissionState.HANDED]
-        await a_few_at_once(self._provider, self._cancels.unsent(handed), self._cancels.send)
+        await for_each_limited(self._provider, self._cancels.unsent(handed), self._cancels.send)
         if not self._postponed(asked):
             await self._observe(asked, handed)
             self._postponed(asked)
@@ -173,7 +175,7 @@ class Watch:
         self._cancels.put_off([one for one in doubtful if one.key not in read])
         if seen := [one.key for one in doubtful if one.key in read]:
             going_on = await self._ledger.read(held_at(self.name, keys=seen))
-            await a_few_at_once(self._provider, going_on, self._cancels.send)
+            await for_each_limited(self._provider, going_on, self._cancels.send)
 
     def _chosen(self, asked: Round, handed: Sequence[Held]) -> list[Held]:
         named = [one for one in handed if one.key in asked.keys]
@@ -184,7 +186,7 @@ class Watch:
 
     def _postponed(self, asked: Round) -> bool:
         """Whether the breaker is open: then all that was asked for is asked for again when calls may pass."""
-        rest = self._provider.breaker.rest
+        rest = self._provider.breaker.retry_after
         if rest:
             self._next.add(asked)
             self._look_again(rest)

@@ -19,7 +19,7 @@ import attrs
 from actors.jobs import maxima
 from actors.jobs.expressions import compiled
 from actors.jobs.os_text import is_utf8
-from actors.jobs.suggestions import guess
+from actors.jobs.suggestions import did_you_mean
 from actors.providers.errors import Invalid
 
 MAX_TEXT = 1024  # characters of one text value without a pattern of its own
@@ -117,7 +117,11 @@ class EntryPoint:
 
     def argv(self, params: Mapping[str, Any]) -> tuple[str, ...]:
         """The command with ``params`` in their places. Raises :class:`Invalid`, naming every fault."""
-        faults = [f"params.{name} is unknown{guess(name, self.params)}" for name in params if name not in self.params]
+        faults = [
+            f"params.{name} is unknown{did_you_mean(name[:80], self.params)}"
+            for name in params
+            if name not in self.params
+        ]
         values = {}
         for name, param in self.params.items():
             value = params.get(name, MISSING)
@@ -154,8 +158,7 @@ class EntryPoint:
 def find_entry_point(entry_points: Mapping[str, EntryPoint], name: str) -> EntryPoint:
     """The entry point of that name. Raises :class:`Invalid` with a guess where the name is nearly right."""
     if name not in entry_points:
-        known = ", ".join(sorted(entry_points)) or "none"
-        raise Invalid(f"entry_point {name!r:.80} is not configured{guess(name, entry_points)} (configured: {known})")
+        raise Invalid(f"entry_point {name!r:.80} is not configured{did_you_mean(name[:80], entry_points)}")
     return entry_points[name]
 
 

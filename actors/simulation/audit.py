@@ -1,4 +1,4 @@
-"""Rows against everything else: the events, what clients were told, and themselves."""
+"""Rows against everything else: the events, what clients were answered, and themselves."""
 
 from __future__ import annotations
 
@@ -39,25 +39,29 @@ def _events(world: World, replay: Replay) -> None:
     )
     whole = (count, first, last) == (counter, 1, counter)
     world.require(whole, "events without a gap", f"{count} events from {first} to {last}, the counter says {counter}")
-    world.require(replay.last == last, "events are told", f"the last one told is {replay.last}, the last row {last}")
+    world.require(
+        replay.last == last, "events are published", f"the last one published is {replay.last}, the last row {last}"
+    )
 
 
 def _job(world: World, replay: Replay, job_id: str, row: Any) -> None:
-    told = replay.jobs.get(job_id)
-    if row is None or told is None:
-        world.broken("replay of events = table", f"job {job_id}: row {row}, events {told}")
+    account = replay.jobs.get(job_id)
+    if row is None or account is None:
+        world.broken("replay of events = table", f"job {job_id}: row {row}, events {account}")
         return
     status, entry, correlation_id, cancel_at, attempt, most, lane, not_before, completed_at = row
-    if (status, entry) != (told.job, told.entry):
+    if (status, entry) != (account.job, account.entry):
         world.broken(
-            "replay of events = table", f"job {job_id} is {status}/{entry}, events say {told.job}/{told.entry}"
+            "replay of events = table", f"job {job_id} is {status}/{entry}, events say {account.job}/{account.entry}"
         )
-    world.require(correlation_id == told.correlation_id, "one correlation ID", f"job {job_id} has {correlation_id}")
+    world.require(correlation_id == account.correlation_id, "one correlation ID", f"job {job_id} has {correlation_id}")
     known = world.known.get(job_id)
     if known is not None and known.correlation_id != correlation_id:
         world.broken("one correlation ID", f"job {job_id} has {correlation_id}, submitted under {known.correlation_id}")
-    if (cancel_at is not None) != told.cancel_requested:
-        world.broken("replay of events = table", f"job {job_id}: cancel at {cancel_at}, told: {told.cancel_requested}")
+    if (cancel_at is not None) != account.cancel_requested:
+        world.broken(
+            "replay of events = table", f"job {job_id}: cancel at {cancel_at}, by events: {account.cancel_requested}"
+        )
     world.require(attempt <= most, "attempts are bounded", f"job {job_id} had {attempt} of {most}")
     ready = entry == "pending" and not_before is None
     world.require((lane is not None) == ready, "lanes hold what is ready", f"job {job_id} {entry} is in lane {lane}")
@@ -90,9 +94,9 @@ def _approvals(world: World, replay: Replay) -> None:
     for job_id, status, expires_at, decided_at in world.database.look(
         "SELECT job_id, status, expires_at, decided_at FROM approvals"
     ):
-        told = replay.jobs.get(job_id)
-        if told is None or told.approval != status:
-            said = told.approval if told else None
+        account = replay.jobs.get(job_id)
+        if account is None or account.approval != status:
+            said = account.approval if account else None
             world.broken("replay of events = table", f"the approval of {job_id} is {status}, events say {said}")
         if status in ("approved", "rejected") and decided_at >= expires_at:
             world.broken("an expired approval never approves", f"{job_id}: {status} {decided_at}, due {expires_at}")

@@ -10,7 +10,7 @@ from actors.jobs.options import Limits
 from actors.jobs.records import Event
 from actors.jobs.retry import ENTRY_DELAY, ENTRY_DELAY_CAP, LONGEST_RETRY_AFTER, PROVIDER_DELAY
 from actors.providers.scripted import Run
-from actors.simulation.world import SITES, World
+from actors.simulation.world import PROVIDERS, World
 
 _TOLERANCE = 0.001
 """Seconds by which a time in rows, which is rounded, may be earlier than the world's."""
@@ -20,7 +20,7 @@ _IN_HANDS = 300.0
 
 
 @attrs.define
-class _Wish:
+class _RetryAfter:
     """How long (s) a job is not to be tried: a provider's wish, or a back-off.
 
     ``until``: in the world's seconds, which no clock that is put forward makes come sooner; once it is written down.
@@ -30,15 +30,15 @@ class _Wish:
     until: float | None = None
 
 
-class Judge:
-    """Keeps what the machines show it. ``runs`` are all that were ever accepted, of every provider."""
+class Checker:
+    """Keeps what the servers show it. ``runs`` are all that were ever accepted, of every provider."""
 
     def __init__(self, world: World) -> None:
         self._world = world
         self.runs: list[tuple[str, Run]] = []
         self._of_job: dict[str, list[Run]] = {}
         self._active: list[tuple[str, Run]] = []
-        self._wishes: dict[str, _Wish] = {}
+        self._retry_after: dict[str, _RetryAfter] = {}
         self._attempts: dict[str, int] = {}
         self._tried: dict[str, float] = {}
 
@@ -48,20 +48,20 @@ class Judge:
 
     # Asked.
 
-    def carries(self, call: str, key: str, current: str | None, told: str | None) -> None:
+    def carries(self, call: str, key: str, current: str | None, sent: str | None) -> None:
         """A request about one job carries that job's correlation ID."""
         rows = self._world.database.look(
             "SELECT j.correlation_id FROM submissions s JOIN jobs j ON j.job_id = s.job_id WHERE s.key = ?", (key,)
         )
         self._world.require(rows, "the intent first", f"{call} of {key}: no row has that key")
         for (correlation_id,) in rows:
-            whole = current == correlation_id and told in (None, correlation_id)
-            self._world.require(whole, "one correlation ID", f"{call} of {key} carries {current}, {told}")
+            whole = current == correlation_id and sent in (None, correlation_id)
+            self._world.require(whole, "one correlation ID", f"{call} of {key} carries {current}, {sent}")
 
     def tries(self, provider: str, job_id: str) -> None:
         """A submission is tried: not before the time that the provider had asked for."""
         self._tried[job_id] = self._world.elapsed()
-        wish = self._wishes.get(job_id)
+        wish = self._retry_after.get(job_id)
         now = self._world.elapsed()
         if wish is not None and wish.until is not None and now < wish.until - _TOLERANCE:
             self._world.broken(
@@ -71,21 +71,21 @@ class Judge:
     def asked_to_wait(self, job_id: str, seconds: float | None) -> None:
         """The provider asked for a pause of ``seconds`` before this job is tried again."""
         if seconds is not None:
-            self._wishes[job_id] = _Wish(min(max(seconds, PROVIDER_DELAY), LONGEST_RETRY_AFTER))
+            self._retry_after[job_id] = _RetryAfter(min(max(seconds, PROVIDER_DELAY), LONGEST_RETRY_AFTER))
 
     def saw(self, event: Event) -> None:
         """An event was told: a wish begins to count when the job is back in the queue."""
         if event.type == "provider_resumed":
-            self._wishes.clear()
+            self._retry_after.clear()
         if event.type == "job_requeued":
             self._backs_off(event)
-        wish = self._wishes.get(event.job_id or "")
+        wish = self._retry_after.get(event.job_id or "")
         if wish is None:
             return
         if event.type == "job_requeued" and wish.until is None:
             wish.until = self._world.elapsed() + wish.seconds
         elif event.type in ("job_outcome_unknown", "job_handed_over"):
-            del self._wishes[event.job_id or ""]
+            del self._retry_after[event.job_id or ""]
 
     def _backs_off(self, event: Event) -> None:
         """A failed attempt: the next one waits for half of a delay that doubles, at the least."""
@@ -94,16 +94,16 @@ class Judge:
         self._attempts[job_id] = attempt
         if attempt > before:
             seconds = min(ENTRY_DELAY_CAP, ENTRY_DELAY * 2.0 ** (attempt - 1)) / 2
-            self._wishes[job_id] = _Wish(seconds, self._world.elapsed() + seconds)
+            self._retry_after[job_id] = _RetryAfter(seconds, self._world.elapsed() + seconds)
 
     def process_ended(self) -> None:
         """Its wishes are gone with it: over a restart a wait ends as the wall clock tells, which may be early."""
-        self._wishes.clear()
+        self._retry_after.clear()
 
     # Accepted.
 
     def accepted(self, provider: str, run: Run) -> None:
-        """A machine has just accepted ``run``."""
+        """A server has just accepted ``run``."""
         world, job_id = self._world, run.context["job_id"]
         self.runs.append((provider, run))
         before = self._of_job.setdefault(job_id, [])
@@ -116,8 +116,8 @@ class Judge:
         now = world.true_now()
         self._active = [(name, one) for name, one in self._active if not one.ended(now)]
         self._active.append((provider, run))
-        straggled = world.elapsed() - self._tried[job_id]
-        for text in self._exceeded(_IN_HANDS + straggled):
+        late_by = world.elapsed() - self._tried[job_id]
+        for text in self._exceeded(_IN_HANDS + late_by):
             world.broken("limits hold as the provider sees them", f"{run.key}: {text}")
 
     def _row(self, job_id: str, run: Run) -> None:
@@ -131,11 +131,11 @@ class Judge:
             self._world.broken("the intent first", f"{run.key} is accepted and no row has that key")
             return
         ((state, token, entry, correlation_id, approvals),) = rows
-        told = run.context.get("correlation_id")
+        sent = run.context.get("correlation_id")
         world = self._world
         world.require(state != "closed" and token == run.token, "the intent first", f"{run.key}: {state}, {token}")
         world.require(entry == "running", "the slot is taken first", f"{run.key} is accepted, its entry is {entry}")
-        world.require(told == correlation_id, "one correlation ID", f"{run.key} was told {told}, not {correlation_id}")
+        world.require(sent == correlation_id, "one correlation ID", f"{run.key} was sent {sent}, not {correlation_id}")
         granted = approvals in (None, "approved")
         world.require(granted, "no submission before its approval", f"{run.key}: its approval is {approvals}")
 
@@ -152,7 +152,7 @@ class Judge:
         if fair:
             yield from self._over("team", lambda _, run: run.asked.team_id, lambda _: max(one.per_team for one in held))
         yield from self._over("provider", lambda name, _: name, lambda name: _most_at(name, held))
-        for name, options in SITES.items():
+        for name, options in PROVIDERS.items():
             for resource in ("cpus", "gpus"):
                 there = getattr(options, resource)
                 taken = sum(getattr(run.asked.resources, resource) for at, run in self._active if at == name)

@@ -11,7 +11,7 @@ import trio
 from actors.jobs.records import ApprovalStatus, JobRequest, Resources
 from actors.jobs.refusal import Refused
 from actors.runtime import RunningRuntime
-from actors.simulation.crashes import told, unplanned
+from actors.simulation.crashes import describe, unplanned
 from actors.simulation.process import Process
 from actors.simulation.script import Step
 from actors.simulation.world import Known, World
@@ -62,7 +62,7 @@ class Clients:
         except Exception as error:  # noqa: BLE001 - a client survives whatever it is answered; `unplanned` judges it
             self._world.say(f"{step.kind} #{step.number} fails: {type(error).__name__}")
             for leaf in () if process.dead else unplanned(error, self._world):
-                self._world.broken("clients meet no crash", f"{step}: {told(leaf)}")
+                self._world.broken("clients meet no crash", f"{step}: {describe(leaf)}")
         finally:
             if not answered and step.args.get("request", {}).get("idempotency_key"):
                 self.unanswered.append(step)

@@ -14,8 +14,8 @@ from actors.simulation.trace import Killed
 from actors.simulation.world import World
 from actors.store import StoreError
 from supervision import ChildStartError, RestartIntensityReached
+from supervision.errors import leaves
 from supervision.faults import InjectedFault
-from supervision.verdict import leaves
 
 _RULE = "no crash that nobody injected"
 _PLANNED: tuple[type[BaseException], ...] = (InjectedFault, Killed, trio.Cancelled)
@@ -42,7 +42,7 @@ def _explained(leaf: BaseException, world: World) -> bool:
     return isinstance(leaf, _PLANNED)
 
 
-def told(error: BaseException) -> str:
+def describe(error: BaseException) -> str:
     """``error`` with the line that raised it."""
     frames = traceback.extract_tb(error.__traceback__)
     place = f" at {frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}" if frames else ""
@@ -56,7 +56,7 @@ def judge_end(world: World, error: BaseException, *, killed: bool) -> None:
     world.say(f"the process ends with {type(error).__name__}")
     world.trace.count("process gave up")
     for leaf in unplanned(error, world):
-        world.broken(_RULE, told(leaf))
+        world.broken(_RULE, describe(leaf))
 
 
 class Crashes(logging.Handler):
@@ -75,7 +75,7 @@ class Crashes(logging.Handler):
         error = record.exc_info[1] if record.exc_info else None
         self._world.trace.count("errors logged")
         for leaf in unplanned(error, self._world) if error is not None else ():
-            self._world.broken(_RULE, f"{record.getMessage()}: {told(leaf)}")
+            self._world.broken(_RULE, f"{record.getMessage()}: {describe(leaf)}")
 
     def __enter__(self) -> Crashes:
         logging.getLogger().addHandler(self)

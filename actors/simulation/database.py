@@ -77,7 +77,7 @@ class _Connection(sqlite3.Connection):
         return super().cursor(_Cursor)
 
     def close(self) -> None:
-        """Not while the machine stands: a process that ends closes nothing of it."""
+        """Not while the machine runs: a process that ends closes nothing of it."""
 
 
 _current: _Connection | None = None

@@ -13,13 +13,13 @@ from itertools import count
 import trio
 
 from actors.jobs.refusal import Refused
-from actors.providers.base import PushEvent
+from actors.providers.base import DeliveryEvent
 from actors.providers.scripted import Run
 from actors.runtime import RunningRuntime
-from actors.simulation.crashes import told, unplanned
+from actors.simulation.crashes import describe, unplanned
 from actors.simulation.pinned import source
 from actors.simulation.process import Process
-from actors.simulation.providers import Machine
+from actors.simulation.providers import ProviderServer
 from actors.simulation.world import World
 from logconf import bind_correlation_id
 
@@ -32,11 +32,11 @@ _Sent = tuple[float, int, int, Run]
 
 
 class Deliveries:
-    """What is on its way from ``machine``. ``fates``: the weights of once, twice, late and never until ``until``."""
+    """What is on its way from ``server``. ``fates``: the weights of once, twice, late and never until ``until``."""
 
-    def __init__(self, world: World, machine: Machine) -> None:
+    def __init__(self, world: World, server: ProviderServer) -> None:
         self._world = world
-        self._machine = machine
+        self._server = server
         self._draw = source(world.seed, "deliveries")
         self._fates, self._until = _USUAL, 0.0
         self._read = 0
@@ -57,13 +57,13 @@ class Deliveries:
             due = [(self._changes[0][0] - self._world.true_now()).total_seconds()] if self._changes else []
             due += [self._sent[0][0] - self._world.elapsed()] if self._sent else []
             with trio.move_on_after(max(min(due, default=600.0), 0.001)):
-                await self._machine.changed.park()
+                await self._server.changed.park()
 
     def _send(self) -> None:
         now = self._world.true_now()
-        for run in self._machine.touched[self._read :]:
+        for run in self._server.touched[self._read :]:
             heapq.heappush(self._changes, (now, next(self._tie), run))
-        self._read = len(self._machine.touched)
+        self._read = len(self._server.touched)
         while self._changes and self._changes[0][0] <= now:
             _, _, run = heapq.heappop(self._changes)
             self._post(run, now)
@@ -76,22 +76,22 @@ class Deliveries:
         fates = self._fates if elapsed < self._until else _USUAL
         fate = draw.choices(range(4), fates)[0]
         delays = {ONCE: [0.1], TWICE: [0.1, 3.0], LATE: [600.0], NEVER: []}[fate]
-        number = len(self._machine.sent)
-        self._machine.sent[number] = PushEvent(f"delivery-{number}", run.run_id, run.observe(now))
+        number = len(self._server.sent)
+        self._server.sent[number] = DeliveryEvent(f"delivery-{number}", run.run_id, run.observe(now))
         for delay in delays:
             heapq.heappush(self._sent, (elapsed + delay * draw.random(), next(self._tie), number, run))
 
     async def _deliver(self, process: Process, runtime: RunningRuntime, sent: _Sent) -> None:
         _, tie, number, run = sent
-        claim = self._machine.sent[number].observation
+        claim = self._server.sent[number].observation
         assert claim is not None
         try:
             with bind_correlation_id(f"delivery-{number}"):
-                outcome = await runtime.push(self._machine.name, {}, b"%d" % number, token=run.token)
+                outcome = await runtime.push(self._server.name, {}, b"%d" % number, token=run.token)
         except Exception as error:  # noqa: BLE001 - the sender survives whatever it is answered; `unplanned` judges it
             refused = process.dead or isinstance(error, Refused)  # it cannot be verified now: come again
             for leaf in () if refused else unplanned(error, self._world):
-                self._world.broken("clients meet no crash", f"a delivery of {run.key}: {told(leaf)}")
+                self._world.broken("clients meet no crash", f"a delivery of {run.key}: {describe(leaf)}")
             heapq.heappush(self._sent, (self._world.elapsed() + _AGAIN, tie, number, run))
             return
         self._world.say(f"delivery {number} of {run.key} ({claim.raw_status}): {outcome}")

@@ -27,11 +27,11 @@ async def inject(process: Process, runtime: RunningRuntime, step: Step) -> None:
     world, args = process.world, step.args
     match step.kind:
         case "provider":
-            fault = provider_fault(args["fault"], process.machines[args["provider"]].elapsed(), args["seconds"])
-            process.machines[args["provider"]].inject(fault)
+            fault = provider_fault(args["fault"], process.servers[args["provider"]].elapsed(), args["seconds"])
+            process.servers[args["provider"]].inject(fault)
             world.trace.count(f"fault: {args['provider']} {fault.kind}")
         case "stragglers":
-            process.machines[args["provider"]].straggle(args["times"], args["seconds"])
+            process.servers[args["provider"]].delay(args["times"], args["seconds"])
         case "point":
             world.trace.count("fault point")
             world.scheduler_hangs |= args["do"] == "hang" and args["point"].endswith(":scheduler")
@@ -56,7 +56,7 @@ async def inject(process: Process, runtime: RunningRuntime, step: Step) -> None:
 
 
 def provider_fault(fields: Mapping[str, Any], elapsed: float, seconds: float) -> Fault:
-    """The fault as the machine knows it, for ``seconds`` from now."""
+    """The fault as the server knows it, for ``seconds`` from now."""
     known = dict(fields)
     kind = FaultKind(known.pop("kind"))
     calls = tuple(known.pop("calls", ()))

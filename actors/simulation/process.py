@@ -12,14 +12,14 @@ import trio.testing
 from actors.jobs.records import Event
 from actors.ledger import Sources
 from actors.runtime import Parts, RunningRuntime, open_runtime
-from actors.simulation.checker import Judge
+from actors.simulation.checker import Checker
 from actors.simulation.crashes import Crashes, judge_end
 from actors.simulation.database import engine
 from actors.simulation.pinned import source
-from actors.simulation.providers import Machine, Site
+from actors.simulation.providers import ProviderServer, SimulatedProvider
 from actors.simulation.replay import Replay
 from actors.simulation.trace import Killed
-from actors.simulation.world import SITES, World
+from actors.simulation.world import PROVIDERS, World
 from actors.store import events as event_rows
 from actors.store import lanes
 from actors.testing import seeded_sources
@@ -47,11 +47,13 @@ class Executor:
 class Process(trio.abc.Instrument):
     """One incarnation of the program. ``work`` is what happens to it while it runs; its return is a stop in order."""
 
-    def __init__(self, world: World, judge: Judge, replay: Replay, machines: dict[str, Machine], number: int) -> None:
+    def __init__(
+        self, world: World, checker: Checker, replay: Replay, servers: dict[str, ProviderServer], number: int
+    ) -> None:
         self.world = world
-        self.judge = judge
+        self.checker = checker
         self.replay = replay
-        self.machines = machines
+        self.servers = servers
         self.dead = False
         self.plan = FaultPlan(seed=world.seed + number)
         self.crashes = Crashes(world, lambda: self.dead)
@@ -117,9 +119,9 @@ class Process(trio.abc.Instrument):
                 raise ended.error
             judge_end(world, ended.error, killed=self.dead)
         world.database.power_cycle()
-        self.judge.process_ended()
+        self.checker.process_ended()
         self._read_what_was_not_told()
-        self.judge.process_ended()
+        self.checker.process_ended()
 
     def _run(self, work: Callable[[Process, RunningRuntime], Awaitable[None]]) -> None:
         trio.run(self._live, work, clock=trio.testing.MockClock(autojump_threshold=0))
@@ -162,8 +164,8 @@ class Process(trio.abc.Instrument):
                 ids=seeded.ids, token=seeded.token, jitter=source(world.seed, f"jitter {self._number}").random
             ),
             providers=[
-                Site(SITES[name], machine, world, self.judge, lambda: not self.dead)
-                for name, machine in self.machines.items()
+                SimulatedProvider(PROVIDERS[name], server, world, self.checker, lambda: not self.dead)
+                for name, server in self.servers.items()
             ],
             edges=self._listen,
         )
@@ -185,7 +187,7 @@ class Process(trio.abc.Instrument):
         world.say(f"event {event.seq} {event.type} {event.job_id or ''} {status}")
         world.trace.count(event.type)
         self.replay.feed(event)
-        self.judge.saw(event)
+        self.checker.saw(event)
         if event.type == "limits_changed":
             world.note_limits(event)
 

@@ -1,4 +1,4 @@
-"""Providers' machines as they stand outside, and the objects by which one process after another reaches them."""
+"""Simulated providers: their servers, which outlive processes, and the objects by which a process reaches them."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import TypeVar
 import attrs
 import trio
 
-from actors.providers.base import CancelAck, Found, Handle, Prepared, PushEvent, Rejected, Submitted, View
+from actors.providers.base import CancelAck, DeliveryEvent, Found, Handle, Prepared, Rejected, Submitted, View
 from actors.providers.errors import OutcomeUnknown, RateLimited, Unavailable
 from actors.providers.scripted import Asked, Run, ScriptedOptions, ScriptedProvider, ScriptedRemote
 from actors.providers.scripted.provider import asked_for
-from actors.simulation.checker import Judge
+from actors.simulation.checker import Checker
 from actors.simulation.pinned import source
 from actors.simulation.trace import Killed
 from actors.simulation.world import World
@@ -24,8 +24,8 @@ T = TypeVar("T")
 
 
 @attrs.frozen
-class Letter:
-    """A submission on its way."""
+class DelayedSubmission:
+    """A submission that arrives after its sender has given up."""
 
     key: str
     token: str
@@ -33,32 +33,32 @@ class Letter:
     context: Mapping[str, str]
 
 
-class Machine(ScriptedRemote):
-    """One provider's far side. It shows the judge whatever it accepts, in the moment in which it does."""
+class ProviderServer(ScriptedRemote):
+    """The server of one provider. It reports each submission to the checker at the moment at which it accepts it."""
 
-    def __init__(self, name: str, world: World, judge: Judge) -> None:
+    def __init__(self, name: str, world: World, checker: Checker) -> None:
         super().__init__(world.true_now)
         self.name = name
-        self.sent: dict[int, PushEvent] = {}
-        self._straggle: list[float] = []
-        self._late: list[tuple[float, Letter]] = []
+        self.sent: dict[int, DeliveryEvent] = {}
+        self._delays: list[float] = []
+        self._late: list[tuple[float, DelayedSubmission]] = []
         self._world = world
-        self._judge = judge
+        self._checker = checker
         self._draw = source(world.seed, f"network to {name}")
 
-    def straggle(self, times: int, seconds: float) -> None:
+    def delay(self, times: int, seconds: float) -> None:
         """Let the next submissions arrive ``seconds`` after their senders have given up."""
-        self._straggle = [seconds] * times
+        self._delays = [seconds] * times
 
     def on_its_way(self, key: str) -> bool:
         """Whether a submission under ``key`` may still arrive."""
         return any(one.key == key for _, one in self._late)
 
-    def loses(self, letter: Letter) -> bool:
-        """Whether this submission straggles: then it arrives later, whatever has become of its sender."""
-        if not self._straggle:
+    def loses(self, submission: DelayedSubmission) -> bool:
+        """Whether this submission is delayed: then it arrives later, whatever has become of its sender."""
+        if not self._delays:
             return False
-        self._late.append((self.elapsed() + self._straggle.pop(), letter))
+        self._late.append((self.elapsed() + self._delays.pop(), submission))
         self.changed.unpark_all()
         return True
 
@@ -68,9 +68,9 @@ class Machine(ScriptedRemote):
             due = [one for one in self._late if one[0] <= self.elapsed()]
             for one in due:
                 self._late.remove(one)
-                letter = one[1]
-                if self.by_key(letter.key) is None:
-                    self.accept(letter.key, letter.token, letter.asked, letter.context, endless=False)
+                submission = one[1]
+                if self.by_key(submission.key) is None:
+                    self.accept(submission.key, submission.token, submission.asked, submission.context, endless=False)
             wait = min((at for at, _ in self._late), default=math.inf) - self.elapsed()
             with trio.move_on_after(max(wait, 0.001)):
                 await self.changed.park()
@@ -83,7 +83,7 @@ class Machine(ScriptedRemote):
         """Start a run, whatever else runs under ``key``."""
         run = super().accept(key, token, asked, context, endless=endless)
         self._world.say(f"{self.name} accepts {key}")
-        self._judge.accepted(self.name, run)
+        self._checker.accepted(self.name, run)
         return run
 
     def cancel(self, run: Run) -> bool:
@@ -93,38 +93,43 @@ class Machine(ScriptedRemote):
         return obeyed
 
 
-class Site(ScriptedProvider):
-    """One process's way to a :class:`Machine`. ``alive`` tells whether that process still is.
+class SimulatedProvider(ScriptedProvider):
+    """One process's way to a :class:`ProviderServer`. ``alive`` tells whether that process still is.
 
     Requests and answers travel for a while: what an answer tells may be old when it comes.
     """
 
     def __init__(
-        self, options: ScriptedOptions, machine: Machine, world: World, judge: Judge, alive: Callable[[], bool]
+        self,
+        options: ScriptedOptions,
+        server: ProviderServer,
+        world: World,
+        checker: Checker,
+        alive: Callable[[], bool],
     ) -> None:
-        super().__init__(options, machine, machine.name)
-        self._machine = machine
+        super().__init__(options, server, server.name)
+        self._server = server
         self._world = world
-        self._judge = judge
+        self._checker = checker
         self._alive = alive
 
     async def submit(self, key: str, token: str, prepared: Prepared, context: Mapping[str, str]) -> Submitted:
         """Start a run."""
         await self._goes_out("submit", key, context["correlation_id"])
-        self._judge.tries(self.name, context["job_id"])
-        if self._machine.loses(Letter(key, token, asked_for(prepared.body), dict(context))):
+        self._checker.tries(self.name, context["job_id"])
+        if self._server.loses(DelayedSubmission(key, token, asked_for(prepared.body), dict(context))):
             raise OutcomeUnknown("nothing was heard of it in time")
         try:
             submitted = await super().submit(key, token, prepared, context)
         except RateLimited as refusal:
-            self._judge.asked_to_wait(context["job_id"], refusal.retry_after)
+            self._checker.asked_to_wait(context["job_id"], refusal.retry_after)
             raise
         return await self._comes_back(submitted)
 
     async def find(self, key: str, token: str) -> Found:
         """Look a key up."""
         await self._goes_out("find", key)
-        if self._machine.on_its_way(key):
+        if self._server.on_its_way(key):
             raise Unavailable("it is too soon to tell")
         return await self._comes_back(await super().find(key, token))
 
@@ -144,13 +149,13 @@ class Site(ScriptedProvider):
         await self._goes_out("forget", "")
         await super().forget(key, _by_run(handle))
 
-    def parse_push(
+    def parse_delivery(
         self, headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now: datetime
-    ) -> PushEvent | Rejected:
+    ) -> DeliveryEvent | Rejected:
         """A delivery's body is its number; nobody else can send one."""
-        return self._machine.sent[int(body)]
+        return self._server.sent[int(body)]
 
-    async def push_secrets(self, *, fresh: bool = False) -> Sequence[str]:
+    async def delivery_secrets(self, *, fresh: bool = False) -> Sequence[str]:
         """One that never changes."""
         await trio.lowlevel.checkpoint()
         return ("secret",)
@@ -160,15 +165,15 @@ class Site(ScriptedProvider):
             raise Killed
         self._world.say(f"{self.name}.{call} {key}")
         if key:
-            self._judge.carries(f"{self.name}.{call}", key, current_correlation_id(), correlation_id)
-        await trio.sleep(self._machine.latency())
+            self._checker.carries(f"{self.name}.{call}", key, current_correlation_id(), correlation_id)
+        await trio.sleep(self._server.latency())
 
     def _submitted(self, run: Run, *, existed: bool = False) -> Submitted:
         plain = super()._submitted(run, existed=existed)
         return attrs.evolve(plain, handle={"run": run.run_id, "id": run.run_id})
 
     async def _comes_back(self, answer: T) -> T:
-        await trio.sleep(self._machine.latency())
+        await trio.sleep(self._server.latency())
         return answer
 
 

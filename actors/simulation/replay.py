@@ -26,7 +26,7 @@ Broken = Callable[[str, str], None]
 
 
 @attrs.define
-class Told:
+class JobAccount:
     """One job as its events tell it. ``steps`` counts the events that changed its status."""
 
     job: JobStatus | None = None
@@ -42,7 +42,7 @@ class Replay:
 
     def __init__(self, broken: Broken) -> None:
         self.last = 0
-        self.jobs: dict[str, Told] = {}
+        self.jobs: dict[str, JobAccount] = {}
         self.transitions: set[str] = set()
         self._broken = broken
 
@@ -53,46 +53,48 @@ class Replay:
         self.last = event.seq
         if event.job_id is None:
             return
-        told = self.jobs.setdefault(event.job_id, Told())
-        if not told.correlation_id:
-            told.correlation_id = event.correlation_id
-        elif event.correlation_id != told.correlation_id:
+        account = self.jobs.setdefault(event.job_id, JobAccount())
+        if not account.correlation_id:
+            account.correlation_id = event.correlation_id
+        elif event.correlation_id != account.correlation_id:
             self._broken("one correlation ID", f"{event.type} of {event.job_id} has {event.correlation_id}")
         if event.type in _STEP_EVENTS:
-            self._take(event, told)
+            self._take(event, account)
         elif event.type not in _PLAIN:
             self._broken("known events", f"{event.type} of {event.job_id} is in no table")
-        elif told.job is not None and event.data.get("status", told.job) != told.job:
-            self._broken("events tell the status", f"{event.type} of {event.job_id}: {event.data}, it is {told.job}")
+        elif account.job is not None and event.data.get("status", account.job) != account.job:
+            self._broken("events tell the status", f"{event.type} of {event.job_id}: {event.data}, it is {account.job}")
         if event.type == "job_cancel_requested":
-            told.cancel_requested = True
+            account.cancel_requested = True
 
-    def _take(self, event: Event, told: Told) -> None:
-        before = (told.job, told.entry)
+    def _take(self, event: Event, account: JobAccount) -> None:
+        before = (account.job, account.entry)
         steps = {
             step
             for pairs, step in TRANSITIONS.values()
             if before in pairs and step.event == event.type and step.job == event.data.get("status")
         }
         if len(steps) != 1:
-            final = "terminal is final" if told.entry in _ENDED else "steps stand in the table"
+            final = "terminal is final" if account.entry in _ENDED else "steps stand in the table"
             self._broken(final, f"{event.type} of {event.job_id} to {event.data.get('status')} from {before}")
             return
         (step,) = steps
-        self._move(event, told, step)
+        self._move(event, account, step)
 
-    def _move(self, event: Event, told: Told, step: Step) -> None:
-        self.transitions.add(f"{told.job or 'new'}/{told.entry or 'new'} -> {step.job}/{step.entry} ({step.event})")
-        told.steps += 1
+    def _move(self, event: Event, account: JobAccount, step: Step) -> None:
+        self.transitions.add(
+            f"{account.job or 'new'}/{account.entry or 'new'} -> {step.job}/{step.entry} ({step.event})"
+        )
+        account.steps += 1
         if event.type == "approval_requested":
-            told.approval = ApprovalStatus.PENDING
+            account.approval = ApprovalStatus.PENDING
         elif event.type in _DECISIONS:
-            if told.approval is not ApprovalStatus.PENDING:
-                self._broken("one end per approval", f"{event.type} of {event.job_id}, it was {told.approval}")
-            told.approval = _DECISIONS[event.type]
-        elif step.entry in _ENDED and told.approval is ApprovalStatus.PENDING:
-            told.approval = ApprovalStatus.CANCELLED
-        told.job, told.entry = step.job, step.entry
+            if account.approval is not ApprovalStatus.PENDING:
+                self._broken("one end per approval", f"{event.type} of {event.job_id}, it was {account.approval}")
+            account.approval = _DECISIONS[event.type]
+        elif step.entry in _ENDED and account.approval is ApprovalStatus.PENDING:
+            account.approval = ApprovalStatus.CANCELLED
+        account.job, account.entry = step.job, step.entry
 
 
 _ENDED = frozenset({QueueStatus.COMPLETED, QueueStatus.FAILED, QueueStatus.CANCELLED})

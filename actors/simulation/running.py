@@ -11,18 +11,18 @@ import trio
 
 from actors.runtime import RunningRuntime
 from actors.simulation.audit import audit, bounded
-from actors.simulation.checker import Judge
+from actors.simulation.checker import Checker
 from actors.simulation.clients import Clients
 from actors.simulation.deliveries import Deliveries
 from actors.simulation.injecting import inject
 from actors.simulation.pinned import pinned
 from actors.simulation.process import Process
-from actors.simulation.providers import Machine
+from actors.simulation.providers import ProviderServer
 from actors.simulation.replay import Replay
 from actors.simulation.script import Step, drawn_script
 from actors.simulation.settling import Person, judge_all, settle
 from actors.simulation.waiting import Waiting
-from actors.simulation.world import EPOCH, SITES, World
+from actors.simulation.world import EPOCH, PROVIDERS, World
 
 AUDIT_EVERY = 600.0
 _PROCESSES_AT_MOST = 500
@@ -80,7 +80,7 @@ class Simulation:
 
     def __init__(self, world: World, script: list[Step], *, until: float) -> None:
         self.world = world
-        self.judge = Judge(world)
+        self.checker = Checker(world)
         self.replay = Replay(world.broken)
         self.processes = 0
         self._script = script
@@ -89,10 +89,10 @@ class Simulation:
         self._over = False
         self._downtime = 0.0
         self._again = 0
-        self._machines = {name: Machine(name, world, self.judge) for name in SITES}
-        self._deliveries = Deliveries(world, self._machines["hooked"])
+        self._servers = {name: ProviderServer(name, world, self.checker) for name in PROVIDERS}
+        self._deliveries = Deliveries(world, self._servers["hooked"])
         self._clients = Clients(world)
-        self._person = Person(world, self.judge)
+        self._person = Person(world, self.checker)
 
     def run(self) -> None:
         """Everything, until the end or the first violation."""
@@ -103,7 +103,7 @@ class Simulation:
                 world.broken("restarts are bounded", f"{_PROCESSES_AT_MOST} processes came and went")
                 return
             self._downtime = _START_AGAIN
-            process = Process(world, self.judge, self.replay, self._machines, self.processes)
+            process = Process(world, self.checker, self.replay, self._servers, self.processes)
             if self._again:
                 process.arm("statement", self._again)
                 self._again = 0
@@ -118,8 +118,8 @@ class Simulation:
     async def _work(self, process: Process, runtime: RunningRuntime) -> None:
         """The script from where it stands, until a stop or the end."""
         async with trio.open_nursery() as nursery:
-            for machine in self._machines.values():
-                nursery.start_soon(machine.take_late)
+            for server in self._servers.values():
+                nursery.start_soon(server.take_late)
             nursery.start_soon(self._deliveries.run, process, runtime)
             nursery.start_soon(self._person.look_after, runtime)
             nursery.start_soon(self._audits, runtime)

@@ -10,7 +10,7 @@ from actors.ledger import reading
 from actors.providers.scripted import Run
 from actors.runtime import RunningRuntime
 from actors.simulation.audit import audit
-from actors.simulation.checker import Judge
+from actors.simulation.checker import Checker
 from actors.simulation.process import Process
 from actors.simulation.waiting import Waiting
 from actors.simulation.world import World
@@ -33,9 +33,9 @@ _OUTCOMES = {
 class Person:
     """Who looks after a runtime now and then: resumes providers, settles by the truth what nobody else can tell."""
 
-    def __init__(self, world: World, judge: Judge) -> None:
+    def __init__(self, world: World, checker: Checker) -> None:
         self._world = world
-        self._judge = judge
+        self._checker = checker
 
     async def look_after(self, runtime: RunningRuntime) -> None:
         """Rounds, until cancelled."""
@@ -47,9 +47,9 @@ class Person:
                 self._world.say(f"the person has no luck: {type(error).__name__}")
 
     async def settle(self, runtime: RunningRuntime) -> None:
-        """Say of each uncertain job what its provider's machine really holds."""
+        """Say of each uncertain job what its provider's server really holds."""
         for job_id in await runtime.ledger.read(reading.uncertain):
-            runs = self._judge.runs_of(job_id)
+            runs = self._checker.runs_of(job_id)
             with bind_correlation_id(f"person-{job_id}"):
                 verdict = "ran" if runs else "not_run"
                 handle = {"run": runs[-1].run_id} if runs else None
@@ -67,9 +67,9 @@ class Person:
 async def settle(process: Process, runtime: RunningRuntime, person: Person, waiting: Waiting) -> None:
     """Let everything end; whatever has not after an hour is a violation."""
     world = process.world
-    for machine in process.machines.values():
-        machine.heal()
-        machine.straggle(0, 0.0)
+    for server in process.servers.values():
+        server.heal()
+        server.delay(0, 0.0)
     process.plan.rules.clear()
     world.database.disk.failures.clear()
     world.say("quiet begins")
@@ -122,12 +122,12 @@ def _unsettled(world: World) -> list[tuple[str, str, str, str | None]]:
 
 def judge_all(process: Process) -> None:
     """After the end: rows against events, and every job against what really ran."""
-    world, judge = process.world, process.judge
+    world, checker = process.world, process.checker
     audit(world, process.replay)
     for job_id, status in world.database.look("SELECT job_id, status FROM jobs ORDER BY job_id"):
-        for run in judge.runs_of(job_id)[-1:]:
+        for run in checker.runs_of(job_id)[-1:]:
             _truth(world, job_id, status, run)
-        if status == "completed" and not judge.runs_of(job_id):
+        if status == "completed" and not checker.runs_of(job_id):
             world.broken("jobs end as they ran", f"job {job_id} is completed and never ran")
 
 

@@ -11,7 +11,7 @@ import trio
 from actors.jobs.options import Limits
 from actors.providers.breaker import BreakerState
 from actors.runtime import RunningRuntime
-from actors.simulation.world import SITES, World
+from actors.simulation.world import PROVIDERS, World
 from actors.store.types import instant
 
 EVERY = 30.0
@@ -119,7 +119,7 @@ def _bound(what: tuple[str, str], limits: Limits) -> float:
 
 
 def _free(name: str, running: list[tuple[object, ...]]) -> tuple[float, float]:
-    options = SITES[name]
+    options = PROVIDERS[name]
     there = [row for row in running if row[4] == name]
     cpus = float("inf") if options.cpus is None else options.cpus - sum(int(str(row[5])) for row in there)
     gpus = float("inf") if options.gpus is None else options.gpus - sum(int(str(row[6])) for row in there)

@@ -1,4 +1,4 @@
-"""The outside of a simulated process: time, providers' machines, the disk, and what clients know for certain."""
+"""The outside of a simulated process: time, providers' servers, the disk, and what clients know for certain."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from actors.testing import virtual_settings
 
 EPOCH = datetime(2024, 1, 15, 10, 30, tzinfo=UTC)
 
-SITES: dict[str, ScriptedOptions] = {
+PROVIDERS: dict[str, ScriptedOptions] = {
     "exact": ScriptedOptions(cpus=6, gpus=2, push=Push.LOCAL_EVENT),
     "search": ScriptedOptions(
         idempotency=Idempotency.TOKEN_SEARCH, listing=Listing.PAGED, page_size=3, push=Push.NONE, concurrent_calls=2
@@ -130,7 +130,7 @@ class World:
         self.by_marker[known.marker] = known.job_id
 
     def note_limits(self, event: Event) -> None:
-        """Limits changed at run time: the judge of what providers see has to know since when."""
+        """Limits changed at run time: the checker of what providers see has to know since when."""
         data = event.data
         if "reset" in data:
             for name in data["reset"]:
@@ -168,6 +168,6 @@ def drawn_settings(seed: int) -> Settings:
     )
     providers = {
         name: ProviderSettings(name, "scripted", options, "https://hooks.example" if name == "hooked" else None)
-        for name, options in SITES.items()
+        for name, options in PROVIDERS.items()
     }
     return attrs.evolve(settings, providers=providers)

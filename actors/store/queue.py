@@ -12,7 +12,6 @@ from typing import Any
 
 from sqlalchemy import (
     Connection,
-    Row,
     Select,
     bindparam,
     exists,
@@ -26,6 +25,8 @@ from sqlalchemy import (
 from actors.jobs.records import QueueEntry, QueueStatus, Resources
 from actors.jobs.scheduling import Running
 from actors.store import lanes
+from actors.store.dialect import plain_rows
+from actors.store.rows import read_all, read_one
 from actors.store.schema import lanes as lane_rows
 from actors.store.schema import queue_entries
 
@@ -33,11 +34,6 @@ _FIELDS = (
     "job_id", "base_priority", "priority_override", "queued_at", "queued_seq", "attempt", "max_attempts",
     "not_before", "started_at", "completed_at", "error_message", "wait_seconds",
 )  # fmt: skip
-
-
-def from_row(row: Row[Any]) -> QueueEntry:
-    """A row of all columns as an entry."""
-    return QueueEntry(status=QueueStatus(row.status), **{name: getattr(row, name) for name in _FIELDS})
 
 
 def to_row(entry: QueueEntry, owner: dict[str, Any]) -> dict[str, Any]:
@@ -81,13 +77,13 @@ _ONE = update(queue_entries).where(queue_entries.c.job_id == bindparam("wanted")
 def get(connection: Connection, job_id: str) -> QueueEntry | None:
     """The entry of this job."""
     row = connection.execute(_BY_ID, {"wanted": job_id}).one_or_none()
-    return None if row is None else from_row(row)
+    return read_one(QueueEntry, row)
 
 
 def get_many(connection: Connection, job_ids: Iterable[str]) -> dict[str, QueueEntry]:
     """The entries of these jobs, by job id."""
     rows = connection.execute(select(queue_entries).where(queue_entries.c.job_id.in_(list(job_ids))))
-    return {row.job_id: from_row(row) for row in rows}
+    return {entry.job_id: entry for entry in read_all(QueueEntry, rows)}
 
 
 def change(connection: Connection, job_id: str, **changes: Any) -> None:
@@ -163,10 +159,14 @@ def oldest_waiting(connection: Connection) -> datetime | None:
     return oldest
 
 
+_NUMBER_WAITING = (
+    select(func.count()).select_from(queue_entries).where(WAITING, queue_entries.c.user_id == bindparam("user_id"))
+)
+
+
 def number_waiting(connection: Connection, user_id: str) -> int:
     """How many entries of this user wait (pending or blocked)."""
-    query = select(func.count()).select_from(queue_entries).where(WAITING, queue_entries.c.user_id == user_id)
-    return int(connection.execute(query).scalar_one())
+    return int(plain_rows(connection, _NUMBER_WAITING, {"user_id": user_id})[0][0])
 
 
 def counts(connection: Connection) -> dict[QueueStatus, int]:

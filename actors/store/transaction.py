@@ -39,6 +39,8 @@ class Transaction:
         self._pending: list[tuple[str, str | None, str, Mapping[str, Any], Origin | None]] = []
         self._after_commit: list[Callable[[], None]] = []
         self._order = 0
+        self._closures = 0
+        self._left: tuple[int, Any] = (0, None)
 
     def emit(self, type_: str, job_id: str | None, correlation_id: str, **data: Any) -> None:
         """Tell of one change: an event of ``type_`` is written with this transaction and published after it.
@@ -71,14 +73,25 @@ class Transaction:
         for act in self._after_commit:
             act()
 
+    def leave(self, read: Any) -> None:
+        """Leave what a closure knows at its end for the next one, which need not read it again."""
+        self._left = (self._closures, read)
+
+    def left(self) -> Any:
+        """What the closure just before this one left; None: there was none, it failed, or it left nothing."""
+        closure, read = self._left
+        return read if closure == self._closures - 1 else None
+
     def mark(self) -> tuple[int, int]:
-        """A place to :meth:`rewind` to."""
+        """Where the next closure begins: a place to :meth:`rewind` to."""
+        self._closures += 1
         return len(self._pending), len(self._after_commit)
 
     def rewind(self, mark: tuple[int, int]) -> None:
         """Forget what was to be told and done since ``mark``: its closure was rolled back."""
         del self._pending[mark[0] :]
         del self._after_commit[mark[1] :]
+        self._left = (0, None)
 
     def flush(self) -> list[Event]:
         """Number and write the events; called once, at the end."""

@@ -58,4 +58,7 @@ async def test_a_request_with_such_a_text_names_the_field(world: Any) -> None:
     async with world.open() as runtime:
         with pytest.raises(Refused, match="config_name must be UTF-8"):
             await world.submit(config_name="\udcff")
+        for half in ("\udcff", "\ud800"):
+            with pytest.raises(Refused, match=r"env_from\[0\] must be UTF-8"):
+                await world.submit(env_from=(half,))
         assert await runtime.jobs() == []

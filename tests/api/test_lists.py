@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 import httpx
 import pytest
+import trio
 
 from actors.api.bodies import ApprovalsQuery, JobsQuery, ListQuery, QueueQuery
 from actors.jobs import maxima
@@ -258,6 +259,28 @@ async def test_a_user_has_so_many_waiting_entries_and_no_more(bounded: Any) -> N
         with pytest.raises(Refused, match="at most 3"):
             await runtime.retry(ended.job_id)
         assert len((await runtime.queue()).waiting) == 4
+
+
+async def test_those_who_come_at_once_are_counted_together(bounded: Any) -> None:
+    """In one transaction, where refused ones lie between and leave nothing that counts."""
+    from actors.control import Refused
+
+    async with bounded() as runtime:
+        refused = []
+
+        async def submit(user: str, number: int) -> None:
+            try:
+                await runtime.submit_many([request(user_id=user)] * number)
+            except Refused:
+                refused.append(number)
+
+        async with trio.open_nursery() as nursery:
+            for number in (1, 5, 1, 1, 5, 1):
+                nursery.start_soon(submit, "ana", number)
+            nursery.start_soon(submit, "bo", 3)
+        assert sorted(refused) == [1, 5, 5]
+        waiting = [view.job.request.user_id for view in await runtime.jobs()]
+        assert sorted(waiting) == ["ana"] * 3 + ["bo"] * 3
 
 
 async def test_a_full_user_is_told_over_http_and_nothing_is_stored(edge: Any) -> None:

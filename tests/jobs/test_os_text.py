@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.job_requests.job_request import request_from_mapping
-from actors.jobs.codec import fingerprint, request_from_json, request_to_json
+from actors.jobs.codec import fingerprint, request_bytes, request_to_json
 from actors.jobs.os_text import from_bytes, from_plain, kept, shown, text_fault, to_bytes, to_plain
 from actors.jobs.records import JobRequest, Resources
+from actors.store.rows import read
 from actors.validation import CheckedError
 
 ANY_BYTES = st.binary(max_size=40).filter(lambda data: b"\0" not in data)
@@ -34,7 +35,7 @@ def test_a_request_survives_the_store_and_the_socket(data: bytes) -> None:
     """What the store keeps and what the command line sends is JSON; the same request comes out of both."""
     request = asking(data)
     document = orjson.loads(orjson.dumps(request_to_json(request)))
-    assert request_from_json(document) == request
+    assert read(JobRequest, document) == request
     assert request_from_mapping(document) == request
 
 
@@ -95,8 +96,10 @@ def test_every_other_text_of_a_request_is_utf8(name: str, bad: str) -> None:
         assert isinstance(present, int | float | Resources), f"{name}: say how a text gets into it"
         values = []
     for value in values:
-        fault = text_fault(attrs.evolve(JobRequest(), **{name: value}))
+        request = attrs.evolve(JobRequest(), **{name: value})
+        fault = text_fault(request)
         assert fault is not None
+        assert text_fault(request, request_bytes(request)) == fault
         assert fault[0].startswith(name)
         (fault[0] + fault[1]).encode()
 
@@ -108,7 +111,8 @@ def test_a_value_of_the_system_may_be_any_bytes_but_nul(name: str) -> None:
         return attrs.evolve(JobRequest(), **{name: whole})
 
     assert text_fault(request("/\udcff")) is None
-    for bad in ("/\0", HALF):
+    for bad in ("/\0", "/\0\udcff", HALF):
         fault = text_fault(request(bad))
         assert fault is not None
+        assert text_fault(request(bad), request_bytes(request(bad))) == fault
         assert fault[0].startswith(name)

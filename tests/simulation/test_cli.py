@@ -5,7 +5,7 @@ import re
 import pytest
 from click.testing import CliRunner
 
-from actors.simulation.checker import Judge
+from actors.simulation.checker import Checker
 from actors.simulation.cli import Numbers, main
 from actors.simulation.shrinking import written
 
@@ -37,16 +37,16 @@ def test_the_summary_counts_what_was_done_and_reached():
 
 
 def test_several_workers_say_the_same_as_one():
-    def told(workers):
+    def printed(workers):
         lines = run("--seeds", "1-3", "--hours", "0.1", "--workers", workers).output.splitlines()
         return [line for line in lines if "times as fast" not in line]
 
-    assert told("2") == told("1")
+    assert printed("2") == printed("1")
 
 
 def test_a_failure_ends_with_status_one_its_trace_and_the_command_that_shows_it_again(monkeypatch):
     monkeypatch.setattr(
-        Judge, "_exceeded", lambda self, _seconds: ["a limit that nobody may reach"] if len(self.runs) == 3 else []
+        Checker, "_exceeded", lambda self, _seconds: ["a limit that nobody may reach"] if len(self.runs) == 3 else []
     )
     result = run("--seeds", "1-2", "--hours", "0.3")
     assert result.exit_code == 1

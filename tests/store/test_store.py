@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 import stat
+from contextlib import suppress
+from itertools import pairwise
 
 import pytest
 import trio
@@ -65,6 +67,35 @@ async def test_closures_that_wait_together_share_a_transaction_and_fail_alone(tm
     assert [seq for seq, _ in found] == list(range(1, 28))
     assert sorted(name for _, name in found) == [n for n in range(30) if n % 10 != 5]
     assert len(groups) < 27  # some shared one
+    await store.aclose()
+
+
+async def test_what_a_closure_leaves_is_for_the_very_next_one_of_its_transaction(tmp_path):
+    store = await opened(tmp_path / "db", executor=ThreadExecutor(1))
+    seen = []
+
+    def closure(number):
+        def run(tx):
+            seen.append((tx, number, tx.left()))
+            if number % 4 != 1:
+                tx.leave(number)
+            if number % 4 == 2:
+                raise ValueError("no")
+
+        return run
+
+    async def write(number):
+        with suppress(ValueError):
+            await store.write(closure(number))
+
+    async with trio.open_nursery() as nursery:
+        for number in range(30):
+            nursery.start_soon(write, number)
+    pairs = [(one, other) for one, other in pairwise(seen) if one[0] is other[0]]
+    assert len(pairs) > 20
+    for (_, before, _), (_, _, left) in pairs:
+        assert left == (before if before % 4 in (0, 3) else None)
+    assert all(left is None for (one, _, _), (tx, _, left) in pairwise(seen) if one is not tx)
     await store.aclose()
 
 

@@ -21,7 +21,7 @@ _SHORTEST = timedelta(seconds=5)
 
 
 @attrs.frozen
-class Wanted:
+class Creation:
     """The checked body of a creation."""
 
     input: Mapping[str, Any]
@@ -31,7 +31,7 @@ class Wanted:
     events: frozenset[str] = frozenset({"output", "completed"})
 
 
-def wanted(asked: Asked, *needed: str) -> Wanted:
+def creation(asked: Asked, *needed: str) -> Creation:
     """The body of ``asked``, which must have ``input`` and ``needed``. Raises a refusal with status 422."""
     try:
         body = orjson.loads(asked.body)
@@ -54,7 +54,7 @@ def wanted(asked: Asked, *needed: str) -> Wanted:
     if not isinstance(events, list) or not all(one in EVENTS for one in events):
         raise refuse(422, "- webhook_events_filter holds an unknown event", "Input validation failed")
     named = {name: body[name] for name in needed}
-    return Wanted(input=body["input"], webhook=_webhook(body.get("webhook")), events=frozenset(events), **named)
+    return Creation(input=body["input"], webhook=_webhook(body.get("webhook")), events=frozenset(events), **named)
 
 
 def scripted(given: Mapping[str, Any], base: Script) -> Script:

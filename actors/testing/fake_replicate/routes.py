@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import attrs
 
 from actors.testing.fake_replicate import documents
-from actors.testing.fake_replicate.checking import wanted
+from actors.testing.fake_replicate.account import Account
+from actors.testing.fake_replicate.checking import creation
 from actors.testing.fake_replicate.listing import page
 from actors.testing.fake_replicate.wire import Asked, Reply, json_reply, refuse
-
-if TYPE_CHECKING:
-    from actors.testing.fake_replicate.fake import FakeReplicate
 
 _NAMED = r"(?P<owner>[^/]+)/(?P<name>[^/]+)"
 
@@ -56,61 +53,61 @@ def route_of(asked: Asked) -> Route | None:
     return None
 
 
-def answer_to(fake: FakeReplicate, asked: Asked, route: Route | None) -> Reply:
-    """What ``fake`` answers. Raises :class:`~actors.testing.fake_replicate.wire.Refusal`."""
+def answer_to(account: Account, asked: Asked, route: Route | None) -> Reply:
+    """What ``account`` answers. Raises :class:`~actors.testing.fake_replicate.wire.Refusal`."""
     if route is None:
         raise refuse(404, "The requested resource could not be found.", "Not found")
-    return _ANSWERS[route.name](fake, asked, route.arguments)
+    return _ANSWERS[route.name](account, asked, route.arguments)
 
 
-def _account(fake: FakeReplicate, _asked: Asked, _named: Mapping[str, str]) -> Reply:
-    return json_reply(200, {"type": "user", "username": fake.username, "name": fake.username.title()})
+def _account(account: Account, _asked: Asked, _named: Mapping[str, str]) -> Reply:
+    return json_reply(200, {"type": "user", "username": account.username, "name": account.username.title()})
 
 
-def _secret(fake: FakeReplicate, _asked: Asked, _named: Mapping[str, str]) -> Reply:
-    return json_reply(200, {"key": fake.secret})
+def _secret(account: Account, _asked: Asked, _named: Mapping[str, str]) -> Reply:
+    return json_reply(200, {"key": account.secret})
 
 
-def _create_prediction(fake: FakeReplicate, asked: Asked, named: Mapping[str, str]) -> Reply:
-    body = wanted(asked) if named else wanted(asked, "version")
+def _create_prediction(account: Account, asked: Asked, named: Mapping[str, str]) -> Reply:
+    body = creation(asked) if named else creation(asked, "version")
     if named:
         model, version = f"{named['owner']}/{named['name']}", "hidden"
     elif "/" in (text := body.version or ""):
         model, _, version = text.partition(":")
     else:
-        model, version = f"{fake.username}/model", text
-    job = fake.create(
+        model, version = f"{account.username}/model", text
+    job = account.create(
         "prediction", model, version or "hidden", body.input, cancel_after_text=asked.headers.get("cancel-after"),
         webhook=body.webhook, events=body.events, deployment=named.get("deployment"),
     )  # fmt: skip
-    return json_reply(201, documents.created(job, fake.now(), asked.origin))
+    return json_reply(201, documents.created(job, account.now(), asked.origin))
 
 
-def _create_training(fake: FakeReplicate, asked: Asked, named: Mapping[str, str]) -> Reply:
-    body = wanted(asked, "destination")
-    if not (body.destination or "").startswith(f"{fake.username}/"):
+def _create_training(account: Account, asked: Asked, named: Mapping[str, str]) -> Reply:
+    body = creation(asked, "destination")
+    if not (body.destination or "").startswith(f"{account.username}/"):
         raise refuse(404, "The specified training destination does not exist")
-    job = fake.create(
+    job = account.create(
         "training", f"{named['owner']}/{named['name']}", named["version"], body.input,
         webhook=body.webhook, events=body.events, destination=body.destination,
     )  # fmt: skip
-    return json_reply(201, documents.created(job, fake.now(), asked.origin))
+    return json_reply(201, documents.created(job, account.now(), asked.origin))
 
 
-def _get(fake: FakeReplicate, asked: Asked, named: Mapping[str, str]) -> Reply:
-    return json_reply(200, documents.whole(fake.found(named["id"], named["kind"]), fake.now(), asked.origin))
+def _get(account: Account, asked: Asked, named: Mapping[str, str]) -> Reply:
+    return json_reply(200, documents.whole(account.found(named["id"], named["kind"]), account.now(), asked.origin))
 
 
-def _cancel(fake: FakeReplicate, asked: Asked, named: Mapping[str, str]) -> Reply:
-    job = fake.found(named["id"], named["kind"])
-    fake.cancel(job)
-    return json_reply(200, documents.canceled(job, fake.now(), asked.origin))
+def _cancel(account: Account, asked: Asked, named: Mapping[str, str]) -> Reply:
+    job = account.found(named["id"], named["kind"])
+    account.cancel(job)
+    return json_reply(200, documents.canceled(job, account.now(), asked.origin))
 
 
-def _list(fake: FakeReplicate, asked: Asked, named: Mapping[str, str]) -> Reply:
+def _list(account: Account, asked: Asked, named: Mapping[str, str]) -> Reply:
     query = asked.query if named["kind"] == "prediction" else {k: v for k, v in asked.query.items() if k == "cursor"}
-    shown = page(fake.jobs(named["kind"]), query)
-    address, now = f"{asked.origin}/v1/{named['kind']}s?", fake.now()
+    shown = page(account.jobs(named["kind"]), query)
+    address, now = f"{asked.origin}/v1/{named['kind']}s?", account.now()
     return json_reply(
         200,
         {
@@ -121,9 +118,9 @@ def _list(fake: FakeReplicate, asked: Asked, named: Mapping[str, str]) -> Reply:
     )
 
 
-def _output(fake: FakeReplicate, _asked: Asked, named: Mapping[str, str]) -> Reply:
-    job = fake.found(named["id"], named["kind"])
-    if job.standing(fake.now()).status != "succeeded" or job.removed(fake.now()):
+def _output(account: Account, _asked: Asked, named: Mapping[str, str]) -> Reply:
+    job = account.found(named["id"], named["kind"])
+    if job.standing(account.now()).status != "succeeded" or job.removed(account.now()):
         raise refuse(404, "There is no such file")
     return Reply(200, f"the output of {job.id}\n".encode(), {"content-type": "application/octet-stream"})
 

@@ -1,0 +1,99 @@
+"""The account of a fake Replicate: its jobs, and what a client may do with them. Knows no requests and no faults."""
+
+from __future__ import annotations
+
+import base64
+import random
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatchcase
+from typing import Any
+
+from actors.testing.fake_replicate import documents
+from actors.testing.fake_replicate.checking import cancel_after, scripted
+from actors.testing.fake_replicate.jobs import RemoteJob, Script
+from actors.testing.fake_replicate.wire import refuse
+
+_ALPHABET = "abcdefghjkmnpqrstvwxyz0123456789"
+_LONGEST_SKEW = 0.23
+
+
+def system_now() -> datetime:
+    """The machine's clock."""
+    return datetime.now(UTC)
+
+
+class Account:
+    """An account at a Replicate that exists in this process only.
+
+    ``now`` tells the time; jobs move by it alone. Identifiers, the signing secret and what is irregular in real answers
+    are drawn from ``seed``.
+    """
+
+    def __init__(self, now: Callable[[], datetime] = system_now, *, username: str = "greenroom", seed: int = 0) -> None:
+        self.now = now
+        self.username = username
+        self.missing_models: set[str] = set()
+        self.on_change: Callable[[RemoteJob], None] = lambda _job: None
+        self._draw = random.Random(seed)  # noqa: S311 - reproducible on purpose
+        self.rotate_secret()
+        self._scripts: list[tuple[str, Script]] = []
+        self._lists: dict[str, list[RemoteJob]] = {"prediction": [], "training": []}
+        self._by_id: dict[str, RemoteJob] = {}
+
+    def script(self, model: str, script: Script) -> None:
+        """What jobs of models that match the shell pattern ``model`` do from now on; the latest match counts."""
+        self._scripts.insert(0, (model, script))
+
+    def rotate_secret(self) -> None:
+        """Sign with another secret from now on."""
+        self.secret = "whsec_" + base64.b64encode(self._draw.randbytes(32)).decode()
+
+    def jobs(self, kind: str = "prediction") -> list[RemoteJob]:
+        """Its predictions or its ``training`` jobs, in order of creation."""
+        return list(self._lists[kind])
+
+    def job(self, job_id: str) -> RemoteJob:
+        """The job of that id. Raises :class:`KeyError`."""
+        return self._by_id[job_id]
+
+    def create(
+        self,
+        kind: str,
+        model: str,
+        version: str,
+        given: Mapping[str, Any],
+        *,
+        cancel_after_text: str | None = None,
+        **fields: Any,
+    ) -> RemoteJob:
+        """Add a job, as a request would. ``fields`` are those of :class:`RemoteJob`. Raises a refusal."""
+        if model in self.missing_models:
+            raise refuse(404, "The requested resource could not be found.", "Not found")
+        base = next((script for pattern, script in self._scripts if fnmatchcase(model, pattern)), Script())
+        now, lives = self.now(), cancel_after(cancel_after_text)
+        job = RemoteJob(
+            "".join(self._draw.choices(_ALPHABET, k=26)), len(self._by_id) + 1, kind, model, version, given, now,
+            scripted(given, base), deadline=now + lives if lives else None,
+            digits=self._draw.randrange(10), skew=timedelta(seconds=self._draw.uniform(0, _LONGEST_SKEW)), **fields,
+        )  # fmt: skip
+        self._by_id[job.id] = job
+        self._lists[kind].append(job)
+        self.on_change(job)
+        return job
+
+    def found(self, job_id: str, kind: str) -> RemoteJob:
+        """The job of that id; a training is a prediction, too, but not the other way round. Raises a refusal."""
+        job = self._by_id.get(job_id)
+        if job is None or (kind == "training" and job.kind != kind):
+            raise refuse(404, f"{kind.capitalize()} not found")
+        return job
+
+    def cancel(self, job: RemoteJob) -> None:
+        """Obey a cancel request."""
+        job.cancel(self.now())
+        self.on_change(job)
+
+    def document(self, job: RemoteJob, origin: str = "https://api.replicate.com") -> dict[str, Any]:
+        """The job as it would be answered to a get now."""
+        return documents.whole(job, self.now(), origin)
