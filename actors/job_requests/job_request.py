@@ -7,12 +7,14 @@ from collections.abc import Set as AbstractSet
 from pathlib import Path, PurePath
 from typing import Annotated, Any
 
+from attrs.validators import ge, gt, optional
+
 from actors.jobs import maxima
 from actors.jobs.levels import HIGHEST_OVERRIDE
 from actors.jobs.os_text import from_plain
 from actors.jobs.records import JobRequest, Resources
 from actors.validation import Format, Shape, Size, StrictConverter, Wrong
-from actors.validation.converter import Check
+from actors.validation.validators import NOT_EMPTY, Validator, fits
 from actors.validation.values import text
 
 Usual = Callable[[Any], Any]
@@ -36,11 +38,10 @@ def converter(
     ``folder``: what a ``cwd`` is relative to; None: it must be absolute.
     """
     types = _TYPES if folder is None else {**_TYPES, "cwd": Annotated[OsText, Format(_under(folder))] | None}
-    checks = {**_CHECKS, "cwd": _absolute} if folder is None else _CHECKS
-    request = Shape(names=names or {}, hidden=hidden, types=types, checks=checks, whole=_fault_of_request)
-    none_or_more = _at_least(0)
+    validators = {**_VALIDATORS, "cwd": _ABSOLUTE} if folder is None else _VALIDATORS
+    request = Shape(names=names or {}, hidden=hidden, types=types, validators=validators, whole=_fault_of_request)
     resources = Shape(
-        types={"memory": Size | None}, checks={"cpus": none_or_more, "gpus": none_or_more, "memory": _at_least(1)}
+        types={"memory": Size | None}, validators={"cpus": ge(0), "gpus": ge(0), "memory": optional(ge(1))}
     )
     return StrictConverter({JobRequest: request, Resources: resources})
 
@@ -97,29 +98,6 @@ def _under(folder: Path) -> Callable[[Any, Usual], Any]:
     return read
 
 
-def _at_least(least: int) -> Check:
-    return lambda value: None if value is None or value >= least else f"must be at least {least}, not {value:g}"
-
-
-def _above_zero(value: float | None) -> str | None:
-    return None if value is None or value > 0 else f"must be more than 0, not {value:g}"
-
-
-def _override(value: int | None) -> str | None:
-    inside = value is None or 0 <= value <= HIGHEST_OVERRIDE
-    return None if inside else f"must be between 0 and {HIGHEST_OVERRIDE}, not {value}"
-
-
-def _not_empty(value: str | None) -> str | None:
-    return "must not be empty" if value == "" else None
-
-
-def _absolute(value: str | None) -> str | None:
-    if value is None or PurePath(value).is_absolute():
-        return None
-    return f"must be an absolute path, not {value!r:.80}"
-
-
 OsText = Annotated[str, Format(_os_text)]
 """A text, or ``{"base64": ...}`` for one whose bytes are not UTF-8 (:mod:`actors.jobs.os_text`)."""
 _Variables: Any = Mapping[Annotated[str, Format(_variable)], OsText]
@@ -132,16 +110,19 @@ _TYPES: Mapping[str, Any] = {
         tuple[str, ...], Format(_levels, {"type": ["string", "array", "null"], "items": {"type": "string"}})
     ],
 }
-_CHECKS: Mapping[str, Check] = {
-    "provider": _not_empty,
-    "entry_point": _not_empty,
-    "cwd": _not_empty,
-    "estimated_cost": _at_least(0),
-    "priority_override": _override,
-    "max_attempts": _at_least(1),
-    "max_runtime": _above_zero,
-    "idempotency_key": _not_empty,
-    "requires_approval": _not_empty,
+_ABSOLUTE = fits(lambda cwd: PurePath(cwd).is_absolute(), "must be an absolute path", told=True)
+_VALIDATORS: Mapping[str, Validator] = {
+    "provider": NOT_EMPTY,
+    "entry_point": NOT_EMPTY,
+    "cwd": NOT_EMPTY,
+    "estimated_cost": optional(ge(0)),
+    "priority_override": fits(
+        lambda priority: 0 <= priority <= HIGHEST_OVERRIDE, f"must be between 0 and {HIGHEST_OVERRIDE}", told=True
+    ),
+    "max_attempts": ge(1),
+    "max_runtime": optional(gt(0)),
+    "idempotency_key": NOT_EMPTY,
+    "requires_approval": NOT_EMPTY,
 }
 REQUESTS = converter()
 """Requests in JSON, with the records' own names."""

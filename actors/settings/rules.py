@@ -12,6 +12,7 @@ from actors.jobs.levels import USER_LEVELS
 from actors.jobs.records import ApprovalRule
 from actors.jobs.suggestions import did_you_mean
 from actors.validation import Shape
+from actors.validation.validators import Validator
 
 FIRST_RULE_ID = 101  # the rules that come with it have the ids below
 _CONDITIONS: Mapping[str, type | None] = {
@@ -39,16 +40,26 @@ def _levels(values: Iterable[str]) -> str | None:
     return next((fault for one in values if (fault := _level(one))), None)
 
 
+def _saying(check: Callable[[Any], str | None]) -> Validator:
+    """``check`` as a validator."""
+
+    def validate(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+        if fault := check(value):
+            raise ValueError(f"{attribute.name} {fault}")
+
+    return validate
+
+
 def rule_shape(provider: Callable[[str | None], str | None]) -> Shape:
     """How a rule is written; ``provider`` checks a provider's name."""
     return Shape(
         hidden={"rule_id"},
-        checks={
-            "condition": known_as("condition", _CONDITIONS),
-            "applies_to_provider": provider,
-            "applies_to_level": _level,
-            "exempt_levels": _levels,
-            "required_approver_level": _level,
+        validators={
+            "condition": _saying(known_as("condition", _CONDITIONS)),
+            "applies_to_provider": _saying(provider),
+            "applies_to_level": _saying(_level),
+            "exempt_levels": _saying(_levels),
+            "required_approver_level": _saying(_level),
         },
         whole=lambda rule: None if (fault := _value_fault(rule, provider)) is None else ("value", fault),
     )

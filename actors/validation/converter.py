@@ -27,11 +27,10 @@ from actors.validation import values
 from actors.validation.explaining import explain, message_of
 from actors.validation.marked import MAX_DEPTH, shown
 from actors.validation.problems import Place, Problems
+from actors.validation.validators import Validator
 from actors.validation.values import Format, Wrong, expected
 
 _Hook = Callable[[Any, Any], Any]
-Check = Callable[[Any], str | None]
-"""What is wrong with a value; None: nothing."""
 _SIMPLE: Mapping[Any, tuple[Callable[[Any], Any], str]] = {
     str: (values.text, "a text"), int: (values.integer, "a whole number"), float: (values.number, "a number"),
     bool: (values.boolean, "true or false"), Path: (values.path, "a path"), datetime: (values.moment, "a moment"),
@@ -44,7 +43,7 @@ class Shape:
     """How a class is written where that differs from its fields.
 
     ``names``: other keys for fields. ``hidden``: fields that cannot be written. ``also``: keys that stand there too and
-    are read elsewhere. ``types``: what a field is read as instead of its own type. ``checks``: by field, beside the
+    are read elsewhere. ``types``: what a field is read as instead of its own type. ``validators``: by field, beside the
     class's own validators and the maxima of :mod:`actors.jobs.maxima`. ``whole``: what is wrong with an instance of
     which every field is good: a key (or ``""``) and a message.
     """
@@ -53,7 +52,7 @@ class Shape:
     hidden: AbstractSet[str] = frozenset()
     also: AbstractSet[str] = frozenset()
     types: Mapping[str, Any] = attrs.field(factory=dict)
-    checks: Mapping[str, Check] = attrs.field(factory=dict)
+    validators: Mapping[str, Validator] = attrs.field(factory=dict)
     whole: Callable[[Any], tuple[str, str] | None] | None = None
 
     def keys(self, kind: type[Any]) -> dict[str, str]:
@@ -135,8 +134,9 @@ class StrictConverter(cattrs.Converter):
         for name, key in shape.keys(kind).items():
             attribute = attrs.fields_dict(kind)[name]
             of_type = shape.types.get(name, hints[name])
-            checks = [one for one in (_maximum(kind, name), shape.checks.get(name)) if one is not None]
-            overrides[name] = override(rename=key, struct_hook=self._field(attribute, of_type, checks))
+            maximum = maxima.FIELDS.get(kind, {}).get(name)  # a record cannot check by itself (D2)
+            validators = (attribute.validator, maximum, shape.validators.get(name))
+            overrides[name] = override(rename=key, struct_hook=self._field(attribute, of_type, validators))
         generated: Any = make_dict_structure_fn(kind, self, **overrides)
 
         def read(value: Any, _: Any) -> Any:
@@ -148,17 +148,15 @@ class StrictConverter(cattrs.Converter):
 
         return read
 
-    def _field(self, attribute: attrs.Attribute[Any], kind: Any, checks: Sequence[Check]) -> _Hook:
+    def _field(self, attribute: attrs.Attribute[Any], kind: Any, validators: Sequence[Validator | None]) -> _Hook:
         def read(value: Any, _: Any) -> Any:
             made = self.structure(value, kind)
-            if attribute.validator is not None:
-                try:
-                    attribute.validator(None, attribute, made)
-                except ValueError as error:
-                    raise Wrong(message_of(error, attribute)) from None
-            for one in checks:
-                if (fault := one(made)) is not None:
-                    raise Wrong(fault)
+            try:
+                for one in validators:
+                    if one is not None:
+                        one(None, attribute, made)
+            except ValueError as error:
+                raise Wrong(message_of(error, attribute)) from None
             return made
 
         return read
@@ -209,19 +207,11 @@ class StrictConverter(cattrs.Converter):
 
 
 _AS_IT_IS = Shape()
+_Anything = Annotated[Any, Format(lambda value, usual: usual(value))]  # cattrs copies items of bare Any unread
 
 
 def _by_format(form: Format, usual: Callable[[Any], Any], value: Any) -> Any:
     return form.read(value, usual)
-
-
-def _maximum(kind: type[Any], name: str) -> Check | None:
-    """The maximum of a field of a record, which cannot check by itself (D2)."""
-    maximum = maxima.FIELDS.get(kind, {}).get(name)
-    return None if maximum is None else maximum.fault
-
-
-_Anything = Annotated[Any, Format(lambda value, usual: usual(value))]  # cattrs copies items of bare Any unread
 
 
 def _has_format(kind: Any) -> bool:

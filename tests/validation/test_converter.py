@@ -12,6 +12,7 @@ import pytest
 from attrs.validators import ge, gt
 
 from actors.validation import INPUT, CheckedError, Shape, Size, StrictConverter, plain_value
+from actors.validation.validators import fits
 
 
 class Mode(StrEnum):
@@ -169,7 +170,7 @@ def test_a_shape_says_how_a_class_is_written() -> None:
         hidden={"tls"},
         also={"kind"},
         types={"retries": Size},
-        checks={"port": lambda port: "is taken" if port == 22 else None},
+        validators={"port": fits(lambda port: port != 22, "is taken")},
         whole=lambda http: ("rate", "is too high for that port") if http.rate > http.port else None,
     )
     converter = StrictConverter({Http: shape})

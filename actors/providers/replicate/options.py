@@ -9,8 +9,8 @@ from typing import Any
 import attrs
 from attrs.validators import ge, gt
 
-from actors.providers.checks import at_least, fits
 from actors.providers.http_addresses import checked_address
+from actors.validation.validators import at_least, fits
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _PROXY = re.compile(r"https?://[^\s/]+/?", re.ASCII)
