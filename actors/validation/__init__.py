@@ -1,7 +1,7 @@
 """Data from outside into attrs classes, strictly: every problem at once, each with its place.
 
-    document = read_file(Path("app.yaml"))          # CheckedError: syntax, duplicate keys, aliases gone wild
-    server = INPUT.read(document, Server)           # CheckedError, one line for each problem, such as
+    root = document(content, "app.yaml")            # CheckedError: syntax, duplicate keys, aliases gone wild
+    server = INPUT.read(root, Server)               # CheckedError, one line for each problem, such as
                                                     # app.yaml:2:3: http.port: must be a whole number, not '80a'
     server = INPUT.read(json.loads(body), Server)   # the same from JSON: no place, only the key's path
 
@@ -24,7 +24,7 @@ of version 1.1 would take for something else must be put in quotes, and dates ar
 """
 
 from actors.validation.converter import INPUT, Shape, StrictConverter
-from actors.validation.files import document, read_bytes, read_file
+from actors.validation.files import document, read_bytes
 from actors.validation.marked import join
 from actors.validation.problems import CheckedError, Place, Problem, Problems
 from actors.validation.scalars import plain_value
@@ -45,5 +45,4 @@ __all__ = [
     "join",
     "plain_value",
     "read_bytes",
-    "read_file",
 ]

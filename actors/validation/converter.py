@@ -26,7 +26,7 @@ from actors.jobs.suggestions import guess
 from actors.validation import values
 from actors.validation.explaining import explain, message_of
 from actors.validation.marked import MAX_DEPTH, shown
-from actors.validation.problems import Place, Problems
+from actors.validation.problems import Problems
 from actors.validation.validators import Validator
 from actors.validation.values import Format, Wrong, expected
 
@@ -72,17 +72,15 @@ class StrictConverter(cattrs.Converter):
         self.shapes = dict(shapes or {})
         self._register()
 
-    def read(
-        self, data: Any, kind: Any, path: str = "", *, place: Place | None = None, problems: Problems | None = None
-    ) -> Any:
+    def read(self, data: Any, kind: Any, path: str = "", problems: Problems | None = None) -> Any:
         """``data`` as a value of type ``kind``.
 
-        ``data``: a document (:func:`~actors.validation.files.document`) or plain data such as decoded JSON. ``path``
-        and ``place`` are its own, for the messages; ``problems`` has what was noticed before. Raises
+        ``data``: a document (:func:`~actors.validation.files.document`) or plain data such as decoded JSON. ``path`` is
+        its own, for the messages; ``problems`` has what was noticed before. Raises
         :class:`~actors.validation.CheckedError` with every problem.
         """
         problems = Problems() if problems is None else problems
-        place = getattr(data, "place", None) if place is None else place
+        place = getattr(data, "place", None)
         value = None
         if _is_deeper(data, MAX_DEPTH):
             problems.add(place, path, f"nested deeper than {MAX_DEPTH} levels")

@@ -14,12 +14,6 @@ MAX_BYTES = 1 << 20
 _NOT_PRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def read_file(path: Path, name: str | None = None, max_bytes: int = MAX_BYTES) -> MappingNode:
-    """The mapping in the file at ``path``, called ``name`` in messages. Raises :class:`CheckedError`."""
-    name = str(path) if name is None else name
-    return document(read_bytes(path, name, max_bytes), name)
-
-
 def read_bytes(path: Path, name: str, max_bytes: int = MAX_BYTES) -> bytes:
     """The content of a file of at most ``max_bytes``. Raises :class:`CheckedError`."""
     try:

@@ -12,7 +12,7 @@ import attrs
 import pytest
 from attrs.validators import ge, gt, in_
 
-from actors.validation import INPUT, CheckedError, Problems, document, read_bytes, read_file
+from actors.validation import INPUT, CheckedError, Problems, document, read_bytes
 
 
 class Mode(StrEnum):
@@ -237,9 +237,9 @@ def test_levels_hidden_behind_aliases_count() -> None:
 
 def test_a_file_that_cannot_be_read_says_why(tmp_path: Path) -> None:
     with pytest.raises(CheckedError, match=r"gone\.yaml: cannot be read: No such file or directory"):
-        read_file(tmp_path / "gone.yaml", "gone.yaml")
+        read_bytes(tmp_path / "gone.yaml", "gone.yaml")
     with pytest.raises(CheckedError, match=r"here: cannot be read: Is a directory"):
-        read_file(tmp_path, "here")
+        read_bytes(tmp_path, "here")
     (tmp_path / "big").write_bytes(b"x" * 11)
     with pytest.raises(CheckedError, match="big: is larger than 10 bytes"):
         read_bytes(tmp_path / "big", "big", 10)
