@@ -7,6 +7,7 @@ from typing import Any
 
 import trio
 
+from actors.jobs.options import LOOK_SECONDS
 from actors.jobs.records import TERMINAL_JOBS, Event
 from actors.kernel import Clock, Envelope, TickingActor
 from actors.ledger import Dispatch, Ledger
@@ -17,7 +18,7 @@ from logconf import bind_correlation_id, get_logger
 
 _logger = get_logger("actors.scheduler")
 
-INTERVAL = 5.0
+INTERVAL = LOOK_SECONDS
 """Seconds between two looks at the queue at the most; fixed (B8)."""
 
 _TERMINAL = frozenset(status.value for status in TERMINAL_JOBS)
