@@ -47,7 +47,7 @@ def watch(
 
 def _watch_socket(asked: dict[str, Any], as_json: bool, config: str | None) -> None:
     from actors.cli.client import Client
-    from actors.cli.event_text import parsed, told
+    from actors.cli.event_text import describe, parsed
 
     client = Client(config)
     names = _Names(client)
@@ -60,7 +60,7 @@ def _watch_socket(asked: dict[str, Any], as_json: bool, config: str | None) -> N
             elif as_json:
                 click.echo(orjson.dumps(event))
             else:
-                click.echo(told(event, names.of(event.get("job_id"))))
+                click.echo(describe(event, names.of(event.get("job_id"))))
     raise Failed("the supervisor has stopped")
 
 
