@@ -34,7 +34,7 @@ class Malformed(Exception):
     """A client's message cannot be understood; the text says what is wrong with it."""
 
 
-class Leave(Exception):
+class CloseConnection(Exception):
     """Ends a connection with a close code and a reason of at most 123 bytes."""
 
     def __init__(self, code: Close, reason: str) -> None:
@@ -44,7 +44,7 @@ class Leave(Exception):
 
 
 @attrs.frozen
-class Authenticate:
+class SignIn:
     """Who it is that connects."""
 
     token: str = attrs.field(repr=False)
@@ -73,9 +73,9 @@ class Ping:
     """A sign of life is wanted; browsers cannot send the protocol's own."""
 
 
-Message = Authenticate | Subscribe | Ack | Ping
+Message = SignIn | Subscribe | Ack | Ping
 _KINDS: dict[str, tuple[type, tuple[str, ...]]] = {
-    "authenticate": (Authenticate, ("token",)),
+    "authenticate": (SignIn, ("token",)),
     "subscribe": (Subscribe, ("after", "job_id", "types", "user", "window")),
     "ack": (Ack, ("seq",)),
     "ping": (Ping, ()),

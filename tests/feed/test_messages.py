@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.feed.messages import Ack, Authenticate, Close, Leave, Malformed, Ping, Subscribe, read
+from actors.feed.messages import Ack, Close, CloseConnection, Malformed, Ping, SignIn, Subscribe, read
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('{"type": "authenticate", "token": "t"}', Authenticate("t")),
+        ('{"type": "authenticate", "token": "t"}', SignIn("t")),
         ('{"type": "subscribe"}', Subscribe()),
         (
             '{"type": "subscribe", "after": 3, "job_id": "j", "types": ["a", "a"], "user": "ana", "window": 5}',
@@ -59,9 +59,9 @@ def test_nothing_that_is_said_raises_anything_else(text: str | bytes) -> None:
 
 
 def test_a_token_is_not_in_the_text_of_its_message() -> None:
-    assert "secret" not in repr(Authenticate("secret"))
+    assert "secret" not in repr(SignIn("secret"))
 
 
 def test_a_reason_fits_into_a_close_frame() -> None:
     """A control frame holds 125 bytes, two of them the code."""
-    assert len(Leave(Close.SLOW, "ü" * 200).reason.encode()) <= 123
+    assert len(CloseConnection(Close.SLOW, "ü" * 200).reason.encode()) <= 123
