@@ -21,7 +21,7 @@ from actors.access.peer import Peer
 from actors.control.control import Event, Runtime
 from actors.control.event_reader import place_to_begin
 from actors.documents.records import encoded, event_document
-from actors.feed.messages import Ack, Close, CloseConnection, Malformed, Ping, SignIn, Subscribe, read
+from actors.feed.messages import Ack, Authenticate, Close, CloseConnection, Malformed, Ping, Subscribe, read
 from actors.store.errors import StoreError
 
 BEAT = 20.0
@@ -80,7 +80,7 @@ class Connection:
                     self._acknowledge(message.seq)
                 case Ping():
                     await self._send(type="pong")
-                case SignIn():
+                case Authenticate():
                     await self._send(type="error", detail="this connection is signed in already")
 
     async def _subscribe(self, wanted: Subscribe, nursery: trio.Nursery) -> None:

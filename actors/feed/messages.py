@@ -44,7 +44,7 @@ class CloseConnection(Exception):
 
 
 @attrs.frozen
-class SignIn:
+class Authenticate:
     """Who it is that connects."""
 
     token: str = attrs.field(repr=False)
@@ -73,9 +73,9 @@ class Ping:
     """A sign of life is wanted; browsers cannot send the protocol's own."""
 
 
-Message = SignIn | Subscribe | Ack | Ping
+Message = Authenticate | Subscribe | Ack | Ping
 _KINDS: dict[str, tuple[type, tuple[str, ...]]] = {
-    "authenticate": (SignIn, ("token",)),
+    "authenticate": (Authenticate, ("token",)),
     "subscribe": (Subscribe, ("after", "job_id", "types", "user", "window")),
     "ack": (Ack, ("seq",)),
     "ping": (Ping, ()),

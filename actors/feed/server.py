@@ -19,7 +19,7 @@ from actors.access.hosts import HostList, same_origin
 from actors.access.peer import Peer
 from actors.control.control import Runtime
 from actors.feed.connection import Connection
-from actors.feed.messages import MOST_BYTES, Close, CloseConnection, Malformed, SignIn, read
+from actors.feed.messages import MOST_BYTES, Authenticate, Close, CloseConnection, Malformed, read
 from actors.feed.options import FeedOptions
 from actors.feed.stream import FrameStream
 from actors.net.connections import BACKLOG, Connections
@@ -43,7 +43,7 @@ _CLIENT_FAULTS = frozenset({Close.MALFORMED, Close.POLICY})
 _PORT = "feed"
 _logger = get_logger("actors.feed")
 
-Authenticate = Callable[[str], Awaitable[Peer | None]]
+AuthenticateToken = Callable[[str], Awaitable[Peer | None]]
 """Finds whose a token is; None: nobody's."""
 
 
@@ -73,7 +73,7 @@ class FeedServer:
         self,
         runtime: Runtime,
         options: FeedOptions,
-        authenticate: Authenticate,
+        authenticate: AuthenticateToken,
         hosts: HostList,
         tls: ssl.SSLContext | None = None,
         *,
@@ -104,8 +104,11 @@ class FeedServer:
             _logger.warning("The event feed is not served: %s; change feed.host or feed.port", why, extra=extra)
             task_status.started()
             return
-        with _closed_at_the_end(listeners):
+        try:
             await self._run([listener.socket for listener in listeners], task_status)
+        finally:
+            for listener in listeners:
+                listener.socket.close()
 
     async def _run(self, listeners: Sequence[trio.socket.SocketType], task_status: trio.TaskStatus[None]) -> None:
         async with lingering(GRACE, self._hurry) as (connections, ending), trio.open_nursery() as nursery:
@@ -214,7 +217,7 @@ class FeedServer:
                 message = read(await socket.get_message())
             except Malformed as error:
                 raise CloseConnection(Close.MALFORMED, str(error)) from None
-        if not isinstance(message, SignIn):
+        if not isinstance(message, Authenticate):
             raise CloseConnection(Close.POLICY, f"say who you are first, within {CONNECT_SECONDS:g} s")
         if (peer := await self._authenticate(message.token)) is None:
             raise CloseConnection(Close.POLICY, "this token is not known, or has ended")
@@ -240,15 +243,6 @@ class FeedServer:
             bounded.end()
             self._of_user[peer.name] -= 1
             self._of_user += Counter()  # forgets who has none
-
-
-@contextmanager
-def _closed_at_the_end(listeners: Sequence[trio.SocketListener]) -> Iterator[None]:
-    try:
-        yield
-    finally:
-        for listener in listeners:
-            listener.socket.close()
 
 
 def _first(group: BaseExceptionGroup[CloseConnection]) -> CloseConnection:

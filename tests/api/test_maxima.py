@@ -26,7 +26,7 @@ from actors.api.openapi import document
 from actors.api.route import Declared, Nothing
 from actors.api.unix_peer import Peer
 from actors.control.control import Refused, Runtime
-from actors.feed.messages import Malformed, SignIn, Subscribe, read
+from actors.feed.messages import Authenticate, Malformed, Subscribe, read
 from actors.job_requests.job_file import load_job_file
 from actors.jobs import maxima
 from actors.jobs.maxima import FIELDS, Bytes, Items, Maximum, Pairs, Text, Tree
@@ -316,7 +316,7 @@ async def test_nothing_fits_such_an_id_in_the_embedded_runtime_either(edge: Any,
     assert [token.revoked_at for token in await runtime.access.tokens()] == [None]
 
 
-@pytest.mark.parametrize("kind", [SignIn, Subscribe])
+@pytest.mark.parametrize("kind", [Authenticate, Subscribe])
 def test_a_message_of_the_feed_above_a_maximum_is_refused(kind: type) -> None:
     type_ = kind.__name__.lower()
     for name, hint in get_type_hints(kind).items():

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.feed.messages import Ack, Close, CloseConnection, Malformed, Ping, SignIn, Subscribe, read
+from actors.feed.messages import Ack, Authenticate, Close, CloseConnection, Malformed, Ping, Subscribe, read
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('{"type": "authenticate", "token": "t"}', SignIn("t")),
+        ('{"type": "authenticate", "token": "t"}', Authenticate("t")),
         ('{"type": "subscribe"}', Subscribe()),
         (
             '{"type": "subscribe", "after": 3, "job_id": "j", "types": ["a", "a"], "user": "ana", "window": 5}',
@@ -59,7 +59,7 @@ def test_nothing_that_is_said_raises_anything_else(text: str | bytes) -> None:
 
 
 def test_a_token_is_not_in_the_text_of_its_message() -> None:
-    assert "secret" not in repr(SignIn("secret"))
+    assert "secret" not in repr(Authenticate("secret"))
 
 
 def test_a_reason_fits_into_a_close_frame() -> None:
