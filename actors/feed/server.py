@@ -29,6 +29,7 @@ from actors.store import caller
 from actors.store.errors import StoreError
 from logconf import clear_context, get_logger
 from supervision import ChildSpec
+from supervision.errors import leaves
 
 CONNECT_SECONDS = 10.0
 """For TLS, the handshake and the sign-in together; who says nothing holds a place no longer."""
@@ -134,7 +135,7 @@ class FeedServer:
         except* (ConnectionClosed, trio.BrokenResourceError, trio.ClosedResourceError):
             pass  # the client has left, in its own way
         except* Exception as group:  # noqa: BLE001 - border: a fault of the library, a client's nonsense, or ours
-            self._faults.judge(_PORT, group, _logger, "A connection of the feed failed")
+            self._faults.record(_PORT, group, _logger, "A connection of the feed failed")
 
     async def _serve_client(self, bounded: BoundedStream, ending: trio.Event, nursery: trio.Nursery) -> None:
         stream = FrameStream(bounded if self._tls is None else encrypted(bounded, self._tls))
@@ -164,7 +165,8 @@ class FeedServer:
             with self._counted(peer, bounded):
                 await Connection(socket, self._runtime, peer, partial(self._still_valid, token, peer)).run(ending)
         except* CloseConnection as group:
-            closing = _first(group)
+            closing = next(leaves(group))
+            assert isinstance(closing, CloseConnection)
             if closing.code in _CLIENT_FAULTS:
                 self._faults.count(_PORT, f"closed {closing.code}")
             await _close(socket, closing)
@@ -243,14 +245,6 @@ class FeedServer:
             bounded.end()
             self._of_user[peer.name] -= 1
             self._of_user += Counter()  # forgets who has none
-
-
-def _first(group: BaseExceptionGroup[CloseConnection]) -> CloseConnection:
-    inner: BaseException = group
-    while isinstance(inner, BaseExceptionGroup):
-        inner = inner.exceptions[0]
-    assert isinstance(inner, CloseConnection)
-    return inner
 
 
 async def _close(socket: WebSocketConnection, closing: CloseConnection) -> None:
