@@ -33,7 +33,7 @@ from actors.jobs.approval_rules import DEFAULT_RULES
 from actors.jobs.records import Event
 from actors.kernel import ActorRef, Bus, Clock, Envelope, Mailbox, Registry, SystemClock, actor_spec
 from actors.kernel.steps import StepWatch
-from actors.ledger import Ledger, Sources, reading
+from actors.ledger import Ledger, Sources, deaths
 from actors.ledger.provider_views import ProviderView, provider_views, unhealthy
 from actors.metrics import Counted, Tallies, TimedExecutor, scrape, timed
 from actors.poller import Poller, PollNow, PollRequests, Refresh, slow_rounds
@@ -46,7 +46,7 @@ from actors.scheduler import Quiesce, Scheduler
 from actors.scheduler import wakes as wakes_scheduler
 from actors.settings import Settings
 from actors.settings.effective import effective
-from actors.store import Executor, InlineExecutor, SharedExecutor, Store, StoreError, ThreadExecutor
+from actors.store import Executor, InlineExecutor, SharedExecutor, Store, StoreError, ThreadExecutor, jobs
 from actors.store.file_system import advice, network_kind
 from actors.store.state_directory import DATABASE, StateDirectory
 from logconf import get_logger
@@ -190,7 +190,7 @@ class RunningRuntime(Counted, Housekeeping, Pushes, Ruling):
             if self._scheduler.state == "running":
                 await self._scheduler.call(Quiesce())
         with suppress(StoreError):  # which has its own ways to be reported
-            await self.ledger.note_stop()
+            await self.ledger.write(deaths.note_stop)
 
     async def close_providers(self) -> None:
         """Release what the providers hold; jobs go on."""
@@ -234,7 +234,7 @@ class RunningRuntime(Counted, Housekeeping, Pushes, Ruling):
         """How each provider stands: capabilities, breaker, gate; ``check``: and what it answers now."""
         kinds = {name: one.kind for name, one in self.settings.providers.items()}
         faults = await check_all(self._providers) if check else {}
-        return await self.ledger.read(provider_views(self._providers, kinds, faults, self.clock.now()))
+        return await provider_views(self.ledger, self._providers, kinds, faults, self.clock.now())
 
     async def metrics(self) -> bytes:
         """The state as Prometheus reads it."""
@@ -254,7 +254,7 @@ class RunningRuntime(Counted, Housekeeping, Pushes, Ruling):
         children = self._supervisor.children() if self._supervisor is not None else []
         reasons = [*self._store.reasons, *troubled(children), *unhealthy(self._providers)]
         reasons += slow_rounds(self._poller_now)
-        uncertain = tuple(await self.ledger.read(reading.uncertain))
+        uncertain = tuple(await self.ledger.read(jobs.uncertain))
         if uncertain:
             reasons.append(f"{len(uncertain)} job(s) are uncertain: settle them")
         more, notes = await self.said_of_hold()

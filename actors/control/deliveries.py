@@ -13,7 +13,7 @@ from actors.control.operations import Operations
 from actors.jobs.deliveries import MOST_READ, Delivered, DeliveryNotRead, DeliveryOutcome
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.kernel import ActorRef
-from actors.ledger.deliveries import Delivering, Hinting
+from actors.ledger.deliveries import deliver, take_hint
 from actors.poller import PollNow, PollRequests
 from actors.providers.base import DeliveryEvent, Rejected
 from actors.providers.guard import Failure, GuardedProvider
@@ -95,9 +95,9 @@ class Pushes(Operations):
             _logger.debug("A delivery was rejected: %s", event.reason, extra={"provider": provider.name})
             return DeliveryOutcome.REJECTED
         if isinstance(event, DeliveryHint):
-            delivered = await self.ledger.store.write(Hinting(provider.name, event, token))
+            delivered = await self.ledger.write(take_hint, provider.name, event, token)
         else:
-            delivered = await self.ledger.store.write(Delivering(provider.name, event, token, get_correlation_id()))
+            delivered = await self.ledger.write(deliver, provider.name, event, token)
         _tell(provider.name, event, delivered)
         for key in delivered.look_at:
             self.look_at(provider.name, key)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from actors.control.operations import Operations
 from actors.jobs.refusal import Refused
 from actors.jobs.retention import PruneResult, kept_since
+from actors.ledger.prune import release_hold
 from actors.pruner import held, prune
 from actors.store import holds
 
@@ -29,7 +30,7 @@ class Housekeeping(Operations):
         """
         before = kept_since(self._clock.now(), self._retention_days)
         if yes and not dry_run:
-            await self.ledger.release_hold()
+            await self.ledger.write(release_hold)
         elif not dry_run and (hold := await held(self.ledger, before)) is not None:
             raise Refused(f"nothing was removed: {hold.in_words()}")
         return await prune(self.ledger, self._providers, before, dry_run=dry_run)

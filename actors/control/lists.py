@@ -12,7 +12,7 @@ from actors.jobs.records import ApprovalRequest, ApprovalStatus, Capacity
 from actors.jobs.views import JobFilters, JobView, QueueView
 from actors.kernel import Bus, Clock
 from actors.ledger import Ledger, listing
-from actors.ledger.listing import Asked, Runs
+from actors.ledger.listing import PageRequest, QueueContext
 from actors.providers.guard import GuardedProvider
 from actors.providers.planning import capacities
 
@@ -39,17 +39,18 @@ class Lists(EventReader):
         **filters: Unpack[JobFilters],
     ) -> Page[JobView]:
         """A page of jobs, newest first."""
-        return await self.ledger.read(listing.jobs_page(Asked(limit, cursor, caller), before, filters, self._runs))
+        wanted = PageRequest(limit, cursor, caller)
+        return await self.ledger.read(listing.jobs_page, wanted, before, filters, self._runs)
 
     async def queue(
         self, *, limit: int = maxima.ROWS, user_id: str | None = None, cursor: str | None = None, caller: str = ""
     ) -> QueueView:
         """What waits and why."""
-        return await self.ledger.read(listing.queue_view(Asked(limit, cursor, caller), user_id, self._runs))
+        return await self.ledger.read(listing.queue_view, PageRequest(limit, cursor, caller), user_id, self._runs)
 
     @property
-    def _runs(self) -> Runs:
-        return Runs(self.ledger.limits, self._capacities, self._clock.now())
+    def _runs(self) -> QueueContext:
+        return QueueContext(self.ledger.limits, self._capacities, self._clock.now())
 
     async def approvals(
         self,
@@ -61,4 +62,4 @@ class Lists(EventReader):
         caller: str = "",
     ) -> Page[ApprovalRequest]:
         """A page of approval requests, newest first."""
-        return await self.ledger.read(listing.approvals_page(Asked(limit, cursor, caller), statuses, user_id))
+        return await self.ledger.read(listing.approvals_page, PageRequest(limit, cursor, caller), statuses, user_id)

@@ -34,8 +34,9 @@ from actors.jobs.scheduling import can_ever_fit
 from actors.jobs.suggestions import did_you_mean
 from actors.jobs.views import Accepted, JobView
 from actors.kernel.turns import InTurns
-from actors.ledger import NewJob, reading
+from actors.ledger import NewJob, approvals, queries
 from actors.ledger import limits as run_time_limits
+from actors.ledger import settle as settling
 from actors.net.client_faults import ClientFaults
 from actors.providers.guard import Failure, GuardedProvider
 from actors.store import jobs as job_rows
@@ -127,7 +128,7 @@ class Operations(Lists):
 
     async def cancel(self, job_id: str, *, by: str | None = None, level: str = "admin") -> Job:
         """End a waiting job at once, ask for the end of a running one."""
-        return await self.ledger.cancel(await self._job_id(job_id), by, level)
+        return await self.ledger.write(approvals.cancel, await self._job_id(job_id), by=by, level=level)
 
     async def settle(self, job_id: str, verdict: str, *, handle: Mapping[str, Any] | None = None, by: str) -> Job:
         """Take a person's word on an uncertain job."""
@@ -141,36 +142,39 @@ class Operations(Lists):
             failure = await provider.settled(view.submission.key)
             if failure is not None:
                 raise Refused(f"the provider cannot take note of it: {failure.message}", RefusalKind.UNAVAILABLE)
-        return (await self.ledger.settle(view.job.job_id, verdict, handle, by)).job
+        return (await self.ledger.write(settling.settle, view.job.job_id, verdict, handle=handle, by=by)).job
 
     async def approve(self, approval_id: str, *, by: str, level: str = "admin") -> ApprovalRequest:
         """Grant a request, named by its id or by its job's."""
-        return await self.ledger.approve(await self._approval_id(approval_id), by, level)
+        found, allowed = await self._approval_id(approval_id), self.ledger.approvals.self_approval
+        return await self.ledger.write(approvals.approve, found, by=by, level=level, self_approval=allowed)
 
     async def reject(self, approval_id: str, *, by: str, reason: str = "", level: str = "admin") -> ApprovalRequest:
         """Reject a request, named by its id or by its job's."""
-        return await self.ledger.reject(await self._approval_id(approval_id), by, reason, level)
+        found = await self._approval_id(approval_id)
+        return await self.ledger.write(approvals.reject, found, by=by, reason=reason, level=level)
 
     async def set_priority(self, job_id: str, override: int | None, *, by: str | None = None) -> JobView:
         """Override a waiting job's priority."""
         found = await self._job_id(job_id)
-        await self.ledger.prioritise(found, override, by)
+        await self.ledger.write(approvals.set_priority, found, override, by=by)
         return await self.job(found)
 
     async def set_limit(self, name: str, value: int, *, by: str | None = None) -> Limits:
         """Change a limit now and keep it; one that is a provider's own takes a provider that there is."""
         run_time_limits.check_known(name, self._providers)
-        await self.ledger.set_limit(name, value, by)
+        await self.ledger.write(run_time_limits.set_limit, name, value, by=by)
         return (await self.limits())[0]
 
     async def reset_limits(self, names: Iterable[str] = (), *, by: str | None = None) -> Limits:
         """Return to the configured limits."""
-        await self.ledger.reset_limits(names, by)
+        await self.ledger.write(run_time_limits.reset_limits, tuple(names), by=by)
         return (await self.limits())[0]
 
     async def pause(self, provider: str | None, reason: str, *, by: str | None = None) -> None:
         """Dispatch nothing there, or (None) nothing at all, until it is resumed."""
-        await self.ledger.pause(None if provider is None else self._known(provider), reason, by)
+        known = None if provider is None else self._known(provider)
+        await self.ledger.write(run_time_limits.pause, known, reason=reason, by=by)
 
     async def resume(self, provider: str | None, *, by: str | None = None) -> None:
         """Dispatch there, or (None) at all, again; a provider that was paused by itself stays paused.
@@ -180,37 +184,30 @@ class Operations(Lists):
         known = None if provider is None else self._known(provider)
         if known is not None:
             self._providers[known].breaker.half_open()
-        await self.ledger.resume(known, by)
+        await self.ledger.write(run_time_limits.resume, known, by=by)
 
     # Looking.
 
     async def job(self, part_of_id: str) -> JobView:
         """One job by its id or an unambiguous beginning or end of it."""
-        job_id = reading.resolve(part_of_id)
-        query = reading.views(
-            lambda connection: [found] if (found := job_rows.get(connection, job_id(connection))) else [],
-            self.ledger.limits, self._capacities, self._clock.now(),
-        )  # fmt: skip
-        found = await self.ledger.read(query)
-        if not found:
-            raise Refused(f"there is no job {part_of_id!r}", RefusalKind.NOT_FOUND)
-        return found[0]
+        now = self._clock.now()
+        return await self.ledger.read(queries.view, part_of_id, self.ledger.limits, self._capacities, now)
 
     async def approval(self, approval_id: str) -> ApprovalRequest:
         """One request, named by its id or by its job's."""
-        return await self.ledger.read(reading.request(await self._approval_id(approval_id)))
+        return await self.ledger.read(queries.approval, await self._approval_id(approval_id))
 
     async def withdraw(self, approval_id: str, *, by: str | None = None, level: str = "admin") -> ApprovalRequest:
         """Take a request back: its job is cancelled."""
-        return await self.ledger.withdraw(await self._approval_id(approval_id), by, level)
+        return await self.ledger.write(approvals.withdraw, await self._approval_id(approval_id), by=by, level=level)
 
     async def limits(self) -> tuple[Limits, Mapping[str, str]]:
         """The limits that hold, and which were changed at run time."""
-        return await self.ledger.read(reading.limits_view(self.ledger.limits))
+        return await self.ledger.read(run_time_limits.limits_view, self.ledger.limits)
 
     async def idle(self) -> bool:
         """Whether nothing is pending or running."""
-        counts = (await self.ledger.read(reading.plain_counts))["queue"]
+        counts = (await self.ledger.read(queries.plain_counts))["queue"]
         return not counts.get(QueueStatus.PENDING.value) and not counts.get(QueueStatus.RUNNING.value)
 
     # Following.
@@ -226,7 +223,7 @@ class Operations(Lists):
         return job
 
     async def _row(self, job_id: str) -> Job:
-        job = await self.ledger.read(lambda connection: job_rows.get(connection, job_id))
+        job = await self.ledger.read(job_rows.get, job_id)
         if job is None:
             raise Refused(f"job {job_id} was removed", RefusalKind.NOT_FOUND)
         return job
@@ -288,10 +285,10 @@ class Operations(Lists):
     # Names.
 
     async def _job_id(self, part: str) -> str:
-        return await self.ledger.read(reading.resolve(part))
+        return await self.ledger.read(queries.resolve, part)
 
     async def _approval_id(self, part: str) -> str:
-        return await self.ledger.read(reading.resolve_approval(part))
+        return await self.ledger.read(queries.resolve_approval, part)
 
     def _known(self, provider: str) -> str:
         if provider not in self._providers:

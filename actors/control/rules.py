@@ -14,8 +14,7 @@ class Ruling(Operations):
 
     async def rules(self) -> list[RuleView]:
         """Every rule that holds, in the order in which rules are tried."""
-        configured = self.ledger.configured_rules
-        return await self.ledger.read(lambda connection: rules.rules_now(connection, configured))
+        return await self.ledger.read(rules.rules_now, self.ledger.configured_rules)
 
     async def rule(self, rule_id: int) -> RuleView:
         """One of them."""
@@ -26,19 +25,23 @@ class Ruling(Operations):
 
     async def add_rule(self, rule: ApprovalRule, *, by: str | None = None) -> RuleView:
         """Make a rule; its own ``rule_id`` counts for nothing."""
-        return await self.ledger.add_rule(self._judged(rule), by)
+        return await self.ledger.write(
+            rules.add_rule, self._judged(rule), configured=self.ledger.configured_rules, by=by
+        )
 
     async def replace_rule(self, rule: ApprovalRule, *, by: str | None = None) -> RuleView:
         """Put ``rule`` in the place of the one of its id."""
-        return await self.ledger.replace_rule(self._judged(rule), by)
+        return await self.ledger.write(
+            rules.replace_rule, self._judged(rule), configured=self.ledger.configured_rules, by=by
+        )
 
     async def remove_rule(self, rule_id: int, *, by: str | None = None) -> None:
         """Remove a rule. Requests that it caused stay as they are."""
-        await self.ledger.remove_rule(rule_id, by)
+        await self.ledger.write(rules.remove_rule, rule_id, configured=self.ledger.configured_rules, by=by)
 
     async def try_rule(self, rule: ApprovalRule, *, last: int = 100) -> DryRun:
         """Which of the ``last`` jobs ``rule`` would have held back."""
-        return await self.ledger.read(rules.dry_run(self._judged(rule), last))
+        return await self.ledger.read(rules.dry_run, self._judged(rule), last)
 
     def _judged(self, rule: ApprovalRule) -> ApprovalRule:
         """``rule``, if the providers that it names are there."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from actors.kernel import Registry
-from actors.ledger import Ledger, reading
+from actors.ledger import Ledger, queries
 from actors.metrics.tallies import Tallies
 from actors.providers.guard import GuardedProvider
 from supervision import ChildInfo
@@ -25,7 +25,7 @@ async def scrape(
     from actors.metrics.exposition import State, exposed  # prometheus-client takes 20 ms and is wanted by few
 
     state = State(
-        counts=await ledger.read(reading.plain_counts),
+        counts=await ledger.read(queries.plain_counts),
         children=tuple(children),
         actors=tuple(registry),
         dead_letters=registry.dead_letters.total,
