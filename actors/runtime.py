@@ -253,12 +253,11 @@ class RunningRuntime(Counted, Housekeeping, Pushes, Ruling):
         """Whether all is well."""
         children = self._supervisor.children() if self._supervisor is not None else []
         reasons = [*self._store.reasons, *troubled(children), *unhealthy(self._providers)]
-        reasons += slow_rounds(self._poller_now)
         uncertain = tuple(await self.ledger.read(reading.uncertain))
         if uncertain:
             reasons.append(f"{len(uncertain)} job(s) are uncertain: settle them")
         more, notes = await self.said_of_hold()
-        reasons += more
+        reasons += [*slow_rounds(self._poller_now), *more]
         return Health("degraded" if reasons else "ok", tuple(reasons), uncertain, notes)
 
 
