@@ -61,7 +61,7 @@ async def serve_runtime(kind: str, state_dir: Path) -> None:
     from actors.runtime import Parts, open_runtime
     from actors.settings import Settings
 
-    async def door(_token: str) -> Peer | None:
+    async def authenticate(_token: str) -> Peer | None:
         await trio.lowlevel.checkpoint()
         return Peer(None, "bench", "admin", via="token")
 
@@ -73,7 +73,7 @@ async def serve_runtime(kind: str, state_dir: Path) -> None:
             feed = FeedServer(
                 runtime,
                 FeedOptions(port=0, max_connections=1000, max_per_address=1000, max_per_user=1000),
-                door,
+                authenticate,
                 HostList(),
             )
             await nursery.start(feed.run)
@@ -265,19 +265,21 @@ async def main() -> None:
         asked = await in_turn(options.rounds, contenders)
         stack.close()
         streams = {name: stack.enter_context(served(name, str(place / name))) for name in ("sse", "feed", "bare")}
-        told = await in_turn(
+        events_taken = await in_turn(
             options.rounds,
             {
                 name: reading(one, name, options.readers, options.events, cpu[name])
                 for name, one in streams.items()
             },
         )  # fmt: skip
-        report(figures(asked, told, cpu, options.requests, options.readers, options.events), as_json=options.json)
+        report(
+            figures(asked, events_taken, cpu, options.requests, options.readers, options.events), as_json=options.json
+        )
 
 
 def figures(
     asked: dict[str, list[float]],
-    told: dict[str, list[float]],
+    events_taken: dict[str, list[float]],
     cpu: dict[str, list[float]],
     requests: int,
     readers: int,
@@ -294,10 +296,10 @@ def figures(
         Figure("  CPU of a request", middle(cpu["http"]), "us", "a bare route", ratio(cpu["http"], cpu["route"])),
     ]
     for name, title in (("sse", "SSE"), ("feed", "feed")):
-        each = middle(told[name]) / events * 1e3
-        told_to = f"an event to {readers} readers, {title}"
+        each = middle(events_taken[name]) / events * 1e3
+        label = f"an event to {readers} readers, {title}"
         found += [
-            Figure(told_to, each, "ms", "bare writes", ratio(told[name], told["bare"])),
+            Figure(label, each, "ms", "bare writes", ratio(events_taken[name], events_taken["bare"])),
             Figure("  CPU of an event", middle(cpu[name]), "us", "bare writes", ratio(cpu[name], cpu["bare"])),
         ]
     return found

@@ -43,7 +43,7 @@ from actors.testing.fake_replicate import TOKEN, FakeReplicate, Outcome, RemoteJ
 REQUEST = JobRequest(
     provider="replicate", spec={"model": "ana/m"}, user_id="ana", inherited_env={}, resources=Resources(cpus=1)
 )
-BESIDE = 2
+OTHER_REQUESTS = 2
 """Maximum of a cycle's requests besides the pages."""
 MEGABYTE = 1e6
 
@@ -130,14 +130,14 @@ async def measure(many: int, rounds: int) -> list[Figure]:
     return [
         below(
             Figure(
-                f"cycle over {many:,} jobs, p50", middle, "s", beside="a GET for each in sequence",
+                f"cycle over {many:,} jobs, p50", middle, "s", beside="one GET per job in sequence",
                 ratio=middle / sequence, note=f"{min(walls):.2f} to {max(walls):.2f}; in sequence {sequence:.1f} s",
             ),
             3.0,
         ),
         Figure("of it this process at work", percentile([cpu for _, cpu in cycles], 50), "s"),
         Figure(
-            "requests of a cycle", requests, "", target=f"<= {pages} pages + {BESIDE}", met=requests <= pages + BESIDE,
+            "requests of a cycle", requests, "", target=f"<= {pages} pages + {OTHER_REQUESTS}", met=requests <= pages + OTHER_REQUESTS,
             note=f"in sequence {many:,}",
         ),
         Figure("memory of a cycle, peak", held / MEGABYTE, "MB", note=f"{held / many:.0f} bytes a job"),

@@ -227,8 +227,8 @@ IMPORTS = {
 def probe(statement: str, folder: Path) -> dict[str, Any]:
     """Run a statement in its own interpreter: the modules that it loads, and its memory."""
     process = python("-c", PROBE.format(statement=statement), folder=folder, stderr=subprocess.PIPE)
-    _, told = process.communicate(timeout=30)
-    found: dict[str, Any] = json.loads(told.splitlines()[-1])
+    _, errors = process.communicate(timeout=30)
+    found: dict[str, Any] = json.loads(errors.splitlines()[-1])
     return found
 
 
