@@ -34,7 +34,7 @@ from actors.jobs.records import Event
 from actors.kernel import ActorRef, Bus, Clock, Envelope, Mailbox, Registry, SystemClock, actor_spec
 from actors.kernel.steps import StepWatch
 from actors.ledger import Ledger, Sources, reading
-from actors.ledger.provider_views import ProviderView, provider_views, unhealthy_providers
+from actors.ledger.provider_views import ProviderView, provider_views, unhealthy
 from actors.metrics import Counted, Tallies, TimedExecutor, scrape, timed
 from actors.poller import Poller, PollNow, PollRequests, Refresh, slow_rounds
 from actors.providers.base import Provider
@@ -85,7 +85,7 @@ class RunningRuntime(Counted, Housekeeping, Pushes, Ruling):
 
     def __init__(self, settings: Settings, parts: Parts) -> None:
         self.settings = settings
-        self._retention_days = settings.retention_days
+        self._retention_days = settings.retention.days
         self.clock = parts.clock
         self.bus = Bus()
         self.registry = Registry()
@@ -152,16 +152,17 @@ class RunningRuntime(Counted, Housekeeping, Pushes, Ruling):
 
     def _make_poller(self) -> Poller:
         self._poller_now = Poller(
-            self.ledger, self._providers, self.clock, self.settings.poller, self.settings.webhook_urls(),
-            self._parts.sources.jitter, self._poll_requests,
+            self.ledger, self._providers, self.clock, self.settings.background.job_status_polling,
+            self.settings.webhook_urls(), self._parts.sources.jitter, self._poll_requests,
         )  # fmt: skip
         return timed(self._poller_now, "poller", self.tallies, cycle="cycle")
 
     def _make_expiry(self) -> Expiry:
-        return timed(Expiry(self.ledger, self.clock, self.settings.expiry, self._steps), "expiry", self.tallies)
+        options = self.settings.background.approval_expiration
+        return timed(Expiry(self.ledger, self.clock, options, self._steps), "expiry", self.tallies)
 
     def _make_pruner(self) -> Pruner:
-        return Pruner(self.ledger, self._providers, self.clock, self.settings.retention_days)
+        return Pruner(self.ledger, self._providers, self.clock, self.settings.retention.days)
 
     def _actor(self, name: str, wanted: Callable[[Event], bool]) -> ActorRef:
         """A reference whose mailbox absorbs wakes of the same kind: one "look now" says what a hundred say."""
@@ -251,12 +252,8 @@ class RunningRuntime(Counted, Housekeeping, Pushes, Ruling):
     async def health(self) -> Health:
         """Whether all is well."""
         children = self._supervisor.children() if self._supervisor is not None else []
-        reasons = [
-            *self._store.reasons,
-            *troubled(children),
-            *unhealthy_providers(self._providers),
-            *slow_rounds(self._poller_now),
-        ]
+        reasons = [*self._store.reasons, *troubled(children), *unhealthy(self._providers)]
+        reasons += slow_rounds(self._poller_now)
         uncertain = tuple(await self.ledger.read(reading.uncertain))
         if uncertain:
             reasons.append(f"{len(uncertain)} job(s) are uncertain: settle them")
