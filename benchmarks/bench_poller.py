@@ -43,7 +43,7 @@ from actors.testing.fake_replicate import TOKEN, FakeReplicate, Outcome, RemoteJ
 REQUEST = JobRequest(
     provider="replicate", spec={"model": "ana/m"}, user_id="ana", inherited_env={}, resources=Resources(cpus=1)
 )
-OTHER_REQUESTS = 2
+EXTRA = 2
 """Maximum of a cycle's requests besides the pages."""
 MEGABYTE = 1e6
 
@@ -137,7 +137,7 @@ async def measure(many: int, rounds: int) -> list[Figure]:
         ),
         Figure("of it this process at work", percentile([cpu for _, cpu in cycles], 50), "s"),
         Figure(
-            "requests of a cycle", requests, "", target=f"<= {pages} pages + {OTHER_REQUESTS}", met=requests <= pages + OTHER_REQUESTS,
+            "requests of a cycle", requests, "", target=f"<= {pages} pages + {EXTRA}", met=requests <= pages + EXTRA,
             note=f"in sequence {many:,}",
         ),
         Figure("memory of a cycle, peak", held / MEGABYTE, "MB", note=f"{held / many:.0f} bytes a job"),
