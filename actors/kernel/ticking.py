@@ -22,9 +22,9 @@ import attrs
 import trio
 
 from actors.kernel.actor import Actor
-from actors.kernel.context import new_correlation_id
 from actors.kernel.envelope import Envelope, current_envelope
 from logconf import get_logger
+from logconf.correlation import new_correlation_id
 
 _logger = get_logger("actors.kernel.ticking")
 
@@ -110,4 +110,4 @@ class TickingActor(Actor):
         else:
             self.faults = 0
         finally:
-            self.unbind()
+            self.bind(None)
