@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
+import attrs
 import trio
 
+from actors.kernel.calls import PendingCalls
 from actors.kernel.dead_letters import DeadLetters
-from actors.kernel.envelope import Envelope
+from actors.kernel.envelope import Envelope, next_envelope_id
 from actors.kernel.errors import ActorDown, MailboxFull
 from actors.kernel.mailbox import Mailbox
 from actors.kernel.monitor import Down, Monitor
@@ -31,7 +33,7 @@ class ActorCell:
     """
 
     __slots__ = (
-        "_end", "_monitors", "_now", "_stopping", "_task", "call_deadline", "dead_letters", "incarnation", "mailbox",
+        "_calls", "_end", "_monitors", "_now", "_stopping", "_task", "dead_letters", "incarnation", "mailbox",
         "name", "quarantine", "side_nursery",
     )  # fmt: skip
 
@@ -51,7 +53,7 @@ class ActorCell:
         self.incarnation = 0
         self._now: Callable[[], float] = trio.current_time
         self.side_nursery: trio.Nursery | None = None  # where the actor's own tasks run beside its mailbox
-        self.call_deadline = call_deadline
+        self._calls = PendingCalls(name, call_deadline)
         self.dead_letters = DeadLetters() if dead_letters is None else dead_letters
         self.quarantine = Quarantine() if quarantine is None else quarantine
         self._monitors: dict[Monitor, None] = {}
@@ -97,13 +99,14 @@ class ActorCell:
         self._end = (reason, cause)
         self._forget_system(reason, cause)
         self.purge(reason, cause)
+        self._calls.close()
         self._notify_monitors(reason, cause)
 
     def again(self, envelope: Envelope) -> None:
-        """Queue what was in quarantine. Raises ActorDown when the actor is gone, and MailboxFull."""
+        """Queue what was in quarantine, in its new place. Raises ActorDown when the actor is gone, and MailboxFull."""
         if self._end is not None:
             raise ActorDown(self.name, *self._end)
-        self.mailbox.put_nowait(envelope)
+        self.mailbox.put_nowait(attrs.evolve(envelope, id=next_envelope_id()))
 
     def purge(self, reason: str, cause: BaseException | None = None) -> None:
         """Empty the mailbox: each queued call fails with ``reason``, each cast is a dead letter."""

@@ -1,11 +1,20 @@
-"""The caller's side of a call: a reply port with one slot."""
+"""The caller's side of a call: a reply port with one slot, and one timer a mailbox for the default deadlines.
+
+A cancel scope for each call would take a third of a call's time. So a caller without a deadline of its own waits bare,
+and one task for all of a mailbox's calls ends those that are overdue. It is a system task, because calls are also
+waited for while the actor is between two incarnations and has no task; it is there only while such calls are.
+"""
 
 from __future__ import annotations
 
+import math
+from collections import deque
 from typing import Any
 
 import attrs
 import trio
+
+from actors.kernel.errors import CallTimeout
 
 
 @attrs.define
@@ -21,11 +30,17 @@ class ErrorReply:
 class ReplyPort:
     """Holds the one reply to one call. The first answer counts; a later one finds nobody and says so."""
 
-    __slots__ = ("_done", "_reply")
+    __slots__ = ("_done", "_reply", "deadline")
 
-    def __init__(self) -> None:
+    def __init__(self, deadline: float = math.inf) -> None:
+        self.deadline = deadline
         self._reply: Any = None
         self._done = trio.Event()
+
+    @property
+    def done(self) -> bool:
+        """Whether it was answered, or its caller has left."""
+        return self._done.is_set()
 
     def answer(self, reply: Any) -> bool:
         """Deliver ``reply`` (or raise the error of an :class:`ErrorReply`); False when nobody waits any more."""
@@ -48,3 +63,48 @@ class ReplyPort:
         if isinstance(self._reply, ErrorReply):
             raise self._reply.error
         return self._reply
+
+
+class PendingCalls:
+    """The calls of one mailbox that wait under the default deadline of ``seconds``, oldest first.
+
+    The oldest is the next to be due, since all have the same allowance, and mostly the first to be answered: so
+    those that are done are dropped from the front when another comes, and none has to take itself out.
+    """
+
+    __slots__ = ("_actor", "_ports", "_scope", "seconds")
+
+    def __init__(self, actor: str, seconds: float) -> None:
+        self.seconds = seconds
+        self._actor = actor
+        self._ports: deque[ReplyPort] | None = None
+        self._scope: trio.CancelScope | None = None
+
+    def add(self, port: ReplyPort) -> None:
+        """Fail ``port`` with CallTimeout at its deadline, unless it is done by then."""
+        ports = self._ports = self._ports or deque()
+        while ports and ports[0].done:
+            ports.popleft()
+        ports.append(port)
+        if self._scope is None:
+            self._scope = trio.CancelScope()
+            trio.lowlevel.spawn_system_task(self._sweep, self._scope, name=f"deadlines of calls to {self._actor}")
+
+    def close(self) -> None:
+        """End the sweeper; the actor is gone and every caller was answered."""
+        self._ports = None
+        if self._scope is not None:
+            self._scope.cancel(reason="the actor is gone")
+            self._scope = None
+
+    async def _sweep(self, scope: trio.CancelScope) -> None:
+        try:
+            with scope:
+                while self._ports:
+                    await trio.sleep_until(self._ports[0].deadline)
+                    now = trio.current_time()
+                    while self._ports and (self._ports[0].done or self._ports[0].deadline <= now):
+                        self._ports.popleft().fail(CallTimeout(self._actor, self.seconds))
+        finally:
+            if self._scope is scope:
+                self._scope = None

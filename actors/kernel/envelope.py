@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 next_envelope_id = itertools.count(1).__next__
 
 
-@attrs.define(eq=False)  # not frozen: one is made for every message, and a frozen class takes twice as long
+@attrs.define(
+    eq=False, weakref_slot=False
+)  # not frozen: one is made for every message, and a frozen class takes twice as long
 class Envelope:
     """One message on its way. Never changed once it is made; two envelopes are equal only if they are the same one.
 
@@ -47,7 +49,7 @@ class Envelope:
         return attrs.evolve(self, reply=None, attempt=1, to=to, id=next_envelope_id())
 
     def again(self) -> Envelope:
-        """The next attempt: nobody waits for it any more, and no deadline holds for it."""
+        """The next attempt, under the same ``id``: nobody waits for it any more, and no deadline holds for it."""
         return attrs.evolve(self, reply=None, deadline=math.inf, attempt=self.attempt + 1)
 
 

@@ -1,19 +1,19 @@
 """The mailbox: a bounded memory channel of envelopes with one reader, and what a channel cannot do.
 
-**States.** A message that was accepted is in one of three places, each first in, first out:
+**States.** A message that was accepted is in one of two places, each first in, first out:
 
-- ``_redelivered``: crashed its handler and is to be handled again; read first, whatever its number.
 - the channel, which holds ``capacity``; behind it, in trio's own order, the senders that wait for room.
-- ``_unbounded``: what must be neither refused nor dropped: notices (of monitors and timers) and the drain marker.
+- ``_unbounded``: what must be neither refused nor dropped: notices (of monitors and timers), the drain marker, and in
+  front of them the message that crashed its handler and is to be handled again.
 
 System messages (stop, suspend, resume, inspect) do not stand in this queue. ``system`` holds them, and while it holds
 any, or while the mailbox is ``suspended``, :meth:`Mailbox.take` gives nothing: so the reader sees them first.
 
 **Order.** The number of a message is its envelope's ``id``, given when it is sent, before it waits for room. So numbers
 rise in the channel, and in ``_unbounded`` too. The reader takes the smaller of the two heads: a notice comes after all
-that was sent before it, however full the channel is. Nobody can peek into a channel: its head is taken ahead
-(``_ahead``) to be compared. A reader that sleeps in ``receive()`` gets the next message ahead too. While one is taken
-ahead, one more than ``capacity`` may be here.
+that was sent before it, however full the channel is, and a message that was taken once comes before all that are
+queued. Nobody can peek into a channel: its head is taken ahead (``_ahead``) to be compared. A reader that sleeps in
+``receive()`` is handed the next message ahead, too. While one is taken ahead, one more than ``capacity`` may be here.
 
 **Invariants.** ``_in_channel`` counts what is in the channel, what waits for room behind it, and what was handed to a
 reader that has not run yet. Where a sender waits, the channel is full. ``_keys`` holds the keys of queued messages, by
@@ -86,7 +86,7 @@ class Mailbox:
 
     __slots__ = (
         "_ahead", "_asleep_at", "_coalesce", "_coalesced", "_high_water", "_in_channel", "_keys", "_receive",
-        "_redelivered", "_rejected", "_send", "_taken", "_unbounded", "capacity", "dropped", "on_drop", "overflow",
+        "_rejected", "_send", "_taken", "_unbounded", "capacity", "dropped", "on_drop", "overflow",
         "owner", "suspended", "system",
     )  # fmt: skip
 
@@ -108,7 +108,6 @@ class Mailbox:
         self._asleep_at: trio.MemorySendChannel[Any] | None = None
         self._ahead: Envelope | None = None
         self._unbounded: deque[Envelope] = deque()
-        self._redelivered: list[Envelope] = []
         self._coalesce = coalesce
         self._keys: dict[int, Hashable] = {}
         self._in_channel = self._high_water = 0
@@ -116,7 +115,7 @@ class Mailbox:
 
     def __len__(self) -> int:
         ahead = 0 if self._ahead is None else 1
-        return min(self._in_channel, self.capacity) + ahead + len(self._unbounded) + len(self._redelivered)
+        return min(self._in_channel, self.capacity) + ahead + len(self._unbounded)
 
     def statistics(self) -> MailboxStatistics:
         """Depth, high-water mark and counters, now."""
@@ -177,7 +176,7 @@ class Mailbox:
     @enable_ki_protection
     def redeliver(self, envelope: Envelope) -> None:
         """Queue ``envelope``, which was taken before, in front of all others and whatever the capacity."""
-        self._redelivered.append(envelope)
+        self._unbounded.appendleft(envelope)
         self.wake()
 
     @enable_ki_protection
@@ -227,8 +226,17 @@ class Mailbox:
     def take_batch(self, limit: int) -> Iterator[Envelope]:
         """As :meth:`take`, at most ``limit`` times; what the reader does not ask for stays queued."""
         for _ in range(limit):
-            if self.suspended or self.system or (envelope := self._next()) is None:
+            if self.suspended or self.system:
                 return
+            envelope, self._ahead = self._ahead, None
+            if envelope is None:
+                envelope = self._receive_one()
+            if self._unbounded and (envelope is None or self._unbounded[0].id < envelope.id):
+                self._ahead, envelope = envelope, self._unbounded.popleft()
+            if envelope is None:
+                return
+            if self._keys:
+                self._keys.pop(envelope.id, None)
             self._taken += 1
             yield envelope
 
@@ -241,7 +249,11 @@ class Mailbox:
     @enable_ki_protection
     def clear(self) -> list[Envelope]:
         """Take out everything, of senders that wait for room too: they go on."""
-        return list(iter(self._next, None))
+        removed = [*self._unbounded, *([] if self._ahead is None else [self._ahead]), *iter(self._receive_one, None)]
+        self._unbounded.clear()
+        self._keys.clear()
+        self._ahead = None
+        return sorted(removed, key=lambda envelope: envelope.id)
 
     @enable_ki_protection
     def withdraw(self, message: Any) -> None:
@@ -262,22 +274,12 @@ class Mailbox:
         self._keys[envelope.id] = key
         return False
 
-    def _next(self) -> Envelope | None:
-        if self._redelivered:
-            return self._redelivered.pop(0)
-        if (envelope := self._ahead) is not None:
-            self._ahead = None
-        else:
-            try:
-                envelope = self._receive.receive_nowait()
-            except trio.WouldBlock:
-                return self._unbounded.popleft() if self._unbounded else None
-            self._in_channel -= 1
-        if self._unbounded and self._unbounded[0].id < envelope.id:
-            self._ahead = envelope
-            return self._unbounded.popleft()
-        if self._keys:
-            self._keys.pop(envelope.id, None)
+    def _receive_one(self) -> Envelope | None:
+        try:
+            envelope = self._receive.receive_nowait()
+        except trio.WouldBlock:
+            return None
+        self._in_channel -= 1
         return envelope
 
     def _make_room(self, envelope: Envelope) -> bool:
@@ -286,12 +288,12 @@ class Mailbox:
             self._keys.pop(envelope.id, None)
             self._rejected += 1
             raise MailboxFull(envelope.message, self.capacity, self.owner)
-        dropped = envelope
+        dropped: Envelope | None = envelope
         if self.overflow is Overflow.DROP_OLDEST:
-            dropped = self._receive.receive_nowait()
-            self._in_channel -= 1
+            dropped = self._receive_one()
             if self._ahead is not None:
                 dropped, self._ahead = self._ahead, dropped
+        assert dropped is not None
         self._keys.pop(dropped.id, None)
         self.dropped += 1
         self.on_drop(dropped)

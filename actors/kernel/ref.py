@@ -37,8 +37,8 @@ class ActorRef(ActorCell):
         To an actor that is gone it is a dead letter. Raises MailboxFull where the mailbox is full and its
         policy drops nothing; :meth:`send` waits instead.
         """
-        if faults.active is None:
-            self._deliver(self._envelope(message))
+        if faults.active is None and self._end is None:
+            self.mailbox.put_nowait(self._envelope(message))
         else:
             for arrived in faults.carry(SEND, message, self.name):
                 self._deliver(self._envelope(arrived))
@@ -68,20 +68,22 @@ class ActorRef(ActorCell):
         if faults.active is not None:
             await faults.async_point(CALL_BEFORE, self.name)
         if deadline != math.inf:
-            return await self._ask(message, deadline)
-        deadline = trio.current_time() + self.call_deadline
-        with trio.move_on_at(deadline):
-            return await self._ask(message, deadline)
-        raise CallTimeout(self.name, self.call_deadline)
-
-    async def _ask(self, message: Any, deadline: float) -> Any:
-        port = ReplyPort()
-        envelope = self._envelope(message, port, deadline)
+            port = ReplyPort(deadline)
+        else:
+            port = ReplyPort(trio.current_time() + self._calls.seconds)
+            self._calls.add(port)
+        envelope = self._envelope(message, port, port.deadline)
         if self.mailbox.must_wait():
-            await self.mailbox.put(envelope)
+            await self._wait_for_room(envelope)
         else:
             self.mailbox.put_nowait(envelope)
         return await port.wait()
+
+    async def _wait_for_room(self, envelope: Envelope) -> None:
+        with trio.move_on_at(envelope.deadline) as scope:
+            await self.mailbox.put(envelope)
+        if scope.cancelled_caught:
+            raise CallTimeout(self.name, self._calls.seconds)
 
     def notice(self, message: Any) -> None:
         """Send what must not be lost: whatever the capacity, dropped by no policy. For Down and for timers."""
@@ -170,7 +172,7 @@ class ActorRef(ActorCell):
         self._require_present()
         port = ReplyPort()
         self.mailbox.put_system(Inspect(port))
-        with trio.move_on_after(self.call_deadline):
+        with trio.move_on_after(self._calls.seconds):
             inspection: Inspection = await port.wait()
             return inspection
-        raise CallTimeout(self.name, self.call_deadline)
+        raise CallTimeout(self.name, self._calls.seconds)

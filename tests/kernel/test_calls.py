@@ -60,7 +60,7 @@ async def test_the_callers_scope_is_the_deadline_where_there_is_one(crew, autoju
 
 
 async def test_each_of_many_calls_has_its_own_default_deadline(crew, autojump_clock):
-    """Each ends five seconds after it began, whatever the others do."""
+    """One timer serves them all: each ends five seconds after it began, whatever the others do."""
     ref = await crew.start(ActorRef("slow"))
     ended: list[tuple[int, float]] = []
 
@@ -74,6 +74,34 @@ async def test_each_of_many_calls_has_its_own_default_deadline(crew, autojump_cl
         for number in range(4):
             nursery.start_soon(caller, number)
     assert ended == [(0, 5.0), (1, 6.0), (2, 7.0), (3, 8.0)]
+
+
+async def test_the_timer_ends_with_its_calls(crew, autojump_clock):
+    """No task remains once nobody waits and the last default deadline has passed."""
+    ref = await crew.start(ActorRef("echo"))
+    before = trio.lowlevel.current_statistics().tasks_living
+    await ref.call(1)
+    await trio.sleep(10)
+    assert trio.lowlevel.current_statistics().tasks_living == before
+
+
+async def test_the_timer_ends_when_the_actor_is_gone(crew, autojump_clock):
+    ref = await crew.start(ActorRef("echo"))
+    await ref.call(1)
+    await ref.stop()
+    await trio.testing.wait_all_tasks_blocked()
+    assert trio.current_time() == 0
+    assert not any("deadlines of calls" in task.name for task in _all_tasks())
+
+
+def _all_tasks() -> list[trio.lowlevel.Task]:
+    found, waiting = [], [trio.lowlevel.current_root_task()]
+    while waiting:
+        task = waiting.pop()
+        if task is not None:
+            found.append(task)
+            waiting += [child for nursery in task.child_nurseries for child in nursery.child_tasks]
+    return found
 
 
 async def test_a_timeout_does_not_stop_the_work_and_the_late_reply_is_dropped(crew, autojump_clock):
