@@ -103,7 +103,7 @@ class Actor:
     # -- To use
 
     def unexpected(self, message: Any) -> ErrorReply:
-        """For the last case of a handler: logs the message nobody expected, and is the reply that says so."""
+        """For the last case of a handler: logs the message, and returns the reply that refuses it."""
         kind = type(message).__name__
         name = self.ref.name
         _logger.warning("Unexpected message for %s", name, extra={"actor": name, "message_type": kind})

@@ -28,7 +28,7 @@ class ErrorReply:
 
 
 class ReplyPort:
-    """Holds the one reply to one call. The first answer counts; a later one finds nobody and says so."""
+    """Holds the one reply to one call. The first answer counts; a later one finds nobody (False)."""
 
     __slots__ = ("_done", "_reply", "deadline")
 

@@ -30,7 +30,7 @@ class Clock(ABC):
     def steady(self) -> float:
         """Seconds that no step of the wall clock changes: what a step is measured against.
 
-        Unlike :meth:`monotonic` they go on while the machine sleeps, where the system can tell.
+        Unlike :meth:`monotonic` they go on while the machine sleeps, where the system counts those seconds.
         """
         return self.monotonic()
 
@@ -52,7 +52,7 @@ class Clock(ABC):
         Always a checkpoint.
         """
         await trio.lowlevel.checkpoint()
-        while self.now() < deadline:  # noqa: ASYNC110 - nobody tells when the wall clock is moved
+        while self.now() < deadline:  # noqa: ASYNC110 - nothing signals that the wall clock was moved
             await trio.sleep_until(self.look_again(deadline))
 
 

@@ -33,7 +33,7 @@ def settle(ref: ActorRef, child: Child | None, reason: str, cause: BaseException
         watch = _watches.get(reporter)
         if watch is None:
             watch = _watches[reporter] = _Watch(reporter)
-            trio.lowlevel.spawn_system_task(watch.run, name=f"fate of the actors under {reporter.path}")
+            trio.lowlevel.spawn_system_task(watch.run, name=f"restarts of the actors under {reporter.path}")
         watch.down[ref.name] = (ref, child, cause)
 
 

@@ -34,7 +34,7 @@ class Inspect:
 
 @attrs.frozen
 class Inspection:
-    """What an actor says of itself between two messages; ``details`` is what its ``describe()`` returned."""
+    """An actor's state between two messages; ``details`` is what its ``describe()`` returned."""
 
     actor: str
     incarnation: int
