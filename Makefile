@@ -15,8 +15,8 @@ help:
 	@echo "make run         queue, choose, run and watch the sweep of examples/sweep.yaml on this machine"
 	@echo "make test        run the tests"
 	@echo "make check       what CI checks: format, lint, types, floors, tests"
-	@echo "make check-long  what is too slow for CI, some hours: 100,000 restarts, a kill at every system call,"
-	@echo "                 a hundred simulated worlds of a day each that nobody has seen"
+	@echo "make check-long  what is too slow for CI, some hours: an interrupt at every line of supervision,"
+	@echo "                 100,000 restarts, a kill at every system call, a hundred simulated worlds of a day each that nobody has seen"
 	@echo "make clean       remove the virtual environment and what make run left (.greenroom)"
 
 $(BIN)/python:
@@ -62,6 +62,7 @@ FIRST ?= $(shell expr $$(date +%j) \* 100 + 1000000)
 LAST = $(shell expr $(FIRST) + 99)
 
 check-long: $(VENV)/.dev
+	SUPERVISION_INTERRUPTS=all $(BIN)/pytest -n0 tests/supervision/test_interrupts.py $(ARGS)
 	SOAK_RESTARTS=100000 $(BIN)/pytest -n0 -m parts tests/supervision/test_scale.py $(ARGS)
 	GREENROOM_SWEEP=all $(BIN)/pytest -n0 -m parts tests/kills/test_every_system_call.py tests/kills/test_disk_faults.py $(ARGS)
 	$(BIN)/python -m actors.simulation --seeds $(FIRST)-$(LAST) --hours 24 --workers $$(nproc)

@@ -34,11 +34,12 @@ from actors.jobs.records import Event
 from actors.kernel import ActorRef, Bus, Clock, Envelope, Mailbox, Registry, SystemClock, actor_spec
 from actors.kernel.steps import StepWatch
 from actors.ledger import Ledger, Sources, reading
-from actors.ledger.provider_views import ProviderView, provider_views, unwell
+from actors.ledger.provider_views import ProviderView, provider_views, unhealthy_providers
 from actors.metrics import Counted, Tallies, TimedExecutor, scrape, timed
 from actors.poller import Poller, PollNow, PollRequests, Refresh, slow_rounds
 from actors.providers.base import Provider
 from actors.providers.guard import GuardedProvider
+from actors.providers.planning import check_all
 from actors.providers.registry import create
 from actors.pruner import Pruner
 from actors.scheduler import Quiesce, Scheduler
@@ -228,10 +229,11 @@ class RunningRuntime(Counted, Housekeeping, Pushes, Ruling):
             return []
         return tree_of(self._supervisor.children(), {ref.name: ref for ref in self.registry})
 
-    async def providers(self) -> list[ProviderView]:
-        """How each provider stands: capabilities, breaker, gate."""
+    async def providers(self, *, check: bool = False) -> list[ProviderView]:
+        """How each provider stands: capabilities, breaker, gate; ``check``: and what it answers now."""
         kinds = {name: one.kind for name, one in self.settings.providers.items()}
-        return await self.ledger.read(provider_views(self._providers, kinds, self.clock.now()))
+        faults = await check_all(self._providers) if check else {}
+        return await self.ledger.read(provider_views(self._providers, kinds, faults, self.clock.now()))
 
     async def metrics(self) -> bytes:
         """The state as Prometheus reads it."""
@@ -249,7 +251,12 @@ class RunningRuntime(Counted, Housekeeping, Pushes, Ruling):
     async def health(self) -> Health:
         """Whether all is well."""
         children = self._supervisor.children() if self._supervisor is not None else []
-        reasons = [*self._store.reasons, *troubled(children), *unwell(self._providers), *slow_rounds(self._poller_now)]
+        reasons = [
+            *self._store.reasons,
+            *troubled(children),
+            *unhealthy_providers(self._providers),
+            *slow_rounds(self._poller_now),
+        ]
         uncertain = tuple(await self.ledger.read(reading.uncertain))
         if uncertain:
             reasons.append(f"{len(uncertain)} job(s) are uncertain: settle them")

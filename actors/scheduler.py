@@ -12,7 +12,7 @@ from actors.kernel import Clock, Envelope, TickingActor
 from actors.ledger import Dispatch, Ledger
 from actors.providers.base import Submitted
 from actors.providers.guard import Failure, GuardedProvider
-from actors.providers.planning import capacities, cautions
+from actors.providers.planning import breaker_advice, capacities
 from logconf import bind_correlation_id, get_logger
 
 _logger = get_logger("actors.scheduler")
@@ -83,7 +83,7 @@ class Scheduler(TickingActor):
         if self._unsure:  # an intent that nobody here is handing over is the poller's to ask about (B13)
             await self._ledger.disown(frozenset(self._in_flight))
         self._unsure = True  # until what this look claims is in hands: a fault between commit and here leaves orphans
-        claimed = await self._ledger.claim(capacities(self._providers), cautions(self._providers))
+        claimed = await self._ledger.claim(capacities(self._providers), breaker_advice(self._providers))
         if not self._started:
             self._started = True
             self.fault_limit, self.fault_message = 5, "Error in queue processing"

@@ -28,13 +28,10 @@ def new_correlation_id() -> str:
     return os.urandom(16).hex()
 
 
-def is_valid_correlation_id(value: object) -> bool:
-    """Whether an ID from outside may be used as it is: a str of 1 to 128 characters of `A-Z a-z 0-9 . _ : - / + =`."""
-    return isinstance(value, str) and _ACCEPTED.fullmatch(value) is not None
-
-
 def accept_correlation_id(raw: object, *, level: int = logging.WARNING) -> str:
     """`raw` (str, or bytes from a header) if it is a valid ID, else a new one.
+
+    An ID from outside may have 1 to 128 characters of `A-Z a-z 0-9 . _ : - / + =`.
 
     A rejection is a line of ``level`` that says how long the value was and never repeats it: it may hold line breaks,
     another tenant's data or a secret.

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from types import FrameType, TracebackType
 
 from logconf.masking import mask_text
-from logconf.sanitize import clean_text, text_of
+from logconf.sanitize import Limits, clean_text, text_of
 
 _FIRST_FRAMES, _LAST_FRAMES = 20, 40  # a recursion's thousand frames say nothing more
 _LONGEST_CHAIN = 30
@@ -42,6 +42,25 @@ def render_exception(error: BaseException, budget: int) -> str:
     if whole and len(full) <= budget:
         return _utf8(full)
     return _shortened(error, full, budget)
+
+
+def traces_of(record: logging.LogRecord, limits: Limits, *, include_stack_info: bool) -> tuple[str | None, str | None]:
+    """The record's exception and its stack as clean texts, None where there is none.
+
+    With `include_stack_info` a record of ERROR and above has its caller's stack even if the call did not ask for it.
+    """
+    exception: str | None = None
+    error = record.exc_info[1] if isinstance(record.exc_info, tuple) and len(record.exc_info) == 3 else None
+    if isinstance(error, BaseException):
+        exception = render_exception(error, limits.exception)
+    elif record.exc_text:
+        exception = clean_text(text_of(record.exc_text), limits.exception)
+    stack: str | None = record.stack_info
+    if stack:
+        stack = clean_text(text_of(stack), limits.exception // 3)
+    elif include_stack_info and record.levelno >= logging.ERROR:
+        stack = render_stack(limits.exception // 3)
+    return exception, stack or None
 
 
 def _shortened(error: BaseException, full: str, budget: int) -> str:

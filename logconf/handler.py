@@ -31,9 +31,7 @@ class StructuredHandler(logging.Handler):
                 return False
             if isinstance(passed, logging.LogRecord):  # since Python 3.12 a filter may replace the record
                 record = passed
-        line = self._render(record)
-        for writer in self.writers:
-            writer.put(line, record.levelno)
+        self.emit(record)
         return True
 
     def emit(self, record: logging.LogRecord) -> None:

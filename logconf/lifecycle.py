@@ -26,7 +26,7 @@ def installed_handler() -> StructuredHandler | None:
     return _installed
 
 
-def watch_over(handler: StructuredHandler | None, *, reopen_on_hangup: bool = False) -> None:
+def drain_at_exit(handler: StructuredHandler | None, *, reopen_on_hangup: bool = False) -> None:
     """Make `handler` the one that is drained at the process's end. Signals are left alone outside the main thread."""
     global _installed, _hooked
     _installed = handler

@@ -7,6 +7,7 @@ null are never masked: a count is not a secret, and a field's type must not chan
 
 from __future__ import annotations
 
+import functools
 import re
 import threading
 from urllib.parse import quote
@@ -44,6 +45,7 @@ _LABEL_HINT = re.compile(r"token|auth|passw|passp|secret|credential|cookie|key|s
 _PLAIN_VALUE = re.compile(r"-?[0-9][0-9_.]*(?:[eE][+-]?[0-9]+)?|(?i:true|false|null|none|nan)|\*\*\*")
 
 _SHORTEST_SECRET = 4
+_LONGEST_KEY = 128  # only the end of a longer key is looked at
 _registered: tuple[str, ...] = ()
 _registry_lock = threading.Lock()
 
@@ -70,22 +72,15 @@ def forget_secrets() -> None:
         _registered = ()
 
 
-_verdicts: dict[str, bool] = {}
-_VERDICTS_KEPT = 4096
-_LONGEST_KEPT = 128
-
-
 def key_names_secret(key: str) -> bool:
     """Whether a field of this name is masked. See the module's text for the rule."""
-    verdict = _verdicts.get(key)
-    if verdict is None:
-        words = [word.lower() for word in _HUMP.split(key[-128:]) if word]
-        verdict = bool(words) and (words[-1] in SECRET_WORDS or "_".join(words[-2:]) in SECRET_WORDS)
-        if len(_verdicts) >= _VERDICTS_KEPT:
-            _verdicts.clear()
-        if len(key) <= _LONGEST_KEPT:
-            _verdicts[key] = verdict
-    return verdict
+    return _names_secret(key[-_LONGEST_KEY:])
+
+
+@functools.lru_cache(maxsize=4096)
+def _names_secret(key: str) -> bool:
+    words = [word.lower() for word in _HUMP.split(key) if word]
+    return bool(words) and (words[-1] in SECRET_WORDS or "_".join(words[-2:]) in SECRET_WORDS)
 
 
 def mask_text(text: str) -> str:

@@ -7,6 +7,7 @@ made earlier, and third parties' own, are covered too. The record factory stays 
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import time
@@ -28,8 +29,6 @@ _NEWER_ATTRIBUTES = {"taskName": None} if hasattr(_PLAIN_RECORD, "taskName") els
 _STARTED = _PLAIN_RECORD.created - _PLAIN_RECORD.relativeCreated / 1000
 _new_record = LogRecord.__new__
 _PLAIN_TYPES = frozenset({str, int, float, bool, type(None)})
-_files: dict[str, tuple[str, str]] = {}
-_FILES_KEPT = 1024
 
 
 class _FilterID(str):
@@ -146,7 +145,7 @@ def _attributes(
     if args and len(args) == 1 and type(args[0]) not in _PLAIN_TYPES:
         args = _single_argument(args)
     created = time.time()
-    file = _files.get(path) or _file_names(path)
+    file = _file_names(path)
     return {
         "name": name,
         "msg": msg,
@@ -181,12 +180,10 @@ def _single_argument(args: tuple[object, ...]) -> object:
         return args
 
 
+@functools.lru_cache(maxsize=1024)
 def _file_names(path: str) -> tuple[str, str]:
-    names = os.path.basename(path), os.path.splitext(os.path.basename(path))[0]  # noqa: PTH119, PTH122 - str in, str out
-    if len(_files) >= _FILES_KEPT:
-        _files.clear()
-    _files[path] = names
-    return names
+    name = os.path.basename(path)  # noqa: PTH119 - str in, str out
+    return name, os.path.splitext(name)[0]  # noqa: PTH122
 
 
 def _attach(record: logging.LogRecord, extra: object) -> None:

@@ -9,6 +9,8 @@ each cached and bounded; only what is new is encoded, by orjson. What is not a s
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import logging
 import os
 import sys
@@ -18,10 +20,10 @@ from typing import Any
 import orjson
 
 from logconf.context import Frame, current_correlation_id, current_frame, get_correlation_id
-from logconf.exceptions import render_exception, render_stack
+from logconf.exceptions import traces_of
 from logconf.masking import key_names_secret, mask_text
 from logconf.records import extra_of, filtered_correlation_id, message_of
-from logconf.sanitize import LADDER, Limits, Sanitizer, clean_text, text_of, type_name
+from logconf.sanitize import LIMIT_STEPS, Limits, Sanitizer, clean_text, text_of, type_name
 
 MAX_LINE = 65_536
 """Bytes of one line at most, its newline included."""
@@ -30,7 +32,7 @@ _dumps = orjson.dumps
 _MILLIS = tuple(b'%03dZ"' % ms for ms in range(1000))
 _PLAIN = frozenset({str, int, float, bool, type(None)})
 _SHORT = 1024  # a str longer than this is cleaned the careful way
-_CACHED = 4096  # entries of each cache; it is emptied when full
+_CACHED = 4096  # entries of each cache
 
 #: Raw in JSON, but a line break to `str.splitlines` and to some editors.
 _LINE_BREAKS = ((b"\xe2\x80\xa8", b"\\u2028"), (b"\xe2\x80\xa9", b"\\u2029"), (b"\xc2\x85", b"\\u0085"))
@@ -45,14 +47,15 @@ class JsonRenderer:
     def __init__(self, *, include_stack_info: bool = False) -> None:
         self._include_stack_info = include_stack_info
         self._second: tuple[int, bytes] = (-1, b"")
-        self._heads: dict[tuple[str, str], bytes] = {}
-        self._sources: dict[tuple[str, int, str | None], bytes] = {}
-        self._ids: dict[str, bytes] = {}
+        # caches of this renderer: a new one masks what was registered as secret meanwhile
+        self._head = functools.lru_cache(_CACHED)(_head)
+        self._source = functools.lru_cache(_CACHED)(_source)
+        self._id = functools.lru_cache(_CACHED)(_id)
 
     def __call__(self, record: logging.LogRecord) -> bytes:
         try:
             message = message_of(record)
-            for limits in LADDER:
+            for limits in LIMIT_STEPS:
                 line = self._line(record, message, limits)
                 if not line.isascii():
                     for raw, escaped in _LINE_BREAKS:
@@ -66,14 +69,18 @@ class JsonRenderer:
     def _line(self, record: logging.LogRecord, message: str, limits: Limits) -> bytes:
         parts = [
             self._timestamp(record.created),
-            self._heads.get((record.levelname, record.name)) or self._head(record.levelname, record.name),
+            self._head(record.levelname, record.name),
             _encoded(message, limits.message),
-            self._correlation(record),
-            self._sources.get((record.pathname, record.lineno, record.funcName)) or self._source(record),
+            self._id(filtered_correlation_id(record) or current_correlation_id() or get_correlation_id()),
+            self._source(record.pathname, record.lineno, record.funcName),
             self._extra(record, limits),
         ]
         if record.exc_info or record.exc_text or record.stack_info or record.levelno >= logging.ERROR:
-            self._add_trace(record, limits, parts)
+            exception, stack = traces_of(record, limits, include_stack_info=self._include_stack_info)
+            if exception is not None:
+                parts += (b', "exception": ', _dumps(exception))
+            if stack is not None:
+                parts += (b', "stack_info": ', _dumps(stack))
         telemetry = sys.modules.get("opentelemetry.trace")
         if telemetry is not None:
             parts.append(_span(telemetry))
@@ -89,32 +96,6 @@ class JsonRenderer:
             self._second = (second, text)
         return text + _MILLIS[int((created - second) * 1000)]
 
-    def _head(self, level: str, name: str) -> bytes:
-        head = b', "level": %b, "logger": %b, "message": ' % (
-            _encoded(text_of(level), 64),
-            _encoded(text_of(name), 256),
-        )
-        return _remember(self._heads, (level, name), head)
-
-    def _correlation(self, record: logging.LogRecord) -> bytes:
-        correlation_id = filtered_correlation_id(record) or current_correlation_id() or get_correlation_id()
-        known = self._ids.get(correlation_id)
-        if known is None:
-            known = b', "correlation_id": ' + _dumps(clean_text(correlation_id, 128))
-            _remember(self._ids, correlation_id, known)
-        return known
-
-    def _source(self, record: logging.LogRecord) -> bytes:
-        line = record.lineno if type(record.lineno) is int else 0
-        name = os.path.basename(text_of(record.pathname))  # noqa: PTH119 - 20 times as fast as PurePath
-        source = {
-            "file": clean_text(name, 256),
-            "line": line,
-            "function": clean_text(text_of(record.funcName or ""), 256),
-        }
-        text = b', "source": %b, "extra": ' % _dumps(source)
-        return _remember(self._sources, (record.pathname, record.lineno, record.funcName), text)
-
     def _extra(self, record: logging.LogRecord, limits: Limits) -> bytes:
         frame = current_frame()
         own = extra_of(record)
@@ -122,21 +103,9 @@ class JsonRenderer:
             return _encoded_fields(own if frame is None else {**frame.fields, **own}, limits)
         if frame is None:
             return b"{}"
-        if frame.encoded is not None and limits is LADDER[0]:
+        if frame.encoded is not None and limits is LIMIT_STEPS[0]:
             return frame.encoded
         return _encoded_frame(frame, limits)
-
-    def _add_trace(self, record: logging.LogRecord, limits: Limits, parts: list[bytes]) -> None:
-        error = record.exc_info[1] if isinstance(record.exc_info, tuple) and len(record.exc_info) == 3 else None
-        if isinstance(error, BaseException):
-            parts += (b', "exception": ', _dumps(render_exception(error, limits.exception)))
-        elif record.exc_text:
-            parts += (b', "exception": ', _encoded(text_of(record.exc_text), limits.exception))
-        stack: str | None = record.stack_info
-        if not stack and self._include_stack_info and record.levelno >= logging.ERROR:
-            stack = render_stack(limits.exception // 3)
-        if stack:
-            parts += (b', "stack_info": ', _encoded(text_of(stack), limits.exception // 3))
 
     def _last_resort(self, record: logging.LogRecord, why: str) -> bytes:
         """A line from nothing but what cannot fail."""
@@ -158,11 +127,23 @@ class JsonRenderer:
         )
 
 
-def _remember(cache: dict[Any, bytes], key: object, value: bytes) -> bytes:
-    if len(cache) >= _CACHED:
-        cache.clear()
-    cache[key] = value
-    return value
+def _head(level: str, name: str) -> bytes:
+    texts = _encoded(text_of(level), 64), _encoded(text_of(name), 256)
+    return b', "level": %b, "logger": %b, "message": ' % texts
+
+
+def _id(correlation_id: str) -> bytes:
+    return b', "correlation_id": ' + _dumps(clean_text(correlation_id, 128))
+
+
+def _source(path: object, line: object, function: object) -> bytes:
+    name = os.path.basename(text_of(path))  # noqa: PTH119 - 20 times as fast as PurePath
+    source = {
+        "file": clean_text(name, 256),
+        "line": line if type(line) is int else 0,
+        "function": clean_text(text_of(function or ""), 256),
+    }
+    return b', "source": %b, "extra": ' % _dumps(source)
 
 
 def _encoded(text: str, limit: int) -> bytes:
@@ -177,7 +158,7 @@ def _encoded(text: str, limit: int) -> bytes:
 
 def _encoded_frame(frame: Frame, limits: Limits) -> bytes:
     encoded = _encoded_fields(frame.fields, limits)
-    if limits is LADDER[0] and all(type(value) in _PLAIN for value in frame.fields.values()):
+    if limits is LIMIT_STEPS[0] and all(type(value) in _PLAIN for value in frame.fields.values()):
         frame.encoded = encoded  # what can change after the block was entered is read again for each line
     return encoded
 
@@ -203,10 +184,8 @@ def _encoded_fields(fields: dict[str, Any], limits: Limits) -> bytes:
 
 def _span(telemetry: Any) -> bytes:
     """The ids of the active OpenTelemetry span. `telemetry` is the module, which somebody else has imported."""
-    try:
+    with contextlib.suppress(Exception):  # border: a half-imported or foreign module under that name
         context = telemetry.get_current_span().get_span_context()
         if context.is_valid:
             return b', "trace_id": "%032x", "span_id": "%016x"' % (context.trace_id, context.span_id)
-    except Exception:  # noqa: BLE001 - border: a half-imported or foreign module under that name
-        return b""
     return b""

@@ -36,7 +36,7 @@ class Limits(NamedTuple):
 
 
 #: Tried in order until the line fits. The first is what is promised; the others serve text that JSON inflates.
-LADDER = (
+LIMIT_STEPS = (
     Limits(message=16_384, string=8_192, items=500, depth=16, total=24_576, exception=20_480),
     Limits(message=4_096, string=1_024, items=50, depth=8, total=6_144, exception=5_120),
     Limits(message=1_024, string=128, items=10, depth=4, total=1_024, exception=1_280),
@@ -180,7 +180,7 @@ class Sanitizer:
         text = bytes(value[: limit + 1]).decode("utf-8", "backslashreplace")
         cut = f"… [cut: {length} bytes]" if length > limit else ""
         self._left -= min(length, limit)
-        return clean_text(text, limit) + cut if not cut else clean_text(text[:limit], limit) + cut
+        return clean_text(text[:limit] if cut else text, limit) + cut
 
     def _nested(self, value: Any, depth: int, build: Callable[[Any, int], Any]) -> Any:
         if id(value) in self._open:

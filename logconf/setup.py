@@ -7,11 +7,11 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final, TextIO
 
-from logconf.handler import StructuredHandler
-from logconf.lifecycle import installed_handler, watch_over
+from logconf.handler import Renderer, StructuredHandler
+from logconf.lifecycle import drain_at_exit, installed_handler
 from logconf.records import CorrelationIDFilter, install_record_maker
 from logconf.render import JsonRenderer
 from logconf.sinks import DescriptorSink, FileSink, Sink, StreamSink
@@ -84,10 +84,10 @@ def configure_structured_logging(
     renderer = JsonRenderer if json_output else TextRenderer
     render = renderer(include_stack_info=include_stack_info)
     sinks, failures = _open_sinks(stream, log_file, max_bytes, backup_count)
-    report = _DropReport(render)
+    report = _drop_report(render)
     handler = StructuredHandler(render, [Writer(sink, report, queue_bytes=queue_bytes) for sink in sinks])
     _install(handler, number, previous)
-    watch_over(handler, reopen_on_hangup=any(isinstance(sink, FileSink) for sink in sinks))
+    drain_at_exit(handler, reopen_on_hangup=any(isinstance(sink, FileSink) for sink in sinks))
     for failure in failures:
         _logger.warning(
             "The log file cannot be opened, logging goes on without it",
@@ -200,13 +200,10 @@ def _install(handler: StructuredHandler, level: int, previous: StructuredHandler
         previous.close()
 
 
-class _DropReport:
-    """Makes the line that stands where lines were dropped."""
+def _drop_report(render: Renderer) -> Callable[[int, int], bytes]:
+    """What makes the line that stands where lines were dropped."""
 
-    def __init__(self, render: JsonRenderer | TextRenderer) -> None:
-        self._render = render
-
-    def __call__(self, dropped: int, urgent: int) -> bytes:
+    def report(dropped: int, urgent: int) -> bytes:
         record = logging.makeLogRecord({
             "name": "logconf",
             "levelno": logging.WARNING,
@@ -220,4 +217,6 @@ class _DropReport:
             "dropped": dropped,
             "dropped_warning_and_above": urgent,
         })  # fmt: skip
-        return self._render(record)
+        return render(record)
+
+    return report

@@ -40,12 +40,14 @@ class Sink(Protocol):
 
     def writable_soon(self, seconds: float) -> bool:
         """Wait at most so long for room; whether there is some. For writing from a caller's own thread."""
+        return True
 
     def request_reopen(self) -> None:
-        """Open the file anew before the next batch (SIGHUP). Callable from a signal handler."""
+        """Open a file anew before the next batch (SIGHUP). Callable from a signal handler."""
+        return
 
 
-class DescriptorSink:
+class DescriptorSink(Sink):
     """An open file descriptor that belongs to somebody else, such as 1.
 
     Into a pipe only whole lines go, and only where they fit: a process that ends while nobody reads tears none.
@@ -106,11 +108,8 @@ class DescriptorSink:
     def writable_soon(self, seconds: float) -> bool:
         return self._poll(seconds) != 0
 
-    def request_reopen(self) -> None:
-        pass
 
-
-class StreamSink:
+class StreamSink(Sink):
     """A text stream without a descriptor: a notebook's or a test's stdout."""
 
     batch_limit = 65_536
@@ -128,14 +127,8 @@ class StreamSink:
             raise SinkClosed(str(error)) from error
         return len(data)
 
-    def writable_soon(self, seconds: float) -> bool:
-        return True
 
-    def request_reopen(self) -> None:
-        pass
-
-
-class FileSink:
+class FileSink(Sink):
     """A log file, opened for appending, made with mode 0640 or tighter; its missing directory is made.
 
     Before each batch it is opened anew when asked (SIGHUP) or when its path no longer leads to it (logrotate, `mv`,

@@ -20,7 +20,7 @@ from logconf.records import install_record_maker
 from logconf.render import JsonRenderer
 
 
-class _Keep:
+class _KeepingRenderer:
     """A renderer that keeps the line, parsed, beside handing it on."""
 
     def __init__(self, lines: list[dict[str, Any]], *, include_stack_info: bool) -> None:
@@ -42,7 +42,7 @@ def capture_logs(level: int = logging.DEBUG, *, include_stack_info: bool = False
     """
     root = logging.getLogger()
     lines: list[dict[str, Any]] = []
-    handler = StructuredHandler(_Keep(lines, include_stack_info=include_stack_info), ())
+    handler = StructuredHandler(_KeepingRenderer(lines, include_stack_info=include_stack_info), ())
     maker, previous_level = logging.Logger.makeRecord, root.level
     install_record_maker()
     root.addHandler(handler)

@@ -12,13 +12,13 @@ import re
 import time
 
 from logconf.context import get_correlation_id
-from logconf.exceptions import render_exception, render_stack
+from logconf.exceptions import traces_of
 from logconf.records import filtered_correlation_id, message_of
-from logconf.sanitize import LADDER, clean_text, text_of, type_name
+from logconf.sanitize import LIMIT_STEPS, clean_text, text_of, type_name
 
 # C0 and C1 controls except the tab, and what str.splitlines breaks at: terminals obey them
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
-_LIMITS = LADDER[0]
+_LIMITS = LIMIT_STEPS[0]
 
 
 class TextRenderer:
@@ -44,15 +44,8 @@ class TextRenderer:
         message = _one_line(message_of(record), _LIMITS.message)
         level, name = _one_line(record.levelname, 64), _one_line(record.name, 256)
         parts = [f"{when} [{level}] {name} ({_one_line(correlation_id, 128)}): {message}\n"]
-        if isinstance(record.exc_info, tuple) and isinstance(record.exc_info[1], BaseException):
-            parts.append(_indented(render_exception(record.exc_info[1], _LIMITS.exception)))
-        elif record.exc_text:
-            parts.append(_indented(clean_text(text_of(record.exc_text), _LIMITS.exception)))
-        stack: str | None = record.stack_info
-        if not stack and self._include_stack_info and record.levelno >= logging.ERROR:
-            stack = render_stack(_LIMITS.exception // 3)
-        if stack:
-            parts.append(_indented(clean_text(text_of(stack), _LIMITS.exception)))
+        traces = traces_of(record, _LIMITS, include_stack_info=self._include_stack_info)
+        parts += [_indented(trace) for trace in traces if trace is not None]
         return "".join(parts).encode()
 
 

@@ -46,14 +46,8 @@ class Statistics:
     pending_bytes: int = 0
 
 
-class _Gap:
-    """Stands in the queue where lines are missing."""
-
-    __slots__ = ()
-
-
-_GAP = _Gap()
-_Item = bytes | _Gap | threading.Event
+_Item = bytes | threading.Event | None
+"""A line; what `flush` waits for; None where lines are missing."""
 
 
 class Writer:
@@ -106,7 +100,7 @@ class Writer:
     def _drop(self, level: int) -> None:
         if self._gap is None:
             self._gap = [0, 0]
-            self._queue.append(_GAP)
+            self._queue.append(None)
         urgent = level >= logging.WARNING
         self._gap[0] += 1
         self._gap[1] += urgent
@@ -159,7 +153,7 @@ class Writer:
                 chunk, size = [], 0
                 item.set()
                 continue
-            line = self._gap_line() if isinstance(item, _Gap) else item
+            line = self._gap_line() if item is None else item
             if size + len(line) > self._sink.batch_limit and chunk:
                 self._deliver(chunk)
                 chunk, size = [], 0
@@ -220,7 +214,7 @@ class Writer:
             if isinstance(item, threading.Event):
                 item.set()
             else:
-                self._write_here(self._gap_line() if isinstance(item, _Gap) else item)
+                self._write_here(self._gap_line() if item is None else item)
         self._pending = 0
 
     # Life

@@ -36,7 +36,7 @@ Breaking on purpose: `supervision.faults`, `supervision.testing`. An event loop 
 """
 
 from supervision.backoff import Backoff
-from supervision.child import ChildInfo, Exit, heartbeat
+from supervision.child import heartbeat
 from supervision.errors import (
     AlreadyPresent,
     AlreadyRunning,
@@ -46,18 +46,20 @@ from supervision.errors import (
     ChildRunning,
     ChildStartError,
     RestartIntensityReached,
+    RestartRecord,
     ShutdownOverrun,
     SpecError,
-    Spent,
     SupervisionError,
     TooManyChildren,
     UnknownChild,
 )
 from supervision.faults import Fault, FaultPlan, InjectedFault
+from supervision.options import SupervisorOptions
 from supervision.reports import Report, ReportKind
 from supervision.session import open_supervisor
-from supervision.spec import AutoShutdown, ChildSpec, OnGiveUp, Overrun, Restart, Stop, Strategy, SupervisorOptions
-from supervision.supervisor import Count, Supervisor
+from supervision.snapshots import ChildInfo, Count, Exit
+from supervision.spec import AutoShutdown, ChildSpec, OnGiveUp, Overrun, Restart, Stop, Strategy
+from supervision.supervisor import Supervisor
 
 __all__ = [
     "AlreadyPresent",
@@ -82,9 +84,9 @@ __all__ = [
     "ReportKind",
     "Restart",
     "RestartIntensityReached",
+    "RestartRecord",
     "ShutdownOverrun",
     "SpecError",
-    "Spent",
     "Stop",
     "Strategy",
     "SupervisionError",

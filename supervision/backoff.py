@@ -8,21 +8,30 @@ https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/.
 
 from __future__ import annotations
 
-import enum
+import math
 import random
 
 import attrs
+from attrs.validators import optional
 
 from supervision import checks
 from supervision.errors import SpecError
 
 
-class Jitter(enum.StrEnum):
+class Jitter(checks.Choice):
     """Which part of a delay is drawn: all of it, half of it, none."""
+
+    __field__ = "jitter"
 
     FULL = "full"
     EQUAL = "equal"
     NONE = "none"
+
+
+def _jitter(value: str | bool) -> Jitter:
+    if isinstance(value, bool):
+        return Jitter.FULL if value else Jitter.NONE
+    return Jitter(value)
 
 
 @checks.checked_arguments
@@ -32,52 +41,39 @@ class Backoff:
 
     The n-th restart in a row waits at most `min(maximum, initial * factor ** (n - 1))` seconds: a time drawn evenly
     between zero and that with jitter "full" (or True), between half of that and that with "equal", that itself with
-    "none" (or False). A run of at least `reset_after` seconds from ready to exit (None: `maximum`) ends the
-    row; that a start worked does not. After `max_failures` restarts in a row (None: no limit) the next failure gives
-    up: with long delays the supervisor's window alone would never trip. `seed` makes the jitter repeatable; each child
-    draws from a stream of its own. Wrong values raise SpecError.
+    "none" (or False). A run of at least `reset_after` seconds from ready to exit (None: `maximum`) ends the row of
+    failures; that a start worked does not. After `max_failures` restarts in a row (None: no limit) the next failure
+    gives up: with long delays the supervisor's window alone would never trip. `seed` makes the jitter repeatable; each
+    child draws from a stream of its own. Wrong values raise SpecError.
     """
 
-    initial: float = 0.1
-    maximum: float = 30.0
-    factor: float = 2.0
-    jitter: Jitter | str | bool = Jitter.FULL
-    reset_after: float | None = None
-    max_failures: int | None = None
-    seed: int | None = None
+    initial: float = attrs.field(default=0.1, validator=checks.number(finite=True))
+    maximum: float = attrs.field(default=30.0, validator=checks.number(finite=True))
+    factor: float = attrs.field(default=2.0, validator=checks.number(least=1.0, finite=True))
+    jitter: Jitter = attrs.field(default=Jitter.FULL, converter=_jitter)
+    reset_after: float | None = attrs.field(default=None, validator=optional(checks.number()))
+    max_failures: int | None = attrs.field(default=None, validator=optional(checks.whole()))
+    seed: int | None = attrs.field(default=None, validator=optional(checks.whole(least=-math.inf)))
 
     def __attrs_post_init__(self) -> None:
-        checks.number("initial", self.initial, finite=True)
-        checks.number("maximum", self.maximum, finite=True)
         if self.maximum < self.initial:
             raise SpecError("maximum", f"must be at least initial ({self.initial:g}), not {self.maximum:g}")
-        checks.number("factor", self.factor, least=1.0, finite=True)
-        if isinstance(self.jitter, bool):
-            object.__setattr__(self, "jitter", Jitter.FULL if self.jitter else Jitter.NONE)
-        elif type(self.jitter) is not Jitter:
-            object.__setattr__(self, "jitter", checks.choice("jitter", Jitter, self.jitter))
-        if self.reset_after is not None:
-            checks.number("reset_after", self.reset_after)
-        if self.max_failures is not None:
-            checks.whole("max_failures", self.max_failures)
-        if self.seed is not None and (isinstance(self.seed, bool) or not isinstance(self.seed, int)):
-            raise SpecError("seed", f"must be a whole number or None, not {self.seed!r}")
 
     @classmethod
     def none(cls) -> Backoff:
         """Restart at once, every time, without a limit of failures in a row: what OTP does."""
         return cls(initial=0.0, maximum=0.0, jitter=Jitter.NONE)
 
-    def bound(self, row: int) -> float:
-        """The longest delay (s) before the next restart, after `row` restarts in a row."""
+    def bound(self, failures: int) -> float:
+        """The longest delay (s) before the next restart, after `failures` restarts in a row."""
         try:
-            return min(self.maximum, self.initial * self.factor**row)
+            return min(self.maximum, self.initial * self.factor**failures)
         except OverflowError:
             return self.maximum
 
-    def delay(self, row: int, source: random.Random) -> float:
-        """The delay (s) before the next restart, after `row` restarts in a row."""
-        bound = self.bound(row)
+    def delay(self, failures: int, source: random.Random) -> float:
+        """The delay (s) before the next restart, after `failures` restarts in a row."""
+        bound = self.bound(failures)
         if self.jitter is Jitter.NONE or bound <= 0:
             return bound
         return source.uniform(bound / 2 if self.jitter is Jitter.EQUAL else 0.0, bound)

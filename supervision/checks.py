@@ -1,4 +1,7 @@
-"""Checking specifications: every complaint names the field and, where it can, guesses what was meant."""
+"""Checking specifications: every complaint names the field and, where it can, guesses what was meant.
+
+The checks are validators of attrs: `attrs.field(validator=checks.number(least=1))`.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,15 @@ import enum
 import functools
 import inspect
 import math
-from collections.abc import Iterable
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable
+from typing import Any, ClassVar, TypeVar
+
+import attrs
 
 from supervision.errors import SpecError
 
 T = TypeVar("T")
-E = TypeVar("E", bound=enum.StrEnum)
+Validator = Callable[[Any, "attrs.Attribute[Any]", Any], None]
 
 
 def guess(word: object, known: Iterable[str]) -> str:
@@ -22,56 +27,63 @@ def guess(word: object, known: Iterable[str]) -> str:
     return f"; did you mean {near[0]!r}?" if near else ""
 
 
-def choice(field: str, kind: type[E], value: object) -> E:
-    """The member of `kind` that `value` is or spells; SpecError where there is none."""
-    if isinstance(value, str):
-        try:
-            return kind(value)
-        except ValueError:
-            pass
-    known = [member.value for member in kind]
-    raise SpecError(field, f"unknown value {value!r}, known are {', '.join(known)}{guess(value, known)}")
+class Choice(enum.StrEnum):
+    """The values of one option. Called with anything else it raises SpecError, which names the option."""
+
+    __field__: ClassVar[str]
+
+    @classmethod
+    def _missing_(cls, value: object) -> Choice:
+        known = [member.value for member in cls]
+        raise SpecError(cls.__field__, f"unknown value {value!r}, known are {', '.join(known)}{guess(value, known)}")
 
 
-def number(field: str, value: object, *, least: float = 0.0, finite: bool = False) -> None:
-    """Refuse what is not a real number of at least `least` (inf allowed unless `finite`)."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
-        raise SpecError(field, f"must be a number, not {value!r}")
-    if value < least or (finite and math.isinf(value)):
-        raise SpecError(field, f"must be {'finite and ' if finite else ''}at least {least:g}, not {value!r}")
+def number(*, least: float = 0.0, more_than: float = -math.inf, finite: bool = False) -> Validator:
+    """Refuse what is not a real number of at least `least`, above `more_than` (inf allowed unless `finite`)."""
+
+    def check(_: object, field: attrs.Attribute[Any], value: object) -> None:
+        if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
+            raise SpecError(field.name, f"must be a number, not {value!r}")
+        if value < least or (finite and math.isinf(value)):
+            raise SpecError(field.name, f"must be {'finite and ' * finite}at least {least:g}, not {value!r}")
+        if value <= more_than:
+            raise SpecError(field.name, f"must be more than {more_than:g}")
+
+    return check
 
 
-def name(field: str, value: object) -> None:
+def whole(*, least: float = 0) -> Validator:
+    """Refuse what is not a whole number of at least `least`."""
+
+    def check(_: object, field: attrs.Attribute[Any], value: object) -> None:
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise SpecError(field.name, f"must be a whole number, not {value!r}")
+        if value < least:
+            raise SpecError(field.name, f"must be at least {least}, not {value}")
+
+    return check
+
+
+def instance(kind: type) -> Validator:
+    """Refuse what is not a `kind`."""
+
+    def check(_: object, field: attrs.Attribute[Any], value: object) -> None:
+        if not isinstance(value, kind):
+            raise SpecError(field.name, f"must be a {kind.__name__}, not {value!r}")
+
+    return check
+
+
+def name(_: object, field: attrs.Attribute[Any], value: object) -> None:
     """Refuse what is not a string with something in it."""
     if not isinstance(value, str) or not value:
-        raise SpecError(field, f"must be a non-empty string, not {value!r}")
+        raise SpecError(field.name, f"must be a non-empty string, not {value!r}")
 
 
-def instance(field: str, kind: type, value: object) -> None:
-    """Refuse what is not a `kind`."""
-    if not isinstance(value, kind):
-        raise SpecError(field, f"must be a {kind.__name__}, not {value!r}")
-
-
-def positive(field: str, value: object) -> None:
-    """Refuse what is not a number above zero."""
-    number(field, value)
-    if value == 0:
-        raise SpecError(field, "must be more than 0")
-
-
-def whole(field: str, value: object, *, least: int = 0) -> None:
-    """Refuse what is not a whole number of at least `least`."""
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise SpecError(field, f"must be a whole number, not {value!r}")
-    if value < least:
-        raise SpecError(field, f"must be at least {least}, not {value}")
-
-
-def flag(field: str, value: object) -> None:
+def flag(_: object, field: attrs.Attribute[Any], value: object) -> None:
     """Refuse what is not True or False: `"no"` would be true."""
     if not isinstance(value, bool):
-        raise SpecError(field, f"must be True or False, not {value!r}")
+        raise SpecError(field.name, f"must be True or False, not {value!r}")
 
 
 def checked_arguments(cls: type[T]) -> type[T]:

@@ -1,87 +1,81 @@
-"""What the end of a child leads to. Judged in start order by the supervisor's task, whoever ended first."""
+"""What the end of a child leads to. Decided in start order by the supervisor's task, not in the order of the ends."""
 
 from __future__ import annotations
 
+import attrs
 import trio
 
 from supervision import restarting, stopping
-from supervision.child import Child, Ending, Exit
+from supervision.child import Child
 from supervision.errors import ChildHung, ChildStartError
-from supervision.requests import StartChild
+from supervision.lifecycle import Trigger
+from supervision.reports import ReportKind
+from supervision.snapshots import Exit
 from supervision.spec import AutoShutdown, Restart
-from supervision.state import STARTING, STOPPING, Run
-from supervision.verdict import Verdict, judge
+from supervision.state import Phase, SupervisorState
 
 
-def settle_all(run: Run) -> None:
-    """Judge every ending that has come in; of those during the first start, only what cannot wait for its end."""
-    ended, run.ended = run.ended, []
+def settle_all(state: SupervisorState) -> None:
+    """Decide on every ending that has come in; during the first start only on those that cannot wait for its end."""
+    ended, state.ended = state.ended, []
     for child in sorted(ended, key=lambda child: child.order):
         assert child.ending is not None
-        verdict = judge(child.ending)
-        started = child.ready_at is not None and child.asked is None
-        if run.phase == STARTING and started and verdict.word != "interrupted":
-            run.deferred.append(child)
+        started = child.ready_at is not None and child.stop_reason is None
+        if state.phase is Phase.STARTING and started and child.ending.reason != "interrupted":
+            state.disarm(child)
+            state.deferred.append(child)
         else:
-            settle(run, child, child.ending, verdict)
+            _settle(state, child, child.ending)
 
 
-def settle(run: Run, child: Child, ending: Ending, verdict: Verdict) -> None:
-    """Close the books on one incarnation and decide what follows."""
-    run.disarm(child)
-    run.hurried.pop(child, None)
-    if run.entering is child:
-        run.entering = None
-    asked, child.asked = child.asked, None
-    taken_along, child.doomed = child.doomed, False
+def _settle(state: SupervisorState, child: Child, ending: Exit) -> None:
+    """Close the books on one incarnation and decide what follows: down for good (`retire`), or due again."""
+    state.disarm(child)
+    state.no_grace.pop(child, None)
+    if state.entering is child:
+        state.entering = None
+    in_group, child.to_stop = child.to_stop, False
     child.ending = child.scope = None
-    child.overrun = child.abandoned = False
-    child.last_exit = Exit(verdict.word, verdict.cause, ending.at)
-    child.correlation_id = child.correlation_id or ending.correlation_id
-    if verdict.word == "interrupted":
-        _interrupted(run, child, verdict)
-    elif run.phase == STOPPING or asked == "stop" or not child.wanted:
-        _stopped(run, child, asked, verdict)
+    child.last_exit = ending
+    child.correlation_id = child.correlation_id or child.worked_under
+    if ending.reason == "interrupted":
+        assert ending.cause is not None
+        state.report(ReportKind.EXIT, child, "interrupted", ending.cause)
+        state.errors.append(ending.cause)
+        child.retire()
+        stopping.begin(state)
+    elif child.stop_reason == "stop" or not child.should_run:
+        _stopped(state, child, ending)
     elif child.ready_at is None:
-        _start_failed(run, child, asked, verdict, taken_along=taken_along)
+        _start_failed(state, child, ending, in_group=in_group)
     else:
-        _went_down(run, child, asked, verdict, uptime=ending.at - child.ready_at, taken_along=taken_along)
-    waiters, child.waiters = child.waiters, []
-    for waiter in waiters:
-        waiter.answer(None)
+        _went_down(state, child, ending, uptime=ending.at - child.ready_at, in_group=in_group)
+    child.stop_reason = None
+    if child.should_run:
+        child.move(Trigger.RESTART)
+    elif child.drop_when_down:
+        state.drop(child)
+    replies, child.stop_replies = child.stop_replies, []
+    for reply in replies:
+        reply.answer()
 
 
-def _interrupted(run: Run, child: Child, verdict: Verdict) -> None:
-    assert verdict.cause is not None
-    run.tell("exit", child, "interrupted", verdict.cause)
-    run.wrong.append(verdict.cause)
-    child.wanted = False
-    child.rest = "stopped"
-    stopping.begin(run)
-
-
-def _stopped(run: Run, child: Child, asked: str | None, verdict: Verdict) -> None:
+def _stopped(state: SupervisorState, child: Child, ending: Exit) -> None:
     """It was to stop: whatever it did instead of that is reported, and never restarted or raised."""
-    if asked is None:
-        run.tell("exit", child, verdict.word, verdict.cause)
-    elif verdict.word == "failed":
-        run.tell("shutdown_error", child, "failed", verdict.cause)
-    elif verdict.word == "returned":
+    if child.stop_reason is None:
+        state.report(ReportKind.EXIT, child, ending.reason, ending.cause)
+    elif ending.reason == "failed":
+        state.report(ReportKind.SHUTDOWN_ERROR, child, "failed", ending.cause)
+    elif ending.reason == "returned":
         improper = child.spec.restart is Restart.PERMANENT
-        run.tell("shutdown_error" if improper else "stopped", child, "returned")
+        state.report(ReportKind.SHUTDOWN_ERROR if improper else ReportKind.STOPPED, child, "returned")
     else:
-        run.tell("stopped", child, "stopped")
+        state.report(ReportKind.STOPPED, child, "stopped")
     child.correlation_id = None
-    if child.wanted and run.phase != STOPPING:
+    if child.should_run:
         return  # a group restart starts it again
-    child.rest = "stopped"
-    if child.starter is not None:
-        starter, child.starter = child.starter, None
-        starter.refuse(_start_error(child, "was stopped while it started", verdict.cause))
-        if isinstance(starter, StartChild):
-            run.drop(child)
-    if child.spec.restart is Restart.TEMPORARY or child.discard:
-        run.drop(child)
+    child.retire()
+    _refuse_start(child, "was stopped while it started", ending.cause)
 
 
 def _start_error(child: Child, what: str, cause: BaseException | None) -> ChildStartError:
@@ -90,59 +84,56 @@ def _start_error(child: Child, what: str, cause: BaseException | None) -> ChildS
     return error
 
 
-def _start_failed(run: Run, child: Child, asked: str | None, verdict: Verdict, *, taken_along: bool) -> None:
-    what, cause = "failed to start", verdict.cause
-    if asked == "deadline":
+def _refuse_start(child: Child, what: str, cause: BaseException | None) -> None:
+    if child.start_reply is not None:
+        child.start_reply.refuse(_start_error(child, what, cause))
+        child.start_reply = None
+
+
+def _start_failed(state: SupervisorState, child: Child, ending: Exit, *, in_group: bool) -> None:
+    what, cause = "failed to start", ending.cause
+    if child.stop_reason == "deadline":
         what = f"was not ready within {child.spec.start_deadline:g} s"
         late = trio.TooSlowError(what)
         late.__cause__, cause = cause, late
-    elif verdict.word == "returned":
+    elif ending.reason == "returned":
         what = "returned before it was ready"
-    elif verdict.word == "cancelled":
+    elif ending.reason == "cancelled":
         what = "was cancelled before it was ready"
-    run.tell("start_failed", child, what, cause)
-    if child.starter is not None:
-        starter, child.starter = child.starter, None
-        child.wanted = False
-        child.rest = "stopped"
-        if isinstance(starter, StartChild):
-            run.drop(child)
-        starter.refuse(_start_error(child, what, cause))
-    elif run.phase == STARTING:
-        run.wrong.append(_start_error(child, what, cause))
-        stopping.begin(run)
-    elif not taken_along:
-        restarting.note_failure(run, child, what, cause, 0.0)
+    state.report(ReportKind.START_FAILED, child, what, cause)
+    if child.start_reply is not None:
+        child.retire()
+        _refuse_start(child, what, cause)
+    elif state.phase is Phase.STARTING:
+        state.errors.append(_start_error(child, what, cause))
+        stopping.begin(state)
+    elif not in_group:
+        restarting.note_failure(state, child, what, cause, 0.0)
 
 
-def _went_down(
-    run: Run, child: Child, asked: str | None, verdict: Verdict, *, uptime: float, taken_along: bool
-) -> None:
-    word, cause = verdict.word, verdict.cause
-    if asked == "hung":
+def _went_down(state: SupervisorState, child: Child, ending: Exit, *, uptime: float, in_group: bool) -> None:
+    reason, cause = ending.reason, ending.cause
+    if child.stop_reason == "hung":
         hung = ChildHung(child.id, f"child {child.id!r} gave no heartbeat for {child.spec.heartbeat:g} s")
         hung.__cause__ = cause
-        word, cause = "hung", hung
-        child.last_exit = Exit(word, cause, trio.current_time())
-    run.tell("exit", child, word, cause)
+        reason, cause = "hung", hung
+        child.last_exit = attrs.evolve(ending, reason=reason, cause=cause)
+    state.report(ReportKind.EXIT, child, reason, cause)
     if child.spec.restart is Restart.TEMPORARY:
-        child.wanted = False
-        run.drop(child)
-    elif child.spec.restart is Restart.TRANSIENT and word == "returned":
-        child.wanted = False
-        child.rest = "finished"
+        child.retire()
+    elif child.spec.restart is Restart.TRANSIENT and reason == "returned":
+        child.retire(Trigger.FINISH)
     else:
-        if not taken_along:
-            restarting.note_failure(run, child, word, cause, uptime)
+        if not in_group:
+            restarting.note_failure(state, child, reason, cause, uptime)
         return
-    _perhaps_shut_down(run, child)
+    if child.spec.significant:
+        _perhaps_shut_down(state, child)
 
 
-def _perhaps_shut_down(run: Run, child: Child) -> None:
-    """A child has ended for good, by itself: the supervisor may be done with it."""
-    if not child.spec.significant:
-        return
-    rule = run.options.auto_shutdown
-    others = (other for other in run.children.values() if other is not child and other.spec.significant)
-    if rule is AutoShutdown.ANY_SIGNIFICANT or not any(other.alive or other.wanted for other in others):
-        stopping.begin(run)
+def _perhaps_shut_down(state: SupervisorState, child: Child) -> None:
+    """A significant child has ended for good, by itself: the supervisor may be done with it."""
+    others = (other for other in state.children.values() if other is not child and other.spec.significant)
+    any_is_enough = state.options.auto_shutdown is AutoShutdown.ANY_SIGNIFICANT
+    if any_is_enough or not any(other.alive or other.should_run for other in others):
+        stopping.begin(state)

@@ -1,12 +1,15 @@
-"""What supervision raises, and whose fault it is.
+"""What supervision raises, and who has to act on it.
 
-Everything here is a `SupervisionError`. `SpecError` is the fault of whoever wrote the specification, the refusals
-(`AlreadyRunning` ... `UnknownChild`) of whoever asked, the rest that of the child named in `.child`.
+Every error here is a `SupervisionError`. `SpecError`: the author of the specification. The refusals (`AlreadyRunning`
+to `UnknownChild`): the caller. The others: the child that `.child` names has failed.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import attrs
+import trio
 
 
 class SupervisionError(Exception):
@@ -42,7 +45,7 @@ class ShutdownOverrun(ChildError):
 
 
 @attrs.frozen
-class Spent:
+class RestartRecord:
     """One unit of the restart budget: when (`trio.current_time()`), for which child, and why it had ended."""
 
     at: float
@@ -56,7 +59,7 @@ class RestartIntensityReached(ChildError):
     `history` holds the restarts inside the window, oldest first.
     """
 
-    def __init__(self, child: str, message: str, history: tuple[Spent, ...] = ()) -> None:
+    def __init__(self, child: str, message: str, history: tuple[RestartRecord, ...] = ()) -> None:
         super().__init__(child, message)
         self.history = history
 
@@ -83,3 +86,20 @@ class ChildRestarting(ChildError):
 
 class UnknownChild(ChildError):
     """No child of this id is listed."""
+
+
+def leaves(error: BaseException) -> Iterator[BaseException]:
+    """The exceptions of a group, however deep; of a bare one itself."""
+    if isinstance(error, BaseExceptionGroup):
+        for part in error.exceptions:
+            yield from leaves(part)
+    else:
+        yield error
+
+
+def combined(errors: list[BaseException], message: str) -> BaseException | None:
+    """What to raise for all of `errors`: a failure goes before a cancellation; several failures are one group."""
+    failures = [error for error in errors if not isinstance(error, trio.Cancelled)]
+    if len(failures) > 1:
+        return BaseExceptionGroup(message, failures)
+    return next(iter(failures or errors), None)

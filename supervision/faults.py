@@ -16,7 +16,6 @@ one. Which point happens how often is decided by the plan's seed alone, so that 
 
 from __future__ import annotations
 
-import enum
 import fnmatch
 import os
 import random
@@ -25,8 +24,10 @@ from typing import TypeVar
 
 import attrs
 import trio
+from attrs.validators import optional
 
 from supervision import checks
+from supervision.child import current_child
 from supervision.errors import SpecError
 
 T = TypeVar("T")
@@ -37,8 +38,10 @@ SEED_VARIABLE = "SUPERVISION_FAULT_SEED"
 START_BEFORE, START_AFTER = "start.before", "start.after"
 
 
-class Fault(enum.StrEnum):
+class Fault(checks.Choice):
     """What may happen at a point."""
+
+    __field__ = "do"
 
     CRASH = "crash"
     HANG = "hang"
@@ -67,13 +70,19 @@ class Garbled:
 class Rule:
     """One line of a plan, and how often its point was passed."""
 
-    point: str
-    do: Fault
-    occurrence: int | None
-    probability: float | None
+    point: str = attrs.field(validator=checks.name)
+    do: Fault = attrs.field(converter=Fault)
+    occurrence: int | None = attrs.field(validator=optional(checks.whole(least=1)))
+    probability: float | None = attrs.field(validator=optional(checks.number(finite=True)))
     exc: BaseException | type[BaseException] | None
-    delay: float
+    delay: float = attrs.field(validator=checks.number(finite=True))
     seen: int = 0
+
+    def __attrs_post_init__(self) -> None:
+        if (self.occurrence is None) == (self.probability is None):
+            raise SpecError("occurrence", "give either occurrence or probability")
+        if self.probability is not None and self.probability > 1:
+            raise SpecError("probability", f"must be at most 1, not {self.probability:g}")
 
     def matches(self, name: str, subject: str) -> bool:
         """Whether the rule is about this point: its name, `name:subject`, or a pattern of them with `*`."""
@@ -100,7 +109,8 @@ class FaultPlan:
     def __init__(self, seed: int | None = None) -> None:
         if seed is None:
             seed = int(os.environ.get(SEED_VARIABLE) or random.SystemRandom().randrange(2**32))
-        checks.instance("seed", int, seed)
+        if not isinstance(seed, int):
+            raise SpecError("seed", f"must be a whole number, not {seed!r}")
         self.seed = seed
         self.random = random.Random(seed)  # noqa: S311 - repeatable on purpose
         self.rules: list[Rule] = []
@@ -122,17 +132,7 @@ class FaultPlan:
         each passing with this chance; exactly one of the two. do -- "crash" | "hang" | "delay" | "cancel" | "drop" |
         "duplicate" | "garble". exc -- what "crash" raises. delay -- seconds. Raises SpecError.
         """
-        checks.name("point", point)
-        if (occurrence is None) == (probability is None):
-            raise SpecError("occurrence", "give either occurrence or probability")
-        if occurrence is not None:
-            checks.whole("occurrence", occurrence, least=1)
-        if probability is not None:
-            checks.number("probability", probability, finite=True)
-            if probability > 1:
-                raise SpecError("probability", f"must be at most 1, not {probability:g}")
-        checks.number("delay", delay, finite=True)
-        self.rules.append(Rule(point, checks.choice("do", Fault, do), occurrence, probability, exc, delay))
+        self.rules.append(Rule(point, do, occurrence, probability, exc, delay))
         return self
 
     def decide(self, name: str, subject: str) -> Rule | None:
@@ -176,19 +176,21 @@ class FaultPlan:
 active: FaultPlan | None = None
 
 
-def _crash(rule: Rule, name: str) -> BaseException:
-    if rule.exc is None:
-        return InjectedFault(name)
-    return rule.exc(name) if isinstance(rule.exc, type) else rule.exc
+def _rule_for(name: str, subject: str) -> Rule | None:
+    """What the active plan has for this passing; a crash is raised at once."""
+    rule = active.decide(name, subject) if active is not None else None
+    if rule is not None and rule.do is Fault.CRASH:
+        if rule.exc is None:
+            raise InjectedFault(name)
+        raise rule.exc(name) if isinstance(rule.exc, type) else rule.exc
+    return rule
 
 
 def point(name: str, subject: str = "") -> None:
     """Pass a point in code that is not async. "hang" and "delay" need a worker thread of trio there."""
-    rule = active.decide(name, subject) if active is not None else None
+    rule = _rule_for(name, subject)
     if rule is None or rule.do in IN_TRANSIT:
         return
-    if rule.do is Fault.CRASH:
-        raise _crash(rule, name)
     if rule.do is Fault.CANCEL:
         raise RuntimeError(f"point {name!r} is not async: it cannot be cancelled")
     trio.from_thread.run(trio.sleep, rule.delay if rule.do is Fault.DELAY else float("inf"))
@@ -196,18 +198,14 @@ def point(name: str, subject: str = "") -> None:
 
 async def async_point(name: str, subject: str = "") -> None:
     """Pass a point in async code. "cancel" cancels the supervised child it is passed in, as nobody asked to."""
-    rule = active.decide(name, subject) if active is not None else None
+    rule = _rule_for(name, subject)
     if rule is None or rule.do in IN_TRANSIT:
         return
-    if rule.do is Fault.CRASH:
-        raise _crash(rule, name)
     if rule.do is Fault.DELAY:
         await trio.sleep(rule.delay)
     elif rule.do is Fault.HANG:
         await trio.sleep_forever()
     else:
-        from supervision.child import current_child
-
         child = current_child.get()
         if child is None or child.scope is None:
             raise RuntimeError(f"point {name!r} is passed outside a supervised child: there is nothing to cancel")
@@ -220,11 +218,9 @@ def carry(name: str, item: T, subject: str = "") -> list[T]:
 
     A "crash" there raises; "hang", "delay" and "cancel" belong to the async point beside it.
     """
-    rule = active.decide(name, subject) if active is not None else None
+    rule = _rule_for(name, subject)
     if rule is None:
         return [item]
-    if rule.do is Fault.CRASH:
-        raise _crash(rule, name)
     if rule.do is Fault.DROP:
         return []
     if rule.do is Fault.DUPLICATE:

@@ -8,29 +8,29 @@ from __future__ import annotations
 
 from collections import deque
 
-from supervision.errors import Spent
+import attrs
+
+from supervision.errors import RestartRecord
 
 
-class Window:
+@attrs.define(eq=False)
+class RestartWindow:
     """The restarts of the last `period` seconds. `now` is an argument everywhere: no clock is read here."""
 
-    __slots__ = ("_spent", "max_restarts", "period")
-
-    def __init__(self, max_restarts: int, period: float) -> None:
-        self.max_restarts = max_restarts
-        self.period = period
-        self._spent: deque[Spent] = deque()
+    max_restarts: int
+    period: float
+    _records: deque[RestartRecord] = attrs.field(factory=deque, init=False)
 
     def used(self, now: float) -> int:
         """How many units are spent at `now`."""
-        spent = self._spent
-        while spent and now - spent[0].at > self.period:
-            spent.popleft()
-        return len(spent)
+        records = self._records
+        while records and now - records[0].at > self.period:
+            records.popleft()
+        return len(records)
 
     def used_by(self, child: str, now: float) -> int:
         """How many of the units spent at `now` were spent on `child`."""
-        return sum(one.child == child and now - one.at <= self.period for one in self._spent)
+        return sum(record.child == child and now - record.at <= self.period for record in self._records)
 
     def full(self, now: float) -> bool:
         """Whether one more restart would be one too many."""
@@ -38,13 +38,13 @@ class Window:
 
     def spend(self, now: float, child: str, reason: str) -> int:
         """Charge one restart; returns how many are used, this one included."""
-        self._spent.append(Spent(now, child, reason))
+        self._records.append(RestartRecord(now, child, reason))
         return self.used(now)
 
     def forget(self, child: str) -> None:
         """Give back what was spent on `child`: a parked child does not make its siblings' failures fatal."""
-        self._spent = deque(spent for spent in self._spent if spent.child != child)
+        self._records = deque(record for record in self._records if record.child != child)
 
-    def history(self) -> tuple[Spent, ...]:
+    def history(self) -> tuple[RestartRecord, ...]:
         """What is spent, oldest first, as of the last look."""
-        return tuple(self._spent)
+        return tuple(self._records)

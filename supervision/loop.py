@@ -1,7 +1,33 @@
 """The supervisor's task: look at everything that has happened, act, wait for more; at the end, stop everything.
 
-All bookkeeping is done here, protected from KeyboardInterrupt: that arrives where trio lets it, at a wait, and then it
-is one more reason to stop in order.
+Who writes what. One `SupervisorState` belongs to this task. Other tasks only take a note there and set its signal: a
+child's task that it is ready or has ended, a caller that it wants something (`post`). Everything else is decided here,
+in `_step`, which never waits. So there is one order of decisions and no lock, and between two lines of a step nothing
+happens but what the step does. Notes may come at each wait; the next step finds them all.
+
+The order in a step. Readiness and endings come first, each in start order, whatever the scheduler of trio did: so one
+seed gives one record of reports. Then deadlines that have passed (what happened exactly at a deadline is in time, hence
+after the endings), then requests, then what has become possible: the next stop, a group's restart, the next start.
+Stops go before starts, so that nothing starts beside what is still to be stopped.
+
+The phases. STARTING: the children are entered one after the other, requests that start something wait, an ending of a
+child that was ready is put off. UP: all were ready once. STOPPING: nothing is entered any more, requests are refused,
+each child is retired. The phase never goes back, and the run is over when no child lives and no ending is unjudged.
+
+Invariants between two steps:
+
+- Each listed child is in one state of `lifecycle.TRANSITIONS`; it has a task exactly while that state is a living one.
+- A child that should run and is down is in `due`, or has an alarm (its delay), or waits for its group (`retry`), or has
+  an ending that is not judged yet. So none is forgotten.
+- In a group strategy at most one child is `entering`, and none while `to_stop` is not empty.
+- A child has at most one alarm, whose meaning follows from its state: a delay where it is down, its start deadline,
+  its heartbeat, its shutdown limit.
+- Who waits for an answer stands in `requests`, or with its child in `start_reply` or `stop_replies`; each is answered
+  once, at the latest when the run is over.
+
+Interrupts and cancellation. All of this is protected from KeyboardInterrupt, which then arrives where trio lets it, at
+a wait, and is one more reason to stop in order; so is a cancellation from outside, which reaches this task alone (the
+children are shielded). While stopping this task is shielded as well: a second interrupt changes nothing.
 """
 
 from __future__ import annotations
@@ -14,135 +40,125 @@ import trio
 
 from supervision import endings, requests, restarting, starting, stopping
 from supervision.child import Child
-from supervision.state import STOPPING, UP, Run, edge
+from supervision.errors import combined
+from supervision.reports import ReportKind
+from supervision.state import Phase, SupervisorState
 
 
 @trio.lowlevel.enable_ki_protection
-async def conduct(run: Run, ready: Callable[[], None]) -> None:
-    """Run a supervisor from the first start to the last stop, and raise what it comes to."""
+async def supervise(state: SupervisorState, ready: Callable[[], None]) -> None:
+    """SupervisorState a supervisor from the first start to the last stop, and raise what it comes to."""
     try:
         async with trio.open_nursery() as nursery:
-            run.nursery = nursery
-            served = await outcome.acapture(_serve, run, ready)
+            state.nursery = nursery
+            served = await outcome.acapture(_serve, state, ready)
             if isinstance(served, outcome.Error):
-                _note(run, served.error)  # whatever it is, the children are stopped first
-            await _wind_down(run)
+                _note(state, served.error)  # whatever it is, the children are stopped first
+            await _wind_down(state)
     except BaseExceptionGroup as group:  # an interrupt that met the nursery itself
-        run.wrong += group.exceptions
+        state.errors += group.exceptions
     finally:
-        run.over = True
-        stopping.refuse_all(run)
-        run.reporter.close()
-    _raise(run)
+        state.over = True
+        stopping.refuse_all(state)
+        state.reporter.close()
+    error = combined(state.errors, f"supervisor {state.reporter.path!r}")
+    state.errors = []
+    try:
+        if error is not None:
+            raise error
+    finally:
+        del error  # no cycle through the traceback
 
 
-async def _serve(run: Run, ready: Callable[[], None]) -> None:
+async def _serve(state: SupervisorState, ready: Callable[[], None]) -> None:
     """Until stopping begins, from inside (this returns) or from outside (Cancelled, KeyboardInterrupt)."""
-    starting.begin(run)
-    told = False
-    _step(run)
-    while run.phase != STOPPING:
-        if not told and run.phase == UP:
-            told = True
+    state.due.extend(state.children.values())
+    reported_ready = False
+    _step(state)
+    while state.phase is not Phase.STOPPING:
+        if not reported_ready and state.phase is Phase.UP:
+            reported_ready = True
             ready()
-        await _wait(run)
+        await _wait(state)
         await trio.lowlevel.checkpoint_if_cancelled()  # or a restart could begin after the outer cancellation
-        _step(run)
+        _step(state)
 
 
-async def _wind_down(run: Run) -> None:
+async def _wind_down(state: SupervisorState) -> None:
     """Stop the children, whatever happens to us meanwhile."""
-    endings.settle_all(run)  # what had failed before we were told to stop still counts
-    stopping.begin(run)
+    endings.settle_all(state)  # what had failed before we were told to stop still counts
+    stopping.begin(state)
     try:
         with trio.CancelScope(shield=True):  # its deadline is `shutdown_deadline`, past which the policy decides
-            while run.live or run.ended:
-                _step(run)
-                if run.live:
-                    await _wait_out(run)
+            while state.living or state.ended:
+                _step(state)
+                if state.living:
+                    await _wait_out(state)
     except BaseException:
-        for child in run.children.values():  # a fault of ours: never leave shielded children behind
+        for child in state.children.values():  # a fault of ours: never leave shielded children behind
             if child.scope is not None:
                 child.scope.cancel()
         raise
 
 
-async def _wait_out(run: Run) -> None:
+async def _wait_out(state: SupervisorState) -> None:
     try:
-        await _wait(run)
+        await _wait(state)
     except KeyboardInterrupt as exc:
-        _note(run, exc)
+        _note(state, exc)
 
 
-def _note(run: Run, error: BaseException) -> None:
-    if isinstance(error, trio.Cancelled):
-        run.cancelled = error
-    elif not any(isinstance(known, KeyboardInterrupt) for known in run.wrong) or not isinstance(
-        error, KeyboardInterrupt
-    ):
-        run.wrong.append(error)
+def _note(state: SupervisorState, error: BaseException) -> None:
+    again = isinstance(error, KeyboardInterrupt) and any(isinstance(known, type(error)) for known in state.errors)
+    if not again:
+        state.errors.append(error)
 
 
-def _raise(run: Run) -> None:
-    wrong, run.wrong = run.wrong, []
-    cancelled, run.cancelled = run.cancelled, None
-    try:
-        if len(wrong) == 1:
-            raise wrong[0]
-        if wrong:
-            raise BaseExceptionGroup(f"supervisor {run.reporter.path!r}", wrong)
-        if cancelled is not None:
-            raise cancelled
-    finally:
-        del wrong, cancelled  # no cycle through the traceback
-
-
-def _step(run: Run) -> None:
+def _step(state: SupervisorState) -> None:
     """One look at everything."""
-    for child in sorted(run.ready, key=lambda child: child.order):
-        starting.note_ready(run, child)
-    run.ready.clear()
-    endings.settle_all(run)
+    for child in sorted(state.ready, key=lambda child: child.order):
+        starting.note_ready(state, child)
+    state.ready.clear()
+    endings.settle_all(state)
     now = trio.current_time()
-    while (child_due := run.ring(now)) is not None:
-        _alarm(run, child_due, now)
-    if now >= run.stop_by:
-        stopping.past_deadline(run)
-    stopping.hurry(run)
-    requests.serve_all(run)
-    stopping.advance(run)
-    restarting.advance(run)
-    starting.advance(run)
-    if run.requests and not run.busy():
-        run.signal.set()
+    while (alarmed := state.pop_alarm(now)) is not None:
+        _alarm(state, alarmed, now)
+    if now >= state.stop_by:
+        stopping.past_deadline(state)
+    stopping.tick_no_grace(state)
+    requests.serve_all(state)
+    stopping.advance(state)
+    restarting.advance(state)
+    starting.advance(state)
+    if state.requests and not state.busy():
+        state.signal.set()
 
 
-def _alarm(run: Run, child: Child, now: float) -> None:
+def _alarm(state: SupervisorState, child: Child, now: float) -> None:
     """A child's deadline has passed; which one, its state says."""
     if not child.alive:
-        restarting.time_has_come(run, child)
-    elif child.asked is not None:
-        stopping.outlived(run, child, "shutdown limit")
+        restarting.delay_elapsed(state, child)
+    elif child.stop_reason is not None:
+        stopping.outlived(state, child, "shutdown limit")
     elif child.ready_at is None:
-        stopping.ask(run, child, "deadline")
+        stopping.ask(state, child, "deadline")
     elif child.spec.heartbeat is not None:
-        due = edge(child.beat_at + child.spec.heartbeat)
-        if due > now:
-            run.arm(child, due)
+        if child.beat_at + child.spec.heartbeat >= now:
+            state.arm_deadline(child, child.beat_at + child.spec.heartbeat)
         else:
-            run.tell("hung", child, "hung")
-            stopping.ask(run, child, "hung")
+            state.report(ReportKind.HUNG, child, "hung")
+            stopping.ask(state, child, "hung")
 
 
-async def _wait(run: Run) -> None:
+async def _wait(state: SupervisorState) -> None:
     """Until a child or a caller takes a note, or the next deadline."""
-    deadline = min(run.next_alarm(), run.stop_by)
-    if run.hurried:
+    deadline = min(state.next_alarm(), state.stop_by)
+    if state.no_grace:
         await trio.lowlevel.checkpoint()
     elif deadline == math.inf:
-        await run.signal.wait()
+        await state.signal.wait()
     else:
         with trio.move_on_at(deadline):
-            await run.signal.wait()
-    if run.signal.is_set():
-        run.signal = trio.Event()
+            await state.signal.wait()
+    if state.signal.is_set():
+        state.signal = trio.Event()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 import attrs
+from attrs.validators import optional
 
 from supervision import checks
 from supervision.backoff import Backoff
@@ -12,31 +14,24 @@ from supervision.errors import SpecError
 from supervision.spec import AutoShutdown, ChildSpec, Overrun, Stop, Strategy
 
 
-@attrs.frozen(kw_only=True)
-class Options:
+@attrs.define(eq=False, kw_only=True, on_setattr=attrs.setters.frozen)
+class SupervisorOptions:
     """`Supervisor` documents them. Numbers out of range and options that contradict each other raise SpecError."""
 
-    name: str
-    strategy: Strategy
-    max_restarts: int
-    period: float
-    backoff: Backoff
-    auto_shutdown: AutoShutdown
-    max_children: int | None
-    overrun: Overrun
-    stop: Stop
-    shutdown_deadline: float
+    name: str = attrs.field(default="supervisor", validator=checks.name)
+    strategy: Strategy = attrs.field(default=Strategy.ONE_FOR_ONE, converter=Strategy)
+    max_restarts: int = attrs.field(default=3, validator=checks.whole())
+    period: float = attrs.field(default=5.0, validator=checks.number(more_than=0))
+    backoff: Backoff = attrs.field(default=Backoff.none(), validator=checks.instance(Backoff))
+    auto_shutdown: AutoShutdown = attrs.field(default=AutoShutdown.NEVER, converter=AutoShutdown)
+    max_children: int | None = attrs.field(default=None, validator=optional(checks.whole()))
+    overrun: Overrun = attrs.field(default=Overrun.WAIT, converter=Overrun)
+    stop: Stop = attrs.field(default=Stop.IN_ORDER, converter=Stop)
+    shutdown_deadline: float = attrs.field(default=math.inf, validator=checks.number())
 
     def __attrs_post_init__(self) -> None:
-        checks.name("name", self.name)
-        checks.whole("max_restarts", self.max_restarts)
-        checks.positive("period", self.period)
-        checks.instance("backoff", Backoff, self.backoff)
-        if self.max_children is not None:
-            checks.whole("max_children", self.max_children)
-        if self.stop is Stop.TOGETHER and self.strategy is not Strategy.ONE_FOR_ONE:
+        if self.stop is Stop.TOGETHER and self.grouped:
             raise SpecError("stop", f"'together' goes with one_for_one only, not with {self.strategy.value}")
-        checks.number("shutdown_deadline", self.shutdown_deadline)
 
     @property
     def grouped(self) -> bool:

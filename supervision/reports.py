@@ -1,4 +1,4 @@
-"""Reports: one structured record for everything a supervisor does, logged, and sent to whoever subscribed.
+"""Reports: one structured record for everything a supervisor does, logged, and sent to subscribers.
 
 A supervisor never waits for a reader: each reader has a buffer of `READER_BUFFER` reports; what does not fit pushes the
 oldest out, and one `lost` report in its place says how many are missing.
@@ -7,10 +7,10 @@ oldest out, and one `lost` report in its place says how many are missing.
 from __future__ import annotations
 
 import contextlib
+import enum
 import logging
 import os
 from collections.abc import AsyncIterator
-from typing import Literal, Protocol
 
 import attrs
 import trio
@@ -21,40 +21,38 @@ logger = get_logger("supervision")
 
 READER_BUFFER = 1000  # some 100 kB a reader; a crash loop at full budget stays far below it between two reads
 
-ReportKind = Literal[
-    "start",
-    "ready",
-    "exit",
-    "restart",
-    "backoff",
-    "stopping",
-    "stopped",
-    "overrun",
-    "give_up",
-    "start_failed",
-    "hung",
-    "shutdown_error",
-    "lost",
-]
 
-_LEVELS: dict[ReportKind, tuple[int, str]] = {
-    "start": (logging.DEBUG, "Child is starting"),
-    "ready": (logging.DEBUG, "Child is ready"),
-    "exit": (logging.DEBUG, "Child has ended"),
-    "restart": (logging.WARNING, "Restarting child"),
-    "backoff": (logging.WARNING, "Restart of child is delayed"),
-    "stopping": (logging.DEBUG, "Stopping child"),
-    "stopped": (logging.DEBUG, "Child is stopped"),
-    "overrun": (logging.ERROR, "Child has outlived its shutdown limit"),
-    "give_up": (logging.ERROR, "Child fails beyond its limits"),
-    "start_failed": (logging.ERROR, "Child did not become ready"),
-    "hung": (logging.ERROR, "Child has missed its heartbeat"),
-    "shutdown_error": (logging.WARNING, "Child did not stop properly"),
-}
-_FAILED = (logging.WARNING, "Child has failed")
+class ReportKind(enum.StrEnum):
+    """What happened; the level and the words of its line in the log."""
+
+    level: int
+    message: str
+
+    def __new__(cls, kind: str, level: int, message: str) -> ReportKind:
+        """A member is its name in lower case."""
+        member = str.__new__(cls, kind)
+        member._value_, member.level, member.message = kind, level, message
+        return member
+
+    START = "start", logging.DEBUG, "Child is starting"
+    READY = "ready", logging.DEBUG, "Child is ready"
+    EXIT = "exit", logging.DEBUG, "Child has ended"
+    RESTART = "restart", logging.WARNING, "Restarting child"
+    BACKOFF = "backoff", logging.WARNING, "Restart of child is delayed"
+    STOPPING = "stopping", logging.DEBUG, "Stopping child"
+    STOPPED = "stopped", logging.DEBUG, "Child is stopped"
+    OVERRUN = "overrun", logging.ERROR, "Child has outlived its shutdown limit"
+    GIVE_UP = "give_up", logging.ERROR, "Child fails beyond its limits"
+    START_FAILED = "start_failed", logging.ERROR, "Child did not become ready"
+    HUNG = "hung", logging.ERROR, "Child has missed its heartbeat"
+    SHUTDOWN_ERROR = "shutdown_error", logging.WARNING, "Child did not stop properly"
+    LOST = "lost", logging.DEBUG, "Reports were dropped"
+
+
+_FAILURE = logging.WARNING, "Child has failed"
 _HELPERS = {__file__, os.path.join(os.path.dirname(__file__), "state.py")}  # noqa: PTH118, PTH120 - as code objects have it
-"""Files between the place that decides something and its line in the log, which names the place."""
-_WITH_TRACEBACK = frozenset({"exit", "start_failed", "shutdown_error"})
+"""Files that log for others: the line in the log names their caller."""
+_WITH_TRACEBACK = frozenset({ReportKind.EXIT, ReportKind.START_FAILED, ReportKind.SHUTDOWN_ERROR})
 
 
 @attrs.frozen
@@ -87,43 +85,28 @@ class Report:
     count: int = 0
 
 
-class Listener(Protocol):
-    """Somebody whom reports are handed to. Neither call may block or raise."""
-
-    def put(self, report: Report) -> None:
-        """One report."""
-
-    def close(self) -> None:
-        """There will be no more."""
-
-
 class Reader:
     """One subscriber's buffer: a memory channel that never blocks its sender."""
 
-    __slots__ = ("_lost", "_receive", "_send")
+    __slots__ = ("_lost", "_send", "channel")
 
     def __init__(self) -> None:
         # one slot more than the buffer, for the `lost` report
-        self._send, self._receive = trio.open_memory_channel[Report](READER_BUFFER + 1)
+        self._send, self.channel = trio.open_memory_channel[Report](READER_BUFFER + 1)
         self._lost = 0
-
-    @property
-    def channel(self) -> trio.MemoryReceiveChannel[Report]:
-        """Where the subscriber reads."""
-        return self._receive
 
     def put(self, report: Report) -> None:
         """Queue `report`; make room for it by dropping the oldest."""
         # the channel's own queue: its public face can drop the oldest, but put nothing in its place
         waiting = self._send._state.data
-        if not waiting or waiting[0].kind != "lost":
+        if not waiting or waiting[0].kind is not ReportKind.LOST:
             self._lost = 0
         if len(waiting) - bool(self._lost) >= READER_BUFFER:
             if self._lost:
                 waiting.popleft()
             waiting.popleft()
             self._lost += 1
-            waiting.appendleft(Report("lost", report.supervisor, at=report.at, count=self._lost))
+            waiting.appendleft(Report(ReportKind.LOST, report.supervisor, at=report.at, count=self._lost))
         with contextlib.suppress(trio.BrokenResourceError):  # the reader closed its end inside its block
             self._send.send_nowait(report)
 
@@ -132,39 +115,31 @@ class Reader:
         self._send.close()
 
 
+@attrs.define(eq=False)
 class Reporter:
     """Where one supervisor's reports go: the log, its readers, and the readers of the supervisors around it."""
 
-    __slots__ = ("parent", "path", "readers")
+    path: str
+    parent: Reporter | None = None
+    readers: list[Reader] = attrs.field(factory=list)
 
-    def __init__(self, path: str) -> None:
-        self.path = path
-        self.parent: Reporter | None = None
-        self.readers: list[Listener] = []
+    def _all_readers(self) -> list[Reader]:
+        return [*self.readers, *(self.parent._all_readers() if self.parent is not None else ())]
 
-    def heard(self, kind: ReportKind) -> bool:
-        """Whether a report of `kind` would reach anybody (an exit may be a failure, which is logged higher)."""
-        if logger.isEnabledFor(logging.WARNING if kind == "exit" else _LEVELS[kind][0]):
-            return True
-        reporter: Reporter | None = self
-        while reporter is not None:
-            if reporter.readers:
-                return True
-            reporter = reporter.parent
-        return False
+    def has_readers(self, kind: ReportKind) -> bool:
+        """Whether a report of `kind` would be logged or read (an exit may be a failure, which is logged higher)."""
+        least = logging.WARNING if kind is ReportKind.EXIT else kind.level
+        return logger.isEnabledFor(least) or bool(self._all_readers())
 
     def publish(self, report: Report) -> None:
         """Log `report` once and hand it to every reader."""
         self._log(report)
-        reporter: Reporter | None = self
-        while reporter is not None:
-            for reader in reporter.readers:
-                reader.put(report)
-            reporter = reporter.parent
+        for reader in self._all_readers():
+            reader.put(report)
 
     def _log(self, report: Report) -> None:
-        failed = report.kind == "exit" and report.reason != "returned"
-        level, message = _FAILED if failed else _LEVELS[report.kind]
+        failed = report.kind is ReportKind.EXIT and report.reason != "returned"
+        level, message = _FAILURE if failed else (report.kind.level, report.kind.message)
         if not logger.isEnabledFor(level):
             return
         fields = {
@@ -174,7 +149,7 @@ class Reporter:
             "reason": report.reason,
             "delay": report.delay,
             "budget_used": report.budget_used,
-            "report": report.kind,
+            "report": report.kind.value,
         }
         cause = report.cause if report.kind in _WITH_TRACEBACK else None
         with bind_correlation_id(report.correlation_id):

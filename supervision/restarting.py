@@ -10,61 +10,65 @@ import trio
 from supervision import stopping
 from supervision.backoff import Backoff
 from supervision.child import Child
-from supervision.errors import RestartIntensityReached, SupervisionError
-from supervision.spec import OnGiveUp, Restart
-from supervision.state import Retry, Run
-from supervision.strategy import touched
-from supervision.verdict import leaves
+from supervision.errors import RestartIntensityReached, SupervisionError, leaves
+from supervision.lifecycle import Trigger
+from supervision.reports import ReportKind
+from supervision.spec import OnGiveUp, Restart, Strategy
+from supervision.state import Retry, SupervisorState
 
 _LONGEST = 500
 """Characters of an error's own words in ours."""
 
 
-def note_failure(run: Run, child: Child, reason: str, cause: BaseException | None, uptime: float) -> None:
+def note_failure(state: SupervisorState, child: Child, reason: str, cause: BaseException | None, uptime: float) -> None:
     """Charge a child's failure and plan its restart, or give up where a limit is reached."""
-    now = trio.current_time()
-    backoff = child.spec.backoff or run.options.backoff
+    window = state.window
+    backoff = child.spec.backoff or state.options.backoff
     if backoff.healthy(uptime):
-        child.row = 0
-    if run.window.full(now):
-        limit = f"more than {run.window.max_restarts} restarts in {run.window.period:g} s"
-        give_up(run, child, limit, cause)
-    elif backoff.max_failures is not None and child.row >= backoff.max_failures:
-        give_up(run, child, f"more than {backoff.max_failures} failures in a row", cause)
+        child.consecutive_failures = 0
+    if window.full(trio.current_time()):
+        limit = f"more than {window.max_restarts} restarts in {window.period:g} s"
+        _give_up(state, child, limit, cause)
+    elif backoff.max_failures is not None and child.consecutive_failures >= backoff.max_failures:
+        _give_up(state, child, f"more than {backoff.max_failures} failures in a row", cause)
     else:
-        run.window.spend(now, child.id, reason)
+        window.spend(trio.current_time(), child.id, reason)
         delay = _delay(child, backoff)
-        child.row += 1
-        if run.options.grouped:
-            restart_group(run, child, delay)
+        child.consecutive_failures += 1
+        if state.options.grouped:
+            _restart_group(state, child, delay)
+        elif delay > 0:
+            _wait(state, child, delay)
         else:
-            restart_one(run, child, delay)
+            state.due.append(child)
 
 
 def _delay(child: Child, backoff: Backoff) -> float:
     if child.random is None:
         child.random = backoff.source(child.id)
-    return backoff.delay(child.row, child.random)
+    return backoff.delay(child.consecutive_failures, child.random)
 
 
-def give_up(run: Run, child: Child, limit: str, cause: BaseException | None) -> None:
+def _wait(state: SupervisorState, child: Child, delay: float) -> None:
+    state.report(ReportKind.BACKOFF, child, "restart", delay=delay)
+    state.arm(child, trio.current_time() + delay)
+
+
+def _give_up(state: SupervisorState, child: Child, limit: str, cause: BaseException | None) -> None:
     """A child fails beyond its limits: park it, or fail for it."""
-    run.tell("give_up", child, limit, cause)
-    history = run.window.history()
-    child.wanted = False
-    child.rest = "stopped"
+    state.report(ReportKind.GIVE_UP, child, limit, cause)
     if child.spec.on_give_up is OnGiveUp.PARK:
-        child.rest = "parked"
-        run.window.forget(child.id)
+        child.retire(Trigger.PARK)
+        state.window.forget(child.id)
         return  # in a group the rest of what was due goes on starting
-    error = RestartIntensityReached(child.id, f"child {child.id!r}: {limit}{_last(cause)}", history)
+    error = RestartIntensityReached(child.id, f"child {child.id!r}: {limit}{_last(cause)}", state.window.history())
     error.__cause__ = cause
-    run.wrong.append(error)
-    stopping.begin(run)
+    state.errors.append(error)
+    stopping.begin(state)
 
 
 def _last(cause: BaseException | None) -> str:
-    """What it failed of at last, in one line: whoever reads that it failed too often wants to know of what."""
+    """The last cause in one line, for the message that says that it failed too often."""
     if cause is None:
         return ""
     leaf = next(leaves(cause))
@@ -74,73 +78,60 @@ def _last(cause: BaseException | None) -> str:
     return f"; the last: {words[:_LONGEST]}"
 
 
-def restart_one(run: Run, child: Child, delay: float) -> None:
-    """Restart one child and nobody else, after `delay` seconds."""
-    if delay > 0:
-        run.tell("backoff", child, "restart", delay=delay)
-        run.arm(child, trio.current_time() + delay)
-    else:
-        run.due.append(child)
-
-
-def restart_group(run: Run, child: Child, delay: float) -> None:
+def _restart_group(state: SupervisorState, child: Child, delay: float) -> None:
     """Stop the survivors at once; then the delay runs; then all that were running or due start in order."""
-    if run.retry is not None and run.retry.child is not None:
-        run.disarm(run.retry.child)  # this restart takes that one along
-    run.due.clear()
+    _replace_retry(state, Retry(child, delay))  # this restart takes a pending one along
+    state.due.clear()
     survivors = []
-    for other in touched(run.options.strategy, run.children.values(), child):
-        if other.alive or other.ending is not None:  # ended, not judged yet: the two failed together
-            other.doomed = True
+    for other in state.children.values():
+        touched = other is not child and (state.options.strategy is Strategy.ONE_FOR_ALL or other.order > child.order)
+        if touched and (other.alive or other.ending is not None):  # ended, not judged yet: the two failed together
+            other.to_stop = True
             if other.spec.restart is Restart.TEMPORARY:
-                other.wanted = False
+                other.retire()
             if other.alive:
                 survivors.append(other)
-    stopping.doom(run, survivors)
-    run.retry = Retry(child, delay)
+    stopping.stop_in_order(state, survivors)
 
 
-def start_the_due(run: Run) -> None:
-    """Start, in order, those of the group that are down and due, on nobody's account."""
-    if run.retry is not None and run.retry.child is not None:
-        run.disarm(run.retry.child)
-    run.retry = Retry(None, 0.0)
+def _replace_retry(state: SupervisorState, retry: Retry) -> None:
+    if state.retry is not None and state.retry.child is not None:
+        state.disarm(state.retry.child)
+    state.retry = retry
 
 
-def advance(run: Run) -> None:
-    """Once a group's survivors are stopped: let the delay run, or go."""
-    retry = run.retry
-    if retry is None or retry.waiting or run.doomed:
+def advance(state: SupervisorState) -> None:
+    """Once a group's survivors are stopped: let the delay run, or start the group."""
+    retry = state.retry
+    if retry is None or retry.waiting or state.to_stop:
         return
     if retry.child is not None and retry.delay > 0:
         retry.waiting = True
-        run.tell("backoff", retry.child, "restart", delay=retry.delay)
-        run.arm(retry.child, trio.current_time() + retry.delay)
+        _wait(state, retry.child, retry.delay)
     else:
-        go(run)
+        start_group(state)
 
 
-def go(run: Run) -> None:
-    """The group's delay is over."""
-    assert run.retry is not None
-    if run.retry.child is not None:
-        run.tell("restart", run.retry.child, "restart")
-    run.retry = None
-    run.due = deque(child for child in run.children.values() if child.wanted and not child.alive)
+def start_group(state: SupervisorState) -> None:
+    """The group's delay is over: all that are down and should run are due."""
+    assert state.retry is not None
+    if state.retry.child is not None:
+        state.report(ReportKind.RESTART, state.retry.child, "restart")
+    state.retry = None
+    state.due = deque(child for child in state.children.values() if child.should_run and not child.alive)
 
 
-def cancel(run: Run, child: Child) -> None:
-    """A pending restart of `child` is not wanted any more; in a group the others that were due start."""
-    child.wanted = False
-    child.rest = "stopped"
-    run.disarm(child)
-    if run.retry is not None and run.retry.child is child:
-        start_the_due(run)
+def cancel(state: SupervisorState, child: Child) -> None:
+    """Do not restart `child`, which is down and due; in a group the others that were due start, on nobody's account."""
+    child.retire()
+    state.disarm(child)
+    if state.retry is not None and state.retry.child is child:
+        _replace_retry(state, Retry(None, 0.0))
 
 
-def time_has_come(run: Run, child: Child) -> None:
+def delay_elapsed(state: SupervisorState, child: Child) -> None:
     """A delay is over."""
-    if run.options.grouped:
-        go(run)
+    if state.options.grouped:
+        start_group(state)
     else:
-        run.due.append(child)
+        state.due.append(child)

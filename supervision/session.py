@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Iterable
+import functools
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from types import TracebackType
-from typing import TYPE_CHECKING, Unpack
+from typing import ParamSpec
 
 import outcome
 import trio
 
-from supervision.spec import ChildSpec, SupervisorOptions
+from supervision.errors import combined
 from supervision.supervisor import Supervisor
 
-if TYPE_CHECKING:
-    from contextlib import AbstractAsyncContextManager
-
-
-def open_supervisor(
-    children: Iterable[ChildSpec] = (), **options: Unpack[SupervisorOptions]
-) -> AbstractAsyncContextManager[Supervisor]:
-    """`async with open_supervisor([...], strategy=...) as supervisor`: the block begins when every child is ready.
-
-    Takes what `Supervisor` takes. When the block is left, for whatever reason, it unwinds first, its children still
-    alive; then they are stopped in reverse. When the supervisor gives up, the block is cancelled and what it gave up
-    with (see `Supervisor.run`) is raised from it, bare when it is all that went wrong, in one group with the block's
-    own exception otherwise. When the supervisor shuts itself down, the block is cancelled and nothing is raised.
-    """
-    return _Session(Supervisor(children, **options))
+Options = ParamSpec("Options")
 
 
 class _Session:
@@ -78,13 +66,8 @@ class _Session:
         assert error is not None, "a supervisor that was never ready has failed"
         raise error
 
-    def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> Coroutine[None, None, bool]:
-        return self._exit(kind, error, traceback)
-
     @trio.lowlevel.enable_ki_protection
-    async def _exit(
+    async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool:
         closed = outcome.capture(self._block.__exit__, kind, error, traceback)
@@ -92,7 +75,7 @@ class _Session:
             left: BaseException | None = closed.error  # what the scope left of a group
         else:
             left = None if closed.value else error
-        result = await self._leave(left)
+        result = await self._leave(left)  # noqa: ASYNC102 - the supervisor shields its stop and limits it
         if result is None:
             return True
         if result is error:
@@ -103,19 +86,30 @@ class _Session:
         """Let the supervisor stop its children, wait for it, and say what is to be raised."""
         self._hold.shield = False
         self._hold.cancel()
-        wrong = [] if error is None else [error]
+        errors = [] if error is None else [error]
         try:
             await self._nursery.__aexit__(None, None, None)
         except BaseExceptionGroup as group:  # KeyboardInterrupt while we waited
-            wrong += group.exceptions
+            errors += group.exceptions
         if self._error is not None:
-            wrong.append(self._error)
-        return _outcome(wrong)
+            errors.append(self._error)
+        return combined(errors, "the block and its supervisor")
 
 
-def _outcome(wrong: list[BaseException]) -> BaseException | None:
-    """A failure goes before a cancellation; of several failures none is lost."""
-    failures = [error for error in wrong if not isinstance(error, trio.Cancelled)]
-    if len(failures) > 1:
-        return BaseExceptionGroup("the block and its supervisor", failures)
-    return next(iter(failures or wrong), None)
+def _opener(make: Callable[Options, Supervisor]) -> Callable[Options, AbstractAsyncContextManager[Supervisor]]:
+    @functools.wraps(make, assigned=(), updated=())
+    def open_supervisor(*args: Options.args, **options: Options.kwargs) -> AbstractAsyncContextManager[Supervisor]:
+        """`async with open_supervisor([...], strategy=...) as supervisor`: the block begins when every child is ready.
+
+        Takes what `Supervisor` takes. When the block is left, for whatever reason, it unwinds first, its children
+        still alive; then they are stopped in reverse. When the supervisor gives up, the block is cancelled and what it
+        gave up with (see `Supervisor.run`) is raised from it, bare when it is all that went wrong, in one group with
+        the block's own exception otherwise. When the supervisor shuts itself down, the block is cancelled and nothing
+        is raised.
+        """
+        return _Session(make(*args, **options))
+
+    return open_supervisor
+
+
+open_supervisor = _opener(Supervisor)

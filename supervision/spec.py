@@ -1,67 +1,77 @@
-"""What is supervised, and how: child specifications and a supervisor's options, checked before anything runs."""
+"""Child specifications, and the values that options can have, checked before anything runs."""
 
 from __future__ import annotations
 
 import abc
-import enum
 import inspect
 import math
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import Any
 
 import attrs
 import trio
+from attrs.validators import optional
 
 from supervision import checks
 from supervision.backoff import Backoff
 from supervision.errors import SpecError
-
-if TYPE_CHECKING:
-    from supervision.child import ChildInfo
+from supervision.snapshots import ChildInfo
 
 WORKER_SHUTDOWN = 5.0  # seconds; OTP's default for a worker
 
 
-class Restart(enum.StrEnum):
+class Restart(checks.Choice):
     """When a child that ended is started again: always, only after a failure, never."""
+
+    __field__ = "restart"
 
     PERMANENT = "permanent"
     TRANSIENT = "transient"
     TEMPORARY = "temporary"
 
 
-class Strategy(enum.StrEnum):
+class Strategy(checks.Choice):
     """Who is restarted with a child that failed: nobody, everybody, those started after it."""
+
+    __field__ = "strategy"
 
     ONE_FOR_ONE = "one_for_one"
     ONE_FOR_ALL = "one_for_all"
     REST_FOR_ONE = "rest_for_one"
 
 
-class OnGiveUp(enum.StrEnum):
+class OnGiveUp(checks.Choice):
     """What a child that fails beyond its limits means: the supervisor fails, or the child is left down."""
+
+    __field__ = "on_give_up"
 
     ESCALATE = "escalate"
     PARK = "park"
 
 
-class AutoShutdown(enum.StrEnum):
+class AutoShutdown(checks.Choice):
     """When the end of significant children ends the supervisor: never, with the first, with the last."""
+
+    __field__ = "auto_shutdown"
 
     NEVER = "never"
     ANY_SIGNIFICANT = "any_significant"
     ALL_SIGNIFICANT = "all_significant"
 
 
-class Overrun(enum.StrEnum):
+class Overrun(checks.Choice):
     """What a child that outlives its shutdown limit means: it is waited for, or the supervisor fails."""
+
+    __field__ = "overrun"
 
     WAIT = "wait"
     ESCALATE = "escalate"
 
 
-class Stop(enum.StrEnum):
+class Stop(checks.Choice):
     """How children are stopped: last started first, each gone before the next is asked; or all asked at once."""
+
+    __field__ = "stop"
 
     IN_ORDER = "in_order"
     TOGETHER = "together"
@@ -77,6 +87,31 @@ class Supervises(abc.ABC):
     @abc.abstractmethod
     def children(self) -> list[ChildInfo]:
         """The children as they are at this moment."""
+
+
+_POSITIVE = optional(checks.number(more_than=0))
+
+
+def _check_start(_: object, field: attrs.Attribute[Any], start: object) -> None:
+    if isinstance(start, Supervises):
+        raise SpecError(field.name, "is a supervisor; did you mean its `.run`?")
+    if inspect.iscoroutine(start):
+        start.close()
+        raise SpecError(field.name, "is a coroutine; pass the function, without calling it")
+    if not callable(start):
+        raise SpecError(field.name, f"must be an async function, not {start!r}")
+    function = inspect.unwrap(getattr(start, "__func__", start))
+    code = getattr(function, "__code__", None)
+    if code is None:
+        return  # a partial or a callable object shows what it takes when it is called
+    taken = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    if "task_status" not in taken and not code.co_flags & inspect.CO_VARKEYWORDS:
+        raise SpecError(field.name, f"{function.__qualname__} must accept the keyword argument task_status")
+
+
+def _check_args(_: object, field: attrs.Attribute[Any], args: object) -> None:
+    if isinstance(args, str | bytes) or not isinstance(args, Sequence):
+        raise SpecError(field.name, f"must be a tuple or a list, not {args!r}")
 
 
 @checks.checked_arguments
@@ -100,35 +135,18 @@ class ChildSpec:
     Wrong values raise SpecError, which names the field.
     """
 
-    id: str
-    start: Callable[..., Awaitable[object]]
-    args: Sequence[Any] = attrs.field(default=(), kw_only=True)
-    restart: Restart | str = attrs.field(default=Restart.PERMANENT, kw_only=True)
-    shutdown: float | None = attrs.field(default=None, kw_only=True)
-    start_deadline: float | None = attrs.field(default=None, kw_only=True)
-    heartbeat: float | None = attrs.field(default=None, kw_only=True)
-    backoff: Backoff | None = attrs.field(default=None, kw_only=True)
-    on_give_up: OnGiveUp | str = attrs.field(default=OnGiveUp.ESCALATE, kw_only=True)
-    significant: bool = attrs.field(default=False, kw_only=True)
+    id: str = attrs.field(validator=checks.name)
+    start: Callable[..., Awaitable[object]] = attrs.field(validator=_check_start)
+    args: Sequence[Any] = attrs.field(default=(), kw_only=True, validator=_check_args)
+    restart: Restart = attrs.field(default=Restart.PERMANENT, kw_only=True, converter=Restart)
+    shutdown: float | None = attrs.field(default=None, kw_only=True, validator=optional(checks.number()))
+    start_deadline: float | None = attrs.field(default=None, kw_only=True, validator=_POSITIVE)
+    heartbeat: float | None = attrs.field(default=None, kw_only=True, validator=_POSITIVE)
+    backoff: Backoff | None = attrs.field(default=None, kw_only=True, validator=optional(checks.instance(Backoff)))
+    on_give_up: OnGiveUp = attrs.field(default=OnGiveUp.ESCALATE, kw_only=True, converter=OnGiveUp)
+    significant: bool = attrs.field(default=False, kw_only=True, validator=checks.flag)
 
     def __attrs_post_init__(self) -> None:
-        checks.name("id", self.id)
-        _check_start(self.start)
-        if isinstance(self.args, str | bytes) or not isinstance(self.args, Sequence):
-            raise SpecError("args", f"must be a tuple or a list, not {self.args!r}")
-        if type(self.restart) is not Restart:
-            object.__setattr__(self, "restart", checks.choice("restart", Restart, self.restart))
-        if type(self.on_give_up) is not OnGiveUp:
-            object.__setattr__(self, "on_give_up", checks.choice("on_give_up", OnGiveUp, self.on_give_up))
-        if self.shutdown is not None:
-            checks.number("shutdown", self.shutdown)
-        if self.start_deadline is not None:
-            checks.positive("start_deadline", self.start_deadline)
-        if self.heartbeat is not None:
-            checks.positive("heartbeat", self.heartbeat)
-        if self.backoff is not None:
-            checks.instance("backoff", Backoff, self.backoff)
-        checks.flag("significant", self.significant)
         if self.significant and self.restart is Restart.PERMANENT:
             raise SpecError("significant", "a permanent child cannot be: it never ends for good")
 
@@ -144,35 +162,3 @@ class ChildSpec:
         if self.shutdown is not None:
             return self.shutdown
         return WORKER_SHUTDOWN if self.supervisor is None else math.inf
-
-
-def _check_start(start: object) -> None:
-    if isinstance(start, Supervises):
-        raise SpecError("start", "is a supervisor; did you mean its `.run`?")
-    if inspect.iscoroutine(start):
-        start.close()
-        raise SpecError("start", "is a coroutine; pass the function, without calling it")
-    if not callable(start):
-        raise SpecError("start", f"must be an async function, not {start!r}")
-    function = inspect.unwrap(getattr(start, "__func__", start))
-    code = getattr(function, "__code__", None)
-    if code is None:
-        return  # a partial or a callable object shows what it takes when it is called
-    taken = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-    if "task_status" not in taken and not code.co_flags & inspect.CO_VARKEYWORDS:
-        raise SpecError("start", f"{function.__qualname__} must accept the keyword argument task_status")
-
-
-class SupervisorOptions(TypedDict, total=False):
-    """What `Supervisor` and `open_supervisor` take by keyword; `Options` says what each means."""
-
-    name: str
-    strategy: Strategy | str
-    max_restarts: int
-    period: float
-    backoff: Backoff
-    auto_shutdown: AutoShutdown | str
-    max_children: int | None
-    overrun: Overrun | str
-    stop: Stop | str
-    shutdown_deadline: float

@@ -2,83 +2,78 @@
 
 from __future__ import annotations
 
-from collections import deque
-
 import trio
 
-from supervision import child as life
+from supervision import incarnations
 from supervision.child import Child
-from supervision.state import STARTING, STOPPING, UP, Run, edge
+from supervision.lifecycle import Trigger
+from supervision.replies import Reply
+from supervision.reports import ReportKind
+from supervision.spec import Restart
+from supervision.state import Phase, SupervisorState
 
 
-def begin(run: Run) -> None:
-    """Make every child due: the first start."""
-    run.due = deque(run.children.values())
-
-
-def enter(run: Run, child: Child) -> None:
+def enter(state: SupervisorState, child: Child) -> None:
     """Start an incarnation. Its end comes back through `note_ended`, whatever happens."""
-    assert run.nursery is not None
-    assert not child.alive, "incarnation N+1 never starts while N lives"
-    assert run.phase != STOPPING
+    assert state.nursery is not None
+    assert state.phase is not Phase.STOPPING
+    child.move(Trigger.ENTER)
+    child.on_retired.clear()
+    child.should_run = True
     child.incarnation += 1
-    child.alive = child.wanted = True
-    child.ready_at = child.asked = child.ending = None
+    child.ready_at = child.stop_reason = child.ending = None
     scope = child.scope = trio.CancelScope(shield=True)
-    run.live += 1
-    run.tell("start", child)
+    state.living += 1
+    state.report(ReportKind.START, child)
     if child.spec.start_deadline is not None:
-        run.arm(child, edge(trio.current_time() + child.spec.start_deadline))
-    run.nursery.start_soon(life.live, child, scope, name=f"{run.reporter.path}/{child.id}")
+        state.arm_deadline(child, trio.current_time() + child.spec.start_deadline)
+    state.nursery.start_soon(incarnations.live, state, child, scope, name=f"{state.reporter.path}/{child.id}")
 
 
-def enter_by_hand(run: Run, child: Child) -> None:
-    """`enter` for a request: a fresh row of failures, and its turn in the order where there is one."""
-    child.row = 0
-    if run.options.grouped:
-        run.entering = child
-    enter(run, child)
+def enter_by_hand(state: SupervisorState, child: Child, reply: Reply) -> None:
+    """`enter` for a request: a fresh count of failures, and its turn in the order where there is one."""
+    child.requested_by = child.start_reply = reply
+    child.correlation_id = reply.correlation_id
+    child.consecutive_failures = 0
+    if state.options.grouped:
+        state.entering = child
+    enter(state, child)
 
 
-def restart(run: Run, child: Child) -> None:
-    """`enter` for the supervisor's own account."""
-    child.restarts += child.incarnation > 0
-    enter(run, child)
-
-
-def note_ready(run: Run, child: Child) -> None:
+def note_ready(state: SupervisorState, child: Child) -> None:
     """A child is ready: report it, watch its heartbeat, answer who waits, let the next one in."""
-    if run.entering is child:
-        run.entering = None
-    run.disarm(child)
-    run.tell("ready", child)
+    if state.entering is child:
+        state.entering = None
+    state.disarm(child)
+    state.report(ReportKind.READY, child)
     child.correlation_id = None
-    if child.spec.heartbeat is not None and child.asked is None:
-        run.arm(child, edge(child.beat_at + child.spec.heartbeat))
-    if child.starter is not None:
-        child.starter.answer(run.info(child))
-        child.starter = None
+    if child.spec.heartbeat is not None and child.stop_reason is None:
+        state.arm_deadline(child, child.beat_at + child.spec.heartbeat)
+    if child.start_reply is not None:
+        child.start_reply.answer(state.info(child))
+        child.start_reply = None
+        child.drop_when_down = child.spec.restart is Restart.TEMPORARY
 
 
-def advance(run: Run) -> None:
-    """Enter what is due and may be entered now."""
-    if run.phase == STOPPING or run.doomed or run.entering is not None:
+def advance(state: SupervisorState) -> None:
+    """Enter what is due and may be entered now: all at once in a pool, else one, which the next then waits for."""
+    if state.phase is Phase.STOPPING or state.to_stop or state.entering is not None:
         return
-    if run.phase == UP and not run.options.grouped:
-        while run.due:
-            child = run.due.popleft()
-            if child.wanted and not child.alive:
-                run.tell("restart", child, "restart")
-                restart(run, child)
-        return
-    while run.due:
-        child = run.due.popleft()
-        if child.wanted and not child.alive:
-            run.entering = child
-            restart(run, child)
+    pool = state.phase is Phase.UP and not state.options.grouped
+    while state.due:
+        child = state.due.popleft()
+        if not child.should_run or child.alive:
+            continue
+        if pool:
+            state.report(ReportKind.RESTART, child, "restart")
+        else:
+            state.entering = child
+        child.restarts += child.incarnation > 0
+        enter(state, child)
+        if not pool:
             return
-    if run.phase == STARTING:
-        run.phase = UP
-        run.ended += run.deferred
-        run.deferred = []
-        run.signal.set()
+    if state.phase is Phase.STARTING:
+        state.phase = Phase.UP
+        state.ended += state.deferred
+        state.deferred = []
+        state.signal.set()

@@ -8,27 +8,36 @@ requests or snapshots.
 
 from __future__ import annotations
 
+import enum
 import heapq
 import itertools
 import math
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import attrs
 import trio
 
-from supervision.child import Child, ChildInfo
+from supervision.child import Child
 from supervision.errors import SupervisionError
-from supervision.intensity import Window
-from supervision.options import Options
+from supervision.intensity import RestartWindow
+from supervision.lifecycle import Trigger
+from supervision.options import SupervisorOptions
+from supervision.replies import Reply
 from supervision.reports import Report, Reporter, ReportKind
-from supervision.spec import ChildSpec
+from supervision.snapshots import ChildInfo
+from supervision.spec import ChildSpec, Restart
 
-if TYPE_CHECKING:
-    from supervision.requests import Request
 
-STARTING, UP, STOPPING = "starting", "up", "stopping"
+class Phase(enum.Enum):
+    """Where a run stands. UP begins when every child is ready; STOPPING has no way back."""
+
+    STARTING = enum.auto()
+    UP = enum.auto()
+    STOPPING = enum.auto()
+
+
+Request = tuple[Callable[..., bool], Reply]
 
 
 @attrs.define(eq=False)
@@ -41,35 +50,40 @@ class Retry:
 
 
 @attrs.define(eq=False)
-class Run:
-    """The supervisor's notes. `doomed` is in start order and emptied from its end; `due` from its beginning."""
+class SupervisorState:
+    """All that a supervisor's task knows in one run.
 
-    options: Options
+    `to_stop` is in start order and emptied from its end; `due` from its beginning.
+    """
+
+    options: SupervisorOptions
     reporter: Reporter
-    owner: Child | None
-    window: Window
-    closing: Callable[[], None] | None = None
-    phase: str = STARTING
+    owner: Child | None  # the child, one level up, in which this supervisor runs
+    on_stopping: Callable[[], None] = lambda: None
+    phase: Phase = Phase.STARTING
     over: bool = False
+    window: RestartWindow = attrs.field(init=False)
     children: dict[str, Child] = attrs.field(factory=dict)
-    live: int = 0
+    living: int = 0  # how many children have a task
     nursery: trio.Nursery | None = None
     due: deque[Child] = attrs.field(factory=deque)
     entering: Child | None = None  # where starts are in order: the one that the next waits for
-    doomed: list[Child] = attrs.field(factory=list)
+    to_stop: list[Child] = attrs.field(factory=list)
     retry: Retry | None = None
-    wrong: list[BaseException] = attrs.field(factory=list)
-    cancelled: trio.Cancelled | None = None
+    errors: list[BaseException] = attrs.field(factory=list)  # what this run will raise
     stop_by: float = math.inf
     ready: list[Child] = attrs.field(factory=list)
     ended: list[Child] = attrs.field(factory=list)
     deferred: list[Child] = attrs.field(factory=list)  # ended while the first start was going on
     requests: deque[Request] = attrs.field(factory=deque)
-    hurried: dict[Child, int] = attrs.field(factory=dict)  # shutdown=0: turns left until it is overrun
+    no_grace: dict[Child, int] = attrs.field(factory=dict)  # shutdown=0: turns left until it is overrun
     alarms: list[tuple[float, int, Child]] = attrs.field(factory=list)
-    armed: int = 0
+    alarm_count: int = 0
     signal: trio.Event = attrs.field(factory=trio.Event)
     numbers: itertools.count[int] = attrs.field(factory=itertools.count)
+
+    def __attrs_post_init__(self) -> None:
+        self.window = RestartWindow(self.options.max_restarts, self.options.period)
 
     # what the children's tasks and the callers do: take a note, wake the supervisor's task
 
@@ -79,24 +93,25 @@ class Run:
         self.signal.set()
 
     def note_ended(self, child: Child) -> None:
-        """A child's task is about to end."""
-        child.alive = False
-        self.live -= 1
+        """A child's task is about to end; `child.ending` says how."""
+        child.move(Trigger.END)
+        self.living -= 1
         self.ended.append(child)
         self.signal.set()
 
-    def post(self, request: Request) -> None:
-        """Queue a request; SupervisionError when nobody will serve it."""
-        if self.nursery is None or self.over or self.phase == STOPPING:
+    def post(self, serve: Callable[..., bool], reply: Reply) -> None:
+        """Queue a request (see `requests`); SupervisionError when nobody will serve it."""
+        if self.nursery is None or self.over or self.phase is Phase.STOPPING:
             raise SupervisionError(f"supervisor {self.reporter.path!r} is not running: it is stopping or has stopped")
-        self.requests.append(request)
+        self.requests.append((serve, reply))
         self.signal.set()
 
-    # the table
+    # the children listed
 
     def add(self, spec: ChildSpec) -> Child:
         """List a child, last in start order."""
-        child = Child(spec, self, self.owner, next(self.numbers))
+        child = Child(spec, self.reporter, self.owner, next(self.numbers))
+        child.drop_when_down = spec.restart is Restart.TEMPORARY
         self.children[spec.id] = child
         return child
 
@@ -105,37 +120,41 @@ class Run:
         if self.children.get(child.id) is child:
             del self.children[child.id]
 
-    def crowded(self) -> bool:
+    def full(self) -> bool:
         """Whether `max_children` are alive or due."""
         limit = self.options.max_children
         if limit is None or len(self.children) < limit:
             return False
-        return sum(child.alive or child.wanted for child in self.children.values()) >= limit
+        return sum(child.alive or child.should_run for child in self.children.values()) >= limit
 
     def busy(self) -> bool:
         """Whether children are being started or stopped in an order that a start by hand must not cut into."""
-        if self.phase == STARTING:
+        if self.phase is Phase.STARTING:
             return True
-        return self.options.grouped and bool(self.doomed or self.due or self.entering is not None)
+        return self.options.grouped and bool(self.to_stop or self.due or self.entering is not None)
 
     # alarms: one a child, for its start deadline, heartbeat, shutdown limit or retry, whichever its state has
 
     def arm(self, child: Child, when: float) -> None:
         """Set the child's alarm, instead of the one it had."""
         if child.alarm is None:
-            self.armed += 1
+            self.alarm_count += 1
         number = next(self.numbers)
         child.alarm = (when, number)
-        if len(self.alarms) > 64 and len(self.alarms) > 2 * self.armed:  # mostly cancelled ones: keep it linear
+        if len(self.alarms) > 64 and len(self.alarms) > 2 * self.alarm_count:  # mostly cancelled ones: keep it linear
             self.alarms = [entry for entry in self.alarms if entry[2].alarm == entry[:2]]
             heapq.heapify(self.alarms)
         heapq.heappush(self.alarms, (when, number, child))
+
+    def arm_deadline(self, child: Child, when: float) -> None:
+        """Set the child's alarm just after `when`: what happens exactly at a deadline has kept it."""
+        self.arm(child, math.nextafter(when, math.inf))
 
     def disarm(self, child: Child) -> None:
         """Forget the child's alarm."""
         if child.alarm is not None:
             child.alarm = None
-            self.armed -= 1
+            self.alarm_count -= 1
 
     def next_alarm(self) -> float:
         """When the next alarm rings; inf for never."""
@@ -144,7 +163,7 @@ class Run:
             heapq.heappop(alarms)
         return alarms[0][0] if alarms else math.inf
 
-    def ring(self, now: float) -> Child | None:
+    def pop_alarm(self, now: float) -> Child | None:
         """The next child whose alarm is due at `now`; its alarm is off then."""
         if self.next_alarm() > now:
             return None
@@ -152,9 +171,9 @@ class Run:
         self.disarm(child)
         return child
 
-    # telling
+    # what is shown
 
-    def tell(
+    def report(
         self,
         kind: ReportKind,
         child: Child,
@@ -164,32 +183,29 @@ class Run:
         delay: float | None = None,
     ) -> None:
         """Report something about a child."""
-        reporter = self.reporter
-        if not reporter.heard(kind):
-            return
-        now = trio.current_time()
-        used = self.window.used(now)
-        reporter.publish(
-            Report(
-                kind,
-                reporter.path,
-                child.id,
-                child.incarnation,
-                reason,
-                cause,
-                at=now,
-                delay=delay,
-                budget_used=used,
-                correlation_id=child.correlation_id,
+        if self.reporter.has_readers(kind):
+            now = trio.current_time()
+            self.reporter.publish(
+                Report(
+                    kind,
+                    self.reporter.path,
+                    child.id,
+                    child.incarnation,
+                    reason,
+                    cause,
+                    at=now,
+                    delay=delay,
+                    budget_used=self.window.used(now),
+                    correlation_id=child.correlation_id,
+                )
             )
-        )
 
     def info(self, child: Child) -> ChildInfo:
         """A snapshot of one child."""
         inner = child.spec.supervisor
         return ChildInfo(
             child.id,
-            child.state,
+            child.shown_state,
             child.incarnation,
             child.restarts,
             child.ready_at if child.alive else None,
@@ -197,8 +213,3 @@ class Run:
             () if inner is None else tuple(inner.children()),
             self.window.used_by(child.id, trio.current_time()) if child.restarts and trio.lowlevel.in_trio_run() else 0,
         )
-
-
-def edge(when: float) -> float:
-    """Just after `when`: what happens exactly at a deadline has kept it."""
-    return math.nextafter(when, math.inf)

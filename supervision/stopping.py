@@ -2,127 +2,123 @@
 
 from __future__ import annotations
 
+import math
+
 import trio
 
-from supervision.child import Child
+from supervision.child import Child, StopReason
 from supervision.errors import ShutdownOverrun, SupervisionError
+from supervision.lifecycle import ChildState, Trigger
+from supervision.reports import ReportKind
 from supervision.spec import Overrun, Stop
-from supervision.state import STOPPING, Run, edge
+from supervision.state import Phase, SupervisorState
 
 # shutdown=0 allows a child no wait. Its Cancelled is delivered in the next turn of trio's scheduler, one more lets a
 # nursery inside it close, one more lets that nursery's own parent; a child that is still there then is waiting.
-HURRIED_TURNS = 4
+NO_GRACE_TURNS = 4
 
 
-def ask(run: Run, child: Child, why: str = "stop") -> None:
+def ask(state: SupervisorState, child: Child, why: StopReason = "stop") -> None:
     """Cancel a child's scope and start its shutdown limit. Asking again changes the reason only towards "stop"."""
-    if not child.alive or child.asked == "stop":
+    if not child.alive or child.stop_reason == "stop" or (child.stop_reason is not None and why != "stop"):
         return
-    already = child.asked is not None
+    already, child.stop_reason = child.stop_reason is not None, why
     if why == "stop":
-        child.asked = "stop"
-        run.tell("stopping", child)
-    elif why == "deadline":
-        child.asked = "deadline"
-    else:
-        child.asked = "hung"
+        state.report(ReportKind.STOPPING, child)
     if already:
         return
     assert child.scope is not None
+    child.move(Trigger.STOP)
     limit = child.spec.shutdown_limit
     if limit == 0:
-        run.disarm(child)
-        run.hurried[child] = HURRIED_TURNS
+        state.disarm(child)
+        state.no_grace[child] = NO_GRACE_TURNS
     else:
-        run.arm(child, edge(trio.current_time() + limit))
+        state.arm_deadline(child, trio.current_time() + limit)
     child.scope.cancel(reason=why)
 
 
-def doom(run: Run, children: list[Child]) -> None:
+def stop_in_order(state: SupervisorState, children: list[Child]) -> None:
     """Let these, alive, be stopped in reverse start order before anything else starts."""
-    run.doomed = sorted({*run.doomed, *children}, key=lambda child: child.order)
+    state.to_stop = sorted({*state.to_stop, *children}, key=lambda child: child.order)
 
 
-def advance(run: Run) -> None:
-    """Ask the last of the doomed, once those after it are gone."""
-    doomed = run.doomed
-    while doomed:
-        child = doomed[-1]
-        if child.alive and not child.abandoned:
-            if child.asked is None:
-                ask(run, child)
+def advance(state: SupervisorState) -> None:
+    """Ask the last of those that are to stop, once those after it are gone."""
+    while state.to_stop:
+        child = state.to_stop[-1]
+        not_awaited = child.state is ChildState.OVERRUN and state.options.overrun is Overrun.ESCALATE
+        if child.alive and not not_awaited:
+            if child.stop_reason is None:
+                ask(state, child)
             return
-        doomed.pop()
+        state.to_stop.pop()
 
 
-def outlived(run: Run, child: Child, limit: str) -> None:
+def outlived(state: SupervisorState, child: Child, limit: str) -> None:
     """A child is still there past its limit: report it, and fail for it where that is the policy."""
-    if child.overrun:
+    if child.state is ChildState.OVERRUN:
         return
-    child.overrun = True
-    run.disarm(child)
-    run.tell("overrun", child, limit)
-    if run.options.overrun is not Overrun.ESCALATE:
+    child.move(Trigger.OUTLIVE)
+    state.disarm(child)
+    state.report(ReportKind.OVERRUN, child, limit)
+    if state.options.overrun is not Overrun.ESCALATE:
         return
-    child.abandoned = True
-    if not any(isinstance(error, ShutdownOverrun) for error in run.wrong):
-        run.wrong.append(ShutdownOverrun(child.id, f"child {child.id!r} outlived its {limit}"))
-    begin(run)
+    if not any(isinstance(error, ShutdownOverrun) for error in state.errors):
+        state.errors.append(ShutdownOverrun(child.id, f"child {child.id!r} outlived its {limit}"))
+    begin(state)
 
 
-def hurry(run: Run) -> None:
+def tick_no_grace(state: SupervisorState) -> None:
     """Count down the children that were given no time."""
-    for child, turns in list(run.hurried.items()):
-        if not child.alive:
-            del run.hurried[child]
-        elif turns > 0:
-            run.hurried[child] = turns - 1
+    for child, turns in list(state.no_grace.items()):
+        if turns > 0:
+            state.no_grace[child] = turns - 1
         else:
-            del run.hurried[child]
-            outlived(run, child, "shutdown limit")
+            del state.no_grace[child]
+            outlived(state, child, "shutdown limit")
 
 
-def begin(run: Run) -> None:
+def begin(state: SupervisorState) -> None:
     """Stop everything: no start begins from here on, requests are refused, those in flight too."""
-    if run.phase == STOPPING:
+    if state.phase is Phase.STOPPING:
         return
-    run.phase = STOPPING
-    run.stop_by = trio.current_time() + run.options.shutdown_deadline
-    run.due.clear()
-    run.retry = run.entering = None
-    run.ended += run.deferred
-    run.deferred = []
-    for child in run.children.values():
-        child.wanted = False
+    state.phase = Phase.STOPPING
+    state.stop_by = trio.current_time() + state.options.shutdown_deadline
+    state.due.clear()
+    state.retry = state.entering = None
+    state.ended += state.deferred
+    state.deferred = []
+    for child in state.children.values():
+        child.retire()
         if not child.alive:
-            run.disarm(child)
-    if run.closing is not None:
-        run.closing()  # before the refusals: a block that waits for an answer is cancelled, it has not failed
-    refuse_all(run)
-    run.doomed = [child for child in run.children.values() if child.alive]
-    if run.options.stop is Stop.TOGETHER:
-        for child in reversed(run.doomed):
-            ask(run, child)
+            state.disarm(child)
+    state.on_stopping()  # before the refusals: a block that waits for an answer is cancelled, it has not failed
+    refuse_all(state)
+    state.to_stop = [child for child in state.children.values() if child.alive]
+    if state.options.stop is Stop.TOGETHER:
+        for child in reversed(state.to_stop):
+            ask(state, child)
 
 
-def past_deadline(run: Run) -> None:
+def past_deadline(state: SupervisorState) -> None:
     """The time for the whole stop is over: what remains is cancelled, all at once, and overrun."""
-    run.stop_by = float("inf")
-    for child in reversed(list(run.children.values())):
+    state.stop_by = math.inf
+    for child in reversed(list(state.children.values())):
         if child.alive:
-            ask(run, child)
-            outlived(run, child, "supervisor's shutdown deadline")
+            ask(state, child)
+            outlived(state, child, "supervisor's shutdown deadline")
 
 
-def refuse_all(run: Run) -> None:
+def refuse_all(state: SupervisorState) -> None:
     """Answer every request that waits: it will not be served."""
-    waiting = list(run.requests)
-    run.requests.clear()
-    for child in run.children.values():
-        waiting += child.waiters
-        child.waiters = []
-        if child.starter is not None:
-            waiting.append(child.starter)
-            child.starter = None
-    for request in waiting:
-        request.refuse(SupervisionError(f"supervisor {run.reporter.path!r} is stopping"))
+    waiting = [reply for _, reply in state.requests]
+    state.requests.clear()
+    for child in state.children.values():
+        waiting += child.stop_replies
+        child.stop_replies = []
+        if child.start_reply is not None:
+            waiting.append(child.start_reply)
+            child.start_reply = None
+    for reply in waiting:
+        reply.refuse(SupervisionError(f"supervisor {state.reporter.path!r} is stopping"))

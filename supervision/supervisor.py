@@ -5,35 +5,26 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Callable, Iterable
+from functools import partial
 
 import attrs
 import trio
 
 from logconf.context import current_correlation_id
-from supervision import checks, loop
-from supervision.backoff import Backoff
-from supervision.child import Child, ChildInfo, current_child
+from supervision import checks, loop, requests
+from supervision.child import Child, current_child
 from supervision.errors import SupervisionError
-from supervision.intensity import Window
-from supervision.options import Options
+from supervision.options import SupervisorOptions
+from supervision.replies import Reply
 from supervision.reports import Report, Reporter
-from supervision.requests import DeleteChild, Request, RestartChild, StartChild, StopChild, TakeBack
-from supervision.spec import AutoShutdown, ChildSpec, Overrun, Stop, Strategy, Supervises
-from supervision.state import Run
-
-
-@attrs.frozen
-class Count:
-    """How many: specs listed, of them active (their task lives), of all listed supervisors and workers."""
-
-    specs: int
-    active: int
-    supervisors: int
-    workers: int
+from supervision.snapshots import ChildInfo, Count
+from supervision.spec import ChildSpec, Supervises
+from supervision.state import SupervisorState
 
 
 @checks.checked_arguments
-class Supervisor(Supervises):
+@attrs.define(eq=False, repr=False, on_setattr=attrs.setters.frozen)
+class Supervisor(SupervisorOptions, Supervises):
     """Starts children in order, restarts those that end too early, stops them in reverse.
 
     children -- ChildSpecs, in start order.
@@ -51,41 +42,17 @@ class Supervisor(Supervises):
     was added at run time is gone then.
     """
 
-    def __init__(
-        self,
-        children: Iterable[ChildSpec] = (),
-        *,
-        name: str = "supervisor",
-        strategy: Strategy | str = Strategy.ONE_FOR_ONE,
-        max_restarts: int = 3,
-        period: float = 5.0,
-        backoff: Backoff = Backoff.none(),  # noqa: B008 - frozen
-        auto_shutdown: AutoShutdown | str = AutoShutdown.NEVER,
-        max_children: int | None = None,
-        overrun: Overrun | str = Overrun.WAIT,
-        stop: Stop | str = Stop.IN_ORDER,
-        shutdown_deadline: float = math.inf,
-    ) -> None:
-        self._options = Options(
-            name=name,
-            strategy=checks.choice("strategy", Strategy, strategy),
-            max_restarts=max_restarts,
-            period=period,
-            backoff=backoff,
-            auto_shutdown=checks.choice("auto_shutdown", AutoShutdown, auto_shutdown),
-            max_children=max_children,
-            overrun=checks.choice("overrun", Overrun, overrun),
-            stop=checks.choice("stop", Stop, stop),
-            shutdown_deadline=shutdown_deadline,
-        )
-        self._specs = self._options.check_children(children)
-        self._reporter = Reporter(name)
-        self._current = self._fresh(None)
+    _specs: Iterable[ChildSpec] = attrs.field(
+        default=(), alias="children", kw_only=False, on_setattr=attrs.setters.NO_OP
+    )
+    _reporter: Reporter = attrs.field(init=False, on_setattr=attrs.setters.NO_OP)
+    _state: SupervisorState = attrs.field(init=False, on_setattr=attrs.setters.NO_OP)
 
-    @property
-    def name(self) -> str:
-        """The name given."""
-        return self._options.name
+    def __attrs_post_init__(self) -> None:
+        super().__attrs_post_init__()
+        self._specs = self.check_children(self._specs)
+        self._reporter = Reporter(self.name)
+        self._state = self._fresh(None)
 
     @property
     def path(self) -> str:
@@ -100,32 +67,30 @@ class Supervisor(Supervises):
         and KeyboardInterrupt or SystemExit where a child raised it: bare when it is all that went wrong, in a group
         otherwise. SupervisionError where it runs already.
         """
-        await self._run(lambda: task_status.started(), None)
+        await self._run(lambda: task_status.started(), lambda: None)
 
-    async def _run(self, ready: Callable[[], None], closing: Callable[[], None] | None) -> None:
-        if self._current.nursery is not None and not self._current.over:
+    async def _run(self, ready: Callable[[], None], on_stopping: Callable[[], None]) -> None:
+        if self._state.nursery is not None and not self._state.over:
             raise SupervisionError(f"supervisor {self.path!r} is already running")
         owner = current_child.get()
         self._place(owner)
-        self._current = run = self._fresh(owner)
-        run.closing = closing
-        await loop.conduct(run, ready)
+        self._state = state = self._fresh(owner)
+        state.on_stopping = on_stopping
+        await loop.supervise(state, ready)
 
-    def _fresh(self, owner: Child | None) -> Run:
-        options = self._options
-        run = Run(options, self._reporter, owner, Window(options.max_restarts, options.period))
+    def _fresh(self, owner: Child | None) -> SupervisorState:
+        state = SupervisorState(self, self._reporter, owner)
         for spec in self._specs:
-            run.add(spec)
-        return run
+            state.add(spec)
+        return state
 
     def _place(self, owner: Child | None) -> None:
         """Find out whose child this is: its reports go there too."""
         reporter = self._reporter
-        reporter.parent = None
+        reporter.parent = None if owner is None else owner.reporter
         reporter.path = self.name
-        if owner is not None and isinstance(owner.keeper, Run):
-            reporter.parent = owner.keeper.reporter
-            reporter.path = f"{reporter.parent.path}/{owner.id}"
+        if owner is not None:
+            reporter.path = f"{owner.reporter.path}/{owner.id}"
             if owner.spec.supervisor is not self:
                 reporter.path += f"/{self.name}"
 
@@ -135,37 +100,38 @@ class Supervisor(Supervises):
         Raises ChildStartError (its spec is discarded then), AlreadyRunning, AlreadyPresent, TooManyChildren; SpecError;
         SupervisionError when the supervisor is stopping or down. A caller that is cancelled takes the child back.
         """
-        return await self._start(StartChild(self._options.check_child(spec), current_correlation_id()))
+        serve = partial(requests.start_child, spec=self.check_child(spec))
+        return await self._start(serve, spec.id, added=True)
 
     async def restart_child(self, id: str) -> ChildInfo:  # noqa: A002 - the name in a ChildSpec
-        """Start a child that is down; returns when it is ready. Its row of failures begins anew.
+        """Start a child that is down; returns when it is ready. Its failures in a row are counted anew.
 
         Raises ChildStartError (it stays down then), ChildRunning, ChildRestarting, UnknownChild, SupervisionError.
         """
-        return await self._start(RestartChild(id, current_correlation_id()))
+        return await self._start(partial(requests.restart_child, child_id=id), id, added=False)
 
     async def stop_child(self, id: str) -> None:  # noqa: A002 - the name in a ChildSpec
         """Stop a child and return when it is gone; harmless if it is down. Cancels a pending restart.
 
         The spec stays, for `restart_child`, unless the child is temporary. Raises UnknownChild, SupervisionError.
         """
-        await self._ask(StopChild(id, current_correlation_id()))
+        await self._ask(partial(requests.stop_child, child_id=id), Reply(current_correlation_id()))
 
     async def delete_child(self, id: str) -> None:  # noqa: A002 - the name in a ChildSpec
         """Take a child that is down off the list.
 
         Raises ChildRunning, ChildRestarting, UnknownChild, SupervisionError.
         """
-        await self._ask(DeleteChild(id))
+        await self._ask(partial(requests.delete_child, child_id=id), Reply(None))
 
     def children(self) -> list[ChildInfo]:
         """The children as they are at this moment, in start order, those of child supervisors inside them."""
-        run = self._current
-        return [run.info(child) for child in run.children.values()]
+        state = self._state
+        return [state.info(child) for child in state.children.values()]
 
     def count(self) -> Count:
         """How many children there are, of each kind, at this moment."""
-        children = self._current.children.values()
+        children = self._state.children.values()
         supervisors = sum(child.spec.supervisor is not None for child in children)
         active = sum(child.alive for child in children)
         return Count(len(children), active, supervisors, len(children) - supervisors)
@@ -179,25 +145,25 @@ class Supervisor(Supervises):
         return self._reporter.subscribe()
 
     @trio.lowlevel.enable_ki_protection
-    async def _ask(self, request: Request) -> ChildInfo | None:
+    async def _ask(self, serve: Callable[..., bool], reply: Reply) -> ChildInfo | None:
         await trio.lowlevel.checkpoint_if_cancelled()
         self._refuse_the_unready()
-        self._current.post(request)
-        await request.done.wait()
-        return request.outcome()
+        self._state.post(serve, reply)
+        return await reply.wait()
 
     @trio.lowlevel.enable_ki_protection
-    async def _start(self, request: StartChild | RestartChild) -> ChildInfo:
+    async def _start(self, serve: Callable[..., bool], child_id: str, *, added: bool) -> ChildInfo:
+        reply = Reply(current_correlation_id())
         try:
-            result = await self._ask(request)
+            result = await self._ask(serve, reply)
         except (trio.Cancelled, KeyboardInterrupt):
             with contextlib.suppress(SupervisionError):
-                run = self._current
-                limit = math.inf if request.child is None else request.child.spec.shutdown_limit
-                with trio.move_on_after(limit, shield=True):
-                    back = TakeBack(request)
-                    run.post(back)
-                    await back.done.wait()
+                child = self._state.children.get(child_id)
+                with trio.move_on_after(math.inf if child is None else child.spec.shutdown_limit, shield=True):
+                    undo = partial(requests.undo_start, child_id=child_id, original=reply, added=added)
+                    undone = Reply(reply.correlation_id)
+                    self._state.post(undo, undone)
+                    await undone.wait()
             raise
         assert result is not None
         return result
@@ -206,6 +172,6 @@ class Supervisor(Supervises):
         """A child that waits for its own supervisor, which waits for it to be ready, would wait for ever."""
         child = current_child.get()
         while child is not None:
-            if child.keeper is self._current and child.ready_at is None:
+            if child.reporter is self._reporter and child.alive and child.ready_at is None:
                 raise SupervisionError(f"child {child.id!r} manages supervisor {self.path!r} before it is ready itself")
             child = child.owner

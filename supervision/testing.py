@@ -22,22 +22,8 @@ import outcome
 import trio
 
 from supervision.child import heartbeat
-from supervision.faults import Fault, FaultPlan, Garbled, Happened, InjectedFault
-from supervision.reports import Report
+from supervision.reports import Reader, Report
 from supervision.supervisor import Supervisor
-
-__all__ = [
-    "Act",
-    "Fault",
-    "FaultPlan",
-    "Garbled",
-    "Happened",
-    "InjectedFault",
-    "Scripted",
-    "deterministic_scheduling",
-    "lines",
-    "recorded",
-]
 
 
 @attrs.frozen(kw_only=True)
@@ -119,28 +105,25 @@ class Scripted:
         self.journal.append((what, self.name, number, trio.current_time()))
 
 
-class _Record:
+class _Record(Reader):
     """A reader that keeps everything."""
 
-    def __init__(self, reports: list[Report]) -> None:
-        self._reports = reports
+    def __init__(self) -> None:
+        super().__init__()
+        self.reports: list[Report] = []
 
     def put(self, report: Report) -> None:
-        self._reports.append(report)
-
-    def close(self) -> None:
-        """Nothing ends: the list stays."""
+        self.reports.append(report)
 
 
 @contextlib.contextmanager
 def recorded(supervisor: Supervisor) -> Iterator[list[Report]]:
     """A list that gets every report of the next or present run, inner supervisors' too, as it is made."""
-    reports: list[Report] = []
-    record = _Record(reports)
+    record = _Record()
     reporter = supervisor._reporter
     reporter.readers.append(record)
     try:
-        yield reports
+        yield record.reports
     finally:
         if record in reporter.readers:
             reporter.readers.remove(record)

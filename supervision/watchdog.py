@@ -58,7 +58,6 @@ async def run(
     limit -- seconds without a turn that are a stall. exit_status -- end the process with it (None: only report; one
     report a stall). on_stall -- called *in the thread*. SpecError for a limit that is not positive.
     """
-    checks.positive("limit", limit)
     stop = threading.Event()
     watcher = _Watcher(trio.lowlevel.current_trio_token(), threading.get_ident(), limit, exit_status, on_stall, stop)
     threading.Thread(target=watcher.watch, name="supervision-watchdog", daemon=True).start()
@@ -73,7 +72,7 @@ async def run(
 class _Watcher:
     token: trio.lowlevel.TrioToken
     loop_thread: int
-    limit: float
+    limit: float = attrs.field(validator=checks.number(more_than=0))
     exit_status: int | None
     on_stall: Callable[[Stall], None]
     stop: threading.Event

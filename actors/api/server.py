@@ -100,7 +100,7 @@ class Guard:
             carried = stream if self._tls is None else encrypted(stream, self._tls)
             await _Http1Server(app, self._config, context, state, carried).run()  # type: ignore[arg-type]
         except* Exception as group:  # noqa: BLE001 - border: a fault of the server library, a client's nonsense, or ours
-            self._faults.judge(self._port, group, _logger, "A connection failed")
+            self._faults.record(self._port, group, _logger, "A connection failed")
         if stream.made_no_sense:  # with TLS that may be a browser's connection in advance
             self._faults.count(self._port, "no request", told=self._tls is None)
         await trio.lowlevel.checkpoint()

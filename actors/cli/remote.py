@@ -19,7 +19,7 @@ from trio_websocket import (
 
 from actors.cli.context import BadInput, Failed, load_settings
 from actors.cli.event_text import told
-from supervision.verdict import leaves
+from supervision.errors import leaves
 
 _LONGEST_TOKEN = 4096
 TOKEN = "token"  # noqa: S105 - a file's name

@@ -26,7 +26,7 @@ from actors.store.errors import StoreError
 from actors.store.state_directory import StateDirectoryError
 from logconf import flush, get_logger
 from supervision import RestartIntensityReached, SupervisionError
-from supervision.verdict import leaves
+from supervision.errors import leaves
 
 if TYPE_CHECKING:
     from actors.job_requests.job_file import JobFile

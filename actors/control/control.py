@@ -251,8 +251,11 @@ class Runtime(Protocol):
         """The supervision tree as plain data: id, state, incarnation, restarts, uptime, mailbox, last failure."""
         ...
 
-    async def providers(self) -> list[ProviderView]:
-        """How each provider stands: what it can do, its circuit breaker, and why nothing is dispatched there."""
+    async def providers(self, *, check: bool = False) -> list[ProviderView]:
+        """How each provider stands: what it can do, its circuit breaker, and why nothing is dispatched there.
+
+        ``check``: ask each of them, too, whether it answers and accepts its credentials; within 15 s.
+        """
         ...
 
     async def health(self) -> Health:

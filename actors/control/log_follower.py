@@ -12,7 +12,7 @@ from actors.jobs.records import Submission
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.retry import FailureKind
 from actors.jobs.views import JobView
-from actors.providers.base import LogChunk, Logs
+from actors.providers.base import LogChunk
 from actors.providers.guard import Failure, GuardedProvider
 
 Piece = tuple[bytes, str]
@@ -36,7 +36,7 @@ async def followed(
     None: there will be none. ``ended`` waits until the rows say, too, what the provider said by ending its stream.
     """
     provider = providers.get(view.job.provider)
-    if provider is None or provider.capabilities.logs is not Logs.STREAM or view.job.is_terminal:
+    if provider is None or not provider.capabilities.streams_logs or view.job.is_terminal:
         async with aclosing(cast("AsyncGenerator[Piece, None]", looked())) as pieces:
             async for piece in pieces:
                 yield piece  # noqa: ASYNC119, RUF100 - closed by as_safe_channel

@@ -179,7 +179,7 @@ class Operations(Lists):
         """
         known = None if provider is None else self._known(provider)
         if known is not None:
-            self._providers[known].breaker.try_now()
+            self._providers[known].breaker.half_open()
         await self.ledger.resume(known, by)
 
     # Looking.

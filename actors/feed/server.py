@@ -136,7 +136,7 @@ class FeedServer:
         except* (ConnectionClosed, trio.BrokenResourceError, trio.ClosedResourceError):
             pass  # the client has left, in its own way
         except* Exception as group:  # noqa: BLE001 - border: a fault of the library, a client's nonsense, or ours
-            self._faults.judge(_PORT, group, _logger, "A connection of the feed failed")
+            self._faults.record(_PORT, group, _logger, "A connection of the feed failed")
 
     async def _converse(
         self, bounded: BoundedStream, hub: Hub, ending: trio.Event, nursery: trio.Nursery

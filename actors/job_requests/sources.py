@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from functools import cache
 
 import attrs
 
@@ -92,14 +91,14 @@ FIELDS: Mapping[str, FieldAccess] = {
     "requires_approval": _OPEN,
 }
 
+_NAMES = tuple(attribute.name for attribute in attrs.fields(JobRequest))
+
 
 def access_to(field: str) -> FieldAccess:
     """Who may set ``field``; nobody where it is not declared."""
     return FIELDS.get(field, _CLOSED)
 
 
-@cache
 def closed_to(source: RequestSource) -> frozenset[str]:
     """The fields of :class:`JobRequest` that ``source`` may not set."""
-    names = (attribute.name for attribute in attrs.fields(JobRequest))
-    return frozenset(name for name in names if source not in access_to(name).sources)
+    return frozenset(name for name in _NAMES if source not in access_to(name).sources)

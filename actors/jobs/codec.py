@@ -1,20 +1,17 @@
-"""A job request as a JSON object and back, and the fingerprint by which two requests are told apart."""
+"""A job request as a JSON object, and the fingerprint by which two requests are told apart."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
 from typing import Any
 
 import attrs
 import orjson
 
-from actors.jobs.os_text import from_plain, to_plain
-from actors.jobs.records import JobRequest, Resources
+from actors.jobs.os_text import to_plain
+from actors.jobs.records import JobRequest
 
 _DEFAULTS = attrs.asdict(JobRequest(), recurse=False)
-_TUPLES = ("command", "env_from", "user_levels")
-_VARIABLES = ("env", "inherited_env")
 
 
 def request_to_json(request: JobRequest) -> dict[str, Any]:
@@ -26,7 +23,13 @@ def request_to_json(request: JobRequest) -> dict[str, Any]:
     document = {name: value for name, value in fields.items() if value != _DEFAULTS[name]}
     if "resources" in document:
         document["resources"] = attrs.asdict(request.resources)
-    _each_os_value(document, to_plain)
+    if document.get("command"):
+        document["command"] = [to_plain(word) for word in document["command"]]
+    if document.get("cwd"):
+        document["cwd"] = to_plain(document["cwd"])
+    for name in ("env", "inherited_env"):
+        if document.get(name):
+            document[name] = {variable: to_plain(value) for variable, value in document[name].items()}
     return document
 
 
@@ -36,29 +39,6 @@ def request_bytes(request: JobRequest) -> bytes | None:
         return orjson.dumps(request_to_json(request))
     except (TypeError, UnicodeEncodeError):
         return None
-
-
-def request_from_json(document: Mapping[str, Any]) -> JobRequest:
-    """The inverse of :func:`request_to_json`, for documents that were checked when they came in."""
-    fields = dict(document)
-    _each_os_value(fields, from_plain)
-    if "resources" in fields:
-        fields["resources"] = Resources(**fields["resources"])
-    for name in _TUPLES:
-        if fields.get(name) is not None:
-            fields[name] = tuple(fields[name])
-    return JobRequest(**fields)
-
-
-def _each_os_value(fields: dict[str, Any], convert: Callable[[Any], Any]) -> None:
-    """Convert each value that the operating system takes as bytes; ``fields`` gets new containers."""
-    if fields.get("command") is not None:
-        fields["command"] = [convert(word) for word in fields["command"]]
-    if fields.get("cwd") is not None:
-        fields["cwd"] = convert(fields["cwd"])
-    for name in _VARIABLES:
-        if fields.get(name):
-            fields[name] = {variable: convert(value) for variable, value in fields[name].items()}
 
 
 def fingerprint(request: JobRequest) -> str:

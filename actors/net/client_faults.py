@@ -1,7 +1,7 @@
 """What clients did wrong: counted, told in one line a minute, and never a traceback above DEBUG (D6).
 
 Whoever reaches a port may send what they like, as often as they like; so nothing that a client does may write a line
-of its own. A fault of our own still does: :meth:`ClientFaults.judge` tells the two apart.
+of its own. A fault of our own still does: :meth:`ClientFaults.record` tells the two apart.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class ClientFaults:
             self._untold[port, reason] += 1
             self._some.set()
 
-    def judge(
+    def record(
         self,
         port: str,
         error: BaseException,

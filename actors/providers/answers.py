@@ -15,20 +15,19 @@ from actors.jobs.records import Capacity, Observation, Phase
 from actors.providers.base import (
     Absent,
     CancelAck,
+    DeliveryEvent,
     Found,
     Handle,
     LogChunk,
     Prepared,
-    PushEvent,
     Rejected,
-    Result,
     Submitted,
     Unknowable,
     View,
 )
 from actors.providers.errors import Protocol
 from actors.providers.json_reading import DEEPEST, is_shallow
-from actors.providers.pushes import PushHint, PushOutcome
+from actors.providers.optional import DeliveryHint, DeliveryReport
 
 T = TypeVar("T")
 
@@ -46,6 +45,10 @@ _TEXTS = ("error", "output_url")
 _WHOLE = ("exit_code", "signal")
 _AMOUNTS = ("cost_usd", "compute_seconds")
 _OBJECTS = ("progress", "result")
+
+
+def nothing(_answer: object) -> None:
+    """Of a call that answers nothing."""
 
 
 def checked_capacity(answer: object) -> Capacity:
@@ -98,16 +101,6 @@ def checked_chunk(answer: object) -> LogChunk:
     return chunk
 
 
-def checked_results(answer: object) -> tuple[Result, ...]:
-    """References with a name and an address each, and a time in UTC at which they vanish, or None."""
-    found = tuple(_is(one, Result, "result") for one in _sequence(answer, "results"))
-    for one in found:
-        _is(one.name, str, "result.name")
-        _is(one.url, str, "result.url")
-        _utc_or_none(one.expires_at, "result.expires_at")
-    return found
-
-
 def checked_secrets(answer: object) -> tuple[str, ...]:
     """Texts. What is something else is not shown."""
     found = tuple(_sequence(answer, "secrets"))
@@ -116,16 +109,16 @@ def checked_secrets(answer: object) -> tuple[str, ...]:
     return found
 
 
-def checked_push(answer: object) -> PushOutcome:
+def checked_delivery(answer: object) -> DeliveryReport:
     """A delivery whose names are there; a claim that makes no sense is left out, for the job is read back anyway."""
     if isinstance(answer, Rejected):
         return answer
-    if isinstance(answer, PushHint):
+    if isinstance(answer, DeliveryHint):
         if not _is(answer.delivery_id, str, "delivery.delivery_id"):
             raise Protocol("delivery.delivery_id is empty")
         known = answer.remote_id is not None and bool(_is(answer.remote_id, str, "delivery.remote_id"))
         return attrs.evolve(answer, reason=str(answer.reason), remote_id=answer.remote_id if known else None)
-    event = _is(answer, PushEvent, "delivery")
+    event = _is(answer, DeliveryEvent, "delivery")
     for name in ("delivery_id", "remote_id"):
         if not _is(getattr(event, name), str, f"delivery.{name}"):
             raise Protocol(f"delivery.{name} is empty")

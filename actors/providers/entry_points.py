@@ -9,7 +9,6 @@ configuration's own text does, or where the configuration lists this value among
 
 from __future__ import annotations
 
-import difflib
 import math
 import string
 from collections.abc import Mapping
@@ -20,6 +19,7 @@ import attrs
 from actors.jobs import maxima
 from actors.jobs.expressions import compiled
 from actors.jobs.os_text import is_utf8
+from actors.jobs.suggestions import did_you_mean
 from actors.providers.errors import Invalid
 
 MAX_TEXT = 1024  # characters of one text value without a pattern of its own
@@ -117,7 +117,11 @@ class EntryPoint:
 
     def argv(self, params: Mapping[str, Any]) -> tuple[str, ...]:
         """The command with ``params`` in their places. Raises :class:`Invalid`, naming every fault."""
-        faults = [f"params.{name} is unknown{_guess(name, self.params)}" for name in params if name not in self.params]
+        faults = [
+            f"params.{name} is unknown{did_you_mean(name[:80], self.params)}"
+            for name in params
+            if name not in self.params
+        ]
         values = {}
         for name, param in self.params.items():
             value = params.get(name, MISSING)
@@ -154,8 +158,7 @@ class EntryPoint:
 def find_entry_point(entry_points: Mapping[str, EntryPoint], name: str) -> EntryPoint:
     """The entry point of that name. Raises :class:`Invalid` with a guess where the name is nearly right."""
     if name not in entry_points:
-        known = ", ".join(sorted(entry_points)) or "none"
-        raise Invalid(f"entry_point {name!r:.80} is not configured{_guess(name, entry_points)} (configured: {known})")
+        raise Invalid(f"entry_point {name!r:.80} is not configured{did_you_mean(name[:80], entry_points)}")
     return entry_points[name]
 
 
@@ -168,11 +171,6 @@ def _places(argument: str) -> list[str]:
             raise ValueError(f"{argument!r}: a place is a plain name in braces, such as {{epochs}}")
         names.append(name)
     return names
-
-
-def _guess(name: str, known: Mapping[str, object]) -> str:
-    near = difflib.get_close_matches(name[:80], known, n=1)
-    return f", did you mean {near[0]!r}?" if near else ""
 
 
 def _text(value: object) -> str:

@@ -26,11 +26,10 @@ import trio
 from actors.http_client import TransportOptions, get_async_client, transport_options
 from actors.kernel.retry_log import ensure_retry_log
 from actors.providers import errors
-from actors.providers.base import Rate
 from actors.providers.http_addresses import below, checked_address, path_below
 from actors.providers.http_errors import broken, late, refused, sample
 from actors.providers.json_reading import read_json
-from actors.providers.rates import Rates
+from actors.providers.rates import Rate, Rates
 from logconf.masking import register_secret
 
 ATTEMPTS = 3
@@ -242,10 +241,12 @@ class ProviderClient:
             body = await _beginning(response)
             if response.status_code in ask.accept:
                 return Answer(response.status_code, told, body)
-            raise refused(
+            error = refused(
                 self.name, response.status_code, told, body,
                 repeatable=ask.repeatable, auth=self._auth, now=self._now(),
             )  # fmt: skip
+            error.status = response.status_code
+            raise error
 
     async def _whole(self, response: httpx.Response, most_bytes: int) -> bytes:
         if "content-encoding" in response.headers:  # a compressed body may unpack to a thousand times its size

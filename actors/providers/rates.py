@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import attrs
 import trio
 
-from actors.providers.base import Rate
+
+@attrs.frozen
+class Rate:
+    """What a provider allows: at most ``calls`` requests of this ``bucket`` in ``period`` seconds."""
+
+    bucket: str
+    calls: int
+    period: float
 
 
 class Bucket:

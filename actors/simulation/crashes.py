@@ -14,8 +14,8 @@ from actors.simulation.trace import Killed
 from actors.simulation.world import World
 from actors.store import StoreError
 from supervision import ChildStartError, RestartIntensityReached
+from supervision.errors import leaves
 from supervision.faults import InjectedFault
-from supervision.verdict import leaves
 
 _RULE = "no crash that nobody injected"
 _PLANNED: tuple[type[BaseException], ...] = (InjectedFault, Killed, trio.Cancelled)

@@ -10,6 +10,7 @@ import attrs
 from sqlalchemy import Connection, delete, insert, select, update
 
 from actors.store.dialect import begins_with, ends_with, upsert
+from actors.store.rows import read_all, read_one
 from actors.store.schema import access_tokens, counters, web_sessions
 
 _VERSION = "access"
@@ -78,13 +79,13 @@ def count_version(connection: Connection) -> None:
 def unrevoked(connection: Connection) -> list[AccessToken]:
     """The tokens that were not revoked, those whose time is over too: the wall clock may be put back."""
     rows = connection.execute(select(access_tokens).where(access_tokens.c.revoked_at.is_(None)))
-    return [AccessToken(**row._asdict()) for row in rows]
+    return read_all(AccessToken, rows)
 
 
 def sessions(connection: Connection) -> list[WebSession]:
     """All sessions that are kept, the newest first."""
     rows = connection.execute(select(web_sessions).order_by(web_sessions.c.created_at.desc()))
-    return [WebSession(**row._asdict()) for row in rows]
+    return read_all(WebSession, rows)
 
 
 def add_token(connection: Connection, token: AccessToken) -> None:
@@ -104,13 +105,13 @@ def token(connection: Connection, token_id: str) -> AccessToken | None:
 
 def _token(connection: Connection, which: Any) -> AccessToken | None:
     row = connection.execute(select(access_tokens).where(which)).one_or_none()
-    return None if row is None else AccessToken(**row._asdict())
+    return read_one(AccessToken, row)
 
 
 def tokens(connection: Connection) -> list[AccessToken]:
     """All tokens, revoked ones too, the newest first."""
     rows = connection.execute(select(access_tokens).order_by(access_tokens.c.token_id.desc()))
-    return [AccessToken(**row._asdict()) for row in rows]
+    return read_all(AccessToken, rows)
 
 
 def tokens_page(connection: Connection, limit: int, before: str | None) -> tuple[list[AccessToken], bool]:
@@ -118,7 +119,7 @@ def tokens_page(connection: Connection, limit: int, before: str | None) -> tuple
     query = select(access_tokens).order_by(access_tokens.c.token_id.desc()).limit(limit + 1)
     if before is not None:
         query = query.where(access_tokens.c.token_id < before)
-    found = [AccessToken(**row._asdict()) for row in connection.execute(query)]
+    found = read_all(AccessToken, connection.execute(query))
     return found[:limit], len(found) > limit
 
 

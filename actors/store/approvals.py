@@ -6,19 +6,15 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from actors.jobs.records import ApprovalRequest, ApprovalStatus
 from actors.store.dialect import begins_with, ends_with
 from actors.store.paging import bounded, stored_size
+from actors.store.rows import read_all, read_one
 from actors.store.schema import approvals, jobs
 
 _FIELDS = tuple(column.name for column in approvals.columns if column.name != "status")
-
-
-def from_row(row: Row[Any]) -> ApprovalRequest:
-    """A row of all columns as a request."""
-    return ApprovalRequest(status=ApprovalStatus(row.status), **{name: getattr(row, name) for name in _FIELDS})
 
 
 def add(connection: Connection, new: Sequence[ApprovalRequest]) -> None:
@@ -30,13 +26,13 @@ def add(connection: Connection, new: Sequence[ApprovalRequest]) -> None:
 def get(connection: Connection, approval_id: str) -> ApprovalRequest | None:
     """The request of this id."""
     row = connection.execute(select(approvals).where(approvals.c.approval_id == approval_id)).one_or_none()
-    return None if row is None else from_row(row)
+    return read_one(ApprovalRequest, row)
 
 
 def of_jobs(connection: Connection, job_ids: Iterable[str]) -> dict[str, ApprovalRequest]:
     """The newest request of each of these jobs."""
     query = select(approvals).where(approvals.c.job_id.in_(list(job_ids))).order_by(approvals.c.requested_at)
-    return {row.job_id: from_row(row) for row in connection.execute(query)}
+    return {one.job_id: one for one in read_all(ApprovalRequest, connection.execute(query))}
 
 
 def decide(connection: Connection, approval_id: str, status: ApprovalStatus, **decision: Any) -> bool:
@@ -50,7 +46,7 @@ def decide(connection: Connection, approval_id: str, status: ApprovalStatus, **d
 def due(connection: Connection, now: datetime) -> list[ApprovalRequest]:
     """All open requests whose deadline has come, the oldest deadline first."""
     query = select(approvals).where(approvals.c.status == ApprovalStatus.PENDING.value, approvals.c.expires_at <= now)
-    return [from_row(row) for row in connection.execute(query.order_by(approvals.c.expires_at))]
+    return read_all(ApprovalRequest, connection.execute(query.order_by(approvals.c.expires_at)))
 
 
 def next_deadline(connection: Connection) -> datetime | None:
@@ -76,8 +72,8 @@ def page(
     ``user_id``: only those of this user's jobs; ``before``: only those older than this one.
     """
     query = select(approvals.c.approval_id, SIZE).order_by(approvals.c.approval_id.desc())
-    if wanted := [status.value for status in statuses]:
-        query = query.where(approvals.c.status.in_(wanted))
+    if values := [status.value for status in statuses]:
+        query = query.where(approvals.c.status.in_(values))
     if user_id is not None:
         query = query.join(jobs, jobs.c.job_id == approvals.c.job_id).where(jobs.c.user_id == user_id)
     if before is not None:
@@ -87,7 +83,7 @@ def page(
     rows = connection.execute(
         select(approvals).where(approvals.c.approval_id.in_(ids)).order_by(approvals.c.approval_id.desc())
     )
-    return [from_row(row) for row in rows], more
+    return read_all(ApprovalRequest, rows), more
 
 
 def matching(connection: Connection, part: str, limit: int = 3) -> list[str]:

@@ -8,8 +8,8 @@ from sqlalchemy import Connection, Text, delete, select, tuple_, type_coerce
 
 from actors.jobs.records import Submission, SubmissionState
 from actors.store.dialect import holds, insert_or_ignore
+from actors.store.rows import read_all, read_one
 from actors.store.schema import jobs, submissions, webhook_deliveries
-from actors.store.submissions import from_row
 
 
 def remember(connection: Connection, provider: str, delivery_id: str, now: datetime) -> bool:
@@ -56,7 +56,7 @@ def made_with(connection: Connection, provider: str, token: str) -> Submission |
         )
     )
     row = connection.execute(query).first()
-    return None if row is None else from_row(row)
+    return read_one(Submission, row)
 
 
 def not_ended(connection: Connection, provider: str, limit: int) -> list[str]:
@@ -93,4 +93,4 @@ def _open(connection: Connection, provider: str, *, handle_with: str | None = No
         query = query.where(submissions.c.state.in_([SubmissionState.INTENT.value, SubmissionState.UNKNOWN.value]))
     else:
         query = query.where(holds(type_coerce(submissions.c.handle, Text), handle_with))
-    return [from_row(row) for row in connection.execute(query)]
+    return read_all(Submission, connection.execute(query))

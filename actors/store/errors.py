@@ -15,5 +15,9 @@ class StoreUnavailable(StoreError):
     """The database cannot be read or written at all: full disk, read-only directory, damaged or foreign file."""
 
 
+class DamagedRow(StoreError):
+    """A row holds what no version of this program writes there; the others can be read."""
+
+
 class StoreTooNew(StoreError):
     """The database was written by a newer Greenroom than this one."""

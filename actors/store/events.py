@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Unpack
+from typing import Unpack
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, func, select
 
 from actors.jobs.records import Event
 from actors.jobs.views import EventFilters
 from actors.store.paging import bounded, stored_size
+from actors.store.rows import read_all
 from actors.store.schema import counters, events, jobs
-
-
-def from_row(row: Row[Any]) -> Event:
-    """A row of all columns as an event."""
-    return Event(row.seq, row.time, row.type, row.job_id, row.correlation_id, row.data)
 
 
 def after(connection: Connection, seq: int, *, limit: int = 500, **filters: Unpack[EventFilters]) -> list[Event]:
@@ -35,7 +31,7 @@ def page(connection: Connection, seq: int, *, limit: int, **filters: Unpack[Even
             select(jobs.c.job_id).where(jobs.c.job_id == events.c.job_id, jobs.c.user_id == user_id).exists()
         )
     found, more = bounded(connection, query, limit)
-    return [from_row(row) for row in found], more
+    return read_all(Event, found), more
 
 
 def last(connection: Connection) -> int:

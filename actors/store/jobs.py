@@ -7,9 +7,9 @@ from datetime import datetime
 from functools import cache
 from typing import Any, Unpack
 
-from sqlalchemy import ColumnElement, Connection, Row, RowMapping, bindparam, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, or_, select, update
 
-from actors.jobs.codec import request_from_json, request_to_json
+from actors.jobs.codec import request_to_json
 from actors.jobs.durations import seconds_between
 from actors.jobs.ids import earliest
 from actors.jobs.records import ACTIVE_JOBS, Job, JobStatus
@@ -17,6 +17,7 @@ from actors.jobs.views import JobFilters
 from actors.store import approvals
 from actors.store.dialect import begins_with, ends_with, holds, json_text
 from actors.store.paging import bounded, stored_size
+from actors.store.rows import read_all, read_one
 from actors.store.schema import approvals as approval_rows
 from actors.store.schema import jobs, queue_entries
 
@@ -30,17 +31,6 @@ def to_row(job: Job) -> dict[str, Any]:
     return row
 
 
-def from_row(row: Row[Any]) -> Job:
-    """A row of all columns as a job."""
-    return job_from(row._mapping)
-
-
-def job_from(columns: RowMapping) -> Job:
-    """The job among the columns of a row, which may hold other tables' columns beside."""
-    fields = {name: columns[column] for name, column in _PLAIN.items()}
-    return Job(status=JobStatus(columns[jobs.c.status]), request=request_from_json(columns[jobs.c.request]), **fields)
-
-
 def add(connection: Connection, new: Sequence[Job]) -> None:
     """Insert new jobs."""
     connection.execute(insert(jobs), [to_row(job) for job in new])
@@ -48,14 +38,13 @@ def add(connection: Connection, new: Sequence[Job]) -> None:
 
 def get(connection: Connection, job_id: str) -> Job | None:
     """The job of this id."""
-    row = connection.execute(_by_id(), {"wanted": job_id}).one_or_none()
-    return None if row is None else from_row(row)
+    return read_one(Job, connection.execute(_by_id(), {"job_id": job_id}).one_or_none())
 
 
 def get_many(connection: Connection, job_ids: Iterable[str]) -> dict[str, Job]:
     """The jobs of these ids, by id."""
     rows = connection.execute(select(jobs).where(jobs.c.job_id.in_(list(job_ids))))
-    return {row.job_id: from_row(row) for row in rows}
+    return {job.job_id: job for job in read_all(Job, rows)}
 
 
 def change(connection: Connection, job: Job, now: datetime, **changes: Any) -> None:
@@ -88,12 +77,12 @@ def page(
         query = query.where(jobs.c.job_id < before)
     found, more = bounded(connection, query, limit)
     by_id = get_many(connection, [row.job_id for row in found])
-    return [by_id[row.job_id] for row in found], more
+    return [by_id[row.job_id] for row in found if row.job_id in by_id], more
 
 
 def _narrowed(filters: JobFilters) -> Iterator[ColumnElement[bool]]:
-    if wanted := [status.value for status in filters.get("statuses", ())]:
-        yield jobs.c.status.in_(wanted)
+    if statuses := [status.value for status in filters.get("statuses", ())]:
+        yield jobs.c.status.in_(statuses)
     for column in (jobs.c.user_id, jobs.c.provider):
         if (value := filters.get(column.name)) is not None:
             yield column == value
@@ -148,7 +137,7 @@ ACTIVE = tuple(sorted(status.value for status in ACTIVE_JOBS))
 
 @cache
 def _by_id() -> Any:
-    return select(jobs).where(jobs.c.job_id == bindparam("wanted"))
+    return select(jobs).where(jobs.c.job_id == bindparam("job_id"))
 
 
 def uncertain(connection: Connection) -> list[str]:

@@ -12,7 +12,6 @@ from typing import Any
 
 from sqlalchemy import (
     Connection,
-    Row,
     Select,
     bindparam,
     exists,
@@ -27,6 +26,7 @@ from actors.jobs.records import QueueEntry, QueueStatus, Resources
 from actors.jobs.scheduling import Running
 from actors.store import lanes
 from actors.store.dialect import plain_rows
+from actors.store.rows import read_all, read_one
 from actors.store.schema import lanes as lane_rows
 from actors.store.schema import queue_entries
 
@@ -34,11 +34,6 @@ _FIELDS = (
     "job_id", "base_priority", "priority_override", "queued_at", "queued_seq", "attempt", "max_attempts",
     "not_before", "started_at", "completed_at", "error_message", "wait_seconds",
 )  # fmt: skip
-
-
-def from_row(row: Row[Any]) -> QueueEntry:
-    """A row of all columns as an entry."""
-    return QueueEntry(status=QueueStatus(row.status), **{name: getattr(row, name) for name in _FIELDS})
 
 
 def to_row(entry: QueueEntry, owner: dict[str, Any]) -> dict[str, Any]:
@@ -82,13 +77,13 @@ _ONE = update(queue_entries).where(queue_entries.c.job_id == bindparam("wanted")
 def get(connection: Connection, job_id: str) -> QueueEntry | None:
     """The entry of this job."""
     row = connection.execute(_BY_ID, {"wanted": job_id}).one_or_none()
-    return None if row is None else from_row(row)
+    return read_one(QueueEntry, row)
 
 
 def get_many(connection: Connection, job_ids: Iterable[str]) -> dict[str, QueueEntry]:
     """The entries of these jobs, by job id."""
     rows = connection.execute(select(queue_entries).where(queue_entries.c.job_id.in_(list(job_ids))))
-    return {row.job_id: from_row(row) for row in rows}
+    return {entry.job_id: entry for entry in read_all(QueueEntry, rows)}
 
 
 def change(connection: Connection, job_id: str, **changes: Any) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +10,7 @@ from sqlalchemy import Connection, select
 
 from actors.jobs.records import ApprovalRule
 from actors.store.dialect import upsert
+from actors.store.rows import read_all
 from actors.store.schema import approval_rules
 
 _ALL = select(approval_rules).order_by(approval_rules.c.rule_id)
@@ -29,8 +29,8 @@ class StoredRule:
 def stored(connection: Connection) -> dict[int, StoredRule]:
     """All of them, by id."""
     return {
-        row.rule_id: StoredRule(row.rule_id, _rule(row.rule_id, row.rule), row.changed_at, row.changed_by)
-        for row in connection.execute(_ALL)
+        one.rule_id: attrs.evolve(one, rule=one.rule and attrs.evolve(one.rule, rule_id=one.rule_id))
+        for one in read_all(StoredRule, connection.execute(_ALL))
     }
 
 
@@ -42,9 +42,3 @@ def put(connection: Connection, one: StoredRule) -> None:
 
 def _document(rule: ApprovalRule) -> dict[str, Any]:
     return {name: value for name, value in attrs.asdict(rule).items() if name != "rule_id"}
-
-
-def _rule(rule_id: int, document: Mapping[str, Any] | None) -> ApprovalRule | None:
-    if document is None:
-        return None
-    return ApprovalRule(**{**document, "exempt_levels": tuple(document["exempt_levels"]), "rule_id": rule_id})

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Connection,
     Row,
     Select,
+    Table,
     bindparam,
     delete,
     func,
@@ -22,7 +23,7 @@ from sqlalchemy import (
 )
 
 from actors.jobs.records import Job, Submission, SubmissionState
-from actors.store.jobs import job_from
+from actors.store.rows import read_all, read_one
 from actors.store.schema import jobs, submissions
 
 _FIELDS = ("job_id", "key", "token", "intent_at", "handed_at", "handle", "error", "spends_attempt")
@@ -32,11 +33,6 @@ def _attempts(*, last_first: bool = False) -> tuple[ColumnElement[Any], ...]:
     """The order of one job's hand-overs: by the attempt that their keys end with. The clock may have been put back."""
     order = (func.length(submissions.c.key), submissions.c.key)
     return tuple(one.desc() for one in order) if last_first else order
-
-
-def from_row(row: Row[Any]) -> Submission:
-    """A row of all columns as a submission."""
-    return Submission(state=SubmissionState(row.state), **{name: getattr(row, name) for name in _FIELDS})
 
 
 def put(connection: Connection, submission: Submission) -> None:
@@ -56,20 +52,18 @@ def change(connection: Connection, key: str, **changes: Any) -> None:
 def newest(connection: Connection, job_id: str) -> Submission | None:
     """The last hand-over of this job."""
     query = select(submissions).where(submissions.c.job_id == job_id).order_by(*_attempts(last_first=True)).limit(1)
-    row = connection.execute(query).one_or_none()
-    return None if row is None else from_row(row)
+    return read_one(Submission, connection.execute(query).one_or_none())
 
 
 def by_key(connection: Connection, key: str) -> Submission | None:
     """The hand-over of this key."""
-    row = connection.execute(select(submissions).where(submissions.c.key == key)).one_or_none()
-    return None if row is None else from_row(row)
+    return read_one(Submission, connection.execute(select(submissions).where(submissions.c.key == key)).one_or_none())
 
 
 def by_keys(connection: Connection, keys: Iterable[str]) -> dict[str, Submission]:
     """The hand-overs of these keys."""
     rows = connection.execute(select(submissions).where(submissions.c.key.in_(list(keys))))
-    return {row.key: from_row(row) for row in rows}
+    return {one.key: one for one in read_all(Submission, rows)}
 
 
 def open_at(
@@ -81,12 +75,15 @@ def open_at(
     """
     query = _open(unsettled, keys is not None)
     bound: dict[str, Any] = {"provider": provider}
-    found = []
-    for row in connection.execute(query, bound if keys is None else {**bound, "keys": list(keys)}):
-        columns = row._mapping
-        mine = {name: columns[submissions.c[name]] for name in _FIELDS}
-        found.append((Submission(state=SubmissionState(columns[submissions.c.state]), **mine), job_from(columns)))
-    return found
+    rows = connection.execute(query, bound if keys is None else {**bound, "keys": list(keys)}).all()
+    by_id = {job.job_id: job for job in read_all(Job, (_columns_of(jobs, row) for row in rows))}
+    of_jobs = read_all(Submission, (_columns_of(submissions, row) for row in rows))
+    return [(one, by_id[one.job_id]) for one in of_jobs if one.job_id in by_id]
+
+
+def _columns_of(table: Table, row: Row[Any]) -> dict[str, Any]:
+    """One table's columns of a row of two."""
+    return {column.name: row._mapping[column] for column in table.columns}
 
 
 @cache
@@ -113,10 +110,10 @@ _INTENTS = (
 
 def intents(connection: Connection) -> list[Submission]:
     """All hand-overs whose call was begun and has no outcome yet."""
-    return [from_row(row) for row in connection.execute(_INTENTS)]
+    return read_all(Submission, connection.execute(_INTENTS))
 
 
 def of_jobs(connection: Connection, job_ids: Iterable[str]) -> dict[str, Submission]:
     """The last hand-over of each of these jobs."""
     query = select(submissions).where(submissions.c.job_id.in_(list(job_ids))).order_by(*_attempts())
-    return {row.job_id: from_row(row) for row in connection.execute(query)}
+    return {one.job_id: one for one in read_all(Submission, connection.execute(query))}

@@ -41,6 +41,10 @@ class UTCDateTime(TypeDecorator[datetime]):
         return None if value is None else instant(value)
 
 
+class Damaged:
+    """What stands for a JSON text that cannot be read: nothing that any record takes, so that its row alone is lost."""
+
+
 class JSONText(TypeDecorator[Any]):
     """A JSON object or list in a text column."""
 
@@ -52,5 +56,8 @@ class JSONText(TypeDecorator[Any]):
         return None if value is None else orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
-        """The object or list."""
-        return None if value is None else orjson.loads(value)
+        """The object or list; :class:`Damaged` for what is no JSON: an error here would lose all rows of a query."""
+        try:
+            return None if value is None else orjson.loads(value)
+        except orjson.JSONDecodeError:
+            return Damaged()

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from logconf.trace.reading import LEVELS, Found, Search, follow_file, search_files
+from logconf.trace.reading import LEVELS, Search, TraceLine, follow_file, search_files
 from logconf.trace.timeline import GAP_SECONDS, Timeline
 
 _AGO = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>[smhd])")
@@ -40,11 +40,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
 
 
-def _lines(search: Search, names: list[str], *, follow: bool) -> Iterator[Found]:
+def _lines(search: Search, names: list[str], *, follow: bool) -> Iterator[TraceLine]:
     return follow_file(search, Path(names[0])) if follow else search_files(search, names)
 
 
-def _print(search: Search, lines: Iterator[Found], arguments: argparse.Namespace) -> int:
+def _print(search: Search, lines: Iterator[TraceLine], arguments: argparse.Namespace) -> int:
     colour = arguments.colour == "always" or (arguments.colour == "auto" and sys.stdout.isatty())
     timeline = Timeline(colour=colour, full=arguments.full, gap_seconds=arguments.gap)
     count = 0

@@ -29,7 +29,7 @@ _ROTATED = re.compile(r"[.\-](?P<stamp>\d+)(?:\.gz)?")
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class TraceLine:
     """One line of the trace."""
 
     timestamp: str
@@ -56,7 +56,7 @@ class Search:
         wanted = self.job_id if self.correlation_id is None else self.correlation_id
         self._needle = orjson.dumps(wanted or "")[1:-1]
 
-    def match(self, line: bytes) -> Found | None:
+    def match(self, line: bytes) -> TraceLine | None:
         """The parsed line, if it belongs to the trace."""
         stripped = line.strip()
         if not stripped:
@@ -71,7 +71,7 @@ class Search:
         except orjson.JSONDecodeError:
             self.broken += 1
             return None
-        return Found(str(fields.get("timestamp", "")), fields, stripped) if self._wanted(fields) else None
+        return TraceLine(str(fields.get("timestamp", "")), fields, stripped) if self._wanted(fields) else None
 
     def _wanted(self, fields: dict[str, Any]) -> bool:
         extra = fields.get("extra")
@@ -84,9 +84,9 @@ class Search:
         )
 
 
-def search_files(search: Search, names: Iterable[str]) -> Iterator[Found]:
+def search_files(search: Search, names: Iterable[str]) -> Iterator[TraceLine]:
     """The trace in order of time. `-` is standard input. A file that cannot be read is noted in `search.unreadable`."""
-    streams: list[Iterator[Found]] = []
+    streams: list[Iterator[TraceLine]] = []
     seen: set[tuple[int, int]] = set()
     for name in names:
         if name == "-":
@@ -115,16 +115,15 @@ def with_rotated(path: Path) -> list[Path]:
 
 def _first_time(path: Path, seen: set[tuple[int, int]]) -> bool:
     """Whether this file was not named before, by whatever name (a glob names the rotated files too)."""
-    try:
-        state = path.stat()
-    except OSError:
+    place = _place(path)
+    if place is None:
         return True  # reading it says what is wrong
-    known = (state.st_dev, state.st_ino) in seen
-    seen.add((state.st_dev, state.st_ino))
+    known = place in seen
+    seen.add(place)
     return not known
 
 
-def _chained(search: Search, paths: list[Path]) -> Iterator[Found]:
+def _chained(search: Search, paths: list[Path]) -> Iterator[TraceLine]:
     for path in paths:
         try:
             with ExitStack() as stack:
@@ -136,7 +135,7 @@ def _chained(search: Search, paths: list[Path]) -> Iterator[Found]:
             search.unreadable.append(f"{path}: {getattr(error, 'strerror', None) or error}")
 
 
-def _matches(search: Search, lines: Iterable[bytes]) -> Iterator[Found]:
+def _matches(search: Search, lines: Iterable[bytes]) -> Iterator[TraceLine]:
     for line in lines:
         found = search.match(line)
         if found is not None:
@@ -154,17 +153,16 @@ def bounded_lines(file: IO[bytes], search: Search) -> Iterator[bytes]:
         yield line
 
 
-def follow_file(search: Search, path: Path, wait: Callable[[], object] = lambda: time.sleep(0.25)) -> Iterator[Found]:
+def follow_file(
+    search: Search, path: Path, wait: Callable[[], object] = lambda: time.sleep(0.25)
+) -> Iterator[TraceLine]:
     """The rotated files' lines, the file's, and what is appended to it from then on, for ever: `tail -F`.
 
     A file that is rotated or truncated meanwhile is read from its new start. `wait` is called where there is nothing
     new; what it raises ends the following.
     """
     yield from _chained(search, with_rotated(path)[:-1])
-    for line in _tail(path, wait):
-        found = search.match(line)
-        if found is not None:
-            yield found
+    yield from _matches(search, _tail(path, wait))
 
 
 def _tail(path: Path, wait: Callable[[], object]) -> Iterator[bytes]:

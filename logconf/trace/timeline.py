@@ -7,7 +7,7 @@ import re
 import zlib
 from typing import Any
 
-from logconf.trace.reading import Found
+from logconf.trace.reading import TraceLine
 
 GAP_SECONDS = 5.0
 """A pause at least this long is marked."""
@@ -27,7 +27,7 @@ class Timeline:
         self._first: dt.datetime | None = None
         self._last: dt.datetime | None = None
 
-    def show(self, found: Found) -> str:
+    def show(self, found: TraceLine) -> str:
         """The line, with the mark of a gap before it and its exception after it; no newline at the end."""
         fields = found.fields
         when = _time(found.timestamp)

@@ -16,7 +16,7 @@ from actors.runtime import BACKOFF, MAX_RESTARTS, PERIOD, Parts, open_runtime
 from actors.store import StoreUnavailable
 from actors.testing import request, seeded_sources, virtual_settings
 from supervision import ChildSpec, RestartIntensityReached
-from supervision.intensity import Window
+from supervision.intensity import RestartWindow
 
 ACTORS = ("scheduler", "poller", "expiry")
 OUTLIVED = 30.0
@@ -25,7 +25,7 @@ OUTLIVED = 30.0
 def ends_at(seed: int) -> float:
     """When the three actors give up together that fail at each start, from the first failure on: by arithmetic."""
     backoff = attrs.evolve(BACKOFF, seed=seed)
-    window = Window(MAX_RESTARTS, PERIOD)
+    window = RestartWindow(MAX_RESTARTS, PERIOD)
     sources = {name: backoff.source(name) for name in ACTORS}
     due = dict.fromkeys(ACTORS, 0.0)
     row = dict.fromkeys(ACTORS, 0)

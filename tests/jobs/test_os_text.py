@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.job_requests.job_request import request_from_mapping
-from actors.jobs.codec import fingerprint, request_bytes, request_from_json, request_to_json
+from actors.jobs.codec import fingerprint, request_bytes, request_to_json
 from actors.jobs.os_text import from_bytes, from_plain, kept, shown, text_fault, to_bytes, to_plain
 from actors.jobs.records import JobRequest, Resources
+from actors.store.rows import read
 from actors.validation import CheckedError
 
 ANY_BYTES = st.binary(max_size=40).filter(lambda data: b"\0" not in data)
@@ -34,7 +35,7 @@ def test_a_request_survives_the_store_and_the_socket(data: bytes) -> None:
     """What the store keeps and what the command line sends is JSON; the same request comes out of both."""
     request = asking(data)
     document = orjson.loads(orjson.dumps(request_to_json(request)))
-    assert request_from_json(document) == request
+    assert read(JobRequest, document) == request
     assert request_from_mapping(document) == request
 
 

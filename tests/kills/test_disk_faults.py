@@ -20,7 +20,7 @@ from actors.job_requests.job_request import request_from_mapping
 from actors.runtime import open_runtime
 from actors.store import StoreBusy
 from supervision import ChildStartError
-from supervision.verdict import leaves
+from supervision.errors import leaves
 from tests.kills.stage import Stage
 from tests.kills.supervisor import settings_of
 from tests.kills.sweep_tracer import can_trace

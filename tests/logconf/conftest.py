@@ -34,7 +34,7 @@ def fresh_logging() -> Iterator[None]:
     if handler is not None:
         root.removeHandler(handler)
         handler.close()
-        lifecycle.watch_over(None)
+        lifecycle.drain_at_exit(None)
     root.setLevel(level)
     logging.raiseExceptions, logging.Logger.makeRecord = raising, maker  # type: ignore[method-assign]
     logging.logThreads, logging.logProcesses, logging.logMultiprocessing = flags

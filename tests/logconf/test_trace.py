@@ -16,7 +16,7 @@ import pytest
 
 from logconf.trace import command
 from logconf.trace.command import main
-from logconf.trace.reading import LONGEST_LINE, Found, Search, follow_file, search_files, with_rotated
+from logconf.trace.reading import LONGEST_LINE, Search, TraceLine, follow_file, search_files, with_rotated
 from logconf.trace.timeline import Timeline
 
 Capture = pytest.CaptureFixture[str]
@@ -151,7 +151,7 @@ def shown(*lines: bytes, **options: Any) -> list[str]:
     texts = []
     for raw in lines:
         fields = json.loads(raw)
-        texts.append(timeline.show(Found(fields["timestamp"], fields, raw)))
+        texts.append(timeline.show(TraceLine(fields["timestamp"], fields, raw)))
     return "\n".join(texts).split("\n")
 
 

@@ -13,7 +13,7 @@ import trio
 from actors.jobs.retry import FailureKind
 from actors.providers import errors
 from actors.providers.base import Capabilities, Provider, Push
-from actors.providers.breaker import PLACE_AGAIN, Breaker, BreakerOpen, BreakerOptions, BreakerState
+from actors.providers.breaker import PROBE_AGAIN, Breaker, BreakerOpen, BreakerOptions, BreakerState
 from actors.providers.guard import CallDeadlines, Failure, GuardedProvider
 
 CLOSED, OPEN, HALF_OPEN = BreakerState
@@ -48,13 +48,13 @@ async def test_five_failures_in_a_row_open_it_for_a_minute(autojump_clock):
     fail(breaker, 4)
     assert breaker.state is CLOSED
     fail(breaker)
-    assert (breaker.state, breaker.rest, breaker.opened) == (OPEN, 60.0, 1)
+    assert (breaker.state, breaker.retry_after, breaker.opened) == (OPEN, 60.0, 1)
     await trio.sleep(59)
     with pytest.raises(BreakerOpen, match="left alone for 1 s: down") as refused:
         breaker.admit()
     assert refused.value.retry_after == 1.0
     await trio.sleep(1)
-    assert (breaker.state, breaker.rest) == (HALF_OPEN, 0.0)
+    assert (breaker.state, breaker.retry_after) == (HALF_OPEN, 0.0)
     breaker.admit()
 
 
@@ -74,7 +74,7 @@ async def test_three_calls_at_once_may_try_it_out_and_no_more(autojump_clock):
     for _ in range(50):
         with pytest.raises(BreakerOpen) as refused:
             breaker.admit()
-        assert refused.value.retry_after == PLACE_AGAIN
+        assert refused.value.retry_after == PROBE_AGAIN
     places[0].leave()
     breaker.admit()
 
@@ -82,7 +82,7 @@ async def test_three_calls_at_once_may_try_it_out_and_no_more(autojump_clock):
 async def test_one_failed_trial_opens_it_again_for_as_long(autojump_clock):
     breaker = await tried_out()
     fail(breaker)
-    assert (breaker.state, breaker.rest, breaker.opened) == (OPEN, 60.0, 2)
+    assert (breaker.state, breaker.retry_after, breaker.opened) == (OPEN, 60.0, 2)
 
 
 async def test_failing_trials_do_not_leave_it_open_for_ever(autojump_clock):
@@ -93,7 +93,7 @@ async def test_failing_trials_do_not_leave_it_open_for_ever(autojump_clock):
         for place in places:
             place.failed("down")
             place.leave()
-        assert breaker.rest == 60.0
+        assert breaker.retry_after == 60.0
         await trio.sleep(60)
     succeed(breaker, 2)
     assert breaker.state is CLOSED
@@ -132,7 +132,7 @@ async def test_a_late_word_of_an_earlier_phase_changes_nothing(autojump_clock):
 async def test_every_number_is_an_option(autojump_clock):
     breaker = Breaker("cloud", BreakerOptions(failures=2, successes=1, open_seconds=30, half_open_calls=1))
     fail(breaker, 2)
-    assert breaker.rest == 30.0
+    assert breaker.retry_after == 30.0
     await trio.sleep(30)
     place = breaker.admit()
     with pytest.raises(BreakerOpen):

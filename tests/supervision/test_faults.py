@@ -17,7 +17,8 @@ from supervision import (
     faults,
     open_supervisor,
 )
-from supervision.testing import Act, Garbled, Happened, recorded
+from supervision.faults import Garbled, Happened
+from supervision.testing import Act, recorded
 
 
 async def test_a_crash_at_the_n_th_start_of_one_child(stage, autojump_clock):
@@ -216,11 +217,11 @@ def test_off_a_point_costs_the_test_of_a_variable():
     """No call, no coroutine, no frame: the guard is what stands in the code."""
     import dis
 
-    from supervision import child
+    from supervision import incarnations
 
-    for function in (child._run, child.Readiness.started):
+    for function in (incarnations._run, incarnations.Readiness.started):
         names = [instruction.argval for instruction in dis.get_instructions(function)]
-        assert names.index("active") < names.index("async_point" if function is child._run else "point")
+        assert names.index("active") < names.index("async_point" if function is incarnations._run else "point")
 
 
 def test_importing_the_package_imports_no_test_tools():

@@ -4,14 +4,14 @@ import pytest
 import trio
 
 from supervision import ChildSpec, RestartIntensityReached, Supervisor, open_supervisor
-from supervision.intensity import Window
+from supervision.intensity import RestartWindow
 from supervision.testing import Act, recorded
 
 DIES_AT_ONCE = Act(lives=0)
 
 
 def test_a_unit_counts_while_it_is_at_most_period_old():
-    window = Window(2, 5.0)
+    window = RestartWindow(2, 5.0)
     assert [window.spend(at, "a", "failed") for at in (0.0, 1.0)] == [1, 2]
     assert window.full(5.0)
     assert not window.full(5.0001)
@@ -20,11 +20,11 @@ def test_a_unit_counts_while_it_is_at_most_period_old():
 
 
 def test_no_restart_is_allowed_by_a_budget_of_none():
-    assert Window(0, 5.0).full(0.0)
+    assert RestartWindow(0, 5.0).full(0.0)
 
 
 def test_what_a_parked_child_spent_is_given_back():
-    window = Window(3, 5.0)
+    window = RestartWindow(3, 5.0)
     for child in ("a", "b", "a"):
         window.spend(0.0, child, "failed")
     window.forget("a")

@@ -5,9 +5,9 @@ import trio
 import trio.testing
 
 from supervision import ChildSpec, Supervisor, open_supervisor
-from supervision.child import Ending
+from supervision.errors import leaves
+from supervision.incarnations import judge
 from supervision.testing import Act, recorded
-from supervision.verdict import judge, leaves
 
 
 def a_cancelled():
@@ -44,13 +44,13 @@ CANCELLED = a_cancelled()
     ],
 )
 def test_the_order_of_judging(error, word):
-    verdict = judge(Ending(error, cancelled=False, at=0.0))
-    assert (verdict.word, verdict.cause) == (word, error)
+    verdict = judge(error, cancelled=False, at=0.0)
+    assert (verdict.reason, verdict.cause) == (word, error)
 
 
 def test_without_an_exception_it_returned_or_was_cancelled():
-    assert judge(Ending(None, cancelled=False, at=0.0)).word == "returned"
-    assert judge(Ending(None, cancelled=True, at=0.0)).word == "cancelled"
+    assert judge(None, cancelled=False, at=0.0).reason == "returned"
+    assert judge(None, cancelled=True, at=0.0).reason == "cancelled"
 
 
 def test_leaves_go_all_the_way_down():

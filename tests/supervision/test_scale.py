@@ -74,7 +74,7 @@ async def test_cancelled_alarms_do_not_pile_up(stage, autojump_clock):
     with trio.move_on_after(50):
         await supervisor.run()
     assert stage.scripts["x"].entries > 1000
-    assert len(supervisor._current.alarms) < 200
+    assert len(supervisor._state.alarms) < 200
 
 
 @pytest.mark.parts

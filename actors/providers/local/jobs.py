@@ -21,9 +21,9 @@ from actors.providers.local.environment import job_environment
 from actors.providers.local.liveness import Look, Standing, has_end, is_locked, look, settle_unstarted
 from actors.providers.local.lost_jobs import LostJobs
 from actors.providers.local.observing import lost, never_ran, observe
-from actors.providers.local.outputs import Leavings
+from actors.providers.local.outputs import Outputs
 from actors.providers.local.processes import processes_of
-from actors.providers.local.progress_places import ProgressPlaces
+from actors.providers.local.progress import ProgressPlaces
 from actors.providers.local.shim.files import MOST_SPEC, NotPlain, make_empty
 from actors.providers.local.shims import Shims
 
@@ -50,7 +50,7 @@ class LocalJobs:
         self._devices = devices
         self._grace = grace_seconds
         self._log_bytes = log_bytes
-        self._leavings = Leavings(ProgressPlaces(root / "progress"))
+        self._outputs = Outputs(ProgressPlaces(root / "progress"))
         self._starts: Counter[str] = Counter()
         self._one_at_a_time = threading.Lock()  # starts: two threads with one job must not start it twice
         for folder in (self.folder, self._leases):
@@ -111,15 +111,15 @@ class LocalJobs:
         if seen.standing is Standing.ABSENT:
             return None
         if seen.standing is Standing.DEAD:
-            return lost(directory, seen, self._lost.clear(directory, seen), self._leavings)
+            return lost(directory, seen, self._lost.clear(directory, seen), self._outputs)
         if seen.standing is not Standing.UNSTARTED:
-            return observe(directory, seen, self._leavings)
+            return observe(directory, seen, self._outputs)
         if seen.cancel:
             return never_ran()
         waiting = self._start_again(directory)
         settled = look(directory) if waiting == "" else seen
         if settled.exit is not None:
-            return observe(directory, settled, self._leavings)
+            return observe(directory, settled, self._outputs)
         return Observation(phase=Phase.STARTING, raw_status=waiting or "starting")
 
     def cancel(self, directory: JobDirectory) -> CancelAck:
@@ -147,7 +147,7 @@ class LocalJobs:
             raise Conflict(f"job {directory.key} may have processes left and cannot be forgotten")
         directory.remove()
         self._lost.forget(directory.key)
-        self._leavings.forget(directory.key)
+        self._outputs.forget(directory.key)
         self._starts.pop(directory.key, None)
 
     def settle(self, directory: JobDirectory) -> None:

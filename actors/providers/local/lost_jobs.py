@@ -19,13 +19,13 @@ from pathlib import Path
 
 import attrs
 
+from actors.providers.base import LostJobProof
 from actors.providers.local.cgroups import cgroup_of, cgroup_parent, end_cgroup, end_group
 from actors.providers.local.directory import JobDirectory
 from actors.providers.local.liveness import CLEARING, Look, clear_survivors
 from actors.providers.local.processes import processes_of
 from actors.providers.local.shims import Shims
 from actors.providers.local.subreaper import is_running, is_subreaper, orphans_since, reap_orphans
-from actors.providers.lost_jobs import LostJobProof
 
 PASSING = 0.5  # seconds that orphans are given at the first look: the drainer ends with the last writer
 

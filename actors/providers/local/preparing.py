@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from actors.jobs.records import Capacity, JobRequest
-from actors.providers.base import Prepared, describe_capacity
+from actors.providers.base import Prepared
 from actors.providers.errors import Invalid
 from actors.providers.local.environment import OURS
 from actors.providers.local.options import LocalOptions
-from actors.providers.programs import program_of
+from actors.providers.programs import program_of, resource_faults
 
 
 def prepare_request(request: JobRequest, options: LocalOptions, capacity: Capacity) -> Prepared:
@@ -18,7 +18,7 @@ def prepare_request(request: JobRequest, options: LocalOptions, capacity: Capaci
     faults: list[str] = []
     program = program_of(request, options.entry_points, faults)
     faults += _environment_faults(program.env)
-    faults += _resource_faults(request, capacity)
+    faults += resource_faults(request, capacity, "this machine has")
     if request.spec:
         faults.append(f"spec.{next(iter(request.spec))!s:.80} is unknown: this provider takes no spec, use command")
     if faults:
@@ -43,15 +43,4 @@ def _environment_faults(env: Mapping[str, Any]) -> list[str]:
             faults.append(f"env: {name!r:.80} cannot be the name of a variable")
         elif not isinstance(value, str) or "\0" in value:
             faults.append(f"env.{name} must be a text without NUL characters")
-    return faults
-
-
-def _resource_faults(request: JobRequest, capacity: Capacity) -> list[str]:
-    faults = []
-    for name in ("cpus", "gpus", "memory"):
-        wanted, there = getattr(request.resources, name), getattr(capacity, name)
-        if wanted is not None and wanted < 0:
-            faults.append(f"resources.{name} must be 0 or more")
-        elif wanted is not None and there is not None and wanted > there:
-            faults.append(f"resources.{name}: {wanted} wanted, this machine has {describe_capacity(capacity)}")
     return faults

@@ -13,14 +13,13 @@ from actors.jobs.records import Capacity, JobRequest, Observation, Phase
 from actors.providers.base import (
     ABSENT,
     CancelAck,
-    Cancelling,
     Capabilities,
     Found,
     Handle,
     Idempotency,
     Listing,
     LogChunk,
-    NoPushes,
+    NoDeliveries,
     Nudge,
     Prepared,
     Push,
@@ -45,7 +44,7 @@ _logger = get_logger("actors.providers.local")
 MIN_KERNEL = (5, 3)  # pidfd_open
 
 
-class LocalProvider(NoPushes):
+class LocalProvider(NoDeliveries):
     """This machine. ``root`` is a folder of its own; ``name`` is what the configuration calls it.
 
     What is known of a job stands in the files of its directory (:mod:`.directory`), so that another object on the
@@ -60,11 +59,8 @@ class LocalProvider(NoPushes):
         self.capabilities = Capabilities(
             submit_idempotency=Idempotency.CLIENT_ID,
             listing=Listing.ALL,
-            cancel=Cancelling.ASYNC,
             push=Push.LOCAL_EVENT,
-            native_deadline=True,
             survives_our_restart=options.survives_our_restart,
-            reports_exit_code=True,
             lost_job_proof=proof,
         )
         self._options = options

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from actors.providers.ray.options import RayOptions
 
-# Refusals that come back as answers, so that their last line can be told instead of the traceback's beginning.
+# Refusals that come back as answers, so that their last line can be shown instead of the traceback's beginning.
 _REFUSALS = (400, 404, 500)
 _MOST_JOBS = 256 * 1024 * 1024  # bytes of the list: some 100,000 jobs with their environments
 _LIST_SECONDS = 15.0

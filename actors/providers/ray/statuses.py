@@ -1,7 +1,7 @@
 """What Ray says of a job, in the runtime's vocabulary.
 
-A job that was to be stopped before it ran is told by Ray as FAILED, in several ways: it could not be started, or not in
-time. Whether a stop was wanted is therefore an argument here.
+Ray reports a job that was to be stopped before it ran as FAILED, in several ways: it could not be started, or not in
+time. Whether a stop was requested is therefore an argument here.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _LONGEST_ERROR = 500
 
 
 class Stop(IntEnum):
-    """What became of our wish to end a job, as far as this process knows."""
+    """What became of our request to end a job, as far as this process knows."""
 
     NONE = 0
     TOO_LATE = 1  # it had ended when we asked: perhaps by a stop that a process before this one asked for

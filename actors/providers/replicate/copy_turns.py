@@ -31,7 +31,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 5.0, 300.0
 
 
 @attrs.frozen
-class Wish:
+class PendingCopy:
     """What is to be copied: the results of the job of submission key ``key``, which vanish at ``expires``."""
 
     key: str
@@ -43,7 +43,7 @@ class Wish:
 class Copying:
     """One job's copying. ``due``: when it may be tried (trio's time); ``queued``: since when it waits for a place."""
 
-    wish: Wish
+    pending: PendingCopy
     queued: float
     due: float = -math.inf
     pause: float = FIRST_PAUSE
@@ -66,7 +66,7 @@ class Copying:
 class Turns:
     """Who copies now. ``copy`` copies what one job left, and tells whether nothing remains to be done about it."""
 
-    def __init__(self, copy: Callable[[Wish], Awaitable[bool]]) -> None:
+    def __init__(self, copy: Callable[[PendingCopy], Awaitable[bool]]) -> None:
         self._copy = copy
         self._all: dict[str, Copying] = {}
         self._changed = trio.Event()
@@ -75,10 +75,10 @@ class Turns:
         """Whether that is waited for or copied."""
         return key in self._all
 
-    def add(self, wish: Wish) -> None:
+    def add(self, pending: PendingCopy) -> None:
         """Copy this, too, unless it is known."""
-        if wish.key not in self._all:
-            self._all[wish.key] = Copying(wish, trio.current_time())
+        if pending.key not in self._all:
+            self._all[pending.key] = Copying(pending, trio.current_time())
             self._changed.set()
 
     def forget(self, key: str) -> None:
@@ -105,7 +105,7 @@ class Turns:
         now = trio.current_time()
         running = [one for one in self._all.values() if one.began is not None]
         ready = [one for one in self._all.values() if one.began is None and one.due <= now]
-        ready.sort(key=lambda one: (one.queued, one.wish.expires))
+        ready.sort(key=lambda one: (one.queued, one.pending.expires))
         slow = SLOW_PLACES - sum(one.is_slow for one in running)
         free = PLACES - len(running)
         chosen: list[Copying] = []
@@ -131,11 +131,11 @@ class Turns:
     async def _one(self, one: Copying) -> None:
         over = False
         with one.scope:
-            over = await self._copy(one.wish)
+            over = await self._copy(one.pending)
         now = trio.current_time()
         one.began = None
         if over:
-            self._all.pop(one.wish.key, None)
+            self._all.pop(one.pending.key, None)
         elif one.gave_way:
             one.turns += 1
             one.queued = now

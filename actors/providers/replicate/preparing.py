@@ -150,16 +150,16 @@ def _webhook(spec: _Spec) -> dict[str, Any]:
 
 def _deadline(request: JobRequest, kind: str, options: ReplicateOptions, faults: list[str]) -> str | None:
     """The header ``Cancel-After``, counted by Replicate from the creation on."""
-    wanted, most = request.max_runtime, options.max_prediction_seconds
-    if wanted is None:
+    seconds, most = request.max_runtime, options.max_prediction_seconds
+    if seconds is None:
         return None
     if kind == TRAINING:
         faults.append("max_runtime: Replicate ends no training by itself; leave it out and cancel when it is time")
-    elif not SHORTEST_DEADLINE <= wanted < math.inf:
-        faults.append(f"max_runtime must be at least {SHORTEST_DEADLINE:g} seconds at Replicate, not {wanted:g}")
-    elif most is not None and wanted > most:
+    elif not SHORTEST_DEADLINE <= seconds < math.inf:
+        faults.append(f"max_runtime must be at least {SHORTEST_DEADLINE:g} seconds at Replicate, not {seconds:g}")
+    elif most is not None and seconds > most:
         faults.append(
-            f"max_runtime: Replicate ends a prediction after {most:g} seconds, {wanted:g} wanted; "
+            f"max_runtime: Replicate ends a prediction after {most:g} seconds, {seconds:g} requested; "
             "max_prediction_seconds says what it allows you"
         )
-    return f"{math.ceil(wanted)}s" if math.isfinite(wanted) else None
+    return f"{math.ceil(seconds)}s" if math.isfinite(seconds) else None

@@ -62,19 +62,19 @@ def reach(
     return KINDS, theirs + min(accepted - SKEW, -RETENTION), True
 
 
-async def search(api: ReplicateApi, wanted: Search, now: datetime, usd_per_second: float | None) -> Found:
+async def search(api: ReplicateApi, target: Search, now: datetime, usd_per_second: float | None) -> Found:
     """The job with the token, ``ABSENT`` where no job can be it, ``UNKNOWABLE`` where some may."""
-    sure = wanted.sure
-    for kind in wanted.kinds:
+    sure = target.sure
+    for kind in target.kinds:
         cursor, pages = None, 0
         while True:
-            page = await api.page(kind, cursor, wanted.since)
+            page = await api.page(kind, cursor, target.since)
             pages += 1
             for body in page.jobs:
-                if _is_it(body, wanted):
+                if _is_it(body, target):
                     return Submitted(handle_of(kind, body), _seen(body, now, usd_per_second), existed=True)
                 sure = sure and not _erased(body)
-            if page.last or ends_before(page.jobs, wanted.since):
+            if page.last or ends_before(page.jobs, target.since):
                 break
             if pages >= MOST_PAGES or page.cursor is None or page.cursor == cursor:
                 sure = False
@@ -83,9 +83,9 @@ async def search(api: ReplicateApi, wanted: Search, now: datetime, usd_per_secon
     return ABSENT if sure else UNKNOWABLE
 
 
-def _is_it(body: Mapping[str, Any], wanted: Search) -> bool:
+def _is_it(body: Mapping[str, Any], target: Search) -> bool:
     given = body.get("input")
-    return isinstance(given, Mapping) and given.get(wanted.name) == wanted.token
+    return isinstance(given, Mapping) and given.get(target.name) == target.token
 
 
 def _erased(body: Mapping[str, Any]) -> bool:

@@ -112,8 +112,8 @@ class Submitter:
             return UNKNOWABLE
         now, theirs = self._now(), await self._their_time()
         tried = self._unclear.get(key) or await self._written.read(key)
-        wanted = Search(self._options.token_input, token, *reach(key, tried, now, theirs))
-        found = await search(self._api, wanted, now, self._options.usd_per_second)
+        target = Search(self._options.token_input, token, *reach(key, tried, now, theirs))
+        found = await search(self._api, target, now, self._options.usd_per_second)
         if isinstance(found, Submitted):
             self._remember(key, found)
         return found

@@ -22,16 +22,16 @@ class TheirTime:
 
     def __init__(self, steady: Callable[[], float]) -> None:
         self._steady = steady
-        self._told: datetime | None = None
+        self._sent: datetime | None = None
         self._at: float | None = None
 
     def note(self, date: str | None) -> None:
         """Take the ``Date`` of an answer that was read now; one without leaves what is known."""
-        told = date_of(date)
-        if told is not None and told.year not in _YEARS:
-            told = None
-        if told is not None or not self.known:
-            self._told, self._at = told, self._steady()
+        sent = date_of(date)
+        if sent is not None and sent.year not in _YEARS:
+            sent = None
+        if sent is not None or not self.known:
+            self._sent, self._at = sent, self._steady()
 
     @property
     def known(self) -> bool:
@@ -40,6 +40,6 @@ class TheirTime:
 
     def now(self) -> datetime | None:
         """Their time, not later than it is: an answer is written before it is read."""
-        if self._told is None or self._at is None or not self.known:
+        if self._sent is None or self._at is None or not self.known:
             return None
-        return self._told + timedelta(seconds=max(self._steady() - self._at, 0.0))
+        return self._sent + timedelta(seconds=max(self._steady() - self._at, 0.0))

@@ -96,8 +96,8 @@ def _write(folder: Path, key: str, content: bytes) -> None:
 
 def _read(content: bytes) -> Try:
     try:
-        told = orjson.loads(content)
-        kind, began = told["kind"], moment(told["began"])
+        noted = orjson.loads(content)
+        kind, began = noted["kind"], moment(noted["began"])
     except (ValueError, KeyError, TypeError):  # damaged: nothing is known of it but that it was
         return Try((PREDICTION, TRAINING), None)
     return Try((kind,) if kind in (PREDICTION, TRAINING) else (PREDICTION, TRAINING), began)

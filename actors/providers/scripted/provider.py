@@ -18,7 +18,7 @@ from actors.providers.base import (
     Idempotency,
     Listing,
     LogChunk,
-    NoPushes,
+    NoDeliveries,
     Nudge,
     Prepared,
     Push,
@@ -38,7 +38,7 @@ T = TypeVar("T")
 _CHUNK = 64 * 1024
 
 
-class ScriptedProvider(NoPushes):
+class ScriptedProvider(NoDeliveries):
     """Simulated jobs with given durations, ends and faults; a job's ``spec`` is its :class:`Script`.
 
     ``remote`` is where the jobs run. Without one the provider has its own, on the machine's clock, and the jobs die
@@ -133,8 +133,8 @@ class ScriptedProvider(NoPushes):
             raise Invalid(f"the log cursor {cursor!r:.40} is not one that this provider gave")
         text = await self._request("logs", (key,), lambda: self._log(handle))
         begin = int(start_at)
-        if (told := shortened(begin, len(text))) is not None:
-            yield told
+        if (notice := shortened(begin, len(text))) is not None:
+            yield notice
         for start in range(begin, len(text), _CHUNK):
             data = text[start : start + _CHUNK]
             yield LogChunk(data, str(start + len(data)))

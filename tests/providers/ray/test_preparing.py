@@ -130,7 +130,7 @@ def test_every_fault_is_told_at_once() -> None:
 
 
 def test_what_can_never_fit_is_refused() -> None:
-    assert "resources.gpus: 8 wanted" in refusal(RayOptions(gpus=4), resources=Resources(gpus=8))
+    assert "resources.gpus: 8 requested" in refusal(RayOptions(gpus=4), resources=Resources(gpus=8))
 
 
 class TestAnEntryPoint:

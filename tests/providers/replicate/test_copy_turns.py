@@ -10,14 +10,14 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from actors.providers.replicate.copy_turns import FIRST_PAUSE, PLACES, SLOW_PLACES, TURN, Turns, Wish
+from actors.providers.replicate.copy_turns import FIRST_PAUSE, PLACES, SLOW_PLACES, TURN, PendingCopy, Turns
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 HOUR = 3600.0
 
 
-def wish(key: str, expires: float = HOUR) -> Wish:
-    return Wish(key, {"id": key}, START + timedelta(seconds=expires))
+def pending(key: str, expires: float = HOUR) -> PendingCopy:
+    return PendingCopy(key, {"id": key}, START + timedelta(seconds=expires))
 
 
 class Copier:
@@ -31,22 +31,22 @@ class Copier:
         self.most = 0
         self.failures: dict[str, int] = {}
 
-    async def __call__(self, wish: Wish) -> bool:
-        self.begun.append((trio.current_time(), wish.key))
-        self.now.add(wish.key)
+    async def __call__(self, pending: PendingCopy) -> bool:
+        self.begun.append((trio.current_time(), pending.key))
+        self.now.add(pending.key)
         self.most = max(self.most, len(self.now))
         try:
-            await trio.sleep(self.seconds(wish.key))
+            await trio.sleep(self.seconds(pending.key))
         finally:
-            self.now.discard(wish.key)
-        if self.failures.get(wish.key, 0) > 0:
-            self.failures[wish.key] -= 1
+            self.now.discard(pending.key)
+        if self.failures.get(pending.key, 0) > 0:
+            self.failures[pending.key] -= 1
             return False
-        self.done[wish.key] = trio.current_time()
+        self.done[pending.key] = trio.current_time()
         return True
 
 
-async def running(copy: Copier, then: Callable[[Turns], Awaitable[None]], *wishes: Wish) -> None:
+async def running(copy: Copier, then: Callable[[Turns], Awaitable[None]], *wishes: PendingCopy) -> None:
     turns = Turns(copy)
     for one in wishes:
         turns.add(one)
@@ -65,7 +65,7 @@ def waiting(seconds: float) -> Callable[[Turns], Awaitable[None]]:
 
 async def test_jobs_are_copied_at_once_and_no_more_than_there_are_places(autojump_clock: MockClock) -> None:
     copy = Copier(lambda _key: 60.0)
-    await running(copy, waiting(125), *[wish(f"j{number}") for number in range(2 * PLACES)])
+    await running(copy, waiting(125), *[pending(f"j{number}") for number in range(2 * PLACES)])
     assert copy.most == PLACES
     assert sorted(copy.done.values()) == [60.0] * PLACES + [120.0] * PLACES
 
@@ -73,7 +73,7 @@ async def test_jobs_are_copied_at_once_and_no_more_than_there_are_places(autojum
 async def test_what_vanishes_first_is_copied_first(autojump_clock: MockClock) -> None:
     """After a start there may be many at once."""
     copy = Copier(lambda _key: 60.0)
-    wishes = [wish(f"j{number}", expires=HOUR - number) for number in range(2 * PLACES)]
+    wishes = [pending(f"j{number}", expires=HOUR - number) for number in range(2 * PLACES)]
     await running(copy, waiting(125), *wishes)
     first = {key for at, key in copy.begun if at == 0}
     assert first == {f"j{number}" for number in range(PLACES, 2 * PLACES)}
@@ -87,10 +87,10 @@ async def test_jobs_that_take_for_ever_delay_nobody_past_the_hour(slow: int, aut
     async def later(turns: Turns) -> None:
         for number in range(600):  # as many as can be begun in a minute there, over twenty
             await trio.sleep(2)
-            turns.add(wish(f"quick{number}"))
+            turns.add(pending(f"quick{number}"))
         await trio.sleep(1800)
 
-    await running(copy, later, *[wish(f"slow{number}") for number in range(slow)])
+    await running(copy, later, *[pending(f"slow{number}") for number in range(slow)])
     waits = [copy.done[f"quick{number}"] - 2 * (number + 1) for number in range(600)]
     assert max(waits) < HOUR / 2
     assert sorted(waits)[len(waits) // 2] < 2 * TURN
@@ -103,9 +103,9 @@ async def test_a_large_copy_is_made_though_others_wait_all_the_time(autojump_clo
     async def later(turns: Turns) -> None:
         for number in range(2000):
             await trio.sleep(1.5)
-            turns.add(wish(f"quick{number}"))
+            turns.add(pending(f"quick{number}"))
 
-    await running(copy, later, wish("large"))
+    await running(copy, later, pending("large"))
     assert copy.done["large"] < HOUR / 2
     assert len([key for _, key in copy.begun if key == "large"]) > 1
 
@@ -117,10 +117,10 @@ async def test_slow_ones_take_turns_and_never_have_all_places(autojump_clock: Mo
     async def new(turns: Turns) -> None:
         await trio.sleep(700)
         assert len(copy.now) == SLOW_PLACES
-        turns.add(wish("new"))
+        turns.add(pending("new"))
         await trio.sleep(HOUR)
 
-    await running(copy, new, *[wish(f"j{number}") for number in range(3 * PLACES)])
+    await running(copy, new, *[pending(f"j{number}") for number in range(3 * PLACES)])
     assert copy.done == {"new": 705.0}
     times = [sum(key == f"j{number}" for _, key in copy.begun) for number in range(3 * PLACES)]
     assert min(times) >= 2
@@ -130,7 +130,7 @@ async def test_slow_ones_take_turns_and_never_have_all_places(autojump_clock: Mo
 async def test_a_failed_copy_is_tried_again_and_the_pauses_grow(autojump_clock: MockClock) -> None:
     copy = Copier(lambda _key: 0.0)
     copy.failures["j"] = 4
-    await running(copy, waiting(HOUR), wish("j"))
+    await running(copy, waiting(HOUR), pending("j"))
     times = [at for at, _ in copy.begun]
     assert [b - a for a, b in pairwise(times)] == [FIRST_PAUSE * 2**n for n in range(4)]
 
@@ -144,7 +144,7 @@ async def test_what_is_forgotten_is_copied_no_more(autojump_clock: MockClock) ->
         assert not turns.knows("j")
         await trio.sleep(HOUR)
 
-    await running(copy, forget, wish("j"))
+    await running(copy, forget, pending("j"))
     assert (copy.done, len(copy.begun)) == ({}, 1)
 
 
@@ -152,7 +152,7 @@ async def test_a_run_that_was_cut_off_goes_on_with_the_next(autojump_clock: Mock
     """A watch that failed is begun again on the same provider."""
     copy = Copier(lambda _key: 100.0)
     turns = Turns(copy)
-    turns.add(wish("j"))
+    turns.add(pending("j"))
     for seconds in (10, 150):
         with trio.move_on_after(seconds):
             await turns.run()

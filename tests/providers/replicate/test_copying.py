@@ -18,7 +18,7 @@ import trio.testing
 
 from actors.jobs.records import Phase
 from actors.kernel import VirtualClock
-from actors.providers.base import PushEvent, Submitted
+from actors.providers.base import DeliveryEvent, Submitted
 from actors.providers.replicate import ReplicateOptions, ReplicateProvider
 from actors.providers.replicate.copying import FILES_AT_ONCE
 from actors.providers.replicate.downloading import UNFINISHED
@@ -95,21 +95,18 @@ async def settled(provider: ReplicateProvider) -> None:
 
 
 async def test_results_are_copied_and_stay(studio: Studio) -> None:
-    """After an hour they are gone there, and here they are what `results` names."""
+    """After an hour they are gone there, and still here."""
     provider = studio.provider()
     submitted = await studio.ended(provider)
     await settled(provider)
     studio.clock.move(timedelta(hours=2))
-    (result,) = await provider.results("key-1", submitted.handle)
-    assert result.expires_at is None
-    path = trio.Path(result.url.removeprefix("file://"))
-    assert await path.read_text() == f"the output of {submitted.handle['id']}\n"
+    assert studio.files() == {"001-out.txt": f"the output of {submitted.handle['id']}\n".encode()}
     assert studio.left() == []
     await provider.aclose()
 
 
 async def test_a_restart_forgets_no_copy(studio: Studio) -> None:
-    """The wish is on the disk before the end is told: the next process fulfils it."""
+    """The pending is on the disk before the end is told: the next process fulfils it."""
     first = studio.provider()
     await studio.ended(first)
     await first.aclose()
@@ -339,13 +336,13 @@ async def test_a_copy_that_was_cut_off_leaves_no_half_file_and_goes_on_where_it_
 
 
 async def test_a_copy_that_was_finished_in_the_last_moment_is_kept(studio: Studio) -> None:
-    """Killed between the copy and the removal of its wish; the next start comes after the hour."""
+    """Killed between the copy and the removal of its pending; the next start comes after the hour."""
     studio.elsewhere = delivery
     provider = studio.provider()
     await studio.ended(provider, ["https://replicate.delivery/a"])
-    wish = (studio.root / "to-copy" / "key-1.json").read_bytes()
+    pending = (studio.root / "to-copy" / "key-1.json").read_bytes()
     await settled(provider)
-    (studio.root / "to-copy" / "key-1.json").write_bytes(wish)
+    (studio.root / "to-copy" / "key-1.json").write_bytes(pending)
     await provider.aclose()
     studio.clock.move(timedelta(hours=5))
     later = studio.provider()
@@ -429,7 +426,7 @@ async def test_an_address_that_is_none_stops_no_other_job(url: str, studio: Stud
 
 @pytest.mark.parametrize("status", [302, 404, 500])
 async def test_what_cannot_be_had_is_tried_again_until_it_has_vanished(status: int, studio: Studio) -> None:
-    """A redirect is not followed; the wish is kept for another try, and given up after its hour."""
+    """A redirect is not followed; the pending copy is kept for another try, and given up after its hour."""
 
     async def refuse(request: httpx.Request) -> httpx.Response:
         await trio.lowlevel.checkpoint()
@@ -439,12 +436,12 @@ async def test_what_cannot_be_had_is_tried_again_until_it_has_vanished(status: i
     provider = studio.provider()
     await studio.ended(provider, ["https://replicate.delivery/a"])
     assert provider._copies is not None
-    (wish,) = provider._copies._wishes()
-    assert not await provider._copies._fulfil(wish)
+    (pending,) = provider._copies._all_pending()
+    assert not await provider._copies._finish(pending)
     assert studio.files() == {}
     assert [name for name in studio.left() if name.endswith(".json")] == ["key-1.json"]
     studio.clock.move(timedelta(hours=1, minutes=11))
-    assert await provider._copies._fulfil(wish)
+    assert await provider._copies._finish(pending)
     assert studio.left() == []
     assert "evil.example" not in {request.url.host for request in studio.asked}
     await provider.aclose()
@@ -485,6 +482,6 @@ async def test_a_delivery_claims_nothing_where_results_are_copied(studio: Studio
     provider = studio.provider()
     body = b'{"id": "abc", "status": "succeeded"}'
     headers = signed(studio.fake.secret, "msg_1", studio.clock.now(), body)
-    event = provider.parse_push(headers, body, [studio.fake.secret], studio.clock.now())
-    assert event == PushEvent("msg_1", "abc")
+    event = provider.parse_delivery(headers, body, [studio.fake.secret], studio.clock.now())
+    assert event == DeliveryEvent("msg_1", "abc")
     await provider.aclose()

@@ -1,0 +1,99 @@
+"""Rows into records, leniently: what is in a row was checked when it came in, by this version or by another one.
+
+Unknown keys are ignored, missing ones have their defaults, and the maxima of requests do not apply. A row that cannot
+be read all the same is damaged: one ERROR names it, and it is left out of lists, so that it blocks no other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Any, TypeVar
+
+import attrs
+from cattrs import Converter
+from cattrs.gen import make_dict_structure_fn, override
+from cattrs.strategies import configure_union_passthrough
+from sqlalchemy import Row
+
+from actors.jobs.os_text import from_plain
+from actors.jobs.records import JobRequest
+from actors.store.errors import DamagedRow
+from logconf import get_logger
+
+T = TypeVar("T")
+
+_logger = get_logger("actors.store")
+_MOST_REPORTED = 1000
+_reported: set[str] = set()
+"""Rows that this process has reported; a row that is read every few seconds is not reported again."""
+
+
+def _texts(values: Iterable[Any] | None, _type: Any) -> tuple[str, ...] | None:
+    return None if values is None else tuple(from_plain(value) for value in values)
+
+
+def _variables(values: Mapping[str, Any] | None, _type: Any) -> dict[str, str] | None:
+    return None if values is None else {name: from_plain(value) for name, value in values.items()}
+
+
+_OS_TEXTS: dict[str, Any] = {
+    "command": override(struct_hook=_texts), "cwd": override(struct_hook=lambda value, _type: from_plain(value)),
+    "env": override(struct_hook=_variables), "inherited_env": override(struct_hook=_variables),
+}  # fmt: skip
+"""Fields of a request that the operating system takes as bytes; see :mod:`actors.jobs.os_text`."""
+
+
+def _converter() -> Converter:
+    converter = Converter(detailed_validation=False, prefer_attrib_converters=True)
+    configure_union_passthrough(str | bool | int | float | None, converter)
+    converter.register_structure_hook(datetime, lambda value, _type: value)  # the column's type made it one
+
+    def record(kind: type[Any]) -> Callable[[Any, Any], Any]:
+        structure = make_dict_structure_fn(
+            kind, converter, _cattrs_prefer_attrib_converters=True, **(_OS_TEXTS if kind is JobRequest else {})
+        )
+
+        def structure_mapping(columns: Any, _type: Any) -> Any:
+            if not isinstance(columns, Mapping):  # a list would give a record of defaults
+                raise TypeError(f"{type(columns).__name__} is no mapping")
+            return structure(columns, kind)
+
+        return structure_mapping
+
+    converter.register_structure_hook_factory(attrs.has, record)
+    return converter
+
+
+_CONVERTER = _converter()
+
+
+def read(kind: type[T], columns: Mapping[str, Any]) -> T:
+    """The record of class ``kind`` in a row's ``columns``. Raises :class:`DamagedRow`."""
+    try:
+        return _CONVERTER.structure(columns, kind)
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        key = attrs.fields(kind)[0].name  # type: ignore[arg-type]
+        raise DamagedRow(f"the row of {kind.__name__} {columns.get(key)} cannot be read: {error!r}") from error
+
+
+def read_one(kind: type[T], row: Row[Any] | None) -> T | None:
+    """The record in ``row``, None where there is no row. Raises :class:`DamagedRow`."""
+    return None if row is None else read(kind, row._mapping)  # type: ignore[arg-type]
+
+
+def read_all(kind: type[T], rows: Iterable[Mapping[Any, Any] | Row[Any]]) -> list[T]:
+    """The records in ``rows``; damaged ones are left out and reported."""
+    found = []
+    for row in rows:
+        try:
+            found.append(read(kind, row._mapping if isinstance(row, Row) else row))  # type: ignore[arg-type]
+        except DamagedRow as error:
+            _report(str(error))
+    return found
+
+
+def _report(text: str) -> None:
+    if text not in _reported and len(_reported) < _MOST_REPORTED:
+        _reported.add(text)
+        _logger.error("A damaged row is left out: %s", text)

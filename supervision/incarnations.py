@@ -1,0 +1,92 @@
+"""One incarnation of a child: the task that is its life, its readiness, and how it ended.
+
+Each incarnation is a task in the supervisor's nursery under a *shielded* cancel scope of its own. The shield is what
+makes an ordered stop possible: an outer cancellation reaches only the supervisor's task, which then releases the
+children one by one. Readiness does not go through `nursery.start`: its `started()` does nothing once the scope around
+it is cancelled, and a shielded child would then stay in the starting nursery for ever. `Readiness` below speaks the
+same `task_status` protocol and tells the supervisor instead, whose own wait stays cancellable throughout.
+
+An ending is judged in trio's order. First: any leaf that is neither an `Exception` nor `Cancelled` (KeyboardInterrupt,
+SystemExit) has to get out. Second: any `Exception` leaf is a failure, and the group it sits in, whole, its cause;
+`except Exception` would miss `BaseExceptionGroup[Cancelled, ValueError]`. Third: nothing but a cancellation. As each
+child runs under a shielded scope of its own, that was our own doing, and the scope has absorbed it. A `Cancelled` that
+got past the scope was raised by hand, out of its place (stored and raised again, say): no scope around waits for it, so
+it is a failure.
+"""
+
+from __future__ import annotations
+
+import outcome
+import trio
+
+from logconf.context import clear_context, current_correlation_id
+from supervision import faults
+from supervision.child import Child, current_child
+from supervision.errors import leaves
+from supervision.lifecycle import Trigger
+from supervision.snapshots import Exit
+from supervision.state import SupervisorState
+
+
+class Readiness:
+    """The `task_status` of one incarnation."""
+
+    __slots__ = ("_child", "_incarnation", "_state")
+
+    def __init__(self, state: SupervisorState, child: Child) -> None:
+        self._state = state
+        self._child = child
+        self._incarnation = child.incarnation
+
+    @trio.lowlevel.enable_ki_protection
+    def started(self, value: object = None) -> None:
+        """Say that the child is ready. Once it is being stopped this does nothing; twice is a RuntimeError."""
+        child = self._child
+        if child.incarnation != self._incarnation or not child.alive:
+            return
+        if child.ready_at is not None:
+            raise RuntimeError("called 'started' twice on the same task status")
+        assert child.scope is not None
+        if child.scope.cancel_called:
+            return
+        if faults.active is not None:
+            faults.point(faults.START_AFTER, child.id)
+        child.move(Trigger.READY)
+        child.ready_at = child.beat_at = trio.current_time()
+        self._state.note_ready(child)
+
+
+@trio.lowlevel.disable_ki_protection
+async def _run(state: SupervisorState, child: Child) -> None:
+    if faults.active is not None:
+        await faults.async_point(faults.START_BEFORE, child.id)
+    await child.spec.start(*child.spec.args, task_status=Readiness(state, child))
+
+
+async def _within(scope: trio.CancelScope, state: SupervisorState, child: Child) -> None:
+    with scope:
+        await _run(state, child)
+
+
+@trio.lowlevel.enable_ki_protection
+async def live(state: SupervisorState, child: Child, scope: trio.CancelScope) -> None:
+    """One incarnation, from entry to end. Nothing leaves it but a note: no exception, no cancellation."""
+    current_child.set(child)
+    clear_context()
+    result = await outcome.acapture(_within, scope, state, child)
+    error = result.error if isinstance(result, outcome.Error) else None
+    child.ending = judge(error, cancelled=scope.cancelled_caught, at=trio.current_time())
+    child.worked_under = current_correlation_id()
+    state.note_ended(child)
+
+
+def judge(error: BaseException | None, *, cancelled: bool, at: float) -> Exit:
+    """What an ending amounts to: "returned", "cancelled", "failed" or "interrupted", with its cause.
+
+    `error` is what left the child's scope, `cancelled` whether the scope absorbed a cancellation.
+    """
+    if error is None:
+        return Exit("cancelled" if cancelled else "returned", None, at)
+    if any(not isinstance(leaf, Exception | trio.Cancelled) for leaf in leaves(error)):
+        return Exit("interrupted", error, at)
+    return Exit("failed", error, at)
