@@ -33,7 +33,6 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable, Hashable, Iterator
-from enum import StrEnum
 from typing import Any, Literal
 
 import attrs
@@ -45,13 +44,15 @@ from actors.kernel.errors import MailboxFull
 from supervision import checks
 
 
-class Overflow(StrEnum):
+class Overflow(checks.Choice):
     """What happens to a message that finds the mailbox full.
 
     ``block``: an async sender waits, a sync one gets :class:`MailboxFull`. ``reject``: both get it.
     ``drop_oldest``, ``drop_newest``: somebody's message is dropped and counted; an actor's goes to the dead
     letters.
     """
+
+    __field__ = "overflow"
 
     BLOCK = "block"
     REJECT = "reject"
@@ -99,7 +100,7 @@ class Mailbox:
         if capacity < 1:
             raise ValueError(f"capacity must be at least 1, not {capacity!r}")
         self.capacity = capacity
-        self.overflow = checks.choice("overflow", Overflow, overflow)
+        self.overflow = Overflow(overflow)
         self.owner = ""
         self.on_drop: Callable[[Envelope], object] = lambda _: None
         self.suspended = False
@@ -146,10 +147,7 @@ class Mailbox:
 
     @enable_ki_protection
     async def put(self, envelope: Envelope) -> None:
-        """Queue ``envelope``.
-
-        Under ``block`` wait for room, in the order of the senders. Else as :meth:`put_nowait`.
-        """
+        """Queue ``envelope``. Under ``block`` wait for room, in the order of the senders; else as :meth:`put_nowait`."""
         await trio.lowlevel.checkpoint_if_cancelled()
         if not self.must_wait():
             self.put_nowait(envelope)
