@@ -147,7 +147,7 @@ class Mailbox:
 
     @enable_ki_protection
     async def put(self, envelope: Envelope) -> None:
-        """Queue ``envelope``. Under ``block`` wait for room, in the order of the senders; else as :meth:`put_nowait`."""
+        """Queue ``envelope``. Under ``block`` wait for room, in the senders' order; else as :meth:`put_nowait`."""
         await trio.lowlevel.checkpoint_if_cancelled()
         if not self.must_wait():
             self.put_nowait(envelope)
