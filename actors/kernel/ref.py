@@ -94,8 +94,9 @@ class ActorRef(ActorCell):
 
     def _envelope(self, message: Any, reply: ReplyPort | None = None, deadline: float = math.inf) -> Envelope:
         cause = handling.get().envelope
+        causation_id, sender = (None, None) if cause is None else (cause.id, cause.to)
         return Envelope(
-            message, get_correlation_id(), cause and cause.id, cause and cause.to, reply, deadline, 1, self._now(),
+            message, get_correlation_id(), causation_id, sender, reply, deadline, 1, self._now(),
             self.name, next_envelope_id(),
         )  # fmt: skip
 
