@@ -34,7 +34,7 @@ from actors.jobs.records import Event
 from actors.kernel import ActorRef, Bus, Clock, Envelope, Mailbox, Registry, SystemClock, actor_spec
 from actors.kernel.steps import StepWatch
 from actors.ledger import Ledger, Sources, reading
-from actors.ledger.provider_views import ProviderView, provider_views, unhealthy_providers
+from actors.ledger.provider_views import ProviderView, provider_views, unhealthy
 from actors.metrics import Counted, Tallies, TimedExecutor, scrape, timed
 from actors.poller import Poller, PollNow, PollRequests, Refresh, slow_rounds
 from actors.providers.base import Provider
@@ -252,12 +252,8 @@ class RunningRuntime(Counted, Housekeeping, Pushes, Ruling):
     async def health(self) -> Health:
         """Whether all is well."""
         children = self._supervisor.children() if self._supervisor is not None else []
-        reasons = [
-            *self._store.reasons,
-            *troubled(children),
-            *unhealthy_providers(self._providers),
-            *slow_rounds(self._poller_now),
-        ]
+        reasons = [*self._store.reasons, *troubled(children), *unhealthy(self._providers)]
+        reasons += slow_rounds(self._poller_now)
         uncertain = tuple(await self.ledger.read(reading.uncertain))
         if uncertain:
             reasons.append(f"{len(uncertain)} job(s) are uncertain: settle them")

@@ -7,6 +7,7 @@ from typing import Any
 
 import trio
 
+from actors.jobs.events import Concern, EventType, concerning
 from actors.jobs.options import LOOK_SECONDS
 from actors.jobs.records import TERMINAL_JOBS, Event
 from actors.kernel import Clock, Envelope, TickingActor
@@ -22,18 +23,13 @@ INTERVAL = LOOK_SECONDS
 """Seconds between two looks at the queue at the most; fixed (B8)."""
 
 _TERMINAL = frozenset(status.value for status in TERMINAL_JOBS)
-_WAKES = frozenset(
-    {
-        "job_queued", "approval_granted", "job_requeued", "job_priority_changed", "limits_changed", "provider_resumed",
-        "queue_resumed",
-        "approval_expired", "approval_rejected",
-    }
-)  # fmt: skip
+_WAKES = concerning(Concern.RUNNABLE)
 
 
 def wakes(event: Event) -> bool:
     """Whether ``event`` may have made something runnable: a new entry, a freed slot, a wider limit."""
-    return event.type in _WAKES or (event.type == "job_status_changed" and event.data.get("status") in _TERMINAL)
+    ended = event.type == EventType.JOB_STATUS_CHANGED and event.data.get("status") in _TERMINAL
+    return ended or event.type in _WAKES
 
 
 class Quiesce:

@@ -7,6 +7,7 @@ from typing import Any
 
 from actors.control.control import Refused, Runtime
 from actors.documents.records import job_document, queue_document
+from actors.jobs.events import EventType
 
 _WAITING_SHOWN = 50
 _QUEUE_ROW = "reason", "setting", "position", "queue_status"
@@ -43,7 +44,7 @@ class Board:
         if job_id is None:
             return True
         self._changed.add(job_id)
-        return not (event["type"] == "job_queued" and job_id in self._of_file)
+        return not (event["type"] == EventType.JOB_QUEUED and job_id in self._of_file)
 
     async def refresh(self, runtime: Runtime, *, everything: bool = False) -> None:
         """Read what changed, what waits and why, and the tree; ``everything``: each job that has not ended."""

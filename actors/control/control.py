@@ -8,7 +8,7 @@ The edges know this page and nothing below it. Each method either does what it s
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any, Protocol, Unpack
 
@@ -265,10 +265,6 @@ class Runtime(Protocol):
     @property
     def client_faults(self) -> ClientFaults:
         """Where servers count what clients do wrong."""
-        ...
-
-    def subscribed(self) -> AbstractContextManager[None]:
-        """Count one reader of events for the length of the block: for an edge that shares one stream among many."""
         ...
 
     async def metrics(self) -> bytes:

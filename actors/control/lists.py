@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Unpack
 
-from actors.control.event_reader import Following
+from actors.control.event_reader import EventReader
 from actors.jobs import maxima
 from actors.jobs.pages import Page
 from actors.jobs.records import ApprovalRequest, ApprovalStatus, Capacity
@@ -17,7 +17,7 @@ from actors.providers.guard import GuardedProvider
 from actors.providers.planning import capacities
 
 
-class Lists(Following):
+class Lists(EventReader):
     """The lists of :class:`actors.control.control.Runtime`."""
 
     def __init__(self, ledger: Ledger, providers: Mapping[str, GuardedProvider], bus: Bus, clock: Clock) -> None:

@@ -77,7 +77,7 @@ def provider_views(
     return query
 
 
-def unhealthy_providers(providers: Mapping[str, GuardedProvider]) -> list[str]:
+def unhealthy(providers: Mapping[str, GuardedProvider]) -> list[str]:
     """A reason for each provider whose breaker is open."""
     return [
         f"provider {name} is left alone for {breaker.retry_after:.0f} s: {breaker.why}"

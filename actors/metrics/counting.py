@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import AbstractContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import Unpack
 
 from actors.control.operations import Operations
@@ -23,10 +23,6 @@ class Counted(Operations):
     def client_faults(self) -> ClientFaults:
         """Where servers count what clients do wrong."""
         return self.tallies.client_faults
-
-    def subscribed(self) -> AbstractContextManager[None]:
-        """Count one reader of events for the length of the block: for an edge that shares one stream among many."""
-        return self.tallies.subscribed()
 
     def came(self, outcome: DeliveryOutcome) -> None:
         """Count a delivery by what was done about it."""

@@ -191,38 +191,30 @@ class Provider(Protocol):
 
     def capacity(self) -> Capacity:
         """What there is in all, by resource; counted against the runtime's own rows (B10)."""
-        ...
 
     def prepare(self, request: JobRequest) -> Prepared:
         """Check ``request`` and translate it; pure. Raises :class:`Invalid` naming the field and the fix."""
-        ...
 
     async def check(self) -> Mapping[str, Any]:
         """Facts about the account or machine. Raises :class:`Auth` or :class:`Unavailable`."""
-        ...
 
     async def submit(self, key: str, token: str, prepared: Prepared, context: Mapping[str, str]) -> Submitted:
         """Hand a job over under ``key``; the same key again returns what is there, never a second job.
 
         ``context`` holds ``job_id`` and ``correlation_id`` for the job's environment, labels or headers.
         """
-        ...
 
     async def find(self, key: str, token: str) -> Found:
         """What the provider knows under ``key``: used after a lost answer and after a crash (B13)."""
-        ...
 
     async def observe_many(self, handles: Mapping[str, Handle]) -> View:
         """What became of the jobs of these keys, in as few requests as the provider allows."""
-        ...
 
     async def cancel(self, key: str, handle: Handle) -> CancelAck:
         """Ask for an end. Repeated by the runtime until an observation shows one, so it must be idempotent."""
-        ...
 
     def logs(self, key: str, handle: Handle, cursor: str | None = None) -> AsyncIterator[LogChunk]:
         """The job's output from ``cursor`` (None: the beginning) to what is there now."""
-        ...
 
     def parse_delivery(
         self, headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now: datetime
@@ -231,23 +223,18 @@ class Provider(Protocol):
 
         Raises nothing: whatever cannot be read is :class:`Rejected`.
         """
-        ...
 
     async def delivery_secrets(self, *, fresh: bool = False) -> Sequence[str]:
         """The secrets that deliveries are signed with; ``fresh``: ask again, they may have been rotated."""
-        ...
 
     async def forget(self, key: str, handle: Handle) -> None:
         """Remove what the provider keeps of an ended job. Idempotent."""
-        ...
 
     async def watch(self, nudge: Nudge) -> None:
         """Run until cancelled, calling ``nudge`` whenever a job may have changed. A provider that cannot: return."""
-        ...
 
     async def aclose(self) -> None:
         """Release connections and descriptors. Jobs go on where the provider survives our restart."""
-        ...
 
 
 def _seconds(default: float) -> float:

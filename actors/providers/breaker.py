@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import logging
 from enum import StrEnum
+from typing import NewType
 
 import attrs
 import trio
@@ -53,7 +54,7 @@ class BreakerOpen(Unavailable):
 
 @attrs.frozen
 class BreakerAdvice:
-    """What a breaker that is not closed asks of whoever plans calls.
+    """What a breaker that is not closed advises the scheduler.
 
     ``retry_after``: seconds without any. ``probes``: how many at once after that. ``why``: the failure behind it.
     """
@@ -63,24 +64,8 @@ class BreakerAdvice:
     why: str
 
 
-class Permit:
-    """One call that was let through; whoever has it tells how the call ended and leaves."""
-
-    def __init__(self, breaker: Breaker, phase: int) -> None:
-        self._breaker = breaker
-        self._phase = phase
-
-    def succeeded(self) -> None:
-        """The provider answered."""
-        self._breaker._succeeded(self._phase)
-
-    def failed(self, why: str, job: str | None = None) -> None:
-        """The provider did not answer, or not so that it could be understood; ``job``: the only one asked about."""
-        self._breaker._failed(self._phase, why, job)
-
-    def leave(self) -> None:
-        """Free the place; without a word before it, the call counts as nothing."""
-        self._breaker._left(self._phase)
+Permit = NewType("Permit", int)
+"""One call that was let through: the phase of the breaker in which it began."""
 
 
 class Breaker:
@@ -124,7 +109,10 @@ class Breaker:
         return BreakerAdvice(self.retry_after, self.options.half_open_calls - self._trying, self.why)
 
     def admit(self) -> Permit:
-        """Let one call through. Raises :class:`BreakerOpen` where it must not be made now."""
+        """Let one call through, which then succeeds, fails or neither, and gives its permit back.
+
+        Raises :class:`BreakerOpen` where it must not be made now.
+        """
         if seconds := self.retry_after:
             raise BreakerOpen(f"provider {self.name} is left alone for {seconds:.0f} s: {self.why}", seconds)
         if self._stored is BreakerState.OPEN:
@@ -133,7 +121,7 @@ class Breaker:
             if self._trying >= self.options.half_open_calls:
                 raise BreakerOpen(f"provider {self.name} is being tried out: {self.why}", PROBE_AGAIN)
             self._trying += 1
-        return Permit(self, self._phase)
+        return Permit(self._phase)
 
     def half_open(self) -> None:
         """Have an open one try the provider out at once, because somebody who knows better says so."""
@@ -141,8 +129,9 @@ class Breaker:
             self._until = trio.current_time()
             self._change(BreakerState.HALF_OPEN, logging.INFO, "is tried again before its time, as asked by hand")
 
-    def _succeeded(self, phase: int) -> None:
-        if phase != self._phase:
+    def succeeded(self, permit: Permit) -> None:
+        """The provider answered."""
+        if permit != self._phase:
             return
         self._suspect = None
         if self._stored is BreakerState.CLOSED:
@@ -152,8 +141,9 @@ class Breaker:
         if self._in_a_row >= self.options.successes:
             self._change(BreakerState.CLOSED, logging.INFO, "answers again")
 
-    def _failed(self, phase: int, why: str, job: str | None) -> None:
-        if phase != self._phase:
+    def failed(self, permit: Permit, why: str, job: str | None = None) -> None:
+        """The provider did not answer, or not so that it could be understood; ``job``: the only one asked about."""
+        if permit != self._phase:
             return
         others_fail = self._stored is BreakerState.CLOSED and self._in_a_row > 0
         if job is not None and self._suspect in (None, job) and not others_fail:
@@ -172,8 +162,9 @@ class Breaker:
             )
             self._open(logging.WARNING, said)
 
-    def _left(self, phase: int) -> None:
-        if phase == self._phase and self._stored is BreakerState.HALF_OPEN:
+    def leave(self, permit: Permit) -> None:
+        """Give the permit back; without a word before it, the call counts as nothing."""
+        if permit == self._phase and self._stored is BreakerState.HALF_OPEN:
             self._trying -= 1
 
     def _open(self, level: int, said: str) -> None:

@@ -53,7 +53,7 @@ class Param:
     def fault_of(self, value: object) -> str | None:
         """Why ``value`` is not accepted, in words that follow the parameter's name; None: it is."""
         if not self._has_type(value):
-            return f"must be {_TYPE_WORDS[self.type]}, not {value!r:.80}"
+            return f"must be {_TYPES[self.type][1]}, not {value!r:.80}"
         if self.choices is not None and value not in self.choices:
             return f"must be one of {', '.join(map(str, self.choices))}, not {value!r:.80}"
         size, what = (len(value), "characters") if isinstance(value, str) else (value, "")
@@ -80,18 +80,17 @@ class Param:
         return None
 
     def _has_type(self, value: object) -> bool:
-        if self.type == "str":
-            return isinstance(value, str)
-        if self.type == "bool":
-            return isinstance(value, bool)
-        if isinstance(value, bool):
-            return False
-        if self.type == "int":
-            return isinstance(value, int)
-        return isinstance(value, (int, float)) and math.isfinite(value)
+        kinds, _ = _TYPES[self.type]
+        is_meant = isinstance(value, kinds) and isinstance(value, bool) == (self.type == "bool")
+        return is_meant and (not isinstance(value, float) or math.isfinite(value))
 
 
-_TYPE_WORDS = {"str": "a text", "int": "a whole number", "float": "a number", "bool": "true or false"}
+_TYPES: Mapping[str, tuple[tuple[type, ...], str]] = {
+    "str": ((str,), "a text"),
+    "int": ((int,), "a whole number"),
+    "float": ((int, float), "a number"),
+    "bool": ((bool,), "true or false"),
+}
 
 
 @attrs.frozen

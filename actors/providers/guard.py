@@ -238,20 +238,21 @@ class GuardedProvider:
         try:
             answer = await self._attempt(name, getattr(self._deadlines, name) + more_seconds, checked, call)
             if not isinstance(answer, Failure) or counts_as_success(answer):
-                permit.succeeded()
+                self.breaker.succeeded(permit)
             else:
                 self._count(name, answer, about, permit)
             return answer
         finally:
-            permit.leave()
+            self.breaker.leave(permit)
 
     def _count(self, name: str, failure: Failure, about: str | None, permit: Permit) -> None:
         local = self.capabilities.ends_are_local_events
         match blame(name, failure, about_one_job=about is not None, local=local):
             case Blame.PROVIDER:
-                permit.failed(failure.message)
+                self.breaker.failed(permit, failure.message)
             case Blame.JOB if about is not None:
-                permit.failed(failure.message, about.rpartition("-")[0] or about)  # all attempts of one job are one
+                job = about.rpartition("-")[0] or about  # all attempts of one job are one
+                self.breaker.failed(permit, failure.message, job)
 
     async def _attempt(
         self,

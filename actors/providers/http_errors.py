@@ -107,8 +107,8 @@ def sample(said: str | bytes) -> str:
 
 def _said(body: bytes) -> str:
     """A problem's own words (RFC 9457), else the beginning of the body."""
-    told = _object(body)
-    words = [told[name] for name in ("detail", "title", "error", "message") if isinstance(told.get(name), str)]
+    problem = _object(body)
+    words = [problem[name] for name in ("detail", "title", "error", "message") if isinstance(problem.get(name), str)]
     return sample(words[0] if words else body)
 
 

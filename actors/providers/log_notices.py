@@ -32,7 +32,7 @@ def offset_of(cursor: str | None) -> int:
 
 
 def shortened(offset: int, size: int) -> LogChunk | None:
-    """What a reader is told who had read ``offset`` bytes of an output that has ``size`` now; it goes on from there.
+    """A notice for a reader who had read ``offset`` bytes of an output that has ``size`` now; it goes on from there.
 
     None where nothing is missing.
     """

@@ -22,7 +22,6 @@ class FollowsLogs(Protocol):
         self, key: str, handle: Handle, into: trio.MemorySendChannel[LogChunk], cursor: str | None = None
     ) -> None:
         """Send the job's output from ``cursor`` into ``into`` as it comes, each byte once, until the job has ended."""
-        ...
 
 
 @runtime_checkable
@@ -31,7 +30,6 @@ class TakesVerdicts(Protocol):
 
     async def settled(self, key: str) -> None:
         """A person says that nothing of the job runs any more. Idempotent."""
-        ...
 
 
 @attrs.frozen
@@ -70,11 +68,9 @@ class DeliveryReading(Protocol):
 
     def add(self, piece: bytes) -> None:
         """Take the next bytes of the body."""
-        ...
 
     def done(self, kept: bytes, size: int) -> DeliveryReport:
         """What it was. ``kept``: the beginning of the body, the whole of it where it has ``size`` bytes."""
-        ...
 
 
 @runtime_checkable
@@ -85,4 +81,3 @@ class ReadsDeliveries(Protocol):
         self, headers: Mapping[str, str], secrets: Sequence[str], now: datetime
     ) -> DeliveryReading | Rejected:
         """Begin to read a delivery; :class:`Rejected` where its headers alone are not to be believed."""
-        ...

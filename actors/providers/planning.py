@@ -19,7 +19,7 @@ def capacities(providers: Mapping[str, GuardedProvider]) -> dict[str, Capacity]:
 
 
 def breaker_advice(providers: Mapping[str, GuardedProvider]) -> dict[str, BreakerAdvice]:
-    """What the circuit breakers that are not closed ask of whoever plans calls."""
+    """What the circuit breakers that are not closed advise the scheduler."""
     return {name: asks for name, provider in providers.items() if (asks := provider.breaker.advice) is not None}
 
 

@@ -263,7 +263,7 @@ async def test_a_user_has_so_many_waiting_entries_and_no_more(bounded: Any) -> N
 
 async def test_those_who_come_at_once_are_counted_together(bounded: Any) -> None:
     """In one transaction, where refused ones lie between and leave nothing that counts."""
-    from actors.control import Refused
+    from actors.control.control import Refused
 
     async with bounded() as runtime:
         refused = []

@@ -16,7 +16,7 @@ import re
 import secrets
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -87,24 +87,14 @@ class JobDirectory:
         """There: the program was let go, once and for all. It says by whom, and how it ended."""
         return self.path.with_name(f"{STARTED}{self.key}")
 
-    @contextmanager
-    def opened(self) -> Iterator[int]:
+    def opened(self) -> AbstractContextManager[int]:
         """A descriptor of the directory for the length of the block. Raises OSError, for a link too."""
-        folder = open_own_folder(self.path)
-        try:
-            yield folder
-        finally:
-            os.close(folder)
+        return closing(open_own_folder(self.path))
 
-    @contextmanager
-    def opened_file(self, path: Path, flags: int = os.O_RDONLY) -> Iterator[int]:
+    def opened_file(self, path: Path, flags: int = os.O_RDONLY) -> AbstractContextManager[int]:
         """A descriptor of one of its plain files for the length of the block. Raises as :func:`open_plain` does."""
         with self.opened() as folder:
-            fd = open_plain(folder, path.name, flags)
-        try:
-            yield fd
-        finally:
-            os.close(fd)
+            return closing(open_plain(folder, path.name, flags))
 
     @property
     def is_submitted(self) -> bool:
@@ -149,14 +139,18 @@ class JobDirectory:
             os.fsync(file.fileno())
 
 
-@contextmanager
-def opened_folder(path: Path) -> Iterator[int]:
+def opened_folder(path: Path) -> AbstractContextManager[int]:
     """A descriptor of a directory of ours, which no job writes in. Raises OSError."""
-    folder = open_folder(path)
+    return closing(open_folder(path))
+
+
+@contextmanager
+def closing(fd: int) -> Iterator[int]:
+    """A descriptor for the length of the block."""
     try:
-        yield folder
+        yield fd
     finally:
-        os.close(folder)
+        os.close(fd)
 
 
 def job_directories(jobs: Path) -> Iterator[JobDirectory]:

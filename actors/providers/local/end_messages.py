@@ -1,4 +1,4 @@
-"""How a job's end is told to people: from the exit record to one sentence."""
+"""How a job's end is described to people: from the exit record to one sentence."""
 
 from __future__ import annotations
 
@@ -49,9 +49,9 @@ def failure_message(record: Mapping[str, Any], argv: list[str], cwd: str) -> str
 def end_message(record: Mapping[str, Any], last_line: str = "") -> str:
     """What ended a program that ran and did not succeed."""
     number, code = record.get("signal"), record.get("code")
-    told = f": {last_line}" if last_line else ""
+    reason_given = f": {last_line}" if last_line else ""
     if number is None:
-        return f"exited with status {code}{_oom_note(record)}{told}"
+        return f"exited with status {code}{_oom_note(record)}{reason_given}"
     name = f"killed by signal {number} ({_signal_name(number)})"
     if record.get("killed_after_grace") and number == signal.SIGKILL:
         return f"{name} after the grace time"
@@ -59,7 +59,7 @@ def end_message(record: Mapping[str, Any], last_line: str = "") -> str:
         return f"{name}: its shim was told to stop, by nobody's cancel request"
     if number == signal.SIGKILL:
         return f"{name}{_oom_message(record)}"
-    return f"{name}{told}"
+    return f"{name}{reason_given}"
 
 
 def _oom_message(record: Mapping[str, Any]) -> str:

@@ -16,16 +16,16 @@ import os
 import signal
 import struct
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 import attrs
 
-from actors.providers.local.directory import JobDirectory, write_durably
+from actors.providers.local.directory import JobDirectory, closing, write_durably
 from actors.providers.local.processes import all_pids, has_mark, is_shim, mark_of, processes_of
-from actors.providers.local.records import read_exit, read_note, read_run
+from actors.providers.local.records import checked_exit, checked_run, read_checked, read_note
 from actors.providers.local.shim.files import NotPlain
 from actors.providers.local.shim.process_tree import send
 from actors.providers.local.shim.system import FLOCK, boot_id, start_ticks, stat_field, take_lock
@@ -86,7 +86,7 @@ def look(directory: JobDirectory, *, has_shim: bool = False) -> Look:
 def _run_of(directory: JobDirectory) -> tuple[Mapping[str, Any] | None, str]:
     """Who runs the job, and why that cannot be believed."""
     noted = read_note(directory).run
-    return (noted, "") if noted is not None else _read(read_run, directory.run)
+    return (noted, "") if noted is not None else read_checked(directory.run, checked_run)
 
 
 def _end_of(directory: JobDirectory) -> tuple[Mapping[str, Any] | None, str]:
@@ -96,20 +96,12 @@ def _end_of(directory: JobDirectory) -> tuple[Mapping[str, Any] | None, str]:
         return note.exit, ""
     if note.run is not None and note.run["boot_id"] == boot_id():  # whatever the job says of itself
         return None, "it has an exit record of which its shim knew nothing" if os.path.lexists(directory.exit) else ""
-    return _read(read_exit, directory.exit)
+    return read_checked(directory.exit, checked_exit)
 
 
 def has_end(directory: JobDirectory) -> bool:
     """Whether anything says that the job has ended, true or not."""
     return os.path.lexists(directory.exit) or read_note(directory).exit is not None
-
-
-def _read(reader: Callable[[Path], Mapping[str, Any] | None], path: Path) -> tuple[Mapping[str, Any] | None, str]:
-    """A record, and why it cannot be believed."""
-    try:
-        return reader(path), ""
-    except ValueError as error:
-        return None, str(error)
 
 
 def is_locked(path: Path) -> bool:
@@ -141,13 +133,11 @@ def settle_unstarted(directory: JobDirectory, record: Mapping[str, Any]) -> bool
         return True
     if lock is None:
         return False
-    try:
+    with closing(lock):
         if any(os.path.lexists(path) for path in (directory.run, directory.exit, directory.started)):
             return False
         write_durably(directory.exit, record)
         return True
-    finally:
-        os.close(lock)
 
 
 def open_process(pid: int, ticks: int | None) -> int | None:

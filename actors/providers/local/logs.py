@@ -27,8 +27,8 @@ async def read_log(directory: JobDirectory, cursor: str | None, threads: DiskThr
     """
     offset = offset_of(cursor)
     end = await threads.run(_size, directory)
-    if (told := shortened(offset, end)) is not None:
-        yield told
+    if (note := shortened(offset, end)) is not None:
+        yield note
     while offset < end:
         chunk = await threads.run(_piece, directory, offset, end)
         if chunk is None:
@@ -65,7 +65,7 @@ def _opened(directory: JobDirectory) -> Iterator[int]:
 
 
 def _hole(fd: int, offset: int, end: int) -> int:
-    """How many bytes from ``offset`` on were given back to the disk (see the shim's trimming)."""
+    """How many bytes from ``offset`` on were given back to the disk (see the shim's ``trim``)."""
     try:
         return min(os.lseek(fd, offset, os.SEEK_DATA), end) - offset
     except OSError as error:

@@ -1,4 +1,4 @@
-"""From a look at a directory to what the runtime is told. Pure but for reading what the job left."""
+"""From a look at a directory to an observation for the runtime. Pure but for reading what the job left."""
 
 from __future__ import annotations
 

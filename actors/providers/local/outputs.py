@@ -10,7 +10,7 @@ import attrs
 
 from actors.providers import last_words
 from actors.providers.json_reading import json_object
-from actors.providers.local.directory import JobDirectory
+from actors.providers.local.directory import JobDirectory, closing
 from actors.providers.local.progress import ProgressPlaces
 from actors.providers.local.shim.files import NotPlain, open_folder, read_up_to
 from logconf import get_logger
@@ -76,13 +76,9 @@ def last_line(directory: JobDirectory) -> str:
 def output_url(directory: JobDirectory) -> str | None:
     """Where the job's output lies, if it left any."""
     try:
-        with directory.opened() as folder:
-            output = open_folder(directory.output.name, folder)
-        try:
-            with os.scandir(output) as entries:
-                return directory.output.as_uri() if any(entries) else None
-        finally:
-            os.close(output)
+        name = directory.output.name
+        with directory.opened() as at, closing(open_folder(name, at)) as output, os.scandir(output) as entries:
+            return directory.output.as_uri() if any(entries) else None
     except OSError:
         return None
 

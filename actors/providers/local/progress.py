@@ -18,6 +18,7 @@ import attrs
 from attrs.validators import ge, instance_of, optional
 
 from actors.providers.json_reading import json_object
+from actors.providers.local.directory import closing
 from actors.providers.local.shim.files import NotPlain, open_plain, read_up_to
 
 MAX_LINE = 16 * 1024
@@ -56,17 +57,13 @@ class Progress:
     def read(self, folder: int, name: str, warn: Warn) -> dict[str, Any] | None:
         """The last line so far that holds a JSON object, one that is still being written included; None: none."""
         try:
-            fd = open_plain(folder, name)
-        except (FileNotFoundError, NotPlain):
-            return self.last
-        try:
-            with self._one_at_a_time:
+            with closing(open_plain(folder, name)) as fd, self._one_at_a_time:
                 self._begin(fd)
                 found = self._forward(fd, warn)
                 self.changed = os.fstat(fd).st_mtime_ns
                 return found
-        finally:
-            os.close(fd)
+        except (FileNotFoundError, NotPlain):
+            return self.last
 
     def _forward(self, fd: int, warn: Warn) -> dict[str, Any] | None:
         while True:

@@ -13,8 +13,7 @@ from actors.jobs.records import Capacity, JobRequest, Resources
 from actors.providers.entry_points import EntryPoint, Param
 from actors.providers.errors import Invalid, Unavailable
 from actors.providers.local import LocalOptions, LocalProvider
-from actors.providers.local.preparing import prepare_request
-from actors.providers.local.provider import require_linux
+from actors.providers.local.provider import prepare_request, require_linux
 
 ROOT = Path(__file__).resolve().parents[3]
 TRAIN = EntryPoint(
