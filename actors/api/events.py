@@ -11,9 +11,12 @@ from actors.api.bodies import LARGEST_SEQ, EventsQuery
 from actors.api.request_context import asker, ending_of, user_shown
 from actors.api.route import Call, Nothing, declare
 from actors.api.sse import EVENT_STREAM, LAST_EVENT_ID, EventStream, Streamed
-from actors.control.control import Event, Gap, RefusalKind, Refused, Runtime
+from actors.control.runtime import Runtime
 from actors.documents.records import event_document
 from actors.jobs import maxima
+from actors.jobs.records import Event
+from actors.jobs.refusal import RefusalKind, Refused
+from actors.jobs.views import Gap
 
 _UNNAMED = frozenset({"job_status_changed", "approval_expired"})
 
@@ -32,7 +35,7 @@ async def events(call: Call[Nothing, EventsQuery]) -> Streamed:
     job_id = None if asked.job_id is None else await _visible_job(call, asked.job_id)
     types = _types(asked.types)
     # A job's events are removed with the job, never in part.
-    gap = await runtime.gap(after) if after is not None and job_id is None else None
+    gap = await runtime.event_reader.gap(after) if after is not None and job_id is None else None
     # A reader that is told of nothing before its connection breaks has a place to resume, too.
     start = gap.resume if gap is not None else await _newest(runtime) if after is None else after
 
@@ -65,12 +68,12 @@ def _told(gap: Gap) -> dict[str, object]:
 
 async def _newest(runtime: Runtime) -> int:
     """The number of the newest event: from there on a reader goes that claims to have seen more than there is."""
-    gap = await runtime.gap(LARGEST_SEQ)
+    gap = await runtime.event_reader.gap(LARGEST_SEQ)
     return LARGEST_SEQ if gap is None else gap.resume
 
 
 async def _visible_job(call: Call[Nothing, EventsQuery], part: str) -> str:
-    job = (await call.runtime.job(part)).job
+    job = (await call.runtime.jobs.get(part)).job
     if asker(call.request).only_user not in (None, job.request.user_id):
         raise Refused(f"there is no job {part!r}", RefusalKind.NOT_FOUND)
     return job.job_id

@@ -1,9 +1,9 @@
-"""Following what happens: events as they are written, and what can no longer be told."""
+"""EventReader what happens: events as they are written, and what can no longer be told."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from typing import Any, Unpack
 
 import trio
@@ -19,7 +19,7 @@ from actors.store import events as event_rows
 _EVENT_PAGE = 500
 
 
-class Newest:
+class RecentEvents:
     """The newest events as they were published, without a gap among them: a hundred readers cost no query an event."""
 
     def __init__(self, most: int = _EVENT_PAGE) -> None:
@@ -43,13 +43,16 @@ class Newest:
         return self._kept[seq - self._kept[0].seq + 1 :]
 
 
-class Following:
-    """The part of :class:`~actors.control.operations.Operations` that reads events."""
+class EventReader:
+    """Reads the events of one runtime. ``counted``: open for as long as somebody reads, for whoever counts readers."""
 
-    def __init__(self, ledger: Ledger, bus: Bus) -> None:
-        self.ledger = ledger
+    def __init__(
+        self, ledger: Ledger, bus: Bus, counted: Callable[[], AbstractContextManager[None]] = nullcontext
+    ) -> None:
+        self._counted = counted
+        self._ledger = ledger
         self._bus = bus
-        self._newest = Newest()
+        self._recent = RecentEvents()
 
     @asynccontextmanager
     async def events(
@@ -68,14 +71,14 @@ class Following:
         def relevant(event: Any) -> bool:
             if not isinstance(event, Event):
                 return False
-            self._newest.keep(event)
+            self._recent.keep(event)
             if is_wanted(event) and not send.statistics().current_buffer_used:
                 send.send_nowait(None)
             return False
 
         async with send, receive:  # closed after the subscription has ended: an event may come at any checkpoint
-            with self._bus.subscribe(where=relevant):
-                start = after if after is not None else await self.ledger.read(event_rows.last)
+            with self._counted(), self._bus.subscribe(where=relevant):
+                start = after if after is not None else await self._ledger.read(event_rows.last)
                 stream = self._read_events(start, filters, is_wanted, receive)
                 try:
                     yield stream
@@ -91,13 +94,13 @@ class Following:
     ) -> AsyncGenerator[Event, None]:
         by_row_alone = filters.get("user_id") is not None  # whose job it is stands in the job's row
         while True:
-            newest = None if by_row_alone else self._newest.after(seq)
+            newest = None if by_row_alone else self._recent.after(seq)
             if newest is not None:
                 for event in newest:
                     seq = event.seq
                     if is_wanted(event):
                         yield event
-                page_is_last = self._newest.after(seq) == []
+                page_is_last = self._recent.after(seq) == []
             else:
                 page = await self.past_events(after=seq, **filters)
                 for event in page:
@@ -116,7 +119,7 @@ class Following:
             found, more = event_rows.page(connection, after, limit=limit, **filters)
             return Page(found, more=more, cursor=lambda event: str(event.seq))
 
-        return await self.ledger.read(query)
+        return await self._ledger.read(query)
 
     async def gap(self, after: int) -> Gap | None:
         """What a reader who saw everything up to number ``after`` can no longer be told; None: nothing."""
@@ -128,4 +131,4 @@ class Following:
             missing = last - after - event_rows.number_after(connection, after)
             return Gap(after, missing, after) if missing else None
 
-        return await self.ledger.read(query)
+        return await self._ledger.read(query)

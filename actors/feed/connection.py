@@ -12,9 +12,9 @@ import trio
 from trio_websocket import ConnectionClosed, WebSocketConnection
 
 from actors.access.peer import Peer
-from actors.control.control import EventFilters
 from actors.feed.hub import Hub, Told
 from actors.feed.messages import Ack, Authenticate, Close, Leave, Malformed, Ping, Subscribe, read
+from actors.jobs.views import EventFilters
 
 BEAT = 20.0
 """Seconds between two pings, and how long each may stay unanswered; the token is looked at again as often."""
@@ -97,7 +97,7 @@ class Conversation:
         if self._asked is not None:
             self._asked.scope.cancel()
         after = self._hub.last if wanted.after is None else wanted.after
-        gap = None if wanted.after is None else await self._hub.runtime.gap(wanted.after)
+        gap = None if wanted.after is None else await self._hub.runtime.event_reader.gap(wanted.after)
         if gap is not None:
             after = gap.resume
         await self._say(type="subscribed", after=after)

@@ -12,9 +12,10 @@ from bisect import bisect_right
 import attrs
 import trio
 
-from actors.control.control import Refused, Runtime
+from actors.control.runtime import Runtime
 from actors.documents.records import encoded, event_document
 from actors.jobs.records import Event
+from actors.jobs.refusal import Refused
 
 RING = 1000
 """Events that are kept at least, and twice as many at most: some 300 bytes each."""
@@ -77,7 +78,7 @@ class Hub:
         owner = event.data.get("user_id")
         if owner is None:
             try:
-                owner = (await self.runtime.job(job_id)).job.request.user_id
+                owner = (await self.runtime.jobs.get(job_id)).job.request.user_id
             except Refused:  # it was removed since
                 owner = None
         if len(self._owners) >= MOST_OWNERS:

@@ -17,7 +17,7 @@ from trio_websocket import ConnectionClosed, WebSocketConnection, WebSocketReque
 
 from actors.access.hosts import HostList, same_origin
 from actors.access.peer import Peer
-from actors.control.control import Runtime
+from actors.control.runtime import Runtime
 from actors.feed.connection import Conversation
 from actors.feed.hub import Hub
 from actors.feed.messages import MOST_BYTES, Authenticate, Close, Leave, Malformed, read
@@ -165,7 +165,7 @@ class FeedServer:
                 token, peer = await self._signed_in(socket, connecting.deadline)
             assert peer is not None
             caller.set(peer.key)
-            with self._counted(peer, bounded), self._runtime.subscribed():
+            with self._counted(peer, bounded), self._runtime.tallies.subscribed():
                 await Conversation(socket, hub, peer, partial(self._is_still, token, peer)).run(ending)
         except* Leave as group:
             leave = _first(group)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 import trio
 
-from actors.control.event_reader import Newest
+from actors.control.event_reader import RecentEvents
 from actors.jobs.records import Event
 from actors.testing import request
 
@@ -40,7 +40,7 @@ async def test_what_was_published_is_what_stands_in_the_rows(world, autojump_clo
     """The events of whole lives, as they were published, equal those in the rows, and no row was read for them."""
     async with world.open() as runtime, runtime.events() as published:
         approved, rejected, plain = [await world.submit(requires_approval=why) for why in ("big", "dear", "")]
-        monkeypatch.setattr(runtime, "past_events", None)
+        monkeypatch.setattr(runtime.event_reader, "past_events", None)
         seen = [await anext(published)]
         await runtime.approve(approved.job_id, by="bo")
         await runtime.reject(rejected.job_id, by="bo", reason="too dear")
@@ -49,7 +49,7 @@ async def test_what_was_published_is_what_stands_in_the_rows(world, autojump_clo
         monkeypatch.undo()
         rows = await world.events()
         assert len({event.type for event in rows}) > 5
-        monkeypatch.setattr(runtime, "past_events", None)
+        monkeypatch.setattr(runtime.event_reader, "past_events", None)
         while len(seen) < len(rows):
             seen.append(await anext(published))
         assert seen == rows
@@ -73,7 +73,7 @@ async def test_what_was_published_is_what_stands_in_the_rows(world, autojump_clo
 )
 def test_the_newest_events_are_known_only_without_a_gap(published, seq, after):
     """What lies before them, or between, is left to the rows."""
-    newest = Newest(most=10)
+    newest = RecentEvents(most=10)
     for number in published:
         newest.keep(Event(number, NOON, "job_queued", None, "c"))
     kept = newest.after(seq)
