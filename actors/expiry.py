@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from datetime import datetime, timedelta
 
+from actors.jobs.events import Concern, concerning
 from actors.jobs.options import ExpiryOptions
 from actors.jobs.records import Event
 from actors.kernel import Clock, Envelope, TickingActor
@@ -14,6 +15,8 @@ from actors.ledger.reading import deadlines
 from logconf import get_logger
 
 _logger = get_logger("actors.expiry")
+
+_WAKES = concerning(Concern.DEADLINE)
 
 _AGAIN = timedelta(seconds=5)
 """From a sweep that failed to the next: what is due is not left open until the next beat, nor tried without a pause."""
@@ -25,7 +28,7 @@ QUIET = 600.0
 
 def wakes(event: Event) -> bool:
     """Whether ``event`` may have brought the next deadline nearer."""
-    return event.type == "approval_requested"
+    return event.type in _WAKES
 
 
 class Expiry(TickingActor):

@@ -98,7 +98,7 @@ class RunningRuntime(Runtime):
         )  # fmt: skip
         super().__init__(
             Context(self.ledger, guarded_providers(settings, parts), parts.clock), partial(config_of, settings),
-            bus=self.bus, registry=self.registry, tallies=tallies, retention_days=settings.retention_days,
+            bus=self.bus, registry=self.registry, tallies=tallies, retention_days=settings.retention.days,
             kinds={name: one.kind for name, one in settings.providers.items()}, recheck=self.recheck,
             unhealthy=lambda: slow_rounds(self._poller_now),
         )  # fmt: skip
@@ -146,16 +146,17 @@ class RunningRuntime(Runtime):
 
     def _make_poller(self) -> Poller:
         self._poller_now = Poller(
-            self.ledger, self.context.providers, self.clock, self.settings.poller, self.settings.webhook_urls(),
-            self._parts.sources.jitter, self._poll_requests,
+            self.ledger, self.context.providers, self.clock, self.settings.background.job_status_polling,
+            self.settings.webhook_urls(), self._parts.sources.jitter, self._poll_requests,
         )  # fmt: skip
         return timed(self._poller_now, "poller", self.tallies, cycle="cycle")
 
     def _make_expiry(self) -> Expiry:
-        return timed(Expiry(self.ledger, self.clock, self.settings.expiry, self._steps), "expiry", self.tallies)
+        options = self.settings.background.approval_expiration
+        return timed(Expiry(self.ledger, self.clock, options, self._steps), "expiry", self.tallies)
 
     def _make_pruner(self) -> Pruner:
-        return Pruner(self.ledger, self.context.providers, self.clock, self.settings.retention_days)
+        return Pruner(self.ledger, self.context.providers, self.clock, self.settings.retention.days)
 
     def _actor(self, name: str, wanted: Callable[[Event], bool]) -> ActorRef:
         """A reference whose mailbox absorbs wakes of the same kind: one "look now" says what a hundred say."""

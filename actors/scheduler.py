@@ -7,32 +7,29 @@ from typing import Any
 
 import trio
 
+from actors.jobs.events import Concern, EventType, concerning
+from actors.jobs.options import LOOK_SECONDS
 from actors.jobs.records import TERMINAL_JOBS, Event
 from actors.kernel import Clock, Envelope, TickingActor
 from actors.ledger import Dispatch, Ledger
 from actors.providers.base import Submitted
 from actors.providers.guard import Failure, GuardedProvider
-from actors.providers.planning import capacities, cautions
+from actors.providers.planning import breaker_advice, capacities
 from logconf import bind_correlation_id, get_logger
 
 _logger = get_logger("actors.scheduler")
 
-INTERVAL = 5.0
+INTERVAL = LOOK_SECONDS
 """Seconds between two looks at the queue at the most; fixed (B8)."""
 
 _TERMINAL = frozenset(status.value for status in TERMINAL_JOBS)
-_WAKES = frozenset(
-    {
-        "job_queued", "approval_granted", "job_requeued", "job_priority_changed", "limits_changed", "provider_resumed",
-        "queue_resumed",
-        "approval_expired", "approval_rejected",
-    }
-)  # fmt: skip
+_WAKES = concerning(Concern.RUNNABLE)
 
 
 def wakes(event: Event) -> bool:
     """Whether ``event`` may have made something runnable: a new entry, a freed slot, a wider limit."""
-    return event.type in _WAKES or (event.type == "job_status_changed" and event.data.get("status") in _TERMINAL)
+    ended = event.type == EventType.JOB_STATUS_CHANGED and event.data.get("status") in _TERMINAL
+    return ended or event.type in _WAKES
 
 
 class Quiesce:
@@ -83,7 +80,7 @@ class Scheduler(TickingActor):
         if self._unsure:  # an intent that nobody here is handing over is the poller's to ask about (B13)
             await self._ledger.disown(frozenset(self._in_flight))
         self._unsure = True  # until what this look claims is in hands: a fault between commit and here leaves orphans
-        claimed = await self._ledger.claim(capacities(self._providers), cautions(self._providers))
+        claimed = await self._ledger.claim(capacities(self._providers), breaker_advice(self._providers))
         if not self._started:
             self._started = True
             self.fault_limit, self.fault_message = 5, "Error in queue processing"

@@ -21,10 +21,16 @@ T = TypeVar("T")
 Validator = Callable[[Any, "attrs.Attribute[Any]", Any], None]
 
 
+def nearest(word: object, known: Iterable[str]) -> str | None:
+    """The known word nearest to `word`; None where none is near."""
+    near = difflib.get_close_matches(str(word), list(known), n=1)
+    return near[0] if near else None
+
+
 def guess(word: object, known: Iterable[str]) -> str:
     """`"; did you mean 'x'?"` for the known word nearest to `word`, or nothing where none is near."""
-    near = difflib.get_close_matches(str(word), list(known), n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
+    near = nearest(word, known)
+    return "" if near is None else f"; did you mean {near!r}?"
 
 
 class Choice(enum.StrEnum):

@@ -75,7 +75,7 @@ class _Session:
             left: BaseException | None = closed.error  # what the scope left of a group
         else:
             left = None if closed.value else error
-        result = await self._leave(left)
+        result = await self._leave(left)  # noqa: ASYNC102 - the supervisor shields its stop and limits it
         if result is None:
             return True
         if result is error:
@@ -97,7 +97,7 @@ class _Session:
 
 
 def _opener(make: Callable[Options, Supervisor]) -> Callable[Options, AbstractAsyncContextManager[Supervisor]]:
-    @functools.wraps(make, assigned=())
+    @functools.wraps(make, assigned=(), updated=())
     def open_supervisor(*args: Options.args, **options: Options.kwargs) -> AbstractAsyncContextManager[Supervisor]:
         """`async with open_supervisor([...], strategy=...) as supervisor`: the block begins when every child is ready.
 

@@ -23,7 +23,7 @@ from supervision.state import SupervisorState
 
 
 @checks.checked_arguments
-@attrs.define(eq=False, on_setattr=attrs.setters.frozen)
+@attrs.define(eq=False, repr=False, on_setattr=attrs.setters.frozen)
 class Supervisor(SupervisorOptions, Supervises):
     """Starts children in order, restarts those that end too early, stops them in reverse.
 

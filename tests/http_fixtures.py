@@ -74,7 +74,7 @@ async def socket(
     runtime: RunningRuntime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Path]:  # fmt: skip
     """The path of a Unix socket on which the runtime is served, and which is not waited for long when the test ends."""
-    monkeypatch.setattr("actors.api.server.GRACE", 0.1)
+    monkeypatch.setattr("actors.net.connections.GRACE", 0.1)
     server = UnixServer(runtime, tmp_path)
     async with open_supervisor([ChildSpec("socket", server.run)]):
         yield announced(tmp_path)

@@ -38,12 +38,12 @@ PUBLIC = {
 # The borders at which everything may be caught, each for its reason (DESIGN: supervisor, actor loop, the actors' cycle,
 # guard around a provider, formatter). A new one is a decision: write it here.
 BROAD_EXCEPT = {
-    "actors/api": "one connection's crash must not end the server",
+    "actors/api/app.py": "one request's fault is logged and ends that request only",
     "actors/background.py": "an error that left a system task would end the host's trio run",
-    "actors/feed": "one connection's crash must not end the feed",
     "actors/kernel": "the actor loop answers its caller, then raises again",
+    "actors/net/connections.py": "one connection's crash must not end its server",
     "actors/poller/watch.py": "one bad round must not end the watch over the others",
-    "actors/providers/guard.py": "whatever a provider raises is judged",
+    "actors/providers/guard.py": "whatever a provider raises is classified",
     "actors/simulation": "a killed process and a client may meet anything; what nobody injected is judged",
     "logconf": "a logging call never raises",
     "supervision": "a child's end is judged, never thrown",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.ledger import Ledger, reading
 from actors.store import jobs
@@ -28,9 +26,3 @@ class Owners:
         approval_id = await self._ledger.read(reading.resolve_approval(part))
         request = await self._ledger.read(reading.request(approval_id))
         return await self.owner_of_job(request.job_id)
-
-    async def owners(self, job_ids: Iterable[str]) -> dict[str, str]:
-        """Whose these jobs are, by job id."""
-        wanted = list(job_ids)
-        found = await self._ledger.read(lambda connection: jobs.get_many(connection, wanted))
-        return {job_id: job.request.user_id for job_id, job in found.items()}

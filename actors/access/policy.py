@@ -57,6 +57,7 @@ TABLE: dict[tuple[str, str], Need] = {
     ("GET", "/api/jobs/{job_id}/logs/stream"): _OWN_JOB_STREAM,
     ("GET", "/api/jobs/{job_id}/events"): _OWN_JOB,
     ("GET", "/api/events"): _OWN_STREAM,
+    ("GET", "/api/events/types"): VIEWER,
     # The queue.
     ("GET", "/api/queue"): _OWN_LISTING,
     ("GET", "/api/queue/stats"): VIEWER,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from actors.access.memory import Memory
+from actors.jobs.events import EventType
 from actors.jobs.pages import Cursors, Page
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.kernel import Clock
@@ -69,7 +70,7 @@ class Sessions:
             for session in found:
                 rows.end_session(tx.connection, session.secret_hash)
                 told = {"session_id": session.session_id, "user_id": session.user_id, "by": by}
-                tx.emit("session_revoked", None, get_correlation_id(), **told)
+                tx.emit(EventType.SESSION_REVOKED, None, get_correlation_id(), **told)
             self._memory.changed(tx)
             return found
 

@@ -21,6 +21,7 @@ from actors.access.secret import LONGEST, PREFIX, fresh, hashed
 from actors.access.session_list import Sessions
 from actors.access.token_fields import check_text, known_level, known_teams, lifetime_of
 from actors.access.uses import Uses
+from actors.jobs.events import EventType
 from actors.jobs.ids import IdFactory
 from actors.jobs.pages import Cursors, Page
 from actors.jobs.refusal import RefusalKind, Refused
@@ -131,7 +132,7 @@ class Access(Owners):
             )  # fmt: skip
             rows.add_token(tx.connection, token)
             told = {"token_id": token.token_id, "user_id": user_id, "level": level, "by": by}
-            tx.emit("access_granted", None, get_correlation_id(), **told)
+            tx.emit(EventType.ACCESS_GRANTED, None, get_correlation_id(), **told)
             self._memory.changed(tx)
             return token
 
@@ -169,7 +170,7 @@ class Access(Owners):
                 rows.change_token(tx.connection, token.token_id, revoked_at=tx.now)
                 token = attrs.evolve(token, revoked_at=tx.now)
                 told = {"token_id": token.token_id, "user_id": token.user_id, "by": by}
-                tx.emit("access_revoked", None, get_correlation_id(), **told)
+                tx.emit(EventType.ACCESS_REVOKED, None, get_correlation_id(), **told)
             rows.end_sessions_of(tx.connection, token.token_id)
             self._memory.changed(tx)
             return token

@@ -69,5 +69,5 @@ class _Contained:
             await self._app(scope, receive, send)
         except Exception as error:  # noqa: BLE001 - border: one request's fault is logged under its ID and ends that request only
             extra = {"method": scope.get("method"), "path": scope.get("path")}
-            self._faults.judge("http", error, _logger, "A request failed", extra)
+            self._faults.record("http", error, _logger, "A request failed", extra)
         await trio.lowlevel.checkpoint()

@@ -79,6 +79,13 @@ class ListQuery:
 
 
 @attrs.frozen
+class ProvidersQuery:
+    """``check``: ask each provider, too, whether it answers and accepts its credentials; within 15 s."""
+
+    check: bool = False
+
+
+@attrs.frozen
 class EventsQuery:
     """Events after number ``after``: of one job, of these types (several with commas between), of one user's jobs."""
 

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Iterable
 
+import attrs
 from starlette.requests import Request
 
 from actors.api.bodies import LARGEST_SEQ, EventsQuery
-from actors.api.request_context import asker, ending_of, user_shown
+from actors.api.request_context import Answer, answer, asker, ending_of, user_shown
 from actors.api.route import Call, Nothing, declare
 from actors.api.sse import EVENT_STREAM, LAST_EVENT_ID, EventStream, Streamed
-from actors.control.runtime import Runtime
+from actors.documents import EventTypesDocument
 from actors.documents.records import event_document
 from actors.jobs import maxima
-from actors.jobs.records import Event
+from actors.jobs.events import Concern, EventType, concerning
 from actors.jobs.refusal import RefusalKind, Refused
-from actors.jobs.views import Gap
 
-_UNNAMED = frozenset({"job_status_changed", "approval_expired"})
+_UNNAMED = concerning(Concern.UNNAMED)
 
 
 async def events(call: Call[Nothing, EventsQuery]) -> Streamed:
@@ -34,23 +33,26 @@ async def events(call: Call[Nothing, EventsQuery]) -> Streamed:
     user_id = user_shown(call.request, asked.user)
     job_id = None if asked.job_id is None else await _visible_job(call, asked.job_id)
     types = _types(asked.types)
-    # A job's events are removed with the job, never in part.
-    gap = await runtime.event_reader.gap(after) if after is not None and job_id is None else None
-    # A reader that is told of nothing before its connection breaks has a place to resume, too.
-    start = gap.resume if gap is not None else await _newest(runtime) if after is None else after
-
-    def changes() -> AbstractAsyncContextManager[AsyncIterator[Event]]:
-        return runtime.events(after=start, job_id=job_id, types=types, user_id=user_id)
+    if after is not None and job_id is not None:
+        start, gap = after, None  # a job's events are removed with the job, never in part
+    else:
+        start, gap = await runtime.event_reader.place_to_begin(after)
 
     async def produce(stream: EventStream) -> None:
-        async with changes() as found:
-            await stream.tell({"type": "connected"}, "connection", start)
+        async with runtime.events(after=start, job_id=job_id, types=types, user_id=user_id) as found:
+            # With an id, so that a reader whose connection breaks before the first event has a place to resume.
+            await stream.send({"type": "connected"}, "connection", start)
             if gap is not None:
-                await stream.tell(_told(gap), "gap")
+                await stream.send({"type": "gap", **attrs.asdict(gap)}, "gap")
             async for event in found:
-                await stream.tell(event_document(event), None if event.type in _UNNAMED else event.type, event.seq)
+                await stream.send(event_document(event), None if event.type in _UNNAMED else event.type, event.seq)
 
     return Streamed(EventStream(ending_of(call.request), produce).run, EVENT_STREAM)
+
+
+async def event_types(call: Call[Nothing, Nothing]) -> Answer[EventTypesDocument]:
+    """Every type of event; a stream gives the named ones as events of that name, the others as ``message``."""
+    return answer({"types": [{"type": one.value, "named": one not in _UNNAMED} for one in EventType]})
 
 
 def _types(texts: Iterable[str]) -> list[str]:
@@ -60,16 +62,6 @@ def _types(texts: Iterable[str]) -> list[str]:
         message = f"types: must name at most {maxima.CHOICES}, not {len(types)}"
         raise Refused(message, RefusalKind.INVALID, "types")
     return types
-
-
-def _told(gap: Gap) -> dict[str, object]:
-    return {"type": "gap", "after": gap.after, "missing": gap.missing, "resume": gap.resume}
-
-
-async def _newest(runtime: Runtime) -> int:
-    """The number of the newest event: from there on a reader goes that claims to have seen more than there is."""
-    gap = await runtime.event_reader.gap(LARGEST_SEQ)
-    return LARGEST_SEQ if gap is None else gap.resume
 
 
 async def _visible_job(call: Call[Nothing, EventsQuery], part: str) -> str:
@@ -90,4 +82,7 @@ def _last_event_id(request: Request) -> int | None:
     raise Refused(message, RefusalKind.INVALID, "Last-Event-ID")
 
 
-ROUTES = [declare("GET", "/api/events", events, media=EVENT_STREAM, headers=LAST_EVENT_ID)]
+ROUTES = [
+    declare("GET", "/api/events", events, media=EVENT_STREAM, headers=LAST_EVENT_ID),
+    declare("GET", "/api/events/types", event_types),
+]

@@ -8,7 +8,7 @@ from typing import Any
 import trio
 from starlette.responses import PlainTextResponse
 
-from actors.api.bodies import Pruning
+from actors.api.bodies import ProvidersQuery, Pruning
 from actors.api.problems import AGAIN_SECONDS
 from actors.api.request_context import Answer, answer
 from actors.api.route import Call, Nothing, declare
@@ -49,9 +49,11 @@ def _below(node: dict[str, Any]) -> list[dict[str, Any]]:
     return children
 
 
-async def providers(call: Call[Nothing, Nothing]) -> Answer[ProvidersDocument]:
+async def providers(call: Call[Nothing, ProvidersQuery]) -> Answer[ProvidersDocument]:
     """Each provider: what it can do, how its circuit breaker stands, whether anything is dispatched there."""
-    return answer({"providers": [provider_document(view) for view in await call.runtime.providers.views()]})
+    return answer(
+        {"providers": [provider_document(view) for view in await call.runtime.providers.views(check=call.query.check)]}
+    )
 
 
 async def config(call: Call[Nothing, Nothing]) -> Answer[ConfigDocument]:

@@ -25,7 +25,7 @@ from actors.jobs.os_text import first_not_utf8
 from actors.jobs.records import Job, JobRequest
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.kernel.turns import InTurns
-from actors.validation import CheckedError, Faults, join
+from actors.validation import CheckedError, Problems, join
 
 _INVALID = RefusalKind.INVALID
 _MOST_FAULTS = 1_000
@@ -64,7 +64,7 @@ async def _requests(bodies: Sequence[Any], many: bool) -> list[JobRequest]:
     if len(bodies) > maxima.BATCH_JOBS:
         message = f"at most {maxima.BATCH_JOBS} jobs in one request, not {len(bodies)}; send them in several"
         raise Refused(message, RefusalKind.INVALID)
-    faults, found, index = Faults(), [], 0
+    faults, found, index = Problems(), [], 0
     async for body in InTurns(bodies):
         if holds_more(body, maxima.VALUES):
             raise too_many(maxima.VALUES)

@@ -97,20 +97,20 @@ async def stream(call: Call[Nothing, LogStreamQuery]) -> Streamed:
     await _check_cursor(call, job_id, cursor)
 
     async def produce(events: EventStream) -> None:
-        await events.tell({"type": "connected"}, "connection")
+        await events.send({"type": "connected"}, "connection")
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         try:
             async with runtime.log_reader.follow(job_id, cursor) as pieces:
                 async for data, following in pieces:
                     if isinstance(data, LogNotice):
-                        await events.tell({"type": "notice", "text": data.text}, "notice", following)
+                        await events.send({"type": "notice", "text": data.text}, "notice", following)
                     elif text := decoder.decode(data):
-                        await events.tell({"type": "output", "text": text}, "output", following)
+                        await events.send({"type": "output", "text": text}, "output", following)
         except Refused as refusal:
-            await events.tell({"type": "unreadable", "detail": f"{UNREADABLE}: {refusal}"}, "unreadable")
+            await events.send({"type": "unreadable", "detail": f"{UNREADABLE}: {refusal}"}, "unreadable")
             return
         job = (await runtime.jobs.get(job_id)).job
-        await events.tell({"type": "end", "job_id": job_id, "status": job.status.value}, "end")
+        await events.send({"type": "end", "job_id": job_id, "status": job.status.value}, "end")
 
     return Streamed(EventStream(ending, produce).run, EVENT_STREAM)
 

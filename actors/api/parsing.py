@@ -6,8 +6,6 @@ JSON is read by the standard library, not by the quicker parser of the answers: 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from datetime import UTC, datetime
 from http import HTTPStatus
 from types import UnionType
 from typing import Any, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -21,11 +19,10 @@ from actors.api.values import check_values
 from actors.jobs import maxima
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.suggestions import did_you_mean
-from actors.validation import Entry, Faults, Listing, Mapping, Reader, Scalar, Shape, from_data, resolve
+from actors.validation import INPUT, plain_value
 
 T = TypeVar("T")
 _WITHOUT_BODY = frozenset({"GET", "HEAD"})
-_OLDEST, _NEWEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 
 
 @attrs.frozen
@@ -51,8 +48,7 @@ async def body_as(request: Request, kind: Any, most: int) -> Any:
     data = parsed(content) if content else {}
     if raw:
         return Raw(data, len(content))
-    faults = Faults()
-    return _checked(Reader(_shapes(kind), faults), from_data(data, faults), kind)
+    return INPUT.read(data, kind)
 
 
 def query_as(request: Request, kind: Any) -> Any:
@@ -64,8 +60,7 @@ def query_as(request: Request, kind: Any) -> Any:
             guess = did_you_mean(name[:80], hints)
             raise Refused(f"unknown parameter {name!r:.80}{guess}", RefusalKind.INVALID, name[:80])
         given.setdefault(name, []).append(value)
-    entries = {name: _entry(name, texts, hints[name]) for name, texts in given.items()}
-    return _checked(Reader(_shapes(kind)), Entry(None, Mapping(entries)), kind)
+    return INPUT.read({name: _value(name, texts, hints[name]) for name, texts in given.items()}, kind)
 
 
 def check_path(request: Request) -> None:
@@ -112,43 +107,10 @@ def _check_type(request: Request) -> None:
         raise HTTPException(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, message)
 
 
-def _checked(reader: Reader, entry: Entry, kind: type[Any]) -> Any:
-    found = reader.object(entry, kind, "")
-    reader.faults.check()
-    return found
-
-
-def _entry(name: str, texts: list[str], hint: Any) -> Entry:
-    many = get_origin(hint) is tuple
-    if many:
-        return Entry(None, Listing(tuple(Entry(None, Scalar(text, text, quoted=True)) for text in texts)))
+def _value(name: str, texts: list[str], hint: Any) -> Any:
+    if get_origin(hint) is tuple:
+        return texts
     if len(texts) > 1:
         raise Refused(f"{name}: is given {len(texts)} times", RefusalKind.INVALID, name)
-    arms = set(_arms(hint))
-    plain = bool(arms & {int, float, bool})
-    return Entry(None, resolve(texts[0]) if plain else Scalar(texts[0], texts[0], quoted=True))
-
-
-def _arms(hint: Any) -> Iterable[Any]:
-    return get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
-
-
-def _shapes(kind: Any) -> dict[type, Shape]:
-    """Moments are texts in ISO 8601 with their offset."""
-    moments = [name for name, hint in get_type_hints(kind).items() if datetime in _arms(hint)]
-    return {kind: Shape(reads=dict.fromkeys(moments, _moment))} if moments else {}
-
-
-def _moment(reader: Reader, entry: Entry, path: str) -> Any:
-    text = reader.convert(entry, str, path)
-    if not isinstance(text, str):
-        return text
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        found = None
-    if found is None or found.tzinfo is None:
-        return reader.fault(entry, path, f"must be a moment such as 2026-01-31T09:30:00Z, not {text!r:.80}")
-    if not _OLDEST <= found <= _NEWEST:
-        return reader.fault(entry, path, f"must be between the years 1970 and 9000, not {text!r:.80}")
-    return found.astimezone(UTC)
+    plain = {int, float, bool} & set(get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,))
+    return plain_value(texts[0]) if plain else texts[0]

@@ -15,7 +15,7 @@ from actors.documents import ProblemDocument
 from actors.documents.records import encoded
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.store.errors import StoreBusy, StoreError
-from actors.validation import CheckedError, Fault
+from actors.validation import CheckedError, Problem
 from logconf import get_correlation_id, get_logger
 
 PROBLEM = "application/problem+json"
@@ -38,7 +38,7 @@ def problem(
     detail: str,
     *,
     field: str | None = None,
-    faults: Sequence[Fault] = (),
+    faults: Sequence[Problem] = (),
     headers: dict[str, str] | None = None,
 ) -> Response:
     """The answer that says what is wrong; ``field`` names what to change, ``errors`` lists all faults at once."""

@@ -10,9 +10,11 @@ from typing import Annotated, Any, Literal, NotRequired, Union, get_args, get_or
 
 import attrs
 
+from actors.job_requests.job_request import REQUESTS
 from actors.job_requests.sources import NETWORK, NetworkRule, RequestSource, access_to, closed_to
 from actors.jobs import maxima
-from actors.jobs.records import JobRequest, Resources
+from actors.jobs.records import JobRequest
+from actors.validation import Format
 
 Schema = dict[str, Any]
 
@@ -25,15 +27,6 @@ _PLAIN: Mapping[Any, Schema] = {
     datetime: {"type": "string", "format": "date-time"},
     Any: {},
 }
-_READ_OTHERWISE: Mapping[tuple[type, str], Schema] = {
-    (JobRequest, "user_levels"): {"type": ["string", "array", "null"], "items": {"type": "string"}},
-    (Resources, "memory"): {
-        "type": ["integer", "string", "null"],
-        "maxLength": 32,
-        "description": "Bytes, or a text with a unit such as 24 GiB",
-    },
-}
-"""Fields that :mod:`actors.job_requests.job_request` reads in more ways than their types say."""
 
 
 class Schemas:
@@ -53,7 +46,10 @@ class Schemas:
             return dict(_PLAIN[kind])
         origin, args = get_origin(kind), get_args(kind)
         if origin is Annotated:
-            return {**self.of(args[0]), "format": args[1]}
+            schema = self.of(args[0])
+            for extra in args[1:]:
+                schema |= extra.schema or {} if isinstance(extra, Format) else {"format": extra}
+            return schema
         if origin is NotRequired:
             return self.of(args[0])
         if origin in (Union, types.UnionType):
@@ -86,7 +82,7 @@ class Schemas:
         return self._of_attrs(kind) if attrs.has(kind) else self._of_dictionary(kind)
 
     def _of_attrs(self, kind: type[Any]) -> Schema:
-        hints, closed = get_type_hints(kind), self._closed.get(kind, ())
+        hints, closed = get_type_hints(kind, include_extras=True), self._closed.get(kind, ())
         shown = [one for one in attrs.fields(kind) if one.name not in closed]
         properties = {one.name: self.field(kind, one, hints[one.name]) for one in shown}
         if kind is JobRequest and self._over_network:
@@ -97,7 +93,7 @@ class Schemas:
 
     def field(self, kind: type[Any], attribute: attrs.Attribute[Any], hint: Any) -> Schema:
         """The schema of one field, with its bounds and its default."""
-        schema = _READ_OTHERWISE.get((kind, attribute.name)) or self.of(hint)
+        schema = self.of(REQUESTS.shapes[kind].types.get(attribute.name, hint) if kind in REQUESTS.shapes else hint)
         length = "Items" if schema.get("type") == "array" else "Length"
         schema = {**schema, **{word.replace("Length", length): bound for word, bound in _bounds(attribute.validator)}}
         for maximum in _maxima(kind, attribute):

@@ -26,16 +26,13 @@ from actors.api.drain import Exchange
 from actors.api.unix_peer import peer_of_socket
 from actors.net.client_faults import ClientFaults
 from actors.net.connections import Connections
-from actors.net.lingering import lingering
 from actors.net.streams import BoundedStream, encrypted
-from logconf import clear_context, get_logger
+from logconf import get_logger
 from logconf.asgi import App
 
 HEAD_SECONDS = 5.0
 """For a request's head, counted from the connection or the answer before; and so for a connection that is idle."""
 HANDSHAKE_SECONDS = 10.0
-GRACE = 3.0
-"""Seconds that requests in flight have when the server stops; inside the supervisor's 5 for a worker."""
 _logger = get_logger("actors.api.server")
 
 
@@ -74,35 +71,23 @@ class Guard:
         *,
         task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
     ) -> None:
-        """Serve until cancelled, then let requests in flight end within :data:`GRACE`."""
+        """Serve until cancelled, then let requests in flight end within the grace of :mod:`actors.net.connections`."""
         context = WorkerContext(None)
+        serve = partial(self._serve, context)
+        await self._connections.serve(listeners, serve, context.terminated.set, task_status=task_status)
 
-        async def hurry(deadline: float) -> None:
-            await context.terminated.set()
-            self._connections.hurry(deadline)
-
-        async with lingering(GRACE, hurry) as (connections, ending), trio.open_nursery() as nursery:
-            nursery.start_soon(self._faults.tell)
-            for listener in listeners:
-                serve = partial(self._serve, context, ending)
-                nursery.start_soon(self._connections.accept, listener, connections, serve)
-            task_status.started()
-
-    async def _serve(self, context: WorkerContext, ending: trio.Event, stream: BoundedStream) -> None:
-        """A border: whatever one connection raises ends that connection alone."""
-        clear_context()
+    async def _serve(self, context: WorkerContext, stream: BoundedStream, ending: trio.Event) -> None:
+        scope: dict[str, Any] = {"ending": ending, "connection": stream}
+        if not stream.address:
+            scope["peer"] = peer_of_socket(stream.socket)
+        app = ASGIWrapper(Exchange(self._app, stream))  # type: ignore[arg-type]
+        state = ConnectionState(LifespanState(scope))
+        carried = encrypted(stream, self._tls)
         try:
-            told: dict[str, Any] = {"ending": ending, "connection": stream}
-            if not stream.address:
-                told["peer"] = peer_of_socket(stream.socket)
-            app = ASGIWrapper(Exchange(self._app, stream))  # type: ignore[arg-type]
-            state = ConnectionState(LifespanState(told))
-            carried = stream if self._tls is None else encrypted(stream, self._tls)
             await _Http1Server(app, self._config, context, state, carried).run()  # type: ignore[arg-type]
-        except* Exception as group:  # noqa: BLE001 - border: a fault of the server library, a client's nonsense, or ours
-            self._faults.judge(self._port, group, _logger, "A connection failed")
-        if stream.made_no_sense:  # with TLS that may be a browser's connection in advance
-            self._faults.count(self._port, "no request", told=self._tls is None)
+        finally:
+            if stream.made_no_sense and not ending.is_set():  # with TLS that may be a browser's connection in advance
+                self._faults.count(self._port, "no request", logged=self._tls is None)
         await trio.lowlevel.checkpoint()
 
 

@@ -78,13 +78,13 @@ class EventStream:
             await self._produce(self)
             nursery.cancel_scope.cancel()
         if self._ending.is_set():
-            await self.tell({"type": "goodbye", "reason": "the supervisor stops"}, "goodbye")
+            await self.send({"type": "goodbye", "reason": "the supervisor stops"}, "goodbye")
 
-    async def tell(self, document: Mapping[str, Any], name: str | None = None, id_: int | str | None = None) -> None:
+    async def send(self, document: Mapping[str, Any], name: str | None = None, id_: int | str | None = None) -> None:
         """Send one event once the reader has taken what came before."""
-        await self._send(framed(document, name, id_))
+        await self._write_whole(framed(document, name, id_))
 
-    async def _send(self, piece: bytes) -> None:
+    async def _write_whole(self, piece: bytes) -> None:
         assert self._write is not None
         async with self._turn:
             await self._write(piece)
@@ -92,7 +92,7 @@ class EventStream:
     async def _beat(self) -> None:
         while True:
             await trio.sleep(HEARTBEAT)
-            await self._send(b": heartbeat\n\n")
+            await self._write_whole(b": heartbeat\n\n")
 
     async def _until_ending(self, scope: trio.CancelScope) -> None:
         await self._ending.wait()

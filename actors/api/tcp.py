@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
 from pathlib import Path
 
 import trio
@@ -13,7 +14,7 @@ from actors.api.options import HttpOptions
 from actors.api.server import Guard
 from actors.api.unix_peer import user_name
 from actors.control.runtime import Runtime
-from actors.net.connections import BACKLOG
+from actors.net.connections import BACKLOG, closed_at_the_end
 from actors.net.streams import tls_context
 from logconf import get_logger
 from supervision import ChildSpec
@@ -59,9 +60,10 @@ class TcpServer:
             task_status.started()
             return
         access = self._runtime.access
-        try:
+        with closed_at_the_end(listeners) as sockets, ExitStack() as stack:
             await self._make_first_token()
-            access.address = address(options, listeners[0].socket.getsockname()[1])
+            access.address = address(options, sockets[0].getsockname()[1])
+            stack.callback(setattr, access, "address", None)
             _logger.info("HTTP is served at %s", access.address)
             guard = Guard(
                 self._app,
@@ -71,11 +73,7 @@ class TcpServer:
                 per_address=None if options.behind_proxy else options.max_per_address,
                 tls=tls,
             )
-            await guard.serve([listener.socket for listener in listeners], task_status=task_status)
-        finally:
-            access.address = None
-            for listener in listeners:
-                listener.socket.close()
+            await guard.serve(sockets, task_status=task_status)
 
     async def _make_first_token(self) -> None:
         """At the first start: an admin's token for whoever runs the supervisor, in a file of theirs."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from actors.control.runtime import Runtime
 from actors.documents.records import job_document, queue_document
+from actors.jobs.events import EventType
 from actors.jobs.refusal import Refused
 
 _WAITING_SHOWN = 50
@@ -44,7 +45,7 @@ class Board:
         if job_id is None:
             return True
         self._changed.add(job_id)
-        return not (event["type"] == "job_queued" and job_id in self._of_file)
+        return not (event["type"] == EventType.JOB_QUEUED and job_id in self._of_file)
 
     async def refresh(self, runtime: Runtime, *, everything: bool = False) -> None:
         """Read what changed, what waits and why, and the tree; ``everything``: each job that has not ended."""

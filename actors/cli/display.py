@@ -14,12 +14,13 @@ from rich.text import Text
 
 from actors.cli.board import Board
 from actors.cli.context import typed
-from actors.cli.event_text import told
+from actors.cli.event_text import describe
 from actors.cli.output import console, duration, metrics, name_of, note, plain, short, standing, table
 from actors.cli.session import ENDS, Plan
 from actors.cli.summary import print_summary
+from actors.jobs.events import EventType
 
-_DETAILS = frozenset({"job_progress", "job_dispatched", "job_handed_over"})
+_DETAILS = frozenset({EventType.JOB_PROGRESS, EventType.JOB_DISPATCHED, EventType.JOB_HANDED_OVER})
 _ORDER = {"running": 0, "queued": 0, "uploading": 0, "pending": 1}
 _BAR = 16
 _WIDE = 110
@@ -45,7 +46,7 @@ class Lines:
     def tell(self, event: Mapping[str, Any], board: Board) -> None:
         """Print it, without the steps of a hand-over and of every training."""
         if event["type"] not in _DETAILS and event.get("status") != "queued":
-            click.echo(told(event, _called(board.job(event["job_id"])) if event.get("job_id") else None))
+            click.echo(describe(event, _called(board.job(event["job_id"])) if event.get("job_id") else None))
 
     def paint(self, board: Board) -> None:
         """Lines are printed when things happen."""
@@ -77,8 +78,8 @@ class Live:
     def tell(self, event: Mapping[str, Any], board: Board) -> None:
         """The last line says what happened last."""
         job = board.job(event["job_id"]) if event.get("job_id") else None
-        if event["type"] != "job_progress":
-            self._said = told(event, _called(job))
+        if event["type"] != EventType.JOB_PROGRESS:
+            self._said = describe(event, _called(job))
 
     def paint(self, board: Board) -> None:
         """Draw."""

@@ -56,6 +56,7 @@ def _machine() -> Iterator[Finding]:
 
 
 def _settings(config: str | None) -> Iterator[Finding]:
+    from actors.cli.provider_checks import provider_faults
     from actors.settings import Settings, SettingsError
     from actors.store.state_directory import holder
 
@@ -76,6 +77,9 @@ def _settings(config: str | None) -> Iterator[Finding]:
         yield Finding("supervisor", True, "none runs", "greenroom run")
     else:
         yield _supervisor(config, running)
+    for name, fault in provider_faults(config, settings, running=running is not None).items():
+        advice = "" if fault is None else f"see providers.{name} in the configuration"
+        yield Finding(f"provider {name}", fault is None, fault or "answers, and accepts its credentials", advice)
     if (told := lost_jobs(config, running is not None)) is not None:
         yield Finding("lost jobs", True, *told)
 

@@ -18,7 +18,7 @@ from trio_websocket import (
 )
 
 from actors.cli.context import BadInput, Failed, load_settings
-from actors.cli.event_text import told
+from actors.cli.event_text import describe
 from supervision.errors import leaves
 
 _LONGEST_TOKEN = 4096
@@ -118,7 +118,7 @@ class _Watching:
             message: dict[str, Any] = orjson.loads(await socket.get_message())
             if "seq" in message and message.get("type") != "subscribed":
                 self._asked["after"] = message["seq"]
-                click.echo(orjson.dumps(message) if self._as_json else told(message))
+                click.echo(orjson.dumps(message) if self._as_json else describe(message))
             elif message["type"] == "subscribed":
                 if message["after"] is not None:
                     self._asked.setdefault("after", message["after"])

@@ -8,7 +8,7 @@ import click
 
 from actors.cli.client import Client
 from actors.cli.context import Failed
-from actors.cli.event_text import parsed, told
+from actors.cli.event_text import describe, parsed
 from actors.cli.output import name_of, short
 
 _TERMINAL = frozenset({"completed", "failed", "cancelled"})
@@ -39,7 +39,7 @@ def wait_for(client: Client, submitted: list[dict[str, Any]]) -> dict[str, dict[
                 for each in open_ones:
                     look(each)
             elif job_id is not None and job_id in open_ones and job_id not in ended:
-                click.echo(told(event, open_ones[job_id]), err=True)
+                click.echo(describe(event, open_ones[job_id]), err=True)
                 if event.get("status") in _TERMINAL:
                     look(job_id)
             if len(ended) == len(open_ones):

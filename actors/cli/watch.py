@@ -33,25 +33,25 @@ def watch(
     config: str | None,
 ) -> None:
     """Print every change as it happens, until Ctrl-C."""
-    asked: dict[str, Any] = {"types": list(types)}
-    asked |= {key: value for key, value in (("job_id", job), ("after", after)) if value is not None}
+    query: dict[str, Any] = {"types": list(types)}
+    query |= {key: value for key, value in (("job_id", job), ("after", after)) if value is not None}
     if url is None and token_file is not None:
         raise BadInput("--token-file is for --url; this machine's own supervisor asks for no token")
     if url is not None:
         from actors.cli.remote import watch_feed
 
-        watch_feed(url, token_file, asked, as_json=as_json, config=config)
+        watch_feed(url, token_file, query, as_json=as_json, config=config)
     else:
-        _watch_socket(asked, as_json, config)
+        _watch_socket(query, as_json, config)
 
 
-def _watch_socket(asked: dict[str, Any], as_json: bool, config: str | None) -> None:
+def _watch_socket(query: dict[str, Any], as_json: bool, config: str | None) -> None:
     from actors.cli.client import Client
-    from actors.cli.event_text import parsed, told
+    from actors.cli.event_text import describe, parsed
 
     client = Client(config)
     names = _Names(client)
-    with client.stream("api", "events", params=asked) as answered:
+    with client.stream("api", "events", params=query) as answered:
         for kind, event in parsed(answered.iter_lines()):
             if kind == "goodbye":
                 break
@@ -60,12 +60,12 @@ def _watch_socket(asked: dict[str, Any], as_json: bool, config: str | None) -> N
             elif as_json:
                 click.echo(orjson.dumps(event))
             else:
-                click.echo(told(event, names.of(event.get("job_id"))))
+                click.echo(describe(event, names.of(event.get("job_id"))))
     raise Failed("the supervisor has stopped")
 
 
 class _Names:
-    """What people call jobs, each asked for once."""
+    """The names that people gave to jobs, each asked for once."""
 
     def __init__(self, client: Any) -> None:
         self._client = client

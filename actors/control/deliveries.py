@@ -15,9 +15,9 @@ from actors.jobs.deliveries import MOST_READ, Delivered, DeliveryNotRead, Delive
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.ledger.deliveries import Delivering, Hinting
 from actors.metrics import Tallies
-from actors.providers.base import PushEvent, Rejected
+from actors.providers.base import DeliveryEvent, Rejected
 from actors.providers.guard import Failure, GuardedProvider
-from actors.providers.pushes import MOST_KEPT, PushHint, PushOutcome
+from actors.providers.optional import MOST_KEPT, DeliveryHint, DeliveryReport
 from logconf import bind_correlation_id, get_correlation_id, get_logger
 
 _logger = get_logger("actors.control.deliveries")
@@ -89,7 +89,7 @@ class Deliveries:
         if isinstance(event, Rejected):
             _logger.debug("A delivery was rejected: %s", event.reason, extra={"provider": provider.name})
             return DeliveryOutcome.REJECTED
-        if isinstance(event, PushHint):
+        if isinstance(event, DeliveryHint):
             delivered = await self._ledger.store.write(Hinting(provider.name, event, token))
         else:
             delivered = await self._ledger.store.write(Delivering(provider.name, event, token, get_correlation_id()))
@@ -100,13 +100,13 @@ class Deliveries:
 
     async def _verified(
         self, provider: GuardedProvider, headers: Mapping[str, str], body: AsyncIterable[bytes]
-    ) -> PushOutcome | DeliveryOutcome:
+    ) -> DeliveryReport | DeliveryOutcome:
         """The event, or why it is none. What fails is tried once more with secrets that may have been rotated; what is
         no longer there to be tried again is left to the sender's next try.
         """
         secrets = await self._secrets(provider, fresh=False)
         now = self._context.clock.now()
-        reading = provider.read_push(headers, secrets, now)
+        reading = provider.read_delivery(headers, secrets, now)
         if isinstance(reading, Rejected):
             return reading
         kept = _Kept()
@@ -118,10 +118,10 @@ class Deliveries:
             return event
         if not kept.is_whole:
             return DeliveryOutcome.UNVERIFIED
-        return provider.parse_push(headers, bytes(kept.content), rotated, now)
+        return provider.parse_delivery(headers, bytes(kept.content), rotated, now)
 
     async def _secrets(self, provider: GuardedProvider, *, fresh: bool) -> tuple[str, ...]:
-        secrets = await provider.push_secrets(fresh=fresh)
+        secrets = await provider.delivery_secrets(fresh=fresh)
         if isinstance(secrets, Failure):
             now = trio.current_time()
             level = logging.WARNING if now - self._warned_at >= _WARN_AGAIN else logging.DEBUG
@@ -149,9 +149,11 @@ class _InOnePiece:
         return body
 
 
-def _log_delivery(provider: str, event: PushEvent | PushHint, delivered: Delivered) -> None:
+def _log_delivery(provider: str, event: DeliveryEvent | DeliveryHint, delivered: Delivered) -> None:
     """One line for each delivery, under the correlation ID of its job where it has one (A14)."""
-    claims = event.observation.raw_status if isinstance(event, PushEvent) and event.observation is not None else None
+    claims = (
+        event.observation.raw_status if isinstance(event, DeliveryEvent) and event.observation is not None else None
+    )
     extra = {
         "provider": provider,
         "delivery_id": event.delivery_id,
@@ -172,7 +174,9 @@ def _log_delivery(provider: str, event: PushEvent | PushHint, delivered: Deliver
             _logger.log(level, "Job %s: %s", delivered.job_id, text, extra=extra)
 
 
-def _log_unreadable(event: PushEvent | PushHint, delivered: Delivered, about: str, extra: Mapping[str, object]) -> None:
-    if isinstance(event, PushHint) and delivered.outcome is DeliveryOutcome.UNREADABLE:
+def _log_unreadable(
+    event: DeliveryEvent | DeliveryHint, delivered: Delivered, about: str, extra: Mapping[str, object]
+) -> None:
+    if isinstance(event, DeliveryHint) and delivered.outcome is DeliveryOutcome.UNREADABLE:
         text = "A signed delivery about %s could not be read, so the provider is asked: %s"
         _logger.warning(text, about, event.reason, extra=dict(extra))

@@ -1,10 +1,21 @@
-"""EventReader what happens: events as they are written, and what can no longer be told."""
+"""Reading events as they are written, and saying what can no longer be read.
+
+Rows are the truth. The newest events are also kept as they were published, in one list that all readers share
+(:class:`RecentEvents`), so that an event costs no query however many read it. A reader has no queue but a place: the
+number of the last event that it looked at. It takes what comes after its place, from that list where the list reaches
+back so far without a gap, else from rows. A reader that resumes begins with rows: the list may still hold events that
+were removed since, and the reader was told of those as a gap.
+
+Between two looks a reader waits for a wake, which its filter on the bus leaves for each event that it wants. The wake
+is one slot of a channel and there before the reader looks, so none is lost: an event that comes while it reads leaves a
+wake behind, and one wake too many costs a look.
+"""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
-from typing import Any, Unpack
+from typing import Unpack
 
 import trio
 from sqlalchemy import Connection
@@ -16,11 +27,12 @@ from actors.kernel import Bus
 from actors.ledger import Ledger
 from actors.store import events as event_rows
 
+LARGEST_SEQ = 2**63 - 1
 _EVENT_PAGE = 500
 
 
 class RecentEvents:
-    """The newest events as they were published, without a gap among them: a hundred readers cost no query an event."""
+    """The newest events as they were published, without a gap among them."""
 
     def __init__(self, most: int = _EVENT_PAGE) -> None:
         self._most = most
@@ -31,10 +43,15 @@ class RecentEvents:
         if self._kept and event.seq <= self._kept[-1].seq:
             return
         if self._kept and event.seq != self._kept[-1].seq + 1:
-            self._kept.clear()  # what is missing was written by another process, or while nobody listened
+            self._kept.clear()  # what is missing was written by another process
         self._kept.append(event)
         if len(self._kept) > 2 * self._most:
             del self._kept[: self._most]
+
+    @property
+    def newest(self) -> int:
+        """The number of the newest event; 0 where there is none."""
+        return self._kept[-1].seq if self._kept else 0
 
     def after(self, seq: int) -> list[Event] | None:
         """All that came after number ``seq``; None where that can only be read from rows."""
@@ -44,7 +61,7 @@ class RecentEvents:
 
 
 class EventReader:
-    """Reads the events of one runtime. ``counted``: open for as long as somebody reads, for whoever counts readers."""
+    """Reads the events of one runtime. ``counted``: entered by each reader, for whoever counts them."""
 
     def __init__(
         self, ledger: Ledger, bus: Bus, counted: Callable[[], AbstractContextManager[None]] = nullcontext
@@ -53,33 +70,29 @@ class EventReader:
         self._ledger = ledger
         self._bus = bus
         self._recent = RecentEvents()
+        bus.subscribe(Event, where=self._keep)  # before any reader, whose wake must find the event kept
+
+    def _keep(self, event: Event) -> bool:
+        self._recent.keep(event)
+        return False
 
     @asynccontextmanager
     async def events(
         self, *, after: int | None = None, **filters: Unpack[EventFilters]
     ) -> AsyncIterator[AsyncIterator[Event]]:
-        """Events after ``after``, each once, in order: from rows, or as they were published where nothing lies between.
-
-        What is published was committed, and is numbered like the row; so none is lost or doubled by a slow reader.
-        """
-        job_id, wanted = filters.get("job_id"), frozenset(filters.get("types", ()))
+        """Events after number ``after`` (None: from now on), each once, in order, until left."""
+        is_wanted = _filter(filters)
         send, receive = trio.open_memory_channel[None](1)
 
-        def is_wanted(event: Event) -> bool:
-            return (job_id is None or event.job_id == job_id) and (not wanted or event.type in wanted)
-
-        def relevant(event: Any) -> bool:
-            if not isinstance(event, Event):
-                return False
-            self._recent.keep(event)
+        def wake(event: Event) -> bool:
             if is_wanted(event) and not send.statistics().current_buffer_used:
                 send.send_nowait(None)
             return False
 
         async with send, receive:  # closed after the subscription has ended: an event may come at any checkpoint
-            with self._counted(), self._bus.subscribe(where=relevant):
+            with self._counted(), self._bus.subscribe(Event, where=wake):
                 start = after if after is not None else await self._ledger.read(event_rows.last)
-                stream = self._read_events(start, filters, is_wanted, receive)
+                stream = self._read_events(start, after is not None, filters, is_wanted, receive)
                 try:
                     yield stream
                 finally:
@@ -88,25 +101,27 @@ class EventReader:
     async def _read_events(
         self,
         seq: int,
+        from_rows: bool,
         filters: EventFilters,
         is_wanted: Callable[[Event], bool],
         wake: trio.MemoryReceiveChannel[None],
     ) -> AsyncGenerator[Event, None]:
-        by_row_alone = filters.get("user_id") is not None  # whose job it is stands in the job's row
         while True:
-            newest = None if by_row_alone else self._recent.after(seq)
-            if newest is not None:
-                for event in newest:
+            recent = None if from_rows else self._recent.after(seq)
+            if recent is not None:
+                for event in recent:
                     seq = event.seq
                     if is_wanted(event):
                         yield event
                 page_is_last = self._recent.after(seq) == []
             else:
+                published = self._recent.newest
                 page = await self.past_events(after=seq, **filters)
                 for event in page:
                     seq = event.seq
                     yield event
-                page_is_last = page.next is None
+                if page_is_last := page.next is None:
+                    from_rows, seq = False, max(seq, published)  # what was published before was in a row, or removed
             if page_is_last:
                 await wake.receive()
 
@@ -132,3 +147,23 @@ class EventReader:
             return Gap(after, missing, after) if missing else None
 
         return await self._ledger.read(query)
+
+    async def place_to_begin(self, after: int | None) -> tuple[int, Gap | None]:
+        """After which number a reader goes on that saw everything up to ``after`` (None: up to now), and its gap."""
+        gap = await self.gap(LARGEST_SEQ if after is None else after)
+        if after is None:
+            return (LARGEST_SEQ if gap is None else gap.resume), None
+        return (after if gap is None else gap.resume), gap
+
+
+def _filter(filters: EventFilters) -> Callable[[Event], bool]:
+    job_id, user_id, types = filters.get("job_id"), filters.get("user_id"), frozenset(filters.get("types", ()))
+
+    def is_wanted(event: Event) -> bool:
+        return (
+            (job_id is None or event.job_id == job_id)
+            and (user_id is None or event.user_id == user_id)
+            and (not types or event.type in types)
+        )
+
+    return is_wanted

@@ -12,7 +12,7 @@ from actors.jobs.records import Submission
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.retry import FailureKind
 from actors.jobs.views import JobView
-from actors.providers.base import LogChunk, Logs
+from actors.providers.base import LogChunk
 from actors.providers.guard import Failure, GuardedProvider
 
 Piece = tuple[bytes, str]
@@ -30,13 +30,14 @@ async def followed(
     handed: Callable[[], Awaitable[Submission | None]],
     ended: Callable[[Submission], Awaitable[None]],
 ) -> AsyncGenerator[Piece, None]:
-    """The output of ``view``'s job. Raises :class:`Refused` where the provider cannot go on telling it.
+    """The output of ``view``'s job. Raises :class:`Refused` where the provider cannot go on.
 
-    ``looked`` reads it by looking again and again: for providers without a stream. ``handed`` waits for the hand-over;
-    None: there will be none. ``ended`` waits until the rows say, too, what the provider said by ending its stream.
+    ``looked``: reads the output by asking again and again, for providers without a stream. ``handed``: waits for the
+    hand-over; None: there will be none. ``ended``: waits until the job has ended in the rows, too, after its provider
+    has ended the stream.
     """
     provider = providers.get(view.job.provider)
-    if provider is None or provider.capabilities.logs is not Logs.STREAM or view.job.is_terminal:
+    if provider is None or not provider.capabilities.streams_logs or view.job.is_terminal:
         async with aclosing(cast("AsyncGenerator[Piece, None]", looked())) as pieces:
             async for piece in pieces:
                 yield piece  # noqa: ASYNC119, RUF100 - closed by as_safe_channel
@@ -44,29 +45,29 @@ async def followed(
     submission = await handed()
     if submission is None:
         return
-    async with _told(provider, submission, cursor) as chunks:
+    async with _streamed(provider, submission, cursor) as chunks:
         async for chunk in chunks:
             yield chunk.data, chunk.cursor  # noqa: ASYNC119, RUF100 - closed by as_safe_channel
     await ended(submission)
 
 
 @asynccontextmanager
-async def _told(
+async def _streamed(
     provider: GuardedProvider, submission: Submission, cursor: str | None
 ) -> AsyncIterator[trio.MemoryReceiveChannel[LogChunk]]:
-    """What the provider tells of the job until it ends; leaving the block raises why it could not go on."""
+    """Chunks of the provider's stream until the job ends; leaving the block raises why it could not go on."""
     assert submission.handle is not None
     key, handle = submission.key, submission.handle
     failure: Failure | None = None
     send, receive = trio.open_memory_channel[LogChunk](_AHEAD)
 
-    async def tell() -> None:
+    async def read() -> None:
         nonlocal failure
         async with send:
             failure = await provider.follow(key, handle, send, cursor)
 
     async with receive, trio.open_nursery() as nursery:
-        nursery.start_soon(tell)
+        nursery.start_soon(read)
         yield receive
     if failure is not None:
         raise unreadable(failure)

@@ -63,5 +63,5 @@ class Queue:
         The circuit breaker of the one that is named is not waited for: a few calls try it out at once.
         """
         if provider is not None:
-            self._context.provider(provider).breaker.try_now()
+            self._context.provider(provider).breaker.half_open()
         await self._ledger.resume(provider, by)

@@ -89,7 +89,7 @@ class JobsDocument(TypedDict):
 
 
 class EventDocument(TypedDict):
-    """A change, told once. What else there is depends on its type."""
+    """A change, told once. What else there is depends on its type; of a job's there is ``user_id``, whose job it is."""
 
     type: str
     job_id: str | None
@@ -103,6 +103,19 @@ class EventsDocument(TypedDict):
 
     events: list[EventDocument]
     next: int | None
+
+
+class EventTypeDocument(TypedDict):
+    """A type of event. ``named``: in a stream of server-sent events it is the event's name, too."""
+
+    type: str
+    named: bool
+
+
+class EventTypesDocument(TypedDict):
+    """Every type of event."""
+
+    types: list[EventTypeDocument]
 
 
 class LimitDocument(TypedDict):

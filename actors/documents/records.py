@@ -252,10 +252,12 @@ def provider_document(view: ProviderView) -> ProviderDocument:
         "breaker": {
             "state": view.breaker.state.value,
             "opened": view.breaker.opened,
-            "rest_seconds": view.breaker.rest,
+            "rest_seconds": view.breaker.retry_after,
             "why": view.breaker.why,
         },
         "gate": view.gate,
+        "checked": view.checked,
+        "fault": view.fault,
         "capabilities": attrs.asdict(view.capabilities, value_serializer=lambda _one, _field, value: _word(value)),
     }
 

@@ -46,12 +46,17 @@ class BreakerDocument(TypedDict):
 
 
 class ProviderDocument(TypedDict):
-    """A provider. ``gate``: why nothing is dispatched there now."""
+    """A provider. ``gate``: why nothing is dispatched there now.
+
+    ``checked``: it was asked for this answer (``check=true``). ``fault``: what is wrong, null where nothing is.
+    """
 
     name: str
     kind: str | None
     breaker: BreakerDocument
     gate: str | None
+    checked: bool
+    fault: str | None
     capabilities: Document
 
 

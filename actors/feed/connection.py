@@ -1,4 +1,10 @@
-"""One client, from its acceptance to its close: what it asks for is read, what happens is sent, its life is checked."""
+"""One client, from its acceptance to its close: its messages are read, events are sent, its life is checked.
+
+Nothing is queued. A subscription is one reader of events (:mod:`actors.control.event_reader`), which takes the next
+event when the client has taken the one before; a client that does not take them is told after which number to resume,
+and its connection is closed. At most one subscription is served: a new one cancels the one before, which may be in the
+middle of an event; that event's frame is written whole (:mod:`actors.feed.stream`).
+"""
 
 from __future__ import annotations
 
@@ -12,9 +18,11 @@ import trio
 from trio_websocket import ConnectionClosed, WebSocketConnection
 
 from actors.access.peer import Peer
-from actors.feed.hub import Hub, Told
-from actors.feed.messages import Ack, Authenticate, Close, Leave, Malformed, Ping, Subscribe, read
-from actors.jobs.views import EventFilters
+from actors.control.runtime import Runtime
+from actors.documents.records import encoded, event_document
+from actors.feed.messages import Ack, Authenticate, Close, CloseConnection, Malformed, Ping, Subscribe, read
+from actors.jobs.records import Event
+from actors.store.errors import StoreError
 
 BEAT = 20.0
 """Seconds between two pings, and how long each may stay unanswered; the token is looked at again as often."""
@@ -27,159 +35,113 @@ StillValid = Callable[[], Awaitable[bool]]
 
 
 @attrs.define
-class _Asked:
-    """A subscription that is being served. ``after``: the number of the last event that was looked at."""
+class _Subscription:
+    """A subscription that is being served. ``unacknowledged``: numbers of events that were sent, the oldest first."""
 
     wanted: Subscribe
-    after: int | None
     unacknowledged: deque[int] = attrs.field(factory=deque)
-    room: trio.Event = attrs.field(factory=trio.Event)
+    acknowledged: trio.Event = attrs.field(factory=trio.Event)
     scope: trio.CancelScope = attrs.field(factory=trio.CancelScope)
 
-    def wants(self, told: Told, only_user: str | None) -> bool:
-        """Whether ``told`` passes the filters and may be seen."""
-        wanted = self.wanted
-        return (
-            (only_user is None or told.owner == only_user)
-            and (wanted.user is None or told.owner == wanted.user)
-            and (wanted.job_id is None or told.job_id == wanted.job_id)
-            and (not wanted.types or told.type in wanted.types)
-        )
 
+class Connection:
+    """Serves ``peer`` over ``socket`` until the client leaves or the connection is to be closed."""
 
-class Conversation:
-    """Talks with ``peer`` over ``socket`` until one of both leaves."""
-
-    def __init__(self, socket: WebSocketConnection, hub: Hub, peer: Peer, still_valid: StillValid) -> None:
+    def __init__(self, socket: WebSocketConnection, runtime: Runtime, peer: Peer, still_valid: StillValid) -> None:
         self._socket = socket
-        self._hub = hub
+        self._runtime = runtime
         self._peer = peer
         self._still_valid = still_valid
-        self._asked: _Asked | None = None
-        self._changed = trio.Event()
+        self._subscription: _Subscription | None = None
 
     async def run(self, ending: trio.Event) -> None:
-        """Talk until the client leaves, ``ending`` is set, or a rule ends it: raises :class:`Leave` then."""
-        await self._say(type="connected", user=self._peer.name, level=self._peer.level)
+        """Serve until the client leaves, ``ending`` is set, or a rule ends it: raises :class:`CloseConnection` then."""
+        await self._send(type="connected", user=self._peer.name, level=self._peer.level)
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._listen)
-            nursery.start_soon(self._tell)
-            nursery.start_soon(self._beat)
+            nursery.start_soon(self._receive, nursery)
+            nursery.start_soon(self._check_alive)
             await ending.wait()
-            raise Leave(Close.GOING_AWAY, "the supervisor stops")
+            raise CloseConnection(Close.GOING_AWAY, "the supervisor stops")
 
-    async def _say(self, **message: Any) -> None:
+    async def _send(self, **message: Any) -> None:
         await self._socket.send_message(orjson.dumps(message).decode())
 
-    # What the client says.
-
-    async def _listen(self) -> None:
+    async def _receive(self, nursery: trio.Nursery) -> None:
         while True:
             try:
                 message = read(await self._socket.get_message())
             except Malformed as error:
-                wrong = str(error)
-                break
+                await self._send(type="error", detail=str(error))
+                raise CloseConnection(Close.MALFORMED, str(error)) from None
             match message:
                 case Subscribe():
-                    await self._subscribe(message)
+                    await self._subscribe(message, nursery)
                 case Ack():
                     self._acknowledge(message.seq)
                 case Ping():
-                    await self._say(type="pong")
+                    await self._send(type="pong")
                 case Authenticate():
-                    await self._say(type="error", detail="this connection is signed in already")
-        await self._say(type="error", detail=wrong)
-        raise Leave(Close.MALFORMED, wrong)
+                    await self._send(type="error", detail="this connection is signed in already")
 
-    async def _subscribe(self, wanted: Subscribe) -> None:
-        """What was asked before is forgotten. The answer comes before the first event, and what is gone after it."""
-        if self._asked is not None:
-            self._asked.scope.cancel()
-        after = self._hub.last if wanted.after is None else wanted.after
-        gap = None if wanted.after is None else await self._hub.runtime.event_reader.gap(wanted.after)
+    async def _subscribe(self, wanted: Subscribe, nursery: trio.Nursery) -> None:
+        """End the subscription before. The answer comes before the first event, and a gap after it."""
+        if self._subscription is not None:
+            self._subscription.scope.cancel()
+        after, gap = await self._runtime.event_reader.place_to_begin(wanted.after)
+        await self._send(type="subscribed", after=after)
         if gap is not None:
-            after = gap.resume
-        await self._say(type="subscribed", after=after)
-        if gap is not None:
-            await self._say(type="gap", **attrs.asdict(gap))
-        self._asked = _Asked(wanted, after)
-        self._changed.set()
-        self._changed = trio.Event()
+            await self._send(type="gap", **attrs.asdict(gap))
+        self._subscription = _Subscription(wanted)
+        nursery.start_soon(self._send_events, self._subscription, after)
 
     def _acknowledge(self, seq: int) -> None:
-        if (asked := self._asked) is None:
+        if (subscription := self._subscription) is None:
             return
-        while asked.unacknowledged and asked.unacknowledged[0] <= seq:
-            asked.unacknowledged.popleft()
-        asked.room.set()
-        asked.room = trio.Event()
+        while subscription.unacknowledged and subscription.unacknowledged[0] <= seq:
+            subscription.unacknowledged.popleft()
+        subscription.acknowledged.set()
+        subscription.acknowledged = trio.Event()
 
-    # What the client is told.
+    async def _send_events(self, subscription: _Subscription, after: int) -> None:
+        """Send every event after number ``after`` that is wanted and may be seen, until cancelled."""
+        wanted, only_user = subscription.wanted, self._peer.only_user
+        with subscription.scope:
+            try:
+                async with self._runtime.events(
+                    after=after, job_id=wanted.job_id, types=wanted.types, user_id=only_user or wanted.user
+                ) as events:
+                    async for event in events:
+                        if wanted.user in (None, event.user_id):
+                            await self._send_event(subscription, event)
+                            after = event.seq
+            except StoreError:
+                raise CloseConnection(Close.GOING_AWAY, f"events cannot be read; resume after {after}") from None
 
-    async def _tell(self) -> None:
-        done: _Asked | None = None
-        while True:
-            while (asked := self._asked) is None or asked is done:
-                await self._changed.wait()
-            with asked.scope:
-                await self._serve(asked)
-            done = asked
+    async def _send_event(self, subscription: _Subscription, event: Event) -> None:
+        await self._wait_for_window(subscription)
+        began = trio.current_time()
+        await self._socket.send_message(encoded(event_document(event)).decode())
+        if subscription.wanted.window is not None:
+            subscription.unacknowledged.append(event.seq)
+        if trio.current_time() - began > SLOW_SECONDS:
+            raise CloseConnection(Close.SLOW, f"too slow; resume after {event.seq}")
 
-    async def _serve(self, asked: _Asked) -> None:
-        """From the ring where it reaches back far enough, from rows until then. Ends by cancellation alone.
-
-        Who resumes begins with rows: nothing in the ring may mean that nothing has happened yet.
-        """
-        resumes = asked.wanted.after is not None and asked.after is not None
-        from_rows = resumes and not self._hub.covers(asked.after or 0)
-        while True:
-            if from_rows:
-                await self._serve_rows(asked)
-            batch = self._hub.after(asked.after)
-            from_rows = batch is None
-            for told in batch or ():
-                await self._pass_on(asked, told)
-            if batch == []:
-                await self._hub.wait_beyond(asked.after)
-
-    async def _serve_rows(self, asked: _Asked) -> None:
-        wanted = asked.wanted
-        filters: EventFilters = {
-            "job_id": wanted.job_id, "types": wanted.types, "user_id": self._peer.only_user or wanted.user,
-        }  # fmt: skip
-        async with self._hub.runtime.events(after=asked.after, **filters) as changes:
-            async for event in changes:
-                await self._pass_on(asked, await self._hub.told(event))
-                if self._hub.covers(event.seq):
-                    return
-
-    async def _pass_on(self, asked: _Asked, told: Told) -> None:
-        if asked.wants(told, self._peer.only_user):
-            await self._wait_for_room(asked)
-            began = trio.current_time()
-            await self._socket.send_message(told.text)
-            if asked.wanted.window is not None:
-                asked.unacknowledged.append(told.seq)
-            if trio.current_time() - began > SLOW_SECONDS:
-                raise Leave(Close.SLOW, f"too slow; resume after {told.seq}")
-        asked.after = told.seq
-
-    async def _wait_for_room(self, asked: _Asked) -> None:
-        window = asked.wanted.window
+    async def _wait_for_window(self, subscription: _Subscription) -> None:
+        window = subscription.wanted.window
         if window is None:
             return
-        while len(asked.unacknowledged) >= window:
+        while len(subscription.unacknowledged) >= window:
             with trio.move_on_after(ACK_SECONDS) as waiting:
-                await asked.room.wait()
+                await subscription.acknowledged.wait()
             if waiting.cancelled_caught:
-                raise Leave(Close.SLOW, f"not acknowledged; resume after {asked.unacknowledged[0] - 1}")
+                why = f"not acknowledged; resume after {subscription.unacknowledged[0] - 1}"
+                raise CloseConnection(Close.SLOW, why)
 
-    async def _beat(self) -> None:
+    async def _check_alive(self) -> None:
         while True:
             await trio.sleep(BEAT)
             if not await self._still_valid():
-                raise Leave(Close.POLICY, "the token has ended")
+                raise CloseConnection(Close.POLICY, "the token has ended")
             with trio.move_on_after(BEAT) as waiting:
                 await self._socket.ping()
             if waiting.cancelled_caught:

@@ -34,7 +34,7 @@ class Malformed(Exception):
     """A client's message cannot be understood; the text says what is wrong with it."""
 
 
-class Leave(Exception):
+class CloseConnection(Exception):
     """Ends a connection with a close code and a reason of at most 123 bytes."""
 
     def __init__(self, code: Close, reason: str) -> None:

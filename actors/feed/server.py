@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ssl
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
@@ -18,25 +18,22 @@ from trio_websocket import ConnectionClosed, WebSocketConnection, WebSocketReque
 from actors.access.hosts import HostList, same_origin
 from actors.access.peer import Peer
 from actors.control.runtime import Runtime
-from actors.feed.connection import Conversation
-from actors.feed.hub import Hub
-from actors.feed.messages import MOST_BYTES, Authenticate, Close, Leave, Malformed, read
+from actors.feed.connection import Connection
+from actors.feed.messages import MOST_BYTES, Authenticate, Close, CloseConnection, Malformed, read
 from actors.feed.options import FeedOptions
 from actors.feed.stream import FrameStream
-from actors.net.connections import BACKLOG, Connections
-from actors.net.lingering import lingering
+from actors.net.connections import BACKLOG, Connections, closed_at_the_end
 from actors.net.streams import BoundedStream, encrypted
 from actors.store import caller
 from actors.store.errors import StoreError
-from logconf import clear_context, get_logger
+from logconf import get_logger
 from supervision import ChildSpec
+from supervision.errors import leaves
 
 CONNECT_SECONDS = 10.0
 """For TLS, the handshake and the sign-in together; who says nothing holds a place no longer."""
 CLOSE_SECONDS = 2.0
 """For the exchange of close frames."""
-GRACE = 3.0
-"""Seconds that connections have to end in when the server stops; inside the supervisor's 5 for a worker."""
 AGAIN_SECONDS = 5
 """After which a client that was answered 503 may come again."""
 PATHS = ("/", "/feed")
@@ -44,8 +41,8 @@ _CLIENT_FAULTS = frozenset({Close.MALFORMED, Close.POLICY})
 _PORT = "feed"
 _logger = get_logger("actors.feed")
 
-Door = Callable[[str], Awaitable[Peer | None]]
-"""Who comes with this token; None: nobody."""
+AuthenticateToken = Callable[[str], Awaitable[Peer | None]]
+"""Finds whose a token is; None: nobody's."""
 
 
 def feed_edge(server: FeedServer) -> ChildSpec:
@@ -74,7 +71,7 @@ class FeedServer:
         self,
         runtime: Runtime,
         options: FeedOptions,
-        door: Door,
+        authenticate: AuthenticateToken,
         hosts: HostList,
         tls: ssl.SSLContext | None = None,
         *,
@@ -82,7 +79,7 @@ class FeedServer:
     ) -> None:
         self._runtime = runtime
         self._options = options
-        self._door = door
+        self._authenticate = authenticate
         self._hosts = hosts
         self._tls = tls
         self._faults = runtime.client_faults
@@ -96,7 +93,7 @@ class FeedServer:
         self.port = options.port
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Serve until cancelled, then say goodbye to everybody within :data:`GRACE`."""
+        """Serve until cancelled, then close every connection in order."""
         try:
             listeners = await trio.open_tcp_listeners(self._options.port, host=self._options.host, backlog=BACKLOG)
         except OSError as error:
@@ -105,50 +102,30 @@ class FeedServer:
             _logger.warning("The event feed is not served: %s; change feed.host or feed.port", why, extra=extra)
             task_status.started()
             return
-        hub = Hub(self._runtime)
-        with _closed_at_the_end(listeners):
-            await self._run(hub, [listener.socket for listener in listeners], task_status)
+        with closed_at_the_end(listeners) as sockets:
+            self.port = sockets[0].getsockname()[1]
+            async with trio.open_nursery() as nursery:
+                await nursery.start(self._connections.serve, sockets, self._serve)
+                _logger.info("Event feed is ready", extra={"host": self._options.host, "port": self.port})
+                task_status.started()
 
-    async def _run(
-        self, hub: Hub, listeners: Sequence[trio.socket.SocketType], task_status: trio.TaskStatus[None]
-    ) -> None:
-        async with lingering(GRACE, self._hurry) as (connections, ending), trio.open_nursery() as nursery:
-            await nursery.start(hub.run)
-            self.port = listeners[0].getsockname()[1]
-            nursery.start_soon(self._faults.tell)
-            for listener in listeners:
-                serve = partial(self._serve, hub, ending)
-                nursery.start_soon(self._connections.accept, listener, connections, serve)
-            _logger.info("Event feed is ready", extra={"host": self._options.host, "port": self.port})
-            task_status.started()
-
-    async def _hurry(self, deadline: float) -> None:
-        self._connections.hurry(deadline)
-        await trio.lowlevel.checkpoint()
-
-    async def _serve(self, hub: Hub, ending: trio.Event, stream: BoundedStream) -> None:
-        """A border: whatever one connection raises ends that connection alone."""
-        clear_context()
+    async def _serve(self, stream: BoundedStream, ending: trio.Event) -> None:
         try:
             async with trio.open_nursery() as nursery:
-                await self._converse(stream, hub, ending, nursery)
+                await self._serve_client(stream, ending, nursery)
                 nursery.cancel_scope.cancel()
         except* (ConnectionClosed, trio.BrokenResourceError, trio.ClosedResourceError):
             pass  # the client has left, in its own way
-        except* Exception as group:  # noqa: BLE001 - border: a fault of the library, a client's nonsense, or ours
-            self._faults.judge(_PORT, group, _logger, "A connection of the feed failed")
 
-    async def _converse(
-        self, bounded: BoundedStream, hub: Hub, ending: trio.Event, nursery: trio.Nursery
-    ) -> None:  # fmt: skip
-        stream = FrameStream(bounded if self._tls is None else encrypted(bounded, self._tls))
+    async def _serve_client(self, bounded: BoundedStream, ending: trio.Event, nursery: trio.Nursery) -> None:
+        stream = FrameStream(encrypted(bounded, self._tls))
         answered = False
         try:
             with trio.move_on_after(CONNECT_SECONDS) as connecting:
                 stream.on_end = connecting.cancel  # or who leaves in the middle of a handshake would hold a place
                 request = await wrap_server_stream(nursery, stream, max_message_size=MOST_BYTES)
                 try:
-                    token, peer = await self._judged(request, ending)
+                    token, peer = await self._admitted(request, ending)
                 except _Refused as refused:
                     answered = True
                     await self._reject(request, refused)
@@ -162,27 +139,28 @@ class FeedServer:
             return
         try:
             if token is None:
-                token, peer = await self._signed_in(socket, connecting.deadline)
+                token, peer = await self._sign_in(socket, connecting.deadline)
             assert peer is not None
             caller.set(peer.key)
-            with self._counted(peer, bounded), self._runtime.tallies.subscribed():
-                await Conversation(socket, hub, peer, partial(self._is_still, token, peer)).run(ending)
-        except* Leave as group:
-            leave = _first(group)
-            if leave.code in _CLIENT_FAULTS:
-                self._faults.count(_PORT, f"closed {leave.code}")
-            await _say_goodbye(socket, leave)
+            with self._counted(peer, bounded):
+                await Connection(socket, self._runtime, peer, partial(self._still_valid, token, peer)).run(ending)
+        except* CloseConnection as group:
+            closing = next(leaves(group))
+            assert isinstance(closing, CloseConnection)
+            if closing.code in _CLIENT_FAULTS:
+                self._faults.count(_PORT, f"closed {closing.code}")
+            await _close(socket, closing)
 
-    async def _judged(self, request: WebSocketRequest, ending: trio.Event) -> tuple[str | None, Peer | None]:
+    async def _admitted(self, request: WebSocketRequest, ending: trio.Event) -> tuple[str | None, Peer | None]:
         """The handshake's token and who comes with it; both None where a first message is to bring them.
 
         Raises :class:`_Refused`.
         """
-        token = self._admitted(request)
+        token = self._checked_token(request)
         if ending.is_set():
             raise _Refused(503, "the supervisor stops")
         try:
-            peer = None if token is None else await self._door(token)
+            peer = None if token is None else await self._authenticate(token)
         except StoreError as error:
             raise _Refused(503, str(error)) from None
         if token is not None and peer is None:
@@ -194,7 +172,7 @@ class FeedServer:
         again = [(b"Retry-After", str(AGAIN_SECONDS).encode())] if refused.status == 503 else []
         await request.reject(refused.status, extra_headers=again, body=f"{refused}\n".encode())
 
-    def _admitted(self, request: WebSocketRequest) -> str | None:
+    def _checked_token(self, request: WebSocketRequest) -> str | None:
         """The handshake's token, None where a first message is to bring it. Raises :class:`_Refused`."""
         headers = {name.lower(): value.decode("latin-1") for name, value in request.headers}
         host: str = request._event.host  # the library keeps this header to itself
@@ -213,30 +191,31 @@ class FeedServer:
             raise _Refused(401, "Authorization must be: Bearer TOKEN")
         return token.strip()
 
-    async def _signed_in(self, socket: WebSocketConnection, deadline: float) -> tuple[str, Peer]:
-        """The first message's token and who comes with it. Raises :class:`Leave`."""
+    async def _sign_in(self, socket: WebSocketConnection, deadline: float) -> tuple[str, Peer]:
+        """The first message's token and who comes with it. Raises :class:`CloseConnection`."""
         message = None
         with trio.CancelScope(deadline=deadline):
             try:
                 message = read(await socket.get_message())
             except Malformed as error:
-                raise Leave(Close.MALFORMED, str(error)) from None
+                raise CloseConnection(Close.MALFORMED, str(error)) from None
         if not isinstance(message, Authenticate):
-            raise Leave(Close.POLICY, f"say who you are first, within {CONNECT_SECONDS:g} s")
-        if (peer := await self._door(message.token)) is None:
-            raise Leave(Close.POLICY, "this token is not known, or has ended")
+            raise CloseConnection(Close.POLICY, f"say who you are first, within {CONNECT_SECONDS:g} s")
+        if (peer := await self._authenticate(message.token)) is None:
+            raise CloseConnection(Close.POLICY, "this token is not known, or has ended")
         return message.token, peer
 
-    async def _is_still(self, token: str, peer: Peer) -> bool:
+    async def _still_valid(self, token: str, peer: Peer) -> bool:
         """Whether the token still stands for the same rights."""
-        found = await self._door(token)
+        found = await self._authenticate(token)
         return found is not None and (found.name, found.level) == (peer.name, peer.level)
 
     @contextmanager
     def _counted(self, peer: Peer, bounded: BoundedStream) -> Iterator[None]:
         """One of this user's connections, which gives way to nobody while it counts, and no longer than that."""
         if self._of_user[peer.name] >= self._options.max_per_user:
-            raise Leave(Close.SLOW, f"{self._options.max_per_user} connections are open for {peer.name} already")
+            why = f"{self._options.max_per_user} connections are open for {peer.name} already"
+            raise CloseConnection(Close.SLOW, why)
         self._of_user[peer.name] += 1
         bounded.begin()
         bounded.recognise()
@@ -248,23 +227,6 @@ class FeedServer:
             self._of_user += Counter()  # forgets who has none
 
 
-@contextmanager
-def _closed_at_the_end(listeners: Sequence[trio.SocketListener]) -> Iterator[None]:
-    try:
-        yield
-    finally:
-        for listener in listeners:
-            listener.socket.close()
-
-
-def _first(group: BaseExceptionGroup[Leave]) -> Leave:
-    inner: BaseException = group
-    while isinstance(inner, BaseExceptionGroup):
-        inner = inner.exceptions[0]
-    assert isinstance(inner, Leave)
-    return inner
-
-
-async def _say_goodbye(socket: WebSocketConnection, leave: Leave) -> None:
+async def _close(socket: WebSocketConnection, closing: CloseConnection) -> None:
     with trio.move_on_after(CLOSE_SECONDS, shield=True):
-        await socket.aclose(leave.code, leave.reason)
+        await socket.aclose(closing.code, closing.reason)

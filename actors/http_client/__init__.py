@@ -6,9 +6,15 @@
 The correlation functions are here, too, where existing applications import them from.
 """
 
-from actors.http_client.clients import get_async_client
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import httpx
+
 from actors.http_client.transport import TransportOptions, transport_options
-from logconf import clear_correlation_id, get_correlation_id, set_correlation_id
+from logconf import clear_correlation_id, get_correlation_id, set_correlation_id, traceparent_for
 
 __all__ = [
     "TransportOptions",
@@ -18,3 +24,23 @@ __all__ = [
     "set_correlation_id",
     "transport_options",
 ]
+
+
+def get_async_client(transport_from: TransportOptions | None = None, **options: Any) -> httpx.AsyncClient:
+    """A client that adds ``X-Correlation-ID`` and ``traceparent`` to each request, as they are at that moment.
+
+    ``transport_from``: how requests travel; None: as the ``SIMPLETUNER_`` variables say. ``options`` are those of
+    :class:`httpx.AsyncClient`. By default redirects are not followed and proxies of the environment are not used: a
+    credential goes where the configuration says, and nowhere else.
+    """
+    hooks = {name: list(functions) for name, functions in options.pop("event_hooks", {}).items()}
+    hooks.setdefault("request", []).insert(0, _stamp)
+    travel = transport_from if transport_from is not None else transport_options(os.environ)[0]
+    return httpx.AsyncClient(event_hooks=hooks, **{**travel.for_client(), **options})
+
+
+async def _stamp(request: httpx.Request) -> None:
+    """A pooled client outlives the request that made it: so the ID is read here, never at its birth."""
+    correlation_id = get_correlation_id()
+    request.headers["X-Correlation-ID"] = correlation_id
+    request.headers["traceparent"] = traceparent_for(correlation_id)

@@ -54,7 +54,7 @@ def transport_options(environ: Mapping[str, str]) -> tuple[TransportOptions, tup
         verify=_verify(environ.get(SSL_VERIFY), warnings),
     )
     if not options.verify:
-        warnings.append(f"{SSL_VERIFY} is off: whoever sits on the way can read and change what providers are sent")
+        warnings.append(f"{SSL_VERIFY} is off: anybody between here and a provider can read and change what it is sent")
     return options, tuple(warnings)
 
 

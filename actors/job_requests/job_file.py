@@ -17,26 +17,12 @@ from typing import Any
 import attrs
 
 from actors.job_requests.environment import with_inherited
-from actors.job_requests.job_request import read_os_text, read_request, request_from_mapping, shapes
+from actors.job_requests.job_request import converter, request_from_mapping
 from actors.job_requests.sources import RequestSource, closed_to
 from actors.jobs import maxima
 from actors.jobs.records import JobRequest
-from actors.jobs.suggestions import did_you_mean
-from actors.validation import (
-    FAULTY,
-    Entry,
-    Faults,
-    Listing,
-    Reader,
-    Scalar,
-    Shape,
-    document,
-    is_nothing,
-    join,
-    read_bytes,
-    resolve,
-)
-from actors.validation import Mapping as MappingNode
+from actors.validation import INPUT, CheckedError, Problems, Shape, document, plain_value, read_bytes
+from actors.validation.marked import ListNode, MappingNode
 
 __all__ = ["JobFile", "load_job_file", "load_spec", "parse_set", "request_from_mapping"]
 
@@ -48,7 +34,14 @@ _NAMES = {
 }  # fmt: skip
 _MERGED = ("env", "resources")
 _INSTEAD = {"command": ("entry_point", "params"), "entry_point": ("command",)}
-_TOP = ("defaults", "jobs")
+
+
+@attrs.frozen
+class _Content:
+    """What a job file holds. The problems of ``defaults`` are told at their own path, before those of the jobs."""
+
+    defaults: JobRequest = attrs.field(factory=JobRequest)
+    jobs: tuple[JobRequest, ...] = ()
 
 
 @attrs.frozen
@@ -68,12 +61,13 @@ def load_job_file(path: Path | str, *, user: str = "", environ: Mapping[str, str
     """
     name, path = str(path), Path(path)
     content = read_bytes(path, name, MAX_BYTES)
-    root = document(content, name, MAX_NODES)
-    reader = Reader(shapes(_shape(path.absolute().parent)))
-    requests = _read(root, reader)
-    reader.faults.check()
+    reader = converter(_NAMES, closed_to(RequestSource.JOB_FILE), path.absolute().parent)
+    reader.shapes[_Content] = Shape(whole=lambda read: None if read.jobs else ("jobs", "there are no jobs"))
+    problems = Problems()
+    root = document(content, name, problems, max_nodes=MAX_NODES)
+    found = reader.read(_with_defaults(root), _Content, problems=problems)
     digest = hashlib.sha256(content).hexdigest()
-    completed = (_completed(one, f"{digest[:32]}-{index}", user, environ) for index, one in requests)
+    completed = (_completed(one, f"{digest[:32]}-{index}", user, environ) for index, one in enumerate(found.jobs))
     return JobFile(path, digest, tuple(completed))
 
 
@@ -82,89 +76,60 @@ def _completed(request: JobRequest, key: str, user: str, environ: Mapping[str, s
     return with_inherited(mine, environ)
 
 
-def _shape(folder: Path) -> Shape:
-    """A job in the words of the file; its ``cwd`` is relative to the file's own folder."""
-
-    def read_cwd(reader: Reader, entry: Entry, path: str) -> Any:
-        cwd = None if is_nothing(entry.node) else read_os_text(reader, entry, path)
-        return str(folder / Path(cwd).expanduser()) if cwd is not FAULTY and cwd else cwd
-
-    return Shape(names=_NAMES, hidden=closed_to(RequestSource.JOB_FILE), reads={"cwd": read_cwd})
-
-
-def _read(root: Entry, reader: Reader) -> list[tuple[int, JobRequest]]:
-    top = reader.entries(root, "") or {}
-    for key, child in top.items():
-        if key not in _TOP:
-            reader.fault(child, key, f"unknown key{did_you_mean(key[:80], _TOP)}")
-    defaults: Mapping[str, Entry] = {}
-    if "defaults" in top and (given := reader.entries(top["defaults"], "defaults")):
-        reader.object(top["defaults"], JobRequest, "defaults")  # so that their faults are told once, at their own path
-        defaults = given
-    jobs = top.get("jobs")
-    if jobs is None or is_nothing(jobs.node):
-        reader.fault(root if jobs is None else jobs, "jobs", "there are no jobs")
-        return []
-    if not isinstance(jobs.node, Listing):
-        reader.convert(jobs, tuple[Any, ...], "jobs")
-        return []
-    if not jobs.node.items:
-        reader.fault(jobs, "jobs", "there are no jobs")
-    read = ((index, _job(item, defaults, reader, join("jobs", index))) for index, item in enumerate(jobs.node.items))
-    return [(index, request) for index, request in read if request is not FAULTY]
+def _with_defaults(root: MappingNode) -> MappingNode:
+    """The file with its defaults put under each job."""
+    defaults, jobs = root.get("defaults"), root.get("jobs")
+    if isinstance(defaults, MappingNode) and isinstance(jobs, ListNode):
+        merged = [_merged(defaults, job) if isinstance(job, MappingNode) else job for job in jobs]
+        root["jobs"] = ListNode(merged, jobs.places)
+    return root
 
 
-def _job(item: Entry, defaults: Mapping[str, Entry], reader: Reader, path: str) -> Any:
-    own = reader.entries(item, path)
-    if own is None:
-        return FAULTY
-    return read_request(reader, Entry(item.place, MappingNode(_merged(defaults, own))), path)
-
-
-def _merged(defaults: Mapping[str, Entry], own: Mapping[str, Entry]) -> dict[str, Entry]:
+def _merged(defaults: MappingNode, own: MappingNode) -> MappingNode:
     """A job's own keys over the defaults; what starts a job replaces the other way to start it."""
     replaced = {other for key, others in _INSTEAD.items() if key in own for other in others}
-    merged = {key: child for key, child in defaults.items() if key not in replaced} | dict(own)
+    merged = _over({key: one for key, one in defaults.items() if key not in replaced}, defaults, own)
     for key in _MERGED:
         under, over = defaults.get(key), own.get(key)
-        if under and over and isinstance(under.node, MappingNode) and isinstance(over.node, MappingNode):
-            merged[key] = Entry(over.place, MappingNode({**under.node.entries, **over.node.entries}))
+        if isinstance(under, MappingNode) and isinstance(over, MappingNode):
+            merged[key] = _over(under, under, over)
     return merged
+
+
+def _over(values: Mapping[str, Any], under: MappingNode, over: MappingNode) -> MappingNode:
+    return MappingNode({**values, **over}, {**under.places, **over.places})
 
 
 def load_spec(content: bytes, name: str) -> dict[str, Any]:
     """The object that a ``--spec`` file (YAML or JSON) called ``name`` holds; raises ``CheckedError``."""
-    reader = Reader()
-    spec = reader.convert(document(content, name), Mapping[str, Any], "")
-    reader.faults.check()
-    assert isinstance(spec, dict)
+    problems = Problems()
+    spec: dict[str, Any] = INPUT.read(document(content, name, problems), dict[str, Any], problems=problems)
     return spec
 
 
 def parse_set(assignments: Iterable[str]) -> dict[str, Any]:
-    """``["optimizer.lr=1e-4", "name=run"]`` as nested plain data; raises ``CheckedError`` with every fault.
+    """``["optimizer.lr=1e-4", "name=run"]`` as nested plain data; raises ``CheckedError`` with every problem.
 
     A value is what it would be in YAML without quotes; one in quotes is a text.
     """
-    faults = Faults()
-    reader = Reader(faults=faults)
+    problems = Problems()
     whole: dict[str, Any] = {}
     for assignment in assignments:
         name, equals, text = assignment.partition("=")
         keys = name.split(".")
         if not equals or not all(keys):
-            faults.add(None, "--set", f"must be NAME=VALUE, such as optimizer.lr=0.1, not {assignment!r:.80}")
+            problems.add(None, "--set", f"must be NAME=VALUE, such as optimizer.lr=0.1, not {assignment!r:.80}")
             continue
-        value = reader.convert(Entry(None, _written(text)), Any, f"--set {name}")
-        if value is not FAULTY and not _put(whole, keys, value):
-            faults.add(None, f"--set {name}", "is set twice, or both as a value and as what holds values")
-    faults.check()
+        quoted = len(text) >= 2 and text[0] == text[-1] and text[0] in "\"'"
+        try:
+            value = INPUT.read(text[1:-1] if quoted else plain_value(text), Any, f"--set {name}")
+        except CheckedError as error:
+            problems.extend(error.faults)
+        else:
+            if not _put(whole, keys, value):
+                problems.add(None, f"--set {name}", "is set twice, or both as a value and as what holds values")
+    problems.check()
     return whole
-
-
-def _written(text: str) -> Scalar:
-    quoted = len(text) >= 2 and text[0] == text[-1] and text[0] in "\"'"
-    return Scalar(text[1:-1], text[1:-1], quoted=True) if quoted else resolve(text)
 
 
 def _put(whole: dict[str, Any], keys: list[str], value: Any) -> bool:

@@ -1,176 +1,128 @@
-"""A job request from outside, checked: the one schema of the HTTP edge, of job files and of ``submit --spec`` (B21)."""
+"""A job request from outside, checked: the one schema of HTTP, of job files and of ``submit --spec`` (B21)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import PurePath
-from typing import Any
+from collections.abc import Set as AbstractSet
+from pathlib import Path, PurePath
+from typing import Annotated, Any
 
-import attrs
+from attrs.validators import ge, gt, optional
 
 from actors.jobs import maxima
 from actors.jobs.levels import HIGHEST_OVERRIDE
 from actors.jobs.os_text import from_plain
 from actors.jobs.records import JobRequest, Resources
-from actors.validation import FAULTY, Entry, Faults, Listing, Reader, Scalar, Shape, from_data, is_nothing, join
-from actors.validation import Mapping as MappingNode
-from actors.validation.reader import Read
-from actors.validation.simple import text_fault
-from actors.validation.sizes import read_size
+from actors.validation import Format, Shape, Size, StrictConverter, Wrong
+from actors.validation.validators import NOT_EMPTY, Validator, fits
+from actors.validation.values import text
 
-Check = Callable[[Any], str | None]
-"""What is wrong with a value; None: nothing."""
-_EITHER = "command and entry_point: give one of the two"
+Usual = Callable[[Any], Any]
 
 
 def request_from_mapping(data: Any, path: str = "") -> JobRequest:
     """The request that ``data``, decoded JSON with the fields of :class:`JobRequest`, asks for.
 
-    ``path`` stands before the paths in messages. Raises :class:`~actors.validation.CheckedError` with every fault.
+    ``path`` stands before the paths in messages. Raises :class:`~actors.validation.CheckedError` with every problem.
     """
-    faults = Faults()
-    reader = Reader(shapes(), faults)
-    request = read_request(reader, from_data(data, faults, path), path)
-    faults.check()
+    request = REQUESTS.read(data, JobRequest, path)
     assert isinstance(request, JobRequest)
     return request
 
 
-def read_request(reader: Reader, entry: Entry, path: str) -> Any:
-    """The request at ``entry``, or ``FAULTY``."""
-    request = reader.object(entry, JobRequest, path)
-    if request is not FAULTY and request.command is not None and request.entry_point is not None:
-        where = (reader.entries(entry, path) or {}).get("entry_point", entry)
-        return reader.fault(where, join(path, "entry_point"), _EITHER)
-    if request is not FAULTY and (fault := maxima.fault_of(request)) is not None:
-        return reader.fault(entry, join(path, fault[0]) if fault[0] else path, fault[1])
-    return request
+def converter(
+    names: Mapping[str, str] | None = None, hidden: AbstractSet[str] = frozenset(), folder: Path | None = None
+) -> StrictConverter:
+    """Reads requests. ``names`` and ``hidden``: as in :class:`~actors.validation.Shape`.
 
-
-def shapes(request: Shape | None = None) -> dict[type, Shape]:
-    """How a request is written; ``request`` says what differs where it is not JSON with the records' own names."""
-    special = request or Shape(checks={"cwd": _absolute})
-    whole = attrs.evolve(
-        special,
-        reads={**_READS, **special.reads},
-        checks=within(JobRequest, {**_CHECKS, **special.checks}),
-    )
-    none_or_more = _at_least(0)
+    ``folder``: what a ``cwd`` is relative to; None: it must be absolute.
+    """
+    types = _TYPES if folder is None else {**_TYPES, "cwd": Annotated[OsText, Format(_under(folder))] | None}
+    validators = {**_VALIDATORS, "cwd": _ABSOLUTE} if folder is None else _VALIDATORS
+    request = Shape(names=names or {}, hidden=hidden, types=types, validators=validators, whole=_fault_of_request)
     resources = Shape(
-        reads={"memory": read_size}, checks={"cpus": none_or_more, "gpus": none_or_more, "memory": _at_least(1)}
+        types={"memory": Size | None}, validators={"cpus": ge(0), "gpus": ge(0), "memory": optional(ge(1))}
     )
-    return {JobRequest: whole, Resources: resources}
+    return StrictConverter({JobRequest: request, Resources: resources})
 
 
-def within(kind: type[Any], checks: Mapping[str, Check]) -> dict[str, Check]:
-    """``checks`` of the fields of ``kind``, each after the field's maximum (:data:`actors.jobs.maxima.FIELDS`)."""
-
-    def both(maximum: maxima.Maximum, check: Check | None) -> Check:
-        return lambda value: maximum.fault(value) or (None if check is None else check(value))
-
-    bounded = {name: both(maximum, checks.get(name)) for name, maximum in maxima.FIELDS[kind].items()}
-    return {**checks, **bounded}
+def _fault_of_request(request: JobRequest) -> tuple[str, str] | None:
+    if request.command is not None and request.entry_point is not None:
+        return "entry_point", "command and entry_point: give one of the two"
+    return maxima.fault_of(request)
 
 
-def _read_command(reader: Reader, entry: Entry, path: str) -> Any:
-    if isinstance(entry.node, Scalar) and entry.node.value is not None:
-        return reader.fault(entry, path, "must be a list of words, never a shell line")
-    if is_nothing(entry.node):
-        return None
-    if not isinstance(entry.node, Listing):
-        return reader.convert(entry, tuple[str, ...], path)
-    words = [read_os_text(reader, item, join(path, index)) for index, item in enumerate(entry.node.items)]
-    if any(word is FAULTY for word in words):
-        return FAULTY
-    return tuple(words) if words and words[0] else reader.fault(entry, path, "must begin with the name of a program")
+def _command(value: Any, usual: Usual) -> Any:
+    if not isinstance(value, list | tuple | Mapping):
+        raise Wrong("must be a list of words, never a shell line")
+    words = usual(value)
+    if not words or not words[0]:
+        raise Wrong("must begin with the name of a program")
+    return words
 
 
-def read_os_text(reader: Reader, entry: Entry, path: str) -> Any:
-    """A text, or ``{"base64": ...}`` for one whose bytes are not UTF-8 (:mod:`actors.jobs.os_text`)."""
-    if not isinstance(entry.node, MappingNode):
-        return reader.convert(entry, str, path)
-    plain = reader.convert(entry, Mapping[str, str], path)
-    if plain is FAULTY:
-        return plain
+def _os_text(value: Any, usual: Usual) -> str:
+    if not isinstance(value, Mapping):
+        return str(usual(value))
     try:
-        value = from_plain(plain)
+        found = from_plain({key: text(one) for key, one in value.items()})
+    except Wrong:
+        raise
     except ValueError as error:
-        return reader.fault(entry, path, str(error))
-    return reader.fault(entry, path, "must not hold a NUL character") if "\0" in value else value
+        raise Wrong(str(error)) from None
+    if "\0" in found:
+        raise Wrong("must not hold a NUL character")
+    return found
 
 
-def _read_cwd(reader: Reader, entry: Entry, path: str) -> Any:
-    return None if is_nothing(entry.node) else read_os_text(reader, entry, path)
+def _variable(value: Any, usual: Usual) -> Any:
+    try:
+        name = usual(value)
+    except Wrong:
+        name = ""
+    if not name or "=" in name:
+        raise Wrong("cannot be the name of a variable")
+    return name
 
 
-def _read_levels(reader: Reader, entry: Entry, path: str) -> Any:
+def _levels(value: Any, usual: Usual) -> Any:
     """One level or a list of them."""
-    if isinstance(entry.node, Listing):
-        return reader.convert(entry, tuple[str, ...], path)
-    level = reader.convert(entry, str | None, path)
-    return level if level is FAULTY else () if level is None else (level,)
+    return usual(value) if value is None or isinstance(value, list | tuple) else (text(value),)
 
 
-def _at_least(least: int) -> Callable[[float | None], str | None]:
-    def check(value: float | None) -> str | None:
-        return None if value is None or value >= least else f"must be at least {least}, not {value:g}"
+def _under(folder: Path) -> Callable[[Any, Usual], Any]:
+    def read(value: Any, usual: Usual) -> Any:
+        cwd = usual(value)
+        return str(folder / Path(cwd).expanduser()) if cwd else cwd
 
-    return check
-
-
-def _above_zero(value: float | None) -> str | None:
-    return None if value is None or value > 0 else f"must be more than 0, not {value:g}"
+    return read
 
 
-def _override(value: int | None) -> str | None:
-    inside = value is None or 0 <= value <= HIGHEST_OVERRIDE
-    return None if inside else f"must be between 0 and {HIGHEST_OVERRIDE}, not {value}"
-
-
-def _not_empty(value: str | None) -> str | None:
-    return "must not be empty" if value == "" else None
-
-
-def _absolute(value: str | None) -> str | None:
-    if value is None or PurePath(value).is_absolute():
-        return None
-    return f"must be an absolute path, not {value!r:.80}"
-
-
-def _read_variables(reader: Reader, entry: Entry, path: str) -> Any:
-    entries = reader.entries(entry, path)
-    if entries is None:
-        return FAULTY
-    values = {}
-    for name, child in entries.items():
-        where = join(path, name)
-        if not name or "=" in name or text_fault(name):
-            values[name] = reader.fault(child, where, "cannot be the name of a variable")
-        else:
-            values[name] = read_os_text(reader, child, where)
-    return FAULTY if any(value is FAULTY for value in values.values()) else values
-
-
-def _read_inherited(reader: Reader, entry: Entry, path: str) -> Any:
-    return None if is_nothing(entry.node) else _read_variables(reader, entry, path)
-
-
-_READS: Mapping[str, Read] = {
-    "command": _read_command,
-    "cwd": _read_cwd,
-    "env": _read_variables,
-    "inherited_env": _read_inherited,
-    "user_levels": _read_levels,
+OsText = Annotated[str, Format(_os_text)]
+"""A text, or ``{"base64": ...}`` for one whose bytes are not UTF-8 (:mod:`actors.jobs.os_text`)."""
+_Variables: Any = Mapping[Annotated[str, Format(_variable)], OsText]
+_TYPES: Mapping[str, Any] = {
+    "command": Annotated[tuple[OsText, ...], Format(_command)] | None,
+    "cwd": OsText | None,
+    "env": _Variables,
+    "inherited_env": _Variables | None,
+    "user_levels": Annotated[
+        tuple[str, ...], Format(_levels, {"type": ["string", "array", "null"], "items": {"type": "string"}})
+    ],
 }
-
-_CHECKS: Mapping[str, Check] = {
-    "provider": _not_empty,
-    "entry_point": _not_empty,
-    "cwd": _not_empty,
-    "estimated_cost": _at_least(0),
-    "priority_override": _override,
-    "max_attempts": _at_least(1),
-    "max_runtime": _above_zero,
-    "idempotency_key": _not_empty,
-    "requires_approval": _not_empty,
+_ABSOLUTE = fits(lambda cwd: PurePath(cwd).is_absolute(), "must be an absolute path", told=True)
+_VALIDATORS: Mapping[str, Validator] = {
+    "provider": NOT_EMPTY,
+    "entry_point": NOT_EMPTY,
+    "cwd": NOT_EMPTY,
+    "estimated_cost": optional(ge(0)),
+    "priority_override": fits(
+        lambda priority: 0 <= priority <= HIGHEST_OVERRIDE, f"must be between 0 and {HIGHEST_OVERRIDE}", told=True
+    ),
+    "max_attempts": ge(1),
+    "max_runtime": optional(gt(0)),
+    "idempotency_key": NOT_EMPTY,
+    "requires_approval": NOT_EMPTY,
 }
+REQUESTS = converter()
+"""Requests in JSON, with the records' own names."""

@@ -52,6 +52,18 @@ class PollerOptions:
     safety_net_seconds: float = attrs.field(default=0.0, validator=ge(0))
 
 
+LOOK_SECONDS = 5.0
+"""Between two looks at the queue when nothing happens; fixed (B8)."""
+
+
+@attrs.frozen
+class QueueProcessingOptions:
+    """Read because existing files have it; it changes nothing (B8)."""
+
+    enabled: bool = True
+    interval_seconds: float = attrs.field(default=LOOK_SECONDS, validator=gt(0))
+
+
 @attrs.frozen
 class ExpiryOptions:
     """``interval_seconds``: how often to sweep beside waking at each deadline itself (B15)."""

@@ -261,6 +261,11 @@ class Event:
     data: Mapping[str, Any] = attrs.field(factory=dict)
     origin: Any = attrs.field(default=None, eq=False, repr=False)
 
+    @property
+    def user_id(self) -> str | None:
+        """The user of its job; None: it is about no job."""
+        return None if self.job_id is None else self.data.get("user_id")
+
     def as_message(self) -> dict[str, Any]:
         """The event as clients see it: type and job id first, then its data."""
         return {"type": self.type, "job_id": self.job_id, **self.data}

@@ -1,4 +1,7 @@
-"""The guess that a good error message ends with."""
+"""The guess that a good error message ends with: for everything in ``actors`` but its kernel, which knows no jobs.
+
+The kernel has it from :mod:`supervision.checks`, which stands alone.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,16 @@ import difflib
 from collections.abc import Iterable
 
 
+def guess(wrong: str, known: Iterable[str]) -> str:
+    """``"; did you mean X?"`` where one of ``known`` is near, else nothing."""
+    near = difflib.get_close_matches(wrong[:80], list(known), n=1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
 def did_you_mean(wrong: str, known: Iterable[str]) -> str:
-    """``"; did you mean X?"`` where one of ``known`` is near, else the list of them where it is short, else nothing."""
+    """:func:`guess`, or else the list of what is known where it is short."""
     names = list(known)
-    near = difflib.get_close_matches(wrong, names, n=1, cutoff=0.6)
-    if near:
-        return f"; did you mean {near[0]}?"
-    return f"; known are {', '.join(names)}" if 0 < len(names) <= 12 else ""
+    return guess(wrong, names) or (f"; known are {', '.join(names)}" if 0 < len(names) <= 12 else "")
 
 
 def one_letter_apart(one: str, other: str) -> bool:

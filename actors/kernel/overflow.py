@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from enum import StrEnum
 
 import attrs
+
+from supervision.checks import guess
 
 
 class Overflow(StrEnum):
@@ -42,6 +43,5 @@ def overflow_policy(value: str) -> Overflow:
         return Overflow(value)
     except ValueError:
         known = [policy.value for policy in Overflow]
-        guess = difflib.get_close_matches(str(value), known, 1)
-        hint = f", did you mean {guess[0]!r}?" if guess else f"; known: {', '.join(known)}"
+        hint = guess(value, known) or f"; known: {', '.join(known)}"
         raise ValueError(f"unknown overflow policy {value!r}{hint}") from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +12,7 @@ from actors.kernel.errors import UnknownActor
 from actors.kernel.mailbox import Mailbox
 from actors.kernel.quarantine import Quarantine
 from actors.kernel.ref import CALL_DEADLINE, ActorRef
+from supervision.checks import nearest
 
 
 class Registry:
@@ -48,8 +48,7 @@ class Registry:
         try:
             return self._refs[name]
         except KeyError:
-            guesses = difflib.get_close_matches(name, self._refs, 1)
-            raise UnknownActor(name, guesses[0] if guesses else None) from None
+            raise UnknownActor(name, nearest(name, self._refs)) from None
 
     def cast(self, name: str, message: Any) -> None:
         """``ActorRef.cast`` by name; to nobody, it is a dead letter."""

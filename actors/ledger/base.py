@@ -88,7 +88,8 @@ def change(
 
 
 def emit(tx: Transaction, job: Job, type_: str, *, cycle: str | None = None, **data: Any) -> None:
-    """Tell of a change of ``job`` under its own correlation ID."""
+    """Tell of a change of ``job`` under its own correlation ID; the event says whose job it is."""
+    data["user_id"] = job.request.user_id
     if cycle is not None and cycle != job.correlation_id:
         data["cycle_id"] = cycle
     tx.emit(type_, job.job_id, job.correlation_id, **data)

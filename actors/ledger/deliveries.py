@@ -9,8 +9,8 @@ from actors.jobs.records import Submission, SubmissionState
 from actors.ledger.base import load
 from actors.ledger.dispatch import HandingOver
 from actors.ledger.observe import apply_observation
-from actors.providers.base import PushEvent
-from actors.providers.pushes import PushHint
+from actors.providers.base import DeliveryEvent
+from actors.providers.optional import DeliveryHint
 from actors.store import Transaction, deliveries, holds
 
 _DROPPED_AT_ONCE = 100
@@ -23,7 +23,7 @@ class Delivering:
     """The closure that takes one verified delivery. ``token``: of the hand-over, where the sender was given it."""
 
     provider: str
-    event: PushEvent
+    event: DeliveryEvent
     token: str | None = None
     cycle: str | None = None
 
@@ -65,7 +65,7 @@ class Hinting:
     """
 
     provider: str
-    hint: PushHint
+    hint: DeliveryHint
     token: str | None = None
 
     def __call__(self, tx: Transaction) -> Delivered:

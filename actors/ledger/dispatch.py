@@ -31,7 +31,7 @@ from actors.ledger.deaths import held_apart
 from actors.ledger.limits import effective_limits
 from actors.ledger.observe import apply_observation
 from actors.ledger.requeue import put_back_or_give_up
-from actors.providers.breaker import Caution
+from actors.providers.breaker import BreakerAdvice
 from actors.providers.guard import Failure
 from actors.store import Transaction, deaths, lanes, queue, registers, submissions
 
@@ -58,16 +58,16 @@ class Claimed:
 
 
 def decide_now(
-    tx: Transaction, configured: Limits, capacities: Mapping[str, Capacity], trials: Mapping[str, int] | None = None
+    tx: Transaction, configured: Limits, capacities: Mapping[str, Capacity], probes: Mapping[str, int] | None = None
 ) -> tuple[Decision, list[Lane]]:
     """The decision from rows alone; a full global limit is answered without reading a lane.
 
-    ``trials``: for providers that are only tried out, how many calls more they may get.
+    ``probes``: for providers that are only tried out, how many calls more they may get.
     """
     limits = effective_limits(tx, configured)
     running = queue.running(tx.connection)
-    if trials:
-        limits = _narrowed(limits, running, trials)
+    if probes:
+        limits = _narrowed(limits, running, probes)
     full = global_limit_reached(running, limits)
     if full is not None:
         return nothing_may_run(full), []
@@ -80,9 +80,9 @@ def decide_now(
     return decide(waiting, running, limits, providers, tx.now, following), waiting
 
 
-def _narrowed(limits: Limits, running: Sequence[Running], trials: Mapping[str, int]) -> Limits:
+def _narrowed(limits: Limits, running: Sequence[Running], probes: Mapping[str, int]) -> Limits:
     bounds = dict(limits.per_provider)
-    for name, more in trials.items():
+    for name, more in probes.items():
         there = sum(one.count for one in running if one.provider == name)
         bounds[name] = min(bounds.get(name, there + more), there + more)
     return attrs.evolve(limits, per_provider=bounds)
@@ -98,15 +98,15 @@ def provider_states(tx: Transaction, capacities: Mapping[str, Capacity]) -> dict
 class Claiming:
     """The closure that claims all that may run now.
 
-    ``cautions``: what the circuit breakers ask, by provider. One that rests closes the provider's gate, so that nothing
-    is claimed only to be put back. ``suspects``: jobs in whose hand-over a process died.
+    ``breaker_advice``: what the circuit breakers ask, by provider. An open one closes the provider's gate, so that
+    nothing is claimed only to be put back. ``suspects``: jobs in whose hand-over a process died.
     """
 
     limits: Limits
     capacities: Mapping[str, Capacity]
     token: Callable[[], str]
     cycle: str | None = None
-    cautions: Mapping[str, Caution] = attrs.field(factory=dict)
+    breaker_advice: Mapping[str, BreakerAdvice] = attrs.field(factory=dict)
     suspects: Set[str] = frozenset()
 
     def __call__(self, tx: Transaction) -> Claimed:
@@ -115,19 +115,21 @@ class Claiming:
             return Claimed(decide((), (), self.limits, {}, tx.now, lambda _lane: None), (), release)
         queue.release_due(tx.connection, tx.now)
         self._close_gates(tx)
-        trials = {name: caution.trials for name, caution in self.cautions.items()}
-        decision, waiting = decide_now(tx, self.limits, self.capacities, trials)
+        probes = {name: advice.probes for name, advice in self.breaker_advice.items()}
+        decision, waiting = decide_now(tx, self.limits, self.capacities, probes)
         lanes.note_shortage(tx.connection, waiting, decision.short_of_resources, tx.now)
         picks = held_apart(tx, decision.picks, self.suspects) if self.suspects else decision.picks
         dispatches = tuple(self._claim(tx, pick.head.job_id) for pick in picks)
         return Claimed(decision, dispatches, _look_again_at(tx), held_apart=len(picks) < len(decision.picks))
 
     def _close_gates(self, tx: Transaction) -> None:
-        for name, caution in self.cautions.items():
+        for name, advice in self.breaker_advice.items():
             gate = _gate(tx, name)
-            if caution.rest and gate.closed(tx.now) is None:
-                until = tx.now + timedelta(seconds=caution.rest)
-                closed = attrs.evolve(gate, closed_until=until, closed_reason=caution.why, closed_seconds=caution.rest)
+            if advice.retry_after and gate.closed(tx.now) is None:
+                until = tx.now + timedelta(seconds=advice.retry_after)
+                closed = attrs.evolve(
+                    gate, closed_until=until, closed_reason=advice.why, closed_seconds=advice.retry_after
+                )
                 registers.put_gate(tx.connection, closed)
 
     def _claim(self, tx: Transaction, job_id: str) -> Dispatch:

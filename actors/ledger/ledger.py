@@ -35,7 +35,7 @@ from actors.ledger.remarks import Remarking
 from actors.ledger.rules import AddingRule, RemovingRule, ReplacingRule
 from actors.ledger.settle import FlaggingUncertain, SettlingAbsent, SettlingByHand
 from actors.ledger.submit import NewJob, Submitting
-from actors.providers.breaker import Caution
+from actors.providers.breaker import BreakerAdvice
 from actors.providers.guard import Failure
 from actors.store import Store, Transaction
 from logconf import get_correlation_id
@@ -185,11 +185,13 @@ class Ledger:
         if self._suspects is not None:
             self._suspects.discard(job_of(key))
 
-    async def claim(self, capacities: Mapping[str, Capacity], cautions: Mapping[str, Caution] | None = None) -> Claimed:
+    async def claim(
+        self, capacities: Mapping[str, Capacity], breaker_advice: Mapping[str, BreakerAdvice] | None = None
+    ) -> Claimed:
         """Claim all that may run now, with its intents; committed when this returns."""
         token, suspects = self._sources.token, frozenset(self._suspects or ())
         cycle = get_correlation_id()
-        return await self._write(Claiming(self.limits, capacities, token, cycle, cautions or {}, suspects))
+        return await self._write(Claiming(self.limits, capacities, token, cycle, breaker_advice or {}, suspects))
 
     async def handed_over(self, key: str, handle: Mapping[str, Any], observation: Observation | None) -> bool:
         """The provider has it."""

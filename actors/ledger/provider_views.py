@@ -18,36 +18,44 @@ from actors.store import registers
 class BreakerView:
     """A circuit breaker at one moment.
 
-    ``opened``: how often it opened since the start. ``rest``: seconds for which it stays open, 0 where calls may pass.
-    ``why``: the failure that opened it last, "" where none did.
+    ``opened``: how often it opened since the start. ``retry_after``: seconds for which it stays open, 0 where calls may
+    pass. ``why``: the failure that opened it last, "" where none did.
     """
 
     state: BreakerState
     opened: int
-    rest: float
+    retry_after: float
     why: str
 
     @classmethod
     def of(cls, breaker: Breaker) -> BreakerView:
         """``breaker`` as it is now."""
-        return cls(breaker.state, breaker.opened, breaker.rest, breaker.why)
+        return cls(breaker.state, breaker.opened, breaker.retry_after, breaker.why)
 
 
 @attrs.frozen
 class ProviderView:
-    """A configured provider. ``kind``: None where a program gave it. ``gate``: why nothing is dispatched there now."""
+    """A configured provider. ``kind``: None where a program gave it. ``gate``: why nothing is dispatched there now.
+
+    ``checked``: it was asked just now whether it answers; ``fault``: what is wrong, in one line, None where nothing is.
+    """
 
     name: str
     kind: str | None
     capabilities: Capabilities
     breaker: BreakerView
     gate: str | None
+    checked: bool
+    fault: str | None
 
 
 def provider_views(
-    providers: Mapping[str, GuardedProvider], kinds: Mapping[str, str], now: datetime
+    providers: Mapping[str, GuardedProvider], kinds: Mapping[str, str], faults: Mapping[str, str | None], now: datetime
 ) -> Callable[[Connection], list[ProviderView]]:
-    """All of ``providers`` by name, in the configured order; ``kinds`` says of which kind each is."""
+    """All of ``providers`` by name, in the configured order; ``kinds`` says of which kind each is.
+
+    ``faults``: what is wrong with those that were asked.
+    """
 
     def query(connection: Connection) -> list[ProviderView]:
         closed = registers.closed(connection, providers, now)
@@ -58,6 +66,8 @@ def provider_views(
                 provider.capabilities,
                 breakers[name],
                 closed[name],
+                name in faults,
+                faults.get(name),
             )
             for name, provider in providers.items()
         ]
@@ -67,10 +77,10 @@ def provider_views(
     return query
 
 
-def unwell(providers: Mapping[str, GuardedProvider]) -> list[str]:
+def unhealthy(providers: Mapping[str, GuardedProvider]) -> list[str]:
     """A reason for each provider whose breaker is open."""
     return [
-        f"provider {name} is left alone for {breaker.rest:.0f} s: {breaker.why}"
+        f"provider {name} is left alone for {breaker.retry_after:.0f} s: {breaker.why}"
         for name, provider in providers.items()
         if (breaker := provider.breaker).state is BreakerState.OPEN
     ]

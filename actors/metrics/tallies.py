@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from actors.jobs.durations import seconds_between
+from actors.jobs.events import EventType
 from actors.jobs.records import TERMINAL_JOBS, Event
 from actors.net.client_faults import ClientFaults
 
@@ -26,8 +27,8 @@ WORK = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 30)
 MOST_REMEMBERED = 20_000
 """Jobs whose wait is being timed at once; past that the oldest are forgotten, and not counted."""
 
-_LET_RUN = frozenset({"job_queued", "approval_granted", "job_requeued"})
-_ACCEPTED = frozenset({"job_queued", "approval_requested"})
+_LET_RUN = frozenset({EventType.JOB_QUEUED, EventType.APPROVAL_GRANTED, EventType.JOB_REQUEUED})
+_ACCEPTED = frozenset({EventType.JOB_QUEUED, EventType.APPROVAL_REQUESTED})
 _ENDS = frozenset(status.value for status in TERMINAL_JOBS)
 
 
@@ -92,13 +93,13 @@ class Tallies:
         if event.type in _LET_RUN:
             self._claimed.pop(event.job_id, None)
             _remember(self._let_run, event)
-        elif event.type == "job_dispatched":
+        elif event.type == EventType.JOB_DISPATCHED:
             _observe_since(self._let_run, event, self.queue_wait)
             _remember(self._claimed, event)
-        elif event.type == "job_handed_over":
+        elif event.type == EventType.JOB_HANDED_OVER:
             _observe_since(self._claimed, event, self.dispatch)
         if (status := event.data.get("status")) in _ENDS:
-            self.ended[str(status)] += event.type not in ("job_progress", "job_cancel_requested")
+            self.ended[str(status)] += event.type not in (EventType.JOB_PROGRESS, EventType.JOB_CANCEL_REQUESTED)
             self._let_run.pop(event.job_id, None)
             self._claimed.pop(event.job_id, None)
 

@@ -1,7 +1,7 @@
-"""What clients did wrong: counted, told in one line a minute, and never a traceback above DEBUG (D6).
+"""What clients did wrong: counted, logged in one line a minute, and never a traceback above DEBUG (D6).
 
 Whoever reaches a port may send what they like, as often as they like; so nothing that a client does may write a line
-of its own. A fault of our own still does: :meth:`ClientFaults.judge` tells the two apart.
+of its own. A fault of our own still does: :meth:`ClientFaults.record` tells the two apart.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ EVERY = 60.0
 _OURS = ("actors", "supervision", "logconf")
 _LIBRARIES = ("hypercorn", "h11", "wsproto", "trio_websocket", "ssl", "trio._ssl")
 """What reads a client's bytes before we do, and raises whatever it likes over them."""
-_CARRIERS = ("actors.net", "actors.feed", "actors.api.drain")
+_CARRIERS = ("actors.net.streams", "actors.feed", "actors.api.drain")
 """Of ours what reads from a client's connection and writes to it."""
 _LEFT = (trio.BrokenResourceError, trio.ClosedResourceError, ssl.SSLError, ConnectionError)
 _logger = get_logger("actors.net")
@@ -33,21 +33,21 @@ class ClientFaults:
 
     def __init__(self) -> None:
         self.counts: Counter[tuple[str, str]] = Counter()
-        self._untold: Counter[tuple[str, str]] = Counter()
+        self._unlogged: Counter[tuple[str, str]] = Counter()
         self._some = trio.Event()
-        self._telling = trio.Lock()
+        self._logging = trio.Lock()
 
-    def count(self, port: str, reason: str, *, told: bool = True) -> None:
+    def count(self, port: str, reason: str, *, logged: bool = True) -> None:
         """One more. ``reason`` is one of a few words of ours, never a client's.
 
-        ``told``: whether it is worth a place in the line; what browsers do of their own accord is not.
+        ``logged``: whether it is worth a place in the line; what browsers do of their own accord is not.
         """
         self.counts[port, reason] += 1
-        if told:
-            self._untold[port, reason] += 1
+        if logged:
+            self._unlogged[port, reason] += 1
             self._some.set()
 
-    def judge(
+    def record(
         self,
         port: str,
         error: BaseException,
@@ -62,28 +62,28 @@ class ClientFaults:
         else:
             logger.error(message, exc_info=error, extra=extra, stacklevel=2)
 
-    async def tell(self) -> None:
+    async def log_counts(self) -> None:
         """Log what was counted, a line a minute where there is something, until cancelled.
 
-        Every server calls this; of all of them one tells at a time.
+        Every server calls this; of all of them one logs at a time.
         """
-        async with self._telling:
+        async with self._logging:
             try:
                 while True:
                     await self._some.wait()
                     await trio.sleep(EVERY)
-                    self._tell()
+                    self._log()
             finally:
-                self._tell()
+                self._log()
 
-    def _tell(self) -> None:
-        if not self._untold:
+    def _log(self) -> None:
+        if not self._unlogged:
             return
         found: dict[str, dict[str, int]] = {}
-        for (port, reason), number in sorted(self._untold.items()):
+        for (port, reason), number in sorted(self._unlogged.items()):
             found.setdefault(port, {})[reason] = number
-        _logger.info("%d requests or connections were refused", self._untold.total(), extra={"refused": found})
-        self._untold.clear()
+        _logger.info("%d requests or connections were refused", self._unlogged.total(), extra={"refused": found})
+        self._unlogged.clear()
         self._some = trio.Event()
 
 

@@ -1,26 +1,34 @@
-"""Who may be connected: so many in all and of one address, and who gives way where that is reached."""
+"""Serving connections: so many in all and of one address, who gives way where that is reached, and how all end.
+
+Both servers on TCP, and the one on the Unix socket, serve through this.
+"""
 
 from __future__ import annotations
 
 import errno
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 
 import trio
 
 from actors.net.client_faults import ClientFaults
 from actors.net.streams import BoundedStream
-from logconf import get_logger
+from logconf import clear_context, get_logger
 
 MOST_CONNECTIONS = 512
 """Well inside the usual limit of 1,024 descriptors."""
 BACKLOG = 128
+GRACE = 3.0
+"""Seconds that connections have to end in when the server stops; inside the supervisor's 5 for a worker."""
 _OUT_OF = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _OUT_OF_SECONDS = 0.1
 _SAID_EVERY = 60.0
 _logger = get_logger("actors.net")
 
-Serve = Callable[[BoundedStream], Awaitable[None]]
+Serve = Callable[[BoundedStream, trio.Event], Awaitable[None]]
+"""Serves one connection; the event is set when the server stops."""
 
 
 class Connections:
@@ -41,31 +49,55 @@ class Connections:
         self._open: dict[BoundedStream, None] = {}
         self._said = -math.inf
 
-    async def accept(self, listener: trio.socket.SocketType, nursery: trio.Nursery, serve: Serve) -> None:
-        """Take connections from ``listener`` until cancelled; each is served in ``nursery``, then closed."""
+    async def serve(
+        self,
+        listeners: Iterable[trio.socket.SocketType],
+        serve: Serve,
+        on_stop: Callable[[], Awaitable[None]] = trio.lowlevel.checkpoint,
+        *,
+        task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """Serve whoever connects until cancelled, then let what is in flight end within :data:`GRACE`.
+
+        ``on_stop``: called first when that time begins.
+        """
+
+        async def hurry(deadline: float) -> None:
+            await on_stop()
+            for stream in self._open:
+                stream.hurry(deadline)
+
+        async with lingering(GRACE, hurry) as (connections, ending), trio.open_nursery() as nursery:
+            nursery.start_soon(self._faults.log_counts)
+            for listener in listeners:
+                nursery.start_soon(self._accept, listener, connections, partial(self._hold, serve, ending))
+            task_status.started()
+
+    async def _accept(
+        self, listener: trio.socket.SocketType, nursery: trio.Nursery, hold: Callable[[BoundedStream], Awaitable[None]]
+    ) -> None:
         while True:
             connection, address = await self._next(listener)
-            if not self._make_room(address):
+            if not self._may_open(address):
                 connection.close()
                 self._faults.count(self._port, "no room")
                 continue
             stream = BoundedStream(trio.SocketStream(connection), address)
             self._open[stream] = None
-            nursery.start_soon(self._hold, stream, serve)
+            nursery.start_soon(hold, stream)
 
-    async def _hold(self, stream: BoundedStream, serve: Serve) -> None:
+    async def _hold(self, serve: Serve, ending: trio.Event, stream: BoundedStream) -> None:
+        """A border: whatever one connection raises ends that connection alone."""
+        clear_context()
         try:
-            await serve(stream)
+            await serve(stream, ending)
+        except* Exception as group:  # noqa: BLE001 - border: a fault of a server library, a client's nonsense, or ours
+            self._faults.record(self._port, group, _logger, "A connection failed", {"port": self._port})
         finally:
             self._open.pop(stream, None)
             stream.socket.close()
 
-    def hurry(self, deadline: float) -> None:
-        """Let no write to anybody wait beyond ``deadline``, in trio's time."""
-        for stream in self._open:
-            stream.hurry(deadline)
-
-    def _make_room(self, address: str) -> bool:
+    def _may_open(self, address: str) -> bool:
         """Whether one more may be open, after somebody gave way where that was needed."""
         most = MOST_CONNECTIONS if self._most is None else self._most
         are_open = [stream for stream in self._open if stream.is_open]
@@ -104,3 +136,41 @@ class Connections:
         if trio.current_time() - self._said >= _SAID_EVERY:
             self._said = trio.current_time()
             _logger.warning("Cannot accept a connection: %s", error.strerror, extra={"port": self._port})
+
+
+@contextmanager
+def closed_at_the_end(listeners: Iterable[trio.SocketListener]) -> Iterator[list[trio.socket.SocketType]]:
+    """The sockets of ``listeners`` for the length of the block."""
+    sockets = [listener.socket for listener in listeners]
+    try:
+        yield sockets
+    finally:
+        for one in sockets:
+            one.close()
+
+
+@asynccontextmanager
+async def lingering(
+    grace: float, hurry: Callable[[float], Awaitable[None]]
+) -> AsyncIterator[tuple[trio.Nursery, trio.Event]]:
+    """A nursery for connections that outlives the block, its cancellation too, by ``grace`` seconds at most.
+
+    The event beside it is set when that time begins: idle connections close, streams say goodbye. ``hurry`` is then
+    called with the trio time at which whoever is still there will be cut off.
+    """
+    ending = trio.Event()
+
+    async def hold(*, task_status: trio.TaskStatus[trio.Nursery]) -> None:
+        with trio.CancelScope(shield=True) as scope:
+            async with trio.open_nursery() as connections:
+                task_status.started(connections)
+                await ending.wait()
+                scope.deadline = trio.current_time() + grace
+                await hurry(scope.deadline)
+
+    async with trio.open_nursery() as keeper:
+        connections = await keeper.start(hold)
+        try:
+            yield connections, ending
+        finally:
+            ending.set()

@@ -104,9 +104,9 @@ class BoundedStream(trio.abc.HalfCloseableStream):
             self._writing.deadline = min(self._writing.deadline, latest)
 
 
-def encrypted(stream: BoundedStream, context: ssl.SSLContext) -> trio.SSLStream[BoundedStream]:
-    """``stream`` with TLS on it; the handshake is the caller's to bound in time."""
-    return trio.SSLStream(stream, context, server_side=True, https_compatible=True)
+def encrypted(stream: BoundedStream, context: ssl.SSLContext | None) -> BoundedStream | trio.SSLStream[BoundedStream]:
+    """``stream`` with TLS on it, None: without; the handshake is the caller's to bound in time."""
+    return stream if context is None else trio.SSLStream(stream, context, server_side=True, https_compatible=True)
 
 
 def tls_context(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:

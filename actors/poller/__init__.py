@@ -2,11 +2,10 @@
 
 from actors.jobs.options import PollerOptions
 from actors.poller.actor import Poller, Refresh, slow_rounds
-from actors.poller.poll_requests import WAKES, PollNow, PollRequests
+from actors.poller.poll_requests import PollNow, PollRequests
 from actors.poller.switch import Switch, decide_polling
 
 __all__ = [
-    "WAKES",
     "PollNow",
     "PollRequests",
     "Poller",

@@ -15,7 +15,7 @@ from actors.poller.poll_requests import PollRequests
 from actors.poller.switch import Switch, decide_polling
 from actors.poller.watch import Watch
 from actors.providers.guard import GuardedProvider
-from actors.providers.remarks import Remark
+from actors.providers.optional import Remark
 from actors.store.errors import StoreError
 from logconf import get_logger
 

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import attrs
 
+from actors.jobs.events import Concern, EventType, concerning
 from actors.jobs.records import Event
 
-HANDED_OVER = "job_handed_over"
-
-WAKES = frozenset(
-    {HANDED_OVER, "job_cancel_requested", "job_outcome_unknown", "job_settled", "provider_resumed"}
-)  # fmt: skip
+_WAKES = concerning(Concern.PROVIDERS)
 """Events after which the poller looks at once, the beat beside."""
 
 
@@ -45,9 +42,9 @@ class PollRequests:
 
     def note(self, event: Event) -> bool:
         """Whether ``event`` is a wake for the poller; what it asks for is noted."""
-        if event.type not in WAKES:
+        if event.type not in _WAKES:
             return False
-        if event.type == HANDED_OVER:
+        if event.type == EventType.JOB_HANDED_OVER:
             self._rows.add(event.data["submission"])
         else:
             self._everything = True

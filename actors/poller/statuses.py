@@ -42,7 +42,7 @@ async def for_each_limited(
 
     async def work() -> None:
         for one in left:
-            if provider.breaker.rest:
+            if provider.breaker.retry_after:
                 return
             await do(one)
 

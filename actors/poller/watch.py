@@ -1,8 +1,30 @@
-"""One provider's watch: settles, cancels and observes what it holds, one round at a time.
+"""One provider's watch: settles, cancels and observes the submissions it has, one round at a time.
 
-Each provider has a watch of its own, so that one which fails or hangs delays no other. A round is asked for by the
-beat, by an event or by the provider's own nudge; requests that come during a round are answered by the next one.
-While the provider's circuit breaker is open rounds wait, and nothing is lost: settlements and cancels stand in rows.
+Each provider has a watch of its own, so one that fails or hangs delays no other. A round is requested by the beat, by
+an event or by the provider's own news; requests that come during a round are answered by the next one.
+
+**States of a submission, as a round finds them in its row:**
+
+- *intent*: the scheduler's call is being made. The round leaves it alone; news about its job (a delivery can be
+  faster than the answer to the call) is remembered until the row says *handed*.
+- *unknown*: the answer was lost. The provider is asked under the key: it has the job (handed), surely has not
+  (requeued), or cannot tell (the job becomes uncertain, and only a person settles it).
+- *handed*: the provider has it. It is observed; if its cancel was requested, the cancel is sent, and sent again only
+  after the job was seen to go on.
+- *closed*: not read any more.
+
+**Invariants.** Rounds of one watch never overlap, so no two calls about one submission are made from here. A round
+keeps nothing that matters: what is to be done is in rows, what it found is written by the ledger, which applies each
+observation once, never backwards. So a process that is killed between any two lines is only late: the next round
+reads the same rows. A lost answer to a cancel or an observation is the same as none. The one thing kept in memory is
+when to look again; it is never later than the beat.
+
+**Between the read of the rows and the provider's answer** the job may have ended, been cancelled, or its submission
+been closed by a delivery. The ledger therefore decides by the rows of its own transaction, not by those that the
+round read.
+
+While the circuit breaker of a provider is open, its rounds are put off; settlements and cancels stay in the rows
+meanwhile.
 """
 
 from __future__ import annotations
@@ -186,7 +208,7 @@ class Watch:
 
     def _postponed(self, asked: Round) -> bool:
         """Whether the breaker is open: then all that was asked for is asked for again when calls may pass."""
-        rest = self._provider.breaker.rest
+        rest = self._provider.breaker.retry_after
         if rest:
             self._next.add(asked)
             self._look_again(rest)

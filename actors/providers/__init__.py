@@ -1,1 +1,5 @@
-"""Whoever computes: the one shape (``base``), its refusals (``errors``), the guard around it, and who there is."""
+"""A provider runs jobs: this machine, a cluster, or Replicate.
+
+``base`` says what every provider is to the runtime, ``errors`` how it refuses, ``guard`` how it is called, ``registry``
+which kinds there are.
+"""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -15,20 +15,19 @@ from actors.jobs.records import Capacity, Observation, Phase
 from actors.providers.base import (
     Absent,
     CancelAck,
+    DeliveryEvent,
     Found,
     Handle,
     LogChunk,
     Prepared,
-    PushEvent,
     Rejected,
-    Result,
     Submitted,
     Unknowable,
     View,
 )
 from actors.providers.errors import Protocol
 from actors.providers.json_reading import DEEPEST, is_shallow
-from actors.providers.pushes import PushHint, PushOutcome
+from actors.providers.optional import DeliveryHint, DeliveryReport
 
 T = TypeVar("T")
 
@@ -41,11 +40,9 @@ LONGEST_TEXT = 8_000
 #: Of an exit status or a signal.
 LARGEST_STATUS = 2**32
 
-_TIMES = ("seen_at", "started_at", "completed_at")
-_TEXTS = ("error", "output_url")
-_WHOLE = ("exit_code", "signal")
-_AMOUNTS = ("cost_usd", "compute_seconds")
-_OBJECTS = ("progress", "result")
+
+def nothing(_answer: object) -> None:
+    """Of a call that answers nothing."""
 
 
 def checked_capacity(answer: object) -> Capacity:
@@ -98,16 +95,6 @@ def checked_chunk(answer: object) -> LogChunk:
     return chunk
 
 
-def checked_results(answer: object) -> tuple[Result, ...]:
-    """References with a name and an address each, and a time in UTC at which they vanish, or None."""
-    found = tuple(_is(one, Result, "result") for one in _sequence(answer, "results"))
-    for one in found:
-        _is(one.name, str, "result.name")
-        _is(one.url, str, "result.url")
-        _utc_or_none(one.expires_at, "result.expires_at")
-    return found
-
-
 def checked_secrets(answer: object) -> tuple[str, ...]:
     """Texts. What is something else is not shown."""
     found = tuple(_sequence(answer, "secrets"))
@@ -116,16 +103,16 @@ def checked_secrets(answer: object) -> tuple[str, ...]:
     return found
 
 
-def checked_push(answer: object) -> PushOutcome:
+def checked_delivery(answer: object) -> DeliveryReport:
     """A delivery whose names are there; a claim that makes no sense is left out, for the job is read back anyway."""
     if isinstance(answer, Rejected):
         return answer
-    if isinstance(answer, PushHint):
+    if isinstance(answer, DeliveryHint):
         if not _is(answer.delivery_id, str, "delivery.delivery_id"):
             raise Protocol("delivery.delivery_id is empty")
         known = answer.remote_id is not None and bool(_is(answer.remote_id, str, "delivery.remote_id"))
         return attrs.evolve(answer, reason=str(answer.reason), remote_id=answer.remote_id if known else None)
-    event = _is(answer, PushEvent, "delivery")
+    event = _is(answer, DeliveryEvent, "delivery")
     for name in ("delivery_id", "remote_id"):
         if not _is(getattr(event, name), str, f"delivery.{name}"):
             raise Protocol(f"delivery.{name} is empty")
@@ -151,29 +138,8 @@ def checked_observation(answer: object) -> Observation:
     seen = _is(answer, Observation, "observation")
     _is(seen.phase, Phase, "observation.phase")
     _is(seen.raw_status, str, "observation.raw_status")
-    for name in _TIMES:
-        _utc_or_none(getattr(seen, name), f"observation.{name}")
-    for name in _TEXTS:
-        if getattr(seen, name) is not None:
-            _is(getattr(seen, name), str, f"observation.{name}")
-    for name in _WHOLE:
-        if getattr(seen, name) is not None:
-            _is(getattr(seen, name), int, f"observation.{name}")
-    for name in _AMOUNTS:
-        value = getattr(seen, name)
-        if value is not None and not (isinstance(value, (int, float)) and math.isfinite(value) and value >= 0):
-            raise Protocol(f"observation.{name} is {value!r}, not a number from 0")
-    plain: dict[str, Any] = {
-        name: _kept(getattr(seen, name), f"observation.{name}") for name in _OBJECTS if getattr(seen, name) is not None
-    }
-    for name in _WHOLE:
-        if (number := getattr(seen, name)) is not None and not -LARGEST_STATUS <= number <= LARGEST_STATUS:
-            plain[name] = None  # no status that a program can have, and no database takes every number
-    for name in (*_TEXTS, "raw_status"):  # written down as UTF-8, together with what is said of other jobs
-        text = getattr(seen, name)
-        if isinstance(text, str) and (shown := kept(text)[:LONGEST_TEXT]) != text:
-            plain[name] = shown
-    return attrs.evolve(seen, **plain) if plain else seen
+    given = {name: value for name in _FIELDS if (value := getattr(seen, name)) is not None}
+    return attrs.evolve(seen, **{name: _FIELDS[name](value, f"observation.{name}") for name, value in given.items()})
 
 
 def _sensible(answer: object) -> Observation | None:
@@ -183,9 +149,26 @@ def _sensible(answer: object) -> Observation | None:
         return None
 
 
-def _utc_or_none(value: object, what: str) -> None:
-    if value is not None and not (isinstance(value, datetime) and value.utcoffset() == timedelta(0)):
+def _utc(value: object, what: str) -> datetime:
+    if not (isinstance(value, datetime) and value.utcoffset() == timedelta(0)):
         raise Protocol(f"{what} is {value!r:.200}, not a time in UTC")
+    return value
+
+
+def _text(value: object, what: str) -> str:
+    """Written down as UTF-8, together with what is said of other jobs."""
+    return kept(_is(value, str, what))[:LONGEST_TEXT]
+
+
+def _status(value: object, what: str) -> int | None:
+    """None for what no program can end with: no database takes every number."""
+    return number if -LARGEST_STATUS <= (number := _is(value, int, what)) <= LARGEST_STATUS else None
+
+
+def _amount(value: object, what: str) -> float:
+    if not (isinstance(value, (int, float)) and math.isfinite(value) and value >= 0):
+        raise Protocol(f"{what} is {value!r}, not a number from 0")
+    return value
 
 
 def _sequence(answer: object, what: str) -> Sequence[Any]:
@@ -223,3 +206,13 @@ def _json_object(answer: object, what: str) -> dict[str, Any]:
     except TypeError as error:
         raise Protocol(f"{what} holds what JSON cannot: {error}") from error
     return plain
+
+
+_FIELDS: Mapping[str, Callable[[object, str], Any]] = {
+    **dict.fromkeys(("seen_at", "started_at", "completed_at"), _utc),
+    **dict.fromkeys(("raw_status", "error", "output_url"), _text),
+    **dict.fromkeys(("exit_code", "signal"), _status),
+    **dict.fromkeys(("cost_usd", "compute_seconds"), _amount),
+    **dict.fromkeys(("progress", "result"), _kept),
+}
+"""How each field of an observation that is not None is looked at, and what is recorded of it."""

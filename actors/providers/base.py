@@ -1,4 +1,4 @@
-"""The one shape that every provider has: whoever computes, seen from the runtime.
+"""What every provider is to the runtime. A provider runs jobs: this machine, a cluster, or Replicate.
 
 A provider talks to the outside and nothing else: it owns no retries, no clock, no rows and no decisions. Its
 methods take their deadline from the caller's cancel scope and raise only
@@ -15,9 +15,9 @@ from typing import Any, Protocol
 
 import attrs
 import trio
+from attrs.validators import gt
 
 from actors.jobs.records import Capacity, JobRequest, Observation
-from actors.providers.lost_jobs import LostJobProof
 
 Handle = Mapping[str, Any]
 """A provider's own small JSON object for a job it holds; opaque to the runtime and stored with the job."""
@@ -49,23 +49,6 @@ class Push(StrEnum):
     LOCAL_EVENT = "local_event"
 
 
-class Logs(StrEnum):
-    """How a job's output can be read while it runs."""
-
-    NONE = "none"
-    WHOLE = "whole"  # all of it on every request
-    OFFSET = "offset"  # from a place on
-    STREAM = "stream"
-
-
-class Cancelling(StrEnum):
-    """What a cancel request does."""
-
-    SYNC = "sync"
-    ASYNC = "async"
-    QUEUED_ONLY = "queued_only"
-
-
 class CancelAck(StrEnum):
     """The answer to a cancel request. Only an observation ends a job, never this answer."""
 
@@ -76,40 +59,31 @@ class CancelAck(StrEnum):
     NOT_SUPPORTED = "not_supported"
 
 
-@attrs.frozen
-class Rate:
-    """What a provider allows: at most ``calls`` requests of this ``bucket`` in ``period`` seconds."""
+class LostJobProof(StrEnum):
+    """What proves that nothing of a job runs any more whose shim on this machine was killed (B13, B17)."""
 
-    bucket: str
-    calls: int
-    period: float
+    CGROUP = "cgroup"  # each job has a control group of its own
+    SUBREAPER = "subreaper"  # the supervisor receives what is left behind, for as long as it is not restarted
+    NONE = "none"  # nothing: such a job is uncertain until a person settles it
 
 
 @attrs.frozen
 class Capabilities:
-    """What a provider can do, as data.
+    """What a provider can do, as data: only what decides something, in the runtime or in the conformance suite.
 
-    ``max_runtime``: seconds after which the provider itself ends a job, None where it does not. ``result_retention``:
-    seconds that results stay readable after the end, None for as long as the job is not forgotten.
-    ``handles_own_queue``: jobs beyond its capacity wait there. ``concurrent_calls``: dispatches at once.
+    ``page_size``: jobs that one request tells about. ``cancel_pending_reliable``: a job that has not begun is surely
+    ended by a cancel request. ``streams_logs``: the output of a running job comes by ``follow``. ``lost_job_proof``: of
+    a provider that runs its jobs on this machine itself. ``concurrent_calls``: dispatches at once.
     """
 
     submit_idempotency: Idempotency = Idempotency.CLIENT_ID
     listing: Listing = Listing.ALL
     page_size: int = 100
-    cancel: Cancelling = Cancelling.ASYNC
     cancel_pending_reliable: bool = True
-    logs: Logs = Logs.OFFSET
+    streams_logs: bool = False
     push: Push = Push.NONE
-    native_deadline: bool = False
-    max_runtime: float | None = None
-    handles_own_queue: bool = False
     survives_our_restart: bool = True
-    reports_exit_code: bool = False
-    reports_cost_time: bool = False
-    result_retention: float | None = None
-    lost_job_proof: LostJobProof | None = None  # of a provider that runs its jobs on this machine itself
-    rates: tuple[Rate, ...] = ()
+    lost_job_proof: LostJobProof | None = None
     concurrent_calls: int = 4
 
     @property
@@ -170,16 +144,7 @@ class LogChunk:
 
 
 @attrs.frozen
-class Result:
-    """Something an ended job left at its provider. ``expires_at``: when it vanishes there, None for never."""
-
-    name: str
-    url: str
-    expires_at: datetime | None = None
-
-
-@attrs.frozen
-class PushEvent:
+class DeliveryEvent:
     """A verified delivery about one job.
 
     ``delivery_id`` is the same when a delivery is repeated. ``remote_id`` is the provider's own name of the job, as it
@@ -203,95 +168,97 @@ Nudge = Callable[[str], None]
 """Called with a submission key: "look at that job now". Synchronous, never blocks, never raises."""
 
 
-class NoPushes:
-    """What a provider has that leaves no results to fetch and takes no deliveries: to inherit from."""
+class NoDeliveries:
+    """What a provider has that takes no deliveries: to inherit from."""
 
-    async def results(self, key: str, handle: Handle) -> Sequence[Result]:
-        """Nothing."""
-        await trio.lowlevel.checkpoint()
-        return ()
-
-    def parse_push(
+    def parse_delivery(
         self, headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now: datetime
-    ) -> PushEvent | Rejected:
+    ) -> DeliveryEvent | Rejected:
         """No delivery is believed."""
         return Rejected("this provider takes no deliveries")
 
-    async def push_secrets(self, *, fresh: bool = False) -> Sequence[str]:
+    async def delivery_secrets(self, *, fresh: bool = False) -> Sequence[str]:
         """None."""
         await trio.lowlevel.checkpoint()
         return ()
 
 
 class Provider(Protocol):
-    """Whoever computes. One object for each configured provider, used by one runtime at a time."""
+    """Runs jobs. One object for each configured provider, used by one runtime at a time."""
 
     name: str
     capabilities: Capabilities
 
     def capacity(self) -> Capacity:
         """What there is in all, by resource; counted against the runtime's own rows (B10)."""
-        ...
 
     def prepare(self, request: JobRequest) -> Prepared:
         """Check ``request`` and translate it; pure. Raises :class:`Invalid` naming the field and the fix."""
-        ...
 
     async def check(self) -> Mapping[str, Any]:
         """Facts about the account or machine. Raises :class:`Auth` or :class:`Unavailable`."""
-        ...
 
     async def submit(self, key: str, token: str, prepared: Prepared, context: Mapping[str, str]) -> Submitted:
         """Hand a job over under ``key``; the same key again returns what is there, never a second job.
 
         ``context`` holds ``job_id`` and ``correlation_id`` for the job's environment, labels or headers.
         """
-        ...
 
     async def find(self, key: str, token: str) -> Found:
         """What the provider knows under ``key``: used after a lost answer and after a crash (B13)."""
-        ...
 
     async def observe_many(self, handles: Mapping[str, Handle]) -> View:
         """What became of the jobs of these keys, in as few requests as the provider allows."""
-        ...
 
     async def cancel(self, key: str, handle: Handle) -> CancelAck:
         """Ask for an end. Repeated by the runtime until an observation shows one, so it must be idempotent."""
-        ...
 
     def logs(self, key: str, handle: Handle, cursor: str | None = None) -> AsyncIterator[LogChunk]:
         """The job's output from ``cursor`` (None: the beginning) to what is there now."""
-        ...
 
-    async def results(self, key: str, handle: Handle) -> Sequence[Result]:
-        """What an ended job left, as references; empty where there is nothing to fetch."""
-        ...
-
-    def parse_push(
+    def parse_delivery(
         self, headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now: datetime
-    ) -> PushEvent | Rejected:
+    ) -> DeliveryEvent | Rejected:
         """Verify and read a delivery; pure. ``headers`` have lower-case names, ``secrets`` are all that may be in use.
 
         Raises nothing: whatever cannot be read is :class:`Rejected`.
         """
-        ...
 
-    async def push_secrets(self, *, fresh: bool = False) -> Sequence[str]:
+    async def delivery_secrets(self, *, fresh: bool = False) -> Sequence[str]:
         """The secrets that deliveries are signed with; ``fresh``: ask again, they may have been rotated."""
-        ...
 
     async def forget(self, key: str, handle: Handle) -> None:
         """Remove what the provider keeps of an ended job. Idempotent."""
-        ...
 
     async def watch(self, nudge: Nudge) -> None:
         """Run until cancelled, calling ``nudge`` whenever a job may have changed. A provider that cannot: return."""
-        ...
 
     async def aclose(self) -> None:
         """Release connections and descriptors. Jobs go on where the provider survives our restart."""
-        ...
+
+
+def _seconds(default: float) -> float:
+    return attrs.field(default=default, validator=gt(0))
+
+
+@attrs.frozen
+class CallDeadlines:
+    """How long each call may take, in seconds. A watch has none: it runs until cancelled.
+
+    ``page``: what ``observe`` may take longer for each page of jobs after the first.
+    """
+
+    check: float = _seconds(15.0)
+    submit: float = _seconds(60.0)
+    find: float = _seconds(30.0)
+    observe: float = _seconds(20.0)
+    page: float = _seconds(1.0)
+    cancel: float = _seconds(30.0)
+    logs: float = _seconds(30.0)
+    delivery_secrets: float = _seconds(15.0)
+    forget: float = _seconds(30.0)
+    settled: float = _seconds(30.0)
+    aclose: float = _seconds(5.0)
 
 
 def describe_capacity(capacity: Capacity, names: Sequence[str] = ("cpus", "gpus", "memory")) -> str:

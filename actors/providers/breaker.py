@@ -6,13 +6,14 @@ succeeds: so a job that the provider cannot answer about stops nobody else.
 Closed: calls pass, and so many failures in a row open it. Open: calls are refused at once, until its time is over.
 Half open: a few calls pass at once; so many of them that succeed in a row close it, one that fails opens it again, for
 as long as before. A call is judged by the phase in which it began, so that a late word of an earlier one changes
-nothing; one that was cancelled has no word at all and only frees its place.
+nothing; one that was cancelled has no word at all and only frees its permit.
 """
 
 from __future__ import annotations
 
 import logging
 from enum import StrEnum
+from typing import NewType
 
 import attrs
 import trio
@@ -23,7 +24,7 @@ from logconf import get_logger
 
 _logger = get_logger("actors.providers.breaker")
 
-PLACE_AGAIN = 1.0
+PROBE_AGAIN = 1.0
 """Seconds after which a call may ask again that found every place of the half-open breaker taken."""
 
 
@@ -52,35 +53,19 @@ class BreakerOpen(Unavailable):
 
 
 @attrs.frozen
-class Caution:
-    """What a breaker that is not closed asks of whoever plans calls.
+class BreakerAdvice:
+    """What a breaker that is not closed advises the scheduler.
 
-    ``rest``: seconds without any. ``trials``: how many at once after that. ``why``: the failure behind it.
+    ``retry_after``: seconds without any. ``probes``: how many at once after that. ``why``: the failure behind it.
     """
 
-    rest: float
-    trials: int
+    retry_after: float
+    probes: int
     why: str
 
 
-class Place:
-    """One call that was let through; whoever has it tells how the call ended and leaves."""
-
-    def __init__(self, breaker: Breaker, phase: int) -> None:
-        self._breaker = breaker
-        self._phase = phase
-
-    def succeeded(self) -> None:
-        """The provider answered."""
-        self._breaker._succeeded(self._phase)
-
-    def failed(self, why: str, job: str | None = None) -> None:
-        """The provider did not answer, or not so that it could be understood; ``job``: the only one asked about."""
-        self._breaker._failed(self._phase, why, job)
-
-    def leave(self) -> None:
-        """Free the place; without a word before it, the call counts as nothing."""
-        self._breaker._left(self._phase)
+Permit = NewType("Permit", int)
+"""One call that was let through: the phase of the breaker in which it began."""
 
 
 class Breaker:
@@ -106,43 +91,47 @@ class Breaker:
     @property
     def state(self) -> BreakerState:
         """The state of this moment; an open one whose time is over counts as half open before the first call."""
-        over = self._stored is BreakerState.OPEN and self.rest == 0
+        over = self._stored is BreakerState.OPEN and self.retry_after == 0
         return BreakerState.HALF_OPEN if over else self._stored
 
     @property
-    def rest(self) -> float:
+    def retry_after(self) -> float:
         """Seconds for which it stays open; 0 where calls may pass."""
         if self._stored is not BreakerState.OPEN:
             return 0.0
         return max(0.0, self._until - trio.current_time())
 
     @property
-    def caution(self) -> Caution | None:
+    def advice(self) -> BreakerAdvice | None:
         """How to plan calls now; None where nothing needs to be considered."""
         if self._stored is BreakerState.CLOSED:
             return None
-        return Caution(self.rest, self.options.half_open_calls - self._trying, self.why)
+        return BreakerAdvice(self.retry_after, self.options.half_open_calls - self._trying, self.why)
 
-    def admit(self) -> Place:
-        """Let one call through. Raises :class:`BreakerOpen` where it must not be made now."""
-        if rest := self.rest:
-            raise BreakerOpen(f"provider {self.name} is left alone for {rest:.0f} s: {self.why}", rest)
+    def admit(self) -> Permit:
+        """Let one call through, which then succeeds, fails or neither, and gives its permit back.
+
+        Raises :class:`BreakerOpen` where it must not be made now.
+        """
+        if seconds := self.retry_after:
+            raise BreakerOpen(f"provider {self.name} is left alone for {seconds:.0f} s: {self.why}", seconds)
         if self._stored is BreakerState.OPEN:
             self._change(BreakerState.HALF_OPEN, logging.DEBUG, "is tried again")
         if self._stored is BreakerState.HALF_OPEN:
             if self._trying >= self.options.half_open_calls:
-                raise BreakerOpen(f"provider {self.name} is being tried out: {self.why}", PLACE_AGAIN)
+                raise BreakerOpen(f"provider {self.name} is being tried out: {self.why}", PROBE_AGAIN)
             self._trying += 1
-        return Place(self, self._phase)
+        return Permit(self._phase)
 
-    def try_now(self) -> None:
+    def half_open(self) -> None:
         """Have an open one try the provider out at once, because somebody who knows better says so."""
-        if self.rest:
+        if self.retry_after:
             self._until = trio.current_time()
             self._change(BreakerState.HALF_OPEN, logging.INFO, "is tried again before its time, as asked by hand")
 
-    def _succeeded(self, phase: int) -> None:
-        if phase != self._phase:
+    def succeeded(self, permit: Permit) -> None:
+        """The provider answered."""
+        if permit != self._phase:
             return
         self._suspect = None
         if self._stored is BreakerState.CLOSED:
@@ -152,8 +141,9 @@ class Breaker:
         if self._in_a_row >= self.options.successes:
             self._change(BreakerState.CLOSED, logging.INFO, "answers again")
 
-    def _failed(self, phase: int, why: str, job: str | None) -> None:
-        if phase != self._phase:
+    def failed(self, permit: Permit, why: str, job: str | None = None) -> None:
+        """The provider did not answer, or not so that it could be understood; ``job``: the only one asked about."""
+        if permit != self._phase:
             return
         others_fail = self._stored is BreakerState.CLOSED and self._in_a_row > 0
         if job is not None and self._suspect in (None, job) and not others_fail:
@@ -172,8 +162,9 @@ class Breaker:
             )
             self._open(logging.WARNING, said)
 
-    def _left(self, phase: int) -> None:
-        if phase == self._phase and self._stored is BreakerState.HALF_OPEN:
+    def leave(self, permit: Permit) -> None:
+        """Give the permit back; without a word before it, the call counts as nothing."""
+        if permit == self._phase and self._stored is BreakerState.HALF_OPEN:
             self._trying -= 1
 
     def _open(self, level: int, said: str) -> None:

@@ -51,17 +51,17 @@ class Failure:
     spends_attempt: bool = False
 
 
-def judge(call: str, error: Exception) -> Failure:
+def classify(call: str, error: Exception) -> Failure:
     """What ``error``, raised by the provider's ``call``, means (B12).
 
     A group is judged by the member that claims least. For ``submit`` a :class:`errors.Protocol` and whatever is no
     :class:`errors.ProviderError` are an unknown outcome: the request may have been sent.
     """
-    verdicts = [_judge_one(call, leaf) for leaf in leaves(error) if isinstance(leaf, Exception)]
+    verdicts = [_classify_one(call, leaf) for leaf in leaves(error) if isinstance(leaf, Exception)]
     return min(verdicts, key=lambda failure: (_CAUTION.index(failure.kind), failure.spends_attempt))
 
 
-def _judge_one(call: str, error: Exception) -> Failure:
+def _classify_one(call: str, error: Exception) -> Failure:
     kind = next((kind for cls, kind in _KINDS if isinstance(error, cls)), FailureKind.OTHER)
     unexpected = isinstance(error, errors.Protocol) or not isinstance(error, errors.ProviderError)
     if unexpected and call == "submit":
@@ -95,14 +95,14 @@ class Blame(StrEnum):
     PROVIDER = "provider"
 
 
-_NEVER_COUNTED = frozenset({"logs", "results"})
+_NEVER_COUNTED = frozenset({"logs"})
 
 
 def blame(call: str, failure: Failure, *, about_one_job: bool, local: bool) -> Blame:
     """Whom ``failure`` of ``call`` is counted against.
 
-    Nobody, where the provider answered in a way that is understood, and wherever a job's output or results are all
-    that was asked for. A provider that cannot be reached is to blame itself. Where it was reached, and failed at a
+    Nobody, where the provider answered in a way that is understood, and wherever a job's output is all that was
+    asked for. A provider that cannot be reached is to blame itself. Where it was reached, and failed at a
     question ``about_one_job``, that job may be the reason. What is ``local`` has no network in between: there only
     what is surely unavailable counts, not what somebody's own files or processes do.
     """
@@ -120,7 +120,7 @@ def blame(call: str, failure: Failure, *, about_one_job: bool, local: bool) -> B
     return Blame.NOBODY if refused else Blame.JOB
 
 
-def says_well(failure: Failure) -> bool:
+def counts_as_success(failure: Failure) -> bool:
     """Whether ``failure`` shows that the provider answers: it judged the request, and was not too busy to."""
     answers = (errors.Invalid, errors.Auth, errors.Forbidden, errors.NotFound, errors.Conflict)
     return isinstance(failure.cause, answers)

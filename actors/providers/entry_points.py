@@ -9,7 +9,6 @@ configuration's own text does, or where the configuration lists this value among
 
 from __future__ import annotations
 
-import difflib
 import math
 import string
 from collections.abc import Mapping
@@ -20,6 +19,7 @@ import attrs
 from actors.jobs import maxima
 from actors.jobs.expressions import compiled
 from actors.jobs.os_text import is_utf8
+from actors.jobs.suggestions import did_you_mean
 from actors.providers.errors import Invalid
 
 MAX_TEXT = 1024  # characters of one text value without a pattern of its own
@@ -53,7 +53,7 @@ class Param:
     def fault_of(self, value: object) -> str | None:
         """Why ``value`` is not accepted, in words that follow the parameter's name; None: it is."""
         if not self._has_type(value):
-            return f"must be {_TYPE_WORDS[self.type]}, not {value!r:.80}"
+            return f"must be {_TYPES[self.type][1]}, not {value!r:.80}"
         if self.choices is not None and value not in self.choices:
             return f"must be one of {', '.join(map(str, self.choices))}, not {value!r:.80}"
         size, what = (len(value), "characters") if isinstance(value, str) else (value, "")
@@ -80,18 +80,17 @@ class Param:
         return None
 
     def _has_type(self, value: object) -> bool:
-        if self.type == "str":
-            return isinstance(value, str)
-        if self.type == "bool":
-            return isinstance(value, bool)
-        if isinstance(value, bool):
-            return False
-        if self.type == "int":
-            return isinstance(value, int)
-        return isinstance(value, (int, float)) and math.isfinite(value)
+        kinds, _ = _TYPES[self.type]
+        is_meant = isinstance(value, kinds) and isinstance(value, bool) == (self.type == "bool")
+        return is_meant and (not isinstance(value, float) or math.isfinite(value))
 
 
-_TYPE_WORDS = {"str": "a text", "int": "a whole number", "float": "a number", "bool": "true or false"}
+_TYPES: Mapping[str, tuple[tuple[type, ...], str]] = {
+    "str": ((str,), "a text"),
+    "int": ((int,), "a whole number"),
+    "float": ((int, float), "a number"),
+    "bool": ((bool,), "true or false"),
+}
 
 
 @attrs.frozen
@@ -117,7 +116,11 @@ class EntryPoint:
 
     def argv(self, params: Mapping[str, Any]) -> tuple[str, ...]:
         """The command with ``params`` in their places. Raises :class:`Invalid`, naming every fault."""
-        faults = [f"params.{name} is unknown{_guess(name, self.params)}" for name in params if name not in self.params]
+        faults = [
+            f"params.{name} is unknown{did_you_mean(name[:80], self.params)}"
+            for name in params
+            if name not in self.params
+        ]
         values = {}
         for name, param in self.params.items():
             value = params.get(name, MISSING)
@@ -154,8 +157,7 @@ class EntryPoint:
 def find_entry_point(entry_points: Mapping[str, EntryPoint], name: str) -> EntryPoint:
     """The entry point of that name. Raises :class:`Invalid` with a guess where the name is nearly right."""
     if name not in entry_points:
-        known = ", ".join(sorted(entry_points)) or "none"
-        raise Invalid(f"entry_point {name!r:.80} is not configured{_guess(name, entry_points)} (configured: {known})")
+        raise Invalid(f"entry_point {name!r:.80} is not configured{did_you_mean(name[:80], entry_points)}")
     return entry_points[name]
 
 
@@ -168,11 +170,6 @@ def _places(argument: str) -> list[str]:
             raise ValueError(f"{argument!r}: a place is a plain name in braces, such as {{epochs}}")
         names.append(name)
     return names
-
-
-def _guess(name: str, known: Mapping[str, object]) -> str:
-    near = difflib.get_close_matches(name[:80], known, n=1)
-    return f", did you mean {near[0]!r}?" if near else ""
 
 
 def _text(value: object) -> str:

@@ -1,11 +1,26 @@
-"""The guard around a provider: a deadline for each call, and every failure judged, never thrown at an actor.
+"""The guard around a provider: a deadline for each call, every failure classified, never thrown at an actor.
 
 A provider is somebody else's code that talks to somebody else's machine. What it raises, how long it takes and what
-it returns are judged here, once, so that the actors decide by a :class:`FailureKind` (B12, B13) and a fault of a
+it returns are looked at here, once, so that the actors decide by a :class:`FailureKind` (B12, B13) and a fault of a
 provider is no crash of theirs. A call's answer is either what the protocol says or a :class:`Failure`.
 
-Cancellation passes through untouched. A ``submit`` that is cancelled leaves no answer at all: its committed intent
-stands, and is settled as every unknown outcome is.
+A call's states, and what can happen between them:
+
+1. *Asked for a permit.* The breaker gives one or refuses at once (``UNAVAILABLE``: surely nothing was sent). From here
+   to the end the permit is held, and freed whatever happens.
+2. *Under way*, until its deadline. It may raise: :mod:`.classify` says what that means. It may not answer in time: then
+   nobody knows what the provider did, so ``submit`` is ``OUTCOME_UNKNOWN`` and all others, which may be repeated, are
+   ``UNAVAILABLE``. It may be cancelled by its caller, whose cancellation passes through alone, even where the provider
+   raised beside it: no answer exists then. Killed here, a ``submit`` has its intent committed and no answer written
+   down, which is settled as every unknown outcome is, by ``find``.
+3. *Answered.* :mod:`.answers` looks at the answer before anybody relies on it; one that makes no sense is a failure
+   like one that was raised. ``submit`` is ``OUTCOME_UNKNOWN`` then, too, since the job may be there.
+4. *Counted.* The breaker hears of it, each call once: a success, a failure of the provider's, of one job's, or nothing
+   where the call was cancelled or says nothing about the provider.
+
+What holds: a submission that may have been accepted never looks like one that was refused; no call waits longer than
+its deadline, except ``follow`` and ``watch``, which have none and go around the breaker, as ``settled`` and ``aclose``
+do, since they must reach the provider also in an outage.
 """
 
 from __future__ import annotations
@@ -14,25 +29,16 @@ import math
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from datetime import datetime
+from functools import partial
 from typing import Any, TypeVar, cast
 
 import trio
 
 from actors.jobs.records import Capacity, JobRequest
 from actors.jobs.retry import FailureKind
-from actors.providers.answers import (
-    checked_ack,
-    checked_capacity,
-    checked_chunk,
-    checked_facts,
-    checked_find,
-    checked_prepared,
-    checked_results,
-    checked_secrets,
-    checked_submitted,
-    checked_view,
-)
+from actors.providers import answers
 from actors.providers.base import (
+    CallDeadlines,
     CancelAck,
     Capabilities,
     Found,
@@ -43,21 +49,24 @@ from actors.providers.base import (
     Prepared,
     Provider,
     Rejected,
-    Result,
     Submitted,
     View,
 )
-from actors.providers.breaker import Breaker, BreakerOpen, BreakerOptions, Place
-from actors.providers.classify import Blame, Failure, blame, judge, says_well
-from actors.providers.deadlines import CallDeadlines
-from actors.providers.log_streams import Streams
-from actors.providers.lost_jobs import TakesVerdicts
-from actors.providers.push_reading import GuardedReading, WholePush
-from actors.providers.pushes import PushOutcome, PushReading, ReadsPushes
-from actors.providers.remarks import Remark, Remarks
+from actors.providers.breaker import Breaker, BreakerOpen, BreakerOptions, Permit
+from actors.providers.classify import Blame, Failure, blame, classify, counts_as_success
+from actors.providers.deliveries import GuardedDelivery, WholeDelivery
+from actors.providers.optional import (
+    DeliveryReading,
+    DeliveryReport,
+    FollowsLogs,
+    ReadsDeliveries,
+    Remark,
+    Remarks,
+    TakesVerdicts,
+)
 from supervision import faults
 
-__all__ = ["CallDeadlines", "Failure", "GuardedProvider", "judge"]
+__all__ = ["CallDeadlines", "Failure", "GuardedProvider"]
 
 T = TypeVar("T")
 
@@ -88,54 +97,45 @@ class GuardedProvider:
     @property
     def remarks(self) -> trio.MemoryReceiveChannel[Remark] | None:
         """What it says of jobs that have ended; None: nothing, ever."""
-        return cast("Remarks", self._provider).remarks if hasattr(self._provider, "remarks") else None
+        return self._provider.remarks if isinstance(self._provider, Remarks) else None
 
     def capacity(self) -> Capacity | Failure:
         """What there is in all."""
-        return self._ask("capacity", lambda: checked_capacity(self._provider.capacity()))
+        return self._ask("capacity", lambda: answers.checked_capacity(self._provider.capacity()))
 
     def prepare(self, request: JobRequest) -> Prepared | Failure:
         """``request`` checked and translated; a failure of kind ``INVALID`` names the field and the fix."""
-        return self._ask("prepare", lambda: checked_prepared(self._provider.prepare(request)))
+        return self._ask("prepare", lambda: answers.checked_prepared(self._provider.prepare(request)))
 
     async def check(self) -> Mapping[str, Any] | Failure:
         """Facts about the account or machine."""
-        return await self._call("check", self._deadlines.check, self._provider.check, checked_facts)
+        return await self._call("check", answers.checked_facts, self._provider.check)
 
     async def submit(self, key: str, token: str, prepared: Prepared, context: Mapping[str, str]) -> Submitted | Failure:
         """Hand a job over. Whatever is not surely a refusal is ``OUTCOME_UNKNOWN``."""
-        return await self._call(
-            "submit",
-            self._deadlines.submit,
-            lambda: self._provider.submit(key, token, prepared, context),
-            checked_submitted,
-            key,
-        )
+        submit = partial(self._provider.submit, key, token, prepared, context)
+        return await self._call("submit", answers.checked_submitted, submit, about=key)
 
     async def find(self, key: str, token: str) -> Found | Failure:
         """What the provider knows under ``key``."""
         # Where the id is not ours, a list is searched.
         about = key if self.capabilities.submit_idempotency is Idempotency.CLIENT_ID else None
-        return await self._call(
-            "find", self._deadlines.find, lambda: self._provider.find(key, token), checked_find, about
-        )
+        return await self._call("find", answers.checked_find, partial(self._provider.find, key, token), about=about)
 
     async def observe_many(self, handles: Mapping[str, Handle]) -> View | Failure:
         """What became of these jobs. An observation that makes no sense is moved to ``failed`` of the view."""
         pages = max(1, math.ceil(len(handles) / self.capabilities.page_size))
         return await self._call(
             "observe",
-            self._deadlines.observe + (pages - 1) * self._deadlines.page,
-            lambda: self._provider.observe_many(handles),
-            lambda view: checked_view(view, handles),
-            next(iter(handles)) if len(handles) == 1 else None,
+            lambda view: answers.checked_view(view, handles),
+            partial(self._provider.observe_many, handles),
+            about=next(iter(handles)) if len(handles) == 1 else None,
+            more_seconds=(pages - 1) * self._deadlines.page,
         )
 
     async def cancel(self, key: str, handle: Handle) -> CancelAck | Failure:
         """Ask for an end."""
-        return await self._call(
-            "cancel", self._deadlines.cancel, lambda: self._provider.cancel(key, handle), checked_ack, key
-        )
+        return await self._call("cancel", answers.checked_ack, partial(self._provider.cancel, key, handle), about=key)
 
     async def logs(
         self, key: str, handle: Handle, cursor: str | None = None, at_most: int = 1 << 20
@@ -149,13 +149,13 @@ class GuardedProvider:
             stream = cast("AsyncGenerator[LogChunk, None]", self._provider.logs(key, handle, cursor))
             async with aclosing(stream):
                 async for chunk in stream:
-                    chunks.append(checked_chunk(chunk))
+                    chunks.append(answers.checked_chunk(chunk))
                     size += len(chunk.data)
                     if size >= at_most:
                         break
             return chunks
 
-        return await self._call("logs", self._deadlines.logs, read, lambda chunks: chunks, key)
+        return await self._call("logs", lambda chunks: chunks, read, about=key)
 
     async def follow(
         self, key: str, handle: Handle, into: trio.MemorySendChannel[LogChunk], cursor: str | None = None
@@ -164,123 +164,116 @@ class GuardedProvider:
 
         Not through the breaker: it lasts as long as the job, and waits an outage out instead of being refused in one.
         """
-        provider = cast("Streams", self._provider)
-        return await self._attempt(
-            "follow", math.inf, lambda: provider.follow(key, handle, into, cursor), lambda _: None
-        )
+        follow = partial(cast("FollowsLogs", self._provider).follow, key, handle, into, cursor)
+        return await self._attempt("follow", math.inf, answers.nothing, follow)
 
-    async def results(self, key: str, handle: Handle) -> tuple[Result, ...] | Failure:
-        """What an ended job left, as references."""
-        return await self._call(
-            "results", self._deadlines.results, lambda: self._provider.results(key, handle), checked_results, key
-        )
-
-    def parse_push(self, headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now: datetime) -> PushOutcome:
+    def parse_delivery(
+        self, headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now: datetime
+    ) -> DeliveryReport:
         """A delivery, verified and read; whatever goes wrong in it is a rejection, so that no delivery can hurt."""
-        reading = self.read_push(headers, secrets, now)
+        reading = self.read_delivery(headers, secrets, now)
         if isinstance(reading, Rejected):
             return reading
         reading.add(body)
         return reading.done(body, len(body))
 
-    def read_push(self, headers: Mapping[str, str], secrets: Sequence[str], now: datetime) -> GuardedReading | Rejected:
+    def read_delivery(
+        self, headers: Mapping[str, str], secrets: Sequence[str], now: datetime
+    ) -> GuardedDelivery | Rejected:
         """The same, piece by piece, for a body that is not held whole."""
 
-        def begin() -> PushReading | Rejected:
-            if hasattr(self._provider, "read_push"):
-                return cast("ReadsPushes", self._provider).read_push(headers, secrets, now)
-            return WholePush(self._provider, headers, secrets, now)
+        def begin() -> DeliveryReading | Rejected:
+            if isinstance(self._provider, ReadsDeliveries):
+                return self._provider.read_delivery(headers, secrets, now)
+            return WholeDelivery(self._provider, headers, secrets, now)
 
-        reading = self._ask("read_push", begin)
+        reading = self._ask("read_delivery", begin)
         if isinstance(reading, (Failure, Rejected)):
             return Rejected(reading.message if isinstance(reading, Failure) else reading.reason)
-        return GuardedReading(reading, lambda step: self._ask("read_push", step))
+        return GuardedDelivery(reading, lambda step: self._ask("read_delivery", step))
 
-    async def push_secrets(self, *, fresh: bool = False) -> tuple[str, ...] | Failure:
+    async def delivery_secrets(self, *, fresh: bool = False) -> tuple[str, ...] | Failure:
         """The secrets that deliveries are signed with; ``fresh``: asked for again."""
-        return await self._call(
-            "push_secrets",
-            self._deadlines.push_secrets,
-            lambda: self._provider.push_secrets(fresh=fresh),
-            checked_secrets,
-        )
+        secrets = partial(self._provider.delivery_secrets, fresh=fresh)
+        return await self._call("delivery_secrets", answers.checked_secrets, secrets)
 
     async def forget(self, key: str, handle: Handle) -> Failure | None:
         """Remove what the provider keeps of an ended job."""
-        return await self._call(
-            "forget", self._deadlines.forget, lambda: self._provider.forget(key, handle), lambda _: None, key
-        )
+        return await self._call("forget", answers.nothing, partial(self._provider.forget, key, handle), about=key)
 
     async def settled(self, key: str) -> Failure | None:
         """Pass on a person's word that nothing of an uncertain job runs any more, where that matters."""
-        provider = self._provider
-        if not isinstance(provider, TakesVerdicts):
+        if not isinstance(self._provider, TakesVerdicts):
             return None
-        return await self._attempt("settled", self._deadlines.forget, lambda: provider.settled(key), lambda _: None)
+        settled = partial(self._provider.settled, key)
+        return await self._attempt("settled", self._deadlines.settled, answers.nothing, settled)
 
     async def watch(self, nudge: Nudge) -> Failure | None:
         """Run until cancelled, passing nudges on. None: this provider cannot; a failure: watch again after a while."""
-        return await self._attempt("watch", math.inf, lambda: self._provider.watch(nudge), lambda _: None)
+        return await self._attempt("watch", math.inf, answers.nothing, partial(self._provider.watch, nudge))
 
     async def aclose(self) -> Failure | None:
         """Release what the provider holds, within its deadline even when the caller is cancelled."""
-        return await self._attempt("aclose", self._deadlines.aclose, self._provider.aclose, lambda _: None, shield=True)
+        seconds = self._deadlines.aclose
+        return await self._attempt("aclose", seconds, answers.nothing, self._provider.aclose, shield=True)
 
     async def _call(
         self,
         name: str,
-        seconds: float,
-        call: Callable[[], Awaitable[Any]],
         checked: Callable[[Any], T],
+        call: Callable[[], Awaitable[Any]],
+        *,
         about: str | None = None,
+        more_seconds: float = 0.0,
     ) -> T | Failure:
         """The one way that every request goes; while the breaker is open, none does.
 
         ``about``: the key of the only job that is asked about, None where it is about all of them.
         """
         try:
-            place = self.breaker.admit()
+            permit = self.breaker.admit()
         except BreakerOpen as refusal:
             await trio.lowlevel.checkpoint()
             return Failure(FailureKind.UNAVAILABLE, str(refusal), refusal.retry_after, refusal)
         try:
-            answer = await self._attempt(name, seconds, call, checked)
-            if not isinstance(answer, Failure) or says_well(answer):
-                place.succeeded()
+            answer = await self._attempt(name, getattr(self._deadlines, name) + more_seconds, checked, call)
+            if not isinstance(answer, Failure) or counts_as_success(answer):
+                self.breaker.succeeded(permit)
             else:
-                self._count(name, answer, about, place)
+                self._count(name, answer, about, permit)
             return answer
         finally:
-            place.leave()
+            self.breaker.leave(permit)
 
-    def _count(self, name: str, failure: Failure, about: str | None, place: Place) -> None:
+    def _count(self, name: str, failure: Failure, about: str | None, permit: Permit) -> None:
         local = self.capabilities.ends_are_local_events
         match blame(name, failure, about_one_job=about is not None, local=local):
             case Blame.PROVIDER:
-                place.failed(failure.message)
+                self.breaker.failed(permit, failure.message)
             case Blame.JOB if about is not None:
-                place.failed(failure.message, about.rpartition("-")[0] or about)  # all attempts of one job are one
+                job = about.rpartition("-")[0] or about  # all attempts of one job are one
+                self.breaker.failed(permit, failure.message, job)
 
     async def _attempt(
         self,
         name: str,
         seconds: float,
-        call: Callable[[], Awaitable[Any]],
         checked: Callable[[Any], T],
+        call: Callable[[], Awaitable[Any]],
         *,
         shield: bool = False,
     ) -> T | Failure:
+        subject = f"{self.name}.{name}"
         with trio.move_on_after(seconds, shield=shield):
             try:
-                if faults.active is None:
-                    return checked(await call())
-                subject = f"{self.name}.{name}"
-                await faults.async_point(PROVIDER_BEFORE, subject)
+                if faults.active is not None:
+                    await faults.async_point(PROVIDER_BEFORE, subject)
                 answer = checked(await call())
-                await faults.async_point(PROVIDER_AFTER, subject)
+                if faults.active is not None:
+                    await faults.async_point(PROVIDER_AFTER, subject)
                 return answer
-            except Exception as error:  # noqa: BLE001 - the guard: whatever a provider raises is judged
-                return judge(name, error)
+            except Exception as error:  # noqa: BLE001 - the guard: whatever a provider raises is classified
+                return classify(name, error)
             except BaseExceptionGroup as group:
                 # Cancellation of ours beside failures of the provider's: the failures are part of the group's story,
                 # but only the cancellation may travel on, or a scope above would let the failures through.
@@ -294,4 +287,4 @@ class GuardedProvider:
         try:
             return question()
         except Exception as error:  # noqa: BLE001 - the guard, for the calls that do not wait
-            return judge(name, error)
+            return classify(name, error)

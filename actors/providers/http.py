@@ -26,11 +26,10 @@ import trio
 from actors.http_client import TransportOptions, get_async_client, transport_options
 from actors.kernel.retry_log import tell_our_own
 from actors.providers import errors
-from actors.providers.base import Rate
-from actors.providers.http_addresses import below, checked_address, path_below
+from actors.providers.http_addresses import below, checked_address
 from actors.providers.http_errors import broken, late, refused, sample
 from actors.providers.json_reading import read_json
-from actors.providers.rates import Rates
+from actors.providers.rates import Bucket, Rate
 from logconf.masking import register_secret
 
 ATTEMPTS = 3
@@ -56,12 +55,6 @@ class Answer:
     headers: Mapping[str, str]
     body: bytes
 
-    @property
-    def is_json(self) -> bool:
-        """Whether the answer says that it is JSON."""
-        kind = self.headers.get("content-type", "").partition(";")[0].strip().lower()
-        return kind == "application/json" or kind.endswith("+json")
-
     def json(self) -> Any:
         """The body, read. Raises :class:`errors.Protocol` with its beginning where that is no JSON."""
         try:
@@ -78,9 +71,20 @@ class Answer:
 
 
 @attrs.define
-class _Sending:
-    """How far one try has come; httpcore tells, other transports do not."""
+class _Ask:
+    """One request, as every try sends it, and how far the last try has come.
 
+    ``status``: what it was answered, None without an answer. ``began``, ``sent``: httpcore says it, other transports do
+    not.
+    """
+
+    request: Mapping[str, Any]
+    bucket: str
+    repeatable: bool
+    deadline: float
+    most_bytes: int
+    accept: frozenset[int]
+    status: int | None = None
     began: bool = False
     sent: bool = False
 
@@ -91,19 +95,6 @@ class _Sending:
     async def trace(self, event: str, _info: Mapping[str, Any]) -> None:
         self.began = True
         self.sent = self.sent or event.endswith(_SENDING)
-
-
-@attrs.define
-class _Ask:
-    """One request, as every try sends it, and the ``status`` that the last try was answered; None without an answer."""
-
-    request: Mapping[str, Any]
-    bucket: str
-    repeatable: bool
-    deadline: float
-    most_bytes: int
-    accept: frozenset[int]
-    status: int | None = None
 
     def again(self, error: Exception) -> bool | float:
         """Whether another try is worth it; as a number the seconds before it."""
@@ -147,9 +138,9 @@ class ProviderClient:
         self._headers = headers
         self._auth = auth or f"{name} does not accept the credentials"
         self._now = now
-        self._rates = Rates(rates)
+        self._buckets = {rate.bucket: Bucket(rate) for rate in rates}
         # httpx's pool fills for ever when requests that wait for a connection are cancelled: so none waits there.
-        self._places = trio.CapacityLimiter(max_connections)
+        self._connections = trio.CapacityLimiter(max_connections)
         travel = transport_from or transport_options(os.environ)[0]
         self._client = get_async_client(
             travel if proxy is None else attrs.evolve(travel, proxy=proxy),
@@ -160,13 +151,6 @@ class ProviderClient:
     async def aclose(self) -> None:
         """Close every connection."""
         await self._client.aclose()
-
-    def path_of(self, url: str) -> str:
-        """The path and query of ``url``, which must lie at this provider: for the cursors that it sends.
-
-        Raises :class:`errors.Protocol` for any other origin: the credentials would go along.
-        """
-        return path_below(self.base_url, url)
 
     async def request(
         self,
@@ -201,7 +185,7 @@ class ProviderClient:
                 "url": below(self.base_url, path),
                 "params": params,
                 "headers": {**kind, **dict(headers or {})},
-                **_body(json, content),
+                "content": content if json is None else orjson.dumps(json),
             },
             bucket=bucket,
             repeatable=method.upper() in _SAFE if repeatable is None else repeatable,
@@ -220,32 +204,34 @@ class ProviderClient:
         raise AssertionError("stamina ends by an answer or an error")
 
     async def _try(self, ask: _Ask) -> Answer:
-        ask.status = None
+        ask.status, ask.began, ask.sent = None, False, False
         headers = {"Accept-Encoding": "identity", **self._credentials(), **ask.request["headers"]}
-        await self._rates.take(ask.bucket)
-        sending = _Sending()
-        async with self._places:
+        if (bucket := self._buckets.get(ask.bucket)) is not None:
+            await bucket.take()
+        async with self._connections:
             with trio.move_on_after(ask.deadline):
                 try:
-                    return await self._exchange(ask, headers, sending)
+                    return await self._exchange(ask, headers)
                 except httpx.HTTPError as error:
-                    raise broken(self.name, error, unsent=sending.unsent, repeatable=ask.repeatable) from error
-        raise late(self.name, ask.deadline, unsent=sending.unsent, repeatable=ask.repeatable)
+                    raise broken(self.name, error, unsent=ask.unsent, repeatable=ask.repeatable) from error
+        raise late(self.name, ask.deadline, unsent=ask.unsent, repeatable=ask.repeatable)
 
-    async def _exchange(self, ask: _Ask, headers: Mapping[str, str], sending: _Sending) -> Answer:
-        request = {**ask.request, "headers": headers, "extensions": {"trace": sending.trace}}
+    async def _exchange(self, ask: _Ask, headers: Mapping[str, str]) -> Answer:
+        request = {**ask.request, "headers": headers, "extensions": {"trace": ask.trace}}
         async with self._client.stream(**request) as response:
             ask.status = response.status_code
-            told = {name.lower(): value for name, value in response.headers.items()}
+            answered = {name.lower(): value for name, value in response.headers.items()}
             if response.is_success:
-                return Answer(response.status_code, told, await self._whole(response, ask.most_bytes))
+                return Answer(response.status_code, answered, await self._whole(response, ask.most_bytes))
             body = await _beginning(response)
             if response.status_code in ask.accept:
-                return Answer(response.status_code, told, body)
-            raise refused(
-                self.name, response.status_code, told, body,
+                return Answer(response.status_code, answered, body)
+            error = refused(
+                self.name, response.status_code, answered, body,
                 repeatable=ask.repeatable, auth=self._auth, now=self._now(),
             )  # fmt: skip
+            error.status = response.status_code
+            raise error
 
     async def _whole(self, response: httpx.Response, most_bytes: int) -> bytes:
         if "content-encoding" in response.headers:  # a compressed body may unpack to a thousand times its size
@@ -286,9 +272,3 @@ async def _read(response: httpx.Response, most_bytes: int) -> bytes:
                 # that comes next is cancelled, and all of them end from within.
                 enough.cancel()
     return bytes(body)
-
-
-def _body(json: Any, content: bytes | None) -> dict[str, Any]:
-    if json is None:
-        return {"content": content}
-    return {"content": orjson.dumps(json)}

@@ -35,15 +35,3 @@ def below(base: httpx.URL, path: str) -> httpx.URL:
     if origin(url) != origin(base):
         raise Protocol(f"{sample(path)!r} leads away from {base.host}")
     return url
-
-
-def path_below(base: httpx.URL, url: str) -> str:
-    """Path and query of ``url`` below ``base``. Raises :class:`Protocol` where it is another origin or path."""
-    try:
-        found = base.join(url)
-    except httpx.InvalidURL:
-        found = httpx.URL()
-    root = base.raw_path.rstrip(b"/") + b"/"
-    if origin(found) != origin(base) or not found.raw_path.startswith(root):
-        raise Protocol(f"{sample(url)!r} is not at {base.host}")
-    return "/" + found.raw_path.removeprefix(root).decode("ascii")

@@ -69,14 +69,6 @@ def refused(
     who: str, status: int, headers: Mapping[str, str], body: bytes, *, repeatable: bool, auth: str, now: datetime
 ) -> errors.ProviderError:
     """What an answer of another status than 2xx means. ``body`` may be cut; ``auth``: what to say of a 401."""
-    error = _refusal(who, status, headers, body, repeatable=repeatable, auth=auth, now=now)
-    error.status = status
-    return error
-
-
-def _refusal(
-    who: str, status: int, headers: Mapping[str, str], body: bytes, *, repeatable: bool, auth: str, now: datetime
-) -> errors.ProviderError:
     said = _said(body)
     text = f"{who} answered {status}{': ' + said if said else ''}"
     if status == 401:
@@ -115,8 +107,8 @@ def sample(said: str | bytes) -> str:
 
 def _said(body: bytes) -> str:
     """A problem's own words (RFC 9457), else the beginning of the body."""
-    told = _object(body)
-    words = [told[name] for name in ("detail", "title", "error", "message") if isinstance(told.get(name), str)]
+    problem = _object(body)
+    words = [problem[name] for name in ("detail", "title", "error", "message") if isinstance(problem.get(name), str)]
     return sample(words[0] if words else body)
 
 

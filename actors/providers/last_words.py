@@ -89,8 +89,8 @@ def _plain(line: str) -> str:
 
 def _said(line: str) -> str:
     value = (json_object(line) or {}) if line.lstrip().startswith("{") else {}
-    told = value.get("message", value.get("event"))
-    return told if isinstance(told, str) else line
+    message = value.get("message", value.get("event"))
+    return message if isinstance(message, str) else line
 
 
 def _after_traceback(lines: list[str]) -> int | None:

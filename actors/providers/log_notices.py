@@ -1,8 +1,9 @@
-"""What is said to the reader of a job's output in the middle of it, in lines of ours."""
+"""A job's output: cursors that are byte offsets, and lines of ours in the middle of it for its reader."""
 
 from __future__ import annotations
 
 from actors.providers.base import LogChunk
+from actors.providers.errors import Invalid
 
 
 class LogNotice(bytes):
@@ -21,8 +22,17 @@ def notice(text: str) -> LogNotice:
     return LogNotice(f"\n[{text}]\n".encode())
 
 
+def offset_of(cursor: str | None) -> int:
+    """The byte of the output that ``cursor`` names. Raises :class:`Invalid` for one that was never given."""
+    if cursor is None:
+        return 0
+    if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 19):
+        raise Invalid(f"the log cursor {cursor!r:.40} is not one that this provider gave")
+    return int(cursor)
+
+
 def shortened(offset: int, size: int) -> LogChunk | None:
-    """What a reader is told who had read ``offset`` bytes of an output that has ``size`` now; it goes on from there.
+    """A notice for a reader who had read ``offset`` bytes of an output that has ``size`` now; it goes on from there.
 
     None where nothing is missing.
     """

@@ -1,12 +1,15 @@
-"""What whoever plans calls must know of all providers at one moment."""
+"""All providers at one moment: what they have, what their breakers advise, and whether they answer."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+import trio
+
 from actors.jobs.records import Capacity
-from actors.providers.breaker import Caution
+from actors.providers.breaker import BreakerAdvice
 from actors.providers.guard import Failure, GuardedProvider
+from actors.providers.http_errors import sample
 
 
 def capacities(providers: Mapping[str, GuardedProvider]) -> dict[str, Capacity]:
@@ -15,6 +18,21 @@ def capacities(providers: Mapping[str, GuardedProvider]) -> dict[str, Capacity]:
     return {name: capacity for name, capacity in asked.items() if not isinstance(capacity, Failure)}
 
 
-def cautions(providers: Mapping[str, GuardedProvider]) -> dict[str, Caution]:
-    """What the circuit breakers that are not closed ask of whoever plans calls."""
-    return {name: asks for name, provider in providers.items() if (asks := provider.breaker.caution) is not None}
+def breaker_advice(providers: Mapping[str, GuardedProvider]) -> dict[str, BreakerAdvice]:
+    """What the circuit breakers that are not closed advise the scheduler."""
+    return {name: asks for name, provider in providers.items() if (asks := provider.breaker.advice) is not None}
+
+
+async def check_all(providers: Mapping[str, GuardedProvider]) -> dict[str, str | None]:
+    """What is wrong with each provider, in one line without secrets; None: nothing is."""
+    faults: dict[str, str | None] = dict.fromkeys(providers)
+
+    async def check(name: str, provider: GuardedProvider) -> None:
+        answer = await provider.check()
+        if isinstance(answer, Failure):
+            faults[name] = sample(answer.message) or answer.kind.value
+
+    async with trio.open_nursery() as nursery:
+        for name, provider in providers.items():
+            nursery.start_soon(check, name, provider)
+    return faults

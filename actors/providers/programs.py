@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 import attrs
 
-from actors.jobs.records import JobRequest
+from actors.jobs.records import Capacity, JobRequest
+from actors.providers.base import describe_capacity
 from actors.providers.entry_points import EntryPoint, find_entry_point
 
 
@@ -31,6 +32,21 @@ def program_of(request: JobRequest, entry_points: Mapping[str, EntryPoint], faul
     if request.max_runtime is not None and not request.max_runtime > 0:
         faults.append("max_runtime must be more than 0 seconds")
     return program
+
+
+def resource_faults(request: JobRequest, capacity: Capacity, there_is: str) -> list[str]:
+    """What of the resources that ``request`` asks for is never there, as texts that name the field.
+
+    ``there_is``: who has the capacity, for the text: "this machine has".
+    """
+    faults = []
+    for name in ("cpus", "gpus", "memory"):
+        requested, there = getattr(request.resources, name), getattr(capacity, name)
+        if requested is not None and requested < 0:
+            faults.append(f"resources.{name} must be 0 or more")
+        elif requested is not None and there is not None and requested > there:
+            faults.append(f"resources.{name}: {requested} requested, {there_is} {describe_capacity(capacity)}")
+    return faults
 
 
 def _chosen(request: JobRequest, entry_points: Mapping[str, EntryPoint], faults: list[str]) -> Program:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
+import attrs
 import trio
 
-from actors.providers.base import Rate
+
+@attrs.frozen
+class Rate:
+    """What a provider allows: at most ``calls`` requests of this ``bucket`` in ``period`` seconds."""
+
+    bucket: str
+    calls: int
+    period: float
 
 
 class Bucket:
     """Lets at most ``rate.calls`` through in any ``rate.period``, a tenth of them at once, in the order they came."""
 
     def __init__(self, rate: Rate) -> None:
-        self._room = max(1.0, rate.calls // 10)
-        self._per_second = (rate.calls - self._room + 1) / rate.period
-        self._tokens = self._room
+        self._burst = max(1.0, rate.calls // 10)
+        self._per_second = (rate.calls - self._burst + 1) / rate.period
+        self._tokens = self._burst
         self._at: float | None = None
         self._turn = trio.Lock()
 
@@ -32,16 +38,4 @@ class Bucket:
         now = trio.current_time()
         since = 0.0 if self._at is None else now - self._at
         self._at = now
-        self._tokens = min(self._room, self._tokens + since * self._per_second)
-
-
-class Rates:
-    """The buckets of one provider, by name; a name without a rate is not bounded."""
-
-    def __init__(self, rates: Iterable[Rate] = ()) -> None:
-        self._buckets = {rate.bucket: Bucket(rate) for rate in rates}
-
-    async def take(self, bucket: str) -> None:
-        """Wait for a place in ``bucket``."""
-        if bucket in self._buckets:
-            await self._buckets[bucket].take()
+        self._tokens = min(self._burst, self._tokens + since * self._per_second)

@@ -72,19 +72,13 @@ def create(kind: str, name: str, options: Any, root: Path, now: Now) -> Provider
 def _local() -> ProviderFactory:
     from actors.providers.local import LocalOptions, LocalProvider
 
-    def make(name: str, options: LocalOptions, root: Path, now: Now) -> Provider:
-        return LocalProvider(options, root, name)
-
-    return ProviderFactory(LocalOptions, make)
+    return ProviderFactory(LocalOptions, lambda name, options, root, _now: LocalProvider(options, root, name))
 
 
 def _ray() -> ProviderFactory:
     from actors.providers.ray import RayOptions, RayProvider
 
-    def make(name: str, options: RayOptions, root: Path, now: Now) -> Provider:
-        return RayProvider(options, name, now)
-
-    return ProviderFactory(RayOptions, make)
+    return ProviderFactory(RayOptions, lambda name, options, _root, now: RayProvider(options, name, now))
 
 
 def _replicate() -> ProviderFactory:
@@ -100,10 +94,10 @@ def _replicate() -> ProviderFactory:
 def _scripted() -> ProviderFactory:
     from actors.providers.scripted import ScriptedOptions, ScriptedProvider, ScriptedRemote
 
-    def make(name: str, options: ScriptedOptions, root: Path, now: Now) -> Provider:
-        return ScriptedProvider(options, ScriptedRemote(now, outlives_us=False), name)
-
-    return ProviderFactory(ScriptedOptions, make)
+    return ProviderFactory(
+        ScriptedOptions,
+        lambda name, options, _root, now: ScriptedProvider(options, ScriptedRemote(now, outlives_us=False), name),
+    )
 
 
 _BUILT_IN: dict[str, Callable[[], ProviderFactory]] = {

@@ -4,18 +4,23 @@
     settings.log_notes()                            # once logging is configured: what was skipped, what changes nothing
     settings = Settings.default(state_dir=path)     # for an embedding program: no file is looked for
 
-The file is ``greenroom.yaml`` or ``simpletuner-enterprise.yaml``; ``locating`` says where it is looked for, ``schema``
-what it may hold, ``variables`` which environment variables count.
+The file is ``greenroom.yaml`` or ``simpletuner-enterprise.yaml``; ``locating`` says where it is looked for,
+``sections`` what it may hold, ``variables`` which environment variables count.
 """
 
 from actors.settings.compat import EnterpriseConfig, get_enterprise_config
 from actors.settings.effective import Row, effective, secrets
-from actors.settings.model import Note, ProviderSettings, Settings, SettingsError
+from actors.settings.notes import Note, SettingsError
+from actors.settings.providers import ProviderSettings
+from actors.settings.sections import Background, Retention
+from actors.settings.settings import Settings
 
 __all__ = [
+    "Background",
     "EnterpriseConfig",
     "Note",
     "ProviderSettings",
+    "Retention",
     "Row",
     "Settings",
     "SettingsError",

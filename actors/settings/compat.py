@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from actors.settings.model import Settings
+from actors.settings.settings import Settings
 
 
 @attrs.frozen
@@ -21,6 +21,6 @@ def get_enterprise_config(*, working_directory: bool = True) -> EnterpriseConfig
     ``working_directory``: whether a file there counts, as for the command line. ``start_background_tasks()`` does not
     look there unless it is told to; give both the same.
     """
-    poller = Settings.load(working_directory=working_directory).poller
+    poller = Settings.load(working_directory=working_directory).background.job_status_polling
     interval = poller.interval_seconds
     return EnterpriseConfig(poller.enabled is True, int(interval) if interval.is_integer() else interval)

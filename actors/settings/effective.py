@@ -9,10 +9,15 @@ from typing import Any, NamedTuple
 
 import attrs
 
-from actors.settings.model import Settings
+from actors.settings.providers import ProviderSettings
+from actors.settings.sections import NAMES
+from actors.settings.settings import Settings
 from actors.settings.variables import LOG_DEFAULTS
 from actors.validation import join
 from logconf.masking import MASK, key_names_secret, mask_text
+
+_NOT_SHOWN = ("rule_id", "queue_processing")
+"""Fields that nobody sets, and a section that changes nothing."""
 
 
 class Row(NamedTuple):
@@ -39,28 +44,19 @@ def secrets(settings: Settings) -> list[str]:
 
 
 def _leaves(settings: Settings) -> Iterator[tuple[str, Any]]:
-    yield "state_dir", str(settings.state_dir)
-    yield from _flat("background.job_status_polling", settings.poller)
-    yield from _flat("background.approval_expiration", settings.expiry)
-    yield from _flat("limits", settings.limits)
-    yield from _flat("queue", settings.queue)
-    yield from _flat("approvals", settings.approvals)
-    for name, provider in settings.providers.items():
-        path = join("providers", name)
-        yield join(path, "kind"), provider.kind
-        yield join(path, "webhook_url"), provider.webhook_url
-        yield from _flat(join(path, "circuit_breaker"), provider.circuit_breaker)
-        yield from ((key, value) for key, value in _flat(path, provider.options) if ".entry_points" not in key)
-    yield from _flat("entry_points", settings.entry_points)
-    yield "retention.days", settings.retention_days
-    yield from _flat("http", settings.http)
-    yield from _flat("feed", settings.feed)
+    for name in NAMES:
+        yield from _flat(name, getattr(settings, name))
 
 
 def _flat(path: str, value: Any) -> Iterator[tuple[str, Any]]:
-    if attrs.has(type(value)):
+    if isinstance(value, ProviderSettings):
+        yield join(path, "kind"), value.kind
+        yield join(path, "webhook_url"), value.webhook_url
+        yield from _flat(join(path, "circuit_breaker"), value.circuit_breaker)
+        yield from ((key, one) for key, one in _flat(path, value.options) if ".entry_points" not in key)
+    elif attrs.has(type(value)):
         for attribute in attrs.fields(type(value)):
-            if attribute.name != "rule_id":
+            if attribute.name not in _NOT_SHOWN:
                 yield from _flat(join(path, attribute.name.lstrip("_")), getattr(value, attribute.name))
     elif isinstance(value, Mapping) and value:
         for key, one in value.items():

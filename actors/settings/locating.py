@@ -18,10 +18,10 @@ from pathlib import Path
 
 import attrs
 
-from actors.settings.model import Note
+from actors.settings.notes import Note
 from actors.settings.variables import CONFIG
 from actors.store.ownership import file_fault
-from actors.validation import CheckedError, Fault, Place, read_bytes
+from actors.validation import CheckedError, Place, Problem, read_bytes
 from actors.validation.files import MAX_BYTES
 
 OWN_NAME = "greenroom.yaml"
@@ -86,7 +86,7 @@ def _is_there(path: Path) -> bool:
 def _only(present: list[Path]) -> Path:
     if len(present) > 1:
         message = f"{present[1].name} stands beside it; keep one of the two"
-        raise CheckedError([Fault(Place(str(present[0])), "", message)])
+        raise CheckedError([Problem(Place(str(present[0])), "", message)])
     return present[0]
 
 
@@ -105,7 +105,7 @@ def _in_working_directory(cwd: Path, notes: list[Note]) -> Located | None:
         return None
     path = _only(list(trusted))
     if len(trusted[path]) > MAX_BYTES:
-        raise CheckedError([Fault(Place(path.name), "", f"is larger than {MAX_BYTES} bytes")])
+        raise CheckedError([Problem(Place(path.name), "", f"is larger than {MAX_BYTES} bytes")])
     return Located(path, path.name, trusted[path])
 
 

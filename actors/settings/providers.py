@@ -3,98 +3,124 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+import sys
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any
 
 import attrs
 
 from actors.providers.breaker import BreakerOptions
-from actors.providers.registry import BrokenProvider, UnknownProvider, factory
-from actors.settings.model import ProviderSettings
-from actors.validation import FAULTY, Entry, Mapping, Reader, Shape, join
-from actors.validation.sizes import read_size
+from actors.providers.registry import BrokenProvider, UnknownProvider, factory, options_class
+from actors.validation import Format, Shape, Size, StrictConverter, Wrong
+from actors.validation.values import expected
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)  # a directory is called by it
+_SIZES = ("memory", "log_bytes", "copy_bytes")
+
+
+@attrs.frozen
+class ProviderSettings:
+    """One configured provider: its own name, its kind, the options of that kind, and what every provider has."""
+
+    name: str
+    kind: str
+    options: Any
+    webhook_url: str | None = None
+    circuit_breaker: BreakerOptions = attrs.field(factory=BreakerOptions)
+
+
+def default_providers() -> dict[str, ProviderSettings]:
+    """This machine, where it can compute: the local provider needs Linux (C8)."""
+    if sys.platform != "linux":
+        return {}
+    return {"local": ProviderSettings("local", "local", options_class("local")())}
+
+
+def _web_address(value: Any, usual: Callable[[Any], str]) -> str | None:
+    """An address; an empty text means none, as programs that write this file for people leave it."""
+    address = usual(value)
+    if address and not re.fullmatch(r"https?://[^\s/]+\S*", address):
+        raise Wrong("must be an address that begins with https:// or http://")
+    return address or None
 
 
 @attrs.frozen
 class _Common:
-    """What every provider has. ``kind``: None means that it is called by its kind. ``circuit_breaker`` is read once
-    the kind is known, for what is not said there is the kind's own.
-    """
+    """What every provider has. ``kind``: None means that it is called by its kind."""
 
     kind: str | None = None
     enabled: bool = True
-    webhook_url: str | None = None
-    circuit_breaker: Any = None
+    webhook_url: Annotated[str, Format(_web_address)] | None = None
+    circuit_breaker: BreakerOptions | None = None
 
 
-_COMMON = tuple(attribute.name for attribute in attrs.fields(_Common))
+_COMMON = frozenset(attribute.name for attribute in attrs.fields(_Common))
 
 
-def _read_web_address(reader: Reader, entry: Entry, path: str) -> Any:
-    """An address; an empty text means none, as programs that write this file for people leave it."""
-    value = reader.convert(entry, str | None, path)
-    if value is FAULTY or not value or re.fullmatch(r"https?://[^\s/]+\S*", value):
-        return value or None
-    return reader.fault(entry, path, "must be an address that begins with https:// or http://")
+@attrs.frozen
+class _Named:
+    """What the file says of the provider ``name``."""
+
+    name: str
+    value: Any
 
 
-def read_providers(reader: Reader, entry: Entry, path: str) -> Any:
-    """By name: a provider's settings, or None where it is switched off."""
-    entries = reader.entries(entry, path)
-    if entries is None:
-        return FAULTY
-    found = {name: _read_provider(reader, name, child, join(path, name)) for name, child in entries.items()}
-    return FAULTY if any(one is FAULTY for one in found.values()) else found
+def register_providers(converter: StrictConverter) -> None:
+    """Let ``converter`` read the section: by name a provider's settings, None where it is switched off."""
+
+    def all_of(value: Any, usual: Callable[[Any], Any]) -> Any:
+        return usual({name: _Named(name, one) for name, one in value.items()} if isinstance(value, Mapping) else value)
+
+    def read(named: _Named, _: Any) -> ProviderSettings | None:
+        return _read_provider(converter, named.name, named.value)
+
+    converter.register_structure_hook_func(lambda kind: kind is ProviderSettings, read)
+    by_name: Any = Annotated[Mapping[str, ProviderSettings], Format(all_of)]
+    converter.register_structure_hook_func(
+        lambda kind: kind == Mapping[str, ProviderSettings | None], lambda value, _: converter.structure(value, by_name)
+    )
 
 
-def _read_provider(reader: Reader, name: str, entry: Entry, path: str) -> Any:
+def _read_provider(converter: StrictConverter, name: str, value: Any) -> ProviderSettings | None:
+    """Raises an ``ExceptionGroup`` with what is wrong with what every provider has, and with the kind's options."""
     if not _NAME.fullmatch(name):
-        return reader.fault(entry, path, "a provider's name has letters, digits and . _ - only, at most 64")
-    entries = reader.entries(entry, path)
-    if entries is None:
-        return FAULTY
-    ours = {key: child for key, child in entries.items() if key in _COMMON and key != "circuit_breaker"}
-    head = Entry(entry.place, Mapping(ours))
-    common = reader.object(head, _Common, path, Shape(reads={"webhook_url": _read_web_address}))
-    if common is FAULTY:
-        return FAULTY
-    kind = common.kind or name
-    try:
-        made_by = factory(kind)
-    except (UnknownProvider, BrokenProvider) as error:
-        written = entries.get("kind")
-        return reader.fault(written or entry, join(path, "kind") if written else path, str(error.args[0]))
-    options = _read_options(reader, entry, path, made_by.options_class, common)
-    breaker = _read_breaker(reader, entries.get("circuit_breaker"), join(path, "circuit_breaker"), made_by.breaker)
-    if options is FAULTY or breaker is FAULTY:
-        return FAULTY
-    return ProviderSettings(name, kind, options, common.webhook_url, breaker) if common.enabled else None
+        raise Wrong("a provider's name has letters, digits and . _ - only, at most 64")
+    data = {} if value is None else value
+    if not isinstance(data, Mapping):
+        raise expected("a mapping", data)
+    errors: list[Exception] = []
 
+    def part(of: type[Any], written: Mapping[str, Any]) -> Any:
+        try:
+            return converter.structure(written, of)
+        except (ValueError, ExceptionGroup) as error:
+            errors.append(error)
 
-def _read_options(reader: Reader, entry: Entry, path: str, of_kind: type[Any], common: _Common) -> Any:
-    options = reader.object(entry, of_kind, path, _shape(of_kind))
-    if options is FAULTY or "webhook_url" not in attrs.fields_dict(of_kind):
-        return options
-    return attrs.evolve(options, webhook_url=common.webhook_url)
-
-
-def _read_breaker(reader: Reader, entry: Entry | None, path: str, usual: BreakerOptions) -> Any:
-    """The kind's breaker, with what is written in its place."""
-    if entry is None:
-        return usual
-    read = reader.object(entry, BreakerOptions, path)
-    if read is FAULTY:
-        return FAULTY
-    written = reader.entries(entry, path) or {}
-    return attrs.evolve(usual, **{name: getattr(read, name) for name in written})
+    common = part(_Common, {key: one for key, one in data.items() if key in _COMMON})
+    kind: Any = data.get("kind") or name
+    if isinstance(kind, str):
+        try:
+            made_by = factory(kind)
+        except (UnknownProvider, BrokenProvider) as error:
+            errors.append(Wrong(str(error.args[0]), *(["kind"] if "kind" in data else [])))
+        else:
+            converter.shapes.setdefault(made_by.options_class, _shape(made_by.options_class))
+            options = part(made_by.options_class, data)
+    if errors:
+        raise ExceptionGroup(f"provider {name}", errors)
+    if not common.enabled:
+        return None
+    if "webhook_url" in attrs.fields_dict(type(options)):
+        options = attrs.evolve(options, webhook_url=common.webhook_url)
+    written = {key: getattr(common.circuit_breaker, key) for key in data.get("circuit_breaker") or ()}
+    return ProviderSettings(name, kind, options, common.webhook_url, attrs.evolve(made_by.breaker, **written))
 
 
 def _shape(of_kind: type[Any]) -> Shape:
     """Entry points have a section of their own; memory may be written as ``64GiB``."""
-    fields = {attribute.name for attribute in attrs.fields(of_kind)}
+    fields = attrs.fields_dict(of_kind)
     return Shape(
-        hidden=frozenset({"entry_points", *_COMMON} & fields),
-        reads={name: read_size for name in ("memory", "log_bytes", "copy_bytes") if name in fields},
+        hidden={"entry_points", *_COMMON} & fields.keys(),
+        types={name: Size | None for name in _SIZES if name in fields},
         also=_COMMON,
     )

@@ -7,12 +7,12 @@ from typing import Any
 
 import attrs
 
-from actors.job_requests.job_request import within
 from actors.jobs.expressions import compiled
 from actors.jobs.levels import USER_LEVELS
 from actors.jobs.records import ApprovalRule
 from actors.jobs.suggestions import did_you_mean
-from actors.validation import FAULTY, Entry, Listing, Reader, Shape, join
+from actors.validation import Shape
+from actors.validation.validators import Validator
 
 FIRST_RULE_ID = 101  # the rules that come with it have the ids below
 _CONDITIONS: Mapping[str, type | None] = {
@@ -40,43 +40,34 @@ def _levels(values: Iterable[str]) -> str | None:
     return next((fault for one in values if (fault := _level(one))), None)
 
 
+def _saying(check: Callable[[Any], str | None]) -> Validator:
+    """``check`` as a validator."""
+
+    def validate(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+        if fault := check(value):
+            raise ValueError(f"{attribute.name} {fault}")
+
+    return validate
+
+
 def rule_shape(provider: Callable[[str | None], str | None]) -> Shape:
     """How a rule is written; ``provider`` checks a provider's name."""
     return Shape(
-        hidden=frozenset({"rule_id"}),
-        checks=within(
-            ApprovalRule,
-            {
-                "condition": known_as("condition", _CONDITIONS),
-                "applies_to_provider": provider,
-                "applies_to_level": _level,
-                "exempt_levels": _levels,
-                "required_approver_level": _level,
-            },
-        ),
+        hidden={"rule_id"},
+        validators={
+            "condition": _saying(known_as("condition", _CONDITIONS)),
+            "applies_to_provider": _saying(provider),
+            "applies_to_level": _saying(_level),
+            "exempt_levels": _saying(_levels),
+            "required_approver_level": _saying(_level),
+        },
+        whole=lambda rule: None if (fault := _value_fault(rule, provider)) is None else ("value", fault),
     )
 
 
-def read_rules(provider: Callable[[str | None], str | None]) -> Callable[[Reader, Entry, str], Any]:
-    """How the list is read: rules get their ids in the order of the file, which decides between equal priorities."""
-
-    def read(reader: Reader, entry: Entry, path: str) -> Any:
-        if not isinstance(entry.node, Listing):
-            return reader.convert(entry, tuple[ApprovalRule, ...], path)
-        rules = []
-        for index, item in enumerate(entry.node.items):
-            at = join(path, index)
-            rule = reader.object(item, ApprovalRule, at)
-            if rule is FAULTY:
-                continue
-            if (fault := _value_fault(rule, provider)) is None:
-                rules.append(attrs.evolve(rule, rule_id=FIRST_RULE_ID + index))
-            else:
-                where = (reader.entries(item, at) or {}).get("value", item)
-                reader.fault(where, join(at, "value"), fault)
-        return tuple(rules) if len(rules) == len(entry.node.items) else FAULTY
-
-    return read
+def numbered(value: Any, usual: Callable[[Any], tuple[ApprovalRule, ...]]) -> tuple[ApprovalRule, ...]:
+    """Rules get their ids in the order of the file, which decides between equal priorities."""
+    return tuple(attrs.evolve(rule, rule_id=FIRST_RULE_ID + index) for index, rule in enumerate(usual(value)))
 
 
 def _value_fault(rule: ApprovalRule, provider: Callable[[str | None], str | None]) -> str | None:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import logging
 import math
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from actors.settings.model import Note
+from actors.settings.notes import Note
+from actors.validation import plain_value
 
 HOME = "GREENROOM_HOME"
 CONFIG = "SIMPLETUNER_ENTERPRISE_CONFIG"
-POLL_INTERVAL = "SIMPLETUNER_JOB_POLL_INTERVAL"
-EXPIRY_INTERVAL = "SIMPLETUNER_APPROVAL_CHECK_INTERVAL"
+INTERVALS: Mapping[str, str] = {
+    "job_status_polling": "SIMPLETUNER_JOB_POLL_INTERVAL",
+    "approval_expiration": "SIMPLETUNER_APPROVAL_CHECK_INTERVAL",
+}
+"""By section of ``background``: what says its interval in seconds."""
 TRANSPORT = ("SIMPLETUNER_HTTP_TIMEOUT", "SIMPLETUNER_CA_BUNDLE", "SIMPLETUNER_SSL_VERIFY")
 LOG_DEFAULTS: Mapping[str, str | None] = {
     "SIMPLETUNER_LOG_LEVEL": "INFO",
@@ -21,17 +24,15 @@ LOG_DEFAULTS: Mapping[str, str | None] = {
     "SIMPLETUNER_LOG_FILE": None,
 }
 
-_NUMBER = re.compile(r"\+?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?", re.ASCII)
-
 
 def seconds(name: str, environ: Mapping[str, str], notes: list[Note]) -> float | None:
     """The variable as a number above 0; None without it, and with a note where it is something else (B7, B15)."""
     text = environ.get(name)
     if text is None:
         return None
-    value = float(text) if _NUMBER.fullmatch(text := text.strip()) else 0.0
-    if value > 0 and math.isfinite(value):
-        return value
+    value = plain_value(text.strip())
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf:
+        return float(value)
     message = f"{name} must be a number of seconds above 0, not {text[:40]!r}: it is ignored"
     notes.append(Note(logging.WARNING, message, {"variable": name, "value": text[:200]}))
     return None

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 import attrs
 
+from actors.jobs.events import EventType
 from actors.jobs.options import Limits
 from actors.jobs.records import Event
 from actors.jobs.retry import ENTRY_DELAY, ENTRY_DELAY_CAP, LONGEST_RETRY_AFTER, PROVIDER_DELAY
@@ -75,16 +76,16 @@ class Checker:
 
     def saw(self, event: Event) -> None:
         """An event was told: a wish begins to count when the job is back in the queue."""
-        if event.type == "provider_resumed":
+        if event.type == EventType.PROVIDER_RESUMED:
             self._retry_after.clear()
-        if event.type == "job_requeued":
+        if event.type == EventType.JOB_REQUEUED:
             self._backs_off(event)
         wish = self._retry_after.get(event.job_id or "")
         if wish is None:
             return
-        if event.type == "job_requeued" and wish.until is None:
+        if event.type == EventType.JOB_REQUEUED and wish.until is None:
             wish.until = self._world.elapsed() + wish.seconds
-        elif event.type in ("job_outcome_unknown", "job_handed_over"):
+        elif event.type in (EventType.JOB_OUTCOME_UNKNOWN, EventType.JOB_HANDED_OVER):
             del self._retry_after[event.job_id or ""]
 
     def _backs_off(self, event: Event) -> None:

@@ -13,7 +13,7 @@ from itertools import count
 import trio
 
 from actors.jobs.refusal import Refused
-from actors.providers.base import PushEvent
+from actors.providers.base import DeliveryEvent
 from actors.providers.scripted import Run
 from actors.runtime import RunningRuntime
 from actors.simulation.crashes import describe, unplanned
@@ -77,7 +77,7 @@ class Deliveries:
         fate = draw.choices(range(4), fates)[0]
         delays = {ONCE: [0.1], TWICE: [0.1, 3.0], LATE: [600.0], NEVER: []}[fate]
         number = len(self._server.sent)
-        self._server.sent[number] = PushEvent(f"delivery-{number}", run.run_id, run.observe(now))
+        self._server.sent[number] = DeliveryEvent(f"delivery-{number}", run.run_id, run.observe(now))
         for delay in delays:
             heapq.heappush(self._sent, (elapsed + delay * draw.random(), next(self._tie), number, run))
 

@@ -9,6 +9,7 @@ import outcome
 import trio
 import trio.testing
 
+from actors.jobs.events import EventType
 from actors.jobs.records import Event
 from actors.ledger import Sources
 from actors.runtime import Parts, RunningRuntime, open_runtime
@@ -188,7 +189,7 @@ class Process(trio.abc.Instrument):
         world.trace.count(event.type)
         self.replay.feed(event)
         self.checker.saw(event)
-        if event.type == "limits_changed":
+        if event.type == EventType.LIMITS_CHANGED:
             world.note_limits(event)
 
     def _read_what_was_not_told(self) -> None:

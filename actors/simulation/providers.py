@@ -10,7 +10,7 @@ from typing import TypeVar
 import attrs
 import trio
 
-from actors.providers.base import CancelAck, Found, Handle, Prepared, PushEvent, Rejected, Submitted, View
+from actors.providers.base import CancelAck, DeliveryEvent, Found, Handle, Prepared, Rejected, Submitted, View
 from actors.providers.errors import OutcomeUnknown, RateLimited, Unavailable
 from actors.providers.scripted import Asked, Run, ScriptedOptions, ScriptedProvider, ScriptedRemote
 from actors.providers.scripted.provider import asked_for
@@ -39,7 +39,7 @@ class ProviderServer(ScriptedRemote):
     def __init__(self, name: str, world: World, checker: Checker) -> None:
         super().__init__(world.true_now)
         self.name = name
-        self.sent: dict[int, PushEvent] = {}
+        self.sent: dict[int, DeliveryEvent] = {}
         self._delays: list[float] = []
         self._late: list[tuple[float, DelayedSubmission]] = []
         self._world = world
@@ -149,13 +149,13 @@ class SimulatedProvider(ScriptedProvider):
         await self._goes_out("forget", "")
         await super().forget(key, _by_run(handle))
 
-    def parse_push(
+    def parse_delivery(
         self, headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now: datetime
-    ) -> PushEvent | Rejected:
+    ) -> DeliveryEvent | Rejected:
         """A delivery's body is its number; nobody else can send one."""
         return self._server.sent[int(body)]
 
-    async def push_secrets(self, *, fresh: bool = False) -> Sequence[str]:
+    async def delivery_secrets(self, *, fresh: bool = False) -> Sequence[str]:
         """One that never changes."""
         await trio.lowlevel.checkpoint()
         return ("secret",)

@@ -6,20 +6,21 @@ from collections.abc import Callable
 
 import attrs
 
+from actors.jobs.events import EventType
 from actors.jobs.lifecycle import TRANSITIONS, Step
 from actors.jobs.records import ApprovalStatus, Event, JobStatus, QueueStatus
 
 _STEP_EVENTS = frozenset(step.event for _, step in TRANSITIONS.values())
 _PLAIN = frozenset(
     {
-        "job_handed_over", "job_progress", "job_outcome_unknown", "job_uncertain", "job_settled",
-        "job_cancel_requested", "job_priority_changed",
+        EventType.JOB_HANDED_OVER, EventType.JOB_PROGRESS, EventType.JOB_OUTCOME_UNKNOWN, EventType.JOB_UNCERTAIN,
+        EventType.JOB_SETTLED, EventType.JOB_CANCEL_REQUESTED, EventType.JOB_PRIORITY_CHANGED,
     }
 )  # fmt: skip
-_DECISIONS = {
-    "approval_granted": ApprovalStatus.APPROVED,
-    "approval_rejected": ApprovalStatus.REJECTED,
-    "approval_expired": ApprovalStatus.EXPIRED,
+_DECISIONS: dict[str, ApprovalStatus] = {
+    EventType.APPROVAL_GRANTED: ApprovalStatus.APPROVED,
+    EventType.APPROVAL_REJECTED: ApprovalStatus.REJECTED,
+    EventType.APPROVAL_EXPIRED: ApprovalStatus.EXPIRED,
 }
 
 Broken = Callable[[str, str], None]
@@ -64,7 +65,7 @@ class Replay:
             self._broken("known events", f"{event.type} of {event.job_id} is in no table")
         elif account.job is not None and event.data.get("status", account.job) != account.job:
             self._broken("events tell the status", f"{event.type} of {event.job_id}: {event.data}, it is {account.job}")
-        if event.type == "job_cancel_requested":
+        if event.type == EventType.JOB_CANCEL_REQUESTED:
             account.cancel_requested = True
 
     def _take(self, event: Event, account: JobAccount) -> None:
@@ -86,7 +87,7 @@ class Replay:
             f"{account.job or 'new'}/{account.entry or 'new'} -> {step.job}/{step.entry} ({step.event})"
         )
         account.steps += 1
-        if event.type == "approval_requested":
+        if event.type == EventType.APPROVAL_REQUESTED:
             account.approval = ApprovalStatus.PENDING
         elif event.type in _DECISIONS:
             if account.approval is not ApprovalStatus.PENDING:

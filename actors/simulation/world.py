@@ -14,8 +14,7 @@ from actors.kernel import Clock
 from actors.ledger.limits import overlaid
 from actors.providers.base import Idempotency, Listing, Push
 from actors.providers.scripted import ScriptedOptions
-from actors.settings import Settings
-from actors.settings.model import ProviderSettings
+from actors.settings import ProviderSettings, Settings
 from actors.simulation.database import Database
 from actors.simulation.pinned import source
 from actors.simulation.trace import Trace, Violation

@@ -52,7 +52,7 @@ class Transaction:
             orjson.dumps(data, option=orjson.OPT_NON_STR_KEYS)
         except TypeError as error:
             raise Refused(f"a value cannot be kept: {error}", RefusalKind.INVALID) from None
-        self._pending.append((type_, job_id, correlation_id, data, find_origin(_HELPERS)))
+        self._pending.append((str(type_), job_id, correlation_id, data, find_origin(_HELPERS)))
 
     def next_order(self) -> int:
         """A number that grows with every call, transactions of the same instant included: a tie-breaker."""

@@ -17,7 +17,7 @@ from actors.kernel import Clock, VirtualClock
 from actors.ledger import Sources
 from actors.providers.base import Provider
 from actors.runtime import Parts, RunningRuntime, open_runtime
-from actors.settings import Settings
+from actors.settings import Background, Settings
 
 
 def seeded_sources(seed: int = 0) -> Sources:
@@ -38,8 +38,7 @@ def virtual_settings(
         Settings.default(state_dir=Path("/nonexistent")),
         limits=limits or Limits(),
         approvals=approvals or ApprovalOptions(),
-        poller=poller or PollerOptions(),
-        expiry=expiry or ExpiryOptions(),
+        background=Background(poller or PollerOptions(), approval_expiration=expiry or ExpiryOptions()),
         providers={},
     )
 

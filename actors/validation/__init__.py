@@ -1,42 +1,48 @@
-"""YAML that is checked: a file or plain data into attrs classes, every fault at once, each with its place.
+"""Data from outside into attrs classes, strictly: every problem at once, each with its place.
 
-    document = read_file(Path("app.yaml"))          # CheckedError: syntax, duplicate keys, aliases gone wild
-    reader = Reader()
-    server = reader.convert(document, Server, "")   # faults are collected, nothing is raised
-    reader.faults.check()                           # CheckedError, one line for each fault, such as
+    root = document(content, "app.yaml")            # CheckedError: syntax, duplicate keys, aliases gone wild
+    server = INPUT.read(root, Server)               # CheckedError, one line for each problem, such as
                                                     # app.yaml:2:3: http.port: must be a whole number, not '80a'
+    server = INPUT.read(json.loads(body), Server)   # the same from JSON: no place, only the key's path
 
-Types are strict: ``"12"`` is no number, 1.9 no whole number, ``no`` and ``010`` are refused where they could be read in
-two ways, dates are texts. Plain scalars follow the core schema of YAML 1.2 (https://yaml.org/spec/1.2.2/#103-core-schema);
-what YAML 1.1 readers would take for something else must be put in quotes. JSON is read as the YAML it is.
+Nothing is coerced: ``"12"`` is no number, 1.9 no whole number, True neither; unknown keys are refused with a guess.
+Ranges and formats of one field are its attrs validators (a ``ValueError`` says what is wrong), which run as soon as
+that field has its type, whatever is wrong with others. Rules over several fields stand in ``__attrs_post_init__``,
+which runs only where every field is good. A type that is written in another way than JSON has it is
+``Annotated[int, Format(...)]``, as :data:`Size` is: ``Format.read`` is how it is read, ``Format.schema`` what OpenAPI
+says of it.
+
+    converter = StrictConverter({Server: Shape(names={"listen": "port"}, hidden={"secret"}, types={"memory": Size})})
+    converter.tagged_union(Subscribe | Ack, {"subscribe": Subscribe, "ack": Ack})     # by the key "type"
+    converter.read({"limit": plain_value("20")}, Query)     # texts of a query or of the environment, as YAML has them
+
+A :class:`Shape` says how a class is written where that differs from its fields; ``converter.shapes`` has them for who
+describes the classes. Make a converter once and keep it: it generates its code when a class is first read.
+
+Plain scalars of YAML follow the core schema of version 1.2 (https://yaml.org/spec/1.2.2/#103-core-schema); what readers
+of version 1.1 would take for something else must be put in quotes, and dates are texts. JSON is read as the YAML it is.
 """
 
-from actors.validation.data import from_data
-from actors.validation.faults import CheckedError, Fault, Faults, Place
-from actors.validation.files import document, read_bytes, read_file
-from actors.validation.nodes import Entry, Listing, Mapping, Node, Scalar, is_nothing, join, shown
-from actors.validation.reader import FAULTY, Reader, Shape
-from actors.validation.scalars import resolve
+from actors.validation.converter import INPUT, Shape, StrictConverter
+from actors.validation.files import document, read_bytes
+from actors.validation.marked import join
+from actors.validation.problems import CheckedError, Place, Problem, Problems
+from actors.validation.scalars import plain_value
+from actors.validation.values import Format, Size, Wrong
 
 __all__ = [
-    "FAULTY",
+    "INPUT",
     "CheckedError",
-    "Entry",
-    "Fault",
-    "Faults",
-    "Listing",
-    "Mapping",
-    "Node",
+    "Format",
     "Place",
-    "Reader",
-    "Scalar",
+    "Problem",
+    "Problems",
     "Shape",
+    "Size",
+    "StrictConverter",
+    "Wrong",
     "document",
-    "from_data",
-    "is_nothing",
     "join",
+    "plain_value",
     "read_bytes",
-    "read_file",
-    "resolve",
-    "shown",
 ]

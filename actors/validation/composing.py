@@ -1,184 +1,142 @@
-"""YAML text into nodes, from the parser's events.
+"""YAML text into marked values, from the parser's events.
 
 Built on events rather than on a composed tree: they tell whether a tag was written or guessed, every key is seen twice
-if it stands there twice, and nothing recurses, so a thousand brackets are a fault like any other.
+if it stands there twice, and depth and size are known before anything is followed, so that a thousand brackets or a
+bomb of aliases are a problem like any other.
 """
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, NoReturn
 
-import attrs
 import yaml
 
-from actors.validation.faults import Faults, Place
-from actors.validation.nodes import Entry, Listing, Mapping, Node, Scalar, join
-from actors.validation.scalars import resolve
+from actors.validation.marked import MAX_DEPTH, UNREAD, ListNode, MappingNode, join
+from actors.validation.problems import Place, Problems
+from actors.validation.scalars import plain_value
 
-MAX_DEPTH = 64
 MAX_NODES = 200_000
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_OPEN = object()
+"""What an anchor names while its value is still being read."""
 
 
 class _Hopeless(Exception):
-    """What follows cannot be understood; the fault has been noted."""
+    """What follows cannot be understood; the problem has been noted."""
 
 
-@attrs.define
-class _Frame:
-    """A list or mapping that is still open; ``key`` is a mapping's key that waits for its value."""
-
-    kind: Literal["list", "mapping"]
-    place: Place
-    anchor: str | None
-    items: list[Entry] = attrs.field(factory=list)
-    entries: dict[str, Entry] = attrs.field(factory=dict)
-    key: str | None = None
-    key_place: Place | None = None
-    key_counts: bool = False
-    tagged: bool = False
-    size: int = 1
-    height: int = 1
-
-    def close(self) -> Node:
-        if self.tagged:
-            return Node(size=self.size, height=self.height)
-        if self.kind == "list":
-            return Listing(tuple(self.items), size=self.size, height=self.height)
-        return Mapping(self.entries, size=self.size, height=self.height)
-
-
-def compose(text: str, name: str, faults: Faults, max_nodes: int = MAX_NODES) -> Entry | None:
+def compose(text: str, name: str, problems: Problems, max_nodes: int = MAX_NODES) -> Any:
     """The document in ``text``; None where nothing can be made of it or there is nothing. Never raises."""
-    composer = _Composer(name, faults, max_nodes)
     try:
-        for event in yaml.parse(text, Loader=_Loader):
-            composer.feed(event)
+        return _Composer(text, name, problems, max_nodes).document()
     except _Hopeless:
-        return None
+        pass
     except yaml.MarkedYAMLError as error:
-        faults.add(_place(name, error.problem_mark or error.context_mark), "", _complaint(error, text))
-        return None
-    except (
-        yaml.YAMLError,
-        ValueError,
-        OverflowError,
-    ) as error:  # the pure parser, on escapes beyond reason
-        faults.add(Place(name), "", f"is not YAML: {error}")
-        return None
-    return composer.root
+        problems.add(_place(name, error.problem_mark or error.context_mark), "", _complaint(error, text))
+    except (yaml.YAMLError, ValueError, OverflowError) as error:  # the pure parser, on escapes beyond reason
+        problems.add(Place(name), "", f"is not YAML: {error}")
+    return None
 
 
 class _Composer:
-    def __init__(self, name: str, faults: Faults, max_nodes: int) -> None:
-        self.root: Entry | None = None
+    def __init__(self, text: str, name: str, problems: Problems, max_nodes: int) -> None:
+        self._events = yaml.parse(text, Loader=_Loader)
         self._name = name
-        self._faults = faults
+        self._problems = problems
         self._max_nodes = max_nodes
-        self._documents = 0
-        self._frames: list[_Frame] = []
-        self._anchors: dict[str, Node | None] = {}
+        self._anchors: dict[str, Any] = {}
 
-    def feed(self, event: yaml.Event) -> None:
-        place = _place(self._name, event.start_mark)
-        match event:
-            case yaml.DocumentStartEvent():
-                self._documents += 1
-                if self._documents > 1:
-                    self._give_up(place, "a second document begins here; one file holds one")
-            case yaml.AliasEvent():
-                self._add(place, self._aliased(place, str(event.anchor)))
-            case yaml.ScalarEvent():
-                self._scalar(place, event)
-            case yaml.MappingStartEvent() | yaml.SequenceStartEvent():
-                self._open(place, event)
-            case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
-                frame = self._frames.pop()
-                node = frame.close()
-                self._remember(frame.anchor, node)
-                self._add(frame.place, node)
+    def document(self) -> Any:
+        root, documents = None, 0
+        for event in self._events:
+            if isinstance(event, yaml.DocumentStartEvent):
+                documents += 1
+                if documents > 1:
+                    self._give_up(event, "a second document begins here; one file holds one")
+            elif isinstance(event, yaml.NodeEvent):
+                root = self._value(event, "", 1)
+        return root
 
-    def _open(self, place: Place, event: yaml.MappingStartEvent | yaml.SequenceStartEvent) -> None:
-        if len(self._frames) >= MAX_DEPTH:
-            self._give_up(place, f"nested deeper than {MAX_DEPTH} levels")
+    def _value(self, event: Any, path: str, depth: int) -> Any:
+        if isinstance(event, yaml.AliasEvent):
+            return self._aliased(event, path)
+        if event.tag is not None:
+            self._note(event, path, "tags are not read; write the value plainly")
         if event.anchor is not None:
-            self._anchors[event.anchor] = None
-        kind: Literal["list", "mapping"] = "mapping" if isinstance(event, yaml.MappingStartEvent) else "list"
-        self._frames.append(_Frame(kind, place, event.anchor, tagged=self._tagged(place, event.tag)))
+            self._anchors[event.anchor] = _OPEN
+        if isinstance(event, yaml.ScalarEvent):
+            made = event.value if event.style else plain_value(event.value)
+        elif depth > MAX_DEPTH:
+            self._give_up(event, f"nested deeper than {MAX_DEPTH} levels")
+        else:
+            made = (self._mapping if isinstance(event, yaml.MappingStartEvent) else self._list)(path, depth)
+        made = made if event.tag is None else UNREAD
+        if event.anchor is not None:
+            self._anchors[event.anchor] = made
+        return made
 
-    def _scalar(self, place: Place, event: yaml.ScalarEvent) -> None:
-        node: Node = Scalar(event.value, event.value, quoted=True) if event.style else resolve(event.value)
-        if self._tagged(place, event.tag):
-            node = Node()
-        self._remember(event.anchor, node)
-        self._add(place, node, merge=event.value == "<<" and not event.style)
+    def _aliased(self, event: Any, path: str) -> Any:
+        named = self._anchors.get(event.anchor)
+        if named is _OPEN:
+            self._note(event, path, f"*{event.anchor} stands inside what it names")
+        elif event.anchor not in self._anchors:
+            self._note(event, path, f"*{event.anchor} names no anchor that stands before it")
+        else:
+            return named
+        return UNREAD
 
-    def _tagged(self, place: Place, tag: str | None) -> bool:
-        if tag is None:
-            return False
-        self._faults.add(place, self._path(), "tags are not read; write the value plainly")
-        return True
-
-    def _remember(self, anchor: str | None, node: Node) -> None:
-        if anchor is not None:
-            self._anchors[anchor] = node
-
-    def _aliased(self, place: Place, anchor: str) -> Node:
-        if anchor not in self._anchors:
-            self._faults.add(place, self._path(), f"*{anchor} names no anchor that stands before it")
-            return Node()
-        node = self._anchors[anchor]
-        if node is None:
-            self._faults.add(place, self._path(), f"*{anchor} stands inside what it names")
-            return Node()
+    def _list(self, path: str, depth: int) -> ListNode:
+        node = ListNode()
+        while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
+            value = self._value(event, join(path, len(node)), depth + 1)
+            self._count(node, value, event, depth)
+            node.append(value)
+            node.places.append(_place(self._name, event.start_mark))
         return node
 
-    def _add(self, place: Place, node: Node, *, merge: bool = False) -> None:
-        """Put a value where it belongs: the document's root, a list's next item, a mapping's key or its value."""
-        if not self._frames:
-            self.root = Entry(Place(self._name, 1, 1), node)
-            return
-        frame = self._frames[-1]
-        frame.size += node.size
-        frame.height = max(frame.height, node.height + 1)
-        if frame.size > self._max_nodes:
-            self._give_up(place, f"more than {self._max_nodes} values, aliases followed")
-        if len(self._frames) + node.height > MAX_DEPTH + 1:
-            self._give_up(place, f"nested deeper than {MAX_DEPTH} levels")
-        if frame.kind == "list":
-            frame.items.append(Entry(place, node))
-        elif frame.key is None:
-            self._key(frame, place, node, merge)
-        else:
-            if frame.key_counts:
-                frame.entries[frame.key] = Entry(frame.key_place, node)
-            frame.key = None
+    def _mapping(self, path: str, depth: int) -> MappingNode:
+        node = MappingNode()
+        while not isinstance(event := next(self._events), yaml.MappingEndEvent):
+            self._count(node, self._value(event, path, depth + 1), event, depth)
+            key = self._key(event, path, node)
+            follows = next(self._events)
+            value = self._value(follows, path if key is None else join(path, key), depth + 1)
+            self._count(node, value, follows, depth)
+            if key is not None:
+                node[key] = value
+                node.places[key] = _place(self._name, event.start_mark)
+        return node
 
-    def _key(self, frame: _Frame, place: Place, node: Node, merge: bool) -> None:
-        frame.key, frame.key_place, frame.key_counts = "", place, False
-        if merge:
-            self._faults.add(place, self._path(), "merge keys (<<) are not read; write the keys out")
-        elif not isinstance(node, Scalar):
-            self._faults.add(place, self._path(), "a key must be a text")
-        elif not node.text:
-            self._faults.add(place, self._path(), "a key is missing before the colon")
-        elif (first := frame.entries.get(node.text)) is not None:
-            assert first.place is not None
-            self._faults.add(place, join(self._path(), node.text), f"given twice, first in line {first.place.line}")
-        else:
-            frame.key, frame.key_counts = node.text, True
+    def _key(self, event: Any, path: str, node: MappingNode) -> str | None:
+        """The key that ``event`` is; None where it is none, or one that must not stand here."""
+        if not isinstance(event, yaml.ScalarEvent):
+            self._note(event, path, "a key must be a text")
+        elif event.value == "<<" and not event.style:
+            self._note(event, path, "merge keys (<<) are not read; write the keys out")
+        elif not event.value:
+            self._note(event, path, "a key is missing before the colon")
+        elif event.value in node:
+            first = node.places[event.value].line
+            self._note(event, join(path, event.value), f"given twice, first in line {first}")
+        elif event.tag is None:
+            return str(event.value)
+        return None
 
-    def _path(self) -> str:
-        path = ""
-        for frame in self._frames:
-            if frame.kind == "list":
-                path = join(path, len(frame.items))
-            elif frame.key:
-                path = join(path, frame.key)
-        return path
+    def _count(self, node: MappingNode | ListNode, part: Any, event: Any, depth: int) -> None:
+        """Add ``part`` to the size and height of ``node``, aliases followed."""
+        size, height = (part.size, part.height) if isinstance(part, MappingNode | ListNode) else (1, 1)
+        node.size += size
+        node.height = max(node.height, height + 1)
+        if node.size > self._max_nodes:
+            self._give_up(event, f"more than {self._max_nodes} values, aliases followed")
+        if depth + height > MAX_DEPTH + 1:
+            self._give_up(event, f"nested deeper than {MAX_DEPTH} levels")
 
-    def _give_up(self, place: Place, message: str) -> None:
-        self._faults.add(place, "", message)
+    def _note(self, event: Any, path: str, message: str) -> None:
+        self._problems.add(_place(self._name, event.start_mark), path, message)
+
+    def _give_up(self, event: Any, message: str) -> NoReturn:
+        self._note(event, "", message)
         raise _Hopeless
 
 

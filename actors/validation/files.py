@@ -6,18 +6,12 @@ import re
 from pathlib import Path
 
 from actors.validation.composing import MAX_NODES, compose
-from actors.validation.faults import CheckedError, Fault, Faults, Place
-from actors.validation.nodes import Entry, Mapping, is_nothing
+from actors.validation.marked import MappingNode
+from actors.validation.problems import CheckedError, Place, Problem, Problems
 
 MAX_BYTES = 1 << 20
 #: What YAML calls not printable: https://yaml.org/spec/1.2.2/#51-character-set
 _NOT_PRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-
-
-def read_file(path: Path, name: str | None = None, max_bytes: int = MAX_BYTES) -> Entry:
-    """The mapping in the file at ``path``, called ``name`` in messages. Raises :class:`CheckedError`."""
-    name = str(path) if name is None else name
-    return document(read_bytes(path, name, max_bytes), name)
 
 
 def read_bytes(path: Path, name: str, max_bytes: int = MAX_BYTES) -> bytes:
@@ -26,30 +20,39 @@ def read_bytes(path: Path, name: str, max_bytes: int = MAX_BYTES) -> bytes:
         with path.open("rb") as file:
             content = file.read(max_bytes + 1)
     except OSError as error:
-        raise CheckedError([Fault(Place(name), "", f"cannot be read: {error.strerror}")]) from error
+        raise CheckedError([Problem(Place(name), "", f"cannot be read: {error.strerror}")]) from error
     except ValueError as error:  # a NUL in the name
-        raise CheckedError([Fault(Place(name), "", f"cannot be read: {error}")]) from error
+        raise CheckedError([Problem(Place(name), "", f"cannot be read: {error}")]) from error
     if len(content) > max_bytes:
-        raise CheckedError([Fault(Place(name), "", f"is larger than {max_bytes} bytes")])
+        raise CheckedError([Problem(Place(name), "", f"is larger than {max_bytes} bytes")])
     return content
 
 
-def document(content: bytes, name: str, max_nodes: int = MAX_NODES, *, may_be_empty: bool = False) -> Entry:
-    """The mapping that ``content`` holds. Raises :class:`CheckedError` with every fault that can be told from here.
+def document(
+    content: bytes,
+    name: str,
+    problems: Problems | None = None,
+    *,
+    max_nodes: int = MAX_NODES,
+    may_be_empty: bool = False,
+) -> MappingNode:
+    """The mapping that ``content`` holds. Raises :class:`CheckedError` with every problem that can be told from here.
 
+    ``problems``: takes those that do not keep the rest from being read, so that they can be told with the others.
     ``may_be_empty``: no content, or comments alone, is an empty mapping.
     """
-    faults = Faults()
-    root = compose(_text(content, name), name, faults, max_nodes)
-    if may_be_empty and not faults and (root is None or is_nothing(root.node)):
-        return Entry(Place(name, 1, 1), Mapping({}))
-    if root is None:
-        if not faults:
-            faults.add(Place(name), "", "is empty")
-        raise faults.error()
-    if not isinstance(root.node, Mapping):
-        faults.add(root.place, "", "must be a mapping (key: value) as a whole")
-    faults.check()
+    found = Problems() if problems is None else problems
+    root = compose(_text(content, name), name, found, max_nodes)
+    if root is None and not found:
+        if not may_be_empty:
+            found.add(Place(name), "", "is empty")
+        root = MappingNode()
+    elif not isinstance(root, MappingNode) and not found:
+        found.add(Place(name, 1, 1), "", "must be a mapping (key: value) as a whole")
+    if problems is None or not isinstance(root, MappingNode):
+        found.check()
+    assert isinstance(root, MappingNode)
+    root.place = Place(name, 1, 1)
     return root
 
 
@@ -59,11 +62,11 @@ def _text(content: bytes, name: str) -> str:
     except UnicodeDecodeError as error:
         before = error.object[: error.start].decode("utf-8", "replace")
         message = f"is not UTF-8: byte 0x{error.object[error.start]:02x}"
-        raise CheckedError([Fault(_place(name, before), "", message)]) from error
+        raise CheckedError([Problem(_place(name, before), "", message)]) from error
     found = _NOT_PRINTABLE.search(text)
     if found:
         message = f"holds the control character U+{ord(found[0]):04X}"
-        raise CheckedError([Fault(_place(name, text[: found.start()]), "", message)])
+        raise CheckedError([Problem(_place(name, text[: found.start()]), "", message)])
     return text
 
 

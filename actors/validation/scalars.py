@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
-from actors.validation.nodes import AMBIGUOUS, Ambiguous, Scalar
+from actors.validation.marked import Ambiguous, WrittenFloat
 
 _WORDS: dict[str, bool | None] = {
     "": None, "~": None, "null": None, "Null": None, "NULL": None,
@@ -23,20 +24,16 @@ _OLD = re.compile(
 _LONGEST = 400  # characters of a number; the longest exact double has some 770, nobody writes one
 
 
-def resolve(text: str) -> Scalar:
-    """The scalar that ``text``, written without quotes, stands for."""
-    return Scalar(_value(text), text)
-
-
-def _value(text: str) -> bool | int | float | str | Ambiguous | None:
+def plain_value(text: str) -> Any:
+    """The value that ``text``, written without quotes, stands for."""
     if text in _WORDS:
         return _WORDS[text]
     if len(text) > _LONGEST:
         return text
     if _INT.fullmatch(text):
         return int(text)
-    if _FLOAT.fullmatch(text):
-        return float(text)
-    if _NOT_FINITE.fullmatch(text):
-        return float(text.replace(".", ""))
-    return AMBIGUOUS if _OLD.fullmatch(text) else text
+    if _FLOAT.fullmatch(text) or _NOT_FINITE.fullmatch(text):
+        number = WrittenFloat(text if _FLOAT.fullmatch(text) else text.replace(".", ""))
+        number.text = text
+        return number
+    return Ambiguous(text) if _OLD.fullmatch(text) else text

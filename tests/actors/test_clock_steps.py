@@ -16,7 +16,7 @@ from actors.providers.base import Listing, Push
 from actors.providers.breaker import BreakerOptions
 from actors.providers.scripted import Fault, FaultKind, Refusal, ScriptedOptions, ScriptedProvider, ScriptedRemote
 from actors.runtime import Parts
-from actors.settings.model import ProviderSettings
+from actors.settings import ProviderSettings
 from actors.store import InlineExecutor
 from actors.testing import request, running_runtime, seeded_sources, virtual_settings
 

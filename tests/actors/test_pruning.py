@@ -18,6 +18,7 @@ from actors.jobs.retention import kept_since
 from actors.kernel import VirtualClock
 from actors.providers.scripted import Fault, FaultKind, Refusal, ScriptedOptions, ScriptedProvider, ScriptedRemote
 from actors.runtime import Parts
+from actors.settings import Retention
 from actors.store import InlineExecutor
 from actors.store.schema import metadata
 from actors.testing import request, running_runtime, seeded_sources, virtual_settings
@@ -84,7 +85,7 @@ async def test_the_first_look_comes_a_minute_after_the_start_and_then_one_an_hou
 
 
 async def test_for_0_days_jobs_are_kept_for_ever(autojump_clock, world):
-    settings = attrs.evolve(virtual_settings(), retention_days=0)
+    settings = attrs.evolve(virtual_settings(), retention=Retention(0))
     parts = Parts(clock=world.clock, in_memory=True, sources=seeded_sources(1),
                   providers=[ScriptedProvider(ScriptedOptions(), world.remote)])  # fmt: skip
     async with running_runtime(settings=settings, parts=parts) as world.runtime:

@@ -16,6 +16,7 @@ from actors.jobs.retention import HOLD_SECONDS, Hold, too_many
 from actors.kernel import VirtualClock
 from actors.providers.scripted import ScriptedOptions, ScriptedProvider, ScriptedRemote
 from actors.runtime import Parts
+from actors.settings import Retention
 from actors.store import InlineExecutor
 from actors.testing import request, running_runtime, seeded_sources, virtual_settings
 
@@ -131,13 +132,13 @@ async def test_a_start_is_held_where_the_newest_event_is_more_than_seven_days_ol
     async with machine.open() as runtime:
         await ended(runtime, 3)
     machine.clock.suspend(away)
-    async with machine.open(retention_days=1) as runtime:
+    async with machine.open(retention=Retention(1)) as runtime:
         await trio.sleep(100)
         assert await number(runtime) == (3 if away > 7 * DAY else 0)
 
 
 async def test_an_hour_forward_is_no_leap(autojump_clock, machine):
-    async with machine.open(retention_days=1) as runtime:
+    async with machine.open(retention=Retention(1)) as runtime:
         await ended(runtime, 3)
         machine.clock.suspend(23 * HOUR + HOUR / 2)
         machine.clock.move(HOUR)
@@ -156,7 +157,7 @@ def test_more_than_a_tenth_and_more_than_a_hundred_at_once_are_too_many(old, kep
 async def test_a_pass_that_would_remove_much_is_held_and_goes_after_a_day_whatever_it_removes(
     autojump_clock, machine, caplog, an_hour_of_hold
 ):
-    async with machine.open(retention_days=1) as runtime:
+    async with machine.open(retention=Retention(1)) as runtime:
         for _ in range(11):
             await ended(runtime, 10)
         machine.clock.suspend(2 * DAY)
@@ -191,7 +192,7 @@ async def test_a_person_who_prunes_is_refused_during_a_hold_and_ends_it_by_sayin
 
 
 async def test_a_dry_run_says_that_the_pass_would_be_held(autojump_clock, machine):
-    async with machine.open(retention_days=1) as runtime:
+    async with machine.open(retention=Retention(1)) as runtime:
         for _ in range(11):
             await ended(runtime, 10)
         machine.clock.suspend(2 * DAY)

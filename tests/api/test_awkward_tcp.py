@@ -18,6 +18,7 @@ import trio.testing
 from actors.api import drain, server
 from actors.api.options import HttpOptions
 from actors.api.tcp import TcpServer
+from actors.net import connections
 from actors.net.client_faults import ClientFaults
 from actors.runtime import RunningRuntime
 from supervision import ChildSpec, Supervisor, open_supervisor
@@ -68,7 +69,7 @@ def options() -> HttpOptions:
 async def served(
     runtime: RunningRuntime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: HttpOptions
 ) -> AsyncIterator[Served]:
-    monkeypatch.setattr(server, "GRACE", 0.1)
+    monkeypatch.setattr(connections, "GRACE", 0.1)
     child = ChildSpec("http", TcpServer(runtime, tmp_path, options).run)
     async with open_supervisor([child]) as supervisor:
         assert runtime.access.address is not None
@@ -275,7 +276,7 @@ async def test_all_of_it_at_once(served: Served, monkeypatch: pytest.MonkeyPatch
 async def test_a_body_that_nobody_reads_keeps_no_connection(status: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Hypercorn alone waits for ever: the body fills its queue, and the answer's end stands behind that."""
     monkeypatch.setattr(drain, "LINGER", 0.05)
-    monkeypatch.setattr(server, "GRACE", 0.1)
+    monkeypatch.setattr(connections, "GRACE", 0.1)
 
     async def refusing(scope: Any, receive: Any, send: Any) -> None:
         await trio.testing.wait_all_tasks_blocked(0.05)  # the queue is full by then

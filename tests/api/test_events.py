@@ -16,6 +16,7 @@ from actors.api.socket_file import announced
 from actors.api.unix import UnixServer
 from actors.api.unix_peer import Peer
 from actors.jobs import maxima
+from actors.jobs.events import EventType
 from supervision import ChildSpec, open_supervisor
 from tests.api.frames import PATIENCE, Frames, closed, submit
 
@@ -220,3 +221,10 @@ async def test_output_is_streamed_until_the_job_ends_and_resumed_by_cursor(
     assert orjson.loads(end["data"])["status"] == "completed"
     _, *rest, _ = await told(f"Last-Event-ID: {output[0]['id']}\r\n")
     assert [one["id"] for one in rest] == [one["id"] for one in output[1:]]
+
+
+async def test_every_type_of_event_is_listed_with_whether_it_is_a_name(client: httpx.AsyncClient) -> None:
+    """B24: two types come as unnamed messages; a browser is told of the others only if it listens for their names."""
+    types = {one["type"]: one["named"] for one in (await client.get("/api/events/types")).json()["types"]}
+    assert {name for name, named in types.items() if not named} == {"job_status_changed", "approval_expired"}
+    assert set(types) == set(EventType)

@@ -15,7 +15,7 @@ from actors.api.app import create_app
 from actors.api.options import HttpOptions
 from actors.api.tcp import TcpServer
 from actors.jobs.records import JobStatus
-from actors.providers.pushes import MOST_KEPT
+from actors.providers.optional import MOST_KEPT
 from actors.testing.fake_replicate import TOKEN, Fault, FaultKind, RemoteJob, signed
 from logconf.testing import capture_logs
 from supervision import ChildSpec, open_supervisor

@@ -6,8 +6,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import trio
 
-from actors.providers.scripted import Fault, FaultKind
+from actors.providers.errors import Auth
+from actors.providers.scripted import Fault, FaultKind, ScriptedProvider
 
 
 async def until(edge: Any, job_id: str, type_: str) -> None:
@@ -157,7 +159,18 @@ async def test_settings_are_shown_with_their_sources(edge: Any) -> None:
 async def test_providers_are_shown_with_their_breakers(edge: Any) -> None:
     (scripted,) = (await edge.http.get("/api/providers")).json()["providers"]
     assert (scripted["name"], scripted["gate"], scripted["breaker"]["state"]) == ("scripted", None, "closed")
-    assert "logs" in scripted["capabilities"]
+    assert "streams_logs" in scripted["capabilities"]
+    assert (scripted["checked"], scripted["fault"]) == (False, None)
+
+
+async def test_providers_are_checked_where_that_is_asked(edge: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refused(_self: object) -> None:
+        await trio.lowlevel.checkpoint()
+        raise Auth("the token is not accepted")
+
+    monkeypatch.setattr(ScriptedProvider, "check", refused)
+    (scripted,) = (await edge.http.get("/api/providers?check=true")).json()["providers"]
+    assert (scripted["checked"], scripted["fault"]) == (True, "the token is not accepted")
 
 
 async def test_it_is_ready_while_every_actor_runs(edge: Any, monkeypatch: pytest.MonkeyPatch) -> None:

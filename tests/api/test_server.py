@@ -19,7 +19,7 @@ import trio
 import trio.testing
 from hypercorn.trio import tcp_server, worker_context
 
-from actors.api import body, server, unix
+from actors.api import body, unix
 from actors.api.socket_file import LONGEST, POINTER, announced, socket_path
 from actors.api.unix import UnixServer
 from actors.api.unix_peer import peer_of_socket, user_name
@@ -221,7 +221,7 @@ async def test_a_stalled_reader_does_not_keep_the_server_from_stopping(
 ) -> None:
     """Hypercorn's writes are shielded; ours end with the grace."""
     monkeypatch.setattr(streams, "WRITE_SECONDS", 2 * PATIENCE)
-    monkeypatch.setattr(server, "GRACE", 0.05)
+    monkeypatch.setattr(connections, "GRACE", 0.05)
     monkeypatch.setattr("actors.api.sse.HEARTBEAT", 0.0)
     serving = [ChildSpec("socket", UnixServer(runtime, tmp_path).run)]
     with trio.fail_after(PATIENCE):

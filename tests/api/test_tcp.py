@@ -18,6 +18,7 @@ import trio.testing
 from actors.api import server
 from actors.api.options import HttpOptions
 from actors.api.tcp import TOKEN, address, http_edge
+from actors.net import connections
 from actors.runtime import RunningRuntime
 from supervision import ChildSpec, open_supervisor
 
@@ -132,7 +133,7 @@ async def test_tls_is_spoken_and_nothing_else(
     runtime: RunningRuntime, tmp_path: Path, certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With a cookie that is Secure; plain HTTP, half a handshake and a stalled one end those connections alone."""
-    monkeypatch.setattr(server, "GRACE", 0.1)
+    monkeypatch.setattr(connections, "GRACE", 0.1)
     options = HttpOptions(port=0, tls_certificate=certificate[0], tls_key=certificate[1])
     trust = ssl.create_default_context(cafile=str(certificate[0]))
     async with open_supervisor(serving(runtime, tmp_path, options)):
@@ -175,7 +176,7 @@ async def test_who_keeps_us_waiting_gives_way_to_who_asks(
 ) -> None:
     """Connections without a request take no room from others: the oldest of them is closed."""
     monkeypatch.setattr(server, "HEAD_SECONDS", 2 * PATIENCE)
-    monkeypatch.setattr(server, "GRACE", 0.1)
+    monkeypatch.setattr(connections, "GRACE", 0.1)
     options = attrs.evolve(ANY, **bounds)  # type: ignore[arg-type]
     async with open_supervisor(serving(runtime, tmp_path, options)):
         silent = await opened(port_of(runtime), 4)
@@ -196,7 +197,7 @@ async def test_strangers_who_take_their_time_over_a_body_give_way(
     runtime: RunningRuntime, tmp_path: Path, bounds: dict[str, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A sign-in, whose body is read before anybody is known, holds no place; somebody's stream does."""
-    monkeypatch.setattr(server, "GRACE", 0.1)
+    monkeypatch.setattr(connections, "GRACE", 0.1)
     async with open_supervisor(serving(runtime, tmp_path, attrs.evolve(ANY, **bounds))):  # type: ignore[arg-type]
         _token, secret = await runtime.access.create_token(user_id="ana", level="viewer")
         (watching,) = await opened(port_of(runtime), 1)
@@ -223,7 +224,7 @@ async def test_strangers_who_take_their_time_over_a_body_give_way(
 async def test_where_all_are_busy_a_new_one_is_closed(
     runtime: RunningRuntime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "GRACE", 0.1)
+    monkeypatch.setattr(connections, "GRACE", 0.1)
     async with open_supervisor(serving(runtime, tmp_path, HttpOptions(port=0, max_connections=2))):
         _token, secret = await runtime.access.create_token(user_id="ana", level="viewer")
         watching = await opened(port_of(runtime), 2)
@@ -265,7 +266,7 @@ async def test_streams_beyond_the_bound_are_told_so(
     runtime: RunningRuntime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """B24: 503 with a time to come back; one that was closed makes room."""
-    monkeypatch.setattr(server, "GRACE", 0.1)
+    monkeypatch.setattr(connections, "GRACE", 0.1)
     async with open_supervisor(serving(runtime, tmp_path, HttpOptions(port=0, max_streams_per_token=1))):
         _token, secret = await runtime.access.create_token(user_id="ana", level="viewer")
         async with httpx.AsyncClient(

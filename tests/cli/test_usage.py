@@ -14,7 +14,7 @@ from actors.cli.board import Board
 from actors.cli.client import NoSupervisor, address, documented
 from actors.cli.context import BadInput, Failed
 from actors.cli.display import actors_line, jobs_table, queue_line
-from actors.cli.event_text import parsed, told
+from actors.cli.event_text import describe, parsed
 from actors.cli.group import cli
 from actors.cli.output import console, duration, lasted, metrics, name_of, note, plain, standing
 from actors.cli.submit import exit_status
@@ -233,12 +233,14 @@ def test_events_are_read_from_a_stream() -> None:
     ],
 )
 def test_events_in_words(event: dict[str, Any], words: str) -> None:
-    assert told({"job_id": "j", **event}, "small").startswith(words)
+    assert describe({"job_id": "j", **event}, "small").startswith(words)
 
 
 def test_limits_and_providers_are_told_without_a_job() -> None:
-    assert told({"type": "limits_changed", "job_id": None, "limit": "total", "value": 3}) == "limits: total is now 3"
-    assert told({"type": "provider_paused", "job_id": None, "provider": "ray", "reason": "moving"}) == (
+    assert (
+        describe({"type": "limits_changed", "job_id": None, "limit": "total", "value": 3}) == "limits: total is now 3"
+    )
+    assert describe({"type": "provider_paused", "job_id": None, "provider": "ray", "reason": "moving"}) == (
         "provider ray is paused: moving"
     )
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import trio
+import trio.testing
 
 from actors.control.event_reader import RecentEvents
 from actors.jobs.records import Event
+from actors.ledger import Ledger
 from actors.testing import request
 
 NOON = datetime(2024, 1, 15, 12, tzinfo=UTC)
@@ -73,8 +75,66 @@ async def test_what_was_published_is_what_stands_in_the_rows(world, autojump_clo
 )
 def test_the_newest_events_are_known_only_without_a_gap(published, seq, after):
     """What lies before them, or between, is left to the rows."""
-    newest = RecentEvents(most=10)
+    recent = RecentEvents(most=10)
     for number in published:
-        newest.keep(Event(number, NOON, "job_queued", None, "c"))
-    kept = newest.after(seq)
+        recent.keep(Event(number, NOON, "job_queued", None, "c"))
+    kept = recent.after(seq)
     assert (None if kept is None else [event.seq for event in kept]) == after
+
+
+@pytest.mark.parametrize("filters", [{}, {"user_id": "ana"}, {"types": ["job_status_changed"]}], ids=str)
+async def test_an_event_costs_no_query_however_many_read_it(world, autojump_clock, monkeypatch, filters):
+    """Each reader reads the store to find its place, and no more: readers with a user's filter, too."""
+    ledger_read, reads, readers, jobs = Ledger.read, 0, 50, 10
+
+    async def counted(self, query):
+        nonlocal reads
+        reads += 1
+        return await ledger_read(self, query)
+
+    async def run_jobs(runtime):
+        nonlocal reads
+        reads = 0
+        for _ in range(jobs):
+            job = await runtime.submit(request(user_id="ana"))
+            await runtime.wait(job.job_id)
+        return reads
+
+    async with world.open() as runtime, trio.open_nursery() as nursery:
+        monkeypatch.setattr(Ledger, "read", counted)
+        alone = await run_jobs(runtime)
+        seen = [[] for _ in range(readers)]
+
+        async def follow(into, *, task_status):
+            async with runtime.events(**filters) as events:
+                task_status.started()
+                async for event in events:
+                    into.append(event)
+
+        for into in seen:
+            await nursery.start(follow, into)
+        began, last = reads - alone, (await world.events())[-1].seq
+        beside = await run_jobs(runtime)
+        await trio.testing.wait_all_tasks_blocked()
+        assert began <= 2 * readers + 1
+        assert beside == alone
+        told = list(await runtime.event_reader.past_events(after=last, **filters))
+        assert len(told) >= jobs
+        assert all(into == told for into in seen)
+        nursery.cancel_scope.cancel()
+
+
+async def test_who_resumes_is_not_told_of_what_was_removed(world, autojump_clock):
+    """It was told of a gap in their place, though they are among the recent events; the newest of them, too."""
+    async with world.open() as runtime:
+        kept, gone = [await world.submit() for _ in range(2)]
+        for job in (kept, gone):
+            await runtime.wait(job.job_id)
+        await runtime.ledger.remove(runtime.clock.now() + timedelta(days=1), [gone.job_id])
+        left = await world.events()
+        async with runtime.events(after=0) as events:
+            seen = [await anext(events) for _ in left]
+            changed = await world.submit()
+            seen.append(await anext(events))
+        assert seen[:-1] == list(left)
+        assert seen[-1].job_id == changed.job_id

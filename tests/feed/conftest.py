@@ -31,7 +31,7 @@ class Tokens:
 
     known: dict[str, Peer] = attrs.field(factory=dict)
 
-    async def door(self, token: str) -> Peer | None:
+    async def peer_of(self, token: str) -> Peer | None:
         await trio.lowlevel.checkpoint()
         return self.known.get(token)
 
@@ -93,8 +93,8 @@ async def feed(
     runtime: RunningRuntime, supervisor: Supervisor, tokens: Tokens, monkeypatch: pytest.MonkeyPatch
 ) -> FeedServer:
     """Served as a supervised child, whose stop is the server's stop."""
-    monkeypatch.setattr("actors.feed.server.GRACE", 1.0)
-    server = FeedServer(runtime, FeedOptions(port=0), tokens.door, HostList())
+    monkeypatch.setattr("actors.net.connections.GRACE", 1.0)
+    server = FeedServer(runtime, FeedOptions(port=0), tokens.peer_of, HostList())
     await supervisor.start_child(ChildSpec("feed", server.run))
     return server
 

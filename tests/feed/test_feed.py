@@ -13,7 +13,7 @@ import trio.testing
 from trio_websocket import ConnectionClosed, ConnectionRejected
 
 from actors.access.hosts import HostList
-from actors.feed import hub as hub_module
+from actors.control import event_reader
 from actors.feed.options import FeedOptions
 from actors.feed.server import FeedServer, feed_edge
 from actors.runtime import RunningRuntime
@@ -37,8 +37,8 @@ async def test_a_client_sees_what_happens_from_now_on(runtime: RunningRuntime, c
 async def test_resuming_loses_and_doubles_nothing(
     runtime: RunningRuntime, connect: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """From rows into the ring and back: more happened than the ring holds, and more happens meanwhile."""
-    monkeypatch.setattr(hub_module, "RING", 3)
+    """From rows to recent events and back: more happened than these hold, and more happens meanwhile."""
+    monkeypatch.setattr(runtime.event_reader, "_recent", event_reader.RecentEvents(most=3))
     for _ in range(10):
         await runtime.queue.set_limit("total", 5)
     async with connect() as client, trio.open_nursery() as nursery:
@@ -55,8 +55,13 @@ async def test_resuming_loses_and_doubles_nothing(
 
 async def test_clients_are_counted(runtime: RunningRuntime, connect: Client) -> None:
     before = runtime.tallies.subscribers
-    async with connect() as client, connect():
-        await client.subscribe()
+    async with connect() as client, connect() as other, connect():
+        for one in (client, other):
+            await one.subscribe()
+            await one.subscribe()  # in place of the one before
+        await runtime.queue.set_limit("total", 5)
+        for one in (client, other):
+            await one.next()
         assert runtime.tallies.subscribers == before + 2
 
 
@@ -86,7 +91,7 @@ async def test_a_number_that_was_never_reached_is_a_gap_and_is_not_waited_for(
 async def test_a_port_that_is_taken_is_said_and_fails_nobody(
     runtime: RunningRuntime, feed: FeedServer, supervisor: Supervisor, tokens: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    second = feed_edge(FeedServer(runtime, FeedOptions(port=feed.port), tokens.door, HostList()))
+    second = feed_edge(FeedServer(runtime, FeedOptions(port=feed.port), tokens.peer_of, HostList()))
     await supervisor.start_child(attrs.evolve(second, id="second"))
     await trio.testing.wait_all_tasks_blocked()
     assert [child.state for child in supervisor.children()] == ["running", "finished"]

@@ -80,8 +80,8 @@ async def test_wscat_of_npm(runtime: RunningRuntime, feed: FeedServer) -> None:
 async def open_feed(
     runtime: RunningRuntime, supervisor: Supervisor, tokens: object, monkeypatch: pytest.MonkeyPatch
 ) -> FeedServer:
-    monkeypatch.setattr("actors.feed.server.GRACE", 1.0)
-    server = FeedServer(runtime, FeedOptions(port=0, max_per_user=50), tokens.door, HostList())  # type: ignore[attr-defined]
+    monkeypatch.setattr("actors.net.connections.GRACE", 1.0)
+    server = FeedServer(runtime, FeedOptions(port=0, max_per_user=50), tokens.peer_of, HostList())  # type: ignore[attr-defined]
     await supervisor.start_child(ChildSpec("feed", server.run))
     return server
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.feed.messages import Ack, Authenticate, Close, Leave, Malformed, Ping, Subscribe, read
+from actors.feed.messages import Ack, Authenticate, Close, CloseConnection, Malformed, Ping, Subscribe, read
 
 
 @pytest.mark.parametrize(
@@ -64,4 +64,4 @@ def test_a_token_is_not_in_the_text_of_its_message() -> None:
 
 def test_a_reason_fits_into_a_close_frame() -> None:
     """A control frame holds 125 bytes, two of them the code."""
-    assert len(Leave(Close.SLOW, "ü" * 200).reason.encode()) <= 123
+    assert len(CloseConnection(Close.SLOW, "ü" * 200).reason.encode()) <= 123

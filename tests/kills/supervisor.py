@@ -26,8 +26,7 @@ from actors.providers.local import LocalOptions
 from actors.providers.local.directory import JobDirectory
 from actors.providers.local.shims import Shims
 from actors.runtime import open_runtime
-from actors.settings import Settings
-from actors.settings.model import ProviderSettings
+from actors.settings import ProviderSettings, Settings
 from actors.store import submissions
 from actors.store.state_directory import LOG
 from logconf import configure_structured_logging

@@ -26,6 +26,7 @@ from actors.jobs.views import JobView
 from actors.providers.local.directory import job_directories
 from actors.providers.local.liveness import Standing, look
 from actors.runtime import RunningRuntime, open_runtime
+from actors.settings import Background
 from actors.simulation.replay import Replay
 from actors.store.state_directory import DATABASE, LOG
 from logconf import configure_structured_logging
@@ -90,7 +91,7 @@ def supervise(place: Place) -> None:
 
 
 async def _live(place: Place) -> None:
-    settings = attrs.evolve(settings_of(place.state_dir), poller=PollerOptions(interval_seconds=BEAT))
+    settings = attrs.evolve(settings_of(place.state_dir), background=Background(PollerOptions(interval_seconds=BEAT)))
     async with open_runtime(settings) as runtime:
         ids = await _submit(place, runtime, "done", "fails", "long", "asked")
         runtime.ledger.approvals = attrs.evolve(runtime.ledger.approvals, timeout_hours=OPEN_FOR / 3600)

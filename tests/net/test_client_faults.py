@@ -25,8 +25,8 @@ async def test_a_thousand_refusals_are_one_line_a_minute(
     caplog.set_level(logging.DEBUG)
     faults = ClientFaults()
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(faults.tell)
-        nursery.start_soon(faults.tell)
+        nursery.start_soon(faults.log_counts)
+        nursery.start_soon(faults.log_counts)
         for _ in range(1000):
             faults.count("http", "status 401")
         faults.count("feed", "no handshake")
@@ -52,9 +52,9 @@ async def test_another_server_goes_on_telling_when_one_stops(
     faults = ClientFaults()
     async with trio.open_nursery() as nursery:
         with trio.CancelScope() as first:
-            nursery.start_soon(faults.tell)
+            nursery.start_soon(faults.log_counts)
             async with trio.open_nursery() as inner:
-                inner.start_soon(faults.tell)
+                inner.start_soon(faults.log_counts)
                 first.cancel()
         faults.count("http", "status 401")
         await trio.sleep(EVERY + 1)
@@ -98,8 +98,8 @@ async def test_what_is_not_worth_a_line_is_counted_all_the_same(
     caplog.set_level(logging.INFO)
     faults = ClientFaults()
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(faults.tell)
-        faults.count("http", "no request", told=False)
+        nursery.start_soon(faults.log_counts)
+        faults.count("http", "no request", logged=False)
         await trio.sleep(2 * EVERY)
         nursery.cancel_scope.cancel()
     assert faults.counts["http", "no request"] == 1

@@ -166,10 +166,9 @@ class Ports:
 
 @pytest.fixture
 async def ports(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Ports]:
-    monkeypatch.setattr("actors.api.server.GRACE", 0.1)
+    monkeypatch.setattr("actors.net.connections.GRACE", 0.1)
     monkeypatch.setattr("actors.api.server.HEAD_SECONDS", 0.2)  # a client that has left is noticed then
     monkeypatch.setattr("actors.api.drain.LINGER", 0.05)
-    monkeypatch.setattr("actors.feed.server.GRACE", 0.1)
     monkeypatch.setattr("actors.feed.server.CLOSE_SECONDS", 0.1)  # for clients that answer no close frame
     parts = Parts(in_memory=True, providers=[ScriptedProvider(ScriptedOptions(), ScriptedRemote(SystemClock().now))])
     async with running_runtime(settings=virtual_settings(), parts=parts) as runtime:
@@ -277,5 +276,5 @@ async def test_a_fault_of_our_own_is_an_error_with_its_traceback(
     await ports.send(ports.feed, SIGNED_IN)
     await ports.done()
     failed = [record for record in caplog.records if record.levelno >= logging.ERROR]
-    assert sorted(record.getMessage() for record in failed) == ["A connection of the feed failed", "A request failed"]
+    assert sorted(record.getMessage() for record in failed) == ["A connection failed", "A request failed"]
     assert all(record.exc_info and "a bug" in caplog.text for record in failed)

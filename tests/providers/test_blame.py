@@ -48,12 +48,20 @@ CALLS: Mapping[str, tuple[Callable[[GuardedProvider, str], Awaitable[object]], b
     "observe_many of one": (lambda provider, key: provider.observe_many({key: HANDLES[key]}), True),
     "cancel": (lambda provider, key: provider.cancel(key, HANDLES[key]), True),
     "logs": (lambda provider, key: provider.logs(key, HANDLES[key]), True),
-    "results": (lambda provider, key: provider.results(key, HANDLES[key]), True),
-    "push_secrets": (lambda provider, _key: provider.push_secrets(fresh=True), False),
+    "delivery_secrets": (lambda provider, _key: provider.delivery_secrets(fresh=True), False),
     "forget": (lambda provider, key: provider.forget(key, HANDLES[key]), True),
 }
-NOT_THROUGH_THE_BREAKER = {"capacity", "prepare", "parse_push", "read_push", "follow", "watch", "settled", "aclose"}
-NEVER = {"logs", "results"}
+NOT_THROUGH_THE_BREAKER = {
+    "capacity",
+    "prepare",
+    "parse_delivery",
+    "read_delivery",
+    "follow",
+    "watch",
+    "settled",
+    "aclose",
+}
+NEVER = {"logs"}
 
 
 def test_no_call_is_left_out() -> None:
@@ -110,7 +118,7 @@ class Failing:
         self.failure: Callable[[], Exception | None] | None = failure
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("_") or name in ("read_push", "remarks"):
+        if name.startswith("_") or name in ("read_delivery", "remarks"):
             raise AttributeError(name)
 
         async def fail(*_: object, **__: object) -> Any:
@@ -156,7 +164,7 @@ async def counts(provider: GuardedProvider, call: str, times: int = 20) -> str:
 async def test_what_a_failure_counts_against(
     kind: str, call: str, failure: str, tmp_path: Path, autojump_clock: trio.testing.MockClock
 ) -> None:
-    """Output and results: nobody. A refusal: nobody. One job's question: that job, until a second one fails, too."""
+    """Output: nobody. A refusal: nobody. One job's question: that job, until a second one fails, too."""
     real = real_one(kind, tmp_path)
     PREPARED[real.name] = Prepared({})
     provider = GuardedProvider(Failing(real, FAILURES[failure]), breaker=BreakerOptions(open_seconds=1e9))  # type: ignore[arg-type]
@@ -251,7 +259,7 @@ REMOTES = {
 # Calls that make a request which names the job.
 OVER_HTTP = {
     "ray": ("find", "observe_many of one", "cancel", "logs", "forget"),
-    "replicate": ("observe_many of one", "cancel", "logs", "results"),
+    "replicate": ("observe_many of one", "cancel", "logs"),
 }
 
 
@@ -314,11 +322,11 @@ def test_what_asks_nobody_counts_against_nobody(kind: str, failure: str, tmp_pat
             assert error is not None
             raise error
 
-        capacity = prepare = parse_push = read_push = fail
+        capacity = prepare = parse_delivery = read_delivery = fail
 
     provider = GuardedProvider(Odd())  # type: ignore[arg-type]
     for _ in range(20):
         assert isinstance(provider.capacity(), Failure)
         assert isinstance(provider.prepare(JobRequest()), Failure)
-        assert isinstance(provider.parse_push({}, b"", (), datetime.now(UTC)), Rejected)
+        assert isinstance(provider.parse_delivery({}, b"", (), datetime.now(UTC)), Rejected)
     assert provider.breaker.state is BreakerState.CLOSED

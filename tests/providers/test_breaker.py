@@ -13,7 +13,7 @@ import trio
 from actors.jobs.retry import FailureKind
 from actors.providers import errors
 from actors.providers.base import Capabilities, Provider, Push
-from actors.providers.breaker import PLACE_AGAIN, Breaker, BreakerOpen, BreakerOptions, BreakerState
+from actors.providers.breaker import PROBE_AGAIN, Breaker, BreakerOpen, BreakerOptions, BreakerState
 from actors.providers.guard import CallDeadlines, Failure, GuardedProvider
 
 CLOSED, OPEN, HALF_OPEN = BreakerState
@@ -21,16 +21,16 @@ CLOSED, OPEN, HALF_OPEN = BreakerState
 
 def fail(breaker: Breaker, times: int = 1) -> None:
     for _ in range(times):
-        place = breaker.admit()
-        place.failed("down")
-        place.leave()
+        permit = breaker.admit()
+        breaker.failed(permit, "down")
+        breaker.leave(permit)
 
 
 def succeed(breaker: Breaker, times: int = 1) -> None:
     for _ in range(times):
-        place = breaker.admit()
-        place.succeeded()
-        place.leave()
+        permit = breaker.admit()
+        breaker.succeeded(permit)
+        breaker.leave(permit)
 
 
 async def tried_out() -> Breaker:
@@ -48,13 +48,13 @@ async def test_five_failures_in_a_row_open_it_for_a_minute(autojump_clock):
     fail(breaker, 4)
     assert breaker.state is CLOSED
     fail(breaker)
-    assert (breaker.state, breaker.rest, breaker.opened) == (OPEN, 60.0, 1)
+    assert (breaker.state, breaker.retry_after, breaker.opened) == (OPEN, 60.0, 1)
     await trio.sleep(59)
     with pytest.raises(BreakerOpen, match="left alone for 1 s: down") as refused:
         breaker.admit()
     assert refused.value.retry_after == 1.0
     await trio.sleep(1)
-    assert (breaker.state, breaker.rest) == (HALF_OPEN, 0.0)
+    assert (breaker.state, breaker.retry_after) == (HALF_OPEN, 0.0)
     breaker.admit()
 
 
@@ -70,30 +70,30 @@ async def test_two_successes_close_it(autojump_clock):
 
 async def test_three_calls_at_once_may_try_it_out_and_no_more(autojump_clock):
     breaker = await tried_out()
-    places = [breaker.admit() for _ in range(3)]
+    permits = [breaker.admit() for _ in range(3)]
     for _ in range(50):
         with pytest.raises(BreakerOpen) as refused:
             breaker.admit()
-        assert refused.value.retry_after == PLACE_AGAIN
-    places[0].leave()
+        assert refused.value.retry_after == PROBE_AGAIN
+    breaker.leave(permits[0])
     breaker.admit()
 
 
 async def test_one_failed_trial_opens_it_again_for_as_long(autojump_clock):
     breaker = await tried_out()
     fail(breaker)
-    assert (breaker.state, breaker.rest, breaker.opened) == (OPEN, 60.0, 2)
+    assert (breaker.state, breaker.retry_after, breaker.opened) == (OPEN, 60.0, 2)
 
 
 async def test_failing_trials_do_not_leave_it_open_for_ever(autojump_clock):
     """All three trials of a round fail, again and again; then the provider is well."""
     breaker = await tried_out()
     for _ in range(20):
-        places = [breaker.admit() for _ in range(3)]
-        for place in places:
-            place.failed("down")
-            place.leave()
-        assert breaker.rest == 60.0
+        permits = [breaker.admit() for _ in range(3)]
+        for permit in permits:
+            breaker.failed(permit, "down")
+            breaker.leave(permit)
+        assert breaker.retry_after == 60.0
         await trio.sleep(60)
     succeed(breaker, 2)
     assert breaker.state is CLOSED
@@ -102,7 +102,7 @@ async def test_failing_trials_do_not_leave_it_open_for_ever(autojump_clock):
 async def test_a_trial_that_was_cancelled_is_nobodys_failure_and_frees_its_place(autojump_clock):
     breaker = await tried_out()
     for _ in range(50):
-        breaker.admit().leave()
+        breaker.leave(breaker.admit())
     assert (breaker.state, breaker.opened) == (HALF_OPEN, 1)
     succeed(breaker, 2)
     assert breaker.state is CLOSED
@@ -112,18 +112,18 @@ async def test_a_late_word_of_an_earlier_phase_changes_nothing(autojump_clock):
     breaker = Breaker("cloud")
     early = [breaker.admit() for _ in range(3)]
     fail(breaker, 5)
-    early[0].succeeded()
-    early[0].leave()
+    breaker.succeeded(early[0])
+    breaker.leave(early[0])
     assert breaker.state is OPEN
     await trio.sleep(60)
     trial = breaker.admit()
-    early[1].failed("old")
-    early[1].leave()
-    early[2].succeeded()
-    early[2].leave()
+    breaker.failed(early[1], "old")
+    breaker.leave(early[1])
+    breaker.succeeded(early[2])
+    breaker.leave(early[2])
     assert breaker.state is HALF_OPEN
-    trial.succeeded()
-    trial.leave()
+    breaker.succeeded(trial)
+    breaker.leave(trial)
     assert breaker.state is HALF_OPEN
     succeed(breaker)
     assert breaker.state is CLOSED
@@ -132,12 +132,12 @@ async def test_a_late_word_of_an_earlier_phase_changes_nothing(autojump_clock):
 async def test_every_number_is_an_option(autojump_clock):
     breaker = Breaker("cloud", BreakerOptions(failures=2, successes=1, open_seconds=30, half_open_calls=1))
     fail(breaker, 2)
-    assert breaker.rest == 30.0
+    assert breaker.retry_after == 30.0
     await trio.sleep(30)
-    place = breaker.admit()
+    permit = breaker.admit()
     with pytest.raises(BreakerOpen):
         breaker.admit()
-    place.succeeded()
+    breaker.succeeded(permit)
     assert breaker.state is CLOSED
 
 

@@ -166,7 +166,7 @@ async def test_a_hostile_answer_is_read_within_bounds_and_hurts_nobody(
         ("replicate", "check", 16 << 20),
         ("replicate", "observe_many of one", MOST_BYTES_OF_ONE),
         ("replicate", "logs", MOST_BYTES_OF_ONE),
-        ("replicate", "push_secrets", 16 << 20),
+        ("replicate", "delivery_secrets", 16 << 20),
     ],
 )
 async def test_an_endless_answer_is_given_up_at_its_bound(

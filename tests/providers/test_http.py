@@ -151,26 +151,6 @@ async def test_a_redirect_is_not_followed():
     assert len(asked) == 1
 
 
-async def test_a_cursor_is_followed_at_this_provider_only():
-    client = client_of(always(200))
-    assert client.path_of("https://cloud.invalid/v1/jobs?cursor=a%3D") == "/v1/jobs?cursor=a%3D"
-    assert client.path_of("https://cloud.invalid:443/v1/jobs") == "/v1/jobs"
-    for url in (
-        "https://evil.invalid/v1/jobs", "http://cloud.invalid/v1/jobs", "https://cloud.invalid:8443/v1/jobs",
-        "https://cloud.invalid@evil.invalid/", "//evil.invalid/", "https://cloud.invalid.evil.invalid/", "http://[",
-    ):  # fmt: skip
-        with pytest.raises(errors.Protocol):
-            client.path_of(url)
-
-
-async def test_a_cursor_stays_below_the_path_of_the_base_address():
-    client = ProviderClient("cloud", "https://host.invalid/api/", transport=httpx.MockTransport(always(200)))
-    assert client.path_of("https://host.invalid/api/jobs?x=1") == "/jobs?x=1"
-    for url in ("https://host.invalid/apix/jobs", "https://host.invalid/other", "https://host.invalid/api/../admin"):
-        with pytest.raises(errors.Protocol):
-            client.path_of(url)
-
-
 @pytest.mark.parametrize(
     "address", ["cloud.invalid", "ftp://cloud.invalid", "https://", "https://u:p@cloud.invalid", "https://c.invalid/?a"]
 )

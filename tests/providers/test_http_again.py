@@ -13,9 +13,9 @@ import pytest
 import trio
 
 from actors.providers import errors
-from actors.providers.base import Rate
 from actors.providers.http import ATTEMPTS
 from actors.providers.http_errors import retry_after
+from actors.providers.rates import Rate
 from tests.providers.outside import NOW, Asked, client_of
 
 

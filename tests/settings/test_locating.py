@@ -11,7 +11,6 @@ import attrs
 import pytest
 
 from actors.settings import Settings, SettingsError
-from actors.settings.loading import load
 
 NAMES = ("greenroom.yaml", "simpletuner-enterprise.yaml")
 
@@ -23,7 +22,8 @@ class Machine:
     root: Path
 
     def load(self, config: str | None = None, environ: dict[str, str] | None = None) -> Settings:
-        return load(config, environ or {}, self.root / "work", self.root / "home", self.root / "etc")
+        work, home, etc = self.root / "work", self.root / "home", self.root / "etc"
+        return Settings.load(config, environ or {}, work, home, system=etc)
 
     def put(self, place: str, total: int, name: str = NAMES[0], mode: int = 0o644) -> Path:
         folders = {"work": "work", "home": "home/.config/simpletuner", "etc": "etc"}

@@ -53,8 +53,8 @@ def test_the_manuals_own_file_is_read(loaded: Load) -> None:
         "  job_status_polling:\n    enabled: true\n    interval_seconds: 30\n"
         "  queue_processing:\n    enabled: true\n    interval_seconds: 5\n"
     )
-    assert settings.poller.enabled is True
-    assert settings.poller.interval_seconds == 30
+    assert settings.background.job_status_polling.enabled is True
+    assert settings.background.job_status_polling.interval_seconds == 30
     assert settings.notes == ()
 
 
@@ -81,10 +81,11 @@ retention: {days: 0}
 state_dir: state
 """
     )
-    assert (settings.poller.enabled, settings.poller.interval_seconds, settings.poller.safety_net_seconds) == (
+    polling = settings.background.job_status_polling
+    assert (polling.enabled, polling.interval_seconds, polling.safety_net_seconds) == (
         False, 10, 600,
     )  # fmt: skip
-    assert settings.expiry.interval_seconds == 60
+    assert settings.background.approval_expiration.interval_seconds == 60
     assert settings.limits == Limits(total=9, per_user=3, fair_share=True, per_provider={"sim": 2})
     assert settings.approvals == ApprovalOptions(
         True,
@@ -103,7 +104,7 @@ state_dir: state
     assert (sim.kind, sim.webhook_url) == ("scripted", "https://example.org/hook")
     assert isinstance(sim.options, ScriptedOptions)
     assert (sim.options.duration, sim.options.faults[0].seconds) == (5.0, 2.0)
-    assert settings.retention_days == 0
+    assert settings.retention.days == 0
     assert settings.state_dir == tmp_path / "state"
     assert settings.sources["limits.per_provider.sim"] == f"{tmp_path}/app.yaml:5:66"
 
@@ -311,7 +312,11 @@ def test_an_interval_is_taken_from_the_variable_then_the_file_then_the_default(
 ) -> None:
     """B7, B15: what is no number above 0 is a WARNING and the next source."""
     settings = loaded(text, **{variable: value})
-    options = settings.poller if variable == "SIMPLETUNER_JOB_POLL_INTERVAL" else settings.expiry
+    options = (
+        settings.background.job_status_polling
+        if variable == "SIMPLETUNER_JOB_POLL_INTERVAL"
+        else settings.background.approval_expiration
+    )
     if counts is not None:
         assert (options.interval_seconds, settings.notes) == (counts, ())
         assert variable in settings.sources.values()
@@ -323,7 +328,7 @@ def test_an_interval_is_taken_from_the_variable_then_the_file_then_the_default(
 
 
 def test_the_variable_alone_does_not_switch_polling_on(loaded: Load) -> None:
-    assert loaded("{}", SIMPLETUNER_JOB_POLL_INTERVAL="60").poller.enabled is None
+    assert loaded("{}", SIMPLETUNER_JOB_POLL_INTERVAL="60").background.job_status_polling.enabled is None
 
 
 @pytest.mark.parametrize("home", ["/srv/green", None])
@@ -420,3 +425,55 @@ def test_a_section_of_another_program_is_left_alone(tmp_path: Path, section: str
     (tmp_path / "greenroom.yaml").write_text(f"{section}: {{total: 3}}\n")
     settings = Settings.load(tmp_path / "greenroom.yaml", environ={}, cwd=tmp_path, home=tmp_path)
     assert any(section in note.message for note in settings.notes)
+
+
+def test_every_fault_of_a_file_is_told_at_once(faults: Callable[[str], list[str]]) -> None:
+    """B22: wrong types, ranges and unknown keys at two depths, ranges beside each other, a missing key, a key twice."""
+    text = """
+limits:
+  total: x
+  per_user: -1
+  per_team: -2
+  totl: 3
+providers:
+  sim:
+    kind: scripted
+    webhook_url: nowhere
+    duration: "2"
+    page_size: 0
+    concurrent_calls: 0
+    circuit_breaker:
+      failures: 0
+      successes: 1.5
+      open_second: 5
+    durations: 1
+  local:
+    cpus: 0
+    grace_seconds: -1
+entry_points:
+  train:
+    params: {}
+retention: {days: -1}
+retention: {days: 1}
+state_dir: !!str here
+"""
+    assert faults(text) == [
+        "app.yaml:3:3: limits.total: must be a whole number, not 'x'",
+        "app.yaml:4:3: limits.per_user: must be at least 0, not -1",
+        "app.yaml:5:3: limits.per_team: must be at least 0, not -2",
+        "app.yaml:6:3: limits.totl: unknown key; did you mean total?",
+        "app.yaml:10:5: providers.sim.webhook_url: must be an address that begins with https:// or http://",
+        "app.yaml:11:5: providers.sim.duration: must be a number, not '2'; take the quotes away",
+        "app.yaml:12:5: providers.sim.page_size: must be at least 1, not 0",
+        "app.yaml:13:5: providers.sim.concurrent_calls: must be at least 1, not 0",
+        "app.yaml:15:7: providers.sim.circuit_breaker.failures: must be at least 1, not 0",
+        "app.yaml:16:7: providers.sim.circuit_breaker.successes: must be a whole number, not 1.5",
+        "app.yaml:17:7: providers.sim.circuit_breaker.open_second: unknown key; did you mean open_seconds?",
+        "app.yaml:18:5: providers.sim.durations: unknown key; did you mean duration?",
+        "app.yaml:20:5: providers.local.cpus: must be at least 1",
+        "app.yaml:21:5: providers.local.grace_seconds: must be 0 or more",
+        "app.yaml:23:3: entry_points.train.command: is missing",
+        "app.yaml:25:13: retention.days: must be at least 0, not -1",
+        "app.yaml:26:1: retention: given twice, first in line 25",
+        "app.yaml:27:12: state_dir: tags are not read; write the value plainly",
+    ]

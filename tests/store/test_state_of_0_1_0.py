@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
+import orjson
 import pytest
 import trio
 from alembic.autogenerate import compare_metadata
@@ -58,8 +59,23 @@ async def test_every_row_of_0_1_0_is_there_after_the_migration(old_state):
     after = rows_of(old_state.database)
     for table, (columns, rows) in before.items():
         new_columns, new_rows = after[table]
-        places = [new_columns.index(column) for column in columns]
+        places = [new_columns.index(column) for column in columns if (table, column) != ("events", "data")]
+        rows = [tuple(row[columns.index(new_columns[place])] for place in places) for row in rows]
         assert [tuple(row[place] for place in places) for row in new_rows] == rows, table
+
+
+async def test_every_event_of_a_job_says_whose_it_is_and_all_that_it_said_before(old_state):
+    before = rows_of(old_state.database)
+    await (await migrate(old_state)).aclose()
+    columns, jobs = before["jobs"]
+    users = {row[columns.index("job_id")]: row[columns.index("user_id")] for row in jobs}
+    columns, old = before["events"]
+    new = rows_of(old_state.database)["events"][1]
+    job_id, data = columns.index("job_id"), columns.index("data")
+    assert len([row for row in old if "user_id" not in row[data]]) > 10, "the fixture tests nothing"
+    for was, row in zip(old, new, strict=True):
+        said = {} if was[job_id] is None else {"user_id": users[was[job_id]]}
+        assert orjson.loads(row[data]) == orjson.loads(was[data]) | said
 
 
 async def test_the_migrated_schema_is_the_one_that_the_code_describes(old_state):

@@ -86,5 +86,6 @@ async def test_a_heartbeat_that_passes_after_a_crash_during_the_first_start_star
 def test_options_are_attributes_that_stay() -> None:
     supervisor = Supervisor(strategy="rest_for_one")
     assert (supervisor.strategy, supervisor.max_restarts) == ("rest_for_one", 3)
+    assert repr(supervisor).startswith("Supervisor(name='supervisor', strategy=")
     with pytest.raises(AttributeError):
         supervisor.max_restarts = 5  # type: ignore[misc]

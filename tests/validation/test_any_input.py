@@ -109,5 +109,5 @@ def test_any_assignments_are_data_or_faults(texts: list[str]) -> None:
 @given(variable=st.text(st.characters(codec="utf-8", exclude_characters="\0")))
 def test_any_variable_is_a_number_or_a_warning(variable: str) -> None:
     loaded = Settings.default(Path("/x"), environ={"SIMPLETUNER_JOB_POLL_INTERVAL": variable})
-    assert loaded.poller.interval_seconds > 0
-    assert not loaded.notes or loaded.poller.interval_seconds == 30
+    assert loaded.background.job_status_polling.interval_seconds > 0
+    assert not loaded.notes or loaded.background.job_status_polling.interval_seconds == 30

@@ -12,7 +12,7 @@ import attrs
 import pytest
 from attrs.validators import ge, gt, in_
 
-from actors.validation import CheckedError, Faults, Reader, Shape, document, from_data, read_bytes, read_file
+from actors.validation import INPUT, CheckedError, Problems, document, read_bytes
 
 
 class Mode(StrEnum):
@@ -60,11 +60,10 @@ class App:
     folder: Path | None = None
 
 
-def read(text: str | bytes, shapes: Mapping[type, Shape] | None = None) -> App:
-    content = text.encode() if isinstance(text, str) else text
-    reader = Reader(shapes)
-    app = reader.convert(document(content, "app.yaml"), App, "")
-    reader.faults.check()
+def read(text: str | bytes) -> App:
+    problems = Problems()
+    root = document(text.encode() if isinstance(text, str) else text, "app.yaml", problems)
+    app = INPUT.read(root, App, problems=problems)
     assert isinstance(app, App)
     return app
 
@@ -236,44 +235,11 @@ def test_levels_hidden_behind_aliases_count() -> None:
     assert fault.endswith(": nested deeper than 64 levels")
 
 
-def test_a_shape_renames_hides_and_reads_its_own_way() -> None:
-    shape = Shape(
-        names={"door": "port"},
-        hidden=frozenset({"tls"}),
-        reads={"level": lambda _reader, _entry, _path: "b"},
-        checks={"port": lambda port: "is taken" if port == 22 else None},
-    )
-    assert read("http: {door: 1, level: 99}", {Http: shape}).http == Http(port=1, level="b")
-    with pytest.raises(CheckedError) as caught:
-        read("http: {door: 22, tls: true, port: 1}", {Http: shape})
-    assert [fault.path for fault in caught.value.faults] == ["http.door", "http.tls", "http.port"]
-    assert caught.value.faults[0].message == "is taken"
-
-
-def test_a_type_that_cannot_be_read_is_the_programmers_fault() -> None:
-    with pytest.raises(TypeError, match="x: cannot read a <class 'complex'>"):
-        Reader().convert(document(b"{a: 1}", "app.yaml"), complex, "x")
-
-
-def test_plain_data_is_held_to_the_same_rules_without_places() -> None:
-    found = Faults()
-    reader = Reader(faults=found)
-    data = {"http": {"port": "80", "hosts": [1], "extra": {1: 2}}, "sizes": {"a": 10**400}, "folder": {1}}
-    reader.convert(from_data(data, found), App, "")
-    assert str(found.error()).splitlines() == [
-        "http.extra: a key must be a text, not int",
-        "folder: must be plain data, not set",
-        "http.port: must be a whole number, not '80'; take the quotes away",
-        'http.hosts[0]: must be a text, not 1; put it in quotes: "1"',
-        "sizes.a: is a number too large to keep",
-    ]
-
-
 def test_a_file_that_cannot_be_read_says_why(tmp_path: Path) -> None:
     with pytest.raises(CheckedError, match=r"gone\.yaml: cannot be read: No such file or directory"):
-        read_file(tmp_path / "gone.yaml", "gone.yaml")
+        read_bytes(tmp_path / "gone.yaml", "gone.yaml")
     with pytest.raises(CheckedError, match=r"here: cannot be read: Is a directory"):
-        read_file(tmp_path, "here")
+        read_bytes(tmp_path, "here")
     (tmp_path / "big").write_bytes(b"x" * 11)
     with pytest.raises(CheckedError, match="big: is larger than 10 bytes"):
         read_bytes(tmp_path / "big", "big", 10)

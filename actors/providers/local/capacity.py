@@ -16,7 +16,7 @@ import attrs
 
 from actors.jobs.records import Capacity
 from actors.providers.errors import Unavailable
-from actors.providers.local.directory import opened_folder
+from actors.providers.local.directory import closing, opened_folder
 from actors.providers.local.gpus import FoundGpus, find_gpus
 from actors.providers.local.options import LocalOptions
 from actors.providers.local.shim.files import NotPlain, open_plain
@@ -82,14 +82,13 @@ def _take(path: Path, key: str, is_gone: Callable[[str], bool]) -> int | None:
     import fcntl  # not on every system on which this module is imported
 
     try:
-        with opened_folder(path.parent) as folder:
-            low = open_plain(folder, path.name, os.O_RDWR | os.O_CREAT)
+        with (
+            opened_folder(path.parent) as folder,
+            closing(open_plain(folder, path.name, os.O_RDWR | os.O_CREAT)) as low,
+        ):
+            fd = fcntl.fcntl(low, fcntl.F_DUPFD_CLOEXEC, FIRST_FREE_FD)
     except NotPlain:  # something else was put there: no lease can be had on it
         return None
-    try:
-        fd = fcntl.fcntl(low, fcntl.F_DUPFD_CLOEXEC, FIRST_FREE_FD)
-    finally:
-        os.close(low)
     taken = False
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -16,7 +16,8 @@ import re
 import secrets
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from actors.providers.local.shim.files import (
     is_there,
     open_folder,
     open_own_folder,
+    open_plain,
     read_plain,
     write_plain,
 )
@@ -39,6 +41,16 @@ KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}")
 REMOVED = ".removed-"
 CLEANING_SECONDS = 5.0
 """For what earlier removals left, each time all directories are looked through."""
+
+
+class _File:
+    """The path of a file or folder in the job's directory."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, directory: JobDirectory, _owner: object) -> Path:
+        return directory.path / self._name
 
 
 @attrs.frozen
@@ -59,69 +71,30 @@ class JobDirectory:
         """The submission key."""
         return self.path.name
 
-    @property
-    def spec(self) -> Path:
-        """What to run."""
-        return self.path / "spec.json"
-
-    @property
-    def lock(self) -> Path:
-        """Held by the shim for its life."""
-        return self.path / "lock"
-
-    @property
-    def run(self) -> Path:
-        """Who runs it: shim and program, by pid, start and boot."""
-        return self.path / "run.json"
-
-    @property
-    def exit(self) -> Path:
-        """How it ended."""
-        return self.path / "exit.json"
-
-    @property
-    def cancel(self) -> Path:
-        """There: an end was asked for."""
-        return self.path / "cancel"
-
-    @property
-    def log(self) -> Path:
-        """The job's output."""
-        return self.path / "log"
-
-    @property
-    def progress(self) -> Path:
-        """JSON lines from the job; untrusted."""
-        return self.path / "progress.jsonl"
-
-    @property
-    def result(self) -> Path:
-        """One JSON object from the job; untrusted."""
-        return self.path / "result.json"
-
-    @property
-    def output(self) -> Path:
-        """What the job wants kept."""
-        return self.path / "output"
-
-    @property
-    def work(self) -> Path:
-        """The job's working directory, unless it asked for another."""
-        return self.path / "work"
+    spec = _File("spec.json")  # what to run
+    lock = _File("lock")  # held by the shim for its life
+    run = _File("run.json")  # who runs it: shim and program, by pid, start and boot
+    exit = _File("exit.json")  # how it ended
+    cancel = _File("cancel")  # there: an end was asked for
+    log = _File("log")  # the job's output
+    progress = _File("progress.jsonl")  # JSON lines from the job; untrusted
+    result = _File("result.json")  # one JSON object from the job; untrusted
+    output = _File("output")  # a folder: what the job wants kept
+    work = _File("work")  # a folder: the job's working directory, unless it asked for another
 
     @property
     def started(self) -> Path:
         """There: the program was let go, once and for all. It says by whom, and how it ended."""
         return self.path.with_name(f"{STARTED}{self.key}")
 
-    @contextmanager
-    def opened(self) -> Iterator[int]:
+    def opened(self) -> AbstractContextManager[int]:
         """A descriptor of the directory for the length of the block. Raises OSError, for a link too."""
-        folder = open_own_folder(self.path)
-        try:
-            yield folder
-        finally:
-            os.close(folder)
+        return closing(open_own_folder(self.path))
+
+    def opened_file(self, path: Path, flags: int = os.O_RDONLY) -> AbstractContextManager[int]:
+        """A descriptor of one of its plain files for the length of the block. Raises as :func:`open_plain` does."""
+        with self.opened() as folder:
+            return closing(open_plain(folder, path.name, flags))
 
     @property
     def is_submitted(self) -> bool:
@@ -159,25 +132,25 @@ class JobDirectory:
             remove_tree(jobs, grave.name)
 
     def _reserve_exit_record(self) -> None:
-        try:
-            fd = os.open(self.path / "exit.new", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            return
-        try:
-            os.write(fd, b" " * RECORD_SIZE)  # written, not only allocated: the record then needs no new block
-            os.fsync(fd)
-        finally:
-            os.close(fd)
+        reserved, only_ours = self.path / "exit.new", partial(os.open, mode=0o600)
+        with suppress(FileExistsError), open(reserved, "xb", opener=only_ours) as file:
+            file.write(b" " * RECORD_SIZE)  # written, not only allocated: the record then needs no new block
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def opened_folder(path: Path) -> AbstractContextManager[int]:
+    """A descriptor of a directory of ours, which no job writes in. Raises OSError."""
+    return closing(open_folder(path))
 
 
 @contextmanager
-def opened_folder(path: Path) -> Iterator[int]:
-    """A descriptor of a directory of ours, which no job writes in. Raises OSError."""
-    folder = open_folder(path)
+def closing(fd: int) -> Iterator[int]:
+    """A descriptor for the length of the block."""
     try:
-        yield folder
+        yield fd
     finally:
-        os.close(folder)
+        os.close(fd)
 
 
 def job_directories(jobs: Path) -> Iterator[JobDirectory]:

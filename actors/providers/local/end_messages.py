@@ -1,16 +1,19 @@
-"""How a job's end is told to people: from the exit record to one sentence."""
+"""How a job's end is described to people: from the exit record to one sentence."""
 
 from __future__ import annotations
 
 import errno
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from actors.jobs.os_text import kept, printable
-from actors.providers.local.scripts import NOTE
+from actors.providers.local.shim.files import first_line
 
+NOTE = "the script has Windows line ends (CRLF): convert it, for example with: sed -i 's/\\r$//' FILE"
+_SHELLS = frozenset({"sh", "ash", "bash", "dash", "ksh", "zsh"})
 REASON_LENGTH = 600  # characters of a reason in which names of the job's stand
 
 
@@ -20,7 +23,7 @@ def shown(text: str) -> str:
     return line if len(line) <= REASON_LENGTH else line[: REASON_LENGTH - 1] + "…"
 
 
-def failure_words(record: Mapping[str, Any], argv: list[str], cwd: str) -> str:
+def failure_message(record: Mapping[str, Any], argv: list[str], cwd: str) -> str:
     """Why the program was never run."""
     failure = record["failure"]
     code = failure.get("errno") or 0
@@ -43,23 +46,23 @@ def failure_words(record: Mapping[str, Any], argv: list[str], cwd: str) -> str:
     return f"program {file or program} could not be run: {reason}"
 
 
-def end_words(record: Mapping[str, Any], last_line: str = "") -> str:
+def end_message(record: Mapping[str, Any], last_line: str = "") -> str:
     """What ended a program that ran and did not succeed."""
     number, code = record.get("signal"), record.get("code")
-    told = f": {last_line}" if last_line else ""
+    reason_given = f": {last_line}" if last_line else ""
     if number is None:
-        return f"exited with status {code}{_oom_note(record)}{told}"
+        return f"exited with status {code}{_oom_note(record)}{reason_given}"
     name = f"killed by signal {number} ({_signal_name(number)})"
     if record.get("killed_after_grace") and number == signal.SIGKILL:
         return f"{name} after the grace time"
     if record.get("told_to_stop"):
         return f"{name}: its shim was told to stop, by nobody's cancel request"
     if number == signal.SIGKILL:
-        return f"{name}{_oom_words(record)}"
-    return f"{name}{told}"
+        return f"{name}{_oom_message(record)}"
+    return f"{name}{reason_given}"
 
 
-def _oom_words(record: Mapping[str, Any]) -> str:
+def _oom_message(record: Mapping[str, Any]) -> str:
     group, machine = _oom_rise(record, "group"), _oom_rise(record, "machine")
     if group:
         return ": out of memory (the kernel ended it: its control group had none left)"
@@ -85,3 +88,27 @@ def _signal_name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return f"SIGRTMIN+{number - signal.SIGRTMIN}" if number >= signal.SIGRTMIN else "unknown"
+
+
+def has_windows_lines(program: str, cwd: str, path: str) -> bool:
+    """Whether the first line of ``program`` (looked for in ``path``, where it names no folder) ends in CR LF."""
+    folders = [cwd] if "/" in program else path.split(":")
+    for folder in folders:
+        line = first_line(str(Path(cwd, folder, program)))
+        if line is not None:
+            return line.startswith(b"#!") and line.endswith(b"\r")
+    return False
+
+
+def script_of_shell(argv: Sequence[str]) -> str:
+    """The script that a shell was told to run; "" where the program is no shell, or was given no script."""
+    if not argv or os.path.basename(argv[0]) not in _SHELLS:  # noqa: PTH119 - a name, of which nothing is looked up
+        return ""
+    word = next((word for word in argv[1:] if not word.startswith("-") or word == "-c"), "")
+    return "" if word == "-c" else word
+
+
+def shell_stumbles(script: str, cwd: str) -> bool:
+    """Whether the first line of a shell's ``script`` ends in CR LF: a shell takes the CR for a part of each command."""
+    line = first_line(str(Path(cwd, script))) if script else None
+    return line is not None and line.endswith(b"\r")

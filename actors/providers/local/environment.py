@@ -1,4 +1,4 @@
-"""The job's environment: what its submitter passes on, what its request says, and what we tell it. Nothing of ours."""
+"""The job's environment: what its submitter passes on, what its request says, what describes the job; no more."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def job_environment(
 ) -> dict[str, str]:
     """The whole environment of the program, but for its GPUs, which are known only when it starts.
 
-    ``inherited`` None: the doors resolved nothing, and the default names alone are taken from our own environment;
-    other names than those could be the supervisor's secrets.
+    ``inherited`` None: nothing was resolved at submission, and the default names alone are taken from our own
+    environment; other names than those could be the supervisor's secrets.
     """
     if inherited is None:
         inherited = inherited_of(DEFAULT_ENV_FROM, os.environ)

@@ -6,8 +6,8 @@ import os
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +15,14 @@ from actors.jobs.records import Observation, Phase
 from actors.providers.base import CancelAck, View
 from actors.providers.errors import Conflict, Unavailable
 from actors.providers.local.capacity import Lease, leased
-from actors.providers.local.cgroups import cgroup_of
 from actors.providers.local.directory import JobDirectory, job_directories, read_record
 from actors.providers.local.environment import job_environment
 from actors.providers.local.liveness import Look, Standing, has_end, is_locked, look, settle_unstarted
 from actors.providers.local.lost_jobs import LostJobs
 from actors.providers.local.observing import lost, never_ran, observe
-from actors.providers.local.outputs import Leavings
+from actors.providers.local.outputs import Outputs
 from actors.providers.local.processes import processes_of
-from actors.providers.local.progress_places import ProgressPlaces
+from actors.providers.local.progress import ProgressPlaces
 from actors.providers.local.shim.files import MOST_SPEC, NotPlain, make_empty
 from actors.providers.local.shims import Shims
 
@@ -45,12 +44,11 @@ class LocalJobs:
         self.folder = root / "jobs"
         self.shims = Shims()
         self._lost = LostJobs(root / "gone", self.shims, cgroup_parent)
-        self._cgroup_parent = cgroup_parent
         self._leases = root / "devices"
         self._devices = devices
         self._grace = grace_seconds
         self._log_bytes = log_bytes
-        self._leavings = Leavings(ProgressPlaces(root / "progress"))
+        self._outputs = Outputs(ProgressPlaces(root / "progress"))
         self._starts: Counter[str] = Counter()
         self._one_at_a_time = threading.Lock()  # starts: two threads with one job must not start it twice
         for folder in (self.folder, self._leases):
@@ -71,20 +69,26 @@ class LocalJobs:
             "log_bytes": self._log_bytes,
             "submitted_at": time.time(),
         }
+        with self._leased(body["gpus"], directory.key) as lease:
+            placed = directory.place(spec)
+            if placed:
+                self._begin(directory, lease)
+        return not placed
+
+    @contextmanager
+    def _leased(self, gpus: int, key: str) -> Iterator[Lease]:
+        """Devices for one start; starts come one after another. Raises :class:`Unavailable`."""
         if not self._one_at_a_time.acquire(timeout=LOCK_SECONDS):
             raise Unavailable("another start takes long")
         try:
-            with leased(self._leases, self._devices, body["gpus"], directory.key, self._is_gone) as lease:
-                placed = directory.place(spec)
-                if placed:
-                    self._begin(directory, lease)
+            with leased(self._leases, self._devices, gpus, key, self._is_gone) as lease:
+                yield lease
         finally:
             self._one_at_a_time.release()
-        return not placed
 
     def _begin(self, directory: JobDirectory, lease: Lease) -> None:
         try:
-            self.shims.start(directory, lease, self._cgroup_of(directory))
+            self.shims.start(directory, lease, self._lost.group(directory))
         except OSError as error:
             directory.remove()
             raise Unavailable(f"no process can be started: {error}") from error
@@ -111,15 +115,15 @@ class LocalJobs:
         if seen.standing is Standing.ABSENT:
             return None
         if seen.standing is Standing.DEAD:
-            return lost(directory, seen, self._lost.clear(directory, seen), self._leavings)
+            return lost(directory, seen, self._lost.clear(directory, seen), self._outputs)
         if seen.standing is not Standing.UNSTARTED:
-            return observe(directory, seen, self._leavings)
+            return observe(directory, seen, self._outputs)
         if seen.cancel:
             return never_ran()
         waiting = self._start_again(directory)
         settled = look(directory) if waiting == "" else seen
         if settled.exit is not None:
-            return observe(directory, settled, self._leavings)
+            return observe(directory, settled, self._outputs)
         return Observation(phase=Phase.STARTING, raw_status=waiting or "starting")
 
     def cancel(self, directory: JobDirectory) -> CancelAck:
@@ -147,7 +151,7 @@ class LocalJobs:
             raise Conflict(f"job {directory.key} may have processes left and cannot be forgotten")
         directory.remove()
         self._lost.forget(directory.key)
-        self._leavings.forget(directory.key)
+        self._outputs.forget(directory.key)
         self._starts.pop(directory.key, None)
 
     def settle(self, directory: JobDirectory) -> None:
@@ -169,17 +173,13 @@ class LocalJobs:
             gpus = _gpus(directory)
         except ValueError as error:
             return _give_up(directory, str(error))
-        if not self._one_at_a_time.acquire(timeout=LOCK_SECONDS):
-            return "waiting: another start takes long"
         try:
-            with leased(self._leases, self._devices, gpus, key, self._is_gone) as lease:
+            with self._leased(gpus, key) as lease:
                 if key not in self.shims:
                     self._starts[key] += 1
-                    self.shims.start(directory, lease, self._cgroup_of(directory))
+                    self.shims.start(directory, lease, self._lost.group(directory))
         except (Unavailable, OSError) as error:
             return f"waiting: {error}"
-        finally:
-            self._one_at_a_time.release()
         return None
 
     def _look(self, directory: JobDirectory, *, has_shim: bool = False) -> Look:
@@ -188,9 +188,6 @@ class LocalJobs:
         if seen.standing is Standing.ABSENT and self._lost.is_known(directory):
             return Look(Standing.DEAD, fault="it has removed its own directory")
         return seen
-
-    def _cgroup_of(self, directory: JobDirectory) -> Path | None:
-        return None if self._cgroup_parent is None else cgroup_of(self._cgroup_parent, directory)
 
     def _is_gone(self, key: str) -> bool:
         """Whether nothing of the job runs any more, what outlived its shim included."""

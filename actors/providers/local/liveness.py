@@ -16,20 +16,21 @@ import os
 import signal
 import struct
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 import attrs
 
-from actors.providers.local.directory import JobDirectory, write_durably
-from actors.providers.local.processes import has_mark, is_shim, mark_of, processes_of
-from actors.providers.local.records import read_exit, read_note, read_run
-from actors.providers.local.shim.files import NotPlain, open_plain
-from actors.providers.local.shim.system import boot_id, start_ticks, stat_field
+from actors.providers.local.directory import JobDirectory, closing, write_durably
+from actors.providers.local.processes import all_pids, has_mark, is_shim, mark_of, processes_of
+from actors.providers.local.records import checked_exit, checked_run, read_checked, read_note
+from actors.providers.local.shim.files import NotPlain
+from actors.providers.local.shim.process_tree import send
+from actors.providers.local.shim.system import FLOCK, boot_id, start_ticks, stat_field, take_lock
+from actors.providers.local.subreaper import is_running
 
-FLOCK = "@hhqqi4x"  # struct flock: type, whence, start, length, pid
 CLEARING = 2.0  # seconds to wait for killed processes to be gone; SIGKILL takes milliseconds where nothing hangs
 
 
@@ -85,7 +86,7 @@ def look(directory: JobDirectory, *, has_shim: bool = False) -> Look:
 def _run_of(directory: JobDirectory) -> tuple[Mapping[str, Any] | None, str]:
     """Who runs the job, and why that cannot be believed."""
     noted = read_note(directory).run
-    return (noted, "") if noted is not None else _read(read_run, directory.run)
+    return (noted, "") if noted is not None else read_checked(directory.run, checked_run)
 
 
 def _end_of(directory: JobDirectory) -> tuple[Mapping[str, Any] | None, str]:
@@ -95,20 +96,12 @@ def _end_of(directory: JobDirectory) -> tuple[Mapping[str, Any] | None, str]:
         return note.exit, ""
     if note.run is not None and note.run["boot_id"] == boot_id():  # whatever the job says of itself
         return None, "it has an exit record of which its shim knew nothing" if os.path.lexists(directory.exit) else ""
-    return _read(read_exit, directory.exit)
+    return read_checked(directory.exit, checked_exit)
 
 
 def has_end(directory: JobDirectory) -> bool:
     """Whether anything says that the job has ended, true or not."""
     return os.path.lexists(directory.exit) or read_note(directory).exit is not None
-
-
-def _read(reader: Callable[[Path], Mapping[str, Any] | None], path: Path) -> tuple[Mapping[str, Any] | None, str]:
-    """A record, and why it cannot be believed."""
-    try:
-        return reader(path), ""
-    except ValueError as error:
-        return None, str(error)
 
 
 def is_locked(path: Path) -> bool:
@@ -119,15 +112,11 @@ def is_locked(path: Path) -> bool:
     import fcntl  # not on every system on which this module is imported
 
     try:
-        with JobDirectory(path.parent).opened() as folder:
-            fd = open_plain(folder, path.name, os.O_RDWR)
+        with JobDirectory(path.parent).opened_file(path, os.O_RDWR) as fd:
+            answer = fcntl.fcntl(fd, fcntl.F_OFD_GETLK, struct.pack(FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
     except (FileNotFoundError, NotPlain):
         return False
-    try:
-        answer = fcntl.fcntl(fd, fcntl.F_OFD_GETLK, struct.pack(FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
-        return bool(struct.unpack(FLOCK, answer)[0] != fcntl.F_UNLCK)
-    finally:
-        os.close(fd)
+    return bool(struct.unpack(FLOCK, answer)[0] != fcntl.F_UNLCK)
 
 
 def settle_unstarted(directory: JobDirectory, record: Mapping[str, Any]) -> bool:
@@ -135,25 +124,20 @@ def settle_unstarted(directory: JobDirectory, record: Mapping[str, Any]) -> bool
 
     False: a shim has come meanwhile, which will write its own.
     """
-    import fcntl
-
+    record = {"ended_at": time.time(), **record}
     try:
         with directory.opened() as folder:
-            fd = open_plain(folder, directory.lock.name, os.O_RDWR | os.O_CREAT)
+            lock = take_lock(folder, directory.lock.name)
     except NotPlain:  # no shim can take such a lock either
-        write_durably(directory.exit, {"ended_at": time.time(), **record})
+        write_durably(directory.exit, record)
         return True
-    try:
-        try:
-            fcntl.fcntl(fd, fcntl.F_OFD_SETLK, struct.pack(FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
-        except (BlockingIOError, PermissionError):
-            return False
+    if lock is None:
+        return False
+    with closing(lock):
         if any(os.path.lexists(path) for path in (directory.run, directory.exit, directory.started)):
             return False
-        write_durably(directory.exit, {"ended_at": time.time(), **record})
+        write_durably(directory.exit, record)
         return True
-    finally:
-        os.close(fd)
 
 
 def open_process(pid: int, ticks: int | None) -> int | None:
@@ -190,25 +174,24 @@ def open_living_shim(directory: JobDirectory) -> int | None:
     return None
 
 
-def survivors(directory: JobDirectory, seen: Look) -> tuple[list[int], list[int]]:
-    """Processes that outlived their shim: pidfds of those surely of this job, and pids that may be.
+def _survivors(directory: JobDirectory, seen: Look) -> tuple[dict[int, int], list[int]]:
+    """Processes that outlived their shim: pids and starts of those surely of this job, and pids that may be.
 
     Sure: started after the program, and with the job's own folder in its environment. Unsure: in the program's session
     and group, but the environment cannot be read or was overwritten.
     """
     if seen.run is None or not seen.same_boot:
-        return [], []
+        return {}, []
     child, since = seen.run["child"], seen.run["child_ticks"] or 0
     leader_is_another = Path(f"/proc/{child}").exists() and start_ticks(child) != since
     mark = mark_of(directory)
-    sure, unsure = [], []
-    for pid in [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]:
+    sure, unsure = {}, []
+    for pid in all_pids():
         if (ticks := start_ticks(pid)) is None or ticks < since:
             continue
         if has_mark(pid, mark):
-            if (fd := open_process(pid, ticks)) is not None:
-                sure.append(fd)
-        elif not leader_is_another and stat_field(pid, 5) == child == stat_field(pid, 6) and not _is_zombie(pid):
+            sure[pid] = ticks
+        elif not leader_is_another and stat_field(pid, 5) == child == stat_field(pid, 6) and is_running(pid):
             unsure.append(pid)
     return sure, unsure
 
@@ -217,21 +200,8 @@ def clear_survivors(directory: JobDirectory, seen: Look) -> list[int]:
     """Kill what outlived its shim and wait until it is gone. Returns the pids that may be left, [] when none is."""
     deadline = time.monotonic() + CLEARING
     while True:
-        sure, unsure = survivors(directory, seen)
-        for fd in sure:
-            try:
-                signal.pidfd_send_signal(fd, signal.SIGKILL)
-            except (ProcessLookupError, PermissionError):
-                pass
-            finally:
-                os.close(fd)
-        if not sure or time.monotonic() >= deadline:
-            return unsure if not sure else unsure or [seen.run["child"] if seen.run else 0]
+        sure, unsure = _survivors(directory, seen)
+        left = [pid for pid, ticks in sure.items() if send(signal.SIGKILL, pid, ticks)]
+        if not left or time.monotonic() >= deadline:
+            return unsure + left
         time.sleep(0.01)  # in a worker thread
-
-
-def _is_zombie(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[0] in "ZX"
-    except (OSError, IndexError):
-        return True

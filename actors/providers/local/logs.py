@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 
 from actors.providers.base import LogChunk
 from actors.providers.disk_threads import DiskThreads
-from actors.providers.errors import Invalid, ProviderError
+from actors.providers.errors import ProviderError
 from actors.providers.local.directory import JobDirectory
-from actors.providers.local.shim.files import NotPlain, open_plain
-from actors.providers.log_notices import notice, shortened
+from actors.providers.local.shim.files import NotPlain
+from actors.providers.log_notices import notice, offset_of, shortened
 
 CHUNK = 64 * 1024  # bytes read in one thread hop
 
@@ -24,10 +25,10 @@ async def read_log(directory: JobDirectory, cursor: str | None, threads: DiskThr
 
     Raises :class:`Invalid` for a bad cursor, :class:`ProviderError` for a log that is no plain file any more.
     """
-    offset = _offset(cursor)
+    offset = offset_of(cursor)
     end = await threads.run(_size, directory)
-    if (told := shortened(offset, end)) is not None:
-        yield told
+    if (note := shortened(offset, end)) is not None:
+        yield note
     while offset < end:
         chunk = await threads.run(_piece, directory, offset, end)
         if chunk is None:
@@ -38,38 +39,33 @@ async def read_log(directory: JobDirectory, cursor: str | None, threads: DiskThr
 
 def _size(directory: JobDirectory) -> int:
     try:
-        fd = _opened(directory)
+        with _opened(directory) as fd:
+            return os.fstat(fd).st_size
     except FileNotFoundError:  # nothing was started yet, or the job was forgotten
         return 0
-    try:
-        return os.fstat(fd).st_size
-    finally:
-        os.close(fd)
 
 
 def _piece(directory: JobDirectory, offset: int, end: int) -> LogChunk | None:
     """What is there at ``offset``; None: the file ends before it by now."""
-    fd = _opened(directory)
-    try:
+    with _opened(directory) as fd:
         if removed := _hole(fd, offset, end):
             text = f"{removed} bytes of output are not kept: providers.local.log_bytes"
             return LogChunk(notice(text), str(offset + removed))
         data = os.pread(fd, min(CHUNK, _until_hole(fd, offset, end)), offset)
         return LogChunk(data, str(offset + len(data))) if data else None
-    finally:
-        os.close(fd)
 
 
-def _opened(directory: JobDirectory) -> int:
+@contextmanager
+def _opened(directory: JobDirectory) -> Iterator[int]:
     try:
-        with directory.opened() as folder:
-            return open_plain(folder, directory.log.name)
+        with directory.opened_file(directory.log) as fd:
+            yield fd
     except NotPlain as error:
         raise ProviderError(f"the output of job {directory.key} cannot be read: {error}") from error
 
 
 def _hole(fd: int, offset: int, end: int) -> int:
-    """How many bytes from ``offset`` on were given back to the disk (see the shim's trimming)."""
+    """How many bytes from ``offset`` on were given back to the disk (see the shim's ``trim``)."""
     try:
         return min(os.lseek(fd, offset, os.SEEK_DATA), end) - offset
     except OSError as error:
@@ -80,11 +76,3 @@ def _hole(fd: int, offset: int, end: int) -> int:
 
 def _until_hole(fd: int, offset: int, end: int) -> int:
     return min(os.lseek(fd, offset, os.SEEK_HOLE), end) - offset
-
-
-def _offset(cursor: str | None) -> int:
-    if cursor is None:
-        return 0
-    if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 19):
-        raise Invalid(f"the log cursor {cursor!r:.40} is not one that this provider gave")
-    return int(cursor)

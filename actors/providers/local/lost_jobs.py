@@ -19,13 +19,13 @@ from pathlib import Path
 
 import attrs
 
+from actors.providers.base import LostJobProof
 from actors.providers.local.cgroups import cgroup_of, cgroup_parent, end_cgroup, end_group
 from actors.providers.local.directory import JobDirectory
 from actors.providers.local.liveness import CLEARING, Look, clear_survivors
 from actors.providers.local.processes import processes_of
 from actors.providers.local.shims import Shims
 from actors.providers.local.subreaper import is_running, is_subreaper, orphans_since, reap_orphans
-from actors.providers.lost_jobs import LostJobProof
 
 PASSING = 0.5  # seconds that orphans are given at the first look: the drainer ends with the last writer
 
@@ -66,10 +66,11 @@ class LostJobs:
 
     def is_known(self, directory: JobDirectory) -> bool:
         """Whether the job is known to have been started, though nothing says so that it could remove."""
-        group = self._group(directory)
+        group = self.group(directory)
         return directory.key in self.shims.started or (group is not None and group.exists())
 
-    def _group(self, directory: JobDirectory) -> Path | None:
+    def group(self, directory: JobDirectory) -> Path | None:
+        """The control group of the job; None: there are none here."""
         return None if self.cgroup_parent is None else cgroup_of(self.cgroup_parent, directory)
 
     def _end_group(self, directory: JobDirectory, seen: Look) -> bool:
@@ -77,7 +78,7 @@ class LostJobs:
         deadline = time.monotonic() + CLEARING
         if seen.run is not None:
             return end_cgroup(seen.run.get("cgroup"), directory, deadline)
-        group = self._group(directory)  # a program is let go only after it was put there
+        group = self.group(directory)  # a program is let go only after it was put there
         return group is not None and group.exists() and end_group(group, deadline)
 
     def settle(self, key: str, seen: Look) -> None:

@@ -1,4 +1,4 @@
-"""From a look at a directory to what the runtime is told. Pure but for reading what the job left."""
+"""From a look at a directory to an observation for the runtime. Pure but for reading what the job left."""
 
 from __future__ import annotations
 
@@ -10,33 +10,40 @@ from typing import Any
 
 from actors.jobs.records import Observation, Phase
 from actors.providers.local.directory import JobDirectory, read_record
-from actors.providers.local.end_messages import end_words, failure_words, shown
+from actors.providers.local.end_messages import (
+    NOTE,
+    end_message,
+    failure_message,
+    has_windows_lines,
+    script_of_shell,
+    shell_stumbles,
+    shown,
+)
 from actors.providers.local.liveness import Look, Standing
 from actors.providers.local.lost_jobs import Remains
-from actors.providers.local.outputs import Leavings, last_line, output_url
+from actors.providers.local.outputs import Outputs, last_line, output_url
 from actors.providers.local.records import moment, text
-from actors.providers.local.scripts import NOTE, has_windows_lines, script_of_shell, shell_stumbles
 from actors.providers.local.shim.files import MOST_SPEC
 
 
-def observe(directory: JobDirectory, seen: Look, leavings: Leavings) -> Observation:
+def observe(directory: JobDirectory, seen: Look, outputs: Outputs) -> Observation:
     """What is said of a job whose shim lives or has written its record."""
     spec = _spec(directory)
     job_id = text(spec.get("job_id"), directory.key)
     if seen.exit is not None:
-        return _ended(directory, seen.exit, spec, leavings)
+        return _ended(directory, seen.exit, spec, outputs)
     if seen.standing is Standing.RUNNING:
         phase = Phase.STOPPING if seen.cancel else Phase.RUNNING
         return Observation(
             phase=phase,
             raw_status=phase.value,
             started_at=_time(seen.run, "started_at"),
-            progress=leavings.progress(directory, job_id),
+            progress=outputs.progress(directory, job_id),
         )
     return Observation(phase=Phase.STARTING, raw_status="starting")
 
 
-def lost(directory: JobDirectory, seen: Look, left: Remains, leavings: Leavings) -> Observation:
+def lost(directory: JobDirectory, seen: Look, left: Remains, outputs: Outputs) -> Observation:
     """What is said of a job whose shim died: LOST; proven dead when nothing of it is left."""
     if seen.fault:
         reason = f"its shim is gone, and how the job ended is not known: {shown(seen.fault)}"
@@ -55,7 +62,7 @@ def lost(directory: JobDirectory, seen: Look, left: Remains, leavings: Leavings)
         started_at=_time(seen.run, "started_at"),
         error=reason,
         output_url=output_url(directory),
-        progress=leavings.progress(directory, text(spec.get("job_id"), directory.key)),
+        progress=outputs.progress(directory, text(spec.get("job_id"), directory.key)),
         proven_dead=left.proven,
     )
 
@@ -66,11 +73,11 @@ def never_ran() -> Observation:
 
 
 def _ended(
-    directory: JobDirectory, record: Mapping[str, Any], spec: Mapping[str, Any], leavings: Leavings
+    directory: JobDirectory, record: Mapping[str, Any], spec: Mapping[str, Any], outputs: Outputs
 ) -> Observation:
     error = None
     if record.get("failure"):
-        words = failure_words(record, [_program(spec)], text(spec.get("cwd")))
+        words = failure_message(record, [_program(spec)], text(spec.get("cwd")))
         phase, error = Phase.FAILED, shown(words)
     elif record.get("cancelled"):
         phase = Phase.CANCELED
@@ -79,10 +86,10 @@ def _ended(
     elif record.get("code") == 0:
         phase = Phase.SUCCEEDED
     else:
-        phase, error = Phase.FAILED, end_words(record, last_line(directory)) + _script_note(spec, record)
+        phase, error = Phase.FAILED, end_message(record, last_line(directory)) + _script_note(spec, record)
     job_id = text(spec.get("job_id"), directory.key)
-    progress = leavings.progress(directory, job_id)
-    leavings.ended(directory)
+    progress = outputs.progress(directory, job_id)
+    outputs.ended(directory)
     return Observation(
         phase=phase,
         raw_status="ended",
@@ -93,7 +100,7 @@ def _ended(
         error=error,
         output_url=output_url(directory),
         progress=progress,
-        result=leavings.result(directory, job_id),
+        result=outputs.result(directory, job_id),
         proven_dead=True,
     )
 

@@ -7,8 +7,13 @@ from collections.abc import Mapping
 import attrs
 
 from actors.providers.entry_points import EntryPoint
+from actors.validation.validators import OR_MORE, at_least, fits
 
 SMALLEST_LOG = 64 * 1024
+
+
+def _are_gpus(gpus: int | tuple[str, ...]) -> bool:
+    return all(uuid and not set(uuid) & set("/,\0") for uuid in gpus) if isinstance(gpus, tuple) else gpus >= 0
 
 
 @attrs.frozen
@@ -23,25 +28,17 @@ class LocalOptions:
     is pid 1.
     """
 
-    cpus: int | None = None
-    gpus: int | tuple[str, ...] | None = None
-    memory: int | None = None
-    grace_seconds: float = 10.0
-    log_bytes: int | None = 1 << 30
+    cpus: int | None = attrs.field(default=None, validator=at_least(1))
+    gpus: int | tuple[str, ...] | None = attrs.field(
+        default=None, validator=fits(_are_gpus, "must be 0 or more, or names of devices, such as GPU-5f3a...")
+    )
+    memory: int | None = attrs.field(
+        default=None, validator=fits(lambda size: size >= 1, "must be a number of bytes, at least 1")
+    )
+    grace_seconds: float = attrs.field(default=10.0, validator=OR_MORE)
+    log_bytes: int | None = attrs.field(
+        default=1 << 30,
+        validator=fits(lambda size: size >= SMALLEST_LOG, f"must be at least {SMALLEST_LOG} bytes (64 KiB)"),
+    )
     entry_points: Mapping[str, EntryPoint] = attrs.field(factory=dict)
     survives_our_restart: bool = True
-
-    def __attrs_post_init__(self) -> None:
-        """Refuse what cannot be meant. Raises ValueError naming the option."""
-        if self.cpus is not None and self.cpus < 1:
-            raise ValueError("cpus must be at least 1")
-        if isinstance(self.gpus, int) and self.gpus < 0:
-            raise ValueError("gpus must be 0 or more")
-        if isinstance(self.gpus, tuple) and any(not uuid or set(uuid) & set("/,\0") for uuid in self.gpus):
-            raise ValueError("gpus must be names of devices, such as GPU-5f3a...")
-        if self.memory is not None and self.memory < 1:
-            raise ValueError("memory must be a number of bytes, at least 1")
-        if self.log_bytes is not None and self.log_bytes < SMALLEST_LOG:
-            raise ValueError(f"log_bytes must be at least {SMALLEST_LOG} bytes (64 KiB)")
-        if self.grace_seconds < 0:
-            raise ValueError("grace_seconds must be 0 or more")

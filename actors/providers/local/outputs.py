@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 import attrs
 
 from actors.providers import last_words
 from actors.providers.json_reading import json_object
-from actors.providers.local.directory import JobDirectory
-from actors.providers.local.progress_places import ProgressPlaces
-from actors.providers.local.shim.files import NotPlain, open_folder, open_plain, read_up_to
+from actors.providers.local.directory import JobDirectory, closing
+from actors.providers.local.progress import ProgressPlaces
+from actors.providers.local.shim.files import NotPlain, open_folder, read_up_to
 from logconf import get_logger
 
 logger = get_logger(__name__)
@@ -20,7 +21,7 @@ MAX_RESULT = 1024 * 1024  # bytes of the result (B21)
 
 
 @attrs.define
-class Leavings:
+class Outputs:
     """Reads what jobs leave; each fault of a job is warned of once."""
 
     _places: ProgressPlaces = attrs.field(factory=ProgressPlaces)
@@ -39,7 +40,7 @@ class Leavings:
 
     def result(self, directory: JobDirectory, job_id: str) -> dict[str, Any] | None:
         """The JSON object that the job wrote as its result; None: there is none that can be kept."""
-        tail = read_tail(directory, directory.result.name, MAX_RESULT)
+        tail = read_tail(directory, directory.result, MAX_RESULT)
         if tail is None:
             return None
         data, whole = tail
@@ -68,35 +69,25 @@ class Leavings:
 
 def last_line(directory: JobDirectory) -> str:
     """The line of the job's output that says why it failed (:mod:`actors.providers.last_words`); "" without one."""
-    tail = read_tail(directory, directory.log.name, last_words.LOOKED_AT)
+    tail = read_tail(directory, directory.log, last_words.LOOKED_AT)
     return last_words.last_words(tail[0]) if tail else ""
 
 
 def output_url(directory: JobDirectory) -> str | None:
     """Where the job's output lies, if it left any."""
     try:
-        with directory.opened() as folder:
-            output = open_folder(directory.output.name, folder)
-        try:
-            with os.scandir(output) as entries:
-                return directory.output.as_uri() if any(entries) else None
-        finally:
-            os.close(output)
+        name = directory.output.name
+        with directory.opened() as at, closing(open_folder(name, at)) as output, os.scandir(output) as entries:
+            return directory.output.as_uri() if any(entries) else None
     except OSError:
         return None
 
 
-def read_tail(directory: JobDirectory, name: str, size: int) -> tuple[bytes, bool] | None:
+def read_tail(directory: JobDirectory, path: Path, size: int) -> tuple[bytes, bool] | None:
     """The last ``size`` bytes of a file, and whether that is all of it; None: there is no such plain file."""
     try:
-        with directory.opened() as folder:
-            fd = open_plain(folder, name)
+        with directory.opened_file(path) as fd:
+            start = max(0, os.fstat(fd).st_size - size)
+            return read_up_to(fd, size, start), start == 0
     except OSError:
         return None
-    try:
-        start = max(0, os.fstat(fd).st_size - size)
-        return read_up_to(fd, size, start), start == 0
-    except OSError:
-        return None
-    finally:
-        os.close(fd)

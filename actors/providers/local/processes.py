@@ -28,7 +28,7 @@ def processes_of(directory: JobDirectory) -> JobProcesses:
     """What lives of a job now. Raises OSError where the kernel cannot be asked: no answer is not "nothing"."""
     mark, folder = mark_of(directory), os.fsencode(directory.path)
     shims, marked = [], []
-    for pid in _pids():
+    for pid in all_pids():
         if _has_command_of_shim(pid, folder):
             if _holds_lock(pid):
                 shims.append(pid)
@@ -69,7 +69,8 @@ def _holds_lock(pid: int) -> bool:
     return any(b"OFDLCK" in _content(f"/proc/{pid}/fdinfo/{number}") for number in numbers)
 
 
-def _pids() -> Iterator[int]:
+def all_pids() -> Iterator[int]:
+    """Every process of this machine that can be seen."""
     return (int(name) for name in os.listdir("/proc") if name.isdigit())  # noqa: PTH208 - a hundred of these a look
 
 

@@ -1,16 +1,24 @@
-"""A job's progress file, read forward: each line once, a bounded piece at a time, and not for ever (B21)."""
+"""A job's progress file, read forward: each line once, a bounded piece at a time, and not for ever (B21).
+
+How far each was read is kept over our own restarts: one small file a job, beside all job directories. It is written
+after the reading and not synced: what a crash of the machine may lose is read once more.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import attrs
 from attrs.validators import ge, instance_of, optional
 
 from actors.providers.json_reading import json_object
+from actors.providers.local.directory import closing
 from actors.providers.local.shim.files import NotPlain, open_plain, read_up_to
 
 MAX_LINE = 16 * 1024
@@ -24,12 +32,13 @@ Warn = Callable[[str], None]
 """Called with what was ignored."""
 
 
-@attrs.frozen
-class ProgressPlace:
+@attrs.define
+class Progress:
     """How far one job's progress was read: ``offset`` bytes of the file that it is now, ``spent`` bytes in all.
 
     ``last``: the last line that could be kept. ``inode`` and ``changed`` (ns): of the file at that time. ``skipping``:
-    the place is inside a line that is too long.
+    the place is inside a line that is too long. What was read is not read again; a file that was exchanged or written
+    anew is read from its beginning.
     """
 
     offset: int = attrs.field(default=0, validator=[instance_of(int), ge(0)])
@@ -38,45 +47,23 @@ class ProgressPlace:
     inode: int | None = attrs.field(default=None, validator=optional(instance_of(int)))
     changed: int = attrs.field(default=0, validator=instance_of(int))
     skipping: bool = attrs.field(default=False, validator=instance_of(bool))
-
-
-@attrs.define
-class Progress:
-    """One job's progress, read on from ``began``.
-
-    What was read is not read again; a file that was exchanged or written anew is read from its beginning.
-    """
-
-    began: ProgressPlace = ProgressPlace()
-    offset: int = attrs.field(init=False, default=attrs.Factory(lambda self: self.began.offset, takes_self=True))
-    spent: int = attrs.field(init=False, default=attrs.Factory(lambda self: self.began.spent, takes_self=True))
-    last: dict[str, Any] | None = attrs.field(
-        init=False, default=attrs.Factory(lambda self: self.began.last, takes_self=True)
-    )
-    _inode: int | None = attrs.field(init=False, default=attrs.Factory(lambda self: self.began.inode, takes_self=True))
-    _changed: int = attrs.field(init=False, default=attrs.Factory(lambda self: self.began.changed, takes_self=True))
-    _skipping: bool = attrs.field(init=False, default=attrs.Factory(lambda self: self.began.skipping, takes_self=True))
-    _one_at_a_time: threading.Lock = attrs.field(factory=threading.Lock)  # two threads may look at one job
+    _one_at_a_time: threading.Lock = attrs.field(factory=threading.Lock, init=False)  # two threads may look at one job
 
     @property
-    def place(self) -> ProgressPlace:
-        """How far it was read."""
-        return ProgressPlace(self.offset, self.spent, self.last, self._inode, self._changed, self._skipping)
+    def place(self) -> dict[str, Any]:
+        """How far it was read, as it is stored."""
+        return attrs.asdict(self, recurse=False, filter=lambda field, _value: field.init)
 
     def read(self, folder: int, name: str, warn: Warn) -> dict[str, Any] | None:
         """The last line so far that holds a JSON object, one that is still being written included; None: none."""
         try:
-            fd = open_plain(folder, name)
-        except (FileNotFoundError, NotPlain):
-            return self.last
-        try:
-            with self._one_at_a_time:
+            with closing(open_plain(folder, name)) as fd, self._one_at_a_time:
                 self._begin(fd)
                 found = self._forward(fd, warn)
-                self._changed = os.fstat(fd).st_mtime_ns
+                self.changed = os.fstat(fd).st_mtime_ns
                 return found
-        finally:
-            os.close(fd)
+        except (FileNotFoundError, NotPlain):
+            return self.last
 
     def _forward(self, fd: int, warn: Warn) -> dict[str, Any] | None:
         while True:
@@ -98,23 +85,23 @@ class Progress:
         """Go on behind the whole lines of a full piece; one without any is a line that is too long."""
         if not end:
             self._too_long(warn)
-            self._skipping, end = True, len(data)
+            self.skipping, end = True, len(data)
         self.offset += end
         self.spent += end
 
     def _begin(self, fd: int) -> None:
         """Go back to the beginning of a file that is another one, or was written anew."""
         status = os.fstat(fd)
-        exchanged = self._inode not in (None, status.st_ino)
-        rewritten = status.st_size == self.offset and status.st_mtime_ns != self._changed
-        cut = bool(self.offset) and not self._skipping and os.pread(fd, 1, self.offset - 1) != b"\n"
+        exchanged = self.inode not in (None, status.st_ino)
+        rewritten = status.st_size == self.offset and status.st_mtime_ns != self.changed
+        cut = bool(self.offset) and not self.skipping and os.pread(fd, 1, self.offset - 1) != b"\n"
         if exchanged or rewritten or cut or status.st_size < self.offset:
-            self.offset, self._skipping = 0, False
-        self._inode = status.st_ino
+            self.offset, self.skipping = 0, False
+        self.inode = status.st_ino
 
     def _take(self, lines: bytes, warn: Warn) -> None:
-        if lines and self._skipping:  # up to the end of the line that was too long
-            lines, self._skipping = lines.partition(b"\n")[2], False
+        if lines and self.skipping:  # up to the end of the line that was too long
+            lines, self.skipping = lines.partition(b"\n")[2], False
         whole = lines.splitlines()
         if any(len(line) > MAX_LINE for line in whole):
             self._too_long(warn)
@@ -128,7 +115,7 @@ class Progress:
 
     def _unfinished(self, line: bytes, warn: Warn) -> dict[str, Any] | None:
         """A line without its end may be kept already; it is not complained of."""
-        if self._skipping or not line.strip():
+        if self.skipping or not line.strip():
             return self.last
         if len(line) > MAX_LINE:
             self._too_long(warn)
@@ -138,3 +125,53 @@ class Progress:
 
     def _too_long(self, warn: Warn) -> None:
         warn("a progress line longer than 16 KiB was ignored")
+
+
+@attrs.define
+class ProgressPlaces:
+    """The places of all jobs in ``folder``; None: they are kept in memory alone."""
+
+    folder: Path | None = None
+    _open: dict[str, Progress] = attrs.field(factory=dict)
+    _kept: dict[str, dict[str, Any]] = attrs.field(factory=dict)
+
+    def of(self, key: str) -> Progress:
+        """The progress of one job, from where it was read up to before."""
+        if (known := self._open.get(key)) is not None:
+            return known
+        progress = self._stored(key)
+        self._kept.setdefault(key, progress.place)
+        return self._open.setdefault(key, progress)  # two threads may look at one job
+
+    def keep(self, key: str) -> None:
+        """Write down how far it was read, where that has changed; a disk that refuses costs a second reading."""
+        progress = self._open.get(key)
+        if self.folder is None or progress is None or progress.place == self._kept.get(key):
+            return
+        place = self._kept[key] = progress.place
+        file = self._file(key)
+        with suppress(OSError):
+            self.folder.mkdir(mode=0o700, exist_ok=True)
+            part = file.with_suffix(".part")
+            part.write_text(json.dumps(place))
+            part.replace(file)
+
+    def close(self, key: str) -> None:
+        """Nothing more is read of a job that has ended."""
+        self._open.pop(key, None)
+        self._kept.pop(key, None)
+        if self.folder is not None:
+            with suppress(OSError):
+                self._file(key).unlink(missing_ok=True)
+
+    def _stored(self, key: str) -> Progress:
+        if self.folder is None:
+            return Progress()
+        try:
+            return Progress(**(json_object(self._file(key).read_bytes()) or {}))
+        except (OSError, TypeError, ValueError):  # not there, or of another version: it is read from its beginning
+            return Progress()
+
+    def _file(self, key: str) -> Path:
+        assert self.folder is not None
+        return self.folder / f"{key}.json"

@@ -13,14 +13,11 @@ from actors.jobs.records import Capacity, JobRequest, Observation, Phase
 from actors.providers.base import (
     ABSENT,
     CancelAck,
-    Cancelling,
     Capabilities,
     Found,
     Handle,
-    Idempotency,
-    Listing,
     LogChunk,
-    NoPushes,
+    NoDeliveries,
     Nudge,
     Prepared,
     Push,
@@ -28,16 +25,17 @@ from actors.providers.base import (
     View,
 )
 from actors.providers.disk_threads import DiskThreads
-from actors.providers.errors import ProviderError, Unavailable
+from actors.providers.errors import Invalid, ProviderError, Unavailable
 from actors.providers.local.capacity import machine_capacity, machine_devices
 from actors.providers.local.directory import JobDirectory
+from actors.providers.local.environment import OURS
 from actors.providers.local.gpus import FoundGpus
 from actors.providers.local.jobs import LocalJobs
 from actors.providers.local.logs import read_log
 from actors.providers.local.lost_jobs import proof_here
 from actors.providers.local.options import LocalOptions
-from actors.providers.local.preparing import prepare_request
 from actors.providers.local.watch import Watch
+from actors.providers.programs import program_of, resource_faults
 from logconf import get_logger
 
 _logger = get_logger("actors.providers.local")
@@ -45,7 +43,7 @@ _logger = get_logger("actors.providers.local")
 MIN_KERNEL = (5, 3)  # pidfd_open
 
 
-class LocalProvider(NoPushes):
+class LocalProvider(NoDeliveries):
     """This machine. ``root`` is a folder of its own; ``name`` is what the configuration calls it.
 
     What is known of a job stands in the files of its directory (:mod:`.directory`), so that another object on the
@@ -58,13 +56,8 @@ class LocalProvider(NoPushes):
         self.name = name
         proof, cgroup_parent = proof_here()
         self.capabilities = Capabilities(
-            submit_idempotency=Idempotency.CLIENT_ID,
-            listing=Listing.ALL,
-            cancel=Cancelling.ASYNC,
             push=Push.LOCAL_EVENT,
-            native_deadline=True,
             survives_our_restart=options.survives_our_restart,
-            reports_exit_code=True,
             lost_job_proof=proof,
         )
         self._options = options
@@ -188,3 +181,36 @@ def require_linux(platform: str, release: str) -> None:
     numbers = [int(part) for part in release.split("-")[0].split(".")[:2] if part.isdigit()]
     if len(numbers) == 2 and tuple(numbers) < MIN_KERNEL:
         raise Unavailable(f"the local provider needs Linux 5.3 or newer, and this is Linux {release}")
+
+
+def prepare_request(request: JobRequest, options: LocalOptions, capacity: Capacity) -> Prepared:
+    """The body of a submission. Raises :class:`Invalid` naming every fault and its fix."""
+    faults: list[str] = []
+    program = program_of(request, options.entry_points, faults)
+    faults += _environment_faults(program.env)
+    faults += resource_faults(request, capacity, "this machine has")
+    if request.spec:
+        faults.append(f"spec.{next(iter(request.spec))!s:.80} is unknown: this provider takes no spec, use command")
+    if faults:
+        raise Invalid("; ".join(faults))
+    inherited = request.inherited_env
+    return Prepared(
+        {
+            "argv": list(program.argv),
+            "cwd": program.cwd,
+            "env": dict(program.env),
+            "inherited_env": None if inherited is None else dict(inherited),
+            "gpus": request.resources.gpus,
+            "max_runtime": request.max_runtime,
+        }
+    )
+
+
+def _environment_faults(env: Mapping[str, Any]) -> list[str]:
+    faults = [f"env.{name} is set by the provider itself" for name in sorted(OURS & set(env))]
+    for name, value in env.items():
+        if not name or "=" in name or "\0" in name:
+            faults.append(f"env: {name!r:.80} cannot be the name of a variable")
+        elif not isinstance(value, str) or "\0" in value:
+            faults.append(f"env.{name} must be a text without NUL characters")
+    return faults

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import attrs
 
@@ -21,7 +21,6 @@ _MOST_NUMBER = 2**53
 _EARLIEST = 1e9  # seconds: 2001
 _AHEAD = 86_400.0  # seconds that a clock may be ahead of ours
 _LONGEST = 4096  # characters of a text in a record
-_FLAGS = ("cancelled", "timed_out", "killed_after_grace", "told_to_stop")
 
 
 @attrs.frozen
@@ -32,13 +31,8 @@ class Note:
     exit: Mapping[str, Any] | None = None
 
 
-def read_run(path: Path) -> dict[str, Any] | None:
-    """Who runs the job; None: not written. Raises ValueError where it is no such record."""
-    found = read_record(path)
-    return None if found is None else _checked_run(found, path.name)
-
-
-def _checked_run(found: Mapping[str, Any], file: str) -> dict[str, Any]:
+def checked_run(found: Mapping[str, Any], file: str) -> dict[str, Any]:
+    """Who runs the job. Raises ValueError where ``found`` is no such record."""
     for name in ("shim", "child"):
         if not _is_whole(found.get(name), 1, _MOST_PID):
             raise ValueError(f"{file}: {name} is no process number")
@@ -50,23 +44,23 @@ def _checked_run(found: Mapping[str, Any], file: str) -> dict[str, Any]:
     return {**found, "started_at": moment(found.get("started_at"))}
 
 
-def read_exit(path: Path) -> dict[str, Any] | None:
-    """How the job ended; None: not written. Raises ValueError where it does not say that."""
-    found = read_record(path)
-    return None if found is None else _checked_exit(found, path.name)
-
-
-def _checked_exit(found: Mapping[str, Any], file: str) -> dict[str, Any]:
-    record: dict[str, Any] = {name: found.get(name) is True for name in _FLAGS}
-    record["code"] = found["code"] if _is_whole(found.get("code"), 0, 255) else None
-    record["signal"] = found["signal"] if _is_whole(found.get("signal"), 1, 64) else None
-    record["failure"] = _failure(found.get("failure"))
-    record["oom_kills"] = _counts(found.get("oom_kills"))
-    for name in ("started_at", "ended_at"):
-        record[name] = moment(found.get(name))
+def checked_exit(found: Mapping[str, Any], file: str) -> dict[str, Any]:
+    """How the job ended. Raises ValueError where ``found`` does not say that."""
+    record = {name: read(found.get(name)) for name, read in _EXIT.items()}
     if record["code"] is record["signal"] is None and not (record["failure"] or record["cancelled"]):
         raise ValueError(f"{file} does not say how the job ended")
     return record
+
+
+def read_checked(
+    path: Path, checked: Callable[[Mapping[str, Any], str], dict[str, Any]]
+) -> tuple[dict[str, Any] | None, str]:
+    """The record in ``path``, None: there is none; and why what is there cannot be believed. Raises OSError."""
+    try:
+        found = read_record(path)
+        return (None if found is None else checked(found, path.name)), ""
+    except ValueError as error:
+        return None, str(error)
 
 
 def read_note(directory: JobDirectory) -> Note:
@@ -78,9 +72,9 @@ def read_note(directory: JobDirectory) -> Note:
         return Note()
     run, end = json_object(first), json_object(second)
     with suppress(ValueError):
-        checked = _checked_run(run or {}, directory.started.name)
+        checked = checked_run(run or {}, directory.started.name)
         with suppress(ValueError):
-            return Note(checked, _checked_exit(end or {}, directory.started.name))
+            return Note(checked, checked_exit(end or {}, directory.started.name))
         return Note(checked)
     return Note()
 
@@ -103,7 +97,7 @@ def _failure(value: object) -> dict[str, Any] | None:
     names = [name for name in ("reason", "file", "interpreter") if isinstance(value.get(name), str)]
     return {
         "stage": text(value.get("stage"), "start"),
-        "errno": value["errno"] if _is_whole(value.get("errno"), 0, 4095) else None,
+        "errno": _whole(0, 4095)(value.get("errno")),
         **{name: text(value[name]) for name in names},
     }
 
@@ -111,11 +105,25 @@ def _failure(value: object) -> dict[str, Any] | None:
 def _counts(value: object) -> list[dict[str, int | None]] | None:
     if not isinstance(value, list) or len(value) != 2 or not all(isinstance(one, Mapping) for one in value):
         return None
-    return [
-        {name: one[name] if _is_whole(one.get(name), 0, _MOST_NUMBER) else None for name in ("group", "machine")}
-        for one in value
-    ]
+    count = _whole(0, _MOST_NUMBER)
+    return [{name: count(one.get(name)) for name in ("group", "machine")} for one in value]
+
+
+def _whole(least: int, most: int) -> Callable[[object], int | None]:
+    """Reads a whole number between the two; what is something else is None."""
+    return lambda value: cast("int", value) if _is_whole(value, least, most) else None
 
 
 def _is_whole(value: object, least: int, most: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
+
+
+_EXIT: Mapping[str, Callable[[object], Any]] = {
+    **dict.fromkeys(("cancelled", "timed_out", "killed_after_grace", "told_to_stop"), lambda value: value is True),
+    "code": _whole(0, 255),
+    "signal": _whole(1, 64),
+    "failure": _failure,
+    "oom_kills": _counts,
+    **dict.fromkeys(("started_at", "ended_at"), moment),
+}
+"""How each field of an exit record is read; what makes no sense is None or false."""

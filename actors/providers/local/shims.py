@@ -17,9 +17,8 @@ from pathlib import Path
 import attrs
 
 from actors.providers.local.capacity import FIRST_FREE_FD, Lease
-from actors.providers.local.directory import JobDirectory
+from actors.providers.local.directory import JobDirectory, closing
 from actors.providers.local.liveness import open_living_shim
-from actors.providers.local.shim.files import open_plain
 from actors.providers.local.shim.system import start_ticks
 from actors.providers.local.subreaper import is_subreaper, ours, reap_orphans
 
@@ -158,8 +157,7 @@ def spawn(directory: JobDirectory, lease: Lease, cgroup: Path | None = None) -> 
     """
     argv = [sys.executable, "-I", "-S", str(SHIM), str(directory.path), lease.visible, str(len(lease.fds))]
     argv += [str(cgroup)] if cgroup is not None else []
-    log = _log(directory)
-    try:
+    with closing(_log(directory)) as log:
         actions: list[tuple[int, ...] | tuple[int, int, str, int, int]] = [
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
             (os.POSIX_SPAWN_DUP2, log, 1),
@@ -174,21 +172,15 @@ def spawn(directory: JobDirectory, lease: Lease, cgroup: Path | None = None) -> 
             setsid=True,
             setsigmask=[signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD],
         )
-    finally:
-        os.close(log)
 
 
 def _log(directory: JobDirectory) -> int:
     """The job's output, to append to, above the descriptors under which the shim inherits its leases."""
     import fcntl  # not on every system on which this module is imported
 
-    with directory.opened() as folder:
-        fd = open_plain(folder, directory.log.name, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-    try:
+    with directory.opened_file(directory.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT) as fd:
         os.set_blocking(fd, True)
         return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, FIRST_FREE_FD)
-    finally:
-        os.close(fd)
 
 
 def _reap(pid: int) -> int | None:

@@ -100,9 +100,9 @@ def is_running(pid: int, ticks: int | None = None) -> bool:
 
 def _processes() -> Mapping[int, Process]:
     found = {}
-    for name in listing("/proc"):
-        if name.isdigit() and (fields := stat_fields(int(name))) and fields[0] not in "ZX":
-            found[int(name)] = Process(int(fields[1]), int(fields[3]), int(fields[19]))
+    for pid in map(int, filter(str.isdigit, listing("/proc"))):
+        if (fields := stat_fields(pid)) and fields[0] not in "ZX":
+            found[pid] = Process(int(fields[1]), int(fields[3]), int(fields[19]))
     return found
 
 

@@ -1,4 +1,4 @@
-"""Telling the runtime which job to look at: ends by the kernel, starts and progress by a look each second."""
+"""Nudges: which job to look at: ends by the kernel, starts and progress by a look each second."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Watch:
         self._woken.set()
 
     def seen(self, key: str, observation: Observation | None) -> None:
-        """The runtime is being told this of the job (None: it does not exist): watch it until that is its end."""
+        """What the runtime is given of the job (None: it does not exist): watch it until that is its end."""
         if observation is None or (observation.phase in FINAL and observation.proven_dead):
             self._open.pop(key, None)
         else:

@@ -17,7 +17,7 @@ import trio_websocket
 
 from actors.http_client import transport_options
 from actors.providers.base import LogChunk
-from actors.providers.errors import Invalid, Protocol, ProviderError, Unavailable
+from actors.providers.errors import Protocol, ProviderError, Unavailable
 from actors.providers.log_notices import shortened
 from actors.providers.ray.cluster import Cluster
 
@@ -27,15 +27,6 @@ _CONNECT = 15.0  # seconds, and as many for the handshake
 _LARGEST_MESSAGE = 4 * 1024 * 1024  # bytes; Ray sends ten lines or 20,000 characters, whatever a line's length
 
 _Stream = trio.SocketStream | trio.SSLStream[trio.SocketStream]
-
-
-def offset_of(cursor: str | None) -> int:
-    """The place that ``cursor`` names. Raises :class:`Invalid` for one that was never given."""
-    if cursor is None:
-        return 0
-    if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 19):
-        raise Invalid(f"the log cursor {cursor!r:.40} is not one that this provider gave")
-    return int(cursor)
 
 
 def bounded_pieces(data: bytes, offset: int, most: int) -> Iterator[LogChunk]:

@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import PurePath
 from typing import Any, Literal
 
 import attrs
 
 from actors.providers.entry_points import EntryPoint
 from actors.providers.ray.runtime_env import runtime_env_faults
+from actors.validation.validators import ABSOLUTE, OR_MORE, at_least, fits
 
 MIB = 1024 * 1024
+
+
+_IS_ADDRESS = fits(
+    lambda address: address.startswith(("http://", "https://")),
+    "must begin with http:// or https://, such as http://127.0.0.1:8265",
+)
+_ARE_NAMES = fits(
+    lambda patterns: all(pattern and "/" not in pattern for pattern in patterns),
+    "holds names or globs of single names, such as *.ckpt, without a slash",
+)
+
+
+def _is_runtime_env(_: Any, attribute: attrs.Attribute[Any], value: Mapping[str, Any]) -> None:
+    if faults := runtime_env_faults(value, attribute.name):
+        raise ValueError("; ".join(faults))
 
 
 @attrs.frozen
@@ -31,35 +46,20 @@ class RayOptions:
     forgotten is uncertain.
     """
 
-    address: str = "http://127.0.0.1:8265"
+    address: str = attrs.field(default="http://127.0.0.1:8265", validator=_IS_ADDRESS)
     token_env: str = "RAY_AUTH_TOKEN"  # noqa: S105 - the name of a variable, Ray's own
-    cpus: int | None = None
-    gpus: int | None = None
-    memory: int | None = None
+    cpus: int | None = attrs.field(default=None, validator=at_least(1))
+    gpus: int | None = attrs.field(default=None, validator=at_least(0))
+    memory: int | None = attrs.field(default=None, validator=at_least(1))
     cwd: Literal["upload", "shared", "none"] = "upload"
-    upload_bytes: int = 100 * MIB  # what Ray accepts is five times that
-    exclude: tuple[str, ...] = (".git", ".hg", ".venv", "venv", "__pycache__", ".ssh", ".env")
-    shared_dir: str | None = None
-    stop_wait_seconds: int = 10  # Ray takes whole seconds only
-    runtime_env: Mapping[str, Any] = attrs.field(factory=dict)
+    upload_bytes: int = attrs.field(default=100 * MIB, validator=at_least(1))  # what Ray accepts is five times that
+    exclude: tuple[str, ...] = attrs.field(
+        default=(".git", ".hg", ".venv", "venv", "__pycache__", ".ssh", ".env"), validator=_ARE_NAMES
+    )
+    shared_dir: str | None = attrs.field(default=None, validator=ABSOLUTE)
+    stop_wait_seconds: int = attrs.field(default=10, validator=OR_MORE)  # Ray takes whole seconds only
+    runtime_env: Mapping[str, Any] = attrs.field(factory=dict, validator=_is_runtime_env)
     secret_env: tuple[str, ...] = ()
-    log_bytes: int = 64 * MIB
+    log_bytes: int = attrs.field(default=64 * MIB, validator=at_least(1))
     head_restart_ends_jobs: bool = False
     entry_points: Mapping[str, EntryPoint] = attrs.field(factory=dict)
-
-    def __attrs_post_init__(self) -> None:
-        """Refuse what cannot be meant. Raises ValueError naming the option."""
-        for name, least in (("cpus", 1), ("gpus", 0), ("memory", 1), ("upload_bytes", 1), ("log_bytes", 1)):
-            value = getattr(self, name)
-            if value is not None and value < least:
-                raise ValueError(f"{name} must be at least {least}")
-        if self.stop_wait_seconds < 0:
-            raise ValueError("stop_wait_seconds must be 0 or more")
-        if not self.address.startswith(("http://", "https://")):
-            raise ValueError("address must begin with http:// or https://, such as http://127.0.0.1:8265")
-        if self.shared_dir is not None and not PurePath(self.shared_dir).is_absolute():
-            raise ValueError("shared_dir must be an absolute path")
-        if any(not pattern or "/" in pattern for pattern in self.exclude):
-            raise ValueError("exclude holds names or globs of single names, such as *.ckpt, without a slash")
-        if faults := runtime_env_faults(self.runtime_env, "runtime_env"):
-            raise ValueError("; ".join(faults))

@@ -13,7 +13,7 @@ import attrs
 from actors.providers.disk_threads import DiskThreads
 from actors.providers.errors import ProviderError, Unavailable
 from actors.providers.local.directory import JobDirectory
-from actors.providers.local.outputs import Leavings, output_url
+from actors.providers.local.outputs import Outputs, output_url
 from actors.providers.local.shim.files import open_folder
 
 
@@ -22,7 +22,7 @@ class SharedOutputs:
     """Output, progress and result of each job, below ``root``; None: the nodes share nothing with this machine."""
 
     root: Path | None
-    _leavings: Leavings = attrs.field(factory=Leavings)
+    _outputs: Outputs = attrs.field(factory=Outputs)
     _threads: DiskThreads = attrs.field(factory=DiskThreads)  # a shared disk hangs when its server does
 
     async def place(self, job_id: str) -> dict[str, str]:
@@ -52,7 +52,7 @@ class SharedOutputs:
         if self.root is None:
             return
         directory = JobDirectory.of(self.root, job_id)
-        self._leavings.forget(job_id)
+        self._outputs.forget(job_id)
         try:
             await self._threads.run(directory.remove)
         except OSError as error:
@@ -60,8 +60,8 @@ class SharedOutputs:
 
     def _read(self, directory: JobDirectory) -> dict[str, Any]:
         found = {
-            "progress": self._leavings.progress(directory, directory.key),
-            "result": self._leavings.result(directory, directory.key),
+            "progress": self._outputs.progress(directory, directory.key),
+            "result": self._outputs.result(directory, directory.key),
             "output_url": output_url(directory),
         }
         return {name: value for name, value in found.items() if value is not None}

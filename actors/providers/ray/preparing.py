@@ -15,12 +15,12 @@ from typing import Any
 import attrs
 
 from actors.jobs.os_text import first_not_utf8
-from actors.jobs.records import DEFAULT_ENV_FROM, JobRequest
+from actors.jobs.records import DEFAULT_ENV_FROM, Capacity, JobRequest
 from actors.jobs.suggestions import did_you_mean
 from actors.providers.base import Prepared
 from actors.providers.entry_points import EntryPoint
 from actors.providers.errors import Invalid
-from actors.providers.programs import Program, program_of
+from actors.providers.programs import Program, program_of, resource_faults
 from actors.providers.ray.options import RayOptions
 from actors.providers.ray.runtime_env import OURS, environment_faults, is_remote, merged, runtime_env_faults
 
@@ -42,7 +42,9 @@ def prepare_request(request: JobRequest, options: RayOptions) -> Prepared:
     if program.entry is not None:
         faults += _entry_point_faults(request, program.entry)
     faults += environment_faults(program.env, "env")
-    faults += _spec_faults(request, options) + _resource_faults(request, options)
+    faults += _spec_faults(request, options)
+    capacity = Capacity(options.cpus, options.gpus, options.memory)
+    faults += resource_faults(request, capacity, "the provider is configured to have")
     faults += _encoding_faults(request, program)
     if faults:
         raise Invalid("; ".join(faults))
@@ -158,17 +160,6 @@ def _secret_faults(names: Any, options: RayOptions) -> list[str]:
         for name in names
         if name not in options.secret_env
     ]
-
-
-def _resource_faults(request: JobRequest, options: RayOptions) -> list[str]:
-    faults = []
-    for name in ("cpus", "gpus", "memory"):
-        requested, there = getattr(request.resources, name), getattr(options, name)
-        if requested is not None and requested < 0:
-            faults.append(f"resources.{name} must be 0 or more")
-        elif requested is not None and there is not None and requested > there:
-            faults.append(f"resources.{name}: {requested} requested, the provider is configured to have {there}")
-    return faults
 
 
 def _is_amount(value: object) -> bool:

@@ -17,24 +17,22 @@ from actors.providers.base import (
     ABSENT,
     UNKNOWABLE,
     CancelAck,
-    Cancelling,
     Capabilities,
     Found,
     Handle,
     Idempotency,
     Listing,
     LogChunk,
-    Logs,
-    NoPushes,
+    NoDeliveries,
     Nudge,
     Prepared,
     Submitted,
     View,
 )
 from actors.providers.errors import Protocol, ProviderError
-from actors.providers.log_notices import shortened
+from actors.providers.log_notices import offset_of, shortened
 from actors.providers.ray.cluster import Cluster
-from actors.providers.ray.logs import Follower, bounded_pieces, offset_of
+from actors.providers.ray.logs import Follower, bounded_pieces
 from actors.providers.ray.options import RayOptions
 from actors.providers.ray.outputs import SharedOutputs
 from actors.providers.ray.preparing import prepare_request
@@ -51,12 +49,8 @@ _LONGEST_FACT = 200
 CAPABILITIES = Capabilities(
     submit_idempotency=Idempotency.CLIENT_ID,
     listing=Listing.ALL,
-    cancel=Cancelling.ASYNC,
     cancel_pending_reliable=False,
-    logs=Logs.STREAM,
-    native_deadline=True,
-    handles_own_queue=True,
-    reports_exit_code=True,
+    streams_logs=True,
 )
 
 
@@ -70,7 +64,7 @@ def submission_id(key: str) -> str:
     return f"key-{hashlib.sha256(key.encode('utf-8', 'surrogatepass')).hexdigest()[:40]}"
 
 
-class RayProvider(NoPushes):
+class RayProvider(NoDeliveries):
     """A Ray cluster. ``name`` is what the configuration calls it; ``transport`` is for tests.
 
     Nothing is kept here that a next process would need: a job is known by its id, its owner by the token in its

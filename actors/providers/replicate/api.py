@@ -13,9 +13,9 @@ import attrs
 import httpx
 import trio
 
-from actors.providers.base import Rate
 from actors.providers.errors import Auth, Conflict, Forbidden, Invalid, NotFound, Protocol
 from actors.providers.http import MOST_BYTES, Answer, ProviderClient
+from actors.providers.rates import Rate
 from actors.providers.replicate.options import ReplicateOptions
 from actors.providers.replicate.preparing import TRAINING
 from actors.providers.replicate.reading import remote_id

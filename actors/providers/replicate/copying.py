@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -17,14 +17,14 @@ import orjson
 import trio
 
 from actors.jobs.durations import seconds_between
-from actors.providers.base import Handle, Nudge, Result
+from actors.providers.base import Handle, Nudge
 from actors.providers.errors import NotFound, ProviderError
-from actors.providers.remarks import Remark
+from actors.providers.optional import Remark
 from actors.providers.replicate.api import ReplicateApi
 from actors.providers.replicate.copy_turns import PLACES, PendingCopy, Turns
 from actors.providers.replicate.downloading import UNFINISHED, Budget, Downloader, NotCopied, file_name
 from actors.providers.replicate.options import ReplicateOptions
-from actors.providers.replicate.reading import RETENTION, kind_of, remote_id, results_of
+from actors.providers.replicate.reading import RETENTION, Result, kind_of, remote_id, results_of
 from actors.providers.replicate.whole_files import sync, write_whole
 from logconf import get_logger
 
@@ -83,16 +83,6 @@ class Copies:
         content = orjson.dumps({"handle": dict(pending.handle), "expires": pending.expires.isoformat()})
         write_whole(self._pending / f"{pending.key}.json", content)
         return True
-
-    async def of(self, key: str) -> Sequence[Result]:
-        """The files that were copied."""
-        return await trio.to_thread.run_sync(self._files, key)
-
-    def _files(self, key: str) -> list[Result]:
-        folder = self._done / key
-        if not _KEY.fullmatch(key) or not folder.is_dir():
-            return []
-        return [Result(path.name, path.as_uri()) for path in sorted(folder.iterdir())]
 
     async def forget(self, key: str) -> None:
         """Remove them, and copy them no more."""
@@ -200,9 +190,11 @@ class Copies:
 
     def _settled(self, key: str) -> int:
         """How many files there are of a copy that was finished, and whose intent was not removed in time."""
-        if there := self._files(key):
+        folder = self._done / key
+        there = len(list(folder.iterdir())) if folder.is_dir() else 0
+        if there:
             (self._pending / f"{key}.json").unlink(missing_ok=True)
-        return len(there)
+        return there
 
     def _publish(self, part: Path, key: str) -> None:
         shutil.rmtree(self._done / key, ignore_errors=True)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import re
+from typing import Any
 
 import attrs
 from attrs.validators import ge, gt
 
 from actors.providers.http_addresses import checked_address
+from actors.validation.validators import at_least, fits
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _PROXY = re.compile(r"https?://[^\s/]+/?", re.ASCII)
@@ -16,6 +18,23 @@ _HOST = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+", re.ASCII)
 
 COPY_HOSTS = ("replicate.delivery",)
 """Where Replicate serves outputs from, each with the hosts below it."""
+
+
+_IS_VARIABLE = fits(_VARIABLE.fullmatch, "must be the name of an environment variable, not its value")
+_IS_PRICE = fits(lambda price: 0 <= price < math.inf, "must be 0 or more")
+
+
+def _is_address(_: Any, attribute: attrs.Attribute[Any], value: str) -> None:
+    try:
+        checked_address(value)
+    except ValueError as error:
+        raise ValueError(f"{attribute.name}: {error}") from None
+
+
+def _are_hosts(_: Any, attribute: attrs.Attribute[Any], value: tuple[str, ...]) -> None:
+    if wrong := [host for host in value if not _HOST.fullmatch(host)]:
+        words = "holds names of hosts in lower case, such as replicate.delivery"
+        raise ValueError(f"{attribute.name} {words}, not {wrong[0]!r:.80}")
 
 
 @attrs.frozen
@@ -41,44 +60,24 @@ class ReplicateOptions:
     below them) that are downloaded from.
     """
 
-    api_token_env: str = "REPLICATE_API_TOKEN"  # noqa: S105 - the name of a variable, the official client's own
-    base_url: str = "https://api.replicate.com"
-    proxy: str | None = None
-    concurrent: int | None = None
+    api_token_env: str = attrs.field(default="REPLICATE_API_TOKEN", validator=_IS_VARIABLE)
+    base_url: str = attrs.field(default="https://api.replicate.com", validator=_is_address)
+    proxy: str | None = attrs.field(
+        default=None, validator=fits(_PROXY.fullmatch, "must be an address that begins with http:// or https://")
+    )
+    concurrent: int | None = attrs.field(default=None, validator=at_least(1))
     request_seconds: float = attrs.field(default=15.0, validator=gt(0))
-    token_input: str | None = None
+    token_input: str | None = attrs.field(
+        default=None, validator=fits(len, "must be the name of an input, or be left out")
+    )
     settle_seconds: float = attrs.field(default=10.0, validator=ge(0))
-    usd_per_second: float | None = None
-    max_prediction_seconds: float | None = 1800.0
-    webhook_secret_env: str | None = None
+    usd_per_second: float | None = attrs.field(default=None, validator=_IS_PRICE)
+    max_prediction_seconds: float | None = attrs.field(
+        default=1800.0, validator=fits(lambda seconds: seconds > 0, "must be more than 0")
+    )
+    webhook_secret_env: str | None = attrs.field(default=None, validator=_IS_VARIABLE)
     webhook_url: str | None = None
     copy_results: bool = False
     copy_bytes: int = attrs.field(default=1 << 30, validator=ge(1))
     copy_file_bytes: int = attrs.field(default=1 << 30, validator=ge(1))
-    copy_hosts: tuple[str, ...] = COPY_HOSTS
-
-    def __attrs_post_init__(self) -> None:
-        """Refuse what cannot be meant. Raises ValueError naming the option."""
-        if self.concurrent is not None and self.concurrent < 1:
-            raise ValueError("concurrent must be at least 1")
-        if self.usd_per_second is not None and not 0 <= self.usd_per_second < math.inf:
-            raise ValueError("usd_per_second must be 0 or more")
-        if self.max_prediction_seconds is not None and not self.max_prediction_seconds > 0:
-            raise ValueError("max_prediction_seconds must be more than 0")
-        for name in ("api_token_env", "webhook_secret_env"):
-            value = getattr(self, name)
-            if value is not None and not _VARIABLE.fullmatch(value):
-                raise ValueError(f"{name} must be the name of an environment variable, not its value")
-        try:
-            checked_address(self.base_url)
-        except ValueError as error:
-            raise ValueError(f"base_url: {error}") from None
-        if self.proxy is not None and not _PROXY.fullmatch(self.proxy):
-            raise ValueError("proxy must be an address that begins with http:// or https://")
-        if self.token_input == "":
-            raise ValueError("token_input must be the name of an input, or be left out")
-        for host in self.copy_hosts:
-            if not _HOST.fullmatch(host):
-                raise ValueError(
-                    f"copy_hosts holds names of hosts in lower case, such as replicate.delivery, not {host!r:.80}"
-                )
+    copy_hosts: tuple[str, ...] = attrs.field(default=COPY_HOSTS, validator=_are_hosts)

@@ -14,40 +14,35 @@ import trio
 from actors.jobs.records import Capacity, JobRequest, Observation
 from actors.providers.base import (
     CancelAck,
-    Cancelling,
     Capabilities,
+    DeliveryEvent,
     Found,
     Handle,
     Idempotency,
     Listing,
     LogChunk,
-    Logs,
     Nudge,
     Prepared,
     Push,
-    PushEvent,
     Rejected,
-    Result,
     Submitted,
     View,
 )
-from actors.providers.errors import Invalid, NotFound
-from actors.providers.log_notices import shortened
-from actors.providers.pushes import PushHint
-from actors.providers.replicate.api import RATES, ReplicateApi
+from actors.providers.errors import NotFound
+from actors.providers.log_notices import offset_of, shortened
+from actors.providers.optional import DeliveryHint
+from actors.providers.replicate.api import ReplicateApi
 from actors.providers.replicate.copying import Copies
 from actors.providers.replicate.observing import Observer
 from actors.providers.replicate.options import ReplicateOptions
 from actors.providers.replicate.preparing import prepare_request
-from actors.providers.replicate.pushes import Reading, read_push
+from actors.providers.replicate.pushes import Reading, read_delivery
 from actors.providers.replicate.reading import (
     ENDED,
-    RETENTION,
     kind_of,
     log_of,
     observation_of,
     remote_id,
-    results_of,
 )
 from actors.providers.replicate.secrets import Secrets
 from actors.providers.replicate.submitting import Submitter
@@ -146,7 +141,7 @@ class ReplicateProvider:
 
     async def logs(self, key: str, handle: Handle, cursor: str | None = None) -> AsyncIterator[LogChunk]:
         """The output from ``cursor`` (a byte offset) to what there is now; Replicate forgets it after an hour."""
-        offset = _offset(cursor)
+        offset = offset_of(cursor)
         try:
             log = log_of(await self._api.get(kind_of(handle), _named(handle)))
         except NotFound:
@@ -158,32 +153,23 @@ class ReplicateProvider:
             offset += len(data)
             yield LogChunk(data, str(offset))
 
-    async def results(self, key: str, handle: Handle) -> Sequence[Result]:
-        """What the job left: copies of ours where they were made, else where it lies at Replicate and until when."""
-        if self._copies is not None and (copied := await self._copies.of(key)):
-            return copied
-        try:
-            return results_of(await self._api.get(kind_of(handle), _named(handle)))
-        except NotFound:
-            return ()
-
-    def parse_push(
+    def parse_delivery(
         self, headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now: datetime
-    ) -> PushEvent | Rejected:
-        """Verify and read a whole delivery; one that cannot be read is rejected here, see :meth:`read_push`."""
-        reading = self.read_push(headers, secrets, now)
+    ) -> DeliveryEvent | Rejected:
+        """Verify and read a whole delivery; one that cannot be read is rejected here, see :meth:`read_delivery`."""
+        reading = self.read_delivery(headers, secrets, now)
         if isinstance(reading, Rejected):
             return reading
         reading.add(body)
         found = reading.done(body, len(body))
-        return Rejected(found.reason) if isinstance(found, PushHint) else found
+        return Rejected(found.reason) if isinstance(found, DeliveryHint) else found
 
-    def read_push(self, headers: Mapping[str, str], secrets: Sequence[str], now: datetime) -> Reading | Rejected:
+    def read_delivery(self, headers: Mapping[str, str], secrets: Sequence[str], now: datetime) -> Reading | Rejected:
         """Begin to read a delivery. Where results are copied, it claims nothing: the job is read back first."""
         claims = self._copies is None
-        return read_push(headers, secrets, now, self._options.usd_per_second, claims=claims)
+        return read_delivery(headers, secrets, now, self._options.usd_per_second, claims=claims)
 
-    async def push_secrets(self, *, fresh: bool = False) -> Sequence[str]:
+    async def delivery_secrets(self, *, fresh: bool = False) -> Sequence[str]:
         """The configured secrets, or the account's own."""
         return await self._secrets.get(fresh=fresh)
 
@@ -214,26 +200,10 @@ def _capabilities(options: ReplicateOptions) -> Capabilities:
         submit_idempotency=Idempotency.TOKEN_SEARCH if options.token_input else Idempotency.NONE,
         listing=Listing.SINCE,
         page_size=100,
-        cancel=Cancelling.ASYNC,
-        logs=Logs.WHOLE,
         push=Push.WEBHOOK,
-        native_deadline=True,
-        max_runtime=options.max_prediction_seconds,
-        handles_own_queue=True,
-        reports_cost_time=True,
-        result_retention=RETENTION.total_seconds(),
-        rates=RATES,
         concurrent_calls=8,
     )
 
 
 def _named(handle: Handle) -> str:
     return remote_id(handle.get("id"))
-
-
-def _offset(cursor: str | None) -> int:
-    if cursor is None:
-        return 0
-    if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 19):
-        raise Invalid(f"the log cursor {cursor!r:.40} is not one that this provider gave")
-    return int(cursor)

@@ -16,10 +16,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from actors.providers.base import PushEvent, Rejected
+from actors.providers.base import DeliveryEvent, Rejected
 from actors.providers.errors import Protocol
 from actors.providers.json_reading import read_json, repeats_a_key
-from actors.providers.pushes import PushHint, PushOutcome
+from actors.providers.optional import DeliveryHint, DeliveryReport
 from actors.providers.replicate.reading import observation_of, remote_id
 
 TOLERANCE = 300
@@ -36,18 +36,18 @@ _LONGEST_ID = 255  # as it is stored
 _BLANK = re.compile(r"[ \t\r\n]*")
 
 
-def parse_push(
+def parse_delivery(
     headers: Mapping[str, str], body: bytes, secrets: Iterable[str], now: datetime, usd_per_second: float | None
-) -> PushOutcome:
+) -> DeliveryReport:
     """What a delivery is that is signed with one of ``secrets``; everything else is rejected, nothing raises."""
-    reading = read_push(headers, secrets, now, usd_per_second)
+    reading = read_delivery(headers, secrets, now, usd_per_second)
     if isinstance(reading, Rejected):
         return reading
     reading.add(body)
     return reading.done(body, len(body))
 
 
-def read_push(
+def read_delivery(
     headers: Mapping[str, str],
     secrets: Iterable[str],
     now: datetime,
@@ -96,7 +96,7 @@ class Reading:
         for one in self._computed:
             one.update(piece)
 
-    def done(self, kept: bytes, size: int) -> PushOutcome:
+    def done(self, kept: bytes, size: int) -> DeliveryReport:
         """What it was, by the beginning of its body, or by all of it."""
         expected = [one.digest() for one in self._computed]
         if not any(hmac.compare_digest(ours, theirs) for ours in expected for theirs in self._given):
@@ -111,7 +111,7 @@ class Reading:
             return self._hint(kept, f"it cannot be read: {error}")
         return self._event(body)
 
-    def _event(self, body: Any) -> PushEvent | Rejected:
+    def _event(self, body: Any) -> DeliveryEvent | Rejected:
         try:
             job_id = remote_id(body.get("id") if isinstance(body, dict) else None)
         except Protocol as error:
@@ -120,10 +120,10 @@ class Reading:
             seen = observation_of(body, self._now, self._usd_per_second) if self._claims else None
         except Protocol:
             seen = None  # the job itself is asked
-        return PushEvent(self._delivery, job_id, seen)
+        return DeliveryEvent(self._delivery, job_id, seen)
 
-    def _hint(self, kept: bytes, why: str) -> PushHint:
-        return PushHint(self._delivery, why, _id_at_the_beginning(kept))
+    def _hint(self, kept: bytes, why: str) -> DeliveryHint:
+        return DeliveryHint(self._delivery, why, _id_at_the_beginning(kept))
 
 
 def _signatures(header: str) -> Iterable[bytes]:

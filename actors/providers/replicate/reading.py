@@ -12,11 +12,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import attrs
 import orjson
 
 from actors.jobs.records import Observation, Phase
 from actors.jobs.status_names import phase_of
-from actors.providers.base import Handle, Result
+from actors.providers.base import Handle
 from actors.providers.errors import Protocol
 from actors.providers.json_reading import is_shallow
 from actors.providers.last_words import LOOKED_AT, last_words, plain_text
@@ -139,6 +140,15 @@ def _result(output: Any) -> dict[str, Any] | None:
 def _written(value: Any) -> bytes | None:
     """As JSON; None for what is nested so deeply that not every reader gets to its end."""
     return orjson.dumps(value) if is_shallow(value) else None
+
+
+@attrs.frozen
+class Result:
+    """Something an ended job left at Replicate. ``expires_at``: when it vanishes there, None for never."""
+
+    name: str
+    url: str
+    expires_at: datetime | None = None
 
 
 def results_of(body: Mapping[str, Any]) -> list[Result]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 
 from actors.jobs.records import Capacity
-from actors.providers.base import Cancelling, Capabilities, Idempotency, Listing, Push
+from actors.providers.base import Capabilities, Idempotency, Listing, Push
 from actors.providers.scripted.faults import Fault, is_count, is_seconds
 from actors.providers.scripted.script import Script
 
@@ -46,11 +46,8 @@ class ScriptedOptions:
             submit_idempotency=self.idempotency,
             listing=self.listing,
             page_size=self.page_size,
-            cancel=Cancelling.ASYNC,
             push=self.push,
-            native_deadline=True,
             survives_our_restart=survives_our_restart,
-            reports_exit_code=True,
             concurrent_calls=self.concurrent_calls,
         )
 

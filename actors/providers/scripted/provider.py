@@ -18,7 +18,7 @@ from actors.providers.base import (
     Idempotency,
     Listing,
     LogChunk,
-    NoPushes,
+    NoDeliveries,
     Nudge,
     Prepared,
     Push,
@@ -38,7 +38,7 @@ T = TypeVar("T")
 _CHUNK = 64 * 1024
 
 
-class ScriptedProvider(NoPushes):
+class ScriptedProvider(NoDeliveries):
     """Simulated jobs with given durations, ends and faults; a job's ``spec`` is its :class:`Script`.
 
     ``remote`` is where the jobs run. Without one the provider has its own, on the machine's clock, and the jobs die

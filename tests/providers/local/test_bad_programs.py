@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from actors.jobs.records import Phase
-from actors.providers.local.end_messages import end_words, failure_words
+from actors.providers.local.end_messages import end_message, failure_message
 from tests.providers.local.stage import Stage
 
 
@@ -134,7 +134,7 @@ def counts(group: int | None, machine: int) -> dict[str, int | None]:
 )
 def test_every_death_has_its_words(record: dict[str, object], words: str) -> None:
     """Out of memory is said only with evidence: the kernel's own counts, before and after."""
-    assert end_words({"code": None, "signal": None, **record}, "last words") == words
+    assert end_message({"code": None, "signal": None, **record}, "last words") == words
 
 
 @pytest.mark.parametrize(
@@ -146,4 +146,4 @@ def test_every_death_has_its_words(record: dict[str, object], words: str) -> Non
     ],
 )
 def test_every_failure_to_start_has_its_words(failure: dict[str, object], words: str) -> None:
-    assert failure_words({"failure": failure}, ["train"], "/w") == words
+    assert failure_message({"failure": failure}, ["train"], "/w") == words

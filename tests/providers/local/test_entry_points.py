@@ -107,7 +107,7 @@ def test_defaults_missing_and_unknown_parameters() -> None:
     assert entry.argv({"b": "x"}) == ("run", "0-x", "{}")
     with pytest.raises(Invalid) as refused:
         entry.argv({"bb": 1})
-    assert str(refused.value) == "params.bb is unknown, did you mean 'b'?; params.b is missing"
+    assert str(refused.value) == "params.bb is unknown; did you mean b?; params.b is missing"
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,7 @@ async def test_a_job_that_was_written_down_waits_for_its_device(stage: Stage) ->
 
 
 async def test_more_than_there_is_is_refused_at_submission(stage: Stage) -> None:
-    with pytest.raises(Invalid, match=r"resources\.gpus: 3 wanted, this machine has 8 cpus, 2 gpus"):
+    with pytest.raises(Invalid, match=r"resources\.gpus: 3 requested, this machine has 8 cpus, 2 gpus"):
         await stage.submit("true", resources=Resources(gpus=3))
 
 

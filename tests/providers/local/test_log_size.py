@@ -8,7 +8,7 @@ from pathlib import Path
 
 import attrs
 
-from actors.providers.local.shim.trimming import trim
+from actors.providers.local.shim.ending import trim
 from tests.providers.local.stage import Stage, until
 
 CAP = 64 * 1024

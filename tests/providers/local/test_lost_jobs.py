@@ -16,12 +16,12 @@ import pytest
 import trio
 
 from actors.jobs.records import Phase, Resources
+from actors.providers.base import LostJobProof
 from actors.providers.errors import Conflict, Unavailable
 from actors.providers.local import LocalOptions, lost_jobs
 from actors.providers.local.cgroups import cgroup_of, cgroup_parent, end_cgroup
 from actors.providers.local.directory import JobDirectory, write_durably
 from actors.providers.local.shim.cgroup import enter
-from actors.providers.lost_jobs import LostJobProof
 from tests.providers.local.stage import PATIENCE, Stage, is_alive, needs_cgroup, until
 
 pytestmark = pytest.mark.parts

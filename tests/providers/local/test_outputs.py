@@ -11,7 +11,7 @@ import pytest
 
 from actors.providers.last_words import REASON_LENGTH
 from actors.providers.local.directory import JobDirectory
-from actors.providers.local.outputs import MAX_RESULT, Leavings, last_line
+from actors.providers.local.outputs import MAX_RESULT, Outputs, last_line
 from actors.providers.local.progress import MAX_LINE
 
 
@@ -53,8 +53,8 @@ def test_progress_is_the_last_line_that_can_be_kept(
 ) -> None:
     """A line that is still being written is not waited for and not complained of."""
     directory.progress.write_text(text)
-    leavings = Leavings()
-    assert [leavings.progress(directory, "job-1") for _ in range(2)] == [progress, progress]
+    outputs = Outputs()
+    assert [outputs.progress(directory, "job-1") for _ in range(2)] == [progress, progress]
     assert [line.split("job-1: ")[1] for line in warned(caplog)] == ([warning] if warning else [])
     assert all("job_id" in vars(record) for record in caplog.records)
 
@@ -77,7 +77,7 @@ def test_a_result_is_one_object_of_bounded_size(
     warning: str | None,
 ) -> None:
     directory.result.write_bytes(data)
-    assert Leavings().result(directory, "job-1") == result
+    assert Outputs().result(directory, "job-1") == result
     assert [line.split("job-1: ")[1] for line in warned(caplog)] == ([warning] if warning else [])
 
 
@@ -88,8 +88,8 @@ def test_nothing_but_a_plain_file_is_read(directory: JobDirectory) -> None:
     directory.result.symlink_to(secret)
     os.mkfifo(directory.progress)
     directory.log.mkdir()
-    leavings = Leavings()
-    assert (leavings.result(directory, "j"), leavings.progress(directory, "j"), last_line(directory)) == (
+    outputs = Outputs()
+    assert (outputs.result(directory, "j"), outputs.progress(directory, "j"), last_line(directory)) == (
         None,
         None,
         "",
@@ -98,10 +98,10 @@ def test_nothing_but_a_plain_file_is_read(directory: JobDirectory) -> None:
 
 def test_a_forgotten_job_may_be_warned_of_again(directory: JobDirectory, caplog: pytest.LogCaptureFixture) -> None:
     directory.result.write_text("1")
-    leavings = Leavings()
-    leavings.result(directory, "j")
-    leavings.forget(directory.key)
-    leavings.result(directory, "j")
+    outputs = Outputs()
+    outputs.result(directory, "j")
+    outputs.forget(directory.key)
+    outputs.result(directory, "j")
     assert len(warned(caplog)) == 2
 
 

@@ -13,8 +13,7 @@ from actors.jobs.records import Capacity, JobRequest, Resources
 from actors.providers.entry_points import EntryPoint, Param
 from actors.providers.errors import Invalid, Unavailable
 from actors.providers.local import LocalOptions, LocalProvider
-from actors.providers.local.preparing import prepare_request
-from actors.providers.local.provider import require_linux
+from actors.providers.local.provider import prepare_request, require_linux
 
 ROOT = Path(__file__).resolve().parents[3]
 TRAIN = EntryPoint(
@@ -62,9 +61,9 @@ def test_an_entry_point_gives_argv_folder_and_environment() -> None:
         ({"command": ("a",), "env": {"CUDA_VISIBLE_DEVICES": "0"}}, "env.CUDA_VISIBLE_DEVICES is set by the provider"),
         ({"command": ("a",), "max_runtime": 0.0}, "max_runtime must be more than 0"),
         ({"command": ("a",), "max_runtime": float("nan")}, "max_runtime must be more than 0"),
-        ({"command": ("a",), "resources": Resources(cpus=3)}, "resources.cpus: 3 wanted, this machine has 2 cpus"),
+        ({"command": ("a",), "resources": Resources(cpus=3)}, "resources.cpus: 3 requested, this machine has 2 cpus"),
         ({"command": ("a",), "resources": Resources(gpus=-1)}, "resources.gpus must be 0 or more"),
-        ({"entry_point": "trian"}, "'trian' is not configured, did you mean 'train'"),
+        ({"entry_point": "trian"}, "'trian' is not configured; did you mean train?"),
     ],
 )
 def test_a_wrong_request_is_refused_naming_the_field(request_: dict[str, Any], fault: str) -> None:

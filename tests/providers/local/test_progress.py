@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from actors.providers.local import progress
-from actors.providers.local.progress import MAX_LINE, PIECE, Progress, ProgressPlace
-from actors.providers.local.progress_places import ProgressPlaces
+from actors.providers.local.progress import MAX_LINE, PIECE, Progress, ProgressPlaces
 
 
 @pytest.fixture
@@ -139,6 +138,6 @@ def test_a_restart_reads_on_from_the_stored_place(
     assert warned == ["progress beyond 64 MiB was ignored"]
     for damaged in (b"", b"[]", b'{"offset": -1}', b'{"offset": "x"}', b'{"other": 1}', b"\xff"):
         (tmp_path / "places" / "k.json").write_bytes(damaged)
-        assert ProgressPlaces(tmp_path / "places").of("k").place == ProgressPlace()
+        assert ProgressPlaces(tmp_path / "places").of("k").place == Progress().place
     again.close("k")
     assert list((tmp_path / "places").iterdir()) == []

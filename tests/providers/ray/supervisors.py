@@ -22,8 +22,7 @@ from actors.jobs.records import JobRequest, JobStatus
 from actors.providers.breaker import BreakerOptions
 from actors.providers.ray import RayOptions
 from actors.runtime import RunningRuntime, open_runtime
-from actors.settings import Settings
-from actors.settings.model import ProviderSettings
+from actors.settings import Background, ProviderSettings, Settings
 from tests.providers.ray.head import Head
 
 PATIENCE = 150.0  # seconds; a head takes ten to start, a job one
@@ -62,7 +61,7 @@ async def supervised(path: Path, head: Head, **options: Any) -> AsyncIterator[Ru
         Settings.default(path / "state", environ={}),
         providers={"ray": ray},
         limits=Limits(total=10, per_user=10),
-        poller=PollerOptions(interval_seconds=0.2),
+        background=Background(PollerOptions(interval_seconds=0.2)),
     )
     with trio.fail_after(PATIENCE):
         async with open_runtime(settings) as runtime:

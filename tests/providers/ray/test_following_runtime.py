@@ -148,7 +148,7 @@ async def test_an_outage_of_the_head_is_waited_out(autojump_clock: MockClock, mo
         head.down = True
         for _ in range(5):
             await there.runtime.providers.guarded["ray"].check()
-        assert there.runtime.providers.guarded["ray"].breaker.rest > 0
+        assert there.runtime.providers.guarded["ray"].breaker.retry_after > 0
         written = b""
 
         async def recover() -> None:

@@ -18,7 +18,7 @@ import trio.testing
 
 from actors.jobs.records import Phase
 from actors.kernel import VirtualClock
-from actors.providers.base import PushEvent, Submitted
+from actors.providers.base import DeliveryEvent, Submitted
 from actors.providers.replicate import ReplicateOptions, ReplicateProvider
 from actors.providers.replicate.copying import FILES_AT_ONCE
 from actors.providers.replicate.downloading import UNFINISHED
@@ -95,15 +95,12 @@ async def settled(provider: ReplicateProvider) -> None:
 
 
 async def test_results_are_copied_and_stay(studio: Studio) -> None:
-    """After an hour they are gone there, and here they are what `results` names."""
+    """After an hour they are gone there, and still here."""
     provider = studio.provider()
     submitted = await studio.ended(provider)
     await settled(provider)
     studio.clock.move(timedelta(hours=2))
-    (result,) = await provider.results("key-1", submitted.handle)
-    assert result.expires_at is None
-    path = trio.Path(result.url.removeprefix("file://"))
-    assert await path.read_text() == f"the output of {submitted.handle['id']}\n"
+    assert studio.files() == {"001-out.txt": f"the output of {submitted.handle['id']}\n".encode()}
     assert studio.left() == []
     await provider.aclose()
 
@@ -485,6 +482,6 @@ async def test_a_delivery_claims_nothing_where_results_are_copied(studio: Studio
     provider = studio.provider()
     body = b'{"id": "abc", "status": "succeeded"}'
     headers = signed(studio.fake.secret, "msg_1", studio.clock.now(), body)
-    event = provider.parse_push(headers, body, [studio.fake.secret], studio.clock.now())
-    assert event == PushEvent("msg_1", "abc")
+    event = provider.parse_delivery(headers, body, [studio.fake.secret], studio.clock.now())
+    assert event == DeliveryEvent("msg_1", "abc")
     await provider.aclose()

@@ -1,4 +1,4 @@
-"""The provider against Prism, which nobody here wrote: a mock of the published schema, and a judge before the fake.
+"""The provider against Prism, which nobody here wrote: a mock of the published schema, and a classify before the fake.
 
 The mock refuses each request that breaks the schema and knows no state; as a proxy it lets our provider talk to the
 fake, and turns each request or answer that breaks the schema into an error.
@@ -108,11 +108,10 @@ async def test_every_request_is_one_that_the_schema_allows(prism: str, monkeypat
             assert view.observations.keys() == {name}
             await provider.cancel(name, handle)
             [chunk async for chunk in provider.logs(name, handle)]
-            await provider.results(name, handle)
         handles = {f"key-{number}": {"kind": "prediction", "id": f"id{number}"} for number in range(5)}
         assert (await provider.observe_many(handles)).observations.keys() == handles.keys()
         await provider.find("unknown", "token")
-        assert await provider.push_secrets()
+        assert await provider.delivery_secrets()
 
 
 async def test_the_mock_is_a_strict_one(prism: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,7 +139,6 @@ async def test_provider_and_fake_keep_to_the_schema_in_both_directions(
                 view = await provider.observe_many({name: submitted.handle})
                 assert view.observations[name].phase is Phase.SUCCEEDED
                 assert b"".join([one.data async for one in provider.logs(name, submitted.handle)]) == b"words\n"
-                assert await provider.results(name, submitted.handle)
                 assert await provider.cancel(name, submitted.handle) is CancelAck.ALREADY_TERMINAL
             runs = await provider.submit("runs", "t", provider.prepare(request_of(SPECS["model"], seconds=1000)), {})
             assert await provider.cancel("runs", runs.handle) is CancelAck.ALREADY_TERMINAL

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from standardwebhooks import Webhook
 
 from actors.jobs.records import Phase
-from actors.providers.base import PushEvent, Rejected
-from actors.providers.pushes import PushHint
-from actors.providers.replicate.pushes import MOST_SIGNATURES, parse_push, read_push
+from actors.providers.base import DeliveryEvent, Rejected
+from actors.providers.optional import DeliveryHint
+from actors.providers.replicate.pushes import MOST_SIGNATURES, parse_delivery, read_delivery
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 VECTORS = orjson.loads((Path(__file__).parent / "vectors.json").read_bytes())
@@ -41,12 +41,12 @@ def headers(signatures: str | None = None, *, delivery: str = "msg_1", at: datet
 
 
 def parsed(given: dict[str, str], body: bytes = BODY, secrets: Any = (SECRET,), now: datetime = NOW) -> Any:
-    return parse_push(given, body, secrets, now, None)
+    return parse_delivery(given, body, secrets, now, None)
 
 
 def test_a_delivery_is_read() -> None:
     event = parsed(headers())
-    assert isinstance(event, PushEvent)
+    assert isinstance(event, DeliveryEvent)
     assert (event.delivery_id, event.remote_id) == ("msg_1", "abc")
     assert event.observation is not None
     assert event.observation.phase is Phase.SUCCEEDED
@@ -63,9 +63,9 @@ def test_the_vectors_are_signed_rightly(vector: dict[str, Any]) -> None:
     at = datetime.fromtimestamp(vector["timestamp"], UTC)
     event = parsed(given, vector["body"].encode(), [vector["secret"]], at)
     if "status" in vector["body"]:
-        assert isinstance(event, PushEvent)
+        assert isinstance(event, DeliveryEvent)
     else:
-        assert isinstance(event, (Rejected, PushHint))
+        assert isinstance(event, (Rejected, DeliveryHint))
         assert "cannot be read" in event.reason
     wrong = parsed(given, vector["body"].encode() + b" ", [vector["secret"]], at)
     assert isinstance(wrong, Rejected)
@@ -77,7 +77,7 @@ def test_the_vectors_are_signed_rightly(vector: dict[str, Any]) -> None:
 )
 def test_a_delivery_is_good_for_five_minutes_both_ways(seconds: int, good: bool) -> None:
     at = NOW + timedelta(seconds=seconds)
-    assert isinstance(parsed(headers(at=at)), PushEvent) is good
+    assert isinstance(parsed(headers(at=at)), DeliveryEvent) is good
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_a_delivery_is_good_for_five_minutes_both_ways(seconds: int, good: bool)
 )
 def test_one_good_signature_of_version_1_is_needed(signatures: str, good: bool) -> None:
     """Several may be there while a secret is changed, so many and no more; an element that is none spoils no other."""
-    assert isinstance(parsed(headers(signatures)), PushEvent) is good
+    assert isinstance(parsed(headers(signatures)), DeliveryEvent) is good
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_one_good_signature_of_version_1_is_needed(signatures: str, good: bool) 
     ],
 )
 def test_any_secret_of_ours_will_do_and_one_that_is_none_does_not(secrets: list[str], good: bool) -> None:
-    assert isinstance(parsed(headers(), secrets=secrets), PushEvent) is good
+    assert isinstance(parsed(headers(), secrets=secrets), DeliveryEvent) is good
 
 
 @pytest.mark.parametrize("name", ["webhook-id", "webhook-timestamp", "webhook-signature"])
@@ -153,7 +153,7 @@ def test_a_signed_body_that_names_no_job_is_rejected(body: bytes) -> None:
 @pytest.mark.parametrize("body", [b'{"id":"abc"}', b'{"id":"abc","status":7}', b'{"id":"abc","status":null}'])
 def test_a_signed_body_that_names_a_job_alone_claims_nothing(body: bytes) -> None:
     """The job itself is asked."""
-    assert parsed(headers(f"v1,{signature(body)}"), body) == PushEvent("msg_1", "abc")
+    assert parsed(headers(f"v1,{signature(body)}"), body) == DeliveryEvent("msg_1", "abc")
 
 
 DEEP = b"[" * 5000 + b"]" * 5000
@@ -177,7 +177,7 @@ DEEP = b"[" * 5000 + b"]" * 5000
 def test_a_signed_body_that_cannot_be_read_is_a_hint(body: bytes, job: str | None) -> None:
     """Cut, nested without end, ambiguous: its job is to be looked at, where it can be found, and nothing is guessed."""
     hint = parsed(headers(f"v1,{signature(body)}"), body)
-    assert isinstance(hint, PushHint)
+    assert isinstance(hint, DeliveryHint)
     assert (hint.delivery_id, hint.remote_id) == ("msg_1", job)
 
 
@@ -188,7 +188,7 @@ def test_what_a_job_printed_does_not_hide_its_end(logs: bytes) -> None:
     """Bytes that are not UTF-8, halves of surrogate pairs: the rest of the body is read."""
     body = b'{"id":"abc","status":"succeeded","logs":"' + logs.replace(b"\x00", b"") + b'"}'
     event = parsed(headers(f"v1,{signature(body)}"), body)
-    assert isinstance(event, PushEvent)
+    assert isinstance(event, DeliveryEvent)
     assert event.observation is not None
     assert event.observation.phase is Phase.SUCCEEDED
 
@@ -199,8 +199,8 @@ def test_the_pieces_in_which_a_body_comes_make_no_difference(size: int) -> None:
     body = b'{"id":"abc","status":"succeeded","logs":"' + b"x" * 50_000 + b'"}'
     given_headers = headers(f"v1,{signature(body)}")
     for sent, good in ((body, True), (body[:-1] + b" ", False)):
-        for kept, kind in ((body, PushEvent), (body[:1000], PushHint)):
-            reading = read_push(given_headers, [SECRET], NOW, None)
+        for kept, kind in ((body, DeliveryEvent), (body[:1000], DeliveryHint)):
+            reading = read_delivery(given_headers, [SECRET], NOW, None)
             assert not isinstance(reading, Rejected)
             for start in range(0, len(sent), size):
                 reading.add(sent[start : start + size])
@@ -210,7 +210,7 @@ def test_the_pieces_in_which_a_body_comes_make_no_difference(size: int) -> None:
 def test_an_id_is_bounded() -> None:
     """It is kept against repetition."""
     for delivery, good in (("m" * 255, True), ("m" * 256, False), ("msg\n1", False)):
-        assert isinstance(parsed(headers(delivery=delivery)), PushEvent) is good
+        assert isinstance(parsed(headers(delivery=delivery)), DeliveryEvent) is good
 
 
 keys = st.binary(min_size=24, max_size=64).map(lambda key: "whsec_" + base64.b64encode(key).decode())
@@ -222,7 +222,7 @@ def test_what_the_reference_library_signs_is_believed(secret: str, delivery: str
     at = NOW + timedelta(seconds=seconds)
     body = orjson.dumps({"id": "abc", "status": status}).decode()
     given_headers = headers(Webhook(secret).sign(delivery, at, body), delivery=delivery, at=at)
-    assert isinstance(parsed(given_headers, body.encode(), [secret]), PushEvent)
+    assert isinstance(parsed(given_headers, body.encode(), [secret]), DeliveryEvent)
 
 
 @given(data=st.data(), place=st.integers(0, 10_000))

@@ -53,8 +53,7 @@ async def every_call(provider: ReplicateProvider) -> None:
     await provider.observe_many({f"key-{n}": {"kind": "prediction", "id": f"abc{n}"} for n in range(1, 300)})
     await provider.cancel("key-1", HANDLE)
     assert [chunk async for chunk in provider.logs("key-1", HANDLE)] == []
-    await provider.results("key-1", HANDLE)
-    await provider.push_secrets()
+    await provider.delivery_secrets()
 
 
 def misleading(request: httpx.Request) -> httpx.Response:
@@ -232,7 +231,7 @@ async def test_a_cancel_that_is_answered_by_nonsense_is_settled_too(token: str, 
     assert await provider_of(answer, []).cancel("key-1", HANDLE) is CancelAck.TOO_LATE
 
 
-# Logs and results.
+# Logs.
 
 
 async def test_logs_go_on_where_they_were_while_the_job_runs(account: Account, autojump_clock: MockClock) -> None:
@@ -270,12 +269,9 @@ async def test_what_vanished_after_an_hour_is_gone_without_an_error(
     provider = account.provider()
     submitted = await account.submit(provider, seconds=5, logs="words\n")
     await trio.sleep(6)
-    (result,) = await provider.results("key-1", submitted.handle)
-    assert result.expires_at is not None
     before = await provider.observe_many({"key-1": submitted.handle})
     await trio.sleep(3601)
     assert [chunk async for chunk in provider.logs("key-1", submitted.handle)] == []
-    assert await provider.results("key-1", submitted.handle) == []
     after = await provider.observe_many({"key-1": submitted.handle})
     assert after.observations["key-1"].phase == before.observations["key-1"].phase == "succeeded"
     assert after.observations["key-1"].output_url is None

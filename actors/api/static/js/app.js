@@ -81,7 +81,7 @@ function askToSignIn(refused) {
 }
 
 async function begin() {
-  const { session, refused } = await whoAmI();
+  const { session, eventNames, refused } = await whoAmI();
   if (!session) return askToSignIn(refused);
   signedIn = true;
   signedInAs(session);
@@ -89,6 +89,7 @@ async function begin() {
   nav.querySelector("[href='#/actors']").hidden = !may("lead");
   who.querySelector("span").textContent = `${session.user_id} (${session.level}${session.sees === "own" ? ", sees own jobs" : ""})`;
   model.forget();
+  model.live.names = eventNames;
   model.live.open();
   return route(false);
 }

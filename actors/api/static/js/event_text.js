@@ -3,7 +3,7 @@
 import { el } from "./dom.js";
 import { clock, measures, moment } from "./format.js";
 
-const ABOUT = new Set(["seq", "time", "type", "job_id", "correlation_id", "cycle_id", "status"]);
+const ABOUT = new Set(["seq", "time", "type", "job_id", "correlation_id", "cycle_id", "status", "user_id"]);
 const WORDS = { job_queued: "job submitted" };
 
 export function details(event) {

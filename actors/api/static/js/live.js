@@ -3,12 +3,6 @@
 
 import { answers, get } from "./api.js";
 
-const TYPES = [
-  "message", "job_queued", "job_dispatched", "job_handed_over", "job_requeued", "job_progress", "job_cancel_requested",
-  "job_outcome_unknown", "job_uncertain", "job_settled", "job_priority_changed", "approval_requested", "approval_granted",
-  "approval_rejected", "limits_changed", "rules_changed", "provider_paused", "provider_resumed",
-  "queue_paused", "queue_resumed", "job_results_not_copied",
-];
 const AGAIN = 2_000; // milliseconds after which a refused stream is asked for anew
 const LOOK = 15_000; // between two looks whether the server is there, as long as the stream is silent
 const PATIENCE = 5_000;
@@ -19,6 +13,7 @@ export class Live {
     this.onEvent = onEvent;
     this.onGap = onGap;
     this.onState = onState;
+    this.names = ["message"]; // of the events that the server sends, as it says itself
     this.last = null;
     this.source = null;
     this.again = null;
@@ -43,7 +38,7 @@ export class Live {
       this.onGap(gap);
     });
     source.addEventListener("goodbye", () => this.onState("stopped"));
-    for (const type of TYPES) source.addEventListener(type, (message) => this.take(message));
+    for (const name of this.names) source.addEventListener(name, (message) => this.take(message));
     source.addEventListener("error", () => this.broken(source));
     this.look();
   }

@@ -15,7 +15,9 @@ export async function whoAmI() {
     }
   }
   try {
-    return { session: await get("/api/session") };
+    const session = await get("/api/session");
+    const { types } = await get("/api/events/types");
+    return { session, eventNames: ["message", ...types.filter((one) => one.named).map((one) => one.type)] };
   } catch (error) {
     return { refused: error.status === 401 ? "" : error.message };
   }

@@ -7,12 +7,26 @@ of the GPUs (a comma-separated list, "" for none, "-" to leave it alone). CGROUP
 make for the job's processes ("": none). The shim's own output is the job's log. It is run by itself, with the standard
 library only and few imports: its memory and its start are paid once a job.
 
+The way of one job, in the order of :mod:`.job`, and what is known of it when the shim is killed after that step and
+before the next one (SIGKILL; a power cut ends all processes, too):
+
+1. *Lock taken*: of ``lock``, before anything is looked at, held for life. Killed here, the lock is free: the supervisor
+   starts another shim, which begins anew.
+2. *Program forked*: it waits at a gate, in its control group. Killed here, the program ends with its shim (by
+   ``PR_SET_PDEATHSIG``, and because its gate closes): nothing ran. The next shim uses the same, empty group.
+3. ``run.json`` *written*. Killed here, nothing ran, but nobody can tell that from a program that was let go: the free
+   lock beside ``run.json``, without ``exit.json``, means that the job is lost.
+4. ``.started-KEY`` *made*, beside the directory. Killed here: the same.
+5. *Gate opened*: the program runs. Killed here, its processes run on, and so does the drainer of its output. The job is
+   lost; what is left of it is ended by the supervisor, and its devices stay taken until nothing is.
+6. *The last process has gone*. Killed here: lost as well, though it had ended.
+7. *The end noted* in ``.started-KEY``. Killed here, the job has ended as the note says.
+8. ``exit.json`` *written*, in one step. The shim leaves, and with it the lock.
+
 What holds, whenever anybody is killed:
 
-- Whoever holds the lock of ``lock`` is the shim; the lock is taken before anything is looked at and kept for life.
-  A shim that finds ``run.json`` or ``exit.json`` leaves: a program is run at most once, however many shims start.
-- The program waits at a gate until ``run.json`` is on disk. A shim killed before that took its program with it and
-  nothing ran; killed after it, the free lock beside ``run.json`` without ``exit.json`` proves that the job is lost.
+- The process that has the lock is the shim. One that finds ``run.json``, ``exit.json`` or ``.started-KEY`` leaves: a
+  program is run at most once, however many shims start.
 - Before the gate opens, ``.started-KEY`` is made beside the directory, where nobody else may make it, and says who runs
   the job; at the end it says how it ended (:mod:`.note`). So a job that removes or forges its own files is not run a
   second time, and is not called ended while a process of it lives.

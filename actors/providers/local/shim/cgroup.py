@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def enter(path: str, pid: int) -> dict[str, Any] | None:
     """Make the group ("": none) and put the process into it.
 
-    Returns what tells later that this is the group: its path, its file system and the name space in which the path is
+    Returns what says later that this is the group: its path, its file system and the name space in which the path is
     meant. None: there is no group, or the kernel refuses.
     """
     if not path:
@@ -29,7 +29,7 @@ def enter(path: str, pid: int) -> dict[str, Any] | None:
     except OSError:
         return None
     try:
-        tell(f"{path}/cgroup.procs", str(pid))
+        write_to(f"{path}/cgroup.procs", str(pid))
         return {"path": path, "device": os.stat(path).st_dev, "space": os.readlink("/proc/self/ns/cgroup")}
     except OSError:
         leave(path)
@@ -39,7 +39,7 @@ def enter(path: str, pid: int) -> dict[str, Any] | None:
 def kill_cgroup(path: str) -> None:
     """Kill all processes of the group, those that are being started included."""
     try:
-        tell(f"{path}/cgroup.kill", "1")
+        write_to(f"{path}/cgroup.kill", "1")
     except OSError:  # Linux before 5.14: they are killed one by one
         pass
 
@@ -53,7 +53,7 @@ def leave(path: str) -> None:
             pass
 
 
-def tell(path: str, text: str) -> None:
+def write_to(path: str, text: str) -> None:
     """Write to a file of the kernel's. Raises OSError."""
     with open(path, "w") as file:
         file.write(text)

@@ -5,7 +5,7 @@ a file of terabytes. So every open here is relative to a descriptor of the direc
 what was opened is looked at before it is used. Few imports: the shim pays for them once a job.
 """
 
-# ruff: noqa: PTH101, SIM105 - pathlib and contextlib would cost each shim 8 ms and 1 MB
+# ruff: noqa: PTH101, PTH119, PTH120, SIM105 - pathlib and contextlib would cost each shim 8 ms and 1 MB
 
 from __future__ import annotations
 
@@ -98,6 +98,22 @@ def read_plain(folder: int, name: str, most: int) -> bytes:
     if len(data) > most:
         raise NotPlain(name, f"larger than {most} bytes")
     return data
+
+
+def first_line(path: str) -> bytes | None:
+    """The first line of a program's file, as far as the kernel looks at it; None where it cannot be read."""
+    try:
+        folder = open_folder(os.path.realpath(os.path.dirname(path)))
+        try:
+            fd = open_plain(folder, os.path.basename(path), follow=True)
+        finally:
+            os.close(folder)
+        try:
+            return os.pread(fd, 256, 0).partition(b"\n")[0]
+        finally:
+            os.close(fd)
+    except (OSError, ValueError):
+        return None
 
 
 def read_up_to(fd: int, most: int, offset: int) -> bytes:

@@ -1,6 +1,6 @@
 """From the directory to the exit record: take the lock, start the program, watch it, write down its end."""
 
-# ruff: noqa: PTH100, PTH110, PTH118, PTH119, PTH120 - pathlib would cost each shim 5 ms and 1 MB
+# ruff: noqa: PTH110, PTH118, PTH119 - pathlib would cost each shim 5 ms and 1 MB
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import time
 from . import RECORD_SIZE, STARTED
 from .cgroup import enter, leave
 from .ending import STOP_SIGNALS, Ending
-from .files import MOST_SPEC, inode_of, is_there, open_folder, open_plain, open_up, read_plain, write_plain
+from .files import MOST_SPEC, first_line, inode_of, is_there, open_folder, open_up, read_plain, write_plain
 from .log_pipe import LogPipe
 from .note import Note
 from .system import (
@@ -50,7 +50,7 @@ def main(arguments: list[str]) -> None:
         return
     os.fchdir(folder)
     note = Note(beside, STARTED + os.path.basename(arguments[1]))
-    if not take_lock(folder, "lock") or note.is_there():
+    if take_lock(folder, "lock") is None or note.is_there():
         return
     if is_there(folder, "exit.json") or is_there(folder, "run.json"):
         return
@@ -173,16 +173,7 @@ def found_program(name: str, env: dict[str, str]) -> dict[str, str]:
 
 def interpreter_of(path: str) -> str:
     """What the first line names as the interpreter, a carriage return at its end included; "" where it names none."""
-    try:
-        folder = open_folder(os.path.dirname(os.path.abspath(path)))
-        try:
-            fd = open_plain(folder, os.path.basename(path), follow=True)
-        finally:
-            os.close(folder)
-        line = os.pread(fd, 256, 0).partition(b"\n")[0]
-        os.close(fd)
-    except OSError:
-        return ""
+    line = first_line(path) or b""
     words = line[2:].replace(b"\t", b" ").strip(b" ").split(b" ") if line.startswith(b"#!") else [b""]
     return words[0].decode(errors="replace")
 

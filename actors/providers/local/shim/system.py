@@ -11,20 +11,25 @@ import time
 
 from .files import open_plain
 
+FLOCK = "@hhqqi4x"  # struct flock: type, whence, start, length, pid
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 OOM_SCORE_STEP = 300  # of 1000: when memory runs out, the kernel then ends a job rather than the supervisor
 
 
-def take_lock(folder: int, name: str) -> bool:
-    """Take the lock of the file for life. False: another process has it, or no lock can be had. Raises OSError."""
+def take_lock(folder: int, name: str) -> int | None:
+    """Take the lock of the file; it is held until the descriptor that is returned is closed, by the process's end too.
+
+    None: another process has it, or no lock can be had. Raises OSError.
+    """
     import fcntl  # here, so that the provider's modules can be imported where there is no such thing
 
     fd = open_plain(folder, name, os.O_RDWR | os.O_CREAT)
     try:
-        fcntl.fcntl(fd, fcntl.F_OFD_SETLK, struct.pack("@hhqqi4x", fcntl.F_WRLCK, 0, 0, 0, 0))
+        fcntl.fcntl(fd, fcntl.F_OFD_SETLK, struct.pack(FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
     except (BlockingIOError, PermissionError):
-        return False
-    return True
+        os.close(fd)
+        return None
+    return fd
 
 
 def close_strangers(first_stranger: int) -> None:

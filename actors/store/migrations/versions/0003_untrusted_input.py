@@ -17,6 +17,7 @@ def upgrade() -> None:
     _relative_waits()
     _teams_of_tokens()
     _hand_over_deaths()
+    _users_of_events()
     _signals()
 
 
@@ -44,6 +45,17 @@ def _hand_over_deaths() -> None:
         "hand_over_deaths",
         sa.Column("job_id", sa.String(length=64), primary_key=True),
         sa.Column("deaths", sa.Integer(), nullable=False),
+    )
+
+
+def _users_of_events() -> None:
+    """An event says whose job it is about; until now only a job's first one did."""
+    op.execute(
+        """
+        UPDATE events SET data = json_set(events.data, '$.user_id', jobs.user_id) FROM jobs
+        WHERE jobs.job_id = events.job_id
+        AND CASE WHEN json_valid(events.data) THEN json_extract(events.data, '$.user_id') IS NULL ELSE 0 END
+        """
     )
 
 

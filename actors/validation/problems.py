@@ -1,4 +1,4 @@
-"""What is wrong with a document: faults with their places, collected and raised together."""
+"""What is wrong with a document: problems with their places, collected and raised together."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Place:
 
 
 @attrs.frozen
-class Fault:
+class Problem:
     """One thing to mend. ``place`` is None for data that came from no file; ``path`` is empty for the whole of it."""
 
     place: Place | None
@@ -36,7 +36,7 @@ class Fault:
 class CheckedError(Exception):
     """The document is refused: ``faults`` holds all that is wrong with it, in order; ``str()`` has a line for each."""
 
-    def __init__(self, faults: Sequence[Fault]) -> None:
+    def __init__(self, faults: Sequence[Problem]) -> None:
         super().__init__("\n".join(map(str, faults)))
         self.faults = tuple(faults)
 
@@ -44,40 +44,35 @@ class CheckedError(Exception):
         return type(self), (self.faults,)
 
 
-class Faults:
-    """Collects faults. One place has each complaint once: what many share through an alias is told once.
-
-    ``noted`` counts the complaints, those told before included.
-    """
+class Problems:
+    """Collects problems. One place has each complaint once: what many share through an alias is told once."""
 
     def __init__(self) -> None:
-        self.noted = 0
-        self._found: dict[tuple[object, ...], Fault] = {}
+        self._found: dict[tuple[object, ...], Problem] = {}
 
     def __len__(self) -> int:
         return len(self._found)
 
     def add(self, place: Place | None, path: str, message: str) -> None:
-        """Note one fault."""
-        self.noted += 1
+        """Note one problem."""
         key = (path, message) if place is None else (place, message)
-        self._found.setdefault(key, Fault(place, path, message))
+        self._found.setdefault(key, Problem(place, path, message))
 
-    def extend(self, faults: Iterable[Fault]) -> None:
+    def extend(self, problems: Iterable[Problem]) -> None:
         """Note what another reading found."""
-        for fault in faults:
-            self.add(fault.place, fault.path, fault.message)
+        for one in problems:
+            self.add(one.place, one.path, one.message)
 
     def error(self) -> CheckedError:
         """All of them as one exception, in the order of the file."""
         return CheckedError(sorted(self._found.values(), key=_position))
 
     def check(self) -> None:
-        """Raise :class:`CheckedError` where there is a fault."""
+        """Raise :class:`CheckedError` where there is a problem."""
         if self._found:
             raise self.error()
 
 
-def _position(fault: Fault) -> tuple[int, int]:
-    place = fault.place
+def _position(problem: Problem) -> tuple[int, int]:
+    place = problem.place
     return (0, 0) if place is None or place.line is None else (place.line, place.column or 0)

@@ -7,15 +7,15 @@ from datetime import datetime
 
 import attrs
 
-from actors.providers.answers import checked_push
+from actors.providers.answers import checked_delivery
 from actors.providers.base import Provider, Rejected
 from actors.providers.classify import Failure
-from actors.providers.pushes import PushOutcome, PushReading
+from actors.providers.optional import DeliveryReading, DeliveryReport
 
 
 @attrs.frozen
-class WholePush:
-    """The reading of a provider that has only :meth:`Provider.parse_push`: what is not kept cannot be verified."""
+class WholeDelivery:
+    """The reading of a provider that has only :meth:`Provider.parse_delivery`: what is not kept cannot be verified."""
 
     provider: Provider
     headers: Mapping[str, str]
@@ -25,22 +25,22 @@ class WholePush:
     def add(self, piece: bytes) -> None:
         """Nothing to do before the end."""
 
-    def done(self, kept: bytes, size: int) -> PushOutcome:
-        """What :meth:`Provider.parse_push` says of it."""
+    def done(self, kept: bytes, size: int) -> DeliveryReport:
+        """What :meth:`Provider.parse_delivery` says of it."""
         if size > len(kept):
             return Rejected(f"{size} bytes are too many to be verified")
-        return self.provider.parse_push(self.headers, kept, self.secrets, self.now)
+        return self.provider.parse_delivery(self.headers, kept, self.secrets, self.now)
 
 
 @attrs.define
-class GuardedReading:
+class GuardedDelivery:
     """A reading whose faults are rejections: nothing that a delivery holds may hurt.
 
     ``ask`` is the guard: it does what it is given and gives the answer, or the failure that came of it.
     """
 
-    reading: PushReading
-    ask: Callable[[Callable[[], PushOutcome | None]], PushOutcome | Failure | None]
+    reading: DeliveryReading
+    ask: Callable[[Callable[[], DeliveryReport | None]], DeliveryReport | Failure | None]
     _fault: Failure | None = None
 
     def add(self, piece: bytes) -> None:
@@ -48,9 +48,9 @@ class GuardedReading:
         if self._fault is None and isinstance(failed := self.ask(lambda: self.reading.add(piece)), Failure):
             self._fault = failed
 
-    def done(self, kept: bytes, size: int) -> PushOutcome:
+    def done(self, kept: bytes, size: int) -> DeliveryReport:
         """What it was."""
-        found = self._fault or self.ask(lambda: checked_push(self.reading.done(kept, size)))
+        found = self._fault or self.ask(lambda: checked_delivery(self.reading.done(kept, size)))
         if isinstance(found, Failure):
             return Rejected(found.message)
         assert found is not None

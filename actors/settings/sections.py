@@ -1,0 +1,102 @@
+"""What the file may hold. A new section is an options class in the module that uses it, and a field here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import attrs
+from attrs.validators import ge
+
+from actors.api.options import HttpOptions, is_loopback
+from actors.feed.options import FeedOptions
+from actors.jobs.options import (
+    ApprovalOptions,
+    ExpiryOptions,
+    Limits,
+    PollerOptions,
+    QueueOptions,
+    QueueProcessingOptions,
+)
+from actors.jobs.records import ApprovalRule
+from actors.providers.entry_points import EntryPoint
+from actors.settings.providers import ProviderSettings, default_providers, register_providers
+from actors.settings.rules import known_as, numbered, rule_shape
+from actors.validation import Format, Shape, StrictConverter, Wrong
+
+
+@attrs.frozen
+class Background:
+    """The three actors."""
+
+    job_status_polling: PollerOptions = attrs.field(factory=PollerOptions)
+    queue_processing: QueueProcessingOptions = attrs.field(factory=QueueProcessingOptions)
+    approval_expiration: ExpiryOptions = attrs.field(factory=ExpiryOptions)
+
+
+@attrs.frozen
+class Retention:
+    """How long ended jobs are kept, in days; 0 is for ever (C6)."""
+
+    days: int = attrs.field(default=90, validator=ge(0))
+
+
+@attrs.frozen
+class Sections:
+    """The sections of the file, whole. ``providers``: by name; None: switched off."""
+
+    state_dir: Path | None = None
+    background: Background = attrs.field(factory=Background)
+    limits: Limits = attrs.field(factory=Limits)
+    queue: QueueOptions = attrs.field(factory=QueueOptions)
+    approvals: ApprovalOptions = attrs.field(factory=ApprovalOptions)
+    providers: Mapping[str, ProviderSettings | None] = attrs.field(factory=dict)
+    entry_points: Mapping[str, EntryPoint] = attrs.field(factory=dict)
+    retention: Retention = attrs.field(factory=Retention)
+    http: HttpOptions = attrs.field(factory=HttpOptions)
+    feed: FeedOptions = attrs.field(factory=FeedOptions)
+
+
+NAMES = tuple(attribute.name for attribute in attrs.fields(Sections))
+
+
+def read_sections(data: Mapping[str, Any], problems: Any) -> Sections:
+    """The sections in ``data``. Raises ``CheckedError`` with every problem, those in ``problems`` included."""
+    section = data.get("providers")
+    named = sorted({*default_providers(), *(section if isinstance(section, Mapping) else ())})
+    sections = _converter(named).read(data, Sections, problems=problems)
+    assert isinstance(sections, Sections)
+    return sections
+
+
+def _converter(providers: Iterable[str]) -> StrictConverter:
+    """How the sections are written where that differs from the classes; ``providers`` are the names that there are."""
+    provider = known_as("provider", providers)
+
+    def known(value: Any, usual: Any) -> Any:
+        if fault := provider(value):
+            raise Wrong(fault)
+        return usual(value)
+
+    converter = StrictConverter(
+        {
+            ApprovalRule: rule_shape(provider),
+            ApprovalOptions: Shape(types={"rules": Annotated[tuple[ApprovalRule, ...], Format(numbered)]}),
+            Limits: Shape(types={"per_provider": Mapping[Annotated[str, Format(known)], int]}),
+            Sections: Shape(types={"state_dir": Annotated[Path, Format(_unless_empty)] | None}, whole=_feed_fault),
+        }
+    )
+    register_providers(converter)
+    return converter
+
+
+def _unless_empty(value: Any, usual: Any) -> Any:
+    return None if value == "" else usual(value)
+
+
+def _feed_fault(found: Sections) -> tuple[str, str] | None:
+    feed, http = found.feed, found.http
+    if not feed.enabled or is_loopback(feed.host) or http.is_encrypted or http.behind_proxy:
+        return None
+    return "feed", f"host {feed.host} is not loopback: it needs http.tls_certificate and http.tls_key"

@@ -1,0 +1,191 @@
+"""The settings as one value: file, environment and defaults put together."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from actors.jobs.options import LOOK_SECONDS
+from actors.jobs.suggestions import guess, one_letter_apart
+from actors.providers.entry_points import EntryPoint
+from actors.settings import variables
+from actors.settings.locating import OWN_NAME, SYSTEM, Located, Places, locate
+from actors.settings.notes import Note, SettingsError
+from actors.settings.providers import ProviderSettings, default_providers
+from actors.settings.sections import NAMES, Background, Sections, read_sections
+from actors.validation import CheckedError, Problems, document
+from actors.validation.marked import MappingNode, all_places
+from logconf import get_logger
+
+_SHORTEST_MISSPELT = 5
+"""Letters of a section's name: a shorter one that is nearly ours may well be another program's."""
+
+
+@attrs.frozen(kw_only=True)
+class Settings(Sections):
+    """Everything that can be set, checked: the sections of the file, with environment and defaults.
+
+    ``state_dir``: where rows, jobs and the lock live. ``config_file``: the file that was read, None without one.
+    ``sources`` tells where each value that is no default came from. ``notes``: what to log once logging is configured.
+    """
+
+    state_dir: Path
+    providers: Mapping[str, ProviderSettings] = attrs.field(factory=default_providers)
+    config_file: Path | None = None
+    sources: Mapping[str, str] = attrs.field(factory=dict)
+    notes: tuple[Note, ...] = ()
+
+    @classmethod
+    def load(
+        cls,
+        config: Path | str | None = None,
+        environ: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+        home: Path | None = None,
+        working_directory: bool = True,
+        system: Path = SYSTEM,
+    ) -> Settings:
+        """The settings of this machine: file, environment, defaults. Raises :class:`SettingsError`, logs nothing.
+
+        ``config``: this file and no other. ``environ``, ``cwd`` and ``home``: None means the process's own.
+        ``working_directory``: whether a file in the working directory counts, where no other was named. ``system``:
+        where a machine's own file lies.
+        """
+        environ, home = os.environ if environ is None else environ, home or _home()
+        notes: list[Note] = []
+        named = None if config is None else Path(config).expanduser()
+        here = (cwd or _cwd()) if working_directory else None
+        try:
+            located = locate(Places(named, environ, here, home, system), notes)
+            sections, sources = (Sections(), {}) if located is None else _read(located, notes)
+        except CheckedError as error:
+            raise SettingsError(error.faults) from None
+        return _put_together(sections, located, sources, environ, home, notes)
+
+    @classmethod
+    def default(cls, state_dir: Path | str | None = None, environ: Mapping[str, str] | None = None) -> Settings:
+        """Defaults and environment, no file: for an embedding program that sets the rest with ``attrs.evolve`` (B1)."""
+        settings = _put_together(Sections(), None, {}, os.environ if environ is None else environ, _home(), [])
+        if state_dir is None:
+            return settings
+        sources = {**settings.sources, "state_dir": "the program"}
+        return attrs.evolve(settings, state_dir=Path(state_dir).absolute(), sources=sources)
+
+    def webhook_urls(self) -> dict[str, str | None]:
+        """Where each provider delivers, by its name; None: it does not."""
+        return {name: one.webhook_url for name, one in self.providers.items()}
+
+    def log_notes(self, logger: logging.Logger | None = None) -> None:
+        """Log what was noticed while loading."""
+        logger = logger or get_logger("actors.settings")
+        for note in self.notes:
+            logger.log(note.level, note.message, extra=dict(note.extra))
+
+
+def _read(located: Located, notes: list[Note]) -> tuple[Sections, dict[str, str]]:
+    problems = Problems()
+    root = document(located.content, located.name, problems, may_be_empty=True)
+    foreign = [key for key in root if key not in NAMES]
+    if located.path.name == OWN_NAME:
+        for key in [key for key in foreign if len(key) >= _SHORTEST_MISSPELT]:
+            if (near := next((one for one in NAMES if one_letter_apart(key, one)), None)) is not None:
+                problems.add(root.places[key], key, f"unknown section; did you mean {near}?")
+    if foreign:
+        near = guess(foreign[0], NAMES) if len(foreign) == 1 else ""
+        message = f"{located.name}: not ours and left alone: {', '.join(f'{key!r:.80}' for key in foreign[:20])}{near}"
+        notes.append(Note(logging.INFO, message, {"file": located.name, "sections": foreign[:20]}))
+    ours = MappingNode({key: value for key, value in root.items() if key in NAMES}, root.places)
+    ours.place = root.place
+    return read_sections(ours, problems), {path: str(place) for path, place in all_places(ours)}
+
+
+def _put_together(
+    found: Sections,
+    located: Located | None,
+    sources: dict[str, str],
+    environ: Mapping[str, str],
+    home: Path,
+    notes: list[Note],
+) -> Settings:
+    _note_what_changes_nothing(found, notes)
+    variables.transport(environ, notes)
+    own = {
+        "state_dir": _state_directory(found, located, sources, environ, home),
+        "background": _background(found.background, sources, environ, notes),
+        "providers": _providers(found),
+    }
+    return Settings(
+        **{name: getattr(found, name) for name in NAMES} | own,
+        config_file=None if located is None else located.path,
+        sources=sources,
+        notes=tuple(notes),
+    )
+
+
+def _background(
+    found: Background, sources: dict[str, str], environ: Mapping[str, str], notes: list[Note]
+) -> Background:
+    """``found`` with the intervals that variables say."""
+    for section, variable in variables.INTERVALS.items():
+        if (seconds := variables.seconds(variable, environ, notes)) is not None:
+            options: Any = attrs.evolve(getattr(found, section), interval_seconds=seconds)
+            found = attrs.evolve(found, **{section: options})
+            sources[f"background.{section}.interval_seconds"] = variable
+    return found
+
+
+def _note_what_changes_nothing(found: Sections, notes: list[Note]) -> None:
+    queue = found.background.queue_processing
+    if not queue.enabled:
+        message = "background.queue_processing.enabled: false changes nothing: the queue is always processed"
+        notes.append(Note(logging.WARNING, message))
+    if queue.interval_seconds != LOOK_SECONDS:
+        message = (
+            f"background.queue_processing.interval_seconds: {queue.interval_seconds:g} changes nothing: the queue is "
+            f"looked at every {LOOK_SECONDS:g} s and whenever something happens"
+        )
+        notes.append(Note(logging.WARNING, message))
+
+
+def _state_directory(
+    found: Sections, located: Located | None, sources: dict[str, str], environ: Mapping[str, str], home: Path
+) -> Path:
+    if (named := variables.state_directory(environ)) is not None:
+        path, sources["state_dir"] = named
+        return path
+    if found.state_dir is not None:
+        base = located.path.parent if located is not None else home
+        return base / found.state_dir.expanduser()
+    return variables.usual_state_directory(environ, home)
+
+
+def _providers(found: Sections) -> dict[str, ProviderSettings]:
+    """Those of the file, and this machine unless the file switches it off; each with the entry points it can start."""
+    named: dict[str, ProviderSettings | None] = {**default_providers(), **found.providers}
+    return {name: _with_entry_points(one, found.entry_points) for name, one in named.items() if one is not None}
+
+
+def _with_entry_points(provider: ProviderSettings, entry_points: Mapping[str, EntryPoint]) -> ProviderSettings:
+    options: Any = provider.options
+    if entry_points and "entry_points" in attrs.fields_dict(type(options)):
+        return attrs.evolve(provider, options=attrs.evolve(options, entry_points=entry_points))
+    return provider
+
+
+def _home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError:  # no HOME and no entry in the user database, as in some containers
+        return Path("/")
+
+
+def _cwd() -> Path | None:
+    try:
+        return Path.cwd()
+    except FileNotFoundError:  # it was removed under us
+        return None

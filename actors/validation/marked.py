@@ -1,0 +1,118 @@
+"""Values with line marks: what YAML becomes before types are asked for.
+
+A document is plain data (``dict``, ``list``, ``str``, ``int``, ``float``, ``bool``, ``None``), as JSON gives it, with
+three additions: mappings and lists know where their parts stand, a float knows how it was written, and a scalar that
+two readers would take for different things is an :class:`Ambiguous`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import attrs
+
+from actors.validation.problems import Place
+
+MAX_DEPTH = 64
+_PLAIN_KEY = re.compile(r"[\w-]+")
+_SHOWN = 60  # characters of a value that a message repeats
+
+
+class MappingNode(dict[str, Any]):
+    """A mapping; ``places`` has each key's place.
+
+    ``size`` counts it with all that is in it, ``height`` its levels, both with aliases followed. ``place``: of the
+    whole, where it is a document.
+    """
+
+    def __init__(self, values: Mapping[str, Any] | None = None, places: Mapping[str, Place] | None = None) -> None:
+        super().__init__(values or {})
+        self.places = dict(places or {})
+        self.place: Place | None = None
+        self.size = self.height = 1
+
+
+class ListNode(list[Any]):
+    """A list; ``places`` has each item's place. The rest as in :class:`MappingNode`."""
+
+    def __init__(self, values: Iterable[Any] = (), places: Iterable[Place] = ()) -> None:
+        super().__init__(values)
+        self.places = list(places)
+        self.size = self.height = 1
+
+
+class WrittenFloat(float):
+    """A float that knows how it was written: ``1e3``, ``.nan``."""
+
+    text: str
+
+
+@attrs.frozen
+class Ambiguous:
+    """A plain scalar that YAML 1.1 and 1.2 read differently: ``no``, ``010``, ``1_000``, ``12:30``."""
+
+    text: str
+
+
+class Unread:
+    """Stands where a value could not be read; its problem has been noted."""
+
+
+UNREAD = Unread()
+
+
+def child(data: Any, key: str | int, place: Place | None) -> tuple[Any, Place | None]:
+    """What stands under ``key`` and where; ``place`` (its parent's) where that is not known, None where nothing is."""
+    try:
+        places: Any = getattr(data, "places", None)
+        return data[key], place if places is None else places[key]
+    except (LookupError, TypeError):
+        return None, place
+
+
+def all_places(data: Any, path: str = "") -> Iterator[tuple[str, Place]]:
+    """The path and place of every key in a document, aliases followed."""
+    if isinstance(data, MappingNode):
+        for key, value in data.items():
+            yield join(path, key), data.places[key]
+            yield from all_places(value, join(path, key))
+    elif isinstance(data, ListNode):
+        for index, value in enumerate(data):
+            yield from all_places(value, join(path, index))
+
+
+def shown(value: Any) -> str:
+    """A value as a message repeats it: short, on one line, texts in quotes."""
+    match value:
+        case None:
+            return "nothing"
+        case bool():
+            return str(value).lower()
+        case str():
+            return _cut(repr(str(value)))
+        case Ambiguous() | WrittenFloat():
+            return _cut(value.text)
+        case int() if value.bit_length() > 1024:
+            return "a number of more than 300 digits"
+        case int() | float():
+            return _cut(str(value))
+        case Mapping():
+            return "a mapping"
+        case list() | tuple():
+            return "a list"
+    return f"a value of type {type(value).__name__}"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+
+
+def join(path: str, key: str | int) -> str:
+    """The path of what stands under ``key``: ``jobs[2].env.HOME``; a key of odd characters is quoted."""
+    if isinstance(key, int):
+        return f"{path}[{key}]"
+    key = key if _PLAIN_KEY.fullmatch(key) and len(key) <= _SHOWN else _cut(json.dumps(key, ensure_ascii=True))
+    return f"{path}.{key}" if path else key
