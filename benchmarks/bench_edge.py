@@ -84,7 +84,7 @@ async def serve_runtime(kind: str, state_dir: Path) -> None:
         print(where, job.job_id, flush=True)
         while (events := await trio.to_thread.run_sync(sys.stdin.readline)).strip():
             for number in range(int(events)):
-                await runtime.set_limit("total", 5 + number % 2)
+                await runtime.queue.set_limit("total", 5 + number % 2)
         nursery.cancel_scope.cancel()
 
 

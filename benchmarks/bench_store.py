@@ -69,7 +69,7 @@ async def crowd(runtime: RunningRuntime) -> None:
 
 async def batch(runtime: RunningRuntime) -> None:
     """A thousand in one transaction."""
-    await runtime.submit_many([request(number) for number in range(BATCH)])
+    await runtime.jobs.submit_many([request(number) for number in range(BATCH)])
 
 
 def bare_commits(path: Path) -> Callable[[], None]:

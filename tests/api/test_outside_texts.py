@@ -12,8 +12,8 @@ import pytest
 from sqlalchemy import select
 
 import actors
-from actors.control.control import Refused
 from actors.jobs.expressions import compiled
+from actors.jobs.refusal import Refused
 from actors.store import dialect
 from actors.store.schema import jobs
 
