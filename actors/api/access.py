@@ -27,7 +27,8 @@ from actors.api.options import HttpOptions
 from actors.api.problems import http_fault, not_kept, problem
 from actors.api.rate_limits import SIGN_IN, NoRoom, Rates, SignInRate, Streams, check_rate
 from actors.api.unix_peer import user_name
-from actors.control.control import Refused, Runtime
+from actors.control.runtime import Reading, Runtime
+from actors.jobs.refusal import Refused
 from actors.net.streams import BoundedStream
 from actors.store import caller
 from actors.store.errors import StoreError
@@ -49,13 +50,14 @@ class AccessGuard:
         self,
         app: ASGIApp,
         routes: Sequence[BaseRoute],
-        runtime: Runtime,
+        runtime: Runtime | Reading,
         options: HttpOptions,
         feed_port: int | None = None,
     ) -> None:
         self._app = app
         self._routes = routes
-        self._runtime = runtime
+        self._access = None if isinstance(runtime, Reading) else runtime.access
+        self._faults = runtime.client_faults
         self._options = options
         self._feed_port = feed_port
         self._hosts = HostList((options.host, *options.allowed_hosts))
@@ -158,13 +160,15 @@ class AccessGuard:
             raise HTTPException(HTTPStatus.FORBIDDEN, "pages of other origins may not change anything here")
 
     async def _peer(self, request: Request) -> Peer | None:
+        if self._access is None:  # the rows alone are asked in their own process, by nobody from elsewhere
+            return None
         authorization = request.headers.get("authorization")
         if authorization is not None:
             scheme, _space, secret = authorization.partition(" ")
             if scheme.lower() == "bearer" and secret.strip():
-                return await self._runtime.access.token_peer(secret.strip())
+                return await self._access.token_peer(secret.strip())
         elif (secret := request.cookies.get(cookie_name(request), "")) != "":
-            return await self._runtime.access.session_peer(secret)
+            return await self._access.session_peer(secret)
         await trio.lowlevel.checkpoint()
         return None
 
@@ -186,17 +190,17 @@ class AccessGuard:
             if message["type"] == "http.response.start" and "peer" not in state:
                 status = message["status"]
                 if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
-                    self._runtime.client_faults.count("http", f"status {status}")
+                    self._faults.count("http", f"status {status}")
             await send(message)
 
         return send_counting
 
     async def _check_owner(self, peer: Peer, need: Need, params: dict[str, Any]) -> None:
         """Somebody else's is answered as if it were not there, whatever is true."""
-        if peer.only_user is None or need.own not in ("job", "approval"):
+        access = self._access
+        if access is None or peer.only_user is None or need.own not in ("job", "approval"):
             await trio.lowlevel.checkpoint()
             return
-        access = self._runtime.access
         what, find = (
             ("job", access.owner_of_job) if need.own == "job" else ("approval request", access.owner_of_approval)
         )

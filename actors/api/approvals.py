@@ -6,16 +6,16 @@ from actors.api.bodies import ApprovalsQuery, Deciding, Rejecting
 from actors.api.paging import page_answer
 from actors.api.request_context import Answer, answer
 from actors.api.route import Call, Nothing, declare
-from actors.control.control import Refused
 from actors.documents import ApprovalDocument, ApprovalsDocument, DecisionDocument, DecisionsDocument
 from actors.documents.records import approval_document
 from actors.jobs.records import ApprovalRequest
+from actors.jobs.refusal import Refused
 
 
 async def listing(call: Call[Nothing, ApprovalsQuery]) -> Answer[ApprovalsDocument]:
     """Approval requests, newest first. Who sees only their own jobs is told of those jobs' requests."""
     asked, peer = call.query, call.peer
-    found = await call.runtime.approvals(
+    found = await call.reading.approvals.page(
         statuses=asked.status, limit=asked.limit, cursor=asked.cursor, user_id=peer.only_user, caller=peer.name
     )
     return page_answer("approvals", found, approval_document)
@@ -23,7 +23,7 @@ async def listing(call: Call[Nothing, ApprovalsQuery]) -> Answer[ApprovalsDocume
 
 async def showing(call: Call[Nothing, Nothing]) -> Answer[ApprovalDocument]:
     """One request, named by its id or by its job's."""
-    return answer(approval_document(await call.runtime.approval(call.path("approval_id"))))
+    return answer(approval_document(await call.reading.approvals.get(call.path("approval_id"))))
 
 
 async def approve(call: Call[Nothing, Nothing]) -> Answer[ApprovalDocument]:
@@ -44,7 +44,7 @@ async def withdraw(call: Call[Nothing, Nothing]) -> Answer[ApprovalDocument]:
 
     Of one's own job anybody may; of another's only who may decide the request.
     """
-    withdrawn = await call.runtime.withdraw(call.path("approval_id"), by=call.by, level=call.peer.level)
+    withdrawn = await call.runtime.approvals.withdraw(call.path("approval_id"), by=call.by, level=call.peer.level)
     return answer(approval_document(withdrawn))
 
 

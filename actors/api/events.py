@@ -11,12 +11,11 @@ from actors.api.bodies import LARGEST_SEQ, EventsQuery
 from actors.api.request_context import Answer, answer, asker, ending_of, user_shown
 from actors.api.route import Call, Nothing, declare
 from actors.api.sse import EVENT_STREAM, LAST_EVENT_ID, EventStream, Streamed
-from actors.control.control import RefusalKind, Refused
-from actors.control.event_reader import place_to_begin
 from actors.documents import EventTypesDocument
 from actors.documents.records import event_document
 from actors.jobs import maxima
 from actors.jobs.events import Concern, EventType, concerning
+from actors.jobs.refusal import RefusalKind, Refused
 
 _UNNAMED = concerning(Concern.UNNAMED)
 
@@ -37,7 +36,7 @@ async def events(call: Call[Nothing, EventsQuery]) -> Streamed:
     if after is not None and job_id is not None:
         start, gap = after, None  # a job's events are removed with the job, never in part
     else:
-        start, gap = await place_to_begin(runtime, after)
+        start, gap = await runtime.event_reader.place_to_begin(after)
 
     async def produce(stream: EventStream) -> None:
         async with runtime.events(after=start, job_id=job_id, types=types, user_id=user_id) as found:
@@ -66,7 +65,7 @@ def _types(texts: Iterable[str]) -> list[str]:
 
 
 async def _visible_job(call: Call[Nothing, EventsQuery], part: str) -> str:
-    job = (await call.runtime.job(part)).job
+    job = (await call.runtime.jobs.get(part)).job
     if asker(call.request).only_user not in (None, job.request.user_id):
         raise Refused(f"there is no job {part!r}", RefusalKind.NOT_FOUND)
     return job.job_id

@@ -12,7 +12,7 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 async def metrics(call: Call[Nothing, Nothing]) -> Response:
     """The state of the runtime in Prometheus's text format."""
-    text = await call.runtime.metrics()
+    text = await call.runtime.metrics.scrape()
     return Response(text, headers={"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store"})
 
 

@@ -22,30 +22,30 @@ async def queue(call: Call[Nothing, QueueQuery]) -> Answer[QueueDocument]:
 
 async def stats(call: Call[Nothing, Nothing]) -> Answer[QueueStatsDocument]:
     """The queue in numbers."""
-    return answer(stats_document(await call.runtime.queue(limit=0), datetime.now(UTC)))
+    return answer(stats_document(await call.reading.queue.view(limit=0), datetime.now(UTC)))
 
 
 async def entry(call: Call[Nothing, Nothing]) -> Answer[EntryDocument]:
     """A job's place in the queue, with an estimate of its wait where there is a basis for one."""
-    return answer(entry_document(await call.runtime.job(call.path("job_id"))))
+    return answer(entry_document(await call.reading.jobs.get(call.path("job_id"))))
 
 
 async def prioritise(call: Call[Prioritising, Nothing]) -> Answer[JobDocument]:
     """Override a waiting job's priority; null takes the override away."""
     override = call.body.priority_override
-    return answer(job_document(await call.runtime.set_priority(call.path("job_id"), override, by=call.by)))
+    return answer(job_document(await call.runtime.jobs.set_priority(call.path("job_id"), override, by=call.by)))
 
 
 async def pause(call: Call[Pausing, Nothing]) -> Answer[QueueDocument]:
     """Dispatch nothing to a provider, or nothing at all, until it is resumed; kept over a restart."""
     reason = f"paused by {call.by}" if call.body.reason is None else call.body.reason
-    await call.runtime.pause(call.body.provider, reason, by=call.by)
+    await call.runtime.queue.pause(call.body.provider, reason, by=call.by)
     return await _queue_now(call)
 
 
 async def resume(call: Call[Resuming, Nothing]) -> Answer[QueueDocument]:
     """Dispatch again. What was paused by itself stays so when the whole queue is resumed."""
-    await call.runtime.resume(call.body.provider, by=call.by)
+    await call.runtime.queue.resume(call.body.provider, by=call.by)
     return await _queue_now(call)
 
 
@@ -56,31 +56,31 @@ async def limits(call: Call[Nothing, Nothing]) -> Answer[LimitsDocument]:
 
 async def set_limit(call: Call[LimitValue, Nothing]) -> Answer[LimitsDocument]:
     """Change one limit now and keep it. Names are those of the answer; per_provider.NAME is one provider's."""
-    await call.runtime.set_limit(call.path("name"), call.body.value, by=call.by)
+    await call.runtime.queue.set_limit(call.path("name"), call.body.value, by=call.by)
     return await _limits_now(call)
 
 
 async def reset_limit(call: Call[Nothing, Nothing]) -> Answer[LimitsDocument]:
     """Let the configured value of one limit hold again."""
-    await call.runtime.reset_limits([call.path("name")], by=call.by)
+    await call.runtime.queue.reset_limits([call.path("name")], by=call.by)
     return await _limits_now(call)
 
 
 async def reset_limits(call: Call[Nothing, Nothing]) -> Answer[LimitsDocument]:
     """Let the configured values of all limits hold again."""
-    await call.runtime.reset_limits(by=call.by)
+    await call.runtime.queue.reset_limits(by=call.by)
     return await _limits_now(call)
 
 
 async def _queue_now(call: Call[Any, Any], asked: QueueQuery = _FIRST_PAGE) -> Answer[QueueDocument]:
-    view = await call.runtime.queue(
+    view = await call.reading.queue.view(
         limit=asked.limit, cursor=asked.cursor, user_id=call.peer.only_user, caller=call.peer.name
     )
     return page_answer("waiting", view.waiting, job_document, queue_head(view))
 
 
 async def _limits_now(call: Call[Any, Any]) -> Answer[LimitsDocument]:
-    return answer({"limits": limits_document(*await call.runtime.limits())})
+    return answer({"limits": limits_document(*await call.reading.queue.limits())})
 
 
 ROUTES = [

@@ -11,16 +11,25 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from actors.api.unix_peer import Peer
-from actors.control.control import RefusalKind, Refused, Runtime
+from actors.control.runtime import NOT_RUNNING, Reading, Runtime
 from actors.documents.records import encoded
+from actors.jobs.refusal import RefusalKind, Refused
 
 T = TypeVar("T")
 
 
+def reading_of(request: Request) -> Runtime | Reading:
+    """What is behind this application: a runtime or, where no supervisor runs, the rows alone."""
+    found: Runtime | Reading = request.app.state.runtime
+    return found
+
+
 def runtime_of(request: Request) -> Runtime:
-    """The runtime behind this application."""
-    runtime: Runtime = request.app.state.runtime
-    return runtime
+    """The runtime behind this application. Raises :class:`Refused` where no supervisor runs."""
+    found = reading_of(request)
+    if isinstance(found, Reading):
+        raise Refused(NOT_RUNNING, RefusalKind.UNAVAILABLE)
+    return found
 
 
 def peer_of(request: Request) -> Peer | None:

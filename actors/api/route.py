@@ -23,8 +23,8 @@ from starlette.routing import Route
 from actors.access.peer import Peer
 from actors.api.bodies import Nothing
 from actors.api.parsing import body_as, check_path, query_as
-from actors.api.request_context import asker, runtime_of
-from actors.control.control import Runtime
+from actors.api.request_context import asker, reading_of, runtime_of
+from actors.control.runtime import Reading, Runtime
 from actors.jobs import maxima
 
 B = TypeVar("B")
@@ -42,8 +42,13 @@ class Call(Generic[B, Q]):
     query: Q
 
     @property
+    def reading(self) -> Runtime | Reading:
+        """What is asked, for a look at rows."""
+        return reading_of(self.request)
+
+    @property
     def runtime(self) -> Runtime:
-        """What is asked."""
+        """What is asked, for anything else. Raises :class:`Refused` where no supervisor runs."""
         return runtime_of(self.request)
 
     @property

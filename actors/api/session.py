@@ -18,9 +18,9 @@ from actors.api.problems import problem
 from actors.api.rate_limits import SIGN_IN, SignInRate
 from actors.api.request_context import Answer, answer
 from actors.api.route import Call, Nothing, declare
-from actors.control.control import RefusalKind, Refused
 from actors.documents import LinkDocument, SessionDocument
 from actors.documents.records import moment
+from actors.jobs.refusal import RefusalKind, Refused
 
 
 async def sign_in(call: Call[SigningIn, Nothing]) -> Answer[SessionDocument] | Response:

@@ -17,7 +17,7 @@ from trio_websocket import ConnectionClosed, WebSocketConnection, WebSocketReque
 
 from actors.access.hosts import HostList, same_origin
 from actors.access.peer import Peer
-from actors.control.control import Runtime
+from actors.control.runtime import Runtime
 from actors.feed.connection import Connection
 from actors.feed.messages import MOST_BYTES, Authenticate, Close, CloseConnection, Malformed, read
 from actors.feed.options import FeedOptions

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Sequence
 
 import attrs
 from sqlalchemy import Connection
@@ -12,13 +11,12 @@ from actors.jobs import maxima
 from actors.jobs.options import Limits
 from actors.jobs.pages import Cursors, Page
 from actors.jobs.queue_position import estimated_wait
-from actors.jobs.records import ApprovalRequest, ApprovalStatus, Capacity
+from actors.jobs.records import ApprovalRequest, ApprovalStatus
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.scheduling import Decision
 from actors.jobs.views import JobFilters, JobView, QueueView
-from actors.ledger.dispatch import decide_now
 from actors.ledger.limits import limits_view
-from actors.ledger.queries import Around, of_jobs
+from actors.ledger.queries import Around, DecisionContext, of_jobs
 from actors.store import approvals, holds, jobs, queue, registers, waiting
 
 
@@ -37,17 +35,8 @@ class PageRequest:
             raise Refused(message, RefusalKind.INVALID, "limit")
 
 
-@attrs.frozen
-class QueueContext:
-    """What a look at the queue needs to say why an entry waits."""
-
-    configured: Limits
-    capacities: Mapping[str, Capacity]
-    now: datetime
-
-
 def jobs_page(
-    connection: Connection, wanted: PageRequest, before: str | None, filters: JobFilters, context: QueueContext
+    connection: Connection, wanted: PageRequest, before: str | None, filters: JobFilters, context: DecisionContext
 ) -> Page[JobView]:
     """Jobs, newest first."""
     wanted.check()
@@ -61,7 +50,7 @@ def jobs_page(
     place = cursors.read(wanted.cursor, str)
     start = before if place is None else str(place[0])
     found, more = jobs.page(connection, before=start, limit=wanted.limit, **filters)
-    views = of_jobs(connection, found, context.configured, context.capacities, context.now)
+    views = of_jobs(connection, found, context)
     return Page(views, more=more, cursor=lambda view: cursors.write((view.job.job_id,)))
 
 
@@ -78,7 +67,7 @@ def approvals_page(
     return Page(found, more=more, cursor=lambda request: cursors.write((request.approval_id,)))
 
 
-def queue_view(connection: Connection, wanted: PageRequest, user_id: str | None, context: QueueContext) -> QueueView:
+def queue_view(connection: Connection, wanted: PageRequest, user_id: str | None, context: DecisionContext) -> QueueView:
     """What waits, in the order in which it would run; what bounds it. ``user_id``: only this user's entries."""
     wanted.check()
     cursors = Cursors[JobView]("queue", wanted.caller, user_id)
@@ -91,7 +80,7 @@ def queue_view(connection: Connection, wanted: PageRequest, user_id: str | None,
     effective, sources = limits_view(connection, context.configured)
     closed = {name: why for name, gate in registers.gates(connection).items() if (why := gate.closed(context.now))}
     paused = closed.pop(registers.EVERY, None)
-    decision = decide_now(connection, context.configured, context.capacities, context.now)[0]
+    decision = context.decide(connection)
     return QueueView(
         waiting=_page(_views(connection, found, decision, effective, context), found, more, cursors),
         running=sum(one.count for one in queue.running(connection)),
@@ -111,7 +100,7 @@ def _views(
     found: Sequence[waiting.Waiting],
     decision: Decision,
     effective: Limits,
-    context: QueueContext,
+    context: DecisionContext,
 ) -> list[JobView]:
     ids = [one.job_id for one in found]
     by_id, entries = jobs.get_many(connection, ids), queue.get_many(connection, ids)

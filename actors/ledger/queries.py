@@ -30,6 +30,19 @@ from actors.store import approvals, jobs, lanes, queue, submissions
 
 
 @attrs.frozen
+class DecisionContext:
+    """What a decision about the queue rests on beside the rows: configured limits, providers' capacities, the time."""
+
+    configured: Limits
+    capacities: Mapping[str, Capacity]
+    now: datetime
+
+    def decide(self, connection: Connection) -> Decision:
+        """What the scheduler would decide now."""
+        return decide_now(connection, self.configured, self.capacities, self.now)[0]
+
+
+@attrs.frozen
 class Held:
     """A job that was handed over, or may have been, as the poller needs it."""
 
@@ -98,23 +111,19 @@ def _only(part: str, found: Sequence[str], what: str) -> str:
     return found[0]
 
 
-def view(
-    connection: Connection, part: str, configured: Limits, capacities: Mapping[str, Capacity], now: datetime
-) -> JobView:
+def view(connection: Connection, part: str, context: DecisionContext) -> JobView:
     """The job whose id is, begins or ends with ``part``, with all that is known around it, its place included."""
     job = jobs.get(connection, resolve(connection, part))
     if job is None:
         raise Refused(f"there is no job {part!r}", RefusalKind.NOT_FOUND)
-    return _placed(connection, of_jobs(connection, [job], configured, capacities, now)[0], configured, now)
+    return _placed(connection, of_jobs(connection, [job], context)[0], context)
 
 
-def of_jobs(
-    connection: Connection, found: Sequence[Job], configured: Limits, capacities: Mapping[str, Capacity], now: datetime
-) -> list[JobView]:
+def of_jobs(connection: Connection, found: Sequence[Job], context: DecisionContext) -> list[JobView]:
     """These jobs, each with what is known around it but its place: a few statements, however many there are."""
     entries = queue.get_many(connection, [job.job_id for job in found])
-    decision = decide_now(connection, configured, capacities, now)[0] if _any_waits(entries) else None
-    around = Around(connection, entries, decision, now)
+    waits = any(entry.status is QueueStatus.PENDING for entry in entries.values())
+    around = Around(connection, entries, context.decide(connection) if waits else None, context.now)
     return [around.view(job, entries[job.job_id]) for job in found]
 
 
@@ -126,22 +135,18 @@ def approval(connection: Connection, approval_id: str) -> ApprovalRequest:
     return found
 
 
-def _placed(connection: Connection, view: JobView, configured: Limits, now: datetime) -> JobView:
+def _placed(connection: Connection, view: JobView, context: DecisionContext) -> JobView:
     """One waiting job with its exact place and an honest estimate; a list of jobs would cost this for each."""
     if view.entry.status is not QueueStatus.PENDING:
         return view
     place = position(
         view.entry,
         lanes.read(connection),
-        now,
+        context.now,
         lambda lane, moment: lanes.count_before(connection, lane.lane_id, *moment),
     )
-    slots = effective_limits(connection, configured).total
+    slots = effective_limits(connection, context.configured).total
     return attrs.evolve(view, position=place, estimate=estimated_wait(place, slots, jobs.recent_durations(connection)))
-
-
-def _any_waits(entries: Mapping[str, QueueEntry]) -> bool:
-    return any(entry.status is QueueStatus.PENDING for entry in entries.values())
 
 
 class Around:

@@ -75,8 +75,8 @@ async def test_a_submission_is_the_tokens(web: httpx.AsyncClient, runtime: Runni
 
 async def test_who_approves_does_so_at_the_level_of_the_token(web: httpx.AsyncClient, runtime: RunningRuntime) -> None:
     """A lead up to lead; what asks for an admin waits for one."""
-    rule = (await runtime.rules())[-1].rule
-    await runtime.replace_rule(attrs.evolve(rule, required_approver_level="admin"))
+    rule = (await runtime.rules.all())[-1].rule
+    await runtime.rules.replace(attrs.evolve(rule, required_approver_level="admin"))
     job = await runtime.submit(request(config_name="dear"))
     url = f"/api/approvals/{job.job_id}/approve"
     assert (await web.post(url, headers=await bearer(runtime, "lead"))).status_code == 403

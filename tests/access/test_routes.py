@@ -111,7 +111,7 @@ async def stage(runtime: RunningRuntime) -> Stage:
     owned = []
     for user in ("bo", "ana"):
         job = await runtime.submit(request(user_id=user, config_name="dear"))
-        approval = (await runtime.approval(job.job_id)).approval_id
+        approval = (await runtime.approvals.get(job.job_id)).approval_id
         owned.append({"job_id": job.job_id, "approval_id": approval})
     return Stage(create_app(runtime, HttpOptions(requests_per_minute=100_000)), runtime, tokens, bad, *owned)
 

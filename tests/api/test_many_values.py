@@ -89,7 +89,7 @@ async def test_others_are_served_while_a_long_list_is_taken(edge: Any, monkeypat
 
     noting(job_routes, "request_from_mapping")
     noting(job_routes, "accepted_document")
-    noting(edge.runtime, "_checked")
+    noting(edge.runtime.jobs, "_checked")
 
     async def others() -> None:
         nonlocal turns

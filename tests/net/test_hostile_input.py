@@ -259,7 +259,7 @@ async def test_what_is_refused_is_counted(ports: Ports, port: str, name: str, re
     await ports.done()
     assert ports.runtime.client_faults.counts[port, reason] > 0
     line = f'greenroom_client_faults_total{{port="{port}",reason="{reason}"}} '
-    assert line in (await ports.runtime.metrics()).decode()
+    assert line in (await ports.runtime.metrics.scrape()).decode()
 
 
 async def test_a_fault_of_our_own_is_an_error_with_its_traceback(
