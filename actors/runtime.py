@@ -144,15 +144,14 @@ class RunningRuntime(Runtime):
         return timed(Scheduler(self.ledger, self.context.providers, self.clock), "scheduler", self.tallies)
 
     def _make_poller(self) -> Poller:
-        self._poller_now = Poller(
-            self.ledger, self.context.providers, self.clock, self.settings.background.job_status_polling,
-            self.settings.webhook_urls(), self._parts.sources.jitter, self._poll_requests,
-        )  # fmt: skip
+        polling, urls = self.settings.background.job_status_polling, self.settings.webhook_urls()
+        jitter, requests = self._parts.sources.jitter, self._poll_requests
+        self._poller_now = Poller(self.ledger, self.context.providers, self.clock, polling, urls, jitter, requests)
         return timed(self._poller_now, "poller", self.tallies, cycle="cycle")
 
     def _make_expiry(self) -> Expiry:
-        options = self.settings.background.approval_expiration
-        return timed(Expiry(self.ledger, self.clock, options, self._steps), "expiry", self.tallies)
+        expiry = Expiry(self.ledger, self.clock, self.settings.background.approval_expiration, self._steps)
+        return timed(expiry, "expiry", self.tallies)
 
     def _make_pruner(self) -> Pruner:
         return Pruner(self.ledger, self.context.providers, self.clock, self.settings.retention.days)
