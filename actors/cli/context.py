@@ -1,34 +1,36 @@
-"""What all commands share: options, settings, how a command fails, and what to type next."""
+"""What commands share: options, settings, how a command fails, and commands to suggest."""
 
 from __future__ import annotations
 
+import functools
 import os
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
 if TYPE_CHECKING:
+    from actors.job_requests.job_file import JobFile
     from actors.settings import Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Failed(click.ClickException):
-    """What was asked for was refused or went wrong: exit status 1."""
+    """The command was refused or failed: exit status 1."""
 
     exit_code = 1
 
     def show(self, file: Any = None) -> None:
-        """Say so on stderr."""
+        """Print the message to stderr."""
         click.echo(f"greenroom: {self.message}", err=True)
 
 
 class BadInput(Failed):
-    """What was typed or given is wrong; nothing was changed: exit status 2."""
+    """Arguments or input are invalid; nothing was changed: exit status 2."""
 
     exit_code = 2
 
@@ -40,14 +42,44 @@ def fail(error: object) -> NoReturn:
 
 def with_config(command: F) -> F:
     """``--config FILE``."""
-    return click.option(
-        "--config", type=click.Path(dir_okay=False), help="Read this configuration file and no other."
-    )(command)  # fmt: skip
+    return click.option("--config", type=click.Path(dir_okay=False), help="Use this configuration file only.")(command)
 
 
 def with_json(command: F) -> F:
     """``--json``."""
-    return click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")(command)
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")(command)
+
+
+def with_client(command: Callable[..., None]) -> Callable[..., None]:
+    """``--json`` and ``--config`` of a command that asks the supervisor: it is called with a client and ``as_json``.
+
+    A group with this runs only where no subcommand was named.
+    """
+
+    @with_json
+    @with_config
+    @functools.wraps(command)
+    def run(config: str | None, **options: Any) -> None:
+        from actors.cli.client import Client
+
+        if click.get_current_context().invoked_subcommand is None:
+            command(Client(config), **options)
+
+    return run
+
+
+def with_pages(default: int) -> Callable[[F], F]:
+    """``--limit`` and ``--cursor`` of a list that comes in pages; both are parameters of the query, too."""
+    limit = click.option(
+        "--limit", type=click.IntRange(1, 1000), default=default, show_default=True, help="Rows per page."
+    )
+    cursor = click.option("--cursor", help="Continue after the previous page, which prints this value.")
+    return lambda command: limit(cursor(command))
+
+
+def given(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that were given, so that one place holds the defaults: the API."""
+    return {name: value for name, value in values.items() if value not in (None, ())}
 
 
 def load_settings(config: str | None) -> Settings:
@@ -60,8 +92,19 @@ def load_settings(config: str | None) -> Settings:
         raise BadInput(str(error)) from None
 
 
+def read_job_file(path: str) -> JobFile:
+    """The jobs of a file, or exit status 2 with everything that is wrong with them."""
+    from actors.job_requests.job_file import load_job_file
+    from actors.validation import CheckedError
+
+    try:
+        return load_job_file(path, user=os_user())
+    except CheckedError as error:
+        raise BadInput(str(error)) from None
+
+
 def os_user() -> str:
-    """The name of the user who types, from the system's own table rather than from a variable."""
+    """The name of the user who runs this command, from the system's own table rather than from a variable."""
     from actors.api.unix_peer import user_name
     from actors.jobs.os_text import shown
 
