@@ -19,8 +19,9 @@ if TYPE_CHECKING:
         start_background_tasks,
         stop_background_tasks,
     )
-    from actors.control.control import Refused, Runtime
+    from actors.control.runtime import Runtime
     from actors.jobs.records import Event, Job, JobRequest, Resources
+    from actors.jobs.refusal import Refused
     from actors.kernel import Actor, ActorRef, Envelope
     from actors.runtime import Parts, open_runtime
     from actors.settings import Settings, get_enterprise_config
@@ -34,9 +35,9 @@ _HOMES = {
     "Job": "actors.jobs.records",
     "JobRequest": "actors.jobs.records",
     "Parts": "actors.runtime",
-    "Refused": "actors.control.control",
+    "Refused": "actors.jobs.refusal",
     "Resources": "actors.jobs.records",
-    "Runtime": "actors.control.control",
+    "Runtime": "actors.control.runtime",
     "Settings": "actors.settings",
     "get_enterprise_config": "actors.settings",
     "get_task_manager": "actors.background",

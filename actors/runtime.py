@@ -13,33 +13,26 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, nullcontext, suppress
-from datetime import datetime
+from functools import partial
 from typing import Any
 
 import attrs
 import trio
 from sqlalchemy import Engine
 
-from actors.access.sessions import Access
-from actors.control.control import Health
-from actors.control.dead_letters import Leftovers
-from actors.control.deliveries import Pushes
-from actors.control.housekeeping import Housekeeping
-from actors.control.rules import Ruling
-from actors.control.tree import tree_of, troubled
+from actors.control.context import Context
+from actors.control.runtime import Runtime
 from actors.expiry import Expiry
 from actors.expiry import wakes as wakes_expiry
 from actors.jobs.approval_rules import DEFAULT_RULES
 from actors.jobs.records import Event
 from actors.kernel import ActorRef, Bus, Clock, Envelope, Mailbox, Registry, SystemClock, actor_spec
 from actors.kernel.steps import StepWatch
-from actors.ledger import Ledger, Sources, reading
-from actors.ledger.provider_views import ProviderView, provider_views, unhealthy
-from actors.metrics import Counted, Tallies, TimedExecutor, scrape, timed
+from actors.ledger import Ledger, Sources
+from actors.metrics import Tallies, TimedExecutor, timed
 from actors.poller import Poller, PollNow, PollRequests, Refresh, slow_rounds
 from actors.providers.base import Provider
 from actors.providers.guard import GuardedProvider
-from actors.providers.planning import check_all
 from actors.providers.registry import create
 from actors.pruner import Pruner
 from actors.scheduler import Quiesce, Scheduler
@@ -80,33 +73,35 @@ class Parts:
     edges: Callable[[RunningRuntime], Sequence[ChildSpec]] = lambda _runtime: ()
 
 
-class RunningRuntime(Counted, Housekeeping, Pushes, Ruling):
-    """A runtime that runs: the operations of :class:`~actors.control.control.Runtime`, its tree and its health."""
+class RunningRuntime(Runtime):
+    """A runtime together with what runs it: its store, its actors, the tree that supervises them."""
 
     def __init__(self, settings: Settings, parts: Parts) -> None:
         self.settings = settings
-        self._retention_days = settings.retention.days
         self.clock = parts.clock
         self.bus = Bus()
         self.registry = Registry()
-        self.leftovers = Leftovers(self.registry)
-        self.tallies = Tallies()
+        tallies = Tallies()
         self._parts = parts
         executor = parts.executor or (InlineExecutor() if parts.in_memory else ThreadExecutor(1))
         self._readers = executor if parts.in_memory or parts.executor else SharedExecutor()
         path = None if parts.in_memory else settings.state_dir / DATABASE
         self._steps = StepWatch(parts.clock)
         self._store = Store(
-            path, executor=TimedExecutor(executor, self.tallies.commits), now=parts.clock.now, engine=parts.engine,
+            path, executor=TimedExecutor(executor, tallies.commits), now=parts.clock.now, engine=parts.engine,
             steps=self._steps, housekeeping=parts.executor or ThreadExecutor(1),
         )  # fmt: skip
         rules = (*(DEFAULT_RULES if settings.approvals.default_rules else ()), *settings.approvals.rules)
-        ledger = Ledger(
+        self.ledger = Ledger(
             self._store, publish=self._publish, limits=settings.limits, approvals=settings.approvals,
             rules=rules, sources=parts.sources, queue=settings.queue,
         )  # fmt: skip
-        super().__init__(ledger, guarded_providers(settings, parts), self.bus, parts.clock)
-        self.access = Access(ledger, parts.clock)
+        super().__init__(
+            Context(self.ledger, guarded_providers(settings, parts), parts.clock), partial(config_of, settings),
+            bus=self.bus, registry=self.registry, tallies=tallies, retention_days=settings.retention.days,
+            kinds={name: one.kind for name, one in settings.providers.items()}, recheck=self.recheck,
+            unhealthy=lambda: slow_rounds(self._poller_now),
+        )  # fmt: skip
         self._scheduler = self._actor("scheduler", wakes_scheduler)
         self._poll_requests = PollRequests()
         self._poller = self._actor("poller", self._poll_requests.note)
@@ -114,8 +109,6 @@ class RunningRuntime(Counted, Housekeeping, Pushes, Ruling):
         self._pruner = self.registry.actor("pruner")
         self._steps.leapt = lambda: self._pruner.cast(PollNow())
         self._poller_now: Poller | None = None
-        self._supervisor: Supervisor | None = None
-        self._started_at: datetime | None = None
 
     # The tree.
 
@@ -128,10 +121,11 @@ class RunningRuntime(Counted, Housekeeping, Pushes, Ruling):
         ]
         housekeeping = [actor_spec(self._pruner, self._make_pruner, on_give_up="park")]  # jobs go on without it
         edges = [attrs.evolve(edge, on_give_up="park") for edge in self._parts.edges(self)]
-        self._groups = [self._group("actors", actors), self._group("housekeeping", housekeeping)]
+        groups = [self._group("actors", actors), self._group("housekeeping", housekeeping)]
         if edges:
-            self._groups.append(self._group("edges", edges))
-        return [ChildSpec("store", self._run_store), *(ChildSpec(group.name, group.run) for group in self._groups)]
+            groups.append(self._group("edges", edges))
+        self.tree.groups = groups
+        return [ChildSpec("store", self._run_store), *(ChildSpec(group.name, group.run) for group in groups)]
 
     def _group(self, name: str, children: Sequence[ChildSpec]) -> Supervisor:
         backoff = attrs.evolve(BACKOFF, seed=self._parts.backoff_seed)
@@ -148,21 +142,20 @@ class RunningRuntime(Counted, Housekeeping, Pushes, Ruling):
                 await self._store.aclose()
 
     def _make_scheduler(self) -> Scheduler:
-        return timed(Scheduler(self.ledger, self._providers, self.clock), "scheduler", self.tallies)
+        return timed(Scheduler(self.ledger, self.context.providers, self.clock), "scheduler", self.tallies)
 
     def _make_poller(self) -> Poller:
-        self._poller_now = Poller(
-            self.ledger, self._providers, self.clock, self.settings.background.job_status_polling,
-            self.settings.webhook_urls(), self._parts.sources.jitter, self._poll_requests,
-        )  # fmt: skip
+        polling, urls = self.settings.background.job_status_polling, self.settings.webhook_urls()
+        jitter, requests = self._parts.sources.jitter, self._poll_requests
+        self._poller_now = Poller(self.ledger, self.context.providers, self.clock, polling, urls, jitter, requests)
         return timed(self._poller_now, "poller", self.tallies, cycle="cycle")
 
     def _make_expiry(self) -> Expiry:
-        options = self.settings.background.approval_expiration
-        return timed(Expiry(self.ledger, self.clock, options, self._steps), "expiry", self.tallies)
+        expiry = Expiry(self.ledger, self.clock, self.settings.background.approval_expiration, self._steps)
+        return timed(expiry, "expiry", self.tallies)
 
     def _make_pruner(self) -> Pruner:
-        return Pruner(self.ledger, self._providers, self.clock, self.settings.retention.days)
+        return Pruner(self.ledger, self.context.providers, self.clock, self.settings.retention.days)
 
     def _actor(self, name: str, wanted: Callable[[Event], bool]) -> ActorRef:
         """A reference whose mailbox absorbs wakes of the same kind: one "look now" says what a hundred say."""
@@ -181,8 +174,8 @@ class RunningRuntime(Counted, Housekeeping, Pushes, Ruling):
 
     def began(self, supervisor: Supervisor) -> None:
         """Every child is ready."""
-        self._supervisor = supervisor
-        self._started_at, self._ready = self.clock.now(), self.clock.steady()
+        self.tree.supervisor = supervisor
+        self.health.began()
 
     async def quiesce(self) -> None:
         """Claim no more, let hand-overs in flight end for a bounded grace (C1), and note which do not."""
@@ -192,28 +185,12 @@ class RunningRuntime(Counted, Housekeeping, Pushes, Ruling):
         with suppress(StoreError):  # which has its own ways to be reported
             await self.ledger.note_stop()
 
-    async def close_providers(self) -> None:
-        """Release what the providers hold; jobs go on."""
-        for provider in self._providers.values():
-            await provider.aclose()
+    # Polling.
 
-    async def restart_actor(self, name: str) -> None:
-        """Stop an actor or an edge and start it afresh, by hand: a parked one too; spends nothing of its budget.
-
-        Raises :class:`supervision.errors.UnknownChild`, and ``ChildStartError`` where it does not start.
-        """
-        owners = (group for group in self._groups if any(child.id == name for child in group.children()))
-        group = next(owners, self._groups[0])
-        await group.stop_child(name)
-        await group.restart_child(name)
-
-    # Looking.
-
-    @property
-    def started_at(self) -> datetime:
-        """When this runtime became ready."""
-        assert self._started_at is not None
-        return self._started_at
+    def recheck(self, provider: str, key: str) -> None:
+        """Have the poller ask ``provider`` about one job now; however many are named at once, none is forgotten."""
+        self._poll_requests.recheck(provider, key)
+        self._poller.cast(PollNow())
 
     @property
     def is_polling_active(self) -> bool:
@@ -224,42 +201,10 @@ class RunningRuntime(Counted, Housekeeping, Pushes, Ruling):
         """Decide anew whether timed polling is on, after a change of configuration (B6)."""
         return bool(await self._poller.call(Refresh()))
 
-    def tree(self) -> list[dict[str, Any]]:
-        """The supervision tree as plain data."""
-        if self._supervisor is None:
-            return []
-        return tree_of(self._supervisor.children(), {ref.name: ref for ref in self.registry})
 
-    async def providers(self, *, check: bool = False) -> list[ProviderView]:
-        """How each provider stands: capabilities, breaker, gate; ``check``: and what it answers now."""
-        kinds = {name: one.kind for name, one in self.settings.providers.items()}
-        faults = await check_all(self._providers) if check else {}
-        return await self.ledger.read(provider_views(self._providers, kinds, faults, self.clock.now()))
-
-    async def metrics(self) -> bytes:
-        """The state as Prometheus reads it."""
-        children = self._supervisor.children() if self._supervisor is not None else []
-        healthy = (await self.health()).status == "ok"
-        return await scrape(
-            self.ledger, self.registry, children, self._providers, self.tallies, healthy=healthy,
-            uptime=self.clock.steady() - self._ready,
-        )  # fmt: skip
-
-    def config(self) -> list[dict[str, Any]]:
-        """The settings that hold, secrets masked."""
-        return [row._asdict() for row in effective(self.settings)]
-
-    async def health(self) -> Health:
-        """Whether all is well."""
-        children = self._supervisor.children() if self._supervisor is not None else []
-        reasons = [*self._store.reasons, *troubled(children), *unhealthy(self._providers)]
-        reasons += slow_rounds(self._poller_now)
-        uncertain = tuple(await self.ledger.read(reading.uncertain))
-        if uncertain:
-            reasons.append(f"{len(uncertain)} job(s) are uncertain: settle them")
-        more, notes = await self.said_of_hold()
-        reasons += more
-        return Health("degraded" if reasons else "ok", tuple(reasons), uncertain, notes)
+def config_of(settings: Settings) -> list[dict[str, Any]]:
+    """The settings that hold, secrets masked."""
+    return [row._asdict() for row in effective(settings)]
 
 
 def guarded_providers(settings: Settings, parts: Parts) -> dict[str, GuardedProvider]:
@@ -298,4 +243,4 @@ async def open_runtime(settings: Settings | None = None, parts: Parts | None = N
                 with trio.move_on_after(2 * GRACE, shield=True):
                     await runtime.quiesce()
                 with trio.move_on_after(GRACE, shield=True):
-                    await runtime.close_providers()
+                    await runtime.providers.aclose()

@@ -1,13 +1,13 @@
-"""The scheduler's decision with the store: read from a real SQLite file, decided, nothing written.
+"""The scheduler's decision with the store: read from a real SQLite file and decided; nothing is written.
 
     python benchmarks/bench_claim.py [--rounds 60] [--json]
 
-The floor is what the decision cannot do without: the rows of ``lanes``, read with the bare driver on the same
+The baseline is the least that the decision has to read: the rows of ``lanes``, with the bare driver on the same
 connection. ``first look``: no lane was seen before; a running scheduler has seen all but those that changed. ``whole
-pass``: everything a beat does where nothing may run, back-offs and providers' gates included. "By entries" compares
-files of 100,000 and of 1,000 entries, ``full`` the answer under a reached global limit, with how many of its statements
-named a lane. Times are the thread's on the CPU: a decision waits for nothing, and what other programs take meanwhile is
-not its own. The pure half is ``bench_decision.py``.
+pass``: everything that a periodic pass does if nothing may run, back-offs and providers' gates included. "By entries"
+compares files of 100,000 and of 1,000 entries. ``full`` is the answer under a reached global limit, with the number of
+its statements that read a lane. Times are CPU times of the thread: a decision waits for nothing, and other programs
+must not count. ``bench_decision.py`` measures the pure half.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ from actors.store.dialect import open_engine
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 CAPACITIES = {"local": Capacity(cpus=10**6)}
-ALL_WAIT = Limits(total=10**6, per_user=0)  # every lane is looked at and none runs: the longest pass there is
+ALL_WAIT = Limits(total=10**6, per_user=0)  # every lane is checked and none runs: the longest possible pass
 FULL = Limits(total=20)
 RUNNING = 20
 
 
 def entry(number: int, lanes: int) -> dict[str, object]:
-    """A row of the queue: every user has four lanes, by priority."""
+    """A queue entry; every user has four lanes, by priority."""
     lane = number % lanes
     queued_at = NOW - timedelta(seconds=number * 7919 % 20_000)
     made = QueueEntry(f"job-{number:08}", QueueStatus.PENDING, lane % 4 * 10, None, queued_at, number)
@@ -49,7 +49,7 @@ def entry(number: int, lanes: int) -> dict[str, object]:
 
 
 async def fill(path: Path, lanes: int, entries: int) -> None:
-    """A database of waiting entries, and of a few that run."""
+    """A database with waiting entries and a few that run."""
     store = Store(path, executor=InlineExecutor(), now=lambda: NOW)
     await store.open()
     rows = [entry(number, lanes) for number in range(entries + RUNNING)]
@@ -70,23 +70,23 @@ class Bench:
         return decide_now(Transaction(self.connection, NOW), limits, CAPACITIES)[0].summary
 
     def first_look(self) -> None:
-        """A decision over lanes of which none is remembered."""
-        lanes.forget()  # a first look cannot be had otherwise more than once
+        """A decision with an empty cache of lanes."""
+        lanes.forget()  # without this there is only one first look
         self.decision()
 
     def whole_pass(self) -> None:
-        """What a beat of the scheduler does inside its transaction."""
+        """What a periodic pass of the scheduler does in its transaction."""
         Claiming(ALL_WAIT, CAPACITIES, lambda: "token")(Transaction(self.connection, NOW))
 
     def bare_rows(self) -> list[object]:
-        """The floor."""
+        """The baseline."""
         driver = self.connection.connection.driver_connection
         assert driver is not None
         found: list[object] = driver.execute("SELECT * FROM lanes").fetchall()
         return found
 
     def statements(self, act: Callable[[], object]) -> list[str]:
-        """What ``act`` asks the database."""
+        """The statements that ``act`` runs."""
         driver = self.connection.connection.driver_connection
         assert driver is not None
         asked: list[str] = []
@@ -108,7 +108,7 @@ def opened(path: Path) -> Iterator[Bench]:
 
 
 def by_lanes(bench: Bench, lanes: int, bound: float, rounds: int) -> list[Figure]:
-    """The decision over so many lanes, beside the bare rows."""
+    """The decision over this number of lanes, compared with the bare rows."""
     contenders: dict[str, Contender] = {
         "bare": bench.bare_rows,
         "decision": bench.decision,
@@ -128,7 +128,7 @@ def by_lanes(bench: Bench, lanes: int, bound: float, rounds: int) -> list[Figure
 
 
 def by_entries(few: Bench, many: Bench, rounds: int) -> list[Figure]:
-    """100,000 entries beside 1,000, for the decision, a pass and a full limit."""
+    """100,000 entries compared with 1,000, for the decision, a pass and a full limit."""
     acts: dict[str, Callable[[Bench], object]] = {
         "decision": Bench.decision,
         "whole pass": Bench.whole_pass,

@@ -2,8 +2,8 @@
 
     python benchmarks/bench_decision.py [LANES ...]
 
-Three situations for each number of lanes: every user at the limit (all lanes are looked at and none runs), every lane
-too big for what is free, and five free slots.
+Three cases for each number of lanes: every user at the limit (all lanes are checked and none runs), every lane too big
+for the free resources, and five free slots.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def running(number: int) -> list[Running]:
 
 
 def decisions(number: int) -> dict[str, tuple[list[Lane], list[Running], Limits]]:
-    """The situations, by what they show."""
+    """The cases by name."""
     wide = Limits(total=10**6)
     return {
         "all users at the limit": (lanes(number), running(number // 4 + 1), wide),
@@ -49,7 +49,7 @@ def decisions(number: int) -> dict[str, tuple[list[Lane], list[Running], Limits]
 
 
 def best_time(waiting: Sequence[Lane], runs: Sequence[Running], limits: Limits) -> tuple[float, Decision]:
-    """Seconds of the fastest of some rounds, and what was decided."""
+    """Seconds of the fastest of several rounds, and the decision."""
     providers = {"local": ProviderState(Capacity(cpus=10**6, gpus=1))}
     best = float("inf")
     for _ in range(ROUNDS):
@@ -60,7 +60,7 @@ def best_time(waiting: Sequence[Lane], runs: Sequence[Running], limits: Limits) 
 
 
 def main(numbers: Sequence[int]) -> None:
-    """Print a line for each situation and number of lanes."""
+    """Print a line for each case and number of lanes."""
     for number in numbers:
         for name, (waiting, runs, limits) in decisions(number).items():
             seconds, decision = best_time(waiting, runs, limits)

@@ -1,11 +1,11 @@
-"""What the edge costs: a job's document over HTTP, an event told to a hundred readers by SSE and by the feed.
+"""What the servers cost: a job's document over HTTP, and one event sent to a hundred clients by SSE and by the feed.
 
     python benchmarks/bench_edge.py [--requests 900] [--readers 100] [--events 50] [--rounds 3] [--json]
 
-Every server is a process of its own, whose CPU time is read from /proc; the client here does as little as it can. The
-floor of the request is a bare Hypercorn with one Starlette route that answers with the same bytes; that of the fan-out
-are bare writes of one event's bytes to as many sockets. Each event is a commit of its own on a real SQLite file: its
-cost is in the figures of an event, divided among the readers. All of them run in one go, in turn.
+Every server is its own process, whose CPU time is read from /proc; the client here does as little as possible. The
+baseline of a request is Hypercorn with one Starlette route that returns the same bytes; that of an event are bare
+writes of the same bytes to as many sockets. Each event is one commit on a real SQLite file; its cost is part of the
+figures of an event, divided by the number of readers. All of them run in turn in the same run.
 """
 
 from __future__ import annotations
@@ -42,15 +42,15 @@ GREETINGS: dict[str, list[tuple[bytes, bytes]]] = {
     "feed": [(HANDSHAKE, b'"connected"'), (SUBSCRIBE, b'"subscribed"')],
     "bare": [],
 }
-"""What a reader says, and what it waits for then."""
+"""What a reader sends first, and the answer that it waits for."""
 
 
-# The servers, each in a process of its own: they say where they are, then do what stdin says.
+# The servers, each in its own process: they print their address, then follow the commands on stdin.
 
 
 async def serve_runtime(kind: str, state_dir: Path) -> None:
-    """The supervisor's Unix socket (``http``, ``sse``), or the feed."""
-    from actors.access.hosts import HostList
+    """Serve the supervisor's Unix socket (``http``, ``sse``) or the feed."""
+    from actors.access.hosts import AllowedHosts
     from actors.access.peer import Peer
     from actors.api.socket_file import announced
     from actors.api.unix import UnixServer
@@ -61,7 +61,7 @@ async def serve_runtime(kind: str, state_dir: Path) -> None:
     from actors.runtime import Parts, open_runtime
     from actors.settings import Settings
 
-    async def door(_token: str) -> Peer | None:
+    async def authenticate(_token: str) -> Peer | None:
         await trio.lowlevel.checkpoint()
         return Peer(None, "bench", "admin", via="token")
 
@@ -73,8 +73,8 @@ async def serve_runtime(kind: str, state_dir: Path) -> None:
             feed = FeedServer(
                 runtime,
                 FeedOptions(port=0, max_connections=1000, max_per_address=1000, max_per_user=1000),
-                door,
-                HostList(),
+                authenticate,
+                AllowedHosts(),
             )
             await nursery.start(feed.run)
             where = f"{feed.port}"
@@ -84,12 +84,12 @@ async def serve_runtime(kind: str, state_dir: Path) -> None:
         print(where, job.job_id, flush=True)
         while (events := await trio.to_thread.run_sync(sys.stdin.readline)).strip():
             for number in range(int(events)):
-                await runtime.set_limit("total", 5 + number % 2)
+                await runtime.queue.set_limit("total", 5 + number % 2)
         nursery.cancel_scope.cancel()
 
 
 async def serve_bare_route(path: Path) -> None:
-    """Hypercorn and Starlette with nothing of ours: one route, the bytes of a job."""
+    """Hypercorn and Starlette without Greenroom: one route, the bytes of a job."""
     import hypercorn.trio
     from hypercorn.config import Config
     from starlette.applications import Starlette
@@ -115,7 +115,7 @@ async def serve_bare_route(path: Path) -> None:
 
 
 async def serve_bare_writes() -> None:
-    """Sockets, and one event's bytes to each of them."""
+    """Write one event's bytes to each connected socket."""
     streams: list[trio.SocketStream] = []
 
     async def keep(stream: trio.SocketStream) -> None:
@@ -138,7 +138,7 @@ async def serve_bare_writes() -> None:
 
 @attrs.define
 class Server:
-    """One of them. ``cpu``: seconds since it began."""
+    """A server process. ``cpu``: seconds since its start."""
 
     process: subprocess.Popen[str]
     where: str
@@ -151,13 +151,13 @@ class Server:
         return (int(fields[11]) + int(fields[12])) / TICK
 
     def emit(self, events: int) -> None:
-        """Let so many events happen."""
+        """Cause this number of events."""
         assert self.process.stdin is not None
         self.process.stdin.write(f"{events}\n")
         self.process.stdin.flush()
 
     def connect(self) -> socket.socket:
-        """A connection, by the kind of place where it listens."""
+        """A connection: TCP to a port number, else to a Unix socket."""
         if self.where.isdigit():
             return socket.create_connection(("127.0.0.1", int(self.where)))
         connection = socket.socket(socket.AF_UNIX)
@@ -167,7 +167,7 @@ class Server:
 
 @contextmanager
 def served(*words: str) -> Iterator[Server]:
-    """A server for the length of the block."""
+    """A server that runs during the block."""
     command = [sys.executable, __file__, "--serve", *words]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -182,7 +182,7 @@ def served(*words: str) -> Iterator[Server]:
 
 
 def asking(server: Server, requests: int, spent: list[float]) -> Callable[[], None]:
-    """Ask for the job's document on one connection a round (a server ends it after 1,000 requests)."""
+    """Request the job's document on one connection per round (a server closes it after 1,000 requests)."""
     ask = f"GET /api/jobs/{server.job_id} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
 
     def run() -> None:
@@ -210,7 +210,7 @@ def answer(connection: socket.socket) -> bytes:
 
 
 def reading(server: Server, kind: str, readers: int, events: int, spent: list[float]) -> Callable[[], None]:
-    """Let events happen and read until every reader has all of them."""
+    """Cause events and read until every reader has all of them."""
     connections = [server.connect() for _ in range(readers)]
     for connection in connections:
         for said, answered in GREETINGS[kind]:
@@ -245,7 +245,7 @@ def reading(server: Server, kind: str, readers: int, events: int, spent: list[fl
 
 
 async def main() -> None:
-    """Measure all of it."""
+    """Run all measurements."""
     options = arguments(
         __doc__, requests=(900, "requests of a round"), readers=(100, "readers"), events=(50, "events of a round"),
         rounds=(3, "rounds"),
@@ -265,25 +265,27 @@ async def main() -> None:
         asked = await in_turn(options.rounds, contenders)
         stack.close()
         streams = {name: stack.enter_context(served(name, str(place / name))) for name in ("sse", "feed", "bare")}
-        told = await in_turn(
+        events_taken = await in_turn(
             options.rounds,
             {
                 name: reading(one, name, options.readers, options.events, cpu[name])
                 for name, one in streams.items()
             },
         )  # fmt: skip
-        report(figures(asked, told, cpu, options.requests, options.readers, options.events), as_json=options.json)
+        report(
+            figures(asked, events_taken, cpu, options.requests, options.readers, options.events), as_json=options.json
+        )
 
 
 def figures(
     asked: dict[str, list[float]],
-    told: dict[str, list[float]],
+    events_taken: dict[str, list[float]],
     cpu: dict[str, list[float]],
     requests: int,
     readers: int,
     events: int,
 ) -> list[Figure]:
-    """The lines of the report: medians, and ratios of neighbours."""
+    """The lines of the report: medians, and ratios within a round."""
 
     def middle(values: list[float]) -> float:
         return sorted(values)[len(values) // 2]
@@ -294,10 +296,10 @@ def figures(
         Figure("  CPU of a request", middle(cpu["http"]), "us", "a bare route", ratio(cpu["http"], cpu["route"])),
     ]
     for name, title in (("sse", "SSE"), ("feed", "feed")):
-        each = middle(told[name]) / events * 1e3
-        told_to = f"an event to {readers} readers, {title}"
+        each = middle(events_taken[name]) / events * 1e3
+        label = f"an event to {readers} readers, {title}"
         found += [
-            Figure(told_to, each, "ms", "bare writes", ratio(told[name], told["bare"])),
+            Figure(label, each, "ms", "bare writes", ratio(events_taken[name], events_taken["bare"])),
             Figure("  CPU of an event", middle(cpu[name]), "us", "bare writes", ratio(cpu[name], cpu["bare"])),
         ]
     return found

@@ -1,11 +1,10 @@
-"""What a job on this machine costs beside the bare process: start, round trip, memory.
+"""What a job on this machine costs, compared with a bare process: start, round trip, memory.
 
     python benchmarks/bench_local.py [--jobs 100] [--json]
 
-``start`` is from the call of ``submit`` to the first instruction of the job's own program, ``answer`` to the return of
-``submit``, ``round trip`` to the observation of the end of ``true``, told by the watch. The bare figures are a plain
-subprocess of the same program in the same run: numbers of two machines, or of a busy and an idle one, compare by their
-ratio.
+``start`` is the time from the call of ``submit`` to the first instruction of the job's own program, ``answer`` to the
+return of ``submit``, ``round trip`` to the observed end of ``true``, reported by the provider's watch. The bare
+figures are a plain subprocess of the same program in the same run. Compare figures of two machines by these ratios.
 """
 
 from __future__ import annotations
@@ -51,7 +50,7 @@ def bare(jobs: int) -> Figures:
 
 
 class Bench:
-    """A provider under measurement, its watch running."""
+    """A provider with its watch running."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -59,12 +58,12 @@ class Bench:
         self._ends: dict[str, trio.Event] = {}
 
     def nudge(self, key: str) -> None:
-        """Somebody may want to look at this job."""
+        """Called by the watch: this job may have changed."""
         if key in self._ends:
             self._ends[key].set()
 
     async def run(self, key: str, command: tuple[str, ...]) -> tuple[float, float]:
-        """One job to its end: seconds until ``submit`` answered, and until the end was observed."""
+        """Run one job: seconds until ``submit`` returned, and until the end was observed."""
         began = time.perf_counter()
         self._ends[key] = trio.Event()
         submitted = await self.provider.submit(key, key, self.provider.prepare(JobRequest(command=command)), {})

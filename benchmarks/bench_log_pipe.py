@@ -1,10 +1,11 @@
-"""What a job's output costs on its way into the log: the drainer's CPU a megabyte, and its memory.
+"""What it costs to write a job's output to its log: the drainer's CPU per megabyte, and its memory.
 
     python benchmarks/bench_log_pipe.py [--rounds 5] [--json]
 
-Beside ``cat > file``, which is the least that a process between a program and a file can do, fed by the same programs:
-``dd`` with pieces of 64 KiB, and ``stdbuf -oL seq``, which writes each short line by itself. The memory is that of a
-real job's drainer, beside its shim: it is a fork, so what it shares is counted once by the proportional set size.
+The baseline is ``cat > file``, the least that a process between a program and a file can do, with the same programs:
+``dd`` with pieces of 64 KiB, and ``stdbuf -oL seq``, which writes each short line separately. The memory is that of a
+real job's drainer, and of its shim. The drainer is a fork, so shared memory is counted once, by the proportional set
+size.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ WRITERS = {
 
 
 def drained(path: Path, source: int) -> int:
-    """The drainer on a pipe, as a shim forks it."""
+    """Start the drainer on a pipe, as a shim forks it."""
     pid = os.fork()
     if pid == 0:
         log = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_TRUNC)
@@ -43,7 +44,7 @@ def drained(path: Path, source: int) -> int:
 
 
 def catted(path: Path, source: int) -> int:
-    """``cat`` in its place."""
+    """Start ``cat`` instead."""
     with path.open("wb") as file:
         return subprocess.Popen(["cat"], stdin=source, stdout=file).pid
 
@@ -63,16 +64,16 @@ def cpu(start: Callable[[Path, int], int], path: Path, writer: Sequence[str]) ->
 
 
 def throughput(rounds: int, path: Path) -> list[Figure]:
-    """CPU a megabyte and the time to get through, for each writer."""
+    """CPU and elapsed time per megabyte, for each writer."""
     figures = []
     for name, (writer, megabytes) in WRITERS.items():
-        ours, floor = [], []
+        ours, baseline = [], []
         for number in range(rounds):
-            pair = ((ours, drained), (floor, catted))
+            pair = ((ours, drained), (baseline, catted))
             for taken, start in pair if number % 2 == 0 else reversed(pair):
                 taken.append(cpu(start, path, writer))
         for place, what in enumerate(("CPU", "time")):
-            mine, other = ([one[place] / megabytes * 1e3 for one in side] for side in (ours, floor))
+            mine, other = ([one[place] / megabytes * 1e3 for one in side] for side in (ours, baseline))
             beside = f"cat > file, {statistics.median(other):.2f} ms"
             figures.append(
                 Figure(f"{name}, {what} a MB", statistics.median(mine), "ms", beside, ratio(mine, other))
@@ -81,7 +82,7 @@ def throughput(rounds: int, path: Path) -> list[Figure]:
 
 
 async def memory(root: Path) -> list[Figure]:
-    """Of a waiting job's shim and drainer, in MiB."""
+    """Memory of a waiting job's shim and drainer, in MiB."""
     provider = LocalProvider(LocalOptions(gpus=0), root)
     prepared = provider.prepare(JobRequest(command=("sh", "-c", "echo; touch ready; sleep 600")))
     submitted = await provider.submit("waiting", "waiting", prepared, {})

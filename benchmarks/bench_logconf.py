@@ -1,9 +1,9 @@
-"""What one log call costs, beside a floor and beside other loggers: `python benchmarks/bench_logconf.py`.
+"""What one log call costs, compared with a baseline and with other loggers: `python benchmarks/bench_logconf.py`.
 
-The floor is the standard library with a minimal hand-written orjson formatter. Every subject writes the same fields
-(timestamp, level, logger, message, correlation ID, source, one `extra` object) to a file on disk; `written` is the time
-until all of it is there. Each subject runs in a process of its own, in turn, round after round; a ratio is taken inside
-a round, so that a slow moment of the machine hits both sides, and the median of the ratios is shown.
+The baseline is the standard library with a minimal orjson formatter. Every subject writes the same fields (timestamp,
+level, logger, message, correlation ID, source, one `extra` object) to a file on disk; `written` is the time until all
+of it is there. Each subject runs in its own process, in turn, round after round. A ratio is taken inside a round, so
+that a slow moment of the machine affects both sides; the median of the ratios is shown.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime"
 
 
 class FloorFormatter(logging.Formatter):
-    """The least a formatter for these fields can do."""
+    """The least that a formatter for these fields has to do."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = {
@@ -50,7 +50,7 @@ class FloorFormatter(logging.Formatter):
 
 
 def stdlib_call(logger: logging.Logger) -> Call:
-    """The call that is measured, for everything that sits behind the standard library's API."""
+    """The measured call, for everything behind the standard library's API."""
 
     def call(number: int) -> None:
         logger.info("Synced %d active jobs", number, extra={"job_id": "xyz789", "attempt": number})
@@ -67,7 +67,7 @@ def with_formatter(path: Path, formatter: logging.Formatter) -> tuple[Call, Call
     return stdlib_call(logging.getLogger("bench.jobs")), handler.close
 
 
-def floor(path: Path) -> tuple[Call, Callable[[], None]]:
+def baseline(path: Path) -> tuple[Call, Callable[[], None]]:
     return with_formatter(path, FloorFormatter())
 
 
@@ -133,7 +133,7 @@ def loguru_serialize(path: Path) -> tuple[Call, Callable[[], None]]:
 
 
 SUBJECTS: dict[str, Setup] = {
-    "floor": floor,
+    "baseline": baseline,
     "logconf": ours,
     "python-json-logger": json_logger,
     "structlog + orjson": structlog_orjson,
@@ -170,7 +170,7 @@ def measure_disabled(calls: int, *, configured: bool) -> float:
         logging.getLogger().setLevel("INFO")
     logger = logging.getLogger("bench.jobs")
     best = float("inf")
-    for _ in range(20):  # a call of 50 ns: what is measured is the machine, unless its quietest moment is taken
+    for _ in range(20):  # a call takes 50 ns: only the fastest of many is not dominated by other load
         started = time.perf_counter()
         for number in range(calls // 20):
             logger.debug("Synced %d active jobs", number)
@@ -194,18 +194,18 @@ def compare(rounds: int, calls: int) -> None:
     results: dict[str, list[dict[str, float]]] = {name: [] for name in names}
     disabled: list[float] = []
     for number in range(rounds):
-        for name in names if number % 2 == 0 else reversed(names):  # who runs first must not matter
+        for name in names if number % 2 == 0 else reversed(names):  # the order must not matter
             results[name].append(in_a_process("--one", name, "--calls", str(calls)))
         mine = in_a_process("--one", "disabled-logconf", "--calls", str(calls * 10))["caller"]
         disabled.append(mine / in_a_process("--one", "disabled-stdlib", "--calls", str(calls * 10))["caller"])
     print(f"{rounds} rounds of {calls} calls; medians\n")
-    print(f"{'':20} {'us/call':>9} {'x floor':>9} {'us, written':>12} {'x floor':>9}")
+    print(f"{'':20} {'us/call':>9} {'x base':>9} {'us, written':>12} {'x base':>9}")
     for name in names:
         row: list[Any] = []
         for kind in ("caller", "written"):
             row.append(statistics.median(one[kind] for one in results[name]) * 1e6)
             row.append(
-                statistics.median(a[kind] / b[kind] for a, b in zip(results[name], results["floor"], strict=True))
+                statistics.median(a[kind] / b[kind] for a, b in zip(results[name], results["baseline"], strict=True))
             )
         print(f"{name:20} {row[0]:9.2f} {row[1]:9.2f} {row[2]:12.2f} {row[3]:9.2f}")
     print(f"\ndisabled level, logconf / standard library: {statistics.median(disabled):.2f}")

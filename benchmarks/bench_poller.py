@@ -1,12 +1,12 @@
-"""What it costs to watch thousands of jobs at Replicate: a cycle of the poller beside one GET for each job in sequence.
+"""What it costs to watch thousands of jobs at Replicate: a poller cycle, compared with one GET per job in sequence.
 
     python benchmarks/bench_poller.py [--jobs 10000] [--rounds 5] [--json]
 
-The jobs are active at the fake Replicate of ``actors.testing``, which serves real HTTP on loopback in this process: its
-own work (it writes 10,000 objects a cycle) is part of every figure. Nothing changes between two cycles, as mostly in
-life. The other way is what existing systems do: for each job one GET of the job, the next when the answer is there,
-through the same client. Neither is held to Replicate's 3,000 requests a minute, at which the sequence would take
-minutes, however fast the machines. The cycle's requests are counted, and its memory is traced in one more cycle.
+The jobs are active at the fake Replicate of ``actors.testing``, which serves real HTTP on loopback in this process;
+its own work (it writes 10,000 objects per cycle) is part of every figure. Nothing changes between two cycles, which is
+the usual case. The comparison is what existing systems do: one GET for each job through the same client, the next
+after the answer. Replicate's limit of 3,000 requests a minute is off in both; with it the sequence would take minutes
+on any machine. The requests of the cycle are counted, and its memory is traced in one more cycle.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ from actors.testing.fake_replicate import TOKEN, FakeReplicate, Outcome, RemoteJ
 REQUEST = JobRequest(
     provider="replicate", spec={"model": "ana/m"}, user_id="ana", inherited_env={}, resources=Resources(cpus=1)
 )
-BESIDE = 2
-"""Requests of a cycle that are no pages, at the most."""
+EXTRA = 2
+"""Maximum of a cycle's requests besides the pages."""
 MEGABYTE = 1e6
 
 
 def hold(remote: list[RemoteJob], ids: IdFactory, tx: Transaction) -> None:
-    """Rows as they are once every job was handed over; the way there is another benchmark's."""
+    """The rows after every job was submitted; the submission itself is measured elsewhere."""
     made = []
     for there in remote:
         job_id = ids.new(tx.now)
@@ -67,7 +67,7 @@ def hold(remote: list[RemoteJob], ids: IdFactory, tx: Transaction) -> None:
 
 
 async def cycle(runtime: RunningRuntime, fake: FakeReplicate) -> tuple[float, float]:
-    """Seconds of one round over everything, and those of them in which this process worked."""
+    """Elapsed and CPU seconds of one round over all jobs."""
     poller = runtime._poller_now
     assert poller is not None
     watch = poller._watches["replicate"]
@@ -89,7 +89,7 @@ async def one_by_one(address: str, remote: list[RemoteJob]) -> float:
 
 
 async def traced(runtime: RunningRuntime, fake: FakeReplicate) -> float:
-    """Bytes that one cycle held at its peak, beyond what was held before it."""
+    """Peak memory of one cycle, in bytes above the memory before it."""
     tracemalloc.start()
     before, _ = tracemalloc.get_traced_memory()
     await cycle(runtime, fake)
@@ -99,7 +99,7 @@ async def traced(runtime: RunningRuntime, fake: FakeReplicate) -> float:
 
 
 def resident() -> float:
-    """Bytes of this process in memory."""
+    """Resident memory of this process, in bytes."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
@@ -130,14 +130,14 @@ async def measure(many: int, rounds: int) -> list[Figure]:
     return [
         below(
             Figure(
-                f"cycle over {many:,} jobs, p50", middle, "s", beside="a GET for each in sequence",
+                f"cycle over {many:,} jobs, p50", middle, "s", beside="one GET per job in sequence",
                 ratio=middle / sequence, note=f"{min(walls):.2f} to {max(walls):.2f}; in sequence {sequence:.1f} s",
             ),
             3.0,
         ),
         Figure("of it this process at work", percentile([cpu for _, cpu in cycles], 50), "s"),
         Figure(
-            "requests of a cycle", requests, "", target=f"<= {pages} pages + {BESIDE}", met=requests <= pages + BESIDE,
+            "requests of a cycle", requests, "", target=f"<= {pages} pages + {EXTRA}", met=requests <= pages + EXTRA,
             note=f"in sequence {many:,}",
         ),
         Figure("memory of a cycle, peak", held / MEGABYTE, "MB", note=f"{held / many:.0f} bytes a job"),
@@ -149,7 +149,7 @@ def main() -> None:
     """Measure and report."""
     chosen = arguments(__doc__, jobs=(10_000, "active jobs"), rounds=(5, "cycles that are timed"))
     os.environ["REPLICATE_API_TOKEN"] = TOKEN
-    api.RATES = ()  # what is measured is the work, not the waiting for Replicate's own rate
+    api.RATES = ()  # measure the work, not the wait for Replicate's rate limit
     report(trio.run(measure, chosen.jobs, chosen.rounds), as_json=chosen.json)
 
 

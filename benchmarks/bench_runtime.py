@@ -1,13 +1,13 @@
-"""What a supervisor costs: from a submission to its provider's call, to be ready, to be idle, to be asked.
+"""What a supervisor costs: from a submission to its provider's call, at the start, when idle, and for a command.
 
     python benchmarks/bench_runtime.py [--jobs 200] [--starts 4] [--seconds 6] [--json]
 
 ``submit to call``: a job is submitted to an idle supervisor on a real SQLite file, and a provider in the same process
-notes when it is called; in between lie two commits, the job and the intent. The floor is two bare commits of one row to
-the same file. The process figures are of ``python -m actors run`` with the local provider: until its socket answers (in
-a fresh state directory, where the schema is made, and in one that exists), its resident memory, and the CPU time of all
-its threads while nothing happens. Floors are a bare interpreter, started in turn. The last lines are imports: what they
-take beside the bare interpreter, and which of the heavy packages they load.
+records when it is called; between them are two commits, the job and the intent. The baseline is two bare commits of
+one row to the same file. The process figures are those of ``python -m actors run`` with the local provider: the time
+until its socket answers (with a fresh state directory, in which the schema is created, and with an existing one), its
+resident memory, and the CPU time of all its threads while it is idle. Their baseline is a bare interpreter, started in
+turn. The last lines are imports: their time compared with the bare interpreter, and which heavy packages they load.
 """
 
 from __future__ import annotations
@@ -51,27 +51,27 @@ HEAVY = (
     "sqlalchemy.dialects.postgresql",
 )
 REST = 0.02
-"""Seconds after a job's end in which the supervisor becomes idle again."""
+"""Seconds after a job's end until the supervisor is idle again."""
 
 
 # From a submission to the call.
 
 
 class Stamping(ScriptedProvider):
-    """Notes when it is called, and says so."""
+    """Records when it is called and sets an event."""
 
     called = 0.0
     calls = trio.Event()
 
     async def submit(self, key: str, token: str, prepared: Prepared, context: Mapping[str, str]) -> Submitted:
-        """The call that is waited for."""
+        """The measured call."""
         self.called = time.perf_counter()
         self.calls.set()
         return await super().submit(key, token, prepared, context)
 
 
 def two_commits(connection: sqlite3.Connection) -> float:
-    """The floor: what lies between a submission and its call, at the least."""
+    """The baseline: the least between a submission and its call."""
     start = time.perf_counter()
     for _ in range(2):
         connection.execute("BEGIN IMMEDIATE")
@@ -84,7 +84,7 @@ async def latency(jobs: int, folder: Path) -> list[Figure]:
     """One job after the other, each on an idle supervisor."""
     provider = Stamping(ScriptedOptions(duration=0))
     settings = attrs.evolve(Settings.default(state_dir=folder, environ={}), providers={})
-    answers, calls, floor = [], [], []
+    answers, calls, baseline = [], [], []
     async with open_runtime(settings, Parts(providers=[provider])) as runtime:
         connection = sqlite3.connect(folder / DATABASE, isolation_level=None, timeout=5)
         connection.execute("PRAGMA synchronous=FULL")
@@ -98,9 +98,9 @@ async def latency(jobs: int, folder: Path) -> list[Figure]:
             await runtime.wait(job.job_id)
             calls.append(provider.called - start)
             await trio.sleep(REST)
-            floor.append(two_commits(connection))
+            baseline.append(two_commits(connection))
         connection.close()
-    beside = {"beside": "two bare commits", "ratio": ratio(calls, floor)}
+    beside = {"beside": "two bare commits", "ratio": ratio(calls, baseline)}
     return [
         Figure("submit to answer, p50", percentile(answers, 50) * 1e3, "ms"),
         Figure("submit to call, p50", percentile(calls, 50) * 1e3, "ms", **beside),  # type: ignore[arg-type]
@@ -112,14 +112,14 @@ async def latency(jobs: int, folder: Path) -> list[Figure]:
 
 
 def python(*words: str, folder: Path, **options: Any) -> subprocess.Popen[bytes]:
-    """An interpreter as ours, its state in ``folder``."""
+    """Start this interpreter, with its state in ``folder``."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("GREENROOM", "SIMPLETUNER"))}
     environ |= {"GREENROOM_HOME": str(folder), "PYTHONPATH": str(Path(__file__).resolve().parent.parent)}
     return subprocess.Popen([sys.executable, *words], env=environ, stdout=subprocess.DEVNULL, **options)
 
 
 def finished(process: subprocess.Popen[bytes]) -> None:
-    """Wait for an end that must be a good one."""
+    """Wait for the end; exit if it is a failure."""
     if process.wait(timeout=30):
         raise SystemExit(f"{process.args!r} ended with status {process.returncode}")
 
@@ -153,7 +153,7 @@ def resident(pid: int) -> float:
 
 
 def busy(pid: int) -> float:
-    """Seconds on a CPU so far, of all threads; to the nanosecond, where clock ticks would be too coarse."""
+    """CPU seconds of all threads so far, with nanosecond resolution (clock ticks are too coarse)."""
     return sum(int(one.read_text().split()[0]) for one in Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1e9
 
 
@@ -165,7 +165,7 @@ def bare_start(folder: Path) -> float:
 
 
 def process_figures(starts: int, seconds: int, folder: Path) -> list[Figure]:
-    """Start, memory and idleness."""
+    """Start, memory and idle CPU."""
     fresh, again, bare, working = [], [], [], []
     for number in range(starts):
         home = folder / f"home-{number}"
@@ -176,7 +176,7 @@ def process_figures(starts: int, seconds: int, folder: Path) -> list[Figure]:
             again.append(ready)
             working.append(busy(pid))
     with supervisor(folder / "home-0") as (pid, _):
-        time.sleep(2)  # what is warmed up after the start is done by then
+        time.sleep(2)  # until the work after the start is done
         before, start = busy(pid), time.perf_counter()
         time.sleep(seconds)
         idle = (busy(pid) - before) / (time.perf_counter() - start) * 100
@@ -185,14 +185,16 @@ def process_figures(starts: int, seconds: int, folder: Path) -> list[Figure]:
             "jobs": lambda: finished(python("-m", "actors", "jobs", folder=folder / "home-0")),
             "bare": lambda: bare_start(folder),
         })  # fmt: skip
-    floor = "a bare interpreter"
+    baseline = "a bare interpreter"
     start_up = below(_beside("start to ready", again, bare), 1.0)
     return [
         attrs.evolve(start_up, note=f"{start_up.note}, on the CPU {statistics.median(working):.2f}"),
         _beside("start to ready, fresh directory", fresh, bare),
         below(Figure("resident when idle", memory, "MB"), 80),
         below(Figure("idle CPU", idle, "%", "one core"), 0.5),
-        Figure("greenroom jobs", statistics.median(asking["jobs"]), "s", floor, ratio(asking["jobs"], asking["bare"])),
+        Figure(
+            "greenroom jobs", statistics.median(asking["jobs"]), "s", baseline, ratio(asking["jobs"], asking["bare"])
+        ),
     ]
 
 
@@ -223,15 +225,15 @@ IMPORTS = {
 
 
 def probe(statement: str, folder: Path) -> dict[str, Any]:
-    """Run a statement in an interpreter of its own: what it loaded and weighs."""
+    """Run a statement in its own interpreter: the modules that it loads, and its memory."""
     process = python("-c", PROBE.format(statement=statement), folder=folder, stderr=subprocess.PIPE)
-    _, told = process.communicate(timeout=30)
-    found: dict[str, Any] = json.loads(told.splitlines()[-1])
+    _, errors = process.communicate(timeout=30)
+    found: dict[str, Any] = json.loads(errors.splitlines()[-1])
     return found
 
 
 def import_figures(rounds: int, folder: Path) -> list[Figure]:
-    """Seconds beside a bare interpreter, and what must not have been loaded."""
+    """Seconds compared with a bare interpreter, and the modules that must not be loaded."""
     figures = []
     with supervisor(folder / "home-0"):
         ask: Callable[[str], dict[str, Any]] = functools.partial(probe, folder=folder / "home-0")

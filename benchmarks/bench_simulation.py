@@ -1,10 +1,10 @@
-"""Simulated hours a second: whole worlds at a job a minute, with and without disturbances.
+"""Simulated hours per second: whole systems at a job a minute, with and without disturbances.
 
     python benchmarks/bench_simulation.py [--rounds 5] [--json]
 
-A world is the runtime with its four providers, clients and the disk (`actors.simulation`), its first half hour and the
-quiet after it. Measured in seconds of the processor, so that a busy machine counts less. Beside it, in the same rounds:
-the same worlds with nothing submitted and nothing disturbed, which is what the beats of the actors alone cost.
+A simulated system is the runtime with its four providers, clients and the disk (`actors.simulation`), for half an hour
+and the quiet phase after it. Measured in CPU seconds, so that other load counts less. It is compared, in the same
+rounds, with the same systems without submissions and disturbances, which is the cost of the actors' intervals alone.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ SEEDS = (1, 2, 3, 6)
 PEOPLE = frozenset({"submit", "batch", "twice", "refused", "cancel", "approve", "reject", "prioritise", "retry"})
 
 
-def worlds(outcomes: list[Outcome], keep: Callable[[Step], bool]) -> Callable[[], None]:
-    """A contender: each world once, with those steps of its script that are to be kept."""
+def systems(outcomes: list[Outcome], keep: Callable[[Step], bool]) -> Callable[[], None]:
+    """A contender: each system once, with the steps of its script that ``keep`` selects."""
     left_out = {seed: [step.number for step in drawn_script(seed, HOURS) if not keep(step)] for seed in SEEDS}
 
     def run() -> None:
@@ -34,9 +34,9 @@ def worlds(outcomes: list[Outcome], keep: Callable[[Step], bool]) -> Callable[[]
 
 
 def figure(name: str, outcomes: list[Outcome], seconds: list[float], idle: list[float] | None) -> Figure:
-    """Simulated hours in a second of the processor, by the median round."""
+    """Simulated hours per CPU second, by the median round."""
     hours = sum(outcome.simulated for outcome in outcomes) / 3600
-    beside = {} if idle is None else {"beside": "an idle world", "ratio": ratio(seconds, idle)}
+    beside = {} if idle is None else {"beside": "an idle system", "ratio": ratio(seconds, idle)}
     jobs = sum(outcome.jobs for outcome in outcomes)
     note = f"{jobs} jobs, {hours:.1f} h, fastest round {hours / min(seconds):.2f} h/s"
     return Figure(name, hours / statistics.median(seconds), "h/s", note=note, **beside)
@@ -46,20 +46,20 @@ def main() -> None:
     """Measure and report."""
     asked = arguments(__doc__, rounds=(5, "rounds"))
     kept: dict[str, Callable[[Step], bool]] = {
-        "an idle world": lambda _step: False,
+        "an idle system": lambda _step: False,
         f"{JOBS_AN_HOUR} jobs an hour": lambda step: step.kind in PEOPLE,
         "jobs and disturbances": lambda _step: True,
     }
     outcomes: dict[str, list[Outcome]] = {name: [] for name in kept}
-    simulate(SEEDS[0], 0.02)  # the template, and every statement compiled
-    contenders = {name: worlds(outcomes[name], keep) for name, keep in kept.items()}
+    simulate(SEEDS[0], 0.02)  # creates the template and compiles every statement
+    contenders = {name: systems(outcomes[name], keep) for name, keep in kept.items()}
     taken: dict[str, list[float]] = {name: [] for name in kept}
-    for _ in range(asked.rounds):  # not by `in_turn`: a world is a trio run of its own
+    for _ in range(asked.rounds):  # not by `in_turn`: each system is its own trio run
         for name, run in contenders.items():
             began = time.process_time()
             run()
             taken[name].append(time.process_time() - began)
-    idle = taken["an idle world"]
+    idle = taken["an idle system"]
     figures = [figure(name, outcomes[name], taken[name], None if taken[name] is idle else idle) for name in kept]
     report(figures, as_json=asked.json)
 

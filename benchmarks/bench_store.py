@@ -1,12 +1,12 @@
-"""Submissions a second: one at a time, by many at once and a thousand in one batch, acknowledged when they are on disk.
+"""Submissions per second: one at a time, from many at once, and a thousand in one batch; acknowledged when on disk.
 
     python benchmarks/bench_store.py [--rounds 30] [--json]
 
 A submission is a checked request that became a job, a queue entry, its lane and an event, committed by a running
-supervisor (a limit of 0 keeps the jobs waiting; the scheduler looks after each commit as it always does). Beside it, in
-the same rounds: a bare commit of one row to the same file under the same pragmas, and a task put into huey's SqliteHuey
-with ``fsync``, which writes one row that it need not understand. ``no thread``: the same submission with the store's
-work done in the event loop, which shows what the hop to the writer's thread costs.
+supervisor (a limit of 0 keeps the jobs waiting; the scheduler checks the queue after each commit as usual). It is
+compared, in the same rounds, with a bare commit of one row to the same file under the same pragmas, and with a task
+put into huey's SqliteHuey with ``fsync``, which writes one row without interpreting it. ``no thread`` is the same
+submission with the store's work done in the event loop; it shows the cost of the hand-over to the writer's thread.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from actors.store import InlineExecutor
 from actors.store.state_directory import DATABASE
 
 ALONE = 20
-"""Submissions, commits and tasks of one kind in a round, one after the other."""
+"""Submissions, commits or tasks in a round, one after the other."""
 CROWD = 100
 """Submitters at once."""
 BATCH = 1_000
@@ -40,14 +40,14 @@ BATCHES = 7
 
 
 def request(number: int = 0) -> JobRequest:
-    """What a user of a sweep asks for."""
+    """A job of a sweep."""
     command = ("python", "train.py", f"--seed={number}")
     return JobRequest(provider="scripted", command=command, user_id=f"user-{number % 10}", org_id="lab")
 
 
 @asynccontextmanager
 async def supervisor(folder: Path, parts: Parts) -> AsyncIterator[RunningRuntime]:
-    """A running supervisor on a file of its own, under a limit that lets nothing run."""
+    """A running supervisor with its own file, and a limit at which no job runs."""
     settings = Settings.default(state_dir=folder, environ={})
     settings = attrs.evolve(settings, limits=Limits(total=0), providers={})
     async with open_runtime(settings, parts) as runtime:
@@ -61,7 +61,7 @@ async def one_by_one(runtime: RunningRuntime) -> None:
 
 
 async def crowd(runtime: RunningRuntime) -> None:
-    """Many submitters, one job each, at the same moment."""
+    """Many submitters at once, one job each."""
     async with trio.open_nursery() as nursery:
         for number in range(CROWD):
             nursery.start_soon(runtime.submit, request(number))
@@ -69,11 +69,11 @@ async def crowd(runtime: RunningRuntime) -> None:
 
 async def batch(runtime: RunningRuntime) -> None:
     """A thousand in one transaction."""
-    await runtime.submit_many([request(number) for number in range(BATCH)])
+    await runtime.jobs.submit_many([request(number) for number in range(BATCH)])
 
 
 def bare_commits(path: Path) -> Callable[[], None]:
-    """The floor: one row a commit, into the supervisor's own file."""
+    """The baseline: one row per commit, in the supervisor's file."""
     connection = sqlite3.connect(path, isolation_level=None, timeout=5)
     connection.execute("PRAGMA synchronous=FULL")
     assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
@@ -89,7 +89,7 @@ def bare_commits(path: Path) -> Callable[[], None]:
 
 
 def huey_tasks(path: Path) -> Callable[[], None] | None:
-    """The peer, where it is installed."""
+    """The peer, if it is installed."""
     try:
         from huey import SqliteHuey  # type: ignore[import-untyped, unused-ignore]
     except ImportError:
@@ -98,7 +98,7 @@ def huey_tasks(path: Path) -> Callable[[], None] | None:
 
     @queue.task()  # type: ignore[untyped-decorator, unused-ignore]
     def train(*command: str, user_id: str, org_id: str) -> None:
-        """Never run here."""
+        """Not run here."""
 
     def tasks() -> None:
         for number in range(ALONE):
@@ -108,7 +108,7 @@ def huey_tasks(path: Path) -> Callable[[], None] | None:
 
 
 def figures(taken: dict[str, list[float]], batches: list[float]) -> list[Figure]:
-    """Rates, and how many bare commits or huey tasks each submission is worth."""
+    """Rates, and the time of a submission as a multiple of a bare commit or huey task."""
 
     def rate(name: str, label: str, number: int, beside: str = "") -> Figure:
         per_second = number / statistics.median(taken[name])
@@ -135,7 +135,7 @@ BESIDE = {"bare": "a bare commit", "huey": "a huey task"}
 
 
 async def measure(rounds: int, folder: Path) -> list[Figure]:
-    """Everything in one run."""
+    """All measurements, in one run."""
     threaded = Parts(providers=[ScriptedProvider()])
     inline = Parts(providers=[ScriptedProvider()], executor=InlineExecutor())
     async with supervisor(folder / "a", threaded) as runtime, supervisor(folder / "b", inline) as unthreaded:

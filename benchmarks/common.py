@@ -1,7 +1,7 @@
-"""What the benchmarks share: contenders measured in turn, ratios of neighbours, one table, one JSON object.
+"""Shared by the benchmarks: contenders measured in turn, ratios within a round, one table, one JSON object.
 
-The machine may be busy. So everything is measured beside a floor or a peer in the same run, round by round in turn, and
-compared by the median of the rounds' own ratios: a slow moment hits both sides of a ratio alike.
+The machine may be busy. So everything is compared with a baseline or a peer in the same run, round by round in turn,
+by the median of the rounds' ratios: a slow moment affects both sides of a ratio alike.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ Contender = Callable[[], object] | Callable[[], Awaitable[object]]
 class Figure:
     """One line of a report.
 
-    ``value`` in ``unit``; ``beside`` names what it was measured beside and ``ratio`` is ours to that. ``target``: the
-    bound that ``judged`` (the value, or the ratio) must keep, as words for people and as a verdict.
+    ``value`` in ``unit``; ``beside`` names the baseline or peer, ``ratio`` is our value divided by its. ``target``: the
+    required bound as text; ``met``: whether it is kept.
     """
 
     name: str
@@ -47,7 +47,7 @@ def below(figure: Figure, bound: float) -> Figure:
 async def in_turn(
     rounds: int, contenders: Mapping[str, Contender], clock: Callable[[], float] = time.perf_counter
 ) -> dict[str, list[float]]:
-    """Seconds that each contender took in each round; who runs first changes from round to round."""
+    """Seconds of each contender in each round; the order changes from round to round."""
     names = list(contenders)
     taken: dict[str, list[float]] = {name: [] for name in names}
     gc.collect()
@@ -61,19 +61,19 @@ async def in_turn(
     return taken
 
 
-def ratio(ours: Sequence[float], floor: Sequence[float]) -> float:
-    """The median of the ratios of rounds that ran side by side."""
-    return statistics.median(mine / other for mine, other in zip(ours, floor, strict=True))
+def ratio(ours: Sequence[float], baseline: Sequence[float]) -> float:
+    """The median of the ratios within each round."""
+    return statistics.median(mine / other for mine, other in zip(ours, baseline, strict=True))
 
 
 def percentile(samples: Sequence[float], percent: float) -> float:
-    """The sample that ``percent`` of them do not exceed."""
+    """The percentile: the sample that ``percent`` of them do not exceed."""
     ordered = sorted(samples)
     return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))]
 
 
 def arguments(description: str | None, **numbers: tuple[int, str]) -> argparse.Namespace:
-    """``--json`` and whole numbers with a default and a help text each."""
+    """Parse ``--json`` and integer options, each with a default and a help text."""
     parser = argparse.ArgumentParser(description=(description or "").partition("\n")[0])
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     for name, (default, text) in numbers.items():
@@ -82,7 +82,7 @@ def arguments(description: str | None, **numbers: tuple[int, str]) -> argparse.N
 
 
 def machine() -> dict[str, object]:
-    """Where this ran, and how busy it was: targets in seconds mean something on a machine that has a core to spare."""
+    """Python, cores and load: targets in seconds only count on a machine with an idle core."""
     load = round(os.getloadavg()[0], 1)
     return {"python": platform.python_version(), "cores": os.cpu_count(), "load": load}
 

@@ -1,4 +1,4 @@
-"""An actor: one mailbox, one message at a time, its own state. Cast tells, call asks; a crash takes the state along.
+"""An actor has a mailbox and its own state. `cast` sends, `call` waits for a reply; a crash loses the state.
 
 Run it: `python examples/02_call_and_cast.py`.
 """
@@ -16,35 +16,35 @@ from supervision import open_supervisor
 
 @attrs.frozen
 class Deposit:
-    """Put so much in."""
+    """Add `amount` to the balance."""
 
     amount: int
 
 
 @attrs.frozen
 class Balance:
-    """Ask how much there is."""
+    """Get the balance."""
 
 
 class Account(Actor):
-    """Messages are plain values; what `handle` returns is the reply to a call."""
+    """Messages are plain values; the value that `handle` returns is the reply to a call."""
 
     def __init__(self) -> None:
         self.balance = 0
 
     async def handle(self, message: object) -> int:
-        """One message at a time, so the balance needs no lock."""
+        """Messages are handled one at a time, so the balance needs no lock."""
         match message:
             case Deposit(amount) if amount < 0:
-                raise ValueError("a deposit is never negative")  # unexpected: crash, and let the supervisor decide
+                raise ValueError("a deposit is never negative")  # a bug of the sender: crash; the supervisor decides
             case Deposit(amount):
                 self.balance += amount
         return self.balance
 
 
 async def main() -> None:
-    """Tell, ask, crash, and ask again."""
-    # The reference exists before its actor and outlives it: give it to whoever needs it.
+    """Cast, call, crash, and call again."""
+    # The reference exists before its actor and outlives it: pass it to the code that needs it.
     account = ActorRef("account", Mailbox(capacity=64))
     async with open_supervisor([actor_spec(account, Account)]):
         account.cast(Deposit(10))  # returns at once; handled in the order of sending
@@ -59,10 +59,10 @@ async def main() -> None:
         except ActorDown as down:
             print("down:", down.__cause__)
 
-        # The supervisor has started a new incarnation from a fresh Account; the mailbox is the same.
+        # The supervisor has started a new incarnation with a new Account; the mailbox is the same.
         print("balance", await account.call(Balance()))
 
 
 if __name__ == "__main__":
-    logging.disable()  # the crash above is on purpose, and would be told at length
+    logging.disable()  # the crash above is on purpose, and its traceback would be logged
     trio.run(main)

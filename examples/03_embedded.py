@@ -1,4 +1,4 @@
-"""The whole runtime inside a trio program: two real jobs on this machine, waited for, their output read.
+"""The whole runtime inside a trio program: run two jobs on this machine, wait for them and read their output.
 
 Run it: `python examples/03_embedded.py`.
 """
@@ -13,7 +13,7 @@ import trio
 
 from actors import Job, JobRequest, Runtime, Settings, open_runtime
 
-# What a job leaves in $GREENROOM_RESULT_FILE is kept with it.
+# What a job writes to $GREENROOM_RESULT_FILE is stored with it.
 PROGRAM = """
 import json, os, sys
 square = int(sys.argv[1]) ** 2
@@ -24,14 +24,14 @@ with open(os.environ["GREENROOM_RESULT_FILE"], "w") as file:
 
 
 def square(number: int) -> JobRequest:
-    """A job is an argument vector, never a shell line; `user_id` says for whom it runs."""
+    """A command is an argument vector, not a shell line; `user_id` is the user that the job belongs to."""
     return JobRequest(
         provider="local", command=(sys.executable, "-c", PROGRAM, str(number)), user_id="ana", config_name="square"
     )
 
 
 async def show(runtime: Runtime, job: Job) -> None:
-    """Wait for one job and print what became of it."""
+    """Wait for one job and print its end and its output."""
     job = await runtime.wait(job.job_id)
     print(job.request.command[-1] if job.request.command else "", job.status.value, job.result)
     async for output, _cursor in runtime.logs(job.job_id):
@@ -39,9 +39,9 @@ async def show(runtime: Runtime, job: Job) -> None:
 
 
 async def main(state_dir: Path) -> None:
-    """Rows, jobs and the lock live in `state_dir`; a program that is to find its jobs again keeps it."""
+    """`state_dir` has the database, the files of the jobs and a lock; keep it to find the jobs again."""
     async with open_runtime(Settings.default(state_dir=state_dir)) as runtime:
-        # Stored when submit returns: had this process been killed here, the next start would run them.
+        # A job is stored when submit returns: if this process were killed here, the next start would run it.
         jobs = [await runtime.submit(square(number)) for number in (6, 7)]
         for job in jobs:
             await show(runtime, job)

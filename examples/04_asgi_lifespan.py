@@ -1,9 +1,9 @@
-"""Greenroom inside an ASGI application: started and stopped by its lifespan, one trail from request to job.
+"""Greenroom in an ASGI application: the lifespan starts and stops it; request and job share a correlation ID.
 
     hypercorn --worker-class trio examples/04_asgi_lifespan.py:app
     curl -X POST -H 'X-Correlation-ID: my-trail' 'http://127.0.0.1:8000/squares?number=7'
 
-Mind who may start a program on your machine: this one lets callers choose a number, not the program.
+Decide carefully who may start programs on your machine: here callers choose a number, not the program.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from logconf.asgi import CorrelationMiddleware
 
 
 class State(TypedDict):
-    """What the lifespan gives to every request."""
+    """The state that the lifespan shares with every request."""
 
     runtime: Runtime
 
 
 @asynccontextmanager
 async def lifespan(app: Starlette) -> AsyncIterator[State]:
-    """The server enters this before its first request and leaves it after its last; jobs outlive both.
+    """The server enters this before its first request and leaves it after its last; running jobs continue after that.
 
-    A host that starts in one callback and stops in another calls `start_background_tasks()` and
-    `stop_background_tasks()` there instead.
+    An application with separate callbacks for start and stop calls `start_background_tasks()` and
+    `stop_background_tasks()` in them instead.
     """
     settings = Settings.default(state_dir=os.environ.get("STATE_DIR", ".greenroom"))
     async with open_runtime(settings) as runtime:
@@ -43,7 +43,7 @@ async def lifespan(app: Starlette) -> AsyncIterator[State]:
 
 
 async def square(request: Request) -> JSONResponse:
-    """Run a job and answer with its output. The job carries the request's correlation ID, bound by the middleware."""
+    """Run a job and return its output. The job has the request's correlation ID, which the middleware has bound."""
     try:
         number = int(request.query_params["number"])
     except (KeyError, ValueError):
@@ -53,8 +53,8 @@ async def square(request: Request) -> JSONResponse:
     job = await runtime.submit(JobRequest(provider="local", command=command, user_id="web"))
     job = await runtime.wait(job.job_id)
     output = b"".join([chunk async for chunk, _cursor in runtime.logs(job.job_id)])
-    told = {"job_id": job.job_id, "status": job.status, "correlation_id": job.correlation_id}
-    return JSONResponse({**told, "output": output.decode().strip()})
+    facts = {"job_id": job.job_id, "status": job.status, "correlation_id": job.correlation_id}
+    return JSONResponse({**facts, "output": output.decode().strip()})
 
 
 app = Starlette(

@@ -42,7 +42,7 @@ class World:
     async def events(self, job_id: str | None = None) -> list[Event]:
         """All events so far."""
         assert self.runtime is not None
-        return await self.runtime.past_events(job_id=job_id)
+        return await self.runtime.event_reader.past_events(job_id=job_id)
 
 
 @pytest.fixture

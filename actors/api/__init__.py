@@ -1,4 +1,4 @@
-"""The HTTP edge: what :mod:`actors.control.control` offers, as routes, answers and event streams.
+"""The HTTP edge: what :mod:`actors.control.runtime` offers, as routes, answers and event streams.
 
 It knows ``actors.control`` alone; deleted, jobs still run. ``app`` puts the routes together, ``access`` stands in front
 of them, ``server`` guards each connection, ``unix`` and ``tcp`` listen, ``documents`` says what answers look like.

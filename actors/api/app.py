@@ -26,7 +26,7 @@ from actors.api import (
 from actors.api.access import AccessGuard
 from actors.api.options import HttpOptions
 from actors.api.problems import HANDLERS
-from actors.control.control import Runtime
+from actors.control.runtime import Reading, Runtime
 from actors.net.client_faults import ClientFaults
 from logconf import get_logger
 from logconf.asgi import App, CorrelationMiddleware
@@ -41,8 +41,10 @@ ROUTES: list[BaseRoute] = [
 """All routes; what each needs of who calls it stands in :mod:`actors.access.policy`."""
 
 
-def create_app(runtime: Runtime, options: HttpOptions | None = None, *, feed_port: int | None = None) -> App:
+def create_app(runtime: Runtime | Reading, options: HttpOptions | None = None, *, feed_port: int | None = None) -> App:
     """The application of ``runtime``, behind its guard: every request needs a token or a session (``options``).
+
+    Over the rows alone (:class:`Reading`), routes that need more are answered 503, which says what to start.
 
     ``scope["state"]``, which only the server can set, may hold ``ending`` (a ``trio.Event`` that is set when the server
     stops) and ``peer``, a :class:`~actors.access.peer.Peer` ``via="socket"``: then that is who asks, and may.

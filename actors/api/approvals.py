@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from actors.api.bodies import ApprovalsQuery, Deciding, Rejecting
+from actors.api.bodies import ApprovalsQuery, DecisionRequest, RejectRequest
 from actors.api.paging import page_answer
 from actors.api.request_context import Answer, answer
-from actors.api.route import Call, Nothing, declare
-from actors.control.control import Refused
+from actors.api.route import Call, Nothing, route
 from actors.documents import ApprovalDocument, ApprovalsDocument, DecisionDocument, DecisionsDocument
 from actors.documents.records import approval_document
 from actors.jobs.records import ApprovalRequest
+from actors.jobs.refusal import Refused
 
 
 async def listing(call: Call[Nothing, ApprovalsQuery]) -> Answer[ApprovalsDocument]:
     """Approval requests, newest first. Who sees only their own jobs is told of those jobs' requests."""
     asked, peer = call.query, call.peer
-    found = await call.runtime.approvals(
+    found = await call.reading.approvals.page(
         statuses=asked.status, limit=asked.limit, cursor=asked.cursor, user_id=peer.only_user, caller=peer.name
     )
     return page_answer("approvals", found, approval_document)
@@ -23,7 +23,7 @@ async def listing(call: Call[Nothing, ApprovalsQuery]) -> Answer[ApprovalsDocume
 
 async def showing(call: Call[Nothing, Nothing]) -> Answer[ApprovalDocument]:
     """One request, named by its id or by its job's."""
-    return answer(approval_document(await call.runtime.approval(call.path("approval_id"))))
+    return answer(approval_document(await call.reading.approvals.get(call.path("approval_id"))))
 
 
 async def approve(call: Call[Nothing, Nothing]) -> Answer[ApprovalDocument]:
@@ -32,7 +32,7 @@ async def approve(call: Call[Nothing, Nothing]) -> Answer[ApprovalDocument]:
     return answer(approval_document(decided))
 
 
-async def reject(call: Call[Rejecting, Nothing]) -> Answer[ApprovalDocument]:
+async def reject(call: Call[RejectRequest, Nothing]) -> Answer[ApprovalDocument]:
     """Reject a request: its job is cancelled."""
     level, reason = call.peer.level, call.body.reason
     decided = await call.runtime.reject(call.path("approval_id"), by=call.by, reason=reason, level=level)
@@ -44,16 +44,16 @@ async def withdraw(call: Call[Nothing, Nothing]) -> Answer[ApprovalDocument]:
 
     Of one's own job anybody may; of another's only who may decide the request.
     """
-    withdrawn = await call.runtime.withdraw(call.path("approval_id"), by=call.by, level=call.peer.level)
+    withdrawn = await call.runtime.approvals.withdraw(call.path("approval_id"), by=call.by, level=call.peer.level)
     return answer(approval_document(withdrawn))
 
 
-async def decide_many(call: Call[Deciding, Nothing]) -> Answer[DecisionsDocument]:
+async def decide_many(call: Call[DecisionRequest, Nothing]) -> Answer[DecisionsDocument]:
     """Approve or reject many requests, each for itself: one that cannot be decided hinders no other."""
     return answer({"results": [await _decided(call, each) for each in dict.fromkeys(call.body.approval_ids)]})
 
 
-async def _decided(call: Call[Deciding, Nothing], approval_id: str) -> DecisionDocument:
+async def _decided(call: Call[DecisionRequest, Nothing], approval_id: str) -> DecisionDocument:
     try:
         document = approval_document(await _decide(call, approval_id))
     except Refused as error:
@@ -61,7 +61,7 @@ async def _decided(call: Call[Deciding, Nothing], approval_id: str) -> DecisionD
     return {"approval_id": approval_id, "decided": True, "approval": document, "problem": None}
 
 
-async def _decide(call: Call[Deciding, Nothing], approval_id: str) -> ApprovalRequest:
+async def _decide(call: Call[DecisionRequest, Nothing], approval_id: str) -> ApprovalRequest:
     runtime, level = call.runtime, call.peer.level
     if call.body.decision == "approve":
         return await runtime.approve(approval_id, by=call.by, level=level)
@@ -69,10 +69,10 @@ async def _decide(call: Call[Deciding, Nothing], approval_id: str) -> ApprovalRe
 
 
 ROUTES = [
-    declare("GET", "/api/approvals", listing),
-    declare("POST", "/api/approvals/bulk", decide_many),
-    declare("GET", "/api/approvals/{approval_id}", showing),
-    declare("POST", "/api/approvals/{approval_id}/approve", approve),
-    declare("POST", "/api/approvals/{approval_id}/reject", reject),
-    declare("POST", "/api/approvals/{approval_id}/cancel", withdraw),
+    route("GET", "/api/approvals", listing),
+    route("POST", "/api/approvals/bulk", decide_many),
+    route("GET", "/api/approvals/{approval_id}", showing),
+    route("POST", "/api/approvals/{approval_id}/approve", approve),
+    route("POST", "/api/approvals/{approval_id}/reject", reject),
+    route("POST", "/api/approvals/{approval_id}/cancel", withdraw),
 ]

@@ -8,10 +8,10 @@ from typing import Any
 import trio
 from starlette.responses import PlainTextResponse
 
-from actors.api.bodies import ProvidersQuery, Pruning
+from actors.api.bodies import ProvidersQuery, PruneRequest
 from actors.api.problems import AGAIN_SECONDS
 from actors.api.request_context import Answer, answer
-from actors.api.route import Call, Nothing, declare
+from actors.api.route import Call, Nothing, route
 from actors.documents import ConfigDocument, HealthDocument, ProvidersDocument, PruneDocument, SettingDocument
 from actors.documents.records import health_document, provider_document, prune_document
 
@@ -20,7 +20,7 @@ _WORD = "text/plain"
 
 async def health(call: Call[Nothing, Nothing]) -> Answer[HealthDocument]:
     """Whether the runtime does its work."""
-    return answer(health_document(await call.runtime.health(), call.runtime.started_at))
+    return answer(health_document(await call.runtime.health.check()))
 
 
 async def live(call: Call[Nothing, Nothing]) -> PlainTextResponse:
@@ -32,7 +32,7 @@ async def live(call: Call[Nothing, Nothing]) -> PlainTextResponse:
 async def ready(call: Call[Nothing, Nothing]) -> PlainTextResponse:
     """Whether all actors run: 200 where they do, 503 where one does not."""
     await trio.lowlevel.checkpoint()
-    ready = _all_run(call.runtime.tree())
+    ready = _all_run(call.runtime.tree.describe())
     status = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
     headers = None if ready else {"Retry-After": AGAIN_SECONDS}
     return PlainTextResponse("ready\n" if ready else "not ready\n", status, headers)
@@ -52,7 +52,7 @@ def _below(node: dict[str, Any]) -> list[dict[str, Any]]:
 async def providers(call: Call[Nothing, ProvidersQuery]) -> Answer[ProvidersDocument]:
     """Each provider: what it can do, how its circuit breaker stands, whether anything is dispatched there."""
     return answer(
-        {"providers": [provider_document(view) for view in await call.runtime.providers(check=call.query.check)]}
+        {"providers": [provider_document(view) for view in await call.runtime.providers.views(check=call.query.check)]}
     )
 
 
@@ -60,24 +60,24 @@ async def config(call: Call[Nothing, Nothing]) -> Answer[ConfigDocument]:
     """The settings that hold, secrets masked, and where each came from."""
     await trio.lowlevel.checkpoint()
     settings = [
-        SettingDocument(key=row["key"], value=row["value"], source=row["source"]) for row in call.runtime.config()
+        SettingDocument(key=row["key"], value=row["value"], source=row["source"]) for row in call.reading.config()
     ]
     return answer({"settings": settings})
 
 
-async def prune(call: Call[Pruning, Nothing]) -> Answer[PruneDocument]:
+async def prune(call: Call[PruneRequest, Nothing]) -> Answer[PruneDocument]:
     """Remove now the jobs that were kept long enough, or only say how many would go.
 
     409 while a hold keeps them, because the wall clock may be wrong: ``yes`` ends it.
     """
-    return answer(prune_document(await call.runtime.prune(dry_run=call.body.dry_run, yes=call.body.yes)))
+    return answer(prune_document(await call.runtime.jobs.prune(dry_run=call.body.dry_run, yes=call.body.yes)))
 
 
 ROUTES = [
-    declare("GET", "/health", health),
-    declare("GET", "/health/live", live, media=_WORD),
-    declare("GET", "/health/ready", ready, status=(HTTPStatus.OK, HTTPStatus.SERVICE_UNAVAILABLE), media=_WORD),
-    declare("GET", "/api/providers", providers),
-    declare("GET", "/api/config", config),
-    declare("POST", "/api/prune", prune),
+    route("GET", "/health", health),
+    route("GET", "/health/live", live, media=_WORD),
+    route("GET", "/health/ready", ready, status=(HTTPStatus.OK, HTTPStatus.SERVICE_UNAVAILABLE), media=_WORD),
+    route("GET", "/api/providers", providers),
+    route("GET", "/api/config", config),
+    route("POST", "/api/prune", prune),
 ]

@@ -9,14 +9,13 @@ from typing import Any
 import attrs
 
 from actors.access.peer import Peer
-from actors.api.bodies import JobEventsQuery, JobsQuery, Settling
+from actors.api.bodies import JobEventsQuery, JobsQuery, SettleRequest
 from actors.api.body import too_long
 from actors.api.paging import page_answer
 from actors.api.parsing import Raw
-from actors.api.request_context import Answer, answer, user_shown
-from actors.api.route import Call, Nothing, declare
+from actors.api.request_context import Answer, answer, visible_user
+from actors.api.route import Call, Nothing, route
 from actors.api.values import holds_more, too_many
-from actors.control.control import RefusalKind, Refused
 from actors.documents import AcceptedDocument, EventsDocument, JobDocument, JobsDocument
 from actors.documents.records import accepted_document, event_document, job_document
 from actors.job_requests.job_request import request_from_mapping
@@ -24,6 +23,7 @@ from actors.job_requests.rights import authorized
 from actors.jobs import maxima
 from actors.jobs.os_text import first_not_utf8
 from actors.jobs.records import Job, JobRequest
+from actors.jobs.refusal import RefusalKind, Refused
 from actors.kernel.turns import InTurns
 from actors.validation import CheckedError, Problems, join
 
@@ -48,7 +48,7 @@ async def submit(
     key = call.request.headers.get("idempotency-key")
     if key is not None:
         requests = [_keyed(requests, key, many)]
-    accepted = await call.runtime.submit_many(await _authorized(requests, call.peer, many))
+    accepted = await call.runtime.jobs.submit_many(await _authorized(requests, call.peer, many))
     status = HTTPStatus.CREATED if any(each.created for each in accepted) else HTTPStatus.OK
     documents = [accepted_document(each) async for each in InTurns(accepted)]
     return answer([_brief(each) for each in documents] if many else documents[0], status)
@@ -114,9 +114,9 @@ def _keyed(requests: list[JobRequest], key: str, many: bool) -> JobRequest:
 async def listing(call: Call[Nothing, JobsQuery]) -> Answer[JobsDocument]:
     """A page of jobs, newest first."""
     asked = call.query
-    views = await call.runtime.jobs(
+    views = await call.reading.jobs.page(
         statuses=asked.status,
-        user_id=user_shown(call.request, asked.user_id),
+        user_id=visible_user(call.request, asked.user_id),
         org_id=asked.org_id,
         provider=asked.provider,
         text=asked.q,
@@ -132,7 +132,7 @@ async def listing(call: Call[Nothing, JobsQuery]) -> Answer[JobsDocument]:
 
 async def showing(call: Call[Nothing, Nothing]) -> Answer[JobDocument]:
     """One job, by its id or by what begins or ends exactly one id."""
-    return answer(job_document(await call.runtime.job(call.path("job_id"))))
+    return answer(job_document(await call.reading.jobs.get(call.path("job_id"))))
 
 
 async def cancel(call: Call[Nothing, Nothing]) -> Answer[JobDocument]:
@@ -143,37 +143,37 @@ async def cancel(call: Call[Nothing, Nothing]) -> Answer[JobDocument]:
 
 async def retry(call: Call[Nothing, Nothing]) -> Answer[JobDocument]:
     """Make a new job of yours that asks for the same as an ended one, as far as you may ask for it."""
-    job = await call.runtime.retry(call.path("job_id"), by=call.by, submitter=call.peer.submitter)
+    job = await call.runtime.jobs.retry(call.path("job_id"), by=call.by, submitter=call.peer.submitter)
     return await _shown(call, job, HTTPStatus.CREATED)
 
 
-async def settle(call: Call[Settling, Nothing]) -> Answer[JobDocument]:
+async def settle(call: Call[SettleRequest, Nothing]) -> Answer[JobDocument]:
     """Say what became of an uncertain job."""
     word = call.body
-    job = await call.runtime.settle(call.path("job_id"), word.verdict, handle=word.handle, by=call.by)
+    job = await call.runtime.jobs.settle(call.path("job_id"), word.verdict, handle=word.handle, by=call.by)
     return await _shown(call, job, HTTPStatus.OK)
 
 
 async def job_events(call: Call[Nothing, JobEventsQuery]) -> Answer[EventsDocument]:
     """What happened to one job, oldest first."""
     asked = call.query
-    view = await call.runtime.job(call.path("job_id"))
-    events = await call.runtime.past_events(after=asked.after, limit=asked.limit, job_id=view.job.job_id)
+    view = await call.reading.jobs.get(call.path("job_id"))
+    events = await call.reading.event_reader.past_events(after=asked.after, limit=asked.limit, job_id=view.job.job_id)
     return page_answer("events", events, event_document, number=True)
 
 
 async def _shown(call: Call[Any, Any], job: Job, status: HTTPStatus) -> Answer[JobDocument]:
-    return answer(job_document(await call.runtime.job(job.job_id)), status)
+    return answer(job_document(await call.reading.jobs.get(job.job_id)), status)
 
 
 ROUTES = [
-    declare(
+    route(
         "POST", "/api/jobs", submit, status=(HTTPStatus.CREATED, HTTPStatus.OK), headers=_KEY, body_bytes=maxima.BATCH
     ),
-    declare("GET", "/api/jobs", listing),
-    declare("GET", "/api/jobs/{job_id}", showing),
-    declare("POST", "/api/jobs/{job_id}/cancel", cancel, status=(HTTPStatus.OK, HTTPStatus.ACCEPTED)),
-    declare("POST", "/api/jobs/{job_id}/retry", retry, status=HTTPStatus.CREATED),
-    declare("POST", "/api/jobs/{job_id}/settle", settle),
-    declare("GET", "/api/jobs/{job_id}/events", job_events),
+    route("GET", "/api/jobs", listing),
+    route("GET", "/api/jobs/{job_id}", showing),
+    route("POST", "/api/jobs/{job_id}/cancel", cancel, status=(HTTPStatus.OK, HTTPStatus.ACCEPTED)),
+    route("POST", "/api/jobs/{job_id}/retry", retry, status=HTTPStatus.CREATED),
+    route("POST", "/api/jobs/{job_id}/settle", settle),
+    route("GET", "/api/jobs/{job_id}/events", job_events),
 ]

@@ -11,11 +11,11 @@ from starlette.responses import Response
 
 from actors.api.bodies import LogsQuery, LogStreamQuery
 from actors.api.request_context import ending_of
-from actors.api.route import Call, Nothing, declare
+from actors.api.route import Call, Nothing, route
 from actors.api.sse import EVENT_STREAM, LAST_EVENT_ID, EventStream, Streamed, Write
-from actors.control.control import LogNotice, RefusalKind, Refused
 from actors.jobs import maxima
-from actors.providers.log_notices import notice
+from actors.jobs.refusal import RefusalKind, Refused
+from actors.providers.log_notices import LogNotice, notice
 
 _DIGITS = 19
 BYTES = "application/octet-stream"
@@ -30,14 +30,14 @@ async def logs(call: Call[Nothing, LogsQuery]) -> Response:
     needs it; an empty page says that there is nothing more yet. With ``follow`` until the job ends; where the output
     cannot be read any further before that, the last line says so.
     """
-    asked, runtime = call.query, call.runtime
-    job_id = (await runtime.job(call.path("job_id"))).job.job_id
+    asked, job_id = call.query, (await call.reading.jobs.get(call.path("job_id"))).job.job_id
     await _check_cursor(call, job_id, asked.cursor)
     if asked.follow:
+        runtime = call.runtime
 
         async def follow(write: Write) -> None:
             try:
-                async with runtime.follow_logs(job_id, asked.cursor) as pieces:
+                async with runtime.log_reader.follow(job_id, asked.cursor) as pieces:
                     async for data, _cursor in pieces:
                         await write(data)
             except Refused as refusal:  # the answer has begun: a connection cut off would look like an accident
@@ -46,7 +46,7 @@ async def logs(call: Call[Nothing, LogsQuery]) -> Response:
         return Streamed(follow, BYTES)
     if asked.limit is not None:
         return await _page(call, job_id, asked.limit)
-    source = runtime.logs(job_id, asked.cursor)
+    source = call.reading.log_reader.read(job_id, asked.cursor)
     first = await anext(source, None)  # whatever refuses refuses before the answer begins
 
     async def whole(write: Write) -> None:
@@ -68,13 +68,13 @@ async def _check_cursor(call: Call[Any, Any], job_id: str, cursor: str | None) -
         return
     if len(cursor) > maxima.CURSOR or not cursor.isprintable():
         raise Refused("cursor: is none that was given here", RefusalKind.INVALID, "cursor")
-    async with aclosing(call.runtime.logs(job_id, cursor)) as pieces:  # type: ignore[type-var]
+    async with aclosing(call.reading.log_reader.read(job_id, cursor)) as pieces:  # type: ignore[type-var]
         await anext(pieces, None)
 
 
 async def _page(call: Call[Nothing, LogsQuery], job_id: str, limit: int) -> Response:
     content, cursor = bytearray(), call.query.cursor
-    async with aclosing(call.runtime.logs(job_id, cursor)) as chunks:  # type: ignore[type-var]
+    async with aclosing(call.reading.log_reader.read(job_id, cursor)) as chunks:  # type: ignore[type-var]
         async for data, following in chunks:
             content += data
             cursor = following
@@ -92,7 +92,7 @@ async def stream(call: Call[Nothing, LogStreamQuery]) -> Streamed:
     What is no UTF-8 is replaced.
     """
     runtime, ending = call.runtime, ending_of(call.request)
-    job_id = (await runtime.job(call.path("job_id"))).job.job_id
+    job_id = (await runtime.jobs.get(call.path("job_id"))).job.job_id
     cursor = call.request.headers.get("last-event-id", call.query.cursor)
     await _check_cursor(call, job_id, cursor)
 
@@ -100,7 +100,7 @@ async def stream(call: Call[Nothing, LogStreamQuery]) -> Streamed:
         await events.send({"type": "connected"}, "connection")
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         try:
-            async with runtime.follow_logs(job_id, cursor) as pieces:
+            async with runtime.log_reader.follow(job_id, cursor) as pieces:
                 async for data, following in pieces:
                     if isinstance(data, LogNotice):
                         await events.send({"type": "notice", "text": data.text}, "notice", following)
@@ -109,13 +109,13 @@ async def stream(call: Call[Nothing, LogStreamQuery]) -> Streamed:
         except Refused as refusal:
             await events.send({"type": "unreadable", "detail": f"{UNREADABLE}: {refusal}"}, "unreadable")
             return
-        job = (await runtime.job(job_id)).job
+        job = (await runtime.jobs.get(job_id)).job
         await events.send({"type": "end", "job_id": job_id, "status": job.status.value}, "end")
 
     return Streamed(EventStream(ending, produce).run, EVENT_STREAM)
 
 
 ROUTES = [
-    declare("GET", "/api/jobs/{job_id}/logs", logs, media=BYTES),
-    declare("GET", "/api/jobs/{job_id}/logs/stream", stream, media=EVENT_STREAM, headers=LAST_EVENT_ID),
+    route("GET", "/api/jobs/{job_id}/logs", logs, media=BYTES),
+    route("GET", "/api/jobs/{job_id}/logs/stream", stream, media=EVENT_STREAM, headers=LAST_EVENT_ID),
 ]

@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 import orjson
 
 from actors.api.request_context import Answer
-from actors.control.control import Page
 from actors.documents.records import encoded
 from actors.jobs import maxima
+from actors.jobs.pages import Page
 
 T = TypeVar("T")
 

@@ -16,8 +16,8 @@ from starlette.requests import Request
 
 from actors.api.body import content_of
 from actors.api.values import check_values
-from actors.control.control import RefusalKind, Refused
 from actors.jobs import maxima
+from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.suggestions import did_you_mean
 from actors.validation import INPUT, plain_value
 

@@ -11,9 +11,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from actors.control.control import RefusalKind, Refused
 from actors.documents import ProblemDocument
 from actors.documents.records import encoded
+from actors.jobs.refusal import RefusalKind, Refused
 from actors.store.errors import StoreBusy, StoreError
 from actors.validation import CheckedError, Problem
 from logconf import get_correlation_id, get_logger

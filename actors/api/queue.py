@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from actors.api.bodies import LimitValue, Pausing, Prioritising, QueueQuery, Resuming
+from actors.api.bodies import LimitValue, PauseRequest, PriorityRequest, QueueQuery, ResumeRequest
 from actors.api.paging import page_answer
 from actors.api.request_context import Answer, answer
-from actors.api.route import Call, Nothing, declare
+from actors.api.route import Call, Nothing, route
 from actors.documents import EntryDocument, JobDocument, LimitsDocument, QueueDocument, QueueStatsDocument
 from actors.documents.records import entry_document, job_document, limits_document, queue_head, stats_document
 
@@ -22,30 +22,30 @@ async def queue(call: Call[Nothing, QueueQuery]) -> Answer[QueueDocument]:
 
 async def stats(call: Call[Nothing, Nothing]) -> Answer[QueueStatsDocument]:
     """The queue in numbers."""
-    return answer(stats_document(await call.runtime.queue(limit=0), datetime.now(UTC)))
+    return answer(stats_document(await call.reading.queue.view(limit=0), datetime.now(UTC)))
 
 
 async def entry(call: Call[Nothing, Nothing]) -> Answer[EntryDocument]:
     """A job's place in the queue, with an estimate of its wait where there is a basis for one."""
-    return answer(entry_document(await call.runtime.job(call.path("job_id"))))
+    return answer(entry_document(await call.reading.jobs.get(call.path("job_id"))))
 
 
-async def prioritise(call: Call[Prioritising, Nothing]) -> Answer[JobDocument]:
+async def prioritise(call: Call[PriorityRequest, Nothing]) -> Answer[JobDocument]:
     """Override a waiting job's priority; null takes the override away."""
     override = call.body.priority_override
-    return answer(job_document(await call.runtime.set_priority(call.path("job_id"), override, by=call.by)))
+    return answer(job_document(await call.runtime.jobs.set_priority(call.path("job_id"), override, by=call.by)))
 
 
-async def pause(call: Call[Pausing, Nothing]) -> Answer[QueueDocument]:
+async def pause(call: Call[PauseRequest, Nothing]) -> Answer[QueueDocument]:
     """Dispatch nothing to a provider, or nothing at all, until it is resumed; kept over a restart."""
     reason = f"paused by {call.by}" if call.body.reason is None else call.body.reason
-    await call.runtime.pause(call.body.provider, reason, by=call.by)
+    await call.runtime.queue.pause(call.body.provider, reason, by=call.by)
     return await _queue_now(call)
 
 
-async def resume(call: Call[Resuming, Nothing]) -> Answer[QueueDocument]:
+async def resume(call: Call[ResumeRequest, Nothing]) -> Answer[QueueDocument]:
     """Dispatch again. What was paused by itself stays so when the whole queue is resumed."""
-    await call.runtime.resume(call.body.provider, by=call.by)
+    await call.runtime.queue.resume(call.body.provider, by=call.by)
     return await _queue_now(call)
 
 
@@ -56,42 +56,42 @@ async def limits(call: Call[Nothing, Nothing]) -> Answer[LimitsDocument]:
 
 async def set_limit(call: Call[LimitValue, Nothing]) -> Answer[LimitsDocument]:
     """Change one limit now and keep it. Names are those of the answer; per_provider.NAME is one provider's."""
-    await call.runtime.set_limit(call.path("name"), call.body.value, by=call.by)
+    await call.runtime.queue.set_limit(call.path("name"), call.body.value, by=call.by)
     return await _limits_now(call)
 
 
 async def reset_limit(call: Call[Nothing, Nothing]) -> Answer[LimitsDocument]:
     """Let the configured value of one limit hold again."""
-    await call.runtime.reset_limits([call.path("name")], by=call.by)
+    await call.runtime.queue.reset_limits([call.path("name")], by=call.by)
     return await _limits_now(call)
 
 
 async def reset_limits(call: Call[Nothing, Nothing]) -> Answer[LimitsDocument]:
     """Let the configured values of all limits hold again."""
-    await call.runtime.reset_limits(by=call.by)
+    await call.runtime.queue.reset_limits(by=call.by)
     return await _limits_now(call)
 
 
 async def _queue_now(call: Call[Any, Any], asked: QueueQuery = _FIRST_PAGE) -> Answer[QueueDocument]:
-    view = await call.runtime.queue(
+    view = await call.reading.queue.view(
         limit=asked.limit, cursor=asked.cursor, user_id=call.peer.only_user, caller=call.peer.name
     )
     return page_answer("waiting", view.waiting, job_document, queue_head(view))
 
 
 async def _limits_now(call: Call[Any, Any]) -> Answer[LimitsDocument]:
-    return answer({"limits": limits_document(*await call.runtime.limits())})
+    return answer({"limits": limits_document(*await call.reading.queue.limits())})
 
 
 ROUTES = [
-    declare("GET", "/api/queue", queue),
-    declare("GET", "/api/queue/stats", stats),
-    declare("POST", "/api/queue/pause", pause),
-    declare("POST", "/api/queue/resume", resume),
-    declare("GET", "/api/queue/limits", limits),
-    declare("DELETE", "/api/queue/limits", reset_limits),
-    declare("PUT", "/api/queue/limits/{name}", set_limit),
-    declare("DELETE", "/api/queue/limits/{name}", reset_limit),
-    declare("GET", "/api/queue/{job_id}", entry),
-    declare("PUT", "/api/queue/{job_id}/priority", prioritise),
+    route("GET", "/api/queue", queue),
+    route("GET", "/api/queue/stats", stats),
+    route("POST", "/api/queue/pause", pause),
+    route("POST", "/api/queue/resume", resume),
+    route("GET", "/api/queue/limits", limits),
+    route("DELETE", "/api/queue/limits", reset_limits),
+    route("PUT", "/api/queue/limits/{name}", set_limit),
+    route("DELETE", "/api/queue/limits/{name}", reset_limit),
+    route("GET", "/api/queue/{job_id}", entry),
+    route("PUT", "/api/queue/{job_id}/priority", prioritise),
 ]

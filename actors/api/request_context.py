@@ -11,16 +11,25 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from actors.api.unix_peer import Peer
-from actors.control.control import RefusalKind, Refused, Runtime
+from actors.control.runtime import NOT_RUNNING, Reading, Runtime
 from actors.documents.records import encoded
+from actors.jobs.refusal import RefusalKind, Refused
 
 T = TypeVar("T")
 
 
+def reading_of(request: Request) -> Runtime | Reading:
+    """What is behind this application: a runtime or, where no supervisor runs, the rows alone."""
+    found: Runtime | Reading = request.app.state.runtime
+    return found
+
+
 def runtime_of(request: Request) -> Runtime:
-    """The runtime behind this application."""
-    runtime: Runtime = request.app.state.runtime
-    return runtime
+    """The runtime behind this application. Raises :class:`Refused` where no supervisor runs."""
+    found = reading_of(request)
+    if isinstance(found, Reading):
+        raise Refused(NOT_RUNNING, RefusalKind.UNAVAILABLE)
+    return found
 
 
 def peer_of(request: Request) -> Peer | None:
@@ -29,7 +38,7 @@ def peer_of(request: Request) -> Peer | None:
     return peer if isinstance(peer, Peer) else None
 
 
-def asker(request: Request) -> Peer:
+def caller(request: Request) -> Peer:
     """Who asks. Raises ``HTTPException`` 401 where nobody is known: the guard lets through no such request."""
     peer = peer_of(request)
     if peer is None:
@@ -37,10 +46,10 @@ def asker(request: Request) -> Peer:
     return peer
 
 
-def user_shown(request: Request, asked: str | None) -> str | None:
+def visible_user(request: Request, asked: str | None) -> str | None:
     """Whose jobs to show where ``asked`` (None: everybody) are asked for: who sees only their own gets those, or a
     refusal where they name somebody else."""
-    own = asker(request).only_user
+    own = caller(request).only_user
     if own is not None and asked not in (None, own):
         raise Refused("user_id: another than your own takes a lead", RefusalKind.FORBIDDEN, "user_id")
     return asked if own is None else own

@@ -13,7 +13,7 @@ from actors.api.app import create_app
 from actors.api.options import HttpOptions
 from actors.api.server import Guard
 from actors.api.unix_peer import user_name
-from actors.control.control import Runtime
+from actors.control.runtime import Runtime
 from actors.net.connections import BACKLOG, closed_at_the_end
 from actors.net.streams import tls_context
 from logconf import get_logger

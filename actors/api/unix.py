@@ -16,7 +16,7 @@ from actors.api.app import create_app
 from actors.api.options import HttpOptions
 from actors.api.server import Guard
 from actors.api.socket_file import announce, socket_path
-from actors.control.control import Runtime
+from actors.control.runtime import Runtime
 from actors.net.connections import BACKLOG
 from supervision import ChildSpec
 

@@ -16,8 +16,9 @@ from starlette.routing import Route
 
 from actors.api.problems import HANDLERS, problem
 from actors.api.request_context import runtime_of
-from actors.control.control import DeliveryOutcome, RefusalKind, Refused, Runtime
-from actors.jobs.deliveries import MOST_READ, DeliveryNotRead
+from actors.control.runtime import Runtime
+from actors.jobs.deliveries import MOST_READ, DeliveryNotRead, DeliveryOutcome
+from actors.jobs.refusal import RefusalKind, Refused
 from logconf.asgi import App, CorrelationMiddleware, Receive
 
 READ_SECONDS = 30.0
@@ -46,7 +47,7 @@ async def deliver(request: Request) -> Response:
 
 async def _delivered(request: Request, headers: dict[str, str], body: _Body, token: str | None) -> Response:
     try:
-        outcome = await runtime_of(request).push(request.path_params["provider"], headers, body, token=token)
+        outcome = await runtime_of(request).deliveries.take(request.path_params["provider"], headers, body, token=token)
     except Refused as refusal:
         if refusal.kind is RefusalKind.NOT_FOUND:
             return problem(404, "there is nothing here")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from actors.control.control import Refused, Runtime
+from actors.control.runtime import Runtime
 from actors.documents.records import job_document, queue_document
 from actors.jobs.events import EventType
+from actors.jobs.refusal import Refused
 
 _WAITING_SHOWN = 50
 _QUEUE_ROW = "reason", "setting", "position", "queue_status"
@@ -52,15 +53,15 @@ class Board:
             self._changed.update(id_ for id_, job in self._jobs.items() if job["completed_at"] is None)
         for job_id in sorted(self._changed):
             try:
-                self._jobs[job_id] = dict(job_document(await runtime.job(job_id)))
+                self._jobs[job_id] = dict(job_document(await runtime.jobs.get(job_id)))
             except Refused:  # it was removed since
                 self._jobs.pop(job_id, None)
             self._changed.discard(job_id)
-        self.queue = dict(queue_document(await runtime.queue(limit=_WAITING_SHOWN)))
+        self.queue = dict(queue_document(await runtime.queue.view(limit=_WAITING_SHOWN)))
         for waiting in self.queue["waiting"]:
             known = self._jobs.setdefault(waiting["job_id"], waiting)
             known.update({key: waiting[key] for key in _QUEUE_ROW})
-        self.tree = runtime.tree()
+        self.tree = runtime.tree.describe()
 
     def job(self, job_id: str) -> dict[str, Any] | None:
         """One job, if it is known."""

@@ -62,7 +62,7 @@ class Client:
         try:
             return self.ask("GET", *path, params=params)
         except NoSupervisor as missing:
-            from actors.cli.reading import look
+            from actors.cli.offline import look
 
             found = documented(*look(self.settings, address(path), params))
             self.say_that_none_runs(missing)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from actors.access.hosts import HostList
+from actors.access.hosts import AllowedHosts
 from actors.access.peer import Peer
 from actors.api.tcp import http_edge
 from actors.api.unix import socket_edge
@@ -31,7 +31,7 @@ def edges_of(runtime: RunningRuntime, settings: Settings) -> list[ChildSpec]:
     if feed.enabled:
         from actors.feed.server import FeedServer, feed_edge
 
-        hosts = HostList((feed.host, *http.allowed_hosts))
+        hosts = AllowedHosts((feed.host, *http.allowed_hosts))
         try:
             tls = tls_context(http.tls_certificate, http.tls_key)
             door = runtime.access.token_peer

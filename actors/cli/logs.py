@@ -32,8 +32,8 @@ def logs(job: str, follow: bool, config: str | None) -> None:
         if follow and (status := client.ask("GET", "api", "jobs", job)["status"]) not in TERMINAL_JOBS:
             raise Failed(f"the output could not be followed to its end; the job is {status}")
     except NoSupervisor as missing:
-        from actors.cli import reading
+        from actors.cli import offline
 
         client.say_that_none_runs(missing)
-        reading.logs(client.settings, job, out.write)
+        offline.logs(client.settings, job, out.write)
         out.flush()

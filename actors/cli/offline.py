@@ -1,29 +1,48 @@
-"""The rows while no supervisor runs: for commands that only look."""
+"""Answers where no supervisor runs: the application itself, asked in this process, over the rows alone (C4)."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import ExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
+from typing import Any, TypeVar
 
 import attrs
+import click
+import httpx
 import trio
 
-from actors.control.operations import Operations
-from actors.kernel import Bus
+from actors.api.access import asked_by
+from actors.api.app import create_app
+from actors.api.unix_peer import Peer
+from actors.cli.context import BadInput, Failed, fail, os_user
+from actors.control.context import Context
+from actors.control.runtime import NOT_RUNNING, Reading
+from actors.jobs.refusal import RefusalKind, Refused
 from actors.ledger import Ledger
-from actors.runtime import Parts, guarded_providers
+from actors.runtime import Parts, config_of, guarded_providers
 from actors.settings import Settings
 from actors.store import Store, ThreadExecutor, read_only
 from actors.store.dialect import open_immutable
+from actors.store.errors import StoreError
 from actors.store.state_directory import DATABASE, StateDirectoryError
+
+T = TypeVar("T")
+
+
+class _ReadOnlyStore(Store):
+    """A store of which nobody is the writer: whatever would change a row is refused."""
+
+    async def write(self, closure: object) -> Any:
+        await trio.lowlevel.checkpoint()
+        raise Refused(NOT_RUNNING, RefusalKind.UNAVAILABLE)
 
 
 @asynccontextmanager
-async def open_reading(
-    settings: Settings, say: Callable[[str], object] = lambda _text: None
-) -> AsyncIterator[Operations]:
-    """Look at the rows while no supervisor runs (C4): what changes something needs one.
+async def open_reading(settings: Settings, say: Callable[[str], object] = lambda _text: None) -> AsyncIterator[Reading]:
+    """Look at the rows while no supervisor runs: what changes something needs one, and is refused.
 
     A place that is read-only is read all the same, and ``say`` is told. Raises
     :class:`~actors.store.state_directory.StateDirectoryError` where there is nothing to look at yet.
@@ -39,11 +58,12 @@ async def open_reading(
             path, spare = view.database, view.folder
             engine = open_immutable(view.uri) if view.immutable else None
             say(f"{settings.state_dir} is read-only" + ("" if view.immutable else "; this is read from a copy"))
-        store = Store(path, executor=executor, now=parts.clock.now, engine=engine)
+        store = _ReadOnlyStore(path, executor=executor, now=parts.clock.now, engine=engine)
         await store.open()
         ledger = Ledger(store, publish=lambda _event: None, limits=settings.limits, approvals=settings.approvals)
+        context = Context(ledger, guarded_providers(_usable(settings, spare), parts), parts.clock)
         try:
-            yield Operations(ledger, guarded_providers(_usable(settings, spare), parts), Bus(), parts.clock)
+            yield Reading(context, partial(config_of, settings))
         finally:
             with trio.CancelScope(shield=True):
                 await store.aclose()
@@ -55,3 +75,39 @@ def _usable(settings: Settings, spare: Path | None) -> Settings:
         return settings
     places = [settings.state_dir / "providers" / name for name in settings.providers]
     return settings if all(place.is_dir() for place in places) else attrs.evolve(settings, state_dir=spare)
+
+
+def look(settings: Settings, path: str, params: Any) -> tuple[int, bytes]:
+    """Status and body of what ``GET path`` answers."""
+
+    async def ask(reading: Reading) -> tuple[int, bytes]:
+        asked = asked_by(create_app(reading), Peer(os.getuid(), os_user()))
+        transport = httpx.ASGITransport(app=asked)
+        async with httpx.AsyncClient(transport=transport, base_url="http://greenroom") as http:
+            answered = await http.get(path, params=params)
+            return answered.status_code, answered.content
+
+    return _run(settings, ask)
+
+
+def logs(settings: Settings, job_id: str, write: Callable[[bytes], object]) -> None:
+    """What a job has written until now."""
+
+    async def copy(reading: Reading) -> None:
+        async for data, _cursor in reading.log_reader.read(job_id):
+            write(data)
+
+    _run(settings, copy)
+
+
+def _run(settings: Settings, question: Callable[[Reading], Awaitable[T]]) -> T:
+    async def ask() -> T:
+        async with open_reading(settings, lambda text: click.echo(f"({text})", err=True)) as reading:
+            return await question(reading)
+
+    try:
+        return trio.run(ask)
+    except Refused as error:
+        raise (BadInput if error.kind is RefusalKind.INVALID else Failed)(str(error)) from None
+    except (StateDirectoryError, StoreError) as error:
+        fail(error)

@@ -111,7 +111,7 @@ def set_(client: Client, as_json: bool, name: str, value: int) -> None:
 def reset(client: Client, as_json: bool, names: tuple[str, ...]) -> None:
     """Return to the configured limits: these NAMES, or all."""
     found = None
-    for path in [(name,) for name in names] or [()]:
+    for path in [[name] for name in names] or [[]]:
         found = client.ask("DELETE", "api", "queue", "limits", *path)
     _print_limits(found, as_json)
 

@@ -17,10 +17,11 @@ import trio
 from actors.cli.board import Board
 from actors.cli.edges import edges_of, sign_in_link
 from actors.cli.systemd import Notifier, told
-from actors.control.control import Page, RefusalKind, Refused
 from actors.documents.records import accepted_document, event_document, job_document
 from actors.jobs import maxima
+from actors.jobs.pages import Page
 from actors.jobs.records import ACTIVE_JOBS, ApprovalRequest, ApprovalStatus, JobStatus
+from actors.jobs.refusal import RefusalKind, Refused
 from actors.runtime import Parts, RunningRuntime, open_runtime
 from actors.store.errors import StoreError
 from actors.store.state_directory import StateDirectoryError
@@ -148,7 +149,7 @@ class Session:
         """Approve what may be, bring the display up to date; whether the runtime is idle."""
         try:
             await self._approve(runtime)
-            idle = await runtime.idle()
+            idle = await runtime.queue.is_idle()
             if self._display is not None:
                 await self._board.refresh(runtime)
                 self._display.paint(self._board)
@@ -160,9 +161,9 @@ class Session:
 
     async def _submit(self, runtime: RunningRuntime) -> None:
         if self._plan.job_file is not None:
-            accepted = await runtime.submit_many(self._plan.job_file.requests)
+            accepted = await runtime.jobs.submit_many(self._plan.job_file.requests)
             self._board.begin_with(map(accepted_document, accepted))
-        views = await runtime.jobs(statuses=ACTIVE_JOBS, limit=100)
+        views = await runtime.jobs.page(statuses=ACTIVE_JOBS, limit=100)
         self._board.add(map(job_document, reversed(views)))
 
     async def _pump(
@@ -193,7 +194,7 @@ class Session:
             return
         page, more = Page[ApprovalRequest](), True
         while more:
-            page = await runtime.approvals(statuses=[ApprovalStatus.PENDING], limit=maxima.ROWS, cursor=page.next)
+            page = await runtime.approvals.page(statuses=[ApprovalStatus.PENDING], limit=maxima.ROWS, cursor=page.next)
             more = page.next is not None
             for request in page:
                 if self._plan.job_file is None or self._board.is_of_file(request.job_id):

@@ -16,7 +16,7 @@ from typing import Any
 
 import trio
 
-from actors.control.control import Runtime
+from actors.control.runtime import Runtime
 from actors.store.errors import StoreError
 from logconf import get_logger
 
@@ -94,13 +94,13 @@ async def _live(runtime: Runtime, notifier: Notifier) -> None:
 
 async def _status(runtime: Runtime) -> str | None:
     """How things are in one line; None when the runtime does not do its work."""
-    dead = sorted(dead_among(runtime.tree()))
+    dead = sorted(dead_among(runtime.tree.describe()))
     if dead:
         _logger.error("No sign of life for the service manager: %s", ", ".join(dead))
         return None
     with trio.move_on_after(_ANSWER_SECONDS):
         try:
-            health = await runtime.health()
+            health = await runtime.health.check()
         except StoreError as error:
             _logger.error("No sign of life for the service manager: %s", error)
             return None

@@ -13,23 +13,27 @@ from actors.kernel import ActorDown, Envelope, MailboxFull, Registry
 _LONGEST = 200
 
 
-class Leftovers:
-    """What the actors of one ``registry`` left over; ``age`` is seconds since then."""
+class DeadLetters:
+    """Messages that the actors of one ``registry`` did not handle; ``age`` is seconds since then."""
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
 
-    def dead_letters(self) -> list[dict[str, Any]]:
+    def undelivered(self) -> list[dict[str, Any]]:
         """Messages that reached nobody, the oldest first."""
         return [
-            {**_told(letter.envelope, letter.actor, letter.at), "reason": letter.reason[: maxima.REASON]}
+            {**_message(letter.envelope, letter.actor, letter.at), "reason": letter.reason[: maxima.REASON]}
             for letter in self._registry.dead_letters
         ]
 
     def quarantine(self) -> list[dict[str, Any]]:
         """Messages whose handling crashed their actor, the oldest first."""
         return [
-            {**_told(kept.envelope, kept.actor, kept.at), "cause": kept.cause[: maxima.REASON], "attempt": kept.attempt}
+            {
+                **_message(kept.envelope, kept.actor, kept.at),
+                "cause": kept.cause[: maxima.REASON],
+                "attempt": kept.attempt,
+            }
             for kept in self._registry.quarantine
         ]
 
@@ -50,7 +54,7 @@ class Leftovers:
             raise _unknown(message_id) from None
 
 
-def _told(envelope: Envelope, actor: str, at: float) -> dict[str, Any]:
+def _message(envelope: Envelope, actor: str, at: float) -> dict[str, Any]:
     return {
         "id": envelope.id,
         "actor": actor,

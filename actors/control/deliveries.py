@@ -9,12 +9,12 @@ from collections.abc import AsyncIterable, Mapping
 import attrs
 import trio
 
-from actors.control.operations import Operations
+from actors.control.context import Context
+from actors.control.logs import Recheck
 from actors.jobs.deliveries import MOST_READ, Delivered, DeliveryNotRead, DeliveryOutcome
 from actors.jobs.refusal import RefusalKind, Refused
-from actors.kernel import ActorRef
 from actors.ledger.deliveries import Delivering, Hinting
-from actors.poller import PollNow, PollRequests
+from actors.metrics import Tallies
 from actors.providers.base import DeliveryEvent, Rejected
 from actors.providers.guard import Failure, GuardedProvider
 from actors.providers.optional import MOST_KEPT, DeliveryHint, DeliveryReport
@@ -45,14 +45,17 @@ class _Kept:
         return self.size == len(self.content)
 
 
-class Pushes(Operations):
-    """The operation of :class:`actors.control.control.Runtime` by which providers tell of their jobs."""
+class Deliveries:
+    """Takes what providers deliver, once; ``tallies`` counts each by what was done, ``recheck`` asks the poller."""
 
-    _poller: ActorRef
-    _poll_requests: PollRequests
-    _warned_at: float = -math.inf
+    def __init__(self, context: Context, tallies: Tallies, recheck: Recheck) -> None:
+        self._context = context
+        self._ledger = context.ledger
+        self._tallies = tallies
+        self._recheck = recheck
+        self._warned_at = -math.inf
 
-    async def push(
+    async def take(
         self,
         provider: str,
         headers: Mapping[str, str],
@@ -60,32 +63,24 @@ class Pushes(Operations):
         *,
         token: str | None = None,
     ) -> DeliveryOutcome:
-        """Take one delivery. ``body``: whole, or in pieces, of which no more is held than can be read.
+        """Take one delivery, once. ``headers`` have lower-case names; ``token``: of its address.
 
-        Whatever is not to be believed is counted, and told to nobody. Raises :class:`Refused` for a provider that is
-        not there or cannot verify one now, and what the reading of ``body`` raises.
+        ``body``: whole, or in pieces, of which no more is held than can be read. Whatever is not to be believed is
+        counted, and told to nobody. Raises :class:`Refused` for a provider that is not there or cannot verify one now,
+        and what the reading of ``body`` raises beside ``DeliveryNotRead``.
         """
-        guarded = self._providers[self._known(provider)]
+        guarded = self._context.provider(provider)
         try:
-            pieces = _InOnePiece(body) if isinstance(body, bytes) else body
-            outcome = await self._push(guarded, headers, pieces, token)
+            outcome = await self._take(guarded, headers, _InOnePiece(body) if isinstance(body, bytes) else body, token)
         except DeliveryNotRead as stopped:
             outcome = stopped.outcome
         except Refused:
-            self.came(DeliveryOutcome.UNVERIFIED)
+            self._tallies.deliveries[DeliveryOutcome.UNVERIFIED] += 1
             raise
-        self.came(outcome)
+        self._tallies.deliveries[outcome] += 1
         return outcome
 
-    def came(self, outcome: DeliveryOutcome) -> None:
-        """A delivery came in, and this was done about it: for whoever counts."""
-
-    def look_at(self, provider: str, key: str) -> None:
-        """Have the poller ask ``provider`` about one job now; however many are named at once, none is forgotten."""
-        self._poll_requests.recheck(provider, key)
-        self._poller.cast(PollNow())
-
-    async def _push(
+    async def _take(
         self, provider: GuardedProvider, headers: Mapping[str, str], body: AsyncIterable[bytes], token: str | None
     ) -> DeliveryOutcome:
         event = await self._verified(provider, headers, body)
@@ -95,12 +90,12 @@ class Pushes(Operations):
             _logger.debug("A delivery was rejected: %s", event.reason, extra={"provider": provider.name})
             return DeliveryOutcome.REJECTED
         if isinstance(event, DeliveryHint):
-            delivered = await self.ledger.store.write(Hinting(provider.name, event, token))
+            delivered = await self._ledger.store.write(Hinting(provider.name, event, token))
         else:
-            delivered = await self.ledger.store.write(Delivering(provider.name, event, token, get_correlation_id()))
-        _tell(provider.name, event, delivered)
+            delivered = await self._ledger.store.write(Delivering(provider.name, event, token, get_correlation_id()))
+        _log_delivery(provider.name, event, delivered)
         for key in delivered.look_at:
-            self.look_at(provider.name, key)
+            self._recheck(provider.name, key)
         return delivered.outcome
 
     async def _verified(
@@ -110,7 +105,7 @@ class Pushes(Operations):
         no longer there to be tried again is left to the sender's next try.
         """
         secrets = await self._secrets(provider, fresh=False)
-        now = self._clock.now()
+        now = self._context.clock.now()
         reading = provider.read_delivery(headers, secrets, now)
         if isinstance(reading, Rejected):
             return reading
@@ -154,7 +149,7 @@ class _InOnePiece:
         return body
 
 
-def _tell(provider: str, event: DeliveryEvent | DeliveryHint, delivered: Delivered) -> None:
+def _log_delivery(provider: str, event: DeliveryEvent | DeliveryHint, delivered: Delivered) -> None:
     """One line for each delivery, under the correlation ID of its job where it has one (A14)."""
     claims = (
         event.observation.raw_status if isinstance(event, DeliveryEvent) and event.observation is not None else None
@@ -167,19 +162,19 @@ def _tell(provider: str, event: DeliveryEvent | DeliveryHint, delivered: Deliver
         "outcome": delivered.outcome.value,
     }
     if delivered.job_id is None or delivered.correlation_id is None:
-        _tell_unreadable(event, delivered, "one of the jobs there", extra)
+        _log_unreadable(event, delivered, "one of the jobs there", extra)
         _logger.info("A delivery was %s", delivered.outcome.value, extra=extra)
         return
     extra |= {"job_id": delivered.job_id, "status": delivered.status, "cycle_id": get_correlation_id()}
     with bind_correlation_id(delivered.correlation_id):
-        _tell_unreadable(event, delivered, f"job {delivered.job_id}", extra)
+        _log_unreadable(event, delivered, f"job {delivered.job_id}", extra)
         _logger.info("A delivery told of job %s", delivered.job_id, extra=extra)
         if delivered.note is not None:
             level, text = delivered.note
             _logger.log(level, "Job %s: %s", delivered.job_id, text, extra=extra)
 
 
-def _tell_unreadable(
+def _log_unreadable(
     event: DeliveryEvent | DeliveryHint, delivered: Delivered, about: str, extra: Mapping[str, object]
 ) -> None:
     if isinstance(event, DeliveryHint) and delivered.outcome is DeliveryOutcome.UNREADABLE:

@@ -14,13 +14,12 @@ wake behind, and one wake too many costs a look.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from typing import Unpack
 
 import trio
 from sqlalchemy import Connection
 
-from actors.control.control import Runtime
 from actors.jobs.pages import Page
 from actors.jobs.records import Event
 from actors.jobs.views import EventFilters, Gap
@@ -62,10 +61,13 @@ class RecentEvents:
 
 
 class EventReader:
-    """The part of :class:`~actors.control.operations.Operations` that reads events."""
+    """Reads the events of one runtime. ``counted``: entered by each reader, for whoever counts them."""
 
-    def __init__(self, ledger: Ledger, bus: Bus) -> None:
-        self.ledger = ledger
+    def __init__(
+        self, ledger: Ledger, bus: Bus, counted: Callable[[], AbstractContextManager[None]] = nullcontext
+    ) -> None:
+        self._counted = counted
+        self._ledger = ledger
         self._bus = bus
         self._recent = RecentEvents()
         bus.subscribe(Event, where=self._keep)  # before any reader, whose wake must find the event kept
@@ -88,8 +90,8 @@ class EventReader:
             return False
 
         async with send, receive:  # closed after the subscription has ended: an event may come at any checkpoint
-            with self._bus.subscribe(Event, where=wake):
-                start = after if after is not None else await self.ledger.read(event_rows.last)
+            with self._counted(), self._bus.subscribe(Event, where=wake):
+                start = after if after is not None else await self._ledger.read(event_rows.last)
                 stream = self._read_events(start, after is not None, filters, is_wanted, receive)
                 try:
                     yield stream
@@ -132,7 +134,7 @@ class EventReader:
             found, more = event_rows.page(connection, after, limit=limit, **filters)
             return Page(found, more=more, cursor=lambda event: str(event.seq))
 
-        return await self.ledger.read(query)
+        return await self._ledger.read(query)
 
     async def gap(self, after: int) -> Gap | None:
         """What a reader who saw everything up to number ``after`` can no longer be told; None: nothing."""
@@ -144,15 +146,14 @@ class EventReader:
             missing = last - after - event_rows.number_after(connection, after)
             return Gap(after, missing, after) if missing else None
 
-        return await self.ledger.read(query)
+        return await self._ledger.read(query)
 
-
-async def place_to_begin(runtime: Runtime, after: int | None) -> tuple[int, Gap | None]:
-    """The number after which a reader goes on that saw everything up to ``after`` (None: up to now), and its gap."""
-    gap = await runtime.gap(LARGEST_SEQ if after is None else after)
-    if after is None:
-        return (LARGEST_SEQ if gap is None else gap.resume), None
-    return (after if gap is None else gap.resume), gap
+    async def place_to_begin(self, after: int | None) -> tuple[int, Gap | None]:
+        """After which number a reader goes on that saw everything up to ``after`` (None: up to now), and its gap."""
+        gap = await self.gap(LARGEST_SEQ if after is None else after)
+        if after is None:
+            return (LARGEST_SEQ if gap is None else gap.resume), None
+        return (after if gap is None else gap.resume), gap
 
 
 def _filter(filters: EventFilters) -> Callable[[Event], bool]:

@@ -2,45 +2,49 @@
 
 from __future__ import annotations
 
-from actors.control.operations import Operations
+from actors.control.context import Context
 from actors.jobs.records import ApprovalRule
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.views import DryRun, RuleView
 from actors.ledger import rules
 
 
-class Ruling(Operations):
-    """The operations of :class:`actors.control.control.Runtime` on rules. A change holds for the next submission."""
+class Rules:
+    """The approval rules of one runtime. A change holds for the next submission and after a restart."""
 
-    async def rules(self) -> list[RuleView]:
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._ledger = context.ledger
+
+    async def all(self) -> list[RuleView]:
         """Every rule that holds, in the order in which rules are tried."""
-        configured = self.ledger.configured_rules
-        return await self.ledger.read(lambda connection: rules.rules_now(connection, configured))
+        configured = self._ledger.configured_rules
+        return await self._ledger.read(lambda connection: rules.rules_now(connection, configured))
 
-    async def rule(self, rule_id: int) -> RuleView:
+    async def get(self, rule_id: int) -> RuleView:
         """One of them."""
-        for view in await self.rules():
+        for view in await self.all():
             if view.rule.rule_id == rule_id:
                 return view
         raise Refused(f"there is no approval rule {rule_id}", RefusalKind.NOT_FOUND)
 
-    async def add_rule(self, rule: ApprovalRule, *, by: str | None = None) -> RuleView:
-        """Make a rule; its own ``rule_id`` counts for nothing."""
-        return await self.ledger.add_rule(self._judged(rule), by)
+    async def add(self, rule: ApprovalRule, *, by: str | None = None) -> RuleView:
+        """Make a rule under a new id; its own ``rule_id`` counts for nothing."""
+        return await self._ledger.add_rule(self._checked(rule), by)
 
-    async def replace_rule(self, rule: ApprovalRule, *, by: str | None = None) -> RuleView:
-        """Put ``rule`` in the place of the one of its id."""
-        return await self.ledger.replace_rule(self._judged(rule), by)
+    async def replace(self, rule: ApprovalRule, *, by: str | None = None) -> RuleView:
+        """Put ``rule`` in the place of the one of its id, configured or not."""
+        return await self._ledger.replace_rule(self._checked(rule), by)
 
-    async def remove_rule(self, rule_id: int, *, by: str | None = None) -> None:
-        """Remove a rule. Requests that it caused stay as they are."""
-        await self.ledger.remove_rule(rule_id, by)
+    async def remove(self, rule_id: int, *, by: str | None = None) -> None:
+        """Remove a rule, configured or not. Requests that it caused stay as they are."""
+        await self._ledger.remove_rule(rule_id, by)
 
-    async def try_rule(self, rule: ApprovalRule, *, last: int = 100) -> DryRun:
+    async def dry_run(self, rule: ApprovalRule, *, last: int = 100) -> DryRun:
         """Which of the ``last`` jobs ``rule`` would have held back."""
-        return await self.ledger.read(rules.dry_run(self._judged(rule), last))
+        return await self._ledger.read(rules.dry_run(self._checked(rule), last))
 
-    def _judged(self, rule: ApprovalRule) -> ApprovalRule:
+    def _checked(self, rule: ApprovalRule) -> ApprovalRule:
         """``rule``, if the providers that it names are there."""
         named = {"applies_to_provider": rule.applies_to_provider}
         if rule.condition == "provider":
@@ -48,7 +52,7 @@ class Ruling(Operations):
         for field, name in named.items():
             if name is not None:
                 try:
-                    self._known(name)
+                    self._context.provider(name)
                 except Refused as error:
                     raise Refused(f"{field}: {error}", RefusalKind.INVALID, field) from None
         return rule

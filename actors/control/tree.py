@@ -1,51 +1,69 @@
-"""The supervision tree as plain data, for people and programs to look at."""
+"""The supervision tree: as plain data for people and programs to look at, and its actors started afresh by hand."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import trio
 
-from actors.kernel import ActorRef
-from supervision import ChildInfo
+from actors.kernel import ActorRef, Registry
+from supervision import ChildInfo, Supervisor
 
 
-def tree_of(children: Iterable[ChildInfo], actors: Mapping[str, ActorRef]) -> list[dict[str, Any]]:
-    """Each child with its state, restarts, seconds of uptime, mailbox, last failure; supervisors with theirs below."""
-    return [_node(child, actors) for child in children]
+class Tree:
+    """The tree of one runtime; empty until :attr:`supervisor` runs. ``groups``: the supervisors below the root."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self.supervisor: Supervisor | None = None
+        self.groups: Sequence[Supervisor] = ()
+
+    def children(self) -> list[ChildInfo]:
+        """The root's children, those of child supervisors inside them."""
+        return [] if self.supervisor is None else self.supervisor.children()
+
+    def describe(self) -> list[dict[str, Any]]:
+        """Each child as plain data: id, state, incarnation, restarts, seconds of uptime, mailbox, last failure."""
+        actors = {ref.name: ref for ref in self._registry}
+        return [_node(child, actors) for child in self.children()]
+
+    def unhealthy(self) -> list[str]:
+        """A reason for each child that should run and does not."""
+        return list(_unhealthy(self.children()))
+
+    async def restart(self, name: str) -> None:
+        """Stop an actor or a server and start it afresh: a parked one too; spends nothing of its budget.
+
+        Raises :class:`supervision.errors.UnknownChild`, and ``ChildStartError`` where it does not start.
+        """
+        owners = (group for group in self.groups if any(child.id == name for child in group.children()))
+        group = next(owners, self.groups[0])
+        await group.stop_child(name)
+        await group.restart_child(name)
 
 
 def _node(child: ChildInfo, actors: Mapping[str, ActorRef]) -> dict[str, Any]:
+    began = child.started_at if child.state == "running" else None
     node: dict[str, Any] = {
         "id": child.id,
         "state": child.state,
         "incarnation": child.incarnation,
         "restarts": child.restarts,
         "recent_restarts": child.recent_restarts,
-        "uptime": _uptime(child),
+        "uptime": None if began is None else round(trio.current_time() - began, 3),
         "last_exit": None if child.last_exit is None else str(child.last_exit),
     }
     actor = actors.get(child.id)
     if actor is not None:
         mailbox = actor.mailbox.statistics()
         node["mailbox"] = {"depth": mailbox.depth, "high_water": mailbox.high_water, "capacity": mailbox.capacity}
-    if child.children is not None:
-        node["children"] = tree_of(child.children, actors)
+    node["children"] = [_node(one, actors) for one in child.children]
     return node
 
 
-def _uptime(child: ChildInfo) -> float | None:
-    if child.state != "running" or child.started_at is None:
-        return None
-    return round(trio.current_time() - child.started_at, 3)
-
-
-def troubled(children: Iterable[ChildInfo]) -> list[str]:
-    """Ids of children that should run and do not."""
-    found = []
+def _unhealthy(children: Iterable[ChildInfo]) -> Iterable[str]:
     for child in children:
         if child.state in ("restarting", "parked", "overrun"):
-            found.append(f"{child.id} is {child.state}")
-        found.extend(troubled(child.children or ()))
-    return found
+            yield f"{child.id} is {child.state}"
+        yield from _unhealthy(child.children)

@@ -14,16 +14,7 @@ from typing import Any, cast
 import attrs
 import orjson
 
-from actors.control.control import (
-    Accepted,
-    DryRun,
-    Health,
-    JobView,
-    ProviderView,
-    PruneResult,
-    QueueView,
-    RuleView,
-)
+from actors.control.health import Health
 from actors.documents import (
     AcceptedDocument,
     ApprovalDocument,
@@ -50,6 +41,9 @@ from actors.jobs.durations import seconds_between
 from actors.jobs.options import Limits
 from actors.jobs.os_text import readable, shown
 from actors.jobs.records import ApprovalRequest, Event
+from actors.jobs.retention import PruneResult
+from actors.jobs.views import Accepted, DryRun, JobView, QueueView, RuleView
+from actors.ledger.provider_views import ProviderView
 
 
 def encoded(document: Any) -> bytes:
@@ -198,14 +192,14 @@ def limits_document(limits: Limits, sources: Mapping[str, str]) -> list[LimitDoc
     return [{"name": name, "value": value, "source": sources.get(name, "configured")} for name, value in plain.items()]
 
 
-def health_document(health: Health, started_at: datetime) -> HealthDocument:
+def health_document(health: Health) -> HealthDocument:
     """Whether the runtime does its work, and since when it runs."""
     return {
         "status": health.status,
         "reasons": list(health.reasons),
         "notes": list(health.notes),
         "uncertain_jobs": list(health.uncertain_jobs[: maxima.ROWS]),
-        "started_at": moment(started_at),
+        "started_at": moment(health.started_at),
     }
 
 

@@ -18,10 +18,10 @@ import trio
 from trio_websocket import ConnectionClosed, WebSocketConnection
 
 from actors.access.peer import Peer
-from actors.control.control import Event, Runtime
-from actors.control.event_reader import place_to_begin
+from actors.control.runtime import Runtime
 from actors.documents.records import encoded, event_document
 from actors.feed.messages import Ack, Authenticate, Close, CloseConnection, Malformed, Ping, Subscribe, read
+from actors.jobs.records import Event
 from actors.store.errors import StoreError
 
 BEAT = 20.0
@@ -87,7 +87,7 @@ class Connection:
         """End the subscription before. The answer comes before the first event, and a gap after it."""
         if self._subscription is not None:
             self._subscription.scope.cancel()
-        after, gap = await place_to_begin(self._runtime, wanted.after)
+        after, gap = await self._runtime.event_reader.place_to_begin(wanted.after)
         await self._send(type="subscribed", after=after)
         if gap is not None:
             await self._send(type="gap", **attrs.asdict(gap))

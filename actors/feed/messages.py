@@ -1,27 +1,27 @@
-"""What clients may say, read strictly, and how a connection ends."""
+"""What clients may send, read by the strict converter, and how a connection ends."""
 
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Any
 
 import attrs
 import orjson
+from attrs.validators import ge, le, optional
 
+from actors.control.event_reader import LARGEST_SEQ
 from actors.jobs import maxima
-from actors.jobs.suggestions import did_you_mean
+from actors.validation import CheckedError, StrictConverter
 
 MOST_BYTES = 64 << 10
 """Of a client's message; the library closes with 1009 beyond it. A subscription is some hundred bytes."""
 MOST_WINDOW = 10_000
-_LARGEST_SEQ = 2**63 - 1
 
 
 class Close(IntEnum):
     """Close codes (RFC 6455, section 7.4.1) as the feed uses them."""
 
     GOING_AWAY = 1001
-    """The supervisor stops: come back, and resume."""
+    """The supervisor stops, or events cannot be read now: come back, and resume."""
     MALFORMED = 1007
     """A message that is none; the ``error`` before it says what is wrong."""
     POLICY = 1008
@@ -43,29 +43,37 @@ class CloseConnection(Exception):
         self.reason = reason.encode()[:120].decode(errors="ignore")
 
 
+def _is_name(_message: object, _field: attrs.Attribute[str], value: str) -> None:
+    if not 0 < len(value) <= maxima.NAME:
+        raise ValueError(f"must be a text of 1 to {maxima.NAME} characters")
+
+
+_IS_NUMBER = [ge(0), le(LARGEST_SEQ)]
+
+
 @attrs.frozen
 class Authenticate:
     """Who it is that connects."""
 
-    token: str = attrs.field(repr=False)
+    token: str = attrs.field(repr=False, validator=_is_name)
 
 
 @attrs.frozen
 class Subscribe:
     """What a client wants to see from now on, in place of what it wanted before."""
 
-    after: int | None = None
-    job_id: str | None = None
-    types: frozenset[str] = frozenset()
-    user: str | None = None
-    window: int | None = None
+    after: int | None = attrs.field(default=None, validator=optional(_IS_NUMBER))
+    job_id: str | None = attrs.field(default=None, validator=optional(_is_name))
+    types: tuple[str, ...] = attrs.field(default=(), validator=maxima.Items(maxima.CHOICES, maxima.Text(maxima.NAME)))
+    user: str | None = attrs.field(default=None, validator=optional(_is_name))
+    window: int | None = attrs.field(default=None, validator=optional([ge(1), le(MOST_WINDOW)]))
 
 
 @attrs.frozen
 class Ack:
     """Everything up to ``seq`` has arrived."""
 
-    seq: int
+    seq: int = attrs.field(validator=_IS_NUMBER)
 
 
 @attrs.frozen
@@ -74,61 +82,20 @@ class Ping:
 
 
 Message = Authenticate | Subscribe | Ack | Ping
-_KINDS: dict[str, tuple[type, tuple[str, ...]]] = {
-    "authenticate": (Authenticate, ("token",)),
-    "subscribe": (Subscribe, ("after", "job_id", "types", "user", "window")),
-    "ack": (Ack, ("seq",)),
-    "ping": (Ping, ()),
-}
+_CONVERTER = StrictConverter()
+_CONVERTER.tagged_union(Message, {"authenticate": Authenticate, "subscribe": Subscribe, "ack": Ack, "ping": Ping})
 
 
 def read(text: str | bytes) -> Message:
-    """One message of a client. Raises :class:`Malformed`."""
+    """One message of a client. Raises :class:`Malformed` with everything that is wrong with it."""
     try:
         found = orjson.loads(text)
     except orjson.JSONDecodeError:
         raise Malformed("a message must be JSON") from None
     if not isinstance(found, dict):
         raise Malformed("a message must be a JSON object")
-    kind = found.pop("type", None)
-    if not isinstance(kind, str) or kind not in _KINDS:
-        raise Malformed(f"type: must be one of {', '.join(_KINDS)}{did_you_mean(str(kind)[:40], _KINDS)}")
-    made, fields = _KINDS[kind]
-    for name in found:
-        if name not in fields:
-            raise Malformed(f"{kind}: unknown field {name[:40]!r}{did_you_mean(name[:40], fields)}")
-    values = {name: _CHECKS[name](name, value) for name, value in found.items() if value is not None}
-    for name in ("token", "seq"):
-        if name in fields and name not in values:
-            raise Malformed(f"{kind}: {name} is missing")
-    message: Message = made(**values)
+    try:
+        message: Message = _CONVERTER.read(found, Message)
+    except CheckedError as error:
+        raise Malformed("; ".join(map(str, error.faults))) from None
     return message
-
-
-def _text(name: str, value: Any) -> str:
-    if not isinstance(value, str) or not 0 < len(value) <= maxima.NAME:
-        raise Malformed(f"{name}: must be a text of 1 to {maxima.NAME} characters")
-    return value
-
-
-def _number(name: str, value: Any, least: int = 0, most: int = _LARGEST_SEQ) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-        raise Malformed(f"{name}: must be a whole number from {least} to {most}")
-    return value
-
-
-def _types(name: str, value: Any) -> frozenset[str]:
-    if not isinstance(value, list) or len(value) > maxima.CHOICES:
-        raise Malformed(f"{name}: must be a list of at most {maxima.CHOICES} texts")
-    return frozenset(_text(name, one) for one in value)
-
-
-_CHECKS: dict[str, Any] = {
-    "token": _text,
-    "job_id": _text,
-    "user": _text,
-    "types": _types,
-    "after": _number,
-    "seq": _number,
-    "window": lambda name, value: _number(name, value, 1, MOST_WINDOW),
-}

@@ -15,9 +15,9 @@ from functools import partial
 import trio
 from trio_websocket import ConnectionClosed, WebSocketConnection, WebSocketRequest, wrap_server_stream
 
-from actors.access.hosts import HostList, same_origin
+from actors.access.hosts import AllowedHosts, same_origin
 from actors.access.peer import Peer
-from actors.control.control import Runtime
+from actors.control.runtime import Runtime
 from actors.feed.connection import Connection
 from actors.feed.messages import MOST_BYTES, Authenticate, Close, CloseConnection, Malformed, read
 from actors.feed.options import FeedOptions
@@ -72,7 +72,7 @@ class FeedServer:
         runtime: Runtime,
         options: FeedOptions,
         authenticate: AuthenticateToken,
-        hosts: HostList,
+        hosts: AllowedHosts,
         tls: ssl.SSLContext | None = None,
         *,
         behind_proxy: bool = False,

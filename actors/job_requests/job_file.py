@@ -21,7 +21,7 @@ from actors.job_requests.job_request import converter, request_from_mapping
 from actors.job_requests.sources import RequestSource, closed_to
 from actors.jobs import maxima
 from actors.jobs.records import JobRequest
-from actors.validation import INPUT, CheckedError, Problems, Shape, document, plain_value, read_bytes
+from actors.validation import INPUT, CheckedError, Problems, Shape, Wrong, document, plain_value, read_bytes
 from actors.validation.marked import ListNode, MappingNode
 
 __all__ = ["JobFile", "load_job_file", "load_spec", "parse_set", "request_from_mapping"]
@@ -62,7 +62,7 @@ def load_job_file(path: Path | str, *, user: str = "", environ: Mapping[str, str
     name, path = str(path), Path(path)
     content = read_bytes(path, name, MAX_BYTES)
     reader = converter(_NAMES, closed_to(RequestSource.JOB_FILE), path.absolute().parent)
-    reader.shapes[_Content] = Shape(whole=lambda read: None if read.jobs else ("jobs", "there are no jobs"))
+    reader.shapes[_Content] = Shape(whole=_check_content)
     problems = Problems()
     root = document(content, name, problems, max_nodes=MAX_NODES)
     found = reader.read(_with_defaults(root), _Content, problems=problems)
@@ -74,6 +74,11 @@ def load_job_file(path: Path | str, *, user: str = "", environ: Mapping[str, str
 def _completed(request: JobRequest, key: str, user: str, environ: Mapping[str, str] | None) -> JobRequest:
     mine = attrs.evolve(request, idempotency_key=key, user_id=request.user_id or user)
     return with_inherited(mine, environ)
+
+
+def _check_content(content: _Content) -> None:
+    if not content.jobs:
+        raise Wrong("there are no jobs", "jobs")
 
 
 def _with_defaults(root: MappingNode) -> MappingNode:

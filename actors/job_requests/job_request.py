@@ -39,17 +39,18 @@ def converter(
     """
     types = _TYPES if folder is None else {**_TYPES, "cwd": Annotated[OsText, Format(_under(folder))] | None}
     validators = {**_VALIDATORS, "cwd": _ABSOLUTE} if folder is None else _VALIDATORS
-    request = Shape(names=names or {}, hidden=hidden, types=types, validators=validators, whole=_fault_of_request)
+    request = Shape(names=names or {}, hidden=hidden, types=types, validators=validators, whole=_check_request)
     resources = Shape(
         types={"memory": Size | None}, validators={"cpus": ge(0), "gpus": ge(0), "memory": optional(ge(1))}
     )
     return StrictConverter({JobRequest: request, Resources: resources})
 
 
-def _fault_of_request(request: JobRequest) -> tuple[str, str] | None:
+def _check_request(request: JobRequest) -> None:
     if request.command is not None and request.entry_point is not None:
-        return "entry_point", "command and entry_point: give one of the two"
-    return maxima.fault_of(request)
+        raise Wrong("command and entry_point: give one of the two", "entry_point")
+    if (fault := maxima.fault_of(request)) is not None:
+        raise Wrong(fault[1], *fault[:1] if fault[0] else ())
 
 
 def _command(value: Any, usual: Usual) -> Any:
@@ -64,12 +65,7 @@ def _command(value: Any, usual: Usual) -> Any:
 def _os_text(value: Any, usual: Usual) -> str:
     if not isinstance(value, Mapping):
         return str(usual(value))
-    try:
-        found = from_plain({key: text(one) for key, one in value.items()})
-    except Wrong:
-        raise
-    except ValueError as error:
-        raise Wrong(str(error)) from None
+    found = from_plain({key: text(one) for key, one in value.items()})
     if "\0" in found:
         raise Wrong("must not hold a NUL character")
     return found

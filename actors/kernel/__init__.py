@@ -20,9 +20,8 @@ from actors.kernel.clock import Clock, SystemClock, VirtualClock
 from actors.kernel.dead_letters import DeadLetter, DeadLetters
 from actors.kernel.envelope import Envelope, current_envelope
 from actors.kernel.errors import ActorDown, ActorError, CallTimeout, CallToSelf, MailboxFull, UnknownActor
-from actors.kernel.mailbox import Mailbox
+from actors.kernel.mailbox import Mailbox, MailboxStatistics, Overflow
 from actors.kernel.monitor import Down, Monitor
-from actors.kernel.overflow import MailboxStatistics, Overflow
 from actors.kernel.quarantine import Quarantine, Quarantined
 from actors.kernel.ref import ActorRef
 from actors.kernel.registry import Registry

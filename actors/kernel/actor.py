@@ -23,13 +23,13 @@ from typing import Any, ClassVar
 import trio
 
 from actors.kernel.calls import ErrorReply
-from actors.kernel.context import current_correlation_id, set_checked_id
 from actors.kernel.envelope import Envelope, Handling, handling
 from actors.kernel.errors import ActorDown, ActorError
 from actors.kernel.ref import ActorRef
-from actors.kernel.system import LAST, Inspect, Inspection, Stop, Suspend
+from actors.kernel.system import DRAIN_MARKER, Inspect, Inspection, Stop, Suspend
 from actors.kernel.timers import Timer, Timers
 from logconf import get_logger
+from logconf.context import current_correlation_id, set_checked_correlation_id
 from supervision import faults
 
 #: Fault points round the handling of a message; the subject is the actor's name.
@@ -56,14 +56,19 @@ class Actor:
     stop_grace: ClassVar[float] = 5.0
 
     ref: ActorRef
-    slot: Handling
     nursery: trio.Nursery
-    suspended: bool = False
     stopping: bool = False  # a stop was asked for; what is queued may still be handled
     heartbeat: Callable[[], object] | None = None
     heartbeat_every: float = math.inf
-    _timers: Timers | None = None
+    _handling: Handling
+    _timers: Timers
     _ended: bool = False
+
+    def enter(self, ref: ActorRef) -> None:
+        """Become the incarnation that ``ref`` runs; called once, before ``on_start``."""
+        self.ref, self._handling = ref, Handling(ref)
+        handling.set(self._handling)
+        self._timers = Timers()
 
     # -- To override
 
@@ -98,7 +103,7 @@ class Actor:
     # -- To use
 
     def unexpected(self, message: Any) -> ErrorReply:
-        """For the last case of a handler: logs the message nobody expected, and is the reply that says so."""
+        """For the last case of a handler: logs the message, and returns the reply that refuses it."""
         kind = type(message).__name__
         name = self.ref.name
         _logger.warning("Unexpected message for %s", name, extra={"actor": name, "message_type": kind})
@@ -118,121 +123,89 @@ class Actor:
         False: end the loop.
         """
         mailbox = self.ref.mailbox
-        if self._timers is not None:
-            until = min(until, self._timers.next_due())
+        until = min(until, self._timers.next_due())
         if self.heartbeat is not None:
             until = min(until, trio.current_time() + self.heartbeat_every)
         await mailbox.wait(until)
         if self.heartbeat is not None:
             self.heartbeat()
-        if self._timers is not None:
-            for message in self._timers.take_due():
-                self.ref.notice(message)
-        await self._drain()
+        for message in self._timers.take_due():
+            self.ref.notice(message)
+        while (message := mailbox.take_system()) is not None:
+            self._obey(message)
+        if not self._ended:
+            await self._handle_batch()
         return not self._ended
+
+    @property
+    def suspended(self) -> bool:
+        """Whether only system messages are seen now."""
+        return self.ref.mailbox.suspended
 
     # -- The machinery
 
-    async def _drain(self) -> None:
-        # The path of every message. It reads the mailbox's queue itself: a method call each would be a tenth of it.
-        mailbox, handle, heartbeat, slot = self.ref.mailbox, self.handle, self.heartbeat, self.slot
-        queue, concurrent, plan, no_deadline = mailbox.queue, self.concurrent, faults.active, math.inf
-        if mailbox.held and self._obey_all():
-            return
-        envelope: Envelope | None = None
-        try:
-            for count in range(BATCH):  # noqa: B007 - read in finally
-                if (mailbox.system and self._obey_all()) or not queue:
-                    break
-                envelope = queue.popleft()
-                if mailbox.burdened:
-                    mailbox.follow_up(envelope)
-                port = None
-                if envelope.deadline != no_deadline:  # every call has one
-                    if self._is_past(envelope):
-                        if self._ended:
-                            break
-                        continue
-                    port = envelope.reply
-                if envelope.correlation_id != current_correlation_id():
-                    set_checked_id(envelope.correlation_id)
-                if concurrent:
-                    slot = Handling(self.ref)
-                    handling.set(slot)
-                slot.envelope = envelope
+    async def _handle_batch(self) -> None:
+        handle, heartbeat, plan, never = self.handle, self.heartbeat, faults.active, math.inf
+        for envelope in self.ref.mailbox.take_batch(BATCH):
+            if envelope.message is DRAIN_MARKER:
+                self._ended = True
+                break
+            if envelope.deadline != never and envelope.deadline <= trio.current_time():
+                self.ref.dead_letters.record(envelope, self.ref.name, "expired")
+                continue
+            self.bind(envelope)
+            try:
                 if plan is not None:
                     await faults.async_point(RECEIVE_BEFORE, self.ref.name)
                 reply = await handle(envelope.message)
                 if plan is not None:
                     await faults.async_point(RECEIVE_AFTER, self.ref.name)
-                if port is not None:
-                    port.answer(reply)
-                elif type(reply) is ErrorReply:
-                    self._unheard(reply)
-                envelope = None
-                if heartbeat is not None:
-                    heartbeat()
-            else:
-                count = BATCH
-        except BaseException as error:  # the actor loop: the caller is answered, then it is raised again
-            if envelope is not None:
+            except BaseException as error:  # the actor loop: the caller is answered, then it is raised again
                 self._crashed(envelope, error)
-            raise
-        finally:
-            mailbox.taken += count
-        if slot.envelope is not None:
-            self.unbind()
+                raise
+            if envelope.reply is not None:
+                envelope.reply.answer(reply)
+            elif isinstance(reply, ErrorReply):
+                self._log_unheard(reply)
+            if heartbeat is not None:
+                heartbeat()
+        self.bind(None)
 
-    def _is_past(self, envelope: Envelope) -> bool:
-        if envelope is LAST:
-            self._ended = True
-        elif envelope.deadline <= trio.current_time():
-            self.ref.dead_letters.record(envelope, self.ref.name, "expired")
-        else:
-            return False
-        return True
+    def _log_unheard(self, reply: ErrorReply) -> None:
+        _logger.warning(
+            "%s answered a cast with an error: %s", self.ref.name, reply.error,
+            extra={"actor": self.ref.name, "error": repr(reply.error)},
+        )  # fmt: skip
 
-    def bind(self, envelope: Envelope) -> None:
-        """What is sent and logged from now on in this task is because of ``envelope``."""
+    def _set_timer(self, message: Any, delay: float, interval: float | None) -> Timer:
+        timer = self._timers.add(message, delay, interval)
+        self.ref.mailbox.wake()
+        return timer
+
+    def bind(self, envelope: Envelope | None) -> None:
+        """What is sent and logged from now on in this task is because of ``envelope``; None: nothing is handled."""
         if self.concurrent:
-            self.slot = Handling(self.ref)
-            handling.set(self.slot)
-        self.slot.envelope = envelope
-        set_checked_id(envelope.correlation_id)
-
-    def unbind(self) -> None:
-        """Nothing is being handled."""
-        set_checked_id(None)
-        if self.concurrent:
-            self.slot = Handling(self.ref)
-            handling.set(self.slot)
-        self.slot.envelope = None
-
-    def _obey_all(self) -> bool:
-        """Whether, after all that the system says, nothing queued may be handled now."""
-        system = self.ref.mailbox.system
-        while system:
-            self._obey(system.popleft())
-        return self._ended or self.suspended
+            self._handling = Handling(self.ref)
+            handling.set(self._handling)
+        self._handling.envelope = envelope
+        correlation_id = None if envelope is None else envelope.correlation_id
+        if correlation_id != current_correlation_id():
+            set_checked_correlation_id(correlation_id)
 
     def _obey(self, message: object) -> None:
+        mailbox = self.ref.mailbox
         if isinstance(message, Inspect):
-            ref = self.ref
             message.reply.answer(
-                Inspection(ref.name, ref.incarnation, self.suspended, ref.mailbox.statistics(), self.describe())
+                Inspection(self.ref.name, self.ref.incarnation, self.suspended, mailbox.statistics(), self.describe())
             )
+        elif isinstance(message, Suspend):
+            mailbox.suspended = message.suspended
         elif isinstance(message, Stop):
             self.stopping = True
-            self._suspend(False)
+            mailbox.suspended = False
             if not message.drain:
                 self._ended = True
                 self.ref.purge("stopped")
-        else:
-            self._suspend(isinstance(message, Suspend))
-
-    def _suspend(self, suspended: bool) -> None:
-        self.suspended = suspended
-        self.ref.mailbox.hold(suspended)
 
     def _crashed(self, envelope: Envelope, error: BaseException) -> None:
         ref = self.ref
@@ -242,22 +215,9 @@ class Actor:
         if envelope.reply is not None:
             envelope.reply.fail(ActorDown(ref.name, "failed", error))
         if envelope.attempt <= self.redeliver:
-            ref.mailbox.put_anyway(envelope.again(), first=True)
+            ref.mailbox.redeliver(envelope.again())
         else:
             ref.quarantine.add(envelope, ref.name, error, ref.again)
-
-    def _unheard(self, reply: ErrorReply) -> None:
-        _logger.warning(
-            "%s answered a cast with an error: %s", self.ref.name, reply.error,
-            extra={"actor": self.ref.name, "error": repr(reply.error)},
-        )  # fmt: skip
-
-    def _set_timer(self, message: Any, delay: float, interval: float | None) -> Timer:
-        if self._timers is None:
-            self._timers = Timers()
-        timer = self._timers.add(message, delay, interval)
-        self.ref.mailbox.wake()
-        return timer
 
 
 def is_failure(error: BaseException) -> bool:

@@ -5,53 +5,60 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
+import attrs
 import trio
 
 from actors.kernel.calls import PendingCalls
 from actors.kernel.dead_letters import DeadLetters
-from actors.kernel.envelope import Envelope
+from actors.kernel.envelope import Envelope, next_envelope_id
 from actors.kernel.errors import ActorDown, MailboxFull
 from actors.kernel.mailbox import Mailbox
 from actors.kernel.monitor import Down, Monitor
 from actors.kernel.quarantine import Quarantine
-from actors.kernel.system import LAST, Inspect
+from actors.kernel.system import DRAIN_MARKER, Inspect
 
 State = Literal["waiting", "running", "gone"]
 
 
-class Incarnations:
-    """One after another, never two at once; between two of them messages queue, after the last they are refused.
+#: Seconds a call waits where its caller set no deadline: gen_server's.
+CALL_DEADLINE = 5.0
+
+
+class ActorCell:
+    """One incarnation after another, never two at once; between two of them messages queue, after the last they are
+    refused.
 
     ``state`` is ``waiting`` before the first incarnation and between two, ``running``, or ``gone``; a later start
     makes a gone one running again.
     """
 
     __slots__ = (
-        "_calls", "_dead_letters", "_end", "_monitors", "_put", "_quarantine", "_stopping", "_task", "beside",
-        "incarnation", "mailbox", "name",
+        "_calls", "_end", "_monitors", "_now", "_stopping", "_task", "dead_letters", "incarnation", "mailbox",
+        "name", "quarantine", "side_nursery",
     )  # fmt: skip
 
     def __init__(
         self,
         name: str,
-        mailbox: Mailbox | None,
-        call_deadline: float,
-        dead_letters: DeadLetters | None,
-        quarantine: Quarantine | None,
+        mailbox: Mailbox | None = None,
+        *,
+        call_deadline: float = CALL_DEADLINE,
+        dead_letters: DeadLetters | None = None,
+        quarantine: Quarantine | None = None,
     ) -> None:
         self.name = name
         self.mailbox = Mailbox() if mailbox is None else mailbox
         self.mailbox.owner = name
         self.mailbox.on_drop = self._dropped
         self.incarnation = 0
-        self.beside: trio.Nursery | None = None  # where the actor's own tasks run beside its mailbox
+        self._now: Callable[[], float] = trio.current_time
+        self.side_nursery: trio.Nursery | None = None  # where the actor's own tasks run beside its mailbox
         self._calls = PendingCalls(name, call_deadline)
-        self._dead_letters = dead_letters
-        self._quarantine = quarantine
-        self._monitors: dict[Monitor, None] | None = None
+        self.dead_letters = DeadLetters() if dead_letters is None else dead_letters
+        self.quarantine = Quarantine() if quarantine is None else quarantine
+        self._monitors: dict[Monitor, None] = {}
         self._task: trio.lowlevel.Task | None = None
         self._end: tuple[str, BaseException | None] | None = None
-        self._put: Callable[[Envelope], None] = self.mailbox.put_nowait  # or _bury, once it is gone
         self._stopping = False
 
     def __repr__(self) -> str:
@@ -64,20 +71,6 @@ class Incarnations:
             return "running"
         return "waiting" if self._end is None else "gone"
 
-    @property
-    def dead_letters(self) -> DeadLetters:
-        """Where this actor's undeliverable messages go."""
-        if self._dead_letters is None:
-            self._dead_letters = DeadLetters()
-        return self._dead_letters
-
-    @property
-    def quarantine(self) -> Quarantine:
-        """Where the messages go that crashed this actor."""
-        if self._quarantine is None:
-            self._quarantine = Quarantine()
-        return self._quarantine
-
     # -- For whoever runs the actor
 
     def entered(self) -> None:
@@ -85,55 +78,55 @@ class Incarnations:
         if self._task is not None:
             raise RuntimeError(f"actor {self.name!r} runs already: two incarnations must never live at once")
         self._task = trio.lowlevel.current_task()
+        self._now = trio.lowlevel.current_clock().current_time
         self._end = None
-        self._put = self.mailbox.put_nowait
         self.incarnation += 1
 
     def left(self, reason: str, cause: BaseException | None) -> None:
         """The incarnation ended; messages queue until another begins, or :meth:`gone` says that none will."""
-        self._task = self.beside = None
+        self._task = self.side_nursery = None
+        self._now = trio.current_time
         self._forget_system(reason, cause)
-        self._tell(reason, cause)
+        self._notify_monitors(reason, cause)
 
     def gone(self, reason: str, cause: BaseException | None = None) -> None:
         """No incarnation follows.
 
-        Queued calls fail, queued casts are dead letters, monitors are told. Idempotent.
+        Queued calls fail, queued casts are dead letters, monitors get their notice. Idempotent.
         """
         if self._task is not None or self._end is not None:
             return
         self._end = (reason, cause)
-        self._put = self._bury
         self._forget_system(reason, cause)
         self.purge(reason, cause)
         self._calls.close()
-        self._tell(reason, cause)
+        self._notify_monitors(reason, cause)
 
     def again(self, envelope: Envelope) -> None:
-        """Queue what was in quarantine. Raises ActorDown when the actor is gone, and MailboxFull."""
+        """Queue what was in quarantine, in its new place. Raises ActorDown when the actor is gone, and MailboxFull."""
         if self._end is not None:
             raise ActorDown(self.name, *self._end)
-        self.mailbox.put_nowait(envelope)
+        self.mailbox.put_nowait(attrs.evolve(envelope, id=next_envelope_id()))
 
     def purge(self, reason: str, cause: BaseException | None = None) -> None:
         """Empty the mailbox: each queued call fails with ``reason``, each cast is a dead letter."""
         for envelope in self.mailbox.clear():
-            if envelope is not LAST:
+            if envelope.message is not DRAIN_MARKER:
                 self.refuse(envelope, reason, cause)
 
     def refuse(self, envelope: Envelope, reason: str, cause: BaseException | None = None) -> None:
-        """``envelope`` will not be handled: its caller is told why; if nobody waits, it is a dead letter."""
+        """``envelope`` will not be handled: its caller gets ActorDown; if nobody waits, it is a dead letter."""
         if envelope.reply is None or not envelope.reply.fail(ActorDown(self.name, reason, cause)):
             self.dead_letters.record(envelope, self.name, reason)
 
     # -- Helpers
 
     def _forget_system(self, reason: str, cause: BaseException | None) -> None:
-        """A stop that was asked for has happened, whatever the end was; who inspects is told."""
+        """A stop that was asked for has happened, whatever the end was; who inspects gets ActorDown."""
         if self._stopping:
-            self.mailbox.discard(LAST)
+            self.mailbox.withdraw(DRAIN_MARKER)
             self._stopping = False
-        self.mailbox.hold(False)
+        self.mailbox.suspended = False
         while (message := self.mailbox.take_system()) is not None:
             if isinstance(message, Inspect):
                 message.reply.fail(ActorDown(self.name, reason, cause))
@@ -143,16 +136,9 @@ class Incarnations:
             envelope.reply.fail(MailboxFull(envelope.message, self.mailbox.capacity, self.name))
         self.dead_letters.record(envelope, self.name, "dropped")
 
-    def _bury(self, envelope: Envelope) -> None:
-        self.dead_letters.record(envelope, self.name, self._end[0] if self._end else "stopped")
-
-    def _forget_monitor(self, monitor: Monitor) -> None:
-        if self._monitors is not None:
-            self._monitors.pop(monitor, None)
-
-    def _tell(self, reason: str, cause: BaseException | None) -> None:
-        monitors, self._monitors = self._monitors, None
-        for monitor in monitors or ():
+    def _notify_monitors(self, reason: str, cause: BaseException | None) -> None:
+        monitors, self._monitors = self._monitors, {}
+        for monitor in monitors:
             monitor.deliver(self._down(reason, cause))
 
     def _down(self, reason: str, cause: BaseException | None) -> Down:

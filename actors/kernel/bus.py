@@ -1,4 +1,4 @@
-"""The bus: what happened, told to whoever asked, after it was committed.
+"""The bus: delivers what happened to its subscribers, after it was committed.
 
 Publishing is synchronous and lands in bounded mailboxes, so a slow subscriber loses its own notices (and knows
 how many) but never delays the publisher. A notice is a hint; the row is the truth, and a subscriber that lost
@@ -22,6 +22,10 @@ _logger = get_logger("actors.kernel.bus")
 Filter = Callable[[Any], bool]
 
 
+def _every_message(_message: Any) -> bool:
+    return True
+
+
 class Bus:
     """Subscriptions, and :meth:`publish`. No task, no lock, nothing to start or stop."""
 
@@ -29,7 +33,7 @@ class Bus:
         self._subscriptions: dict[Subscription, None] = {}  # for its order: that of subscribing
 
     def subscribe(
-        self, *types: type, into: ActorRef | Mailbox | None = None, where: Filter | None = None, capacity: int = 256
+        self, *types: type, into: ActorRef | Mailbox | None = None, where: Filter = _every_message, capacity: int = 256
     ) -> Subscription:
         """Deliver each message of these ``types`` (none: all) for which ``where`` holds, until the subscription
         is closed.
@@ -42,13 +46,13 @@ class Bus:
         return subscription
 
     def publish(self, envelope: Envelope) -> None:
-        """Deliver to every subscriber that wants it, each an envelope of its own. Never blocks, never raises."""
+        """Deliver to every subscriber that it matches, each an envelope of its own. Never blocks, never raises."""
         for subscription in list(self._subscriptions):
             try:
                 subscription.offer(envelope)
             except Exception:  # a subscriber's filter must not make a commit look failed
                 subscription.lost += 1
-                _logger.exception("A subscriber could not be told", extra={"subscriber": subscription.name})
+                _logger.exception("A subscriber could not be notified", extra={"subscriber": subscription.name})
 
     def forget(self, subscription: Subscription) -> None:
         """Deliver no more to ``subscription``; its ``close`` calls this."""
@@ -62,22 +66,20 @@ class Subscription:
     :meth:`close`.
     """
 
-    def __init__(self, bus: Bus, types: tuple[type, ...], where: Filter | None, into: ActorRef | Mailbox) -> None:
+    def __init__(self, bus: Bus, types: tuple[type, ...], where: Filter, into: ActorRef | Mailbox) -> None:
         self.actor = into if isinstance(into, ActorRef) else None
         self.mailbox = into.mailbox if isinstance(into, ActorRef) else into
         self.name = self.mailbox.owner or "a subscriber"
         self.lost = 0
         self._bus = bus
-        self._types = types
+        self._types = types or (object,)
         self._where = where
         self._closed = False
 
     def offer(self, envelope: Envelope) -> None:
-        """Deliver ``envelope`` if it is wanted; for the bus."""
+        """Deliver ``envelope`` if its message matches; for the bus."""
         message = envelope.message
-        if self._types and not isinstance(message, self._types):
-            return
-        if self._where is not None and not self._where(message):
+        if not isinstance(message, self._types) or not self._where(message):
             return
         if self.actor is not None and self.actor.state == "gone":
             self.lost += 1
@@ -111,7 +113,8 @@ class Subscription:
 
     async def __anext__(self) -> Envelope:
         while True:
-            await self.mailbox.wait() if not self._closed else None
+            if not self._closed:
+                await self.mailbox.wait()
             if (envelope := self.mailbox.take()) is not None:
                 return envelope
             if self._closed:

@@ -1,9 +1,8 @@
-"""The caller's side of a call: a one-slot reply port, and one timer a mailbox for the default deadlines.
+"""The caller's side of a call: a reply port with one slot, and one timer a mailbox for the default deadlines.
 
-A cancel scope for each call would cost as much as the call. So a caller without a deadline of its own waits
-bare, and one sweeper for all of a mailbox's calls ends those that are overdue. It is a system task, because
-calls are also waited for while the actor is between two incarnations and has no task; it is there only while
-such calls are.
+A cancel scope for each call would take a third of a call's time. So a caller without a deadline of its own waits bare,
+and one task for all of a mailbox's calls ends those that are overdue. It is a system task, because calls are also
+waited for while the actor is between two incarnations and has no task; it is there only while such calls are.
 """
 
 from __future__ import annotations
@@ -14,11 +13,8 @@ from typing import Any
 
 import attrs
 import trio
-from trio.lowlevel import current_task, reschedule
 
 from actors.kernel.errors import CallTimeout
-
-_PENDING: Any = object()
 
 
 @attrs.define
@@ -32,56 +28,41 @@ class ErrorReply:
 
 
 class ReplyPort:
-    """Holds the one reply to one call. The first answer counts; a later one finds nobody and says so."""
+    """Holds the one reply to one call. The first answer counts; a later one finds nobody (False)."""
 
-    __slots__ = ("_task", "_value", "deadline")
+    __slots__ = ("_done", "_reply", "deadline")
 
     def __init__(self, deadline: float = math.inf) -> None:
         self.deadline = deadline
-        self._value: Any = _PENDING
-        self._task: trio.lowlevel.Task | None = None
+        self._reply: Any = None
+        self._done = trio.Event()
 
     @property
     def done(self) -> bool:
         """Whether it was answered, or its caller has left."""
-        return self._value is not _PENDING
+        return self._done.is_set()
 
-    def answer(self, value: Any) -> bool:
-        """Deliver ``value`` (or raise the error of an :class:`ErrorReply`); False when nobody waits any more."""
-        if self._value is not _PENDING:
+    def answer(self, reply: Any) -> bool:
+        """Deliver ``reply`` (or raise the error of an :class:`ErrorReply`); False when nobody waits any more."""
+        if self._done.is_set():
             return False
-        self._value = value
-        if self._task is not None:
-            reschedule(self._task)
-            self._task = None
+        self._reply = reply
+        self._done.set()
         return True
 
     def fail(self, error: Exception) -> bool:
         """Raise ``error`` in the caller; False when nobody waits any more."""
         return self.answer(ErrorReply(error))
 
-    def waits(self) -> bool:
-        """Let this task be the one that waits, in ``wait_task_rescheduled(port.leave)``; False if there is a
-        reply already.
-
-        Not a coroutine of its own: a call would pay for it twice, when it goes to sleep and when it wakes.
-        """
-        if self._value is not _PENDING:
-            return False
-        self._task = current_task()
-        return True
-
-    def leave(self, _raise_cancel: object) -> trio.lowlevel.Abort:
-        """The caller is cancelled; the late reply is dropped."""
-        self._value = self._task = None
-        return trio.lowlevel.Abort.SUCCEEDED
-
-    def result(self) -> Any:
+    async def wait(self) -> Any:
         """The reply. Raises what the port was failed with."""
-        value = self._value
-        if type(value) is ErrorReply:
-            raise value.error
-        return value
+        try:
+            await self._done.wait()
+        finally:
+            self._done.set()  # where the caller was cancelled: a late reply is dropped
+        if isinstance(self._reply, ErrorReply):
+            raise self._reply.error
+        return self._reply
 
 
 class PendingCalls:
@@ -101,9 +82,7 @@ class PendingCalls:
 
     def add(self, port: ReplyPort) -> None:
         """Fail ``port`` with CallTimeout at its deadline, unless it is done by then."""
-        ports = self._ports
-        if ports is None:
-            ports = self._ports = deque()
+        ports = self._ports = self._ports or deque()
         while ports and ports[0].done:
             ports.popleft()
         ports.append(port)
@@ -123,12 +102,9 @@ class PendingCalls:
             with scope:
                 while self._ports:
                     await trio.sleep_until(self._ports[0].deadline)
-                    self._expire(trio.current_time())
+                    now = trio.current_time()
+                    while self._ports and (self._ports[0].done or self._ports[0].deadline <= now):
+                        self._ports.popleft().fail(CallTimeout(self._actor, self.seconds))
         finally:
             if self._scope is scope:
                 self._scope = None
-
-    def _expire(self, now: float) -> None:
-        ports = self._ports
-        while ports and (ports[0].done or ports[0].deadline <= now):
-            ports.popleft().fail(CallTimeout(self._actor, self.seconds))

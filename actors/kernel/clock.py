@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import trio
@@ -31,7 +30,7 @@ class Clock(ABC):
     def steady(self) -> float:
         """Seconds that no step of the wall clock changes: what a step is measured against.
 
-        Unlike :meth:`monotonic` they go on while the machine sleeps, where the system can tell.
+        Unlike :meth:`monotonic` they go on while the machine sleeps, where the system counts those seconds.
         """
         return self.monotonic()
 
@@ -53,7 +52,7 @@ class Clock(ABC):
         Always a checkpoint.
         """
         await trio.lowlevel.checkpoint()
-        while self.now() < deadline:  # noqa: ASYNC110 - nobody tells when the wall clock is moved
+        while self.now() < deadline:  # noqa: ASYNC110 - nothing signals that the wall clock was moved
             await trio.sleep_until(self.look_again(deadline))
 
 
@@ -97,15 +96,3 @@ class VirtualClock(Clock):
         """Let the machine sleep for ``by``: time passes on the wall, and only trio's clock does not notice."""
         self._start += by
         self._slept += by
-
-
-def quick_clock() -> tuple[Callable[[], float], float]:
-    """A function and a number whose sum is ``trio.current_time()``, for the time stamp of every message.
-
-    With trio's own clock they are the performance counter and its offset, a third of the cost. Another clock (a
-    test's) is asked itself.
-    """
-    clock = trio.lowlevel.current_clock()
-    if type(clock).__name__ == "SystemClock":  # not a public name; unknown, the slower way is right too
-        return time.perf_counter, clock.current_time() - time.perf_counter()
-    return clock.current_time, 0.0

@@ -10,8 +10,9 @@ from __future__ import annotations
 import itertools
 import math
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+import attrs
 import trio
 
 if TYPE_CHECKING:
@@ -20,22 +21,11 @@ if TYPE_CHECKING:
 next_envelope_id = itertools.count(1).__next__
 
 
-class _Fields(NamedTuple):
-    message: Any
-    correlation_id: str
-    causation_id: int | None
-    sender: str | None
-    reply: ReplyPort | None
-    deadline: float
-    attempt: int
-    time: float
-    to: str
-    id: int
-
-
-# A named tuple because one is made for every message: `tuple.__new__` takes 0.15 us where an attrs class takes 0.4.
-class Envelope(_Fields):
-    """One message on its way. Immutable; two envelopes are equal only if they are the same one.
+@attrs.define(
+    eq=False, weakref_slot=False
+)  # not frozen: one is made for every message, and a frozen class takes twice as long
+class Envelope:
+    """One message on its way. Never changed once it is made; two envelopes are equal only if they are the same one.
 
     ``correlation_id``: the request that all this belongs to (A14). ``causation_id``: the envelope whose
     handling sent this one. ``sender``, ``to``: names of actors. ``reply``: where a call waits, None for a cast.
@@ -43,50 +33,31 @@ class Envelope(_Fields):
     redelivery. ``time``: trio seconds at which it was made. ``id``: a whole number, unique in this process.
     """
 
-    __slots__ = ()
-
-    def __new__(
-        cls,
-        message: Any,
-        correlation_id: str,
-        causation_id: int | None = None,
-        sender: str | None = None,
-        reply: ReplyPort | None = None,
-        *,
-        deadline: float = math.inf,
-        attempt: int = 1,
-        time: float | None = None,
-        to: str = "",
-        id: int | None = None,  # noqa: A002 - the field's name
-    ) -> Envelope:
-        """An envelope made now, unless ``time`` says otherwise."""
-        return tuple.__new__(
-            cls,
-            (
-                message, correlation_id, causation_id, sender, reply, deadline, attempt,
-                trio.current_time() if time is None else time, to, next_envelope_id() if id is None else id,
-            ),
-        )  # fmt: skip
-
-    __eq__ = object.__eq__
-    __ne__ = object.__ne__
-    __hash__ = object.__hash__
+    message: Any
+    correlation_id: str
+    causation_id: int | None = None
+    sender: str | None = None
+    reply: ReplyPort | None = None
+    deadline: float = math.inf
+    attempt: int = 1
+    time: float = attrs.field(factory=trio.current_time)
+    to: str = ""
+    id: int = attrs.field(factory=next_envelope_id)
 
     def addressed(self, to: str) -> Envelope:
         """The same message once more, for another receiver: an envelope of its own that nobody waits for."""
-        return self._replace(reply=None, attempt=1, to=to, id=next_envelope_id())
+        return attrs.evolve(self, reply=None, attempt=1, to=to, id=next_envelope_id())
 
     def again(self) -> Envelope:
-        """The next attempt: nobody waits for it any more, and no deadline holds for it."""
-        return self._replace(reply=None, deadline=math.inf, attempt=self.attempt + 1)
+        """The next attempt, under the same ``id``: nobody waits for it any more, and no deadline holds for it."""
+        return attrs.evolve(self, reply=None, deadline=math.inf, attempt=self.attempt + 1)
 
 
 class Handling:
-    """The slot that holds what an actor is handling.
+    """What an actor is handling: one for an incarnation, bound in the context of its task once and changed for each
+    message, which costs a tenth of setting a context variable.
 
-    One for an incarnation, bound in its context once: setting the slot costs a tenth of setting a context
-    variable. That is right as long as no task outlives the handling that spawned it; an actor with a nursery of
-    its own binds a new slot for each message.
+    An actor with a nursery binds a new one for each message: the tasks that it spawns may outlive the handling.
     """
 
     __slots__ = ("actor", "envelope")

@@ -1,41 +1,94 @@
-"""The mailbox: a bounded queue of envelopes with one reader, which outlives the incarnations of its actor.
+"""The mailbox: a bounded memory channel of envelopes with one reader, and what a channel cannot do.
 
-Three things a trio memory channel cannot do shape it: a crash must leave the messages behind the crashed one
-where they are, so the reader takes them one by one from a queue that is not its own; system messages are seen
-before any queued one, though trio has no select over two channels, so both lie behind the same wait; and a
-burst is drained without a checkpoint for each.
+**States.** A message that was accepted is in one of two places, each first in, first out:
+
+- the channel, which holds ``capacity``; behind it, in trio's own order, the senders that wait for room.
+- ``_unbounded``: what must be neither refused nor dropped: notices (of monitors and timers), the drain marker, and in
+  front of them the message that crashed its handler and is to be handled again.
+
+System messages (stop, suspend, resume, inspect) do not stand in this queue. ``system`` holds them, and while it holds
+any, or while the mailbox is ``suspended``, :meth:`Mailbox.take` gives nothing: so the reader sees them first.
+
+**Order.** The number of a message is its envelope's ``id``, given when it is sent, before it waits for room. So numbers
+rise in the channel, and in ``_unbounded`` too. The reader takes the smaller of the two heads: a notice comes after all
+that was sent before it, however full the channel is, and a message that was taken once comes before all that are
+queued. Nobody can peek into a channel: its head is taken ahead (``_ahead``) to be compared. A reader that sleeps in
+``receive()`` is handed the next message ahead, too. While one is taken ahead, one more than ``capacity`` may be here.
+
+**Invariants.** ``_in_channel`` counts what is in the channel, what waits for room behind it, and what was handed to a
+reader that has not run yet. Where a sender waits, the channel is full. ``_keys`` holds the keys of queued messages, by
+number; no two are equal. Messages that waited for room have none.
+
+**Between two lines.** Only :meth:`Mailbox.put` and :meth:`Mailbox.wait` have checkpoints, so nobody else sees a message
+in two places or in none, and KeyboardInterrupt waits until they are through. In ``put`` a sender may be cancelled while
+it waits: trio takes its message out at once, the count follows when its task runs; until then the reader may wake once
+for nothing. In ``wait`` trio either hands over a message or raises Cancelled, never both. While suspended the reader
+must take nothing, so it sleeps at a channel of its own, with one place. :meth:`Mailbox.wake` sends None, and only to
+a reader that sleeps, so that no None is ever queued. A crash of the reader leaves all but the message in its hand where
+it is: the next incarnation goes on there.
 """
 
 from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from typing import Any, Literal
 
+import attrs
 import trio
-from trio.lowlevel import current_task, enable_ki_protection, reschedule, wait_task_rescheduled
+from trio.lowlevel import enable_ki_protection
 
 from actors.kernel.envelope import Envelope
 from actors.kernel.errors import MailboxFull
-from actors.kernel.overflow import MailboxStatistics, Overflow, overflow_policy
+from supervision import checks
+
+
+class Overflow(checks.Choice):
+    """What happens to a message that finds the mailbox full.
+
+    ``block``: an async sender waits, a sync one gets :class:`MailboxFull`. ``reject``: both get it.
+    ``drop_oldest``, ``drop_newest``: somebody's message is dropped and counted; an actor's goes to the dead
+    letters.
+    """
+
+    __field__ = "overflow"
+
+    BLOCK = "block"
+    REJECT = "reject"
+    DROP_OLDEST = "drop_oldest"
+    DROP_NEWEST = "drop_newest"
+
+
+@attrs.frozen
+class MailboxStatistics:
+    """A snapshot. ``received = taken + depth + `` what was dropped after it had been queued."""
+
+    capacity: int
+    depth: int
+    high_water: int
+    taken: int
+    coalesced: int
+    dropped: int
+    rejected: int
+    waiting_senders: int
 
 
 class Mailbox:
     """A bounded queue of envelopes.
 
     ``capacity``: messages, default 64: some bursts deep, and small enough that a stuck actor is noticed.
-    ``overflow``: see :class:`Overflow`. ``coalesce``: a function from a message to a key; a waiting message of
-    the same key absorbs the new one, which is counted and is no loss (the waiting one says the same). A key of
-    None, and a call, are never absorbed.
+    ``overflow``: see :class:`Overflow`. ``coalesce``: a function from a message to a key; a queued message of the same
+    key absorbs the new one, which is counted and is no loss (the queued one says the same). A key of None, and a call,
+    are never absorbed, and a message that had to wait for room absorbs none.
 
     Raises ValueError for a capacity below one and for an unknown policy.
     """
 
     __slots__ = (
-        "_coalesce", "_coalesced", "_high_water", "_keys", "_plain_below", "_reader", "_rejected", "_senders",
-        "_waiting_keys", "burdened", "capacity", "dropped", "held", "on_drop", "overflow", "owner", "queue", "system",
-        "taken",
+        "_ahead", "_asleep_at", "_coalesce", "_coalesced", "_high_water", "_in_channel", "_keys", "_receive",
+        "_rejected", "_send", "_taken", "_unbounded", "capacity", "dropped", "on_drop", "overflow",
+        "owner", "suspended", "system",
     )  # fmt: skip
 
     def __init__(
@@ -47,29 +100,29 @@ class Mailbox:
         if capacity < 1:
             raise ValueError(f"capacity must be at least 1, not {capacity!r}")
         self.capacity = capacity
-        self.overflow = overflow_policy(overflow)
+        self.overflow = Overflow(overflow)
         self.owner = ""
-        self.on_drop: Callable[[Envelope], object] | None = None
+        self.on_drop: Callable[[Envelope], object] = lambda _: None
+        self.suspended = False
+        self.system: list[Any] = []
+        self._send, self._receive = trio.open_memory_channel[Envelope](capacity)
+        self._asleep_at: trio.MemorySendChannel[Any] | None = None
+        self._ahead: Envelope | None = None
+        self._unbounded: deque[Envelope] = deque()
         self._coalesce = coalesce
-        self.queue: deque[Envelope] = deque()
-        self._keys: dict[Envelope, Hashable] | None = None if coalesce is None else {}
-        self._waiting_keys: set[Hashable] | None = None if coalesce is None else set()
-        self._senders: dict[trio.lowlevel.Task, Envelope] | None = None
-        self._reader: trio.lowlevel.Task | None = None
-        self.system: deque[Any] | None = None
-        self.held = False
-        self._plain_below = 0  # below this depth no other look is needed: the high-water mark; 0 with coalescing
-        self.burdened = coalesce is not None  # a take has more to do than to take
-        self._high_water = self.taken = self._coalesced = self.dropped = self._rejected = 0
+        self._keys: dict[int, Hashable] = {}
+        self._in_channel = self._high_water = 0
+        self._taken = self.dropped = self._coalesced = self._rejected = 0
 
     def __len__(self) -> int:
-        return len(self.queue)
+        ahead = 0 if self._ahead is None else 1
+        return min(self._in_channel, self.capacity) + ahead + len(self._unbounded)
 
     def statistics(self) -> MailboxStatistics:
         """Depth, high-water mark and counters, now."""
         return MailboxStatistics(
-            self.capacity, len(self.queue), self._high_water, self.taken, self._coalesced, self.dropped, self._rejected,
-            len(self._senders or ()),
+            self.capacity, len(self), min(self._high_water, self.capacity), self._taken, self._coalesced, self.dropped,
+            self._rejected, self._send.statistics().tasks_waiting_send,
         )  # fmt: skip
 
     # -- Sending
@@ -80,219 +133,166 @@ class Mailbox:
 
         Raises MailboxFull under ``block`` and ``reject``.
         """
-        queue = self.queue
-        if len(queue) >= self._plain_below and not self._accepts(envelope):
+        if self._coalesce is not None and self._absorbs(envelope):
             return
-        queue.append(envelope)
-        if (reader := self._reader) is not None:
-            self._reader = None
-            reschedule(reader)
+        try:
+            self._send.send_nowait(envelope)
+        except trio.WouldBlock:
+            if not self._make_room(envelope):
+                return
+            self._send.send_nowait(envelope)
+        self._in_channel += 1
+        if self._in_channel > self._high_water:
+            self._high_water = self._in_channel
 
     @enable_ki_protection
     async def put(self, envelope: Envelope) -> None:
-        """Queue ``envelope``.
-
-        Under ``block`` wait for room, in the order of the senders. Else as :meth:`put_nowait`.
-        """
+        """Queue ``envelope``. Under ``block`` wait for room, in the senders' order; else as :meth:`put_nowait`."""
         await trio.lowlevel.checkpoint_if_cancelled()
-        if self.overflow is not Overflow.BLOCK or len(self.queue) < self.capacity:
+        if not self.must_wait():
             self.put_nowait(envelope)
             await trio.lowlevel.cancel_shielded_checkpoint()
-            return
-        if self._keys is not None and self._absorbed(envelope):
-            await trio.lowlevel.cancel_shielded_checkpoint()
-            return
-        senders = self._senders = self._senders or {}
-        self.burdened = True
-        task = current_task()
-        senders[task] = envelope
+        elif self._coalesce is None or not self._absorbs(envelope):
+            self._keys.pop(envelope.id, None)
+            self._in_channel += 1
+            try:
+                await self._send.send(envelope)
+            except trio.Cancelled:
+                self._in_channel -= 1
+                raise
 
-        def leave(_raise_cancel: object) -> trio.lowlevel.Abort:
-            del senders[task]
-            return trio.lowlevel.Abort.SUCCEEDED
+    def must_wait(self) -> bool:
+        """Whether :meth:`put` would wait for room now."""
+        return self._in_channel >= self.capacity and self.overflow is Overflow.BLOCK
 
-        await wait_task_rescheduled(leave)
+    @enable_ki_protection
+    def put_unbounded(self, envelope: Envelope) -> None:
+        """Queue ``envelope`` in its order, whatever the capacity: it is neither refused nor dropped."""
+        self._unbounded.append(envelope)
+        self.wake()
+
+    @enable_ki_protection
+    def redeliver(self, envelope: Envelope) -> None:
+        """Queue ``envelope``, which was taken before, in front of all others and whatever the capacity."""
+        self._unbounded.appendleft(envelope)
+        self.wake()
 
     @enable_ki_protection
     def put_system(self, message: Any) -> None:
         """Have ``message`` seen by the reader before anything queued; never refused."""
-        if self.system is None:
-            self.system = deque()
         self.system.append(message)
         self.wake()
 
     @enable_ki_protection
-    def put_anyway(self, envelope: Envelope, *, first: bool = False) -> None:
-        """Queue ``envelope`` beyond the capacity.
-
-        For notices that must not be lost and for redelivery (``first``).
-        """
-        if first:
-            self.queue.appendleft(envelope)
-        else:
-            self.queue.append(envelope)
-        self._high_water = max(self._high_water, min(len(self.queue), self.capacity))
-        self.wake()
+    def wake(self) -> None:
+        """End the reader's wait, if it waits."""
+        if self._asleep_at is not None and self._asleep_at.statistics().tasks_waiting_receive:
+            self._asleep_at.send_nowait(None)
 
     # -- Receiving
 
     @enable_ki_protection
-    async def wait(self, until: float = math.inf) -> bool:
-        """Wait until something is here to be taken, or until trio time ``until``; True if there is. Always a
-        checkpoint.
+    async def wait(self, until: float = math.inf) -> None:
+        """Wait until something is here to be taken, or until trio time ``until``. Always a checkpoint.
 
-        May return early and empty-handed after :meth:`wake`. Raises trio.BusyResourceError if somebody waits
-        already.
+        May return early and empty-handed. Raises trio.BusyResourceError if somebody waits already.
         """
-        if self.system or (self.queue and not self.held):
+        if self._asleep_at is not None:
+            raise trio.BusyResourceError("another task waits at this mailbox; it has one reader")
+        if self.system or (not self.suspended and len(self)):
             await trio.lowlevel.checkpoint()
-        elif until == math.inf:
-            self._sit_down()
-            await wait_task_rescheduled(self._stand_up)
-        elif until <= trio.current_time():
-            await trio.lowlevel.checkpoint()
-        else:
-            with trio.CancelScope(deadline=until):
-                self._sit_down()
-                await wait_task_rescheduled(self._stand_up)
-        return bool(self.system) or (bool(self.queue) and not self.held)
+            return
+        send, receive = trio.open_memory_channel[Any](1) if self.suspended else (self._send, self._receive)
+        self._asleep_at, item = send, None
+        try:
+            if until == math.inf:
+                item = await receive.receive()
+            else:
+                with trio.move_on_at(until):
+                    item = await receive.receive()
+        finally:
+            self._asleep_at = None
+        if item is not None:
+            self._ahead = item
+            self._in_channel -= 1
 
-    @enable_ki_protection
     def take(self) -> Envelope | None:
-        """The oldest envelope, removed; None if there is none, or while the queue is held."""
-        queue = self.queue
-        if not queue or self.held:
-            return None
-        envelope = queue.popleft()
-        self.taken += 1
-        if self.burdened:
-            self.follow_up(envelope)
-        return envelope
-
-    def follow_up(self, envelope: Envelope) -> None:
-        """What a take has to do besides, where the mailbox is ``burdened``: the key is free, a sender has room."""
-        self._forget_key(envelope)
-        if self._senders:
-            self._admit()
-            self.burdened = bool(self._senders) or self._coalesce is not None
+        """The next envelope, removed; None if there is none, while suspended, and while a system message waits."""
+        return next(self.take_batch(1), None)
 
     @enable_ki_protection
+    def take_batch(self, limit: int) -> Iterator[Envelope]:
+        """As :meth:`take`, at most ``limit`` times; what the reader does not ask for stays queued."""
+        for _ in range(limit):
+            if self.suspended or self.system:
+                return
+            envelope, self._ahead = self._ahead, None
+            if envelope is None:
+                envelope = self._receive_one()
+            if self._unbounded and (envelope is None or self._unbounded[0].id < envelope.id):
+                self._ahead, envelope = envelope, self._unbounded.popleft()
+            if envelope is None:
+                return
+            if self._keys:
+                self._keys.pop(envelope.id, None)
+            self._taken += 1
+            yield envelope
+
     def take_system(self) -> Any | None:
         """The oldest system message, removed; None if there is none."""
-        return self.system.popleft() if self.system else None
+        return self.system.pop(0) if self.system else None
 
-    async def receive(self) -> Envelope:
-        """Wait for one envelope and take it."""
-        await self.wait()
-        while (envelope := self.take()) is None:
-            await self.wait()
-        return envelope
-
-    async def receive_batch(self, *, until: float = math.inf, limit: int = 100) -> list[Envelope]:
-        """Wait for a wake or for trio time ``until``.
-
-        Take what is there, at most ``limit``: an empty list is the tick.
-        """
-        await self.wait(until)
-        batch: list[Envelope] = []
-        while len(batch) < limit and (envelope := self.take()) is not None:
-            batch.append(envelope)
-        return batch
-
-    @enable_ki_protection
-    def wake(self) -> None:
-        """End the reader's wait, if it waits."""
-        reader, self._reader = self._reader, None
-        if reader is not None:
-            reschedule(reader)
-
-    def hold(self, held: bool) -> None:
-        """While held (a suspended actor), only system messages are seen; the queue goes on filling."""
-        self.held = held
-
-    def discard(self, envelope: Envelope) -> None:
-        """Take ``envelope`` out, if it is there."""
-        if envelope in self.queue:
-            self.queue.remove(envelope)
+    # -- Taking back
 
     @enable_ki_protection
     def clear(self) -> list[Envelope]:
-        """Take out everything, of senders that wait for room too.
+        """Take out everything, of senders that wait for room too: they go on."""
+        removed = [*self._unbounded, *([] if self._ahead is None else [self._ahead]), *iter(self._receive_one, None)]
+        self._unbounded.clear()
+        self._keys.clear()
+        self._ahead = None
+        return sorted(removed, key=lambda envelope: envelope.id)
 
-        They go on. What becomes of it is the caller's to say.
-        """
-        removed = list(self.queue)
-        self.queue.clear()
-        for envelope in removed:
-            self._forget_key(envelope)
-        for task, envelope in (self._senders or {}).items():
-            removed.append(envelope)
-            reschedule(task)
-        self._senders = None
-        return removed
+    @enable_ki_protection
+    def withdraw(self, message: Any) -> None:
+        """Take back what :meth:`put_unbounded` queued with this very ``message``, if it is still there."""
+        self._unbounded = deque(envelope for envelope in self._unbounded if envelope.message is not message)
 
     # -- Helpers
 
-    def _sit_down(self) -> None:
-        if self._reader is not None:
-            raise trio.BusyResourceError("another task waits at this mailbox; it has one reader")
-        self._reader = current_task()
-
-    def _stand_up(self, _raise_cancel: object) -> trio.lowlevel.Abort:
-        self._reader = None
-        return trio.lowlevel.Abort.SUCCEEDED
-
-    def _absorbed(self, envelope: Envelope) -> bool:
-        if self._coalesce is None or self._keys is None or self._waiting_keys is None or envelope.reply is not None:
+    def _absorbs(self, envelope: Envelope) -> bool:
+        """Whether a queued message says the same; else the key of this one is noted, if it has a place."""
+        assert self._coalesce is not None
+        key = self._coalesce(envelope.message) if envelope.reply is None else None
+        if key is None:
             return False
-        key = self._coalesce(envelope.message)
-        if key in self._waiting_keys:
+        if key in self._keys.values():
             self._coalesced += 1
             return True
-        if key is not None and (len(self.queue) < self.capacity or self.overflow is Overflow.DROP_OLDEST):
-            self._keys[envelope] = key
-            self._waiting_keys.add(key)
+        self._keys[envelope.id] = key
         return False
 
-    def _forget_key(self, envelope: Envelope) -> None:
-        # The key is remembered, not computed again: a message may have changed while it waited.
-        if self._keys and self._waiting_keys and (key := self._keys.pop(envelope, None)) is not None:
-            self._waiting_keys.discard(key)
+    def _receive_one(self) -> Envelope | None:
+        try:
+            envelope = self._receive.receive_nowait()
+        except trio.WouldBlock:
+            return None
+        self._in_channel -= 1
+        return envelope
 
-    def _accepts(self, envelope: Envelope) -> bool:
-        if self._keys is not None and self._absorbed(envelope):
-            return False
-        depth = len(self.queue)
-        if depth >= self.capacity and not self._made_room(envelope):
-            return False
-        self._high_water = max(self._high_water, min(depth + 1, self.capacity))
-        if self._keys is None:
-            self._plain_below = self._high_water
-        return True
-
-    def _made_room(self, envelope: Envelope) -> bool:
+    def _make_room(self, envelope: Envelope) -> bool:
+        """Whether the policy found a place for ``envelope``."""
+        if self.overflow in (Overflow.BLOCK, Overflow.REJECT):
+            self._keys.pop(envelope.id, None)
+            self._rejected += 1
+            raise MailboxFull(envelope.message, self.capacity, self.owner)
+        dropped: Envelope | None = envelope
         if self.overflow is Overflow.DROP_OLDEST:
-            self._drop(self.queue.popleft())
-            return True
-        if self.overflow is Overflow.DROP_NEWEST:
-            self._drop(envelope)
-            return False
-        self._rejected += 1
-        raise MailboxFull(envelope.message, self.capacity, self.owner)
-
-    def _drop(self, envelope: Envelope) -> None:
+            dropped = self._receive_one()
+            if self._ahead is not None:
+                dropped, self._ahead = self._ahead, dropped
+        assert dropped is not None
+        self._keys.pop(dropped.id, None)
         self.dropped += 1
-        if self._keys:
-            self._forget_key(envelope)
-        if self.on_drop is not None:
-            self.on_drop(envelope)
-
-    def _admit(self) -> None:
-        # Until there is one that is not absorbed, so that the invariant holds: whoever waits for room, the
-        # queue is full.
-        while self._senders and len(self.queue) < self.capacity:
-            task = next(iter(self._senders))
-            envelope = self._senders.pop(task)
-            reschedule(task)
-            if self._keys is None or not self._absorbed(envelope):
-                self.queue.append(envelope)
+        self.on_drop(dropped)
+        return dropped is not envelope

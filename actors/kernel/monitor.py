@@ -1,4 +1,4 @@
-"""Monitors: being told, exactly once, that an actor went down."""
+"""Monitors: exactly one notice that an actor went down."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class Down:
 class Monitor:
     """A watch on one actor, from ``ActorRef.monitor()``; ends with its one notice or by :meth:`cancel`."""
 
-    def __init__(self, forget: Callable[[Monitor], object], notify: Callable[[Down], object] | None = None) -> None:
+    def __init__(self, watching: dict[Monitor, None], notify: Callable[[Down], object] | None = None) -> None:
         self.down: Down | None = None
-        self._forget = forget
+        self._watching = watching
         self._notify = notify
         self._happened = trio.Event()
 
@@ -40,7 +40,7 @@ class Monitor:
 
     def cancel(self) -> None:
         """Watch no longer; a notice that was not given yet never is. Who waits goes on waiting. Idempotent."""
-        self._forget(self)
+        self._watching.pop(self, None)
 
     def deliver(self, down: Down) -> None:
         """Give the notice; for the reference that is watched."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from actors.kernel.context import get_correlation_id
+from actors.kernel.actor_cell import CALL_DEADLINE
 from actors.kernel.dead_letters import DeadLetters
 from actors.kernel.envelope import Envelope
 from actors.kernel.errors import UnknownActor
 from actors.kernel.mailbox import Mailbox
 from actors.kernel.quarantine import Quarantine
-from actors.kernel.ref import CALL_DEADLINE, ActorRef
+from actors.kernel.ref import ActorRef
+from logconf import get_correlation_id
 from supervision.checks import nearest
 
 

@@ -1,7 +1,7 @@
-"""How our own retries are told: in our log, under the correlation ID of the work, and nowhere else (A20).
+"""How our own retries are logged: in our log, under the correlation ID of the work, and nowhere else (A20).
 
 stamina's hooks are the whole process's, and its default prints to stdout where structlog is installed, whoever
-installed it. So what this package retries is told here, and never by the hooks of others; what others retry is told by
+installed it. So what this package retries is logged here, and never by the hooks of others; what others retry goes to
 their hooks as before, never here.
 """
 
@@ -29,21 +29,21 @@ class _ForOthers:
         return None if _is_ours(details) else self.hook(details)
 
 
-def tell_our_own() -> None:
-    """See to it that our retries are told by us. To be called before one: whoever sets hooks anew sets ours aside."""
-    if _tell in get_on_retry_hooks():
+def ensure_retry_log() -> None:
+    """Install our hook, if it is missing. To be called before a retry: whoever sets hooks anew removes ours."""
+    if _log_retry in get_on_retry_hooks():
         return
     with _lock:
         hooks = get_on_retry_hooks()
-        if _tell not in hooks:
-            set_on_retry_hooks((*map(_ForOthers, hooks), _tell))
+        if _log_retry not in hooks:
+            set_on_retry_hooks((*map(_ForOthers, hooks), _log_retry))
 
 
 def _is_ours(details: RetryDetails) -> bool:
     return type(details.caused_by).__module__.startswith("actors.")
 
 
-def _tell(details: RetryDetails) -> None:
+def _log_retry(details: RetryDetails) -> None:
     if _is_ours(details):
         _logger.info(
             "Trying again in %.1f s: %s", details.wait_for, details.caused_by, extra={"tries": details.retry_num}

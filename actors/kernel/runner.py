@@ -9,7 +9,6 @@ from typing import Any
 import trio
 
 from actors.kernel.actor import Actor, is_failure
-from actors.kernel.envelope import Handling, handling
 from actors.kernel.ref import ActorRef
 from actors.kernel.restart_watch import settle, supervised_as
 from supervision import ChildSpec
@@ -51,14 +50,13 @@ async def run_actor(
     reason, cause = "finished", None
     try:
         actor = factory()
-        actor.ref, actor.slot = ref, Handling(ref)
-        handling.set(actor.slot)
+        actor.enter(ref)
         if heartbeat_within is not None:
             actor.heartbeat, actor.heartbeat_every = beat, heartbeat_within / 2
         await (_live_with_nursery if actor.concurrent else _live)(actor, lambda: task_status.started(ref))
         if actor.stopping:
             reason = "stopped"
-    except BaseException as error:  # monitors are told how it ended, then it is raised again
+    except BaseException as error:  # monitors get how it ended, then it is raised again
         reason, cause = ("failed", error) if is_failure(error) else ("stopped", None)
         raise
     finally:
@@ -80,6 +78,6 @@ async def _live(actor: Actor, ready: Callable[[], None]) -> None:
 async def _live_with_nursery(actor: Actor, ready: Callable[[], None]) -> None:
     async with trio.open_nursery() as nursery:
         actor.nursery = nursery
-        actor.ref.beside = nursery
+        actor.ref.side_nursery = nursery
         await _live(actor, ready)
         nursery.cancel_scope.cancel(reason="the actor ended")

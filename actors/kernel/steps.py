@@ -81,7 +81,7 @@ class StepWatch:
         return Step(now, by, leapt, offset)
 
     def applied(self, step: Step) -> None:
-        """What had to follow from ``step`` is committed: it is not told again."""
+        """What had to follow from ``step`` is committed: it is not reported again."""
         self._applied = step.offset
         if step.forward is not None:
             self._lowest = step.offset

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
 import attrs
 
 from actors.kernel.calls import ReplyPort
-from actors.kernel.envelope import Envelope
-from actors.kernel.overflow import MailboxStatistics
+from actors.kernel.mailbox import MailboxStatistics
 
 
 @attrs.frozen
@@ -22,24 +20,21 @@ class Stop:
 
 @attrs.frozen
 class Suspend:
-    """Handle nothing until :class:`Resume`; system messages are still seen."""
+    """Handle nothing from now on but system messages (``suspended``), or go on."""
 
-
-@attrs.frozen
-class Resume:
-    """Go on after :class:`Suspend`."""
+    suspended: bool
 
 
 @attrs.frozen
 class Inspect:
-    """Say how you are, to ``reply``."""
+    """Answer ``reply`` with an :class:`Inspection`."""
 
     reply: ReplyPort
 
 
 @attrs.frozen
 class Inspection:
-    """What an actor says of itself between two messages; ``details`` is what its ``describe()`` returned."""
+    """An actor's state between two messages; ``details`` is what its ``describe()`` returned."""
 
     actor: str
     incarnation: int
@@ -48,5 +43,5 @@ class Inspection:
     details: Mapping[str, Any]
 
 
-#: Stands in the queue behind the last message that a draining stop still handles. It stays there over a crash.
-LAST = Envelope("the last message before a draining stop", correlation_id="", deadline=-math.inf, time=0.0, id=0)
+#: The message that stands in the queue behind the last one that a draining stop still handles.
+DRAIN_MARKER = object()

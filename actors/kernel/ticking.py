@@ -2,11 +2,11 @@
 
     class Expiry(TickingActor):
         interval = 300.0
-        concurrent = True                                 # a nursery beside the mailbox, where it needs one
+        concurrent = True                       # a nursery beside the mailbox, where it needs one
 
-        async def tick(self, causes): ...                 # one cycle: under a correlation ID of its own
-        def next_tick(self): ...                          # when the next is due; default: the fixed beat of
-        `interval` async def handle(self, message): ...              # default: any message is a wake
+        async def tick(self, causes): ...       # one cycle, under a correlation ID of its own
+        def next_tick(self): ...                # when the next one is due; default: the fixed beat of `interval`
+        async def handle(self, message): ...    # default: any message is a wake
 
 Messages are hints: the default handler only asks for a tick, so several of them become one. A handler of one's
 own answers calls, or works on one request under that request's correlation ID, and calls `wake()` where a look
@@ -22,16 +22,16 @@ import attrs
 import trio
 
 from actors.kernel.actor import Actor
-from actors.kernel.context import new_correlation_id
 from actors.kernel.envelope import Envelope, current_envelope
 from logconf import get_logger
+from logconf.correlation import new_correlation_id
 
 _logger = get_logger("actors.kernel.ticking")
 
 
 @attrs.frozen
 class Tick:
-    """The message of the envelope that is "handled" during a cycle, so that what is sent in one tells its cause."""
+    """The message of the envelope that is "handled" during a cycle, so that what is sent in one names its cause."""
 
     causes: tuple[Envelope, ...]
 
@@ -40,8 +40,8 @@ class TickingActor(Actor):
     """An actor that does one thing again and again: by the time, and at once when it is woken.
 
     ``interval``: seconds from beat to beat; the first tick comes at once, ticks never overlap, a missed beat is
-    left out and a wake does not shift the beat. ``fault_limit``: the so-manieth faulty tick in a row fails the
-    actor; those before are logged at ERROR with ``fault_message``, and the next tick runs.
+    left out and a wake does not shift the beat. ``fault_limit``: so many faulty ticks in a row fail the
+    actor; each is logged at ERROR with ``fault_message``, and the next tick runs.
     """
 
     interval: float = math.inf
@@ -110,4 +110,4 @@ class TickingActor(Actor):
         else:
             self.faults = 0
         finally:
-            self.unbind()
+            self.bind(None)

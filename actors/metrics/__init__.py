@@ -7,9 +7,7 @@ restarts, breakers) is not counted but read when somebody asks; prometheus-clien
 
 from __future__ import annotations
 
-from actors.metrics.counting import Counted
-from actors.metrics.scrape import scrape
 from actors.metrics.tallies import Histogram, Tallies
 from actors.metrics.timing import TimedExecutor, timed
 
-__all__ = ["Counted", "Histogram", "Tallies", "TimedExecutor", "scrape", "timed"]
+__all__ = ["Histogram", "Tallies", "TimedExecutor", "timed"]

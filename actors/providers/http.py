@@ -24,7 +24,7 @@ import stamina
 import trio
 
 from actors.http_client import TransportOptions, get_async_client, transport_options
-from actors.kernel.retry_log import tell_our_own
+from actors.kernel.retry_log import ensure_retry_log
 from actors.providers import errors
 from actors.providers.http_addresses import below, checked_address
 from actors.providers.http_errors import broken, late, refused, sample
@@ -98,7 +98,7 @@ class _Ask:
 
     def again(self, error: Exception) -> bool | float:
         """Whether another try is worth it; as a number the seconds before it."""
-        tell_our_own()
+        ensure_retry_log()
         if not isinstance(error, (errors.RateLimited, errors.Unavailable)):
             return False
         if self.status is not None and self.status not in _PASSING:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import attrs
@@ -11,8 +12,7 @@ from actors.jobs.expressions import compiled
 from actors.jobs.levels import USER_LEVELS
 from actors.jobs.records import ApprovalRule
 from actors.jobs.suggestions import did_you_mean
-from actors.validation import Shape
-from actors.validation.validators import Validator
+from actors.validation import Shape, Wrong
 
 FIRST_RULE_ID = 101  # the rules that come with it have the ids below
 _CONDITIONS: Mapping[str, type | None] = {
@@ -21,14 +21,17 @@ _CONDITIONS: Mapping[str, type | None] = {
 }  # fmt: skip
 
 
-def known_as(what: str, known: Iterable[str]) -> Callable[[str | None], str | None]:
+Check = Callable[[Any], None]
+"""Raises :class:`Wrong`."""
+
+
+def known_as(what: str, known: Iterable[str]) -> Check:
     """A check that a name is one of ``known``, with a guess; nothing is no fault."""
     names = list(known)
 
-    def check(value: str | None) -> str | None:
-        if value is None or value in names:
-            return None
-        return f"there is no {what} {value!r:.60}{did_you_mean(value[:80], names)}"
+    def check(value: Any) -> None:
+        if value is not None and value not in names:
+            raise Wrong(f"there is no {what} {value!r:.60}{did_you_mean(str(value)[:80], names)}")
 
     return check
 
@@ -36,33 +39,26 @@ def known_as(what: str, known: Iterable[str]) -> Callable[[str | None], str | No
 _level = known_as("level", USER_LEVELS)
 
 
-def _levels(values: Iterable[str]) -> str | None:
-    return next((fault for one in values if (fault := _level(one))), None)
+def _check_levels(levels: Iterable[str]) -> None:
+    for level in levels:
+        _level(level)
 
 
-def _saying(check: Callable[[Any], str | None]) -> Validator:
-    """``check`` as a validator."""
-
-    def validate(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
-        if fault := check(value):
-            raise ValueError(f"{attribute.name} {fault}")
-
-    return validate
-
-
-def rule_shape(provider: Callable[[str | None], str | None]) -> Shape:
+def rule_shape(provider: Check) -> Shape:
     """How a rule is written; ``provider`` checks a provider's name."""
-    return Shape(
-        hidden={"rule_id"},
-        validators={
-            "condition": _saying(known_as("condition", _CONDITIONS)),
-            "applies_to_provider": _saying(provider),
-            "applies_to_level": _saying(_level),
-            "exempt_levels": _saying(_levels),
-            "required_approver_level": _saying(_level),
-        },
-        whole=lambda rule: None if (fault := _value_fault(rule, provider)) is None else ("value", fault),
-    )
+    checks: Mapping[str, Check] = {
+        "condition": known_as("condition", _CONDITIONS),
+        "applies_to_provider": provider,
+        "applies_to_level": _level,
+        "exempt_levels": _check_levels,
+        "required_approver_level": _level,
+    }
+    validators = {name: partial(_validate, check) for name, check in checks.items()}
+    return Shape(hidden={"rule_id"}, validators=validators, whole=partial(_check_value, provider))
+
+
+def _validate(check: Check, _instance: Any, _attribute: Any, value: Any) -> None:
+    check(value)
 
 
 def numbered(value: Any, usual: Callable[[Any], tuple[ApprovalRule, ...]]) -> tuple[ApprovalRule, ...]:
@@ -70,31 +66,35 @@ def numbered(value: Any, usual: Callable[[Any], tuple[ApprovalRule, ...]]) -> tu
     return tuple(attrs.evolve(rule, rule_id=FIRST_RULE_ID + index) for index, rule in enumerate(usual(value)))
 
 
-def _value_fault(rule: ApprovalRule, provider: Callable[[str | None], str | None]) -> str | None:
-    """What is wrong with a rule's value, given its condition."""
-    wanted, value = _CONDITIONS[rule.condition], rule.value
-    if wanted is None:
-        return None if value is None else f"has no place beside {rule.condition}"
+def _check_value(provider: Check, rule: ApprovalRule) -> None:
+    try:
+        _check_value_of(rule.condition, rule.value, provider)
+    except ValueError as error:
+        raise Wrong(str(error), "value") from None
+
+
+def _check_value_of(condition: str, value: float | str | None, provider: Check) -> None:
+    """Hold a rule's value against its condition. Raises ``ValueError``."""
+    wanted = _CONDITIONS[condition]
     words = "a number" if wanted is float else "a text"
-    if value is None:
-        return f"is missing: {rule.condition} needs {words}"
-    if isinstance(value, float):
-        if wanted is str:
-            return f"must be a text for {rule.condition}, not {value:g}"
-        return None if value >= 0 else f"must be at least 0, not {value:g}"
-    if wanted is float:
-        return f"must be a number for {rule.condition}, not {value!r:.60}"
-    if rule.condition == "provider":
-        return provider(value)
-    if rule.condition == "user_level":
-        return _level(value)
-    return _pattern_fault(value) if rule.condition == "config_pattern" else None
+    if wanted is None:
+        if value is not None:
+            raise Wrong(f"has no place beside {condition}")
+    elif value is None:
+        raise Wrong(f"is missing: {condition} needs {words}")
+    elif isinstance(value, str) is not (wanted is str):
+        raise Wrong(
+            f"must be {words} for {condition}, not {f'{value:g}' if isinstance(value, float) else repr(value)[:60]}"
+        )
+    elif isinstance(value, float) and value < 0:
+        raise Wrong(f"must be at least 0, not {value:g}")
+    elif condition in ("provider", "user_level"):
+        (provider if condition == "provider" else _level)(value)
+    elif condition == "config_pattern":
+        check_pattern(str(value))
 
 
-def _pattern_fault(pattern: str) -> str | None:
+def check_pattern(pattern: str) -> None:
+    """Raises ``ValueError`` for a regular expression that is none."""
     if pattern.startswith("^") and pattern.endswith("$"):
-        try:
-            compiled(pattern)
-        except ValueError as error:
-            return str(error)
-    return None
+        compiled(pattern)

@@ -75,8 +75,7 @@ def _converter(providers: Iterable[str]) -> StrictConverter:
     provider = known_as("provider", providers)
 
     def known(value: Any, usual: Any) -> Any:
-        if fault := provider(value):
-            raise Wrong(fault)
+        provider(value)
         return usual(value)
 
     converter = StrictConverter(
@@ -84,7 +83,7 @@ def _converter(providers: Iterable[str]) -> StrictConverter:
             ApprovalRule: rule_shape(provider),
             ApprovalOptions: Shape(types={"rules": Annotated[tuple[ApprovalRule, ...], Format(numbered)]}),
             Limits: Shape(types={"per_provider": Mapping[Annotated[str, Format(known)], int]}),
-            Sections: Shape(types={"state_dir": Annotated[Path, Format(_unless_empty)] | None}, whole=_feed_fault),
+            Sections: Shape(types={"state_dir": Annotated[Path, Format(_unless_empty)] | None}, whole=_check_feed),
         }
     )
     register_providers(converter)
@@ -95,8 +94,7 @@ def _unless_empty(value: Any, usual: Any) -> Any:
     return None if value == "" else usual(value)
 
 
-def _feed_fault(found: Sections) -> tuple[str, str] | None:
+def _check_feed(found: Sections) -> None:
     feed, http = found.feed, found.http
-    if not feed.enabled or is_loopback(feed.host) or http.is_encrypted or http.behind_proxy:
-        return None
-    return "feed", f"host {feed.host} is not loopback: it needs http.tls_certificate and http.tls_key"
+    if feed.enabled and not (is_loopback(feed.host) or http.is_encrypted or http.behind_proxy):
+        raise Wrong(f"host {feed.host} is not loopback: it needs http.tls_certificate and http.tls_key", "feed")

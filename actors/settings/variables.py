@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
 from actors.settings.notes import Note
-from actors.validation import plain_value
 
 HOME = "GREENROOM_HOME"
 CONFIG = "SIMPLETUNER_ENTERPRISE_CONFIG"
@@ -24,15 +24,17 @@ LOG_DEFAULTS: Mapping[str, str | None] = {
     "SIMPLETUNER_LOG_FILE": None,
 }
 
+_NUMBER = re.compile(r"\+?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?", re.ASCII)
+
 
 def seconds(name: str, environ: Mapping[str, str], notes: list[Note]) -> float | None:
     """The variable as a number above 0; None without it, and with a note where it is something else (B7, B15)."""
     text = environ.get(name)
     if text is None:
         return None
-    value = plain_value(text.strip())
-    if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf:
-        return float(value)
+    value = float(text) if _NUMBER.fullmatch(text := text.strip()) else 0.0
+    if 0 < value < math.inf:
+        return value
     message = f"{name} must be a number of seconds above 0, not {text[:40]!r}: it is ignored"
     notes.append(Note(logging.WARNING, message, {"variable": name, "value": text[:200]}))
     return None

@@ -35,10 +35,10 @@ class Clients:
             "approve": self._approve,
             "reject": self._reject,
             "prioritise": self._prioritise,
-            "limit": lambda runtime, step: runtime.set_limit(step.args["name"], step.args["value"], by="op"),
-            "reset_limits": lambda runtime, step: runtime.reset_limits(by="op"),
-            "pause": lambda runtime, step: runtime.pause(step.args["provider"], "to see", by="op"),
-            "resume": lambda runtime, step: runtime.resume(step.args["provider"], by="op"),
+            "limit": lambda runtime, step: runtime.queue.set_limit(step.args["name"], step.args["value"], by="op"),
+            "reset_limits": lambda runtime, step: runtime.queue.reset_limits(by="op"),
+            "pause": lambda runtime, step: runtime.queue.pause(step.args["provider"], "to see", by="op"),
+            "resume": lambda runtime, step: runtime.queue.resume(step.args["provider"], by="op"),
             "follow": self._follow,
             "look": self._look,
         }
@@ -99,7 +99,7 @@ class Clients:
     async def _batch(self, runtime: RunningRuntime, step: Step) -> None:
         markers, requests = step.args["markers"], step.args["requests"]
         try:
-            accepted = await runtime.submit_many([_request(*pair) for pair in zip(markers, requests, strict=True)])
+            accepted = await runtime.jobs.submit_many([_request(*pair) for pair in zip(markers, requests, strict=True)])
         except Refused:
             self._world.refused.update(markers)
             raise
@@ -109,7 +109,7 @@ class Clients:
     async def _retry(self, runtime: RunningRuntime, step: Step) -> None:
         job_id = self._world.by_marker.get(step.args["marker"])
         if job_id is not None:
-            job = await runtime.retry(job_id, by="op")
+            job = await runtime.jobs.retry(job_id, by="op")
             known = Known(job.job_id, step.args["marker"] + "+", job.correlation_id, needs_approval=False)
             self._world.acknowledge(known)
 
@@ -144,7 +144,7 @@ class Clients:
     async def _prioritise(self, runtime: RunningRuntime, step: Step) -> None:
         job_id = self._world.by_marker.get(step.args["marker"])
         if job_id is not None:
-            await runtime.set_priority(job_id, step.args["override"], by="op")
+            await runtime.jobs.set_priority(job_id, step.args["override"], by="op")
 
     # Looking.
 
@@ -161,10 +161,10 @@ class Clients:
                         await trio.sleep(step.args["pause"])
 
     async def _look(self, runtime: RunningRuntime, step: Step) -> None:
-        await runtime.queue()
-        await runtime.jobs(limit=20)
-        await runtime.approvals()
-        await runtime.health()
+        await runtime.queue.view()
+        await runtime.jobs.page(limit=20)
+        await runtime.approvals.page()
+        await runtime.health.check()
 
 
 def _request(marker: str, fields: Mapping[str, Any]) -> JobRequest:

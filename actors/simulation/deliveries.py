@@ -87,7 +87,7 @@ class Deliveries:
         assert claim is not None
         try:
             with bind_correlation_id(f"delivery-{number}"):
-                outcome = await runtime.push(self._server.name, {}, b"%d" % number, token=run.token)
+                outcome = await runtime.deliveries.take(self._server.name, {}, b"%d" % number, token=run.token)
         except Exception as error:  # noqa: BLE001 - the sender survives whatever it is answered; `unplanned` judges it
             refused = process.dead or isinstance(error, Refused)  # it cannot be verified now: come again
             for leaf in () if refused else unplanned(error, self._world):

@@ -38,7 +38,7 @@ async def inject(process: Process, runtime: RunningRuntime, step: Step) -> None:
             process.plan.at(args["point"], occurrence=1, do=args["do"], delay=args["delay"])
         case "restart_actor":
             try:
-                await runtime.restart_actor(args["name"])
+                await runtime.tree.restart(args["name"])
             except SupervisionError as refused:  # it is about to be restarted anyway
                 world.say(f"{args['name']} is not restarted by hand: {type(refused).__name__}")
         case "overflow":

@@ -53,7 +53,7 @@ class Person:
             with bind_correlation_id(f"person-{job_id}"):
                 verdict = "ran" if runs else "not_run"
                 handle = {"run": runs[-1].run_id} if runs else None
-                await runtime.settle(job_id, verdict, handle=handle, by="op")
+                await runtime.jobs.settle(job_id, verdict, handle=handle, by="op")
                 self._world.trace.count(f"settled: {verdict}")
 
     async def resume_paused(self, runtime: RunningRuntime) -> None:
@@ -61,7 +61,7 @@ class Person:
         for (provider,) in self._world.database.look(
             "SELECT provider FROM provider_gates WHERE paused_reason NOT NULL"
         ):
-            await runtime.resume(provider, by="op")
+            await runtime.queue.resume(provider, by="op")
 
 
 async def settle(process: Process, runtime: RunningRuntime, person: Person, waiting: Waiting) -> None:
@@ -75,14 +75,14 @@ async def settle(process: Process, runtime: RunningRuntime, person: Person, wait
     world.say("quiet begins")
     await trio.sleep(1)
     for name in ("scheduler", "poller", "expiry"):  # one of them may hang still, as it was told to
-        await runtime.restart_actor(name)
+        await runtime.tree.restart(name)
     world.scheduler_hangs = False
     for turn in range(AT_MOST):
         await person.resume_paused(runtime)
         await person.settle(runtime)
         await _decide(runtime)
         if turn == 0:
-            await runtime.reset_limits(by="op")
+            await runtime.queue.reset_limits(by="op")
         waiting.look(runtime)  # before what waits for too long is cancelled with the rest
         if turn >= PATIENCE:
             await _cancel_all(world, runtime)
@@ -94,7 +94,7 @@ async def settle(process: Process, runtime: RunningRuntime, person: Person, wait
 
 
 async def _decide(runtime: RunningRuntime) -> None:
-    for number, asked in enumerate(await runtime.approvals(statuses=[ApprovalStatus.PENDING])):
+    for number, asked in enumerate(await runtime.approvals.page(statuses=[ApprovalStatus.PENDING])):
         try:
             if number % 2:
                 await runtime.reject(asked.approval_id, by="bo", reason="late")

@@ -98,7 +98,7 @@ class Waiting:
         }
         if "*" in shut:
             return []
-        calm = [name for name, one in runtime.guarded.items() if one.breaker.state is BreakerState.CLOSED]
+        calm = [name for name, one in runtime.providers.guarded.items() if one.breaker.state is BreakerState.CLOSED]
         return [name for name in calm if name not in shut]
 
 

@@ -21,7 +21,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError, StatementError
 
 from actors.jobs.records import Event
-from actors.kernel.retry_log import tell_our_own
+from actors.kernel.retry_log import ensure_retry_log
 from actors.kernel.steps import Step, StepWatch
 from actors.store import clock_steps, dialect, wal
 from actors.store.errors import StoreBusy, StoreError, StoreUnavailable
@@ -245,7 +245,7 @@ class Store:
         with suppress(StoreBusy), explained(self._where):  # as nearly always: retrying costs more than beginning
             dialect.begin(connection)
             return
-        tell_our_own()
+        ensure_retry_log()
         for attempt in stamina.retry_context(on=StoreBusy, attempts=_BUSY_ATTEMPTS, wait_initial=0.05, wait_max=0.5):
             with attempt, explained(self._where):
                 dialect.begin(connection)

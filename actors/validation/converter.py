@@ -44,8 +44,8 @@ class Shape:
 
     ``names``: other keys for fields. ``hidden``: fields that cannot be written. ``also``: keys that stand there too and
     are read elsewhere. ``types``: what a field is read as instead of its own type. ``validators``: by field, beside the
-    class's own validators and the maxima of :mod:`actors.jobs.maxima`. ``whole``: what is wrong with an instance of
-    which every field is good: a key (or ``""``) and a message.
+    class's own validators and the maxima of :mod:`actors.jobs.maxima`. ``whole``: raises :class:`Wrong` for an
+    instance of which every field is good.
     """
 
     names: Mapping[str, str] = attrs.field(factory=dict)
@@ -53,7 +53,7 @@ class Shape:
     also: AbstractSet[str] = frozenset()
     types: Mapping[str, Any] = attrs.field(factory=dict)
     validators: Mapping[str, Validator] = attrs.field(factory=dict)
-    whole: Callable[[Any], tuple[str, str] | None] | None = None
+    whole: Callable[[Any], None] | None = None
 
     def keys(self, kind: type[Any]) -> dict[str, str]:
         """The fields of ``kind`` that can be written, each with its key."""
@@ -140,8 +140,8 @@ class StrictConverter(cattrs.Converter):
         def read(value: Any, _: Any) -> Any:
             data = _mapping(value)
             made = generated({key: one for key, one in data.items() if key not in shape.also}, kind)
-            if shape.whole is not None and (found := shape.whole(made)) is not None:
-                raise Wrong(found[1], *([found[0]] if found[0] else []))
+            if shape.whole is not None:
+                shape.whole(made)
             return made
 
         return read

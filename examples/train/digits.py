@@ -10,7 +10,7 @@ from pathlib import Path
 PIXELS = 64
 BRIGHTEST = 16  # each pixel counts the dark dots of a 4x4 block
 CLASSES = 10
-HELD_OUT_EVERY = 4  # of each digit, every fourth image is held out: independent of the seed, so runs compare
+HELD_OUT_EVERY = 4  # every fourth image of each digit is held out: the same for every seed, so runs can be compared
 
 Rows = list[list[float]]
 
@@ -29,7 +29,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Digits:
-    """The training part, the held-out part, and a fingerprint of the file they came from."""
+    """The training part, the held-out part, and a fingerprint of the data file."""
 
     train: Part
     held_out: Part
@@ -43,7 +43,7 @@ class Digits:
 
 
 def load(path: Path) -> Digits:
-    """Read `path`: a header, then one image a line: the digit 0..9 and 64 whole pixel values 0..16.
+    """Read `path`: a header, then one image per line: the digit 0..9 and 64 integer pixel values 0..16.
 
     Raises:
         DataError: the file is missing, unreadable, malformed, or has too few images to hold some out.

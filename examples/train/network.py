@@ -1,7 +1,7 @@
 """A network with one hidden layer (leaky ReLU, softmax), trained by mini-batch descent on the cross-entropy.
 
-Matrices are lists of rows. Everything rests on one operation, `rows_by_rows(a, b)` = a * transpose(b), because the
-inner product of two rows, `sum(map(mul, ...))`, is the fastest loop that plain Python offers. The last column of each
+Matrices are lists of rows. All of it uses one operation, `rows_by_rows(a, b)` = a * transpose(b), because the inner
+product of two rows, `sum(map(mul, ...))`, is the fastest loop in plain Python. The last column of each
 weight matrix belongs to the constant input 1.0: the bias.
 """
 
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import mul
 
-LEAK = 0.01  # slope below zero: with 0, one step too large would silence a unit for ever, and look like bad luck
+LEAK = 0.01  # slope below zero: with 0, one step that is too large would turn a unit off for ever
 
 Matrix = Sequence[Sequence[float]]
 Weights = list[list[float]]
@@ -75,7 +75,7 @@ def _softmax_errors(scores: Matrix, digits: Sequence[int]) -> tuple[list[float],
     """Each example's cross-entropy, and the gradient of the batch's mean with respect to the scores."""
     losses, errors = [], []
     for row, digit in zip(scores, digits, strict=True):
-        peak = max(row)  # taken off before exp: no score can overflow
+        peak = max(row)  # subtracted before exp, so that no score can overflow
         powers = [math.exp(score - peak) for score in row]
         total = sum(powers)
         losses.append(math.log(total) + peak - row[digit])
@@ -86,7 +86,7 @@ def _softmax_errors(scores: Matrix, digits: Sequence[int]) -> tuple[list[float],
 
 
 def _descend(weights: Weights, gradient: Matrix, lr: float, l2: float) -> None:
-    """One step downhill; `l2` shrinks every weight except the bias in the last column."""
+    """One step of gradient descent; `l2` shrinks every weight except the bias in the last column."""
     keep = 1 - lr * l2
     for row, slope in zip(weights, gradient, strict=True):
         bias = row[-1] - lr * slope[-1]

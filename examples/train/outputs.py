@@ -1,7 +1,7 @@
-"""What a run leaves behind: lines for people, progress and result for Greenroom, a checkpoint to resume from.
+"""The outputs of a run: log lines, progress and result for Greenroom, and a checkpoint to resume from.
 
-Greenroom names the places in the environment: GREENROOM_PROGRESS_FILE (JSON Lines), GREENROOM_RESULT_FILE (JSON) and
-GREENROOM_OUTPUT_DIR. A place that is not named is not written to, so the program runs just as well by hand.
+Greenroom sets the paths in the environment: GREENROOM_PROGRESS_FILE (JSON Lines), GREENROOM_RESULT_FILE (JSON) and
+GREENROOM_OUTPUT_DIR. If a variable is not set, that output is not written, so the program also runs without Greenroom.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ CHECKPOINT = "checkpoint.json"
 
 @dataclass(frozen=True)
 class Outputs:
-    """The places of this run; None where nobody asked."""
+    """The paths of this run; None if the output is not requested."""
 
     progress_file: Path | None
     result_file: Path | None
@@ -25,16 +25,16 @@ class Outputs:
 
     @classmethod
     def from_env(cls) -> Outputs:
-        """Take the places from the environment; an empty variable counts as absent."""
+        """Read the paths from the environment; an empty variable counts as not set."""
 
-        def place(name: str) -> Path | None:
+        def path(name: str) -> Path | None:
             value = os.environ.get(name)
             return Path(value) if value else None
 
-        return cls(place("GREENROOM_PROGRESS_FILE"), place("GREENROOM_RESULT_FILE"), place("GREENROOM_OUTPUT_DIR"))
+        return cls(path("GREENROOM_PROGRESS_FILE"), path("GREENROOM_RESULT_FILE"), path("GREENROOM_OUTPUT_DIR"))
 
     def progress(self, **fields: Any) -> None:
-        """Append one JSON line by one write: a reader sees whole lines only, whenever the process dies."""
+        """Append one JSON line with a single write: a reader never sees a part of a line, even after a crash."""
         if self.progress_file is None:
             return
         line = json.dumps(fields) + "\n"
@@ -45,12 +45,12 @@ class Outputs:
             os.close(descriptor)
 
     def result(self, **metrics: Any) -> None:
-        """Leave the final metrics: the whole file or none."""
+        """Write the final metrics: the complete file or none."""
         if self.result_file is not None:
             _replace(self.result_file, metrics)
 
     def save_checkpoint(self, state: dict[str, Any]) -> None:
-        """Replace the checkpoint: whoever resumes finds the old one or the new one, never half of one."""
+        """Replace the checkpoint atomically: a resumed run finds the old one or the new one."""
         if self.directory is not None:
             self.directory.mkdir(parents=True, exist_ok=True)
             _replace(self.directory / CHECKPOINT, state)
@@ -75,8 +75,8 @@ class Outputs:
         return state
 
 
-class Voice:
-    """Speaks to people: by `logconf` where Greenroom gave a correlation ID, so its trail goes on; else by print."""
+class RunLog:
+    """Log lines: through `logconf` if Greenroom has set a correlation ID, so that they have it, too; else by print."""
 
     def __init__(self) -> None:
         self._logger = None
@@ -85,21 +85,21 @@ class Voice:
             return
         try:
             from logconf import get_logger, init_from_env, set_correlation_id
-        except ImportError:  # an interpreter without Greenroom: the plain lines are still in the job's log
+        except ImportError:  # an interpreter without Greenroom: plain lines still go to the job's log
             return
         init_from_env()
         set_correlation_id(correlation_id)
         self._logger = get_logger("examples.train")
 
-    def say(self, message: str, **fields: Any) -> None:
-        """One line on stdout; `fields` are added where the line is structured."""
+    def info(self, message: str, **fields: Any) -> None:
+        """One line on stdout; `fields` are added if the line is structured."""
         if self._logger is None:
             print(message, flush=True)
         else:
             self._logger.info(message, extra=fields, stacklevel=2)
 
-    def fail(self, message: str) -> None:
-        """Put the failure on the trail, if there is one."""
+    def error(self, message: str) -> None:
+        """Log the failure through `logconf`, if it is used."""
         if self._logger is not None:
             self._logger.error(message, stacklevel=2)
 

@@ -1,8 +1,8 @@
-"""Train a small network to read handwritten digits: a real training job in plain Python.
+"""Train a small network to recognise handwritten digits: a real training job in plain Python.
 
     python train.py --lr 0.2 --hidden 16 --epochs 30
 
-Run under Greenroom it reports progress and metrics and resumes from its checkpoint; by hand it only prints.
+Under Greenroom it reports progress and metrics and resumes from its checkpoint; without Greenroom it only prints.
 Exit status: 0 trained, 1 refused or diverged (one line on stderr says why), 2 wrong arguments.
 """
 
@@ -17,32 +17,32 @@ from typing import Any
 
 from digits import CLASSES, PIXELS, DataError, Digits, load
 from network import Network
-from outputs import Outputs, Voice
+from outputs import Outputs, RunLog
 
 HERE = Path(__file__).resolve().parent
-# Guessing costs ln(10) = 2.30 nats. A whole epoch ten times worse than that has never been seen to come back.
+# The loss of guessing is ln(10) = 2.30 nats. A run with ten times this loss in an epoch has never recovered.
 DIVERGED = 10 * math.log(CLASSES)
 
 
 class TrainingError(Exception):
-    """This run cannot be done, or went wrong; the message is the line for people."""
+    """The run was refused or has failed; the message is the line to print."""
 
 
 def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
-    """Read the command line; argparse itself leaves with status 2 where it is wrong."""
+    """Read the command line; argparse exits with status 2 if it is wrong."""
     parser = argparse.ArgumentParser(description="Train a one-hidden-layer network on handwritten digits.")
     parser.add_argument("--lr", type=float, default=0.2, help="learning rate (default: %(default)s)")
     parser.add_argument("--hidden", type=int, default=16, help="hidden units (default: %(default)s)")
     parser.add_argument("--l2", type=float, default=0.0, help="weight decay (default: %(default)s)")
-    parser.add_argument("--batch-size", type=int, default=25, help="images a step (default: %(default)s)")
+    parser.add_argument("--batch-size", type=int, default=25, help="images per step (default: %(default)s)")
     parser.add_argument("--epochs", type=int, default=30, help="passes over the data (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=1, help="of weights and order (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=1, help="seed of the weights and the order (default: %(default)s)")
     parser.add_argument("--data", type=Path, default=HERE / "digits.csv", help="CSV file (default: %(default)s)")
     return parser.parse_args(argv)
 
 
 def check(arguments: argparse.Namespace) -> None:
-    """Refuse a hyper-parameter that makes no sense.
+    """Refuse an invalid hyper-parameter.
 
     Raises:
         TrainingError: names the option, the range and the value.
@@ -58,10 +58,10 @@ def check(arguments: argparse.Namespace) -> None:
 
 
 def resume(outputs: Outputs, settings: dict[str, Any]) -> tuple[int, Network] | None:
-    """The epochs done and the network of the checkpoint, or None where there is no checkpoint.
+    """The finished epochs and the network of the checkpoint, or None if there is no checkpoint.
 
     Raises:
-        TrainingError: the checkpoint was made with other settings: going on would give neither run's result.
+        TrainingError: the checkpoint was made with other settings, so the result would fit neither.
     """
     try:
         state = outputs.load_checkpoint()
@@ -83,10 +83,12 @@ def run_epoch(network: Network, data: Digits, arguments: argparse.Namespace, epo
     """One pass over the training images; returns their mean loss in nats.
 
     Raises:
-        TrainingError: the loss is no number any more, or far beyond that of guessing.
+        TrainingError: the loss is not a number, or far above that of guessing.
     """
     order = list(range(len(data.train.digits)))
-    random.Random(f"{arguments.seed}:{epoch}").shuffle(order)  # of the epoch alone: a resumed run sees the same order
+    random.Random(f"{arguments.seed}:{epoch}").shuffle(
+        order
+    )  # depends on the epoch only: a resumed run has the same order
     total = 0.0
     for start in range(0, len(order), arguments.batch_size):
         batch = order[start : start + arguments.batch_size]
@@ -96,14 +98,14 @@ def run_epoch(network: Network, data: Digits, arguments: argparse.Namespace, epo
     loss = total / len(order)
     if not loss < DIVERGED:  # also true of NaN
         raise TrainingError(
-            f"diverged in epoch {epoch}: mean loss {loss:.3g} (guessing costs {math.log(CLASSES):.2f}); "
+            f"diverged in epoch {epoch}: mean loss {loss:.3g} (guessing: {math.log(CLASSES):.2f}); "
             f"--lr {arguments.lr:g} is too large"
         )
     return loss
 
 
-def train(arguments: argparse.Namespace, outputs: Outputs, voice: Voice) -> None:
-    """Train to the last epoch, from the checkpoint if there is one, and leave the final metrics.
+def train(arguments: argparse.Namespace, outputs: Outputs, log: RunLog) -> None:
+    """Train to the last epoch, from the checkpoint if there is one, and write the final metrics.
 
     Raises:
         TrainingError, DataError, OSError: refused, diverged, unusable data, or an output that cannot be written.
@@ -112,11 +114,11 @@ def train(arguments: argparse.Namespace, outputs: Outputs, voice: Voice) -> None
     data = load(arguments.data)
     settings = {name: getattr(arguments, name) for name in ("lr", "hidden", "l2", "batch_size", "seed")}
     key = settings | {"data": data.fingerprint}
-    voice.say(f"{len(data.train.digits)} images to train on, {len(data.held_out.digits)} held out", **settings)
+    log.info(f"{len(data.train.digits)} images to train on, {len(data.held_out.digits)} held out", **settings)
     fresh = Network.fresh(PIXELS + 1, arguments.hidden, CLASSES, random.Random(arguments.seed))
     done, network = resume(outputs, key) or (0, fresh)
     if done:
-        voice.say(f"resumed after epoch {done}", epoch=done)
+        log.info(f"resumed after epoch {done}", epoch=done)
     for epoch in range(done + 1, arguments.epochs + 1):
         loss = run_epoch(network, data, arguments, epoch)
         held_out_loss, accuracy = network.evaluate(data.held_out.images, data.held_out.digits)
@@ -124,12 +126,12 @@ def train(arguments: argparse.Namespace, outputs: Outputs, voice: Voice) -> None
         rounded = {name: round(value, 4) for name, value in measured.items()}
         outputs.progress(step=epoch, total=arguments.epochs, **rounded)
         outputs.save_checkpoint({"settings": key, "epoch": epoch, "first": network.first, "second": network.second})
-        voice.say(f"epoch {epoch}/{arguments.epochs}  loss {loss:.4f}  held-out accuracy {accuracy:.1%}", **rounded)
-    finish(network, data, settings | {"epochs": max(done, arguments.epochs)}, outputs, voice)
+        log.info(f"epoch {epoch}/{arguments.epochs}  loss {loss:.4f}  held-out accuracy {accuracy:.1%}", **rounded)
+    finish(network, data, settings | {"epochs": max(done, arguments.epochs)}, outputs, log)
 
 
-def finish(network: Network, data: Digits, settings: dict[str, Any], outputs: Outputs, voice: Voice) -> None:
-    """Measure the trained network on both parts, leave the result and say it."""
+def finish(network: Network, data: Digits, settings: dict[str, Any], outputs: Outputs, log: RunLog) -> None:
+    """Evaluate the trained network on both parts; write and log the result."""
     loss, train_accuracy = network.evaluate(data.train.images, data.train.digits)
     held_out_loss, accuracy = network.evaluate(data.held_out.images, data.held_out.digits)
     metrics = {
@@ -141,20 +143,20 @@ def finish(network: Network, data: Digits, settings: dict[str, Any], outputs: Ou
     }
     rounded = {name: round(value, 4) for name, value in metrics.items()}
     outputs.result(**rounded, **settings)
-    voice.say(
-        f"done: held-out accuracy {accuracy:.1%}, always the commonest digit: {metrics['majority_baseline']:.1%}",
+    log.info(
+        f"done: held-out accuracy {accuracy:.1%}, most frequent digit: {metrics['majority_baseline']:.1%}",
         **rounded,
     )
 
 
 def main() -> int:
-    """Run, and turn what went wrong into one line and an exit status."""
+    """Train, and turn an error into one line and an exit status."""
     arguments = parse_arguments()
-    voice = Voice()
+    log = RunLog()
     try:
-        train(arguments, Outputs.from_env(), voice)
+        train(arguments, Outputs.from_env(), log)
     except (TrainingError, DataError, OSError) as error:
-        voice.fail(str(error))
+        log.error(str(error))
         print(f"train.py: {error}", file=sys.stderr)
         return 1
     return 0

@@ -275,7 +275,7 @@ async def test_every_session_is_listed_and_can_be_ended(web: httpx.AsyncClient, 
         assert await access.session_peer(session.secret) is None
     assert (await web.get("/api/sessions", headers=admin)).json() == {"sessions": [], "next": None}
     assert (await web.delete("/api/sessions", headers=admin)).status_code == 422
-    told = [event.data for event in await runtime.past_events() if event.type == "session_revoked"]
+    told = [event.data for event in await runtime.event_reader.past_events() if event.type == "session_revoked"]
     assert [(data["user_id"], data["by"]) for data in told] == [("ana", "root"), ("bo", "root"), ("bo", "root")]
 
 

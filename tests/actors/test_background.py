@@ -64,7 +64,7 @@ async def break_the_scheduler(manager, monkeypatch):
         raise RuntimeError("the rows are away")
 
     monkeypatch.setattr(manager.runtime.ledger, "claim", claim)
-    await manager.runtime.restart_actor("scheduler")
+    await manager.runtime.tree.restart("scheduler")
 
 
 async def test_in_a_nursery_a_failure_is_the_hosts_exception(autojump_clock, monkeypatch):

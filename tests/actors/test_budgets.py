@@ -100,7 +100,7 @@ async def failing(*, task_status):
 
 
 def node(runtime, name):
-    for group in runtime.tree():
+    for group in runtime.tree.describe():
         for child in group.get("children", ()):
             if child["id"] == name:
                 return child
@@ -123,10 +123,10 @@ async def test_an_edge_that_fails_a_hundred_times_restarts_no_actor_and_can_be_s
             await trio.sleep(PERIOD)
             if failures <= 100:
                 assert node(runtime, "http")["state"] == "parked"
-                assert "http is parked" in (await runtime.health()).reasons
-                await runtime.restart_actor("http")
+                assert "http is parked" in (await runtime.health.check()).reasons
+                await runtime.tree.restart("http")
         assert node(runtime, "http")["state"] == "running"
-        assert (await runtime.health()).status == "ok"
+        assert (await runtime.health.check()).status == "ok"
         assert [node(runtime, name)["restarts"] for name in ACTORS] == [0, 0, 0]
 
 
@@ -143,6 +143,6 @@ async def test_a_pruner_that_always_fails_parks_and_spends_nothing_of_the_actors
         assert node(runtime, "pruner")["state"] == "parked"
         assert [node(runtime, name)["restarts"] for name in ACTORS] == [0, 0, 0]
         monkeypatch.undo()
-        await runtime.restart_actor("pruner")
+        await runtime.tree.restart("pruner")
         await trio.sleep(PERIOD)
         assert node(runtime, "pruner")["state"] == "running"

@@ -136,13 +136,13 @@ async def test_the_clock_was_three_hours_ahead_when_the_wait_began_and_is_put_ri
         await trio.sleep(1)
         machine.clock.move(-3 * HOUR)
         await trio.sleep(5)
-        view = await runtime.job(job.job_id)
+        view = await runtime.jobs.get(job.job_id)
         left = (view.entry.not_before - machine.clock.now()).total_seconds()
         assert 33 <= left <= 35
         assert f"next try at {view.entry.not_before:%H:%M:%S} UTC" in view.reason
-        assert list((await runtime.queue()).closed_providers) == ["scripted"]
+        assert list((await runtime.queue.view()).closed_providers) == ["scripted"]
         await trio.sleep(40)
-        assert (await runtime.queue()).closed_providers == {}
+        assert (await runtime.queue.view()).closed_providers == {}
 
 
 @pytest.mark.parametrize("by", [-YEAR, -3 * HOUR, 3 * HOUR])
@@ -156,7 +156,7 @@ async def test_resources_are_kept_for_a_wide_job_after_ten_minutes_of_waiting(au
         began = trio.current_time()
         await trio.sleep(1)
         machine.clock.move(by)
-        while (await runtime.job(wide.job_id)).entry.status is QueueStatus.PENDING:
+        while (await runtime.jobs.get(wide.job_id)).entry.status is QueueStatus.PENDING:
             assert trio.current_time() - began < 1200
             await runtime.submit(request(duration=60))  # one of them always runs: without keeping, it never fits
             await trio.sleep(30)
@@ -166,11 +166,11 @@ async def test_resources_are_kept_for_a_wide_job_after_ten_minutes_of_waiting(au
 
 async def test_whoever_came_before_the_clock_was_put_back_stays_before_those_who_come_after(autojump_clock, machine):
     async with machine.open(limits=Limits(total=1)) as runtime:
-        await runtime.pause("scripted", "for a while")
+        await runtime.queue.pause("scripted", "for a while")
         before = [await runtime.submit(request(duration=1)) for _ in range(3)]
         machine.clock.move(-3 * HOUR)
         after = [await runtime.submit(request(duration=1)) for _ in range(3)]
-        await runtime.resume("scripted")
+        await runtime.queue.resume("scripted")
         for job in (*before, *after):
             await runtime.wait(job.job_id)
         order = [run.context["job_id"] for run in machine.remote.runs]
@@ -180,12 +180,12 @@ async def test_whoever_came_before_the_clock_was_put_back_stays_before_those_who
 @pytest.mark.parametrize("by", [-YEAR, -3 * HOUR, timedelta(minutes=30)])
 async def test_an_idempotency_key_binds_for_a_day_however_the_clock_is_stepped(autojump_clock, machine, by):
     async with machine.open() as runtime:
-        (first,) = await runtime.submit_many([request(duration=1, idempotency_key="k")])
+        (first,) = await runtime.jobs.submit_many([request(duration=1, idempotency_key="k")])
         machine.clock.move(by)
-        (again,) = await runtime.submit_many([request(duration=1, idempotency_key="k")])
+        (again,) = await runtime.jobs.submit_many([request(duration=1, idempotency_key="k")])
         assert again.job.job_id == first.job.job_id
         machine.clock.suspend(timedelta(hours=24, minutes=1))
-        (later,) = await runtime.submit_many([request(duration=1, idempotency_key="k")])
+        (later,) = await runtime.jobs.submit_many([request(duration=1, idempotency_key="k")])
         assert later.created
 
 
@@ -205,7 +205,7 @@ async def test_uptime_is_what_ran_and_never_negative(autojump_clock, machine):
     async with machine.open() as runtime:
         await trio.sleep(100)
         machine.clock.move(-3 * HOUR)
-        lines = (await runtime.metrics()).decode().splitlines()
+        lines = (await runtime.metrics.scrape()).decode().splitlines()
         (uptime,) = [float(line.split()[1]) for line in lines if line.startswith("simpletuner_uptime_seconds")]
         assert 100 <= uptime < 101
 
@@ -216,9 +216,9 @@ async def test_a_leap_forward_expires_no_approval_for_ten_minutes_and_then_all_t
         await trio.sleep(10)
         machine.clock.move(25 * HOUR)
         await trio.sleep(590)
-        assert (await runtime.job(job.job_id)).job.status is JobStatus.PENDING
+        assert (await runtime.jobs.get(job.job_id)).job.status is JobStatus.PENDING
         await trio.sleep(60)
-        assert (await runtime.job(job.job_id)).job.status is JobStatus.CANCELLED
+        assert (await runtime.jobs.get(job.job_id)).job.status is JobStatus.CANCELLED
 
 
 async def test_a_restart_within_the_ten_minutes_after_a_leap_expires_nothing_sooner(autojump_clock, machine):
@@ -230,9 +230,9 @@ async def test_a_restart_within_the_ten_minutes_after_a_leap_expires_nothing_soo
         await trio.sleep(100)
     async with machine.open(approvals=options) as runtime:
         await trio.sleep(490)
-        assert (await runtime.job(job.job_id)).job.status is JobStatus.PENDING
+        assert (await runtime.jobs.get(job.job_id)).job.status is JobStatus.PENDING
         await trio.sleep(60)
-        assert (await runtime.job(job.job_id)).job.status is JobStatus.CANCELLED
+        assert (await runtime.jobs.get(job.job_id)).job.status is JobStatus.CANCELLED
 
 
 async def test_a_leap_that_is_put_right_within_ten_minutes_expires_nothing(autojump_clock, machine):
@@ -242,7 +242,7 @@ async def test_a_leap_that_is_put_right_within_ten_minutes_expires_nothing(autoj
         await trio.sleep(500)
         machine.clock.move(-91 * 24 * HOUR)
         await trio.sleep(3600)
-        assert (await runtime.job(job.job_id)).job.status is JobStatus.PENDING
+        assert (await runtime.jobs.get(job.job_id)).job.status is JobStatus.PENDING
 
 
 async def test_a_clock_that_leaps_again_and_again_does_not_keep_approvals_open_for_ever(autojump_clock, machine):
@@ -251,4 +251,4 @@ async def test_a_clock_that_leaps_again_and_again_does_not_keep_approvals_open_f
         for _ in range(8):
             machine.clock.move(25 * HOUR)
             await trio.sleep(300)
-        assert (await runtime.job(job.job_id)).job.status is JobStatus.CANCELLED
+        assert (await runtime.jobs.get(job.job_id)).job.status is JobStatus.CANCELLED

@@ -67,7 +67,7 @@ async def test_an_approval_whose_expiry_the_disk_refused_expires_soon_after(auto
         monkeypatch.setattr(runtime.ledger, "expire", refused_at_first)
         job = await world.submit(requires_approval="to be looked at")
         await runtime.wait(job.job_id)
-        late = (await runtime.job(job.job_id)).job.completed_at - job.created_at
+        late = (await runtime.jobs.get(job.job_id)).job.completed_at - job.created_at
     assert late.total_seconds() == pytest.approx(3600 + 5 * faults, abs=0.5)
     assert len(tried) == faults + 1
 
@@ -88,5 +88,5 @@ async def test_an_approval_found_overdue_by_an_expiry_that_was_restarted_expires
         monkeypatch.setattr(runtime.ledger, "expire", refused)
         job = await world.submit(requires_approval="to be looked at")
         await runtime.wait(job.job_id)
-        late = (await runtime.job(job.job_id)).job.completed_at - job.created_at
+        late = (await runtime.jobs.get(job.job_id)).job.completed_at - job.created_at
     assert late.total_seconds() < 3600 + 40

@@ -20,10 +20,10 @@ async def test_every_line_of_a_runtime_names_the_place_that_changed_or_decided_s
         failed = await world.submit(duration=1, error="no")
         blocked = await world.submit(requires_approval="look first")
         await runtime.reject(blocked.job_id, by="bo", reason="no")
-        await runtime.set_limit("total", 3)
+        await runtime.queue.set_limit("total", 3)
         for job in (done, failed):
             await runtime.wait(job.job_id)
-        await runtime.restart_actor("expiry")
+        await runtime.tree.restart("expiry")
     ours = [record for record in caplog.records if record.name.startswith(("actors", "supervision"))]
     assert len(ours) > 30
     wrong = {(record.filename, record.funcName, record.message) for record in ours if record.filename in HELPERS}

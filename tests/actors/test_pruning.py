@@ -65,7 +65,7 @@ async def test_an_ended_job_goes_after_ninety_days_with_all_that_belongs_to_it(a
         assert set((await rows(runtime)).values()) == {0}
         assert [run.forgotten for run in world.remote.runs] == [True]
         with pytest.raises(Refused, match="there is no job"):
-            await runtime.job(job.job_id)
+            await runtime.jobs.get(job.job_id)
     lines = [record for record in caplog.records if record.name == "actors.pruner"]
     assert [record.getMessage().split(" that")[0] for record in lines] == ["Removed 1 jobs"]
     assert (lines[0].jobs, lines[0].events, lines[0].kept) == (1, before["events"], 0)
@@ -93,7 +93,7 @@ async def test_for_0_days_jobs_are_kept_for_ever(autojump_clock, world):
         world.clock.suspend(20 * 365 * DAYS)
         await an_hour()
         assert (await rows(world.runtime))["jobs"] == 1
-        result = await world.runtime.prune()
+        result = await world.runtime.jobs.prune()
         assert (result.before, result.jobs) == (None, 0)
 
 
@@ -103,10 +103,10 @@ async def test_a_dry_run_says_what_would_go_and_removes_nothing(autojump_clock, 
         world.clock.suspend(91 * DAYS)
         await ended(world)
         before = await rows(runtime)
-        told = await runtime.prune(dry_run=True)
+        told = await runtime.jobs.prune(dry_run=True)
         assert await rows(runtime) == before
         assert world.remote.calls_of("forget") == []
-        done = await runtime.prune()
+        done = await runtime.jobs.prune()
         assert (told.jobs, told.oldest) == (3, first.completed_at)
         assert (done.jobs, done.events, done.oldest) == (told.jobs, told.events, told.oldest)
         after = await rows(runtime)
@@ -122,23 +122,23 @@ async def test_what_has_not_ended_is_never_touched_however_old(autojump_clock, w
         waiting = await world.submit(duration=5)
         before = await rows(runtime)
         runtime.clock.suspend(91 * DAYS)
-        result = await runtime.prune()
+        result = await runtime.jobs.prune()
         assert (result.jobs, result.kept) == (0, 0)
         assert await rows(runtime) == before
-        statuses = {job.job_id: (await runtime.job(job.job_id)).job.status for job in (running, blocked, waiting)}
+        statuses = {job.job_id: (await runtime.jobs.get(job.job_id)).job.status for job in (running, blocked, waiting)}
         assert not any(status is JobStatus.COMPLETED for status in statuses.values())
 
 
 async def test_what_counts_is_when_a_job_ended_not_when_it_was_made(autojump_clock, world):
     async with world.open() as runtime:
-        await runtime.pause("scripted", "for a while")
+        await runtime.queue.pause("scripted", "for a while")
         job = await world.submit(duration=5)
         world.clock.suspend(100 * DAYS)
-        await runtime.resume("scripted")
+        await runtime.queue.resume("scripted")
         await runtime.wait(job.job_id)
-        assert (await runtime.prune()).jobs == 0
+        assert (await runtime.jobs.prune()).jobs == 0
         world.clock.suspend(91 * DAYS)
-        assert (await runtime.prune()).jobs == 1
+        assert (await runtime.jobs.prune()).jobs == 1
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ async def test_rows_that_contradict_an_end_are_left_alone(autojump_clock, world,
         contradiction = update(metadata.tables[table]).values({column: value})
         await runtime.ledger.store.write(lambda tx: tx.connection.execute(contradiction))
         world.clock.suspend(91 * DAYS)
-        assert (await runtime.prune(dry_run=True)).jobs == (await runtime.prune()).jobs == 0
+        assert (await runtime.jobs.prune(dry_run=True)).jobs == (await runtime.jobs.prune()).jobs == 0
         assert (await rows(runtime))["jobs"] == 1
 
 
@@ -161,10 +161,10 @@ async def test_a_job_that_waits_beside_a_removed_one_still_runs(autojump_clock, 
     async with world.open() as runtime:
         await ended(world)
         world.clock.suspend(91 * DAYS)
-        await runtime.pause("scripted", "for a while")
+        await runtime.queue.pause("scripted", "for a while")
         waiting = await world.submit(duration=5)
-        assert (await runtime.prune()).jobs == 1
-        await runtime.resume("scripted")
+        assert (await runtime.jobs.prune()).jobs == 1
+        await runtime.queue.resume("scripted")
         assert (await runtime.wait(waiting.job_id)).status is JobStatus.COMPLETED
 
 
@@ -173,14 +173,14 @@ async def test_a_job_that_its_provider_cannot_forget_is_kept_for_the_next_time(a
         kept, gone = await ended(world, 2)
         world.remote.inject(Fault(FaultKind.REFUSED, calls=("forget",), refusal=Refusal.CONFLICT))
         world.clock.suspend(91 * DAYS)
-        result = await runtime.prune()
+        result = await runtime.jobs.prune()
         assert (result.jobs, result.kept) == (1, 1)
-        assert [view.job.job_id for view in await runtime.jobs()] == [kept.job_id]
+        assert [view.job.job_id for view in await runtime.jobs.page()] == [kept.job_id]
         assert (await world.events(gone.job_id)) == []
         assert (await world.events(kept.job_id)) != []
         warnings = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
         assert warnings == ["1 old jobs are kept: scripted could not forget them"]
-        again = await runtime.prune()
+        again = await runtime.jobs.prune()
         assert (again.jobs, again.kept) == (1, 0)
 
 
@@ -189,7 +189,7 @@ async def test_a_provider_that_is_down_is_asked_once_not_for_each_job(autojump_c
         await ended(world, 3)
         world.remote.inject(Fault(FaultKind.DOWN, calls=("forget",), times=None))
         world.clock.suspend(91 * DAYS)
-        result = await runtime.prune()
+        result = await runtime.jobs.prune()
         assert (result.jobs, result.kept) == (0, 3)
         assert len(world.remote.calls_of("forget")) == 1
 
@@ -207,7 +207,7 @@ async def test_jobs_of_a_provider_that_is_no_longer_configured_go_here_and_stay_
         await runtime.wait(job.job_id)
     clock.suspend(91 * DAYS)
     async with running_runtime(settings=settings, parts=parts()) as runtime:
-        assert (await runtime.prune(yes=True)).jobs == 1  # nothing had run for 91 days: without it, it is held
+        assert (await runtime.jobs.prune(yes=True)).jobs == 1  # nothing had run for 91 days: without it, it is held
         assert set((await rows(runtime)).values()) == {0}
     assert [run.forgotten for run in provider.remote.runs] == [False]
     assert "1 old jobs were removed, not at scripted: it is not configured" in caplog.messages
@@ -226,7 +226,7 @@ async def test_many_jobs_go_in_batches_with_a_pause_after_each(autojump_clock, w
             return await real(before, job_ids)
 
         monkeypatch.setattr(runtime.ledger, "remove", remove)
-        result = await runtime.prune()
+        result = await runtime.jobs.prune()
         assert (result.jobs, [number for number, _ in removals]) == (5, [2, 2, 1])
         times = [at - removals[0][1] for _, at in removals]
         assert times == pytest.approx([0, pruner.PAUSE, 2 * pruner.PAUSE])
@@ -237,7 +237,7 @@ async def test_events_that_follow_removed_ones_keep_their_numbers_and_readers_re
         await ended(world)
         last = (await world.events())[-1].seq
         world.clock.suspend(91 * DAYS)
-        await runtime.prune()
+        await runtime.jobs.prune()
         assert await world.events() == []
         async with runtime.events(after=last) as following:
             await world.submit(duration=5)

@@ -59,12 +59,12 @@ def test_a_hold_is_over_after_twenty_four_hours_of_running():
 async def ended(runtime, number=1, **fields) -> list[Job]:
     """So many jobs that have come to their end."""
     wanted = [request(duration=1, **fields) for _ in range(number)]
-    accepted = await runtime.submit_many(wanted)
+    accepted = await runtime.jobs.submit_many(wanted)
     return [await runtime.wait(one.job.job_id) for one in accepted]
 
 
 async def number(runtime) -> int:
-    return len(await runtime.jobs(limit=1000))
+    return len(await runtime.jobs.page(limit=1000))
 
 
 def warnings(caplog) -> list[str]:
@@ -171,7 +171,7 @@ async def test_a_pass_that_would_remove_much_is_held_and_goes_after_a_day_whatev
         ]
         await trio.sleep(4000)
         assert await number(runtime) == 0
-        told = await runtime.prune(dry_run=True)
+        told = await runtime.jobs.prune(dry_run=True)
         assert told.held is None
 
 
@@ -180,15 +180,15 @@ async def test_a_person_who_prunes_is_refused_during_a_hold_and_ends_it_by_sayin
         await ended(runtime, 3)
         machine.clock.move(91 * DAY)
         with pytest.raises(Refused, match=r"nothing was removed: the wall clock went forward.*prune --yes") as refused:
-            await runtime.prune()
+            await runtime.jobs.prune()
         assert refused.value.kind is RefusalKind.CONFLICT
-        told = await runtime.prune(dry_run=True, yes=True)
+        told = await runtime.jobs.prune(dry_run=True, yes=True)
         assert told.jobs == 3
         assert "went forward by 91 days" in told.held
         assert await number(runtime) == 3
-        assert (await runtime.prune(yes=True)).jobs == 3
-        assert (await runtime.prune(dry_run=True)).held is None
-        assert (await runtime.queue()).pruning_held is None
+        assert (await runtime.jobs.prune(yes=True)).jobs == 3
+        assert (await runtime.jobs.prune(dry_run=True)).held is None
+        assert (await runtime.queue.view()).pruning_held is None
 
 
 async def test_a_dry_run_says_that_the_pass_would_be_held(autojump_clock, machine):
@@ -196,9 +196,9 @@ async def test_a_dry_run_says_that_the_pass_would_be_held(autojump_clock, machin
         for _ in range(11):
             await ended(runtime, 10)
         machine.clock.suspend(2 * DAY)
-        told = await runtime.prune(dry_run=True)
+        told = await runtime.jobs.prune(dry_run=True)
         assert (told.jobs, told.held.split(";")[0]) == (110, "110 of 110 jobs would go at once")
-        assert (await runtime.prune(yes=True)).jobs == 110
+        assert (await runtime.jobs.prune(yes=True)).jobs == 110
 
 
 async def test_a_hold_is_shown_by_queue_and_health_and_is_a_fault_only_where_it_keeps_something(
@@ -206,18 +206,18 @@ async def test_a_hold_is_shown_by_queue_and_health_and_is_a_fault_only_where_it_
 ):
     async with machine.open() as runtime:
         await trio.sleep(100)
-        assert (await runtime.health()).notes == ()
+        assert (await runtime.health.check()).notes == ()
         machine.clock.move(91 * DAY)
         await trio.sleep(10)
-        health = await runtime.health()
+        health = await runtime.health.check()
         assert health.status == "ok"
         assert "ends after 24.0 h more of running" in health.notes[0]
-        assert "went forward by 91 days" in (await runtime.queue()).pruning_held
+        assert "went forward by 91 days" in (await runtime.queue.view()).pruning_held
         machine.clock.move(-91 * DAY)
         await ended(runtime, 1)
         machine.clock.move(91 * DAY)
         await trio.sleep(400)
-        health = await runtime.health()
+        health = await runtime.health.check()
         assert health.status == "degraded"
         assert "nothing is removed by its age" in health.reasons[0]
 
@@ -226,16 +226,16 @@ async def test_a_hold_is_shown_by_queue_and_health_and_is_a_fault_only_where_it_
 async def test_an_idempotency_key_is_not_forgotten_on_the_word_of_a_clock_that_leapt(autojump_clock, machine, restart):
     wanted = request(duration=1, idempotency_key="once")
     async with machine.open() as runtime:
-        (first,) = await runtime.submit_many([wanted])
+        (first,) = await runtime.jobs.submit_many([wanted])
         machine.clock.move(91 * DAY)
-        (again,) = await runtime.submit_many([wanted])
+        (again,) = await runtime.jobs.submit_many([wanted])
         assert again.job.job_id == first.job.job_id
         await trio.sleep(4000)
         if not restart:
-            (again,) = await runtime.submit_many([wanted])
+            (again,) = await runtime.jobs.submit_many([wanted])
     if restart:
         async with machine.open() as runtime:
-            (again,) = await runtime.submit_many([wanted])
+            (again,) = await runtime.jobs.submit_many([wanted])
     assert again.job.job_id == first.job.job_id
 
 
@@ -243,9 +243,9 @@ async def test_the_hold_begins_in_the_transaction_that_first_sees_the_leap(autoj
     """A key that is used in the very first transaction after the leap is already held."""
     async with machine.open() as runtime:
         wanted = request(duration=1, idempotency_key="once")
-        (first,) = await runtime.submit_many([wanted])
+        (first,) = await runtime.jobs.submit_many([wanted])
         await runtime.wait(first.job.job_id)
         await trio.sleep(0.5)
         machine.clock.move(91 * DAY)
-        (again,) = await runtime.submit_many([wanted])
+        (again,) = await runtime.jobs.submit_many([wanted])
         assert not again.created

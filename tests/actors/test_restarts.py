@@ -39,7 +39,7 @@ async def killed(path, clock, remote, when: float, *, seed: int, requests: list[
     ids: list[str] = []
     try:
         async with opened(path, clock, remote, seed=seed, **options) as runtime:
-            ids += [one.job.job_id for one in await runtime.submit_many(requests)] if requests else []
+            ids += [one.job.job_id for one in await runtime.jobs.submit_many(requests)] if requests else []
             await trio.sleep(when)
             runtime.quiesce = no_goodbye
             raise Killed
@@ -71,8 +71,8 @@ async def test_every_job_runs_once_whenever_the_process_ends(autojump_clock, tmp
     async with opened(tmp_path, clock, remote, seed=3, limits=Limits(total=3)) as runtime:
         for job_id in ids:
             assert (await runtime.wait(job_id)).status is JobStatus.COMPLETED
-        events = await runtime.past_events(limit=10_000)
-        assert await runtime.idle()
+        events = await runtime.event_reader.past_events(limit=10_000)
+        assert await runtime.queue.is_idle()
     assert sorted(run.context["job_id"] for run in remote.runs) == sorted(ids)
     assert remote.most_at_once()[None] <= 3
     assert [event.seq for event in events] == list(range(1, len(events) + 1))
@@ -88,7 +88,7 @@ async def test_one_correlation_id_from_submission_to_the_terminal_event_across_a
                 await trio.sleep(10)
         async with opened(tmp_path, clock, remote, seed=2) as runtime:
             await runtime.wait(job.job_id)
-            events = await runtime.past_events(job_id=job.job_id)
+            events = await runtime.event_reader.past_events(job_id=job.job_id)
     assert {event.correlation_id for event in events} == {"request-abc-123"}
     assert remote.runs[0].context["correlation_id"] == "request-abc-123"
     about = [line for line in lines if line["extra"].get("job_id") == job.job_id]
@@ -117,10 +117,10 @@ async def test_limits_changed_at_run_time_are_kept_over_a_restart(autojump_clock
     clock = VirtualClock()
     remote = ScriptedRemote(clock.now)
     async with opened(tmp_path, clock, remote, seed=1) as runtime:
-        await runtime.set_limit("per_user", 7)
-        await runtime.pause("scripted", "for the night")
+        await runtime.queue.set_limit("per_user", 7)
+        await runtime.queue.pause("scripted", "for the night")
     async with opened(tmp_path, clock, remote, seed=2) as runtime:
-        assert (await runtime.limits())[0].per_user == 7
-        assert (await runtime.queue()).closed_providers == {
+        assert (await runtime.queue.limits())[0].per_user == 7
+        assert (await runtime.queue.view()).closed_providers == {
             "scripted": "provider scripted is paused: for the night",
         }

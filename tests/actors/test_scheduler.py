@@ -31,7 +31,7 @@ async def test_a_freed_slot_is_filled_at_once(autojump_clock, world):
         await runtime.wait(second.job_id)
         starts = [run.submitted_at for run in world.remote.runs]
         assert starts[1] - starts[0] == timedelta(seconds=7.3)
-        assert (await runtime.job(first.job_id)).job.status is JobStatus.COMPLETED
+        assert (await runtime.jobs.get(first.job_id)).job.status is JobStatus.COMPLETED
 
 
 async def test_the_queue_is_looked_at_every_five_seconds_whatever_happens(autojump_clock, world, caplog):
@@ -89,19 +89,19 @@ async def test_a_changed_limit_holds_at_once_and_is_kept(autojump_clock, world):
             await world.submit(user_id=user, duration=1000)
         await trio.sleep(0.1)
         assert len(world.remote.runs) == 1
-        await runtime.set_limit("total", 3)
+        await runtime.queue.set_limit("total", 3)
         await trio.sleep(0.1)
         assert len(world.remote.runs) == 3
-        assert (await runtime.limits()) == (Limits(total=3), {"total": "stored"})
-        assert await runtime.reset_limits() == Limits(total=1)
+        assert (await runtime.queue.limits()) == (Limits(total=3), {"total": "stored"})
+        assert await runtime.queue.reset_limits() == Limits(total=1)
 
 
 async def test_a_limit_that_is_none_is_refused_with_a_guess(autojump_clock, world):
     async with world.open() as runtime:
         with pytest.raises(Refused, match="did you mean per_user"):
-            await runtime.set_limit("per_users", 3)
+            await runtime.queue.set_limit("per_users", 3)
         with pytest.raises(Refused, match="must be 0 or more"):
-            await runtime.set_limit("total", -1)
+            await runtime.queue.set_limit("total", -1)
 
 
 async def test_capacity_is_waited_for_and_what_never_fits_is_refused(autojump_clock, world):
@@ -112,7 +112,7 @@ async def test_capacity_is_waited_for_and_what_never_fits_is_refused(autojump_cl
         big = await world.submit(resources=Resources(gpus=2), duration=5, user_id="b")
         small = await world.submit(resources=Resources(gpus=1), duration=5, user_id="c")
         await runtime.wait(small.job_id)
-        view = await runtime.job(big.job_id)
+        view = await runtime.jobs.get(big.job_id)
         assert view.reason == "waiting for 2 GPUs, 1 free"
         assert view.entry.attempt == 0
         await runtime.wait(big.job_id)
@@ -160,7 +160,7 @@ async def test_what_follows_from_a_failed_hand_over(autojump_clock, world, fault
         assert ended.status is status
         assert message is None or message in ended.error_message
         assert len(world.remote.runs) <= 1
-        entry = (await runtime.job(job.job_id)).entry
+        entry = (await runtime.jobs.get(job.job_id)).entry
         assert entry.status is (QueueStatus.COMPLETED if status is JobStatus.COMPLETED else QueueStatus.FAILED)
 
 
@@ -182,7 +182,7 @@ async def test_a_wrong_token_pauses_the_provider_and_fails_nothing(autojump_cloc
     async with world.open() as runtime:
         job = await world.submit(duration=5)
         await trio.sleep(3600)
-        view = await runtime.job(job.job_id)
+        view = await runtime.jobs.get(job.job_id)
         assert (view.job.status, view.queue_status, view.entry.attempt) == ("pending", "pending", 0)
         assert "paused" in view.reason
         assert view.setting == "greenroom queue resume scripted"
@@ -190,7 +190,7 @@ async def test_a_wrong_token_pauses_the_provider_and_fails_nothing(autojump_cloc
         warnings = [record for record in caplog.records if record.levelno == logging.WARNING]
         assert len(warnings) == 1
         assert warnings[0].provider == "scripted"
-        await runtime.resume("scripted")
+        await runtime.queue.resume("scripted")
         assert (await runtime.wait(job.job_id)).status is JobStatus.COMPLETED
 
 
@@ -210,7 +210,7 @@ async def test_a_provider_down_for_two_hours_empties_no_queue_into_failed(autoju
         jobs = [await world.submit(duration=1) for _ in range(200)]
         await trio.sleep(7100)
         assert world.remote.runs == []
-        assert (await runtime.queue()).counts == {"pending": 200}
+        assert (await runtime.queue.view()).counts == {"pending": 200}
         for job in jobs:
             assert (await runtime.wait(job.job_id)).status is JobStatus.COMPLETED
         assert [run.context["job_id"] for run in world.remote.runs] == [job.job_id for job in jobs]
@@ -246,12 +246,12 @@ async def test_a_queue_that_cannot_be_read_fails_the_scheduler_alone(autojump_cl
             return await real(capacities, breaker_advice)
 
         monkeypatch.setattr(runtime.ledger, "claim", claim)
-        await runtime.restart_actor("scheduler")
+        await runtime.tree.restart("scheduler")
         await trio.sleep(30)
         errors = [record for record in caplog.records if record.message == "Failed to start queue processing"]
         assert len(errors) == 2
         assert all(record.exc_info for record in errors)
-        actors = next(node for node in runtime.tree() if node["id"] == "actors")["children"]
+        actors = next(node for node in runtime.tree.describe() if node["id"] == "actors")["children"]
         assert [node["incarnation"] for node in actors] == [4, 1, 1]
         job = await world.submit(duration=1)
         assert (await runtime.wait(job.job_id)).status is JobStatus.COMPLETED
@@ -268,12 +268,12 @@ async def test_an_override_stands_in_the_order_until_the_job_runs(autojump_clock
     async with world.open(limits=Limits(total=1)) as runtime:
         running = await world.submit(duration=10)
         waiting = [await world.submit(user_id=user, duration=1) for user in ("a", "b")]
-        await runtime.set_priority(waiting[1].job_id, 45)
-        assert [view.job.request.user_id for view in (await runtime.queue()).waiting] == ["b", "a"]
+        await runtime.jobs.set_priority(waiting[1].job_id, 45)
+        assert [view.job.request.user_id for view in (await runtime.queue.view()).waiting] == ["b", "a"]
         with pytest.raises(Refused, match="from 0 to 50"):
-            await runtime.set_priority(waiting[0].job_id, 51)
+            await runtime.jobs.set_priority(waiting[0].job_id, 51)
         with pytest.raises(Refused, match="no longer waits"):
-            await runtime.set_priority(running.job_id, 5)
+            await runtime.jobs.set_priority(running.job_id, 5)
         for job in waiting:
             await runtime.wait(job.job_id)
         assert [run.asked.user_id for run in world.remote.runs] == ["ana", "b", "a"]
@@ -285,7 +285,7 @@ async def test_everybody_who_waits_is_told_why_and_where(autojump_clock, world):
         for number in range(31):
             await world.submit(user_id="ana" if number % 2 else "bo", duration=1000)
         await trio.sleep(0.1)
-        queue = await runtime.queue()
+        queue = await runtime.queue.view()
         assert [view.position for view in queue.waiting] == list(range(29))
         assert queue.waiting[-1].reason == "1 of 1 jobs of user ana run" or "bo" in queue.waiting[-1].reason
         assert queue.waiting[-1].setting == "limits.per_user"

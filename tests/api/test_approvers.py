@@ -45,11 +45,11 @@ async def http(strict: RunningRuntime) -> AsyncIterator[httpx.AsyncClient]:
 
 async def blocked(runtime: RunningRuntime, user: str = "bo", **fields: object) -> tuple[Job, str]:
     job = await runtime.submit(request(user_id=user, config_name="dear", duration=3600, **fields))
-    return job, (await runtime.approval(job.job_id)).approval_id
+    return job, (await runtime.approvals.get(job.job_id)).approval_id
 
 
 async def standing(runtime: RunningRuntime, approval_id: str) -> ApprovalRequest:
-    return await runtime.approval(approval_id)
+    return await runtime.approvals.get(approval_id)
 
 
 @pytest.mark.parametrize("named", ["approval", "job"])
@@ -75,7 +75,7 @@ async def test_a_lead_decides_nothing_that_needs_an_admin(
 
     assert not await decide("lead")
     assert (await standing(strict, approval_id)).status is ApprovalStatus.PENDING
-    assert not (await strict.job(job.job_id)).job.is_terminal
+    assert not (await strict.jobs.get(job.job_id)).job.is_terminal
     assert await decide("admin")
     assert (await standing(strict, approval_id)).decided_by == "ana"
 
@@ -108,7 +108,7 @@ async def test_a_lead_prioritises_anothers_job(strict: RunningRuntime, http: htt
     job, _approval = await blocked(strict)
     url, body = f"/api/queue/{job.job_id}/priority", {"priority_override": 30}
     assert (await http.put(url, json=body, headers=await bearer(strict, "lead", "ana"))).status_code == 200
-    assert (await strict.job(job.job_id)).entry.priority_override == 30
+    assert (await strict.jobs.get(job.job_id)).entry.priority_override == 30
 
 
 async def test_a_wish_for_an_approval_lowers_no_rule(strict: RunningRuntime, http: httpx.AsyncClient) -> None:
@@ -116,7 +116,7 @@ async def test_a_wish_for_an_approval_lowers_no_rule(strict: RunningRuntime, htt
     _job, approval_id = await blocked(strict, requires_approval="please look")
     assert (await standing(strict, approval_id)).required_level == "admin"
     free = await strict.submit(request(config_name="cheap", requires_approval="please look"))
-    asked = await strict.approval(free.job_id)
+    asked = await strict.approvals.get(free.job_id)
     assert (asked.required_level, asked.reason) == ("lead", "please look")
 
 

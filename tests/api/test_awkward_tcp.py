@@ -254,7 +254,9 @@ async def test_after_awkward_input_the_same_server_still_serves(
     async with stream:
         await nonsense(stream)
     await served.still_serves()
-    assert {child["restarts"] for actor in served.runtime.tree() for child in actor.get("children", [actor])} == {0}
+    assert {
+        child["restarts"] for actor in served.runtime.tree.describe() for child in actor.get("children", [actor])
+    } == {0}
 
 
 async def test_all_of_it_at_once(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:

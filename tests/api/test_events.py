@@ -96,7 +96,7 @@ async def test_what_was_removed_since_is_told_as_a_gap(socket: Path, client: htt
     await runtime.wait(gone["job_id"])
     kept = await submit(client)
     removed = (await runtime.ledger.remove(runtime.clock.now() + timedelta(days=1), [gone["job_id"]]))[1]
-    left = await runtime.past_events()
+    left = await runtime.event_reader.past_events()
     frames = await Frames.open(socket, header="Last-Event-ID: 0\r\n")
     async with frames.stream:
         assert (await frames.next())["event"] == "connection"
@@ -113,7 +113,7 @@ async def test_where_nothing_was_removed_after_the_number_there_is_no_gap(
 ) -> None:
     gone = await submit(client, spec={"duration": 0})
     await runtime.wait(gone["job_id"])
-    last = (await runtime.past_events())[-1].seq
+    last = (await runtime.event_reader.past_events())[-1].seq
     await submit(client)
     await runtime.ledger.remove(runtime.clock.now() + timedelta(days=1), [gone["job_id"]])
     frames = await Frames.open(socket, f"?after={last}")

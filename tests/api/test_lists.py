@@ -32,7 +32,7 @@ LISTS = {  # path: where its rows are, and by what each is known
 async def fill(edge: Any, number: int, user: str = "bo") -> list[Any]:
     """Jobs that wait for an approval: every list has them."""
     asked = [request(user_id=user, config_name="dear") for _ in range(number)]
-    return await edge.runtime.submit_many(asked)
+    return await edge.runtime.jobs.submit_many(asked)
 
 
 def ids(path: str, document: Any) -> list[str]:
@@ -182,10 +182,10 @@ async def test_all_pages_of_the_queue_are_ordered_as_of_the_first(autojump_clock
         old = [await runtime.submit(request(user_levels=("viewer",))) for _ in range(3)]
         await trio.sleep(3500)
         new = [await runtime.submit(request(user_levels=("researcher",))) for _ in range(3)]
-        first = (await runtime.queue(limit=2)).waiting
+        first = (await runtime.queue.view(limit=2)).waiting
         await trio.sleep(200)
-        second = (await runtime.queue(limit=10, cursor=first.next)).waiting
-        anew = (await runtime.queue()).waiting
+        second = (await runtime.queue.view(limit=10, cursor=first.next)).waiting
+        anew = (await runtime.queue.view()).waiting
     seen = [view.job.job_id for view in [*first, *second]]
     assert seen == [job.job_id for job in [*new, *old]]
     assert [view.position for view in [*first, *second]] == [0, 1, 2, 3, 4, 5]
@@ -197,9 +197,9 @@ async def test_a_page_asks_no_more_of_the_store_for_more_entries(edge: Any) -> N
     await edge.http.put("/api/queue/limits/total", json={"value": 0})
     runtime, asked = edge.runtime, Asked(maxima.ROWS)
     queries = [
-        listing.queue_view(asked, None, runtime._runs),
-        listing.queue_view(asked, "bo", runtime._runs),
-        listing.jobs_page(asked, None, {"user_id": "bo"}, runtime._runs),
+        listing.queue_view(asked, None, runtime.context.runs),
+        listing.queue_view(asked, "bo", runtime.context.runs),
+        listing.jobs_page(asked, None, {"user_id": "bo"}, runtime.context.runs),
         listing.approvals_page(asked, (), "bo"),
     ]
 
@@ -216,8 +216,8 @@ async def test_a_page_asks_no_more_of_the_store_for_more_entries(edge: Any) -> N
 
     counted = []
     for number in (20, 180):
-        await runtime.submit_many([request(user_id="bo", config_name="dear") for _ in range(number // 2)])
-        await runtime.submit_many([request(user_id="bo") for _ in range(number // 2)])
+        await runtime.jobs.submit_many([request(user_id="bo", config_name="dear") for _ in range(number // 2)])
+        await runtime.jobs.submit_many([request(user_id="bo") for _ in range(number // 2)])
         counted.append(await runtime.ledger.read(statements))
     assert counted[0] == counted[1]
 
@@ -240,37 +240,37 @@ def bounded(monkeypatch: pytest.MonkeyPatch) -> Callable[[], Any]:
 
 async def test_a_user_has_so_many_waiting_entries_and_no_more(bounded: Any) -> None:
     """Pending and blocked ones count; a batch goes in whole or not at all; others are not held by it."""
-    from actors.control.control import Refused
+    from actors.jobs.refusal import Refused
 
     async with bounded() as runtime:
         first = await runtime.submit(request())
         await runtime.submit(request(config_name="dear"))
         with pytest.raises(Refused, match=r"queue\.max_waiting_per_user"):
-            await runtime.submit_many([request(), request()])
+            await runtime.jobs.submit_many([request(), request()])
         await runtime.submit(request(idempotency_key="third"))
         with pytest.raises(Refused, match="at most 3") as refused:
             await runtime.submit(request())
         assert len(str(refused.value).splitlines()) == 1
-        (again,) = await runtime.submit_many([request(idempotency_key="third")])
+        (again,) = await runtime.jobs.submit_many([request(idempotency_key="third")])
         assert not again.created
         await runtime.submit(request(user_id="bo"))
         ended = await runtime.cancel(first.job_id)
-        await runtime.retry(ended.job_id)
+        await runtime.jobs.retry(ended.job_id)
         with pytest.raises(Refused, match="at most 3"):
-            await runtime.retry(ended.job_id)
-        assert len((await runtime.queue()).waiting) == 4
+            await runtime.jobs.retry(ended.job_id)
+        assert len((await runtime.queue.view()).waiting) == 4
 
 
 async def test_those_who_come_at_once_are_counted_together(bounded: Any) -> None:
     """In one transaction, where refused ones lie between and leave nothing that counts."""
-    from actors.control.control import Refused
+    from actors.jobs.refusal import Refused
 
     async with bounded() as runtime:
         refused = []
 
         async def submit(user: str, number: int) -> None:
             try:
-                await runtime.submit_many([request(user_id=user)] * number)
+                await runtime.jobs.submit_many([request(user_id=user)] * number)
             except Refused:
                 refused.append(number)
 
@@ -279,7 +279,7 @@ async def test_those_who_come_at_once_are_counted_together(bounded: Any) -> None
                 nursery.start_soon(submit, "ana", number)
             nursery.start_soon(submit, "bo", 3)
         assert sorted(refused) == [1, 5, 5]
-        waiting = [view.job.request.user_id for view in await runtime.jobs()]
+        waiting = [view.job.request.user_id for view in await runtime.jobs.page()]
         assert sorted(waiting) == ["ana"] * 3 + ["bo"] * 3
 
 
@@ -288,4 +288,4 @@ async def test_a_full_user_is_told_over_http_and_nothing_is_stored(edge: Any) ->
     await edge.submit(config_name="dear")
     refused = await edge.http.post("/api/jobs", json={"provider": "scripted", "user_id": "ana"})
     assert (refused.status_code, "queue.max_waiting_per_user" in refused.json()["detail"]) == (409, True)
-    assert len(await edge.runtime.jobs()) == 1
+    assert len(await edge.runtime.jobs.page()) == 1

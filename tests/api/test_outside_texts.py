@@ -12,8 +12,8 @@ import pytest
 from sqlalchemy import select
 
 import actors
-from actors.control.control import Refused
 from actors.jobs.expressions import compiled
+from actors.jobs.refusal import Refused
 from actors.store import dialect
 from actors.store.schema import jobs
 
@@ -111,10 +111,11 @@ def test_nothing_writes_to_stderr_by_itself_for_a_bad_expression() -> None:
 from actors.jobs.approval_rules import check_rule
 from actors.jobs.records import ApprovalRule
 from actors.providers.entry_points import Param
-from actors.settings.rules import _pattern_fault
+from actors.settings.rules import check_pattern
 for bad in {BAD[:-1]!r}:
     for read in (
         lambda: check_rule(ApprovalRule("r", "config_pattern", f"^{{bad}}$")), lambda: Param(pattern=bad),
+        lambda: check_pattern(f"^{{bad}}$"),
     ):
         try:
             read()
@@ -122,7 +123,6 @@ for bad in {BAD[:-1]!r}:
             pass
         else:
             raise AssertionError(bad)
-    assert _pattern_fault(f"^{{bad}}$")
 assert Param(pattern="((a?){{100}}){{8}}b").fault_of("a" * 100_000)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -51,7 +51,7 @@ async def retried(runtime: RunningRuntime, web: httpx.AsyncClient, job_id: str, 
     answered = await web.post(f"/api/jobs/{job_id}/retry", headers=who)
     assert answered.status_code == 201, answered.text
     assert answered.json()["retry_of"] == job_id
-    return (await runtime.job(answered.json()["job_id"])).job
+    return (await runtime.jobs.get(answered.json()["job_id"])).job
 
 
 @pytest.fixture
@@ -117,7 +117,7 @@ async def test_what_was_a_command_cannot_be_retried_over_the_network(
     assert (refused.status_code, refused.json()["field"]) == (403, "command")
     assert f"greenroom retry {job_id}" in refused.json()["detail"]
     assert "\n" not in refused.json()["detail"]
-    assert len(await runtime.jobs()) == 1
+    assert len(await runtime.jobs.page()) == 1
 
 
 async def test_a_researcher_retries_nobody_elses_job(web: httpx.AsyncClient, runtime: RunningRuntime) -> None:
@@ -133,6 +133,6 @@ async def test_the_supervisors_own_user_keeps_the_owner_and_everything_else(
     kept = attrs.evolve(BOS, idempotency_key=None)
     job_id = await ended(runtime, BOS)
     assert (await retried(runtime, local, job_id, {})).request == kept
-    assert (await runtime.retry(job_id, by="op")).request == kept
+    assert (await runtime.jobs.retry(job_id, by="op")).request == kept
     command = JobRequest(provider="scripted", command=("sh", "-c", "id"), user_id="bo")
     assert (await retried(runtime, local, await ended(runtime, command), {})).request.command == command.command

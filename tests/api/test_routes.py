@@ -116,7 +116,7 @@ async def test_what_could_not_be_stored_is_no_success(edge: Any, monkeypatch: py
     async def full(_requests: Any) -> None:
         raise StoreUnavailable("the disk is full")
 
-    monkeypatch.setattr(edge.runtime, "submit_many", full)
+    monkeypatch.setattr(edge.runtime.jobs, "submit_many", full)
     response = await edge.http.post("/api/jobs", json={"provider": "scripted"})
     assert (response.status_code, response.json()["detail"]) == (503, "the disk is full")
 
@@ -130,7 +130,7 @@ async def test_a_fault_of_ours_is_answered_and_logged_under_its_id(
     async def broken(_part: str) -> None:
         raise RuntimeError("inner detail")
 
-    monkeypatch.setattr(edge.runtime, "job", broken)
+    monkeypatch.setattr(edge.runtime.jobs, "get", broken)
     monkeypatch.setattr("actors.api.app._logger.error", lambda *_a, **_k: seen.append(_id()))
     response = await edge.http.get("/api/jobs/x", headers={"X-Correlation-ID": "asked-2"})
     assert response.status_code == 500

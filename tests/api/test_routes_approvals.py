@@ -202,6 +202,6 @@ async def test_each_change_of_a_rule_is_told(edge: Any) -> None:
     await edge.http.post(RULES, json=LONG)
     await edge.http.put(f"{RULES}/1", json=LONG)
     await edge.http.delete(f"{RULES}/1001")
-    events = await edge.runtime.past_events(types=["rules_changed"])
+    events = await edge.runtime.event_reader.past_events(types=["rules_changed"])
     told = [(event.data["rule_id"], event.data["change"], event.data["by"]) for event in events]
     assert told == [(1001, "added", "ana"), (1, "replaced", "ana"), (1001, "removed", "ana")]

@@ -176,11 +176,11 @@ async def test_providers_are_checked_where_that_is_asked(edge: Any, monkeypatch:
 async def test_it_is_ready_while_every_actor_runs(edge: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (await edge.http.get("/health/ready")).text == "ready\n"
     assert (await edge.http.get("/health/live")).text == "live\n"
-    tree = edge.runtime.tree()
+    tree = edge.runtime.tree.describe()
     actors = next(node for node in tree if node["id"] == "actors")
     actors["children"][0]["state"] = "restarting"
     for shown in (tree, []):
-        monkeypatch.setattr(edge.runtime, "tree", lambda shown=shown: shown)
+        monkeypatch.setattr(edge.runtime.tree, "describe", lambda shown=shown: shown)
         answered = await edge.http.get("/health/ready")
         assert (answered.status_code, answered.text) == (503, "not ready\n")
 

@@ -96,7 +96,7 @@ async def test_a_token_is_masked_in_whatever_is_logged(access: Access) -> None:
 async def test_making_and_revoking_are_events_without_the_secret(runtime: RunningRuntime) -> None:
     token, secret = await runtime.access.create_token(user_id="ana", level="viewer", by="bo")
     await runtime.access.revoke(token.token_id, by="cy")
-    told = await runtime.past_events()
+    told = await runtime.event_reader.past_events()
     assert [(event.type, event.data["by"]) for event in told] == [("access_granted", "bo"), ("access_revoked", "cy")]
     assert secret not in repr(told)
 

@@ -51,7 +51,7 @@ async def test_every_request_of_another_user_is_refused_in_one_sentence(
             assert re.fullmatch(
                 r"this socket takes requests of user \S+ alone, and you are .*", answered.json()["detail"]
             )
-    assert await runtime.jobs() == []
+    assert await runtime.jobs.page() == []
     assert [record for record in caplog.records if record.levelname != "DEBUG"] == []
 
 

@@ -11,7 +11,7 @@ from actors.access.peer import Peer
 from actors.api.access import asked_by
 from actors.api.app import create_app
 from actors.api.webhooks import create_webhook_app
-from actors.control.control import RefusalKind, Refused
+from actors.jobs.refusal import RefusalKind, Refused
 from actors.runtime import RunningRuntime
 from actors.store import StoreBusy, StoreUnavailable
 from tests.access.test_routes import DECLARED
@@ -38,7 +38,6 @@ class Failing:
     def __init__(self, runtime: RunningRuntime, error: Exception) -> None:
         self._error = error
         self.client_faults = runtime.client_faults
-        self.started_at = runtime.started_at
 
     def __getattr__(self, _name: str) -> Any:
         return self
@@ -69,7 +68,7 @@ async def test_every_503_of_every_route_says_when_to_come_again(runtime: Running
 
 
 async def test_readiness_says_when_to_ask_again(runtime: RunningRuntime, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runtime, "tree", list)
+    monkeypatch.setattr(runtime.tree, "describe", list)
     transport = httpx.ASGITransport(app=create_app(runtime))  # type: ignore[arg-type]
     async with httpx.AsyncClient(transport=transport, base_url=ORIGIN) as http:
         answer = await http.get("/health/ready")

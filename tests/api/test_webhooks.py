@@ -65,7 +65,7 @@ class Stage:
 
     async def status(self, job: Job) -> JobStatus:
         """Where the job stands here."""
-        return (await self.runtime.job(job.job_id)).job.status
+        return (await self.runtime.jobs.get(job.job_id)).job.status
 
     async def end(self, job: Job) -> JobStatus:
         """Wait until the job has ended here, for a while."""
@@ -135,7 +135,7 @@ async def test_jobs_end_by_deliveries_alone(stage: Stage, disorder: Disorder, au
         ends = {await stage.end(job) for job in (good, bad)}
         nursery.cancel_scope.cancel()
     assert ends == {JobStatus.COMPLETED, JobStatus.FAILED}
-    assert (await stage.runtime.job(bad.job_id)).job.error_message == "out of memory"
+    assert (await stage.runtime.jobs.get(bad.job_id)).job.error_message == "out of memory"
 
 
 async def test_the_address_that_replicate_gets_has_the_submission_token(
@@ -158,10 +158,10 @@ async def test_a_job_whose_answer_was_lost_is_adopted_by_the_token_of_its_delive
     (remote,) = stage.fake.jobs()
     assert remote.webhook is not None
     await trio.sleep(10)
-    assert (await stage.runtime.job(job.job_id)).job.uncertain_since is not None
+    assert (await stage.runtime.jobs.get(job.job_id)).job.uncertain_since is not None
     answer = await stage.post(stage.told(remote), query="?" + remote.webhook.partition("?")[2])
     assert answer.status_code == 200
-    seen = (await stage.runtime.job(job.job_id)).job
+    seen = (await stage.runtime.jobs.get(job.job_id)).job
     assert (seen.status, seen.uncertain_since) == (JobStatus.RUNNING, None)
     assert await stage.state(job) is SubmissionState.HANDED
     await trio.sleep(60)
@@ -217,12 +217,12 @@ async def test_a_repeated_delivery_is_answered_and_does_nothing(stage: Stage, au
     (remote,) = stage.fake.jobs()
     assert (await stage.post(stage.told(remote))).status_code == 200
     await trio.sleep(5)
-    events, asked = await stage.runtime.past_events(job_id=job.job_id), len(stage.fake.requests)
+    events, asked = await stage.runtime.event_reader.past_events(job_id=job.job_id), len(stage.fake.requests)
     await trio.sleep(250)
     again = await stage.post(stage.told(remote))
     await trio.sleep(5)
     assert again.status_code == 200
-    assert await stage.runtime.past_events(job_id=job.job_id) == events
+    assert await stage.runtime.event_reader.past_events(job_id=job.job_id) == events
     assert len(stage.fake.requests) == asked
 
 

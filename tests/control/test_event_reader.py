@@ -42,7 +42,7 @@ async def test_what_was_published_is_what_stands_in_the_rows(world, autojump_clo
     """The events of whole lives, as they were published, equal those in the rows, and no row was read for them."""
     async with world.open() as runtime, runtime.events() as published:
         approved, rejected, plain = [await world.submit(requires_approval=why) for why in ("big", "dear", "")]
-        monkeypatch.setattr(runtime, "past_events", None)
+        monkeypatch.setattr(runtime.event_reader, "past_events", None)
         seen = [await anext(published)]
         await runtime.approve(approved.job_id, by="bo")
         await runtime.reject(rejected.job_id, by="bo", reason="too dear")
@@ -51,7 +51,7 @@ async def test_what_was_published_is_what_stands_in_the_rows(world, autojump_clo
         monkeypatch.undo()
         rows = await world.events()
         assert len({event.type for event in rows}) > 5
-        monkeypatch.setattr(runtime, "past_events", None)
+        monkeypatch.setattr(runtime.event_reader, "past_events", None)
         while len(seen) < len(rows):
             seen.append(await anext(published))
         assert seen == rows
@@ -118,7 +118,7 @@ async def test_an_event_costs_no_query_however_many_read_it(world, autojump_cloc
         await trio.testing.wait_all_tasks_blocked()
         assert began <= 2 * readers + 1
         assert beside == alone
-        told = list(await runtime.past_events(after=last, **filters))
+        told = list(await runtime.event_reader.past_events(after=last, **filters))
         assert len(told) >= jobs
         assert all(into == told for into in seen)
         nursery.cancel_scope.cancel()

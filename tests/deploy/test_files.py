@@ -49,7 +49,7 @@ async def test_every_metric_that_is_named_exists(autojump_clock: MockClock, expr
     parts = Parts(clock=clock, in_memory=True, sources=seeded_sources(1), providers=[provider])
     async with running_runtime(settings=virtual_settings(), parts=parts) as runtime:
         await runtime.wait((await runtime.submit(request(duration=1))).job_id)
-        text = (await runtime.metrics()).decode()
+        text = (await runtime.metrics.scrape()).decode()
     exposed = {line.partition("{")[0].partition(" ")[0] for line in text.splitlines() if not line.startswith("#")}
     wanted = named(" ".join(expressions))
     assert len(wanted) > 15

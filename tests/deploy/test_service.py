@@ -17,7 +17,7 @@ import trio
 from trio.testing import MockClock
 
 from actors.cli.systemd import Notifier, dead_among, told
-from actors.control.control import Health
+from actors.control.health import Health
 from actors.kernel import VirtualClock
 from actors.providers.scripted import ScriptedOptions, ScriptedProvider, ScriptedRemote
 from actors.runtime import Parts
@@ -123,10 +123,10 @@ async def test_a_real_runtime_is_alive(autojump_clock: MockClock, manager: Manag
     async with running_runtime(settings=virtual_settings(), parts=parts) as runtime:
         async with told(runtime, Notifier({"NOTIFY_SOCKET": manager.path, "WATCHDOG_USEC": "4000000"})):
             await trio.sleep(1)
-        vital = {node["id"] for child in runtime.tree() for node in (child, *child.get("children", ()))}
+        vital = {node["id"] for child in runtime.tree.describe() for node in (child, *child.get("children", ()))}
     assert {"WATCHDOG": "1", "STATUS": "ok"} in manager.heard()
     assert {"store", "scheduler", "poller", "expiry"} <= vital
-    assert list(dead_among(runtime.tree())) != []  # and it knows a dead one
+    assert list(dead_among(runtime.tree.describe())) != []  # and it knows a dead one
 
 
 @pytest.mark.parametrize(

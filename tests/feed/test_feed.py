@@ -12,7 +12,7 @@ import trio
 import trio.testing
 from trio_websocket import ConnectionClosed, ConnectionRejected
 
-from actors.access.hosts import HostList
+from actors.access.hosts import AllowedHosts
 from actors.control import event_reader
 from actors.feed.options import FeedOptions
 from actors.feed.server import FeedServer, feed_edge
@@ -38,15 +38,15 @@ async def test_resuming_loses_and_doubles_nothing(
     runtime: RunningRuntime, connect: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """From rows to recent events and back: more happened than these hold, and more happens meanwhile."""
-    monkeypatch.setattr(runtime, "_recent", event_reader.RecentEvents(most=3))
+    monkeypatch.setattr(runtime.event_reader, "_recent", event_reader.RecentEvents(most=3))
     for _ in range(10):
-        await runtime.set_limit("total", 5)
+        await runtime.queue.set_limit("total", 5)
     async with connect() as client, trio.open_nursery() as nursery:
         await client.subscribe(after=2, types=["limits_changed"])
 
         async def go_on() -> None:
             for _ in range(20):
-                await runtime.set_limit("total", 6)
+                await runtime.queue.set_limit("total", 6)
 
         nursery.start_soon(go_on)
         numbers = [(await client.next())["seq"] for _ in range(28)]
@@ -59,7 +59,7 @@ async def test_clients_are_counted(runtime: RunningRuntime, connect: Client) -> 
         for one in (client, other):
             await one.subscribe()
             await one.subscribe()  # in place of the one before
-        await runtime.set_limit("total", 5)
+        await runtime.queue.set_limit("total", 5)
         for one in (client, other):
             await one.next()
         assert runtime.tallies.subscribers == before + 2
@@ -80,18 +80,18 @@ async def test_a_number_that_was_never_reached_is_a_gap_and_is_not_waited_for(
     runtime: RunningRuntime, connect: Client
 ) -> None:
     """As after a change of the state directory: the client is told, and sees what happens next."""
-    await runtime.set_limit("total", 5)
+    await runtime.queue.set_limit("total", 5)
     async with connect() as client:
         assert (await client.subscribe(after=1000))["after"] == 1
         assert await client.next() == {"type": "gap", "after": 1000, "missing": 0, "resume": 1}
-        await runtime.set_limit("total", 6)
+        await runtime.queue.set_limit("total", 6)
         assert (await client.next())["seq"] == 2
 
 
 async def test_a_port_that_is_taken_is_said_and_fails_nobody(
     runtime: RunningRuntime, feed: FeedServer, supervisor: Supervisor, tokens: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    second = feed_edge(FeedServer(runtime, FeedOptions(port=feed.port), tokens.peer_of, HostList()))
+    second = feed_edge(FeedServer(runtime, FeedOptions(port=feed.port), tokens.peer_of, AllowedHosts()))
     await supervisor.start_child(attrs.evolve(second, id="second"))
     await trio.testing.wait_all_tasks_blocked()
     assert [child.state for child in supervisor.children()] == ["running", "finished"]
@@ -103,7 +103,7 @@ async def test_a_viewer_sees_own_jobs_alone(runtime: RunningRuntime, connect: Cl
     """Whatever it filters by: another's job, and what is nobody's, do not exist for it."""
     async with connect("ana") as ana:
         await ana.subscribe(after=after)
-        await runtime.set_limit("total", 7)
+        await runtime.queue.set_limit("total", 7)
         await runtime.submit(request(user_id="cy", duration=LONG))
         own = await runtime.submit(request(user_id="ana", duration=LONG))
         assert (await ana.next())["job_id"] == own.job_id
@@ -198,7 +198,7 @@ async def test_a_huge_message_is_refused(connect: Client) -> None:
 
 async def test_a_window_bounds_what_is_sent_ahead(runtime: RunningRuntime, connect: Client) -> None:
     for _ in range(5):
-        await runtime.set_limit("total", 5)
+        await runtime.queue.set_limit("total", 5)
     async with connect() as client:
         await client.subscribe(after=0, window=2)
         assert [(await client.next())["seq"] for _ in range(2)] == [1, 2]
@@ -215,7 +215,7 @@ async def test_who_never_acknowledges_is_told_where_to_resume(
 ) -> None:
     monkeypatch.setattr("actors.feed.connection.ACK_SECONDS", 0.2)
     for _ in range(3):
-        await runtime.set_limit("total", 5)
+        await runtime.queue.set_limit("total", 5)
     async with connect() as client:
         await client.subscribe(after=0, window=1)
         await client.next()
@@ -284,7 +284,7 @@ async def test_a_reader_that_does_not_read_holds_up_nobody_and_a_stop_is_not_hel
             )
             await reader.subscribe()
             for _ in range(10):
-                await runtime.set_limit("total", 5)
+                await runtime.queue.set_limit("total", 5)
             assert [(await reader.next())["type"] for _ in range(10)] == ["limits_changed"] * 10
             with trio.fail_after(10):
                 await supervisor.stop_child("feed")

@@ -14,7 +14,7 @@ import trio
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect as websockets_connect
 
-from actors.access.hosts import HostList
+from actors.access.hosts import AllowedHosts
 from actors.feed.options import FeedOptions
 from actors.feed.server import FeedServer
 from actors.runtime import RunningRuntime
@@ -32,7 +32,7 @@ SUBSCRIBE = b"\x81\x94\x00\x00\x00\x00" + b'{"type":"subscribe"}'
 
 async def test_websockets_of_pypi(runtime: RunningRuntime, feed: FeedServer, supervisor: Supervisor) -> None:
     """Signs in by header, resumes, answers pings, is told goodbye with 1001."""
-    await runtime.set_limit("total", 5)
+    await runtime.queue.set_limit("total", 5)
     seen: list[dict[str, object]] = []
     ready = trio.Event()
 
@@ -63,7 +63,7 @@ async def test_websockets_of_pypi(runtime: RunningRuntime, feed: FeedServer, sup
 @pytest.mark.parts
 @pytest.mark.skipif(WSCAT is None, reason="wscat is missing: .ci/run installs it (npm install wscat)")
 async def test_wscat_of_npm(runtime: RunningRuntime, feed: FeedServer) -> None:
-    await runtime.set_limit("total", 5)
+    await runtime.queue.set_limit("total", 5)
     assert WSCAT is not None
     command = [
         WSCAT, "--connect", f"ws://127.0.0.1:{feed.port}/", "-H", "Authorization: Bearer boss",
@@ -81,7 +81,7 @@ async def open_feed(
     runtime: RunningRuntime, supervisor: Supervisor, tokens: object, monkeypatch: pytest.MonkeyPatch
 ) -> FeedServer:
     monkeypatch.setattr("actors.net.connections.GRACE", 1.0)
-    server = FeedServer(runtime, FeedOptions(port=0, max_per_user=50), tokens.peer_of, HostList())  # type: ignore[attr-defined]
+    server = FeedServer(runtime, FeedOptions(port=0, max_per_user=50), tokens.peer_of, AllowedHosts())  # type: ignore[attr-defined]
     await supervisor.start_child(ChildSpec("feed", server.run))
     return server
 
@@ -118,9 +118,9 @@ async def test_twenty_that_never_read_beside_one_that_does(runtime: RunningRunti
     async with trio.open_nursery() as nursery:
         nursery.start_soon(trio.to_thread.run_sync, read)
         await ready.wait()
-        await runtime.pause("scripted", "so that only submissions are told of")
+        await runtime.queue.pause("scripted", "so that only submissions are told of")
         for _ in range(20):
-            await runtime.submit_many([request(duration=3600) for _ in range(500)])
+            await runtime.jobs.submit_many([request(duration=3600) for _ in range(500)])
     assert len(set(numbers)) == 10_000
     assert numbers == sorted(numbers)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200 * 1024  # KiB; 10,000 jobs in memory, too

@@ -55,13 +55,13 @@ async def test_a_lost_connection_is_taken_up_where_it_was_lost(
     async with trio.open_nursery() as nursery:
         nursery.start_soon(watching.run)
         await printed.until(lambda lines: "Connected; Ctrl-C ends this." in lines)
-        await runtime.set_limit("total", 5)
+        await runtime.queue.set_limit("total", 5)
         await printed.until(lambda _lines: printed.numbers() == [1])
         await supervisor.stop_child("feed")
         await printed.until(lambda lines: any("the supervisor stops; trying again in 1 s" in line for line in lines))
-        await runtime.set_limit("total", 6)
+        await runtime.queue.set_limit("total", 6)
         await supervisor.restart_child("feed")
-        await runtime.set_limit("total", 7)
+        await runtime.queue.set_limit("total", 7)
         await printed.until(lambda _lines: len(printed.numbers()) == 3)
         nursery.cancel_scope.cancel()
     assert printed.numbers() == [1, 2, 3]

@@ -122,7 +122,7 @@ class Sources:
         async with httpx.AsyncClient(transport=transport, base_url=ORIGIN) as http:
             answered = await http.post("/api/jobs", json=body, headers=headers)
         if answered.status_code == 201:
-            return getattr((await self.runtime.job(answered.json()["job_id"])).job.request, field)
+            return getattr((await self.runtime.jobs.get(answered.json()["job_id"])).job.request, field)
         assert answered.status_code in (403, 422), answered.text
         if named:
             assert answered.json()["field"] == field
@@ -197,7 +197,7 @@ async def test_a_field_is_taken_or_refused_as_the_table_says(
     if source is S.SOCKET_OTHER or source not in FIELDS[field].sources:
         with pytest.raises(NotAllowed):
             await sources.send(source, field)
-        assert await sources.runtime.jobs() == []
+        assert await sources.runtime.jobs.page() == []
     else:
         assert await sources.send(source, field) not in (None, getattr(JobRequest(), field)) or field == "provider"
 
@@ -210,7 +210,7 @@ async def test_a_field_that_nobody_opened_is_refused_from_everywhere(
     monkeypatch.setattr(request_sources, "FIELDS", {name: FIELDS[name] for name in NAMES if name != "config_name"})
     with pytest.raises(NotAllowed):
         await sources.send(source, "config_name")
-    assert await sources.runtime.jobs() == []
+    assert await sources.runtime.jobs.page() == []
 
 
 @pytest.mark.parametrize("field", [name for name in NAMES if FIELDS[name].over_network is not NetworkRule.ANY])
@@ -225,7 +225,7 @@ async def test_a_researchers_token_says_for_whom_a_job_is(
     second = await web.post("/api/jobs", json=[{"provider": "scripted"}, body], headers=who)
     assert second.status_code == 403
     assert second.json()["detail"].startswith(f"job 2: {field}: ")
-    assert await runtime.jobs() == []
+    assert await runtime.jobs.page() == []
 
 
 @pytest.mark.parametrize("level", ["researcher", "lead", "admin"])
@@ -272,6 +272,6 @@ async def test_no_token_runs_something_else_than_the_entry_point(field: str, lev
             answered = await http.post("/api/jobs", json=body, headers=who)
         assert answered.json()["field"] == field
         assert answered.status_code == (422 if field == "inherited_env" else 403)
-        assert await runtime.jobs() == []
+        assert await runtime.jobs.page() == []
     if field == "inherited_env":
         assert "unknown field" in answered.json()["detail"]

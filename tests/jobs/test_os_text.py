@@ -66,7 +66,7 @@ def test_what_cannot_be_kept_is_replaced() -> None:
         ("command", ["a", {"base_64": "eA=="}], "command[1]: must be a text, or"),
         ("command", ["a", {"base64": "AA=="}], "command[1]: must not hold a NUL"),
         ("command", ["a", "\udcff"], "command[1]: must not hold half of a surrogate pair"),
-        ("cwd", {"base64": ["/"]}, "cwd.base64: must be a text"),
+        ("cwd", {"base64": ["/"]}, "cwd: must be a text"),
         ("env", {"A": {"base64": "x"}}, "env.A: base64: is not base64"),
         ("inherited_env", {"A": {"base64": "x"}}, "inherited_env.A: base64: is not base64"),
         ("config_name", {"base64": "eA=="}, "config_name: must be a text"),

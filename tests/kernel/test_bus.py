@@ -1,4 +1,4 @@
-"""What happened, told to whoever asked; never in the publisher's way."""
+"""What happened reaches its subscribers; never in the publisher's way."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ async def test_a_subscriber_that_raises_does_not_reach_the_publisher_or_the_othe
         publish(bus, JobQueued("1"))
     assert queued(mailbox) == [JobQueued("1")]
     assert broken.lost == 1
-    assert "A subscriber could not be told" in caplog.text
+    assert "A subscriber could not be notified" in caplog.text
 
 
 async def test_publishing_never_blocks_nor_yields():

@@ -7,7 +7,6 @@ from typing import Any
 import trio
 
 from actors.kernel import Actor, ActorRef, Envelope, current_envelope
-from actors.kernel.clock import quick_clock
 from logconf import bind_correlation_id, clear_correlation_id, get_correlation_id
 
 
@@ -124,13 +123,3 @@ async def test_the_time_stamp_of_a_cast_is_trios_time_under_a_test_clock(crew, m
     teller.cast(found)
     await trio.testing.wait_all_tasks_blocked()
     assert found[0][2].time == trio.current_time() == 12.5
-
-
-async def test_the_quick_clock_is_trios_own_clock():
-    """The short cut relies on a name that trio does not promise; this is what holds it."""
-    function, offset = quick_clock()
-    before = trio.current_time()
-    now = function() + offset
-    after = trio.current_time()
-    assert before - 1e-6 <= now <= after + 1e-6
-    assert function.__module__ == "time", "trio's clock has another name now: the short cut is off"

@@ -104,7 +104,7 @@ async def test_a_timers_message_comes_from_nobody_and_has_an_id_of_its_own(crew,
 @pytest.mark.parametrize("delay", [-1, float("inf"), float("nan")])
 async def test_what_is_no_time_is_refused(delay):
     actor = Actor()
-    actor.ref = ActorRef("timed")
+    actor.enter(ActorRef("timed"))
     with pytest.raises(ValueError, match="seconds"):
         actor.send_after(delay, "never")
 
@@ -112,6 +112,6 @@ async def test_what_is_no_time_is_refused(delay):
 @pytest.mark.parametrize("interval", [0, -1])
 async def test_an_interval_is_more_than_zero(interval):
     actor = Actor()
-    actor.ref = ActorRef("timed")
+    actor.enter(ActorRef("timed"))
     with pytest.raises(ValueError, match="seconds"):
         actor.send_every(interval, "always")

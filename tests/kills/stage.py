@@ -82,7 +82,7 @@ class Stage:
     async def rows(self) -> tuple[list[JobView], list[Event]]:
         """All jobs and all events, read as one does while no supervisor runs."""
         async with open_reading(settings_of(self.state_dir)) as reading:
-            return await reading.jobs(limit=1000), await reading.past_events(limit=100_000)
+            return await reading.jobs.page(limit=1000), await reading.event_reader.past_events(limit=100_000)
 
     def directories(self) -> list[JobDirectory]:
         """The directories of all submissions."""

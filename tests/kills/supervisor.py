@@ -86,7 +86,7 @@ async def main(state_dir: Path, jobs: bytes) -> None:
     """Submit what is not known yet, and stay until all of it has ended."""
     requests = [request_from_mapping(one) for one in json.loads(jobs)]
     async with open_runtime(settings_of(state_dir)) as runtime:
-        for accepted in await runtime.submit_many(requests):
+        for accepted in await runtime.jobs.submit_many(requests):
             await runtime.wait(accepted.job.job_id)
 
 

@@ -96,7 +96,7 @@ async def _live(place: Place) -> None:
         ids = await _submit(place, runtime, "done", "fails", "long", "asked")
         runtime.ledger.approvals = attrs.evolve(runtime.ledger.approvals, timeout_hours=OPEN_FOR / 3600)
         ids |= await _submit(place, runtime, "late")
-        for request in await runtime.approvals(statuses=[ApprovalStatus.PENDING]):
+        for request in await runtime.approvals.page(statuses=[ApprovalStatus.PENDING]):
             if request.job_id == ids["asked"]:
                 await runtime.approve(request.approval_id, by="bo")
                 place.note("approved", ids["asked"])
@@ -125,7 +125,7 @@ async def _submit(place: Place, runtime: RunningRuntime, *names: str) -> dict[st
         for name in names
     ]
     ids = {}
-    for name, accepted in zip(names, await runtime.submit_many(requests), strict=True):
+    for name, accepted in zip(names, await runtime.jobs.submit_many(requests), strict=True):
         ids[name] = accepted.job.job_id
         place.note("submitted", name, accepted.job.job_id)
     return ids
@@ -137,9 +137,9 @@ async def _submit(place: Place, runtime: RunningRuntime, *names: str) -> dict[st
 async def broken_promises(place: Place) -> list[str]:
     """What is not as it must be, once all jobs have ended and no supervisor runs."""
     async with open_reading(settings_of(place.state_dir)) as reading:
-        views = await reading.jobs(limit=1000)
-        events = await reading.past_events(limit=100_000)
-        approvals = await reading.approvals(limit=1000)
+        views = await reading.jobs.page(limit=1000)
+        events = await reading.event_reader.past_events(limit=100_000)
+        approvals = await reading.approvals.page(limit=1000)
     return [
         *_jobs(place, views),
         *_acknowledged(place, views, approvals),

@@ -83,12 +83,12 @@ async def test_a_foreign_lock_is_told_to_who_asks_and_to_who_looks_and_ends_noth
         with held_by_another(tmp_path / "greenroom.db"):
             with pytest.raises(StoreBusy, match="held by another process; end that process or try again"):
                 await runtime.submit(request)
-            health = await runtime.health()
+            health = await runtime.health.check()
             assert health.status == "degraded"
             assert any("held by another process" in reason for reason in health.reasons)
-            assert [view.job.job_id for view in await runtime.jobs()] == [before.job_id]
+            assert [view.job.job_id for view in await runtime.jobs.page()] == [before.job_id]
         job = await runtime.submit(request)
-        assert (await runtime.health()).reasons == ()
+        assert (await runtime.health.check()).reasons == ()
         await runtime.wait(job.job_id)
 
 

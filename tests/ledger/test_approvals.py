@@ -19,7 +19,7 @@ async def asked(world, **fields):
     """Submit a job that needs an approval; the job and its open request."""
     assert world.runtime is not None
     job = await world.submit(requires_approval="big", duration=5, **fields)
-    view = await world.runtime.job(job.job_id)
+    view = await world.runtime.jobs.get(job.job_id)
     return job, view.approval
 
 
@@ -27,7 +27,7 @@ async def test_a_job_that_needs_an_approval_waits_for_it_and_then_runs(autojump_
     async with world.open() as runtime:
         job, approval = await asked(world)
         await trio.sleep(3600)
-        view = await runtime.job(job.job_id)
+        view = await runtime.jobs.get(job.job_id)
         assert (view.job.status, view.queue_status) == (JobStatus.PENDING, QueueStatus.BLOCKED)
         assert view.setting == f"greenroom approve {approval.approval_id}"
         assert world.remote.calls_of("submit") == []
@@ -43,7 +43,7 @@ async def test_a_rejected_job_is_cancelled_and_its_entry_failed(autojump_clock, 
     async with world.open() as runtime:
         job, approval = await asked(world)
         await runtime.reject(approval.approval_id, by="bo", reason="too dear")
-        view = await runtime.job(job.job_id)
+        view = await runtime.jobs.get(job.job_id)
         assert (view.job.status, view.entry.status) == (JobStatus.CANCELLED, QueueStatus.FAILED)
         assert view.entry.error_message == "Rejected: too dear"
         with pytest.raises(Refused, match="already rejected"):
@@ -57,9 +57,9 @@ async def test_a_request_expires_at_its_deadline_to_the_second(autojump_clock, w
         assert approval.expires_at == job.created_at + timedelta(hours=24)
         world.clock.suspend(timedelta(hours=23, minutes=50))
         await trio.sleep(600 - 0.5)
-        assert (await runtime.job(job.job_id)).queue_status is QueueStatus.BLOCKED
+        assert (await runtime.jobs.get(job.job_id)).queue_status is QueueStatus.BLOCKED
         await trio.sleep(1)
-        view = await runtime.job(job.job_id)
+        view = await runtime.jobs.get(job.job_id)
         assert (view.job.status, view.entry.status) == (JobStatus.CANCELLED, QueueStatus.FAILED)
         assert view.job.error_message == "Approval request expired after 24 hours"
         assert view.entry.error_message == "Approval request expired (auto-rejected after timeout)"
@@ -83,10 +83,10 @@ async def test_the_real_time_out_is_told_and_every_request_is_found(autojump_clo
             await asked(world)
         world.clock.suspend(timedelta(hours=1.5))
         await trio.sleep(31)
-        requests = await runtime.approvals(limit=1000)
+        requests = await runtime.approvals.page(limit=1000)
         assert {request.status for request in requests} == {ApprovalStatus.EXPIRED}
         assert len(requests) == 120
-        view = (await runtime.jobs(limit=1))[0]
+        view = (await runtime.jobs.page(limit=1))[0]
         assert view.job.error_message == "Approval request expired after 90 minutes"
     assert sum(record.message == "Approval request expired" for record in caplog.records) == 120
 
@@ -116,7 +116,7 @@ async def test_what_ran_out_while_the_machine_slept_is_noticed_within_thirty_sec
         await trio.sleep(100)
         world.clock.suspend(24 * HOURS)
         await trio.sleep(31)
-        assert (await runtime.job(job.job_id)).job.status is JobStatus.CANCELLED
+        assert (await runtime.jobs.get(job.job_id)).job.status is JobStatus.CANCELLED
 
 
 async def test_an_approval_after_the_deadline_is_refused_as_expired_before_any_sweep(autojump_clock, world):
@@ -126,14 +126,14 @@ async def test_an_approval_after_the_deadline_is_refused_as_expired_before_any_s
         with pytest.raises(Refused, match="expired at"):
             await runtime.approve(approval.approval_id, by="bo")
         await trio.sleep(31)
-        assert (await runtime.job(job.job_id)).job.error_message == "Approval request expired after 24 hours"
+        assert (await runtime.jobs.get(job.job_id)).job.error_message == "Approval request expired after 24 hours"
 
 
 async def test_a_cancelled_job_takes_its_request_along(autojump_clock, world):
     async with world.open() as runtime:
         job, approval = await asked(world)
         await runtime.cancel(job.job_id)
-        assert (await runtime.approvals())[0].status is ApprovalStatus.CANCELLED
+        assert (await runtime.approvals.page())[0].status is ApprovalStatus.CANCELLED
         with pytest.raises(Refused, match="already cancelled"):
             await runtime.approve(approval.approval_id, by="bo")
 
@@ -142,7 +142,7 @@ async def test_an_approver_needs_the_level_that_the_rule_asks_for(autojump_clock
     rule = ApprovalRule("Big", "cost_exceeds", 10.0, required_approver_level="admin", rule_id=1)
     async with world.open(approvals=ApprovalOptions(rules=(rule,))) as runtime:
         job = await world.submit(estimated_cost=11.0, duration=1)
-        approval = (await runtime.job(job.job_id)).approval
+        approval = (await runtime.jobs.get(job.job_id)).approval
         with pytest.raises(Refused, match="needs level admin, not lead"):
             await runtime.approve(approval.approval_id, by="bo", level="lead")
         await runtime.approve(approval.approval_id, by="bo", level="admin")
@@ -156,7 +156,8 @@ async def test_the_default_rules_ask_when_they_are_switched_on(autojump_clock, w
         dear = await world.submit(duration=1, estimated_cost=50.01)
         exempt = await world.submit(duration=1, estimated_cost=99.0, user_levels=("admin",), user_id="root")
         blocked = [
-            (await runtime.job(job.job_id)).queue_status is QueueStatus.BLOCKED for job in (first, second, dear, exempt)
+            (await runtime.jobs.get(job.job_id)).queue_status is QueueStatus.BLOCKED
+            for job in (first, second, dear, exempt)
         ]
         assert blocked == [True, False, True, False]
 

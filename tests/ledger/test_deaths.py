@@ -99,7 +99,7 @@ async def machine(tmp_path):
 
 def submitting(ids, *requests):
     async def work(runtime):
-        ids.extend([accepted.job.job_id for accepted in await runtime.submit_many(requests)])
+        ids.extend([accepted.job.job_id for accepted in await runtime.jobs.submit_many(requests)])
 
     return work
 
@@ -116,13 +116,13 @@ async def test_after_three_deaths_the_job_is_uncertain_with_this_reason_and_the_
     assert await machine.run_until_it_lives() == 2
     assert Deadly.deaths == 3
     async with machine.open() as runtime:
-        killer = (await runtime.job(ids[0])).job
+        killer = (await runtime.jobs.get(ids[0])).job
         assert "3 starts of the supervisor ended while this job was handed over" in killer.uncertain_reason
         assert "scripted" in killer.uncertain_reason
         assert (await ended(runtime, ids[1])).status is JobStatus.COMPLETED
         later = await runtime.submit(request(duration=1))
         assert (await ended(runtime, later.job_id)).status is JobStatus.COMPLETED
-        assert (await runtime.health()).uncertain_jobs == (ids[0],)
+        assert (await runtime.health.check()).uncertain_jobs == (ids[0],)
 
 
 async def test_jobs_that_were_in_hand_over_beside_it_are_cleared_one_at_a_time(machine, autojump_clock):
@@ -137,7 +137,7 @@ async def test_jobs_that_were_in_hand_over_beside_it_are_cleared_one_at_a_time(m
         for job_id in ids:
             job = await ended(runtime, job_id)
             assert (job.status, job.uncertain_reason) == (JobStatus.COMPLETED, None)
-        assert (await runtime.job(killer)).job.uncertain_since is not None
+        assert (await runtime.jobs.get(killer)).job.uncertain_since is not None
     assert sorted(run.context["job_id"] for run in machine.remote.runs) == sorted(ids)
 
 
@@ -147,7 +147,7 @@ async def test_two_that_kill_are_both_found(machine, autojump_clock):
     assert await machine.run(submitting(ids, *killers, request(duration=5)))
     assert await machine.run_until_it_lives() == 4
     async with machine.open() as runtime:
-        assert set((await runtime.health()).uncertain_jobs) == set(ids[:2])
+        assert set((await runtime.health.check()).uncertain_jobs) == set(ids[:2])
         assert (await ended(runtime, ids[2])).status is JobStatus.COMPLETED
 
 
@@ -167,12 +167,12 @@ async def test_after_a_persons_word_it_is_handed_over_again_and_blamed_again(mac
     assert await machine.run_until_it_lives() == 2
 
     async def settle(runtime):
-        await runtime.settle(ids[0], "not_run", by="ana")
+        await runtime.jobs.settle(ids[0], "not_run", by="ana")
 
     assert await machine.run(settle)
     assert await machine.run_until_it_lives() == 1
     async with machine.open() as runtime:
-        assert (await runtime.job(ids[0])).job.uncertain_since is not None
+        assert (await runtime.jobs.get(ids[0])).job.uncertain_since is not None
 
 
 async def test_a_suspected_job_whose_hand_over_hangs_holds_the_others_up_for_half_a_minute_at_most(

@@ -38,8 +38,10 @@ async def test_a_remark_is_shown_at_its_job(
         for key in ("nobody-1", f"{job.job_id}-1", f"{job.job_id}-1"):
             send.send_nowait(Remark(key, TEXT))
         await trio.sleep(1)
-        after = (await runtime.job(job.job_id)).job
+        after = (await runtime.jobs.get(job.job_id)).job
         assert (after.status, after.completed_at, after.error_message) == (status, job.completed_at, said)
-        events = [event for event in await runtime.past_events(job_id=job.job_id) if "results" in event.type]
+        events = [
+            event for event in await runtime.event_reader.past_events(job_id=job.job_id) if "results" in event.type
+        ]
         assert [(event.type, event.data["reason"]) for event in events] == [("job_results_not_copied", TEXT)]
         assert dict(runtime.tallies.ended) == ended

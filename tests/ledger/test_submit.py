@@ -17,8 +17,8 @@ from actors.testing import request
 async def test_the_same_key_returns_the_same_job_and_says_so(autojump_clock, world):
     async with world.open() as runtime:
         wanted = request(duration=1, idempotency_key="k")
-        (first,) = await runtime.submit_many([wanted])
-        (again,) = await runtime.submit_many([wanted])
+        (first,) = await runtime.jobs.submit_many([wanted])
+        (again,) = await runtime.jobs.submit_many([wanted])
         assert (first.created, again.created) == (True, False)
         assert again.job.job_id == first.job.job_id
         await runtime.wait(first.job.job_id)
@@ -27,40 +27,40 @@ async def test_the_same_key_returns_the_same_job_and_says_so(autojump_clock, wor
 
 async def test_a_key_belongs_to_its_user_and_lives_for_a_day(autojump_clock, world):
     async with world.open() as runtime:
-        (mine,) = await runtime.submit_many([request(idempotency_key="k")])
-        (theirs,) = await runtime.submit_many([request(user_id="bo", idempotency_key="k")])
+        (mine,) = await runtime.jobs.submit_many([request(idempotency_key="k")])
+        (theirs,) = await runtime.jobs.submit_many([request(user_id="bo", idempotency_key="k")])
         world.clock.suspend(timedelta(hours=24, seconds=1))
-        (later,) = await runtime.submit_many([request(idempotency_key="k")])
+        (later,) = await runtime.jobs.submit_many([request(idempotency_key="k")])
         assert len({mine.job.job_id, theirs.job.job_id, later.job.job_id}) == 3
         assert later.created
 
 
 async def test_a_key_with_another_content_is_refused_and_nothing_is_stored(autojump_clock, world):
     async with world.open(limits=Limits(total=0)) as runtime:
-        await runtime.submit_many([request(duration=1, idempotency_key="k")])
+        await runtime.jobs.submit_many([request(duration=1, idempotency_key="k")])
         with pytest.raises(Refused, match=r"used for job .* with another content") as refused:
-            await runtime.submit_many([request(duration=9), request(duration=2, idempotency_key="k")])
+            await runtime.jobs.submit_many([request(duration=9), request(duration=2, idempotency_key="k")])
         assert refused.value.kind is RefusalKind.CONFLICT
-        assert len(await runtime.jobs()) == 1
+        assert len(await runtime.jobs.page()) == 1
 
 
 async def test_one_key_twice_in_a_batch_and_in_two_at_once_makes_one_job(autojump_clock, world):
     async with world.open() as runtime:
         wanted = request(duration=1, idempotency_key="k")
-        batch = await runtime.submit_many([wanted, wanted])
+        batch = await runtime.jobs.submit_many([wanted, wanted])
         found = {one.job.job_id for one in batch}
         async with trio.open_nursery() as nursery:
             for _ in range(10):
                 nursery.start_soon(runtime.submit, wanted)
-        assert found == {view.job.job_id for view in await runtime.jobs()}
+        assert found == {view.job.job_id for view in await runtime.jobs.page()}
         assert len(found) == 1
 
 
 async def test_another_environment_of_the_submitter_is_no_other_content(autojump_clock, world):
     async with world.open() as runtime:
         wanted = request(duration=1, idempotency_key="k")
-        (first,) = await runtime.submit_many([wanted])
-        (again,) = await runtime.submit_many([attrs.evolve(wanted, inherited_env={"PATH": "/elsewhere"})])
+        (first,) = await runtime.jobs.submit_many([wanted])
+        (again,) = await runtime.jobs.submit_many([attrs.evolve(wanted, inherited_env={"PATH": "/elsewhere"})])
         assert not again.created
         assert first.job.job_id == again.job.job_id
 
@@ -82,15 +82,15 @@ async def test_bad_input_is_refused_with_the_field_and_the_fix(autojump_clock, w
         assert refused.value.kind is RefusalKind.INVALID
         assert field is None or refused.value.field == field
         with pytest.raises(Refused, match="job 2: "):
-            await runtime.submit_many([request(), request(**fields)])
-        assert await runtime.jobs() == []
+            await runtime.jobs.submit_many([request(), request(**fields)])
+        assert await runtime.jobs.page() == []
         assert await world.events() == []
 
 
 async def test_a_thousand_in_one_batch_are_a_thousand_events_in_order(autojump_clock, world):
     async with world.open(limits=Limits(total=0)) as runtime:
-        accepted = await runtime.submit_many([request(user_id=f"u{n % 7}") for n in range(1000)])
-        events = await runtime.past_events(limit=2000)
+        accepted = await runtime.jobs.submit_many([request(user_id=f"u{n % 7}") for n in range(1000)])
+        events = await runtime.event_reader.past_events(limit=2000)
         assert [event.job_id for event in events] == [one.job.job_id for one in accepted]
         assert [event.seq for event in events] == list(range(1, 1001))
         assert len({one.job.correlation_id for one in accepted}) == 1000
@@ -99,7 +99,7 @@ async def test_a_thousand_in_one_batch_are_a_thousand_events_in_order(autojump_c
 async def test_the_daily_rule_counts_the_batch_it_is_in(autojump_clock, world):
     rule = ApprovalRule("Many", "daily_jobs_exceed", 2.0, rule_id=1)
     async with world.open(limits=Limits(total=0), approvals=ApprovalOptions(rules=(rule,))) as runtime:
-        accepted = await runtime.submit_many([request() for _ in range(4)])
+        accepted = await runtime.jobs.submit_many([request() for _ in range(4)])
         assert [one.approval is not None for one in accepted] == [False, False, True, True]
 
 
@@ -107,19 +107,19 @@ async def test_retry_is_a_new_job_of_the_same_content_and_trail(autojump_clock, 
     async with world.open() as runtime:
         job = await world.submit(duration=3, org_id="lab", priority_override=7, result="failed", error="no luck")
         assert (await runtime.wait(job.job_id)).status is JobStatus.FAILED
-        again = await runtime.retry(job.job_id)
+        again = await runtime.jobs.retry(job.job_id)
         assert again.retry_of == job.job_id
         assert again.request == job.request
         assert again.correlation_id == job.correlation_id
         with pytest.raises(Refused, match="has not ended"):
-            await runtime.retry(again.job_id)
+            await runtime.jobs.retry(again.job_id)
 
 
 async def test_a_job_is_found_by_an_unambiguous_part_of_its_id(autojump_clock, world):
     async with world.open(limits=Limits(total=0)) as runtime:
         jobs = [await world.submit() for _ in range(3)]
-        assert (await runtime.job(jobs[1].job_id[-5:])).job.job_id == jobs[1].job_id
+        assert (await runtime.jobs.get(jobs[1].job_id[-5:])).job.job_id == jobs[1].job_id
         with pytest.raises(Refused, match="fits more than one job"):
-            await runtime.job(jobs[0].job_id[:4])
+            await runtime.jobs.get(jobs[0].job_id[:4])
         with pytest.raises(Refused, match="there is no job 'zzz'"):
-            await runtime.job("zzz")
+            await runtime.jobs.get("zzz")

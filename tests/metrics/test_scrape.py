@@ -56,7 +56,7 @@ async def test_the_names_of_the_manual_tell_of_jobs_approvals_and_breakers(
     autojump_clock: MockClock, runtime: RunningRuntime
 ) -> None:
     await busy(runtime)
-    found = parsed(await runtime.metrics())
+    found = parsed(await runtime.metrics.scrape())
     assert found["simpletuner_jobs_total"] == 3
     assert found["simpletuner_jobs_by_status{status=completed}"] == 1
     assert found["simpletuner_jobs_by_status{status=cancelled}"] == 1
@@ -72,7 +72,7 @@ async def test_an_embedded_runtime_is_timed_without_anybody_asking_before(
 ) -> None:
     """Queue wait, dispatch, commits, cycles and messages were counted while no edge was there."""
     await busy(runtime)
-    found = parsed(await runtime.metrics())
+    found = parsed(await runtime.metrics.scrape())
     assert found["greenroom_queue_wait_seconds_count"] == 2
     assert found["greenroom_dispatch_latency_seconds_count"] == 2
     assert found["greenroom_store_commit_seconds_count"] >= 6
@@ -83,8 +83,8 @@ async def test_an_embedded_runtime_is_timed_without_anybody_asking_before(
 
 
 async def test_the_tree_and_its_mailboxes_are_there(autojump_clock: MockClock, runtime: RunningRuntime) -> None:
-    await runtime.restart_actor("expiry")
-    found = parsed(await runtime.metrics())
+    await runtime.tree.restart("expiry")
+    found = parsed(await runtime.metrics.scrape())
     assert found["greenroom_actor_up{actor=actors/poller}"] == 1
     assert found["greenroom_actor_restarts_total{actor=actors/expiry}"] == 0  # by hand is not automatic
     assert found["greenroom_mailbox_depth{actor=poller}"] == 0
@@ -98,7 +98,7 @@ async def test_a_crash_is_a_restart_and_a_message_in_quarantine(
         runtime.registry.cast("expiry", "look")
         await trio.testing.wait_all_tasks_blocked()
     await trio.sleep(1)  # virtual: past the back-off
-    found = parsed(await runtime.metrics())
+    found = parsed(await runtime.metrics.scrape())
     assert found["greenroom_actor_restarts_total{actor=actors/expiry}"] == 1
     assert found["greenroom_actor_up{actor=actors/expiry}"] == 1
     assert found["greenroom_quarantined_messages"] == 1
@@ -106,15 +106,15 @@ async def test_a_crash_is_a_restart_and_a_message_in_quarantine(
 
 async def test_what_reached_nobody_is_counted(autojump_clock: MockClock, runtime: RunningRuntime) -> None:
     runtime.registry.cast("nobody", "hello")
-    assert parsed(await runtime.metrics())["greenroom_dead_letters_total"] == 1
+    assert parsed(await runtime.metrics.scrape())["greenroom_dead_letters_total"] == 1
 
 
 async def test_open_streams_of_events_are_counted_while_they_are_open(
     autojump_clock: MockClock, runtime: RunningRuntime
 ) -> None:
     async with runtime.events(), runtime.events():
-        assert parsed(await runtime.metrics())["greenroom_event_subscribers"] == 2
-    assert parsed(await runtime.metrics())["greenroom_event_subscribers"] == 0
+        assert parsed(await runtime.metrics.scrape())["greenroom_event_subscribers"] == 2
+    assert parsed(await runtime.metrics.scrape())["greenroom_event_subscribers"] == 0
 
 
 async def test_the_route_serves_the_text_format(autojump_clock: MockClock, runtime: RunningRuntime) -> None:
@@ -130,9 +130,9 @@ async def test_no_series_grows_with_jobs_or_users(autojump_clock: MockClock, run
     """A hundred jobs of a hundred users add no line."""
     for user in ("ana", "bo"):
         await runtime.wait((await runtime.submit(request(user_id=user, duration=1))).job_id)
-    before = set(parsed(await runtime.metrics()))
-    await runtime.submit_many([request(user_id=f"user-{number}", duration=1) for number in range(100)])
-    assert set(parsed(await runtime.metrics())) == before
+    before = set(parsed(await runtime.metrics.scrape()))
+    await runtime.jobs.submit_many([request(user_id=f"user-{number}", duration=1) for number in range(100)])
+    assert set(parsed(await runtime.metrics.scrape())) == before
 
 
 def test_counting_loads_no_prometheus_client() -> None:
@@ -145,7 +145,7 @@ def test_counting_loads_no_prometheus_client() -> None:
 @pytest.mark.skipif(PROMTOOL is None, reason="promtool is missing: .ci/run installs it (Debian: prometheus)")
 async def test_promtool_finds_nothing_to_say(autojump_clock: MockClock, runtime: RunningRuntime) -> None:
     await busy(runtime)
-    text = await runtime.metrics()
+    text = await runtime.metrics.scrape()
     assert PROMTOOL is not None
     checked = subprocess.run([PROMTOOL, "check", "metrics"], input=text, capture_output=True, check=False)  # noqa: ASYNC221 - virtual time stands still meanwhile
     assert (checked.returncode, checked.stdout + checked.stderr) == (0, b"")

@@ -15,7 +15,7 @@ import pytest
 import trio
 import trio.testing
 
-from actors.access.hosts import HostList
+from actors.access.hosts import AllowedHosts
 from actors.api.app import create_app
 from actors.api.options import HttpOptions
 from actors.api.server import Guard
@@ -175,7 +175,7 @@ async def ports(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Ports]:
         _token, secret = await runtime.access.create_token(user_id="ana", level="viewer")
         options = HttpOptions(requests_per_minute=100_000)
         guard = Guard(create_app(runtime, options), runtime.client_faults, "http")
-        feed = FeedServer(runtime, FeedOptions(port=0), runtime.access.token_peer, HostList())
+        feed = FeedServer(runtime, FeedOptions(port=0), runtime.access.token_peer, AllowedHosts())
         (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
 
         async def serve(*, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -259,7 +259,7 @@ async def test_what_is_refused_is_counted(ports: Ports, port: str, name: str, re
     await ports.done()
     assert ports.runtime.client_faults.counts[port, reason] > 0
     line = f'greenroom_client_faults_total{{port="{port}",reason="{reason}"}} '
-    assert line in (await ports.runtime.metrics()).decode()
+    assert line in (await ports.runtime.metrics.scrape()).decode()
 
 
 async def test_a_fault_of_our_own_is_an_error_with_its_traceback(

@@ -31,15 +31,15 @@ async def test_a_provider_that_is_down_is_asked_five_times_and_then_once_a_minut
         await trio.sleep(2 * 3600)
         asked = len(world.remote.calls_of("observe"))
         assert 5 + 60 < asked <= 5 + 121
-        health = await runtime.health()
+        health = await runtime.health.check()
         assert health.status == "degraded"
         assert any("scripted is left alone" in reason for reason in health.reasons)
-        (view,) = await runtime.providers()
+        (view,) = await runtime.providers.views()
         assert (view.breaker.state, view.breaker.opened) == ("open", asked - 4)
         world.remote.heal()
         assert (await runtime.wait(job.job_id)).status is JobStatus.COMPLETED
         await trio.sleep(60)
-        assert (await runtime.health()).status == "ok"
+        assert (await runtime.health.check()).status == "ok"
     warnings = [record for record in caplog.records if record.levelno >= logging.WARNING]
     assert len([record for record in warnings if record.name == "actors.providers.breaker"]) == 1
     assert len(warnings) == 5  # four rounds that failed, and the opening
@@ -56,9 +56,9 @@ async def test_submissions_during_an_outage_spend_no_attempt_and_keep_their_time
         # What stood in line when it opened was claimed in vain, once; after that only what is tried out is claimed.
         assert len(claims) <= len(world.remote.calls_of("submit")) + 2 * 20
         for job in jobs:
-            view = await runtime.job(job.job_id)
+            view = await runtime.jobs.get(job.job_id)
             assert (view.entry.status, view.entry.attempt) == (QueueStatus.PENDING, 0)
-        (standing,) = await runtime.providers()
+        (standing,) = await runtime.providers.views()
         assert "not asked before" in standing.gate
         world.remote.heal()
         ended = [await runtime.wait(job.job_id) for job in jobs]
@@ -74,7 +74,7 @@ async def test_a_breaker_that_the_poller_opened_holds_the_schedulers_hand_overs(
         await trio.sleep(155)
         job = await world.submit(duration=5)
         await trio.sleep(1)
-        view = await runtime.job(job.job_id)
+        view = await runtime.jobs.get(job.job_id)
         assert (view.entry.status, view.entry.attempt) == (QueueStatus.PENDING, 0)
         assert "provider scripted is not asked before" in view.reason
         assert not [event for event in await world.events(job.job_id) if event.type == "job_dispatched"]
@@ -92,13 +92,13 @@ async def test_unknown_submissions_keep_their_slots_while_it_is_open_and_are_set
     async with world.open(options=SILENT, limits=WIDE) as runtime:
         jobs = [await world.submit(duration=500) for _ in range(10)]
         await trio.sleep(3600)
-        assert (await runtime.queue()).running == len(world.remote.runs)
+        assert (await runtime.queue.view()).running == len(world.remote.runs)
         asked = len(world.remote.calls_of("find"))
         assert asked < 5 + 3 * 70
         world.remote.heal()
         for job in jobs:
             assert (await runtime.wait(job.job_id)).status is JobStatus.COMPLETED
-            assert (await runtime.job(job.job_id)).entry.attempt == 0
+            assert (await runtime.jobs.get(job.job_id)).entry.attempt == 0
     assert [len(world.remote.runs_of(run.key)) for run in world.remote.runs] == [1] * 10
 
 
@@ -123,13 +123,13 @@ async def test_a_nudge_during_an_outage_is_followed_when_calls_pass(autojump_clo
     async with world.open(options=SILENT, poller=options) as runtime:
         job = await world.submit(duration=100)
         await trio.sleep(1)
-        key = (await runtime.job(job.job_id)).submission.key
+        key = (await runtime.jobs.get(job.job_id)).submission.key
         down(world, "check")
         for _ in range(5):
-            await runtime._providers["scripted"].check()
+            await runtime.providers.guarded["scripted"].check()
         await trio.sleep(50)
         world.remote.heal()
-        runtime.look_at("scripted", key)
+        runtime.recheck("scripted", key)
         await trio.sleep(1)
         assert world.remote.calls_of("observe") == []
         await trio.sleep(15)
@@ -155,9 +155,9 @@ async def test_a_job_that_alone_cannot_be_told_of_stops_nobody_and_is_one_warnin
     async with world.open(options=ScriptedOptions(push=Push.NONE, listing=Listing.NONE), limits=WIDE) as runtime:
         await world.submit(duration=100_000)
         await trio.sleep(3600)
-        (standing,) = await runtime.providers()
+        (standing,) = await runtime.providers.views()
         assert (standing.breaker.state, standing.gate) == ("closed", None)
         other = await world.submit(duration=5)
         await trio.sleep(1)
-        assert (await runtime.job(other.job_id)).job.status is JobStatus.RUNNING
+        assert (await runtime.jobs.get(other.job_id)).job.status is JobStatus.RUNNING
     assert len(caplog.records) <= 2

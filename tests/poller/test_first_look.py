@@ -45,7 +45,7 @@ async def handed_over(world, path, *durations):
     async with opened(world, path, PollerOptions()) as runtime:
         jobs = [await runtime.submit(request(duration=duration)) for duration in durations]
         await trio.sleep(2)
-        assert {(await runtime.job(job.job_id)).job.status for job in jobs} == {JobStatus.RUNNING}
+        assert {(await runtime.jobs.get(job.job_id)).job.status for job in jobs} == {JobStatus.RUNNING}
     return jobs
 
 
@@ -60,7 +60,7 @@ async def test_each_start_asks_once_about_every_job(autojump_clock, world, tmp_p
             with trio.fail_after(5):
                 assert (await runtime.wait(ended.job_id)).status is JobStatus.COMPLETED
             await trio.sleep(3600)
-            assert (await runtime.job(going_on.job_id)).job.status is JobStatus.RUNNING
+            assert (await runtime.jobs.get(going_on.job_id)).job.status is JobStatus.RUNNING
         assert len(asked(world)) == start
     assert [len(keys) for keys in asked(world)] == [2, 1]
 

@@ -27,9 +27,9 @@ def seconds_after(start, calls):
 
 async def handed_over(runtime, many):
     """So many long jobs that are at their provider; their keys."""
-    accepted = await runtime.submit_many([request(duration=100_000.0) for _ in range(many)])
+    accepted = await runtime.jobs.submit_many([request(duration=100_000.0) for _ in range(many)])
     await trio.sleep(6)
-    return [(await runtime.job(one.job.job_id)).submission.key for one in accepted]
+    return [(await runtime.jobs.get(one.job.job_id)).submission.key for one in accepted]
 
 
 # Read-backs after deliveries.
@@ -41,7 +41,7 @@ async def test_a_burst_of_deliveries_reads_every_job_back_once(autojump_clock, w
         keys = await handed_over(runtime, 100)
         for _ in range(3):
             for key in keys:
-                runtime.look_at("scripted", key)
+                runtime.recheck("scripted", key)
         await trio.sleep(5)
         asked = [key for call in world.remote.calls_of("observe") for key in call.keys]
         assert sorted(asked) == sorted(keys)
@@ -51,9 +51,9 @@ async def test_a_burst_of_deliveries_reads_every_job_back_once(autojump_clock, w
 async def test_a_read_back_that_was_asked_for_while_the_poller_was_down_is_made(autojump_clock, world):
     async with world.open(options=SILENT, poller=OFF, limits=WIDE) as runtime:
         (key,) = await handed_over(runtime, 1)
-        await runtime._groups[0].stop_child("poller")
-        runtime.look_at("scripted", key)
-        await runtime._groups[0].restart_child("poller")
+        await runtime.tree.groups[0].stop_child("poller")
+        runtime.recheck("scripted", key)
+        await runtime.tree.groups[0].restart_child("poller")
         await trio.sleep(1)
         assert [call.keys for call in world.remote.calls_of("observe")] == [(key,)]
 
@@ -77,7 +77,7 @@ async def test_hand_overs_have_their_own_rows_read_and_no_others(autojump_clock,
 
         monkeypatch.setattr(runtime.ledger, "read", read)
         world.remote.inject(Fault(FaultKind.SLOW, ("submit",), seconds=0.1, times=None))
-        await runtime.submit_many([request(duration=100_000.0) for _ in range(100)])
+        await runtime.jobs.submit_many([request(duration=100_000.0) for _ in range(100)])
         await trio.sleep(15)
         rows = [key for found in queries for key in found]
         assert sorted(rows) == sorted(run.key for run in world.remote.runs)
@@ -157,11 +157,11 @@ async def test_looks_at_other_jobs_neither_hasten_nor_hold_up_the_next_request(a
     async with world.open(others=[provider], poller=OFF, limits=WIDE) as runtime:
         job, other = [await runtime.submit(request("other", duration=100_000.0)) for _ in range(2)]
         await trio.sleep(1)
-        key = (await runtime.job(other.job_id)).submission.key
+        key = (await runtime.jobs.get(other.job_id)).submission.key
         await runtime.cancel(job.job_id)
         began = trio.current_time()
         for _ in range(100):
-            runtime.look_at("other", key)
+            runtime.recheck("other", key)
             await trio.sleep(0.2)
         sent = [at - began for name, at in provider.told if name == "cancel"]
         assert [round(at) for at in sent] == [0, 1, 3, 7, 15]
@@ -191,15 +191,15 @@ async def test_resuming_a_provider_by_hand_tries_it_out_before_its_breaker_would
         await trio.sleep(1)
         world.remote.inject(Fault(FaultKind.DOWN, ("observe", "submit"), times=None))
         await trio.sleep(155)
-        breaker = runtime._providers["scripted"].breaker
+        breaker = runtime.providers.guarded["scripted"].breaker
         assert breaker.state is BreakerState.OPEN
         waiting = await world.submit(duration=5)
         world.remote.heal()
         before = trio.current_time()
-        await runtime.resume("scripted", by="bo")
+        await runtime.queue.resume("scripted", by="bo")
         assert (await runtime.wait(running.job_id)).status is JobStatus.COMPLETED
         await trio.sleep(1)
-        assert (await runtime.job(waiting.job_id)).submission.handle is not None
+        assert (await runtime.jobs.get(waiting.job_id)).submission.handle is not None
         assert breaker.state is BreakerState.CLOSED
         assert trio.current_time() - before <= 2
 
@@ -210,10 +210,10 @@ async def test_a_provider_that_is_still_down_is_left_alone_again_after_one_try(a
         await trio.sleep(1)
         world.remote.inject(Fault(FaultKind.DOWN, ("observe",), times=None))
         await trio.sleep(170)
-        breaker = runtime._providers["scripted"].breaker
+        breaker = runtime.providers.guarded["scripted"].breaker
         asked = len(world.remote.calls_of("observe"))
         assert breaker.state is BreakerState.OPEN
-        await runtime.resume("scripted", by="bo")
+        await runtime.queue.resume("scripted", by="bo")
         await trio.sleep(1)
         assert breaker.state is BreakerState.OPEN
         assert len(world.remote.calls_of("observe")) == asked + 1
@@ -223,6 +223,6 @@ async def test_resuming_the_queue_leaves_breakers_as_they_are(autojump_clock, wo
     async with world.open(options=SILENT) as runtime:
         world.remote.inject(Fault(FaultKind.DOWN, ("check",), times=None))
         for _ in range(5):
-            await runtime._providers["scripted"].check()
-        await runtime.resume(None, by="bo")
-        assert runtime._providers["scripted"].breaker.state is BreakerState.OPEN
+            await runtime.providers.guarded["scripted"].check()
+        await runtime.queue.resume(None, by="bo")
+        assert runtime.providers.guarded["scripted"].breaker.state is BreakerState.OPEN

@@ -101,7 +101,7 @@ async def test_an_unknown_status_keeps_the_old_one_with_a_warning(autojump_clock
     async with world.open(options=SILENT) as runtime:
         job = await world.submit(duration=70)
         await trio.sleep(61)
-        assert (await runtime.job(job.job_id)).job.status is JobStatus.RUNNING
+        assert (await runtime.jobs.get(job.job_id)).job.status is JobStatus.RUNNING
         assert (await runtime.wait(job.job_id)).status is JobStatus.COMPLETED
     assert any("unknown status" in record.message for record in caplog.records)
 
@@ -147,12 +147,12 @@ async def test_faults_of_the_cycle_are_errors_and_five_in_a_row_fail_the_poller(
         errors = [record for record in caplog.records if record.message == "Error in job polling"]
         assert len(errors) == 4
         assert all(record.levelname == "ERROR" and record.exc_info for record in errors)
-        actors = next(node for node in runtime.tree() if node["id"] == "actors")["children"]
+        actors = next(node for node in runtime.tree.describe() if node["id"] == "actors")["children"]
         assert [node["restarts"] for node in actors] == [0, 0, 0]
         await trio.sleep(30)
         monkeypatch.undo()
         await trio.sleep(1)
-        actors = next(node for node in runtime.tree() if node["id"] == "actors")["children"]
+        actors = next(node for node in runtime.tree.describe() if node["id"] == "actors")["children"]
         assert [node["restarts"] for node in actors] == [0, 1, 0]
         job = await world.submit(duration=3)
         assert (await runtime.wait(job.job_id)).status is JobStatus.COMPLETED
@@ -162,11 +162,11 @@ async def test_a_late_answer_cannot_undo_a_terminal_state(autojump_clock, world)
     async with world.open() as runtime:
         job = await world.submit(duration=5)
         ended = await runtime.wait(job.job_id)
-        key = (await runtime.job(job.job_id)).submission.key
+        key = (await runtime.jobs.get(job.job_id)).submission.key
         before = len(await world.events())
         for phase in (Phase.RUNNING, Phase.FAILED, Phase.CANCELED, Phase.QUEUED):
             await runtime.ledger.record({key: Observation(phase, phase.value)})
-        assert (await runtime.job(job.job_id)).job == ended
+        assert (await runtime.jobs.get(job.job_id)).job == ended
         assert len(await world.events()) == before
 
 
@@ -174,10 +174,10 @@ async def test_a_step_back_is_ignored_and_an_absent_value_overwrites_nothing(aut
     async with world.open(options=SILENT) as runtime:
         job = await world.submit(duration=1000)
         await trio.sleep(1)
-        key = (await runtime.job(job.job_id)).submission.key
+        key = (await runtime.jobs.get(job.job_id)).submission.key
         await runtime.ledger.record({key: Observation(Phase.RUNNING, "running", cost_usd=2.5)})
         await runtime.ledger.record({key: Observation(Phase.QUEUED, "queued")})
-        after = (await runtime.job(job.job_id)).job
+        after = (await runtime.jobs.get(job.job_id)).job
         assert (after.status, after.cost_usd) == (JobStatus.RUNNING, 2.5)
         assert after.started_at is not None
 
@@ -217,7 +217,7 @@ async def test_a_cancel_survives_a_restart(autojump_clock, world):
         world.remote.inject(Fault(FaultKind.DOWN, ("cancel",), times=None))
         await runtime.cancel(job.job_id)
         await trio.sleep(5)
-        await runtime.restart_actor("poller")
+        await runtime.tree.restart("poller")
         world.remote.heal()
         assert (await runtime.wait(job.job_id)).status is JobStatus.CANCELLED
 
@@ -252,8 +252,8 @@ async def test_a_lost_answer_keeps_its_slot_and_is_settled_under_its_key(autojum
         job = await world.submit(duration=500)
         second = await world.submit(duration=5)
         await trio.sleep(50)
-        assert (await runtime.job(job.job_id)).job.status is JobStatus.UPLOADING
-        assert (await runtime.queue()).running == 1
+        assert (await runtime.jobs.get(job.job_id)).job.status is JobStatus.UPLOADING
+        assert (await runtime.queue.view()).running == 1
         assert len(world.remote.runs) == 1
         assert (await runtime.wait(job.job_id)).status is JobStatus.COMPLETED
         assert (await runtime.wait(second.job_id)).status is JobStatus.COMPLETED
@@ -270,23 +270,23 @@ async def test_a_provider_that_cannot_tell_makes_the_job_uncertain_until_a_perso
         jobs = [await world.submit(duration=5) for _ in range(3)]
         waiting = await world.submit(duration=5)
         await trio.sleep(100)
-        view = await runtime.job(jobs[0].job_id)
+        view = await runtime.jobs.get(jobs[0].job_id)
         assert view.job.status is JobStatus.UPLOADING
         assert "cannot tell" in view.job.uncertain_reason
-        assert (await runtime.health()).status == "degraded"
+        assert (await runtime.health.check()).status == "degraded"
         assert any("uncertain" in record.message for record in caplog.records)
-        assert (await runtime.queue()).running == 3  # the slots are kept
-        await runtime.settle(jobs[0].job_id, "not_run", by="bo")
-        await runtime.settle(jobs[1].job_id, "failed", by="bo")
+        assert (await runtime.queue.view()).running == 3  # the slots are kept
+        await runtime.jobs.settle(jobs[0].job_id, "not_run", by="bo")
+        await runtime.jobs.settle(jobs[1].job_id, "failed", by="bo")
         assert (await runtime.wait(jobs[0].job_id)).status is JobStatus.COMPLETED
         assert (await runtime.wait(jobs[1].job_id)).error_message == "settled as failed by bo"
         assert (await runtime.wait(waiting.job_id)).status is JobStatus.COMPLETED
         with pytest.raises(Refused, match="nothing to settle"):
-            await runtime.settle(jobs[0].job_id, "failed", by="bo")
+            await runtime.jobs.settle(jobs[0].job_id, "failed", by="bo")
         handle = {"run": world.remote.runs[0].run_id}
-        await runtime.settle(jobs[2].job_id, "ran", handle=handle, by="bo")
+        await runtime.jobs.settle(jobs[2].job_id, "ran", handle=handle, by="bo")
         assert (await runtime.wait(jobs[2].job_id)).status is JobStatus.COMPLETED
-        assert (await runtime.health()).status == "ok"
+        assert (await runtime.health.check()).status == "ok"
 
 
 async def test_a_job_that_its_provider_denies_is_uncertain_and_not_failed(autojump_clock, world):
@@ -295,7 +295,7 @@ async def test_a_job_that_its_provider_denies_is_uncertain_and_not_failed(autoju
         await trio.sleep(1)
         world.remote.runs[0].forgotten = True
         await trio.sleep(31)
-        view = await runtime.job(job.job_id)
+        view = await runtime.jobs.get(job.job_id)
         assert view.job.status is JobStatus.RUNNING
         assert view.job.uncertain_since is not None
 
@@ -305,9 +305,9 @@ async def test_a_scheduler_that_dies_in_a_hand_over_leaves_it_to_the_poller(auto
     async with world.open() as runtime:
         job = await world.submit(duration=5)
         await trio.sleep(10)
-        await runtime.restart_actor("scheduler")
+        await runtime.tree.restart("scheduler")
         assert (await runtime.wait(job.job_id)).status is JobStatus.COMPLETED
-        assert (await runtime.job(job.job_id)).entry.attempt == 0
+        assert (await runtime.jobs.get(job.job_id)).entry.attempt == 0
     assert len(world.remote.runs) == 1
 
 

@@ -24,9 +24,9 @@ WIDE = Limits(total=10_000, per_user=10_000)
 
 
 async def submitted(runtime, many, **fields):
-    await runtime.submit_many([request(**fields) for _ in range(many)])
+    await runtime.jobs.submit_many([request(**fields) for _ in range(many)])
     await trio.sleep(6)
-    assert (await runtime.queue(limit=1)).running >= many
+    assert (await runtime.queue.view(limit=1)).running >= many
 
 
 async def test_a_cycle_in_which_nothing_changed_writes_nothing(autojump_clock, world, monkeypatch):
@@ -90,7 +90,7 @@ async def test_one_request_for_each_job_carries_that_jobs_id_and_one_for_many_th
         remote = ScriptedRemote(world.clock.now)
         seen.clear()
         async with world.open(others=[Listening(options, remote, "other")], limits=WIDE) as runtime:
-            accepted = await runtime.submit_many([request("other", duration=1000.0) for _ in range(3)])
+            accepted = await runtime.jobs.submit_many([request("other", duration=1000.0) for _ in range(3)])
             await trio.sleep(40)
             ids = {one.job.correlation_id for one in accepted}
             assert (set(seen) == ids) == (expected == "the jobs'")
@@ -138,7 +138,7 @@ async def test_a_provider_that_hangs_in_every_call_delays_neither_cycles_nor_can
     )
     other = ScriptedRemote(world.clock.now)
     async with world.open(options=SILENT, others=[ScriptedProvider(SILENT, other, "other")], limits=WIDE) as runtime:
-        await runtime.submit_many([request(duration=1000.0) for _ in range(40)])
+        await runtime.jobs.submit_many([request(duration=1000.0) for _ in range(40)])
         await trio.sleep(35)
         quick = await runtime.submit(request("other", duration=40))
         long = await runtime.submit(request("other", duration=100_000.0))

@@ -38,7 +38,7 @@ async def uncertain(world, runtime):
     world.remote.inject(Fault(FaultKind.LOST_ANSWER, ("submit",), times=1, accepted=False))
     job = await runtime.submit(request("keeper", duration=5))
     await trio.sleep(100)
-    view = await runtime.job(job.job_id)
+    view = await runtime.jobs.get(job.job_id)
     assert view.job.uncertain_since is not None
     return view
 
@@ -48,7 +48,7 @@ async def test_a_provider_hears_that_nothing_of_an_uncertain_job_runs(autojump_c
     """Where it ran, the provider goes on with it."""
     async with world.open(others=[keeper]) as runtime:
         view = await uncertain(world, runtime)
-        await runtime.settle(view.job.job_id, verdict, handle={"run": "x"} if verdict == "ran" else None, by="bo")
+        await runtime.jobs.settle(view.job.job_id, verdict, handle={"run": "x"} if verdict == "ran" else None, by="bo")
         assert keeper.heard == ([view.submission.key] if hears else [])
 
 
@@ -58,11 +58,11 @@ async def test_what_the_provider_cannot_write_down_is_not_settled(autojump_clock
         view = await uncertain(world, runtime)
         keeper.broken = True
         with pytest.raises(Refused, match="the disk is full"):
-            await runtime.settle(view.job.job_id, "failed", by="bo")
-        assert (await runtime.job(view.job.job_id)).job.uncertain_since is not None
+            await runtime.jobs.settle(view.job.job_id, "failed", by="bo")
+        assert (await runtime.jobs.get(view.job.job_id)).job.uncertain_since is not None
         keeper.broken = False
-        await runtime.settle(view.job.job_id, "failed", by="bo")
-        assert (await runtime.job(view.job.job_id)).job.status is JobStatus.FAILED
+        await runtime.jobs.settle(view.job.job_id, "failed", by="bo")
+        assert (await runtime.jobs.get(view.job.job_id)).job.status is JobStatus.FAILED
 
 
 async def test_a_certain_job_is_not_settled_behind_its_back(autojump_clock, world, keeper):
@@ -70,5 +70,5 @@ async def test_a_certain_job_is_not_settled_behind_its_back(autojump_clock, worl
         job = await runtime.submit(request("keeper", duration=500))
         await trio.sleep(10)
         with pytest.raises(Refused, match="nothing to settle"):
-            await runtime.settle(job.job_id, "failed", by="bo")
+            await runtime.jobs.settle(job.job_id, "failed", by="bo")
         assert keeper.heard == []

@@ -34,19 +34,19 @@ async def test_a_round_beyond_its_limit_degrades_health_until_one_is_shorter_aga
     async with world.open(others=[slow]) as runtime:
         await runtime.submit(request("slow", duration=1000))
         await trio.sleep(31)
-        assert (await runtime.health()).status == "ok"
+        assert (await runtime.health.check()).status == "ok"
         slow.seconds = LONGEST_ROUND + 3
         await trio.sleep(29 + LONGEST_ROUND + 1)  # the round that began at 60 s is under way
-        assert (await runtime.health()).reasons == (
+        assert (await runtime.health.check()).reasons == (
             f"provider slow is slow: a look at its jobs took 16 s (limit {LONGEST_ROUND:g} s)",
         )
         await trio.sleep(5)
-        assert (await runtime.health()).reasons == (
+        assert (await runtime.health.check()).reasons == (
             f"provider slow is slow: a look at its jobs took 18 s (limit {LONGEST_ROUND:g} s)",
         )
         slow.seconds = 0.0
         await trio.sleep(30)
-        assert (await runtime.health()).status == "ok"
+        assert (await runtime.health.check()).status == "ok"
 
 
 @pytest.mark.parametrize("end", ["deadline", "stop"])

@@ -38,7 +38,7 @@ async def test_one_id_is_found_in_lines_requests_and_events_to_the_end(autojump_
             with bind_correlation_id("the-one-who-cancels"):
                 await runtime.cancel(job.job_id, by="bo")
             assert (await runtime.wait(job.job_id)).status is JobStatus.CANCELLED
-            events = await runtime.past_events(job_id=job.job_id)
+            events = await runtime.event_reader.past_events(job_id=job.job_id)
     fake = account.fake
     creations, looks, cancels = (
         fake.calls("POST", "*/predictions"), fake.calls("GET", "/v1/predictions/*"), fake.calls("POST", "*/cancel")

@@ -167,10 +167,10 @@ async def test_a_lost_answer_that_nothing_can_settle_keeps_its_place_and_asks_a_
         first = await account.submit("first", seconds=60)
         second = await account.submit("second", seconds=10)
         await trio.sleep(PATIENCE)
-        assert (await runtime.job(first.job_id)).job.uncertain_since is not None
-        assert (await runtime.health()).status == "degraded"
+        assert (await runtime.jobs.get(first.job_id)).job.uncertain_since is not None
+        assert (await runtime.health.check()).status == "degraded"
         assert (len(account.made("first")), len(account.made("second"))) == (1, 0)
-        await runtime.settle(first.job_id, "failed", by="bo")
+        await runtime.jobs.settle(first.job_id, "failed", by="bo")
         assert (await ended(runtime, second)).status is JobStatus.COMPLETED
     assert len(account.made("first")) == 1
 
@@ -180,9 +180,9 @@ async def test_an_unknown_status_is_kept_as_it_was_with_a_warning(autojump_clock
     async with account.open() as runtime:
         job = await account.submit("first", seconds=100)
         await trio.sleep(31)
-        assert (await runtime.job(job.job_id)).job.status is JobStatus.RUNNING
+        assert (await runtime.jobs.get(job.job_id)).job.status is JobStatus.RUNNING
         account.fake.inject(struck(account, "get", Fault(FaultKind.UNKNOWN_STATUS)))
         await trio.sleep(30)
-        assert (await runtime.job(job.job_id)).job.status is JobStatus.RUNNING
+        assert (await runtime.jobs.get(job.job_id)).job.status is JobStatus.RUNNING
         assert (await ended(runtime, job)).status is JobStatus.COMPLETED
     assert any("unknown status 'hibernating'" in record.message for record in caplog.records)

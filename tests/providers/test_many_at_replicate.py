@@ -27,7 +27,7 @@ async def handed_over(account: Account, many: int) -> None:
     """So many jobs, all of them running and looked at before."""
     account.fake.script("*", Script(outcome=Outcome.NEVER))
     asked = JobRequest(provider="replicate", spec={"model": "ana/m"}, user_id="ana", inherited_env={})
-    await account.runtime.submit_many([asked] * many)
+    await account.runtime.jobs.submit_many([asked] * many)
     while len(account.fake.jobs()) < many:  # noqa: ASYNC110 - virtual time, and the fake tells nobody
         await trio.sleep(5)
     await trio.sleep(2 * BEAT)
@@ -44,7 +44,7 @@ async def test_a_cycle_asks_for_pages_and_misses_no_job_however_old(autojump_clo
         for job in account.fake.jobs()[:50] + account.fake.jobs()[-50:]:
             job.script = Script(seconds=0)
         await trio.sleep(BEAT + 5)
-        ended = await runtime.jobs(statuses=[JobStatus.COMPLETED], limit=1000)
+        ended = await runtime.jobs.page(statuses=[JobStatus.COMPLETED], limit=1000)
         assert len(ended) == 100
 
 
@@ -62,7 +62,7 @@ async def test_few_among_many_older_ones_are_asked_for_by_name(autojump_clock, a
         for job in account.made("m"):
             job.script = Script(seconds=0)
         await trio.sleep(BEAT + 5)
-        assert len(await runtime.jobs(statuses=[JobStatus.COMPLETED])) == 3
+        assert len(await runtime.jobs.page(statuses=[JobStatus.COMPLETED])) == 3
 
 
 async def test_a_list_too_slow_to_be_read_in_one_look_hides_no_job(autojump_clock, account):
@@ -70,11 +70,11 @@ async def test_a_list_too_slow_to_be_read_in_one_look_hides_no_job(autojump_cloc
     async with account.open(total=500, latency=4.5) as runtime:
         account.fake.script("*", Script(outcome=Outcome.NEVER))
         asked = JobRequest(provider="replicate", spec={"model": "ana/m"}, user_id="ana", inherited_env={})
-        await runtime.submit_many([asked] * 500)
+        await runtime.jobs.submit_many([asked] * 500)
         while len(account.fake.jobs()) < 500:  # noqa: ASYNC110 - virtual time, and the fake tells nobody
             await trio.sleep(5)
         await trio.sleep(4 * BEAT)
         for job in account.fake.jobs()[:20] + account.fake.jobs()[-20:]:
             job.script = Script(seconds=0)
         await trio.sleep(6 * BEAT)
-        assert len(await runtime.jobs(statuses=[JobStatus.COMPLETED], limit=1000)) == 40
+        assert len(await runtime.jobs.page(statuses=[JobStatus.COMPLETED], limit=1000)) == 40

@@ -13,7 +13,7 @@ import trio
 from stamina.instrumentation import get_on_retry_hooks, set_on_retry_hooks
 from trio.testing import MockClock
 
-from actors.kernel.retry_log import tell_our_own
+from actors.kernel.retry_log import ensure_retry_log
 from logconf import bind_correlation_id, get_correlation_id
 from tests.providers.outside import Asked, client_of
 
@@ -84,5 +84,5 @@ async def test_a_hosts_hooks_hear_of_the_hosts_retries_and_not_of_ours(autojump_
 async def test_our_hook_is_there_once(autojump_clock: MockClock) -> None:
     set_on_retry_hooks([])
     for _ in range(3):
-        tell_our_own()
+        ensure_retry_log()
     assert len(get_on_retry_hooks()) == 1

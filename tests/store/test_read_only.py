@@ -75,11 +75,11 @@ async def test_an_older_schema_is_read_from_a_copy_that_is_migrated(old_state, c
     before = content(old_state.path)
     said = []
     async with open_reading(Settings.default(state_dir=old_state.path), said.append) as reading:
-        assert (await reading.job(old_state.job_id("completed"))).job.exit_code == 0
-        assert len(await reading.jobs()) == len(old_state.expected["jobs"])
-        assert len(await reading.approvals()) == 5
-        assert (await reading.queue()).waiting
-        log = [data async for data, _ in reading.logs(old_state.job_id("completed"))]
+        assert (await reading.jobs.get(old_state.job_id("completed"))).job.exit_code == 0
+        assert len(await reading.jobs.page()) == len(old_state.expected["jobs"])
+        assert len(await reading.approvals.page()) == 5
+        assert (await reading.queue.view()).waiting
+        log = [data async for data, _ in reading.log_reader.read(old_state.job_id("completed"))]
         assert b"".join(log) == b"working\n"
     assert said == [f"{old_state.path} is read-only; this is read from a copy"]
     assert content(old_state.path) == before
@@ -90,8 +90,8 @@ async def test_what_was_closed_in_order_is_read_without_a_copy(database, cannot_
     said = []
     settings = attrs.evolve(Settings.default(state_dir=database.parent))
     async with open_reading(settings, said.append) as reading:
-        assert await reading.jobs() == []
-        assert list((await reading.queue()).waiting) == []
+        assert await reading.jobs.page() == []
+        assert list((await reading.queue.view()).waiting) == []
     assert said == [f"{database.parent} is read-only"]
     assert content(database.parent) == before
 

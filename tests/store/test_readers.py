@@ -87,5 +87,5 @@ async def test_a_request_reads_as_whoever_made_it(on_disk: RunningRuntime, monke
             keys.append(seen[-1])
     assert keys[0] == keys[1] != keys[2]
     assert None not in keys
-    await on_disk.jobs()
+    await on_disk.jobs.page()
     assert seen[-1] is None

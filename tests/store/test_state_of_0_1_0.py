@@ -117,12 +117,12 @@ async def test_jobs_that_ended_are_as_they_were(old_state):
     ended = {name: one for name, one in old_state.expected["jobs"].items() if one["entry"] in ("completed", "failed")}
     async with opened(old_state) as runtime:
         for name, one in ended.items():
-            view = await runtime.job(one["job_id"])
+            view = await runtime.jobs.get(one["job_id"])
             assert (view.job.status, view.entry.status) == (one["status"], one["entry"]), name
-        completed = await runtime.job(old_state.job_id("completed"))
+        completed = await runtime.jobs.get(old_state.job_id("completed"))
         assert (completed.job.exit_code, completed.job.result) == (0, {"bleu": 31.2})
         assert b"".join([data async for data, _ in runtime.logs(completed.job.job_id)]) == b"working\n"
-        assert (await runtime.job(old_state.job_id("retried"))).job.retry_of == old_state.job_id("failed")
+        assert (await runtime.jobs.get(old_state.job_id("retried"))).job.retry_of == old_state.job_id("failed")
 
 
 @pytest.mark.parts
@@ -130,22 +130,22 @@ async def test_the_same_job_file_and_the_same_key_find_their_jobs(old_state):
     environment = old_state.expected["environment"]
     file = load_job_file(old_state.job_file, environ=environment)
     async with opened(old_state) as runtime:
-        accepted = await runtime.submit_many(file.requests)
+        accepted = await runtime.jobs.submit_many(file.requests)
         assert [(one.job.job_id, one.created) for one in accepted] == [
             (old_state.job_id(name), False) for name in ("file-one", "file-two", "file-three")
         ]
-        by_hand: JobRequest = (await runtime.job(old_state.job_id("completed"))).job.request
+        by_hand: JobRequest = (await runtime.jobs.get(old_state.job_id("completed"))).job.request
         assert (await runtime.submit(by_hand)).job_id == old_state.job_id("completed")
 
 
 @pytest.mark.parts
 async def test_jobs_that_waited_run_and_those_that_ran_are_followed_to_their_end(old_state):
     async with opened(old_state) as runtime:
-        await runtime.resume("elsewhere", by="root")
+        await runtime.queue.resume("elsewhere", by="root")
         await runtime.approve(old_state.expected["approvals"]["blocked"], by="lea")
-        uncertain = await runtime.job(old_state.job_id("uncertain"))
+        uncertain = await runtime.jobs.get(old_state.job_id("uncertain"))
         assert "cannot tell whether it was accepted" in str(uncertain.job.uncertain_reason)
-        await runtime.settle(old_state.job_id("uncertain"), "not_run", by="root")
+        await runtime.jobs.settle(old_state.job_id("uncertain"), "not_run", by="root")
         for name in ("pending", "pending-elsewhere", "blocked", "failed-once", "uploading", "uncertain"):
             assert (await runtime.wait(old_state.job_id(name))).status == "completed", name
         pending = old_state.job_id("pending")
@@ -172,9 +172,9 @@ async def test_tokens_and_sessions_open_what_they_opened(old_state):
 @pytest.mark.parts
 async def test_what_was_changed_at_run_time_holds(old_state):
     async with opened(old_state) as runtime:
-        limits, sources = await runtime.limits()
+        limits, sources = await runtime.queue.limits()
         assert (limits.total, sources["total"]) == (30, "stored")
-        assert "Dear" in {view.rule.name for view in await runtime.rules()}
-        assert "elsewhere" in (await runtime.queue()).closed_providers
-        approvals = await runtime.approvals()
+        assert "Dear" in {view.rule.name for view in await runtime.rules.all()}
+        assert "elsewhere" in (await runtime.queue.view()).closed_providers
+        approvals = await runtime.approvals.page()
         assert {one.status for one in approvals} == {"pending", "approved", "rejected", "expired", "cancelled"}

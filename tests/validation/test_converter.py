@@ -11,7 +11,7 @@ import attrs
 import pytest
 from attrs.validators import ge, gt
 
-from actors.validation import INPUT, CheckedError, Shape, Size, StrictConverter, plain_value
+from actors.validation import INPUT, CheckedError, Shape, Size, StrictConverter, Wrong, plain_value
 from actors.validation.validators import fits
 
 
@@ -164,6 +164,11 @@ def test_a_tagged_union_is_read_by_its_tag() -> None:
         assert problems(data, message, converter) == problem.splitlines()
 
 
+def check_rate(http: Http) -> None:
+    if http.rate > http.port:
+        raise Wrong("is too high for that port", "rate")
+
+
 def test_a_shape_says_how_a_class_is_written() -> None:
     shape = Shape(
         names={"listen": "port"},
@@ -171,7 +176,7 @@ def test_a_shape_says_how_a_class_is_written() -> None:
         also={"kind"},
         types={"retries": Size},
         validators={"port": fits(lambda port: port != 22, "is taken")},
-        whole=lambda http: ("rate", "is too high for that port") if http.rate > http.port else None,
+        whole=check_rate,
     )
     converter = StrictConverter({Http: shape})
     assert converter.read({"listen": 1, "kind": 3, "retries": "1kB"}, Http) == Http(port=1, retries=1000)

@@ -70,13 +70,13 @@ async def supervised(path: Path, head: Head, **options: Any) -> AsyncIterator[Ru
 
 async def status(runtime: RunningRuntime, job_id: str, wanted: JobStatus) -> None:
     """Wait until a job has this status."""
-    while (await runtime.job(job_id)).job.status is not wanted:  # noqa: ASYNC110 - rows are the truth
+    while (await runtime.jobs.get(job_id)).job.status is not wanted:  # noqa: ASYNC110 - rows are the truth
         await trio.sleep(0.1)
 
 
 async def until_put_back(runtime: RunningRuntime, job_id: str) -> None:
     """Wait until a hand-over was tried and surely not accepted."""
-    while (await runtime.job(job_id)).entry.not_before is None:  # noqa: ASYNC110 - rows are the truth
+    while (await runtime.jobs.get(job_id)).entry.not_before is None:  # noqa: ASYNC110 - rows are the truth
         await trio.sleep(0.1)
 
 

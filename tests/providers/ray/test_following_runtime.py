@@ -67,13 +67,13 @@ async def test_output_arrives_while_it_is_written_and_ends_with_the_job(
     written = b""
     async with trio.open_nursery() as nursery:
         nursery.start_soon(on_stage.play)
-        async with on_stage.runtime.follow_logs(on_stage.job_id) as pieces:
+        async with on_stage.runtime.log_reader.follow(on_stage.job_id) as pieces:
             async for data, cursor in pieces:
                 written += data
                 assert int(cursor) == len(written)
                 assert len(on_stage.head.output.encode()) - len(written) <= 2 * len(LINES[0].encode())
     assert written.decode() == "".join(LINES)
-    assert (await on_stage.runtime.job(on_stage.job_id)).job.status is JobStatus.COMPLETED
+    assert (await on_stage.runtime.jobs.get(on_stage.job_id)).job.status is JobStatus.COMPLETED
 
 
 async def test_following_ends_when_the_rows_say_so_and_not_a_beat_later(
@@ -82,10 +82,10 @@ async def test_following_ends_when_the_rows_say_so_and_not_a_beat_later(
     """The stream ends when the cluster is done; the job is looked at then, not at the poller's next turn."""
     async with trio.open_nursery() as nursery:
         nursery.start_soon(on_stage.play, 1.7)
-        async with on_stage.runtime.follow_logs(on_stage.job_id) as pieces:
+        async with on_stage.runtime.log_reader.follow(on_stage.job_id) as pieces:
             async for _ in pieces:
                 pass
-        ended = (await on_stage.runtime.job(on_stage.job_id)).job
+        ended = (await on_stage.runtime.jobs.get(on_stage.job_id)).job
         assert ended.status is JobStatus.COMPLETED
         assert trio.current_time() < 11 * 1.7 + 1 + 5
 
@@ -95,7 +95,7 @@ async def test_following_goes_on_from_a_cursor(autojump_clock: MockClock, on_sta
     place = len("".join(LINES[:3]).encode())
     async with trio.open_nursery() as nursery:
         nursery.start_soon(on_stage.play)
-        async with on_stage.runtime.follow_logs(on_stage.job_id, str(place)) as pieces:
+        async with on_stage.runtime.log_reader.follow(on_stage.job_id, str(place)) as pieces:
             async for data, _ in pieces:
                 written += data
     assert written.decode() == "".join(LINES[3:])
@@ -147,8 +147,8 @@ async def test_an_outage_of_the_head_is_waited_out(autojump_clock: MockClock, mo
         head.write(LINES[0] + LINES[1])
         head.down = True
         for _ in range(5):
-            await there.runtime._providers["ray"].check()
-        assert there.runtime._providers["ray"].breaker.retry_after > 0
+            await there.runtime.providers.guarded["ray"].check()
+        assert there.runtime.providers.guarded["ray"].breaker.retry_after > 0
         written = b""
 
         async def recover() -> None:
@@ -159,11 +159,11 @@ async def test_an_outage_of_the_head_is_waited_out(autojump_clock: MockClock, mo
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(recover)
-            async with there.runtime.follow_logs(there.job_id) as pieces:
+            async with there.runtime.log_reader.follow(there.job_id) as pieces:
                 async for data, _ in pieces:
                     written += data
         assert written.decode() == "".join(LINES[:3])
-        assert (await there.runtime.job(there.job_id)).job.status is JobStatus.COMPLETED
+        assert (await there.runtime.jobs.get(there.job_id)).job.status is JobStatus.COMPLETED
 
 
 async def test_followers_take_no_place_of_a_breaker_that_tries_out(
@@ -172,7 +172,7 @@ async def test_followers_take_no_place_of_a_breaker_that_tries_out(
     """Half open it lets three calls through: three followers would keep the poller out for as long as jobs run."""
     head = LiveHead()
     async with stage(head, monkeypatch) as there:
-        guarded = there.runtime._providers["ray"]
+        guarded = there.runtime.providers.guarded["ray"]
         head.down = True
         for _ in range(5):
             await guarded.check()
@@ -180,7 +180,7 @@ async def test_followers_take_no_place_of_a_breaker_that_tries_out(
         await trio.sleep(60.5)
 
         async def follow() -> None:
-            async with there.runtime.follow_logs(there.job_id) as pieces:
+            async with there.runtime.log_reader.follow(there.job_id) as pieces:
                 async for _ in pieces:
                     pass
 
@@ -211,7 +211,7 @@ async def test_a_refusal_comes_as_one_after_what_came_before_it(
         found: list[bytes] = []
 
         async def read() -> None:
-            async with there.runtime.follow_logs(there.job_id) as pieces:
+            async with there.runtime.log_reader.follow(there.job_id) as pieces:
                 async for data, _ in pieces:
                     found.append(data)
 
@@ -225,7 +225,7 @@ async def test_what_its_reader_raises_comes_out_as_it_is(autojump_clock: MockClo
     on_stage.head.write(LINES[0])
 
     async def read() -> None:
-        async with on_stage.runtime.follow_logs(on_stage.job_id) as pieces:
+        async with on_stage.runtime.log_reader.follow(on_stage.job_id) as pieces:
             async for _ in pieces:
                 raise BrokenPipeError
 
@@ -246,5 +246,5 @@ async def test_a_job_that_is_cancelled_in_the_queue_has_no_output(
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(cancel)
-            async with runtime.follow_logs(job.job_id) as pieces:
+            async with runtime.log_reader.follow(job.job_id) as pieces:
                 assert [piece async for piece in pieces] == []

@@ -84,16 +84,16 @@ async def test_a_restart_of_the_head_loses_no_queued_job_and_ends_a_running_one_
         assert not any(is_alive(int(pid)) for _, pid in lines(record))
         meanwhile = (await runtime.submit(job(record))).job_id
         await until_put_back(runtime, meanwhile)
-        assert (await runtime.job(before)).job.status is JobStatus.RUNNING  # a head that is away says nothing
+        assert (await runtime.jobs.get(before)).job.status is JobStatus.RUNNING  # a head that is away says nothing
         mortal_head.start()
         await mortal_head.ready()
-        await runtime.resume("ray", by="bo")  # somebody who knows that it is back need not wait
+        await runtime.queue.resume("ray", by="bo")  # somebody who knows that it is back need not wait
         lost, done = await runtime.wait(before), await runtime.wait(meanwhile)
         assert (lost.status, lost.error_message) == (
             JobStatus.FAILED, "lost: the Ray head was restarted and has forgotten it",
         )  # fmt: skip
         assert done.status is JobStatus.COMPLETED
-        assert (await runtime.job(meanwhile)).entry.attempt == 0
+        assert (await runtime.jobs.get(meanwhile)).entry.attempt == 0
         assert Counter(job_id for job_id, _ in lines(record)) == {before: 1, meanwhile: 1}
         assert await submissions(mortal_head) == {meanwhile: 1}
 
@@ -114,12 +114,12 @@ async def test_a_job_that_may_outlive_its_killed_head_is_uncertain_and_never_run
             async for event in events:
                 if event.type == "job_uncertain":
                     break
-        view = await runtime.job(left)
+        view = await runtime.jobs.get(left)
         assert (view.job.status, view.entry.status) == (JobStatus.RUNNING, QueueStatus.RUNNING)
         assert view.job.uncertain_reason is not None
         assert "may still run on a node" in view.job.uncertain_reason
         assert await submissions(mortal_head) == {}
-        settled = await runtime.settle(left, "failed", by="bo")
+        settled = await runtime.jobs.settle(left, "failed", by="bo")
         assert settled.status is JobStatus.FAILED
     (pid,) = [int(pid) for _, pid in lines(record)]
     with suppress(ProcessLookupError):

@@ -238,7 +238,7 @@ async def test_a_runtime_whose_clock_is_put_right_after_a_lost_answer_runs_the_j
         assert len(account.made()) == 1
         ours.move(-by)
         await trio.sleep(1000)
-        assert (await runtime.job(job.job_id)).job.status.value == "completed"
+        assert (await runtime.jobs.get(job.job_id)).job.status.value == "completed"
     assert len(account.made()) == 1
 
 

@@ -1,0 +1,50 @@
+"""What people and programs ask about approval requests: looking, deciding, taking back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from actors.jobs.pages import Page
+from actors.jobs.records import ApprovalRequest, ApprovalStatus
+from actors.ledger import Ledger, listing, reading
+from actors.ledger.listing import Asked
+
+
+class Approvals:
+    """The approval requests of one runtime; each is named by its id or by its job's."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    async def page(
+        self,
+        *,
+        statuses: Iterable[ApprovalStatus] = (),
+        limit: int = 100,
+        user_id: str | None = None,
+        cursor: str | None = None,
+        caller: str = "",
+    ) -> Page[ApprovalRequest]:
+        """A page of approval requests, newest first, as :meth:`Jobs.page` has it; ``user_id``: of this user's jobs."""
+        return await self._ledger.read(listing.approvals_page(Asked(limit, cursor, caller), statuses, user_id))
+
+    async def get(self, approval_id: str) -> ApprovalRequest:
+        """One request."""
+        return await self._ledger.read(reading.request(await self._whole_id(approval_id)))
+
+    async def approve(self, approval_id: str, *, by: str, level: str = "admin") -> ApprovalRequest:
+        """Grant a request; refused when it is decided, expired, above the approver's level, or for a job of ``by``
+        where ``approvals.self_approval`` is false.
+        """
+        return await self._ledger.approve(await self._whole_id(approval_id), by, level)
+
+    async def reject(self, approval_id: str, *, by: str, reason: str = "", level: str = "admin") -> ApprovalRequest:
+        """Reject a request: its job is cancelled."""
+        return await self._ledger.reject(await self._whole_id(approval_id), by, reason, level)
+
+    async def withdraw(self, approval_id: str, *, by: str | None = None, level: str = "admin") -> ApprovalRequest:
+        """Take a request back: its job is cancelled. For another's job than ``by``'s it takes the request's level."""
+        return await self._ledger.withdraw(await self._whole_id(approval_id), by, level)
+
+    async def _whole_id(self, part: str) -> str:
+        return await self._ledger.read(reading.resolve_approval(part))

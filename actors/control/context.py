@@ -1,0 +1,43 @@
+"""What every subject works with: the ledger, the providers, the clock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import attrs
+
+from actors.jobs.records import Capacity
+from actors.jobs.refusal import RefusalKind, Refused
+from actors.jobs.suggestions import did_you_mean
+from actors.kernel import Clock
+from actors.ledger import Ledger
+from actors.ledger.listing import Runs
+from actors.providers.guard import GuardedProvider
+from actors.providers.planning import capacities
+
+
+@attrs.frozen
+class Context:
+    """Shared by the subjects of one runtime. ``providers``: by name, each behind its guard and circuit breaker."""
+
+    ledger: Ledger
+    providers: Mapping[str, GuardedProvider]
+    clock: Clock
+
+    @property
+    def capacities(self) -> dict[str, Capacity]:
+        """What each provider can run at once."""
+        return capacities(self.providers)
+
+    @property
+    def runs(self) -> Runs:
+        """What a query needs to say why an entry of the queue waits."""
+        return Runs(self.ledger.limits, self.capacities, self.clock.now())
+
+    def provider(self, name: str) -> GuardedProvider:
+        """The provider of this name. Raises :class:`Refused` where it is not configured."""
+        found = self.providers.get(name)
+        if found is None:
+            guess = did_you_mean(name[:80], self.providers)
+            raise Refused(f"there is no provider {name!r:.80}{guess}", RefusalKind.NOT_FOUND, "provider")
+        return found

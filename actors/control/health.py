@@ -1,0 +1,66 @@
+"""Whether a runtime does its work, and why not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+import attrs
+
+from actors.control.context import Context
+from actors.control.providers import Providers
+from actors.control.tree import Tree
+from actors.ledger import reading
+from actors.store import holds
+
+
+@attrs.frozen
+class Health:
+    """Whether the runtime does its work. ``status``: ``ok``, or ``degraded``: it works, and somebody should look.
+
+    ``reasons``: why it is degraded. ``notes``: what is no fault and worth knowing. ``started_at``: when it was
+    ready.
+    """
+
+    status: str
+    reasons: tuple[str, ...]
+    uncertain_jobs: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    started_at: datetime | None = None
+
+
+class HealthCheck:
+    """Asks store, tree and providers how they are. ``more``: reasons that the actors give themselves."""
+
+    def __init__(self, context: Context, tree: Tree, providers: Providers, more: Callable[[], Iterable[str]]) -> None:
+        self._context = context
+        self._tree = tree
+        self._providers = providers
+        self._more = more
+        self._started_at: datetime | None = None
+        self._ready = 0.0
+
+    def began(self) -> None:
+        """The runtime is ready."""
+        self._started_at, self._ready = self._context.clock.now(), self._context.clock.steady()
+
+    @property
+    def uptime(self) -> float:
+        """Seconds since the runtime became ready."""
+        return self._context.clock.steady() - self._ready
+
+    async def check(self) -> Health:
+        """Whether all is well now. Raises :class:`~actors.store.errors.StoreError`."""
+        ledger = self._context.ledger
+        reasons = [*ledger.store.reasons, *self._tree.unhealthy(), *self._providers.unhealthy(), *self._more()]
+        uncertain = tuple(await ledger.read(reading.uncertain))
+        if uncertain:
+            reasons.append(f"{len(uncertain)} job(s) are uncertain: settle them")
+        notes: tuple[str, ...] = ()
+        if (hold := await ledger.read(holds.current)) is not None:
+            text = f"nothing is removed by its age: {hold.in_words()}"
+            if hold.told:  # a hold is a fault only where it keeps something
+                reasons.append(text)
+            else:
+                notes = (text,)
+        return Health("degraded" if reasons else "ok", tuple(reasons), uncertain, notes, self._started_at)

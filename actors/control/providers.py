@@ -1,0 +1,44 @@
+"""How the configured providers stand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from actors.control.context import Context
+from actors.ledger.provider_views import ProviderView, provider_views, unhealthy
+from actors.providers.guard import GuardedProvider
+from actors.providers.planning import check_all
+
+
+class Providers:
+    """The providers of one runtime. ``guarded``: by name, each behind its guard and circuit breaker.
+
+    ``kinds``: what the configuration calls each; one that a program gave has none.
+    """
+
+    def __init__(self, context: Context, kinds: Mapping[str, str]) -> None:
+        self._context = context
+        self._kinds = kinds
+
+    @property
+    def guarded(self) -> Mapping[str, GuardedProvider]:
+        """Each provider behind its guard and circuit breaker, by name."""
+        return self._context.providers
+
+    async def views(self, *, check: bool = False) -> list[ProviderView]:
+        """Each provider: what it can do, its circuit breaker, and why nothing is dispatched there.
+
+        ``check``: ask each of them, too, whether it answers and accepts its credentials; within 15 s.
+        """
+        faults = await check_all(self.guarded) if check else {}
+        now = self._context.clock.now()
+        return await self._context.ledger.read(provider_views(self.guarded, self._kinds, faults, now))
+
+    def unhealthy(self) -> list[str]:
+        """A reason for each provider whose circuit breaker is open."""
+        return unhealthy(self.guarded)
+
+    async def aclose(self) -> None:
+        """Release what the providers hold; jobs go on."""
+        for provider in self.guarded.values():
+            await provider.aclose()

@@ -1,0 +1,124 @@
+"""What a runtime offers to those who use it: the command line, the HTTP API, the feed and whoever embeds it.
+
+Each subject is an attribute with a class of its own. An operation either does what it says, durably, or raises
+:class:`~actors.jobs.refusal.Refused` (somebody asked for what cannot be) or
+:class:`~actors.store.errors.StoreError` (it could not be kept); in both cases nothing was changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Unpack
+
+from actors.access.sessions import Access
+from actors.control.approvals import Approvals
+from actors.control.context import Context
+from actors.control.dead_letters import DeadLetters
+from actors.control.deliveries import Deliveries
+from actors.control.event_reader import EventReader
+from actors.control.health import HealthCheck
+from actors.control.jobs import Jobs
+from actors.control.log_follower import Piece
+from actors.control.logs import LogReader, Recheck
+from actors.control.metrics import Metrics
+from actors.control.providers import Providers
+from actors.control.queue import Queue
+from actors.control.rules import Rules
+from actors.control.tree import Tree
+from actors.jobs.records import ApprovalRequest, Event, Job, JobRequest
+from actors.jobs.views import EventFilters
+from actors.kernel import Bus, Registry
+from actors.metrics import Tallies
+from actors.net.client_faults import ClientFaults
+
+Config = Callable[[], list[dict[str, Any]]]
+"""The settings that hold: ``key``, ``value`` with secrets masked, ``source``."""
+
+NOT_RUNNING = "no supervisor runs here, and this needs one; start one: greenroom run"
+
+
+class Reading:
+    """What the rows alone can answer, where no supervisor runs (C4).
+
+    Its ledger refuses to write, so each operation of a subject that would change something is refused.
+    """
+
+    def __init__(self, context: Context, config: Config) -> None:
+        self.client_faults = ClientFaults()
+        self.config = config
+        self.event_reader = EventReader(context.ledger, Bus())
+        self.jobs = Jobs(context, self.event_reader)
+        self.queue = Queue(context)
+        self.approvals = Approvals(context.ledger)
+        self.rules = Rules(context)
+        self.log_reader = LogReader(context, self.jobs)
+
+
+class Runtime:
+    """A runtime that runs. Beside its subjects it has the operations that most programs need under short names.
+
+    ``recheck``: has the poller ask about a job now. ``unhealthy``: reasons for health that the actors give themselves.
+    ``kinds``: of which kind each configured provider is. ``tallies``: what is counted while it runs.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        config: Config,
+        *,
+        bus: Bus,
+        registry: Registry,
+        tallies: Tallies,
+        retention_days: int,
+        kinds: Mapping[str, str],
+        recheck: Recheck,
+        unhealthy: Callable[[], Iterable[str]],
+    ) -> None:
+        self.context = context
+        self.tallies = tallies
+        self.client_faults = tallies.client_faults
+        self.config = config
+        self.event_reader = EventReader(context.ledger, bus, tallies.subscribed)
+        self.jobs = Jobs(context, self.event_reader, retention_days)
+        self.queue = Queue(context)
+        self.approvals = Approvals(context.ledger)
+        self.rules = Rules(context)
+        self.log_reader = LogReader(context, self.jobs, recheck)
+        self.deliveries = Deliveries(context, tallies, recheck)
+        self.dead_letters = DeadLetters(registry)
+        self.access = Access(context.ledger, context.clock)
+        self.tree = Tree(registry)
+        self.providers = Providers(context, kinds)
+        self.health = HealthCheck(context, self.tree, self.providers, unhealthy)
+        self.metrics = Metrics(context, registry, self.tree, self.health, tallies)
+
+    async def submit(self, request: JobRequest) -> Job:
+        """:meth:`Jobs.submit`: accept one job; it is stored when this returns."""
+        return await self.jobs.submit(request)
+
+    async def wait(self, job_id: str) -> Job:
+        """:meth:`Jobs.wait`: the job once it has reached an end."""
+        return await self.jobs.wait(job_id)
+
+    async def cancel(self, job_id: str, *, by: str | None = None, level: str = "admin") -> Job:
+        """:meth:`Jobs.cancel`: end a job."""
+        return await self.jobs.cancel(job_id, by=by, level=level)
+
+    async def approve(self, approval_id: str, *, by: str, level: str = "admin") -> ApprovalRequest:
+        """:meth:`Approvals.approve`: grant a request."""
+        return await self.approvals.approve(approval_id, by=by, level=level)
+
+    async def reject(self, approval_id: str, *, by: str, reason: str = "", level: str = "admin") -> ApprovalRequest:
+        """:meth:`Approvals.reject`: reject a request."""
+        return await self.approvals.reject(approval_id, by=by, reason=reason, level=level)
+
+    def events(
+        self, *, after: int | None = None, **filters: Unpack[EventFilters]
+    ) -> AbstractAsyncContextManager[AsyncIterator[Event]]:
+        """:meth:`EventReader.events`: what happens after event ``after`` (None: from now on)."""
+        return self.event_reader.events(after=after, **filters)
+
+    def logs(self, job_id: str, cursor: str | None = None, *, follow: bool = False) -> AsyncIterator[Piece]:
+        """:meth:`LogReader.read`: a job's output."""
+        return self.log_reader.read(job_id, cursor, follow=follow)
