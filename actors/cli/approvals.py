@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from actors.cli.context import given, with_client, with_pages
+from actors.cli.options import given, with_client, with_pages
 from actors.cli.output import ago, print_answer, print_json, print_table, short
 
 if TYPE_CHECKING:

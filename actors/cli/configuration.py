@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from actors.cli.context import load_settings, with_config, with_json
+from actors.cli.context import load_settings
+from actors.cli.options import with_config, with_json
 from actors.cli.output import plain, print_json, print_table
 
 

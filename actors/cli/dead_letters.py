@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from actors.cli.context import with_client
+from actors.cli.options import with_client
 from actors.cli.output import lasted, print_json, print_table, short
 
 if TYPE_CHECKING:

@@ -13,8 +13,9 @@ from typing import NamedTuple
 
 import click
 
-from actors.cli.context import Failed, with_config, with_json
+from actors.cli.context import Failed
 from actors.cli.lost_jobs import lost_jobs
+from actors.cli.options import with_config, with_json
 from actors.cli.output import print_json, print_table
 from actors.store.ownership import directory_looseness, directory_refusal
 

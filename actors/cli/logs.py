@@ -6,7 +6,8 @@ import sys
 
 import click
 
-from actors.cli.context import Failed, with_config
+from actors.cli.context import Failed
+from actors.cli.options import with_config
 from actors.jobs.records import TERMINAL_JOBS
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from actors.cli.context import with_client
+from actors.cli.options import with_client
 from actors.cli.output import print_json
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from actors.cli.context import given, with_client, with_pages
 from actors.cli.jobs import print_job
+from actors.cli.options import given, with_client, with_pages
 from actors.cli.output import name_of, plain, print_answer, print_json, print_table, short, standing
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from actors.cli.context import BadInput, Failed, fail, load_settings, read_job_file, with_config
+from actors.cli.context import BadInput, Failed, fail, load_settings, read_job_file
+from actors.cli.options import with_config
 
 if TYPE_CHECKING:
     from actors.settings import Settings

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from actors.cli.context import BadInput, Failed, given, os_user, read_job_file, with_client
+from actors.cli.context import BadInput, Failed, os_user, read_job_file
+from actors.cli.options import given, with_client
 from actors.cli.output import duration, metrics, name_of, note, print_json, print_table, short, standing
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from actors.cli.context import BadInput, given, with_client
+from actors.cli.context import BadInput
+from actors.cli.options import given, with_client
 from actors.cli.output import print_answer, print_json, print_table, short
 from actors.jobs.levels import LEVELS
 
