@@ -28,7 +28,7 @@ from actors.jobs.approval_rules import DEFAULT_RULES
 from actors.jobs.records import ApprovalRule, Event
 from actors.kernel import ActorRef, Bus, Clock, Envelope, Mailbox, Registry, SystemClock, actor_spec
 from actors.kernel.steps import StepWatch
-from actors.ledger import Ledger, Sources
+from actors.ledger import Ledger, Sources, deaths
 from actors.metrics import Tallies, TimedExecutor, timed
 from actors.poller import Poller, PollNow, PollRequests, Refresh, slow_rounds
 from actors.providers.base import Provider
@@ -182,7 +182,7 @@ class RunningRuntime(Runtime):
             if self._scheduler.state == "running":
                 await self._scheduler.call(Quiesce())
         with suppress(StoreError):  # which has its own ways to be reported
-            await self.ledger.note_stop()
+            await self.ledger.write(deaths.note_stop)
 
     # Polling.
 

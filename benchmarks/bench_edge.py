@@ -50,7 +50,7 @@ GREETINGS: dict[str, list[tuple[bytes, bytes]]] = {
 
 async def serve_runtime(kind: str, state_dir: Path) -> None:
     """Serve the supervisor's Unix socket (``http``, ``sse``) or the feed."""
-    from actors.access.hosts import HostList
+    from actors.access.hosts import AllowedHosts
     from actors.access.peer import Peer
     from actors.api.socket_file import announced
     from actors.api.unix import UnixServer
@@ -74,7 +74,7 @@ async def serve_runtime(kind: str, state_dir: Path) -> None:
                 runtime,
                 FeedOptions(port=0, max_connections=1000, max_per_address=1000, max_per_user=1000),
                 authenticate,
-                HostList(),
+                AllowedHosts(),
             )
             await nursery.start(feed.run)
             where = f"{feed.port}"

@@ -10,7 +10,7 @@ _HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>[0
 _PORTS = {"http": "80", "https": "443", "ws": "80", "wss": "443"}
 
 
-class HostList:
+class AllowedHosts:
     """The names under which a server answers: this machine's loopback names, and ``more``. Ports do not matter."""
 
     def __init__(self, more: Iterable[str] = ()) -> None:

@@ -13,16 +13,16 @@ from typing import Literal
 import attrs
 
 Own = Literal["job", "approval", "listing"]
-Rate = Literal["asker", "sign_in", "none"]
+Rate = Literal["caller", "sign_in", "none"]
 
 
 @attrs.frozen
-class Need:
+class Permission:
     """What a route asks of who calls it.
 
     ``level``: the lowest that may; None: anybody, unknown people too. ``own``: how somebody who sees only their own
     jobs is held to them. ``socket``: only on the Unix socket. ``stream``: it stays open, and counts against the limits
-    of streams (B24). ``webhook``: its Host list is ``http.webhook_hosts``. ``rate``: ``asker`` counts requests of each
+    of streams (B24). ``webhook``: its Host list is ``http.webhook_hosts``. ``rate``: ``caller`` counts requests of each
     token and session, and of each address for the unknown; ``sign_in`` lets a good secret in, however many bad ones its
     address has sent; ``none`` never refuses for rate.
     """
@@ -32,20 +32,25 @@ class Need:
     socket: bool = False
     stream: bool = False
     webhook: bool = False
-    rate: Rate = "asker"
+    rate: Rate = "caller"
 
 
-PUBLIC = Need(None)
-VIEWER, RESEARCHER, LEAD, ADMIN = Need("viewer"), Need("researcher"), Need("lead"), Need("admin")
-SOCKET = Need("admin", socket=True)
-_NEVER_REFUSED = Need(None, rate="none")
-_OWN_LISTING = Need("viewer", own="listing")
-_OWN_STREAM = Need("viewer", own="listing", stream=True)
-_OWN_JOB = Need("viewer", own="job")
-_OWN_JOB_STREAM = Need("viewer", own="job", stream=True)
-_CHANGES_OWN_JOB = Need("researcher", own="job")
+PUBLIC = Permission(None)
+VIEWER, RESEARCHER, LEAD, ADMIN = (
+    Permission("viewer"),
+    Permission("researcher"),
+    Permission("lead"),
+    Permission("admin"),
+)
+SOCKET = Permission("admin", socket=True)
+_NEVER_REFUSED = Permission(None, rate="none")
+_OWN_LISTING = Permission("viewer", own="listing")
+_OWN_STREAM = Permission("viewer", own="listing", stream=True)
+_OWN_JOB = Permission("viewer", own="job")
+_OWN_JOB_STREAM = Permission("viewer", own="job", stream=True)
+_CHANGES_OWN_JOB = Permission("researcher", own="job")
 
-TABLE: dict[tuple[str, str], Need] = {
+TABLE: dict[tuple[str, str], Permission] = {
     # Jobs.
     ("GET", "/api/jobs"): _OWN_LISTING,
     ("POST", "/api/jobs"): RESEARCHER,
@@ -72,10 +77,10 @@ TABLE: dict[tuple[str, str], Need] = {
     ("POST", "/api/prune"): ADMIN,
     # Approvals: a lead decides what its level allows.
     ("GET", "/api/approvals"): _OWN_LISTING,
-    ("GET", "/api/approvals/{approval_id}"): Need("viewer", own="approval"),
+    ("GET", "/api/approvals/{approval_id}"): Permission("viewer", own="approval"),
     ("POST", "/api/approvals/{approval_id}/approve"): LEAD,
     ("POST", "/api/approvals/{approval_id}/reject"): LEAD,
-    ("POST", "/api/approvals/{approval_id}/cancel"): Need("researcher", own="approval"),
+    ("POST", "/api/approvals/{approval_id}/cancel"): Permission("researcher", own="approval"),
     ("POST", "/api/approvals/bulk"): LEAD,
     ("GET", "/api/approvals/rules"): LEAD,
     ("POST", "/api/approvals/rules"): ADMIN,
@@ -92,7 +97,7 @@ TABLE: dict[tuple[str, str], Need] = {
     ("GET", "/api/providers"): VIEWER,
     ("GET", "/api/config"): ADMIN,
     ("GET", "/api/openapi.json"): VIEWER,
-    ("GET", "/health"): Need("viewer", rate="none"),
+    ("GET", "/health"): Permission("viewer", rate="none"),
     ("GET", "/metrics"): VIEWER,
     # Access.
     ("GET", "/api/tokens"): ADMIN,
@@ -106,15 +111,15 @@ TABLE: dict[tuple[str, str], Need] = {
     # Open to all: a status word, the exchange that signs in, signed pushes, files that are the same for everybody.
     ("GET", "/health/live"): _NEVER_REFUSED,
     ("GET", "/health/ready"): _NEVER_REFUSED,
-    ("POST", "/api/session"): Need(None, rate="sign_in"),
+    ("POST", "/api/session"): Permission(None, rate="sign_in"),
     ("DELETE", "/api/session"): PUBLIC,
-    ("POST", "/api/webhooks/{provider}"): Need(None, webhook=True),
+    ("POST", "/api/webhooks/{provider}"): Permission(None, webhook=True),
     ("GET", "/"): PUBLIC,
     ("GET", "/static/{path:path}"): PUBLIC,
     ("GET", "/api/reference"): PUBLIC,
 }
 
 
-def need_of(method: str, path: str) -> Need:
+def permission_for(method: str, path: str) -> Permission:
     """What the route of this method and declared path needs; HEAD is GET, and one that is not listed is an admin's."""
     return TABLE.get(("GET" if method == "HEAD" else method, path), ADMIN)

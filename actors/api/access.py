@@ -19,13 +19,13 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from actors.access.hosts import HostList, same_origin
+from actors.access.hosts import AllowedHosts, same_origin
 from actors.access.peer import Peer
-from actors.access.policy import ADMIN, Need, need_of
-from actors.api.headers import policy, with_headers
+from actors.access.policy import ADMIN, Permission, permission_for
+from actors.api.headers import csp, with_headers
 from actors.api.options import HttpOptions
 from actors.api.problems import http_fault, not_kept, problem
-from actors.api.rate_limits import SIGN_IN, NoRoom, Rates, SignInRate, Streams, check_rate
+from actors.api.rate_limits import SIGN_IN, RateLimiter, SignInRate, StreamLimit, TooManyStreams, check_rate
 from actors.api.unix_peer import user_name
 from actors.control.runtime import Reading, Runtime
 from actors.jobs.refusal import Refused
@@ -60,10 +60,10 @@ class AccessGuard:
         self._faults = runtime.client_faults
         self._options = options
         self._feed_port = feed_port
-        self._hosts = HostList((options.host, *options.allowed_hosts))
-        self._webhook_hosts = HostList((options.host, *options.allowed_hosts, *options.webhook_hosts))
-        self._rates = Rates(options.requests_per_minute)
-        self._streams = Streams(options.max_streams, options.max_streams_per_token)
+        self._hosts = AllowedHosts((options.host, *options.allowed_hosts))
+        self._webhook_hosts = AllowedHosts((options.host, *options.allowed_hosts, *options.webhook_hosts))
+        self._rates = RateLimiter(options.requests_per_minute)
+        self._streams = StreamLimit(options.max_streams, options.max_streams_per_token)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or say why not. There is no WebSocket here: the event feed has a port of its own."""
@@ -86,7 +86,7 @@ class AccessGuard:
         is_local = isinstance(peer, Peer) and peer.is_local
         if not is_local:
             send = self._counting(send, state)
-        send = with_headers(send, policy(request.headers.get("host"), self._feed_port))
+        send = with_headers(send, csp(request.headers.get("host"), self._feed_port))
         need, params = self._need(scope)
         if not need.webhook:  # which reads its own bodies
             receive = _bounded(receive, self._options.max_body_bytes)
@@ -116,15 +116,15 @@ class AccessGuard:
             receive = _bounded(receive, MOST_OF_SIGN_IN)
         await self._serve(request, need, peer, receive, send)
 
-    def _need(self, scope: Scope) -> tuple[Need, dict[str, Any]]:
+    def _need(self, scope: Scope) -> tuple[Permission, dict[str, Any]]:
         """What the route that will serve this needs, found as the application finds it; without one, an admin."""
         for route in self._routes:
             match, found = route.matches(scope)
             if match is Match.FULL:
-                return need_of(scope["method"], getattr(route, "path", "")), found.get("path_params", {})
+                return permission_for(scope["method"], getattr(route, "path", "")), found.get("path_params", {})
         return ADMIN, {}
 
-    async def _admitted(self, request: Request, need: Need, params: dict[str, Any]) -> Peer | None:
+    async def _admitted(self, request: Request, need: Permission, params: dict[str, Any]) -> Peer | None:
         """Who asks; None where anybody may. Raises ``HTTPException``: the answer to who may not."""
         self._check_where_from(request, need)
         announced = int(request.headers.get("content-length", "0"))
@@ -147,7 +147,7 @@ class AccessGuard:
         await self._check_owner(peer, need, params)
         return peer
 
-    def _check_where_from(self, request: Request, need: Need) -> None:
+    def _check_where_from(self, request: Request, need: Permission) -> None:
         """The Host list against DNS rebinding, the Origin against other people's pages that would change something."""
         hosts = request.headers.getlist("host")
         allowed = self._webhook_hosts if need.webhook else self._hosts
@@ -172,7 +172,7 @@ class AccessGuard:
         await trio.lowlevel.checkpoint()
         return None
 
-    def _count_request(self, request: Request, need: Need, peer: Peer | None) -> None:
+    def _count_request(self, request: Request, need: Permission, peer: Peer | None) -> None:
         """Against the rate of who asks. Raises ``HTTPException`` 429."""
         if need.rate == "none":
             return
@@ -195,7 +195,7 @@ class AccessGuard:
 
         return send_counting
 
-    async def _check_owner(self, peer: Peer, need: Need, params: dict[str, Any]) -> None:
+    async def _check_owner(self, peer: Peer, need: Permission, params: dict[str, Any]) -> None:
         """Somebody else's is answered as if it were not there, whatever is true."""
         access = self._access
         if access is None or peer.only_user is None or need.own not in ("job", "approval"):
@@ -212,7 +212,7 @@ class AccessGuard:
         if owner != peer.only_user:
             raise HTTPException(HTTPStatus.NOT_FOUND, f"there is no {what} {part!r:.80}")
 
-    async def _serve(self, request: Request, need: Need, peer: Peer | None, receive: Receive, send: Send) -> None:
+    async def _serve(self, request: Request, need: Permission, peer: Peer | None, receive: Receive, send: Send) -> None:
         if not need.stream:
             await self._app(request.scope, receive, send)
             return
@@ -220,7 +220,7 @@ class AccessGuard:
         try:
             with self._streams.one_more(key):
                 await self._stream(request, peer, receive, send)
-        except NoRoom as error:
+        except TooManyStreams as error:
             answer: Response = problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error), headers={"Retry-After": "10"})
             await answer(request.scope, receive, send)
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from actors.api.bodies import ApprovalsQuery, Deciding, Rejecting
+from actors.api.bodies import ApprovalsQuery, DecisionRequest, RejectRequest
 from actors.api.paging import page_answer
 from actors.api.request_context import Answer, answer
-from actors.api.route import Call, Nothing, declare
+from actors.api.route import Call, Nothing, route
 from actors.control.runtime import Runtime
 from actors.documents.approvals import (
     ApprovalDocument,
@@ -38,7 +38,7 @@ async def approve(call: Call[Nothing, Nothing]) -> Answer[ApprovalDocument]:
     return answer(approval_document(decided))
 
 
-async def reject(call: Call[Rejecting, Nothing]) -> Answer[ApprovalDocument]:
+async def reject(call: Call[RejectRequest, Nothing]) -> Answer[ApprovalDocument]:
     """Reject a request: its job is cancelled."""
     level, reason = call.peer.level, call.body.reason
     decided = await call.runtime.reject(call.path("approval_id"), by=call.by, reason=reason, level=level)
@@ -54,13 +54,13 @@ async def withdraw(call: Call[Nothing, Nothing]) -> Answer[ApprovalDocument]:
     return answer(approval_document(withdrawn))
 
 
-async def decide_many(call: Call[Deciding, Nothing]) -> Answer[DecisionsDocument]:
+async def decide_many(call: Call[DecisionRequest, Nothing]) -> Answer[DecisionsDocument]:
     """Approve or reject many requests, each for itself: one that cannot be decided hinders no other."""
     runtime = call.runtime  # which refuses all at once where no supervisor runs
     return answer({"results": [await _decided(runtime, call, each) for each in dict.fromkeys(call.body.approval_ids)]})
 
 
-async def _decided(runtime: Runtime, call: Call[Deciding, Nothing], approval_id: str) -> DecisionDocument:
+async def _decided(runtime: Runtime, call: Call[DecisionRequest, Nothing], approval_id: str) -> DecisionDocument:
     try:
         document = approval_document(await _decide(runtime, call, approval_id))
     except Refused as error:
@@ -68,7 +68,7 @@ async def _decided(runtime: Runtime, call: Call[Deciding, Nothing], approval_id:
     return {"approval_id": approval_id, "decided": True, "approval": document, "problem": None}
 
 
-async def _decide(runtime: Runtime, call: Call[Deciding, Nothing], approval_id: str) -> ApprovalRequest:
+async def _decide(runtime: Runtime, call: Call[DecisionRequest, Nothing], approval_id: str) -> ApprovalRequest:
     level = call.peer.level
     if call.body.decision == "approve":
         return await runtime.approve(approval_id, by=call.by, level=level)
@@ -76,10 +76,10 @@ async def _decide(runtime: Runtime, call: Call[Deciding, Nothing], approval_id: 
 
 
 ROUTES = [
-    declare("GET", "/api/approvals", listing),
-    declare("POST", "/api/approvals/bulk", decide_many),
-    declare("GET", "/api/approvals/{approval_id}", showing),
-    declare("POST", "/api/approvals/{approval_id}/approve", approve),
-    declare("POST", "/api/approvals/{approval_id}/reject", reject),
-    declare("POST", "/api/approvals/{approval_id}/cancel", withdraw),
+    route("GET", "/api/approvals", listing),
+    route("POST", "/api/approvals/bulk", decide_many),
+    route("GET", "/api/approvals/{approval_id}", showing),
+    route("POST", "/api/approvals/{approval_id}/approve", approve),
+    route("POST", "/api/approvals/{approval_id}/reject", reject),
+    route("POST", "/api/approvals/{approval_id}/cancel", withdraw),
 ]

@@ -120,7 +120,7 @@ class LogStreamQuery:
 
 
 @attrs.frozen
-class Settling:
+class SettleRequest:
     """A person's word on an uncertain job: it ``ran`` (give its ``handle``), did ``not_run``, or ``failed``."""
 
     verdict: Literal["ran", "not_run", "failed"]
@@ -128,14 +128,14 @@ class Settling:
 
 
 @attrs.frozen
-class Prioritising:
+class PriorityRequest:
     """An override, or null to take it away."""
 
     priority_override: int | None = attrs.field(validator=attrs.validators.optional([ge(0), le(HIGHEST_OVERRIDE)]))
 
 
 @attrs.frozen
-class Pausing:
+class PauseRequest:
     """A provider to pause, or without one the whole queue; ``reason`` is told to everybody who waits."""
 
     provider: str | None = attrs.field(default=None, validator=_NAME)
@@ -143,7 +143,7 @@ class Pausing:
 
 
 @attrs.frozen
-class Resuming:
+class ResumeRequest:
     """A provider to resume, or without one the whole queue."""
 
     provider: str | None = attrs.field(default=None, validator=_NAME)
@@ -157,14 +157,14 @@ class LimitValue:
 
 
 @attrs.frozen
-class Rejecting:
+class RejectRequest:
     """Why."""
 
     reason: str = attrs.field(default="", validator=_REASON)
 
 
 @attrs.frozen
-class Deciding:
+class DecisionRequest:
     """One decision on many requests, each named by its id or by its job's."""
 
     decision: Literal["approve", "reject"]
@@ -192,7 +192,7 @@ class Rule:
 
 
 @attrs.frozen
-class TryingRule:
+class TryRuleRequest:
     """A rule to try on the ``last`` jobs."""
 
     rule: Rule
@@ -200,7 +200,7 @@ class TryingRule:
 
 
 @attrs.frozen
-class Pruning:
+class PruneRequest:
     """``dry_run``: only say how many would go. ``yes``: even where a hold keeps them, which ends by this."""
 
     dry_run: bool = False
@@ -208,7 +208,7 @@ class Pruning:
 
 
 @attrs.frozen
-class SigningIn:
+class SignInRequest:
     """One of both: a ``code``, which is good once, or a ``token``."""
 
     code: str | None = attrs.field(default=None, validator=_NAME)
@@ -223,7 +223,7 @@ class SessionsQuery:
 
 
 @attrs.frozen
-class MakingToken:
+class TokenRequest:
     """For whom a token is (None: for who asks), at which level, and for how many seconds (None: it does not end).
 
     ``teams``: those that jobs submitted with it may name.

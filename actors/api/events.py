@@ -8,8 +8,8 @@ import attrs
 from starlette.requests import Request
 
 from actors.api.bodies import LARGEST_SEQ, EventsQuery
-from actors.api.request_context import Answer, answer, asker, ending_of, user_shown
-from actors.api.route import Call, Nothing, declare
+from actors.api.request_context import Answer, answer, caller, ending_of, visible_user
+from actors.api.route import Call, Nothing, route
 from actors.api.sse import EVENT_STREAM, LAST_EVENT_ID, EventStream, Streamed
 from actors.documents.events import EventTypesDocument, event_document
 from actors.jobs import maxima
@@ -29,7 +29,7 @@ async def events(call: Call[Nothing, EventsQuery]) -> Streamed:
     asked, runtime = call.query, call.runtime
     after = _last_event_id(call.request)
     after = asked.after if after is None else after
-    user_id = user_shown(call.request, asked.user)
+    user_id = visible_user(call.request, asked.user)
     job_id = None if asked.job_id is None else await _visible_job(call, asked.job_id)
     types = _types(asked.types)
     if after is not None and job_id is not None:
@@ -65,7 +65,7 @@ def _types(texts: Iterable[str]) -> list[str]:
 
 async def _visible_job(call: Call[Nothing, EventsQuery], part: str) -> str:
     job = (await call.runtime.jobs.get(part)).job
-    if asker(call.request).only_user not in (None, job.request.user_id):
+    if caller(call.request).only_user not in (None, job.request.user_id):
         raise Refused(f"there is no job {part!r}", RefusalKind.NOT_FOUND)
     return job.job_id
 
@@ -82,6 +82,6 @@ def _last_event_id(request: Request) -> int | None:
 
 
 ROUTES = [
-    declare("GET", "/api/events", events, media=EVENT_STREAM, headers=LAST_EVENT_ID),
-    declare("GET", "/api/events/types", event_types),
+    route("GET", "/api/events", events, media=EVENT_STREAM, headers=LAST_EVENT_ID),
+    route("GET", "/api/events/types", event_types),
 ]

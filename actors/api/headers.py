@@ -22,7 +22,7 @@ _ALWAYS = {
 }
 
 
-def policy(host: str | None, feed_port: int | None) -> str:
+def csp(host: str | None, feed_port: int | None) -> str:
     """The content security policy of a page that was asked for under ``host``, by then on the Host list."""
     if feed_port is None or host is None:
         return CSP.format(connect="'self'")

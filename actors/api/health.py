@@ -8,10 +8,10 @@ from typing import Any
 import trio
 from starlette.responses import PlainTextResponse
 
-from actors.api.bodies import ProvidersQuery, Pruning
+from actors.api.bodies import ProvidersQuery, PruneRequest
 from actors.api.problems import AGAIN_SECONDS
 from actors.api.request_context import Answer, answer
-from actors.api.route import Call, Nothing, declare
+from actors.api.route import Call, Nothing, route
 from actors.documents.runtime import (
     ConfigDocument,
     HealthDocument,
@@ -73,7 +73,7 @@ async def config(call: Call[Nothing, Nothing]) -> Answer[ConfigDocument]:
     return answer({"settings": settings})
 
 
-async def prune(call: Call[Pruning, Nothing]) -> Answer[PruneDocument]:
+async def prune(call: Call[PruneRequest, Nothing]) -> Answer[PruneDocument]:
     """Remove now the jobs that were kept long enough, or only say how many would go.
 
     409 while a hold keeps them, because the wall clock may be wrong: ``yes`` ends it.
@@ -82,10 +82,10 @@ async def prune(call: Call[Pruning, Nothing]) -> Answer[PruneDocument]:
 
 
 ROUTES = [
-    declare("GET", "/health", health),
-    declare("GET", "/health/live", live, media=_WORD),
-    declare("GET", "/health/ready", ready, status=(HTTPStatus.OK, HTTPStatus.SERVICE_UNAVAILABLE), media=_WORD),
-    declare("GET", "/api/providers", providers),
-    declare("GET", "/api/config", config),
-    declare("POST", "/api/prune", prune),
+    route("GET", "/health", health),
+    route("GET", "/health/live", live, media=_WORD),
+    route("GET", "/health/ready", ready, status=(HTTPStatus.OK, HTTPStatus.SERVICE_UNAVAILABLE), media=_WORD),
+    route("GET", "/api/providers", providers),
+    route("GET", "/api/config", config),
+    route("POST", "/api/prune", prune),
 ]

@@ -9,12 +9,12 @@ from typing import Any
 import attrs
 
 from actors.access.peer import Peer
-from actors.api.bodies import JobEventsQuery, JobsQuery, Settling
+from actors.api.bodies import JobEventsQuery, JobsQuery, SettleRequest
 from actors.api.body import too_long
 from actors.api.paging import page_answer
 from actors.api.parsing import Raw
-from actors.api.request_context import Answer, answer, user_shown
-from actors.api.route import Call, Nothing, declare
+from actors.api.request_context import Answer, answer, visible_user
+from actors.api.route import Call, Nothing, route
 from actors.api.values import holds_more, too_many
 from actors.documents.events import EventsDocument, event_document
 from actors.documents.jobs import AcceptedDocument, JobDocument, JobsDocument, accepted_document, job_document
@@ -116,7 +116,7 @@ async def listing(call: Call[Nothing, JobsQuery]) -> Answer[JobsDocument]:
     asked = call.query
     views = await call.reading.jobs.page(
         statuses=asked.status,
-        user_id=user_shown(call.request, asked.user_id),
+        user_id=visible_user(call.request, asked.user_id),
         org_id=asked.org_id,
         provider=asked.provider,
         text=asked.q,
@@ -147,7 +147,7 @@ async def retry(call: Call[Nothing, Nothing]) -> Answer[JobDocument]:
     return await _shown(call, job, HTTPStatus.CREATED)
 
 
-async def settle(call: Call[Settling, Nothing]) -> Answer[JobDocument]:
+async def settle(call: Call[SettleRequest, Nothing]) -> Answer[JobDocument]:
     """Say what became of an uncertain job."""
     word = call.body
     job = await call.runtime.jobs.settle(call.path("job_id"), word.verdict, handle=word.handle, by=call.by)
@@ -167,13 +167,13 @@ async def _shown(call: Call[Any, Any], job: Job, status: HTTPStatus) -> Answer[J
 
 
 ROUTES = [
-    declare(
+    route(
         "POST", "/api/jobs", submit, status=(HTTPStatus.CREATED, HTTPStatus.OK), headers=_KEY, body_bytes=maxima.BATCH
     ),
-    declare("GET", "/api/jobs", listing),
-    declare("GET", "/api/jobs/{job_id}", showing),
-    declare("POST", "/api/jobs/{job_id}/cancel", cancel, status=(HTTPStatus.OK, HTTPStatus.ACCEPTED)),
-    declare("POST", "/api/jobs/{job_id}/retry", retry, status=HTTPStatus.CREATED),
-    declare("POST", "/api/jobs/{job_id}/settle", settle),
-    declare("GET", "/api/jobs/{job_id}/events", job_events),
+    route("GET", "/api/jobs", listing),
+    route("GET", "/api/jobs/{job_id}", showing),
+    route("POST", "/api/jobs/{job_id}/cancel", cancel, status=(HTTPStatus.OK, HTTPStatus.ACCEPTED)),
+    route("POST", "/api/jobs/{job_id}/retry", retry, status=HTTPStatus.CREATED),
+    route("POST", "/api/jobs/{job_id}/settle", settle),
+    route("GET", "/api/jobs/{job_id}/events", job_events),
 ]

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from actors.api.bodies import LogsQuery, LogStreamQuery
 from actors.api.request_context import ending_of
-from actors.api.route import Call, Nothing, declare
+from actors.api.route import Call, Nothing, route
 from actors.api.sse import EVENT_STREAM, LAST_EVENT_ID, EventStream, Streamed, Write
 from actors.jobs import maxima
 from actors.jobs.refusal import RefusalKind, Refused
@@ -116,6 +116,6 @@ async def stream(call: Call[Nothing, LogStreamQuery]) -> Streamed:
 
 
 ROUTES = [
-    declare("GET", "/api/jobs/{job_id}/logs", logs, media=BYTES),
-    declare("GET", "/api/jobs/{job_id}/logs/stream", stream, media=EVENT_STREAM, headers=LAST_EVENT_ID),
+    route("GET", "/api/jobs/{job_id}/logs", logs, media=BYTES),
+    route("GET", "/api/jobs/{job_id}/logs/stream", stream, media=EVENT_STREAM, headers=LAST_EVENT_ID),
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from actors.api.route import Call, Nothing, declare
+from actors.api.route import Call, Nothing, route
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 """The text format that every Prometheus reads."""
@@ -16,4 +16,4 @@ async def metrics(call: Call[Nothing, Nothing]) -> Response:
     return Response(text, headers={"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store"})
 
 
-ROUTES = [declare("GET", "/metrics", metrics, media="text/plain")]
+ROUTES = [route("GET", "/metrics", metrics, media="text/plain")]

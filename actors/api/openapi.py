@@ -12,11 +12,11 @@ from typing import get_args, get_origin, get_type_hints
 import attrs
 from starlette.routing import BaseRoute, Route
 
-from actors.access.policy import Need, need_of
+from actors.access.policy import Permission, permission_for
 from actors.api.parsing import Raw
 from actors.api.problems import PROBLEM
 from actors.api.request_context import Answer
-from actors.api.route import Declaration, Declared, Nothing
+from actors.api.route import Declaration, DeclaredRoute, Nothing
 from actors.api.schemas import Schema, Schemas
 from actors.documents.common import ProblemDocument
 from actors.job_requests.sources import RequestSource
@@ -32,7 +32,7 @@ _BEARER = "bearer"
 def document(routes: Iterable[BaseRoute], source: RequestSource = RequestSource.TCP) -> Schema:
     """All of ``routes``, as requests of ``source`` may use them.
 
-    Those that declare nothing are there with what their paths and docstrings say.
+    Those that route nothing are there with what their paths and docstrings say.
     """
     schemas = Schemas(source)
     paths: dict[str, Schema] = {}
@@ -58,10 +58,10 @@ def document(routes: Iterable[BaseRoute], source: RequestSource = RequestSource.
 
 
 def _operation(route: Route, method: str, schemas: Schemas) -> Schema:
-    declaration = route.declaration if isinstance(route, Declared) else None
+    declaration = route.declaration if isinstance(route, DeclaredRoute) else None
     handle = route.endpoint if declaration is None else declaration.handle
     summary, _, more = inspect.cleandoc(handle.__doc__ or route.name).partition("\n\n")
-    need = need_of(method, route.path)
+    need = permission_for(method, route.path)
     operation: Schema = {
         "operationId": f"{handle.__module__.rpartition('.')[2]}.{handle.__name__}",
         "tags": [_tag(route.path)],
@@ -84,7 +84,7 @@ def _tag(path: str) -> str:
     return (parts[1] if parts[0] == "api" and len(parts) > 1 else parts[0]) or "dashboard"
 
 
-def _needed(need: Need) -> str:
+def _needed(need: Permission) -> str:
     if need.level is None:
         return "Open to all."
     own = " Who is below lead sees and changes their own only." if need.own else ""

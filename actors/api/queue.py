@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from actors.api.bodies import LimitValue, Pausing, Prioritising, QueueQuery, Resuming
+from actors.api.bodies import LimitValue, PauseRequest, PriorityRequest, QueueQuery, ResumeRequest
 from actors.api.paging import page_answer
 from actors.api.request_context import Answer, answer
-from actors.api.route import Call, Nothing, declare
+from actors.api.route import Call, Nothing, route
 from actors.documents.jobs import JobDocument, job_document
 from actors.documents.queue import (
     EntryDocument,
@@ -39,20 +39,20 @@ async def entry(call: Call[Nothing, Nothing]) -> Answer[EntryDocument]:
     return answer(entry_document(await call.reading.jobs.get(call.path("job_id"))))
 
 
-async def prioritise(call: Call[Prioritising, Nothing]) -> Answer[JobDocument]:
+async def prioritise(call: Call[PriorityRequest, Nothing]) -> Answer[JobDocument]:
     """Override a waiting job's priority; null takes the override away."""
     override = call.body.priority_override
     return answer(job_document(await call.runtime.jobs.set_priority(call.path("job_id"), override, by=call.by)))
 
 
-async def pause(call: Call[Pausing, Nothing]) -> Answer[QueueDocument]:
+async def pause(call: Call[PauseRequest, Nothing]) -> Answer[QueueDocument]:
     """Dispatch nothing to a provider, or nothing at all, until it is resumed; kept over a restart."""
     reason = f"paused by {call.by}" if call.body.reason is None else call.body.reason
     await call.runtime.queue.pause(call.body.provider, reason, by=call.by)
     return await _queue_now(call)
 
 
-async def resume(call: Call[Resuming, Nothing]) -> Answer[QueueDocument]:
+async def resume(call: Call[ResumeRequest, Nothing]) -> Answer[QueueDocument]:
     """Dispatch again. What was paused by itself stays so when the whole queue is resumed."""
     await call.runtime.queue.resume(call.body.provider, by=call.by)
     return await _queue_now(call)
@@ -93,14 +93,14 @@ async def _limits_now(call: Call[Any, Any]) -> Answer[LimitsDocument]:
 
 
 ROUTES = [
-    declare("GET", "/api/queue", queue),
-    declare("GET", "/api/queue/stats", stats),
-    declare("POST", "/api/queue/pause", pause),
-    declare("POST", "/api/queue/resume", resume),
-    declare("GET", "/api/queue/limits", limits),
-    declare("DELETE", "/api/queue/limits", reset_limits),
-    declare("PUT", "/api/queue/limits/{name}", set_limit),
-    declare("DELETE", "/api/queue/limits/{name}", reset_limit),
-    declare("GET", "/api/queue/{job_id}", entry),
-    declare("PUT", "/api/queue/{job_id}/priority", prioritise),
+    route("GET", "/api/queue", queue),
+    route("GET", "/api/queue/stats", stats),
+    route("POST", "/api/queue/pause", pause),
+    route("POST", "/api/queue/resume", resume),
+    route("GET", "/api/queue/limits", limits),
+    route("DELETE", "/api/queue/limits", reset_limits),
+    route("PUT", "/api/queue/limits/{name}", set_limit),
+    route("DELETE", "/api/queue/limits/{name}", reset_limit),
+    route("GET", "/api/queue/{job_id}", entry),
+    route("PUT", "/api/queue/{job_id}/priority", prioritise),
 ]

@@ -1,4 +1,4 @@
-"""How much one asker may ask: requests a minute, streams at a time."""
+"""How much one caller may ask: requests a minute, streams at a time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 _FORGOTTEN_ABOVE = 4096
 
 
-class Rates:
+class RateLimiter:
     """``per_minute`` requests for each key, in a burst or evenly: a bucket that fills again as time passes."""
 
     def __init__(self, per_minute: int) -> None:
@@ -57,7 +57,7 @@ SIGN_IN = "sign_in_rate"
 class SignInRate:
     """The rate of somebody who signs in: their address has to ``wait`` so many seconds, a good secret has not."""
 
-    rates: Rates
+    rates: RateLimiter
     wait: float
 
     def check(self, key: str | None, *, good: bool) -> None:
@@ -68,11 +68,11 @@ class SignInRate:
             check_rate(self.rates.take(key))
 
 
-class NoRoom(Exception):
+class TooManyStreams(Exception):
     """As many streams are open as may be; the message says whose."""
 
 
-class Streams:
+class StreamLimit:
     """``in_all`` streams at a time, ``of_one`` of each key (B24)."""
 
     def __init__(self, in_all: int, of_one: int) -> None:
@@ -82,11 +82,11 @@ class Streams:
 
     @contextmanager
     def one_more(self, key: str) -> Iterator[None]:
-        """A stream for the length of the block. Raises :class:`NoRoom`."""
+        """A stream for the length of the block. Raises :class:`TooManyStreams`."""
         if self._open[key] >= self._of_one:
-            raise NoRoom(f"{self._of_one} streams of yours are open already (http.max_streams_per_token)")
+            raise TooManyStreams(f"{self._of_one} streams of yours are open already (http.max_streams_per_token)")
         if self._open.total() >= self._in_all:
-            raise NoRoom(f"{self._in_all} streams are open already (http.max_streams)")
+            raise TooManyStreams(f"{self._in_all} streams are open already (http.max_streams)")
         self._open[key] += 1
         try:
             yield

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from actors.api.openapi import document
 from actors.api.pages import static_files
 from actors.api.request_context import Answer, answer
-from actors.api.route import Call, Nothing, declare
+from actors.api.route import Call, Nothing, route
 from actors.documents.common import Document
 
 _HTML = "text/html"
@@ -33,6 +33,6 @@ async def reference(call: Call[Nothing, Nothing]) -> Response:
 
 
 ROUTES = [
-    declare("GET", "/api/openapi.json", openapi),
-    declare("GET", "/api/reference", reference, media=_HTML),
+    route("GET", "/api/openapi.json", openapi),
+    route("GET", "/api/reference", reference, media=_HTML),
 ]

@@ -38,7 +38,7 @@ def peer_of(request: Request) -> Peer | None:
     return peer if isinstance(peer, Peer) else None
 
 
-def asker(request: Request) -> Peer:
+def caller(request: Request) -> Peer:
     """Who asks. Raises ``HTTPException`` 401 where nobody is known: the guard lets through no such request."""
     peer = peer_of(request)
     if peer is None:
@@ -46,10 +46,10 @@ def asker(request: Request) -> Peer:
     return peer
 
 
-def user_shown(request: Request, asked: str | None) -> str | None:
+def visible_user(request: Request, asked: str | None) -> str | None:
     """Whose jobs to show where ``asked`` (None: everybody) are asked for: who sees only their own gets those, or a
     refusal where they name somebody else."""
-    own = asker(request).only_user
+    own = caller(request).only_user
     if own is not None and asked not in (None, own):
         raise Refused("user_id: another than your own takes a lead", RefusalKind.FORBIDDEN, "user_id")
     return asked if own is None else own

@@ -3,7 +3,7 @@
     async def approve(call: Call[Nothing, Nothing]) -> Answer[ApprovalDocument]:
         \"\"\"Grant a request.\"\"\"
 
-    ROUTES = [declare("POST", "/api/approvals/{approval_id}/approve", approve)]
+    ROUTES = [route("POST", "/api/approvals/{approval_id}/approve", approve)]
 
 The body and the query are read as the handler's annotation says, the answer's type is its result's, the first line of
 its docstring is the summary. Nothing is written a second time.
@@ -23,7 +23,7 @@ from starlette.routing import Route
 from actors.access.peer import Peer
 from actors.api.bodies import Nothing
 from actors.api.parsing import body_as, check_path, query_as
-from actors.api.request_context import asker, reading_of, runtime_of
+from actors.api.request_context import caller, reading_of, runtime_of
 from actors.control.runtime import Reading, Runtime
 from actors.jobs import maxima
 
@@ -54,7 +54,7 @@ class Call(Generic[B, Q]):
     @property
     def peer(self) -> Peer:
         """Who asks."""
-        return asker(self.request)
+        return caller(self.request)
 
     @property
     def by(self) -> str:
@@ -84,7 +84,7 @@ class Declaration:
     body_bytes: int
 
 
-class Declared(Route):
+class DeclaredRoute(Route):
     """A route with its ``declaration``."""
 
     def __init__(self, method: str, path: str, declaration: Declaration) -> None:
@@ -98,7 +98,7 @@ class Declared(Route):
         self.declaration = declaration
 
 
-def declare(
+def route(
     method: str,
     path: str,
     handle: Handler,
@@ -107,7 +107,7 @@ def declare(
     media: str | None = None,
     headers: Mapping[str, str] | None = None,
     body_bytes: int = maxima.BODY,
-) -> Declared:
+) -> DeclaredRoute:
     """The route of ``handle``, which answers with one of ``status`` or with a problem.
 
     ``body_bytes``: what a body may have at most; no more of it is read.
@@ -116,7 +116,7 @@ def declare(
     body, query = get_args(hints["call"])
     statuses = (int(status),) if isinstance(status, int) else tuple(map(int, status))
     declaration = Declaration(handle, body, query, hints["return"], statuses, media, headers or {}, body_bytes)
-    return Declared(method, path, declaration)
+    return DeclaredRoute(method, path, declaration)
 
 
-__all__ = ["Call", "Declaration", "Declared", "Nothing", "declare"]
+__all__ = ["Call", "Declaration", "DeclaredRoute", "Nothing", "route"]

@@ -7,9 +7,9 @@ from typing import Any
 
 from starlette.responses import Response
 
-from actors.api.bodies import Rule, TryingRule
+from actors.api.bodies import Rule, TryRuleRequest
 from actors.api.request_context import Answer, answer
-from actors.api.route import Call, Nothing, declare
+from actors.api.route import Call, Nothing, route
 from actors.documents.rules import DryRunDocument, RuleDocument, RulesDocument, dry_run_document, rule_document
 
 
@@ -40,7 +40,7 @@ async def remove(call: Call[Nothing, Nothing]) -> Response:
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
 
-async def dry_run(call: Call[TryingRule, Nothing]) -> Answer[DryRunDocument]:
+async def dry_run(call: Call[TryRuleRequest, Nothing]) -> Answer[DryRunDocument]:
     """Which of the last jobs a rule would have held back. Nothing is changed."""
     return answer(dry_run_document(await call.reading.rules.dry_run(call.body.rule.with_id(), last=call.body.last)))
 
@@ -50,10 +50,10 @@ def _id(call: Call[Any, Any]) -> int:
 
 
 ROUTES = [
-    declare("GET", "/api/approvals/rules", listing),
-    declare("POST", "/api/approvals/rules", add, status=HTTPStatus.CREATED),
-    declare("POST", "/api/approvals/rules/dry-run", dry_run),
-    declare("GET", "/api/approvals/rules/{rule_id:int}", showing),
-    declare("PUT", "/api/approvals/rules/{rule_id:int}", replace),
-    declare("DELETE", "/api/approvals/rules/{rule_id:int}", remove, status=HTTPStatus.NO_CONTENT),
+    route("GET", "/api/approvals/rules", listing),
+    route("POST", "/api/approvals/rules", add, status=HTTPStatus.CREATED),
+    route("POST", "/api/approvals/rules/dry-run", dry_run),
+    route("GET", "/api/approvals/rules/{rule_id:int}", showing),
+    route("PUT", "/api/approvals/rules/{rule_id:int}", replace),
+    route("DELETE", "/api/approvals/rules/{rule_id:int}", remove, status=HTTPStatus.NO_CONTENT),
 ]

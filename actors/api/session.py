@@ -11,17 +11,17 @@ from starlette.responses import Response
 
 from actors.access.sessions import CODE_LIFETIME
 from actors.api.access import MOST_OF_SIGN_IN, cookie_name
-from actors.api.bodies import SigningIn
+from actors.api.bodies import SignInRequest
 from actors.api.options import HttpOptions
 from actors.api.problems import problem
 from actors.api.rate_limits import SIGN_IN, SignInRate
 from actors.api.request_context import Answer, answer
-from actors.api.route import Call, Nothing, declare
+from actors.api.route import Call, Nothing, route
 from actors.documents.access import LinkDocument, SessionDocument, session_document
 from actors.jobs.refusal import RefusalKind, Refused
 
 
-async def sign_in(call: Call[SigningIn, Nothing]) -> Answer[SessionDocument] | Response:
+async def sign_in(call: Call[SignInRequest, Nothing]) -> Answer[SessionDocument] | Response:
     """Exchange a code or a token for a session: 201 and a cookie, or 401."""
     asked, request = call.body, call.request
     if (asked.code is None) == (asked.token is None):
@@ -94,8 +94,8 @@ def _is_encrypted(request: Request, options: HttpOptions) -> bool:
 
 
 ROUTES = [
-    declare("POST", "/api/session", sign_in, status=HTTPStatus.CREATED, body_bytes=MOST_OF_SIGN_IN),
-    declare("GET", "/api/session", who),
-    declare("DELETE", "/api/session", sign_out, status=HTTPStatus.NO_CONTENT),
-    declare("POST", "/api/session/code", code, status=HTTPStatus.CREATED),
+    route("POST", "/api/session", sign_in, status=HTTPStatus.CREATED, body_bytes=MOST_OF_SIGN_IN),
+    route("GET", "/api/session", who),
+    route("DELETE", "/api/session", sign_out, status=HTTPStatus.NO_CONTENT),
+    route("POST", "/api/session/code", code, status=HTTPStatus.CREATED),
 ]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-from actors.api.bodies import ListQuery, MakingToken, SessionsQuery
+from actors.api.bodies import ListQuery, SessionsQuery, TokenRequest
 from actors.api.paging import page_answer
 from actors.api.request_context import Answer, answer
-from actors.api.route import Call, Nothing, declare
+from actors.api.route import Call, Nothing, route
 from actors.documents.access import (
     EndedSessionsDocument,
     MadeTokenDocument,
@@ -21,7 +21,7 @@ from actors.documents.access import (
 from actors.jobs import maxima
 
 
-async def create(call: Call[MakingToken, Nothing]) -> Answer[MadeTokenDocument]:
+async def create(call: Call[TokenRequest, Nothing]) -> Answer[MadeTokenDocument]:
     """Make a token; its secret is in this answer and nowhere else."""
     asked = call.body
     token, secret = await call.runtime.access.create_token(
@@ -68,10 +68,10 @@ async def end_sessions(call: Call[Nothing, SessionsQuery]) -> Answer[EndedSessio
 
 
 ROUTES = [
-    declare("GET", "/api/tokens", listing),
-    declare("POST", "/api/tokens", create, status=HTTPStatus.CREATED),
-    declare("DELETE", "/api/tokens/{token_id}", revoke),
-    declare("GET", "/api/sessions", sessions),
-    declare("DELETE", "/api/sessions", end_sessions),
-    declare("DELETE", "/api/sessions/{session_id}", end_session),
+    route("GET", "/api/tokens", listing),
+    route("POST", "/api/tokens", create, status=HTTPStatus.CREATED),
+    route("DELETE", "/api/tokens/{token_id}", revoke),
+    route("GET", "/api/sessions", sessions),
+    route("DELETE", "/api/sessions", end_sessions),
+    route("DELETE", "/api/sessions/{session_id}", end_session),
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import trio
 
 from actors.api.request_context import Answer, answer
-from actors.api.route import Call, Nothing, declare
+from actors.api.route import Call, Nothing, route
 from actors.documents.runtime import DeadLettersDocument, QuarantineDocument, TreeDocument
 
 
@@ -40,9 +40,9 @@ async def drop(call: Call[Nothing, Nothing]) -> Answer[QuarantineDocument]:
 
 
 ROUTES = [
-    declare("GET", "/api/actors", tree),
-    declare("GET", "/api/actors/dead-letters", dead_letters),
-    declare("GET", "/api/actors/quarantine", quarantine),
-    declare("POST", "/api/actors/quarantine/{message_id:int}/replay", replay),
-    declare("DELETE", "/api/actors/quarantine/{message_id:int}", drop),
+    route("GET", "/api/actors", tree),
+    route("GET", "/api/actors/dead-letters", dead_letters),
+    route("GET", "/api/actors/quarantine", quarantine),
+    route("POST", "/api/actors/quarantine/{message_id:int}/replay", replay),
+    route("DELETE", "/api/actors/quarantine/{message_id:int}", drop),
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +33,11 @@ _STYLES = {
 def print_json(document: Any) -> None:
     """One document, indented."""
     click.echo(orjson.dumps(readable(document), option=orjson.OPT_INDENT_2))
+
+
+def print_answer(document: Any, as_json: bool, print_text: Callable[[Any], None]) -> None:
+    """``document`` as JSON for programs, or as text for people."""
+    (print_json if as_json else print_text)(document)
 
 
 def plain(value: object) -> str:

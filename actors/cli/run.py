@@ -11,31 +11,32 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from actors.cli.context import BadInput, Failed, fail, load_settings, os_user, with_config
+from actors.cli.context import BadInput, Failed, fail, load_settings, read_job_file
+from actors.cli.options import with_config
 
 if TYPE_CHECKING:
-    from actors.job_requests.job_file import JobFile
     from actors.settings import Settings
 
 
 @click.command()
 @click.option(
-    "--file", type=click.Path(dir_okay=False), help="Submit the jobs of this file first; again: go on with it."
+    "--file", type=click.Path(dir_okay=False), help="Submit the jobs of this file first; started again, continue it."
 )
-@click.option("--until-idle", is_flag=True, help="End when nothing is pending or running.")
-@click.option("--approve-as", metavar="NAME", help="Grant what waits for an approval, in this person's name.")
-@click.option("--fail-on-failure", is_flag=True, help="Exit status 1 when a job failed.")
+@click.option("--until-idle", is_flag=True, help="Stop when no job is pending or running.")
+@click.option("--approve-as", metavar="NAME", help="Approve pending requests, in the name of this user.")
+@click.option("--fail-on-failure", is_flag=True, help="Exit with status 1 if a job failed.")
 @with_config
 def run(
     file: str | None, until_idle: bool, approve_as: str | None, fail_on_failure: bool, config: str | None
 ) -> None:  # fmt: skip
-    """Run the supervisor, until SIGTERM or Ctrl-C: what is in flight ends within 10 s, jobs go on running.
+    """Run the supervisor until SIGTERM or Ctrl-C.
 
-    On a terminal, and with --file or --until-idle, it shows what happens and logs to a file; else it logs to stdout.
+    When it stops, requests in progress get 10 s to finish; running jobs continue. On a terminal, or with --file or
+    --until-idle, it shows the jobs and logs to a file; otherwise it logs to stdout.
     """
     gc.disable()  # what is imported from here on stays: collecting meanwhile costs a tenth of the start
     settings = load_settings(config)
-    job_file = None if file is None else _load(file)
+    job_file = None if file is None else read_job_file(file)
     if any(one.kind == "local" for one in settings.providers.values()):
         from actors.providers.local.subreaper import become_subreaper
 
@@ -65,16 +66,6 @@ def run(
         raise click.exceptions.Exit(status)
 
 
-def _load(file: str) -> JobFile:
-    from actors.job_requests.job_file import load_job_file
-    from actors.validation import CheckedError
-
-    try:
-        return load_job_file(file, user=os_user())
-    except CheckedError as error:
-        raise BadInput(str(error)) from None
-
-
 def _opened(path: str) -> TextIO:
     """The display's log file as a stream, for as long as the process lives."""
     try:
@@ -98,7 +89,7 @@ def _prepare(settings: Settings, shown: bool) -> str | None:
     except OSError as error:
         fail(f"cannot use the state directory {settings.state_dir}: {error.strerror}")
     if not os.access(settings.state_dir, os.W_OK | os.X_OK):
-        fail(f"cannot write to the state directory {settings.state_dir}: mend its mode or set GREENROOM_HOME")
+        fail(f"cannot write to the state directory {settings.state_dir}: correct its mode or set GREENROOM_HOME")
     path = str(settings.state_dir / LOG) if shown else None
     if path is None:
         init_from_env()

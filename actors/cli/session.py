@@ -15,8 +15,8 @@ import click
 import trio
 
 from actors.cli.board import Board
-from actors.cli.edges import edges_of, sign_in_link
-from actors.cli.systemd import Notifier, told
+from actors.cli.servers import servers_of, sign_in_link
+from actors.cli.systemd import Notifier, notify_systemd
 from actors.documents.events import event_document
 from actors.documents.jobs import accepted_document, job_document
 from actors.jobs import maxima
@@ -113,9 +113,9 @@ class Session:
 
     async def _run_runtime(self) -> None:
         state_dir = self._plan.settings.state_dir
-        parts = Parts(edges=lambda runtime: edges_of(runtime, self._plan.settings))
+        parts = Parts(edges=lambda runtime: servers_of(runtime, self._plan.settings))
         notifier = Notifier(os.environ)
-        async with open_runtime(self._plan.settings, parts) as runtime, told(runtime, notifier):
+        async with open_runtime(self._plan.settings, parts) as runtime, notify_systemd(runtime, notifier):
             _logger.info("Supervisor is ready", extra={"state_dir": str(state_dir), "pid": os.getpid()})
             if self._display is None and not self._plan.until_idle and self._plan.approve_as is None:
                 await trio.sleep_forever()

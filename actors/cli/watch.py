@@ -8,7 +8,8 @@ from typing import Any
 import click
 import orjson
 
-from actors.cli.context import BadInput, Failed, with_config, with_json
+from actors.cli.context import BadInput, Failed
+from actors.cli.options import with_config, with_json
 from actors.cli.output import console, lasted, name_of, plain, print_json
 
 _LOOK_SECONDS = 1.0

@@ -15,7 +15,7 @@ from functools import partial
 import trio
 from trio_websocket import ConnectionClosed, WebSocketConnection, WebSocketRequest, wrap_server_stream
 
-from actors.access.hosts import HostList, same_origin
+from actors.access.hosts import AllowedHosts, same_origin
 from actors.access.peer import Peer
 from actors.control.runtime import Runtime
 from actors.feed.connection import Connection
@@ -72,7 +72,7 @@ class FeedServer:
         runtime: Runtime,
         options: FeedOptions,
         authenticate: AuthenticateToken,
-        hosts: HostList,
+        hosts: AllowedHosts,
         tls: ssl.SSLContext | None = None,
         *,
         behind_proxy: bool = False,

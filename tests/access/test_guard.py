@@ -11,12 +11,12 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from actors.access.hosts import HostList, same_origin
+from actors.access.hosts import AllowedHosts, same_origin
 from actors.access.peer import Peer
 from actors.api import access as guard
 from actors.api.app import create_app
 from actors.api.options import HttpOptions
-from actors.api.rate_limits import NoRoom, Rates, Streams
+from actors.api.rate_limits import RateLimiter, StreamLimit, TooManyStreams
 from actors.job_requests.rights import authorized
 from actors.jobs.records import JobRequest
 from actors.jobs.refusal import RefusalKind, Refused
@@ -91,7 +91,7 @@ async def test_who_approves_does_so_at_the_level_of_the_token(web: httpx.AsyncCl
     "host", ["localhost", "LOCALHOST:1", "127.0.0.1:8765", "[::1]:8765", "lab.example", "lab.example.:1"]
 )
 def test_our_names(host: str) -> None:
-    assert HostList(["Lab.example"]).allows(host)
+    assert AllowedHosts(["Lab.example"]).allows(host)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_our_names(host: str) -> None:
     ],
 )  # fmt: skip
 def test_foreign_names(host: str | None) -> None:
-    assert not HostList(["lab.example"]).allows(host)
+    assert not AllowedHosts(["lab.example"]).allows(host)
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ async def test_a_page_may_connect_to_the_feed(runtime: RunningRuntime) -> None:
 
 
 async def test_a_rate_fills_again_as_time_passes(autojump_clock: MockClock) -> None:
-    rates = Rates(per_minute=60)
+    rates = RateLimiter(per_minute=60)
     assert [rates.take("ana") for _ in range(60)] == [0.0] * 60
     assert rates.take("ana") == pytest.approx(1.0)
     assert rates.take("bo") == 0.0
@@ -159,7 +159,7 @@ async def test_a_rate_fills_again_as_time_passes(autojump_clock: MockClock) -> N
 
 
 async def test_a_rate_forgets_who_has_long_been_silent(autojump_clock: MockClock) -> None:
-    rates = Rates(per_minute=60)
+    rates = RateLimiter(per_minute=60)
     for index in range(5000):
         rates.take(f"address:{index}")
     await trio.sleep(60)
@@ -168,11 +168,15 @@ async def test_a_rate_forgets_who_has_long_been_silent(autojump_clock: MockClock
 
 
 def test_streams_are_bounded_for_each_and_in_all() -> None:
-    streams = Streams(in_all=3, of_one=2)
+    streams = StreamLimit(in_all=3, of_one=2)
     with streams.one_more("ana"), streams.one_more("ana"):
-        with pytest.raises(NoRoom, match="yours"), streams.one_more("ana"):
+        with pytest.raises(TooManyStreams, match="yours"), streams.one_more("ana"):
             pass
-        with streams.one_more("bo"), pytest.raises(NoRoom, match="streams are open already"), streams.one_more("cy"):
+        with (
+            streams.one_more("bo"),
+            pytest.raises(TooManyStreams, match="streams are open already"),
+            streams.one_more("cy"),
+        ):
             pass
     with streams.one_more("ana"):
         pass

@@ -9,7 +9,7 @@ import pytest
 import trio
 from starlette.routing import Mount, Route
 
-from actors.access.policy import TABLE, need_of
+from actors.access.policy import TABLE, permission_for
 from actors.api.app import ROUTES, create_app
 from actors.api.options import HttpOptions
 from actors.jobs.levels import LEVELS
@@ -131,24 +131,24 @@ def test_every_route_is_in_the_table() -> None:
 
 def test_what_is_in_no_table_is_an_admins() -> None:
     assert (
-        need_of("GET", "/api/forgotten")
-        == need_of("POST", "/api/limits")
-        == need_of("DELETE", "/api/tokens/{token_id}")
+        permission_for("GET", "/api/forgotten")
+        == permission_for("POST", "/api/limits")
+        == permission_for("DELETE", "/api/tokens/{token_id}")
     )
-    assert need_of("GET", "/api/forgotten").level == "admin"
+    assert permission_for("GET", "/api/forgotten").level == "admin"
 
 
 def test_what_changes_something_is_no_viewers() -> None:
     """Besides signing in and out, and signed deliveries."""
     open_to_all = {("POST", "/api/session"), ("DELETE", "/api/session"), ("POST", "/api/webhooks/{provider}")}
-    lax = {route for route in DECLARED if route[0] in UNSAFE and need_of(*route).level in (None, "viewer")}
+    lax = {route for route in DECLARED if route[0] in UNSAFE and permission_for(*route).level in (None, "viewer")}
     assert lax == open_to_all
 
 
 @pytest.mark.parametrize(("method", "path"), DECLARED, ids=IDS)
 async def test_who_may(method: str, path: str, stage: Stage) -> None:
     """Nobody and bad tokens: 401, unless it is public; each level: 403 below what the table says, let in above it."""
-    need, url = need_of(method, path), filled(path, stage.anas)
+    need, url = permission_for(method, path), filled(path, stage.anas)
     for who in (None, *stage.bad):
         answer = await stage.ask(method, url, who)
         if need.level is None:
@@ -184,12 +184,12 @@ async def test_pages_of_other_origins_change_nothing(method: str, path: str, sta
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [route for route in DECLARED if need_of(*route).own in ("job", "approval")],
+    [route for route in DECLARED if permission_for(*route).own in ("job", "approval")],
     ids=lambda value: value,
 )
 async def test_what_is_somebody_elses_is_not_there(method: str, path: str, stage: Stage) -> None:
     """For viewer and researcher, and in the words that are used for what never was."""
-    need = need_of(method, path)
+    need = permission_for(method, path)
     level = need.level or "viewer"
     for owned in (stage.bos, {"job_id": "0" * 26, "approval_id": "0" * 26}):
         answer = await stage.ask(method, filled(path, owned), level)

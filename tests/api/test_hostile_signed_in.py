@@ -14,7 +14,7 @@ import pytest
 
 from actors.api.app import ROUTES, create_app
 from actors.api.options import HttpOptions
-from actors.api.route import Declared
+from actors.api.route import DeclaredRoute
 from actors.runtime import RunningRuntime
 from tests.access.test_routes import ask
 from tests.api.servers import bearer
@@ -29,10 +29,10 @@ BODIES = [
     b'{"user_id": "\\ud800"}', b'{"user_id": "\\u0000"}', b'{"value": 99999999999999999999}', b'{"value": NaN}',
     b'{"params": {"a": 1e308}}', b'{"a": 1, "a": 2}', b"\xef\xbb\xbf{}", b'{"provider": "\\u0000"}',
 ]  # fmt: skip
-DECLARED = [route for route in ROUTES if isinstance(route, Declared)]
+DECLARED = [route for route in ROUTES if isinstance(route, DeclaredRoute)]
 
 
-def paths(route: Declared) -> Iterator[str]:
+def paths(route: DeclaredRoute) -> Iterator[str]:
     """The route's path with each value in the place of its parameter."""
     name = next(iter(route.param_convertors), None)
     if name is None:
@@ -42,7 +42,7 @@ def paths(route: Declared) -> Iterator[str]:
         yield "/".join(quote(value, safe="") if part.startswith("{") else part for part in route.path.split("/"))
 
 
-def queries(route: Declared) -> Iterator[str]:
+def queries(route: DeclaredRoute) -> Iterator[str]:
     for field in attrs.fields(route.declaration.query):
         for value in VALUES:
             yield f"{field.name}={quote(value, safe='')}"
@@ -50,7 +50,7 @@ def queries(route: Declared) -> Iterator[str]:
 
 @pytest.mark.parametrize("route", DECLARED, ids=lambda route: f"{max(route.methods or [''])} {route.path}")
 async def test_nothing_that_a_client_sends_is_loud(
-    route: Declared, runtime: RunningRuntime, caplog: pytest.LogCaptureFixture
+    route: DeclaredRoute, runtime: RunningRuntime, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Every answer is below 500, and no line is above INFO or has a traceback; so for an admin, who may ask most."""
     who = await bearer(runtime, "admin")

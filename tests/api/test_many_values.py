@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import trio
 
-from actors.access.policy import need_of
+from actors.access.policy import permission_for
 from actors.api import jobs as job_routes
 from actors.api.access import MOST_OF_SIGN_IN
 from actors.api.app import ROUTES
-from actors.api.route import Declared, Nothing
+from actors.api.route import DeclaredRoute, Nothing
 from actors.api.values import holds_more
 from actors.job_requests.job_request import request_from_mapping
 from actors.jobs import maxima
@@ -23,7 +23,7 @@ from actors.runtime import RunningRuntime
 from actors.validation import CheckedError
 from tests.api.servers import bearer
 
-WITH_BODY = [route for route in ROUTES if isinstance(route, Declared) and route.declaration.body is not Nothing]
+WITH_BODY = [route for route in ROUTES if isinstance(route, DeclaredRoute) and route.declaration.body is not Nothing]
 LONG = [route for route in WITH_BODY if route.declaration.body_bytes >= maxima.BODY]
 LARGE = maxima.VALUES + 1
 SHAPES = {
@@ -37,7 +37,7 @@ def _body(unit: str, number: int) -> bytes:
 
 
 @pytest.mark.parametrize("route", LONG, ids=lambda route: f"{min(route.methods)} {route.path}")
-async def test_no_route_reads_more_values_than_it_says(route: Declared, web: Any, runtime: RunningRuntime) -> None:
+async def test_no_route_reads_more_values_than_it_says(route: DeclaredRoute, web: Any, runtime: RunningRuntime) -> None:
     path = route.path_format.format(**dict.fromkeys(route.param_convertors, "1"))
     headers = {**await bearer(runtime, "admin"), "Content-Type": "application/json"}
     number = LARGE if route.path != "/api/jobs" else maxima.BATCH_VALUES + 1
@@ -69,7 +69,7 @@ def test_values_are_counted_one_by_one(unit: str) -> None:
 
 def test_what_strangers_may_send_is_short() -> None:
     """A sign-in is read before anybody knows who sends it, so it costs next to nothing."""
-    (sign_in,) = (route for route in WITH_BODY if need_of("POST", route.path).level is None)
+    (sign_in,) = (route for route in WITH_BODY if permission_for("POST", route.path).level is None)
     assert (sign_in.path, sign_in.declaration.body_bytes) == ("/api/session", MOST_OF_SIGN_IN)
 
 

@@ -23,7 +23,7 @@ import yaml
 
 from actors.api.app import ROUTES, create_app
 from actors.api.openapi import document
-from actors.api.route import Declared, Nothing
+from actors.api.route import DeclaredRoute, Nothing
 from actors.api.unix_peer import Peer
 from actors.control.runtime import Runtime
 from actors.feed.messages import Authenticate, Malformed, Subscribe, read
@@ -38,7 +38,7 @@ from actors.validation import CheckedError
 from tests.api.servers import bearer
 
 API = document(ROUTES)
-DECLARED = [route for route in ROUTES if isinstance(route, Declared)]
+DECLARED = [route for route in ROUTES if isinstance(route, DeclaredRoute)]
 BODIES = [route for route in DECLARED if isinstance(body := route.declaration.body, type) and body is not Nothing]
 QUERIES = [route for route in DECLARED if attrs.fields(route.declaration.query)]
 _BOUNDED = (int, float, bool, type(None), datetime)
@@ -253,7 +253,7 @@ async def test_there_is_a_maximum_of_rules(edge: Any, monkeypatch: pytest.Monkey
 # Every other body, query, part of a path and message.
 
 
-def other_cases(routes: list[Declared], part: str) -> list[Any]:
+def other_cases(routes: list[DeclaredRoute], part: str) -> list[Any]:
     return [
         pytest.param(route, name, value, id=f"{min(route.methods)} {route.path} {name}-{number}")
         for route in routes
@@ -265,7 +265,7 @@ def other_cases(routes: list[Declared], part: str) -> list[Any]:
 
 
 @pytest.mark.parametrize(("route", "field", "value"), other_cases(BODIES, "body"))
-async def test_a_body_above_a_maximum_is_refused(edge: Any, route: Declared, field: str, value: Any) -> None:
+async def test_a_body_above_a_maximum_is_refused(edge: Any, route: DeclaredRoute, field: str, value: Any) -> None:
     answered = await edge.http.request(
         min(route.methods), re.sub(r"{[^}]+}", "1", route.path), json={field: value}
     )  # fmt: skip
@@ -273,7 +273,7 @@ async def test_a_body_above_a_maximum_is_refused(edge: Any, route: Declared, fie
 
 
 @pytest.mark.parametrize(("route", "field", "value"), other_cases(QUERIES, "query"))
-async def test_a_query_above_a_maximum_is_refused(edge: Any, route: Declared, field: str, value: Any) -> None:
+async def test_a_query_above_a_maximum_is_refused(edge: Any, route: DeclaredRoute, field: str, value: Any) -> None:
     value = ["pending"] * len(value) if field == "status" else value
     answered = await edge.http.request(
         min(route.methods - {"HEAD"}), re.sub(r"{[^}]+}", "1", route.path), params={field: value}
@@ -286,15 +286,15 @@ PARTS = [route for route in DECLARED if re.search(r"{\w+}", route.path)]
 
 @pytest.mark.parametrize("part", ["x" * 201, "%00", "a%00", "%0a", "%1b", "%7f", "%25", "_", "%", "*", "%E2%80%AE"])
 @pytest.mark.parametrize("route", PARTS, ids=lambda route: f"{min(route.methods - {'HEAD'})} {route.path}")
-async def test_a_part_of_a_path_that_can_name_nothing_is_not_found(edge: Any, route: Declared, part: str) -> None:
+async def test_a_part_of_a_path_that_can_name_nothing_is_not_found(edge: Any, route: DeclaredRoute, part: str) -> None:
     """Control characters, more than a name has, and what databases take for a pattern: nothing is found, or changed."""
     made = await edge.submit(config_name="dear")
     body = {"value": 1} if route.path.endswith("{name}") and "PUT" in route.methods else None
     path = re.sub(r"{\w+:int}", "1", route.path)
     path = re.sub(r"{\w+}", lambda _: part, path)
-    if route.declaration.body.__name__ == "Settling":
+    if route.declaration.body.__name__ == "SettleRequest":
         body = {"verdict": "not_run"}
-    elif route.declaration.body.__name__ == "Prioritising":
+    elif route.declaration.body.__name__ == "PriorityRequest":
         body = {"priority_override": 1}
     answered = await edge.http.request(min(route.methods - {"HEAD"}), path, json=body)
     assert answered.status_code in (404, 422), answered.text
@@ -382,7 +382,7 @@ async def posted(edge: Any, method: str, path: str, content: bytes) -> tuple[int
 
 
 @pytest.mark.parametrize("route", BODIES, ids=lambda route: f"{min(route.methods)} {route.path}")
-async def test_every_body_has_a_maximum(edge: Any, route: Declared) -> None:
+async def test_every_body_has_a_maximum(edge: Any, route: DeclaredRoute) -> None:
     """More than it is not read."""
     path = re.sub(r"{[^}]+}", "1", route.path)
     content = b'"' + b"x" * route.declaration.body_bytes + b'"'
@@ -420,7 +420,7 @@ def has_type(schema: dict[str, Any], name: str) -> bool:
 
 
 @pytest.mark.parametrize("route", DECLARED, ids=lambda route: f"{min(route.methods - {'HEAD'})} {route.path}")
-def test_openapi_states_every_maximum(route: Declared) -> None:
+def test_openapi_states_every_maximum(route: DeclaredRoute) -> None:
     """Of every text and every list that a request may hold, and of its body."""
     operation = API["paths"][re.sub(r":\w+}", "}", route.path)][min(route.methods - {"HEAD"}).lower()]
     body = operation.get("requestBody")

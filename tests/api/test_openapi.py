@@ -12,10 +12,10 @@ import pytest
 from starlette.routing import Route
 
 from actors.api.app import ROUTES
-from actors.api.bodies import Deciding, JobsQuery
+from actors.api.bodies import DecisionRequest, JobsQuery
 from actors.api.openapi import document
 from actors.api.parsing import Raw
-from actors.api.route import Declared, Nothing
+from actors.api.route import DeclaredRoute, Nothing
 from actors.api.schemas import Schemas
 from actors.job_requests.sources import FIELDS, RequestSource
 from actors.jobs.records import JobRequest
@@ -24,11 +24,11 @@ from tests.api.servers import bearer
 
 API = document(ROUTES)
 ON_THE_SOCKET = document(ROUTES, RequestSource.SOCKET_OWNER)
-DECLARED = [route for route in ROUTES if isinstance(route, Declared)]
+DECLARED = [route for route in ROUTES if isinstance(route, DeclaredRoute)]
 WITH_BODY = [route for route in DECLARED if isinstance(body := route.declaration.body, type) and body is not Nothing]
 
 
-def operation(route: Declared) -> dict[str, Any]:
+def operation(route: DeclaredRoute) -> dict[str, Any]:
     (method,) = route.methods - {"HEAD"}
     found: dict[str, Any] = API["paths"][re.sub(r":\w+}", "}", route.path)][method.lower()]
     return found
@@ -67,7 +67,7 @@ def test_who_may_call_is_said_by_the_table_that_decides() -> None:
 
 
 @pytest.mark.parametrize("route", WITH_BODY, ids=lambda route: route.path)
-async def test_a_body_is_checked_by_the_class_that_is_shown(edge: Any, route: Declared) -> None:
+async def test_a_body_is_checked_by_the_class_that_is_shown(edge: Any, route: DeclaredRoute) -> None:
     """Exactly the fields that the document shows: another one is refused by name, a required one is missed by name."""
     schema = API["components"]["schemas"][route.declaration.body.__name__]
     assert schema["additionalProperties"] is False
@@ -81,7 +81,7 @@ async def test_a_body_is_checked_by_the_class_that_is_shown(edge: Any, route: De
 
 
 @pytest.mark.parametrize("route", DECLARED, ids=lambda route: f"{min(route.methods)} {route.path}")
-async def test_a_query_is_checked_by_the_class_that_is_shown(edge: Any, route: Declared) -> None:
+async def test_a_query_is_checked_by_the_class_that_is_shown(edge: Any, route: DeclaredRoute) -> None:
     """A parameter that the document does not show is refused."""
     shown = {one["name"] for one in operation(route)["parameters"] if one["in"] == "query"}
     assert shown == {attribute.name for attribute in attrs.fields(route.declaration.query)}
@@ -92,11 +92,11 @@ async def test_a_query_is_checked_by_the_class_that_is_shown(edge: Any, route: D
 
 def test_bounds_and_defaults_are_those_that_hold() -> None:
     schemas = Schemas()
-    for kind in (JobsQuery, Deciding):
+    for kind in (JobsQuery, DecisionRequest):
         schemas.of(kind)
     limit = schemas.components["JobsQuery"]["properties"]["limit"]
     assert limit == {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}
-    ids = schemas.components["Deciding"]["properties"]["approval_ids"]
+    ids = schemas.components["DecisionRequest"]["properties"]["approval_ids"]
     assert ids == {"type": "array", "items": {"type": "string", "maxLength": 200}, "minItems": 1, "maxItems": 500}
     with pytest.raises(TypeError, match="no schema"):
         schemas.of(object)

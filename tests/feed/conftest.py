@@ -12,7 +12,7 @@ import pytest
 import trio
 from trio_websocket import WebSocketConnection, wrap_client_stream
 
-from actors.access.hosts import HostList
+from actors.access.hosts import AllowedHosts
 from actors.access.peer import Peer
 from actors.feed.options import FeedOptions
 from actors.feed.server import FeedServer
@@ -94,7 +94,7 @@ async def feed(
 ) -> FeedServer:
     """Served as a supervised child, whose stop is the server's stop."""
     monkeypatch.setattr("actors.net.connections.GRACE", 1.0)
-    server = FeedServer(runtime, FeedOptions(port=0), tokens.peer_of, HostList())
+    server = FeedServer(runtime, FeedOptions(port=0), tokens.peer_of, AllowedHosts())
     await supervisor.start_child(ChildSpec("feed", server.run))
     return server
 

@@ -12,7 +12,7 @@ import trio
 import trio.testing
 from trio_websocket import ConnectionClosed, ConnectionRejected
 
-from actors.access.hosts import HostList
+from actors.access.hosts import AllowedHosts
 from actors.control import event_reader
 from actors.feed.options import FeedOptions
 from actors.feed.server import FeedServer, feed_edge
@@ -91,7 +91,7 @@ async def test_a_number_that_was_never_reached_is_a_gap_and_is_not_waited_for(
 async def test_a_port_that_is_taken_is_said_and_fails_nobody(
     runtime: RunningRuntime, feed: FeedServer, supervisor: Supervisor, tokens: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    second = feed_edge(FeedServer(runtime, FeedOptions(port=feed.port), tokens.peer_of, HostList()))
+    second = feed_edge(FeedServer(runtime, FeedOptions(port=feed.port), tokens.peer_of, AllowedHosts()))
     await supervisor.start_child(attrs.evolve(second, id="second"))
     await trio.testing.wait_all_tasks_blocked()
     assert [child.state for child in supervisor.children()] == ["running", "finished"]

@@ -14,7 +14,7 @@ import trio
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect as websockets_connect
 
-from actors.access.hosts import HostList
+from actors.access.hosts import AllowedHosts
 from actors.feed.options import FeedOptions
 from actors.feed.server import FeedServer
 from actors.runtime import RunningRuntime
@@ -81,7 +81,7 @@ async def open_feed(
     runtime: RunningRuntime, supervisor: Supervisor, tokens: object, monkeypatch: pytest.MonkeyPatch
 ) -> FeedServer:
     monkeypatch.setattr("actors.net.connections.GRACE", 1.0)
-    server = FeedServer(runtime, FeedOptions(port=0, max_per_user=50), tokens.peer_of, HostList())  # type: ignore[attr-defined]
+    server = FeedServer(runtime, FeedOptions(port=0, max_per_user=50), tokens.peer_of, AllowedHosts())  # type: ignore[attr-defined]
     await supervisor.start_child(ChildSpec("feed", server.run))
     return server
 

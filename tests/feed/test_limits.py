@@ -10,7 +10,7 @@ import pytest
 import trio
 import trio.testing
 
-from actors.access.hosts import HostList
+from actors.access.hosts import AllowedHosts
 from actors.feed.options import FeedOptions
 from actors.feed.server import FeedServer
 from actors.runtime import RunningRuntime
@@ -48,7 +48,9 @@ async def test_silent_connections_close_the_feed_to_nobody(
 async def test_the_silent_of_one_address_give_way_to_that_address_alone(
     runtime: RunningRuntime, supervisor: Supervisor, tokens: Any
 ) -> None:
-    server = FeedServer(runtime, FeedOptions(port=0, max_connections=10, max_per_address=2), tokens.peer_of, HostList())
+    server = FeedServer(
+        runtime, FeedOptions(port=0, max_connections=10, max_per_address=2), tokens.peer_of, AllowedHosts()
+    )
     await supervisor.start_child(ChildSpec("feed", server.run))
     async with AsyncExitStack() as stack:
         first, second, third = await silent(stack, server.port, 3)
@@ -63,7 +65,7 @@ async def test_behind_a_proxy_all_come_from_its_address(
     runtime: RunningRuntime, supervisor: Supervisor, tokens: Any
 ) -> None:
     options = FeedOptions(port=0, max_per_address=2)
-    server = FeedServer(runtime, options, tokens.peer_of, HostList(), behind_proxy=True)
+    server = FeedServer(runtime, options, tokens.peer_of, AllowedHosts(), behind_proxy=True)
     await supervisor.start_child(ChildSpec("feed", server.run))
     async with AsyncExitStack() as stack:
         await silent(stack, server.port, 5)
@@ -73,7 +75,7 @@ async def test_behind_a_proxy_all_come_from_its_address(
 async def test_who_is_signed_in_gives_way_to_nobody(
     runtime: RunningRuntime, supervisor: Supervisor, tokens: Any
 ) -> None:
-    server = FeedServer(runtime, FeedOptions(port=0, max_connections=1), tokens.peer_of, HostList())
+    server = FeedServer(runtime, FeedOptions(port=0, max_connections=1), tokens.peer_of, AllowedHosts())
     await supervisor.start_child(ChildSpec("feed", server.run))
     async with await trio.open_tcp_stream("127.0.0.1", server.port) as first:
         await first.send_all(UPGRADE)
@@ -93,7 +95,7 @@ async def test_who_is_sent_away_gives_way(
     monkeypatch.setattr("actors.feed.server.CLOSE_SECONDS", 60)
     places = 2 if said == "one too many" else 1
     options = FeedOptions(port=0, max_connections=places, max_per_user=1)
-    server = FeedServer(runtime, options, tokens.peer_of, HostList())
+    server = FeedServer(runtime, options, tokens.peer_of, AllowedHosts())
     await supervisor.start_child(ChildSpec("feed", server.run))
     async with AsyncExitStack() as stack:
         open_ = [
@@ -135,7 +137,7 @@ async def test_a_503_says_when_to_come_again(
     async def door(_token: str) -> None:
         raise StoreUnavailable("the disk is full")
 
-    server = FeedServer(runtime, FeedOptions(port=0), door, HostList())
+    server = FeedServer(runtime, FeedOptions(port=0), door, AllowedHosts())
     await supervisor.start_child(ChildSpec("feed", server.run))
     async with await trio.open_tcp_stream("127.0.0.1", server.port) as stream:
         await stream.send_all(UPGRADE)

@@ -13,7 +13,7 @@ import pytest
 import trio
 from trio_websocket import ConnectionClosed, wrap_client_stream
 
-from actors.access.hosts import HostList
+from actors.access.hosts import AllowedHosts
 from actors.feed.options import FeedOptions
 from actors.feed.server import FeedServer
 from actors.runtime import RunningRuntime
@@ -43,7 +43,7 @@ async def test_an_encrypted_client_is_served_and_told_goodbye_and_a_plain_one_is
 ) -> None:
     ours = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     ours.load_cert_chain(*certificate)
-    server = FeedServer(runtime, FeedOptions(port=0), tokens.peer_of, HostList(), ours)
+    server = FeedServer(runtime, FeedOptions(port=0), tokens.peer_of, AllowedHosts(), ours)
     await supervisor.start_child(ChildSpec("feed", server.run))
     theirs = ssl.create_default_context(cafile=certificate[0])
     async with await trio.open_tcp_stream("127.0.0.1", server.port) as plain:

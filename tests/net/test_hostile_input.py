@@ -15,7 +15,7 @@ import pytest
 import trio
 import trio.testing
 
-from actors.access.hosts import HostList
+from actors.access.hosts import AllowedHosts
 from actors.api.app import create_app
 from actors.api.options import HttpOptions
 from actors.api.server import Guard
@@ -175,7 +175,7 @@ async def ports(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Ports]:
         _token, secret = await runtime.access.create_token(user_id="ana", level="viewer")
         options = HttpOptions(requests_per_minute=100_000)
         guard = Guard(create_app(runtime, options), runtime.client_faults, "http")
-        feed = FeedServer(runtime, FeedOptions(port=0), runtime.access.token_peer, HostList())
+        feed = FeedServer(runtime, FeedOptions(port=0), runtime.access.token_peer, AllowedHosts())
         (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
 
         async def serve(*, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
