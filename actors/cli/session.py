@@ -20,7 +20,7 @@ from actors.cli.systemd import Notifier, notify_systemd
 from actors.documents.records import accepted_document, event_document, job_document
 from actors.jobs import maxima
 from actors.jobs.pages import Page
-from actors.jobs.records import ACTIVE_JOBS, ApprovalRequest, ApprovalStatus, JobStatus
+from actors.jobs.records import ACTIVE_JOBS, TERMINAL_JOBS, ApprovalRequest, ApprovalStatus, JobStatus
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.runtime import Parts, RunningRuntime, open_runtime
 from actors.store.errors import StoreError
@@ -61,7 +61,7 @@ class Display(Protocol):
     def begin(self, board: Board) -> None:
         """The runtime is ready."""
 
-    def tell(self, event: Mapping[str, Any], board: Board) -> None:
+    def show_event(self, event: Mapping[str, Any], board: Board) -> None:
         """Something happened."""
 
     def paint(self, board: Board) -> None:
@@ -182,7 +182,7 @@ class Session:
                         seen = event.seq
                         document = event_document(event)
                         if self._board.note(document) and self._display is not None:
-                            self._display.tell(document, self._board)
+                            self._display.show_event(document, self._board)
                         happened.set()
             except StoreError:
                 await trio.sleep(LOOK_SECONDS)
@@ -240,11 +240,8 @@ class Session:
         jobs = self._board.jobs()
         if self._plan.fail_on_failure and any(job["status"] == "failed" for job in jobs):
             return 1
-        unended = any(job["completed_at"] is None and job["status"] not in ENDS for job in jobs)
+        unended = any(job["completed_at"] is None and job["status"] not in TERMINAL_JOBS for job in jobs)
         return 1 if self._plan.until_idle and unended and not self._interrupted else 0
-
-
-ENDS = frozenset({"completed", "failed", "cancelled"})
 
 
 class _Happened:

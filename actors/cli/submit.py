@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from actors.cli.context import BadInput, Failed, os_user, read_job_file
+from actors.cli.job_text import duration, metrics, name_of, note, standing
 from actors.cli.options import given, with_client
-from actors.cli.output import duration, metrics, name_of, note, print_json, print_table, short, standing
+from actors.cli.tables import print_json, print_table, short
 
 if TYPE_CHECKING:
     from actors.cli.client import Client
@@ -62,11 +63,11 @@ def submit(
     The program is started directly, not by a shell.
     """
     if file is None:
-        found = [client.ask("POST", "api", "jobs", body=_from_options(command, options))]
+        found = [client.request("POST", "api", "jobs", body=_from_options(command, options))]
     elif command or given(options):
         raise click.UsageError("--file cannot be combined with options of a job, only with --wait and --json")
     else:
-        found = client.ask("POST", "api", "jobs", body=_from_file(file))
+        found = client.request("POST", "api", "jobs", body=_from_file(file))
     if wait:
         from actors.cli.waiting import wait_for
 

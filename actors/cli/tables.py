@@ -1,25 +1,21 @@
-"""How answers look: tables for people, JSON for programs, times in words, and no trust in what jobs call themselves."""
+"""Tables for people and JSON for programs; text from outside never reaches the terminal as control characters."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 import orjson
 
-from actors.jobs.durations import seconds_between
 from actors.jobs.os_text import REPLACED, printable, readable
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.table import Table
 
-Document = Mapping[str, Any]
-
 _SHORT = 12
-"""Characters of an identifier that people see: its end, which is its random part."""
+"""Characters of an ID that tables show: its end, which is its random part."""
 _PIPE_WIDTH = 200
 _WHOLE = frozenset({"JOB", "ID", "NAME", "USER", "STATUS", "RAN"})
 _LONGEST = {"NAME": 36}
@@ -41,7 +37,7 @@ def print_answer(document: Any, as_json: bool, print_text: Callable[[Any], None]
 
 
 def plain(value: object) -> str:
-    """``value`` as one line of printable text: names come from outside and may hold what terminals obey."""
+    """``value`` as one line of printable text: names come from outside and may hold control characters."""
     text = "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
     return printable(text.replace("\n", " / "), REPLACED)
 
@@ -49,14 +45,6 @@ def plain(value: object) -> str:
 def short(identifier: str | None) -> str:
     """The end of an identifier, enough to name it."""
     return "" if identifier is None else identifier[-_SHORT:]
-
-
-def name_of(job: Document) -> str:
-    """What people call a job: its name, or the program it runs."""
-    named = job.get("config_name") or job.get("entry_point")
-    if named is None and job.get("command"):
-        named = " ".join(job["command"])
-    return plain(named or short(job["job_id"]))
 
 
 def console() -> Console:
@@ -111,67 +99,3 @@ def print_parts(parts: Iterable[RenderableType]) -> None:
             target.print(part, soft_wrap=isinstance(part, Text))
     for line in written.get().splitlines():
         click.echo(line.rstrip())
-
-
-def instant(text: str | None) -> datetime | None:
-    """A time of a document."""
-    return None if text is None else datetime.fromisoformat(text)
-
-
-def lasted(seconds: float) -> str:
-    """A duration in words: ``4.2 s``, ``3 min 20 s``, ``2 h 5 min``."""
-    if seconds < 60:
-        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest} s"
-    return f"{minutes // 60} h {minutes % 60} min"
-
-
-def ago(text: str | None) -> str:
-    """How long ago a time of a document was."""
-    time = instant(text)
-    return "" if time is None else f"{lasted(seconds_between(time, datetime.now(UTC)))} ago"
-
-
-def duration(job: Document) -> str:
-    """How long a job has run, or ran."""
-    started = instant(job.get("started_at"))
-    if started is None:
-        return ""
-    ended = instant(job.get("completed_at")) or datetime.now(UTC)
-    return lasted(seconds_between(started, ended))
-
-
-def standing(job: Document) -> str:
-    """Where a job stands, in words: ``running, cancel requested 12 s ago``."""
-    waits = job["status"] == "pending" and job["queue_status"] in ("blocked", "ready")
-    words = [job["queue_status"] if waits else job["status"]]
-    if job.get("uncertain"):
-        words.append("uncertain")
-    if job.get("cancel_requested_at") and not job.get("completed_at"):
-        words.append(f"cancel requested {ago(job['cancel_requested_at'])}")
-    return ", ".join(words)
-
-
-def metrics(values: Mapping[str, Any] | None) -> str:
-    """The measures people ask for first, of progress or result."""
-    if not values:
-        return ""
-    found = [name for name in ("accuracy", "loss") if isinstance(values.get(name), int | float)]
-    return "  ".join(f"{name} {values[name]:.4g}" for name in found)
-
-
-def note(job: Document) -> str:
-    """What else there is to say of a job: why it waits, how far it is, why it failed, what came of it."""
-    if job.get("reason"):
-        return str(job["reason"])
-    if job.get("uncertain"):
-        return f"{job['uncertain']['reason']}; greenroom settle {short(job['job_id'])} ..."
-    if job.get("error_message"):
-        return str(job["error_message"])
-    if job["status"] == "running" and job.get("progress"):
-        done = job["progress"]
-        steps = f"{done['step']}/{done['total']}  " if "step" in done and "total" in done else ""
-        return steps + metrics(done)
-    return metrics(job.get("result"))
