@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, bindparam, insert, select, update
 
+from actors.jobs.events import EventType
 from actors.jobs.records import Event
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.store.schema import counters, events
@@ -30,19 +31,21 @@ class Transaction:
     """One transaction: a connection, the time at which it began, and the events that tell of its changes.
 
     Event numbers come from one counter row that is updated last, so that they have no gap and stand in the order of
-    commits; an event of a closure that failed never took a number.
+    commits; an event of a closure that failed never took a number. ``correlation_id``: of the request or cycle for
+    which the closure that runs now was written; "" where there is none.
     """
 
     def __init__(self, connection: Connection, now: datetime) -> None:
         self.connection = connection
         self.now = now
+        self.correlation_id = ""
         self._pending: list[tuple[str, str | None, str, Mapping[str, Any], Origin | None]] = []
         self._after_commit: list[Callable[[], None]] = []
         self._order = 0
         self._closures = 0
         self._left: tuple[int, Any] = (0, None)
 
-    def emit(self, type_: str, job_id: str | None, correlation_id: str, **data: Any) -> None:
+    def emit(self, type_: EventType, job_id: str | None, correlation_id: str, **data: Any) -> None:
         """Tell of one change: an event of ``type_`` is written with this transaction and published after it.
 
         Raises :class:`Refused` for data that cannot be kept: here it fails its own closure, at the end it would fail
