@@ -135,23 +135,20 @@ def _urgency(job: dict[str, Any]) -> tuple[int, str]:
 
 def jobs_table(jobs: list[dict[str, Any]], width: int) -> Table:
     """One line per job: name, status, progress, metrics, reason; fewer columns on a narrow screen."""
-    wide = width >= _WIDE
-    columns = ("JOB", "NAME", "USER", "STATUS", "", "MEASURES", "RAN", "WHY")
-    made = table(columns if wide else ("NAME", "STATUS", "RAN", "WHY"), (), one_line=True)
-    for job in jobs:
-        status, measures = Text(standing(job), style=_style(job)), metrics(job["result"] or job["progress"])
-        if wide:
-            who = (short(job["job_id"]), name_of(job), plain(job["user_id"]), status)
-            made.add_row(*who, _bar(job), plain(measures), duration(job), plain(_why(job)))
-        else:
-            made.add_row(name_of(job), status, duration(job), plain(_why(job) or measures))
-    return made
+    if width < _WIDE:
+        rows = [(name_of(job), standing(job), duration(job), _why(job) or _metrics(job)) for job in jobs]
+        return table(("NAME", "STATUS", "RAN", "WHY"), rows, one_line=True)
+    columns = ("JOB", "NAME", "USER", "STATUS", "", "METRICS", "RAN", "WHY")
+    wide = [
+        (short(job["job_id"]), name_of(job), job["user_id"], standing(job), _bar(job), _metrics(job), duration(job),
+         _why(job))
+        for job in jobs
+    ]  # fmt: skip
+    return table(columns, wide, one_line=True)
 
 
-def _style(job: dict[str, Any]) -> str:
-    if job["queue_status"] == "blocked":
-        return "magenta"
-    return {"completed": "green", "running": "cyan", "failed": "red", "cancelled": "yellow"}.get(job["status"], "")
+def _metrics(job: dict[str, Any]) -> str:
+    return metrics(job["result"] or job["progress"])
 
 
 def _why(job: dict[str, Any]) -> str:

@@ -17,7 +17,7 @@ import trio
 from actors.api.access import asked_by
 from actors.api.app import create_app
 from actors.api.unix_peer import Peer
-from actors.cli.context import BadInput, Failed, fail, os_user
+from actors.cli.context import Failed, os_user, refusal
 from actors.control.context import Context
 from actors.control.runtime import NOT_RUNNING, Reading
 from actors.jobs.refusal import RefusalKind, Refused
@@ -112,6 +112,6 @@ def _run(settings: Settings, question: Callable[[Reading], Awaitable[T]]) -> T:
     try:
         return trio.run(ask)
     except Refused as error:
-        raise (BadInput if error.kind is RefusalKind.INVALID else Failed)(str(error)) from None
+        raise refusal(error) from None
     except (StateDirectoryError, StoreError) as error:
-        fail(error)
+        raise Failed(str(error)) from None

@@ -56,8 +56,9 @@ def console() -> Console:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, one_line: bool = False) -> Table:
-    """A table whose cells are plain text; a status has its colour. ``one_line``: what does not fit is cut."""
+    """A table of plain text, and of progress bars; a status has its colour. ``one_line``: what does not fit is cut."""
     from rich.box import SIMPLE_HEAD
+    from rich.progress_bar import ProgressBar
     from rich.table import Table
     from rich.text import Text
 
@@ -72,9 +73,9 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, one_line:
             max_width=_LONGEST.get(column),
         )
     for row in rows:
-        cells = [one if isinstance(one, Text) else Text(plain(one)) for one in row]
+        cells = [one if isinstance(one, ProgressBar) else Text(plain(one)) for one in row]
         for cell in cells:
-            if style := _STYLES.get(cell.plain.split(",")[0]):
+            if isinstance(cell, Text) and (style := _STYLES.get(cell.plain.split(",")[0])):
                 cell.stylize(style)
         made.add_row(*cells)
     return made
