@@ -43,7 +43,7 @@ class Lines:
         if jobs := board.jobs():
             ended = sum(job["status"] in TERMINAL_JOBS for job in jobs)
             click.echo(f"{len(jobs)} jobs{f', {ended} of them ended before' if ended else ''}")
-            _say_if_nothing_is_left(jobs)
+            _hint_if_all_ended(jobs)
 
     def show_event(self, event: Mapping[str, Any], board: Board) -> None:
         """Print it, unless it is progress or a step of a submission."""
@@ -74,7 +74,7 @@ class Live:
     def begin(self, board: Board) -> None:
         """Start drawing below the greeting."""
         click.echo(_greeting(self._plan, self._log))
-        _say_if_nothing_is_left(board.jobs())
+        _hint_if_all_ended(board.jobs())
         self._live.start()
 
     def show_event(self, event: Mapping[str, Any], board: Board) -> None:
@@ -119,10 +119,10 @@ def _greeting(plan: Plan, log: str | None) -> str:
     return "\n".join([state + ".", "In a second terminal, from this directory:", *lines, ""])
 
 
-def _say_if_nothing_is_left(jobs: list[dict[str, Any]]) -> None:
+def _hint_if_all_ended(jobs: list[dict[str, Any]]) -> None:
     if jobs and all(job["status"] in TERMINAL_JOBS for job in jobs):
         click.echo("All of them ended in an earlier run, and nothing is run again. Change the file, or use another")
-        click.echo("state directory (GREENROOM_HOME), to run them anew.")
+        click.echo("state directory (GREENROOM_HOME), to run them again.")
 
 
 def _called(job: dict[str, Any] | None) -> str | None:

@@ -1,4 +1,4 @@
-"""Waiting for submitted jobs: their events live, their ends as documents."""
+"""Wait for submitted jobs to end, and print their events meanwhile."""
 
 from __future__ import annotations
 
