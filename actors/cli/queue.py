@@ -41,7 +41,7 @@ def _print_queue(found: Any) -> None:
          job["priority"], standing(job), job["reason"], job["setting"])
         for job in found["waiting"]
     ]  # fmt: skip
-    print_table(("#", "JOB", "NAME", "USER", "PRIORITY", "STATUS", "WHY", "SETTING"), rows, "No jobs are waiting.")
+    print_table(("#", "JOB", "NAME", "USER", "PRIORITY", "STATUS", "WHY", "CHANGE WITH"), rows, "No jobs are waiting.")
 
 
 @queue.command()
