@@ -73,10 +73,18 @@ class Stub:
     fault: Exception | None = None
     hangs: bool = False
 
-    def tree(self) -> list[dict[str, Any]]:
+    @property
+    def tree(self) -> Stub:
+        return self
+
+    @property
+    def health(self) -> Stub:
+        return self
+
+    def describe(self) -> list[dict[str, Any]]:
         return [{"id": "actors", "state": "running", "children": [{"id": "scheduler", "state": self.state}]}]
 
-    async def health(self) -> Health:
+    async def check(self) -> Health:
         if self.fault is not None:
             raise self.fault
         if self.hangs:
