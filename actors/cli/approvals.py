@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from actors.cli.job_text import ago
 from actors.cli.options import given, with_client, with_pages
-from actors.cli.output import ago, print_answer, print_json, print_table, short
+from actors.cli.tables import print_answer, print_json, print_table, short
 
 if TYPE_CHECKING:
     from actors.cli.client import Client
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 @with_client
 def approvals(client: Client, as_json: bool, everything: bool, **page: Any) -> None:
     """List approval requests that are pending."""
-    found = client.look("api", "approvals", params=given({"status": None if everything else "pending", **page}))
+    found = client.read("api", "approvals", params=given({"status": None if everything else "pending", **page}))
     requests = found["approvals"]
     if as_json:
         print_json(requests)
@@ -41,7 +42,7 @@ def approvals(client: Client, as_json: bool, everything: bool, **page: Any) -> N
 @with_client
 def approve(client: Client, as_json: bool, approval: str) -> None:
     """Approve a request, named by its ID or its job's ID."""
-    print_answer(client.ask("POST", "api", "approvals", approval, "approve"), as_json, _print_request)
+    print_answer(client.request("POST", "api", "approvals", approval, "approve"), as_json, _print_request)
 
 
 @click.command()
@@ -53,7 +54,7 @@ def reject(client: Client, as_json: bool, approval: str, reason: str) -> None:
 
     ID is the request's, or its job's.
     """
-    rejected = client.ask("POST", "api", "approvals", approval, "reject", body={"reason": reason})
+    rejected = client.request("POST", "api", "approvals", approval, "reject", body={"reason": reason})
     print_answer(rejected, as_json, _print_request)
 
 

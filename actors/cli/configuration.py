@@ -6,7 +6,7 @@ import click
 
 from actors.cli.context import load_settings
 from actors.cli.options import with_config, with_json
-from actors.cli.output import plain, print_json, print_table
+from actors.cli.tables import plain, print_json, print_table
 
 
 @click.group()

@@ -6,12 +6,13 @@ import os
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
     from actors.job_requests.job_file import JobFile
+    from actors.jobs.refusal import Refused
     from actors.settings import Settings
 
 
@@ -31,9 +32,9 @@ class BadInput(Failed):
     exit_code = 2
 
 
-def fail(error: object) -> NoReturn:
-    """End the command with exit status 1."""
-    raise Failed(str(error)) from (error if isinstance(error, BaseException) else None)
+def refusal(error: Refused) -> Failed:
+    """How a command fails whose operation was refused."""
+    return (BadInput if error.kind == "invalid" else Failed)(str(error))
 
 
 def load_settings(config: str | None) -> Settings:

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from actors.cli.job_text import lasted
 from actors.cli.options import with_client
-from actors.cli.output import lasted, print_json, print_table, short
+from actors.cli.tables import print_json, print_table, short
 
 if TYPE_CHECKING:
     from actors.cli.client import Client
@@ -20,7 +21,7 @@ def dead_letters(client: Client, as_json: bool) -> None:
 
     Their actor was gone, or its mailbox was full.
     """
-    found = client.ask("GET", "api", "actors", "dead-letters")["dead_letters"]
+    found = client.request("GET", "api", "actors", "dead-letters")["dead_letters"]
     if as_json:
         print_json(found)
         return
@@ -37,7 +38,7 @@ def quarantine() -> None:
 @with_client
 def list_quarantine(client: Client, as_json: bool) -> None:
     """List the quarantined messages."""
-    _print_quarantine(client.ask("GET", "api", "actors", "quarantine"), as_json)
+    _print_quarantine(client.request("GET", "api", "actors", "quarantine"), as_json)
 
 
 @quarantine.command()
@@ -45,7 +46,7 @@ def list_quarantine(client: Client, as_json: bool) -> None:
 @with_client
 def replay(client: Client, as_json: bool, message_id: int) -> None:
     """Send a message to its actor again, behind those in its mailbox."""
-    _print_quarantine(client.ask("POST", "api", "actors", "quarantine", str(message_id), "replay"), as_json)
+    _print_quarantine(client.request("POST", "api", "actors", "quarantine", str(message_id), "replay"), as_json)
 
 
 @quarantine.command()
@@ -53,7 +54,7 @@ def replay(client: Client, as_json: bool, message_id: int) -> None:
 @with_client
 def drop(client: Client, as_json: bool, message_id: int) -> None:
     """Delete a message for good."""
-    _print_quarantine(client.ask("DELETE", "api", "actors", "quarantine", str(message_id)), as_json)
+    _print_quarantine(client.request("DELETE", "api", "actors", "quarantine", str(message_id)), as_json)
 
 
 def _print_quarantine(document: Any, as_json: bool) -> None:

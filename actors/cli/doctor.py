@@ -10,13 +10,13 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
 from actors.cli.context import Failed
 from actors.cli.options import with_config, with_json
-from actors.cli.output import print_json, print_table
+from actors.cli.tables import print_json, print_table
 from actors.store.ownership import directory_looseness, directory_refusal
 
 if TYPE_CHECKING:
@@ -154,10 +154,10 @@ def _gpus() -> Finding:
 def supervisor_findings(client: Client, running: str) -> Iterator[Finding]:
     """What the supervisor that ``running`` describes reports of itself and its providers."""
     try:
-        health = client.ask("GET", "health")
+        health = client.request("GET", "health")
         reasons = "; ".join([*health["reasons"], *health["notes"]])
         yield Finding("supervisor", health["status"] == "ok", f"{running}: {health['status']}", reasons)
-        providers: list[dict[str, Any]] = client.ask("GET", "api", "providers", params={"check": "true"})["providers"]
+        providers = client.request("GET", "api", "providers", params={"check": "true"})["providers"]
     except Failed as error:
         yield Finding("supervisor", False, running, error.message)
         return

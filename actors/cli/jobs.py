@@ -7,19 +7,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from actors.cli.context import BadInput
+from actors.cli.job_text import ago, duration, name_of, note, standing
 from actors.cli.options import given, with_client
-from actors.cli.output import (
-    ago,
-    duration,
-    name_of,
-    note,
-    plain,
-    print_answer,
-    print_json,
-    print_table,
-    short,
-    standing,
-)
+from actors.cli.tables import plain, print_answer, print_json, print_table, short
 from actors.jobs.records import JobStatus
 
 if TYPE_CHECKING:
@@ -45,7 +35,7 @@ _SHOWN_FIRST = (
 @with_client
 def jobs(client: Client, as_json: bool, **filters: Any) -> None:
     """List jobs, newest first."""
-    found = client.look("api", "jobs", params=given(filters))
+    found = client.read("api", "jobs", params=given(filters))
     if as_json:
         print_json(found["jobs"])
         return
@@ -68,7 +58,7 @@ def show(client: Client, as_json: bool, job: str) -> None:
 
     JOB is its ID, or the beginning or the end of exactly one ID.
     """
-    print_answer(client.look("api", "jobs", job), as_json, _print_details)
+    print_answer(client.read("api", "jobs", job), as_json, _print_details)
 
 
 def _print_details(job: Any) -> None:
@@ -96,7 +86,7 @@ def cancel(client: Client, as_json: bool, job: str) -> None:
     A job that waits ends at once. If it was submitted to its provider, the provider is asked to stop it until it has
     ended.
     """
-    print_answer(client.ask("POST", "api", "jobs", job, "cancel"), as_json, print_job)
+    print_answer(client.request("POST", "api", "jobs", job, "cancel"), as_json, print_job)
 
 
 @click.command()
@@ -104,7 +94,7 @@ def cancel(client: Client, as_json: bool, job: str) -> None:
 @with_client
 def retry(client: Client, as_json: bool, job: str) -> None:
     """Submit an ended JOB again, as a new job."""
-    print_answer(client.ask("POST", "api", "jobs", job, "retry"), as_json, print_job)
+    print_answer(client.request("POST", "api", "jobs", job, "retry"), as_json, print_job)
 
 
 @click.command()
@@ -123,7 +113,7 @@ def settle(client: Client, as_json: bool, job: str, ran: str | None, not_run: bo
     body: dict[str, Any] = {"verdict": "not_run" if not_run else "failed"}
     if ran is not None:
         body = {"verdict": "ran", "handle": _handle(ran)}
-    print_answer(client.ask("POST", "api", "jobs", job, "settle", body=body), as_json, print_job)
+    print_answer(client.request("POST", "api", "jobs", job, "settle", body=body), as_json, print_job)
 
 
 def _handle(text: str) -> dict[str, Any]:

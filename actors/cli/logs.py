@@ -30,11 +30,11 @@ def logs(job: str, follow: bool, config: str | None) -> None:
             for piece in answer.iter_bytes():
                 out.write(piece)
                 out.flush()
-        if follow and (status := client.ask("GET", "api", "jobs", job)["status"]) not in TERMINAL_JOBS:
+        if follow and (status := client.request("GET", "api", "jobs", job)["status"]) not in TERMINAL_JOBS:
             raise Failed(f"the output could not be followed to its end; the job is {status}")
     except NoSupervisor as missing:
         from actors.cli import offline
 
-        client.say_that_none_runs(missing)
+        client.note_offline(missing)
         offline.logs(client.settings, job, out.write)
         out.flush()

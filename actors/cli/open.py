@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from actors.cli.options import with_client
-from actors.cli.output import print_answer
+from actors.cli.tables import print_answer
 
 if TYPE_CHECKING:
     from actors.cli.client import Client
@@ -21,5 +21,5 @@ def open(client: Client, as_json: bool) -> None:  # noqa: A001 - the command's n
     The link is valid for five minutes. Greenroom starts no browser: the link would be among that program's arguments,
     which every user of this machine can read.
     """
-    made = client.ask("POST", "api", "session", "code", body={})
+    made = client.request("POST", "api", "session", "code", body={})
     print_answer(made, as_json, lambda made: click.echo(made["link"]))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from actors.cli.options import with_client
-from actors.cli.output import print_json
+from actors.cli.tables import print_json
 
 if TYPE_CHECKING:
     from actors.cli.client import Client
@@ -22,7 +22,7 @@ def prune(client: Client, as_json: bool, dry_run: bool, yes: bool) -> None:
 
     Their events and directories are removed with them. --yes also ends the hold.
     """
-    found = client.ask("POST", "api", "prune", body={"dry_run": dry_run} | ({"yes": True} if yes else {}))
+    found = client.request("POST", "api", "prune", body={"dry_run": dry_run} | ({"yes": True} if yes else {}))
     if as_json:
         print_json(found)
         return

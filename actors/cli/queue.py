@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from actors.cli.job_text import name_of, standing
 from actors.cli.jobs import print_job
 from actors.cli.options import given, with_client, with_pages
-from actors.cli.output import name_of, plain, print_answer, print_json, print_table, short, standing
+from actors.cli.tables import plain, print_answer, print_json, print_table, short
 
 if TYPE_CHECKING:
     from actors.cli.client import Client
@@ -22,7 +23,7 @@ def queue(client: Client, as_json: bool, **page: Any) -> None:
 
     Each has the reason why it waits, and the setting that changes that.
     """
-    found = client.look("api", "queue", params=given(page))
+    found = client.read("api", "queue", params=given(page))
     print_answer(found, as_json, _print_queue)
     if found["next"] and not as_json:
         click.echo(f"more: greenroom queue --cursor {found['next']}")
@@ -40,7 +41,7 @@ def _print_queue(found: Any) -> None:
          job["priority"], standing(job), job["reason"], job["setting"])
         for job in found["waiting"]
     ]  # fmt: skip
-    print_table(("#", "JOB", "NAME", "USER", "PRIORITY", "STATUS", "WHY", "SETTING"), rows, "No jobs are waiting.")
+    print_table(("#", "JOB", "NAME", "USER", "PRIORITY", "STATUS", "WHY", "CHANGE WITH"), rows, "No jobs are waiting.")
 
 
 @queue.command()
@@ -53,7 +54,7 @@ def pause(client: Client, as_json: bool, provider: str, reason: str | None) -> N
     The pause is kept over restarts. Jobs that the provider already has continue.
     """
     body = given({"provider": provider, "reason": reason or None})
-    print_answer(client.ask("POST", "api", "queue", "pause", body=body), as_json, _print_queue)
+    print_answer(client.request("POST", "api", "queue", "pause", body=body), as_json, _print_queue)
 
 
 @queue.command()
@@ -61,7 +62,7 @@ def pause(client: Client, as_json: bool, provider: str, reason: str | None) -> N
 @with_client
 def resume(client: Client, as_json: bool, provider: str) -> None:
     """Submit jobs to a paused or closed PROVIDER again."""
-    print_answer(client.ask("POST", "api", "queue", "resume", body={"provider": provider}), as_json, _print_queue)
+    print_answer(client.request("POST", "api", "queue", "resume", body={"provider": provider}), as_json, _print_queue)
 
 
 @click.command()
@@ -76,21 +77,21 @@ def prioritise(client: Client, as_json: bool, job: str, priority: str) -> None:
     if priority != "none" and not priority.isdecimal():
         raise click.BadParameter(f"must be a number from 0 to 50, or none, not {priority!r}", param_hint="PRIORITY")
     body = {"priority_override": None if priority == "none" else int(priority)}
-    print_answer(client.ask("PUT", "api", "queue", job, "priority", body=body), as_json, print_job)
+    print_answer(client.request("PUT", "api", "queue", job, "priority", body=body), as_json, print_job)
 
 
 @click.group(invoke_without_command=True)
 @with_client
 def limits(client: Client, as_json: bool) -> None:
     """Show or change how many jobs may run at once."""
-    _print_limits(client.look("api", "queue", "limits"), as_json)
+    _print_limits(client.read("api", "queue", "limits"), as_json)
 
 
 @limits.command()
 @with_client
 def show(client: Client, as_json: bool) -> None:
     """Show the limits in force; `stored` ones were changed at run time."""
-    _print_limits(client.look("api", "queue", "limits"), as_json)
+    _print_limits(client.read("api", "queue", "limits"), as_json)
 
 
 @limits.command("set", context_settings={"ignore_unknown_options": True})  # -3 is a value, if a wrong one
@@ -102,7 +103,7 @@ def set_(client: Client, as_json: bool, name: str, value: int) -> None:
 
     NAME is one that `limits show` prints, or per_provider.PROVIDER. The change is kept over restarts.
     """
-    _print_limits(client.ask("PUT", "api", "queue", "limits", name, body={"value": value}), as_json)
+    _print_limits(client.request("PUT", "api", "queue", "limits", name, body={"value": value}), as_json)
 
 
 @limits.command()
@@ -112,7 +113,7 @@ def reset(client: Client, as_json: bool, names: tuple[str, ...]) -> None:
     """Return to the configured limits: these NAMES, or all."""
     found = None
     for path in [[name] for name in names] or [[]]:
-        found = client.ask("DELETE", "api", "queue", "limits", *path)
+        found = client.request("DELETE", "api", "queue", "limits", *path)
     _print_limits(found, as_json)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from actors.cli.context import BadInput, Failed, fail, load_settings, read_job_file
+from actors.cli.context import Failed, load_settings, read_job_file
 from actors.cli.options import with_config
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def run(
     log = _prepare(settings, shown)
     import trio
 
-    from actors.cli.session import Plan, Session, SessionFailed
+    from actors.cli.session import Plan, Session
     from logconf import flush
 
     plan = Plan(settings, config, job_file, until_idle, approve_as, fail_on_failure)
@@ -58,8 +58,6 @@ def run(
     gc.enable()
     try:
         status = trio.run(Session(plan, display).run)
-    except SessionFailed as error:
-        raise (BadInput if error.bad_input else Failed)(str(error)) from None
     finally:
         flush()
     if status:
@@ -72,7 +70,7 @@ def _opened(path: str) -> TextIO:
         Path(path).parent.mkdir(mode=0o700, exist_ok=True)
         return open(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "w")  # noqa: PTH123 - the mode, which Path.open cannot give
     except OSError as error:
-        fail(f"cannot write to {path}: {error.strerror}")
+        raise Failed(f"cannot write to {path}: {error.strerror}") from None
 
 
 def _prepare(settings: Settings, shown: bool) -> str | None:
@@ -85,19 +83,21 @@ def _prepare(settings: Settings, shown: bool) -> str | None:
         settings.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         check(settings.state_dir)  # before a log is opened in it
     except StateDirectoryError as error:
-        fail(error)
+        raise Failed(str(error)) from None
     except OSError as error:
-        fail(f"cannot use the state directory {settings.state_dir}: {error.strerror}")
+        raise Failed(f"cannot use the state directory {settings.state_dir}: {error.strerror}") from None
     if not os.access(settings.state_dir, os.W_OK | os.X_OK):
-        fail(f"cannot write to the state directory {settings.state_dir}: correct its mode or set GREENROOM_HOME")
+        raise Failed(
+            f"cannot write to the state directory {settings.state_dir}: correct its mode or set GREENROOM_HOME"
+        )
     path = str(settings.state_dir / LOG) if shown else None
     if path is None:
         init_from_env()
-    elif os.environ.get("SIMPLETUNER_LOG_FILE"):  # in addition to what stands for stdout
+    elif os.environ.get("SIMPLETUNER_LOG_FILE"):  # the user's own file replaces stdout; this one is in addition
         init_from_env(stream=_opened(path))
     else:
         init_from_env({**os.environ, "SIMPLETUNER_LOG_FILE": path}, stream=None)
-    logging.getLogger("alembic").setLevel(logging.WARNING)  # the making of a schema is no news
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # creating the schema is no news
     for secret in secrets(settings):
         register_secret(secret)
     settings.log_notes(logging.getLogger("actors.settings"))

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from actors.cli.context import BadInput, Failed, os_user, read_job_file
+from actors.cli.job_text import duration, metrics, name_of, note, standing
 from actors.cli.options import given, with_client
-from actors.cli.output import duration, metrics, name_of, note, print_json, print_table, short, standing
+from actors.cli.tables import print_json, print_table, short
 
 if TYPE_CHECKING:
     from actors.cli.client import Client
@@ -22,16 +23,14 @@ _SIGNALLED = 128
 @click.command()
 @click.argument("command", nargs=-1, metavar="[-- ARGV...]", type=click.UNPROCESSED)
 @click.option("--provider", help="Provider that runs the job.  [default: local]")
-@click.option("--user", help="User the job belongs to.  [default: you]")
-@click.option("--org", help="Organisation of the user.")
-@click.option("--team", help="Team of the user.")
-@click.option("--level", multiple=True, help="Level of the user: viewer, researcher, lead or admin; repeatable.")
-@click.option("--priority", type=int, help="Priority, 0 to 50, instead of the one of the user's level.")
-@click.option("--name", metavar="CONFIG", help="Name of the job.")
-@click.option("--cost", type=float, metavar="USD", help="Estimated cost.")
-@click.option(
-    "--key", metavar="IDEMPOTENCY", help="Idempotency key: submitting it again within 24 h returns the same job."
-)
+@click.option("--user", "user_id", help="User the job belongs to.  [default: you]")
+@click.option("--org", "org_id", help="Organisation of the user.")
+@click.option("--team", "team_id", help="Team of the user.")
+@click.option("--level", "user_levels", multiple=True, help="Level: viewer, researcher, lead or admin; repeatable.")
+@click.option("--priority", "priority_override", type=int, help="Priority, 0 to 50.  [default: by level]")
+@click.option("--name", "config_name", help="Name of the job.")
+@click.option("--cost", "estimated_cost", type=float, metavar="USD", help="Estimated cost.")
+@click.option("--key", help="Idempotency key: submitting it again within 24 h returns the same job.")
 @click.option("--cpus", type=int, help="CPU slots.  [default: 1]")
 @click.option("--gpus", type=int, help="GPU slots.  [default: 0]")
 @click.option("--memory", help="Memory, such as 8GiB, or a number of bytes.")
@@ -47,8 +46,10 @@ _SIGNALLED = 128
     "--spec", type=click.Path(allow_dash=True), metavar="FILE|-", help="Options of the provider, as YAML or JSON."
 )
 @click.option("--set", "assigned", multiple=True, metavar="K=V", help="Set one value of the spec; repeatable.")
-@click.option("--hardware", metavar="TYPE", help="Hardware type, for approval rules.")
-@click.option("--needs-approval", metavar="WHY", help="Require an approval; WHY is shown to the approver.")
+@click.option("--hardware", "hardware_type", metavar="TYPE", help="Hardware type, for approval rules.")
+@click.option(
+    "--needs-approval", "requires_approval", metavar="WHY", help="Require an approval; WHY is shown to the approver."
+)
 @click.option("--max-attempts", type=int, help="How often to try to submit it to the provider.  [default: 3]")
 @click.option("--max-runtime", type=float, metavar="SECONDS", help="End the job after this time.")
 @click.option("--file", type=click.Path(dir_okay=False), help="Submit the jobs of this file instead, all or none.")
@@ -59,14 +60,14 @@ def submit(
 ) -> None:
     """Submit a job: a program and its arguments, after --.
 
-    The program is started directly, not by a shell.
+    The program is started directly, not by a shell. Example: greenroom submit --gpus 1 -- python train.py --lr 0.1
     """
     if file is None:
-        found = [client.ask("POST", "api", "jobs", body=_from_options(command, options))]
+        found = [client.request("POST", "api", "jobs", body=_from_options(command, **options))]
     elif command or given(options):
         raise click.UsageError("--file cannot be combined with options of a job, only with --wait and --json")
     else:
-        found = client.ask("POST", "api", "jobs", body=_from_file(file))
+        found = client.request("POST", "api", "jobs", body=_from_file(file))
     if wait:
         from actors.cli.waiting import wait_for
 
@@ -114,36 +115,27 @@ def _from_file(file: str) -> list[dict[str, Any]]:
     return [request_to_json(request) for request in read_job_file(file).requests]
 
 
-def _from_options(command: tuple[str, ...], options: dict[str, Any]) -> dict[str, Any]:
-    """The request as the API takes it."""
+def _from_options(
+    command: tuple[str, ...], *, cwd: str | None, env: tuple[str, ...], env_from: tuple[str, ...], spec: str | None,
+    assigned: tuple[str, ...], cpus: int | None, gpus: int | None, memory: str | None, **fields: Any,
+) -> dict[str, Any]:  # fmt: skip
+    """The request as the API takes it. ``fields`` already have its names."""
     from actors.jobs.environment import inherited
     from actors.jobs.os_text import to_plain
     from actors.jobs.records import DEFAULT_ENV_FROM
 
-    names = (*DEFAULT_ENV_FROM, *options["env_from"])
-    entry_point = options["entry_point"]
+    names = (*DEFAULT_ENV_FROM, *env_from)
     body = {
-        "provider": options["provider"] or "local",
+        **fields,
+        "provider": fields["provider"] or "local",
+        "user_id": fields["user_id"] or os_user(),
         "command": [_encoded(word) for word in command] or None,
-        "entry_point": entry_point,
-        "params" if entry_point else "spec": _spec(options["spec"], options["assigned"]) or None,
-        "cwd": _encoded(str(Path(options["cwd"] or ".").absolute())) if command or options["cwd"] else None,
-        "env": _pairs(options["env"]),
-        "env_from": list(names),
+        "params" if fields["entry_point"] else "spec": _spec(spec, assigned) or None,
+        "cwd": _encoded(str(Path(cwd or ".").absolute())) if command or cwd else None,
+        "env": _pairs(env),
+        "env_from": names,
         "inherited_env": {name: to_plain(value) for name, value in inherited(names, os.environ).items()},
-        "resources": given({name: options[name] for name in ("cpus", "gpus", "memory")}) or None,
-        "user_id": options["user"] or os_user(),
-        "org_id": options["org"],
-        "team_id": options["team"],
-        "user_levels": options["level"],
-        "config_name": options["name"],
-        "hardware_type": options["hardware"],
-        "estimated_cost": options["cost"],
-        "priority_override": options["priority"],
-        "max_attempts": options["max_attempts"],
-        "idempotency_key": options["key"],
-        "max_runtime": options["max_runtime"],
-        "requires_approval": options["needs_approval"],
+        "resources": given({"cpus": cpus, "gpus": gpus, "memory": memory}) or None,
     }
     return given(body)
 
@@ -155,11 +147,11 @@ def _encoded(value: str) -> str | dict[str, str]:
     return to_plain(from_bytes(os.fsencode(value)))
 
 
-def _pairs(given: tuple[str, ...]) -> dict[str, Any] | None:
+def _pairs(assignments: tuple[str, ...]) -> dict[str, Any] | None:
     from actors.jobs.os_text import is_utf8
 
     pairs = {}
-    for one in given:
+    for one in assignments:
         name, equals, value = one.partition("=")
         if not equals or not name or not is_utf8(name):
             raise click.BadParameter(f"must be NAME=VALUE, not {one!r}", param_hint="--env")

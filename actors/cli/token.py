@@ -9,7 +9,7 @@ import click
 
 from actors.cli.context import BadInput
 from actors.cli.options import given, with_client
-from actors.cli.output import print_answer, print_json, print_table, short
+from actors.cli.tables import print_answer, print_json, print_table, short
 from actors.jobs.levels import LEVELS
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def create(client: Client, as_json: bool, org: str | None, expires: str | None, 
     """
     expires_in = None if expires is None else _seconds(expires)
     body = given({**fields, "org_id": org or None, "expires_in": expires_in})
-    print_answer(client.ask("POST", "api", "tokens", body=body), as_json, _print_secret)
+    print_answer(client.request("POST", "api", "tokens", body=body), as_json, _print_secret)
 
 
 def _print_secret(made: Any) -> None:
@@ -58,8 +58,8 @@ def list_tokens(client: Client, as_json: bool) -> None:
     With --json one array holds both. An object with a session_id is a session; its token_id is null if it was begun
     with `greenroom open`.
     """
-    tokens = client.ask_all("tokens", "api", "tokens")
-    sessions = client.ask_all("sessions", "api", "sessions")
+    tokens = client.request_all("tokens", "api", "tokens")
+    sessions = client.request_all("sessions", "api", "sessions")
     if as_json:
         print_json([*tokens, *sessions])
         return
@@ -93,13 +93,13 @@ def revoke(client: Client, as_json: bool, token_id: str | None, session_id: str 
     if [token_id, session_id, user].count(None) != 2:
         raise BadInput("give one of TOKEN_ID, --session ID and --sessions-of USER")
     if token_id is not None:
-        ended = client.ask("DELETE", "api", "tokens", token_id)
+        ended = client.request("DELETE", "api", "tokens", token_id)
         message = f"Token {short(ended['token_id'])} of {ended['user_id']} is revoked."
     elif session_id is not None:
-        ended = client.ask("DELETE", "api", "sessions", session_id)
+        ended = client.request("DELETE", "api", "sessions", session_id)
         message = f"Session {ended['session_id']} of {ended['user_id']} is ended."
     else:
-        answer = client.ask("DELETE", "api", "sessions", params={"user_id": user})
+        answer = client.request("DELETE", "api", "sessions", params={"user_id": user})
         ended = answer["sessions"]
         message = f"Ended sessions of {user}: {answer['ended']}."
     print_answer(ended, as_json, lambda _: click.echo(message))

@@ -108,7 +108,7 @@ def test_doctor_says_what_holds_for_the_supervisor_that_runs(
     """It is asked: an embedded runtime has other means than a service."""
 
     class Answers:
-        def ask(self, method: str, *path: str, params: Any = None) -> Any:
+        def request(self, method: str, *path: str, params: Any = None) -> Any:
             if path == ("health",):
                 return {"status": "ok", "reasons": [], "notes": []}
             if isinstance(proofs, Failed):

@@ -11,13 +11,14 @@ import pytest
 from click.testing import CliRunner, Result
 
 from actors.cli.board import Board
-from actors.cli.client import NoSupervisor, address, documented
+from actors.cli.client import NoSupervisor, address, document_of
 from actors.cli.context import BadInput, Failed
 from actors.cli.display import actors_line, jobs_table, queue_line
 from actors.cli.event_text import describe, parsed
 from actors.cli.group import cli
-from actors.cli.output import console, duration, lasted, metrics, name_of, note, plain, standing
+from actors.cli.job_text import duration, lasted, metrics, name_of, note, standing
 from actors.cli.submit import exit_status
+from actors.cli.tables import console, plain
 
 
 @pytest.fixture
@@ -121,7 +122,7 @@ def test_a_problem_becomes_the_failure_it_tells_of(status: int, kind: type[Faile
     """Bad input is exit status 2, everything else 1; from 500 on the correlation ID is told, to search the log with."""
     content = orjson.dumps({"detail": "why", "correlation_id": "c-1"})
     with pytest.raises(Failed, match="why") as caught:
-        documented(status, content)
+        document_of(status, content)
     assert type(caught.value) is kind
     assert ("c-1" in caught.value.message) == (status >= 500)
     assert (kind.exit_code, NoSupervisor.exit_code) == (2 if kind is BadInput else 1, 1)
@@ -129,7 +130,7 @@ def test_a_problem_becomes_the_failure_it_tells_of(status: int, kind: type[Faile
 
 def test_an_answer_that_is_no_json_is_a_failure() -> None:
     with pytest.raises(Failed, match="no JSON"):
-        documented(200, b"<html>")
+        document_of(200, b"<html>")
 
 
 def test_identifiers_are_quoted_into_addresses() -> None:
