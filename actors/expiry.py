@@ -11,7 +11,8 @@ from actors.jobs.records import Event
 from actors.kernel import Clock, Envelope, TickingActor
 from actors.kernel.steps import StepWatch
 from actors.ledger import Ledger
-from actors.ledger.reading import deadlines
+from actors.ledger.approvals import expire
+from actors.ledger.queries import deadlines
 from logconf import get_logger
 
 _logger = get_logger("actors.expiry")
@@ -56,11 +57,11 @@ class Expiry(TickingActor):
         if self._is_quiet():
             return
         self._deadline = self._clock.now() + _AGAIN
-        due, _ = await self._ledger.read(deadlines(self._clock.now()))
-        expired = [one for approval_id in due if (one := await self._ledger.expire(approval_id)) is not None]
+        due, _ = await self._ledger.read(deadlines, self._clock.now())
+        expired = sum([await self._ledger.write(expire, approval_id) for approval_id in due])
         if expired:
-            _logger.info("Expired %d approval requests", len(expired), extra={"expired": len(expired)})
-        _, self._deadline = await self._ledger.read(deadlines(self._clock.now()))
+            _logger.info("Expired %d approval requests", expired, extra={"expired": expired})
+        _, self._deadline = await self._ledger.read(deadlines, self._clock.now())
 
     def _is_quiet(self) -> bool:
         """Whether the wall clock leapt forward a moment ago; what leaps in that time begins no other wait."""

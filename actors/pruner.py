@@ -14,8 +14,9 @@ from actors.jobs.retention import Hold, PruneResult, kept_since
 from actors.jobs.retry import FailureKind
 from actors.kernel import Clock, Envelope, TickingActor
 from actors.ledger import Ledger
-from actors.ledger.prune import Ended, ended, outlook
+from actors.ledger.prune import Ended, drop_keys, outlook, remove, review
 from actors.providers.guard import Failure, GuardedProvider
+from actors.store import retention
 from logconf import get_logger
 
 _logger = get_logger("actors.pruner")
@@ -70,7 +71,7 @@ class Pruner(TickingActor):
         if hold is not None:
             self._again = now + HELD_AGAIN
             return
-        await drop_keys(self._ledger)
+        await prune_keys(self._ledger)
         await prune(self._ledger, self._providers, before)
 
 
@@ -79,19 +80,16 @@ async def held(ledger: Ledger, before: datetime | None, ran: float = 0.0) -> Hol
 
     ``ran``: seconds run since this was last asked.
     """
-    review = await ledger.review_pruning(before, ran)
-    if review.tell and review.hold is not None:
-        extra = {"jobs": review.old, "reason": review.hold.reason}
-        _logger.warning("Nothing is removed by its age: %s", review.hold.in_words(), extra=extra)
-    return review.hold
+    found = await ledger.write(review, before, ran=ran)
+    if found.warn and found.hold is not None:
+        extra = {"jobs": found.old, "reason": found.hold.reason}
+        _logger.warning("Nothing is removed by its age: %s", found.hold.in_words(), extra=extra)
+    return found.hold
 
 
-async def drop_keys(ledger: Ledger) -> None:
+async def prune_keys(ledger: Ledger) -> None:
     """Remove idempotency keys that no longer bind, a batch at a time."""
-    while True:
-        dropped = await ledger.drop_keys(BATCH)
-        if dropped < BATCH:
-            return
+    while await ledger.write(drop_keys, BATCH) == BATCH:  # noqa: ASYNC110 - a pause for those who wait for the writer
         await trio.sleep(PAUSE)
 
 
@@ -104,15 +102,15 @@ async def prune(
     is no longer configured cannot be asked: the rows go, what it holds stays with it.
     """
     if dry_run:
-        return await ledger.read(outlook(before))
+        return await ledger.read(outlook, before)
     if before is None:
         return PruneResult(None)
     result, after = PruneResult(before), ""
     forgetting = Forgetting(providers)
-    while batch := await ledger.read(ended(before, after, BATCH)):
+    while batch := await ledger.read(retention.ended, before, after, BATCH):
         after = batch[-1].job_id
         gone = await forgetting.of(batch)
-        jobs, events = await ledger.remove(before, gone) if gone else (0, 0)
+        jobs, events = await ledger.write(remove, before, gone) if gone else (0, 0)
         oldest = min(one.completed_at for one in batch)
         result = attrs.evolve(
             result,
@@ -122,7 +120,7 @@ async def prune(
             oldest=min(oldest, result.oldest or oldest),
         )
         await trio.sleep(PAUSE)
-    forgetting.tell()
+    forgetting.log_left()
     if result.jobs:
         extra = {"jobs": result.jobs, "events": result.events, "kept": result.kept}
         _logger.info("Removed %d jobs that ended before %s", result.jobs, before.isoformat(), extra=extra)
@@ -161,7 +159,7 @@ class Forgetting:
         if failure.kind not in _ITS_OWN_MATTER:
             self._unheard[provider] = failure
 
-    def tell(self) -> None:
+    def log_left(self) -> None:
         """One line for each provider with which something was left."""
         for name, number in self._kept.items():
             extra = {"provider": name, "jobs": number, "error": self._last[name].message}

@@ -25,10 +25,10 @@ from actors.control.runtime import Runtime
 from actors.expiry import Expiry
 from actors.expiry import wakes as wakes_expiry
 from actors.jobs.approval_rules import DEFAULT_RULES
-from actors.jobs.records import Event
+from actors.jobs.records import ApprovalRule, Event
 from actors.kernel import ActorRef, Bus, Clock, Envelope, Mailbox, Registry, SystemClock, actor_spec
 from actors.kernel.steps import StepWatch
-from actors.ledger import Ledger, Sources
+from actors.ledger import Ledger, Sources, deaths
 from actors.metrics import Tallies, TimedExecutor, timed
 from actors.poller import Poller, PollNow, PollRequests, Refresh, slow_rounds
 from actors.providers.base import Provider
@@ -91,10 +91,9 @@ class RunningRuntime(Runtime):
             path, executor=TimedExecutor(executor, tallies.commits), now=parts.clock.now, engine=parts.engine,
             steps=self._steps, housekeeping=parts.executor or ThreadExecutor(1),
         )  # fmt: skip
-        rules = (*(DEFAULT_RULES if settings.approvals.default_rules else ()), *settings.approvals.rules)
         self.ledger = Ledger(
             self._store, publish=self._publish, limits=settings.limits, approvals=settings.approvals,
-            rules=rules, sources=parts.sources, queue=settings.queue,
+            rules=configured_rules(settings), sources=parts.sources, queue=settings.queue,
         )  # fmt: skip
         super().__init__(
             Context(self.ledger, guarded_providers(settings, parts), parts.clock), partial(config_of, settings),
@@ -183,7 +182,7 @@ class RunningRuntime(Runtime):
             if self._scheduler.state == "running":
                 await self._scheduler.call(Quiesce())
         with suppress(StoreError):  # which has its own ways to be reported
-            await self.ledger.note_stop()
+            await self.ledger.write(deaths.note_stop)
 
     # Polling.
 
@@ -200,6 +199,11 @@ class RunningRuntime(Runtime):
     async def refresh_polling_state(self) -> bool:
         """Decide anew whether timed polling is on, after a change of configuration (B6)."""
         return bool(await self._poller.call(Refresh()))
+
+
+def configured_rules(settings: Settings) -> tuple[ApprovalRule, ...]:
+    """The approval rules that configuration says, the default ones where it wants them."""
+    return (*(DEFAULT_RULES if settings.approvals.default_rules else ()), *settings.approvals.rules)
 
 
 def config_of(settings: Settings) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ from actors.jobs.options import LOOK_SECONDS
 from actors.jobs.records import TERMINAL_JOBS, Event
 from actors.kernel import Clock, Envelope, TickingActor
 from actors.ledger import Dispatch, Ledger
+from actors.ledger.dispatch import fail_dispatch, hand_over
 from actors.providers.base import Submitted
 from actors.providers.guard import Failure, GuardedProvider
 from actors.providers.planning import breaker_advice, capacities
@@ -78,7 +79,7 @@ class Scheduler(TickingActor):
         if not self._accepting:
             return
         if self._unsure:  # an intent that nobody here is handing over is the poller's to ask about (B13)
-            await self._ledger.disown(frozenset(self._in_flight))
+            await self._ledger.mark_orphans(frozenset(self._in_flight))
         self._unsure = True  # until what this look claims is in hands: a fault between commit and here leaves orphans
         claimed = await self._ledger.claim(capacities(self._providers), breaker_advice(self._providers))
         if not self._started:
@@ -105,7 +106,7 @@ class Scheduler(TickingActor):
                 if isinstance(answer, Failure):
                     await self._failed(dispatch, answer)
                 else:
-                    await self._ledger.handed_over(submission.key, answer.handle, answer.observation)
+                    await self._ledger.write(hand_over, submission.key, answer.handle, answer.observation)
         finally:
             self._in_flight.discard(submission.key)
             if self._held_apart:
@@ -124,7 +125,8 @@ class Scheduler(TickingActor):
 
     async def _failed(self, dispatch: Dispatch, failure: Failure) -> None:
         job = dispatch.pair.job
-        verdict = await self._ledger.dispatch_failed(dispatch.submission.key, failure)
+        key, jitter = dispatch.submission.key, self._ledger.sources.jitter
+        verdict = await self._ledger.write(fail_dispatch, key, failure, jitter=jitter)
         if verdict is None:
             return
         _logger.info(

@@ -28,7 +28,7 @@ from sqlalchemy import Connection
 
 from actors.jobs.options import Limits
 from actors.jobs.records import Capacity, QueueEntry, QueueStatus
-from actors.ledger.dispatch import Claiming, decide_now
+from actors.ledger.dispatch import claim, decide_now
 from actors.store import InlineExecutor, Store, Transaction, lanes, queue
 from actors.store.dialect import open_engine
 
@@ -67,7 +67,7 @@ class Bench:
 
     def decision(self, limits: Limits = ALL_WAIT) -> str:
         """One decision; its summary."""
-        return decide_now(Transaction(self.connection, NOW), limits, CAPACITIES)[0].summary
+        return decide_now(self.connection, limits, CAPACITIES, NOW)[0].summary
 
     def first_look(self) -> None:
         """A decision with an empty cache of lanes."""
@@ -76,7 +76,7 @@ class Bench:
 
     def whole_pass(self) -> None:
         """What a periodic pass of the scheduler does in its transaction."""
-        Claiming(ALL_WAIT, CAPACITIES, lambda: "token")(Transaction(self.connection, NOW))
+        claim(Transaction(self.connection, NOW), CAPACITIES, {}, limits=ALL_WAIT, token=lambda: "token")
 
     def bare_rows(self) -> list[object]:
         """The baseline."""

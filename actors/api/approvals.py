@@ -6,8 +6,14 @@ from actors.api.bodies import ApprovalsQuery, DecisionRequest, RejectRequest
 from actors.api.paging import page_answer
 from actors.api.request_context import Answer, answer
 from actors.api.route import Call, Nothing, route
-from actors.documents import ApprovalDocument, ApprovalsDocument, DecisionDocument, DecisionsDocument
-from actors.documents.records import approval_document
+from actors.control.runtime import Runtime
+from actors.documents.approvals import (
+    ApprovalDocument,
+    ApprovalsDocument,
+    DecisionDocument,
+    DecisionsDocument,
+    approval_document,
+)
 from actors.jobs.records import ApprovalRequest
 from actors.jobs.refusal import Refused
 
@@ -50,19 +56,20 @@ async def withdraw(call: Call[Nothing, Nothing]) -> Answer[ApprovalDocument]:
 
 async def decide_many(call: Call[DecisionRequest, Nothing]) -> Answer[DecisionsDocument]:
     """Approve or reject many requests, each for itself: one that cannot be decided hinders no other."""
-    return answer({"results": [await _decided(call, each) for each in dict.fromkeys(call.body.approval_ids)]})
+    runtime = call.runtime  # which refuses all at once where no supervisor runs
+    return answer({"results": [await _decided(runtime, call, each) for each in dict.fromkeys(call.body.approval_ids)]})
 
 
-async def _decided(call: Call[DecisionRequest, Nothing], approval_id: str) -> DecisionDocument:
+async def _decided(runtime: Runtime, call: Call[DecisionRequest, Nothing], approval_id: str) -> DecisionDocument:
     try:
-        document = approval_document(await _decide(call, approval_id))
+        document = approval_document(await _decide(runtime, call, approval_id))
     except Refused as error:
         return {"approval_id": approval_id, "decided": False, "approval": None, "problem": str(error)}
     return {"approval_id": approval_id, "decided": True, "approval": document, "problem": None}
 
 
-async def _decide(call: Call[DecisionRequest, Nothing], approval_id: str) -> ApprovalRequest:
-    runtime, level = call.runtime, call.peer.level
+async def _decide(runtime: Runtime, call: Call[DecisionRequest, Nothing], approval_id: str) -> ApprovalRequest:
+    level = call.peer.level
     if call.body.decision == "approve":
         return await runtime.approve(approval_id, by=call.by, level=level)
     return await runtime.reject(approval_id, by=call.by, reason=call.body.reason, level=level)

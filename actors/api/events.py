@@ -11,8 +11,7 @@ from actors.api.bodies import LARGEST_SEQ, EventsQuery
 from actors.api.request_context import Answer, answer, caller, ending_of, visible_user
 from actors.api.route import Call, Nothing, route
 from actors.api.sse import EVENT_STREAM, LAST_EVENT_ID, EventStream, Streamed
-from actors.documents import EventTypesDocument
-from actors.documents.records import event_document
+from actors.documents.events import EventTypesDocument, event_document
 from actors.jobs import maxima
 from actors.jobs.events import Concern, EventType, concerning
 from actors.jobs.refusal import RefusalKind, Refused

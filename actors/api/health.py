@@ -12,8 +12,16 @@ from actors.api.bodies import ProvidersQuery, PruneRequest
 from actors.api.problems import AGAIN_SECONDS
 from actors.api.request_context import Answer, answer
 from actors.api.route import Call, Nothing, route
-from actors.documents import ConfigDocument, HealthDocument, ProvidersDocument, PruneDocument, SettingDocument
-from actors.documents.records import health_document, provider_document, prune_document
+from actors.documents.runtime import (
+    ConfigDocument,
+    HealthDocument,
+    ProvidersDocument,
+    PruneDocument,
+    SettingDocument,
+    health_document,
+    provider_document,
+    prune_document,
+)
 
 _WORD = "text/plain"
 

@@ -16,8 +16,8 @@ from actors.api.parsing import Raw
 from actors.api.request_context import Answer, answer, visible_user
 from actors.api.route import Call, Nothing, route
 from actors.api.values import holds_more, too_many
-from actors.documents import AcceptedDocument, EventsDocument, JobDocument, JobsDocument
-from actors.documents.records import accepted_document, event_document, job_document
+from actors.documents.events import EventsDocument, event_document
+from actors.documents.jobs import AcceptedDocument, JobDocument, JobsDocument, accepted_document, job_document
 from actors.job_requests.job_request import request_from_mapping
 from actors.job_requests.rights import authorized
 from actors.jobs import maxima

@@ -18,7 +18,7 @@ from actors.api.problems import PROBLEM
 from actors.api.request_context import Answer
 from actors.api.route import Declaration, DeclaredRoute, Nothing
 from actors.api.schemas import Schema, Schemas
-from actors.documents import ProblemDocument
+from actors.documents.common import ProblemDocument
 from actors.job_requests.sources import RequestSource
 from actors.jobs import maxima
 

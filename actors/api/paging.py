@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import orjson
 
 from actors.api.request_context import Answer
-from actors.documents.records import encoded
+from actors.documents.common import encoded
 from actors.jobs import maxima
 from actors.jobs.pages import Page
 

@@ -11,8 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from actors.documents import ProblemDocument
-from actors.documents.records import encoded
+from actors.documents.common import ProblemDocument, encoded
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.store.errors import StoreBusy, StoreError
 from actors.validation import CheckedError, Problem

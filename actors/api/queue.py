@@ -9,8 +9,17 @@ from actors.api.bodies import LimitValue, PauseRequest, PriorityRequest, QueueQu
 from actors.api.paging import page_answer
 from actors.api.request_context import Answer, answer
 from actors.api.route import Call, Nothing, route
-from actors.documents import EntryDocument, JobDocument, LimitsDocument, QueueDocument, QueueStatsDocument
-from actors.documents.records import entry_document, job_document, limits_document, queue_head, stats_document
+from actors.documents.jobs import JobDocument, job_document
+from actors.documents.queue import (
+    EntryDocument,
+    LimitsDocument,
+    QueueDocument,
+    QueueStatsDocument,
+    entry_document,
+    limits_document,
+    queue_head,
+    stats_document,
+)
 
 _FIRST_PAGE = QueueQuery()
 

@@ -9,7 +9,7 @@ from actors.api.openapi import document
 from actors.api.pages import static_files
 from actors.api.request_context import Answer, answer
 from actors.api.route import Call, Nothing, route
-from actors.documents import Document
+from actors.documents.common import Document
 
 _HTML = "text/html"
 

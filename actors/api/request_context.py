@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from actors.api.unix_peer import Peer
 from actors.control.runtime import NOT_RUNNING, Reading, Runtime
-from actors.documents.records import encoded
+from actors.documents.common import encoded
 from actors.jobs.refusal import RefusalKind, Refused
 
 T = TypeVar("T")

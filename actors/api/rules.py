@@ -10,8 +10,7 @@ from starlette.responses import Response
 from actors.api.bodies import Rule, TryRuleRequest
 from actors.api.request_context import Answer, answer
 from actors.api.route import Call, Nothing, route
-from actors.documents import DryRunDocument, RuleDocument, RulesDocument
-from actors.documents.records import dry_run_document, rule_document
+from actors.documents.rules import DryRunDocument, RuleDocument, RulesDocument, dry_run_document, rule_document
 
 
 async def listing(call: Call[Nothing, Nothing]) -> Answer[RulesDocument]:

@@ -9,7 +9,6 @@ import trio
 from starlette.requests import Request
 from starlette.responses import Response
 
-from actors.access.peer import Peer
 from actors.access.sessions import CODE_LIFETIME
 from actors.api.access import MOST_OF_SIGN_IN, cookie_name
 from actors.api.bodies import SignInRequest
@@ -18,8 +17,7 @@ from actors.api.problems import problem
 from actors.api.rate_limits import SIGN_IN, SignInRate
 from actors.api.request_context import Answer, answer
 from actors.api.route import Call, Nothing, route
-from actors.documents import LinkDocument, SessionDocument
-from actors.documents.records import moment
+from actors.documents.access import LinkDocument, SessionDocument, session_document
 from actors.jobs.refusal import RefusalKind, Refused
 
 
@@ -46,7 +44,7 @@ async def sign_in(call: Call[SignInRequest, Nothing]) -> Answer[SessionDocument]
             "unknown token" if asked.code is None else "this code was used or is too old: greenroom open makes another"
         )
         return problem(HTTPStatus.UNAUTHORIZED, why, headers={"WWW-Authenticate": "Bearer"})
-    answered = answer(_document(session.peer), HTTPStatus.CREATED)
+    answered = answer(session_document(session.peer), HTTPStatus.CREATED)
     answered.set_cookie(
         cookie_name(request), session.secret, expires=session.expires_at, path="/", httponly=True, samesite="strict",
         secure=_is_encrypted(request, options),
@@ -57,7 +55,7 @@ async def sign_in(call: Call[SignInRequest, Nothing]) -> Answer[SessionDocument]
 async def who(call: Call[Nothing, Nothing]) -> Answer[SessionDocument]:
     """Who asks, and what they may."""
     await trio.lowlevel.checkpoint()
-    return answer(_document(call.peer))
+    return answer(session_document(call.peer))
 
 
 async def sign_out(call: Call[Nothing, Nothing]) -> Response:
@@ -82,18 +80,6 @@ async def code(call: Call[Nothing, Nothing]) -> Answer[LinkDocument]:
         raise Refused("HTTP is not served here: see http in the settings, and the log", RefusalKind.UNAVAILABLE)
     link = f"{access.address}#code={access.code_for(call.peer)}"
     return answer({"link": link, "expires_in": CODE_LIFETIME.total_seconds()}, HTTPStatus.CREATED)
-
-
-def _document(peer: Peer) -> SessionDocument:
-    return {
-        "user_id": peer.name,
-        "org_id": peer.org_id,
-        "teams": list(peer.teams),
-        "level": peer.level,
-        "via": peer.via,
-        "sees": "all" if peer.only_user is None else "own",
-        "expires_at": moment(peer.until),
-    }
 
 
 def _options(request: Request) -> HttpOptions:

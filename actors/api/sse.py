@@ -15,7 +15,7 @@ import trio
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from actors.documents.records import encoded
+from actors.documents.common import encoded
 
 HEARTBEAT = 15.0
 """Seconds between two signs of life (B24)."""

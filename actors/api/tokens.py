@@ -8,17 +8,17 @@ from actors.api.bodies import ListQuery, SessionsQuery, TokenRequest
 from actors.api.paging import page_answer
 from actors.api.request_context import Answer, answer
 from actors.api.route import Call, Nothing, route
-from actors.documents import (
+from actors.documents.access import (
     EndedSessionsDocument,
     MadeTokenDocument,
     SessionsDocument,
     TokenDocument,
     TokensDocument,
     WebSessionDocument,
+    token_document,
+    web_session_document,
 )
-from actors.documents.records import moment
 from actors.jobs import maxima
-from actors.store.access import AccessToken, WebSession
 
 
 async def create(call: Call[TokenRequest, Nothing]) -> Answer[MadeTokenDocument]:
@@ -52,49 +52,19 @@ async def sessions(call: Call[Nothing, ListQuery]) -> Answer[SessionsDocument]:
     """A page of browsers that are signed in, those of `greenroom open` too, the newest first."""
     asked = call.query
     found = await call.runtime.access.sessions.page(limit=asked.limit, cursor=asked.cursor, caller=call.by)
-    return page_answer("sessions", found, session_document)
+    return page_answer("sessions", found, web_session_document)
 
 
 async def end_session(call: Call[Nothing, Nothing]) -> Answer[WebSessionDocument]:
     """Sign one browser out."""
-    return answer(session_document(await call.runtime.access.sessions.end(call.path("session_id"), by=call.by)))
+    return answer(web_session_document(await call.runtime.access.sessions.end(call.path("session_id"), by=call.by)))
 
 
 async def end_sessions(call: Call[Nothing, SessionsQuery]) -> Answer[EndedSessionsDocument]:
     """Sign out every browser of one user; the user's tokens stay."""
     ended = await call.runtime.access.sessions.end_of(call.query.user_id, by=call.by)
-    shown = [session_document(session) for session in ended[: maxima.ROWS]]
+    shown = [web_session_document(session) for session in ended[: maxima.ROWS]]
     return answer({"ended": len(ended), "sessions": shown})
-
-
-def session_document(session: WebSession) -> WebSessionDocument:
-    """A session as it may be shown."""
-    return {
-        "session_id": session.session_id,
-        "token_id": session.token_id,
-        "user_id": session.user_id,
-        "org_id": session.org_id,
-        "level": session.level,
-        "created_at": moment(session.created_at),
-        "expires_at": moment(session.expires_at),
-    }
-
-
-def token_document(token: AccessToken) -> TokenDocument:
-    """A token as it may be shown."""
-    return {
-        "token_id": token.token_id,
-        "name": token.name,
-        "user_id": token.user_id,
-        "org_id": token.org_id,
-        "teams": list(token.teams),
-        "level": token.level,
-        "created_at": moment(token.created_at),
-        "created_by": token.created_by,
-        "expires_at": moment(token.expires_at),
-        "revoked_at": moment(token.revoked_at),
-        "last_used_at": moment(token.last_used_at),
-    }
 
 
 ROUTES = [

@@ -6,7 +6,7 @@ import trio
 
 from actors.api.request_context import Answer, answer
 from actors.api.route import Call, Nothing, route
-from actors.documents import DeadLettersDocument, QuarantineDocument, TreeDocument
+from actors.documents.runtime import DeadLettersDocument, QuarantineDocument, TreeDocument
 
 
 async def tree(call: Call[Nothing, Nothing]) -> Answer[TreeDocument]:

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from actors.control.runtime import Runtime
-from actors.documents.records import job_document, queue_document
+from actors.documents.jobs import job_document
+from actors.documents.queue import queue_document
 from actors.jobs.events import EventType
 from actors.jobs.refusal import Refused
 

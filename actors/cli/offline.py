@@ -22,7 +22,7 @@ from actors.control.context import Context
 from actors.control.runtime import NOT_RUNNING, Reading
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.ledger import Ledger
-from actors.runtime import Parts, config_of, guarded_providers
+from actors.runtime import Parts, config_of, configured_rules, guarded_providers
 from actors.settings import Settings
 from actors.store import Store, ThreadExecutor, read_only
 from actors.store.dialect import open_immutable
@@ -60,7 +60,10 @@ async def open_reading(settings: Settings, say: Callable[[str], object] = lambda
             say(f"{settings.state_dir} is read-only" + ("" if view.immutable else "; this is read from a copy"))
         store = _ReadOnlyStore(path, executor=executor, now=parts.clock.now, engine=engine)
         await store.open()
-        ledger = Ledger(store, publish=lambda _event: None, limits=settings.limits, approvals=settings.approvals)
+        ledger = Ledger(
+            store, publish=lambda _event: None, limits=settings.limits, approvals=settings.approvals,
+            rules=configured_rules(settings),
+        )  # fmt: skip
         context = Context(ledger, guarded_providers(_usable(settings, spare), parts), parts.clock)
         try:
             yield Reading(context, partial(config_of, settings))

@@ -17,7 +17,8 @@ import trio
 from actors.cli.board import Board
 from actors.cli.edges import edges_of, sign_in_link
 from actors.cli.systemd import Notifier, told
-from actors.documents.records import accepted_document, event_document, job_document
+from actors.documents.events import event_document
+from actors.documents.jobs import accepted_document, job_document
 from actors.jobs import maxima
 from actors.jobs.pages import Page
 from actors.jobs.records import ACTIVE_JOBS, ApprovalRequest, ApprovalStatus, JobStatus

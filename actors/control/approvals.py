@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from actors.jobs.pages import Page
 from actors.jobs.records import ApprovalRequest, ApprovalStatus
-from actors.ledger import Ledger, listing, reading
-from actors.ledger.listing import Asked
+from actors.ledger import Ledger, approvals, listing, queries
+from actors.ledger.listing import PageRequest
 
 
 class Approvals:
@@ -26,25 +26,28 @@ class Approvals:
         caller: str = "",
     ) -> Page[ApprovalRequest]:
         """A page of approval requests, newest first, as :meth:`Jobs.page` has it; ``user_id``: of this user's jobs."""
-        return await self._ledger.read(listing.approvals_page(Asked(limit, cursor, caller), statuses, user_id))
+        wanted = PageRequest(limit, cursor, caller)
+        return await self._ledger.read(listing.approvals_page, wanted, statuses, user_id)
 
     async def get(self, approval_id: str) -> ApprovalRequest:
         """One request."""
-        return await self._ledger.read(reading.request(await self._whole_id(approval_id)))
+        return await self._ledger.read(queries.approval, await self._whole_id(approval_id))
 
     async def approve(self, approval_id: str, *, by: str, level: str = "admin") -> ApprovalRequest:
         """Grant a request; refused when it is decided, expired, above the approver's level, or for a job of ``by``
         where ``approvals.self_approval`` is false.
         """
-        return await self._ledger.approve(await self._whole_id(approval_id), by, level)
+        found, allowed = await self._whole_id(approval_id), self._ledger.approvals.self_approval
+        return await self._ledger.write(approvals.approve, found, by=by, level=level, self_approval=allowed)
 
     async def reject(self, approval_id: str, *, by: str, reason: str = "", level: str = "admin") -> ApprovalRequest:
         """Reject a request: its job is cancelled."""
-        return await self._ledger.reject(await self._whole_id(approval_id), by, reason, level)
+        found = await self._whole_id(approval_id)
+        return await self._ledger.write(approvals.reject, found, by=by, reason=reason, level=level)
 
     async def withdraw(self, approval_id: str, *, by: str | None = None, level: str = "admin") -> ApprovalRequest:
         """Take a request back: its job is cancelled. For another's job than ``by``'s it takes the request's level."""
-        return await self._ledger.withdraw(await self._whole_id(approval_id), by, level)
+        return await self._ledger.write(approvals.withdraw, await self._whole_id(approval_id), by=by, level=level)
 
     async def _whole_id(self, part: str) -> str:
-        return await self._ledger.read(reading.resolve_approval(part))
+        return await self._ledger.read(queries.resolve_approval, part)

@@ -11,7 +11,7 @@ from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.suggestions import did_you_mean
 from actors.kernel import Clock
 from actors.ledger import Ledger
-from actors.ledger.listing import Runs
+from actors.ledger.queries import DecisionContext
 from actors.providers.guard import GuardedProvider
 from actors.providers.planning import capacities
 
@@ -30,9 +30,9 @@ class Context:
         return capacities(self.providers)
 
     @property
-    def runs(self) -> Runs:
+    def for_decision(self) -> DecisionContext:
         """What a query needs to say why an entry of the queue waits."""
-        return Runs(self.ledger.limits, self.capacities, self.clock.now())
+        return DecisionContext(self.ledger.limits, self.capacities, self.clock.now())
 
     def provider(self, name: str) -> GuardedProvider:
         """The provider of this name. Raises :class:`Refused` where it is not configured."""

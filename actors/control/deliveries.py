@@ -13,7 +13,7 @@ from actors.control.context import Context
 from actors.control.logs import Recheck
 from actors.jobs.deliveries import MOST_READ, Delivered, DeliveryNotRead, DeliveryOutcome
 from actors.jobs.refusal import RefusalKind, Refused
-from actors.ledger.deliveries import Delivering, Hinting
+from actors.ledger.deliveries import deliver, take_hint
 from actors.metrics import Tallies
 from actors.providers.base import DeliveryEvent, Rejected
 from actors.providers.guard import Failure, GuardedProvider
@@ -90,9 +90,9 @@ class Deliveries:
             _logger.debug("A delivery was rejected: %s", event.reason, extra={"provider": provider.name})
             return DeliveryOutcome.REJECTED
         if isinstance(event, DeliveryHint):
-            delivered = await self._ledger.store.write(Hinting(provider.name, event, token))
+            delivered = await self._ledger.write(take_hint, provider.name, event, token)
         else:
-            delivered = await self._ledger.store.write(Delivering(provider.name, event, token, get_correlation_id()))
+            delivered = await self._ledger.write(deliver, provider.name, event, token)
         _log_delivery(provider.name, event, delivered)
         for key in delivered.look_at:
             self._recheck(provider.name, key)

@@ -10,8 +10,7 @@ import attrs
 from actors.control.context import Context
 from actors.control.providers import Providers
 from actors.control.tree import Tree
-from actors.ledger import reading
-from actors.store import holds
+from actors.store import holds, jobs
 
 
 @attrs.frozen
@@ -53,7 +52,7 @@ class HealthCheck:
         """Whether all is well now. Raises :class:`~actors.store.errors.StoreError`."""
         ledger = self._context.ledger
         reasons = [*ledger.store.reasons, *self._tree.unhealthy(), *self._providers.unhealthy(), *self._more()]
-        uncertain = tuple(await ledger.read(reading.uncertain))
+        uncertain = tuple(await ledger.read(jobs.uncertain))
         if uncertain:
             reasons.append(f"{len(uncertain)} job(s) are uncertain: settle them")
         notes: tuple[str, ...] = ()

@@ -22,8 +22,9 @@ from actors.jobs.retention import PruneResult, kept_since
 from actors.jobs.scheduling import can_ever_fit
 from actors.jobs.views import Accepted, JobFilters, JobView
 from actors.kernel.turns import InTurns
-from actors.ledger import NewJob, listing, reading
-from actors.ledger.listing import Asked
+from actors.ledger import NewJob, approvals, listing, queries, settle
+from actors.ledger.listing import PageRequest
+from actors.ledger.prune import release_hold
 from actors.providers.guard import Failure
 from actors.pruner import held, prune
 from actors.store import jobs as job_rows
@@ -118,7 +119,8 @@ class Jobs:
 
         ``level``: of who cancels. An approval request that it may not decide is closed as decided by nobody.
         """
-        return await self._ledger.cancel(await self._ledger.read(reading.resolve(job_id)), by, level)
+        found = await self._ledger.read(queries.resolve, job_id)
+        return await self._ledger.write(approvals.cancel, found, by=by, level=level)
 
     async def settle(self, job_id: str, verdict: str, *, handle: Mapping[str, Any] | None = None, by: str) -> Job:
         """Decide by hand what became of an uncertain job: ``ran`` (with its handle), ``not_run``, ``failed`` (B13)."""
@@ -132,12 +134,12 @@ class Jobs:
             failure = await provider.settled(view.submission.key)
             if failure is not None:
                 raise Refused(f"the provider cannot take note of it: {failure.message}", RefusalKind.UNAVAILABLE)
-        return (await self._ledger.settle(view.job.job_id, verdict, handle, by)).job
+        return (await self._ledger.write(settle.settle, view.job.job_id, verdict, handle=handle, by=by)).job
 
     async def set_priority(self, job_id: str, override: int | None, *, by: str | None = None) -> JobView:
         """Override a waiting job's priority (0 to 50), or take the override away (B9)."""
-        found = await self._ledger.read(reading.resolve(job_id))
-        await self._ledger.prioritise(found, override, by)
+        found = await self._ledger.read(queries.resolve, job_id)
+        await self._ledger.write(approvals.set_priority, found, override, by=by)
         return await self.get(found)
 
     async def prune(self, *, dry_run: bool = False, yes: bool = False) -> PruneResult:
@@ -148,7 +150,7 @@ class Jobs:
         """
         before = kept_since(self._context.clock.now(), self._retention_days)
         if yes and not dry_run:
-            await self._ledger.release_hold()
+            await self._ledger.write(release_hold)
         elif not dry_run and (hold := await held(self._ledger, before)) is not None:
             raise Refused(f"nothing was removed: {hold.in_words()}")
         return await prune(self._ledger, self._context.providers, before, dry_run=dry_run)
@@ -157,16 +159,7 @@ class Jobs:
 
     async def get(self, part_of_id: str) -> JobView:
         """One job by its id or by what begins or ends exactly one id."""
-        job_id = reading.resolve(part_of_id)
-        runs = self._context.runs
-        query = reading.views(
-            lambda connection: [found] if (found := job_rows.get(connection, job_id(connection))) else [],
-            runs.configured, runs.capacities, runs.now,
-        )  # fmt: skip
-        found = await self._ledger.read(query)
-        if not found:
-            raise Refused(f"there is no job {part_of_id!r}", RefusalKind.NOT_FOUND)
-        return found[0]
+        return await self._ledger.read(queries.view, part_of_id, self._context.for_decision)
 
     async def page(
         self,
@@ -182,12 +175,12 @@ class Jobs:
         ``before``: only jobs older than this one. ``cursor``: ``next`` of the page before, which was asked for with the
         same filters by the same ``caller``; raises :class:`Refused` for another one.
         """
-        asked = Asked(limit, cursor, caller)
-        return await self._ledger.read(listing.jobs_page(asked, before, filters, self._context.runs))
+        wanted = PageRequest(limit, cursor, caller)
+        return await self._ledger.read(listing.jobs_page, wanted, before, filters, self._context.for_decision)
 
     async def wait(self, job_id: str) -> Job:
         """The job once it has reached an end. Raises :class:`Refused` where it is removed."""
-        found = await self._ledger.read(reading.resolve(job_id))
+        found = await self._ledger.read(queries.resolve, job_id)
         async with self._event_reader.events(job_id=found) as changes:
             job = await self.row(found)
             while not job.is_terminal:
@@ -197,7 +190,7 @@ class Jobs:
 
     async def row(self, job_id: str) -> Job:
         """The job itself, by its whole id, without what is known around it. Raises :class:`Refused`: it was removed."""
-        job = await self._ledger.read(lambda connection: job_rows.get(connection, job_id))
+        job = await self._ledger.read(job_rows.get, job_id)
         if job is None:
             raise Refused(f"job {job_id} was removed", RefusalKind.NOT_FOUND)
         return job

@@ -6,7 +6,7 @@ from actors.control.context import Context
 from actors.control.health import HealthCheck
 from actors.control.tree import Tree
 from actors.kernel import Registry
-from actors.ledger import reading
+from actors.ledger import queries
 from actors.metrics import Tallies
 
 
@@ -26,7 +26,7 @@ class Metrics:
 
         ledger, registry = self._context.ledger, self._registry
         state = State(
-            counts=await ledger.read(reading.plain_counts),
+            counts=await ledger.read(queries.plain_counts),
             children=tuple(self._tree.children()),
             actors=tuple(registry),
             dead_letters=registry.dead_letters.total,

@@ -32,7 +32,7 @@ class Providers:
         """
         faults = await check_all(self.guarded) if check else {}
         now = self._context.clock.now()
-        return await self._context.ledger.read(provider_views(self.guarded, self._kinds, faults, now))
+        return await provider_views(self._context.ledger, self.guarded, self._kinds, faults, now)
 
     def unhealthy(self) -> list[str]:
         """A reason for each provider whose circuit breaker is open."""

@@ -10,8 +10,8 @@ from actors.jobs.options import Limits
 from actors.jobs.records import QueueStatus
 from actors.jobs.views import QueueView
 from actors.ledger import limits as run_time_limits
-from actors.ledger import listing, reading
-from actors.ledger.listing import Asked
+from actors.ledger import listing, queries
+from actors.ledger.listing import PageRequest
 
 
 class Queue:
@@ -28,34 +28,36 @@ class Queue:
 
         ``user_id``: only this user's entries, in their places among all.
         """
-        asked = Asked(limit, cursor, caller)
-        return await self._ledger.read(listing.queue_view(asked, user_id, self._context.runs))
+        wanted = PageRequest(limit, cursor, caller)
+        return await self._ledger.read(listing.queue_view, wanted, user_id, self._context.for_decision)
 
     async def is_idle(self) -> bool:
         """Whether nothing is pending or running; blocked jobs do not count."""
-        counts = (await self._ledger.read(reading.plain_counts))["queue"]
+        counts = (await self._ledger.read(queries.plain_counts))["queue"]
         return not counts.get(QueueStatus.PENDING.value) and not counts.get(QueueStatus.RUNNING.value)
 
     async def limits(self) -> tuple[Limits, Mapping[str, str]]:
         """The limits that hold, and where each comes from: ``default``, ``file`` or ``stored``."""
-        return await self._ledger.read(reading.limits_view(self._ledger.limits))
+        return await self._ledger.read(run_time_limits.limits_view, self._ledger.limits)
 
     async def set_limit(self, name: str, value: int, *, by: str | None = None) -> Limits:
         """Change a limit now and keep it (B10). ``name``: a field of :class:`Limits`, or ``per_provider.NAME`` of a
         provider that is configured.
         """
         run_time_limits.check_known(name, self._context.providers)
-        await self._ledger.set_limit(name, value, by)
+        await self._ledger.write(run_time_limits.set_limit, name, value, by=by)
         return (await self.limits())[0]
 
     async def reset_limits(self, names: Iterable[str] = (), *, by: str | None = None) -> Limits:
         """Forget what was changed at run time; all of it, where no name is given."""
-        await self._ledger.reset_limits(names, by)
+        await self._ledger.write(run_time_limits.reset_limits, tuple(names), by=by)
         return (await self.limits())[0]
 
     async def pause(self, provider: str | None, reason: str, *, by: str | None = None) -> None:
         """Dispatch nothing to a provider, or (None) nothing at all, until it is resumed; kept over a restart."""
-        await self._ledger.pause(None if provider is None else self._context.provider(provider).name, reason, by)
+        if provider is not None:
+            self._context.provider(provider)
+        await self._ledger.write(run_time_limits.pause, provider, reason=reason, by=by)
 
     async def resume(self, provider: str | None, *, by: str | None = None) -> None:
         """Dispatch to a paused or closed provider again; None: to all that are not paused by themselves.
@@ -64,4 +66,4 @@ class Queue:
         """
         if provider is not None:
             self._context.provider(provider).breaker.half_open()
-        await self._ledger.resume(provider, by)
+        await self._ledger.write(run_time_limits.resume, provider, by=by)

@@ -18,8 +18,7 @@ class Rules:
 
     async def all(self) -> list[RuleView]:
         """Every rule that holds, in the order in which rules are tried."""
-        configured = self._ledger.configured_rules
-        return await self._ledger.read(lambda connection: rules.rules_now(connection, configured))
+        return await self._ledger.read(rules.rules_now, self._ledger.configured_rules)
 
     async def get(self, rule_id: int) -> RuleView:
         """One of them."""
@@ -30,19 +29,22 @@ class Rules:
 
     async def add(self, rule: ApprovalRule, *, by: str | None = None) -> RuleView:
         """Make a rule under a new id; its own ``rule_id`` counts for nothing."""
-        return await self._ledger.add_rule(self._checked(rule), by)
+        configured = self._ledger.configured_rules
+        return await self._ledger.write(rules.add_rule, self._checked(rule), configured=configured, by=by)
 
     async def replace(self, rule: ApprovalRule, *, by: str | None = None) -> RuleView:
         """Put ``rule`` in the place of the one of its id, configured or not."""
-        return await self._ledger.replace_rule(self._checked(rule), by)
+        configured = self._ledger.configured_rules
+        return await self._ledger.write(rules.replace_rule, self._checked(rule), configured=configured, by=by)
 
     async def remove(self, rule_id: int, *, by: str | None = None) -> None:
         """Remove a rule, configured or not. Requests that it caused stay as they are."""
-        await self._ledger.remove_rule(rule_id, by)
+        configured = self._ledger.configured_rules
+        await self._ledger.write(rules.remove_rule, rule_id, configured=configured, by=by)
 
     async def dry_run(self, rule: ApprovalRule, *, last: int = 100) -> DryRun:
         """Which of the ``last`` jobs ``rule`` would have held back."""
-        return await self._ledger.read(rules.dry_run(self._checked(rule), last))
+        return await self._ledger.read(rules.dry_run, self._checked(rule), last)
 
     def _checked(self, rule: ApprovalRule) -> ApprovalRule:
         """``rule``, if the providers that it names are there."""

@@ -1,10 +1,12 @@
-"""Answers about who may come in: tokens, sessions, links."""
+"""Who may come in: tokens, sessions, links."""
 
 from __future__ import annotations
 
 from typing import TypedDict
 
-from actors.documents.words import Moment
+from actors.access.peer import Peer
+from actors.documents.common import Moment, from_fields, moment
+from actors.store.access import AccessToken, WebSession
 
 
 class TokenDocument(TypedDict):
@@ -21,6 +23,11 @@ class TokenDocument(TypedDict):
     expires_at: Moment | None
     revoked_at: Moment | None
     last_used_at: Moment | None
+
+
+def token_document(token: AccessToken) -> TokenDocument:
+    """A token as it may be shown: without its secret."""
+    return from_fields(TokenDocument, token)
 
 
 class MadeTokenDocument(TokenDocument):
@@ -48,6 +55,11 @@ class WebSessionDocument(TypedDict):
     expires_at: Moment | None
 
 
+def web_session_document(session: WebSession) -> WebSessionDocument:
+    """A browser's session as it may be shown: without its secret."""
+    return from_fields(WebSessionDocument, session)
+
+
 class SessionsDocument(TypedDict):
     """A page of sessions, the newest first. ``next``: the cursor of the page after; null: this is the last."""
 
@@ -72,6 +84,12 @@ class SessionDocument(TypedDict):
     via: str
     sees: str
     expires_at: Moment | None
+
+
+def session_document(peer: Peer) -> SessionDocument:
+    """Who asks, and what they may."""
+    sees = "all" if peer.only_user is None else "own"
+    return from_fields(SessionDocument, peer, user_id=peer.name, sees=sees, expires_at=moment(peer.until))
 
 
 class LinkDocument(TypedDict):

@@ -1,10 +1,11 @@
-"""Answers about approval requests and rules."""
+"""Approval requests."""
 
 from __future__ import annotations
 
 from typing import TypedDict
 
-from actors.documents.words import Moment
+from actors.documents.common import Moment, from_fields
+from actors.jobs.records import ApprovalRequest
 
 
 class ApprovalDocument(TypedDict):
@@ -21,6 +22,11 @@ class ApprovalDocument(TypedDict):
     decided_at: Moment | None
     decided_by: str | None
     decision_reason: str | None
+
+
+def approval_document(request: ApprovalRequest) -> ApprovalDocument:
+    """A question put to a person, and how it was decided."""
+    return from_fields(ApprovalDocument, request)
 
 
 class ApprovalsDocument(TypedDict):
@@ -43,43 +49,3 @@ class DecisionsDocument(TypedDict):
     """A result for each request, in the order in which they were asked about."""
 
     results: list[DecisionDocument]
-
-
-class RuleDocument(TypedDict):
-    """An approval rule that holds. ``source``: ``configured``, or ``stored``: made or replaced at run time."""
-
-    rule_id: int
-    name: str
-    condition: str
-    value: float | str | None
-    priority: int
-    applies_to_provider: str | None
-    applies_to_level: str | None
-    exempt_levels: list[str]
-    required_approver_level: str
-    is_active: bool
-    source: str
-    changed_at: Moment | None
-    changed_by: str | None
-
-
-class RulesDocument(TypedDict):
-    """The rules in the order in which they are tried: the first that holds decides."""
-
-    rules: list[RuleDocument]
-
-
-class CaughtDocument(TypedDict):
-    """A job that a rule would have held back, and in which words."""
-
-    job_id: str
-    user_id: str
-    created_at: Moment | None
-    reason: str
-
-
-class DryRunDocument(TypedDict):
-    """Which of the last jobs a rule would have held back."""
-
-    looked_at: int
-    caught: list[CaughtDocument]

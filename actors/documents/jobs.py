@@ -1,11 +1,13 @@
-"""Answers about jobs, their events and the queue."""
+"""Jobs."""
 
 from __future__ import annotations
 
 from typing import TypedDict
 
-from actors.documents.approvals import ApprovalDocument
-from actors.documents.words import Document, Moment
+from actors.documents.approvals import ApprovalDocument, approval_document
+from actors.documents.common import Document, Moment, from_fields, moment, plain
+from actors.jobs.os_text import shown
+from actors.jobs.views import Accepted, JobView
 
 
 class ResourcesDocument(TypedDict):
@@ -75,10 +77,62 @@ class JobDocument(TypedDict):
     approval: ApprovalDocument | None
 
 
+def job_document(view: JobView) -> JobDocument:
+    """A job with what is known around it: ``reason`` and ``setting`` say why it waits and what changes that (C7)."""
+    job, entry, request = view.job, view.entry, view.job.request
+    since = moment(job.uncertain_since)
+    return {
+        "job_id": job.job_id,
+        "status": job.status.value,
+        "queue_status": view.queue_status.value,
+        "correlation_id": job.correlation_id,
+        "provider": job.provider,
+        "user_id": request.user_id,
+        "org_id": request.org_id,
+        "team_id": request.team_id,
+        "config_name": request.config_name,
+        "command": [shown(word) for word in request.command] if request.command is not None else None,
+        "entry_point": request.entry_point,
+        "resources": from_fields(ResourcesDocument, request.resources),
+        "priority": entry.base_priority if entry.priority_override is None else entry.priority_override,
+        "priority_override": entry.priority_override,
+        "attempt": entry.attempt,
+        "max_attempts": entry.max_attempts,
+        "created_at": moment(job.created_at),
+        "queued_at": moment(entry.queued_at),
+        "not_before": moment(entry.not_before),
+        "started_at": moment(job.started_at),
+        "completed_at": moment(job.completed_at),
+        "cost_usd": job.cost_usd,
+        "error_message": job.error_message or entry.error_message,
+        "output_url": job.output_url,
+        "exit_code": job.exit_code,
+        "signal": job.signal,
+        "progress": plain(job.progress),
+        "result": plain(job.result),
+        "cancel_requested_at": moment(job.cancel_requested_at),
+        "cancel_requested_by": job.cancel_requested_by,
+        "uncertain": None if since is None else {"since": since, "reason": job.uncertain_reason},
+        "retry_of": job.retry_of,
+        "reason": view.reason,
+        "setting": view.setting,
+        "position": view.position,
+        "estimate_seconds": view.estimate,
+        "submission": None if view.submission is None else from_fields(SubmissionDocument, view.submission),
+        "approval": None if view.approval is None else approval_document(view.approval),
+    }
+
+
 class AcceptedDocument(JobDocument):
     """The answer to a request: its job, and whether it was ``created`` now or stood there under the same key."""
 
     created: bool
+
+
+def accepted_document(accepted: Accepted) -> AcceptedDocument:
+    """The answer to a request: its job, and whether it was ``created`` now or stood there under the same key (B20)."""
+    view = JobView(accepted.job, accepted.entry, accepted.entry.status, accepted.approval)
+    return {**job_document(view), "created": accepted.created}
 
 
 class JobsDocument(TypedDict):
@@ -86,100 +140,3 @@ class JobsDocument(TypedDict):
 
     jobs: list[JobDocument]
     next: str | None
-
-
-class EventDocument(TypedDict):
-    """A change, told once. What else there is depends on its type; of a job's there is ``user_id``, whose job it is."""
-
-    type: str
-    job_id: str | None
-    seq: int
-    time: Moment | None
-    correlation_id: str
-
-
-class EventsDocument(TypedDict):
-    """Events in order. ``next`` goes into ``after`` for the page after; null: nothing more has happened yet."""
-
-    events: list[EventDocument]
-    next: int | None
-
-
-class EventTypeDocument(TypedDict):
-    """A type of event. ``named``: in a stream of server-sent events it is the event's name, too."""
-
-    type: str
-    named: bool
-
-
-class EventTypesDocument(TypedDict):
-    """Every type of event."""
-
-    types: list[EventTypeDocument]
-
-
-class LimitDocument(TypedDict):
-    """A limit that holds. ``source``: ``configured``, or ``stored``: changed at run time."""
-
-    name: str
-    value: int | bool
-    source: str
-
-
-class LimitsDocument(TypedDict):
-    """Every limit."""
-
-    limits: list[LimitDocument]
-
-
-class QueueHead(TypedDict):
-    """What bounds the queue; a provider that is closed says why.
-
-    ``pruning_held``: why nothing is removed by its age now and how that ends; null where nothing holds it.
-    """
-
-    summary: str
-    running: int
-    counts: dict[str, int]
-    limits: list[LimitDocument]
-    closed_providers: dict[str, str]
-    paused: str | None
-    pruning_held: str | None
-
-
-class QueueDocument(QueueHead):
-    """The queue at one moment, in the order in which it would run; a provider that is closed says why.
-
-    ``next`` goes into ``cursor`` for the page after, which is ordered as of this moment; null: this is the last one.
-    """
-
-    waiting: list[JobDocument]
-    next: str | None
-
-
-class QueueStatsDocument(TypedDict):
-    """The queue in numbers: entries by status, why nothing more runs, and how long the oldest entry waits."""
-
-    summary: str
-    running: int
-    counts: dict[str, int]
-    oldest_wait_seconds: float | None
-    closed_providers: dict[str, str]
-    paused: str | None
-
-
-class EntryDocument(TypedDict):
-    """A job's place in the queue. ``position``: how many would be looked at before it, 0 for the first."""
-
-    job_id: str
-    queue_status: str
-    position: int | None
-    estimate_seconds: float | None
-    priority: int
-    priority_override: int | None
-    attempt: int
-    max_attempts: int
-    queued_at: Moment | None
-    not_before: Moment | None
-    reason: str | None
-    setting: str | None

@@ -1,10 +1,16 @@
-"""Answers about the runtime: actors, providers, settings, health, housekeeping."""
+"""The runtime: actors, providers, settings, health, pruning."""
 
 from __future__ import annotations
 
 from typing import Any, TypedDict
 
-from actors.documents.words import Document, Moment
+import attrs
+
+from actors.control.health import Health
+from actors.documents.common import Document, Moment, from_fields, plain
+from actors.jobs import maxima
+from actors.jobs.retention import PruneResult
+from actors.ledger.provider_views import ProviderView
 
 
 class PruneDocument(TypedDict):
@@ -16,6 +22,11 @@ class PruneDocument(TypedDict):
     before: Moment | None
     oldest: Moment | None
     held: str | None
+
+
+def prune_document(result: PruneResult) -> PruneDocument:
+    """What was removed, or would be."""
+    return from_fields(PruneDocument, result)
 
 
 class TreeDocument(TypedDict):
@@ -60,6 +71,13 @@ class ProviderDocument(TypedDict):
     capabilities: Document
 
 
+def provider_document(view: ProviderView) -> ProviderDocument:
+    """How a provider stands."""
+    capabilities = attrs.asdict(view.capabilities, value_serializer=lambda _one, _field, value: plain(value))
+    breaker = from_fields(BreakerDocument, view.breaker, rest_seconds=view.breaker.retry_after)
+    return from_fields(ProviderDocument, view, breaker=breaker, capabilities=capabilities)
+
+
 class ProvidersDocument(TypedDict):
     """The configured providers."""
 
@@ -91,3 +109,8 @@ class HealthDocument(TypedDict):
     notes: list[str]
     uncertain_jobs: list[str]
     started_at: Moment | None
+
+
+def health_document(health: Health) -> HealthDocument:
+    """Whether the runtime does its work, and since when it runs."""
+    return from_fields(HealthDocument, health, uncertain_jobs=list(health.uncertain_jobs[: maxima.ROWS]))

@@ -19,7 +19,8 @@ from trio_websocket import ConnectionClosed, WebSocketConnection
 
 from actors.access.peer import Peer
 from actors.control.runtime import Runtime
-from actors.documents.records import encoded, event_document
+from actors.documents.common import encoded
+from actors.documents.events import event_document
 from actors.feed.messages import Ack, Authenticate, Close, CloseConnection, Malformed, Ping, Subscribe, read
 from actors.jobs.records import Event
 from actors.store.errors import StoreError

@@ -26,8 +26,8 @@ class Trigger(StrEnum):
     EXPIRE = "expire"
     CANCEL_WAITING = "cancel_waiting"
     CLAIM = "claim"
-    PUT_BACK = "put_back"
-    GIVE_UP = "give_up"
+    REQUEUE = "requeue"
+    FAIL = "fail"
     OBSERVE_QUEUED = "observe_queued"
     OBSERVE_RUNNING = "observe_running"
     OBSERVE_COMPLETED = "observe_completed"
@@ -65,8 +65,8 @@ TRANSITIONS: dict[Trigger, tuple[tuple[Pair, ...], Step]] = {
     Trigger.CANCEL_WAITING: (_QUEUED + _BLOCKED, Step(Job.CANCELLED, Entry.CANCELLED, _CHANGED)),
     Trigger.CLAIM: (_QUEUED, Step(Job.UPLOADING, Entry.RUNNING, "job_dispatched")),
     # Only what the provider surely does not have goes back: never a job that it was seen to hold.
-    Trigger.PUT_BACK: (_CLAIMED, Step(Job.PENDING, Entry.PENDING, "job_requeued")),
-    Trigger.GIVE_UP: (_CLAIMED, Step(Job.FAILED, Entry.FAILED, _CHANGED)),
+    Trigger.REQUEUE: (_CLAIMED, Step(Job.PENDING, Entry.PENDING, "job_requeued")),
+    Trigger.FAIL: (_CLAIMED, Step(Job.FAILED, Entry.FAILED, _CHANGED)),
     Trigger.OBSERVE_QUEUED: (_CLAIMED, Step(Job.QUEUED, Entry.RUNNING, _CHANGED)),
     Trigger.OBSERVE_RUNNING: (_CLAIMED + _UPSTREAM, Step(Job.RUNNING, Entry.RUNNING, _CHANGED)),
     Trigger.OBSERVE_COMPLETED: (_HELD, Step(Job.COMPLETED, Entry.COMPLETED, _CHANGED)),

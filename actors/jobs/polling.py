@@ -16,7 +16,7 @@ from actors.jobs.lifecycle import PHASE_TRIGGERS, Trigger, step
 from actors.jobs.records import TERMINAL_JOBS, Job, JobStatus, Observation, Phase, QueueStatus
 from actors.jobs.status_names import phase_of
 
-__all__ = ["DEBUG", "WARNING", "Verdict", "judge", "phase_of"]
+__all__ = ["DEBUG", "WARNING", "ObservationVerdict", "interpret", "phase_of"]
 
 DEBUG, WARNING = 10, 30
 """The standard library's numbers of these log levels; this package does not import logging."""
@@ -35,7 +35,7 @@ _OUTCOMES = {
 
 
 @attrs.frozen
-class Verdict:
+class ObservationVerdict:
     """What to do about an observation.
 
     ``trigger``: the step to take. ``changes``: the job's columns that really change, with their values.
@@ -48,7 +48,7 @@ class Verdict:
     note: tuple[int, str] | None = None
 
 
-def judge(job: Job, entry_status: QueueStatus, observation: Observation, now: datetime) -> Verdict:
+def interpret(job: Job, entry_status: QueueStatus, observation: Observation, now: datetime) -> ObservationVerdict:
     """What ``observation`` means for ``job``. An absent value never overwrites a present one (B4)."""
     phase = observation.phase
     trigger = Trigger.OBSERVE_FAILED if phase is Phase.LOST else PHASE_TRIGGERS.get(phase)
@@ -56,28 +56,28 @@ def judge(job: Job, entry_status: QueueStatus, observation: Observation, now: da
         return _put_aside(job, observation, trigger)
     if trigger is None:
         text = f"unknown status {observation.raw_status!r}, kept as {job.status.value}"
-        return Verdict(changes=_changes(job, _said(observation)), note=(WARNING, text))
+        return ObservationVerdict(changes=_changes(job, _said(observation)), note=(WARNING, text))
     if phase is Phase.LOST and not observation.proven_dead:
-        return Verdict(uncertain=_lost(observation))
+        return ObservationVerdict(uncertain=_lost(observation))
     following = step(job.status, entry_status, trigger)
     if following is None and _OUTCOMES[trigger] is not job.status:
         return _put_aside(job, observation, trigger)
     said = _said(observation) | {"uncertain_since": None, "uncertain_reason": None}
     if following is None:
-        return Verdict(changes=_changes(job, said))
+        return ObservationVerdict(changes=_changes(job, said))
     if following.job in TERMINAL_JOBS:
         said |= _ending(job, observation, now)
     elif following.job is JobStatus.RUNNING and job.started_at is None:
         said.setdefault("started_at", observation.seen_at or now)
-    return Verdict(trigger, _changes(job, said))
+    return ObservationVerdict(trigger, _changes(job, said))
 
 
-def _put_aside(job: Job, observation: Observation, trigger: Trigger | None) -> Verdict:
+def _put_aside(job: Job, observation: Observation, trigger: Trigger | None) -> ObservationVerdict:
     """A word that contradicts what is known changes nothing; one that merely repeats it is not worth a note."""
     if trigger is not None and _OUTCOMES[trigger] is job.status:
-        return Verdict()
+        return ObservationVerdict()
     said = observation.raw_status or observation.phase.value
-    return Verdict(note=(DEBUG, f"late or backward status {said!r} ignored, the job is {job.status.value}"))
+    return ObservationVerdict(note=(DEBUG, f"late or backward status {said!r} ignored, the job is {job.status.value}"))
 
 
 def _said(observation: Observation) -> dict[str, Any]:

@@ -50,7 +50,7 @@ class DispatchVerdict:
 
     ``wait``: seconds until ``not_before`` and ``close_provider_until``, where there is one.
 
-    ``trigger``: put back or give up; None where the outcome is ``unknown`` and the entry keeps its slot. ``attempt``:
+    ``trigger``: requeue or fail; None where the outcome is ``unknown`` and the entry keeps its slot. ``attempt``:
     how many were spent now. ``pause_provider``: the reason for which it is paused until somebody resumes it.
     ``close_provider_until``: when it may be called again without anybody's doing.
     """
@@ -82,16 +82,16 @@ def after_failed_dispatch(
     spent = entry.attempt
     match kind:
         case FailureKind.INVALID:
-            return DispatchVerdict(Trigger.GIVE_UP, spent, error_message=message)
+            return DispatchVerdict(Trigger.FAIL, spent, error_message=message)
         case FailureKind.OUTCOME_UNKNOWN:
             return DispatchVerdict(None, spent, error_message=message, unknown=True)
         case FailureKind.AUTH | FailureKind.FORBIDDEN:
-            return DispatchVerdict(Trigger.PUT_BACK, spent, error_message=message, pause_provider=message)
+            return DispatchVerdict(Trigger.REQUEUE, spent, error_message=message, pause_provider=message)
         case FailureKind.RATE_LIMITED | FailureKind.UNAVAILABLE:
             # The entry waits too: another entry's success may open the provider before this one's time has come.
             delay = _provider_delay(retry_after, consecutive, jitter)
             until = now + timedelta(seconds=delay)
-            return DispatchVerdict(Trigger.PUT_BACK, spent, until, message, close_provider_until=until, wait=delay)
+            return DispatchVerdict(Trigger.REQUEUE, spent, until, message, close_provider_until=until, wait=delay)
         case FailureKind.OTHER:
             return _spend_attempt(message, entry, now, jitter)
 
@@ -99,9 +99,9 @@ def after_failed_dispatch(
 def _spend_attempt(message: str, entry: QueueEntry, now: datetime, jitter: Jitter) -> DispatchVerdict:
     attempt = entry.attempt + 1
     if attempt >= entry.max_attempts:
-        return DispatchVerdict(Trigger.GIVE_UP, attempt, error_message=message)
+        return DispatchVerdict(Trigger.FAIL, attempt, error_message=message)
     delay = _growing(ENTRY_DELAY, ENTRY_DELAY_CAP, entry.attempt, jitter)
-    return DispatchVerdict(Trigger.PUT_BACK, attempt, now + timedelta(seconds=delay), message, wait=delay)
+    return DispatchVerdict(Trigger.REQUEUE, attempt, now + timedelta(seconds=delay), message, wait=delay)
 
 
 def _provider_delay(retry_after: float | None, consecutive: int, jitter: Jitter) -> float:

@@ -1,4 +1,4 @@
-"""The one door by which a job changes. Closures by subject in the modules beside; :class:`Ledger` runs them."""
+"""The only package that changes jobs: one module a subject, in each of which a function is one change or one query."""
 
 from actors.ledger.dispatch import Claimed, Dispatch
 from actors.ledger.ledger import Ledger, Sources

@@ -14,199 +14,100 @@ from actors.jobs.levels import check_override, may_approve
 from actors.jobs.lifecycle import Trigger
 from actors.jobs.records import WAITING_ENTRIES, ApprovalRequest, ApprovalStatus, Job
 from actors.jobs.refusal import RefusalKind, Refused
-from actors.ledger.base import Pair, advance, change, emit, load
+from actors.ledger.base import advance, change, emit, load
 from actors.store import Transaction, approvals
 
 
-@attrs.frozen
-class Approving:
-    """The closure that grants a request: its job may run. Without ``self_approval`` not one of ``by``'s own."""
-
-    approval_id: str
-    by: str
-    level: str
-    cycle: str | None = None
-    self_approval: bool = True
-
-    def __call__(self, tx: Transaction) -> ApprovalRequest:
-        request = _open_request(tx, self.approval_id, self.level)
-        pair = load(tx, request.job_id)
-        if not self.self_approval and pair.job.request.user_id == self.by:
-            raise Refused(
-                f"job {request.job_id} is {self.by}'s own: somebody else must approve it (approvals.self_approval)",
-                RefusalKind.FORBIDDEN,
-            )
-        _decide(tx, request, ApprovalStatus.APPROVED, self.by)
-        data = {"approval_id": request.approval_id, "by": self.by}
-        after = advance(tx, pair, Trigger.APPROVE, data=data, cycle=self.cycle)
-        assert after is not None, f"an open approval on job {pair.job.job_id} in {pair.entry.status}"
-        return attrs.evolve(request, status=ApprovalStatus.APPROVED, decided_at=tx.now, decided_by=self.by)
-
-
-@attrs.frozen
-class Rejecting:
-    """The closure that rejects a request: its entry fails, its job is cancelled (B14)."""
-
-    approval_id: str
-    by: str
-    reason: str
-    level: str
-    cycle: str | None = None
-
-    def __call__(self, tx: Transaction) -> ApprovalRequest:
-        request = _open_request(tx, self.approval_id, self.level)
-        pair = load(tx, request.job_id)
-        _decide(tx, request, ApprovalStatus.REJECTED, self.by, self.reason)
-        text = f"Rejected: {self.reason}" if self.reason else "Rejected"
-        data = {"approval_id": request.approval_id, "by": self.by, "reason": self.reason}
-        after = advance(
-            tx,
-            pair,
-            Trigger.REJECT,
-            job={"error_message": text},
-            entry={"error_message": text},
-            data=data,
-            cycle=self.cycle,
+def approve(tx: Transaction, approval_id: str, *, by: str, level: str, self_approval: bool) -> ApprovalRequest:
+    """Grant a request: its job may run. Without ``self_approval`` not one of ``by``'s own."""
+    request = _open_request(tx, approval_id, level)
+    pair = load(tx, request.job_id)
+    if not self_approval and pair.job.request.user_id == by:
+        raise Refused(
+            f"job {request.job_id} is {by}'s own: somebody else must approve it (approvals.self_approval)",
+            RefusalKind.FORBIDDEN,
         )
-        assert after is not None, f"an open approval on job {pair.job.job_id} in {pair.entry.status}"
-        return attrs.evolve(
-            request,
-            status=ApprovalStatus.REJECTED,
-            decided_at=tx.now,
-            decided_by=self.by,
-            decision_reason=self.reason,
-        )
+    decided = _decide(tx, request, ApprovalStatus.APPROVED, by)
+    advance(tx, pair, Trigger.APPROVE, data={"approval_id": approval_id, "by": by})
+    return decided
 
 
-@attrs.frozen
-class Withdrawing:
-    """The closure that takes a request back: nobody is asked any more, so its job is cancelled.
+def reject(tx: Transaction, approval_id: str, *, by: str, reason: str, level: str) -> ApprovalRequest:
+    """Reject a request: its entry fails, its job is cancelled (B14)."""
+    request = _open_request(tx, approval_id, level)
+    decided = _decide(tx, request, ApprovalStatus.REJECTED, by, reason)
+    changes = {"error_message": f"Rejected: {reason}" if reason else "Rejected"}
+    data = {"approval_id": approval_id, "by": by, "reason": reason}
+    advance(tx, load(tx, request.job_id), Trigger.REJECT, job=changes, entry=changes, data=data)
+    return decided
+
+
+def withdraw(tx: Transaction, approval_id: str, *, by: str | None, level: str) -> ApprovalRequest:
+    """Take a request back: nobody is asked any more, so its job is cancelled.
 
     Whose job it is may; anybody else decides by it, which takes the level that the request needs.
     """
-
-    approval_id: str
-    by: str | None
-    level: str
-    cycle: str | None = None
-
-    def __call__(self, tx: Transaction) -> ApprovalRequest:
-        request = _open_request(tx, self.approval_id, None)
-        if load(tx, request.job_id).job.request.user_id != self.by:
-            _check_level(request, self.level)
-        Cancelling(request.job_id, self.by, "admin", self.cycle)(tx)
-        return attrs.evolve(request, status=ApprovalStatus.CANCELLED, decided_at=tx.now, decided_by=self.by)
+    request = _open_request(tx, approval_id, None)
+    if load(tx, request.job_id).job.request.user_id != by:
+        _check_level(request, level)
+    cancel(tx, request.job_id, by=by, level="admin")
+    return attrs.evolve(request, status=ApprovalStatus.CANCELLED, decided_at=tx.now, decided_by=by)
 
 
-@attrs.frozen
-class Expired:
-    """One request that ran out of time, for the log."""
-
-    job: Job
-    request: ApprovalRequest
-
-
-@attrs.frozen
-class Expiring:
-    """The closure that ends one request past its deadline; None where somebody decided it first (B16)."""
-
-    approval_id: str
-    cycle: str | None = None
-
-    def __call__(self, tx: Transaction) -> Expired | None:
-        request = approvals.get(tx.connection, self.approval_id)
-        if request is None or not is_expired(request, tx.now):
-            return None
-        if not approvals.decide(tx.connection, request.approval_id, ApprovalStatus.EXPIRED, decided_at=tx.now):
-            return None
-        after = advance(
-            tx,
-            load(tx, request.job_id),
-            Trigger.EXPIRE,
-            job={"error_message": expired_job_message(request.timeout_seconds)},
-            entry={"error_message": expired_entry_message()},
-            data={
-                "approval_id": request.approval_id,
-                "message": "Approval request expired and job was auto-rejected",
-            },
-            cycle=self.cycle,
-        )
-        assert after is not None, f"an open approval on job {request.job_id} that does not wait for it"
-        return Expired(after.job, request)
+def expire(tx: Transaction, approval_id: str) -> bool:
+    """End one request past its deadline. False: somebody decided it first (B16)."""
+    request = approvals.get(tx.connection, approval_id)
+    if request is None or not is_expired(request, tx.now):
+        return False
+    if not approvals.decide(tx.connection, approval_id, ApprovalStatus.EXPIRED, decided_at=tx.now):
+        return False
+    advance(
+        tx,
+        load(tx, request.job_id),
+        Trigger.EXPIRE,
+        job={"error_message": expired_job_message(request.timeout_seconds)},
+        entry={"error_message": expired_entry_message()},
+        data={"approval_id": approval_id, "message": "Approval request expired and job was auto-rejected"},
+    )
+    return True
 
 
-@attrs.frozen
-class Cancelling:
-    """The closure that ends a waiting job, or asks for the end of one that was claimed (B14).
+def cancel(tx: Transaction, job_id: str, *, by: str | None, level: str) -> Job:
+    """End a waiting job, or ask for the end of one that was claimed (B14).
 
     An open approval request of the job is closed with it. Where ``by``, of ``level``, could not have decided it, nobody
     has: who may cancel a job does not decide for an admin.
     """
-
-    job_id: str
-    by: str | None
-    level: str = "admin"
-    cycle: str | None = None
-
-    def __call__(self, tx: Transaction) -> Job:
-        pair = load(tx, self.job_id)
-        if pair.job.is_terminal:
-            raise Refused(f"job {self.job_id} has already ended ({pair.job.status.value}); there is nothing to cancel")
-        text = f"Cancelled by {self.by}" if self.by else "Cancelled"
-        if pair.entry.status in WAITING_ENTRIES:
-            asked = approvals.of_jobs(tx.connection, [self.job_id]).get(self.job_id)
-            if asked is not None and asked.status is ApprovalStatus.PENDING:
-                self._close(tx, asked, pair)
-            changes = {"error_message": text}
-            after = advance(tx, pair, Trigger.CANCEL_WAITING, job=changes, entry=changes, cycle=self.cycle)
-            assert after is not None
-            return after.job
-        return self._ask(tx, pair)
-
-    def _close(self, tx: Transaction, asked: ApprovalRequest, pair: Pair) -> None:
-        if self.by == pair.job.request.user_id or may_approve(self.level, asked.required_level):
-            _decide(tx, asked, ApprovalStatus.CANCELLED, self.by)
-        else:
-            _decide(tx, asked, ApprovalStatus.CANCELLED, None, f"its job was cancelled by {self.by}")
-
-    def _ask(self, tx: Transaction, pair: Pair) -> Job:
-        if pair.job.cancel_requested_at is not None:
-            return pair.job
-        after = change(tx, pair, job={"cancel_requested_at": tx.now, "cancel_requested_by": self.by})
-        emit(tx, after.job, "job_cancel_requested", cycle=self.cycle, status=after.job.status.value, by=self.by)
-        return after.job
+    pair = load(tx, job_id)
+    if pair.job.is_terminal:
+        raise Refused(f"job {job_id} has already ended ({pair.job.status.value}); there is nothing to cancel")
+    if pair.entry.status in WAITING_ENTRIES:
+        request = approvals.of_jobs(tx.connection, [job_id]).get(job_id)
+        if request is not None and request.status is ApprovalStatus.PENDING:
+            if by == pair.job.request.user_id or may_approve(level, request.required_level):
+                _decide(tx, request, ApprovalStatus.CANCELLED, by)
+            else:
+                _decide(tx, request, ApprovalStatus.CANCELLED, None, f"its job was cancelled by {by}")
+        changes = {"error_message": f"Cancelled by {by}" if by else "Cancelled"}
+        return advance(tx, pair, Trigger.CANCEL_WAITING, job=changes, entry=changes).job
+    if pair.job.cancel_requested_at is not None:
+        return pair.job
+    after = change(tx, pair, job={"cancel_requested_at": tx.now, "cancel_requested_by": by})
+    emit(tx, after.job, "job_cancel_requested", status=after.job.status.value, by=by)
+    return after.job
 
 
-@attrs.frozen
-class Prioritising:
-    """The closure that overrides a waiting job's priority, or takes the override away (B9)."""
-
-    job_id: str
-    override: int | None
-    by: str | None
-    cycle: str | None = None
-
-    def __call__(self, tx: Transaction) -> Pair:
-        try:
-            check_override(self.override)
-        except ValueError as error:
-            raise Refused(str(error), RefusalKind.INVALID, field="priority_override") from error
-        pair = load(tx, self.job_id)
-        if pair.entry.status not in WAITING_ENTRIES:
-            raise Refused(
-                f"job {self.job_id} no longer waits ({pair.entry.status.value}); its priority decides nothing"
-            )
-        after = change(tx, pair, entry={"priority_override": self.override})
-        emit(
-            tx,
-            after.job,
-            "job_priority_changed",
-            cycle=self.cycle,
-            status=after.job.status.value,
-            priority_override=self.override,
-            by=self.by,
-        )
-        return after
+def set_priority(tx: Transaction, job_id: str, override: int | None, *, by: str | None) -> None:
+    """Override a waiting job's priority, or take the override away (B9)."""
+    try:
+        check_override(override)
+    except ValueError as error:
+        raise Refused(str(error), RefusalKind.INVALID, field="priority_override") from error
+    pair = load(tx, job_id)
+    if pair.entry.status not in WAITING_ENTRIES:
+        raise Refused(f"job {job_id} no longer waits ({pair.entry.status.value}); its priority decides nothing")
+    job = change(tx, pair, entry={"priority_override": override}).job
+    emit(tx, job, "job_priority_changed", status=job.status.value, priority_override=override, by=by)
 
 
 def _open_request(tx: Transaction, approval_id: str, level: str | None) -> ApprovalRequest:
@@ -231,7 +132,8 @@ def _check_level(request: ApprovalRequest, level: str) -> None:
 
 def _decide(
     tx: Transaction, request: ApprovalRequest, status: ApprovalStatus, by: str | None, reason: str | None = None
-) -> None:
+) -> ApprovalRequest:
     decision: dict[str, Any] = {"decided_at": tx.now, "decided_by": by, "decision_reason": reason}
     if not approvals.decide(tx.connection, request.approval_id, status, **decision):
         raise Refused(f"approval request {request.approval_id} was decided by somebody else at the same moment")
+    return attrs.evolve(request, status=status, **decision)

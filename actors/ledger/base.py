@@ -1,4 +1,4 @@
-"""What every closure of the ledger shares: a job with its entry, one step of the table, one event."""
+"""What every change in the ledger shares: a job with its entry, one step of the table, one event."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from actors.jobs.lifecycle import Step, Trigger, step
+from actors.jobs.lifecycle import Trigger, step
 from actors.jobs.records import TERMINAL_JOBS, Job, QueueEntry, QueueStatus, SubmissionState
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.store import Transaction, jobs, queue, submissions
@@ -15,6 +15,8 @@ from actors.store.transaction import passes_events_on
 
 passes_events_on(__file__)
 TERMINAL_ENTRIES = frozenset({QueueStatus.COMPLETED, QueueStatus.FAILED, QueueStatus.CANCELLED})
+UNFLAGGED = {"uncertain_since": None, "uncertain_reason": None}
+"""The columns of a job that is not, or no longer, uncertain."""
 
 
 @attrs.frozen
@@ -34,11 +36,6 @@ def load(tx: Transaction, job_id: str) -> Pair:
     return Pair(job, entry)
 
 
-def next_step(pair: Pair, trigger: Trigger) -> Step | None:
-    """What follows from ``trigger``; None where it cannot happen."""
-    return step(pair.job.status, pair.entry.status, trigger)
-
-
 def advance(
     tx: Transaction,
     pair: Pair,
@@ -47,36 +44,32 @@ def advance(
     job: Mapping[str, Any] | None = None,
     entry: Mapping[str, Any] | None = None,
     data: Mapping[str, Any] | None = None,
-    cycle: str | None = None,
-) -> Pair | None:
-    """Take one step: both rows and the event that tells of it. None (and nothing written) where it cannot happen.
+) -> Pair:
+    """Take one step of the table: both rows, and the event of it.
 
-    ``job`` and ``entry`` are further column changes, ``data`` goes into the event, ``cycle`` is the correlation ID of
-    the cycle or request in which this happened (A14).
+    ``job`` and ``entry`` are further column changes, ``data`` goes into the event. Whether the step can happen is for
+    the caller to know from the rows of this transaction.
     """
-    following = next_step(pair, trigger)
-    if following is None:
-        return None
+    following = step(pair.job.status, pair.entry.status, trigger)
+    assert following is not None, f"{trigger} of job {pair.job.job_id} in {pair.job.status}, {pair.entry.status}"
     job_changes: dict[str, Any] = {"status": following.job, **(job or {})}
     entry_changes: dict[str, Any] = {"status": following.entry, **(entry or {})}
     if following.job in TERMINAL_JOBS:
-        job_changes.setdefault("completed_at", tx.now)
-        job_changes.setdefault("uncertain_since", None)
-        job_changes.setdefault("uncertain_reason", None)
+        job_changes = {"completed_at": tx.now, **UNFLAGGED, **job_changes}
     if following.entry in TERMINAL_ENTRIES:
         entry_changes.setdefault("completed_at", tx.now)
     after = change(tx, pair, job=job_changes, entry=entry_changes)
-    told: dict[str, Any] = {"status": following.job.value, **(data or {})}
+    event_data: dict[str, Any] = {"status": following.job.value, **(data or {})}
     if following.job in TERMINAL_JOBS and after.job.error_message:
-        told.setdefault("error_message", after.job.error_message)
-    emit(tx, after.job, following.event, cycle=cycle, **told)
+        event_data.setdefault("error_message", after.job.error_message)
+    emit(tx, after.job, following.event, **event_data)
     return after
 
 
 def change(
     tx: Transaction, pair: Pair, *, job: Mapping[str, Any] | None = None, entry: Mapping[str, Any] | None = None
 ) -> Pair:
-    """Write changes of columns and return the rows as they are now. Tells of nothing: callers emit."""
+    """Write changes of columns and return the rows as they are now. Writes no event: callers emit."""
     after_job, after_entry = pair.job, pair.entry
     if job:
         jobs.change(tx.connection, pair.job, tx.now, **job)
@@ -87,11 +80,14 @@ def change(
     return Pair(after_job, after_entry)
 
 
-def emit(tx: Transaction, job: Job, type_: str, *, cycle: str | None = None, **data: Any) -> None:
-    """Tell of a change of ``job`` under its own correlation ID; the event says whose job it is."""
+def emit(tx: Transaction, job: Job, type_: str, **data: Any) -> None:
+    """Write an event of ``job`` under the job's correlation ID; the transaction's is its ``cycle_id`` (A14).
+
+    The event says whose job it is.
+    """
     data["user_id"] = job.request.user_id
-    if cycle is not None and cycle != job.correlation_id:
-        data["cycle_id"] = cycle
+    if tx.correlation_id and tx.correlation_id != job.correlation_id:
+        data["cycle_id"] = tx.correlation_id
     tx.emit(type_, job.job_id, job.correlation_id, **data)
 
 

@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence, Set
 from datetime import timedelta
 
-import attrs
-
 from actors.jobs.records import SubmissionState
 from actors.jobs.scheduling import Pick
 from actors.ledger.base import emit, load
@@ -28,41 +26,23 @@ _DIED = "the process ended before the answer came"
 _STOPPED = "the supervisor was stopped before the answer came"
 
 
-@attrs.frozen
-class Disowned:
-    """How many intents became unknown outcomes, and which jobs may have killed a process before."""
-
-    orphans: int
-    suspects: frozenset[str]
-
-
-@attrs.frozen
-class Disowning:
-    """The closure that turns intents into unknown outcomes: whoever made those calls is gone (B13).
+def mark_orphans(tx: Transaction, in_flight: Set[str], *, first: bool) -> None:
+    """Turn every intent but those ``in_flight`` into an unknown outcome: whoever made those calls is gone (B13).
 
     ``first``: in this process, so that what it finds was left by an earlier one.
     """
-
-    in_flight: frozenset[str]
-    cycle: str | None = None
-    first: bool = False
-
-    def __call__(self, tx: Transaction) -> Disowned:
-        orphans = [one for one in submissions.intents(tx.connection) if one.key not in self.in_flight]
-        died = [one.job_id for one in orphans if one.error is None] if self.first else []
-        blamed = deaths.blame(tx.connection, died) if died else {}
-        for orphan in orphans:
-            pair = load(tx, orphan.job_id)
-            error = orphan.error or _DIED
-            submissions.change(tx.connection, orphan.key, state=SubmissionState.UNKNOWN, error=error)
-            told = {"status": pair.job.status.value, "error_message": error}
-            emit(tx, pair.job, "job_outcome_unknown", cycle=self.cycle, **told)
-            if blamed.get(orphan.job_id, 0) >= MOST_DEATHS:
-                flag_uncertain(tx, pair, _why(pair.job.provider), self.cycle)
-        if not self.first:
-            return Disowned(len(orphans), frozenset())
+    orphans = [one for one in submissions.intents(tx.connection) if one.key not in in_flight]
+    died = [one.job_id for one in orphans if one.error is None] if first else []
+    blamed = deaths.blame(tx.connection, died) if died else {}
+    for orphan in orphans:
+        pair = load(tx, orphan.job_id)
+        error = orphan.error or _DIED
+        submissions.change(tx.connection, orphan.key, state=SubmissionState.UNKNOWN, error=error)
+        emit(tx, pair.job, "job_outcome_unknown", status=pair.job.status.value, error_message=error)
+        if blamed.get(orphan.job_id, 0) >= MOST_DEATHS:
+            flag_uncertain(tx, pair, _why(pair.job.provider))
+    if first:
         deaths.drop_ended(tx.connection)
-        return Disowned(len(orphans), frozenset(deaths.counts(tx.connection)))
 
 
 def _why(provider: str) -> str:
@@ -73,14 +53,17 @@ def _why(provider: str) -> str:
 
 
 def note_stop(tx: Transaction) -> None:
-    """The closure of an orderly stop: what is in hand-over now does not kill the process."""
+    """This process ends in order: what is in hand-over now does not kill it."""
     for one in submissions.intents(tx.connection):
         if one.error is None:
             submissions.change(tx.connection, one.key, error=_STOPPED)
 
 
-def held_apart(tx: Transaction, picks: Sequence[Pick], suspects: Set[str]) -> Sequence[Pick]:
+def held_apart(tx: Transaction, picks: Sequence[Pick]) -> Sequence[Pick]:
     """Those of ``picks`` that may be claimed now: a suspected job alone, everybody else while none is under way."""
+    suspects = deaths.counts(tx.connection).keys()
+    if not suspects:
+        return picks
     under_way = submissions.intents(tx.connection)
     if any(one.job_id in suspects and tx.now - one.intent_at < ALONE for one in under_way):
         return ()

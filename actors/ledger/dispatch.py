@@ -1,16 +1,44 @@
 """From queued to handed over: claiming under the limits, and what came of each call to a provider.
 
-Claiming counts, decides and marks in one transaction, so that two schedulers on one database never exceed a limit.
-The intent (key and token) is committed before the provider is called: whatever happens then, a row is there to ask by.
+**States of a submission** (one attempt at a job; its row carries the key and the token that the provider is given):
+
+- ``intent``: claimed and committed. The call to the provider is about to be made, is under way, or was cut off.
+- ``handed``: the provider has the job; ``handle`` says under which name.
+- ``unknown``: a call was made, or may have been, and nobody knows whether the provider has the job.
+- ``closed``: the job ended, or it went back into the queue; nothing remains to be done about this attempt.
+
+**Transitions.** :func:`claim` writes ``intent`` in the transaction that counts what runs and takes the slot, so two
+schedulers on one database never exceed a limit. From ``intent``, :func:`hand_over` makes ``handed``;
+:func:`fail_dispatch` makes ``closed``, or ``unknown`` where the call may have arrived; ``mark_orphans`` makes
+``unknown`` of those that nobody here is making any more. From ``unknown``, the poller asks the provider by key and
+token: ``hand_over``, or ``settle_absent`` (``closed``, the job is queued again); where the provider cannot tell, the
+job is flagged uncertain and a person settles it (:mod:`actors.ledger.settle`). A delivery that carries the token
+settles it as well (:mod:`actors.ledger.deliveries`). From ``handed``, the observation of an end makes ``closed``.
+
+**Invariants.** A provider is called only after its ``intent`` is committed. A job has at most one submission that is
+not closed. Until it is closed the entry is ``running`` and holds its slot, ``unknown`` and uncertain ones included:
+giving a slot away twice is worse than keeping it too long. Each function tests the state that it leaves, so that of
+two answers about one call (the call's own, a delivery, the poller's) the first counts and the others change nothing.
+
+**A crash between two lines** leaves, and who settles it:
+
+- before ``claim`` commits: nothing; the job is still queued.
+- after that commit, before or during the call, or after the provider's answer and before ``hand_over`` commits: an
+  ``intent`` that no process is making. The scheduler's next look (also after a fault of its own, in the same process)
+  marks it ``unknown``, and the poller asks. That is why a key is the same for a try that spent no attempt.
+- after ``hand_over`` or ``fail_dispatch`` commits: nothing to settle; the rows say all.
+
+A process that dies again and again in one job's hand-over is :mod:`actors.ledger.deaths`' subject.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import attrs
+from sqlalchemy import Connection
 
 from actors.jobs.lifecycle import Trigger
 from actors.jobs.options import Limits
@@ -26,11 +54,11 @@ from actors.jobs.scheduling import (
     global_limit_reached,
     nothing_may_run,
 )
-from actors.ledger.base import Pair, advance, change, emit, load
+from actors.ledger.base import UNFLAGGED, Pair, advance, change, emit, load
 from actors.ledger.deaths import held_apart
-from actors.ledger.limits import effective_limits
+from actors.ledger.limits import effective_limits, gate_of
 from actors.ledger.observe import apply_observation
-from actors.ledger.requeue import put_back_or_give_up
+from actors.ledger.requeue import requeue_or_fail
 from actors.providers.breaker import BreakerAdvice
 from actors.providers.guard import Failure
 from actors.store import Transaction, deaths, lanes, queue, registers, submissions
@@ -58,26 +86,31 @@ class Claimed:
 
 
 def decide_now(
-    tx: Transaction, configured: Limits, capacities: Mapping[str, Capacity], probes: Mapping[str, int] | None = None
+    connection: Connection,
+    configured: Limits,
+    capacities: Mapping[str, Capacity],
+    now: datetime,
+    probes: Mapping[str, int] | None = None,
 ) -> tuple[Decision, list[Lane]]:
     """The decision from rows alone; a full global limit is answered without reading a lane.
 
     ``probes``: for providers that are only tried out, how many calls more they may get.
     """
-    limits = effective_limits(tx, configured)
-    running = queue.running(tx.connection)
+    limits = effective_limits(connection, configured)
+    running = queue.running(connection)
     if probes:
         limits = _narrowed(limits, running, probes)
     full = global_limit_reached(running, limits)
     if full is not None:
         return nothing_may_run(full), []
-    waiting = lanes.read(tx.connection)
-    providers = provider_states(tx, capacities)
+    waiting = lanes.read(connection)
+    closed = registers.closed(connection, capacities, now)
+    providers = {name: ProviderState(capacity, closed[name]) for name, capacity in capacities.items()}
 
     def following(lane: Lane) -> Head | None:
-        return lanes.after(tx.connection, lane.lane_id, lane.head) if lane.count > 1 else None
+        return lanes.after(connection, lane.lane_id, lane.head) if lane.count > 1 else None
 
-    return decide(waiting, running, limits, providers, tx.now, following), waiting
+    return decide(waiting, running, limits, providers, now, following), waiting
 
 
 def _narrowed(limits: Limits, running: Sequence[Running], probes: Mapping[str, int]) -> Limits:
@@ -88,65 +121,43 @@ def _narrowed(limits: Limits, running: Sequence[Running], probes: Mapping[str, i
     return attrs.evolve(limits, per_provider=bounds)
 
 
-def provider_states(tx: Transaction, capacities: Mapping[str, Capacity]) -> dict[str, ProviderState]:
-    """Each configured provider: what it has, and whether it may be called now."""
-    closed = registers.closed(tx.connection, capacities, tx.now)
-    return {name: ProviderState(capacity, closed[name]) for name, capacity in capacities.items()}
-
-
-@attrs.frozen
-class Claiming:
-    """The closure that claims all that may run now.
+def claim(
+    tx: Transaction,
+    capacities: Mapping[str, Capacity],
+    breaker_advice: Mapping[str, BreakerAdvice],
+    *,
+    limits: Limits,
+    token: Callable[[], str],
+) -> Claimed:
+    """Claim all that may run now, each with its intent.
 
     ``breaker_advice``: what the circuit breakers ask, by provider. An open one closes the provider's gate, so that
-    nothing is claimed only to be put back. ``suspects``: jobs in whose hand-over a process died.
+    nothing is claimed only to be requeued. ``limits``: the configured ones. ``token``: makes the token of a submission.
     """
+    ready, release = queue.outlook(tx.connection)
+    if not ready and (release is None or release > tx.now):
+        return Claimed(decide((), (), limits, {}, tx.now, lambda _lane: None), (), release)
+    queue.release_due(tx.connection, tx.now)
+    for name, advice in breaker_advice.items():
+        gate = gate_of(tx, name)
+        if advice.retry_after and gate.closed(tx.now) is None:
+            _close_gate(tx, gate, tx.now + timedelta(seconds=advice.retry_after), advice.why, advice.retry_after)
+    probes = {name: advice.probes for name, advice in breaker_advice.items()}
+    decision, waiting = decide_now(tx.connection, limits, capacities, tx.now, probes)
+    lanes.note_shortage(tx.connection, waiting, decision.short_of_resources, tx.now)
+    picks = held_apart(tx, decision.picks)
+    dispatches = tuple(_claim_one(tx, pick.head.job_id, token()) for pick in picks)
+    return Claimed(decision, dispatches, _look_again_at(tx), held_apart=len(picks) < len(decision.picks))
 
-    limits: Limits
-    capacities: Mapping[str, Capacity]
-    token: Callable[[], str]
-    cycle: str | None = None
-    breaker_advice: Mapping[str, BreakerAdvice] = attrs.field(factory=dict)
-    suspects: Set[str] = frozenset()
 
-    def __call__(self, tx: Transaction) -> Claimed:
-        ready, release = queue.outlook(tx.connection)
-        if not ready and (release is None or release > tx.now):
-            return Claimed(decide((), (), self.limits, {}, tx.now, lambda _lane: None), (), release)
-        queue.release_due(tx.connection, tx.now)
-        self._close_gates(tx)
-        probes = {name: advice.probes for name, advice in self.breaker_advice.items()}
-        decision, waiting = decide_now(tx, self.limits, self.capacities, probes)
-        lanes.note_shortage(tx.connection, waiting, decision.short_of_resources, tx.now)
-        picks = held_apart(tx, decision.picks, self.suspects) if self.suspects else decision.picks
-        dispatches = tuple(self._claim(tx, pick.head.job_id) for pick in picks)
-        return Claimed(decision, dispatches, _look_again_at(tx), held_apart=len(picks) < len(decision.picks))
-
-    def _close_gates(self, tx: Transaction) -> None:
-        for name, advice in self.breaker_advice.items():
-            gate = _gate(tx, name)
-            if advice.retry_after and gate.closed(tx.now) is None:
-                until = tx.now + timedelta(seconds=advice.retry_after)
-                closed = attrs.evolve(
-                    gate, closed_until=until, closed_reason=advice.why, closed_seconds=advice.retry_after
-                )
-                registers.put_gate(tx.connection, closed)
-
-    def _claim(self, tx: Transaction, job_id: str) -> Dispatch:
-        pair = load(tx, job_id)
-        key = submission_key(job_id, pair.entry.attempt)
-        submission = Submission(job_id, key, self.token(), SubmissionState.INTENT, tx.now)
-        submissions.put(tx.connection, submission)
-        claimed = advance(
-            tx,
-            pair,
-            Trigger.CLAIM,
-            entry={"started_at": tx.now, "not_before": None},
-            data={"provider": pair.job.provider, "attempt": pair.entry.attempt + 1, "submission": key},
-            cycle=self.cycle,
-        )
-        assert claimed is not None, f"lane held job {job_id} in {pair.job.status}, {pair.entry.status}"
-        return Dispatch(claimed, submission)
+def _claim_one(tx: Transaction, job_id: str, token: str) -> Dispatch:
+    pair = load(tx, job_id)
+    key = submission_key(job_id, pair.entry.attempt)
+    submission = Submission(job_id, key, token, SubmissionState.INTENT, tx.now)
+    submissions.put(tx.connection, submission)
+    entry = {"started_at": tx.now, "not_before": None}
+    data = {"provider": pair.job.provider, "attempt": pair.entry.attempt + 1, "submission": key}
+    return Dispatch(advance(tx, pair, Trigger.CLAIM, entry=entry, data=data), submission)
 
 
 def submission_key(job_id: str, attempt: int) -> str:
@@ -154,121 +165,68 @@ def submission_key(job_id: str, attempt: int) -> str:
     return f"{job_id}-{attempt + 1}"
 
 
-def job_of(key: str) -> str:
-    """Whose attempt a submission key names."""
-    return key.rpartition("-")[0]
-
-
-@attrs.frozen
-class HandingOver:
-    """The closure that records an accepted job: its handle, and what the provider said of it."""
-
-    key: str
-    handle: Mapping[str, Any]
-    observation: Observation | None
-    cycle: str | None = None
-    suspected: bool = False
-
-    def __call__(self, tx: Transaction) -> bool:
-        if self.suspected:
-            deaths.forgive(tx.connection, job_of(self.key))
-        submission = submissions.by_key(tx.connection, self.key)
-        if submission is None or submission.state not in (SubmissionState.INTENT, SubmissionState.UNKNOWN):
-            return False
-        submissions.change(
-            tx.connection, self.key, state=SubmissionState.HANDED, handle=self.handle, handed_at=tx.now, error=None
-        )
-        pair = load(tx, submission.job_id)
-        _open_gate(tx, pair.job.provider)
-        if pair.job.uncertain_since is not None:
-            pair = change(tx, pair, job={"uncertain_since": None, "uncertain_reason": None})
-        emit(tx, pair.job, "job_handed_over", cycle=self.cycle, status=pair.job.status.value, submission=self.key)
-        if self.observation is not None:
-            apply_observation(tx, pair, self.key, self.observation, self.cycle)
-        return True
-
-
-@attrs.frozen
-class FailingDispatch:
-    """The closure that records a call which did not succeed, by its kind (B12)."""
-
-    key: str
-    failure: Failure
-    jitter: Callable[[], float]
-    cycle: str | None = None
-    suspected: bool = False
-
-    def __call__(self, tx: Transaction) -> DispatchVerdict | None:
-        if self.suspected:
-            deaths.forgive(tx.connection, job_of(self.key))
-        submission = submissions.by_key(tx.connection, self.key)
-        if submission is None or submission.state is not SubmissionState.INTENT:
-            return None
-        pair = load(tx, submission.job_id)
-        gate = _gate(tx, pair.job.provider)
-        verdict = after_failed_dispatch(
-            self.failure.kind,
-            self.failure.message,
-            pair.entry,
-            tx.now,
-            self.failure.retry_after,
-            gate.failures,
-            self.jitter,
-        )
-        self._close_provider(tx, pair, gate, verdict)
-        if verdict.unknown:
-            self._keep_slot(tx, pair)
-        else:
-            put_back_or_give_up(tx, pair, self.key, verdict, self.cycle)
-        return verdict
-
-    def _keep_slot(self, tx: Transaction, pair: Pair) -> None:
-        submissions.change(
-            tx.connection,
-            self.key,
-            state=SubmissionState.UNKNOWN,
-            error=self.failure.message,
-            spends_attempt=self.failure.spends_attempt,
-        )
-        emit(
-            tx,
-            pair.job,
-            "job_outcome_unknown",
-            cycle=self.cycle,
-            status=pair.job.status.value,
-            error_message=self.failure.message,
-        )
-
-    def _close_provider(self, tx: Transaction, pair: Pair, gate: registers.Gate, verdict: DispatchVerdict) -> None:
-        if verdict.pause_provider is not None and gate.paused_reason is None:
-            registers.put_gate(tx.connection, attrs.evolve(gate, paused_reason=verdict.pause_provider))
-            tx.emit(
-                "provider_paused",
-                None,
-                pair.job.correlation_id,
-                provider=pair.job.provider,
-                reason=verdict.pause_provider,
-            )
-        elif verdict.close_provider_until is not None:
-            closed = attrs.evolve(
-                gate,
-                closed_until=verdict.close_provider_until,
-                closed_reason=self.failure.message,
-                closed_seconds=verdict.wait,
-                failures=gate.failures + 1,
-            )
-            registers.put_gate(tx.connection, closed)
-
-
-def _gate(tx: Transaction, provider: str) -> registers.Gate:
-    return registers.gates(tx.connection).get(provider) or registers.Gate(provider)
-
-
-def _open_gate(tx: Transaction, provider: str) -> None:
-    gate = _gate(tx, provider)
+def hand_over(tx: Transaction, key: str, handle: Mapping[str, Any], observation: Observation | None) -> bool:
+    """Record an accepted job: its handle, and what the provider said of it. False: it was settled before."""
+    submission = _with_outcome(tx, key)
+    if submission is None or submission.state not in (SubmissionState.INTENT, SubmissionState.UNKNOWN):
+        return False
+    submissions.change(tx.connection, key, state=SubmissionState.HANDED, handle=handle, handed_at=tx.now, error=None)
+    pair = load(tx, submission.job_id)
+    gate = gate_of(tx, pair.job.provider)
     if gate.failures or gate.closed_until is not None:
         opened = attrs.evolve(gate, failures=0, closed_until=None, closed_reason=None, closed_seconds=None)
         registers.put_gate(tx.connection, opened)
+    if pair.job.uncertain_since is not None:
+        pair = change(tx, pair, job=UNFLAGGED)
+    emit(tx, pair.job, "job_handed_over", status=pair.job.status.value, submission=key)
+    if observation is not None:
+        apply_observation(tx, pair, key, observation)
+    return True
+
+
+def fail_dispatch(
+    tx: Transaction, key: str, failure: Failure, *, jitter: Callable[[], float]
+) -> DispatchVerdict | None:
+    """Record a call that did not succeed, by its kind (B12). None: its outcome was settled before."""
+    submission = _with_outcome(tx, key)
+    if submission is None or submission.state is not SubmissionState.INTENT:
+        return None
+    pair = load(tx, submission.job_id)
+    gate = gate_of(tx, pair.job.provider)
+    verdict = after_failed_dispatch(
+        failure.kind, failure.message, pair.entry, tx.now, failure.retry_after, gate.failures, jitter
+    )
+    _close_provider(tx, pair, gate, verdict, failure.message)
+    if verdict.unknown:
+        unknown = {"state": SubmissionState.UNKNOWN, "spends_attempt": failure.spends_attempt}
+        submissions.change(tx.connection, key, error=failure.message, **unknown)
+        emit(tx, pair.job, "job_outcome_unknown", status=pair.job.status.value, error_message=failure.message)
+    else:
+        requeue_or_fail(tx, pair, key, verdict)
+    return verdict
+
+
+def _with_outcome(tx: Transaction, key: str) -> Submission | None:
+    """The submission, whose call had an outcome: it did not kill the process."""
+    submission = submissions.by_key(tx.connection, key)
+    if submission is not None:
+        deaths.forgive(tx.connection, submission.job_id)
+    return submission
+
+
+def _close_provider(tx: Transaction, pair: Pair, gate: registers.Gate, verdict: DispatchVerdict, message: str) -> None:
+    if verdict.pause_provider is not None and gate.paused_reason is None:
+        registers.put_gate(tx.connection, attrs.evolve(gate, paused_reason=verdict.pause_provider))
+        data = {"provider": pair.job.provider, "reason": verdict.pause_provider}
+        tx.emit("provider_paused", None, pair.job.correlation_id, **data)
+    elif verdict.close_provider_until is not None:
+        again = attrs.evolve(gate, failures=gate.failures + 1)
+        _close_gate(tx, again, verdict.close_provider_until, message, verdict.wait)
+
+
+def _close_gate(tx: Transaction, gate: registers.Gate, until: datetime, reason: str, seconds: float | None) -> None:
+    closed = attrs.evolve(gate, closed_until=until, closed_reason=reason, closed_seconds=seconds)
+    registers.put_gate(tx.connection, closed)
 
 
 def _look_again_at(tx: Transaction) -> datetime | None:

@@ -18,7 +18,7 @@ _DETAILS = frozenset({"job_progress"})
 _SENTENCES = {"approval_expired": "Approval request expired"}
 
 
-def tell(event: Event) -> None:
+def log_event(event: Event) -> None:
     """Log ``event``: what happened as the message, which job and what else in ``extra``."""
     level = logging.WARNING if event.type in _WARNINGS else logging.DEBUG if event.type in _DETAILS else logging.INFO
     if not _logger.isEnabledFor(level):
@@ -28,10 +28,10 @@ def tell(event: Event) -> None:
         extra |= {"event": event.type, "event_seq": event.seq}
         if event.job_id is not None:
             extra["job_id"] = event.job_id
-        log_from(event.origin, _logger, level, sentence(event), extra=extra)
+        log_from(event.origin, _logger, level, describe(event), extra=extra)
 
 
-def sentence(event: Event) -> str:
+def describe(event: Event) -> str:
     """What happened, in words for people."""
     if event.type == "job_status_changed":
         return f"Job is now {event.data.get('status')}"

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import attrs
+from sqlalchemy import Connection
 
 from actors.jobs.options import Limits
 from actors.jobs.refusal import RefusalKind, Refused
@@ -17,14 +18,20 @@ _PER_PROVIDER = "per_provider."
 _NAMES = tuple(field.name for field in attrs.fields(Limits) if field.name != "per_provider")
 
 
-def effective_limits(tx: Transaction, configured: Limits) -> Limits:
+def effective_limits(connection: Connection, configured: Limits) -> Limits:
     """The limits that hold: the stored value of each wins over the configured one (B10)."""
-    return overlaid(configured, stored_limits(tx))
+    return overlaid(configured, stored_limits(connection))
 
 
-def stored_limits(tx: Transaction) -> dict[str, int]:
+def limits_view(connection: Connection, configured: Limits) -> tuple[Limits, dict[str, str]]:
+    """The limits that hold and which of them were changed at run time."""
+    stored = stored_limits(connection)
+    return overlaid(configured, stored), dict.fromkeys(stored, "stored")
+
+
+def stored_limits(connection: Connection) -> dict[str, int]:
     """What was changed at run time, by name without prefix."""
-    stored = registers.stored_settings(tx.connection, PREFIX)
+    stored = registers.stored_settings(connection, PREFIX)
     return {name.removeprefix(PREFIX): value for name, value in stored.items()}
 
 
@@ -63,66 +70,44 @@ def check_limit(name: str, value: int) -> None:
         raise Refused(f"{name} must be 0 or more, not {value}", RefusalKind.INVALID, field=name)
 
 
-@attrs.frozen
-class SettingLimit:
-    """The closure that changes one limit and keeps it."""
-
-    name: str
-    value: int
-    by: str | None
-    correlation_id: str
-
-    def __call__(self, tx: Transaction) -> None:
-        value: int | bool = bool(self.value) if self.name == "fair_share" else self.value
-        registers.put_setting(tx.connection, PREFIX + self.name, value, tx.now, self.by)
-        tx.emit("limits_changed", None, self.correlation_id, limit=self.name, value=self.value, by=self.by)
+def set_limit(tx: Transaction, name: str, value: int, *, by: str | None) -> None:
+    """Change one limit and keep it. Raises :class:`Refused` as :func:`check_limit` does."""
+    check_limit(name, value)
+    kept: int | bool = bool(value) if name == "fair_share" else value
+    registers.put_setting(tx.connection, PREFIX + name, kept, tx.now, by)
+    tx.emit("limits_changed", None, tx.correlation_id, limit=name, value=value, by=by)
 
 
-@attrs.frozen
-class ResettingLimits:
-    """The closure that forgets changed limits: those named, or all."""
-
-    names: Iterable[str]
-    by: str | None
-    correlation_id: str
-
-    def __call__(self, tx: Transaction) -> None:
-        names = list(self.names) or list(stored_limits(tx))
-        if names:
-            registers.drop_settings(tx.connection, [PREFIX + name for name in names])
-            tx.emit("limits_changed", None, self.correlation_id, reset=names, by=self.by)
+def reset_limits(tx: Transaction, names: Iterable[str], *, by: str | None) -> None:
+    """Return to the configured limits: those named, or all where none is."""
+    for name in names:
+        check_limit(name, 0)
+    changed = list(names) or list(stored_limits(tx.connection))
+    if changed:
+        registers.drop_settings(tx.connection, [PREFIX + name for name in changed])
+        tx.emit("limits_changed", None, tx.correlation_id, reset=changed, by=by)
 
 
-@attrs.frozen
-class Pausing:
-    """The closure that pauses a provider, or (None) the whole queue, until somebody resumes it."""
-
-    provider: str | None
-    reason: str
-    by: str | None
-    correlation_id: str
-
-    def __call__(self, tx: Transaction) -> None:
-        name = self.provider or registers.EVERY
-        gate = registers.gates(tx.connection).get(name) or registers.Gate(name)
-        registers.put_gate(tx.connection, attrs.evolve(gate, paused_reason=self.reason))
-        told = {} if self.provider is None else {"provider": self.provider}
-        type_ = "queue_paused" if self.provider is None else "provider_paused"
-        tx.emit(type_, None, self.correlation_id, **told, reason=self.reason, by=self.by)
+def gate_of(tx: Transaction, provider: str) -> registers.Gate:
+    """The gate of this provider, or of the queue (:data:`registers.EVERY`)."""
+    return registers.gates(tx.connection).get(provider) or registers.Gate(provider)
 
 
-@attrs.frozen
-class Resuming:
-    """The closure that opens a paused or closed provider, or (None) the queue: what was paused by itself stays so."""
+def pause(tx: Transaction, provider: str | None, *, reason: str, by: str | None) -> None:
+    """Dispatch nothing to a provider, or (None) nothing at all, until somebody resumes it."""
+    gate = gate_of(tx, provider or registers.EVERY)
+    registers.put_gate(tx.connection, attrs.evolve(gate, paused_reason=reason))
+    if provider is None:
+        tx.emit("queue_paused", None, tx.correlation_id, reason=reason, by=by)
+    else:
+        tx.emit("provider_paused", None, tx.correlation_id, provider=provider, reason=reason, by=by)
 
-    provider: str | None
-    by: str | None
-    correlation_id: str
 
-    def __call__(self, tx: Transaction) -> None:
-        registers.put_gate(tx.connection, registers.Gate(self.provider or registers.EVERY))
-        if self.provider is None:
-            tx.emit("queue_resumed", None, self.correlation_id, by=self.by)
-            return
-        queue.release_provider(tx.connection, self.provider)
-        tx.emit("provider_resumed", None, self.correlation_id, provider=self.provider, by=self.by)
+def resume(tx: Transaction, provider: str | None, *, by: str | None) -> None:
+    """Dispatch to a paused or closed provider again, or (None) at all: what was paused by itself stays so."""
+    registers.put_gate(tx.connection, registers.Gate(provider or registers.EVERY))
+    if provider is None:
+        tx.emit("queue_resumed", None, tx.correlation_id, by=by)
+        return
+    queue.release_provider(tx.connection, provider)
+    tx.emit("provider_resumed", None, tx.correlation_id, provider=provider, by=by)

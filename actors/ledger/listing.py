@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Sequence
 
 import attrs
 from sqlalchemy import Connection
@@ -12,18 +11,17 @@ from actors.jobs import maxima
 from actors.jobs.options import Limits
 from actors.jobs.pages import Cursors, Page
 from actors.jobs.queue_position import estimated_wait
-from actors.jobs.records import ApprovalRequest, ApprovalStatus, Capacity
+from actors.jobs.records import ApprovalRequest, ApprovalStatus
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.scheduling import Decision
 from actors.jobs.views import JobFilters, JobView, QueueView
-from actors.ledger.dispatch import decide_now
-from actors.ledger.limits import overlaid, stored_limits
-from actors.ledger.reading import Around, of_jobs
-from actors.store import Transaction, approvals, holds, jobs, queue, registers, waiting
+from actors.ledger.limits import limits_view
+from actors.ledger.queries import Around, DecisionContext, of_jobs
+from actors.store import approvals, holds, jobs, queue, registers, waiting
 
 
 @attrs.frozen
-class Asked:
+class PageRequest:
     """A page that is asked for: how many rows at most, behind which cursor, and who asks, for whom a cursor is good."""
 
     limit: int
@@ -37,94 +35,76 @@ class Asked:
             raise Refused(message, RefusalKind.INVALID, "limit")
 
 
-@attrs.frozen
-class Runs:
-    """What a look at the queue needs to say why an entry waits."""
-
-    configured: Limits
-    capacities: Mapping[str, Capacity]
-    now: datetime
-
-
 def jobs_page(
-    asked: Asked, before: str | None, filters: JobFilters, runs: Runs
-) -> Callable[[Connection], Page[JobView]]:
+    connection: Connection, wanted: PageRequest, before: str | None, filters: JobFilters, context: DecisionContext
+) -> Page[JobView]:
     """Jobs, newest first."""
-    asked.check()
+    wanted.check()
     if before is not None and not _is_id(before):
         message = "before: must be the id of a job; what `next` says goes into cursor"
         raise Refused(message, RefusalKind.INVALID, "before")
     scope = {name: value for name, value in filters.items() if value not in (None, (), [])}
     cursors = Cursors[JobView](
-        "jobs", asked.caller, before, sorted((name, _words(value)) for name, value in scope.items())
+        "jobs", wanted.caller, before, sorted((name, _words(value)) for name, value in scope.items())
     )
-    place = cursors.read(asked.cursor, str)
+    place = cursors.read(wanted.cursor, str)
     start = before if place is None else str(place[0])
-
-    def query(connection: Connection) -> Page[JobView]:
-        found, more = jobs.page(connection, before=start, limit=asked.limit, **filters)
-        views = of_jobs(connection, found, runs.configured, runs.capacities, runs.now)
-        return Page(views, more=more, cursor=lambda view: cursors.write((view.job.job_id,)))
-
-    return query
+    found, more = jobs.page(connection, before=start, limit=wanted.limit, **filters)
+    views = of_jobs(connection, found, context)
+    return Page(views, more=more, cursor=lambda view: cursors.write((view.job.job_id,)))
 
 
 def approvals_page(
-    asked: Asked, statuses: Iterable[ApprovalStatus], user_id: str | None
-) -> Callable[[Connection], Page[ApprovalRequest]]:
+    connection: Connection, wanted: PageRequest, statuses: Iterable[ApprovalStatus], user_id: str | None
+) -> Page[ApprovalRequest]:
     """Approval requests, newest first; ``user_id``: only those of this user's jobs."""
-    asked.check()
-    wanted = tuple(statuses)
-    cursors = Cursors[ApprovalRequest]("approvals", asked.caller, _words(wanted), user_id)
-    place = cursors.read(asked.cursor, str)
-
-    def query(connection: Connection) -> Page[ApprovalRequest]:
-        before = None if place is None else str(place[0])
-        found, more = approvals.page(connection, wanted, asked.limit, user_id=user_id, before=before)
-        return Page(found, more=more, cursor=lambda request: cursors.write((request.approval_id,)))
-
-    return query
+    wanted.check()
+    chosen = tuple(statuses)
+    cursors = Cursors[ApprovalRequest]("approvals", wanted.caller, _words(chosen), user_id)
+    place = cursors.read(wanted.cursor, str)
+    before = None if place is None else str(place[0])
+    found, more = approvals.page(connection, chosen, wanted.limit, user_id=user_id, before=before)
+    return Page(found, more=more, cursor=lambda request: cursors.write((request.approval_id,)))
 
 
-def queue_view(asked: Asked, user_id: str | None, runs: Runs) -> Callable[[Connection], QueueView]:
+def queue_view(connection: Connection, wanted: PageRequest, user_id: str | None, context: DecisionContext) -> QueueView:
     """What waits, in the order in which it would run; what bounds it. ``user_id``: only this user's entries."""
-    asked.check()
-    cursors = Cursors[JobView]("queue", asked.caller, user_id)
-    place = cursors.read(asked.cursor, int, int, int, int, int)
+    wanted.check()
+    cursors = Cursors[JobView]("queue", wanted.caller, user_id)
+    place = cursors.read(wanted.cursor, int, int, int, int, int)
     try:
         after = None if place is None else waiting.Spot.of_place(place)
     except OverflowError:  # made by hand
         raise Refused("cursor: begin without it", RefusalKind.INVALID, "cursor") from None
-
-    def query(connection: Connection) -> QueueView:
-        found, more = waiting.page(connection, runs.now, asked.limit, user_id=user_id, after=after)
-        stored = stored_limits(Transaction(connection, runs.now))
-        effective = overlaid(runs.configured, stored)
-        closed = {name: why for name, gate in registers.gates(connection).items() if (why := gate.closed(runs.now))}
-        paused = closed.pop(registers.EVERY, None)
-        decision = decide_now(Transaction(connection, runs.now), runs.configured, runs.capacities)[0]
-        return QueueView(
-            waiting=_page(_views(connection, found, decision, effective, runs), found, more, cursors),
-            running=sum(one.count for one in queue.running(connection)),
-            counts={status.value: number for status, number in queue.counts(connection).items()},
-            limits=effective,
-            limit_sources=dict.fromkeys(stored, "stored"),
-            closed_providers=closed,
-            summary=decision.summary,
-            paused=paused,
-            oldest_queued_at=queue.oldest_waiting(connection),
-            pruning_held=None if (hold := holds.current(connection)) is None else hold.in_words(),
-        )
-
-    return query
+    found, more = waiting.page(connection, context.now, wanted.limit, user_id=user_id, after=after)
+    effective, sources = limits_view(connection, context.configured)
+    closed = {name: why for name, gate in registers.gates(connection).items() if (why := gate.closed(context.now))}
+    paused = closed.pop(registers.EVERY, None)
+    decision = context.decide(connection)
+    return QueueView(
+        waiting=_page(_views(connection, found, decision, effective, context), found, more, cursors),
+        running=sum(one.count for one in queue.running(connection)),
+        counts={status.value: number for status, number in queue.counts(connection).items()},
+        limits=effective,
+        limit_sources=sources,
+        closed_providers=closed,
+        summary=decision.summary,
+        paused=paused,
+        oldest_queued_at=queue.oldest_waiting(connection),
+        pruning_held=None if (hold := holds.current(connection)) is None else hold.in_words(),
+    )
 
 
 def _views(
-    connection: Connection, found: Sequence[waiting.Waiting], decision: Decision, effective: Limits, runs: Runs
+    connection: Connection,
+    found: Sequence[waiting.Waiting],
+    decision: Decision,
+    effective: Limits,
+    context: DecisionContext,
 ) -> list[JobView]:
     ids = [one.job_id for one in found]
     by_id, entries = jobs.get_many(connection, ids), queue.get_many(connection, ids)
-    around = Around(connection, entries, decision, runs.now)
+    around = Around(connection, entries, decision, context.now)
     recent = jobs.recent_durations(connection)
     views = []
     for one in found:

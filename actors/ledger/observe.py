@@ -3,85 +3,71 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import attrs
 
-from actors.jobs.polling import Verdict, judge
+from actors.jobs.polling import interpret
 from actors.jobs.records import Observation, Phase, SubmissionState
-from actors.ledger.base import Pair, advance, change, close_submission, emit
+from actors.ledger.base import UNFLAGGED, Pair, advance, change, close_submission, emit, load
 from actors.store import Transaction, jobs, queue, submissions
+
+_TO_SHOW = ("progress", "cost_usd", "output_url")
 
 
 @attrs.frozen
 class Recorded:
-    """What one observation changed, for the log: the job and what the verdict noted."""
+    """A job about which an observation was recorded, and what its verdict noted for the log."""
 
     job_id: str
     correlation_id: str
-    changed: bool
     note: tuple[int, str] | None
 
 
-@attrs.frozen
-class Recording:
-    """The closure that applies observations, by submission key."""
-
-    observations: Mapping[str, Observation]
-    cycle: str | None = None
-
-    def __call__(self, tx: Transaction) -> list[Recorded]:
-        known = submissions.by_keys(tx.connection, self.observations)
-        job_ids = [submission.job_id for submission in known.values()]
-        found = jobs.get_many(tx.connection, job_ids)
-        entries = queue.get_many(tx.connection, job_ids)
-        recorded = []
-        for key, submission in known.items():
-            if submission.state is SubmissionState.CLOSED:
-                continue
-            pair = Pair(found[submission.job_id], entries[submission.job_id])
-            recorded.append(apply_observation(tx, pair, key, self.observations[key], self.cycle))
-        return recorded
+def record(tx: Transaction, observations: Mapping[str, Observation]) -> list[Recorded]:
+    """Apply observations, by submission key."""
+    known = submissions.by_keys(tx.connection, observations)
+    job_ids = [submission.job_id for submission in known.values()]
+    found = jobs.get_many(tx.connection, job_ids)
+    entries = queue.get_many(tx.connection, job_ids)
+    return [
+        apply_observation(tx, Pair(found[one.job_id], entries[one.job_id]), key, observations[key])
+        for key, one in known.items()
+        if one.state is not SubmissionState.CLOSED
+    ]
 
 
-def apply_observation(
-    tx: Transaction, pair: Pair, key: str, observation: Observation, cycle: str | None = None
-) -> Recorded:
-    """Judge one observation and write what follows from it; an event only where something changed."""
-    verdict = judge(pair.job, pair.entry.status, observation, tx.now)
-    changed = bool(verdict.trigger or verdict.changes or verdict.uncertain)
+def apply_observation(tx: Transaction, pair: Pair, key: str, observation: Observation) -> Recorded:
+    """Interpret one observation and write what follows from it; an event only where something changed."""
+    verdict = interpret(pair.job, pair.entry.status, observation, tx.now)
+    changes = dict(verdict.changes)
+    if pair.job.uncertain_since is not None:  # it was seen, so it is no longer uncertain
+        changes |= UNFLAGGED
     if verdict.trigger is not None:
-        entry = {"error_message": verdict.changes["error_message"]} if "error_message" in verdict.changes else None
-        after = advance(tx, pair, verdict.trigger, job=_cleared(pair, verdict), entry=entry, cycle=cycle)
-        changed = after is not None
-        if after is not None and after.job.is_terminal:
+        entry = {"error_message": changes["error_message"]} if "error_message" in verdict.changes else None
+        if advance(tx, pair, verdict.trigger, job=changes, entry=entry).job.is_terminal:
             close_submission(tx, key)
     elif verdict.uncertain is not None:
-        flag_uncertain(tx, pair, verdict.uncertain, cycle)
+        flag_uncertain(tx, pair, verdict.uncertain)
     elif verdict.changes:
-        after = change(tx, pair, job=_cleared(pair, verdict))
-        emit(tx, after.job, "job_progress", cycle=cycle, status=after.job.status.value, **_told(verdict.changes))
-    return Recorded(pair.job.job_id, pair.job.correlation_id, changed, verdict.note)
+        after = change(tx, pair, job=changes)
+        shown = {name: value for name, value in verdict.changes.items() if name in _TO_SHOW}
+        emit(tx, after.job, "job_progress", status=after.job.status.value, **shown)
+    return Recorded(pair.job.job_id, pair.job.correlation_id, verdict.note)
 
 
-def _cleared(pair: Pair, verdict: Verdict) -> dict[str, Any]:
-    """The verdict's changes; a job that was seen is no longer uncertain."""
-    seen: dict[str, Any] = dict(verdict.changes)
-    if pair.job.uncertain_since is not None:
-        seen |= {"uncertain_since": None, "uncertain_reason": None}
-    return seen
-
-
-def _told(changes: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in changes.items() if name in ("progress", "cost_usd", "output_url")}
-
-
-def flag_uncertain(tx: Transaction, pair: Pair, reason: str, cycle: str | None) -> None:
-    """Mark a job of which nobody can tell whether it runs; it keeps its status and its slot."""
+def flag_uncertain(tx: Transaction, pair: Pair, reason: str) -> None:
+    """Mark a job of which nobody can tell whether it runs; it keeps its status and its slot (B13)."""
     if pair.job.uncertain_since is not None:
         return
     after = change(tx, pair, job={"uncertain_since": tx.now, "uncertain_reason": reason})
-    emit(tx, after.job, "job_uncertain", cycle=cycle, status=after.job.status.value, reason=reason)
+    emit(tx, after.job, "job_uncertain", status=after.job.status.value, reason=reason)
+
+
+def cannot_tell(tx: Transaction, job_id: str, reason: str) -> None:
+    """A provider cannot tell whether it runs this job: a person must, unless the job has ended meanwhile (B13)."""
+    pair = load(tx, job_id)
+    if not pair.job.is_terminal:
+        flag_uncertain(tx, pair, reason)
 
 
 def denied(reason: str) -> Observation:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 
 import attrs
-from sqlalchemy import Connection
 
+from actors.ledger.ledger import Ledger
 from actors.providers.base import Capabilities
 from actors.providers.breaker import Breaker, BreakerState
 from actors.providers.guard import GuardedProvider
@@ -49,32 +49,30 @@ class ProviderView:
     fault: str | None
 
 
-def provider_views(
-    providers: Mapping[str, GuardedProvider], kinds: Mapping[str, str], faults: Mapping[str, str | None], now: datetime
-) -> Callable[[Connection], list[ProviderView]]:
+async def provider_views(
+    ledger: Ledger,
+    providers: Mapping[str, GuardedProvider],
+    kinds: Mapping[str, str],
+    faults: Mapping[str, str | None],
+    now: datetime,
+) -> list[ProviderView]:
     """All of ``providers`` by name, in the configured order; ``kinds`` says of which kind each is.
 
     ``faults``: what is wrong with those that were asked.
     """
-
-    def query(connection: Connection) -> list[ProviderView]:
-        closed = registers.closed(connection, providers, now)
-        return [
-            ProviderView(
-                name,
-                kinds.get(name),
-                provider.capabilities,
-                breakers[name],
-                closed[name],
-                name in faults,
-                faults.get(name),
-            )
-            for name, provider in providers.items()
-        ]
-
-    # Read here, for the query runs in a thread, where trio's clock cannot be asked.
-    breakers = {name: BreakerView.of(provider.breaker) for name, provider in providers.items()}
-    return query
+    closed = await ledger.read(registers.closed, providers, now)
+    return [
+        ProviderView(
+            name,
+            kinds.get(name),
+            provider.capabilities,
+            BreakerView.of(provider.breaker),
+            closed[name],
+            name in faults,
+            faults.get(name),
+        )
+        for name, provider in providers.items()
+    ]
 
 
 def unhealthy(providers: Mapping[str, GuardedProvider]) -> list[str]:

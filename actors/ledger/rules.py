@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 
 import attrs
@@ -33,72 +33,46 @@ def rules_now(connection: Connection, configured: Sequence[ApprovalRule]) -> lis
     return sorted(views.values(), key=lambda view: (-view.rule.priority, view.rule.rule_id))
 
 
-@attrs.frozen
-class AddingRule:
-    """The closure that makes a rule; its id was never another one's."""
-
-    rule: ApprovalRule
-    configured: Sequence[ApprovalRule]
-    by: str | None
-    correlation_id: str
-
-    def __call__(self, tx: Transaction) -> RuleView:
-        _check(self.rule)
-        if len(rules_now(tx.connection, self.configured)) >= maxima.RULES:
-            raise Refused(f"there are {maxima.RULES} approval rules already, as many as there may be; remove one first")
-        rule_id = max([FIRST_STORED_ID - 1, *rules.stored(tx.connection)]) + 1
-        return _keep(tx, attrs.evolve(self.rule, rule_id=rule_id), "added", self.by, self.correlation_id)
+def add_rule(tx: Transaction, rule: ApprovalRule, *, configured: Sequence[ApprovalRule], by: str | None) -> RuleView:
+    """Make a rule; its id was never another one's."""
+    _check(rule)
+    if len(rules_now(tx.connection, configured)) >= maxima.RULES:
+        raise Refused(f"there are {maxima.RULES} approval rules already, as many as there may be; remove one first")
+    rule_id = max([FIRST_STORED_ID - 1, *rules.stored(tx.connection)]) + 1
+    return _keep(tx, attrs.evolve(rule, rule_id=rule_id), "added", by)
 
 
-@attrs.frozen
-class ReplacingRule:
-    """The closure that puts another rule in the place of one; a configured one that was removed comes back so."""
-
-    rule: ApprovalRule
-    configured: Sequence[ApprovalRule]
-    by: str | None
-    correlation_id: str
-
-    def __call__(self, tx: Transaction) -> RuleView:
-        _check(self.rule)
-        known = {rule.rule_id for rule in self.configured}
-        known |= {view.rule.rule_id for view in rules_now(tx.connection, self.configured)}
-        if self.rule.rule_id not in known:
-            raise _unknown(self.rule.rule_id)
-        return _keep(tx, self.rule, "replaced", self.by, self.correlation_id)
+def replace_rule(
+    tx: Transaction, rule: ApprovalRule, *, configured: Sequence[ApprovalRule], by: str | None
+) -> RuleView:
+    """Put another rule in the place of the one of its id; a configured one that was removed comes back so."""
+    _check(rule)
+    known = {rule.rule_id for rule in configured}
+    known |= {view.rule.rule_id for view in rules_now(tx.connection, configured)}
+    if rule.rule_id not in known:
+        raise _unknown(rule.rule_id)
+    return _keep(tx, rule, "replaced", by)
 
 
-@attrs.frozen
-class RemovingRule:
-    """The closure that removes a rule. Requests that it caused stay as they are."""
-
-    rule_id: int
-    configured: Sequence[ApprovalRule]
-    by: str | None
-    correlation_id: str
-
-    def __call__(self, tx: Transaction) -> None:
-        if all(view.rule.rule_id != self.rule_id for view in rules_now(tx.connection, self.configured)):
-            raise _unknown(self.rule_id)
-        rules.put(tx.connection, StoredRule(self.rule_id, None, tx.now, self.by))
-        _tell(tx, self.rule_id, "removed", self.by, self.correlation_id)
+def remove_rule(tx: Transaction, rule_id: int, *, configured: Sequence[ApprovalRule], by: str | None) -> None:
+    """Remove a rule. Requests that it caused stay as they are."""
+    if all(view.rule.rule_id != rule_id for view in rules_now(tx.connection, configured)):
+        raise _unknown(rule_id)
+    rules.put(tx.connection, StoredRule(rule_id, None, tx.now, by))
+    tx.emit("rules_changed", None, tx.correlation_id, rule_id=rule_id, change="removed", by=by)
 
 
-def dry_run(rule: ApprovalRule, last: int) -> Callable[[Connection], DryRun]:
+def dry_run(connection: Connection, rule: ApprovalRule, last: int) -> DryRun:
     """Which of the ``last`` jobs ``rule`` would have held back, each judged by what was known when it was submitted."""
     _check(rule)
     active = attrs.evolve(rule, is_active=True)
-
-    def query(connection: Connection) -> DryRun:
-        found, _more = jobs.page(connection, limit=last)
-        caught = []
-        for job in found:
-            facts = _facts(connection, active, job)
-            if first_match((active,), facts) is not None:
-                caught.append(Caught(job.job_id, job.request.user_id, job.created_at, why(active, facts)))
-        return DryRun(len(found), tuple(caught))
-
-    return query
+    found, _more = jobs.page(connection, limit=last)
+    caught = []
+    for job in found:
+        facts = _facts(connection, active, job)
+        if first_match((active,), facts) is not None:
+            caught.append(Caught(job.job_id, job.request.user_id, job.created_at, why(active, facts)))
+    return DryRun(len(found), tuple(caught))
 
 
 def _facts(connection: Connection, rule: ApprovalRule, job: Job) -> Facts:
@@ -108,14 +82,10 @@ def _facts(connection: Connection, rule: ApprovalRule, job: Job) -> Facts:
     return Facts(job.request, jobs_last_24h=number, is_first_job=not any_before)
 
 
-def _keep(tx: Transaction, rule: ApprovalRule, change: str, by: str | None, correlation_id: str) -> RuleView:
+def _keep(tx: Transaction, rule: ApprovalRule, change: str, by: str | None) -> RuleView:
     rules.put(tx.connection, StoredRule(rule.rule_id, rule, tx.now, by))
-    _tell(tx, rule.rule_id, change, by, correlation_id)
+    tx.emit("rules_changed", None, tx.correlation_id, rule_id=rule.rule_id, change=change, by=by)
     return RuleView(rule, "stored", tx.now, by)
-
-
-def _tell(tx: Transaction, rule_id: int, change: str, by: str | None, correlation_id: str) -> None:
-    tx.emit("rules_changed", None, correlation_id, rule_id=rule_id, change=change, by=by)
 
 
 def _check(rule: ApprovalRule) -> None:

@@ -22,7 +22,6 @@ from actors.jobs.records import (
     JobRequest,
     JobStatus,
     QueueEntry,
-    QueueStatus,
 )
 from actors.jobs.refusal import Refused
 from actors.jobs.views import Accepted
@@ -62,52 +61,70 @@ class Known:
     waiting: Mapping[str, int]
 
 
-class Submitting:
-    """The closure that accepts a batch: all of it, or by raising :class:`Refused` nothing of it."""
+def submit(
+    tx: Transaction,
+    new: Sequence[NewJob],
+    *,
+    ids: IdFactory,
+    rules: Sequence[ApprovalRule],
+    options: ApprovalOptions,
+    most_waiting: int,
+) -> list[Accepted]:
+    """Accept a batch: all of it, or by raising :class:`Refused` nothing of it. One answer for each request, in order.
+
+    ``rules``: the configured ones. ``most_waiting``: how many entries of one user may wait.
+    """
+    return _Batch(tx, new, ids, rules, timedelta(hours=options.timeout_hours), most_waiting).accept()
+
+
+class _Batch:
+    """What is known while one batch is accepted: its rules, its new jobs, how many jobs each user has had."""
 
     def __init__(
         self,
+        tx: Transaction,
         new: Sequence[NewJob],
-        *,
         ids: IdFactory,
         rules: Sequence[ApprovalRule],
-        options: ApprovalOptions,
+        timeout: timedelta,
         most_waiting: int,
     ) -> None:
+        self._tx = tx
         self._new = new
         self._most_waiting = most_waiting
         self._ids = ids
         self._configured = rules
         self._rules: Sequence[ApprovalRule] = ()
-        self._timeout = timedelta(hours=options.timeout_hours)
+        self._timeout = timeout
         self._seen: dict[str, tuple[int, bool]] = {}
         self._fresh: dict[str, Accepted] = {}
 
-    def __call__(self, tx: Transaction) -> list[Accepted]:
-        """One :class:`Accepted` for each request, in order."""
+    def accept(self) -> list[Accepted]:
+        """Accept all of it."""
+        tx = self._tx
         left = tx.left()
         before = left if isinstance(left, Known) and left.configured is self._configured else None
         self._rules = before.rules if before else [view.rule for view in rules_now(tx.connection, self._configured)]
-        known = self._known(tx)
+        known = self._known()
         accepted: list[Accepted] = []
         keys: list[dict[str, object]] = []
         for new in self._new:
             key = _key(new.request)
             print_ = fingerprint(new.request) if key else ""
             if key and key in known:
-                accepted.append(self._existing(tx, key, *known[key], print_))
+                accepted.append(self._existing(key, *known[key], print_))
                 continue
-            one = self._make(tx, new)
+            one = self._make(new)
             accepted.append(one)
             if key:
                 known[key] = (one.job.job_id, print_)
                 keys.append(_reservation(key, one.job, print_))
-        self._write(tx, [one for one in accepted if one.created], keys)
-        waiting = self._checked_waiting(tx, before.waiting if before else {})
+        self._write([one for one in accepted if one.created], keys)
+        waiting = self._checked_waiting(before.waiting if before else {})
         tx.leave(Known(self._configured, self._rules, waiting))
         return accepted
 
-    def _checked_waiting(self, tx: Transaction, before: Mapping[str, int]) -> Mapping[str, int]:
+    def _checked_waiting(self, before: Mapping[str, int]) -> Mapping[str, int]:
         """How many entries wait now, by user.
 
         Raises :class:`Refused`, which undoes what was written, where a user has more waiting than one may have.
@@ -115,7 +132,7 @@ class Submitting:
         waiting = dict(before)
         for user, new in sorted(Counter(one.job.request.user_id for one in self._fresh.values()).items()):
             waiting[user] = number = (
-                waiting[user] + new if user in waiting else queue.number_waiting(tx.connection, user)
+                waiting[user] + new if user in waiting else queue.number_waiting(self._tx.connection, user)
             )
             if number > self._most_waiting:
                 raise Refused(
@@ -124,14 +141,14 @@ class Submitting:
                 )
         return waiting
 
-    def _known(self, tx: Transaction) -> dict[tuple[str, str], tuple[str, str]]:
+    def _known(self) -> dict[tuple[str, str], tuple[str, str]]:
         pairs = [key for new in self._new if (key := _key(new.request))]
         # While the clock may be wrong no key is forgotten (C6).
-        since = None if not pairs or holds.current(tx.connection) else tx.now - KEY_LIFETIME
-        rows = registers.used_keys(tx.connection, pairs, since)
+        since = None if not pairs or holds.current(self._tx.connection) else self._tx.now - KEY_LIFETIME
+        rows = registers.used_keys(self._tx.connection, pairs, since)
         return {key: (row.job_id, row.fingerprint) for key, row in rows.items()}
 
-    def _existing(self, tx: Transaction, key: tuple[str, str], job_id: str, before: str, now: str) -> Accepted:
+    def _existing(self, key: tuple[str, str], job_id: str, before: str, now: str) -> Accepted:
         if before != now:
             raise Refused(
                 f"idempotency key {key[1]!r} of user {key[0]} was used for job {job_id} with another content; "
@@ -140,23 +157,23 @@ class Submitting:
             )
         if job_id in self._fresh:
             return attrs.evolve(self._fresh[job_id], created=False)
-        pair = load(tx, job_id)
-        approval = approvals.of_jobs(tx.connection, [job_id]).get(job_id)
+        pair = load(self._tx, job_id)
+        approval = approvals.of_jobs(self._tx.connection, [job_id]).get(job_id)
         return Accepted(pair.job, pair.entry, approval, created=False)
 
-    def _make(self, tx: Transaction, new: NewJob) -> Accepted:
+    def _make(self, new: NewJob) -> Accepted:
         request = new.request
-        job_id = self._ids.new(tx.now)
-        question = self._question(tx, request)
-        following = _first_step(question)
+        job_id = self._ids.new(self._tx.now)
+        question = self._question(request)
+        following = _first_step(needs_approval=question is not None)
         job = Job(
             job_id=job_id,
             status=following.job,
             provider=request.provider,
             correlation_id=new.correlation_id,
             request=request,
-            created_at=tx.now,
-            updated_at=tx.now,
+            created_at=self._tx.now,
+            updated_at=self._tx.now,
             retry_of=new.retry_of,
         )
         entry = QueueEntry(
@@ -164,91 +181,86 @@ class Submitting:
             status=following.entry,
             base_priority=base_priority(request.user_levels),
             priority_override=request.priority_override,
-            queued_at=tx.now,
-            queued_seq=tx.next_order(),
+            queued_at=self._tx.now,
+            queued_seq=self._tx.next_order(),
             max_attempts=request.max_attempts,
         )
-        approval = self._ask(tx, job_id, question) if question else None
+        approval = self._ask(job_id, question) if question else None
         one = Accepted(job, entry, approval, created=True)
         self._fresh[job_id] = one
         return one
 
-    def _question(self, tx: Transaction, request: JobRequest) -> Question | None:
+    def _question(self, request: JobRequest) -> Question | None:
         """What must be asked. A submitter's own wish never takes the place of a rule that asks for a higher level."""
         wish = request.requires_approval
         asked = None if wish is None else Question(wish, _REQUESTED_BY_SUBMITTER)
         if not self._rules:
             return asked
-        facts = self._facts(tx, request)
+        facts = self._facts(request)
         rule = first_match(self._rules, facts)
         if rule is None or (asked is not None and may_approve(asked.required_level, rule.required_approver_level)):
             return asked
         return Question(why(rule, facts), rule.required_approver_level, rule.rule_id)
 
-    def _facts(self, tx: Transaction, request: JobRequest) -> Facts:
+    def _facts(self, request: JobRequest) -> Facts:
         """What the rules ask about the user, this batch's earlier jobs included."""
         user = request.user_id
         if user not in self._seen:
-            before = jobs.submitted_since(tx.connection, user, tx.now - _DAY)
-            self._seen[user] = (before, not jobs.has_any(tx.connection, user))
+            before = jobs.submitted_since(self._tx.connection, user, self._tx.now - _DAY)
+            self._seen[user] = (before, not jobs.has_any(self._tx.connection, user))
         today, first = self._seen[user]
         self._seen[user] = (today + 1, False)
         return Facts(request=request, jobs_last_24h=today, is_first_job=first)
 
-    def _ask(self, tx: Transaction, job_id: str, question: Question) -> ApprovalRequest:
+    def _ask(self, job_id: str, question: Question) -> ApprovalRequest:
         return ApprovalRequest(
-            approval_id=self._ids.new(tx.now),
+            approval_id=self._ids.new(self._tx.now),
             job_id=job_id,
             status=ApprovalStatus.PENDING,
             reason=question.reason,
             required_level=question.required_level,
-            requested_at=tx.now,
-            expires_at=tx.now + self._timeout,
+            requested_at=self._tx.now,
+            expires_at=self._tx.now + self._timeout,
             timeout_seconds=self._timeout.total_seconds(),
             rule_id=question.rule_id,
         )
 
-    def _write(self, tx: Transaction, new: Sequence[Accepted], keys: Sequence[dict[str, object]]) -> None:
+    def _write(self, new: Sequence[Accepted], keys: Sequence[dict[str, object]]) -> None:
         if not new:
             return
-        jobs.add(tx.connection, [one.job for one in new])
-        queue.add(tx.connection, [queue.to_row(one.entry, queue.owner_of(one.job.request)) for one in new])
+        connection = self._tx.connection
+        jobs.add(connection, [one.job for one in new])
+        queue.add(connection, [queue.to_row(one.entry, queue.owner_of(one.job.request)) for one in new])
         asked = [one.approval for one in new if one.approval is not None]
         if asked:
-            approvals.add(tx.connection, asked)
-        registers.reserve_keys(tx.connection, keys)
+            approvals.add(connection, asked)
+        registers.reserve_keys(connection, keys)
         for one in new:
-            tx.emit(_first_event(one), one.job.job_id, one.job.correlation_id, **_told(one))
+            event = _first_step(needs_approval=one.approval is not None).event
+            self._tx.emit(event, one.job.job_id, one.job.correlation_id, **_event_data(one))
 
 
-def _first_step(question: Question | None) -> Step:
-    following = step(None, None, Trigger.SUBMIT if question is None else Trigger.SUBMIT_FOR_APPROVAL)
+def _first_step(*, needs_approval: bool) -> Step:
+    following = step(None, None, Trigger.SUBMIT_FOR_APPROVAL if needs_approval else Trigger.SUBMIT)
     assert following is not None
     return following
 
 
-def _first_event(one: Accepted) -> str:
-    blocked = one.entry.status is QueueStatus.BLOCKED
-    following = step(None, None, Trigger.SUBMIT_FOR_APPROVAL if blocked else Trigger.SUBMIT)
-    assert following is not None
-    return following.event
-
-
-def _told(one: Accepted) -> Mapping[str, object]:
-    told: dict[str, object] = {
+def _event_data(one: Accepted) -> Mapping[str, object]:
+    data: dict[str, object] = {
         "status": JobStatus.PENDING.value,
         "provider": one.job.provider,
         "user_id": one.job.request.user_id,
     }
     if one.job.retry_of is not None:
-        told["retry_of"] = one.job.retry_of
+        data["retry_of"] = one.job.retry_of
     if one.approval is not None:
-        told |= {
+        data |= {
             "approval_id": one.approval.approval_id,
             "reason": one.approval.reason,
             "expires_at": one.approval.expires_at.isoformat(),
         }
-    return told
+    return data
 
 
 def _key(request: JobRequest) -> tuple[str, str] | None:

@@ -26,7 +26,7 @@ BREAKER_STATES = {"closed": 0, "half_open": 1, "open": 2}
 
 @attrs.frozen
 class State:
-    """What is read when somebody asks. ``counts``: as :func:`actors.ledger.reading.plain_counts` gives them.
+    """What is read when somebody asks. ``counts``: as :func:`actors.ledger.queries.plain_counts` gives them.
 
     ``breakers``: by provider, its state and how often it has opened. ``uptime``: seconds. ``log_bytes``: how long the
     write-ahead log is.

@@ -11,6 +11,7 @@ import trio
 from actors.jobs.options import PollerOptions
 from actors.kernel import Clock, Envelope, TickingActor
 from actors.ledger import Ledger
+from actors.ledger.remarks import note_remark
 from actors.poller.poll_requests import PollRequests
 from actors.poller.switch import Switch, decide_polling
 from actors.poller.watch import Watch
@@ -107,7 +108,7 @@ class Poller(TickingActor):
         while True:
             remark = await remarks.receive()
             try:
-                await self._ledger.remark(remark.key, remark.text)
+                await self._ledger.write(note_remark, remark.key, remark.text)
             except StoreError as error:  # the provider has told it in the log
                 _logger.info("A remark about a job was not kept: %s", error, extra={"submission": remark.key})
 

@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 import attrs
 import trio
 
-from actors.ledger.reading import Held
+from actors.ledger.queries import Held
 from actors.poller.statuses import say
 from actors.providers.base import CancelAck
 from actors.providers.breaker import BreakerOpen

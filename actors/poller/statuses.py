@@ -9,12 +9,12 @@ from datetime import datetime
 import trio
 
 from actors.jobs.durations import seconds_between
-from actors.jobs.polling import Verdict, judge
+from actors.jobs.polling import ObservationVerdict, interpret
 from actors.jobs.records import Observation
 from actors.kernel import Clock
 from actors.ledger import Ledger
-from actors.ledger.observe import Recorded, denied
-from actors.ledger.reading import Held
+from actors.ledger.observe import Recorded, denied, record
+from actors.ledger.queries import Held
 from actors.poller.rounds import cycles_left_out
 from actors.providers.base import Listing, View
 from actors.providers.breaker import BreakerState
@@ -189,13 +189,13 @@ class Statuses:
         news = {}
         for key, seen in observations.items():
             one = by_key[key]
-            verdict = judge(one.job, one.entry_status, seen, now)
+            verdict = interpret(one.job, one.entry_status, seen, now)
             if _is_news(one, verdict):
                 news[key] = seen
             elif verdict.note is not None and verdict.uncertain is None:
                 self._note(one, *verdict.note)
         if news:
-            for recorded in await self._ledger.record(news):
+            for recorded in await self._ledger.write(record, news):
                 self._note_recorded(recorded)
 
     def _note(self, one: Held, level: int, text: str) -> None:
@@ -218,7 +218,7 @@ class Statuses:
             _logger.debug("Failed to sync job %s: %s", one.job.job_id, reason, extra=extra, stacklevel=2)
 
 
-def _is_news(one: Held, verdict: Verdict) -> bool:
+def _is_news(one: Held, verdict: ObservationVerdict) -> bool:
     doubted = verdict.uncertain is not None and one.job.uncertain_since is None
     return bool(verdict.trigger or verdict.changes) or doubted
 

@@ -32,14 +32,16 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
 
 import trio
 
 from actors.jobs.records import SubmissionState
 from actors.kernel import Clock
 from actors.ledger import Ledger
-from actors.ledger.reading import Held, held_at
+from actors.ledger.dispatch import hand_over
+from actors.ledger.observe import cannot_tell
+from actors.ledger.queries import Held, held_at
+from actors.ledger.settle import settle_absent
 from actors.poller.cancels import Cancels
 from actors.poller.first_look import FirstLook
 from actors.poller.rounds import Round
@@ -151,7 +153,7 @@ class Watch:
         if self._postponed(asked):
             return
         asked.keys |= self._first_look.due()
-        held = await self._ledger.read(self._query(asked))
+        held = await self._held(asked)
         if asked.everything:
             self._cancels.keep({one.key for one in held})
         self._defer(asked, held)
@@ -179,11 +181,11 @@ class Watch:
     def _reads_all(self, asked: Round) -> bool:
         return asked.everything and (asked.observe or bool(asked.silent_for))
 
-    def _query(self, asked: Round) -> Callable[[Any], list[Held]]:
+    async def _held(self, asked: Round) -> list[Held]:
         keys = asked.keys | asked.rows
         if self._reads_all(asked) or len(keys) > _MOST_NAMED:
-            return held_at(self.name)
-        return held_at(self.name, unsettled=asked.everything, keys=keys)
+            return await self._ledger.read(held_at, self.name)
+        return await self._ledger.read(held_at, self.name, unsettled=asked.everything, keys=keys)
 
     async def _observe(self, asked: Round, handed: Sequence[Held]) -> None:
         """Ask what is to be asked, and repeat the cancels of those jobs that are seen to go on."""
@@ -196,7 +198,7 @@ class Watch:
         self._first_look.note({one.key for one in handed}, read)
         self._cancels.put_off([one for one in doubtful if one.key not in read])
         if seen := [one.key for one in doubtful if one.key in read]:
-            going_on = await self._ledger.read(held_at(self.name, keys=seen))
+            going_on = await self._ledger.read(held_at, self.name, keys=seen)
             await for_each_limited(self._provider, going_on, self._cancels.send)
 
     def _chosen(self, asked: Round, handed: Sequence[Held]) -> list[Held]:
@@ -224,12 +226,12 @@ class Watch:
             say(one, f"could not be settled: {found.message}", logging.DEBUG, self.name)
             self._look_again(_ASK_AGAIN)
         elif isinstance(found, Submitted):
-            await self._ledger.handed_over(one.key, found.handle, found.observation)
+            await self._ledger.write(hand_over, one.key, found.handle, found.observation)
         elif found is ABSENT:
-            await self._ledger.settle_absent(one.key)
+            await self._ledger.write(settle_absent, one.key, jitter=self._ledger.sources.jitter)
         elif found is UNKNOWABLE:
             reason = f"provider {self.name} cannot tell whether it was accepted: {one.submission.error or 'no answer'}"
-            await self._ledger.flag_uncertain(one.job.job_id, reason)
+            await self._ledger.write(cannot_tell, one.job.job_id, reason)
 
     def _look_again(self, seconds: float) -> None:
         self._again_at = min(self._again_at, trio.current_time() + seconds)

@@ -6,7 +6,6 @@ import trio
 
 from actors.jobs.records import ApprovalStatus, JobStatus, Phase
 from actors.jobs.refusal import Refused
-from actors.ledger import reading
 from actors.providers.scripted import Run
 from actors.runtime import RunningRuntime
 from actors.simulation.audit import audit
@@ -14,7 +13,7 @@ from actors.simulation.checker import Checker
 from actors.simulation.process import Process
 from actors.simulation.waiting import Waiting
 from actors.simulation.world import World
-from actors.store import StoreError
+from actors.store import StoreError, jobs
 from logconf import bind_correlation_id
 from supervision.faults import InjectedFault
 
@@ -48,7 +47,7 @@ class Person:
 
     async def settle(self, runtime: RunningRuntime) -> None:
         """Say of each uncertain job what its provider's server really holds."""
-        for job_id in await runtime.ledger.read(reading.uncertain):
+        for job_id in await runtime.ledger.read(jobs.uncertain):
             runs = self._checker.runs_of(job_id)
             with bind_correlation_id(f"person-{job_id}"):
                 verdict = "ran" if runs else "not_run"

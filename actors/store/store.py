@@ -30,6 +30,7 @@ from actors.store.log_size import LOOK, LogSize
 from actors.store.revision import bring_up_to_date
 from actors.store.transaction import Transaction
 from actors.store.unstorable import refusal_of
+from logconf import get_correlation_id
 from supervision import faults
 
 T = TypeVar("T")
@@ -47,12 +48,13 @@ COMMIT_BEFORE, COMMIT_AFTER = "commit.before", "commit.after"
 
 
 class _Waiting(Generic[T]):
-    """A closure and what became of it."""
+    """A closure, the correlation ID of whoever wrote it, and what became of it."""
 
-    __slots__ = ("closure", "outcome")
+    __slots__ = ("closure", "correlation_id", "outcome")
 
     def __init__(self, closure: Closure[T]) -> None:
         self.closure = closure
+        self.correlation_id = get_correlation_id()
         self.outcome: Outcome[T] | None = None
 
 
@@ -230,7 +232,7 @@ class Store:
 
     def _run_closures(self, group: list[_Waiting[Any]], transaction: Transaction) -> list[Event]:
         alone = len(group) == 1
-        outcomes = [_in_savepoint(transaction, waiting.closure, alone=alone) for waiting in group]
+        outcomes = [_in_savepoint(transaction, waiting, alone=alone) for waiting in group]
         events: list[Event] = []
         if not alone or isinstance(outcomes[0], Value):
             events = transaction.flush()
@@ -251,14 +253,15 @@ class Store:
                 dialect.begin(connection)
 
 
-def _in_savepoint(transaction: Transaction, closure: Closure[T], *, alone: bool) -> Outcome[T]:
+def _in_savepoint(transaction: Transaction, waiting: _Waiting[T], *, alone: bool) -> Outcome[T]:
     """Run one closure so that its failure undoes its own changes only."""
+    transaction.correlation_id = waiting.correlation_id
     if alone:
-        return _judged(capture(closure, transaction))
+        return _judged(capture(waiting.closure, transaction))
     connection = transaction.connection
     mark = transaction.mark()
     connection.exec_driver_sql("SAVEPOINT one")
-    result = _judged(capture(closure, transaction))
+    result = _judged(capture(waiting.closure, transaction))
     if isinstance(result, Value):
         connection.exec_driver_sql("RELEASE one")
     else:

@@ -30,12 +30,14 @@ class Transaction:
     """One transaction: a connection, the time at which it began, and the events that tell of its changes.
 
     Event numbers come from one counter row that is updated last, so that they have no gap and stand in the order of
-    commits; an event of a closure that failed never took a number.
+    commits; an event of a closure that failed never took a number. ``correlation_id``: of the request or cycle for
+    which the closure that runs now was written; "" where there is none.
     """
 
     def __init__(self, connection: Connection, now: datetime) -> None:
         self.connection = connection
         self.now = now
+        self.correlation_id = ""
         self._pending: list[tuple[str, str | None, str, Mapping[str, Any], Origin | None]] = []
         self._after_commit: list[Callable[[], None]] = []
         self._order = 0

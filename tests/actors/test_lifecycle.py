@@ -27,7 +27,7 @@ def test_an_observation_never_steps_back():
 
 
 def test_only_what_was_never_seen_at_a_provider_goes_back_to_the_queue():
-    back = [job for job in JobStatus if step(job, QueueStatus.RUNNING, Trigger.PUT_BACK)]
+    back = [job for job in JobStatus if step(job, QueueStatus.RUNNING, Trigger.REQUEUE)]
     assert back == [JobStatus.UPLOADING]
 
 

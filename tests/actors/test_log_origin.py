@@ -30,4 +30,4 @@ async def test_every_line_of_a_runtime_names_the_place_that_changed_or_decided_s
     assert wrong == set()
     places = {record.message: (record.filename, record.funcName) for record in ours}
     assert places["Job is now completed"] == ("observe.py", "apply_observation")
-    assert places["Limits changed"] == ("limits.py", "__call__")
+    assert places["Limits changed"] == ("limits.py", "set_limit")

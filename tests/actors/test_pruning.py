@@ -16,6 +16,8 @@ from actors.jobs.records import JobStatus
 from actors.jobs.refusal import Refused
 from actors.jobs.retention import kept_since
 from actors.kernel import VirtualClock
+from actors.ledger.limits import set_limit
+from actors.ledger.prune import remove
 from actors.providers.scripted import Fault, FaultKind, Refusal, ScriptedOptions, ScriptedProvider, ScriptedRemote
 from actors.runtime import Parts
 from actors.settings import Retention
@@ -118,7 +120,7 @@ async def test_what_has_not_ended_is_never_touched_however_old(autojump_clock, w
         running = await world.submit(duration=400 * 86400)
         blocked = await world.submit(requires_approval="big", duration=5, user_id="bo")
         await trio.sleep(1)
-        await runtime.ledger.set_limit("per_user", 1, None)
+        await runtime.ledger.write(set_limit, "per_user", 1, by=None)
         waiting = await world.submit(duration=5)
         before = await rows(runtime)
         runtime.clock.suspend(91 * DAYS)
@@ -219,13 +221,14 @@ async def test_many_jobs_go_in_batches_with_a_pause_after_each(autojump_clock, w
         await ended(world, 5)
         world.clock.suspend(91 * DAYS)
         removals = []
-        real = runtime.ledger.remove
+        real = runtime.ledger.write
 
-        async def remove(before, job_ids):
-            removals.append((len(job_ids), trio.current_time()))
-            return await real(before, job_ids)
+        async def write(verb, *args, **kwargs):
+            if verb is remove:
+                removals.append((len(args[1]), trio.current_time()))
+            return await real(verb, *args, **kwargs)
 
-        monkeypatch.setattr(runtime.ledger, "remove", remove)
+        monkeypatch.setattr(runtime.ledger, "write", write)
         result = await runtime.jobs.prune()
         assert (result.jobs, [number for number, _ in removals]) == (5, [2, 2, 1])
         times = [at - removals[0][1] for _, at in removals]

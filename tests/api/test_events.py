@@ -17,6 +17,7 @@ from actors.api.unix import UnixServer
 from actors.api.unix_peer import Peer
 from actors.jobs import maxima
 from actors.jobs.events import EventType
+from actors.ledger.prune import remove
 from supervision import ChildSpec, open_supervisor
 from tests.api.frames import PATIENCE, Frames, closed, submit
 
@@ -95,7 +96,7 @@ async def test_what_was_removed_since_is_told_as_a_gap(socket: Path, client: htt
     gone = await submit(client, spec={"duration": 0})
     await runtime.wait(gone["job_id"])
     kept = await submit(client)
-    removed = (await runtime.ledger.remove(runtime.clock.now() + timedelta(days=1), [gone["job_id"]]))[1]
+    removed = (await runtime.ledger.write(remove, runtime.clock.now() + timedelta(days=1), [gone["job_id"]]))[1]
     left = await runtime.event_reader.past_events()
     frames = await Frames.open(socket, header="Last-Event-ID: 0\r\n")
     async with frames.stream:
@@ -115,7 +116,7 @@ async def test_where_nothing_was_removed_after_the_number_there_is_no_gap(
     await runtime.wait(gone["job_id"])
     last = (await runtime.event_reader.past_events())[-1].seq
     await submit(client)
-    await runtime.ledger.remove(runtime.clock.now() + timedelta(days=1), [gone["job_id"]])
+    await runtime.ledger.write(remove, runtime.clock.now() + timedelta(days=1), [gone["job_id"]])
     frames = await Frames.open(socket, f"?after={last}")
     async with frames.stream:
         assert (await frames.next())["event"] == "connection"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import attrs
@@ -16,7 +17,7 @@ from actors.jobs.options import ApprovalOptions, Limits, QueueOptions
 from actors.jobs.records import ApprovalRule
 from actors.kernel import VirtualClock
 from actors.ledger import listing
-from actors.ledger.listing import Asked
+from actors.ledger.listing import PageRequest
 from actors.providers.scripted import ScriptedOptions, ScriptedProvider, ScriptedRemote
 from actors.runtime import Parts
 from actors.testing import request, running_runtime, seeded_sources, virtual_settings
@@ -195,12 +196,13 @@ async def test_all_pages_of_the_queue_are_ordered_as_of_the_first(autojump_clock
 async def test_a_page_asks_no_more_of_the_store_for_more_entries(edge: Any) -> None:
     """The number of statements is the same for 20 entries and for 200, so its cost grows with the rows alone."""
     await edge.http.put("/api/queue/limits/total", json={"value": 0})
-    runtime, asked = edge.runtime, Asked(maxima.ROWS)
+    runtime, wanted = edge.runtime, PageRequest(maxima.ROWS)
+    context = runtime.context.for_decision
     queries = [
-        listing.queue_view(asked, None, runtime.context.runs),
-        listing.queue_view(asked, "bo", runtime.context.runs),
-        listing.jobs_page(asked, None, {"user_id": "bo"}, runtime.context.runs),
-        listing.approvals_page(asked, (), "bo"),
+        partial(listing.queue_view, wanted=wanted, user_id=None, context=context),
+        partial(listing.queue_view, wanted=wanted, user_id="bo", context=context),
+        partial(listing.jobs_page, wanted=wanted, before=None, filters={"user_id": "bo"}, context=context),
+        partial(listing.approvals_page, wanted=wanted, statuses=(), user_id="bo"),
     ]
 
     def statements(connection: Any) -> list[int]:
@@ -284,7 +286,7 @@ async def test_those_who_come_at_once_are_counted_together(bounded: Any) -> None
 
 
 async def test_a_full_user_is_told_over_http_and_nothing_is_stored(edge: Any) -> None:
-    edge.runtime.ledger._most_waiting = 1
+    edge.runtime.ledger.queue = QueueOptions(max_waiting_per_user=1)
     await edge.submit(config_name="dear")
     refused = await edge.http.post("/api/jobs", json={"provider": "scripted", "user_id": "ana"})
     assert (refused.status_code, "queue.max_waiting_per_user" in refused.json()["detail"]) == (409, True)

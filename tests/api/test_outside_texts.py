@@ -14,6 +14,7 @@ from sqlalchemy import select
 import actors
 from actors.jobs.expressions import compiled
 from actors.jobs.refusal import Refused
+from actors.ledger.limits import set_limit
 from actors.store import dialect
 from actors.store.schema import jobs
 
@@ -89,7 +90,7 @@ async def test_a_limit_of_nothing_is_refused_with_a_guess(edge: Any, name: str, 
 
 
 async def test_a_limit_that_was_kept_for_a_provider_of_then_stays_and_can_be_reset(edge: Any) -> None:
-    await edge.runtime.ledger.set_limit("per_provider.gone", 3, "ana")
+    await edge.runtime.ledger.write(set_limit, "per_provider.gone", 3, by="ana")
     limits = {one["name"]: one["value"] for one in (await edge.http.get("/api/queue/limits")).json()["limits"]}
     assert limits["per_provider.gone"] == 3
     assert (await edge.http.delete("/api/queue/limits/per_provider.gone")).status_code == 200

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actors.jobs.lifecycle import Trigger, step
-from actors.jobs.polling import DEBUG, WARNING, Verdict, judge, phase_of
+from actors.jobs.polling import DEBUG, WARNING, ObservationVerdict, interpret, phase_of
 from actors.jobs.records import TERMINAL_JOBS, Job, JobRequest, JobStatus, Observation, Phase, QueueStatus
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -36,8 +36,8 @@ def job(status: JobStatus = JobStatus.RUNNING, **columns: Any) -> Job:
     return Job("job", status, "local", "c" * 32, JobRequest(), EARLIER, EARLIER, **columns)
 
 
-def judged(one: Job, phase: Phase, **seen: Any) -> Verdict:
-    return judge(one, ENTRY_OF[one.status], Observation(phase, **seen), NOW)
+def judged(one: Job, phase: Phase, **seen: Any) -> ObservationVerdict:
+    return interpret(one, ENTRY_OF[one.status], Observation(phase, **seen), NOW)
 
 
 @pytest.mark.parametrize(
@@ -133,14 +133,14 @@ def test_a_word_about_a_job_that_is_back_in_the_queue_changes_nothing(phase: Pha
 
 def test_an_unknown_word_keeps_the_status_and_warns_with_the_word_as_sent() -> None:
     verdict = judged(job(), Phase.UNKNOWN, raw_status="Hibernating", cost_usd=2.0)
-    assert verdict == Verdict(
+    assert verdict == ObservationVerdict(
         changes={"cost_usd": 2.0}, note=(WARNING, "unknown status 'Hibernating', kept as running")
     )
 
 
 def test_a_lost_job_that_is_not_proven_dead_is_uncertain_and_nothing_else() -> None:
     verdict = judged(job(), Phase.LOST, error="its process may be left", cost_usd=3.0)
-    assert verdict == Verdict(uncertain="lost: its process may be left")
+    assert verdict == ObservationVerdict(uncertain="lost: its process may be left")
 
 
 @pytest.mark.parametrize(
@@ -231,7 +231,7 @@ def test_absent_values_overwrite_nothing() -> None:
 
 def test_only_what_differs_is_a_change() -> None:
     same = {name: value for name, value in FULL.items() if name != "error_message"} | {"error": "earlier words"}
-    assert judged(job(**FULL), Phase.RUNNING, **same) == Verdict()
+    assert judged(job(**FULL), Phase.RUNNING, **same) == ObservationVerdict()
     assert judged(job(**FULL), Phase.RUNNING, **same | {"cost_usd": 2.0}).changes == {"cost_usd": 2.0}
 
 
@@ -261,7 +261,7 @@ def test_whatever_a_provider_says_in_whatever_order_only_lawful_steps_follow(
     """Applied one after another: every step stands in the table, every change differs, the same word twice is none."""
     one, entry = job(first), ENTRY_OF[first]
     for observation in seen:
-        verdict = judge(one, entry, observation, NOW)
+        verdict = interpret(one, entry, observation, NOW)
         assert all(getattr(one, name) != value for name, value in verdict.changes.items())
         following = None if verdict.trigger is None else step(one.status, entry, verdict.trigger)
         assert (following is None) is (verdict.trigger is None)
@@ -269,5 +269,5 @@ def test_whatever_a_provider_says_in_whatever_order_only_lawful_steps_follow(
             assert not one.is_terminal
             one, entry = attrs.evolve(one, status=following.job), following.entry
         one = attrs.evolve(one, **verdict.changes)
-        again = judge(one, entry, observation, NOW)
+        again = interpret(one, entry, observation, NOW)
         assert (again.trigger, dict(again.changes)) == (None, {})

@@ -35,13 +35,13 @@ def after(seconds: float) -> datetime:
 
 
 def test_an_invalid_request_fails_at_once_and_spends_nothing_more() -> None:
-    assert verdict(FailureKind.INVALID) == DispatchVerdict(Trigger.GIVE_UP, 0, error_message="why")
+    assert verdict(FailureKind.INVALID) == DispatchVerdict(Trigger.FAIL, 0, error_message="why")
 
 
 @pytest.mark.parametrize("kind", [FailureKind.AUTH, FailureKind.FORBIDDEN])
 def test_a_refused_account_pauses_the_provider_and_lets_the_entry_wait(kind: FailureKind) -> None:
     """No attempt is spent: it is not the job's fault (B12)."""
-    expected = DispatchVerdict(Trigger.PUT_BACK, 2, error_message="why", pause_provider="why")
+    expected = DispatchVerdict(Trigger.REQUEUE, 2, error_message="why", pause_provider="why")
     assert verdict(kind, attempt=2) == expected
 
 
@@ -51,7 +51,7 @@ def test_what_was_surely_not_accepted_waits_as_long_as_the_provider_asks_and_spe
 ) -> None:
     got = verdict(kind, attempt=2, retry_after=17)
     assert got == DispatchVerdict(
-        Trigger.PUT_BACK, 2, not_before=after(17), error_message="why", close_provider_until=after(17), wait=17
+        Trigger.REQUEUE, 2, not_before=after(17), error_message="why", close_provider_until=after(17), wait=17
     )
 
 
@@ -76,9 +76,9 @@ def test_a_lost_answer_keeps_its_slot() -> None:
 def test_any_other_failure_spends_an_attempt_waits_longer_each_time_and_fails_at_the_last() -> None:
     """Three attempts are never over in 17 ms."""
     assert [verdict(FailureKind.OTHER, attempt=spent) for spent in range(3)] == [
-        DispatchVerdict(Trigger.PUT_BACK, 1, after(10), "why", wait=10),
-        DispatchVerdict(Trigger.PUT_BACK, 2, after(20), "why", wait=20),
-        DispatchVerdict(Trigger.GIVE_UP, 3, None, "why"),
+        DispatchVerdict(Trigger.REQUEUE, 1, after(10), "why", wait=10),
+        DispatchVerdict(Trigger.REQUEUE, 2, after(20), "why", wait=20),
+        DispatchVerdict(Trigger.FAIL, 3, None, "why"),
     ]
 
 
@@ -106,7 +106,7 @@ def test_two_hours_of_an_unreachable_provider_fail_nothing() -> None:
     waiting, now = entry(), NOW
     for failures in range(200):
         got = after_failed_dispatch(FailureKind.UNAVAILABLE, "down", waiting, now, None, failures, lambda: 0.5)
-        assert (got.trigger, got.attempt) == (Trigger.PUT_BACK, 0)
+        assert (got.trigger, got.attempt) == (Trigger.REQUEUE, 0)
         assert got.close_provider_until is not None
         assert got.close_provider_until > now
         now = got.close_provider_until

@@ -22,6 +22,7 @@ import trio
 from actors.job_requests.job_request import request_from_mapping
 from actors.jobs.options import Limits
 from actors.ledger import Ledger, deaths
+from actors.ledger.dispatch import hand_over
 from actors.providers.local import LocalOptions
 from actors.providers.local.directory import JobDirectory
 from actors.providers.local.shims import Shims
@@ -38,9 +39,9 @@ POINTS: dict[str, tuple[Any, str, Callable[[Any], int]]] = {
     "claim committed": (Ledger, "claim", lambda claimed: int(bool(claimed.dispatches))),
     "job written down": (JobDirectory, "place", int),
     "shim started": (Shims, "start", lambda _: 1),
-    "handle stored": (Ledger, "handed_over", int),
+    "handle stored": (Ledger, "write", int),
     "exit written": (Shims, "collect", len),
-    "event committed": (Ledger, "_tell", lambda _: 1),
+    "event committed": (Ledger, "_publish_events", lambda _: 1),
 }
 """By event: whose call it belongs to, and how many occurrences one answer of that call stands for.
 
@@ -69,14 +70,15 @@ def kill_at(event: str, number: int) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         return answer
 
-    if name in ("claim", "handed_over"):
+    if name in ("claim", "write"):
 
         @functools.wraps(original)
-        async def counted_later(*args: Any) -> Any:
-            return count(await original(*args))
+        async def counted_later(ledger: Ledger, *args: Any, **kwargs: Any) -> Any:
+            answer = await original(ledger, *args, **kwargs)
+            return count(answer) if name == "claim" or args[0] is hand_over else answer
 
         setattr(owner, name, counted_later)
-    elif name == "_tell":
+    elif name == "_publish_events":
         setattr(owner, name, lambda *args: (count(args), original(*args))[1])
     else:
         setattr(owner, name, functools.wraps(original)(lambda *args: count(original(*args))))

@@ -11,6 +11,7 @@ import trio
 from actors.jobs.options import ApprovalOptions, ExpiryOptions
 from actors.jobs.records import ApprovalRule, ApprovalStatus, JobStatus, QueueStatus
 from actors.jobs.refusal import Refused
+from actors.ledger.approvals import expire
 
 HOURS = timedelta(hours=1)
 
@@ -94,13 +95,14 @@ async def test_the_real_time_out_is_told_and_every_request_is_found(autojump_clo
 async def test_a_sweep_comes_every_five_minutes_and_does_nothing_twice(autojump_clock, world, monkeypatch):
     sweeps = []
     async with world.open(expiry=ExpiryOptions(interval_seconds=300)) as runtime:
-        real = runtime.ledger.expire
+        real = runtime.ledger.write
 
-        async def expire(approval_id):
-            sweeps.append((trio.current_time(), approval_id))
-            return await real(approval_id)
+        async def write(verb, *args, **kwargs):
+            if verb is expire:
+                sweeps.append((trio.current_time(), *args))
+            return await real(verb, *args, **kwargs)
 
-        monkeypatch.setattr(runtime.ledger, "expire", expire)
+        monkeypatch.setattr(runtime.ledger, "write", write)
         _, approval = await asked(world)
         world.clock.suspend(25 * HOURS)  # the machine sleeps past the deadline; the next look finds it
         await trio.sleep(301)

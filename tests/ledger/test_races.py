@@ -19,6 +19,9 @@ from actors.jobs.records import ApprovalStatus, Capacity, JobStatus, Observation
 from actors.jobs.refusal import Refused
 from actors.kernel import VirtualClock
 from actors.ledger import Ledger, NewJob
+from actors.ledger.approvals import approve, cancel, expire
+from actors.ledger.dispatch import hand_over
+from actors.ledger.observe import record
 from actors.store import InlineExecutor, Store
 from actors.store import events as event_rows
 from actors.store import jobs as job_rows
@@ -87,10 +90,12 @@ async def test_approve_against_expire(autojump_clock, tmp_path, template, block)
         id_ = accepted.approval.approval_id
         clock.move(timedelta(hours=24) - timedelta(seconds=0.0005 * random.Random(seed).randrange(5)))
         granted, expired = await in_any_order(
-            seed, lambda: ledger.approve(id_, "bo", "admin"), lambda: other.expire(id_)
+            seed,
+            lambda: ledger.write(approve, id_, by="bo", level="admin", self_approval=True),
+            lambda: other.write(expire, id_),
         )
         await trio.sleep(0.01)
-        await ledger.expire(id_)
+        await ledger.write(expire, id_)
         (job, *_), _more = await ledger.read(lambda connection: job_rows.page(connection))
         kinds = Counter(event.type for event in await told(ledger))
         assert kinds["approval_granted"] + kinds["approval_expired"] == 1
@@ -114,12 +119,12 @@ async def test_cancel_against_completion(autojump_clock, tmp_path, template, blo
         await ledger.submit([NewJob(request(), "c")])
         (dispatch,) = (await ledger.claim({"scripted": Capacity()})).dispatches
         key, job_id = dispatch.submission.key, dispatch.pair.job.job_id
-        await ledger.handed_over(key, {}, Observation(Phase.RUNNING, "running"))
+        await ledger.write(hand_over, key, {}, Observation(Phase.RUNNING, "running"))
         await in_any_order(
             seed,
-            lambda: ledger.cancel(job_id, "bo"),
-            lambda: other.record({key: Observation(Phase.SUCCEEDED, "succeeded")}),
-            lambda: ledger.record({key: Observation(Phase.CANCELED, "canceled")}),
+            lambda: ledger.write(cancel, job_id, by="bo", level="admin"),
+            lambda: other.write(record, {key: Observation(Phase.SUCCEEDED, "succeeded")}),
+            lambda: ledger.write(record, {key: Observation(Phase.CANCELED, "canceled")}),
         )
         ends = [event for event in await told(ledger) if event.data.get("status") in ("completed", "cancelled")]
         (job, *_), _more = await ledger.read(lambda connection: job_rows.page(connection))
@@ -145,8 +150,8 @@ async def test_two_schedulers_on_one_file(autojump_clock, tmp_path, template, bl
                 for dispatch in (await ledger.claim({"scripted": Capacity()})).dispatches:
                     claimed.append(dispatch.pair.job.job_id)
                     await holds(ledger, limits)
-                    await ledger.handed_over(dispatch.submission.key, {}, Observation(Phase.RUNNING, "running"))
-                    await ledger.record({dispatch.submission.key: Observation(Phase.SUCCEEDED, "succeeded")})
+                    await ledger.write(hand_over, dispatch.submission.key, {}, Observation(Phase.RUNNING, "running"))
+                    await ledger.write(record, {dispatch.submission.key: Observation(Phase.SUCCEEDED, "succeeded")})
 
         await in_any_order(seed, *(lambda ledger=ledger: work(ledger) for ledger in ledgers))
         assert sorted(claimed) == sorted(set(claimed))

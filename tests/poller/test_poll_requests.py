@@ -8,6 +8,7 @@ import trio
 
 from actors.jobs.options import Limits, PollerOptions
 from actors.jobs.records import JobStatus
+from actors.ledger.queries import held_at
 from actors.providers.base import CancelAck, Listing, Push
 from actors.providers.breaker import BreakerState
 from actors.providers.scripted import ScriptedOptions, ScriptedProvider, ScriptedRemote
@@ -69,9 +70,9 @@ async def test_hand_overs_have_their_own_rows_read_and_no_others(autojump_clock,
         queries = []
         real = runtime.ledger.read
 
-        async def read(query):
-            found = await real(query)
-            if query.__qualname__.startswith("held_at"):
+        async def read(query, *args, **kwargs):
+            found = await real(query, *args, **kwargs)
+            if query is held_at:
                 queries.append([one.key for one in found])
             return found
 

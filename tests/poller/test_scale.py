@@ -11,6 +11,7 @@ import trio
 
 from actors.jobs.options import Limits, PollerOptions
 from actors.jobs.records import JobStatus
+from actors.ledger.observe import record
 from actors.poller.rounds import cycles_left_out
 from actors.providers.base import Listing, Push
 from actors.providers.scripted import ScriptedOptions, ScriptedProvider, ScriptedRemote
@@ -34,13 +35,14 @@ async def test_a_cycle_in_which_nothing_changed_writes_nothing(autojump_clock, w
         await submitted(runtime, 300, duration=100_000.0)
         await trio.sleep(31)
         recorded = []
-        real = runtime.ledger.record
+        real = runtime.ledger.write
 
-        async def record(observations):
-            recorded.append(len(observations))
-            return await real(observations)
+        async def write(verb, *args, **kwargs):
+            if verb is record:
+                recorded.append(len(args[0]))
+            return await real(verb, *args, **kwargs)
 
-        monkeypatch.setattr(runtime.ledger, "record", record)
+        monkeypatch.setattr(runtime.ledger, "write", write)
         await trio.sleep(300)
         assert recorded == []
         assert len(world.remote.calls_of("observe")) >= 10
@@ -50,13 +52,14 @@ async def test_what_changed_together_is_recorded_together(autojump_clock, world,
     async with world.open(options=SILENT, limits=WIDE) as runtime:
         await submitted(runtime, 300, duration=1000.0)
         recorded = []
-        real = runtime.ledger.record
+        real = runtime.ledger.write
 
-        async def record(observations):
-            recorded.append(len(observations))
-            return await real(observations)
+        async def write(verb, *args, **kwargs):
+            if verb is record:
+                recorded.append(len(args[0]))
+            return await real(verb, *args, **kwargs)
 
-        monkeypatch.setattr(runtime.ledger, "record", record)
+        monkeypatch.setattr(runtime.ledger, "write", write)
         await trio.sleep(1100)
         assert sum(recorded) >= 300
         assert len(recorded) <= 5

@@ -40,12 +40,12 @@ Plant = Callable[[pytest.MonkeyPatch], None]
 def terminal_guard(patch: pytest.MonkeyPatch) -> None:
     """A word about an ended job is taken as one about any other: by the judge, the table and the hand-overs."""
     patch.setattr(polling, "TERMINAL_JOBS", frozenset())
-    judge = polling.judge
+    interpret = polling.interpret
 
-    def judge_as_running(job, _entry, observation, now):
-        return judge(job, QueueStatus.RUNNING, observation, now)
+    def interpret_as_running(job, _entry, observation, now):
+        return interpret(job, QueueStatus.RUNNING, observation, now)
 
-    patch.setattr(observe, "judge", judge_as_running)
+    patch.setattr(observe, "interpret", interpret_as_running)
     steps = dict(lifecycle._STEPS)
     for trigger in sorted(set(lifecycle.PHASE_TRIGGERS.values())):
         for job, entry in itertools.product(sorted(TERMINAL_JOBS), QueueStatus):
@@ -83,7 +83,7 @@ def slot_kept_while_unknown(patch: pytest.MonkeyPatch) -> None:
 
     def taken_for_a_refusal(kind, message, entry, now, retry_after, consecutive, jitter):
         verdict = after(kind, message, entry, now, retry_after, consecutive, jitter)
-        return attrs.evolve(verdict, trigger=Trigger.PUT_BACK, unknown=False) if verdict.unknown else verdict
+        return attrs.evolve(verdict, trigger=Trigger.REQUEUE, unknown=False) if verdict.unknown else verdict
 
     patch.setattr(dispatch, "after_failed_dispatch", taken_for_a_refusal)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import attrs
@@ -25,8 +25,21 @@ from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.scheduling import Decision, explain
 from actors.jobs.views import JobView
 from actors.ledger.dispatch import decide_now
-from actors.ledger.limits import overlaid, stored_limits
-from actors.store import Transaction, approvals, jobs, lanes, queue, submissions
+from actors.ledger.limits import effective_limits
+from actors.store import approvals, jobs, lanes, queue, submissions
+
+
+@attrs.frozen
+class DecisionContext:
+    """What a decision about the queue rests on beside the rows: configured limits, providers' capacities, the time."""
+
+    configured: Limits
+    capacities: Mapping[str, Capacity]
+    now: datetime
+
+    def decide(self, connection: Connection) -> Decision:
+        """What the scheduler would decide now."""
+        return decide_now(connection, self.configured, self.capacities, self.now)[0]
 
 
 @attrs.frozen
@@ -44,58 +57,42 @@ class Held:
 
 
 def held_at(
-    provider: str, *, unsettled: bool = False, keys: Iterable[str] | None = None
-) -> Callable[[Connection], list[Held]]:
+    connection: Connection, provider: str, *, unsettled: bool = False, keys: Iterable[str] | None = None
+) -> list[Held]:
     """All jobs of a provider that were or may have been handed over, oldest first, however many (B3).
 
     ``unsettled``: only those to be settled or cancelled; ``keys``: these, too.
     """
-
-    def query(connection: Connection) -> list[Held]:
-        found = submissions.open_at(connection, provider, unsettled=unsettled, keys=keys)
-        return [Held(submission, job, QueueStatus.RUNNING) for submission, job in found if not job.is_terminal]
-
-    return query
+    found = submissions.open_at(connection, provider, unsettled=unsettled, keys=keys)
+    return [Held(submission, job, QueueStatus.RUNNING) for submission, job in found if not job.is_terminal]
 
 
-def deadlines(now: datetime) -> Callable[[Connection], tuple[list[str], datetime | None]]:
+def deadlines(connection: Connection, now: datetime) -> tuple[list[str], datetime | None]:
     """The ids of requests past their deadline, and the next deadline to come."""
-
-    def query(connection: Connection) -> tuple[list[str], datetime | None]:
-        due = [request.approval_id for request in approvals.due(connection, now)]
-        return due, approvals.next_deadline(connection)
-
-    return query
+    due = [request.approval_id for request in approvals.due(connection, now)]
+    return due, approvals.next_deadline(connection)
 
 
-def resolve(part: str) -> Callable[[Connection], str]:
+def resolve(connection: Connection, part: str) -> str:
     """The one job id that is, begins or ends with ``part``."""
-
-    def query(connection: Connection) -> str:
-        if not part:
-            return part
-        _check_id(part, "job")
-        if jobs.get(connection, part) is not None:
-            return part
-        return _only(part, jobs.matching(connection, part.lower()), "job")
-
-    return query
+    if not part:
+        return part
+    _check_id(part, "job")
+    if jobs.get(connection, part) is not None:
+        return part
+    return _only(part, jobs.matching(connection, part.lower()), "job")
 
 
-def resolve_approval(part: str) -> Callable[[Connection], str]:
+def resolve_approval(connection: Connection, part: str) -> str:
     """The one approval id that is, begins or ends with ``part``, or that belongs to such a job."""
-
-    def query(connection: Connection) -> str:
-        _check_id(part, "approval request")
-        if approvals.get(connection, part) is not None:
-            return part
-        found = approvals.matching(connection, part.lower())
-        if not found:
-            owners = jobs.matching(connection, part.lower())
-            found = [request.approval_id for request in approvals.of_jobs(connection, owners).values()]
-        return _only(part, found, "approval request")
-
-    return query
+    _check_id(part, "approval request")
+    if approvals.get(connection, part) is not None:
+        return part
+    found = approvals.matching(connection, part.lower())
+    if not found:
+        owners = jobs.matching(connection, part.lower())
+        found = [request.approval_id for request in approvals.of_jobs(connection, owners).values()]
+    return _only(part, found, "approval request")
 
 
 def _check_id(part: str, what: str) -> None:
@@ -114,74 +111,42 @@ def _only(part: str, found: Sequence[str], what: str) -> str:
     return found[0]
 
 
-def views(
-    chosen: Callable[[Connection], list[Job]], configured: Limits, capacities: Mapping[str, Capacity], now: datetime
-) -> Callable[[Connection], list[JobView]]:
-    """The jobs that ``chosen`` gives, each with all that is known around it."""
-
-    def query(connection: Connection) -> list[JobView]:
-        made = of_jobs(connection, chosen(connection), configured, capacities, now)
-        return [_placed(connection, made[0], configured, now)] if len(made) == 1 else made
-
-    return query
+def view(connection: Connection, part: str, context: DecisionContext) -> JobView:
+    """The job whose id is, begins or ends with ``part``, with all that is known around it, its place included."""
+    job = jobs.get(connection, resolve(connection, part))
+    if job is None:
+        raise Refused(f"there is no job {part!r}", RefusalKind.NOT_FOUND)
+    return _placed(connection, of_jobs(connection, [job], context)[0], context)
 
 
-def of_jobs(
-    connection: Connection, found: Sequence[Job], configured: Limits, capacities: Mapping[str, Capacity], now: datetime
-) -> list[JobView]:
+def of_jobs(connection: Connection, found: Sequence[Job], context: DecisionContext) -> list[JobView]:
     """These jobs, each with what is known around it but its place: a few statements, however many there are."""
     entries = queue.get_many(connection, [job.job_id for job in found])
-    decision = decide_now(Transaction(connection, now), configured, capacities)[0] if _any_waits(entries) else None
-    around = Around(connection, entries, decision, now)
+    waits = any(entry.status is QueueStatus.PENDING for entry in entries.values())
+    around = Around(connection, entries, context.decide(connection) if waits else None, context.now)
     return [around.view(job, entries[job.job_id]) for job in found]
 
 
-def limits_view(configured: Limits) -> Callable[[Connection], tuple[Limits, dict[str, str]]]:
-    """The limits that hold and which of them were changed at run time."""
-
-    def query(connection: Connection) -> tuple[Limits, dict[str, str]]:
-        stored = stored_limits(Transaction(connection, _ANY_TIME))
-        return overlaid(configured, stored), dict.fromkeys(stored, "stored")
-
-    return query
-
-
-def request(approval_id: str) -> Callable[[Connection], ApprovalRequest]:
+def approval(connection: Connection, approval_id: str) -> ApprovalRequest:
     """The approval request of this id."""
-
-    def query(connection: Connection) -> ApprovalRequest:
-        found = approvals.get(connection, approval_id)
-        if found is None:
-            raise Refused(f"there is no approval request {approval_id!r}", RefusalKind.NOT_FOUND)
-        return found
-
-    return query
+    found = approvals.get(connection, approval_id)
+    if found is None:
+        raise Refused(f"there is no approval request {approval_id!r}", RefusalKind.NOT_FOUND)
+    return found
 
 
-def uncertain(connection: Connection) -> list[str]:
-    """Ids of jobs of which nobody can tell whether they run."""
-    return jobs.uncertain(connection)
-
-
-def _placed(connection: Connection, view: JobView, configured: Limits, now: datetime) -> JobView:
+def _placed(connection: Connection, view: JobView, context: DecisionContext) -> JobView:
     """One waiting job with its exact place and an honest estimate; a list of jobs would cost this for each."""
     if view.entry.status is not QueueStatus.PENDING:
         return view
     place = position(
         view.entry,
         lanes.read(connection),
-        now,
+        context.now,
         lambda lane, moment: lanes.count_before(connection, lane.lane_id, *moment),
     )
-    slots = overlaid(configured, stored_limits(Transaction(connection, now))).total
+    slots = effective_limits(connection, context.configured).total
     return attrs.evolve(view, position=place, estimate=estimated_wait(place, slots, jobs.recent_durations(connection)))
-
-
-_ANY_TIME = datetime.min.replace(tzinfo=UTC)
-
-
-def _any_waits(entries: Mapping[str, QueueEntry]) -> bool:
-    return any(entry.status is QueueStatus.PENDING for entry in entries.values())
 
 
 class Around:

@@ -1,0 +1,75 @@
+"""What the documents share: JSON, times, and a record's fields under their own names."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from enum import Enum
+from typing import Annotated, Any, NotRequired, TypedDict, TypeVar, cast
+
+import orjson
+
+from actors.jobs.os_text import readable
+
+D = TypeVar("D")
+
+Moment = Annotated[str, "date-time"]
+"""A time, in UTC with milliseconds and ``Z``."""
+
+Document = dict[str, Any]
+"""An object of which no more is promised than that it is one."""
+
+
+class FaultDocument(TypedDict):
+    """One thing to mend, and where it stands."""
+
+    field: str
+    message: str
+
+
+class ProblemDocument(TypedDict):
+    """What is wrong (RFC 9457). ``field`` is what to change; ``errors`` are all faults where there are several.
+
+    ``correlation_id`` finds the request's lines in the log.
+    """
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    correlation_id: str
+    field: NotRequired[str]
+    errors: NotRequired[list[FaultDocument]]
+
+
+def encoded(document: Any) -> bytes:
+    """``document`` as JSON. What a job left behind may hold numbers or texts that only the standard library writes."""
+    try:
+        return orjson.dumps(document)
+    except orjson.JSONEncodeError:
+        return json.dumps(readable(document), separators=(",", ":")).encode()
+
+
+def moment(time: datetime | None) -> str | None:
+    """``2024-01-15T10:30:00.000Z``, or None."""
+    if time is None:
+        return None
+    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def plain(value: Any) -> Any:
+    """``value`` as JSON has it: times as texts, members of an enum as their values, tuples as lists."""
+    if isinstance(value, datetime):
+        return moment(value)
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, Mapping):
+        return dict(value)
+    return list(value) if isinstance(value, tuple | list) else value
+
+
+def from_fields(kind: type[D], record: object, **others: Any) -> D:
+    """The document of this ``kind``: each key has the record's attribute of its name, unless ``others`` has it."""
+    keys = kind.__annotations__
+    return cast("D", {key: others[key] if key in others else plain(getattr(record, key)) for key in keys})
