@@ -14,9 +14,9 @@ from actors.api import (
     jobs,
     logs,
     metrics,
+    openapi,
     pages,
     queue,
-    reference,
     rules,
     session,
     tokens,
@@ -35,7 +35,7 @@ _logger = get_logger("actors.api")
 
 ROUTES: list[BaseRoute] = [
     *jobs.ROUTES, *logs.ROUTES, *events.ROUTES, *queue.ROUTES, *rules.ROUTES, *approvals.ROUTES, *tree.ROUTES,
-    *health.ROUTES, *metrics.ROUTES, *session.ROUTES, *tokens.ROUTES, *webhooks.ROUTES, *reference.ROUTES,
+    *health.ROUTES, *metrics.ROUTES, *session.ROUTES, *tokens.ROUTES, *webhooks.ROUTES, *openapi.ROUTES,
     *pages.ROUTES,
 ]  # fmt: skip
 """All routes; what each needs of who calls it stands in :mod:`actors.access.policy`."""

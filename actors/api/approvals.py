@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from actors.api.bodies import ApprovalsQuery, DecisionRequest, RejectRequest
-from actors.api.paging import page_answer
-from actors.api.request_context import Answer, answer
+from actors.api.request_context import page_document
 from actors.api.route import Call, Nothing, route
 from actors.control.runtime import Runtime
 from actors.documents.approvals import (
@@ -18,46 +17,46 @@ from actors.jobs.records import ApprovalRequest
 from actors.jobs.refusal import Refused
 
 
-async def listing(call: Call[Nothing, ApprovalsQuery]) -> Answer[ApprovalsDocument]:
+async def listing(call: Call[Nothing, ApprovalsQuery]) -> ApprovalsDocument:
     """Approval requests, newest first. Who sees only their own jobs is told of those jobs' requests."""
     asked, peer = call.query, call.peer
     found = await call.reading.approvals.page(
         statuses=asked.status, limit=asked.limit, cursor=asked.cursor, user_id=peer.only_user, caller=peer.name
     )
-    return page_answer("approvals", found, approval_document)
+    return page_document(ApprovalsDocument, "approvals", found, approval_document)
 
 
-async def showing(call: Call[Nothing, Nothing]) -> Answer[ApprovalDocument]:
+async def showing(call: Call[Nothing, Nothing]) -> ApprovalDocument:
     """One request, named by its id or by its job's."""
-    return answer(approval_document(await call.reading.approvals.get(call.path("approval_id"))))
+    return approval_document(await call.reading.approvals.get(call.path("approval_id")))
 
 
-async def approve(call: Call[Nothing, Nothing]) -> Answer[ApprovalDocument]:
+async def approve(call: Call[Nothing, Nothing]) -> ApprovalDocument:
     """Grant a request: its job may run."""
     decided = await call.runtime.approve(call.path("approval_id"), by=call.by, level=call.peer.level)
-    return answer(approval_document(decided))
+    return approval_document(decided)
 
 
-async def reject(call: Call[RejectRequest, Nothing]) -> Answer[ApprovalDocument]:
+async def reject(call: Call[RejectRequest, Nothing]) -> ApprovalDocument:
     """Reject a request: its job is cancelled."""
     level, reason = call.peer.level, call.body.reason
     decided = await call.runtime.reject(call.path("approval_id"), by=call.by, reason=reason, level=level)
-    return answer(approval_document(decided))
+    return approval_document(decided)
 
 
-async def withdraw(call: Call[Nothing, Nothing]) -> Answer[ApprovalDocument]:
+async def withdraw(call: Call[Nothing, Nothing]) -> ApprovalDocument:
     """Take a request back before it is decided: its job is cancelled.
 
     Of one's own job anybody may; of another's only who may decide the request.
     """
     withdrawn = await call.runtime.approvals.withdraw(call.path("approval_id"), by=call.by, level=call.peer.level)
-    return answer(approval_document(withdrawn))
+    return approval_document(withdrawn)
 
 
-async def decide_many(call: Call[DecisionRequest, Nothing]) -> Answer[DecisionsDocument]:
+async def decide_many(call: Call[DecisionRequest, Nothing]) -> DecisionsDocument:
     """Approve or reject many requests, each for itself: one that cannot be decided hinders no other."""
     runtime = call.runtime  # which refuses all at once where no supervisor runs
-    return answer({"results": [await _decided(runtime, call, each) for each in dict.fromkeys(call.body.approval_ids)]})
+    return {"results": [await _decided(runtime, call, each) for each in dict.fromkeys(call.body.approval_ids)]}
 
 
 async def _decided(runtime: Runtime, call: Call[DecisionRequest, Nothing], approval_id: str) -> DecisionDocument:

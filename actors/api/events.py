@@ -8,7 +8,7 @@ import attrs
 from starlette.requests import Request
 
 from actors.api.bodies import LARGEST_SEQ, EventsQuery
-from actors.api.request_context import Answer, answer, caller, ending_of, visible_user
+from actors.api.request_context import caller, ending_of, visible_user
 from actors.api.route import Call, Nothing, route
 from actors.api.sse import EVENT_STREAM, LAST_EVENT_ID, EventStream, Streamed
 from actors.documents.events import EventTypesDocument, event_document
@@ -49,9 +49,9 @@ async def events(call: Call[Nothing, EventsQuery]) -> Streamed:
     return Streamed(EventStream(ending_of(call.request), produce).run, EVENT_STREAM)
 
 
-async def event_types(call: Call[Nothing, Nothing]) -> Answer[EventTypesDocument]:
+async def event_types(call: Call[Nothing, Nothing]) -> EventTypesDocument:
     """Every type of event; a stream gives the named ones as events of that name, the others as ``message``."""
-    return answer({"types": [{"type": one.value, "named": one not in _UNNAMED} for one in EventType]})
+    return {"types": [{"type": one.value, "named": one not in _UNNAMED} for one in EventType]}
 
 
 def _types(texts: Iterable[str]) -> list[str]:

@@ -5,12 +5,10 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-import trio
 from starlette.responses import PlainTextResponse
 
 from actors.api.bodies import ProvidersQuery, PruneRequest
 from actors.api.problems import AGAIN_SECONDS
-from actors.api.request_context import Answer, answer
 from actors.api.route import Call, Nothing, route
 from actors.documents.runtime import (
     ConfigDocument,
@@ -26,20 +24,18 @@ from actors.documents.runtime import (
 _WORD = "text/plain"
 
 
-async def health(call: Call[Nothing, Nothing]) -> Answer[HealthDocument]:
+async def health(call: Call[Nothing, Nothing]) -> HealthDocument:
     """Whether the runtime does its work."""
-    return answer(health_document(await call.runtime.health.check()))
+    return health_document(await call.runtime.health.check())
 
 
 async def live(call: Call[Nothing, Nothing]) -> PlainTextResponse:
     """Whether this process answers."""
-    await trio.lowlevel.checkpoint()
     return PlainTextResponse("live\n")
 
 
 async def ready(call: Call[Nothing, Nothing]) -> PlainTextResponse:
     """Whether all actors run: 200 where they do, 503 where one does not."""
-    await trio.lowlevel.checkpoint()
     ready = _all_run(call.runtime.tree.describe())
     status = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
     headers = None if ready else {"Retry-After": AGAIN_SECONDS}
@@ -57,28 +53,27 @@ def _below(node: dict[str, Any]) -> list[dict[str, Any]]:
     return children
 
 
-async def providers(call: Call[Nothing, ProvidersQuery]) -> Answer[ProvidersDocument]:
+async def providers(call: Call[Nothing, ProvidersQuery]) -> ProvidersDocument:
     """Each provider: what it can do, how its circuit breaker stands, whether anything is dispatched there."""
-    return answer(
-        {"providers": [provider_document(view) for view in await call.runtime.providers.views(check=call.query.check)]}
-    )
+    return {
+        "providers": [provider_document(view) for view in await call.runtime.providers.views(check=call.query.check)]
+    }
 
 
-async def config(call: Call[Nothing, Nothing]) -> Answer[ConfigDocument]:
+async def config(call: Call[Nothing, Nothing]) -> ConfigDocument:
     """The settings that hold, secrets masked, and where each came from."""
-    await trio.lowlevel.checkpoint()
     settings = [
         SettingDocument(key=row["key"], value=row["value"], source=row["source"]) for row in call.reading.config()
     ]
-    return answer({"settings": settings})
+    return {"settings": settings}
 
 
-async def prune(call: Call[PruneRequest, Nothing]) -> Answer[PruneDocument]:
+async def prune(call: Call[PruneRequest, Nothing]) -> PruneDocument:
     """Remove now the jobs that were kept long enough, or only say how many would go.
 
     409 while a hold keeps them, because the wall clock may be wrong: ``yes`` ends it.
     """
-    return answer(prune_document(await call.runtime.jobs.prune(dry_run=call.body.dry_run, yes=call.body.yes)))
+    return prune_document(await call.runtime.jobs.prune(dry_run=call.body.dry_run, yes=call.body.yes))
 
 
 ROUTES = [

@@ -11,9 +11,8 @@ import attrs
 from actors.access.peer import Peer
 from actors.api.bodies import JobEventsQuery, JobsQuery, SettleRequest
 from actors.api.body import too_long
-from actors.api.paging import page_answer
 from actors.api.parsing import Raw
-from actors.api.request_context import Answer, answer, visible_user
+from actors.api.request_context import Answer, answer, page_document, visible_user
 from actors.api.route import Call, Nothing, route
 from actors.api.values import holds_more, too_many
 from actors.documents.events import EventsDocument, event_document
@@ -111,7 +110,7 @@ def _keyed(requests: list[JobRequest], key: str, many: bool) -> JobRequest:
     return attrs.evolve(asked, idempotency_key=checked.idempotency_key)
 
 
-async def listing(call: Call[Nothing, JobsQuery]) -> Answer[JobsDocument]:
+async def listing(call: Call[Nothing, JobsQuery]) -> JobsDocument:
     """A page of jobs, newest first."""
     asked = call.query
     views = await call.reading.jobs.page(
@@ -127,43 +126,43 @@ async def listing(call: Call[Nothing, JobsQuery]) -> Answer[JobsDocument]:
         cursor=asked.cursor,
         caller=call.by,
     )
-    return page_answer("jobs", views, job_document)
+    return page_document(JobsDocument, "jobs", views, job_document)
 
 
-async def showing(call: Call[Nothing, Nothing]) -> Answer[JobDocument]:
+async def showing(call: Call[Nothing, Nothing]) -> JobDocument:
     """One job, by its id or by what begins or ends exactly one id."""
-    return answer(job_document(await call.reading.jobs.get(call.path("job_id"))))
+    return job_document(await call.reading.jobs.get(call.path("job_id")))
 
 
 async def cancel(call: Call[Nothing, Nothing]) -> Answer[JobDocument]:
     """End a job: 200 where it has ended, 202 where its provider is being asked to end it."""
     job = await call.runtime.cancel(call.path("job_id"), by=call.by, level=call.peer.level)
-    return await _shown(call, job, HTTPStatus.OK if job.is_terminal else HTTPStatus.ACCEPTED)
+    return answer(await _shown(call, job), HTTPStatus.OK if job.is_terminal else HTTPStatus.ACCEPTED)
 
 
-async def retry(call: Call[Nothing, Nothing]) -> Answer[JobDocument]:
+async def retry(call: Call[Nothing, Nothing]) -> JobDocument:
     """Make a new job of yours that asks for the same as an ended one, as far as you may ask for it."""
     job = await call.runtime.jobs.retry(call.path("job_id"), by=call.by, submitter=call.peer.submitter)
-    return await _shown(call, job, HTTPStatus.CREATED)
+    return await _shown(call, job)
 
 
-async def settle(call: Call[SettleRequest, Nothing]) -> Answer[JobDocument]:
+async def settle(call: Call[SettleRequest, Nothing]) -> JobDocument:
     """Say what became of an uncertain job."""
-    word = call.body
-    job = await call.runtime.jobs.settle(call.path("job_id"), word.verdict, handle=word.handle, by=call.by)
-    return await _shown(call, job, HTTPStatus.OK)
+    body = call.body
+    job = await call.runtime.jobs.settle(call.path("job_id"), body.verdict, handle=body.handle, by=call.by)
+    return await _shown(call, job)
 
 
-async def job_events(call: Call[Nothing, JobEventsQuery]) -> Answer[EventsDocument]:
+async def job_events(call: Call[Nothing, JobEventsQuery]) -> EventsDocument:
     """What happened to one job, oldest first."""
     asked = call.query
     view = await call.reading.jobs.get(call.path("job_id"))
     events = await call.reading.event_reader.past_events(after=asked.after, limit=asked.limit, job_id=view.job.job_id)
-    return page_answer("events", events, event_document, number=True)
+    return page_document(EventsDocument, "events", events, event_document, number=True)
 
 
-async def _shown(call: Call[Any, Any], job: Job, status: HTTPStatus) -> Answer[JobDocument]:
-    return answer(job_document(await call.reading.jobs.get(job.job_id)), status)
+async def _shown(call: Call[Any, Any], job: Job) -> JobDocument:
+    return job_document(await call.reading.jobs.get(job.job_id))
 
 
 ROUTES = [

@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document, generated from the routes and the classes by which they check requests."""
+"""The OpenAPI 3.1 document, generated from the routes and the classes by which they check requests; and its page."""
 
 from __future__ import annotations
 
@@ -10,15 +10,17 @@ from importlib.metadata import version
 from typing import get_args, get_origin, get_type_hints
 
 import attrs
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from actors.access.policy import Permission, permission_for
+from actors.api.pages import static_files
 from actors.api.parsing import Raw
 from actors.api.problems import PROBLEM
 from actors.api.request_context import Answer
-from actors.api.route import Declaration, DeclaredRoute, Nothing
+from actors.api.route import Call, Declaration, DeclaredRoute, Nothing, route
 from actors.api.schemas import Schema, Schemas
-from actors.documents.common import ProblemDocument
+from actors.documents.common import Document, ProblemDocument
 from actors.job_requests.sources import RequestSource
 from actors.jobs import maxima
 
@@ -36,11 +38,11 @@ def document(routes: Iterable[BaseRoute], source: RequestSource = RequestSource.
     """
     schemas = Schemas(source)
     paths: dict[str, Schema] = {}
-    for route in routes:
-        if isinstance(route, Route):
-            for method in sorted((route.methods or set()) - {"HEAD"}):
-                path = _PART.sub(r"{\1}", route.path)
-                paths.setdefault(path, {})[method.lower()] = _operation(route, method, schemas)
+    for one in routes:
+        if isinstance(one, Route):
+            for method in sorted((one.methods or set()) - {"HEAD"}):
+                path = _PART.sub(r"{\1}", one.path)
+                paths.setdefault(path, {})[method.lower()] = _operation(one, method, schemas)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -145,7 +147,31 @@ def _answered(status: int, declaration: Declaration, schemas: Schemas) -> Schema
     described: Schema = {"description": HTTPStatus(status).phrase}
     if declaration.media is not None:
         return {**described, "content": {declaration.media: {"schema": {}}}}
-    for arm in (declaration.result, *get_args(declaration.result)):
-        if get_origin(arm) is Answer:
-            return {**described, "content": {_JSON: {"schema": schemas.of(get_args(arm)[0])}}}
-    return described
+    result = declaration.result
+    if result is type(None) or (isinstance(result, type) and issubclass(result, Response)):
+        return described
+    document = get_args(result)[0] if get_origin(result) is Answer else result
+    return {**described, "content": {_JSON: {"schema": schemas.of(document)}}}
+
+
+async def openapi(call: Call[Nothing, Nothing]) -> Document:
+    """What this application takes and gives, as OpenAPI 3.1: of a job request the fields that who asks could set."""
+    state, source = call.request.app.state, call.peer.source
+    if not hasattr(state, "openapi"):
+        state.openapi = {}
+    if source not in state.openapi:
+        state.openapi[source] = document(call.request.app.routes, source)
+    found: Document = state.openapi[source]
+    return found
+
+
+async def reference(call: Call[Nothing, Nothing]) -> Response:
+    """The same for people. The page asks for the document in the name of whoever looks at it."""
+    page = static_files()["reference.html"]
+    return Response(page.content, media_type=page.media_type, headers={"Cache-Control": "no-cache", "ETag": page.tag})
+
+
+ROUTES = [
+    route("GET", "/api/openapi.json", openapi),
+    route("GET", "/api/reference", reference, media="text/html"),
+]

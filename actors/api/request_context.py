@@ -1,10 +1,12 @@
-"""Who asks, of which runtime, what they may see; and answers."""
+"""Request context: runtime, caller, visibility; JSON responses, pages of lists among them."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
+import orjson
 import trio
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -13,8 +15,11 @@ from starlette.responses import Response
 from actors.api.unix_peer import Peer
 from actors.control.runtime import NOT_RUNNING, Reading, Runtime
 from actors.documents.common import encoded
+from actors.jobs import maxima
+from actors.jobs.pages import Page
 from actors.jobs.refusal import RefusalKind, Refused
 
+D = TypeVar("D")
 T = TypeVar("T")
 
 
@@ -68,3 +73,30 @@ class Answer(Response, Generic[T]):
 def answer(document: T, status: int = HTTPStatus.OK) -> Answer[T]:
     """``document`` as an answer."""
     return Answer(encoded(document), status_code=int(status), media_type="application/json")
+
+
+def page_document(
+    kind: type[D],
+    name: str,
+    page: Page[Any],
+    document: Callable[[Any], Any],
+    others: Mapping[str, Any] | None = None,
+    *,
+    number: bool = False,
+) -> D:
+    """A ``kind``: the rows of ``page`` under ``name``, each as its ``document``, and ``next``: a cursor or ``number``.
+
+    ``others``: further fields. At most :data:`~actors.jobs.maxima.ANSWER` bytes of rows (D2), but always one row where
+    there is one; the rows that do not fit are on the next page.
+    """
+    rows: list[orjson.Fragment] = []
+    size = 0
+    for row in page:
+        piece = encoded(document(row))
+        size += len(piece)
+        if rows and size > maxima.ANSWER:
+            break
+        rows.append(orjson.Fragment(piece))
+    following = page.next_after(len(rows))
+    place = int(following) if number and following is not None else following
+    return cast("D", {**(others or {}), name: rows, "next": place})

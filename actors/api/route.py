@@ -1,12 +1,12 @@
 """Routes that say what they take and give: requests are checked by the same classes that OpenAPI shows.
 
-    async def approve(call: Call[Nothing, Nothing]) -> Answer[ApprovalDocument]:
+    async def approve(call: Call[Nothing, Nothing]) -> ApprovalDocument:
         \"\"\"Grant a request.\"\"\"
 
     ROUTES = [route("POST", "/api/approvals/{approval_id}/approve", approve)]
 
 The body and the query are read as the handler's annotation says, the answer's type is its result's, the first line of
-its docstring is the summary. Nothing is written a second time.
+its docstring is the summary.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from http import HTTPStatus
 from typing import Any, Generic, TypeVar, get_args, get_type_hints
 
 import attrs
+import trio
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -23,14 +24,15 @@ from starlette.routing import Route
 from actors.access.peer import Peer
 from actors.api.bodies import Nothing
 from actors.api.parsing import body_as, check_path, query_as
-from actors.api.request_context import caller, reading_of, runtime_of
+from actors.api.request_context import answer, caller, reading_of, runtime_of
 from actors.control.runtime import Reading, Runtime
 from actors.jobs import maxima
 
 B = TypeVar("B")
 Q = TypeVar("Q")
 
-Handler = Callable[[Any], Awaitable[Response]]
+Handler = Callable[[Any], Awaitable[Any]]
+"""Gives the document of the answer, None where the answer has none, or a whole response."""
 
 
 @attrs.frozen
@@ -89,10 +91,15 @@ class DeclaredRoute(Route):
 
     def __init__(self, method: str, path: str, declaration: Declaration) -> None:
         async def endpoint(request: Request) -> Response:
+            await trio.lowlevel.checkpoint()  # handlers that only read memory have none
             check_path(request)
             query = query_as(request, declaration.query)
             body = await body_as(request, declaration.body, declaration.body_bytes)
-            return await declaration.handle(Call(request, body, query))
+            given = await declaration.handle(Call(request, body, query))
+            if isinstance(given, Response):
+                return given
+            status = declaration.statuses[0]
+            return Response(status_code=status) if given is None else answer(given, status)
 
         super().__init__(path, endpoint, methods=[method], name=declaration.handle.__name__)
         self.declaration = declaration
@@ -110,6 +117,7 @@ def route(
 ) -> DeclaredRoute:
     """The route of ``handle``, which answers with one of ``status`` or with a problem.
 
+    A document that ``handle`` returns is sent with the first of them.
     ``body_bytes``: what a body may have at most; no more of it is read.
     """
     hints = get_type_hints(handle)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from http import HTTPStatus
 
-import trio
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -13,7 +13,6 @@ from actors.access.sessions import CODE_LIFETIME
 from actors.api.access import MOST_OF_SIGN_IN, cookie_name
 from actors.api.bodies import SignInRequest
 from actors.api.options import HttpOptions
-from actors.api.problems import problem
 from actors.api.rate_limits import SIGN_IN, SignInRate
 from actors.api.request_context import Answer, answer
 from actors.api.route import Call, Nothing, route
@@ -21,7 +20,7 @@ from actors.documents.access import LinkDocument, SessionDocument, session_docum
 from actors.jobs.refusal import RefusalKind, Refused
 
 
-async def sign_in(call: Call[SignInRequest, Nothing]) -> Answer[SessionDocument] | Response:
+async def sign_in(call: Call[SignInRequest, Nothing]) -> Answer[SessionDocument]:
     """Exchange a code or a token for a session: 201 and a cookie, or 401."""
     asked, request = call.body, call.request
     if (asked.code is None) == (asked.token is None):
@@ -43,7 +42,7 @@ async def sign_in(call: Call[SignInRequest, Nothing]) -> Answer[SessionDocument]
         why = (
             "unknown token" if asked.code is None else "this code was used or is too old: greenroom open makes another"
         )
-        return problem(HTTPStatus.UNAUTHORIZED, why, headers={"WWW-Authenticate": "Bearer"})
+        raise HTTPException(HTTPStatus.UNAUTHORIZED, why, {"WWW-Authenticate": "Bearer"})
     answered = answer(session_document(session.peer), HTTPStatus.CREATED)
     answered.set_cookie(
         cookie_name(request), session.secret, expires=session.expires_at, path="/", httponly=True, samesite="strict",
@@ -52,16 +51,14 @@ async def sign_in(call: Call[SignInRequest, Nothing]) -> Answer[SessionDocument]
     return answered
 
 
-async def who(call: Call[Nothing, Nothing]) -> Answer[SessionDocument]:
+async def who(call: Call[Nothing, Nothing]) -> SessionDocument:
     """Who asks, and what they may."""
-    await trio.lowlevel.checkpoint()
-    return answer(session_document(call.peer))
+    return session_document(call.peer)
 
 
 async def sign_out(call: Call[Nothing, Nothing]) -> Response:
     """End the session of this browser; without one there is nothing to do."""
     secret = call.request.cookies.get(cookie_name(call.request))
-    await trio.lowlevel.checkpoint()
     if secret:
         await call.runtime.access.sign_out(secret)
     answered = Response(status_code=HTTPStatus.NO_CONTENT)
@@ -69,17 +66,16 @@ async def sign_out(call: Call[Nothing, Nothing]) -> Response:
     return answered
 
 
-async def code(call: Call[Nothing, Nothing]) -> Answer[LinkDocument]:
+async def code(call: Call[Nothing, Nothing]) -> LinkDocument:
     """A link with which the operator's browser signs in.
 
     Its code is good once, within five minutes, and stands in the fragment, which browsers send to nobody.
     """
-    await trio.lowlevel.checkpoint()
     access = call.runtime.access
     if access.address is None:
         raise Refused("HTTP is not served here: see http in the settings, and the log", RefusalKind.UNAVAILABLE)
     link = f"{access.address}#code={access.code_for(call.peer)}"
-    return answer({"link": link, "expires_in": CODE_LIFETIME.total_seconds()}, HTTPStatus.CREATED)
+    return {"link": link, "expires_in": CODE_LIFETIME.total_seconds()}
 
 
 def _options(request: Request) -> HttpOptions:

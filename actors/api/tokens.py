@@ -5,8 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 
 from actors.api.bodies import ListQuery, SessionsQuery, TokenRequest
-from actors.api.paging import page_answer
-from actors.api.request_context import Answer, answer
+from actors.api.request_context import page_document
 from actors.api.route import Call, Nothing, route
 from actors.documents.access import (
     EndedSessionsDocument,
@@ -21,7 +20,7 @@ from actors.documents.access import (
 from actors.jobs import maxima
 
 
-async def create(call: Call[TokenRequest, Nothing]) -> Answer[MadeTokenDocument]:
+async def create(call: Call[TokenRequest, Nothing]) -> MadeTokenDocument:
     """Make a token; its secret is in this answer and nowhere else."""
     asked = call.body
     token, secret = await call.runtime.access.create_token(
@@ -33,38 +32,38 @@ async def create(call: Call[TokenRequest, Nothing]) -> Answer[MadeTokenDocument]
         expires_in=asked.expires_in,
         by=call.by,
     )
-    return answer({**token_document(token), "token": secret}, HTTPStatus.CREATED)
+    return {**token_document(token), "token": secret}
 
 
-async def listing(call: Call[Nothing, ListQuery]) -> Answer[TokensDocument]:
+async def listing(call: Call[Nothing, ListQuery]) -> TokensDocument:
     """A page of all tokens, revoked ones too, the newest first; never their secrets."""
     asked = call.query
     found = await call.runtime.access.tokens_page(limit=asked.limit, cursor=asked.cursor, caller=call.by)
-    return page_answer("tokens", found, token_document)
+    return page_document(TokensDocument, "tokens", found, token_document)
 
 
-async def revoke(call: Call[Nothing, Nothing]) -> Answer[TokenDocument]:
+async def revoke(call: Call[Nothing, Nothing]) -> TokenDocument:
     """End a token and the sessions that began with it."""
-    return answer(token_document(await call.runtime.access.revoke(call.path("token_id"), by=call.by)))
+    return token_document(await call.runtime.access.revoke(call.path("token_id"), by=call.by))
 
 
-async def sessions(call: Call[Nothing, ListQuery]) -> Answer[SessionsDocument]:
+async def sessions(call: Call[Nothing, ListQuery]) -> SessionsDocument:
     """A page of browsers that are signed in, those of `greenroom open` too, the newest first."""
     asked = call.query
     found = await call.runtime.access.sessions.page(limit=asked.limit, cursor=asked.cursor, caller=call.by)
-    return page_answer("sessions", found, web_session_document)
+    return page_document(SessionsDocument, "sessions", found, web_session_document)
 
 
-async def end_session(call: Call[Nothing, Nothing]) -> Answer[WebSessionDocument]:
+async def end_session(call: Call[Nothing, Nothing]) -> WebSessionDocument:
     """Sign one browser out."""
-    return answer(web_session_document(await call.runtime.access.sessions.end(call.path("session_id"), by=call.by)))
+    return web_session_document(await call.runtime.access.sessions.end(call.path("session_id"), by=call.by))
 
 
-async def end_sessions(call: Call[Nothing, SessionsQuery]) -> Answer[EndedSessionsDocument]:
+async def end_sessions(call: Call[Nothing, SessionsQuery]) -> EndedSessionsDocument:
     """Sign out every browser of one user; the user's tokens stay."""
     ended = await call.runtime.access.sessions.end_of(call.query.user_id, by=call.by)
     shown = [web_session_document(session) for session in ended[: maxima.ROWS]]
-    return answer({"ended": len(ended), "sessions": shown})
+    return {"ended": len(ended), "sessions": shown}
 
 
 ROUTES = [

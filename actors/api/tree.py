@@ -2,38 +2,32 @@
 
 from __future__ import annotations
 
-import trio
-
-from actors.api.request_context import Answer, answer
 from actors.api.route import Call, Nothing, route
 from actors.documents.runtime import DeadLettersDocument, QuarantineDocument, TreeDocument
 
 
-async def tree(call: Call[Nothing, Nothing]) -> Answer[TreeDocument]:
+async def tree(call: Call[Nothing, Nothing]) -> TreeDocument:
     """The supervision tree."""
-    await trio.lowlevel.checkpoint()
-    return answer({"children": call.runtime.tree.describe()})
+    return {"children": call.runtime.tree.describe()}
 
 
-async def dead_letters(call: Call[Nothing, Nothing]) -> Answer[DeadLettersDocument]:
+async def dead_letters(call: Call[Nothing, Nothing]) -> DeadLettersDocument:
     """Messages that reached nobody."""
-    await trio.lowlevel.checkpoint()
-    return answer({"dead_letters": call.runtime.dead_letters.undelivered()})
+    return {"dead_letters": call.runtime.dead_letters.undelivered()}
 
 
-async def quarantine(call: Call[Nothing, Nothing]) -> Answer[QuarantineDocument]:
+async def quarantine(call: Call[Nothing, Nothing]) -> QuarantineDocument:
     """Messages whose handling crashed their actor."""
-    await trio.lowlevel.checkpoint()
-    return answer({"quarantine": call.runtime.dead_letters.quarantine()})
+    return {"quarantine": call.runtime.dead_letters.quarantine()}
 
 
-async def replay(call: Call[Nothing, Nothing]) -> Answer[QuarantineDocument]:
+async def replay(call: Call[Nothing, Nothing]) -> QuarantineDocument:
     """Send a quarantined message to its actor once more."""
     call.runtime.dead_letters.replay(call.request.path_params["message_id"])
     return await quarantine(call)
 
 
-async def drop(call: Call[Nothing, Nothing]) -> Answer[QuarantineDocument]:
+async def drop(call: Call[Nothing, Nothing]) -> QuarantineDocument:
     """Forget a quarantined message."""
     call.runtime.dead_letters.drop(call.request.path_params["message_id"])
     return await quarantine(call)

@@ -46,7 +46,7 @@ def first_match(rules: Iterable[ApprovalRule], facts: Facts) -> ApprovalRule | N
 
 def why(rule: ApprovalRule, facts: Facts) -> str:
     """Why ``rule``, which holds, asks for an approval, in words."""
-    return f"{rule.name}: {_CONDITIONS[rule.condition].why(rule, facts)}"
+    return f"{rule.name}: {CONDITIONS[rule.condition].why(rule, facts)}"
 
 
 def check_rule(rule: ApprovalRule) -> None:
@@ -55,8 +55,8 @@ def check_rule(rule: ApprovalRule) -> None:
         raise ValueError(f"{fault[0]}: {fault[1]}")
     if not rule.name.strip():
         raise ValueError("name: must not be empty")
-    _check_known("condition", rule.condition, _CONDITIONS)
-    _CONDITIONS[rule.condition].check(rule.value)
+    _check_known("condition", rule.condition, CONDITIONS)
+    CONDITIONS[rule.condition].check(rule.value)
     named = [("applies_to_level", rule.applies_to_level), ("required_approver_level", rule.required_approver_level)]
     for field, level in [*named, *(("exempt_levels", level) for level in rule.exempt_levels)]:
         if level is not None:
@@ -72,7 +72,7 @@ def _applies(rule: ApprovalRule, facts: Facts, levels: frozenset[str]) -> bool:
 
 
 def _holds(rule: ApprovalRule, facts: Facts) -> bool:
-    return _CONDITIONS[rule.condition].holds(rule.value, facts)
+    return CONDITIONS[rule.condition].holds(rule.value, facts)
 
 
 @attrs.frozen
@@ -122,14 +122,18 @@ def _check_known(field: str, name: str, known: Iterable[str]) -> None:
         raise ValueError(f"{field}: {name!r} is not known{did_you_mean(name, known)}")
 
 
+def _shown(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else repr(value)
+
+
 def _check_number(value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
-        raise ValueError(f"value: must be a number of 0 or more, not {value!r}")
+        raise ValueError(f"value: must be a number of 0 or more, not {_shown(value)}")
 
 
 def _check_text(value: float | str | None) -> None:
     if not isinstance(value, str) or not value:
-        raise ValueError(f"value: must be a text that is not empty, not {value!r}")
+        raise ValueError(f"value: must be a text that is not empty, not {_shown(value)}")
 
 
 def _check_level(value: float | str | None) -> None:
@@ -138,7 +142,7 @@ def _check_level(value: float | str | None) -> None:
 
 def _check_absent(value: float | str | None) -> None:
     if value is not None:
-        raise ValueError(f"value: first_job takes none, not {value!r}")
+        raise ValueError(f"value: first_job takes none, not {_shown(value)}")
 
 
 def _check_pattern(value: float | str | None) -> None:
@@ -151,7 +155,7 @@ def _check_pattern(value: float | str | None) -> None:
         raise ValueError(f"value: {value!r} {error}") from error
 
 
-_CONDITIONS: dict[str, _Condition] = {
+CONDITIONS: dict[str, _Condition] = {
     "cost_exceeds": _Condition(
         _cost_exceeds,
         lambda rule, facts: (

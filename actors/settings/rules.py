@@ -1,4 +1,4 @@
-"""The section ``approvals.rules``: each rule's words held against what there is (B19)."""
+"""The section ``approvals.rules``: how a rule is written, and that what it names exists (B19)."""
 
 from __future__ import annotations
 
@@ -8,18 +8,13 @@ from typing import Any
 
 import attrs
 
-from actors.jobs.expressions import compiled
+from actors.jobs.approval_rules import CONDITIONS, check_rule
 from actors.jobs.levels import USER_LEVELS
 from actors.jobs.records import ApprovalRule
 from actors.jobs.suggestions import did_you_mean
 from actors.validation import Shape, Wrong
 
 FIRST_RULE_ID = 101  # the rules that come with it have the ids below
-_CONDITIONS: Mapping[str, type | None] = {
-    "cost_exceeds": float, "hardware_type": str, "provider": str, "user_level": str, "daily_jobs_exceed": float,
-    "first_job": None, "config_pattern": str,
-}  # fmt: skip
-
 
 Check = Callable[[Any], None]
 """Raises :class:`Wrong`."""
@@ -47,14 +42,14 @@ def _check_levels(levels: Iterable[str]) -> None:
 def rule_shape(provider: Check) -> Shape:
     """How a rule is written; ``provider`` checks a provider's name."""
     checks: Mapping[str, Check] = {
-        "condition": known_as("condition", _CONDITIONS),
+        "condition": known_as("condition", CONDITIONS),
         "applies_to_provider": provider,
         "applies_to_level": _level,
         "exempt_levels": _check_levels,
         "required_approver_level": _level,
     }
     validators = {name: partial(_validate, check) for name, check in checks.items()}
-    return Shape(hidden={"rule_id"}, validators=validators, whole=partial(_check_value, provider))
+    return Shape(hidden={"rule_id"}, validators=validators, whole=partial(_check_whole, provider))
 
 
 def _validate(check: Check, _instance: Any, _attribute: Any, value: Any) -> None:
@@ -66,35 +61,14 @@ def numbered(value: Any, usual: Callable[[Any], tuple[ApprovalRule, ...]]) -> tu
     return tuple(attrs.evolve(rule, rule_id=FIRST_RULE_ID + index) for index, rule in enumerate(usual(value)))
 
 
-def _check_value(provider: Check, rule: ApprovalRule) -> None:
+def _check_whole(provider: Check, rule: ApprovalRule) -> None:
     try:
-        _check_value_of(rule.condition, rule.value, provider)
+        check_rule(rule)
     except ValueError as error:
-        raise Wrong(str(error), "value") from None
-
-
-def _check_value_of(condition: str, value: float | str | None, provider: Check) -> None:
-    """Hold a rule's value against its condition. Raises ``ValueError``."""
-    wanted = _CONDITIONS[condition]
-    words = "a number" if wanted is float else "a text"
-    if wanted is None:
-        if value is not None:
-            raise Wrong(f"has no place beside {condition}")
-    elif value is None:
-        raise Wrong(f"is missing: {condition} needs {words}")
-    elif isinstance(value, str) is not (wanted is str):
-        raise Wrong(
-            f"must be {words} for {condition}, not {f'{value:g}' if isinstance(value, float) else repr(value)[:60]}"
-        )
-    elif isinstance(value, float) and value < 0:
-        raise Wrong(f"must be at least 0, not {value:g}")
-    elif condition in ("provider", "user_level"):
-        (provider if condition == "provider" else _level)(value)
-    elif condition == "config_pattern":
-        check_pattern(str(value))
-
-
-def check_pattern(pattern: str) -> None:
-    """Raises ``ValueError`` for a regular expression that is none."""
-    if pattern.startswith("^") and pattern.endswith("$"):
-        compiled(pattern)
+        field, _, message = str(error).partition(": ")
+        raise Wrong(message, field) from None
+    if rule.condition == "provider":
+        try:
+            provider(rule.value)
+        except Wrong as error:
+            raise Wrong(error.message, "value") from None

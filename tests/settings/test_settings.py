@@ -167,27 +167,27 @@ def test_this_machine_is_a_provider_until_it_is_switched_off(loaded: Load) -> No
         ),
         (
             "approvals: {rules: [{name: x, condition: cost_exceeds}]}",
-            "1:21: approvals.rules[0].value: is missing: cost_exceeds needs a number",
+            "1:21: approvals.rules[0].value: must be a number of 0 or more, not None",
         ),
         (
             "approvals: {rules: [{name: x, condition: cost_exceeds, value: much}]}",
-            "1:56: approvals.rules[0].value: must be a number for cost_exceeds, not 'much'",
+            "1:56: approvals.rules[0].value: must be a number of 0 or more, not 'much'",
         ),
         (
             "approvals: {rules: [{name: x, condition: daily_jobs_exceed, value: -1}]}",
-            "1:61: approvals.rules[0].value: must be at least 0, not -1",
+            "1:61: approvals.rules[0].value: must be a number of 0 or more, not -1",
         ),
         (
             "approvals: {rules: [{name: x, condition: hardware_type, value: 100}]}",
-            "1:57: approvals.rules[0].value: must be a text for hardware_type, not 100",
+            "1:57: approvals.rules[0].value: must be a text that is not empty, not 100",
         ),
         (
             "approvals: {rules: [{name: x, condition: first_job, value: 1}]}",
-            "1:53: approvals.rules[0].value: has no place beside first_job",
+            "1:53: approvals.rules[0].value: first_job takes none, not 1",
         ),
         (
             "approvals: {rules: [{name: x, condition: user_level, value: leed}]}",
-            "1:54: approvals.rules[0].value: there is no level 'leed'; did you mean lead?",
+            "1:54: approvals.rules[0].value: 'leed' is not known; did you mean lead?",
         ),
         (
             "approvals: {rules: [{name: x, condition: provider, value: locl}]}",
