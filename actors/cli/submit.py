@@ -30,7 +30,7 @@ _SIGNALLED = 128
 @click.option("--priority", "priority_override", type=int, help="Priority, 0 to 50.  [default: by level]")
 @click.option("--name", "config_name", help="Name of the job.")
 @click.option("--cost", "estimated_cost", type=float, metavar="USD", help="Estimated cost.")
-@click.option("--key", help="Idempotency key: submitting it again within 24 h returns the same job.")
+@click.option("--key", "idempotency_key", help="Idempotency key: submitting it again within 24 h returns the same job.")
 @click.option("--cpus", type=int, help="CPU slots.  [default: 1]")
 @click.option("--gpus", type=int, help="GPU slots.  [default: 0]")
 @click.option("--memory", help="Memory, such as 8GiB, or a number of bytes.")

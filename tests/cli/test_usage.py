@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import attrs
 import orjson
 import pytest
 from click.testing import CliRunner, Result
@@ -17,8 +18,9 @@ from actors.cli.display import actors_line, jobs_table, queue_line
 from actors.cli.event_text import describe, parsed
 from actors.cli.group import cli
 from actors.cli.job_text import duration, lasted, metrics, name_of, note, standing
-from actors.cli.submit import exit_status
+from actors.cli.submit import exit_status, submit
 from actors.cli.tables import console, plain
+from actors.jobs.records import JobRequest
 
 
 @pytest.fixture
@@ -281,3 +283,10 @@ def test_a_board_with_a_file_concerns_that_files_jobs() -> None:
     assert board.others() == 1
     assert not board.note({"type": "job_queued", "job_id": "f1"})
     assert board.note({"type": "job_queued", "job_id": "new"})
+
+
+def test_every_option_of_submit_is_a_field_of_a_request_or_handled_by_the_command() -> None:
+    """The option's name is what the API takes: one that is no field would be refused with "unknown key"."""
+    handled = {"command", "assigned", "cpus", "gpus", "memory", "file", "wait", "as_json", "config"}
+    fields = {field.name for field in attrs.fields(JobRequest)}
+    assert {option.name for option in submit.params} - fields - handled == set()
