@@ -13,11 +13,9 @@ from typing import TypeVar
 import attrs
 import trio
 
-from actors.access.codes import LIFETIME, Codes
 from actors.access.memory import Memory
-from actors.access.owners import Owners
 from actors.access.peer import Peer
-from actors.access.secret import LONGEST, PREFIX, fresh, hashed
+from actors.access.secret import PREFIX, Codes, fresh, hash_of, hashed
 from actors.access.session_list import Sessions
 from actors.access.token_fields import check_text, known_level, known_teams, lifetime_of
 from actors.access.uses import Uses
@@ -26,13 +24,12 @@ from actors.jobs.ids import IdFactory
 from actors.jobs.pages import Cursors, Page
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.kernel import Clock
-from actors.ledger import Ledger
-from actors.store import Transaction
+from actors.ledger import Ledger, queries
+from actors.store import Transaction, jobs
 from actors.store import access as rows
 from actors.store.access import AccessToken, WebSession
 from logconf import get_correlation_id, register_secret
 
-CODE_LIFETIME = LIFETIME
 MOST_SESSIONS = 100
 """Of one token, and of one operator; the oldest gives way."""
 
@@ -48,7 +45,7 @@ class SignedIn:
     peer: Peer
 
 
-class Access(Owners):
+class Access:
     """Who comes with which secret. ``sessions``: those of browsers, to be listed and ended.
 
     ``address``: where HTTP is served at this moment, with a final slash; None: nowhere.
@@ -57,13 +54,13 @@ class Access(Owners):
     """
 
     def __init__(self, ledger: Ledger, clock: Clock) -> None:
-        super().__init__(ledger)
+        self._ledger = ledger
         self._clock = clock
         self._ids = IdFactory()
         self._memory = Memory(ledger)
         self._uses = Uses(ledger)
         self.sessions = Sessions(ledger, clock, self._memory)
-        self._codes = Codes(clock, _hash_of)
+        self._codes = Codes(clock)
         self._registered: set[str] = set()
         self.address: str | None = None
 
@@ -81,7 +78,7 @@ class Access(Owners):
     async def token_peer(self, secret: str) -> Peer | None:
         """Who comes with this token; None where it is unknown, expired or revoked."""
         known, now = await self._memory.known(), self._clock.now()
-        token = known.tokens.get(_hash_of(secret))
+        token = known.tokens.get(hash_of(secret))
         if token is None or not token.holds(now):
             return None
         if token.token_id not in self._registered:
@@ -93,8 +90,24 @@ class Access(Owners):
     async def session_peer(self, secret: str) -> Peer | None:
         """Who comes with this session's cookie; None where it is unknown or over."""
         known = await self._memory.known()
-        session = known.sessions.get(_hash_of(secret))
+        session = known.sessions.get(hash_of(secret))
         return _peer(session) if session is not None and known.session_holds(session, self._clock.now()) else None
+
+    # Whose is it?
+
+    async def owner_of_job(self, part: str) -> str:
+        """Whose job this is. Raises :class:`Refused` where there is none, or where more than one fits."""
+        job_id = await self._ledger.read(queries.resolve, part)
+        job = await self._ledger.read(jobs.get, job_id)
+        if job is None:
+            raise Refused(f"there is no job {part!r:.80}", RefusalKind.NOT_FOUND)
+        return job.request.user_id
+
+    async def owner_of_approval(self, part: str) -> str:
+        """Whose job this approval request holds back. Raises :class:`Refused` where there is none."""
+        approval_id = await self._ledger.read(queries.resolve_approval, part)
+        request = await self._ledger.read(queries.approval, approval_id)
+        return await self.owner_of_job(request.job_id)
 
     # Tokens.
 
@@ -199,7 +212,7 @@ class Access(Owners):
 
         def judged(tx: Transaction) -> tuple[Peer, str] | None:
             """Again, from the row: it may be revoked while this waits for its transaction."""
-            token = rows.token_of(tx.connection, _hash_of(secret))
+            token = rows.token_of(tx.connection, hash_of(secret))
             return None if token is None or not token.holds(tx.now) else (_peer_of(token), token.token_id)
 
         return await self._begin(judged, lifetime)
@@ -229,11 +242,11 @@ class Access(Owners):
 
     async def sign_out(self, secret: str) -> None:
         """End a session; once more is harmless, and writes nothing."""
-        if (hash_of := _hash_of(secret)) not in (await self._memory.known()).sessions:
+        if (secret_hash := hash_of(secret)) not in (await self._memory.known()).sessions:
             return
 
         def end(tx: Transaction) -> None:
-            rows.end_session(tx.connection, hash_of)
+            rows.end_session(tx.connection, secret_hash)
             self._memory.changed(tx)
 
         await self._write(end)
@@ -244,11 +257,6 @@ _TOKEN = "token:"  # noqa: S105 - a prefix of keys, no secret
 
 def _key(token_id: str) -> str:
     return _TOKEN + token_id
-
-
-def _hash_of(secret: str) -> str:
-    """Of what somebody claims to be a secret, however long; ours are shorter than what is looked at."""
-    return hashed(secret[: LONGEST + 1])
 
 
 def _peer_of(token: AccessToken) -> Peer:

@@ -7,10 +7,11 @@ from collections.abc import Iterable
 import attrs
 from starlette.requests import Request
 
-from actors.api.bodies import LARGEST_SEQ, EventsQuery
+from actors.api.bodies import EventsQuery
 from actors.api.request_context import caller, ending_of, visible_user
 from actors.api.route import Call, Nothing, route
 from actors.api.sse import EVENT_STREAM, LAST_EVENT_ID, EventStream, Streamed
+from actors.control.event_reader import LARGEST_SEQ
 from actors.documents.events import EventTypesDocument, event_document
 from actors.jobs import maxima
 from actors.jobs.events import Concern, EventType, concerning

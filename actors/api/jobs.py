@@ -10,11 +10,10 @@ import attrs
 
 from actors.access.peer import Peer
 from actors.api.bodies import JobEventsQuery, JobsQuery, SettleRequest
-from actors.api.body import too_long
+from actors.api.body import holds_more, too_long, too_many
 from actors.api.parsing import Raw
 from actors.api.request_context import Answer, answer, page_document, visible_user
 from actors.api.route import Call, Nothing, route
-from actors.api.values import holds_more, too_many
 from actors.documents.events import EventsDocument, event_document
 from actors.documents.jobs import AcceptedDocument, JobDocument, JobsDocument, accepted_document, job_document
 from actors.job_requests.job_request import request_from_mapping

@@ -14,8 +14,7 @@ import attrs
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from actors.api.body import content_of
-from actors.api.values import check_values
+from actors.api.body import check_values, content_of
 from actors.jobs import maxima
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.suggestions import did_you_mean

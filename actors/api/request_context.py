@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from actors.api.unix_peer import Peer
+from actors.access.peer import Peer
 from actors.control.runtime import NOT_RUNNING, Reading, Runtime
 from actors.documents.common import encoded
 from actors.jobs import maxima
