@@ -69,8 +69,8 @@ class Sessions:
             check(found)
             for session in found:
                 rows.end_session(tx.connection, session.secret_hash)
-                told = {"session_id": session.session_id, "user_id": session.user_id, "by": by}
-                tx.emit(EventType.SESSION_REVOKED, None, get_correlation_id(), **told)
+                data = {"session_id": session.session_id, "user_id": session.user_id, "by": by}
+                tx.emit(EventType.SESSION_REVOKED, None, get_correlation_id(), **data)
             self._memory.changed(tx)
             return found
 

@@ -1,7 +1,7 @@
 """Tokens, sign-in codes and sessions of one runtime.
 
-A token is shown once, when it is made. A code is for one exchange within five minutes and lives in memory: who restarts
-the supervisor asks for another. A session is a row, so that a browser stays signed in over a restart.
+A token is shown once, when it is made. A code is for one exchange within five minutes and lives in memory: a restart of
+the supervisor ends it. A session is a row, so that a browser stays signed in over a restart.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ class SignedIn:
 
 
 class Access:
-    """Who comes with which secret. ``sessions``: those of browsers, to be listed and ended.
+    """Finds the peer of a secret; makes and ends tokens and sessions. ``sessions``: lists and ends those of browsers.
 
     ``address``: where HTTP is served at this moment, with a final slash; None: nowhere.
 
-    Whatever is asked of the store may raise :class:`~actors.store.errors.StoreError`.
+    What reads or writes the store may raise :class:`~actors.store.errors.StoreError`.
     """
 
     def __init__(self, ledger: Ledger, clock: Clock) -> None:
@@ -76,7 +76,7 @@ class Access:
     # Who is it? Nothing here reads a row.
 
     async def token_peer(self, secret: str) -> Peer | None:
-        """Who comes with this token; None where it is unknown, expired or revoked."""
+        """The peer of this token; None where it is unknown, expired or revoked."""
         known, now = await self._memory.known(), self._clock.now()
         token = known.tokens.get(hash_of(secret))
         if token is None or not token.holds(now):
@@ -88,7 +88,7 @@ class Access:
         return _peer_of(token)
 
     async def session_peer(self, secret: str) -> Peer | None:
-        """Who comes with this session's cookie; None where it is unknown or over."""
+        """The peer of this session's cookie; None where it is unknown or has ended."""
         known = await self._memory.known()
         session = known.sessions.get(hash_of(secret))
         return _peer(session) if session is not None and known.session_holds(session, self._clock.now()) else None
@@ -126,7 +126,7 @@ class Access:
         """A new token and, this once, its secret. ``expires_in``: seconds from now; None: never.
 
         ``teams``: those that jobs submitted with it may name.
-        Raises :class:`Refused` naming the field that makes no sense.
+        Raises :class:`Refused` naming the field that is wrong.
         """
         level = known_level(level)
         check_text("user_id", user_id, least=1)
@@ -144,8 +144,8 @@ class Access:
                 expires_at=None if lifetime is None else tx.now + lifetime,
             )  # fmt: skip
             rows.add_token(tx.connection, token)
-            told = {"token_id": token.token_id, "user_id": user_id, "level": level, "by": by}
-            tx.emit(EventType.ACCESS_GRANTED, None, get_correlation_id(), **told)
+            data = {"token_id": token.token_id, "user_id": user_id, "level": level, "by": by}
+            tx.emit(EventType.ACCESS_GRANTED, None, get_correlation_id(), **data)
             self._memory.changed(tx)
             return token
 
@@ -182,8 +182,8 @@ class Access:
             if token.revoked_at is None:
                 rows.change_token(tx.connection, token.token_id, revoked_at=tx.now)
                 token = attrs.evolve(token, revoked_at=tx.now)
-                told = {"token_id": token.token_id, "user_id": token.user_id, "by": by}
-                tx.emit(EventType.ACCESS_REVOKED, None, get_correlation_id(), **told)
+                data = {"token_id": token.token_id, "user_id": token.user_id, "by": by}
+                tx.emit(EventType.ACCESS_REVOKED, None, get_correlation_id(), **data)
             rows.end_sessions_of(tx.connection, token.token_id)
             self._memory.changed(tx)
             return token
@@ -210,21 +210,21 @@ class Access:
         if await self.token_peer(secret) is None:
             return None
 
-        def judged(tx: Transaction) -> tuple[Peer, str] | None:
+        def holder(tx: Transaction) -> tuple[Peer, str] | None:
             """Again, from the row: it may be revoked while this waits for its transaction."""
             token = rows.token_of(tx.connection, hash_of(secret))
             return None if token is None or not token.holds(tx.now) else (_peer_of(token), token.token_id)
 
-        return await self._begin(judged, lifetime)
+        return await self._begin(holder, lifetime)
 
     async def _begin(
-        self, judged: Callable[[Transaction], tuple[Peer, str | None] | None], lifetime: timedelta
+        self, holder: Callable[[Transaction], tuple[Peer, str | None] | None], lifetime: timedelta
     ) -> SignedIn | None:
-        """A session for whom ``judged`` finds, in the transaction that it is written in, with the token's id."""
+        """A session for the peer that ``holder`` finds, with its token's id, in the same transaction."""
         secret = fresh()
 
         def begin(tx: Transaction) -> WebSession | None:
-            if (found := judged(tx)) is None:
+            if (found := holder(tx)) is None:
                 return None
             peer, token_id = found
             rows.drop_ended_sessions(tx.connection, tx.now)
@@ -266,7 +266,7 @@ def _peer_of(token: AccessToken) -> Peer:
 
 
 def _peer(session: WebSession) -> Peer:
-    """Requests of a session count as those of its token."""
+    """The peer of a session; its requests count as those of its token."""
     key = f"session:{session.secret_hash[:16]}" if session.token_id is None else _key(session.token_id)
     until, teams = session.expires_at, session.teams
     return Peer(None, session.user_id, session.level, session.org_id, "session", key=key, until=until, teams=teams)

@@ -121,7 +121,7 @@ class LogStreamQuery:
 
 @attrs.frozen
 class SettleRequest:
-    """A person's word on an uncertain job: it ``ran`` (give its ``handle``), did ``not_run``, or ``failed``."""
+    """What became of an uncertain job: it ``ran`` (give its ``handle``), did ``not_run``, or ``failed``."""
 
     verdict: Literal["ran", "not_run", "failed"]
     handle: Mapping[str, Any] | None = attrs.field(default=None, validator=maxima.Tree(maxima.SPEC))
@@ -143,7 +143,7 @@ class ResumeRequest:
 
 @attrs.frozen
 class PauseRequest(ResumeRequest):
-    """A provider to pause, or without one the whole queue; ``reason`` is told to everybody who waits."""
+    """A provider to pause, or without one the whole queue; ``reason`` is shown with every job that waits."""
 
     reason: str | None = attrs.field(default=None, validator=_REASON)
 

@@ -13,6 +13,7 @@ from typing import Any
 import trio
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
+from starlette.types import Message, Receive
 
 BODY_SECONDS = 30.0
 """How long a client may take over its body; a half-sent request holds nothing for longer."""
@@ -35,16 +36,31 @@ async def content_of(request: Request, most: int) -> bytearray:
     return content
 
 
+def bounded(receive: Receive, most: int) -> Receive:
+    """``receive``, which raises the answer 413, in the route that reads, once a body has more than ``most`` bytes."""
+    received = 0
+
+    async def receive_bounded() -> Message:
+        nonlocal received
+        message = await receive()
+        received += len(message.get("body", b""))
+        if received > most:
+            raise too_long(most)
+        return message
+
+    return receive_bounded
+
+
 def too_long(most: int) -> HTTPException:
     """The answer to a body of more than ``most`` bytes."""
-    return HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a body has at most {most} bytes here")
+    return HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a body has at most {most} bytes")
 
 
 def check_values(content: bytes | bytearray, most: int) -> None:
     """Raises ``HTTPException`` 413 where ``content``, which is to be JSON, holds more than ``most`` values.
 
-    Values are told by the commas and brackets before them. Those inside texts are looked for only where there are many:
-    what is left without escapes are pieces of which every second one is a text.
+    Values are counted by the commas and brackets before them. Only where there are many are those inside texts left
+    out: without escapes, splitting at the quotes leaves pieces of which every second one is a text.
     """
     if _marks(content) <= most:
         return

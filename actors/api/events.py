@@ -24,8 +24,8 @@ async def events(call: Call[Nothing, EventsQuery]) -> Streamed:
     """Every change from now on, or after ``Last-Event-ID`` (``?after=``), as server-sent events.
 
     First a ``connection`` event, whose ``id`` is where this stream begins; a ``gap`` where something after the number
-    that was asked for was removed since; a comment every 15 s; a ``goodbye`` when the supervisor stops. Who sees only
-    their own jobs is told of those.
+    that was asked for was removed since; a comment every 15 s; a ``goodbye`` when the supervisor stops. A user who may
+    only see their own jobs gets those jobs' events.
     """
     asked, runtime = call.query, call.runtime
     after = _last_event_id(call.request)

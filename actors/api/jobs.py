@@ -53,12 +53,12 @@ async def submit(
 
 
 def _brief(document: AcceptedDocument) -> AcceptedDocument:
-    """Without what the job left, which its own page has: an answer about thousands would have no bound with it."""
+    """Without progress and result: with them an answer about thousands of jobs would have no bound."""
     return {**document, "progress": None, "result": None}
 
 
 async def _requests(bodies: Sequence[Any], many: bool) -> list[JobRequest]:
-    """Every fault of every job at once, as far as anybody would read."""
+    """The requests in ``bodies``. Raises every fault of every job at once, up to a number that a person would read."""
     if len(bodies) > maxima.BATCH_JOBS:
         message = f"at most {maxima.BATCH_JOBS} jobs in one request, not {len(bodies)}; send them in several"
         raise Refused(message, RefusalKind.INVALID)
@@ -146,7 +146,7 @@ async def retry(call: Call[Nothing, Nothing]) -> JobDocument:
 
 
 async def settle(call: Call[SettleRequest, Nothing]) -> JobDocument:
-    """Say what became of an uncertain job."""
+    """Record what became of an uncertain job."""
     body = call.body
     job = await call.runtime.jobs.settle(call.path("job_id"), body.verdict, handle=body.handle, by=call.by)
     return await _shown(call, job)

@@ -19,7 +19,7 @@ from logconf import get_correlation_id, get_logger
 
 PROBLEM = "application/problem+json"
 AGAIN_SECONDS = "5"
-"""After which a client that was answered 503 may come again, where nothing better is known."""
+"""``Retry-After`` of an answer 503, where nothing better is known."""
 _MOST_FAULTS = 50
 _LONGEST = 400
 _STATUS = {
@@ -40,7 +40,7 @@ def problem(
     faults: Sequence[Problem] = (),
     headers: dict[str, str] | None = None,
 ) -> Response:
-    """The answer that says what is wrong; ``field`` names what to change, ``errors`` lists all faults at once."""
+    """The answer to a request that failed; ``field`` is what to change, ``errors`` lists all faults at once."""
     body: ProblemDocument = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
@@ -58,13 +58,13 @@ def problem(
 
 
 def refused(error: Exception) -> Response:
-    """Somebody asked for what cannot be."""
+    """The request cannot be done as it is."""
     assert isinstance(error, Refused)
     return problem(_STATUS[error.kind], str(error), field=error.field)
 
 
 def unchecked(error: Exception) -> Response:
-    """A document with faults: all of them, as far as a person would read."""
+    """A document with faults: all of them, up to a number that a person would read."""
     assert isinstance(error, CheckedError)
     shown = error.faults[:_MOST_FAULTS]
     field = shown[0].path if shown and shown[0].path else None
@@ -76,7 +76,7 @@ def unchecked(error: Exception) -> Response:
 def not_kept(error: Exception) -> Response:
     """It could not be stored, so it was not done."""
     assert isinstance(error, StoreError)
-    _logger.error("The store did not take a request: %s", error)
+    _logger.error("A request was not stored: %s", error)
     headers = {"Retry-After": "1"} if isinstance(error, StoreBusy) else None
     return problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error), headers=headers)
 
@@ -89,7 +89,9 @@ def http_fault(error: Exception) -> Response:
 
 def crashed(_error: Exception) -> Response:
     """A fault of ours: the log has it under the ID in the answer."""
-    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "a fault of Greenroom's own; its log tells more under this ID")
+    return problem(
+        HTTPStatus.INTERNAL_SERVER_ERROR, "an error in Greenroom; its log has more under this correlation ID"
+    )
 
 
 def _handler(answered: Callable[[Exception], Response]) -> Callable[[Request, Exception], Awaitable[Response]]:

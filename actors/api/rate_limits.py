@@ -1,4 +1,4 @@
-"""How much one caller may ask: requests a minute, streams at a time."""
+"""Limits for each caller: requests a minute, streams at a time."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ SIGN_IN = "sign_in_rate"
 
 @attrs.frozen
 class SignInRate:
-    """The rate of somebody who signs in: their address has to ``wait`` so many seconds, a good secret has not."""
+    """The rate of a sign-in: the address has to ``wait`` so many seconds, unless the secret is good."""
 
     rates: RateLimiter
     wait: float
@@ -84,7 +84,7 @@ class StreamLimit:
     def one_more(self, key: str) -> Iterator[None]:
         """A stream for the length of the block. Raises :class:`TooManyStreams`."""
         if self._open[key] >= self._of_one:
-            raise TooManyStreams(f"{self._of_one} streams of yours are open already (http.max_streams_per_token)")
+            raise TooManyStreams(f"{self._of_one} of your streams are open already (http.max_streams_per_token)")
         if self._open.total() >= self._in_all:
             raise TooManyStreams(f"{self._in_all} streams are open already (http.max_streams)")
         self._open[key] += 1

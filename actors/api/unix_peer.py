@@ -1,4 +1,4 @@
-"""Who is at the other end of a Unix socket, by the kernel's word (C3)."""
+"""Which user is at the other end of a Unix socket, as the kernel reports it (C3)."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ from supervision import ChildSpec
 from supervision.errors import leaves
 
 CONNECT_SECONDS = 10.0
-"""For TLS, the handshake and the sign-in together; who says nothing holds a place no longer."""
+"""For TLS, the handshake and the sign-in together; a silent client holds a place no longer."""
 CLOSE_SECONDS = 2.0
 """For the exchange of close frames."""
 AGAIN_SECONDS = 5
@@ -122,7 +122,9 @@ class FeedServer:
         answered = False
         try:
             with trio.move_on_after(CONNECT_SECONDS) as connecting:
-                stream.on_end = connecting.cancel  # or who leaves in the middle of a handshake would hold a place
+                stream.on_end = (
+                    connecting.cancel
+                )  # or a client that leaves in the middle of a handshake would hold a place
                 request = await wrap_server_stream(nursery, stream, max_message_size=MOST_BYTES)
                 try:
                     token, peer = await self._admitted(request, ending)

@@ -1,4 +1,4 @@
-"""The feed's end of a connection: frames that are written whole, and a word when the client has left."""
+"""The feed's end of a connection: frames that are written whole, and a callback when the client has left."""
 
 from __future__ import annotations
 
