@@ -3,7 +3,7 @@
 Nothing is queued. A subscription is one reader of events (:mod:`actors.control.event_reader`), which takes the next
 event when the client has taken the one before; the connection of a client that does not take them is closed, with the
 number after which to resume. At most one subscription is served: a new one cancels the one before, which may be in the
-middle of an event; that event's frame is written whole (:mod:`actors.feed.stream`).
+middle of an event; that event's frame is written whole (:class:`actors.feed.server.FrameStream`).
 """
 
 from __future__ import annotations

@@ -96,13 +96,11 @@ def _whole(state: State, tallies: Tallies) -> Iterator[Metric]:
 
 
 def _tree(state: State) -> Iterator[Metric]:
-    restarts = CounterMetricFamily("greenroom_actor_restarts", "Automatic restarts of a child.", labels=["actor"])
-    up = GaugeMetricFamily("greenroom_actor_up", "1 while a child runs.", labels=["actor"])
-    for path, child in _walked(state.children):
-        restarts.add_metric([path], child.restarts)
-        up.add_metric([path], child.state == "running")
-    yield restarts
-    yield up
+    children = dict(_walked(state.children))
+    restarts = {path: child.restarts for path, child in children.items()}
+    yield _counters("greenroom_actor_restarts", "Automatic restarts of a child.", "actor", restarts)
+    up = {path: child.state == "running" for path, child in children.items()}
+    yield _gauges("greenroom_actor_up", "1 while a child runs.", "actor", up)
 
 
 def _walked(children: Iterable[ChildInfo], above: str = "") -> Iterator[tuple[str, ChildInfo]]:
@@ -174,18 +172,19 @@ def _counter(name: str, meaning: str, value: float) -> Metric:
     return CounterMetricFamily(name, meaning, value=float(value))
 
 
-def _gauges(name: str, meaning: str, label: str, values: Mapping[str, Any]) -> Metric:
-    family = GaugeMetricFamily(name, meaning, labels=[label])
-    for value in sorted(values):
-        family.add_metric([value], float(values[value]))
-    return family
+def _gauges(name: str, meaning: str, label: str, values: Mapping[str, float]) -> Metric:
+    return _labelled(GaugeMetricFamily(name, meaning, labels=[label]), values)
 
 
-def _counters(name: str, meaning: str, label: str, values: Mapping[str, Any]) -> Metric:
-    family = CounterMetricFamily(name, meaning, labels=[label])
+def _counters(name: str, meaning: str, label: str, values: Mapping[str, float]) -> Metric:
+    return _labelled(CounterMetricFamily(name, meaning, labels=[label]), values)
+
+
+def _labelled(family: Any, values: Mapping[str, float]) -> Metric:
     for value in sorted(values):
         family.add_metric([value], float(values[value]))
-    return family
+    found: Metric = family
+    return found
 
 
 def _histograms(name: str, meaning: str, histograms: Mapping[str, Histogram]) -> Metric:
