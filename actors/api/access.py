@@ -39,7 +39,7 @@ from actors.access.policy import ADMIN, Permission, permission_for
 from actors.api.body import bounded, too_long
 from actors.api.headers import csp, with_headers
 from actors.api.options import HttpOptions
-from actors.api.problems import http_fault, not_kept, problem
+from actors.api.problems import problem, problem_of
 from actors.api.rate_limits import SIGN_IN, RateLimiter, SignInRate, StreamLimit, TooManyStreams, check_rate
 from actors.api.unix_peer import user_name
 from actors.control.runtime import Reading, Runtime
@@ -116,13 +116,10 @@ class AccessGuard:
         state.pop("peer", None)
         try:
             peer = await self._check(request, permission, params)
-        except HTTPException as refusal:
-            extra = {"status": refusal.status_code, "method": request.method, "path": scope["path"]}
-            _logger.debug("A request was refused: %s", refusal.detail, extra=extra)
-            await http_fault(refusal)(scope, receive, send)
-            return
-        except StoreError as error:
-            await not_kept(error)(scope, receive, send)
+        except (HTTPException, StoreError) as error:
+            extra = {"method": request.method, "path": scope["path"]}
+            _logger.debug("A request was refused: %s", error, extra=extra)
+            await problem_of(error)(scope, receive, send)
             return
         if peer is not None:
             state["peer"] = peer

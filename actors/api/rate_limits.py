@@ -84,7 +84,7 @@ class StreamLimit:
     def one_more(self, key: str) -> Iterator[None]:
         """A stream for the length of the block. Raises :class:`TooManyStreams`."""
         if self._open[key] >= self._of_one:
-            raise TooManyStreams(f"{self._of_one} of your streams are open already (http.max_streams_per_token)")
+            raise TooManyStreams(f"{self._of_one} streams of yours are open already (http.max_streams_per_token)")
         if self._open.total() >= self._in_all:
             raise TooManyStreams(f"{self._in_all} streams are open already (http.max_streams)")
         self._open[key] += 1

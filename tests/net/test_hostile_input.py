@@ -270,7 +270,7 @@ async def test_a_fault_of_our_own_is_an_error_with_its_traceback(
     def broken(*_args: object) -> None:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr("actors.api.session._document", broken)
+    monkeypatch.setattr("actors.api.session.session_document", broken)
     monkeypatch.setattr("actors.feed.server.FeedServer._counted", broken)
     await ports.send(ports.http, get(b"/api/session", b"Connection: close", b"Authorization: Bearer " + TOKEN))
     await ports.send(ports.feed, SIGNED_IN)
