@@ -1,4 +1,4 @@
-"""What a run shows: the jobs it concerns, as documents, with the queue and the actors beside them."""
+"""The data that a run shows: its jobs, the queue and the actors, as documents."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _QUEUE_ROW = "reason", "setting", "position", "queue_status"
 
 
 class Board:
-    """Kept up to date by events: only what changed is read again."""
+    """Updated by events: only jobs that changed are read again."""
 
     def __init__(self) -> None:
         self.queue: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""Asking the supervisor through its Unix socket; and reading the store where none runs (C4)."""
+"""Requests to the supervisor through its Unix socket; reads from the store where none runs (C4)."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from actors.store.state_directory import holder
 from logconf import new_correlation_id
 
 WAIT_SECONDS = 30.0
-"""For one answer; a supervisor that takes longer over a transaction is in trouble, and says so in its log."""
+"""For one answer; if a transaction of the supervisor takes longer, its log has the reason."""
 SILENCE_SECONDS = 60.0
-"""Without a sign of life on a stream of events, whose heartbeat comes every 15 s."""
-_OUR_FAULT = 500
+"""Without a byte on a stream of events, whose heartbeat comes every 15 s."""
+_SERVER_ERROR = 500
 _BAD_INPUT = (400, 413, 422)
 
 
 class NoSupervisor(Failed):
-    """Nobody listens on the socket of this state directory."""
+    """No supervisor listens on the socket of this state directory."""
 
 
 class Client:
-    """A supervisor, seen through its socket. Raises :class:`NoSupervisor`, :class:`BadInput`, :class:`Failed`."""
+    """Requests to one supervisor. All raise :class:`NoSupervisor`, :class:`BadInput` or :class:`Failed`."""
 
     def __init__(self, config: str | None = None) -> None:
         self.config = config
@@ -45,56 +45,52 @@ class Client:
             headers={"X-Correlation-ID": new_correlation_id()},
         )
 
-    def ask(
-        self, method: str, *path: str, body: Any = None, params: Any = None, headers: dict[str, str] | None = None
-    ) -> Any:
-        """One request and the document that answers it."""
+    def request(self, method: str, *path: str, body: Any = None, params: Any = None) -> Any:
+        """Send one request and return the document that answers it."""
         content = None if body is None else orjson.dumps(body)
-        sent = {"Content-Type": "application/json"} if content is not None else {}
+        headers = {} if content is None else {"Content-Type": "application/json"}
         with self._explained():
-            answered = self._http.request(
-                method, address(path), content=content, params=params, headers={**sent, **(headers or {})}
-            )
-        return documented(answered.status_code, answered.content)
+            answer = self._http.request(method, address(path), content=content, params=params, headers=headers)
+        return document_of(answer.status_code, answer.content)
 
-    def look(self, *path: str, params: Any = None) -> Any:
-        """A document that the rows alone can give: from the supervisor or, where none runs, from the store."""
+    def read(self, *path: str, params: Any = None) -> Any:
+        """A document made of rows alone: from the supervisor or, where none runs, from the store."""
         try:
-            return self.ask("GET", *path, params=params)
+            return self.request("GET", *path, params=params)
         except NoSupervisor as missing:
-            from actors.cli.offline import look
+            from actors.cli.offline import get
 
-            found = documented(*look(self.settings, address(path), params))
-            self.say_that_none_runs(missing)
+            found = document_of(*get(self.settings, address(path), params))
+            self.note_offline(missing)
             return found
 
-    def ask_all(self, name: str, *path: str) -> list[Any]:
-        """Every row of a list, which stands under ``name``, page after page."""
-        page = self.ask("GET", *path)
+    def request_all(self, name: str, *path: str) -> list[Any]:
+        """All rows of the list under ``name``, page by page."""
+        page = self.request("GET", *path)
         rows = list(page[name])
         while page["next"] is not None:
-            page = self.ask("GET", *path, params={"cursor": page["next"]})
+            page = self.request("GET", *path, params={"cursor": page["next"]})
             rows += page[name]
         return rows
 
-    def say_that_none_runs(self, missing: NoSupervisor) -> None:
-        """On stderr, once: what follows was read from the store."""
+    def note_offline(self, missing: NoSupervisor) -> None:
+        """Print to stderr that what follows was read from the store."""
         click.echo(f"({missing.message.splitlines()[0]}; this is read from the store)", err=True)
 
     @contextmanager
     def stream(
         self, *path: str, params: Any = None, silence: float | None = SILENCE_SECONDS
     ) -> Iterator[httpx.Response]:
-        """An answer that comes in pieces."""
-        patience = httpx.Timeout(WAIT_SECONDS, connect=5.0, read=silence)
-        with self._explained(), self._http.stream("GET", address(path), params=params, timeout=patience) as answered:
-            if answered.status_code != httpx.codes.OK:
-                documented(answered.status_code, answered.read())
-            yield answered
+        """An answer that comes in pieces; ``silence``: the most seconds between two of them."""
+        timeout = httpx.Timeout(WAIT_SECONDS, connect=5.0, read=silence)
+        with self._explained(), self._http.stream("GET", address(path), params=params, timeout=timeout) as answer:
+            if answer.status_code != httpx.codes.OK:
+                document_of(answer.status_code, answer.read())
+            yield answer
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
-        self._find()
+        self._check_listens()
         try:
             yield
         except httpx.ConnectError:
@@ -104,11 +100,11 @@ class Client:
         except httpx.TimeoutException:
             raise Failed(f"the supervisor of {self.state_dir} does not answer") from None
 
-    def _find(self) -> None:
-        """Knock first: httpx 0.28 leaves a socket open when it finds nobody."""
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as knock:
+    def _check_listens(self) -> None:
+        """Connect once before httpx does: httpx 0.28 leaves a socket open when nobody listens."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
             try:
-                knock.connect(str(self._socket))
+                probe.connect(str(self._socket))
             except PermissionError:
                 raise Failed(f"{self._socket} is another user's") from None
             except OSError:
@@ -126,8 +122,8 @@ def address(path: tuple[str, ...]) -> str:
     return "/" + "/".join(quote(part, safe="") for part in path)
 
 
-def documented(status: int, content: bytes) -> Any:
-    """The document of an answer. A problem becomes the failure that it tells of."""
+def document_of(status: int, content: bytes) -> Any:
+    """The document of an answer. Raises the failure that a problem document describes."""
     try:
         document = orjson.loads(content)
     except orjson.JSONDecodeError:
@@ -135,6 +131,6 @@ def documented(status: int, content: bytes) -> Any:
     if status < httpx.codes.BAD_REQUEST:
         return document
     detail = document.get("detail", f"status {status}")
-    if status >= _OUR_FAULT:
+    if status >= _SERVER_ERROR:
         raise Failed(f"{detail} (correlation ID {document.get('correlation_id')})")
     raise (BadInput if status in _BAD_INPUT else Failed)(detail)

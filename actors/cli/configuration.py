@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import click
 
-from actors.cli.context import Failed, load_settings, with_config, with_json
-from actors.cli.output import plain, print_json, print_table
+from actors.cli.context import load_settings
+from actors.cli.options import with_config, with_json
+from actors.cli.tables import plain, print_json, print_table
 
 
 @click.group()
 def config() -> None:
-    """Check or show the settings: file, environment, defaults."""
+    """Check or show the settings."""
 
 
 @config.command()
 @with_json
 @with_config
 def check(as_json: bool, config: str | None) -> None:
-    """Tell everything that is wrong with the configuration, and start nothing."""
+    """Check the configuration: print every error in it.
+
+    Nothing is started or changed. Exit status 2 if there are errors.
+    """
     if as_json:
         _check_for_programs(config)
         return
@@ -42,9 +46,10 @@ def _check_for_programs(config: str | None) -> None:
 @with_json
 @with_config
 def show(as_json: bool, config: str | None) -> None:
-    """Print the settings that hold and where each came from; secrets are masked.
+    """Print the settings in force and where each comes from.
 
-    A limit that was changed at run time wins over what is shown here until `limits reset`; `limits show` tells.
+    Secrets are masked. A limit that was changed at run time overrides the one shown here until `limits reset`: see
+    `greenroom limits show`.
     """
     from actors.settings import effective
 
@@ -53,18 +58,20 @@ def show(as_json: bool, config: str | None) -> None:
         print_json([row._asdict() for row in rows])
     else:
         print_table(("SETTING", "VALUE", "FROM"), [(row.key, plain(row.value), row.source) for row in rows], "Nothing.")
-        click.echo("Limits changed at run time win over these: greenroom limits show")
+        click.echo("Limits changed at run time override these: greenroom limits show")
 
 
 @click.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
-    """Print the completion script of a SHELL: `eval "$(greenroom completion bash)"`."""
+    """Print the completion script of a SHELL.
+
+    Use it with: eval "$(greenroom completion bash)"
+    """
     from click.shell_completion import get_completion_class
 
     from actors.cli.group import cli
 
-    made = get_completion_class(shell)
-    if made is None:
-        raise Failed(f"there is no completion for {shell}")
-    click.echo(made(cli, {}, "greenroom", "_GREENROOM_COMPLETE").source())
+    script = get_completion_class(shell)
+    assert script is not None
+    click.echo(script(cli, {}, "greenroom", "_GREENROOM_COMPLETE").source())

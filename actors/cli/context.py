@@ -1,53 +1,40 @@
-"""What all commands share: options, settings, how a command fails, and what to type next."""
+"""What commands share: how they fail, settings and job files, the user, and commands to suggest."""
 
 from __future__ import annotations
 
 import os
 import shlex
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
+    from actors.job_requests.job_file import JobFile
+    from actors.jobs.refusal import Refused
     from actors.settings import Settings
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Failed(click.ClickException):
-    """What was asked for was refused or went wrong: exit status 1."""
+    """The command was refused or failed: exit status 1."""
 
     exit_code = 1
 
     def show(self, file: Any = None) -> None:
-        """Say so on stderr."""
+        """Print the message to stderr."""
         click.echo(f"greenroom: {self.message}", err=True)
 
 
 class BadInput(Failed):
-    """What was typed or given is wrong; nothing was changed: exit status 2."""
+    """Arguments or input are invalid; nothing was changed: exit status 2."""
 
     exit_code = 2
 
 
-def fail(error: object) -> NoReturn:
-    """End the command with exit status 1."""
-    raise Failed(str(error)) from (error if isinstance(error, BaseException) else None)
-
-
-def with_config(command: F) -> F:
-    """``--config FILE``."""
-    return click.option(
-        "--config", type=click.Path(dir_okay=False), help="Read this configuration file and no other."
-    )(command)  # fmt: skip
-
-
-def with_json(command: F) -> F:
-    """``--json``."""
-    return click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")(command)
+def refusal(error: Refused) -> Failed:
+    """How a command fails whose operation was refused."""
+    return (BadInput if error.kind == "invalid" else Failed)(str(error))
 
 
 def load_settings(config: str | None) -> Settings:
@@ -60,8 +47,19 @@ def load_settings(config: str | None) -> Settings:
         raise BadInput(str(error)) from None
 
 
+def read_job_file(path: str) -> JobFile:
+    """The jobs of a file, or exit status 2 with everything that is wrong with them."""
+    from actors.job_requests.job_file import load_job_file
+    from actors.validation import CheckedError
+
+    try:
+        return load_job_file(path, user=os_user())
+    except CheckedError as error:
+        raise BadInput(str(error)) from None
+
+
 def os_user() -> str:
-    """The name of the user who types, from the system's own table rather than from a variable."""
+    """The name of the user who runs this command, from the system's own table rather than from a variable."""
     from actors.api.unix_peer import user_name
     from actors.jobs.os_text import shown
 

@@ -1,4 +1,4 @@
-"""What people see of a run: a live table on a terminal, a line for each event elsewhere, and a summary at the end."""
+"""The output of a run: a live table on a terminal, one line per event elsewhere, and a summary at the end."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ from rich.text import Text
 from actors.cli.board import Board
 from actors.cli.context import typed
 from actors.cli.event_text import describe
-from actors.cli.output import console, duration, metrics, name_of, note, plain, short, standing, table
-from actors.cli.session import ENDS, Plan
+from actors.cli.job_text import duration, metrics, name_of, note, standing
+from actors.cli.session import Plan
 from actors.cli.summary import print_summary
+from actors.cli.tables import console, plain, short, table
 from actors.jobs.events import EventType
+from actors.jobs.records import TERMINAL_JOBS
 
 _DETAILS = frozenset({EventType.JOB_PROGRESS, EventType.JOB_DISPATCHED, EventType.JOB_HANDED_OVER})
 _ORDER = {"running": 0, "queued": 0, "uploading": 0, "pending": 1}
@@ -36,23 +38,23 @@ class Lines:
         self._log = log
 
     def begin(self, board: Board) -> None:
-        """Say what can be typed elsewhere."""
+        """Print the greeting: commands for a second terminal."""
         click.echo(_greeting(self._plan, self._log))
         if jobs := board.jobs():
-            ended = sum(job["status"] in ENDS for job in jobs)
+            ended = sum(job["status"] in TERMINAL_JOBS for job in jobs)
             click.echo(f"{len(jobs)} jobs{f', {ended} of them ended before' if ended else ''}")
-            _say_if_nothing_is_left(jobs)
+            _hint_if_all_ended(jobs)
 
-    def tell(self, event: Mapping[str, Any], board: Board) -> None:
-        """Print it, without the steps of a hand-over and of every training."""
+    def show_event(self, event: Mapping[str, Any], board: Board) -> None:
+        """Print it, unless it is progress or a step of a submission."""
         if event["type"] not in _DETAILS and event.get("status") != "queued":
             click.echo(describe(event, _called(board.job(event["job_id"])) if event.get("job_id") else None))
 
     def paint(self, board: Board) -> None:
-        """Lines are printed when things happen."""
+        """Nothing: lines are printed as events arrive."""
 
     def stopping(self, signal_name: str) -> None:
-        """Say that the end has begun."""
+        """Show that the run is stopping."""
         click.echo(_STOPPING.format(signal_name))
 
     def end(self, board: Board, interrupted: bool) -> None:
@@ -61,25 +63,25 @@ class Lines:
 
 
 class Live:
-    """The jobs, the queue and the actors, drawn anew when something happened."""
+    """The jobs, the queue and the actors, drawn again after each change."""
 
     def __init__(self, plan: Plan, log: str | None) -> None:
         self._plan = plan
         self._log = log
         self._live = RichLive(console=console(), auto_refresh=False)
-        self._said = ""
+        self._last_line = ""
 
     def begin(self, board: Board) -> None:
         """Start drawing below the greeting."""
         click.echo(_greeting(self._plan, self._log))
-        _say_if_nothing_is_left(board.jobs())
+        _hint_if_all_ended(board.jobs())
         self._live.start()
 
-    def tell(self, event: Mapping[str, Any], board: Board) -> None:
-        """The last line says what happened last."""
+    def show_event(self, event: Mapping[str, Any], board: Board) -> None:
+        """Show it in the last line."""
         job = board.job(event["job_id"]) if event.get("job_id") else None
         if event["type"] != EventType.JOB_PROGRESS:
-            self._said = describe(event, _called(job))
+            self._last_line = describe(event, _called(job))
 
     def paint(self, board: Board) -> None:
         """Draw."""
@@ -92,35 +94,35 @@ class Live:
         parts: list[RenderableType] = [jobs_table(shown, self._live.console.width)]
         if hidden := len(jobs) - len(shown):
             parts.append(Text(f"... and {hidden} more: greenroom jobs", style="dim"))
-        parts += [Text(queue_line(board)), Text(actors_line(board.tree)), Text(self._said, style="dim")]
+        parts += [Text(queue_line(board)), Text(actors_line(board.tree)), Text(self._last_line, style="dim")]
         return parts
 
     def stopping(self, signal_name: str) -> None:
-        """Say that the end has begun."""
-        self._said = _STOPPING.format(signal_name)
+        """Show that the run is stopping."""
+        self._last_line = _STOPPING.format(signal_name)
 
     def end(self, board: Board, interrupted: bool) -> None:
-        """Leave the last picture away: the summary says more."""
-        self._live.update(Text(self._said, style="dim"), refresh=True)
+        """Replace the table by the summary."""
+        self._live.update(Text(self._last_line, style="dim"), refresh=True)
         self._live.stop()
         print_summary(self._plan, board, self._log, interrupted)
 
 
-_STOPPING = "{}: what is in flight may end within 10 s; once more ends at once"
+_STOPPING = "{}: stopping; requests in progress have 10 s. Press again to stop at once"
 
 
 def _greeting(plan: Plan, log: str | None) -> str:
-    """What this is, and what to type in a second terminal."""
-    commands = [("watch", "every change"), ("queue", "who waits, and why"), ("tree", "the actors")]
+    """Where the state is, and commands for a second terminal."""
+    commands = [("watch", "every change"), ("queue", "waiting jobs, and why"), ("tree", "the actors")]
     lines = [f"  {typed(name, config=plan.config)}    # {what}" for name, what in commands]
     state = f"Greenroom runs on {plan.settings.state_dir}" + (f", its log is {log}" if log else "")
     return "\n".join([state + ".", "In a second terminal, from this directory:", *lines, ""])
 
 
-def _say_if_nothing_is_left(jobs: list[dict[str, Any]]) -> None:
-    if jobs and all(job["status"] in ENDS for job in jobs):
+def _hint_if_all_ended(jobs: list[dict[str, Any]]) -> None:
+    if jobs and all(job["status"] in TERMINAL_JOBS for job in jobs):
         click.echo("All of them ended in an earlier run, and nothing is run again. Change the file, or use another")
-        click.echo("state directory (GREENROOM_HOME), to run them anew.")
+        click.echo("state directory (GREENROOM_HOME), to run them again.")
 
 
 def _called(job: dict[str, Any] | None) -> str | None:
@@ -132,24 +134,21 @@ def _urgency(job: dict[str, Any]) -> tuple[int, str]:
 
 
 def jobs_table(jobs: list[dict[str, Any]], width: int) -> Table:
-    """One line a job: who, where it stands, how far, what it measures, why it waits; less on a narrow screen."""
-    wide = width >= _WIDE
-    columns = ("JOB", "NAME", "USER", "STATUS", "", "MEASURES", "RAN", "WHY")
-    made = table(columns if wide else ("NAME", "STATUS", "RAN", "WHY"), (), one_line=True)
-    for job in jobs:
-        status, measures = Text(standing(job), style=_style(job)), metrics(job["result"] or job["progress"])
-        if wide:
-            who = (short(job["job_id"]), name_of(job), plain(job["user_id"]), status)
-            made.add_row(*who, _bar(job), plain(measures), duration(job), plain(_why(job)))
-        else:
-            made.add_row(name_of(job), status, duration(job), plain(_why(job) or measures))
-    return made
+    """One line per job: name, status, progress, metrics, reason; fewer columns on a narrow screen."""
+    if width < _WIDE:
+        rows = [(name_of(job), standing(job), duration(job), _why(job) or _metrics(job)) for job in jobs]
+        return table(("NAME", "STATUS", "RAN", "WHY"), rows, one_line=True)
+    columns = ("JOB", "NAME", "USER", "STATUS", "", "METRICS", "RAN", "WHY")
+    wide = [
+        (short(job["job_id"]), name_of(job), job["user_id"], standing(job), _bar(job), _metrics(job), duration(job),
+         _why(job))
+        for job in jobs
+    ]  # fmt: skip
+    return table(columns, wide, one_line=True)
 
 
-def _style(job: dict[str, Any]) -> str:
-    if job["queue_status"] == "blocked":
-        return "magenta"
-    return {"completed": "green", "running": "cyan", "failed": "red", "cancelled": "yellow"}.get(job["status"], "")
+def _metrics(job: dict[str, Any]) -> str:
+    return metrics(job["result"] or job["progress"])
 
 
 def _why(job: dict[str, Any]) -> str:

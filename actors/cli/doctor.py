@@ -1,4 +1,4 @@
-"""``doctor``: what is missing on this machine, and what to do about it."""
+"""``doctor``: what is wrong on this machine or with the running supervisor, and what to do about it."""
 
 from __future__ import annotations
 
@@ -8,22 +8,41 @@ import platform
 import shutil
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from actors.cli.context import Failed, with_config, with_json
-from actors.cli.lost_jobs import lost_jobs
-from actors.cli.output import print_json, print_table
+from actors.cli.context import Failed
+from actors.cli.options import with_config, with_json
+from actors.cli.tables import print_json, print_table
 from actors.store.ownership import directory_looseness, directory_refusal
+
+if TYPE_CHECKING:
+    from actors.cli.client import Client
+    from actors.providers.guard import GuardedProvider
+    from actors.settings import Settings
 
 _LOW_DISK = 512 << 20
 _LOCAL_NEEDS = (5, 3)
+_DELEGATE = "run it with Delegate=yes (systemd), so that each job has a control group and a restart changes nothing"
+_LOST_JOBS = {
+    "cgroup": ("each job has a control group: the kernel tells when nothing of it runs", ""),
+    "subreaper": (
+        "the supervisor receives the processes of a killed shim; after a restart of it such a job is uncertain",
+        _DELEGATE,
+    ),
+    "none": (
+        "nothing proves that nothing of it runs: it stays uncertain and keeps its devices until it is settled",
+        f"use greenroom run instead of an embedded runtime, or {_DELEGATE}",
+    ),
+}
+"""For each proof that no process of a job is left whose shim was killed: what holds, and what would be better."""
 
 
 class Finding(NamedTuple):
-    """One thing that was looked at. ``ok``: nothing to do; ``advice`` says what to do otherwise."""
+    """One thing that was checked. ``ok``: nothing to do; else ``advice`` says what to do."""
 
     subject: str
     ok: bool
@@ -35,13 +54,16 @@ class Finding(NamedTuple):
 @with_json
 @with_config
 def doctor(as_json: bool, config: str | None) -> None:
-    """Look whether Greenroom can work here; exit status 1 where something is to be done."""
+    """Check whether Greenroom can work on this machine.
+
+    The exit status is 1 if there is something to do.
+    """
     findings = [*_machine(), *_settings(config)]
     if as_json:
         print_json([one._asdict() for one in findings])
     else:
         rows = [("ok" if one.ok else "to do", one.subject, one.found, one.advice) for one in findings]
-        print_table(("", "WHAT", "FOUND", "DO"), rows, "")
+        print_table(("", "SUBJECT", "FOUND", "TO DO"), rows, "")
     if not all(one.ok for one in findings):
         raise click.exceptions.Exit(1)
 
@@ -56,14 +78,13 @@ def _machine() -> Iterator[Finding]:
 
 
 def _settings(config: str | None) -> Iterator[Finding]:
-    from actors.cli.provider_checks import provider_faults
     from actors.settings import Settings, SettingsError
     from actors.store.state_directory import holder
 
     try:
         settings = Settings.load(config)
     except SettingsError as error:
-        yield Finding("configuration", False, f"{len(error.faults)} faults", "greenroom config check")
+        yield Finding("configuration", False, f"{len(error.faults)} errors", "greenroom config check")
         return
     unsafe = [note.message for note in settings.notes if note.level >= logging.WARNING and "file" in note.extra]
     yield Finding("configuration", not unsafe, "; ".join(unsafe) or str(settings.config_file or "defaults"))
@@ -75,13 +96,12 @@ def _settings(config: str | None) -> Iterator[Finding]:
     running = holder(settings.state_dir)
     if running is None:
         yield Finding("supervisor", True, "none runs", "greenroom run")
+        yield from _providers(provider_faults(settings))
+        yield from lost_jobs([local_proof()])
     else:
-        yield _supervisor(config, running)
-    for name, fault in provider_faults(config, settings, running=running is not None).items():
-        advice = "" if fault is None else f"see providers.{name} in the configuration"
-        yield Finding(f"provider {name}", fault is None, fault or "answers, and accepts its credentials", advice)
-    if (told := lost_jobs(config, running is not None)) is not None:
-        yield Finding("lost jobs", True, *told)
+        from actors.cli.client import Client
+
+        yield from supervisor_findings(Client(config), running)
 
 
 def _directory(state_dir: Path) -> Finding:
@@ -90,16 +110,16 @@ def _directory(state_dir: Path) -> Finding:
 
     there = next(path for path in (state_dir, *state_dir.absolute().parents) if path.exists())
     if (state_dir / DATABASE).exists() and is_read_only(state_dir / DATABASE):
-        said = f"{state_dir} is read-only: its jobs can be looked at, and no supervisor can use it"
-        return Finding("state directory", False, said, "mend its mode or its mount, or set GREENROOM_HOME")
+        found = f"{state_dir} is read-only: its jobs can be looked at, and no supervisor can use it"
+        return Finding("state directory", False, found, "correct its mode or its mount, or set GREENROOM_HOME")
     if not os.access(there, os.W_OK | os.X_OK):
-        return Finding("state directory", False, f"{there} cannot be written", "set GREENROOM_HOME, or mend its mode")
+        return Finding("state directory", False, f"{there} is not writable", "correct its mode, or set GREENROOM_HOME")
     status = there.stat()
     if there == state_dir and (why := directory_refusal(status) or directory_looseness(status)) is not None:
         return Finding("state directory", False, f"{state_dir}: {why}", f"chmod 700 {state_dir}")
     free = shutil.disk_usage(there).free
-    said = f"{state_dir}, {free >> 20} MiB free"
-    return Finding("state directory", free >= _LOW_DISK, said, "" if free >= _LOW_DISK else "make room")
+    found = f"{state_dir}, {free >> 20} MiB free"
+    return Finding("state directory", free >= _LOW_DISK, found, "" if free >= _LOW_DISK else "free disk space")
 
 
 def _file_system(state_dir: Path) -> Iterator[Finding]:
@@ -125,18 +145,76 @@ def _database(state_dir: Path) -> Finding:
 def _gpus() -> Finding:
     from actors.providers.local.gpus import find_gpus
 
-    found = find_gpus()
-    said = f"{len(found.devices)} found" + (f"; {found.fault}" if found.fault else "")
-    advice = "mend the driver, or name the devices that work: providers.local.gpus" if found.fault else ""
-    return Finding("GPUs", not found.fault, said, advice)
+    gpus = find_gpus()
+    found = f"{len(gpus.devices)} found" + (f"; {gpus.fault}" if gpus.fault else "")
+    advice = "repair the driver, or list the working devices: providers.local.gpus" if gpus.fault else ""
+    return Finding("GPUs", not gpus.fault, found, advice)
 
 
-def _supervisor(config: str | None, running: str) -> Finding:
-    from actors.cli.client import Client
+def supervisor_findings(client: Client, running: str) -> Iterator[Finding]:
+    """What the supervisor that ``running`` describes reports of itself and its providers."""
+    try:
+        health = client.request("GET", "health")
+        reasons = "; ".join([*health["reasons"], *health["notes"]])
+        yield Finding("supervisor", health["status"] == "ok", f"{running}: {health['status']}", reasons)
+        providers = client.request("GET", "api", "providers", params={"check": "true"})["providers"]
+    except Failed as error:
+        yield Finding("supervisor", False, running, error.message)
+        return
+    yield from _providers({one["name"]: one["fault"] for one in providers})
+    yield from lost_jobs([one["capabilities"].get("lost_job_proof") for one in providers])
+
+
+def _providers(faults: dict[str, str | None]) -> Iterator[Finding]:
+    for name, fault in faults.items():
+        advice = "" if fault is None else f"see providers.{name} in the configuration"
+        yield Finding(f"provider {name}", fault is None, fault or "answers, and accepts its credentials", advice)
+
+
+def provider_faults(settings: Settings) -> dict[str, str | None]:
+    """What is wrong with each configured provider, in one line; None: nothing is.
+
+    Providers are made for this check alone. `local` is left out: it would make its folders, and its needs are checked
+    by other findings.
+    """
+    import trio
+
+    from actors.providers.errors import ProviderError
+    from actors.providers.guard import GuardedProvider
+    from actors.providers.registry import BrokenProvider, UnknownProvider, create
+
+    faults: dict[str, str | None] = {}
+    made: dict[str, GuardedProvider] = {}
+    for name, one in settings.providers.items():
+        if one.kind == "local":
+            continue
+        root = settings.state_dir / "providers" / name
+        try:
+            made[name] = GuardedProvider(create(one.kind, name, one.options, root, lambda: datetime.now(UTC)))
+        except (ProviderError, BrokenProvider, UnknownProvider, OSError, ValueError) as error:
+            faults[name] = str(error)
+    return faults | trio.run(_check, made)
+
+
+async def _check(providers: dict[str, GuardedProvider]) -> dict[str, str | None]:
+    from actors.providers.planning import check_all
 
     try:
-        health = Client(config).ask("GET", "health")
-    except Failed as error:
-        return Finding("supervisor", False, running, error.message)
-    reasons = "; ".join([*health["reasons"], *health["notes"]])
-    return Finding("supervisor", health["status"] == "ok", f"{running}: {health['status']}", reasons)
+        return await check_all(providers)
+    finally:
+        for provider in providers.values():
+            await provider.aclose()
+
+
+def local_proof() -> str:
+    """The proof that a supervisor started here would have for lost jobs."""
+    from actors.providers.local.cgroups import cgroup_parent
+
+    return "subreaper" if cgroup_parent() is None else "cgroup"
+
+
+def lost_jobs(proofs: list[str | None]) -> Iterator[Finding]:
+    """What holds for jobs whose shim was killed; nothing where no provider runs jobs on this machine."""
+    if sys.platform == "linux":
+        held = [_LOST_JOBS[proof] for proof in _LOST_JOBS if proof in proofs]
+        yield from (Finding("lost jobs", True, *words) for words in held[:1])

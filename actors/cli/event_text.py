@@ -7,7 +7,8 @@ from typing import Any
 
 import orjson
 
-from actors.cli.output import Document, instant, metrics, plain, short
+from actors.cli.job_text import Document, instant, metrics
+from actors.cli.tables import plain, short
 from actors.jobs import events
 from actors.jobs.events import EventType
 

@@ -1,4 +1,4 @@
-"""The top of the command line: its commands are found by name and imported when they are asked for."""
+"""The top of the command line: commands are found by name and imported when they are used."""
 
 from __future__ import annotations
 
@@ -12,32 +12,23 @@ import click
 
 from actors.jobs.suggestions import did_you_mean
 
-_HOMES = {
-    "run": "run",
-    "submit": "submit",
-    "jobs": "jobs",
-    "show": "jobs",
-    "queue": "jobs",
-    "approvals": "jobs",
-    "logs": "jobs",
-    "cancel": "approvals",
-    "approve": "approvals",
-    "reject": "approvals",
-    "retry": "approvals",
-    "settle": "approvals",
-    "prioritise": "approvals",
-    "limits": "approvals",
-    "prune": "approvals",
-    "watch": "watch",
-    "tree": "watch",
-    "dead-letters": "dead_letters",
-    "quarantine": "dead_letters",
-    "token": "token",
-    "open": "open",
-    "config": "configuration",
-    "doctor": "doctor",
-    "completion": "configuration",
+_COMMANDS = {
+    "run": ["run"],
+    "submit": ["submit"],
+    "jobs": ["jobs", "show", "cancel", "retry", "settle"],
+    "logs": ["logs"],
+    "queue": ["queue", "prioritise", "limits"],
+    "approvals": ["approvals", "approve", "reject"],
+    "watch": ["watch", "tree"],
+    "dead_letters": ["dead-letters", "quarantine"],
+    "prune": ["prune"],
+    "token": ["token"],
+    "open": ["open"],
+    "doctor": ["doctor"],
+    "configuration": ["config", "completion"],
 }
+"""Each file of this package with its commands, in the order in which people meet them."""
+_HOMES = {command: home for home, commands in _COMMANDS.items() for command in commands}
 _DEFAULT = "run"
 
 
@@ -45,7 +36,7 @@ class LazyGroup(click.Group):
     """Commands by name; without one, or with options only, it is ``run``."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """All commands, in the order in which people meet them."""
+        """All commands, by subject."""
         return list(_HOMES)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -58,7 +49,7 @@ class LazyGroup(click.Group):
         return command
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Put the default command where none was named."""
+        """Insert the default command if none was named."""
         if not args or (args[0].startswith("-") and args[0] not in ("--help", "-h", "--version")):
             args = [_DEFAULT, *args]
         return super().parse_args(ctx, args)
@@ -66,7 +57,7 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The command that was named; a guess where there is none of that name."""
+        """The command that was named; an error with a suggestion if there is none."""
         if args and args[0] not in _HOMES:
             near = did_you_mean(args[0], _HOMES) if not ctx.resilient_parsing else ""
             raise click.UsageError(f"there is no command {args[0]!r}{near}", ctx)
@@ -74,9 +65,9 @@ class LazyGroup(click.Group):
 
 
 def _require_utf8(command: click.Command) -> None:
-    """Let ``command`` refuse texts that are not UTF-8: ids, names and reasons are text.
+    """Let ``command`` refuse text that is not UTF-8 in IDs, names and reasons.
 
-    Paths are bytes, and so is what has the type ``UNPROCESSED``: the words of a job's command and its variables.
+    Paths may be any bytes, and so may parameters of the type ``UNPROCESSED``: a job's command and its variables.
     """
     for one in command.commands.values() if isinstance(command, click.Group) else ():
         _require_utf8(one)
@@ -101,10 +92,10 @@ class _Utf8(click.types.StringParamType):
 UTF8 = _Utf8()
 
 
-_SHOWN = "greenroom.shown"
+_READABLE = "greenroom.readable"
 
 
-def _show(error: UnicodeError) -> tuple[str | bytes, int]:
+def _replace(error: UnicodeError) -> tuple[str | bytes, int]:
     """A codec's error handler: bytes that are not UTF-8, as paths hold them, as people read them."""
     from actors.jobs.os_text import shown  # seldom needed, and every command would wait for it
 
@@ -117,29 +108,19 @@ def _show(error: UnicodeError) -> tuple[str | bytes, int]:
     return readable.encode("ascii", "backslashreplace").decode(), error.end
 
 
-def _version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
-    if wanted:
-        from importlib.metadata import version
-
-        click.echo(f"greenroom {version('greenroom')}")
-        ctx.exit()
-
-
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.option(
-    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Print the version."
-)
+@click.version_option(package_name="greenroom", prog_name="greenroom", message="%(prog)s %(version)s")
 def cli() -> None:
-    """Greenroom: queue training jobs, decide who is next, run and watch them to their end.
+    """Greenroom queues training jobs, decides which runs next, and follows each until it ends.
 
-    Without a command it runs the supervisor. Every command has --help, and --json where it prints something.
+    Without a command it runs the supervisor. Every command has --help; most have --json.
     """
 
 
 def main(arguments: list[str] | None = None, **options: Any) -> None:
-    """Run the command line and leave with its exit status."""
-    codecs.register_error(_SHOWN, _show)
+    """Run the command line and exit with its status."""
+    codecs.register_error(_READABLE, _replace)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors=_SHOWN)
+            stream.reconfigure(errors=_READABLE)
     cli.main(args=arguments, prog_name="greenroom", **options)

@@ -1,4 +1,4 @@
-"""Answers where no supervisor runs: the application itself, asked in this process, over the rows alone (C4)."""
+"""Answers where no supervisor runs: the HTTP application, called in this process, reads the rows alone (C4)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import trio
 from actors.access.peer import Peer
 from actors.api.access import asked_by
 from actors.api.app import create_app
-from actors.cli.context import BadInput, Failed, fail, os_user
+from actors.cli.context import Failed, os_user, refusal
 from actors.control.context import Context
 from actors.control.runtime import NOT_RUNNING, Reading
 from actors.jobs.refusal import RefusalKind, Refused
@@ -41,10 +41,12 @@ class _ReadOnlyStore(Store):
 
 
 @asynccontextmanager
-async def open_reading(settings: Settings, say: Callable[[str], object] = lambda _text: None) -> AsyncIterator[Reading]:
+async def open_reading(
+    settings: Settings, note: Callable[[str], object] = lambda _text: None
+) -> AsyncIterator[Reading]:
     """Look at the rows while no supervisor runs: what changes something needs one, and is refused.
 
-    A place that is read-only is read all the same, and ``say`` is told. Raises
+    A place that is read-only is read all the same, and ``note`` is called with the fact. Raises
     :class:`~actors.store.state_directory.StateDirectoryError` where there is nothing to look at yet.
     """
     path = settings.state_dir / DATABASE
@@ -57,7 +59,7 @@ async def open_reading(settings: Settings, say: Callable[[str], object] = lambda
             view = stack.enter_context(read_only.viewed(path))
             path, spare = view.database, view.folder
             engine = open_immutable(view.uri) if view.immutable else None
-            say(f"{settings.state_dir} is read-only" + ("" if view.immutable else "; this is read from a copy"))
+            note(f"{settings.state_dir} is read-only" + ("" if view.immutable else "; this is read from a copy"))
         store = _ReadOnlyStore(path, executor=executor, now=parts.clock.now, engine=engine)
         await store.open()
         ledger = Ledger(
@@ -80,21 +82,20 @@ def _usable(settings: Settings, spare: Path | None) -> Settings:
     return settings if all(place.is_dir() for place in places) else attrs.evolve(settings, state_dir=spare)
 
 
-def look(settings: Settings, path: str, params: Any) -> tuple[int, bytes]:
-    """Status and body of what ``GET path`` answers."""
+def get(settings: Settings, path: str, params: Any) -> tuple[int, bytes]:
+    """Status and body of the answer to ``GET path``."""
 
     async def ask(reading: Reading) -> tuple[int, bytes]:
-        asked = asked_by(create_app(reading), Peer(os.getuid(), os_user()))
-        transport = httpx.ASGITransport(app=asked)
+        transport = httpx.ASGITransport(app=asked_by(create_app(reading), Peer(os.getuid(), os_user())))
         async with httpx.AsyncClient(transport=transport, base_url="http://greenroom") as http:
-            answered = await http.get(path, params=params)
-            return answered.status_code, answered.content
+            answer = await http.get(path, params=params)
+            return answer.status_code, answer.content
 
     return _run(settings, ask)
 
 
 def logs(settings: Settings, job_id: str, write: Callable[[bytes], object]) -> None:
-    """What a job has written until now."""
+    """Write the output that a job has produced until now."""
 
     async def copy(reading: Reading) -> None:
         async for data, _cursor in reading.log_reader.read(job_id):
@@ -111,6 +112,6 @@ def _run(settings: Settings, question: Callable[[Reading], Awaitable[T]]) -> T:
     try:
         return trio.run(ask)
     except Refused as error:
-        raise (BadInput if error.kind is RefusalKind.INVALID else Failed)(str(error)) from None
+        raise refusal(error) from None
     except (StateDirectoryError, StoreError) as error:
-        fail(error)
+        raise Failed(str(error)) from None

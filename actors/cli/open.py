@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from actors.cli.context import with_config, with_json
-from actors.cli.output import print_json
+from actors.cli.options import with_client
+from actors.cli.tables import print_answer
+
+if TYPE_CHECKING:
+    from actors.cli.client import Client
 
 
 @click.command()
-@with_json
-@with_config
-def open(as_json: bool, config: str | None) -> None:  # noqa: A001 - the command's name
-    """Print a link that signs a browser in as you: it works once, within five minutes.
+@with_client
+def open(client: Client, as_json: bool) -> None:  # noqa: A001 - the command's name
+    """Print a link that signs in your browser, once.
 
-    It is printed and no browser is started: the link would stand among that program's arguments, for every user of this
-    machine to read.
+    The link is valid for five minutes. Greenroom starts no browser: the link would be among that program's arguments,
+    which every user of this machine can read.
     """
-    from actors.cli.client import Client
-
-    made = Client(config).ask("POST", "api", "session", "code", body={})
-    if as_json:
-        print_json(made)
-    else:
-        click.echo(made["link"])
+    made = client.request("POST", "api", "session", "code", body={})
+    print_answer(made, as_json, lambda made: click.echo(made["link"]))

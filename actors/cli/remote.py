@@ -1,4 +1,4 @@
-"""Watching a supervisor on another machine through its event feed; a lost connection is taken up where it was lost."""
+"""Watch a supervisor on another machine through its event feed; a lost connection is resumed at the last event."""
 
 from __future__ import annotations
 
@@ -33,14 +33,16 @@ _Stream = trio.SocketStream | trio.SSLStream[trio.SocketStream]
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
-def watch_feed(url: str, token_file: str | None, asked: dict[str, Any], *, as_json: bool, config: str | None) -> None:
+def watch_feed(
+    url: str, token_file: str | None, subscription: dict[str, Any], *, as_json: bool, config: str | None
+) -> None:
     """Print every event of the feed at ``url`` until Ctrl-C. Raises :class:`Failed` when it is refused."""
     address = urlsplit(url)
     if address.scheme not in ("ws", "wss") or not address.hostname or address.query:
         raise BadInput(f"--url: must be ws://HOST:PORT or wss://HOST:PORT, not {url!r}")
     if address.scheme == "ws" and address.hostname not in _LOOPBACK:
         click.echo("(ws:// is not encrypted: the token can be read on its way; use wss://)", err=True)
-    watching = _Watching(url, _token(token_file, config), asked, as_json)
+    watching = _Watching(url, _token(token_file, config), subscription, as_json)
     trio.run(watching.run)
 
 
@@ -56,11 +58,11 @@ def _token(token_file: str | None, config: str | None) -> str:
 class _Watching:
     """One watch over many connections."""
 
-    def __init__(self, url: str, token: str, asked: dict[str, Any], as_json: bool) -> None:
+    def __init__(self, url: str, token: str, subscription: dict[str, Any], as_json: bool) -> None:
         self._url = url
         self._address = urlsplit(url)
         self._headers = [(b"Authorization", f"Bearer {token}".encode())]
-        self._asked = asked
+        self._subscription = subscription
         self._as_json = as_json
         self._tries = 0
         self._connected = False
@@ -113,15 +115,15 @@ class _Watching:
             )
 
     async def _print(self, socket: WebSocketConnection) -> None:
-        await socket.send_message(orjson.dumps({"type": "subscribe", **self._asked}).decode())
+        await socket.send_message(orjson.dumps({"type": "subscribe", **self._subscription}).decode())
         while True:
             message: dict[str, Any] = orjson.loads(await socket.get_message())
             if "seq" in message and message.get("type") != "subscribed":
-                self._asked["after"] = message["seq"]
+                self._subscription["after"] = message["seq"]
                 click.echo(orjson.dumps(message) if self._as_json else describe(message))
             elif message["type"] == "subscribed":
                 if message["after"] is not None:
-                    self._asked.setdefault("after", message["after"])
+                    self._subscription.setdefault("after", message["after"])
                 self._tries, self._connected = 0, True
                 click.echo("Connected; Ctrl-C ends this.", err=True)
             elif message["type"] == "gap":

@@ -11,31 +11,32 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from actors.cli.context import BadInput, Failed, fail, load_settings, os_user, with_config
+from actors.cli.context import Failed, load_settings, read_job_file
+from actors.cli.options import with_config
 
 if TYPE_CHECKING:
-    from actors.job_requests.job_file import JobFile
     from actors.settings import Settings
 
 
 @click.command()
 @click.option(
-    "--file", type=click.Path(dir_okay=False), help="Submit the jobs of this file first; again: go on with it."
+    "--file", type=click.Path(dir_okay=False), help="Submit the jobs of this file first; started again, continue it."
 )
-@click.option("--until-idle", is_flag=True, help="End when nothing is pending or running.")
-@click.option("--approve-as", metavar="NAME", help="Grant what waits for an approval, in this person's name.")
-@click.option("--fail-on-failure", is_flag=True, help="Exit status 1 when a job failed.")
+@click.option("--until-idle", is_flag=True, help="Stop when no job is pending or running.")
+@click.option("--approve-as", metavar="NAME", help="Approve pending requests, in the name of this user.")
+@click.option("--fail-on-failure", is_flag=True, help="Exit with status 1 if a job failed.")
 @with_config
 def run(
     file: str | None, until_idle: bool, approve_as: str | None, fail_on_failure: bool, config: str | None
 ) -> None:  # fmt: skip
-    """Run the supervisor, until SIGTERM or Ctrl-C: what is in flight ends within 10 s, jobs go on running.
+    """Run the supervisor until SIGTERM or Ctrl-C.
 
-    On a terminal, and with --file or --until-idle, it shows what happens and logs to a file; else it logs to stdout.
+    When it stops, requests in progress get 10 s to finish; running jobs continue. On a terminal, or with --file or
+    --until-idle, it shows the jobs and logs to a file; otherwise it logs to stdout.
     """
     gc.disable()  # what is imported from here on stays: collecting meanwhile costs a tenth of the start
     settings = load_settings(config)
-    job_file = None if file is None else _load(file)
+    job_file = None if file is None else read_job_file(file)
     if any(one.kind == "local" for one in settings.providers.values()):
         from actors.providers.local.subreaper import become_subreaper
 
@@ -44,7 +45,7 @@ def run(
     log = _prepare(settings, shown)
     import trio
 
-    from actors.cli.session import Plan, Session, SessionFailed
+    from actors.cli.session import Plan, Session
     from logconf import flush
 
     plan = Plan(settings, config, job_file, until_idle, approve_as, fail_on_failure)
@@ -57,22 +58,10 @@ def run(
     gc.enable()
     try:
         status = trio.run(Session(plan, display).run)
-    except SessionFailed as error:
-        raise (BadInput if error.bad_input else Failed)(str(error)) from None
     finally:
         flush()
     if status:
         raise click.exceptions.Exit(status)
-
-
-def _load(file: str) -> JobFile:
-    from actors.job_requests.job_file import load_job_file
-    from actors.validation import CheckedError
-
-    try:
-        return load_job_file(file, user=os_user())
-    except CheckedError as error:
-        raise BadInput(str(error)) from None
 
 
 def _opened(path: str) -> TextIO:
@@ -81,7 +70,7 @@ def _opened(path: str) -> TextIO:
         Path(path).parent.mkdir(mode=0o700, exist_ok=True)
         return open(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "w")  # noqa: PTH123 - the mode, which Path.open cannot give
     except OSError as error:
-        fail(f"cannot write to {path}: {error.strerror}")
+        raise Failed(f"cannot write to {path}: {error.strerror}") from None
 
 
 def _prepare(settings: Settings, shown: bool) -> str | None:
@@ -94,19 +83,21 @@ def _prepare(settings: Settings, shown: bool) -> str | None:
         settings.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         check(settings.state_dir)  # before a log is opened in it
     except StateDirectoryError as error:
-        fail(error)
+        raise Failed(str(error)) from None
     except OSError as error:
-        fail(f"cannot use the state directory {settings.state_dir}: {error.strerror}")
+        raise Failed(f"cannot use the state directory {settings.state_dir}: {error.strerror}") from None
     if not os.access(settings.state_dir, os.W_OK | os.X_OK):
-        fail(f"cannot write to the state directory {settings.state_dir}: mend its mode or set GREENROOM_HOME")
+        raise Failed(
+            f"cannot write to the state directory {settings.state_dir}: correct its mode or set GREENROOM_HOME"
+        )
     path = str(settings.state_dir / LOG) if shown else None
     if path is None:
         init_from_env()
-    elif os.environ.get("SIMPLETUNER_LOG_FILE"):  # in addition to what stands for stdout
+    elif os.environ.get("SIMPLETUNER_LOG_FILE"):  # the user's own file replaces stdout; this one is in addition
         init_from_env(stream=_opened(path))
     else:
         init_from_env({**os.environ, "SIMPLETUNER_LOG_FILE": path}, stream=None)
-    logging.getLogger("alembic").setLevel(logging.WARNING)  # the making of a schema is no news
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # creating the schema is no news
     for secret in secrets(settings):
         register_secret(secret)
     settings.log_notes(logging.getLogger("actors.settings"))

@@ -15,14 +15,15 @@ import click
 import trio
 
 from actors.cli.board import Board
-from actors.cli.edges import edges_of, sign_in_link
-from actors.cli.systemd import Notifier, told
+from actors.cli.context import Failed, refusal
+from actors.cli.servers import servers_of, sign_in_link
+from actors.cli.systemd import Notifier, notify_systemd
 from actors.documents.events import event_document
 from actors.documents.jobs import accepted_document, job_document
 from actors.jobs import maxima
 from actors.jobs.pages import Page
-from actors.jobs.records import ACTIVE_JOBS, ApprovalRequest, ApprovalStatus, JobStatus
-from actors.jobs.refusal import RefusalKind, Refused
+from actors.jobs.records import ACTIVE_JOBS, TERMINAL_JOBS, ApprovalRequest, ApprovalStatus
+from actors.jobs.refusal import Refused
 from actors.runtime import Parts, RunningRuntime, open_runtime
 from actors.store.errors import StoreError
 from actors.store.state_directory import StateDirectoryError
@@ -34,13 +35,12 @@ if TYPE_CHECKING:
     from actors.job_requests.job_file import JobFile
     from actors.settings import Settings
 
-LOOK_SECONDS = 1.0
-"""How often the display looks without an event: reasons for waiting and durations change by themselves."""
+REFRESH_SECONDS = 1.0
+"""How often the display is refreshed without an event: reasons for waiting and durations change by themselves."""
 _QUIET_SECONDS = 0.1
-_LAST_LOOK_SECONDS = 3.0
-_ONE_PRESS_SECONDS = 0.3
-"""A signal to a whole process group may come twice, from the terminal and from a wrapper: that is one press."""
-_HANDED_OVER = tuple(ACTIVE_JOBS - {JobStatus.PENDING})
+_LAST_REFRESH_SECONDS = 3.0
+_SAME_SIGNAL_SECONDS = 0.3
+"""A signal to a whole process group may arrive twice, from the terminal and from a wrapper: counted once."""
 _logger = get_logger("actors.cli")
 
 
@@ -57,30 +57,22 @@ class Plan:
 
 
 class Display(Protocol):
-    """What people see of a run."""
+    """Shows a run to people."""
 
     def begin(self, board: Board) -> None:
         """The runtime is ready."""
 
-    def tell(self, event: Mapping[str, Any], board: Board) -> None:
-        """Something happened."""
+    def show_event(self, event: Mapping[str, Any], board: Board) -> None:
+        """Show one event."""
 
     def paint(self, board: Board) -> None:
-        """The board is up to date."""
+        """Draw the board, which is up to date."""
 
     def stopping(self, signal_name: str) -> None:
-        """A signal asks for the end."""
+        """A signal has begun the stop."""
 
     def end(self, board: Board, interrupted: bool) -> None:
         """The runtime has stopped."""
-
-
-class SessionFailed(Exception):
-    """The supervisor could not run, or could not go on; the message says why in words for people."""
-
-    def __init__(self, message: str, bad_input: bool = False) -> None:
-        super().__init__(message)
-        self.bad_input = bad_input
 
 
 class Session:
@@ -95,7 +87,7 @@ class Session:
         self._not_granted: set[str] = set()
 
     async def run(self) -> int:
-        """Run until a signal, or until idle; the exit status. Raises :class:`SessionFailed`."""
+        """Run until a signal, or until idle; return the exit status. Raises :class:`Failed` with the reason."""
         failures: list[BaseException] = []
         async with trio.open_nursery() as nursery:
             await nursery.start(self._heed_signals)
@@ -113,28 +105,28 @@ class Session:
 
     async def _run_runtime(self) -> None:
         state_dir = self._plan.settings.state_dir
-        parts = Parts(edges=lambda runtime: edges_of(runtime, self._plan.settings))
+        parts = Parts(edges=lambda runtime: servers_of(runtime, self._plan.settings))
         notifier = Notifier(os.environ)
-        async with open_runtime(self._plan.settings, parts) as runtime, told(runtime, notifier):
+        async with open_runtime(self._plan.settings, parts) as runtime, notify_systemd(runtime, notifier):
             _logger.info("Supervisor is ready", extra={"state_dir": str(state_dir), "pid": os.getpid()})
             if self._display is None and not self._plan.until_idle and self._plan.approve_as is None:
                 await trio.sleep_forever()
             if sys.stdout.isatty() and (link := sign_in_link(runtime)) is not None:
                 click.echo(f"In a browser, once, within five minutes: {link}")  # to the terminal, never to the log
-            async with self._looked_at(runtime):
+            async with self._refreshed_at_end(runtime):
                 await self._follow(runtime)
 
     @asynccontextmanager
-    async def _looked_at(self, runtime: RunningRuntime) -> AsyncIterator[None]:
-        """Look a last time when the block is left, cancelled or not: the summary tells how things stand then."""
+    async def _refreshed_at_end(self, runtime: RunningRuntime) -> AsyncIterator[None]:
+        """Read the jobs once more when the block is left, cancelled or not: the summary shows their state then."""
         try:
             yield
         finally:
-            with trio.move_on_after(_LAST_LOOK_SECONDS, shield=True):
+            with trio.move_on_after(_LAST_REFRESH_SECONDS, shield=True):
                 await self._board.refresh(runtime, everything=True)
 
     async def _follow(self, runtime: RunningRuntime) -> None:
-        """Submit the file, then look again whenever something happened, until it is idle where that is the end."""
+        """Submit the file, then refresh after each change; with --until-idle, until the runtime is idle."""
         happened = _Happened()
         async with trio.open_nursery() as nursery:
             begun: trio.Event = await nursery.start(self._pump, runtime, happened)
@@ -147,7 +139,7 @@ class Session:
             nursery.cancel_scope.cancel()
 
     async def _look(self, runtime: RunningRuntime) -> bool:
-        """Approve what may be, bring the display up to date; whether the runtime is idle."""
+        """Approve requests, bring the display up to date; return whether the runtime is idle."""
         try:
             await self._approve(runtime)
             idle = await runtime.queue.is_idle()
@@ -155,7 +147,7 @@ class Session:
                 await self._board.refresh(runtime)
                 self._display.paint(self._board)
         except StoreError as error:  # it is being restarted; when it cannot be, the whole runtime ends
-            _logger.warning("Cannot look at the store: %s", error)
+            _logger.warning("Cannot read the store: %s", error)
             idle = False
         await trio.lowlevel.checkpoint()
         return idle
@@ -170,7 +162,7 @@ class Session:
     async def _pump(
         self, runtime: RunningRuntime, happened: _Happened, *, task_status: trio.TaskStatus[trio.Event]
     ) -> None:
-        """Every event from now on, over restarts of the store, too; told once the event that it gives back is set."""
+        """Show every event from now on, also after restarts of the store; the first once the returned event is set."""
         begun = trio.Event()
         seen: int | None = None
         while True:
@@ -183,13 +175,13 @@ class Session:
                         seen = event.seq
                         document = event_document(event)
                         if self._board.note(document) and self._display is not None:
-                            self._display.tell(document, self._board)
+                            self._display.show_event(document, self._board)
                         happened.set()
             except StoreError:
-                await trio.sleep(LOOK_SECONDS)
+                await trio.sleep(REFRESH_SECONDS)
 
     async def _approve(self, runtime: RunningRuntime) -> None:
-        """Grant what waits, in the name that was given: of the file's jobs where there is a file."""
+        """Approve pending requests in the given name; with a file, only those of its jobs."""
         if self._plan.approve_as is None:
             await trio.lowlevel.checkpoint()
             return
@@ -204,32 +196,32 @@ class Session:
     async def _grant(self, runtime: RunningRuntime, request: ApprovalRequest, by: str) -> None:
         try:
             await runtime.approve(request.approval_id, by=by)
-        except Refused as error:  # somebody else decided in the meantime, it expired, or the job is one's own
+        except Refused as error:  # decided by somebody else meanwhile, expired, or self-approval is forbidden
             if request.approval_id not in self._not_granted:
                 self._not_granted.add(request.approval_id)
                 _logger.info("Approval request was not granted: %s", error, extra={"job_id": request.job_id})
 
     async def _heed_signals(self, *, task_status: trio.TaskStatus[None]) -> None:
-        """The first signal ends the run in order, the second at once."""
+        """The first signal stops the run in order, the second at once."""
         with trio.open_signal_receiver(*self._ends()) as signals:
             task_status.started()
             first = -math.inf
             async for number in signals:
-                if trio.current_time() - first < _ONE_PRESS_SECONDS:
+                if trio.current_time() - first < _SAME_SIGNAL_SECONDS:
                     continue
                 if self._interrupted:
                     flush(_QUIET_SECONDS)
                     os._exit(128 + number)
                 self._interrupted, first = True, trio.current_time()
                 _logger.info("Supervisor stops", extra={"signal": signal.Signals(number).name})
-                if number == signal.SIGHUP:  # nobody is there to look, and the terminal takes no more
+                if number == signal.SIGHUP:  # the terminal is closed: nothing can be shown
                     self._display = None
                 if self._display is not None:
                     self._display.stopping(signal.Signals(number).name)
                 self._stop.cancel()
 
     def _ends(self) -> list[signal.Signals]:
-        """The signals that end the run; a closed terminal does where it was drawn on, unless under nohup."""
+        """The signals that end the run; SIGHUP if the display draws on a terminal, unless under nohup."""
         ends = [signal.SIGINT, signal.SIGTERM]
         hangup = signal.getsignal(signal.SIGHUP)
         if self._display is not None and os.isatty(1) and hangup is not signal.SIG_IGN:
@@ -237,19 +229,16 @@ class Session:
         return ends
 
     def _status(self) -> int:
-        """0 when every job reached an end; where somebody ended the run, 0 too (C1, C5)."""
+        """0 if every job has ended, or a signal ended the run (C1, C5)."""
         jobs = self._board.jobs()
         if self._plan.fail_on_failure and any(job["status"] == "failed" for job in jobs):
             return 1
-        unended = any(job["completed_at"] is None and job["status"] not in ENDS for job in jobs)
+        unended = any(job["completed_at"] is None and job["status"] not in TERMINAL_JOBS for job in jobs)
         return 1 if self._plan.until_idle and unended and not self._interrupted else 0
 
 
-ENDS = frozenset({"completed", "failed", "cancelled"})
-
-
 class _Happened:
-    """Something happened, or a second has passed; many things at once are one."""
+    """Wakes its waiter after a change or after a second; changes that come together wake it once."""
 
     def __init__(self) -> None:
         self._event = trio.Event()
@@ -258,31 +247,31 @@ class _Happened:
         self._event.set()
 
     async def wait(self) -> None:
-        with trio.move_on_after(LOOK_SECONDS):
+        with trio.move_on_after(REFRESH_SECONDS):
             await self._event.wait()
             await trio.sleep(_QUIET_SECONDS)
         self._event = trio.Event()
 
 
-def _explained(failures: list[BaseException]) -> SessionFailed:
-    """What to tell people: the cause at the bottom, and who gave up over it."""
+def _explained(failures: list[BaseException]) -> Failed:
+    """What a person is shown: the first cause, and the child that gave up because of it."""
     error = failures[0]
     if isinstance(error, Refused):
-        return SessionFailed(str(error), bad_input=error.kind is RefusalKind.INVALID)
+        return refusal(error)
     chain = [link for failure in failures for link in _causes(failure)]
     ours = next((link for link in chain if isinstance(link, StoreError | StateDirectoryError)), None)
     if ours is not None:
         gave_up = [
             f" ({link.child} failed again and again)" for link in chain if isinstance(link, RestartIntensityReached)
         ]
-        return SessionFailed(f"{ours}{gave_up[-1] if gave_up else ''}")
+        return Failed(f"{ours}{gave_up[-1] if gave_up else ''}")
     if len(chain) == 1:
-        return SessionFailed(str(error))
-    return SessionFailed(f"{error} (at the bottom: {type(chain[-1]).__name__}: {chain[-1]}); the log tells more")
+        return Failed(str(error))
+    return Failed(f"{error} (first cause: {type(chain[-1]).__name__}: {chain[-1]}); see the log")
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """An error and what led to it, each group's first exception in its place."""
+    """An error and its causes; of a group, its first exception."""
     while error is not None:
         error = next(leaves(error))
         yield error

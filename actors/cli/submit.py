@@ -1,72 +1,73 @@
-"""``submit``: one job from arguments, or many from a file; and waiting for their ends."""
+"""``submit``: one job from arguments, or many from a file; and waiting until they end."""
 
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from actors.cli.context import BadInput, Failed, os_user, with_config, with_json
-from actors.cli.output import duration, metrics, name_of, note, print_json, print_table, short, standing
+from actors.cli.context import BadInput, Failed, os_user, read_job_file
+from actors.cli.job_text import duration, metrics, name_of, note, standing
+from actors.cli.options import given, with_client
+from actors.cli.tables import print_json, print_table, short
 
-_TERMINAL = ("completed", "failed", "cancelled")
+if TYPE_CHECKING:
+    from actors.cli.client import Client
+
 _UNHEARD = 255
 _SIGNALLED = 128
-_FOR_ONE = (
-    "provider", "user", "org", "team", "level", "priority", "name", "cost", "key", "cpus", "gpus", "memory", "cwd",
-    "env", "env_from", "spec", "assigned", "entry_point", "hardware", "needs_approval", "max_attempts", "max_runtime",
-)  # fmt: skip
 
 
 @click.command()
 @click.argument("command", nargs=-1, metavar="[-- ARGV...]", type=click.UNPROCESSED)
-@click.option("--provider", help="Who computes.  [default: local]")
-@click.option("--user", help="For whom.  [default: you]")
-@click.option("--org", help="The user's organisation.")
-@click.option("--team", help="The user's team.")
-@click.option("--level", multiple=True, help="The user's level: viewer, researcher, lead, admin; repeatable.")
-@click.option("--priority", type=int, help="Override the priority that follows from the level: 0 to 50.")
-@click.option("--name", metavar="CONFIG", help="What people call this job.")
-@click.option("--cost", type=float, metavar="USD", help="What it is expected to cost.")
-@click.option("--key", metavar="IDEMPOTENCY", help="The same key within 24 h gives the same job.")
+@click.option("--provider", help="Provider that runs the job.  [default: local]")
+@click.option("--user", "user_id", help="User the job belongs to.  [default: you]")
+@click.option("--org", "org_id", help="Organisation of the user.")
+@click.option("--team", "team_id", help="Team of the user.")
+@click.option("--level", "user_levels", multiple=True, help="Level: viewer, researcher, lead or admin; repeatable.")
+@click.option("--priority", "priority_override", type=int, help="Priority, 0 to 50.  [default: by level]")
+@click.option("--name", "config_name", help="Name of the job.")
+@click.option("--cost", "estimated_cost", type=float, metavar="USD", help="Estimated cost.")
+@click.option("--key", "idempotency_key", help="Idempotency key: submitting it again within 24 h returns the same job.")
 @click.option("--cpus", type=int, help="CPU slots.  [default: 1]")
 @click.option("--gpus", type=int, help="GPU slots.  [default: 0]")
 @click.option("--memory", help="Memory, such as 8GiB, or a number of bytes.")
-@click.option("--cwd", type=click.Path(file_okay=False), help="Where it runs.  [default: here]")
-@click.option("--env", multiple=True, type=click.UNPROCESSED, metavar="K=V", help="Set a variable; repeatable.")
-@click.option("--env-from", multiple=True, metavar="NAME", help="Take this variable from here, too; repeatable.")
-@click.option("--entry-point", help="Instead of ARGV: an entry point of the configuration; --set gives its parameters.")
+@click.option("--cwd", type=click.Path(file_okay=False), help="Working directory.  [default: the current one]")
 @click.option(
-    "--spec", type=click.Path(allow_dash=True), metavar="FILE|-", help="An object for the provider, YAML or JSON."
+    "--env", multiple=True, type=click.UNPROCESSED, metavar="K=V", help="Set an environment variable; repeatable."
+)
+@click.option(
+    "--env-from", multiple=True, metavar="NAME", help="Also pass this variable of your environment; repeatable."
+)
+@click.option("--entry-point", help="Configured entry point to run instead of ARGV; --set gives its parameters.")
+@click.option(
+    "--spec", type=click.Path(allow_dash=True), metavar="FILE|-", help="Options of the provider, as YAML or JSON."
 )
 @click.option("--set", "assigned", multiple=True, metavar="K=V", help="Set one value of the spec; repeatable.")
-@click.option("--hardware", metavar="TYPE", help="The hardware's type, for approval rules.")
-@click.option("--needs-approval", metavar="WHY", help="Ask somebody first.")
-@click.option("--max-attempts", type=int, help="How often handing it over is tried.  [default: 3]")
-@click.option("--max-runtime", type=float, metavar="SECONDS", help="End it after so long.")
+@click.option("--hardware", "hardware_type", metavar="TYPE", help="Hardware type, for approval rules.")
+@click.option(
+    "--needs-approval", "requires_approval", metavar="WHY", help="Require an approval; WHY is shown to the approver."
+)
+@click.option("--max-attempts", type=int, help="How often to try to submit it to the provider.  [default: 3]")
+@click.option("--max-runtime", type=float, metavar="SECONDS", help="End the job after this time.")
 @click.option("--file", type=click.Path(dir_okay=False), help="Submit the jobs of this file instead, all or none.")
-@click.option("--wait", is_flag=True, help="Wait for the end; the exit status is the job's.")
-@with_json
-@with_config
+@click.option("--wait", is_flag=True, help="Wait until the job ends, and exit with its exit status.")
+@with_client
 def submit(
-    command: tuple[str, ...], file: str | None, wait: bool, as_json: bool, config: str | None, **options: Any
+    client: Client, as_json: bool, command: tuple[str, ...], file: str | None, wait: bool, **options: Any
 ) -> None:
-    """Submit a job: its argument vector after --, never a shell line."""
-    from actors.cli.client import Client
+    """Submit a job: a program and its arguments, after --.
 
-    client = Client(config)
-    if file is not None:
-        given = [name for name in _FOR_ONE if options[name] not in (None, ())]
-        if command or given:
-            raise click.UsageError("--file says all about its jobs; give it alone, with --wait and --json at most")
-        bodies = _from_file(file)
+    The program is started directly, not by a shell. Example: greenroom submit --gpus 1 -- python train.py --lr 0.1
+    """
+    if file is None:
+        found = [client.request("POST", "api", "jobs", body=_from_options(command, **options))]
+    elif command or given(options):
+        raise click.UsageError("--file cannot be combined with options of a job, only with --wait and --json")
     else:
-        bodies = [_from_options(command, options)]
-    accepted = client.ask("POST", "api", "jobs", body=bodies if file is not None else bodies[0])
-    found = accepted if file is not None else [accepted]
+        found = client.request("POST", "api", "jobs", body=_from_file(file))
     if wait:
         from actors.cli.waiting import wait_for
 
@@ -81,7 +82,7 @@ def submit(
 
 
 def exit_status(job: dict[str, Any]) -> int:
-    """What a shell is told of an ended job: its own exit status, 128 + the signal that ended it, else 0 or 1."""
+    """The exit status for an ended job: its own exit status, 128 + the signal that ended it, else 0 or 1."""
     if job["status"] == "completed":
         return 0
     if isinstance(number := job.get("signal"), int) and 0 < number < _SIGNALLED:
@@ -97,8 +98,8 @@ def _print(jobs: list[dict[str, Any]], waited: bool) -> None:
         click.echo(f"{job['job_id']} {name_of(job)}: {standing(job)}{again}")
         if job["approval"] and job["approval"]["status"] == "pending":
             click.echo(f"waits for an approval: greenroom approve {short(job['approval']['approval_id'])}")
-        elif said := note(job):
-            click.echo(said)
+        elif text := note(job):
+            click.echo(text)
         return
     rows = [
         (short(job["job_id"]), name_of(job), job["user_id"], standing(job), duration(job),
@@ -109,68 +110,52 @@ def _print(jobs: list[dict[str, Any]], waited: bool) -> None:
 
 
 def _from_file(file: str) -> list[dict[str, Any]]:
-    from actors.job_requests.job_file import load_job_file
     from actors.jobs.codec import request_to_json
-    from actors.validation import CheckedError
 
-    try:
-        loaded = load_job_file(file, user=os_user())
-    except CheckedError as error:
-        raise BadInput(str(error)) from None
-    return [request_to_json(request) for request in loaded.requests]
+    return [request_to_json(request) for request in read_job_file(file).requests]
 
 
-def _from_options(command: tuple[str, ...], options: dict[str, Any]) -> dict[str, Any]:
-    """The request as the API takes it: what was not given is absent, so that one place holds the defaults."""
+def _from_options(
+    command: tuple[str, ...], *, cwd: str | None, env: tuple[str, ...], env_from: tuple[str, ...], spec: str | None,
+    assigned: tuple[str, ...], cpus: int | None, gpus: int | None, memory: str | None, **fields: Any,
+) -> dict[str, Any]:  # fmt: skip
+    """The request as the API takes it. ``fields`` already have its names."""
     from actors.jobs.environment import inherited
     from actors.jobs.os_text import to_plain
     from actors.jobs.records import DEFAULT_ENV_FROM
 
-    names = (*DEFAULT_ENV_FROM, *options["env_from"])
-    spec = _spec(options["spec"], options["assigned"])
-    entry_point = options["entry_point"]
+    names = (*DEFAULT_ENV_FROM, *env_from)
     body = {
-        "provider": options["provider"] or "local",
-        "command": [_typed(word) for word in command] or None,
-        "entry_point": entry_point,
-        "params" if entry_point else "spec": spec or None,
-        "cwd": _typed(str(Path(options["cwd"] or ".").absolute())) if command or options["cwd"] else None,
-        "env": _pairs(options["env"]),
-        "env_from": list(names),
+        **fields,
+        "provider": fields["provider"] or "local",
+        "user_id": fields["user_id"] or os_user(),
+        "command": [_encoded(word) for word in command] or None,
+        "params" if fields["entry_point"] else "spec": _spec(spec, assigned) or None,
+        "cwd": _encoded(str(Path(cwd or ".").absolute())) if command or cwd else None,
+        "env": _pairs(env),
+        "env_from": names,
         "inherited_env": {name: to_plain(value) for name, value in inherited(names, os.environ).items()},
-        "resources": {name: options[name] for name in ("cpus", "gpus", "memory") if options[name] is not None} or None,
-        "user_id": options["user"] or os_user(),
-        "org_id": options["org"],
-        "team_id": options["team"],
-        "user_levels": list(options["level"]) or None,
-        "config_name": options["name"],
-        "hardware_type": options["hardware"],
-        "estimated_cost": options["cost"],
-        "priority_override": options["priority"],
-        "max_attempts": options["max_attempts"],
-        "idempotency_key": options["key"],
-        "max_runtime": options["max_runtime"],
-        "requires_approval": options["needs_approval"],
+        "resources": given({"cpus": cpus, "gpus": gpus, "memory": memory}) or None,
     }
-    return {name: value for name, value in body.items() if value is not None}
+    return given(body)
 
 
-def _typed(value: str) -> str | dict[str, str]:
-    """A value of the command line for the request: its bytes, whatever encoding this terminal has."""
+def _encoded(value: str) -> str | dict[str, str]:
+    """An argument as a request holds it: its bytes, whatever the encoding of this terminal is."""
     from actors.jobs.os_text import from_bytes, to_plain
 
     return to_plain(from_bytes(os.fsencode(value)))
 
 
-def _pairs(given: tuple[str, ...]) -> dict[str, Any] | None:
+def _pairs(assignments: tuple[str, ...]) -> dict[str, Any] | None:
     from actors.jobs.os_text import is_utf8
 
     pairs = {}
-    for one in given:
+    for one in assignments:
         name, equals, value = one.partition("=")
         if not equals or not name or not is_utf8(name):
             raise click.BadParameter(f"must be NAME=VALUE, not {one!r}", param_hint="--env")
-        pairs[name] = _typed(value)
+        pairs[name] = _encoded(value)
     return pairs or None
 
 
@@ -180,7 +165,7 @@ def _spec(file: str | None, assigned: tuple[str, ...]) -> dict[str, Any]:
 
     try:
         whole = {} if file is None else load_spec(_content(file), "stdin" if file == "-" else file)
-        return _over(whole, parse_set(assigned))
+        return _merged(whole, parse_set(assigned))
     except CheckedError as error:
         raise BadInput(str(error)) from None
     except OSError as error:
@@ -188,23 +173,20 @@ def _spec(file: str | None, assigned: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _content(file: str) -> bytes:
-    """What the file holds, or stdin: at most what a request may be."""
+    """The content of the file, or of stdin: at most the size of a request."""
     from actors.jobs import maxima
 
-    if file == "-":
-        content = sys.stdin.buffer.read(maxima.BODY + 1)
-    else:
-        with Path(file).open("rb") as source:
-            content = source.read(maxima.BODY + 1)
+    with click.open_file(file, "rb") as source:
+        content: bytes = source.read(maxima.BODY + 1)
     if len(content) > maxima.BODY:
         raise BadInput(f"--spec: must be at most {maxima.BODY} bytes")
     return content
 
 
-def _over(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    """What --set says wins over the file, key by key."""
-    merged = dict(under)
-    for key, value in over.items():
+def _merged(base: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
+    """``base`` with what --set gives, key by key."""
+    merged = dict(base)
+    for key, value in overrides.items():
         below = merged.get(key)
-        merged[key] = _over(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+        merged[key] = _merged(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
     return merged

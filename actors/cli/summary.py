@@ -1,4 +1,4 @@
-"""The end of a run in a table: what came of each job, why one failed, what waits or runs on, where the log is."""
+"""The summary of a run: the result of each job, why jobs failed, what still waits or runs, where the log is."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ from rich.text import Text
 
 from actors.cli.board import Board
 from actors.cli.context import typed
-from actors.cli.output import duration, instant, lasted, name_of, note, plain, print_parts, short, standing, table
-from actors.cli.session import ENDS, Plan
+from actors.cli.job_text import duration, instant, lasted, name_of, note, standing
+from actors.cli.session import Plan
+from actors.cli.tables import plain, print_parts, short, table
 from actors.jobs.durations import seconds_between
+from actors.jobs.records import TERMINAL_JOBS
 
 _MOST_ROWS = 200
 _RUNS = ("running", "queued", "uploading")
 
 
 def print_summary(plan: Plan, board: Board, log: str | None, interrupted: bool) -> None:
-    """Everything there is to say at the end."""
+    """Print the summary."""
     print_parts(_summary(plan, board, log, interrupted))
 
 
@@ -31,11 +33,11 @@ def _summary(plan: Plan, board: Board, log: str | None, interrupted: bool) -> li
     failed = [job for job in jobs if job["status"] == "failed"]
     parts += [Text(f"{name_of(job)} failed: {plain(note(job))}", style="red") for job in failed[:_MOST_ROWS]]
     if failed:
-        parts += [Text(f"what it wrote: {typed('logs', short(failed[0]['job_id']), config=plan.config)}"), Text()]
+        parts += [Text(f"its output: {typed('logs', short(failed[0]['job_id']), config=plan.config)}"), Text()]
     parts += _unended(plan, jobs, interrupted)
     if log is not None:
         one = failed[0] if failed else jobs[0] if jobs else None
-        parts += [Text(f"The log is {log}. One job's way through it:"), Text(f"  {_jq(log, one)}")]
+        parts += [Text(f"The log is {log}. The entries of one job:"), Text(f"  {_jq(log, one)}")]
     return parts
 
 
@@ -68,7 +70,7 @@ def _counted(jobs: list[dict[str, Any]]) -> str:
 
 
 def _unended(plan: Plan, jobs: list[dict[str, Any]], interrupted: bool) -> list[RenderableType]:
-    """Blocked jobs with the command that approves them; running ones, which go on, with how to end them (C5)."""
+    """Blocked jobs with the command that approves them; running ones, which continue, with how to cancel them (C5)."""
     parts: list[RenderableType] = []
     blocked = [job for job in jobs if job["queue_status"] == "blocked"]
     if blocked:
@@ -83,18 +85,18 @@ def _unended(plan: Plan, jobs: list[dict[str, Any]], interrupted: bool) -> list[
         names = ", ".join(f"{name_of(job)} ({short(job['job_id'])})" for job in runs)
         parts.append(Text(f"These jobs go on running: {names}"))
         end_one = typed("cancel", short(runs[0]["job_id"]), config=plan.config)
-        parts.append(Text(f"  end one, once a supervisor runs again: {end_one}"))
-    waiting = [job for job in jobs if job["status"] not in ENDS and job not in runs and job not in blocked]
+        parts.append(Text(f"  cancel one, once a supervisor runs again: {end_one}"))
+    waiting = [job for job in jobs if job["status"] not in TERMINAL_JOBS and job not in runs and job not in blocked]
     if waiting:
-        parts.append(Text(f"{len(waiting)} jobs still wait in the queue; the next run goes on with them."))
+        parts.append(Text(f"{len(waiting)} jobs still wait in the queue; the next run continues with them."))
     if interrupted and plan.job_file is not None and (runs or waiting or blocked):
         again = typed("run", "--file", str(plan.job_file.path), "--until-idle", config=plan.config)
-        parts.append(Text(f"Go on with this file: {again}"))
+        parts.append(Text(f"Continue with this file: {again}"))
     return [*parts, Text()] if parts else []
 
 
 def _jq(log: str, job: dict[str, Any] | None) -> str:
-    """A line that works as pasted."""
+    """A shell command that works as pasted."""
     chosen = f'select(.correlation_id == "{job["correlation_id"]}") | ' if job is not None else ""
     program = f'{chosen}"\\(.timestamp) \\(.level) \\(.message)"'
     return f"jq -r {shlex.quote(program)} {shlex.quote(log)}"

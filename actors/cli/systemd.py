@@ -1,9 +1,9 @@
-"""Telling systemd how we are: ready, alive, stopping (sd_notify(3), without libsystemd).
+"""Notifications for systemd: ready, alive, stopping (sd_notify(3), without libsystemd).
 
-Whoever started us with ``Type=notify`` gave a datagram socket in ``NOTIFY_SOCKET``. The variable is taken out of the
-environment, so that no job speaks for us. With ``WatchdogSec=`` a sign of life is due every ``WATCHDOG_USEC``: it is
-given only while the actors live and rows can be read, so that a supervisor that hangs, or one that goes on without its
-scheduler, is killed and started again. Jobs do not mind: they are found again.
+A service manager that starts this with ``Type=notify`` names a datagram socket in ``NOTIFY_SOCKET``. The variable is
+removed from the environment, so that no job can notify in our name. With ``WatchdogSec=`` a notification is due every
+``WATCHDOG_USEC``. It is sent only while the actors live and rows can be read, so that a supervisor that hangs, or one
+without its scheduler, is killed and started again. Running jobs continue meanwhile and are found again.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _logger = get_logger("actors.cli.systemd")
 
 
 class Notifier:
-    """Sends to the service manager's socket; without one it does nothing. ``watchdog``: seconds, None without one."""
+    """Sends to the service manager's socket, if there is one. ``watchdog``: its period in seconds, or None."""
 
     def __init__(self, environ: MutableMapping[str, str]) -> None:
         self._address = environ.pop("NOTIFY_SOCKET", None)
@@ -40,8 +40,8 @@ class Notifier:
             self._address = "\0" + self._address[1:]
 
     @property
-    def is_heard(self) -> bool:
-        """Whether somebody listens."""
+    def is_enabled(self) -> bool:
+        """Whether there is a service manager to notify."""
         return self._address is not None
 
     def notify(self, **fields: str) -> None:
@@ -63,9 +63,9 @@ def _watchdog(environ: MutableMapping[str, str]) -> float | None:
 
 
 @asynccontextmanager
-async def told(runtime: Runtime, notifier: Notifier) -> AsyncIterator[None]:
-    """Say READY at the beginning of the block, STOPPING at its end, and signs of life in between."""
-    if not notifier.is_heard:
+async def notify_systemd(runtime: Runtime, notifier: Notifier) -> AsyncIterator[None]:
+    """Send READY at the beginning of the block, STOPPING at its end, and watchdog notifications in between."""
+    if not notifier.is_enabled:
         yield
         return
     async with trio.open_nursery() as nursery:

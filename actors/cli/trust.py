@@ -1,7 +1,7 @@
-"""Whom the command line talks to: this user's supervisor, root's, or that of who alone may change its place (D7).
+"""Which supervisor is trusted: this user's, root's, or that of the only user who may write to its directory (D7).
 
-A request may carry the submitter's environment, so who listens is found out before anything is sent, on the very
-connection that carries it.
+A request may carry the submitter's environment. So the server's user is checked before anything is sent, on the
+connection that carries the request.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Waiting for submitted jobs: their events live, their ends as documents."""
+"""Wait for submitted jobs to end, and print their events meanwhile."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import click
 from actors.cli.client import Client
 from actors.cli.context import Failed
 from actors.cli.event_text import describe, parsed
-from actors.cli.output import name_of, short
-
-_TERMINAL = frozenset({"completed", "failed", "cancelled"})
+from actors.cli.job_text import name_of
+from actors.cli.tables import short
+from actors.jobs.records import TERMINAL_JOBS
 
 
 def wait_for(client: Client, submitted: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -23,15 +23,15 @@ def wait_for(client: Client, submitted: list[dict[str, Any]]) -> dict[str, dict[
     ended: dict[str, dict[str, Any]] = {}
 
     def look(job_id: str) -> None:
-        job = client.ask("GET", "api", "jobs", job_id)
-        if job["status"] in _TERMINAL:
+        job = client.request("GET", "api", "jobs", job_id)
+        if job["status"] in TERMINAL_JOBS:
             ended[job_id] = job
         elif job["reason"]:
             click.echo(f"{open_ones[job_id]} ({short(job_id)}) waits: {job['reason']}", err=True)
 
     only = {"job_id": submitted[0]["job_id"]} if len(submitted) == 1 else {}
-    with client.stream("api", "events", params=only) as answered:
-        for kind, event in parsed(answered.iter_lines()):
+    with client.stream("api", "events", params=only) as answer:
+        for kind, event in parsed(answer.iter_lines()):
             if kind == "goodbye":
                 break
             job_id = event.get("job_id")
@@ -40,7 +40,7 @@ def wait_for(client: Client, submitted: list[dict[str, Any]]) -> dict[str, dict[
                     look(each)
             elif job_id is not None and job_id in open_ones and job_id not in ended:
                 click.echo(describe(event, open_ones[job_id]), err=True)
-                if event.get("status") in _TERMINAL:
+                if event.get("status") in TERMINAL_JOBS:
                     look(job_id)
             if len(ended) == len(open_ones):
                 return ended

@@ -2,41 +2,40 @@
 
 from __future__ import annotations
 
+import functools
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import orjson
 
-from actors.cli.context import BadInput, Failed, with_config, with_json
-from actors.cli.output import console, lasted, name_of, plain, print_json
+from actors.cli.context import BadInput, Failed
+from actors.cli.job_text import lasted, name_of
+from actors.cli.options import given, with_client, with_config
+from actors.cli.tables import console, plain, print_json
 
-_LOOK_SECONDS = 1.0
+if TYPE_CHECKING:
+    from actors.cli.client import Client
+
+_REFRESH_SECONDS = 1.0
 _STATES = {"running": "green", "starting": "cyan", "restarting": "yellow", "parked": "red", "overrun": "red"}
 
 
 @click.command()
-@click.option("--job", help="Only this job.")
-@click.option("--type", "types", multiple=True, help="Only events of this type; repeatable.")
-@click.option("--after", type=click.IntRange(0), help="Begin after the event of this number, instead of now.")
+@click.option("--job", "job_id", help="Events of this job only.")
+@click.option("--type", "types", multiple=True, help="Events of this type only; repeatable.")
+@click.option("--after", type=click.IntRange(0), help="Begin after the event with this number, instead of now.")
 @click.option("--json", "as_json", is_flag=True, help="Print each event as one line of JSON.")
-@click.option("--url", metavar="ws://HOST:PORT", help="Watch another machine's supervisor, through its event feed.")
-@click.option("--token-file", type=click.Path(dir_okay=False), help="The token for --url; else the state directory's.")
+@click.option("--url", metavar="ws://HOST:PORT", help="Watch a supervisor on another machine, through its event feed.")
+@click.option(
+    "--token-file", type=click.Path(dir_okay=False), help="Token for --url.  [default: the one in the state directory]"
+)
 @with_config
-def watch(
-    job: str | None,
-    types: tuple[str, ...],
-    after: int | None,
-    as_json: bool,
-    url: str | None,
-    token_file: str | None,
-    config: str | None,
-) -> None:
-    """Print every change as it happens, until Ctrl-C."""
-    query: dict[str, Any] = {"types": list(types)}
-    query |= {key: value for key, value in (("job_id", job), ("after", after)) if value is not None}
+def watch(as_json: bool, url: str | None, token_file: str | None, config: str | None, **filters: Any) -> None:
+    """Print every event as it happens, until Ctrl-C."""
+    query = given(filters)
     if url is None and token_file is not None:
-        raise BadInput("--token-file is for --url; this machine's own supervisor asks for no token")
+        raise BadInput("--token-file is for --url; the supervisor on this machine needs no token")
     if url is not None:
         from actors.cli.remote import watch_feed
 
@@ -50,9 +49,17 @@ def _watch_socket(query: dict[str, Any], as_json: bool, config: str | None) -> N
     from actors.cli.event_text import describe, parsed
 
     client = Client(config)
-    names = _Names(client)
-    with client.stream("api", "events", params=query) as answered:
-        for kind, event in parsed(answered.iter_lines()):
+
+    @functools.cache
+    def name(job_id: str) -> str | None:
+        try:
+            job = client.request("GET", "api", "jobs", job_id)
+        except Failed:  # it was removed since
+            return None
+        return f"{name_of(job)} ({job['user_id']})"
+
+    with client.stream("api", "events", params=query) as answer:
+        for kind, event in parsed(answer.iter_lines()):
             if kind == "goodbye":
                 break
             if kind == "connection":
@@ -60,40 +67,19 @@ def _watch_socket(query: dict[str, Any], as_json: bool, config: str | None) -> N
             elif as_json:
                 click.echo(orjson.dumps(event))
             else:
-                click.echo(describe(event, names.of(event.get("job_id"))))
+                click.echo(describe(event, name(event["job_id"]) if event.get("job_id") else None))
     raise Failed("the supervisor has stopped")
 
 
-class _Names:
-    """The names that people gave to jobs, each asked for once."""
-
-    def __init__(self, client: Any) -> None:
-        self._client = client
-        self._known: dict[str, str] = {}
-
-    def of(self, job_id: str | None) -> str | None:
-        """The name of one job with its user's."""
-        if job_id is None:
-            return None
-        if job_id not in self._known:
-            try:
-                job = self._client.ask("GET", "api", "jobs", job_id)
-            except Failed:  # it was removed since
-                return None
-            self._known[job_id] = f"{name_of(job)} ({job['user_id']})"
-        return self._known[job_id]
-
-
 @click.command()
-@click.option("-w", "--watch", "follow", is_flag=True, help="Look again every second, until Ctrl-C.")
-@with_json
-@with_config
-def tree(follow: bool, as_json: bool, config: str | None) -> None:
-    """Show the supervision tree: who is alive, since when, restarted how often, and what waits in each mailbox."""
-    from actors.cli.client import Client
+@click.option("-w", "--watch", "follow", is_flag=True, help="Refresh every second, until Ctrl-C.")
+@with_client
+def tree(client: Client, as_json: bool, follow: bool) -> None:
+    """Show the supervision tree.
 
-    client = Client(config)
-    found = client.ask("GET", "api", "actors")["children"]
+    For each actor: its state, since when, how often it was restarted, and how many messages are in its mailbox.
+    """
+    found = client.request("GET", "api", "actors")["children"]
     if as_json:
         print_json(found)
         return
@@ -104,8 +90,8 @@ def tree(follow: bool, as_json: bool, config: str | None) -> None:
 
     with Live(drawn(found), console=console(), auto_refresh=False) as live:
         while True:
-            time.sleep(_LOOK_SECONDS)
-            live.update(drawn(client.ask("GET", "api", "actors")["children"]), refresh=True)
+            time.sleep(_REFRESH_SECONDS)
+            live.update(drawn(client.request("GET", "api", "actors")["children"]), refresh=True)
 
 
 def drawn(children: list[dict[str, Any]]) -> Any:

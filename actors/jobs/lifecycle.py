@@ -11,6 +11,7 @@ from enum import StrEnum
 
 import attrs
 
+from actors.jobs.events import EventType
 from actors.jobs.records import JobStatus as Job
 from actors.jobs.records import Phase
 from actors.jobs.records import QueueStatus as Entry
@@ -41,7 +42,7 @@ class Step:
 
     job: Job
     entry: Entry
-    event: str
+    event: EventType
 
 
 Pair = tuple[Job | None, Entry | None]
@@ -54,18 +55,18 @@ _UPSTREAM: tuple[Pair, ...] = ((Job.QUEUED, Entry.RUNNING),)
 _RUNNING: tuple[Pair, ...] = ((Job.RUNNING, Entry.RUNNING),)
 _HELD = _CLAIMED + _UPSTREAM + _RUNNING
 
-_CHANGED = "job_status_changed"
+_CHANGED = EventType.JOB_STATUS_CHANGED
 
 TRANSITIONS: dict[Trigger, tuple[tuple[Pair, ...], Step]] = {
-    Trigger.SUBMIT: (_NEW, Step(Job.PENDING, Entry.PENDING, "job_queued")),
-    Trigger.SUBMIT_FOR_APPROVAL: (_NEW, Step(Job.PENDING, Entry.BLOCKED, "approval_requested")),
-    Trigger.APPROVE: (_BLOCKED, Step(Job.PENDING, Entry.PENDING, "approval_granted")),
-    Trigger.REJECT: (_BLOCKED, Step(Job.CANCELLED, Entry.FAILED, "approval_rejected")),
-    Trigger.EXPIRE: (_BLOCKED, Step(Job.CANCELLED, Entry.FAILED, "approval_expired")),
+    Trigger.SUBMIT: (_NEW, Step(Job.PENDING, Entry.PENDING, EventType.JOB_QUEUED)),
+    Trigger.SUBMIT_FOR_APPROVAL: (_NEW, Step(Job.PENDING, Entry.BLOCKED, EventType.APPROVAL_REQUESTED)),
+    Trigger.APPROVE: (_BLOCKED, Step(Job.PENDING, Entry.PENDING, EventType.APPROVAL_GRANTED)),
+    Trigger.REJECT: (_BLOCKED, Step(Job.CANCELLED, Entry.FAILED, EventType.APPROVAL_REJECTED)),
+    Trigger.EXPIRE: (_BLOCKED, Step(Job.CANCELLED, Entry.FAILED, EventType.APPROVAL_EXPIRED)),
     Trigger.CANCEL_WAITING: (_QUEUED + _BLOCKED, Step(Job.CANCELLED, Entry.CANCELLED, _CHANGED)),
-    Trigger.CLAIM: (_QUEUED, Step(Job.UPLOADING, Entry.RUNNING, "job_dispatched")),
+    Trigger.CLAIM: (_QUEUED, Step(Job.UPLOADING, Entry.RUNNING, EventType.JOB_DISPATCHED)),
     # Only what the provider surely does not have goes back: never a job that it was seen to hold.
-    Trigger.REQUEUE: (_CLAIMED, Step(Job.PENDING, Entry.PENDING, "job_requeued")),
+    Trigger.REQUEUE: (_CLAIMED, Step(Job.PENDING, Entry.PENDING, EventType.JOB_REQUEUED)),
     Trigger.FAIL: (_CLAIMED, Step(Job.FAILED, Entry.FAILED, _CHANGED)),
     Trigger.OBSERVE_QUEUED: (_CLAIMED, Step(Job.QUEUED, Entry.RUNNING, _CHANGED)),
     Trigger.OBSERVE_RUNNING: (_CLAIMED + _UPSTREAM, Step(Job.RUNNING, Entry.RUNNING, _CHANGED)),

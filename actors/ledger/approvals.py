@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 
 from actors.jobs.deadlines import expired_entry_message, expired_job_message, is_expired
+from actors.jobs.events import EventType
 from actors.jobs.levels import check_override, may_approve
 from actors.jobs.lifecycle import Trigger
 from actors.jobs.records import WAITING_ENTRIES, ApprovalRequest, ApprovalStatus, Job
@@ -93,7 +94,7 @@ def cancel(tx: Transaction, job_id: str, *, by: str | None, level: str) -> Job:
     if pair.job.cancel_requested_at is not None:
         return pair.job
     after = change(tx, pair, job={"cancel_requested_at": tx.now, "cancel_requested_by": by})
-    emit(tx, after.job, "job_cancel_requested", status=after.job.status.value, by=by)
+    emit(tx, after.job, EventType.JOB_CANCEL_REQUESTED, status=after.job.status.value, by=by)
     return after.job
 
 
@@ -107,7 +108,7 @@ def set_priority(tx: Transaction, job_id: str, override: int | None, *, by: str 
     if pair.entry.status not in WAITING_ENTRIES:
         raise Refused(f"job {job_id} no longer waits ({pair.entry.status.value}); its priority decides nothing")
     job = change(tx, pair, entry={"priority_override": override}).job
-    emit(tx, job, "job_priority_changed", status=job.status.value, priority_override=override, by=by)
+    emit(tx, job, EventType.JOB_PRIORITY_CHANGED, status=job.status.value, priority_override=override, by=by)
 
 
 def _open_request(tx: Transaction, approval_id: str, level: str | None) -> ApprovalRequest:

@@ -7,6 +7,7 @@ from typing import Any
 
 import attrs
 
+from actors.jobs.events import EventType
 from actors.jobs.lifecycle import Trigger, step
 from actors.jobs.records import TERMINAL_JOBS, Job, QueueEntry, QueueStatus, SubmissionState
 from actors.jobs.refusal import RefusalKind, Refused
@@ -80,7 +81,7 @@ def change(
     return Pair(after_job, after_entry)
 
 
-def emit(tx: Transaction, job: Job, type_: str, **data: Any) -> None:
+def emit(tx: Transaction, job: Job, type_: EventType, **data: Any) -> None:
     """Write an event of ``job`` under the job's correlation ID; the transaction's is its ``cycle_id`` (A14).
 
     The event says whose job it is.

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence, Set
 from datetime import timedelta
 
+from actors.jobs.events import EventType
 from actors.jobs.records import SubmissionState
 from actors.jobs.scheduling import Pick
 from actors.ledger.base import emit, load
@@ -38,7 +39,7 @@ def mark_orphans(tx: Transaction, in_flight: Set[str], *, first: bool) -> None:
         pair = load(tx, orphan.job_id)
         error = orphan.error or _DIED
         submissions.change(tx.connection, orphan.key, state=SubmissionState.UNKNOWN, error=error)
-        emit(tx, pair.job, "job_outcome_unknown", status=pair.job.status.value, error_message=error)
+        emit(tx, pair.job, EventType.JOB_OUTCOME_UNKNOWN, status=pair.job.status.value, error_message=error)
         if blamed.get(orphan.job_id, 0) >= MOST_DEATHS:
             flag_uncertain(tx, pair, _why(pair.job.provider))
     if first:

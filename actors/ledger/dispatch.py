@@ -40,6 +40,7 @@ from typing import Any
 import attrs
 from sqlalchemy import Connection
 
+from actors.jobs.events import EventType
 from actors.jobs.lifecycle import Trigger
 from actors.jobs.options import Limits
 from actors.jobs.records import Capacity, Observation, Submission, SubmissionState
@@ -178,7 +179,7 @@ def hand_over(tx: Transaction, key: str, handle: Mapping[str, Any], observation:
         registers.put_gate(tx.connection, opened)
     if pair.job.uncertain_since is not None:
         pair = change(tx, pair, job=UNFLAGGED)
-    emit(tx, pair.job, "job_handed_over", status=pair.job.status.value, submission=key)
+    emit(tx, pair.job, EventType.JOB_HANDED_OVER, status=pair.job.status.value, submission=key)
     if observation is not None:
         apply_observation(tx, pair, key, observation)
     return True
@@ -200,7 +201,7 @@ def fail_dispatch(
     if verdict.unknown:
         unknown = {"state": SubmissionState.UNKNOWN, "spends_attempt": failure.spends_attempt}
         submissions.change(tx.connection, key, error=failure.message, **unknown)
-        emit(tx, pair.job, "job_outcome_unknown", status=pair.job.status.value, error_message=failure.message)
+        emit(tx, pair.job, EventType.JOB_OUTCOME_UNKNOWN, status=pair.job.status.value, error_message=failure.message)
     else:
         requeue_or_fail(tx, pair, key, verdict)
     return verdict
@@ -218,7 +219,7 @@ def _close_provider(tx: Transaction, pair: Pair, gate: registers.Gate, verdict: 
     if verdict.pause_provider is not None and gate.paused_reason is None:
         registers.put_gate(tx.connection, attrs.evolve(gate, paused_reason=verdict.pause_provider))
         data = {"provider": pair.job.provider, "reason": verdict.pause_provider}
-        tx.emit("provider_paused", None, pair.job.correlation_id, **data)
+        tx.emit(EventType.PROVIDER_PAUSED, None, pair.job.correlation_id, **data)
     elif verdict.close_provider_until is not None:
         again = attrs.evolve(gate, failures=gate.failures + 1)
         _close_gate(tx, again, verdict.close_provider_until, message, verdict.wait)

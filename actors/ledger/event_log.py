@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from actors.jobs.events import EventType
 from actors.jobs.records import Event
 from logconf import bind_correlation_id, get_logger, log_from
 
@@ -12,15 +13,11 @@ _logger = get_logger("actors.ledger")
 # A host that configured the standard library's logging itself gets an exception for these names in `extra`.
 _RESERVED = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 
-# Levels and sentences by event type; what is not here reads as its type in words, at INFO.
-_WARNINGS = frozenset({"job_uncertain", "job_outcome_unknown", "provider_paused", "queue_paused"})
-_DETAILS = frozenset({"job_progress"})
-_SENTENCES = {"approval_expired": "Approval request expired"}
-
 
 def log_event(event: Event) -> None:
-    """Log ``event``: what happened as the message, which job and what else in ``extra``."""
-    level = logging.WARNING if event.type in _WARNINGS else logging.DEBUG if event.type in _DETAILS else logging.INFO
+    """Log ``event`` as its type says: what happened as the message, which job and what else in ``extra``."""
+    kind = EventType(event.type)
+    level = logging.getLevelNamesMapping()[kind.level]
     if not _logger.isEnabledFor(level):
         return
     with bind_correlation_id(event.correlation_id):
@@ -28,11 +25,4 @@ def log_event(event: Event) -> None:
         extra |= {"event": event.type, "event_seq": event.seq}
         if event.job_id is not None:
             extra["job_id"] = event.job_id
-        log_from(event.origin, _logger, level, describe(event), extra=extra)
-
-
-def describe(event: Event) -> str:
-    """What happened, in words for people."""
-    if event.type == "job_status_changed":
-        return f"Job is now {event.data.get('status')}"
-    return _SENTENCES.get(event.type) or event.type.replace("_", " ").capitalize()
+        log_from(event.origin, _logger, level, kind.log_text.format_map(event.data), extra=extra)

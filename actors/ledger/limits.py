@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 from sqlalchemy import Connection
 
+from actors.jobs.events import EventType
 from actors.jobs.options import Limits
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.suggestions import did_you_mean
@@ -75,7 +76,7 @@ def set_limit(tx: Transaction, name: str, value: int, *, by: str | None) -> None
     check_limit(name, value)
     kept: int | bool = bool(value) if name == "fair_share" else value
     registers.put_setting(tx.connection, PREFIX + name, kept, tx.now, by)
-    tx.emit("limits_changed", None, tx.correlation_id, limit=name, value=value, by=by)
+    tx.emit(EventType.LIMITS_CHANGED, None, tx.correlation_id, limit=name, value=value, by=by)
 
 
 def reset_limits(tx: Transaction, names: Iterable[str], *, by: str | None) -> None:
@@ -85,7 +86,7 @@ def reset_limits(tx: Transaction, names: Iterable[str], *, by: str | None) -> No
     changed = list(names) or list(stored_limits(tx.connection))
     if changed:
         registers.drop_settings(tx.connection, [PREFIX + name for name in changed])
-        tx.emit("limits_changed", None, tx.correlation_id, reset=changed, by=by)
+        tx.emit(EventType.LIMITS_CHANGED, None, tx.correlation_id, reset=changed, by=by)
 
 
 def gate_of(tx: Transaction, provider: str) -> registers.Gate:
@@ -98,16 +99,16 @@ def pause(tx: Transaction, provider: str | None, *, reason: str, by: str | None)
     gate = gate_of(tx, provider or registers.EVERY)
     registers.put_gate(tx.connection, attrs.evolve(gate, paused_reason=reason))
     if provider is None:
-        tx.emit("queue_paused", None, tx.correlation_id, reason=reason, by=by)
+        tx.emit(EventType.QUEUE_PAUSED, None, tx.correlation_id, reason=reason, by=by)
     else:
-        tx.emit("provider_paused", None, tx.correlation_id, provider=provider, reason=reason, by=by)
+        tx.emit(EventType.PROVIDER_PAUSED, None, tx.correlation_id, provider=provider, reason=reason, by=by)
 
 
 def resume(tx: Transaction, provider: str | None, *, by: str | None) -> None:
     """Dispatch to a paused or closed provider again, or (None) at all: what was paused by itself stays so."""
     registers.put_gate(tx.connection, registers.Gate(provider or registers.EVERY))
     if provider is None:
-        tx.emit("queue_resumed", None, tx.correlation_id, by=by)
+        tx.emit(EventType.QUEUE_RESUMED, None, tx.correlation_id, by=by)
         return
     queue.release_provider(tx.connection, provider)
-    tx.emit("provider_resumed", None, tx.correlation_id, provider=provider, by=by)
+    tx.emit(EventType.PROVIDER_RESUMED, None, tx.correlation_id, provider=provider, by=by)

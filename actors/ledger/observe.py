@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import attrs
 
+from actors.jobs.events import EventType
 from actors.jobs.polling import interpret
 from actors.jobs.records import Observation, Phase, SubmissionState
 from actors.ledger.base import UNFLAGGED, Pair, advance, change, close_submission, emit, load
@@ -51,7 +52,7 @@ def apply_observation(tx: Transaction, pair: Pair, key: str, observation: Observ
     elif verdict.changes:
         after = change(tx, pair, job=changes)
         shown = {name: value for name, value in verdict.changes.items() if name in _TO_SHOW}
-        emit(tx, after.job, "job_progress", status=after.job.status.value, **shown)
+        emit(tx, after.job, EventType.JOB_PROGRESS, status=after.job.status.value, **shown)
     return Recorded(pair.job.job_id, pair.job.correlation_id, verdict.note)
 
 
@@ -60,7 +61,7 @@ def flag_uncertain(tx: Transaction, pair: Pair, reason: str) -> None:
     if pair.job.uncertain_since is not None:
         return
     after = change(tx, pair, job={"uncertain_since": tx.now, "uncertain_reason": reason})
-    emit(tx, after.job, "job_uncertain", status=after.job.status.value, reason=reason)
+    emit(tx, after.job, EventType.JOB_UNCERTAIN, status=after.job.status.value, reason=reason)
 
 
 def cannot_tell(tx: Transaction, job_id: str, reason: str) -> None:

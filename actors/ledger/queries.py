@@ -43,7 +43,7 @@ class DecisionContext:
 
 
 @attrs.frozen
-class Held:
+class InFlight:
     """A job that was handed over, or may have been, as the poller needs it."""
 
     submission: Submission
@@ -58,13 +58,13 @@ class Held:
 
 def held_at(
     connection: Connection, provider: str, *, unsettled: bool = False, keys: Iterable[str] | None = None
-) -> list[Held]:
+) -> list[InFlight]:
     """All jobs of a provider that were or may have been handed over, oldest first, however many (B3).
 
     ``unsettled``: only those to be settled or cancelled; ``keys``: these, too.
     """
     found = submissions.open_at(connection, provider, unsettled=unsettled, keys=keys)
-    return [Held(submission, job, QueueStatus.RUNNING) for submission, job in found if not job.is_terminal]
+    return [InFlight(submission, job, QueueStatus.RUNNING) for submission, job in found if not job.is_terminal]
 
 
 def deadlines(connection: Connection, now: datetime) -> tuple[list[str], datetime | None]:

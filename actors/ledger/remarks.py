@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from actors.jobs.events import EventType
 from actors.ledger.base import change, emit, load
 from actors.store import Transaction, submissions
 
@@ -19,4 +20,4 @@ def note_remark(tx: Transaction, key: str, text: str) -> None:
         return
     message = text if not before else f"{before}; {text}"
     after = change(tx, pair, job={"error_message": message[:_LONGEST]})
-    emit(tx, after.job, "job_results_not_copied", reason=text[:_LONGEST])
+    emit(tx, after.job, EventType.JOB_RESULTS_NOT_COPIED, reason=text[:_LONGEST])

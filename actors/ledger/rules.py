@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from actors.jobs import maxima
 from actors.jobs.approval_rules import Facts, check_rule, first_match, why
+from actors.jobs.events import EventType
 from actors.jobs.records import ApprovalRule, Job
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.views import Caught, DryRun, RuleView
@@ -59,7 +60,7 @@ def remove_rule(tx: Transaction, rule_id: int, *, configured: Sequence[ApprovalR
     if all(view.rule.rule_id != rule_id for view in rules_now(tx.connection, configured)):
         raise _unknown(rule_id)
     rules.put(tx.connection, StoredRule(rule_id, None, tx.now, by))
-    tx.emit("rules_changed", None, tx.correlation_id, rule_id=rule_id, change="removed", by=by)
+    tx.emit(EventType.RULES_CHANGED, None, tx.correlation_id, rule_id=rule_id, change="removed", by=by)
 
 
 def dry_run(connection: Connection, rule: ApprovalRule, last: int) -> DryRun:
@@ -84,7 +85,7 @@ def _facts(connection: Connection, rule: ApprovalRule, job: Job) -> Facts:
 
 def _keep(tx: Transaction, rule: ApprovalRule, change: str, by: str | None) -> RuleView:
     rules.put(tx.connection, StoredRule(rule.rule_id, rule, tx.now, by))
-    tx.emit("rules_changed", None, tx.correlation_id, rule_id=rule.rule_id, change=change, by=by)
+    tx.emit(EventType.RULES_CHANGED, None, tx.correlation_id, rule_id=rule.rule_id, change=change, by=by)
     return RuleView(rule, "stored", tx.now, by)
 
 

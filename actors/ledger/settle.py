@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from actors.jobs.events import EventType
 from actors.jobs.lifecycle import Trigger
 from actors.jobs.records import JobStatus, Submission, SubmissionState
 from actors.jobs.refusal import RefusalKind, Refused
@@ -35,7 +36,7 @@ def settle(tx: Transaction, job_id: str, verdict: str, *, handle: Mapping[str, A
     submission = submissions.newest(tx.connection, job_id)
     if submission is None or submission.state is SubmissionState.CLOSED or pair.job.uncertain_since is None:
         raise Refused(f"job {job_id} is not uncertain ({pair.job.status.value}); there is nothing to settle")
-    emit(tx, pair.job, "job_settled", verdict=verdict, by=by)
+    emit(tx, pair.job, EventType.JOB_SETTLED, verdict=verdict, by=by)
     if verdict == "ran":
         return _ran(tx, pair, submission, handle or submission.handle)
     if verdict == "failed":

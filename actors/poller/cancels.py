@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 import attrs
 import trio
 
-from actors.ledger.queries import Held
+from actors.ledger.queries import InFlight
 from actors.poller.statuses import say
 from actors.providers.base import CancelAck
 from actors.providers.breaker import BreakerOpen
@@ -46,20 +46,20 @@ class Cancels:
         """Forget all but these: the others have ended."""
         self._sent = {key: sent for key, sent in self._sent.items() if key in keys}
 
-    def unsent(self, held: Sequence[Held]) -> list[Held]:
+    def unsent(self, held: Sequence[InFlight]) -> list[InFlight]:
         """Those to send for now: nothing was sent, or it failed a while ago."""
         return [one for one in _cancelled(held) if one.key not in self._sent or self._is_due(one, taken=False)]
 
-    def to_look_at(self, held: Sequence[Held]) -> list[Held]:
+    def to_look_at(self, held: Sequence[InFlight]) -> list[InFlight]:
         """Those for which the provider took the request a while ago: it is sent again only if they go on."""
         return [one for one in _cancelled(held) if self._is_due(one, taken=True)]
 
-    def put_off(self, held: Sequence[Held]) -> None:
+    def put_off(self, held: Sequence[InFlight]) -> None:
         """PollNow at these later: the provider could not be asked about them."""
         for one in held:
             self._note(one.key, taken=True)
 
-    async def send(self, one: Held) -> None:
+    async def send(self, one: InFlight) -> None:
         """Ask for an end; only an observation ends the job."""
         assert one.submission.handle is not None
         with bind_correlation_id(one.job.correlation_id):
@@ -74,7 +74,7 @@ class Cancels:
             say(one, text, logging.WARNING, self._provider.name)
         self._note(one.key, taken=not isinstance(answer, Failure))
 
-    def _is_due(self, one: Held, *, taken: bool) -> bool:
+    def _is_due(self, one: InFlight, *, taken: bool) -> bool:
         sent = self._sent.get(one.key)
         return sent is not None and sent.taken is taken and sent.due <= trio.current_time()
 
@@ -84,5 +84,5 @@ class Cancels:
         self._sent[key] = _Sent(trio.current_time() + gap, gap, taken)
 
 
-def _cancelled(held: Sequence[Held]) -> list[Held]:
+def _cancelled(held: Sequence[InFlight]) -> list[InFlight]:
     return [one for one in held if one.job.cancel_requested_at is not None]

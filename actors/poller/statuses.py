@@ -14,7 +14,7 @@ from actors.jobs.records import Observation
 from actors.kernel import Clock
 from actors.ledger import Ledger
 from actors.ledger.observe import Recorded, denied, record
-from actors.ledger.queries import Held
+from actors.ledger.queries import InFlight
 from actors.poller.rounds import cycles_left_out
 from actors.providers.base import Listing, View
 from actors.providers.breaker import BreakerState
@@ -32,13 +32,13 @@ _SHARE_OF_BEAT = 0.5
 
 
 async def for_each_limited(
-    provider: GuardedProvider, held: Sequence[Held], do: Callable[[Held], Awaitable[None]]
+    provider: GuardedProvider, held: Sequence[InFlight], do: Callable[[InFlight], Awaitable[None]]
 ) -> None:
     """``do`` for each of ``held``, as many at once as the provider takes calls.
 
     Stops between two of them when the provider's breaker opens: whoever is left waits for a later round.
     """
-    left: Iterator[Held] = iter(held)
+    left: Iterator[InFlight] = iter(held)
 
     async def work() -> None:
         for one in left:
@@ -69,7 +69,7 @@ class Statuses:
 
     # Which.
 
-    def due(self, held: Sequence[Held]) -> list[Held]:
+    def due(self, held: Sequence[InFlight]) -> list[InFlight]:
         """Those to ask about in this cycle: all, but for old ones where each of them costs a request."""
         if self._provider.capabilities.listing is not Listing.NONE:
             return list(held)
@@ -84,7 +84,7 @@ class Statuses:
                 chosen.append(one)
         return chosen
 
-    def silent(self, held: Sequence[Held], seconds: float) -> list[Held]:
+    def silent(self, held: Sequence[InFlight], seconds: float) -> list[InFlight]:
         """Those that the safety net asks about: nothing was heard of them, nor were they asked about, for so long."""
         if not seconds:
             return []
@@ -95,7 +95,7 @@ class Statuses:
         self._asked |= {one.key: now for one in found}
         return found
 
-    def _unchanged(self, held: Sequence[Held]) -> dict[str, float]:
+    def _unchanged(self, held: Sequence[InFlight]) -> dict[str, float]:
         """Seconds since each job's row changed, on trio's clock since that change was first seen here.
 
         Before that by the wall clock, which may have been wrong: never less than 0.
@@ -111,7 +111,7 @@ class Statuses:
 
     # Asking.
 
-    async def observe(self, held: Sequence[Held]) -> frozenset[str]:
+    async def observe(self, held: Sequence[InFlight]) -> frozenset[str]:
         """Ask about these jobs and record what changed; the keys of those that were really read."""
         if not held:
             return frozenset()
@@ -120,7 +120,7 @@ class Statuses:
             return await self._observe_each(held)
         return await self._observe_together(held)
 
-    async def _observe_together(self, held: Sequence[Held]) -> frozenset[str]:
+    async def _observe_together(self, held: Sequence[InFlight]) -> frozenset[str]:
         handles = {one.key: one.submission.handle or {} for one in held}
         if len(held) == 1:  # a request about one job carries the job's ID, one about many the cycle's (A14)
             with bind_correlation_id(held[0].job.correlation_id):
@@ -132,14 +132,14 @@ class Statuses:
             return frozenset()
         return await self._take(held, view)
 
-    async def _observe_each(self, held: Sequence[Held]) -> frozenset[str]:
+    async def _observe_each(self, held: Sequence[InFlight]) -> frozenset[str]:
         """One request for each job, spread a little, so that they do not all come at once on every beat."""
         workers = self._provider.capabilities.concurrent_calls
         longest = min(_LONGEST_JITTER, _SHARE_OF_BEAT * self._beat * workers / len(held)) if len(held) > 1 else 0.0
         failures: list[tuple[str, Failure]] = []
         read: set[str] = set()
 
-        async def ask(one: Held) -> None:
+        async def ask(one: InFlight) -> None:
             await trio.sleep(longest * self._jitter())
             with bind_correlation_id(one.job.correlation_id):
                 view = await self._provider.observe_many({one.key: one.submission.handle or {}})
@@ -171,7 +171,7 @@ class Statuses:
 
     # Recording.
 
-    async def _take(self, held: Sequence[Held], view: View) -> frozenset[str]:
+    async def _take(self, held: Sequence[InFlight], view: View) -> frozenset[str]:
         by_key = {one.key: one for one in held}
         for key, reason in view.failed.items():
             self._not_read(by_key[key], reason)
@@ -183,7 +183,7 @@ class Statuses:
             await trio.lowlevel.checkpoint()
         return frozenset(seen)
 
-    async def _record(self, by_key: Mapping[str, Held], observations: Mapping[str, Observation]) -> None:
+    async def _record(self, by_key: Mapping[str, InFlight], observations: Mapping[str, Observation]) -> None:
         """Write only what is news: most observations say what is known already, and cost no transaction."""
         now = self._clock.now()
         news = {}
@@ -198,7 +198,7 @@ class Statuses:
             for recorded in await self._ledger.write(record, news):
                 self._note_recorded(recorded)
 
-    def _note(self, one: Held, level: int, text: str) -> None:
+    def _note(self, one: InFlight, level: int, text: str) -> None:
         """Say what a verdict noted; the same WARNING about one job only once."""
         if level >= logging.WARNING and self._warned.get(one.key) == text:
             level = logging.DEBUG
@@ -212,18 +212,18 @@ class Statuses:
                 extra = {"job_id": recorded.job_id, "provider": self._provider.name}
                 _logger.log(level, text, extra=extra, stacklevel=2)
 
-    def _not_read(self, one: Held, reason: str) -> None:
+    def _not_read(self, one: InFlight, reason: str) -> None:
         with bind_correlation_id(one.job.correlation_id):
             extra = {"job_id": one.job.job_id, "provider": self._provider.name}
             _logger.debug("Failed to sync job %s: %s", one.job.job_id, reason, extra=extra, stacklevel=2)
 
 
-def _is_news(one: Held, verdict: ObservationVerdict) -> bool:
+def _is_news(one: InFlight, verdict: ObservationVerdict) -> bool:
     doubted = verdict.uncertain is not None and one.job.uncertain_since is None
     return bool(verdict.trigger or verdict.changes) or doubted
 
 
-def say(one: Held, text: str, level: int, provider: str, depth: int = 2) -> None:
+def say(one: InFlight, text: str, level: int, provider: str, depth: int = 2) -> None:
     """A line about one job, under its own correlation ID; its source is the ``depth``-th frame, 2 being the caller."""
     with bind_correlation_id(one.job.correlation_id):
         extra = {"job_id": one.job.job_id, "provider": provider}

@@ -40,7 +40,7 @@ from actors.kernel import Clock
 from actors.ledger import Ledger
 from actors.ledger.dispatch import hand_over
 from actors.ledger.observe import cannot_tell
-from actors.ledger.queries import Held, held_at
+from actors.ledger.queries import InFlight, held_at
 from actors.ledger.settle import settle_absent
 from actors.poller.cancels import Cancels
 from actors.poller.first_look import FirstLook
@@ -170,7 +170,7 @@ class Watch:
         due = min(self._cancels.next_due, self._first_look.next_due)
         self._look_again(max(_SOONEST, due - trio.current_time()))
 
-    def _defer(self, asked: Round, held: Sequence[Held]) -> None:
+    def _defer(self, asked: Round, held: Sequence[InFlight]) -> None:
         """A job that was told of before its hand-over was written is asked about when that is."""
         begun = {one.key for one in held if one.submission.state is SubmissionState.INTENT}
         if self._reads_all(asked):
@@ -181,13 +181,13 @@ class Watch:
     def _reads_all(self, asked: Round) -> bool:
         return asked.everything and (asked.observe or bool(asked.silent_for))
 
-    async def _held(self, asked: Round) -> list[Held]:
+    async def _held(self, asked: Round) -> list[InFlight]:
         keys = asked.keys | asked.rows
         if self._reads_all(asked) or len(keys) > _MOST_NAMED:
             return await self._ledger.read(held_at, self.name)
         return await self._ledger.read(held_at, self.name, unsettled=asked.everything, keys=keys)
 
-    async def _observe(self, asked: Round, handed: Sequence[Held]) -> None:
+    async def _observe(self, asked: Round, handed: Sequence[InFlight]) -> None:
         """Ask what is to be asked, and repeat the cancels of those jobs that are seen to go on."""
         doubtful = self._cancels.to_look_at(handed)
         asked.keys.update(one.key for one in doubtful)
@@ -201,7 +201,7 @@ class Watch:
             going_on = await self._ledger.read(held_at, self.name, keys=seen)
             await for_each_limited(self._provider, going_on, self._cancels.send)
 
-    def _chosen(self, asked: Round, handed: Sequence[Held]) -> list[Held]:
+    def _chosen(self, asked: Round, handed: Sequence[InFlight]) -> list[InFlight]:
         named = [one for one in handed if one.key in asked.keys]
         others = [one for one in handed if one.key not in asked.keys]
         if asked.observe:
@@ -218,7 +218,7 @@ class Watch:
 
     # Unknown outcomes.
 
-    async def _settle(self, one: Held) -> None:
+    async def _settle(self, one: InFlight) -> None:
         """Ask the provider what became of a hand-over whose answer was lost (B13)."""
         with bind_correlation_id(one.job.correlation_id):
             found = await self._provider.find(one.key, one.submission.token)

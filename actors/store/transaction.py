@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, bindparam, insert, select, update
 
+from actors.jobs.events import EventType
 from actors.jobs.records import Event
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.store.schema import counters, events
@@ -44,7 +45,7 @@ class Transaction:
         self._closures = 0
         self._left: tuple[int, Any] = (0, None)
 
-    def emit(self, type_: str, job_id: str | None, correlation_id: str, **data: Any) -> None:
+    def emit(self, type_: EventType, job_id: str | None, correlation_id: str, **data: Any) -> None:
         """Tell of one change: an event of ``type_`` is written with this transaction and published after it.
 
         Raises :class:`Refused` for data that cannot be kept: here it fails its own closure, at the end it would fail

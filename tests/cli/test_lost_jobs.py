@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from actors.cli import lost_jobs
+from actors.cli import doctor
 from actors.cli.context import Failed
 from actors.providers.local.cgroups import cgroup_parent
 from actors.providers.local.directory import job_directories, read_record
@@ -85,12 +85,11 @@ def test_a_gpu_is_kept_while_a_process_of_a_lost_job_lives(terminal: Any, subrea
             os.kill(survivor, signal.SIGKILL)
 
 
-def test_doctor_says_what_would_hold_here(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_doctor_says_what_would_hold_here() -> None:
     """No supervisor runs: a control group where this process may make one, else the account of ``greenroom run``."""
-    told = lost_jobs.lost_jobs(None, running=False)
-    assert told is not None
-    assert ("control group" in told[0]) == (cgroup_parent() is not None)
-    assert ("Delegate=yes" in told[1]) == (cgroup_parent() is None)
+    (finding,) = doctor.lost_jobs([doctor.local_proof()])
+    assert ("control group" in finding.found) == (cgroup_parent() is not None)
+    assert ("Delegate=yes" in finding.advice) == (cgroup_parent() is None)
 
 
 @pytest.mark.parametrize(
@@ -104,19 +103,21 @@ def test_doctor_says_what_would_hold_here(monkeypatch: pytest.MonkeyPatch) -> No
     ],
 )
 def test_doctor_says_what_holds_for_the_supervisor_that_runs(
-    monkeypatch: pytest.MonkeyPatch, proofs: list[str | None] | Failed, words: str | None
+    proofs: list[str | None] | Failed, words: str | None
 ) -> None:
     """It is asked: an embedded runtime has other means than a service."""
 
     class Answers:
-        def __init__(self, config: str | None) -> None:
-            pass
-
-        def ask(self, method: str, *path: str) -> Any:
+        def request(self, method: str, *path: str, params: Any = None) -> Any:
+            if path == ("health",):
+                return {"status": "ok", "reasons": [], "notes": []}
             if isinstance(proofs, Failed):
                 raise proofs
-            return {"providers": [{"capabilities": {"lost_job_proof": proof}} for proof in proofs]}
+            return {"providers": [
+                {"name": "local", "fault": None, "capabilities": {"lost_job_proof": proof}} for proof in proofs
+            ]}  # fmt: skip
 
-    monkeypatch.setattr(lost_jobs, "Client", Answers)
-    told = lost_jobs.lost_jobs(None, running=True)
-    assert (told is None) if words is None else (told is not None and words in told[0])
+    findings = list(doctor.supervisor_findings(Answers(), "pid 1"))  # type: ignore[arg-type]
+    found = [one.found for one in findings if one.subject == "lost jobs"]
+    assert found == [] if words is None else len(found) == 1 and words in found[0]
+    assert isinstance(proofs, Failed) == any(not one.ok for one in findings)

@@ -6,18 +6,21 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import attrs
 import orjson
 import pytest
 from click.testing import CliRunner, Result
 
 from actors.cli.board import Board
-from actors.cli.client import NoSupervisor, address, documented
+from actors.cli.client import NoSupervisor, address, document_of
 from actors.cli.context import BadInput, Failed
 from actors.cli.display import actors_line, jobs_table, queue_line
 from actors.cli.event_text import describe, parsed
 from actors.cli.group import cli
-from actors.cli.output import console, duration, lasted, metrics, name_of, note, plain, standing
-from actors.cli.submit import exit_status
+from actors.cli.job_text import duration, lasted, metrics, name_of, note, standing
+from actors.cli.submit import exit_status, submit
+from actors.cli.tables import console, plain
+from actors.jobs.records import JobRequest
 
 
 @pytest.fixture
@@ -121,7 +124,7 @@ def test_a_problem_becomes_the_failure_it_tells_of(status: int, kind: type[Faile
     """Bad input is exit status 2, everything else 1; from 500 on the correlation ID is told, to search the log with."""
     content = orjson.dumps({"detail": "why", "correlation_id": "c-1"})
     with pytest.raises(Failed, match="why") as caught:
-        documented(status, content)
+        document_of(status, content)
     assert type(caught.value) is kind
     assert ("c-1" in caught.value.message) == (status >= 500)
     assert (kind.exit_code, NoSupervisor.exit_code) == (2 if kind is BadInput else 1, 1)
@@ -129,7 +132,7 @@ def test_a_problem_becomes_the_failure_it_tells_of(status: int, kind: type[Faile
 
 def test_an_answer_that_is_no_json_is_a_failure() -> None:
     with pytest.raises(Failed, match="no JSON"):
-        documented(200, b"<html>")
+        document_of(200, b"<html>")
 
 
 def test_identifiers_are_quoted_into_addresses() -> None:
@@ -280,3 +283,10 @@ def test_a_board_with_a_file_concerns_that_files_jobs() -> None:
     assert board.others() == 1
     assert not board.note({"type": "job_queued", "job_id": "f1"})
     assert board.note({"type": "job_queued", "job_id": "new"})
+
+
+def test_every_option_of_submit_is_a_field_of_a_request_or_handled_by_the_command() -> None:
+    """The option's name is what the API takes: one that is no field would be refused with "unknown key"."""
+    handled = {"command", "assigned", "cpus", "gpus", "memory", "file", "wait", "as_json", "config"}
+    fields = {field.name for field in attrs.fields(JobRequest)}
+    assert {option.name for option in submit.params} - fields - handled == set()

@@ -16,7 +16,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from actors.cli.systemd import Notifier, dead_among, told
+from actors.cli.systemd import Notifier, dead_among, notify_systemd
 from actors.control.health import Health
 from actors.kernel import VirtualClock
 from actors.providers.scripted import ScriptedOptions, ScriptedProvider, ScriptedRemote
@@ -73,10 +73,18 @@ class Stub:
     fault: Exception | None = None
     hangs: bool = False
 
-    def tree(self) -> list[dict[str, Any]]:
+    @property
+    def tree(self) -> Stub:
+        return self
+
+    @property
+    def health(self) -> Stub:
+        return self
+
+    def describe(self) -> list[dict[str, Any]]:
         return [{"id": "actors", "state": "running", "children": [{"id": "scheduler", "state": self.state}]}]
 
-    async def health(self) -> Health:
+    async def check(self) -> Health:
         if self.fault is not None:
             raise self.fault
         if self.hangs:
@@ -88,7 +96,7 @@ class Stub:
 async def test_ready_alive_and_stopping_are_told_in_this_order(autojump_clock: MockClock, manager: Manager) -> None:
     """Twice in each period of the watchdog."""
     notifier = Notifier({"NOTIFY_SOCKET": manager.path, "WATCHDOG_USEC": "4000000"})
-    async with told(Stub(), notifier):  # type: ignore[arg-type]
+    async with notify_systemd(Stub(), notifier):  # type: ignore[arg-type]
         await trio.sleep(4.5)
     heard = manager.heard()
     assert [next(iter(message)) for message in heard] == ["READY", "WATCHDOG", "WATCHDOG", "WATCHDOG", "STOPPING"]
@@ -104,14 +112,14 @@ async def test_no_sign_of_life_is_given_for_one_that_is_dead(
     autojump_clock: MockClock, manager: Manager, stub: Stub
 ) -> None:
     notifier = Notifier({"NOTIFY_SOCKET": manager.path, "WATCHDOG_USEC": "4000000"})
-    async with told(stub, notifier):  # type: ignore[arg-type]
+    async with notify_systemd(stub, notifier):  # type: ignore[arg-type]
         await trio.sleep(30)
     assert all("WATCHDOG" not in message for message in manager.heard())
 
 
 async def test_a_restart_with_back_off_is_no_death(autojump_clock: MockClock, manager: Manager) -> None:
     notifier = Notifier({"NOTIFY_SOCKET": manager.path, "WATCHDOG_USEC": "4000000"})
-    async with told(Stub(state="restarting", reasons=("scheduler is restarting",)), notifier):  # type: ignore[arg-type]
+    async with notify_systemd(Stub(state="restarting", reasons=("scheduler is restarting",)), notifier):  # type: ignore[arg-type]
         await trio.sleep(1)
     assert {"WATCHDOG": "1", "STATUS": "scheduler is restarting"} in manager.heard()
 
@@ -121,7 +129,7 @@ async def test_a_real_runtime_is_alive(autojump_clock: MockClock, manager: Manag
     provider = ScriptedProvider(ScriptedOptions(), ScriptedRemote(clock.now))
     parts = Parts(clock=clock, in_memory=True, sources=seeded_sources(1), providers=[provider])
     async with running_runtime(settings=virtual_settings(), parts=parts) as runtime:
-        async with told(runtime, Notifier({"NOTIFY_SOCKET": manager.path, "WATCHDOG_USEC": "4000000"})):
+        async with notify_systemd(runtime, Notifier({"NOTIFY_SOCKET": manager.path, "WATCHDOG_USEC": "4000000"})):
             await trio.sleep(1)
         vital = {node["id"] for child in runtime.tree.describe() for node in (child, *child.get("children", ()))}
     assert {"WATCHDOG": "1", "STATUS": "ok"} in manager.heard()

@@ -10,7 +10,7 @@ import pytest
 import trio
 import trio.testing
 
-from actors.cli.provider_checks import provider_faults
+from actors.cli.doctor import provider_faults
 from actors.providers.base import Capabilities, Provider
 from actors.providers.errors import Auth
 from actors.providers.guard import GuardedProvider
@@ -62,7 +62,7 @@ def test_doctor_says_that_a_token_is_missing_and_makes_nothing(tmp_path: Path, m
     config = tmp_path / "greenroom.yaml"
     config.write_text("providers:\n  local: {}\n  replicate: {}\n  rehearsal: {kind: scripted}\n")
     monkeypatch.setenv("GREENROOM_HOME", str(tmp_path / "state"))
-    faults = provider_faults(None, Settings.load(config), running=False)
+    faults = provider_faults(Settings.load(config))
     assert faults.keys() == {"replicate", "rehearsal"}
     assert faults["rehearsal"] is None
     assert "REPLICATE_API_TOKEN" in str(faults["replicate"])

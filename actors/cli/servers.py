@@ -1,4 +1,4 @@
-"""The edges of a supervisor that runs as a service: its socket, HTTP, the event feed."""
+"""The servers of a supervisor: the socket for its user, HTTP, the event feed."""
 
 from __future__ import annotations
 
@@ -22,28 +22,30 @@ if TYPE_CHECKING:
 _logger = get_logger("actors.cli")
 
 
-def edges_of(runtime: RunningRuntime, settings: Settings) -> list[ChildSpec]:
-    """What listens, as the settings say. A certificate that cannot be read is a WARNING, and the feed is left out."""
+def servers_of(runtime: RunningRuntime, settings: Settings) -> list[ChildSpec]:
+    """The servers that the settings enable.
+
+    If the certificate of the feed cannot be read, that is a WARNING, and the feed is not served.
+    """
     http, feed = settings.http, settings.feed
-    edges = [socket_edge(runtime, settings.state_dir, http)]
+    servers = [socket_edge(runtime, settings.state_dir, http)]
     if http.enabled:
-        edges.append(http_edge(runtime, settings.state_dir, http, feed_port=feed.port if feed.enabled else None))
+        servers.append(http_edge(runtime, settings.state_dir, http, feed_port=feed.port if feed.enabled else None))
     if feed.enabled:
         from actors.feed.server import FeedServer, feed_edge
 
         hosts = AllowedHosts((feed.host, *http.allowed_hosts))
         try:
             tls = tls_context(http.tls_certificate, http.tls_key)
-            door = runtime.access.token_peer
-            server = FeedServer(runtime, feed, door, hosts, tls, behind_proxy=http.behind_proxy)
-            edges.append(feed_edge(server))
+            server = FeedServer(runtime, feed, runtime.access.token_peer, hosts, tls, behind_proxy=http.behind_proxy)
+            servers.append(feed_edge(server))
         except OSError as error:
             _logger.warning("The event feed is not served: cannot read the certificate or its key: %s", error.strerror)
-    return edges
+    return servers
 
 
 def sign_in_link(runtime: RunningRuntime) -> str | None:
-    """A link with which whoever sees this terminal signs in, once, within five minutes; None: HTTP is not served."""
+    """A link with which the user of this terminal signs in, once, within five minutes; None: HTTP is not served."""
     access = runtime.access
     if access.address is None:
         return None

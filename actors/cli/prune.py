@@ -1,0 +1,36 @@
+"""``prune``: remove ended jobs older than the retention, now."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from actors.cli.options import with_client
+from actors.cli.tables import print_json
+
+if TYPE_CHECKING:
+    from actors.cli.client import Client
+
+
+@click.command()
+@click.option("--dry-run", is_flag=True, help="Only show what would be removed, and what prevents it.")
+@click.option("--yes", is_flag=True, help="Remove even if pruning is on hold because the clock may be wrong.")
+@with_client
+def prune(client: Client, as_json: bool, dry_run: bool, yes: bool) -> None:
+    """Remove ended jobs older than the retention, now.
+
+    Their events and directories are removed with them. --yes also ends the hold.
+    """
+    found = client.request("POST", "api", "prune", body={"dry_run": dry_run} | ({"yes": True} if yes else {}))
+    if as_json:
+        print_json(found)
+        return
+    if found["before"] is None:
+        click.echo("Jobs are kept forever (retention.days: 0).")
+    else:
+        kept = f"; {found['kept']} are kept, their provider could not delete them" if found["kept"] else ""
+        done = "would be removed" if dry_run else "removed"
+        click.echo(f"{found['jobs']} jobs that ended before {found['before']} {done}, {found['events']} events{kept}")
+    if found["held"]:
+        click.echo(f"Pruning is on hold: {found['held']}")

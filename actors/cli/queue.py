@@ -1,0 +1,125 @@
+"""Commands about the queue: queue, queue pause, queue resume, prioritise, limits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from actors.cli.job_text import name_of, standing
+from actors.cli.jobs import print_job
+from actors.cli.options import given, with_client, with_pages
+from actors.cli.tables import plain, print_answer, print_json, print_table, short
+
+if TYPE_CHECKING:
+    from actors.cli.client import Client
+
+
+@click.group(invoke_without_command=True)
+@with_pages(1000)
+@with_client
+def queue(client: Client, as_json: bool, **page: Any) -> None:
+    """Show waiting jobs in the order in which they would start.
+
+    Each has the reason why it waits, and the setting that changes that.
+    """
+    found = client.read("api", "queue", params=given(page))
+    print_answer(found, as_json, _print_queue)
+    if found["next"] and not as_json:
+        click.echo(f"more: greenroom queue --cursor {found['next']}")
+
+
+def _print_queue(found: Any) -> None:
+    counts = ", ".join(f"{number} {status}" for status, number in found["counts"].items())
+    click.echo(f"{found['summary']}. Running {found['running']}; entries: {counts or 'none'}.")
+    for provider, why in found["closed_providers"].items():
+        click.echo(f"Provider {plain(provider)} is closed: {plain(why)}")
+    if found["pruning_held"]:
+        click.echo(f"Pruning is on hold: {found['pruning_held']}")
+    rows = [
+        ("" if job["position"] is None else job["position"] + 1, short(job["job_id"]), name_of(job), job["user_id"],
+         job["priority"], standing(job), job["reason"], job["setting"])
+        for job in found["waiting"]
+    ]  # fmt: skip
+    print_table(("#", "JOB", "NAME", "USER", "PRIORITY", "STATUS", "WHY", "CHANGE WITH"), rows, "No jobs are waiting.")
+
+
+@queue.command()
+@click.argument("provider")
+@click.option("--reason", help="Reason; shown for every job that waits for the provider.")
+@with_client
+def pause(client: Client, as_json: bool, provider: str, reason: str | None) -> None:
+    """Stop submitting jobs to PROVIDER until it is resumed.
+
+    The pause is kept over restarts. Jobs that the provider already has continue.
+    """
+    body = given({"provider": provider, "reason": reason or None})
+    print_answer(client.request("POST", "api", "queue", "pause", body=body), as_json, _print_queue)
+
+
+@queue.command()
+@click.argument("provider")
+@with_client
+def resume(client: Client, as_json: bool, provider: str) -> None:
+    """Submit jobs to a paused or closed PROVIDER again."""
+    print_answer(client.request("POST", "api", "queue", "resume", body={"provider": provider}), as_json, _print_queue)
+
+
+@click.command()
+@click.argument("job")
+@click.argument("priority", metavar="PRIORITY|none")
+@with_client
+def prioritise(client: Client, as_json: bool, job: str, priority: str) -> None:
+    """Set the priority of a waiting JOB, 0 to 50.
+
+    `none` returns to the priority that follows from its user's level.
+    """
+    if priority != "none" and not priority.isdecimal():
+        raise click.BadParameter(f"must be a number from 0 to 50, or none, not {priority!r}", param_hint="PRIORITY")
+    body = {"priority_override": None if priority == "none" else int(priority)}
+    print_answer(client.request("PUT", "api", "queue", job, "priority", body=body), as_json, print_job)
+
+
+@click.group(invoke_without_command=True)
+@with_client
+def limits(client: Client, as_json: bool) -> None:
+    """Show or change how many jobs may run at once."""
+    _print_limits(client.read("api", "queue", "limits"), as_json)
+
+
+@limits.command()
+@with_client
+def show(client: Client, as_json: bool) -> None:
+    """Show the limits in force; `stored` ones were changed at run time."""
+    _print_limits(client.read("api", "queue", "limits"), as_json)
+
+
+@limits.command("set", context_settings={"ignore_unknown_options": True})  # -3 is a value, if a wrong one
+@click.argument("name")
+@click.argument("value", type=int)
+@with_client
+def set_(client: Client, as_json: bool, name: str, value: int) -> None:
+    """Change the limit NAME now, until `limits reset`.
+
+    NAME is one that `limits show` prints, or per_provider.PROVIDER. The change is kept over restarts.
+    """
+    _print_limits(client.request("PUT", "api", "queue", "limits", name, body={"value": value}), as_json)
+
+
+@limits.command()
+@click.argument("names", nargs=-1)
+@with_client
+def reset(client: Client, as_json: bool, names: tuple[str, ...]) -> None:
+    """Return to the configured limits: these NAMES, or all."""
+    found = None
+    for path in [[name] for name in names] or [[]]:
+        found = client.request("DELETE", "api", "queue", "limits", *path)
+    _print_limits(found, as_json)
+
+
+def _print_limits(found: Any, as_json: bool) -> None:
+    if as_json:
+        print_json(found["limits"])
+        return
+    rows = [(one["name"], plain(one["value"]), one["source"]) for one in found["limits"]]
+    print_table(("LIMIT", "VALUE", "FROM"), rows, "There are no limits.")
