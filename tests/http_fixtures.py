@@ -9,12 +9,12 @@ import attrs
 import httpx
 import pytest
 
+from actors.access.peer import Peer
 from actors.access.sessions import Access
 from actors.api.app import create_app
 from actors.api.options import HttpOptions
 from actors.api.socket_file import announced
 from actors.api.unix import UnixServer
-from actors.api.unix_peer import Peer
 from actors.jobs.options import ApprovalOptions
 from actors.jobs.records import ApprovalRule
 from actors.kernel import SystemClock

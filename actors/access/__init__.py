@@ -1,5 +1,5 @@
 """Who may do what over the network: tokens, sign-in, levels, and the one table of what each route needs.
 
-``policy`` says what a route needs, ``peer`` who asks, ``hosts`` which names and origins are ours, ``access`` keeps
-tokens and sessions. The HTTP guard (``actors.api.access``) and the event feed both ask here.
+``policy``: the permission of each route. ``peer``: a caller and its rights. ``hosts``: which names and origins are this
+server's. ``sessions``: tokens and sessions. The HTTP guard (``actors.api.access``) and the event feed both use it.
 """

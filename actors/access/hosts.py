@@ -1,4 +1,4 @@
-"""Which names are ours and which pages may change something: the Host list (DNS rebinding) and the Origin rule."""
+"""The names of this server and the pages that may change something: allowed hosts (DNS rebinding), and Origin."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def same_origin(origin: str, host: str, *, any_port: bool = False) -> bool:
     """Whether the page at ``origin`` came from the server that was addressed as ``host``.
 
     The scheme is not compared: a proxy that ends TLS speaks plainly to us. ``any_port``: for a second server of ours
-    under the same name, as the event feed is. ``null``, which sandboxed pages send, never is.
+    under the same name, as the event feed is. ``null``, which sandboxed pages send, never matches.
     """
     scheme, separator, rest = origin.partition("://")
     usual = _PORTS.get(scheme.lower())

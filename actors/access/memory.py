@@ -1,4 +1,4 @@
-"""Tokens and sessions in memory, so that judging a request reads no row (D4).
+"""Tokens and sessions in memory, so that checking a request reads no row (D4).
 
 One process holds the state directory's lock, so whatever changes access goes through a transaction of this process.
 Each such transaction counts a version on, reads what it leaves behind, and puts that here once it is committed: a
@@ -24,7 +24,7 @@ from actors.store.access import AccessToken, WebSession
 @attrs.frozen
 class Known:
     """What may open something, as of ``version``. ``tokens`` (not revoked) and ``sessions`` by the hash of their
-    secret, ``by_id``: the same tokens by id. Whether their time is over is for who asks."""
+    secret, ``by_id``: the same tokens by id. Whether they have expired, the caller checks."""
 
     version: int
     tokens: Mapping[str, AccessToken]
@@ -40,7 +40,7 @@ class Known:
 
 
 def read(connection: Connection) -> Known:
-    """What the rows say."""
+    """Read it from the rows."""
     tokens = rows.unrevoked(connection)
     sessions = {session.secret_hash: session for session in rows.sessions(connection)}
     by_hash = {token.secret_hash: token for token in tokens}
@@ -68,7 +68,7 @@ class Memory:
         return self._known
 
     def changed(self, tx: Transaction) -> None:
-        """What ``tx`` did so far changes access; to be said last. Memory is replaced once it is committed."""
+        """To be called at the end of a ``tx`` that changed access: memory is replaced once it is committed."""
         rows.count_version(tx.connection)
         found = read(tx.connection)
         tx.after_commit(lambda: self._replace(found))

@@ -1,4 +1,4 @@
-"""Who is at the other end of a connection, however that is known."""
+"""The caller at the other end of a connection, and its rights."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ _SEES_ALL = "lead"
 
 @attrs.frozen
 class Peer:
-    """Somebody who asks. On the Unix socket the kernel vouches for ``uid``: the supervisor's own is the operator, with
-    every right.
+    """A caller. On the Unix socket the kernel gives ``uid``; the supervisor's own user is the operator with all rights.
 
     ``name`` is the user for whom jobs are and under whom decisions are kept. ``level``: viewer, researcher, lead or
     admin. ``via``: the socket, from the supervisor's own user or (``socket_other``) another one, a bearer token or a
@@ -36,12 +35,12 @@ class Peer:
     teams: tuple[str, ...] = ()
 
     def has(self, level: str) -> bool:
-        """Whether this is somebody of ``level`` or of a higher one."""
+        """Whether the caller has ``level`` or a higher one."""
         return may_approve(self.level, level)
 
     @property
     def only_user(self) -> str | None:
-        """The user whose jobs alone this one may see; None: everybody's (lead and admin)."""
+        """The only user whose jobs the caller may see; None: everybody's (lead and admin)."""
         return None if self.has(_SEES_ALL) else self.name
 
     @property
@@ -51,12 +50,12 @@ class Peer:
 
     @property
     def source(self) -> RequestSource:
-        """How this one's requests arrive (D1)."""
+        """How the caller's requests arrive (D1)."""
         if self.via == "socket":
             return RequestSource.SOCKET_OWNER
         return RequestSource.SOCKET_OTHER if self.via == "socket_other" else RequestSource.TCP
 
     @property
     def submitter(self) -> Submitter:
-        """This one as who submits jobs."""
+        """The caller as a submitter of jobs."""
         return Submitter(self.source, self.name, self.level, self.org_id, self.teams)

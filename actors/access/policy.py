@@ -2,8 +2,8 @@
 
 A new route adds one line to :data:`TABLE`: its method and its path as the route declares it. Where it names a job or
 an approval request in its path, ``own="job"`` or ``own="approval"`` makes the guard answer 404 for what belongs to
-somebody else. Where it lists, ``own="listing"`` says that the handler leaves out what
-:attr:`~actors.access.peer.Peer.only_user` excludes; the generated test looks whether it does.
+somebody else. Where it lists, ``own="listing"`` means that the handler leaves out what
+:attr:`~actors.access.peer.Peer.only_user` excludes; a generated test checks that it does.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ Rate = Literal["caller", "sign_in", "none"]
 
 @attrs.frozen
 class Permission:
-    """What a route asks of who calls it.
+    """What a route requires of its caller.
 
-    ``level``: the lowest that may; None: anybody, unknown people too. ``own``: how somebody who sees only their own
-    jobs is held to them. ``socket``: only on the Unix socket. ``stream``: it stays open, and counts against the limits
+    ``level``: the lowest that may; None: anybody, unknown callers too. ``own``: how callers who may only see their own
+    jobs are kept to them. ``socket``: only on the Unix socket. ``stream``: it stays open, and counts against the limits
     of streams (B24). ``webhook``: its Host list is ``http.webhook_hosts``. ``rate``: ``caller`` counts requests of each
     token and session, and of each address for the unknown; ``sign_in`` lets a good secret in, however many bad ones its
     address has sent; ``none`` never refuses for rate.
@@ -108,7 +108,7 @@ TABLE: dict[tuple[str, str], Permission] = {
     ("DELETE", "/api/sessions/{session_id}"): ADMIN,
     ("GET", "/api/session"): VIEWER,
     ("POST", "/api/session/code"): SOCKET,
-    # Open to all: a status word, the exchange that signs in, signed pushes, files that are the same for everybody.
+    # Open to all: the bare status, sign-in, signed deliveries, files that are the same for everybody.
     ("GET", "/health/live"): _NEVER_REFUSED,
     ("GET", "/health/ready"): _NEVER_REFUSED,
     ("POST", "/api/session"): Permission(None, rate="sign_in"),

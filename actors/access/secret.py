@@ -1,15 +1,24 @@
-"""Secrets: how they are made, and the only form in which they are kept."""
+"""Secrets: how they are made, the only form in which they are kept; and codes, with which a browser signs in once."""
 
 from __future__ import annotations
 
 import hashlib
 import secrets
+from datetime import timedelta
+
+import attrs
+
+from actors.access.peer import Peer
+from actors.kernel import Clock
 
 PREFIX = "gr_"
 """What a token begins with, so that scanners of repositories and logs can know it."""
 LONGEST = 128
 """Characters that are looked at; ours have 46."""
 _BYTES = 32
+CODE_LIFETIME = timedelta(minutes=5)
+MOST_CODES = 64
+"""Codes that are open at once; past that the oldest goes."""
 
 
 def fresh() -> str:
@@ -20,3 +29,45 @@ def fresh() -> str:
 def hashed(secret: str) -> str:
     """SHA-256 in hex. Salt and stretching are for passwords: nobody guesses 256 random bits."""
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def hash_of(claimed: str) -> str:
+    """The hash of what a client sends as a secret, however long it is; ours are shorter than what is looked at."""
+    return hashed(claimed[: LONGEST + 1])
+
+
+@attrs.frozen
+class _Code:
+    peer: Peer
+    deadline: float
+    """By the clock that nobody can set: a step of the wall clock neither ends a code nor lets it live longer."""
+
+
+class Codes:
+    """The open codes, in memory alone: a restart of the supervisor ends them."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._open: dict[str, _Code] = {}
+
+    def make(self, peer: Peer) -> str:
+        """A code with which a browser signs in as ``peer``: once, within :data:`CODE_LIFETIME`."""
+        code = fresh()
+        self._open = {key: one for key, one in self._open.items() if self._holds(one)}
+        while len(self._open) >= MOST_CODES:
+            del self._open[next(iter(self._open))]
+        self._open[hash_of(code)] = _Code(peer, self._clock.steady() + CODE_LIFETIME.total_seconds())
+        return code
+
+    def knows(self, code: str) -> bool:
+        """Whether this code signs somebody in now."""
+        found = self._open.get(hash_of(code))
+        return found is not None and self._holds(found)
+
+    def take(self, code: str) -> Peer | None:
+        """Whom it signs in, this once; None where it is unknown, used or too old."""
+        found = self._open.pop(hash_of(code), None)
+        return found.peer if found is not None and self._holds(found) else None
+
+    def _holds(self, code: _Code) -> bool:
+        return self._clock.steady() < code.deadline

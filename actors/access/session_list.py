@@ -46,31 +46,27 @@ class Sessions:
     async def end(self, part_of_id: str, *, by: str | None = None) -> WebSession:
         """End one session, named by its id or the beginning of it. Raises :class:`Refused`."""
 
-        def matches(session: WebSession) -> bool:
-            return session.session_id.startswith(part_of_id.lower())
-
-        def check(found: list[WebSession]) -> None:
+        def one(sessions: list[WebSession]) -> list[WebSession]:
+            found = [session for session in sessions if session.session_id.startswith(part_of_id.lower())]
             if not part_of_id or not found:
                 raise Refused(f"there is no session {part_of_id!r:.80}", RefusalKind.NOT_FOUND)
             if len(found) > 1:
                 raise Refused(f"{part_of_id!r:.80} fits more than one session; type more of it", RefusalKind.INVALID)
+            return found
 
-        return (await self._end(matches, by, check))[0]
+        return (await self._end(one, by))[0]
 
     async def end_of(self, user_id: str, *, by: str | None = None) -> list[WebSession]:
         """End every session of this user; none is no error."""
-        return await self._end(lambda session: session.user_id == user_id, by, lambda _found: None)
+        return await self._end(lambda sessions: [one for one in sessions if one.user_id == user_id], by)
 
-    async def _end(
-        self, which: Callable[[WebSession], bool], by: str | None, check: Callable[[list[WebSession]], None]
-    ) -> list[WebSession]:
+    async def _end(self, choose: Callable[[list[WebSession]], list[WebSession]], by: str | None) -> list[WebSession]:
         def closure(tx: Transaction) -> list[WebSession]:
-            found = [session for session in rows.sessions(tx.connection) if which(session)]
-            check(found)
+            found = choose(list(rows.sessions(tx.connection)))
             for session in found:
                 rows.end_session(tx.connection, session.secret_hash)
-                told = {"session_id": session.session_id, "user_id": session.user_id, "by": by}
-                tx.emit(EventType.SESSION_REVOKED, None, get_correlation_id(), **told)
+                data = {"session_id": session.session_id, "user_id": session.user_id, "by": by}
+                tx.emit(EventType.SESSION_REVOKED, None, get_correlation_id(), **data)
             self._memory.changed(tx)
             return found
 

@@ -1,7 +1,7 @@
 """Tokens, sign-in codes and sessions of one runtime.
 
-A token is shown once, when it is made. A code is for one exchange within five minutes and lives in memory: who restarts
-the supervisor asks for another. A session is a row, so that a browser stays signed in over a restart.
+A token is shown once, when it is made. A code is for one exchange within five minutes and lives in memory: a restart of
+the supervisor ends it. A session is a row, so that a browser stays signed in over a restart.
 """
 
 from __future__ import annotations
@@ -13,11 +13,9 @@ from typing import TypeVar
 import attrs
 import trio
 
-from actors.access.codes import LIFETIME, Codes
 from actors.access.memory import Memory
-from actors.access.owners import Owners
 from actors.access.peer import Peer
-from actors.access.secret import LONGEST, PREFIX, fresh, hashed
+from actors.access.secret import PREFIX, Codes, fresh, hash_of, hashed
 from actors.access.session_list import Sessions
 from actors.access.token_fields import check_text, known_level, known_teams, lifetime_of
 from actors.access.uses import Uses
@@ -26,13 +24,12 @@ from actors.jobs.ids import IdFactory
 from actors.jobs.pages import Cursors, Page
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.kernel import Clock
-from actors.ledger import Ledger
-from actors.store import Transaction
+from actors.ledger import Ledger, queries
+from actors.store import Transaction, jobs
 from actors.store import access as rows
 from actors.store.access import AccessToken, WebSession
 from logconf import get_correlation_id, register_secret
 
-CODE_LIFETIME = LIFETIME
 MOST_SESSIONS = 100
 """Of one token, and of one operator; the oldest gives way."""
 
@@ -48,22 +45,22 @@ class SignedIn:
     peer: Peer
 
 
-class Access(Owners):
-    """Who comes with which secret. ``sessions``: those of browsers, to be listed and ended.
+class Access:
+    """Finds the peer of a secret; makes and ends tokens and sessions. ``sessions``: lists and ends those of browsers.
 
     ``address``: where HTTP is served at this moment, with a final slash; None: nowhere.
 
-    Whatever is asked of the store may raise :class:`~actors.store.errors.StoreError`.
+    What reads or writes the store may raise :class:`~actors.store.errors.StoreError`.
     """
 
     def __init__(self, ledger: Ledger, clock: Clock) -> None:
-        super().__init__(ledger)
+        self._ledger = ledger
         self._clock = clock
         self._ids = IdFactory()
         self._memory = Memory(ledger)
         self._uses = Uses(ledger)
         self.sessions = Sessions(ledger, clock, self._memory)
-        self._codes = Codes(clock, _hash_of)
+        self._codes = Codes(clock)
         self._registered: set[str] = set()
         self.address: str | None = None
 
@@ -79,9 +76,9 @@ class Access(Owners):
     # Who is it? Nothing here reads a row.
 
     async def token_peer(self, secret: str) -> Peer | None:
-        """Who comes with this token; None where it is unknown, expired or revoked."""
+        """The peer of this token; None where it is unknown, expired or revoked."""
         known, now = await self._memory.known(), self._clock.now()
-        token = known.tokens.get(_hash_of(secret))
+        token = known.tokens.get(hash_of(secret))
         if token is None or not token.holds(now):
             return None
         if token.token_id not in self._registered:
@@ -91,10 +88,26 @@ class Access(Owners):
         return _peer_of(token)
 
     async def session_peer(self, secret: str) -> Peer | None:
-        """Who comes with this session's cookie; None where it is unknown or over."""
+        """The peer of this session's cookie; None where it is unknown or has ended."""
         known = await self._memory.known()
-        session = known.sessions.get(_hash_of(secret))
+        session = known.sessions.get(hash_of(secret))
         return _peer(session) if session is not None and known.session_holds(session, self._clock.now()) else None
+
+    # Whose is it?
+
+    async def owner_of_job(self, part: str) -> str:
+        """Whose job this is. Raises :class:`Refused` where there is none, or where more than one fits."""
+        job_id = await self._ledger.read(queries.resolve, part)
+        job = await self._ledger.read(jobs.get, job_id)
+        if job is None:
+            raise Refused(f"there is no job {part!r:.80}", RefusalKind.NOT_FOUND)
+        return job.request.user_id
+
+    async def owner_of_approval(self, part: str) -> str:
+        """Whose job this approval request holds back. Raises :class:`Refused` where there is none."""
+        approval_id = await self._ledger.read(queries.resolve_approval, part)
+        request = await self._ledger.read(queries.approval, approval_id)
+        return await self.owner_of_job(request.job_id)
 
     # Tokens.
 
@@ -113,7 +126,7 @@ class Access(Owners):
         """A new token and, this once, its secret. ``expires_in``: seconds from now; None: never.
 
         ``teams``: those that jobs submitted with it may name.
-        Raises :class:`Refused` naming the field that makes no sense.
+        Raises :class:`Refused` naming the field that is wrong.
         """
         level = known_level(level)
         check_text("user_id", user_id, least=1)
@@ -131,8 +144,8 @@ class Access(Owners):
                 expires_at=None if lifetime is None else tx.now + lifetime,
             )  # fmt: skip
             rows.add_token(tx.connection, token)
-            told = {"token_id": token.token_id, "user_id": user_id, "level": level, "by": by}
-            tx.emit(EventType.ACCESS_GRANTED, None, get_correlation_id(), **told)
+            data = {"token_id": token.token_id, "user_id": user_id, "level": level, "by": by}
+            tx.emit(EventType.ACCESS_GRANTED, None, get_correlation_id(), **data)
             self._memory.changed(tx)
             return token
 
@@ -169,8 +182,8 @@ class Access(Owners):
             if token.revoked_at is None:
                 rows.change_token(tx.connection, token.token_id, revoked_at=tx.now)
                 token = attrs.evolve(token, revoked_at=tx.now)
-                told = {"token_id": token.token_id, "user_id": token.user_id, "by": by}
-                tx.emit(EventType.ACCESS_REVOKED, None, get_correlation_id(), **told)
+                data = {"token_id": token.token_id, "user_id": token.user_id, "by": by}
+                tx.emit(EventType.ACCESS_REVOKED, None, get_correlation_id(), **data)
             rows.end_sessions_of(tx.connection, token.token_id)
             self._memory.changed(tx)
             return token
@@ -197,21 +210,21 @@ class Access(Owners):
         if await self.token_peer(secret) is None:
             return None
 
-        def judged(tx: Transaction) -> tuple[Peer, str] | None:
+        def holder(tx: Transaction) -> tuple[Peer, str] | None:
             """Again, from the row: it may be revoked while this waits for its transaction."""
-            token = rows.token_of(tx.connection, _hash_of(secret))
+            token = rows.token_of(tx.connection, hash_of(secret))
             return None if token is None or not token.holds(tx.now) else (_peer_of(token), token.token_id)
 
-        return await self._begin(judged, lifetime)
+        return await self._begin(holder, lifetime)
 
     async def _begin(
-        self, judged: Callable[[Transaction], tuple[Peer, str | None] | None], lifetime: timedelta
+        self, holder: Callable[[Transaction], tuple[Peer, str | None] | None], lifetime: timedelta
     ) -> SignedIn | None:
-        """A session for whom ``judged`` finds, in the transaction that it is written in, with the token's id."""
+        """A session for the peer that ``holder`` finds, with its token's id, in the same transaction."""
         secret = fresh()
 
         def begin(tx: Transaction) -> WebSession | None:
-            if (found := judged(tx)) is None:
+            if (found := holder(tx)) is None:
                 return None
             peer, token_id = found
             rows.drop_ended_sessions(tx.connection, tx.now)
@@ -229,11 +242,11 @@ class Access(Owners):
 
     async def sign_out(self, secret: str) -> None:
         """End a session; once more is harmless, and writes nothing."""
-        if (hash_of := _hash_of(secret)) not in (await self._memory.known()).sessions:
+        if (secret_hash := hash_of(secret)) not in (await self._memory.known()).sessions:
             return
 
         def end(tx: Transaction) -> None:
-            rows.end_session(tx.connection, hash_of)
+            rows.end_session(tx.connection, secret_hash)
             self._memory.changed(tx)
 
         await self._write(end)
@@ -246,11 +259,6 @@ def _key(token_id: str) -> str:
     return _TOKEN + token_id
 
 
-def _hash_of(secret: str) -> str:
-    """Of what somebody claims to be a secret, however long; ours are shorter than what is looked at."""
-    return hashed(secret[: LONGEST + 1])
-
-
 def _peer_of(token: AccessToken) -> Peer:
     key = _key(token.token_id)
     until, teams = token.expires_at, token.teams
@@ -258,7 +266,7 @@ def _peer_of(token: AccessToken) -> Peer:
 
 
 def _peer(session: WebSession) -> Peer:
-    """Requests of a session count as those of its token."""
+    """The peer of a session; its requests count as those of its token."""
     key = f"session:{session.secret_hash[:16]}" if session.token_id is None else _key(session.token_id)
     until, teams = session.expires_at, session.teams
     return Peer(None, session.user_id, session.level, session.org_id, "session", key=key, until=until, teams=teams)

@@ -66,6 +66,6 @@ class Uses:
             try:
                 await self._ledger.store.write(closure)
                 self._written |= new
-            except StoreError as error:  # the store says so itself, and this is the least of its writes
-                _logger.debug("It could not be kept when tokens were used: %s", error)
+            except StoreError as error:  # the store logs it, and nothing depends on this write
+                _logger.debug("The times when tokens were last used were not written: %s", error)
         await trio.lowlevel.checkpoint()

@@ -1,11 +1,11 @@
-"""The HTTP edge: what :mod:`actors.control.runtime` offers, as routes, answers and event streams.
+"""The HTTP server: what :mod:`actors.control.runtime` offers, as routes, answers and event streams.
 
-It knows ``actors.control`` alone; deleted, jobs still run. ``app`` puts the routes together, ``access`` stands in front
-of them, ``server`` guards each connection, ``unix`` and ``tcp`` listen, ``documents`` says what answers look like.
+Jobs run without it. ``app`` puts the routes together, ``access`` checks each request before a route sees it, ``server``
+serves each connection, ``unix`` and ``tcp`` listen. :mod:`actors.documents` describes the answers.
 
     from actors.api import create_app  # for a host with a trio server of its own
 
-Nothing is imported before it is asked for: the command line reads ``socket_file`` without loading a web framework.
+Names are imported when they are first used: the command line reads ``socket_file`` without loading a web framework.
 """
 
 from __future__ import annotations

@@ -1,8 +1,22 @@
-"""The guard in front of the application: who asks, from where, whether they may, and how much of it.
+"""The guard in front of the application: who sends a request, from where, whether they may, and how many they may send.
 
-On the Unix socket the kernel has said who asks, and there is nothing more to ask. Everywhere else a request passes:
-the Host list, the Origin rule, the token or session, the level that its route needs (:mod:`actors.access.policy`), its
-rate, the owner of what it names. Whatever is not allowed is answered here, and reaches no route.
+A request passes these checks in this order; the first that fails is the answer, and no route sees the request:
+
+1. Unix socket: the kernel names the user. The supervisor's own user may do everything, and nothing below is checked;
+   any other user, root too, gets 403. What follows is for TCP, where a ``peer`` in the request's state is not trusted.
+2. Host is one of ours (421; against DNS rebinding); a change comes from a page of ours or from no page (Origin, 403).
+3. The announced length of the body is allowed (413). The body itself is counted while a route reads it.
+4. The token or session is looked up, in memory. From here on the ``peer`` is known, or None: unknown. This comes before
+   the rate, so that a good token is counted by itself and not with the unknown clients of its address.
+5. The rate of that peer, or of the address (429). A sign-in is let through, and checks the rate when it knows whether
+   its secret is good.
+6. A route that is open to all is served here, without a peer. Others need one (401); a change in a browser's session
+   needs the Origin header; the route's level must be reached (403; :mod:`actors.access.policy`).
+7. A job or approval request of another user's, where the peer may only see its own, is 404, as if it did not exist.
+
+What holds afterwards: a route that needs a level has a ``peer`` in its state, and everything in its path belongs to
+somebody whom that peer may see. Lists are filtered by their handlers. Rights can end while a stream is open: they are
+checked again every :data:`LOOK_AGAIN` seconds, and the stream ends with them.
 """
 
 from __future__ import annotations
@@ -22,9 +36,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from actors.access.hosts import AllowedHosts, same_origin
 from actors.access.peer import Peer
 from actors.access.policy import ADMIN, Permission, permission_for
+from actors.api.body import bounded, too_long
 from actors.api.headers import csp, with_headers
 from actors.api.options import HttpOptions
-from actors.api.problems import http_fault, not_kept, problem
+from actors.api.problems import problem, problem_of
 from actors.api.rate_limits import SIGN_IN, RateLimiter, SignInRate, StreamLimit, TooManyStreams, check_rate
 from actors.api.unix_peer import user_name
 from actors.control.runtime import Reading, Runtime
@@ -36,9 +51,9 @@ from logconf import get_logger
 from logconf.asgi import App
 
 LOOK_AGAIN = 30.0
-"""Seconds after which an open stream asks anew whether its token or session still holds."""
+"""Seconds between two checks whether the token or session of an open stream is still valid."""
 MOST_OF_SIGN_IN = 4096
-"""Bytes of a sign-in, which strangers send, from an address whose rate is spent too: it may hold a good token."""
+"""Bytes of a sign-in: it is read from an address that has used up its rate too, since it may hold a good token."""
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _logger = get_logger("actors.api.access")
 
@@ -66,7 +81,7 @@ class AccessGuard:
         self._streams = StreamLimit(options.max_streams, options.max_streams_per_token)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request, or say why not. There is no WebSocket here: the event feed has a port of its own."""
+        """Serve one request, or answer why not. WebSockets are refused: the event feed has a port of its own."""
         before = caller.set(None)
         try:
             await self._guarded(scope, receive, send)
@@ -87,9 +102,9 @@ class AccessGuard:
         if not is_local:
             send = self._counting(send, state)
         send = with_headers(send, csp(request.headers.get("host"), self._feed_port))
-        need, params = self._need(scope)
-        if not need.webhook:  # which reads its own bodies
-            receive = _bounded(receive, self._options.max_body_bytes)
+        permission, params = self._permission(scope)
+        if not permission.webhook:  # which reads its own bodies
+            receive = bounded(receive, self._options.max_body_bytes)
         if is_local:
             caller.set("socket")
             _recognise(state)
@@ -100,39 +115,36 @@ class AccessGuard:
             return
         state.pop("peer", None)
         try:
-            peer = await self._admitted(request, need, params)
-        except HTTPException as refusal:
-            extra = {"status": refusal.status_code, "method": request.method, "path": scope["path"]}
-            _logger.debug("A request was turned away: %s", refusal.detail, extra=extra)
-            await http_fault(refusal)(scope, receive, send)
-            return
-        except StoreError as error:
-            await not_kept(error)(scope, receive, send)
+            peer = await self._check(request, permission, params)
+        except (HTTPException, StoreError) as error:
+            extra = {"method": request.method, "path": scope["path"]}
+            _logger.debug("A request was refused: %s", error, extra=extra)
+            await problem_of(error)(scope, receive, send)
             return
         if peer is not None:
             state["peer"] = peer
             _recognise(state)
         if (attempt := state.get(SIGN_IN)) is not None and attempt.wait > 0:
-            receive = _bounded(receive, MOST_OF_SIGN_IN)
-        await self._serve(request, need, peer, receive, send)
+            receive = bounded(receive, MOST_OF_SIGN_IN)
+        await self._serve(request, permission, peer, receive, send)
 
-    def _need(self, scope: Scope) -> tuple[Permission, dict[str, Any]]:
-        """What the route that will serve this needs, found as the application finds it; without one, an admin."""
+    def _permission(self, scope: Scope) -> tuple[Permission, dict[str, Any]]:
+        """Permission and path parameters of the route that the application will choose; without one, an admin's."""
         for route in self._routes:
             match, found = route.matches(scope)
             if match is Match.FULL:
                 return permission_for(scope["method"], getattr(route, "path", "")), found.get("path_params", {})
         return ADMIN, {}
 
-    async def _admitted(self, request: Request, need: Permission, params: dict[str, Any]) -> Peer | None:
-        """Who asks; None where anybody may. Raises ``HTTPException``: the answer to who may not."""
-        self._check_where_from(request, need)
+    async def _check(self, request: Request, permission: Permission, params: dict[str, Any]) -> Peer | None:
+        """Checks 2 to 7: the peer, None where the route is open to all. Raises ``HTTPException``, the answer."""
+        self._check_host_and_origin(request, permission)
         announced = int(request.headers.get("content-length", "0"))
-        if announced > self._options.max_body_bytes and not need.webhook:
-            raise HTTPException(*_too_long(self._options.max_body_bytes))
+        if announced > self._options.max_body_bytes and not permission.webhook:
+            raise too_long(self._options.max_body_bytes)
         peer = await self._peer(request)  # first: a good secret is no stranger at a busy address
-        self._count_request(request, need, peer)
-        if need.level is None:
+        self._count_request(request, permission, peer)
+        if permission.level is None:
             return None
         if peer is None:
             headers = {"WWW-Authenticate": "Bearer"}
@@ -140,17 +152,19 @@ class AccessGuard:
         caller.set(peer.key)
         if peer.via == "session" and request.method not in _SAFE and "origin" not in request.headers:
             raise HTTPException(HTTPStatus.FORBIDDEN, "a change in a browser's session needs the Origin header")
-        if need.socket:
+        if permission.socket:
             raise HTTPException(HTTPStatus.FORBIDDEN, "this is for the Unix socket only")
-        if not peer.has(need.level):
-            raise HTTPException(HTTPStatus.FORBIDDEN, f"this takes somebody of level {need.level}, not {peer.level}")
-        await self._check_owner(peer, need, params)
+        if not peer.has(permission.level):
+            raise HTTPException(
+                HTTPStatus.FORBIDDEN, f"this takes somebody of level {permission.level}, not {peer.level}"
+            )
+        await self._check_owner(peer, permission, params)
         return peer
 
-    def _check_where_from(self, request: Request, need: Permission) -> None:
-        """The Host list against DNS rebinding, the Origin against other people's pages that would change something."""
+    def _check_host_and_origin(self, request: Request, permission: Permission) -> None:
+        """The list of hosts against DNS rebinding; Origin against changes by pages of other sites."""
         hosts = request.headers.getlist("host")
-        allowed = self._webhook_hosts if need.webhook else self._hosts
+        allowed = self._webhook_hosts if permission.webhook else self._hosts
         if len(hosts) != 1 or not allowed.allows(hosts[0]):
             raise HTTPException(
                 HTTPStatus.MISDIRECTED_REQUEST, "this name is not one of this server's (http.allowed_hosts)"
@@ -160,7 +174,7 @@ class AccessGuard:
             raise HTTPException(HTTPStatus.FORBIDDEN, "pages of other origins may not change anything here")
 
     async def _peer(self, request: Request) -> Peer | None:
-        if self._access is None:  # the rows alone are asked in their own process, by nobody from elsewhere
+        if self._access is None:  # without a supervisor there is only the caller in this process, and no token
             return None
         authorization = request.headers.get("authorization")
         if authorization is not None:
@@ -172,19 +186,19 @@ class AccessGuard:
         await trio.lowlevel.checkpoint()
         return None
 
-    def _count_request(self, request: Request, need: Permission, peer: Peer | None) -> None:
-        """Against the rate of who asks. Raises ``HTTPException`` 429."""
-        if need.rate == "none":
+    def _count_request(self, request: Request, permission: Permission, peer: Peer | None) -> None:
+        """Count it against the rate of its peer or address. Raises ``HTTPException`` 429."""
+        if permission.rate == "none":
             return
         key = f"address:{address_of(request, self._options)}" if peer is None else peer.key
         wait = self._rates.take(key)
-        if need.rate == "sign_in":
+        if permission.rate == "sign_in":
             request.scope["state"][SIGN_IN] = SignInRate(self._rates, wait)
         else:
             check_rate(wait)
 
     def _counting(self, send: Send, state: dict[str, Any]) -> Send:
-        """``send``, which counts what strangers are refused."""
+        """``send``, which counts refusals to unknown clients."""
 
         async def send_counting(message: Message) -> None:
             if message["type"] == "http.response.start" and "peer" not in state:
@@ -195,16 +209,16 @@ class AccessGuard:
 
         return send_counting
 
-    async def _check_owner(self, peer: Peer, need: Permission, params: dict[str, Any]) -> None:
-        """Somebody else's is answered as if it were not there, whatever is true."""
+    async def _check_owner(self, peer: Peer, permission: Permission, params: dict[str, Any]) -> None:
+        """Raises 404 for another user's, as if it did not exist, whether it does or not."""
         access = self._access
-        if access is None or peer.only_user is None or need.own not in ("job", "approval"):
+        if access is None or peer.only_user is None or permission.own not in ("job", "approval"):
             await trio.lowlevel.checkpoint()
             return
         what, find = (
-            ("job", access.owner_of_job) if need.own == "job" else ("approval request", access.owner_of_approval)
+            ("job", access.owner_of_job) if permission.own == "job" else ("approval request", access.owner_of_approval)
         )
-        part = str(params.get(f"{need.own}_id", ""))
+        part = str(params.get(f"{permission.own}_id", ""))
         try:
             owner = await find(part)
         except Refused:
@@ -212,8 +226,10 @@ class AccessGuard:
         if owner != peer.only_user:
             raise HTTPException(HTTPStatus.NOT_FOUND, f"there is no {what} {part!r:.80}")
 
-    async def _serve(self, request: Request, need: Permission, peer: Peer | None, receive: Receive, send: Send) -> None:
-        if not need.stream:
+    async def _serve(
+        self, request: Request, permission: Permission, peer: Peer | None, receive: Receive, send: Send
+    ) -> None:
+        if not permission.stream:
             await self._app(request.scope, receive, send)
             return
         key = peer.key if peer is not None else f"address:{address_of(request, self._options)}"
@@ -225,7 +241,7 @@ class AccessGuard:
             await answer(request.scope, receive, send)
 
     async def _stream(self, request: Request, peer: Peer | None, receive: Receive, send: Send) -> None:
-        """Serve an answer that stays open for as long as who reads it may."""
+        """Serve an answer that stays open until it ends or its reader's rights do."""
         async with trio.open_nursery() as nursery:
             if peer is not None:
                 nursery.start_soon(self._end_with_rights, request, peer, nursery.cancel_scope)
@@ -237,62 +253,43 @@ class AccessGuard:
             await trio.sleep(LOOK_AGAIN)
             try:
                 now = await self._peer(request)
-            except StoreError:  # it says so itself, and the next look will tell
+            except StoreError:  # the store logs it; the next check decides
                 continue
             if now is None or (now.name, now.level) != (peer.name, peer.level):
                 stream.cancel()
 
 
 def _another_user(peer: Peer) -> Response:
-    """The answer to whoever is not the supervisor's own user, root included: being able to connect is no right."""
+    """The answer to any user but the supervisor's own, root included: being able to connect gives no right."""
     own = user_name(os.geteuid())
     message = f"this socket takes requests of user {own} alone, and you are {peer.name}: run this as {own}"
     return problem(HTTPStatus.FORBIDDEN, message)
 
 
 def asked_by(app: App, peer: Peer) -> App:
-    """``app`` for a caller in this process, who needs no token: every request is ``peer``'s."""
+    """``app`` for a caller in this process, who needs no token: every request counts as ``peer``'s."""
 
-    async def asked(scope: Scope, receive: Receive, send: Send) -> None:
+    async def with_peer(scope: Scope, receive: Receive, send: Send) -> None:
         await app({**scope, "state": {**scope.get("state", {}), "peer": peer}}, receive, send)
 
-    return asked
+    return with_peer
 
 
 def _recognise(state: dict[str, Any]) -> None:
-    """Tell the connection, where the server has handed it over, that who asks is known: it gives way to nobody."""
+    """Mark the connection, where there is one, as a known client's: it is not closed in favour of another."""
     if isinstance(connection := state.get("connection"), BoundedStream):
         connection.recognise()
 
 
 def address_of(request: Request, options: HttpOptions) -> str:
-    """The client's address; behind a proxy what the proxy itself appended, since a client can write the rest."""
+    """The client's address; behind a proxy the one that the proxy appended, since a client can write the others."""
     if options.behind_proxy and (forwarded := request.headers.getlist("x-forwarded-for")):
         return forwarded[-1].rsplit(",", 1)[-1].strip()[:64]
     return request.client.host if request.client is not None else ""
 
 
 def cookie_name(request: Request) -> str:
-    """Cookies know no ports: supervisors on one machine would sign one another out under one name."""
+    """With the port: cookies ignore ports, so supervisors on one machine would overwrite each other's."""
     server = request.scope.get("server")
     port = server[1] if server else None
     return "greenroom_session" if port is None else f"greenroom_session_{port}"
-
-
-def _bounded(receive: Receive, most: int) -> Receive:
-    """``receive``, until a body is longer than it may be; then it raises the answer, in the route that reads."""
-    received = 0
-
-    async def receive_bounded() -> Message:
-        nonlocal received
-        message = await receive()
-        received += len(message.get("body", b""))
-        if received > most:
-            raise HTTPException(*_too_long(most))
-        return message
-
-    return receive_bounded
-
-
-def _too_long(most: int) -> tuple[int, str]:
-    return HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a body has at most {most} bytes"

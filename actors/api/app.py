@@ -47,7 +47,8 @@ def create_app(runtime: Runtime | Reading, options: HttpOptions | None = None, *
     Over the rows alone (:class:`Reading`), routes that need more are answered 503, which says what to start.
 
     ``scope["state"]``, which only the server can set, may hold ``ending`` (a ``trio.Event`` that is set when the server
-    stops) and ``peer``, a :class:`~actors.access.peer.Peer` ``via="socket"``: then that is who asks, and may.
+    stops) and ``peer``, a :class:`~actors.access.peer.Peer` ``via="socket"``: then that is the caller, with every
+    right.
     """
     options = options or HttpOptions()
     app = Starlette(routes=ROUTES, exception_handlers=HANDLERS)
@@ -58,7 +59,7 @@ def create_app(runtime: Runtime | Reading, options: HttpOptions | None = None, *
 
 
 class _Contained:
-    """A border: a fault of a route, answered for by then, is logged while its correlation ID is bound."""
+    """A border: an error in a route, which has been answered 500, is logged while its correlation ID is bound."""
 
     def __init__(self, app: ASGIApp, faults: ClientFaults) -> None:
         self._app = app

@@ -18,7 +18,7 @@ from actors.jobs.refusal import Refused
 
 
 async def listing(call: Call[Nothing, ApprovalsQuery]) -> ApprovalsDocument:
-    """Approval requests, newest first. Who sees only their own jobs is told of those jobs' requests."""
+    """Approval requests, newest first. A user who may only see their own jobs gets those jobs' requests."""
     asked, peer = call.query, call.peer
     found = await call.reading.approvals.page(
         statuses=asked.status, limit=asked.limit, cursor=asked.cursor, user_id=peer.only_user, caller=peer.name

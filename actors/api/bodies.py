@@ -9,13 +9,13 @@ from typing import Any, Literal
 import attrs
 from attrs.validators import ge, le, min_len
 
+from actors.control.event_reader import LARGEST_SEQ
 from actors.jobs import maxima
 from actors.jobs.levels import HIGHEST_OVERRIDE
 from actors.jobs.records import ApprovalRule, ApprovalStatus, JobStatus
 
 MOST_BYTES = 8 << 20
 """Of one page of a job's output."""
-LARGEST_SEQ = 2**63 - 1
 
 _NAME, _CURSOR, _REASON = maxima.Text(maxima.NAME), maxima.Text(maxima.CURSOR), maxima.Text(maxima.REASON)
 _OLD_NAME: list[Any] = [min_len(1), maxima.Text(255)]  # names could be so long before they had a maximum
@@ -121,7 +121,7 @@ class LogStreamQuery:
 
 @attrs.frozen
 class SettleRequest:
-    """A person's word on an uncertain job: it ``ran`` (give its ``handle``), did ``not_run``, or ``failed``."""
+    """What became of an uncertain job: it ``ran`` (give its ``handle``), did ``not_run``, or ``failed``."""
 
     verdict: Literal["ran", "not_run", "failed"]
     handle: Mapping[str, Any] | None = attrs.field(default=None, validator=maxima.Tree(maxima.SPEC))
@@ -135,18 +135,17 @@ class PriorityRequest:
 
 
 @attrs.frozen
-class PauseRequest:
-    """A provider to pause, or without one the whole queue; ``reason`` is told to everybody who waits."""
-
-    provider: str | None = attrs.field(default=None, validator=_NAME)
-    reason: str | None = attrs.field(default=None, validator=_REASON)
-
-
-@attrs.frozen
 class ResumeRequest:
     """A provider to resume, or without one the whole queue."""
 
     provider: str | None = attrs.field(default=None, validator=_NAME)
+
+
+@attrs.frozen
+class PauseRequest(ResumeRequest):
+    """A provider to pause, or without one the whole queue; ``reason`` is shown with every job that waits."""
+
+    reason: str | None = attrs.field(default=None, validator=_REASON)
 
 
 @attrs.frozen

@@ -1,13 +1,19 @@
-"""The bytes of a request's body: bounded in number and in time."""
+"""Bounds of a request's body (D2): its bytes, the time it may take, and how many values its JSON may hold.
+
+Reading a value costs far more time and memory than the bytes in which it is written.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import aclosing
 from http import HTTPStatus
+from typing import Any
 
 import trio
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
+from starlette.types import Message, Receive
 
 BODY_SECONDS = 30.0
 """How long a client may take over its body; a half-sent request holds nothing for longer."""
@@ -30,6 +36,59 @@ async def content_of(request: Request, most: int) -> bytearray:
     return content
 
 
+def bounded(receive: Receive, most: int) -> Receive:
+    """``receive``, which raises the answer 413, in the route that reads, once a body has more than ``most`` bytes."""
+    received = 0
+
+    async def receive_bounded() -> Message:
+        nonlocal received
+        message = await receive()
+        received += len(message.get("body", b""))
+        if received > most:
+            raise too_long(most)
+        return message
+
+    return receive_bounded
+
+
 def too_long(most: int) -> HTTPException:
     """The answer to a body of more than ``most`` bytes."""
-    return HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a body has at most {most} bytes here")
+    return HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a body has at most {most} bytes")
+
+
+def check_values(content: bytes | bytearray, most: int) -> None:
+    """Raises ``HTTPException`` 413 where ``content``, which is to be JSON, holds more than ``most`` values.
+
+    Values are counted by the commas and brackets before them. Only where there are many are those inside texts left
+    out: without escapes, splitting at the quotes leaves pieces of which every second one is a text.
+    """
+    if _marks(content) <= most:
+        return
+    plain = bytes(content).replace(rb"\\", b"").replace(rb"\"", b"")
+    if plain.count(b'"') > 4 * most or _marks(b"".join(plain.split(b'"')[::2])) > most:
+        raise too_many(most)
+
+
+def holds_more(data: Any, most: int) -> bool:
+    """Whether decoded JSON holds more than ``most`` values."""
+    number, left = 0, [data]
+    while left:
+        one = left.pop()
+        number += 1
+        if isinstance(one, Mapping):
+            left.extend(one.values())
+        elif isinstance(one, list):
+            left.extend(one)
+        if number + len(left) > most:
+            return True
+    return False
+
+
+def too_many(most: int) -> HTTPException:
+    """The answer to a body, or a job in it, of more than ``most`` values."""
+    message = f"more than {most} values in one request, or in one job: put what is large into files"
+    return HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, message)
+
+
+def _marks(content: bytes | bytearray) -> int:
+    return content.count(b",") + content.count(b"[") + content.count(b"{")

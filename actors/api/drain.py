@@ -15,12 +15,11 @@ from logconf.asgi import App, Message, Receive, Scope, Send
 
 LINGER = 2.0
 LINGER_BYTES = 4 << 20
-"""For so long, and so much of it, is what a client still sends thrown away, so that it gets to read why it was refused.
-"""
+"""How long, and up to how many bytes, the rest of a body is read and dropped, so that its client reads the answer."""
 
 
 class Connection(Protocol):
-    """Who is told when a request begins and when it is answered."""
+    """What is called when a request begins and when it is answered."""
 
     def begin(self) -> None:
         """It is busy."""
@@ -69,15 +68,15 @@ class Exchange:
                 with trio.move_on_after(LINGER):
                     await throw_away()
                 async with trio.open_nursery() as nursery:
-                    nursery.start_soon(_take_on, receive)
+                    nursery.start_soon(_drop_all, receive)
                     await send({"type": "http.response.body", "body": b"", "more_body": False})
                     nursery.cancel_scope.cancel()
 
         await self._app(scope, receive_noting, send_and_end)
 
 
-async def _take_on(receive: Receive) -> None:
-    """Keep room in the queue while the connection is being closed."""
+async def _drop_all(receive: Receive) -> None:
+    """Empty the queue while the connection is being closed."""
     while True:
         await receive()
 

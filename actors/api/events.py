@@ -7,10 +7,11 @@ from collections.abc import Iterable
 import attrs
 from starlette.requests import Request
 
-from actors.api.bodies import LARGEST_SEQ, EventsQuery
+from actors.api.bodies import EventsQuery
 from actors.api.request_context import caller, ending_of, visible_user
 from actors.api.route import Call, Nothing, route
 from actors.api.sse import EVENT_STREAM, LAST_EVENT_ID, EventStream, Streamed
+from actors.control.event_reader import LARGEST_SEQ
 from actors.documents.events import EventTypesDocument, event_document
 from actors.jobs import maxima
 from actors.jobs.events import Concern, EventType, concerning
@@ -23,8 +24,8 @@ async def events(call: Call[Nothing, EventsQuery]) -> Streamed:
     """Every change from now on, or after ``Last-Event-ID`` (``?after=``), as server-sent events.
 
     First a ``connection`` event, whose ``id`` is where this stream begins; a ``gap`` where something after the number
-    that was asked for was removed since; a comment every 15 s; a ``goodbye`` when the supervisor stops. Who sees only
-    their own jobs is told of those.
+    that was asked for was removed since; a comment every 15 s; a ``goodbye`` when the supervisor stops. A user who may
+    only see their own jobs gets those jobs' events.
     """
     asked, runtime = call.query, call.runtime
     after = _last_event_id(call.request)

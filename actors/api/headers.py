@@ -1,9 +1,8 @@
-"""What every answer tells browsers: take the type as it is said, run and frame nothing that is not ours."""
+"""Security headers on every answer: browsers must not guess types, nor run or frame what is not this server's."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
+from starlette.datastructures import MutableHeaders
 from starlette.types import Message, Send
 
 CSP = (
@@ -12,13 +11,13 @@ CSP = (
 )
 """For pages of ours: files of our own only, nothing inline; ``connect`` is ``'self'`` and the feed, if there is one."""
 _ALWAYS = {
-    b"x-content-type-options": b"nosniff",
-    b"x-frame-options": b"DENY",
-    b"referrer-policy": b"no-referrer",
-    b"cross-origin-opener-policy": b"same-origin",
-    b"cross-origin-resource-policy": b"same-origin",
-    b"permissions-policy": b"camera=(), geolocation=(), microphone=(), payment=(), usb=()",
-    b"cache-control": b"no-store",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "cache-control": "no-store",
 }
 
 
@@ -32,19 +31,12 @@ def csp(host: str | None, feed_port: int | None) -> str:
 
 def with_headers(send: Send, content_policy: str) -> Send:
     """``send``, with these headers on the answer; one that a route set itself stays as it is."""
-    usual = {**_ALWAYS, b"content-security-policy": content_policy.encode("latin-1", "replace")}
 
     async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
-            message = {**message, "headers": _completed(message.get("headers", ()), usual)}
+            headers = MutableHeaders(scope=message)
+            for name, value in (*_ALWAYS.items(), ("content-security-policy", content_policy)):
+                headers.setdefault(name, value)
         await send(message)
 
     return send_with_headers
-
-
-def _completed(
-    headers: Iterable[tuple[bytes, bytes]], usual: dict[bytes, bytes]
-) -> list[tuple[bytes, bytes]]:  # fmt: skip
-    given = list(headers)
-    names = {name.lower() for name, _value in given}
-    return [*given, *((name, value) for name, value in usual.items() if name not in names)]

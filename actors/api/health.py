@@ -44,13 +44,10 @@ async def ready(call: Call[Nothing, Nothing]) -> PlainTextResponse:
 
 def _all_run(tree: list[dict[str, Any]]) -> bool:
     """An empty tree is one that has not started yet."""
-    needed = [node for child in tree if child["id"] in ("store", "actors") for node in (child, *_below(child))]
+    needed = [
+        node for child in tree if child["id"] in ("store", "actors") for node in (child, *child.get("children", ()))
+    ]
     return bool(needed) and all(node["state"] == "running" for node in needed)
-
-
-def _below(node: dict[str, Any]) -> list[dict[str, Any]]:
-    children: list[dict[str, Any]] = node.get("children", [])
-    return children
 
 
 async def providers(call: Call[Nothing, ProvidersQuery]) -> ProvidersDocument:

@@ -10,11 +10,10 @@ import attrs
 
 from actors.access.peer import Peer
 from actors.api.bodies import JobEventsQuery, JobsQuery, SettleRequest
-from actors.api.body import too_long
+from actors.api.body import holds_more, too_long, too_many
 from actors.api.parsing import Raw
 from actors.api.request_context import Answer, answer, page_document, visible_user
 from actors.api.route import Call, Nothing, route
-from actors.api.values import holds_more, too_many
 from actors.documents.events import EventsDocument, event_document
 from actors.documents.jobs import AcceptedDocument, JobDocument, JobsDocument, accepted_document, job_document
 from actors.job_requests.job_request import request_from_mapping
@@ -54,12 +53,12 @@ async def submit(
 
 
 def _brief(document: AcceptedDocument) -> AcceptedDocument:
-    """Without what the job left, which its own page has: an answer about thousands would have no bound with it."""
+    """Without progress and result: with them an answer about thousands of jobs would have no bound."""
     return {**document, "progress": None, "result": None}
 
 
 async def _requests(bodies: Sequence[Any], many: bool) -> list[JobRequest]:
-    """Every fault of every job at once, as far as anybody would read."""
+    """The requests in ``bodies``. Raises every fault of every job at once, up to a number that a person would read."""
     if len(bodies) > maxima.BATCH_JOBS:
         message = f"at most {maxima.BATCH_JOBS} jobs in one request, not {len(bodies)}; send them in several"
         raise Refused(message, RefusalKind.INVALID)
@@ -147,7 +146,7 @@ async def retry(call: Call[Nothing, Nothing]) -> JobDocument:
 
 
 async def settle(call: Call[SettleRequest, Nothing]) -> JobDocument:
-    """Say what became of an uncertain job."""
+    """Record what became of an uncertain job."""
     body = call.body
     job = await call.runtime.jobs.settle(call.path("job_id"), body.verdict, handle=body.handle, by=call.by)
     return await _shown(call, job)

@@ -48,7 +48,7 @@ def document(routes: Iterable[BaseRoute], source: RequestSource = RequestSource.
         "info": {
             "title": "Greenroom",
             "version": version("greenroom"),
-            "description": "A supervised actor runtime for training jobs: what its HTTP edge takes and gives.",
+            "description": "A supervised actor runtime for training jobs: its HTTP API.",
         },
         "servers": [{"url": "/"}],
         "paths": dict(sorted(paths.items())),
@@ -89,7 +89,7 @@ def _tag(path: str) -> str:
 def _needed(need: Permission) -> str:
     if need.level is None:
         return "Open to all."
-    own = " Who is below lead sees and changes their own only." if need.own else ""
+    own = " Below level lead callers see and change their own only." if need.own else ""
     return f"Needs level {need.level}.{own}"
 
 
@@ -155,7 +155,7 @@ def _answered(status: int, declaration: Declaration, schemas: Schemas) -> Schema
 
 
 async def openapi(call: Call[Nothing, Nothing]) -> Document:
-    """What this application takes and gives, as OpenAPI 3.1: of a job request the fields that who asks could set."""
+    """The HTTP API as OpenAPI 3.1; a job request is shown with the fields that the caller may set."""
     state, source = call.request.app.state, call.peer.source
     if not hasattr(state, "openapi"):
         state.openapi = {}
@@ -166,7 +166,7 @@ async def openapi(call: Call[Nothing, Nothing]) -> Document:
 
 
 async def reference(call: Call[Nothing, Nothing]) -> Response:
-    """The same for people. The page asks for the document in the name of whoever looks at it."""
+    """The same for people. The page requests the document with its reader's session."""
     page = static_files()["reference.html"]
     return Response(page.content, media_type=page.media_type, headers={"Cache-Control": "no-cache", "ETag": page.tag})
 

@@ -18,11 +18,11 @@ class HttpOptions:
     """``python -m actors`` serves HTTP on loopback unless ``enabled`` is false; an embedding program opens no port.
 
     ``host``: an address, or ``localhost``. Anything but loopback needs ``tls_certificate`` and ``tls_key`` (PEM files),
-    or ``behind_proxy: true``, which says that whoever can reach the port is a proxy that ends TLS: then the last
-    ``X-Forwarded-For`` is who asks. ``port`` 0: any free one, said in the log. ``allowed_hosts``: names under which we
-    are addressed, beside loopback's; ``webhook_hosts``: more of them, for deliveries only.
+    or ``behind_proxy: true``, for a port that only a proxy which ends TLS can reach: then the last ``X-Forwarded-For``
+    is the client's address. ``port`` 0: any free one, which the log shows. ``allowed_hosts``: names under which we are
+    addressed, beside loopback's; ``webhook_hosts``: more of them, for deliveries only.
 
-    ``requests_per_minute``: for each token, and for each address of people unknown. ``max_connections``: in all;
+    ``requests_per_minute``: for each token, and for each address of unknown clients. ``max_connections``: in all;
     ``max_per_address``: of one address. ``max_body_bytes``: of one request. ``max_streams``: event streams in all;
     ``max_streams_per_token``: of one token, or of one address (B24). ``session_hours``: how long a browser stays
     signed in.
@@ -49,8 +49,8 @@ class HttpOptions:
             raise ValueError("tls_key: tls_certificate and tls_key go together")
         if not self.is_encrypted and not self.behind_proxy and not is_loopback(self.host):
             raise ValueError(
-                f"host: {self.host} is not loopback, so tokens would cross the network readably: "
-                "give tls_certificate and tls_key, or say behind_proxy: true"
+                f"host: {self.host} is not loopback, so tokens would cross the network unencrypted: "
+                "give tls_certificate and tls_key, or set behind_proxy: true"
             )
 
     @property

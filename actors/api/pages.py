@@ -24,7 +24,7 @@ _TYPES = {
 
 @attrs.frozen
 class StaticFile:
-    """A file as it is sent. ``tag`` names its content: who has it already is told that nothing changed."""
+    """A file as it is sent. ``tag`` names its content: a client that has it already is answered 304."""
 
     content: bytes
     media_type: str

@@ -1,6 +1,7 @@
 """Bodies and query parameters into the classes of :mod:`actors.api.bodies`: strictly, every fault at once.
 
-JSON is read by the standard library, not by the quicker parser of the answers: it alone tells of a name given twice.
+JSON is read by the standard library, not by the quicker parser of the answers: only the former reports a name given
+twice.
 """
 
 from __future__ import annotations
@@ -14,8 +15,7 @@ import attrs
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from actors.api.body import content_of
-from actors.api.values import check_values
+from actors.api.body import check_values, content_of
 from actors.jobs import maxima
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.suggestions import did_you_mean
@@ -66,7 +66,7 @@ def query_as(request: Request, kind: Any) -> Any:
 def check_path(request: Request) -> None:
     """Raises :class:`Refused` for a part of the path that can be no id and no name: of no printable text, or too long.
 
-    Such a part names nothing, whatever else it may mean to whoever looks for it.
+    Such a part is refused here, before a lookup can read it in another way.
     """
     for name, part in request.path_params.items():
         if isinstance(part, str) and not (part.isprintable() and 0 < len(part) <= maxima.NAME):
@@ -75,7 +75,7 @@ def check_path(request: Request) -> None:
 
 
 def parsed(content: bytes | bytearray) -> Any:
-    """``content`` as JSON. Raises ``HTTPException`` 400 where it is none, or such as two readers read differently."""
+    """``content`` as JSON. Raises ``HTTPException`` 400 where it is none, or where parsers may differ about it."""
     try:
         return json.loads(content.decode(), object_pairs_hook=_object, parse_constant=_constant)
     except UnicodeDecodeError as error:

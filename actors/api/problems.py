@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -19,7 +19,7 @@ from logconf import get_correlation_id, get_logger
 
 PROBLEM = "application/problem+json"
 AGAIN_SECONDS = "5"
-"""After which a client that was answered 503 may come again, where nothing better is known."""
+"""``Retry-After`` of an answer 503, where nothing better is known."""
 _MOST_FAULTS = 50
 _LONGEST = 400
 _STATUS = {
@@ -40,7 +40,7 @@ def problem(
     faults: Sequence[Problem] = (),
     headers: dict[str, str] | None = None,
 ) -> Response:
-    """The answer that says what is wrong; ``field`` names what to change, ``errors`` lists all faults at once."""
+    """The answer to a request that failed; ``field`` is what to change, ``errors`` lists all faults at once."""
     body: ProblemDocument = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
@@ -57,53 +57,31 @@ def problem(
     return Response(encoded(body), status_code=int(status), headers=headers, media_type=PROBLEM)
 
 
-def refused(error: Exception) -> Response:
-    """Somebody asked for what cannot be."""
-    assert isinstance(error, Refused)
-    return problem(_STATUS[error.kind], str(error), field=error.field)
+def problem_of(error: Exception) -> Response:
+    """The answer to a request that raised ``error``; what is none of ours is in the log, under the ID in the answer."""
+    match error:
+        case Refused():
+            return problem(_STATUS[error.kind], str(error), field=error.field)
+        case CheckedError():  # all faults, up to a number that a person would read
+            shown = error.faults[:_MOST_FAULTS]
+            field = shown[0].path if shown and shown[0].path else None
+            lines = [f"{fault!s:.{_LONGEST}}" for fault in shown]
+            if more := len(error.faults) - len(shown):
+                lines.append(f"and {more} more")
+            return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "\n".join(lines), field=field, faults=shown)
+        case StoreError():
+            _logger.error("A request was not stored: %s", error)
+            headers = {"Retry-After": "1"} if isinstance(error, StoreBusy) else None
+            return problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error), headers=headers)
+        case HTTPException():  # from the framework too: unknown paths and methods, bodies that are too long
+            return problem(error.status_code, error.detail, headers=dict(error.headers or {}))
+    message = "an error in Greenroom; its log has more under this correlation ID"
+    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, message)
 
 
-def unchecked(error: Exception) -> Response:
-    """A document with faults: all of them, as far as a person would read."""
-    assert isinstance(error, CheckedError)
-    shown = error.faults[:_MOST_FAULTS]
-    field = shown[0].path if shown and shown[0].path else None
-    more = len(error.faults) - len(shown)
-    detail = "\n".join([*(f"{fault!s:.{_LONGEST}}" for fault in shown), *([f"and {more} more"] if more else [])])
-    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, field=field, faults=shown)
+async def _handle(_request: Request, error: Exception) -> Response:
+    await trio.lowlevel.checkpoint()
+    return problem_of(error)
 
 
-def not_kept(error: Exception) -> Response:
-    """It could not be stored, so it was not done."""
-    assert isinstance(error, StoreError)
-    _logger.error("The store did not take a request: %s", error)
-    headers = {"Retry-After": "1"} if isinstance(error, StoreBusy) else None
-    return problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error), headers=headers)
-
-
-def http_fault(error: Exception) -> Response:
-    """What the framework refuses: unknown paths and methods, bodies that are too long."""
-    assert isinstance(error, HTTPException)
-    return problem(error.status_code, error.detail, headers=dict(error.headers or {}))
-
-
-def crashed(_error: Exception) -> Response:
-    """A fault of ours: the log has it under the ID in the answer."""
-    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "a fault of Greenroom's own; its log tells more under this ID")
-
-
-def _handler(answered: Callable[[Exception], Response]) -> Callable[[Request, Exception], Awaitable[Response]]:
-    async def handle(_request: Request, error: Exception) -> Response:
-        await trio.lowlevel.checkpoint()
-        return answered(error)
-
-    return handle
-
-
-HANDLERS: dict[Any, Any] = {
-    Refused: _handler(refused),
-    CheckedError: _handler(unchecked),
-    StoreError: _handler(not_kept),
-    HTTPException: _handler(http_fault),
-    Exception: _handler(crashed),
-}
+HANDLERS: dict[Any, Any] = dict.fromkeys((Refused, CheckedError, StoreError, HTTPException, Exception), _handle)

@@ -24,7 +24,7 @@ _FIRST_PAGE = QueueQuery()
 
 
 async def queue(call: Call[Nothing, QueueQuery]) -> QueueDocument:
-    """What waits and why. Who sees only their own jobs is told of those, in their places."""
+    """What waits and why. A user who may only see their own jobs gets those, in their places."""
     return await _queue_now(call, call.query)
 
 

@@ -1,4 +1,4 @@
-"""How much one caller may ask: requests a minute, streams at a time."""
+"""Limits for each caller: requests a minute, streams at a time."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ SIGN_IN = "sign_in_rate"
 
 @attrs.frozen
 class SignInRate:
-    """The rate of somebody who signs in: their address has to ``wait`` so many seconds, a good secret has not."""
+    """The rate of a sign-in: the address has to ``wait`` so many seconds, unless the secret is good."""
 
     rates: RateLimiter
     wait: float

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from actors.api.unix_peer import Peer
+from actors.access.peer import Peer
 from actors.control.runtime import NOT_RUNNING, Reading, Runtime
 from actors.documents.common import encoded
 from actors.jobs import maxima
@@ -38,13 +38,13 @@ def runtime_of(request: Request) -> Runtime:
 
 
 def peer_of(request: Request) -> Peer | None:
-    """Who asks, where the connection tells."""
+    """The caller, where the guard has identified one."""
     peer = request.scope.get("state", {}).get("peer")
     return peer if isinstance(peer, Peer) else None
 
 
 def caller(request: Request) -> Peer:
-    """Who asks. Raises ``HTTPException`` 401 where nobody is known: the guard lets through no such request."""
+    """The caller. Raises ``HTTPException`` 401 without one, which the guard never lets through."""
     peer = peer_of(request)
     if peer is None:
         raise HTTPException(HTTPStatus.UNAUTHORIZED, "a token or a session is needed")
@@ -52,8 +52,10 @@ def caller(request: Request) -> Peer:
 
 
 def visible_user(request: Request, asked: str | None) -> str | None:
-    """Whose jobs to show where ``asked`` (None: everybody) are asked for: who sees only their own gets those, or a
-    refusal where they name somebody else."""
+    """The user whose jobs to show, None: all. ``asked``: the user in the request, None: none was named.
+
+    A caller who may only see their own jobs gets those; raises :class:`Refused` where they name another user.
+    """
     own = caller(request).only_user
     if own is not None and asked not in (None, own):
         raise Refused("user_id: another than your own takes a lead", RefusalKind.FORBIDDEN, "user_id")
@@ -61,7 +63,7 @@ def visible_user(request: Request, asked: str | None) -> str | None:
 
 
 def ending_of(request: Request) -> trio.Event:
-    """Set when the server stops: a stream says goodbye then."""
+    """Set when the server stops: a stream then sends its last event, ``goodbye``."""
     ending = request.scope.get("state", {}).get("ending")
     return ending if isinstance(ending, trio.Event) else trio.Event()
 

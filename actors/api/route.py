@@ -1,4 +1,4 @@
-"""Routes that say what they take and give: requests are checked by the same classes that OpenAPI shows.
+"""Routes with declared bodies, queries and answers: requests are checked by the same classes that OpenAPI shows.
 
     async def approve(call: Call[Nothing, Nothing]) -> ApprovalDocument:
         \"\"\"Grant a request.\"\"\"
@@ -45,22 +45,22 @@ class Call(Generic[B, Q]):
 
     @property
     def reading(self) -> Runtime | Reading:
-        """What is asked, for a look at rows."""
+        """The runtime, or without a supervisor the rows alone, for a request that only reads."""
         return reading_of(self.request)
 
     @property
     def runtime(self) -> Runtime:
-        """What is asked, for anything else. Raises :class:`Refused` where no supervisor runs."""
+        """The runtime, for any other request. Raises :class:`Refused` where no supervisor runs."""
         return runtime_of(self.request)
 
     @property
     def peer(self) -> Peer:
-        """Who asks."""
+        """The caller."""
         return caller(self.request)
 
     @property
     def by(self) -> str:
-        """The name under which a change is kept."""
+        """The caller's name, which is recorded with a change."""
         return self.peer.name
 
     def path(self, name: str) -> str:

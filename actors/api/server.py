@@ -3,8 +3,8 @@
 Hypercorn 0.18's trio worker is used one connection at a time, for four of its faults: what one connection raises would
 end the whole server (one byte after a WebSocket upgrade is enough); its writes are shielded and wait for ever, so that
 a client which stops reading keeps the server from stopping; it would unlink and bind a socket that another supervisor
-serves; and it turns a connection into HTTP/2 on a client's word, whose streams no bound here would count. Private names
-relied on: ``TCPServer(app, config, context, state, stream).run()``, which uses of its stream ``socket``,
+serves; and it switches a connection to HTTP/2 when a client asks, whose streams no bound here would count. Private
+names relied on: ``TCPServer(app, config, context, state, stream).run()``, which uses of its stream ``socket``,
 ``receive_some``, ``send_all``, ``send_eof`` and ``aclose``, sets its own ``protocol`` once, and whose
 ``protocol.protocol._check_protocol`` decides about HTTP/2; and ``WorkerContext(None).terminated``.
 """
@@ -37,7 +37,7 @@ _logger = get_logger("actors.api.server")
 
 
 class Guard:
-    """Serves ``app`` to whoever connects to its listeners, within bounds.
+    """Serves ``app`` on its listeners, within bounds.
 
     ``faults`` counts what clients do wrong, under the name ``port``. ``most``, ``per_address``: as of
     :class:`~actors.net.connections.Connections`. ``tls``: what connections are encrypted with.

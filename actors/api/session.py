@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from actors.access.sessions import CODE_LIFETIME
+from actors.access.secret import CODE_LIFETIME
 from actors.api.access import MOST_OF_SIGN_IN, cookie_name
 from actors.api.bodies import SignInRequest
 from actors.api.options import HttpOptions

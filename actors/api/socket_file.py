@@ -1,4 +1,4 @@
-"""Where the supervisor's Unix socket lies: in the state directory, or where that one's file ``socket`` says (C3)."""
+"""Where the supervisor's Unix socket is: in the state directory, or at the path in its file ``socket`` (C3)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def socket_path(state_dir: Path, environ: Mapping[str, str] | None = None) -> Pa
 
 
 def announce(state_dir: Path, bound: Path) -> None:
-    """Leave word of a socket that lies elsewhere, whole or not at all."""
+    """Write the path of a socket outside the state directory into the file ``socket``, atomically."""
     pointer = state_dir / POINTER
     if bound.parent == state_dir.absolute():
         pointer.unlink(missing_ok=True)

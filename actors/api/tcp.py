@@ -76,7 +76,7 @@ class TcpServer:
             await guard.serve(sockets, task_status=task_status)
 
     async def _make_first_token(self) -> None:
-        """At the first start: an admin's token for whoever runs the supervisor, in a file of theirs."""
+        """At the first start: an admin's token for the supervisor's user, in a file that only this user can read."""
         access = self._runtime.access
         if not await access.none_yet():
             return
@@ -86,7 +86,7 @@ class TcpServer:
         await access.create_token(
             user_id=user_name(os.getuid()), level="admin", name="first start", by="first start", secret=secret
         )
-        _logger.info("The first token lies in %s", path)
+        _logger.info("The first token is in %s", path)
 
 
 def _not_served(why: str, options: HttpOptions) -> None:

@@ -1,4 +1,4 @@
-"""Who is at the other end of a Unix socket, by the kernel's word (C3)."""
+"""Which user is at the other end of a Unix socket, as the kernel reports it (C3)."""
 
 from __future__ import annotations
 
@@ -16,19 +16,14 @@ if TYPE_CHECKING:
 
 _UCRED = struct.Struct("3i")  # struct ucred of unix(7): pid, uid, gid
 
-__all__ = ["Peer", "peer_of_socket", "peer_uid", "user_name"]
-
 
 def peer_of_socket(connection: trio.socket.SocketType) -> Peer:
     """The peer's user id and name, and whether it is the user as whom this process runs.
 
     Where the system has no SO_PEERCRED the socket's mode answers: it is its owner.
     """
-    option = getattr(socket, "SO_PEERCRED", None)
-    if option is None:
-        uid = os.geteuid()
-    else:
-        _pid, uid, _gid = _UCRED.unpack(connection.getsockopt(socket.SOL_SOCKET, option, _UCRED.size))
+    uid = _peer_uid(connection)
+    uid = os.geteuid() if uid is None else uid
     return Peer(uid, user_name(uid), via="socket" if uid == os.geteuid() else "socket_other")
 
 
@@ -37,9 +32,13 @@ def peer_uid(connection: socket.socket, path: Path) -> int:
 
     Where the system has no SO_PEERCRED the file's owner. Raises ``OSError``.
     """
-    option = getattr(socket, "SO_PEERCRED", None)
-    if option is None:
-        return path.stat().st_uid
+    uid = _peer_uid(connection)
+    return path.stat().st_uid if uid is None else uid
+
+
+def _peer_uid(connection: socket.socket | trio.socket.SocketType) -> int | None:
+    if (option := getattr(socket, "SO_PEERCRED", None)) is None:
+        return None
     _pid, uid, _gid = _UCRED.unpack(connection.getsockopt(socket.SOL_SOCKET, option, _UCRED.size))
     return int(uid)
 

@@ -1,6 +1,6 @@
 """Webhooks in: the route on which providers deliver, and an application of its own that a host may mount.
 
-It is open to the world, so it tells the world nothing: whatever is wrong with a delivery is one and the same answer.
+Anybody can reach it, so it reveals nothing: whatever is wrong with a delivery, the answer is the same.
 Its bodies are read here and not as those of other routes: longer ones, of which only a part is kept, and which are
 verified while they come.
 """
@@ -33,7 +33,7 @@ _LEFT_SECONDS = 1.0
 
 
 async def deliver(request: Request) -> Response:
-    """Take one delivery: 200 when it is stored or was before, 401 when it is not to be believed."""
+    """Take one delivery: 200 when it is stored or was before, 401 when it is not accepted."""
     headers = dict(request.headers)
     names = [name for name in request.headers if name.startswith("webhook-")]
     if len(names) != len(set(names)):  # which of the two would have been signed?
@@ -79,7 +79,7 @@ class _Body:
     """The pieces of a body as they come. ``announced``: its length, as the sender has it.
 
     Raises :class:`DeliveryNotRead` where it is too long, too slow or cut short. Not Starlette's stream: a generator
-    that is left early would have to be closed by whoever leaves it.
+    that is left early would have to be closed explicitly.
     """
 
     receive: Receive

@@ -14,9 +14,9 @@ import click
 import httpx
 import trio
 
+from actors.access.peer import Peer
 from actors.api.access import asked_by
 from actors.api.app import create_app
-from actors.api.unix_peer import Peer
 from actors.cli.context import Failed, os_user, refusal
 from actors.control.context import Context
 from actors.control.runtime import NOT_RUNNING, Reading

@@ -1,9 +1,9 @@
 """One client, from its acceptance to its close: its messages are read, events are sent, its life is checked.
 
 Nothing is queued. A subscription is one reader of events (:mod:`actors.control.event_reader`), which takes the next
-event when the client has taken the one before; a client that does not take them is told after which number to resume,
-and its connection is closed. At most one subscription is served: a new one cancels the one before, which may be in the
-middle of an event; that event's frame is written whole (:mod:`actors.feed.stream`).
+event when the client has taken the one before; the connection of a client that does not take them is closed, with the
+number after which to resume. At most one subscription is served: a new one cancels the one before, which may be in the
+middle of an event; that event's frame is written whole (:class:`actors.feed.server.FrameStream`).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from actors.store.errors import StoreError
 BEAT = 20.0
 """Seconds between two pings, and how long each may stay unanswered; the token is looked at again as often."""
 SLOW_SECONDS = 5.0
-"""A message that took longer to be taken is the last one; its reader is told where to resume."""
+"""A message that took longer to be taken is the last one; the close frame has the number to resume after."""
 ACK_SECONDS = 60.0
 """How long a full window may stay unacknowledged."""
 

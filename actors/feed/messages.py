@@ -21,9 +21,9 @@ class Close(IntEnum):
     """Close codes (RFC 6455, section 7.4.1) as the feed uses them."""
 
     GOING_AWAY = 1001
-    """The supervisor stops, or events cannot be read now: come back, and resume."""
+    """The supervisor stops, or events cannot be read now: connect again, and resume."""
     MALFORMED = 1007
-    """A message that is none; the ``error`` before it says what is wrong."""
+    """A message that cannot be read; the ``error`` before it has the reason."""
     POLICY = 1008
     """Not signed in, or no longer."""
     SLOW = 1013
@@ -31,7 +31,7 @@ class Close(IntEnum):
 
 
 class Malformed(Exception):
-    """A client's message cannot be understood; the text says what is wrong with it."""
+    """A client's message cannot be understood; the text is the reason."""
 
 
 class CloseConnection(Exception):
@@ -60,7 +60,7 @@ class Authenticate:
 
 @attrs.frozen
 class Subscribe:
-    """What a client wants to see from now on, in place of what it wanted before."""
+    """The events that a client wants from now on; replaces the subscription before."""
 
     after: int | None = attrs.field(default=None, validator=optional(_IS_NUMBER))
     job_id: str | None = attrs.field(default=None, validator=optional(_is_name))
@@ -78,7 +78,7 @@ class Ack:
 
 @attrs.frozen
 class Ping:
-    """A sign of life is wanted; browsers cannot send the protocol's own."""
+    """Asks for a ``pong``; browsers cannot send the protocol's own ping."""
 
 
 Message = Authenticate | Subscribe | Ack | Ping

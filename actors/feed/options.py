@@ -10,12 +10,10 @@ PORT = 8766
 
 @attrs.frozen
 class FeedOptions:
-    """The feed is off until it is asked for. ``port`` 0: any free one, said in the log.
+    """The feed is off until it is asked for. ``port`` 0: any free one, which the log shows.
 
-    ``max_connections``: in all; ``max_per_address``: of one address, unless section ``http`` says ``behind_proxy``;
-    ``max_per_user``: of one user (B24).
-    Anything but a loopback ``host`` needs the TLS or
-    the proxy that section ``http`` names.
+    ``max_connections``: in all; ``max_per_address``: of one address, unless section ``http`` has ``behind_proxy``;
+    ``max_per_user``: of one user (B24). Any ``host`` but loopback needs the TLS or the proxy of section ``http``.
     """
 
     enabled: bool = False

@@ -21,7 +21,6 @@ from actors.control.runtime import Runtime
 from actors.feed.connection import Connection
 from actors.feed.messages import MOST_BYTES, Authenticate, Close, CloseConnection, Malformed, read
 from actors.feed.options import FeedOptions
-from actors.feed.stream import FrameStream
 from actors.net.connections import BACKLOG, Connections, closed_at_the_end
 from actors.net.streams import BoundedStream, encrypted
 from actors.store import caller
@@ -31,7 +30,7 @@ from supervision import ChildSpec
 from supervision.errors import leaves
 
 CONNECT_SECONDS = 10.0
-"""For TLS, the handshake and the sign-in together; who says nothing holds a place no longer."""
+"""For TLS, the handshake and the sign-in together; a silent client holds a place no longer."""
 CLOSE_SECONDS = 2.0
 """For the exchange of close frames."""
 AGAIN_SECONDS = 5
@@ -122,7 +121,9 @@ class FeedServer:
         answered = False
         try:
             with trio.move_on_after(CONNECT_SECONDS) as connecting:
-                stream.on_end = connecting.cancel  # or who leaves in the middle of a handshake would hold a place
+                stream.on_end = (
+                    connecting.cancel
+                )  # or a client that leaves in the middle of a handshake would hold a place
                 request = await wrap_server_stream(nursery, stream, max_message_size=MOST_BYTES)
                 try:
                     token, peer = await self._admitted(request, ending)
@@ -230,3 +231,42 @@ class FeedServer:
 async def _close(socket: WebSocketConnection, closing: CloseConnection) -> None:
     with trio.move_on_after(CLOSE_SECONDS, shield=True):
         await socket.aclose(closing.code, closing.reason)
+
+
+class FrameStream(trio.abc.Stream):
+    """``stream``, bounded and perhaps encrypted, for one WebSocket.
+
+    A frame that has begun is written to its end, through TLS too: half of one would make everything after it, the close
+    frame included, unreadable. ``on_end`` is called when nothing more will be received.
+    """
+
+    def __init__(self, stream: trio.abc.Stream) -> None:
+        self._stream = stream
+        self.on_end: Callable[[], object] = lambda: None
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        """Write all of it. Raises ``trio.BrokenResourceError`` when the reader does not take it."""
+        await trio.lowlevel.checkpoint_if_cancelled()
+        with trio.CancelScope(shield=True):
+            await self._stream.send_all(data)
+
+    async def wait_send_all_might_not_block(self) -> None:
+        """As the stream's."""
+        await self._stream.wait_send_all_might_not_block()
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        """As the stream's."""
+        received = b""
+        try:
+            received = bytes(await self._stream.receive_some(max_bytes))
+        finally:
+            if not received:
+                self.on_end()
+        return received
+
+    async def aclose(self) -> None:
+        """As the stream's."""
+        try:
+            await self._stream.aclose()
+        finally:
+            self.on_end()

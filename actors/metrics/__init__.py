@@ -2,7 +2,7 @@
 
 Counting is part of the runtime, so that an embedded one is measured as well: :class:`Tallies` sees every event and
 every cycle of an actor, with numbers of its own and nothing else to import. Everything that is state (rows, mailboxes,
-restarts, breakers) is not counted but read when somebody asks; prometheus-client is imported then.
+restarts, breakers) is not counted but read at a scrape; prometheus-client is imported then.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ BREAKER_STATES = {"closed": 0, "half_open": 1, "open": 2}
 
 @attrs.frozen
 class State:
-    """What is read when somebody asks. ``counts``: as :func:`actors.ledger.queries.plain_counts` gives them.
+    """What is read at a scrape. ``counts``: as :func:`actors.ledger.queries.plain_counts` gives them.
 
     ``breakers``: by provider, its state and how often it has opened. ``uptime``: seconds. ``log_bytes``: how long the
     write-ahead log is.
@@ -85,7 +85,7 @@ def _jobs(counts: Mapping[str, Mapping[str, int]], tallies: Tallies) -> Iterator
 
 def _whole(state: State, tallies: Tallies) -> Iterator[Metric]:
     yield _gauge("simpletuner_uptime_seconds", "Since the supervisor became ready.", state.uptime)
-    yield _gauge("greenroom_healthy", "1 when /health says ok, 0 when it says degraded.", state.healthy)
+    yield _gauge("greenroom_healthy", "1 when /health is ok, 0 when it is degraded.", state.healthy)
     yield _gauge("greenroom_write_ahead_log_bytes", "Length of the database's write-ahead log.", state.log_bytes)
     yield _counters("greenroom_events", "Events published, by type.", "type", tallies.events)
     came = {outcome.value: tallies.deliveries[outcome] for outcome in DeliveryOutcome}
@@ -96,13 +96,11 @@ def _whole(state: State, tallies: Tallies) -> Iterator[Metric]:
 
 
 def _tree(state: State) -> Iterator[Metric]:
-    restarts = CounterMetricFamily("greenroom_actor_restarts", "Automatic restarts of a child.", labels=["actor"])
-    up = GaugeMetricFamily("greenroom_actor_up", "1 while a child runs.", labels=["actor"])
-    for path, child in _walked(state.children):
-        restarts.add_metric([path], child.restarts)
-        up.add_metric([path], child.state == "running")
-    yield restarts
-    yield up
+    children = dict(_walked(state.children))
+    restarts = {path: child.restarts for path, child in children.items()}
+    yield _counters("greenroom_actor_restarts", "Automatic restarts of a child.", "actor", restarts)
+    up = {path: child.state == "running" for path, child in children.items()}
+    yield _gauges("greenroom_actor_up", "1 while a child runs.", "actor", up)
 
 
 def _walked(children: Iterable[ChildInfo], above: str = "") -> Iterator[tuple[str, ChildInfo]]:
@@ -142,7 +140,7 @@ def _times(tallies: Tallies) -> Iterator[Metric]:
 
 def _providers(breakers: Mapping[str, tuple[str, int]]) -> Iterator[Metric]:
     states = {name: BREAKER_STATES.get(state, -1) for name, (state, _opened) in breakers.items()}
-    meaning = "0 closed, 1 half open, 2 open: nothing is asked of the provider."
+    meaning = "0 closed, 1 half open, 2 open: the provider is not called."
     yield _gauges("simpletuner_circuit_breaker_state", meaning, "provider", states)
     opened = {name: opened for name, (_state, opened) in breakers.items()}
     yield _counters("greenroom_circuit_breaker_opened", "How often a breaker opened.", "provider", opened)
@@ -174,18 +172,19 @@ def _counter(name: str, meaning: str, value: float) -> Metric:
     return CounterMetricFamily(name, meaning, value=float(value))
 
 
-def _gauges(name: str, meaning: str, label: str, values: Mapping[str, Any]) -> Metric:
-    family = GaugeMetricFamily(name, meaning, labels=[label])
-    for value in sorted(values):
-        family.add_metric([value], float(values[value]))
-    return family
+def _gauges(name: str, meaning: str, label: str, values: Mapping[str, float]) -> Metric:
+    return _labelled(GaugeMetricFamily(name, meaning, labels=[label]), values)
 
 
-def _counters(name: str, meaning: str, label: str, values: Mapping[str, Any]) -> Metric:
-    family = CounterMetricFamily(name, meaning, labels=[label])
+def _counters(name: str, meaning: str, label: str, values: Mapping[str, float]) -> Metric:
+    return _labelled(CounterMetricFamily(name, meaning, labels=[label]), values)
+
+
+def _labelled(family: Any, values: Mapping[str, float]) -> Metric:
     for value in sorted(values):
         family.add_metric([value], float(values[value]))
-    return family
+    found: Metric = family
+    return found
 
 
 def _histograms(name: str, meaning: str, histograms: Mapping[str, Histogram]) -> Metric:

@@ -1,7 +1,7 @@
 """What clients did wrong: counted, logged in one line a minute, and never a traceback above DEBUG (D6).
 
-Whoever reaches a port may send what they like, as often as they like; so nothing that a client does may write a line
-of its own. A fault of our own still does: :meth:`ClientFaults.record` tells the two apart.
+A client may send anything, as often as it likes; so nothing that a client does may write a log line of its own. An
+error of ours still does: :meth:`ClientFaults.record` decides which of the two it was.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class ClientFaults:
         self._logging = trio.Lock()
 
     def count(self, port: str, reason: str, *, logged: bool = True) -> None:
-        """One more. ``reason`` is one of a few words of ours, never a client's.
+        """One more. ``reason`` is one of a few fixed texts, never a client's.
 
         ``logged``: whether it is worth a place in the line; what browsers do of their own accord is not.
         """

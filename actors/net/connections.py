@@ -1,4 +1,4 @@
-"""Serving connections: so many in all and of one address, who gives way where that is reached, and how all end.
+"""Serving connections: how many in all and of one address, which is closed where that is reached, and how all end.
 
 Both servers on TCP, and the one on the Unix socket, serve through this.
 """
@@ -24,7 +24,7 @@ GRACE = 3.0
 """Seconds that connections have to end in when the server stops; inside the supervisor's 5 for a worker."""
 _OUT_OF = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _OUT_OF_SECONDS = 0.1
-_SAID_EVERY = 60.0
+_LOG_EVERY = 60.0
 _logger = get_logger("actors.net")
 
 Serve = Callable[[BoundedStream, trio.Event], Awaitable[None]]
@@ -36,7 +36,7 @@ class Connections:
 
     ``port``: what the server is called where client faults are counted. ``most``: connections in all (None:
     :data:`MOST_CONNECTIONS`); ``per_address``: of one address, None: no limit. Where one is reached a connection that
-    keeps us waiting gives way, or a stranger's; where all serve people we know the new one is closed.
+    waits for a request is closed, or an unknown client's; where all serve known clients the new one is closed.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Connections:
         self._most = most
         self._per_address = per_address
         self._open: dict[BoundedStream, None] = {}
-        self._said = -math.inf
+        self._logged = -math.inf
 
     async def serve(
         self,
@@ -57,7 +57,7 @@ class Connections:
         *,
         task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
     ) -> None:
-        """Serve whoever connects until cancelled, then let what is in flight end within :data:`GRACE`.
+        """Serve every connection until cancelled, then let those in progress end within :data:`GRACE`.
 
         ``on_stop``: called first when that time begins.
         """
@@ -98,7 +98,7 @@ class Connections:
             stream.socket.close()
 
     def _may_open(self, address: str) -> bool:
-        """Whether one more may be open, after somebody gave way where that was needed."""
+        """Whether one more may be open, after another was closed where that was needed."""
         most = MOST_CONNECTIONS if self._most is None else self._most
         are_open = [stream for stream in self._open if stream.is_open]
         if self._per_address is not None and address:
@@ -117,7 +117,7 @@ class Connections:
         return first is not None
 
     async def _next(self, listener: trio.socket.SocketType) -> tuple[trio.socket.SocketType, str]:
-        """The next connection and its address; clients that left before it and a want of descriptors are waited out."""
+        """The next connection and its address; skips clients that have left, waits while descriptors are lacking."""
         while True:
             try:
                 connection, address = await listener.accept()
@@ -128,13 +128,13 @@ class Connections:
                     continue
                 if error.errno not in _OUT_OF:
                     raise
-                self._say(error)
+                self._log_limit(error)
             await trio.sleep(_OUT_OF_SECONDS)
 
-    def _say(self, error: OSError) -> None:
-        """Once a minute: this machine's limit, whoever has reached it."""
-        if trio.current_time() - self._said >= _SAID_EVERY:
-            self._said = trio.current_time()
+    def _log_limit(self, error: OSError) -> None:
+        """Log a limit of this machine, once a minute at most."""
+        if trio.current_time() - self._logged >= _LOG_EVERY:
+            self._logged = trio.current_time()
             _logger.warning("Cannot accept a connection: %s", error.strerror, extra={"port": self._port})
 
 
@@ -155,8 +155,8 @@ async def lingering(
 ) -> AsyncIterator[tuple[trio.Nursery, trio.Event]]:
     """A nursery for connections that outlives the block, its cancellation too, by ``grace`` seconds at most.
 
-    The event beside it is set when that time begins: idle connections close, streams say goodbye. ``hurry`` is then
-    called with the trio time at which whoever is still there will be cut off.
+    The event beside it is set when that time begins: idle connections close, streams send their last event. ``hurry``
+    is then called with the trio time at which the remaining connections are cut off.
     """
     ending = trio.Event()
 

@@ -15,10 +15,10 @@ WRITE_SECONDS = 10.0
 class BoundedStream(trio.abc.HalfCloseableStream):
     """``stream`` from a client at ``address`` ("": a Unix socket), with a deadline for each write.
 
-    A write that has begun is not cancelled: half a frame would make everything after it unreadable. The stream knows
-    who holds it, so that :class:`~actors.net.connections.Connections` can choose who gives way: somebody who has not
-    asked yet (until :meth:`begin`, and again from :meth:`end` on), else a stranger whose request is served (until
-    :meth:`recognise`), who may take their time over its body.
+    A write that has begun is not cancelled: half a frame would make everything after it unreadable. The stream records
+    how far its client is, so that :class:`~actors.net.connections.Connections` can choose which one to close: one
+    without a request (until :meth:`begin`, and again from :meth:`end` on), else one of an unknown client (until
+    :meth:`recognise`), which may send its body slowly.
     """
 
     def __init__(self, stream: trio.SocketStream, address: str = "") -> None:
@@ -34,24 +34,24 @@ class BoundedStream(trio.abc.HalfCloseableStream):
         self._writing: trio.CancelScope | None = None
 
     def begin(self) -> None:
-        """The client has asked for something, and is being served; who it is may be unknown."""
+        """A request is being served; its client may be unknown."""
         self._busy = True
         self._waits_since = trio.current_time()
 
     def recognise(self) -> None:
-        """What is served now is somebody's with a good token or session, or of this machine's operator."""
+        """The request is a known client's: of a valid token or session, or of this machine's operator."""
         self._recognised = True
 
     def end(self) -> None:
-        """It was served; what it asks next is waited for."""
+        """The request was answered; the next one is waited for."""
         self._busy = self._recognised = False
         self._answered += 1
         self._waits_since = trio.current_time()
 
     @property
     def patience(self) -> tuple[bool, bool, float]:
-        """Who has the least of it gives way first: who never asked anything, then who waits, the longest first; then
-        strangers whose requests are served, the longest first."""
+        """The lowest is closed first: connections that never had a request, then those that wait for the next one,
+        then those of unknown clients whose requests are served; of each the oldest first."""
         return self._busy, self._answered > 0, self._waits_since
 
     @property
@@ -66,7 +66,7 @@ class BoundedStream(trio.abc.HalfCloseableStream):
 
     @property
     def may_give_way(self) -> bool:
-        """Whether nothing is served there, or a stranger's request."""
+        """Whether nothing is served there, or an unknown client's request."""
         return not (self._busy and self._recognised)
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:

@@ -1,4 +1,4 @@
-"""What existing programs ask of the configuration, under the names they know (B22)."""
+"""The configuration as existing programs read it, under the names that they use (B22)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from actors.settings.settings import Settings
 
 @attrs.frozen
 class EnterpriseConfig:
-    """``job_polling_enabled``: only where the file says so itself. ``job_polling_interval``: in seconds."""
+    """``job_polling_enabled``: only where the file sets it itself. ``job_polling_interval``: in seconds."""
 
     job_polling_enabled: bool
     job_polling_interval: float
@@ -19,7 +19,7 @@ def get_enterprise_config(*, working_directory: bool = True) -> EnterpriseConfig
     """The configuration of this machine, read anew. Raises :class:`SettingsError`.
 
     ``working_directory``: whether a file there counts, as for the command line. ``start_background_tasks()`` does not
-    look there unless it is told to; give both the same.
+    look there by default; give both the same.
     """
     poller = Settings.load(working_directory=working_directory).background.job_status_polling
     interval = poller.interval_seconds

@@ -5,7 +5,7 @@
 
 A directory holds ``greenroom.yaml`` or ``simpletuner-enterprise.yaml``, never both. In the working directory a file
 counts only if it is this user's, or root's, and nobody else may write to it: a shared folder must not decide which
-programs run. In the other places, which somebody has named or made for it, such a file is read, with a WARNING.
+programs run. In the other places, which a person has named or made for it, such a file is read, with a WARNING.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ class _NotTrusted(Exception):
 
 
 def _own_content(path: Path) -> bytes:
-    """What is in ``path``. It is judged by its descriptor, so that what was judged is what is read."""
+    """What is in ``path``. The descriptor is checked, so that the file that was checked is the one that is read."""
     link = path.lstat()
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor, not a path

@@ -30,7 +30,7 @@ class ProviderSettings:
 
 
 def default_providers() -> dict[str, ProviderSettings]:
-    """This machine, where it can compute: the local provider needs Linux (C8)."""
+    """This machine, where it can run jobs: the local provider needs Linux (C8)."""
     if sys.platform != "linux":
         return {}
     return {"local": ProviderSettings("local", "local", options_class("local")())}
@@ -59,7 +59,7 @@ _COMMON = frozenset(attribute.name for attribute in attrs.fields(_Common))
 
 @attrs.frozen
 class _Named:
-    """What the file says of the provider ``name``."""
+    """What the file has for the provider ``name``."""
 
     name: str
     value: Any

@@ -31,7 +31,7 @@ class Settings(Sections):
     """Everything that can be set, checked: the sections of the file, with environment and defaults.
 
     ``state_dir``: where rows, jobs and the lock live. ``config_file``: the file that was read, None without one.
-    ``sources`` tells where each value that is no default came from. ``notes``: what to log once logging is configured.
+    ``sources``: where each value that is no default came from. ``notes``: what to log once logging is configured.
     """
 
     state_dir: Path
@@ -130,7 +130,7 @@ def _put_together(
 def _background(
     found: Background, sources: dict[str, str], environ: Mapping[str, str], notes: list[Note]
 ) -> Background:
-    """``found`` with the intervals that variables say."""
+    """``found`` with the intervals of environment variables."""
     for section, variable in variables.INTERVALS.items():
         if (seconds := variables.seconds(variable, environ, notes)) is not None:
             options: Any = attrs.evolve(getattr(found, section), interval_seconds=seconds)

@@ -1,4 +1,4 @@
-"""The environment variables that count, in their own words."""
+"""The environment variables that are read, and their values."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ INTERVALS: Mapping[str, str] = {
     "job_status_polling": "SIMPLETUNER_JOB_POLL_INTERVAL",
     "approval_expiration": "SIMPLETUNER_APPROVAL_CHECK_INTERVAL",
 }
-"""By section of ``background``: what says its interval in seconds."""
+"""By section of ``background``: the variable with its interval in seconds."""
 TRANSPORT = ("SIMPLETUNER_HTTP_TIMEOUT", "SIMPLETUNER_CA_BUNDLE", "SIMPLETUNER_SSL_VERIFY")
 LOG_DEFAULTS: Mapping[str, str | None] = {
     "SIMPLETUNER_LOG_LEVEL": "INFO",
@@ -51,12 +51,12 @@ def transport(environ: Mapping[str, str], notes: list[Note]) -> None:
 
 
 def state_directory(environ: Mapping[str, str]) -> tuple[Path, str] | None:
-    """The state directory that ``GREENROOM_HOME`` names, and where that was said; None without it."""
+    """The state directory that ``GREENROOM_HOME`` names, and the variable's name; None without it."""
     named = environ.get(HOME)
     return (Path(named).expanduser().absolute(), HOME) if named else None
 
 
 def usual_state_directory(environ: Mapping[str, str], home: Path) -> Path:
-    """Where state is kept when nobody says: https://specifications.freedesktop.org/basedir-spec/latest/"""
+    """Where state is kept by default: https://specifications.freedesktop.org/basedir-spec/latest/"""
     base = Path(environ.get("XDG_STATE_HOME") or "")
     return (base if base.is_absolute() else home / ".local" / "state") / "greenroom"

@@ -11,10 +11,10 @@ import orjson
 import pytest
 import trio
 
+from actors.access.peer import Peer
 from actors.api.app import create_app
 from actors.api.socket_file import announced
 from actors.api.unix import UnixServer
-from actors.api.unix_peer import Peer
 from actors.jobs import maxima
 from actors.jobs.events import EventType
 from actors.ledger.prune import remove

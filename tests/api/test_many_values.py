@@ -14,8 +14,8 @@ from actors.access.policy import permission_for
 from actors.api import jobs as job_routes
 from actors.api.access import MOST_OF_SIGN_IN
 from actors.api.app import ROUTES
+from actors.api.body import holds_more
 from actors.api.route import DeclaredRoute, Nothing
-from actors.api.values import holds_more
 from actors.job_requests.job_request import request_from_mapping
 from actors.jobs import maxima
 from actors.kernel.turns import InTurns

@@ -21,10 +21,10 @@ import httpx
 import pytest
 import yaml
 
+from actors.access.peer import Peer
 from actors.api.app import ROUTES, create_app
 from actors.api.openapi import document
 from actors.api.route import DeclaredRoute, Nothing
-from actors.api.unix_peer import Peer
 from actors.control.runtime import Runtime
 from actors.feed.messages import Authenticate, Malformed, Subscribe, read
 from actors.job_requests.job_file import load_job_file

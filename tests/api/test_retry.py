@@ -9,8 +9,8 @@ import attrs
 import httpx
 import pytest
 
+from actors.access.peer import Peer
 from actors.api.app import create_app
-from actors.api.unix_peer import Peer
 from actors.jobs.records import DEFAULT_ENV_FROM, Job, JobRequest
 from actors.runtime import RunningRuntime
 from tests.api.servers import bearer

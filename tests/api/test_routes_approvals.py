@@ -9,8 +9,8 @@ import attrs
 import httpx
 import pytest
 
+from actors.access.peer import Peer
 from actors.api.app import create_app
-from actors.api.unix_peer import Peer
 from actors.jobs.options import ApprovalOptions
 from actors.jobs.records import ApprovalRule
 from actors.providers.scripted import ScriptedOptions, ScriptedProvider, ScriptedRemote

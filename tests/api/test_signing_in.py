@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from actors.access.peer import Peer
-from actors.access.secret import PREFIX, hashed
-from actors.access.sessions import CODE_LIFETIME, Access
+from actors.access.secret import CODE_LIFETIME, PREFIX, hashed
+from actors.access.sessions import Access
 from actors.api.access import asked_by
 from actors.api.app import create_app
 from actors.api.options import HttpOptions

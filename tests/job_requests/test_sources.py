@@ -15,8 +15,8 @@ import attrs
 import httpx
 import pytest
 
+from actors.access.peer import Peer
 from actors.api.app import create_app
-from actors.api.unix_peer import Peer
 from actors.job_requests import sources as request_sources
 from actors.job_requests.job_file import _NAMES, load_job_file
 from actors.job_requests.job_request import request_from_mapping

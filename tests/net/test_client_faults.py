@@ -10,7 +10,7 @@ import trio
 import trio.testing
 from trio.testing import MockClock
 
-from actors.feed.stream import FrameStream
+from actors.feed.server import FrameStream
 from actors.net.client_faults import EVERY, ClientFaults, caused_by_client
 
 

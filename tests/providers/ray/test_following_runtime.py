@@ -12,8 +12,8 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from actors.access.peer import Peer
 from actors.api.app import create_app
-from actors.api.unix_peer import Peer
 from actors.jobs.records import JobRequest, JobStatus
 from actors.jobs.refusal import Refused
 from actors.providers.base import Handle, LogChunk

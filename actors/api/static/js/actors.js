@@ -8,14 +8,14 @@ import { allowed, may } from "./rights.js";
 const EVERY = 2_000; // milliseconds
 
 function branch(node) {
-  const told = [
+  const parts = [
     node.uptime === null ? "" : `up ${span(node.uptime)}`,
     node.restarts === 1 ? "1 restart" : `${node.restarts || "no"} restarts`,
     node.mailbox ? `mailbox ${node.mailbox.depth} of ${node.mailbox.capacity}, at most ${node.mailbox.high_water}` : "",
     node.last_exit ? `last ended: ${node.last_exit}` : "",
   ].filter(Boolean);
   return el("li", {}, state(node.state, node.state === "running" ? "ok" : node.state), " ", el("strong", {}, node.id), " ",
-    el("span", { class: "quiet" }, told.join(" · ")),
+    el("span", { class: "quiet" }, parts.join(" · ")),
     node.children?.length ? el("ul", {}, node.children.map(branch)) : "");
 }
 

@@ -1,4 +1,4 @@
-// Requests to the server. A refusal is an Error with the server's own words and its correlation ID.
+// Requests to the server. A refusal is an Error with the server's text and its correlation ID.
 
 export class Refused extends Error {
   constructor(status, problem) {
@@ -46,7 +46,7 @@ export async function getPages(path, name, pages) {
 export const post = (path, body) => ask("POST", path, body);
 export const remove = (path) => ask("DELETE", path);
 
-// Whether the server answers at all, which a connection that broke without a word cannot say.
+// Whether the server answers at all, which a connection that broke unnoticed does not show.
 export async function answers(milliseconds) {
   const late = new AbortController();
   const limit = setTimeout(() => late.abort(), milliseconds);

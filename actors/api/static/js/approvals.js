@@ -1,11 +1,11 @@
-// What waits for a person, and the two answers.
+// Requests that wait for a decision, and the buttons that decide them.
 
 import { getPages, post } from "./api.js";
-import { button, cell, el, keyed, table, tell } from "./dom.js";
+import { button, cell, el, keyed, table, announce } from "./dom.js";
 import { jobName, jobPath, remaining } from "./format.js";
 import { allowed, may } from "./rights.js";
 
-const MOST = 500; // that the server is asked for, and takes, at once
+const MOST = 500; // that one request fetches or decides
 
 export function approvalsView(model) {
   const list = table("Requests that wait for a decision", ["Job", "Why", "Needs", "Expires in", "Decision"]);
@@ -19,7 +19,7 @@ export function approvalsView(model) {
   async function decided(word, asking) {
     try {
       await asking();
-      tell(word);
+      announce(word);
       await refresh();
     } catch (error) {
       model.fault(error);
@@ -32,7 +32,7 @@ export function approvalsView(model) {
   function reject(request, reason, name) {
     reason.setAttribute("aria-invalid", reason.value.trim() === "");
     if (reason.value.trim()) return decide(request, "reject", `Rejected ${name}`, { reason: reason.value.trim() });
-    tell("Say why: whoever asked is told");
+    announce("A reason is needed: it is shown to the job's user");
     return reason.focus();
   }
 

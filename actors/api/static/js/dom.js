@@ -1,4 +1,4 @@
-// Elements from data. Text goes in as text, never as markup: what a job calls itself is untrusted.
+// Elements from data. Text goes in as text, never as markup: names that jobs have are untrusted.
 
 const NS = "http://www.w3.org/2000/svg";
 const FOCUSABLE = "a, button, input, select, summary";
@@ -73,7 +73,7 @@ export function state(word, kind = word) {
   return el("span", { class: `state ${kind}` }, word);
 }
 
-// How much of `most` is used or done, as a bar whose numbers are told, too.
+// How much of `most` is used or done, as a bar that has its numbers as text, too.
 export function gauge(role, label, value, most) {
   const part = most > 0 ? Math.min(1, value / most) : 1;
   const numbers = { "aria-valuemin": 0, "aria-valuemax": most, "aria-valuenow": Math.min(value, most), "aria-label": label };
@@ -85,6 +85,6 @@ export function button(name, does, kind = "", label = name) {
   return el("button", { type: "button", class: kind || null, "aria-label": label === name ? null : label, onclick: does }, name);
 }
 
-export function tell(text) {
+export function announce(text) {
   document.getElementById("told").textContent = text;
 }

@@ -79,16 +79,16 @@ export function fraction(progress) {
 export function measures(object) {
   if (!object) return "";
   const rest = { ...object };
-  const told = [];
+  const parts = [];
   for (const [done, all] of PLACES) {
     if (typeof rest[done] !== "number" || typeof rest[all] !== "number") continue;
-    told.push(`${done} ${rest[done]} of ${rest[all]}`);
+    parts.push(`${done} ${rest[done]} of ${rest[all]}`);
     delete rest[done];
     delete rest[all];
   }
   for (const [name, value] of Object.entries(rest)) {
-    if (typeof value === "number") told.push(`${name} ${Number.isInteger(value) ? value : Number(value.toPrecision(4))}`);
-    else if (typeof value === "string" && value.length < 40) told.push(`${name} ${value}`);
+    if (typeof value === "number") parts.push(`${name} ${Number.isInteger(value) ? value : Number(value.toPrecision(4))}`);
+    else if (typeof value === "string" && value.length < 40) parts.push(`${name} ${value}`);
   }
-  return told.slice(0, 6).map((one) => one.replaceAll("_", " ")).join(" · ");
+  return parts.slice(0, 6).map((one) => one.replaceAll("_", " ")).join(" · ");
 }

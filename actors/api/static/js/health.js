@@ -22,7 +22,7 @@ export function healthView(model) {
 
   function uncertain(jobId) {
     const job = model.jobs.get(jobId);
-    return el("li", {}, el("a", { href: jobPath(jobId) }, job ? jobName(job) : jobId), ": nobody can tell whether it runs");
+    return el("li", {}, el("a", { href: jobPath(jobId) }, job ? jobName(job) : jobId), ": it is not known whether it runs");
   }
 
   async function refresh() {

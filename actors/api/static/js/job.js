@@ -1,15 +1,15 @@
-// One job: its facts, its timeline across the actors, its output as it comes, and what may be done about it.
+// One job: its facts, its timeline across the actors, its output as it comes, and its actions.
 
 import { get, post } from "./api.js";
-import { button, el, facts, keyed, state, tell } from "./dom.js";
+import { button, el, facts, keyed, state, announce } from "./dom.js";
 import { ended, jobName, jobPath, jobState, measures, moment, took } from "./format.js";
 import { progressOf } from "./jobs.js";
 import { outputOf } from "./output.js";
 import { allowed, may } from "./rights.js";
 import { details, when, words } from "./event_text.js";
 
-// Of many reports of progress in a row the newest one tells enough.
-const telling = (events) => events.filter((event, at) => event.type !== "job_progress" || events[at + 1]?.type !== "job_progress");
+// Of many reports of progress in a row only the newest is shown.
+const withoutRepeats = (events) => events.filter((event, at) => event.type !== "job_progress" || events[at + 1]?.type !== "job_progress");
 
 function step(event) {
   return el("li", {}, when(event), el("span", {}, words(event)), " ", el("span", { class: "quiet" }, details(event)),
@@ -23,7 +23,7 @@ function factsOf(job) {
     ["Submitted", moment(job.queued_at)], ["Started", moment(job.started_at)], ["Ended", moment(job.completed_at)],
     ["Waited", took(job.queued_at, job.started_at ?? job.completed_at)], ["Ran", took(job.started_at, job.completed_at)],
     ["Result", measures(job.result)], ["Exit status", job.exit_code], ["Signal", job.signal],
-    ["Cost", job.cost_usd === null ? "" : `$${job.cost_usd.toFixed(2)}`], ["Result lies at", job.output_url],
+    ["Cost", job.cost_usd === null ? "" : `$${job.cost_usd.toFixed(2)}`], ["Result is at", job.output_url],
     ["Retry of", job.retry_of ? el("a", { href: jobPath(job.retry_of) }, job.retry_of) : ""],
   ]);
 }
@@ -41,7 +41,7 @@ export function jobView(model, jobId) {
     try {
       const job = await post(path, body);
       model.put(job);
-      tell(`${word}: ${jobName(job)}`);
+      announce(`${word}: ${jobName(job)}`);
       if (job.job_id !== jobId) location.hash = jobPath(job.job_id);
     } catch (error) {
       model.fault(error);
@@ -58,8 +58,8 @@ export function jobView(model, jobId) {
   }
 
   function uncertain(job) {
-    const settle = (verdict) => confirm("Say so only if you looked: a job that runs twice is worse than one that waits.") && act("Settled", `/api/jobs/${jobId}/settle`, { verdict });
-    return [el("p", { class: "bad" }, `Nobody can tell whether it runs: ${job.uncertain.reason ?? "no answer"}. Its place stays taken until somebody settles it.`),
+    const settle = (verdict) => confirm("Do so only if you have checked: a job that runs twice is worse than one that waits.") && act("Settled", `/api/jobs/${jobId}/settle`, { verdict });
+    return [el("p", { class: "bad" }, `It is not known whether it runs: ${job.uncertain.reason ?? "no answer"}. Its place stays taken until it is settled.`),
       el("p", { class: "actions" }, may("admin") ? [button("It never ran", () => settle("not_run")), button("It failed", () => settle("failed"))] : allowed("admin", "Settling"))];
   }
 
@@ -89,7 +89,7 @@ export function jobView(model, jobId) {
         events.push(...answer.events);
         more = answer.next !== null;
       }
-      keyed(trail, telling(events), (event) => event.seq, step);
+      keyed(trail, withoutRepeats(events), (event) => event.seq, step);
     } catch (error) {
       model.fault(error);
     }

@@ -1,10 +1,10 @@
-// All jobs, newest first, with their live progress; and two small plots of how the work flows.
+// All jobs, newest first, with their live progress; and two small plots of throughput and waiting.
 
 import { button, cell, el, gauge, keyed, state, table } from "./dom.js";
 import { between, clock, ended, fraction, jobName, jobPath, jobState, measures, owner, span, took } from "./format.js";
 import { bars } from "./plots.js";
 
-const COLUMNS = ["Job", "State", "User", "Progress", "Waited", "Ran", "Told"];
+const COLUMNS = ["Job", "State", "User", "Progress", "Waited", "Ran", "Message"];
 const WORDS = ["all", "waits", "running", "completed", "failed", "cancelled"];
 const SHOWN = 500;
 

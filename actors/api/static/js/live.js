@@ -1,19 +1,19 @@
-// The stream of events, each told once and in order. The browser reconnects with the last id that it saw; what was
-// seen before is dropped by its number, so nothing is told twice.
+// The stream of events, each delivered once and in order. The browser reconnects with the last id that it saw; what was
+// seen before is dropped by its number, so no event is delivered twice.
 
 import { answers, get } from "./api.js";
 
-const AGAIN = 2_000; // milliseconds after which a refused stream is asked for anew
-const LOOK = 15_000; // between two looks whether the server is there, as long as the stream is silent
+const AGAIN = 2_000; // milliseconds after which a refused stream is opened again
+const LOOK = 15_000; // between two checks whether the server is there, as long as the stream is silent
 const PATIENCE = 5_000;
-const UNSEEN = 60_000; // after which a page that nobody looks at gives its connection back: browsers have six a server
+const UNSEEN = 60_000; // after which a hidden page closes its connection: browsers have six a server
 
 export class Live {
   constructor({ onEvent, onGap, onState }) {
     this.onEvent = onEvent;
     this.onGap = onGap;
     this.onState = onState;
-    this.names = ["message"]; // of the events that the server sends, as it says itself
+    this.names = ["message"]; // of the events that the server sends, as it lists them
     this.last = null;
     this.source = null;
     this.again = null;

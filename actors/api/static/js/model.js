@@ -1,13 +1,13 @@
-// What the page knows: jobs by id, kept true by asking again for each one that an event names. Rows are the truth; an
-// event only says where to look.
+// The page's state: jobs by id, fetched again whenever an event names them. Rows are the truth; an event only names the
+// job to fetch.
 
 import { get, Unreachable } from "./api.js";
 import { Live } from "./live.js";
 
 const PAGE = 500;
-const ONE_BY_ONE = 3; // changed jobs that are asked for each by itself; more come as one page
+const ONE_BY_ONE = 3; // changed jobs that are fetched one by one; more come as one page
 const GATHER = 100; // milliseconds in which changes are gathered
-const SPACE = 1_000; // and between two rounds of asking, whatever happens: a token has so many requests a minute
+const SPACE = 1_000; // and between two rounds of fetching, whatever happens: a token has so many requests a minute
 const KEPT = 1_000; // events
 
 export class Model {
@@ -18,12 +18,12 @@ export class Model {
     this.older = null; // the cursor where older jobs than these begin
     this.version = 0; // grows with every change
     this.state = "new";
-    this.tell = onState;
+    this.onState = onState;
     this.onChange = onChange;
     this.onFault = onFault;
     this.dirty = new Set();
     this.whole = false;
-    this.missing = true; // changes that nobody told us of
+    this.missing = true; // changes may have been missed
     this.timer = null;
     this.asking = false;
     this.next = 0;
@@ -45,9 +45,9 @@ export class Model {
   stateChanged(word) {
     if (word === this.state) return;
     this.state = word;
-    // What changed while nobody told us is asked for now; from here on events tell.
+    // What changed while no events came is fetched now; from here on events name it.
     if (word === "connected") this.missed();
-    this.tell(word);
+    this.onState(word);
   }
 
   missed() {

@@ -8,7 +8,7 @@ const MOST = 200_000; // characters
 export function outputOf(path) {
   const box = el("pre", { tabindex: 0, role: "region", "aria-label": "Output" });
   box.hidden = true;
-  const told = el("p", { class: "quiet" }, "Nothing was written yet.");
+  const note = el("p", { class: "quiet" }, "Nothing was written yet.");
   const tail = new Tail(MOST);
   let cursor = null;
   let source = null;
@@ -29,7 +29,7 @@ export function outputOf(path) {
     source.addEventListener("output", (message) => {
       cursor = message.lastEventId;
       tail.add(JSON.parse(message.data).text);
-      told.textContent = "";
+      note.textContent = "";
       drawing ??= requestAnimationFrame(draw);
     });
     source.addEventListener("notice", (message) => {
@@ -39,18 +39,18 @@ export function outputOf(path) {
     });
     source.addEventListener("unreadable", (message) => {
       source.close();
-      told.textContent = JSON.parse(message.data).detail;
+      note.textContent = JSON.parse(message.data).detail;
     });
     source.addEventListener("end", () => {
       over = true;
       source.close();
-      if (!tail.gather()) told.textContent = "It wrote nothing.";
+      if (!tail.gather()) note.textContent = "It wrote nothing.";
     });
   }
 
   open();
   return {
-    node: el("div", {}, told, box),
+    node: el("div", {}, note, box),
     // After a refusal, as while the server starts, the browser does not ask again by itself.
     again: () => { if (!over && source?.readyState === EventSource.CLOSED) open(); },
     stop: () => { source?.close(); source = null; cancelAnimationFrame(drawing); },

@@ -1,7 +1,7 @@
 // What waits and why, and how much of each limit is in use.
 
 import { getPages, post } from "./api.js";
-import { button, cell, el, gauge, keyed, table, tell } from "./dom.js";
+import { button, cell, el, gauge, keyed, table, announce } from "./dom.js";
 import { jobName, jobPath, owner, running, span } from "./format.js";
 import { allowed } from "./rights.js";
 
@@ -51,7 +51,7 @@ export function queueView(model) {
   async function set(word, body) {
     try {
       show(await post(`/api/queue/${word}`, body));
-      tell(word === "pause" ? "Paused" : "Resumed");
+      announce(word === "pause" ? "Paused" : "Resumed");
     } catch (error) {
       model.fault(error);
     }

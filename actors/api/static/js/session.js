@@ -26,7 +26,7 @@ export async function whoAmI() {
 export const signOut = () => remove("/api/session");
 
 export function signInView(refused, onSignedIn) {
-  const told = el("p", { class: "bad", role: "alert" }, refused);
+  const refusal = el("p", { class: "bad", role: "alert" }, refused);
   const token = el("input", { id: "token", type: "password", autocomplete: "off", required: true });
   async function submit(event) {
     event.preventDefault();
@@ -35,12 +35,12 @@ export function signInView(refused, onSignedIn) {
       token.value = "";
       onSignedIn();
     } catch (error) {
-      told.textContent = error.message;
+      refusal.textContent = error.message;
     }
   }
   const node = el("form", { class: "sign-in", onsubmit: submit },
     el("h1", {}, "Sign in"),
     el("p", {}, "Type ", el("code", {}, "greenroom open"), " on the machine that runs Greenroom: it prints a link that signs you in. Or use a token:"),
-    el("label", { for: "token" }, "Token"), token, el("button", { class: "main" }, "Sign in"), told);
+    el("label", { for: "token" }, "Token"), token, el("button", { class: "main" }, "Sign in"), refusal);
   return { node, update: () => {} };
 }
