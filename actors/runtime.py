@@ -156,13 +156,13 @@ class RunningRuntime(Runtime):
     def _make_pruner(self) -> Pruner:
         return Pruner(self.ledger, self.context.providers, self.clock, self.settings.retention.days)
 
-    def _actor(self, name: str, wanted: Callable[[Event], bool]) -> ActorRef:
+    def _actor(self, name: str, is_wake: Callable[[Event], bool]) -> ActorRef:
         """A reference whose mailbox absorbs wakes of the same kind: one "look now" says what a hundred say."""
         wakes = Mailbox(
             capacity=64, overflow="drop_newest", coalesce=lambda message: isinstance(message, (Event, PollNow)) or None
         )
         ref = self.registry.actor(name, wakes)
-        self.bus.subscribe(Event, into=ref, where=wanted)
+        self.bus.subscribe(Event, into=ref, where=is_wake)
         return ref
 
     def _publish(self, event: Event) -> None:

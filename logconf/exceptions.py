@@ -181,7 +181,7 @@ def _last_lines(error: BaseException) -> list[str]:
 
 
 def render_stack(budget: int) -> str:
-    """The stack of whoever called the logger, frames of `logging` and of this package left out."""
+    """The stack of the code that called the logger, frames of `logging` and of this package left out."""
     frame: FrameType | None = sys._getframe(1)
     package = __name__.partition(".")[0] + "."
     while frame is not None and (

@@ -28,7 +28,7 @@ _LOW_DISK = 512 << 20
 _LOCAL_NEEDS = (5, 3)
 _DELEGATE = "run it with Delegate=yes (systemd), so that each job has a control group and a restart changes nothing"
 _LOST_JOBS = {
-    "cgroup": ("each job has a control group: the kernel tells when nothing of it runs", ""),
+    "cgroup": ("each job has a control group: the kernel reports when nothing of it runs", ""),
     "subreaper": (
         "the supervisor receives the processes of a killed shim; after a restart of it such a job is uncertain",
         _DELEGATE,

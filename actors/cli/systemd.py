@@ -54,7 +54,7 @@ class Notifier:
                 ours.connect(self._address)
                 ours.send(text.encode())
         except OSError as error:
-            _logger.warning("The service manager cannot be told %s: %s", ", ".join(fields), error.strerror)
+            _logger.warning("The service manager cannot be notified of %s: %s", ", ".join(fields), error.strerror)
 
 
 def _watchdog(environ: MutableMapping[str, str]) -> float | None:

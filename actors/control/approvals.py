@@ -26,8 +26,8 @@ class Approvals:
         caller: str = "",
     ) -> Page[ApprovalRequest]:
         """A page of approval requests, newest first, as :meth:`Jobs.page` has it; ``user_id``: of this user's jobs."""
-        wanted = PageRequest(limit, cursor, caller)
-        return await self._ledger.read(listing.approvals_page, wanted, statuses, user_id)
+        request = PageRequest(limit, cursor, caller)
+        return await self._ledger.read(listing.approvals_page, request, statuses, user_id)
 
     async def get(self, approval_id: str) -> ApprovalRequest:
         """One request."""

@@ -23,7 +23,7 @@ from logconf import bind_correlation_id, get_correlation_id, get_logger
 _logger = get_logger("actors.control.deliveries")
 
 _WARN_AGAIN = 60.0
-"""Seconds between two warnings that deliveries cannot be verified: whoever likes can make us try."""
+"""Seconds between two warnings that deliveries cannot be verified: anybody can cause one."""
 
 
 @attrs.define
@@ -168,7 +168,7 @@ def _log_delivery(provider: str, event: DeliveryEvent | DeliveryHint, delivered:
     extra |= {"job_id": delivered.job_id, "status": delivered.status, "cycle_id": get_correlation_id()}
     with bind_correlation_id(delivered.correlation_id):
         _log_unreadable(event, delivered, f"job {delivered.job_id}", extra)
-        _logger.info("A delivery told of job %s", delivered.job_id, extra=extra)
+        _logger.info("A delivery is about job %s", delivered.job_id, extra=extra)
         if delivered.note is not None:
             level, text = delivered.note
             _logger.log(level, "Job %s: %s", delivered.job_id, text, extra=extra)

@@ -4,7 +4,7 @@ Rows are the truth. The newest events are also kept as they were published, in o
 (:class:`RecentEvents`), so that an event costs no query however many read it. A reader has no queue but a place: the
 number of the last event that it looked at. It takes what comes after its place, from that list where the list reaches
 back so far without a gap, else from rows. A reader that resumes begins with rows: the list may still hold events that
-were removed since, and the reader was told of those as a gap.
+were removed since, and the reader got a gap for those.
 
 Between two looks a reader waits for a wake, which its filter on the bus leaves for each event that it wants. The wake
 is one slot of a channel and there before the reader looks, so none is lost: an event that comes while it reads leaves a
@@ -61,7 +61,7 @@ class RecentEvents:
 
 
 class EventReader:
-    """Reads the events of one runtime. ``counted``: entered by each reader, for whoever counts them."""
+    """Reads the events of one runtime. ``counted``: entered by each reader, so that they can be counted."""
 
     def __init__(
         self, ledger: Ledger, bus: Bus, counted: Callable[[], AbstractContextManager[None]] = nullcontext
@@ -137,7 +137,7 @@ class EventReader:
         return await self._ledger.read(query)
 
     async def gap(self, after: int) -> Gap | None:
-        """What a reader who saw everything up to number ``after`` can no longer be told; None: nothing."""
+        """What a reader who saw everything up to number ``after`` can no longer get; None: nothing is missing."""
 
         def query(connection: Connection) -> Gap | None:
             last = event_rows.written(connection)

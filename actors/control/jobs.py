@@ -175,8 +175,8 @@ class Jobs:
         ``before``: only jobs older than this one. ``cursor``: ``next`` of the page before, which was asked for with the
         same filters by the same ``caller``; raises :class:`Refused` for another one.
         """
-        wanted = PageRequest(limit, cursor, caller)
-        return await self._ledger.read(listing.jobs_page, wanted, before, filters, self._context.for_decision)
+        request = PageRequest(limit, cursor, caller)
+        return await self._ledger.read(listing.jobs_page, request, before, filters, self._context.for_decision)
 
     async def wait(self, job_id: str) -> Job:
         """The job once it has reached an end. Raises :class:`Refused` where it is removed."""

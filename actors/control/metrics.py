@@ -22,7 +22,7 @@ class Metrics:
 
     async def scrape(self) -> bytes:
         """The state in Prometheus's text format. Raises :class:`~actors.store.errors.StoreError`."""
-        from actors.metrics.exposition import State, exposed  # prometheus-client takes 20 ms and is wanted by few
+        from actors.metrics.exposition import State, exposed  # prometheus-client takes 20 ms and few need it
 
         ledger, registry = self._context.ledger, self._registry
         state = State(

@@ -28,8 +28,8 @@ class Queue:
 
         ``user_id``: only this user's entries, in their places among all.
         """
-        wanted = PageRequest(limit, cursor, caller)
-        return await self._ledger.read(listing.queue_view, wanted, user_id, self._context.for_decision)
+        request = PageRequest(limit, cursor, caller)
+        return await self._ledger.read(listing.queue_view, request, user_id, self._context.for_decision)
 
     async def is_idle(self) -> bool:
         """Whether nothing is pending or running; blocked jobs do not count."""

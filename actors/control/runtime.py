@@ -1,4 +1,4 @@
-"""What a runtime offers to those who use it: the command line, the HTTP API, the feed and whoever embeds it.
+"""What a runtime offers to those who use it: the command line, the HTTP API, the feed and programs that embed it.
 
 Each subject is an attribute with a class of its own. An operation either does what it says, durably, or raises
 :class:`~actors.jobs.refusal.Refused` (somebody asked for what cannot be) or

@@ -31,7 +31,7 @@ def token_document(token: AccessToken) -> TokenDocument:
 
 
 class MadeTokenDocument(TokenDocument):
-    """A token that was made now: ``token`` is its secret, which is told here and nowhere else."""
+    """A token that was made now: ``token`` is its secret, which is shown here and nowhere else."""
 
     token: str
 

@@ -9,7 +9,7 @@ from actors.jobs.records import Event
 
 
 class EventDocument(TypedDict):
-    """A change, told once. What else there is depends on its type; of a job's there is ``user_id``, whose job it is."""
+    """A change. What else there is depends on its type; of a job's there is ``user_id``, whose job it is."""
 
     type: str
     job_id: str | None

@@ -26,13 +26,13 @@ Handle = Mapping[str, Any]
 class Idempotency(StrEnum):
     """How a lost answer to a submission can be settled."""
 
-    CLIENT_ID = "client_id"  # we choose the id: a plain look-up tells
+    CLIENT_ID = "client_id"  # we choose the id: the job is looked up by it
     TOKEN_SEARCH = "token_search"  # the token travels in the job: list and match  # noqa: S105
     NONE = "none"  # the provider cannot tell: a person must
 
 
 class Listing(StrEnum):
-    """How many jobs one request can tell about."""
+    """How many jobs one request can return."""
 
     ALL = "all"
     SINCE = "since"
@@ -41,7 +41,7 @@ class Listing(StrEnum):
 
 
 class Push(StrEnum):
-    """How the provider tells us of a change without being asked."""
+    """How the provider reports a change by itself."""
 
     NONE = "none"
     WEBHOOK = "webhook"
@@ -71,7 +71,7 @@ class LostJobProof(StrEnum):
 class Capabilities:
     """What a provider can do, as data: only what decides something, in the runtime or in the conformance suite.
 
-    ``page_size``: jobs that one request tells about. ``cancel_pending_reliable``: a job that has not begun is surely
+    ``page_size``: jobs that one request returns. ``cancel_pending_reliable``: a job that has not begun is surely
     ended by a cancel request. ``streams_logs``: the output of a running job comes by ``follow``. ``lost_job_proof``: of
     a provider that runs its jobs on this machine itself. ``concurrent_calls``: dispatches at once.
     """

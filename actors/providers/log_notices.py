@@ -7,7 +7,7 @@ from actors.providers.errors import Invalid
 
 
 class LogNotice(bytes):
-    """A line of ours among a job's output: its data as every reader shows it, told apart by who wants to."""
+    """A line of ours among a job's output; a reader can distinguish it from the output by its class."""
 
     __slots__ = ()
 

@@ -34,7 +34,7 @@ _COMPARISONS = {">=": "at least", ">": "more than", "<=": "at most", "<": "less 
 
 
 def explain(error: Exception, data: Any, place: Place | None, path: str, problems: Problems, keys: Keys) -> None:
-    """Note every problem that ``error`` tells of ``data``. Raises ``error`` itself where it is a fault of ours."""
+    """Note every problem of ``data`` that ``error`` holds. Raises ``error`` itself where it is a fault of ours."""
     if data is UNREAD:
         return  # its problem has been noted
     if isinstance(error, ExceptionGroup):

@@ -36,9 +36,9 @@ def document(
     max_nodes: int = MAX_NODES,
     may_be_empty: bool = False,
 ) -> MappingNode:
-    """The mapping that ``content`` holds. Raises :class:`CheckedError` with every problem that can be told from here.
+    """The mapping that ``content`` holds. Raises :class:`CheckedError` with every problem that is visible here.
 
-    ``problems``: takes those that do not keep the rest from being read, so that they can be told with the others.
+    ``problems``: takes those that do not keep the rest from being read, so that they can be reported with the others.
     ``may_be_empty``: no content, or comments alone, is an empty mapping.
     """
     found = Problems() if problems is None else problems

@@ -45,7 +45,7 @@ class CheckedError(Exception):
 
 
 class Problems:
-    """Collects problems. One place has each complaint once: what many share through an alias is told once."""
+    """Collects problems. One place has each complaint once: what many share through an alias is reported once."""
 
     def __init__(self) -> None:
         self._found: dict[tuple[object, ...], Problem] = {}

@@ -162,7 +162,7 @@ def test_an_abstract_socket_is_reached() -> None:
 
 def test_a_manager_that_is_gone_breaks_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     Notifier({"NOTIFY_SOCKET": str(tmp_path / "nobody")}).notify(READY="1")
-    assert "The service manager cannot be told READY" in caplog.text
+    assert "The service manager cannot be notified of READY" in caplog.text
 
 
 @pytest.mark.parts

@@ -86,7 +86,7 @@ async def test_a_webhook_is_told_under_the_id_of_its_job(autojump_clock, nursery
     assert ended.status is JobStatus.COMPLETED
     assert (ended.completed_at - ended.created_at).total_seconds() < 20  # told, not polled: the beat is 30 s
     assert deliveries.sent.keys() == {200}
-    told = said(lines, "A delivery told of job", job_id=job.job_id)
+    told = said(lines, "A delivery is about job", job_id=job.job_id)
     assert len(told) == sum(deliveries.sent.values())
     assert set(told) == {TRAIL}
     read_back = account.fake.calls("GET", "/v1/predictions/*")

@@ -54,24 +54,24 @@ def machine_devices(options: LocalOptions) -> FoundGpus:
 
 @contextmanager
 def leased(
-    folder: Path, devices: tuple[str, ...], wanted: int, key: str, is_gone: Callable[[str], bool]
+    folder: Path, devices: tuple[str, ...], count: int, key: str, is_gone: Callable[[str], bool]
 ) -> Iterator[Lease]:
-    """Hold ``wanted`` of ``devices`` for ``key`` until a shim has inherited the descriptors.
+    """Hold ``count`` of ``devices`` for ``key`` until a shim has inherited the descriptors.
 
-    ``is_gone`` tells whether nothing of another job runs any more, and is asked about a device's last holder. Raises
+    ``is_gone`` says whether nothing of another job runs any more; it is called for a device's last holder. Raises
     :class:`Unavailable` when not enough are free.
     """
     names: list[str] = []
     fds: list[int] = []
     try:
         for device in devices:
-            if len(names) == wanted:
+            if len(names) == count:
                 break
             if (fd := _take(folder / f"gpu-{device}", key, is_gone)) is not None:
                 names.append(device)
                 fds.append(fd)
-        if len(names) < wanted:
-            raise Unavailable(f"{wanted} GPUs are wanted and {len(names)} are free")
+        if len(names) < count:
+            raise Unavailable(f"{count} GPUs are requested and {len(names)} are free")
         yield Lease(tuple(names), tuple(fds))
     finally:
         for fd in fds:

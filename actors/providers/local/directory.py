@@ -184,7 +184,7 @@ def read_record(path: Path, most: int = MOST_RECORD) -> dict[str, Any] | None:
     """The JSON object in ``path``; None: no such file.
 
     Raises ValueError when it is something else, which is its job's doing; OSError where the disk or this process is in
-    trouble, which tells nothing of the job.
+    trouble, which says nothing about the job.
     """
     try:
         with JobDirectory(path.parent).opened() as folder:

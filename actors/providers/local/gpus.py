@@ -37,7 +37,7 @@ def find_gpus(program: str | None = None) -> FoundGpus:
 
 
 def _asked(program: str, *arguments: str) -> tuple[tuple[str, ...], str]:
-    """The UUIDs in the answer, and the first line that tells of none."""
+    """The UUIDs in the answer, and the first line that has none."""
     try:
         answer = subprocess.run(  # noqa: S603 - a fixed argv
             [program, *arguments], capture_output=True, check=False, timeout=NVIDIA_SMI_SECONDS

@@ -110,7 +110,9 @@ class LocalJobs:
 
     def observation(self, directory: JobDirectory) -> Observation | None:
         """What the directory says; None: nothing was submitted there. A job that nobody runs is started again."""
-        has_shim = directory.key in self.shims  # before the look: one that ends now is looked at again when it is told
+        has_shim = (
+            directory.key in self.shims
+        )  # before the look: one that ends now is looked at again
         seen = self._look(directory, has_shim=has_shim)
         if seen.standing is Standing.ABSENT:
             return None

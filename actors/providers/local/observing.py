@@ -111,7 +111,7 @@ def _program(spec: Mapping[str, Any]) -> str:
 
 
 def _script_note(spec: Mapping[str, Any], record: Mapping[str, Any]) -> str:
-    """What an interpreter says of a carriage return tells little: ``: No such file``."""
+    """The message of an interpreter about a carriage return explains little: ``: No such file``."""
     env = spec.get("env")
     path = text(env.get("PATH"), os.defpath) if isinstance(env, Mapping) else os.defpath
     if record.get("code") is None:

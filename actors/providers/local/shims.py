@@ -53,7 +53,7 @@ class Shims:
     on_end: Callable[[str], None] | None = None
 
     def fileno(self) -> int:
-        """Readable whenever :meth:`collect` has something to tell."""
+        """Readable whenever :meth:`collect` has something to report."""
         return self._epoll.fileno()
 
     def __contains__(self, key: str) -> bool:
@@ -101,7 +101,7 @@ class Shims:
         return fd is not None
 
     def collect(self) -> list[str]:
-        """Take note of the shims that have ended, reap ours, and tell :attr:`on_end`."""
+        """Take note of the shims that have ended, reap ours, and call :attr:`on_end`."""
         ended = []
         with self._lock:
             for fd, _ in self._epoll.poll(0):

@@ -37,7 +37,7 @@ async def test_two_jobs_never_see_the_same_device(stage: Stage) -> None:
     """And a third is surely not accepted, leaves nothing, and may come again when one has ended."""
     keys = [await holding(stage), await holding(stage)]
     assert [stage.log(key) for key in keys] == ["GPU-a\n", "GPU-b\n"]
-    with pytest.raises(Unavailable, match="1 GPUs are wanted and 0 are free"):
+    with pytest.raises(Unavailable, match="1 GPUs are requested and 0 are free"):
         await stage.hand_over("third", "true", resources=ONE)
     assert not stage.directory("third").path.exists()
     await stage.provider.cancel(keys[0], {})
@@ -92,7 +92,7 @@ async def test_a_job_that_was_written_down_waits_for_its_device(stage: Stage) ->
     env = {"PATH": os.environ["PATH"]}
     directory.place({"argv": ["true"], "cwd": "/", "env": env, "gpus": 1, "grace_seconds": 0.5})
     seen = await stage.observe("left")
-    assert (seen.phase, seen.raw_status) == (Phase.STARTING, "waiting: 1 GPUs are wanted and 0 are free")
+    assert (seen.phase, seen.raw_status) == (Phase.STARTING, "waiting: 1 GPUs are requested and 0 are free")
     await stage.provider.cancel(keys[1], {})
     await stage.ended(keys[1])
     assert (await stage.ended("left")).phase is Phase.SUCCEEDED

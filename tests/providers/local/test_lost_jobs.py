@@ -145,7 +145,7 @@ async def test_without_any_proof_a_lost_job_keeps_its_device_over_restarts(stage
             assert (seen.phase, seen.proven_dead, is_alive(survivor)) == (Phase.LOST, False, True)
             assert seen.error is not None
             assert seen.error.endswith("nothing here can prove that no process of it is left (greenroom doctor)")
-            with pytest.raises(Unavailable, match="1 GPUs are wanted and 0 are free"):
+            with pytest.raises(Unavailable, match="1 GPUs are requested and 0 are free"):
                 await stage.hand_over("next", "true", resources=ONE, by=provider)
             with pytest.raises(Conflict):
                 await provider.forget(key, {})
@@ -263,7 +263,7 @@ async def main(stage):
         print(json.dumps(await other.wait()), flush=True)
 """
     assert await run(stage.root, script) == [
-        "subreaper", ["lost", False], "1 GPUs are wanted and 0 are free", ["lost", True], 3
+        "subreaper", ["lost", False], "1 GPUs are requested and 0 are free", ["lost", True], 3
     ]  # fmt: skip
 
 

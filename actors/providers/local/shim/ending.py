@@ -72,7 +72,7 @@ class Ending:
             signal.sigtimedwait({signal.SIGCHLD}, LOOK_AGAIN)
 
     def look(self) -> bool:
-        """Note the program's end, reap whoever else has ended, and tell whether other children live."""
+        """Note the program's end, reap the other ended children, and return whether some live."""
         if self.ended_at is None and os.waitid(os.P_PID, self.child, os.WEXITED | os.WNOHANG | os.WNOWAIT):
             self.ended_at = time.time()
         self.pipe.look()

@@ -20,7 +20,7 @@ MOST_SPEC = 16 * 1024 * 1024
 
 _SAFE = os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
 _NO_FILE = (errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.ENXIO, errno.ENODEV)
-"""What opening tells of a link, a directory, a socket or a device, beside what stands there."""
+"""The error of opening a link, a directory, a socket or a device, beside those of its path."""
 _KINDS = (
     (stat.S_ISDIR, "a directory"),
     (stat.S_ISLNK, "a link"),
@@ -77,7 +77,7 @@ def open_plain(folder: int, name: str, flags: int = os.O_RDONLY, mode: int = 0o6
     except OSError as error:
         if error.errno in _NO_FILE and (kind := kind_of(folder, name)):
             raise NotPlain(name, kind) from None
-        raise  # a disk or a process in trouble, which tells nothing of the file
+        raise  # a disk or a process in trouble, which says nothing about the file
     if stat.S_ISREG(os.fstat(fd).st_mode):
         return fd
     os.close(fd)

@@ -82,7 +82,7 @@ class LogPipe:
 
 
 def serve(source: int) -> None:
-    """Be the drainer. A signal to end only wakes it: the last words of a job are told after it was asked to end."""
+    """Be the drainer. A signal to end only wakes it: the last output of a job comes after it was asked to end."""
     os.setsid()
     os.dup2(source, 0)
     os.closerange(3, _DESCRIPTORS)
