@@ -62,7 +62,7 @@ from actors.ledger.observe import apply_observation
 from actors.ledger.requeue import requeue_or_fail
 from actors.providers.breaker import BreakerAdvice
 from actors.providers.guard import Failure
-from actors.store import Transaction, deaths, lanes, queue, registers, submissions
+from actors.store import Transaction, deaths, gates, lanes, queue, submissions
 
 DAMAGED_AGAIN = timedelta(hours=1)
 """For so long a waiting job whose row is damaged is not tried again."""
@@ -108,7 +108,7 @@ def decide_now(
     if full is not None:
         return nothing_may_run(full), []
     waiting = lanes.read(connection)
-    closed = registers.closed(connection, capacities, now)
+    closed = gates.closed(connection, capacities, now)
     providers = {name: ProviderState(capacity, closed[name]) for name, capacity in capacities.items()}
 
     def following(lane: Lane) -> Head | None:
@@ -188,7 +188,7 @@ def hand_over(tx: Transaction, key: str, handle: Mapping[str, Any], observation:
     gate = gate_of(tx, pair.job.provider)
     if gate.failures or gate.closed_until is not None:
         opened = attrs.evolve(gate, failures=0, closed_until=None, closed_reason=None, closed_seconds=None)
-        registers.put_gate(tx.connection, opened)
+        gates.put(tx.connection, opened)
     if pair.job.uncertain_since is not None:
         pair = change(tx, pair, job=UNFLAGGED)
     emit(tx, pair.job, EventType.JOB_HANDED_OVER, status=pair.job.status.value, submission=key)
@@ -229,9 +229,9 @@ def _with_outcome(tx: Transaction, key: str) -> Submission | None:
     return submission
 
 
-def _close_provider(tx: Transaction, pair: Pair, gate: registers.Gate, verdict: DispatchVerdict, message: str) -> None:
+def _close_provider(tx: Transaction, pair: Pair, gate: gates.Gate, verdict: DispatchVerdict, message: str) -> None:
     if verdict.pause_provider is not None and gate.paused_reason is None:
-        registers.put_gate(tx.connection, attrs.evolve(gate, paused_reason=verdict.pause_provider))
+        gates.put(tx.connection, attrs.evolve(gate, paused_reason=verdict.pause_provider))
         data = {"provider": pair.job.provider, "reason": verdict.pause_provider}
         tx.emit(EventType.PROVIDER_PAUSED, None, pair.job.correlation_id, **data)
     elif verdict.close_provider_until is not None:
@@ -239,14 +239,14 @@ def _close_provider(tx: Transaction, pair: Pair, gate: registers.Gate, verdict: 
         _close_gate(tx, again, verdict.close_provider_until, message, verdict.wait)
 
 
-def _close_gate(tx: Transaction, gate: registers.Gate, until: datetime, reason: str, seconds: float | None) -> None:
+def _close_gate(tx: Transaction, gate: gates.Gate, until: datetime, reason: str, seconds: float | None) -> None:
     closed = attrs.evolve(gate, closed_until=until, closed_reason=reason, closed_seconds=seconds)
-    registers.put_gate(tx.connection, closed)
+    gates.put(tx.connection, closed)
 
 
 def _look_again_at(tx: Transaction) -> datetime | None:
     """When something opens by the clock alone: a back-off or a closed provider, whichever is first."""
-    gates = registers.gates(tx.connection).values()
-    moments = [gate.closed_until for gate in gates if gate.closed_until is not None and gate.closed_until > tx.now]
+    found = gates.read(tx.connection).values()
+    moments = [gate.closed_until for gate in found if gate.closed_until is not None and gate.closed_until > tx.now]
     _, release = queue.outlook(tx.connection)
     return min([*moments, *([release] if release is not None else [])], default=None)
