@@ -61,7 +61,10 @@ class Expiry(TickingActor):
         expired = sum([await self._ledger.write(expire, approval_id) for approval_id in due])
         if expired:
             _logger.info("Expired %d approval requests", expired, extra={"expired": expired})
-        _, self._deadline = await self._ledger.read(deadlines, self._clock.now())
+        now = self._clock.now()
+        _, following = await self._ledger.read(deadlines, now)
+        overdue = following is not None and following <= now  # nothing could end it: its row, or its job's, is damaged
+        self._deadline = now + _AGAIN if overdue else following
 
     def _is_quiet(self) -> bool:
         """Whether the wall clock leapt forward a moment ago; what leaps in that time begins no other wait."""

@@ -12,7 +12,7 @@ from actors.jobs.records import Capacity, Resources
 
 
 @attrs.frozen
-class Wait:
+class WaitReason:
     """Why an entry waits: the kind, the reason in words, the setting that changes it (C7).
 
     Kinds: ``global``, ``user``, ``organisation``, ``team``, ``provider`` (limits), ``resources``, ``never`` (more than
@@ -40,13 +40,13 @@ class Quota:
         self._setting = f"limits.per_{kind}"
         self._bound = bound
         self._running: dict[str, int] = {}
-        self._stopped: dict[str, Wait] = {}
+        self._stopped: dict[str, WaitReason] = {}
 
     def count(self, who: str, number: int) -> None:
         """``number`` more of them run."""
         self._running[who] = self._running.get(who, 0) + number
 
-    def wait(self, who: str) -> Wait | None:
+    def wait(self, who: str) -> WaitReason | None:
         """Why no more may run; None when one may."""
         number = self._running.get(who, 0)
         if number < self._bound:
@@ -54,11 +54,11 @@ class Quota:
         wait = self._stopped.get(who)
         if wait is None:
             reason = f"{number} of {self._bound} jobs of {self._kind} {who} are running"
-            wait = self._stopped[who] = Wait(self._kind, reason, self._setting)
+            wait = self._stopped[who] = WaitReason(self._kind, reason, self._setting)
         return wait
 
 
-class Site:
+class ProviderPass:
     """One provider during a pass: whether it may be called, how many jobs it runs, what is free there."""
 
     def __init__(self, name: str, state: ProviderState | None, bound: int | None) -> None:
@@ -66,13 +66,13 @@ class Site:
         self._bound = bound
         self._running = 0
         self._capacity = Capacity() if state is None else state.capacity
-        self._short: dict[tuple[int, int, int | None], Wait] = {}
+        self._short: dict[tuple[int, int, int | None], WaitReason] = {}
         self.room = Room.of(self._capacity)
-        self.closed: Wait | None = None
+        self.closed: WaitReason | None = None
         if state is None:
-            self.closed = Wait("closed", f"provider {name} is not configured", f"providers.{name}")
+            self.closed = WaitReason("closed", f"provider {name} is not configured", f"providers.{name}")
         elif state.closed is not None:
-            self.closed = Wait("closed", state.closed, f"greenroom queue resume {name}")
+            self.closed = WaitReason("closed", state.closed, f"greenroom queue resume {name}")
 
     def count(self, resources: Resources, number: int) -> None:
         """``number`` more jobs of these needs run here."""
@@ -85,14 +85,14 @@ class Site:
         self.room.keep(resources)
         self._short.clear()
 
-    def limit(self) -> Wait | None:
+    def limit(self) -> WaitReason | None:
         """Why no more jobs may run here, whatever they need; None when one may."""
         if self._bound is None or self._running < self._bound:
             return None
         reason = f"{self._running} of {self._bound} jobs at provider {self._name} are running"
-        return Wait("provider", reason, f"limits.per_provider.{self._name}")
+        return WaitReason("provider", reason, f"limits.per_provider.{self._name}")
 
-    def shortage(self, resources: Resources) -> Wait:
+    def shortage(self, resources: Resources) -> WaitReason:
         """Why a job of these needs, which does not fit now, waits."""
         shape = (resources.cpus, resources.gpus, resources.memory)
         wait = self._short.get(shape)
@@ -101,8 +101,8 @@ class Site:
             reason, resource = self.room.shortage(resources)
             setting = f"providers.{self._name}.{resource}"
             if never is None:
-                wait = Wait("resources", reason, setting)
+                wait = WaitReason("resources", reason, setting)
             else:
-                wait = Wait("never", f"provider {self._name} {never}", setting)
+                wait = WaitReason("never", f"provider {self._name} {never}", setting)
             self._short[shape] = wait
         return wait

@@ -14,15 +14,15 @@ from datetime import datetime, timedelta
 
 import attrs
 
-from actors.jobs.bounds import ProviderState, Quota, Site, Wait
+from actors.jobs.bounds import ProviderPass, ProviderState, Quota, WaitReason
 from actors.jobs.capacity import can_ever_fit
 from actors.jobs.levels import effective_priority
 from actors.jobs.options import Limits
 from actors.jobs.records import Resources
 
 __all__ = [
-    "RESERVE_AFTER", "Decision", "Head", "Lane", "Pick", "ProviderState", "Running", "Wait", "can_ever_fit", "decide",
-    "explain", "global_limit_reached", "nothing_may_run",
+    "RESERVE_AFTER", "Decision", "Head", "Lane", "Pick", "ProviderState", "Running", "WaitReason", "can_ever_fit",
+    "decide", "explain", "global_limit_reached", "nothing_may_run",
 ]  # fmt: skip
 
 RESERVE_AFTER = timedelta(minutes=10)
@@ -87,16 +87,16 @@ class Decision:
     """
 
     picks: tuple[Pick, ...]
-    waiting: Mapping[int, Wait]
+    waiting: Mapping[int, WaitReason]
     short_of_resources: frozenset[int]
     summary: str
-    everybody: Wait | None = None
+    everybody: WaitReason | None = None
 
 
 NextHead = Callable[[Lane], Head | None]
 
-_IS_NEXT = Wait("next", "is next")
-_TURN = Wait("turn", "other jobs come first in this round")
+_IS_NEXT = WaitReason("next", "is next")
+_TURN = WaitReason("turn", "other jobs come first in this round")
 
 
 def global_limit_reached(running: Iterable[Running], limits: Limits) -> str | None:
@@ -107,7 +107,7 @@ def global_limit_reached(running: Iterable[Running], limits: Limits) -> str | No
 
 def nothing_may_run(summary: str) -> Decision:
     """The decision that follows from :func:`global_limit_reached`."""
-    return Decision((), {}, frozenset(), summary, everybody=Wait("global", summary, "limits.total"))
+    return Decision((), {}, frozenset(), summary, everybody=WaitReason("global", summary, "limits.total"))
 
 
 def decide(
@@ -131,7 +131,7 @@ def decide(
     return _Pass(running, limits, providers, now).run(lanes, next_head, at_most)
 
 
-def explain(lane_id: int, decision: Decision, *, is_picked: bool = False) -> Wait:
+def explain(lane_id: int, decision: Decision, *, is_picked: bool = False) -> WaitReason:
     """Why an entry of this lane waits; ``is_picked``: it is among the decision's picks, unlike those behind it."""
     if is_picked:
         return _IS_NEXT
@@ -148,11 +148,11 @@ class _Pass:
         self._providers = providers
         self._now = now
         self._total = 0
-        self._full = Wait("global", _global_summary(limits.total, limits), "limits.total")
+        self._full = WaitReason("global", _global_summary(limits.total, limits), "limits.total")
         self._users = Quota("user", limits.per_user)
         self._organisations = Quota("organisation", limits.per_organisation)
         self._teams = Quota("team", limits.per_team)
-        self._sites: dict[str, Site] = {}
+        self._passes: dict[str, ProviderPass] = {}
         for one in running:
             self._count(one, one.count)
 
@@ -160,7 +160,7 @@ class _Pass:
         # A sorted list beats a heap here: nearly every head is looked at, and few entries are put in on the way.
         order = sorted([self._ranked(lane) for lane in lanes])
         picks: list[Pick] = []
-        waiting: dict[int, Wait] = {}
+        waiting: dict[int, WaitReason] = {}
         short: set[int] = set()
         for place, ranked in enumerate(order, 1):
             lane = ranked[-1]
@@ -190,31 +190,31 @@ class _Pass:
             self._organisations.count(one.org_id, number)
         if one.team_id:
             self._teams.count(one.team_id, number)
-        self._site(one.provider).count(one.resources, number)
+        self._at(one.provider).count(one.resources, number)
 
-    def _site(self, name: str) -> Site:
-        site = self._sites.get(name)
-        if site is None:
+    def _at(self, name: str) -> ProviderPass:
+        there = self._passes.get(name)
+        if there is None:
             bound = self._limits.per_provider.get(name)
-            site = self._sites[name] = Site(name, self._providers.get(name), bound)
-        return site
+            there = self._passes[name] = ProviderPass(name, self._providers.get(name), bound)
+        return there
 
-    def _why_not(self, lane: Lane) -> Wait | None:
+    def _why_not(self, lane: Lane) -> WaitReason | None:
         if self._total >= self._limits.total:
             return self._full
-        site = self._site(lane.provider)
-        wait = site.closed or self._users.wait(lane.user_id)
+        there = self._at(lane.provider)
+        wait = there.closed or self._users.wait(lane.user_id)
         if wait is None and lane.org_id:
             wait = self._organisations.wait(lane.org_id)
         if wait is None and lane.team_id and self._limits.fair_share:
             wait = self._teams.wait(lane.team_id)
         if wait is None:
-            wait = site.limit()
-        if wait is None and not site.room.fits(lane.resources):
-            wait = site.shortage(lane.resources)
+            wait = there.limit()
+        if wait is None and not there.room.fits(lane.resources):
+            wait = there.shortage(lane.resources)
         return wait
 
-    def _pass_over(self, lane: Lane, wait: Wait) -> bool:
+    def _pass_over(self, lane: Lane, wait: WaitReason) -> bool:
         """Whether the lane is passed over for resources; they are kept for one that has been so for too long.
 
         Another limit that stops the lane for a while does not end its waiting for resources: only room does. What a
@@ -223,9 +223,9 @@ class _Pass:
         since = lane.blocked_since
         if wait.kind == "resources":
             if since is not None and self._now - since > RESERVE_AFTER:
-                self._site(lane.provider).keep(lane.resources)
+                self._at(lane.provider).keep(lane.resources)
             return True
-        return wait.kind == "never" or (since is not None and not self._site(lane.provider).room.fits(lane.resources))
+        return wait.kind == "never" or (since is not None and not self._at(lane.provider).room.fits(lane.resources))
 
 
 _BLOCKED_BY = {
@@ -244,7 +244,7 @@ def _global_summary(total: int, limits: Limits) -> str:
     return f"Global limit reached ({total}/{limits.total})"
 
 
-def _summary(picked: int, waiting: Mapping[int, Wait]) -> str:
+def _summary(picked: int, waiting: Mapping[int, WaitReason]) -> str:
     if picked:
         return f"Dispatching {picked} jobs"
     kinds = {wait.kind for wait in waiting.values()}

@@ -15,7 +15,7 @@ from actors.jobs.levels import check_override, may_approve
 from actors.jobs.lifecycle import Trigger
 from actors.jobs.records import WAITING_ENTRIES, ApprovalRequest, ApprovalStatus, Job
 from actors.jobs.refusal import RefusalKind, Refused
-from actors.ledger.base import advance, change, emit, load
+from actors.ledger.base import advance, change, emit, load, load_readable
 from actors.store import Transaction, approvals
 
 
@@ -56,15 +56,16 @@ def withdraw(tx: Transaction, approval_id: str, *, by: str | None, level: str) -
 
 
 def expire(tx: Transaction, approval_id: str) -> bool:
-    """End one request past its deadline. False: somebody decided it first (B16)."""
+    """End one request past its deadline. False: somebody decided it first (B16), or its job's row is damaged."""
     request = approvals.get(tx.connection, approval_id)
     if request is None or not is_expired(request, tx.now):
         return False
-    if not approvals.decide(tx.connection, approval_id, ApprovalStatus.EXPIRED, decided_at=tx.now):
+    pair = load_readable(tx, request.job_id)
+    if pair is None or not approvals.decide(tx.connection, approval_id, ApprovalStatus.EXPIRED, decided_at=tx.now):
         return False
     advance(
         tx,
-        load(tx, request.job_id),
+        pair,
         Trigger.EXPIRE,
         job={"error_message": expired_job_message(request.timeout_seconds)},
         entry={"error_message": expired_entry_message()},

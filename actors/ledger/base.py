@@ -11,7 +11,8 @@ from actors.jobs.events import EventType
 from actors.jobs.lifecycle import Trigger, step
 from actors.jobs.records import TERMINAL_JOBS, Job, QueueEntry, QueueStatus, SubmissionState
 from actors.jobs.refusal import RefusalKind, Refused
-from actors.store import Transaction, jobs, queue, submissions
+from actors.store import Transaction, jobs, queue, rows, submissions
+from actors.store.errors import DamagedRow
 from actors.store.transaction import passes_events_on
 
 passes_events_on(__file__)
@@ -29,12 +30,25 @@ class Pair:
 
 
 def load(tx: Transaction, job_id: str) -> Pair:
-    """The job of this id. Raises :class:`Refused` where there is none."""
+    """The job of this id. Raises :class:`Refused` where there is none, ``DamagedRow`` where it cannot be read."""
     job = jobs.get(tx.connection, job_id)
     entry = queue.get(tx.connection, job_id)
     if job is None or entry is None:
         raise Refused(f"there is no job {job_id}", RefusalKind.NOT_FOUND)
     return Pair(job, entry)
+
+
+def load_readable(tx: Transaction, job_id: str) -> Pair | None:
+    """For what the runtime does by itself: None, reported once, where the job's row is damaged.
+
+    A damaged job stays as it is until a person mends its row; it must not end the scheduler or the poller, which
+    serve all other jobs.
+    """
+    try:
+        return load(tx, job_id)
+    except DamagedRow as error:
+        rows.report(error)
+        return None
 
 
 def advance(

@@ -13,7 +13,7 @@ from datetime import timedelta
 from actors.jobs.events import EventType
 from actors.jobs.records import SubmissionState
 from actors.jobs.scheduling import Pick
-from actors.ledger.base import emit, load
+from actors.ledger.base import emit, load_readable
 from actors.ledger.observe import flag_uncertain
 from actors.store import Transaction, deaths, submissions
 
@@ -36,9 +36,11 @@ def mark_orphans(tx: Transaction, in_flight: Set[str], *, first: bool) -> None:
     died = [one.job_id for one in orphans if one.error is None] if first else []
     blamed = deaths.blame(tx.connection, died) if died else {}
     for orphan in orphans:
-        pair = load(tx, orphan.job_id)
         error = orphan.error or _DIED
         submissions.change(tx.connection, orphan.key, state=SubmissionState.UNKNOWN, error=error)
+        pair = load_readable(tx, orphan.job_id)
+        if pair is None:
+            continue
         emit(tx, pair.job, EventType.JOB_OUTCOME_UNKNOWN, status=pair.job.status.value, error_message=error)
         if blamed.get(orphan.job_id, 0) >= MOST_DEATHS:
             flag_uncertain(tx, pair, _why(pair.job.provider))

@@ -55,14 +55,17 @@ from actors.jobs.scheduling import (
     global_limit_reached,
     nothing_may_run,
 )
-from actors.ledger.base import UNFLAGGED, Pair, advance, change, emit, load
+from actors.ledger.base import UNFLAGGED, Pair, advance, change, emit, load_readable
 from actors.ledger.deaths import held_apart
 from actors.ledger.limits import effective_limits, gate_of
 from actors.ledger.observe import apply_observation
 from actors.ledger.requeue import requeue_or_fail
 from actors.providers.breaker import BreakerAdvice
 from actors.providers.guard import Failure
-from actors.store import Transaction, deaths, lanes, queue, registers, submissions
+from actors.store import Transaction, deaths, gates, lanes, queue, submissions
+
+DAMAGED_AGAIN = timedelta(hours=1)
+"""For so long a waiting job whose row is damaged is not tried again."""
 
 
 @attrs.frozen
@@ -105,7 +108,7 @@ def decide_now(
     if full is not None:
         return nothing_may_run(full), []
     waiting = lanes.read(connection)
-    closed = registers.closed(connection, capacities, now)
+    closed = gates.closed(connection, capacities, now)
     providers = {name: ProviderState(capacity, closed[name]) for name, capacity in capacities.items()}
 
     def following(lane: Lane) -> Head | None:
@@ -147,12 +150,19 @@ def claim(
     decision, waiting = decide_now(tx.connection, limits, capacities, tx.now, probes)
     lanes.note_shortage(tx.connection, waiting, decision.short_of_resources, tx.now)
     picks = held_apart(tx, decision.picks)
-    dispatches = tuple(_claim_one(tx, pick.head.job_id, token()) for pick in picks)
-    return Claimed(decision, dispatches, _look_again_at(tx), held_apart=len(picks) < len(decision.picks))
+    claimed = [_claim_one(tx, pick.head.job_id, token()) for pick in picks]
+    dispatches = tuple(one for one in claimed if one is not None)
+    look_again_at = _look_again_at(tx) if len(dispatches) == len(picks) else tx.now  # damaged ones took others' slots
+    return Claimed(decision, dispatches, look_again_at, held_apart=len(picks) < len(decision.picks))
 
 
-def _claim_one(tx: Transaction, job_id: str, token: str) -> Dispatch:
-    pair = load(tx, job_id)
+def _claim_one(tx: Transaction, job_id: str, token: str) -> Dispatch | None:
+    """None: the job's row is damaged. It leaves its lane for a while, so that it keeps no slot from another."""
+    pair = load_readable(tx, job_id)
+    if pair is None:
+        seconds = DAMAGED_AGAIN.total_seconds()
+        queue.change(tx.connection, job_id, not_before=tx.now + DAMAGED_AGAIN, wait_seconds=seconds)
+        return None
     key = submission_key(job_id, pair.entry.attempt)
     submission = Submission(job_id, key, token, SubmissionState.INTENT, tx.now)
     submissions.put(tx.connection, submission)
@@ -172,11 +182,13 @@ def hand_over(tx: Transaction, key: str, handle: Mapping[str, Any], observation:
     if submission is None or submission.state not in (SubmissionState.INTENT, SubmissionState.UNKNOWN):
         return False
     submissions.change(tx.connection, key, state=SubmissionState.HANDED, handle=handle, handed_at=tx.now, error=None)
-    pair = load(tx, submission.job_id)
+    pair = load_readable(tx, submission.job_id)
+    if pair is None:
+        return True
     gate = gate_of(tx, pair.job.provider)
     if gate.failures or gate.closed_until is not None:
         opened = attrs.evolve(gate, failures=0, closed_until=None, closed_reason=None, closed_seconds=None)
-        registers.put_gate(tx.connection, opened)
+        gates.put(tx.connection, opened)
     if pair.job.uncertain_since is not None:
         pair = change(tx, pair, job=UNFLAGGED)
     emit(tx, pair.job, EventType.JOB_HANDED_OVER, status=pair.job.status.value, submission=key)
@@ -192,7 +204,9 @@ def fail_dispatch(
     submission = _with_outcome(tx, key)
     if submission is None or submission.state is not SubmissionState.INTENT:
         return None
-    pair = load(tx, submission.job_id)
+    pair = load_readable(tx, submission.job_id)
+    if pair is None:
+        return None
     gate = gate_of(tx, pair.job.provider)
     verdict = after_failed_dispatch(
         failure.kind, failure.message, pair.entry, tx.now, failure.retry_after, gate.failures, jitter
@@ -209,15 +223,15 @@ def fail_dispatch(
 
 def _with_outcome(tx: Transaction, key: str) -> Submission | None:
     """The submission, whose call had an outcome: it did not kill the process."""
-    submission = submissions.by_key(tx.connection, key)
+    submission = submissions.by_keys(tx.connection, [key]).get(key)
     if submission is not None:
         deaths.forgive(tx.connection, submission.job_id)
     return submission
 
 
-def _close_provider(tx: Transaction, pair: Pair, gate: registers.Gate, verdict: DispatchVerdict, message: str) -> None:
+def _close_provider(tx: Transaction, pair: Pair, gate: gates.Gate, verdict: DispatchVerdict, message: str) -> None:
     if verdict.pause_provider is not None and gate.paused_reason is None:
-        registers.put_gate(tx.connection, attrs.evolve(gate, paused_reason=verdict.pause_provider))
+        gates.put(tx.connection, attrs.evolve(gate, paused_reason=verdict.pause_provider))
         data = {"provider": pair.job.provider, "reason": verdict.pause_provider}
         tx.emit(EventType.PROVIDER_PAUSED, None, pair.job.correlation_id, **data)
     elif verdict.close_provider_until is not None:
@@ -225,14 +239,14 @@ def _close_provider(tx: Transaction, pair: Pair, gate: registers.Gate, verdict: 
         _close_gate(tx, again, verdict.close_provider_until, message, verdict.wait)
 
 
-def _close_gate(tx: Transaction, gate: registers.Gate, until: datetime, reason: str, seconds: float | None) -> None:
+def _close_gate(tx: Transaction, gate: gates.Gate, until: datetime, reason: str, seconds: float | None) -> None:
     closed = attrs.evolve(gate, closed_until=until, closed_reason=reason, closed_seconds=seconds)
-    registers.put_gate(tx.connection, closed)
+    gates.put(tx.connection, closed)
 
 
 def _look_again_at(tx: Transaction) -> datetime | None:
     """When something opens by the clock alone: a back-off or a closed provider, whichever is first."""
-    gates = registers.gates(tx.connection).values()
-    moments = [gate.closed_until for gate in gates if gate.closed_until is not None and gate.closed_until > tx.now]
+    found = gates.read(tx.connection).values()
+    moments = [gate.closed_until for gate in found if gate.closed_until is not None and gate.closed_until > tx.now]
     _, release = queue.outlook(tx.connection)
     return min([*moments, *([release] if release is not None else [])], default=None)

@@ -12,7 +12,7 @@ from actors.jobs.events import EventType
 from actors.jobs.options import Limits
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.suggestions import did_you_mean
-from actors.store import Transaction, queue, registers
+from actors.store import Transaction, gates, queue, runtime_settings
 
 PREFIX = "limits."
 _PER_PROVIDER = "per_provider."
@@ -32,7 +32,7 @@ def limits_view(connection: Connection, configured: Limits) -> tuple[Limits, dic
 
 def stored_limits(connection: Connection) -> dict[str, int]:
     """What was changed at run time, by name without prefix."""
-    stored = registers.stored_settings(connection, PREFIX)
+    stored = runtime_settings.read(connection, PREFIX)
     return {name.removeprefix(PREFIX): value for name, value in stored.items()}
 
 
@@ -75,7 +75,7 @@ def set_limit(tx: Transaction, name: str, value: int, *, by: str | None) -> None
     """Change one limit and keep it. Raises :class:`Refused` as :func:`check_limit` does."""
     check_limit(name, value)
     kept: int | bool = bool(value) if name == "fair_share" else value
-    registers.put_setting(tx.connection, PREFIX + name, kept, tx.now, by)
+    runtime_settings.put(tx.connection, PREFIX + name, kept, tx.now, by)
     tx.emit(EventType.LIMITS_CHANGED, None, tx.correlation_id, limit=name, value=value, by=by)
 
 
@@ -85,19 +85,19 @@ def reset_limits(tx: Transaction, names: Iterable[str], *, by: str | None) -> No
         check_limit(name, 0)
     changed = list(names) or list(stored_limits(tx.connection))
     if changed:
-        registers.drop_settings(tx.connection, [PREFIX + name for name in changed])
+        runtime_settings.drop(tx.connection, [PREFIX + name for name in changed])
         tx.emit(EventType.LIMITS_CHANGED, None, tx.correlation_id, reset=changed, by=by)
 
 
-def gate_of(tx: Transaction, provider: str) -> registers.Gate:
-    """The gate of this provider, or of the queue (:data:`registers.EVERY`)."""
-    return registers.gates(tx.connection).get(provider) or registers.Gate(provider)
+def gate_of(tx: Transaction, provider: str) -> gates.Gate:
+    """The gate of this provider, or of the queue (:data:`gates.EVERY`)."""
+    return gates.read(tx.connection).get(provider) or gates.Gate(provider)
 
 
 def pause(tx: Transaction, provider: str | None, *, reason: str, by: str | None) -> None:
     """Dispatch nothing to a provider, or (None) nothing at all, until somebody resumes it."""
-    gate = gate_of(tx, provider or registers.EVERY)
-    registers.put_gate(tx.connection, attrs.evolve(gate, paused_reason=reason))
+    gate = gate_of(tx, provider or gates.EVERY)
+    gates.put(tx.connection, attrs.evolve(gate, paused_reason=reason))
     if provider is None:
         tx.emit(EventType.QUEUE_PAUSED, None, tx.correlation_id, reason=reason, by=by)
     else:
@@ -106,7 +106,7 @@ def pause(tx: Transaction, provider: str | None, *, reason: str, by: str | None)
 
 def resume(tx: Transaction, provider: str | None, *, by: str | None) -> None:
     """Dispatch to a paused or closed provider again, or (None) at all: what was paused by itself stays so."""
-    registers.put_gate(tx.connection, registers.Gate(provider or registers.EVERY))
+    gates.put(tx.connection, gates.Gate(provider or gates.EVERY))
     if provider is None:
         tx.emit(EventType.QUEUE_RESUMED, None, tx.correlation_id, by=by)
         return

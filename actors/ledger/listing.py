@@ -17,7 +17,7 @@ from actors.jobs.scheduling import Decision
 from actors.jobs.views import JobFilters, JobView, QueueView
 from actors.ledger.limits import limits_view
 from actors.ledger.queries import Around, DecisionContext, of_jobs
-from actors.store import approvals, holds, jobs, queue, registers, waiting
+from actors.store import approvals, gates, holds, jobs, queue, waiting
 
 
 @attrs.frozen
@@ -78,8 +78,8 @@ def queue_view(connection: Connection, wanted: PageRequest, user_id: str | None,
         raise Refused("cursor: begin without it", RefusalKind.INVALID, "cursor") from None
     found, more = waiting.page(connection, context.now, wanted.limit, user_id=user_id, after=after)
     effective, sources = limits_view(connection, context.configured)
-    closed = {name: why for name, gate in registers.gates(connection).items() if (why := gate.closed(context.now))}
-    paused = closed.pop(registers.EVERY, None)
+    closed = {name: why for name, gate in gates.read(connection).items() if (why := gate.closed(context.now))}
+    paused = closed.pop(gates.EVERY, None)
     decision = context.decide(connection)
     return QueueView(
         waiting=_page(_views(connection, found, decision, effective, context), found, more, cursors),

@@ -9,7 +9,7 @@ import attrs
 from actors.jobs.events import EventType
 from actors.jobs.polling import interpret
 from actors.jobs.records import Observation, Phase, SubmissionState
-from actors.ledger.base import UNFLAGGED, Pair, advance, change, close_submission, emit, load
+from actors.ledger.base import UNFLAGGED, Pair, advance, change, close_submission, emit, load_readable
 from actors.store import Transaction, jobs, queue, submissions
 
 _TO_SHOW = ("progress", "cost_usd", "output_url")
@@ -33,7 +33,7 @@ def record(tx: Transaction, observations: Mapping[str, Observation]) -> list[Rec
     return [
         apply_observation(tx, Pair(found[one.job_id], entries[one.job_id]), key, observations[key])
         for key, one in known.items()
-        if one.state is not SubmissionState.CLOSED
+        if one.state is not SubmissionState.CLOSED and one.job_id in found and one.job_id in entries
     ]
 
 
@@ -66,8 +66,8 @@ def flag_uncertain(tx: Transaction, pair: Pair, reason: str) -> None:
 
 def cannot_tell(tx: Transaction, job_id: str, reason: str) -> None:
     """A provider cannot tell whether it runs this job: a person must, unless the job has ended meanwhile (B13)."""
-    pair = load(tx, job_id)
-    if not pair.job.is_terminal:
+    pair = load_readable(tx, job_id)
+    if pair is not None and not pair.job.is_terminal:
         flag_uncertain(tx, pair, reason)
 
 

@@ -11,7 +11,7 @@ from actors.ledger.ledger import Ledger
 from actors.providers.base import Capabilities
 from actors.providers.breaker import Breaker, BreakerState
 from actors.providers.guard import GuardedProvider
-from actors.store import registers
+from actors.store import gates
 
 
 @attrs.frozen
@@ -60,7 +60,7 @@ async def provider_views(
 
     ``faults``: what is wrong with those that were asked.
     """
-    closed = await ledger.read(registers.closed, providers, now)
+    closed = await ledger.read(gates.closed, providers, now)
     return [
         ProviderView(
             name,

@@ -116,7 +116,11 @@ def view(connection: Connection, part: str, context: DecisionContext) -> JobView
     job = jobs.get(connection, resolve(connection, part))
     if job is None:
         raise Refused(f"there is no job {part!r}", RefusalKind.NOT_FOUND)
-    return _placed(connection, of_jobs(connection, [job], context)[0], context)
+    views = of_jobs(connection, [job], context)
+    if not views:
+        queue.get(connection, job.job_id)  # raises: it was left out
+        raise Refused(f"there is no job {part!r}", RefusalKind.NOT_FOUND)
+    return _placed(connection, views[0], context)
 
 
 def of_jobs(connection: Connection, found: Sequence[Job], context: DecisionContext) -> list[JobView]:
@@ -124,7 +128,7 @@ def of_jobs(connection: Connection, found: Sequence[Job], context: DecisionConte
     entries = queue.get_many(connection, [job.job_id for job in found])
     waits = any(entry.status is QueueStatus.PENDING for entry in entries.values())
     around = Around(connection, entries, context.decide(connection) if waits else None, context.now)
-    return [around.view(job, entries[job.job_id]) for job in found]
+    return [around.view(job, entries[job.job_id]) for job in found if job.job_id in entries]
 
 
 def approval(connection: Connection, approval_id: str) -> ApprovalRequest:

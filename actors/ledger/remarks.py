@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from actors.jobs.events import EventType
-from actors.ledger.base import change, emit, load
+from actors.ledger.base import change, emit, load_readable
 from actors.store import Transaction, submissions
 
 _LONGEST = 2_000
@@ -14,7 +14,9 @@ def note_remark(tx: Transaction, key: str, text: str) -> None:
     found = submissions.by_key(tx.connection, key)
     if found is None:
         return
-    pair = load(tx, found.job_id)
+    pair = load_readable(tx, found.job_id)
+    if pair is None:
+        return
     before = pair.job.error_message
     if before is not None and text in before:
         return

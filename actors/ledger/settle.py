@@ -10,7 +10,7 @@ from actors.jobs.lifecycle import Trigger
 from actors.jobs.records import JobStatus, Submission, SubmissionState
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.retry import DispatchVerdict, FailureKind, after_failed_dispatch
-from actors.ledger.base import UNFLAGGED, Pair, advance, change, close_submission, emit, load
+from actors.ledger.base import UNFLAGGED, Pair, advance, change, close_submission, emit, load, load_readable
 from actors.ledger.requeue import requeue_or_fail
 from actors.store import Transaction, deaths, submissions
 
@@ -20,7 +20,9 @@ def settle_absent(tx: Transaction, key: str, *, jitter: Callable[[], float]) -> 
     submission = submissions.by_key(tx.connection, key)
     if submission is None or submission.state is not SubmissionState.UNKNOWN:
         return False
-    pair = load(tx, submission.job_id)
+    pair = load_readable(tx, submission.job_id)
+    if pair is None:
+        return False
     if submission.spends_attempt:
         message = submission.error or "the provider never had it"
         verdict = after_failed_dispatch(FailureKind.OTHER, message, pair.entry, tx.now, None, 0, jitter)

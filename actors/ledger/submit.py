@@ -27,7 +27,7 @@ from actors.jobs.refusal import Refused
 from actors.jobs.views import Accepted
 from actors.ledger.base import load
 from actors.ledger.rules import rules_now
-from actors.store import Transaction, approvals, holds, jobs, queue, registers
+from actors.store import Transaction, approvals, holds, idempotency, jobs, queue
 
 KEY_LIFETIME = timedelta(hours=24)
 _DAY = timedelta(hours=24)
@@ -145,7 +145,7 @@ class _Batch:
         pairs = [key for new in self._new if (key := _key(new.request))]
         # While the clock may be wrong no key is forgotten (C6).
         since = None if not pairs or holds.current(self._tx.connection) else self._tx.now - KEY_LIFETIME
-        rows = registers.used_keys(self._tx.connection, pairs, since)
+        rows = idempotency.used(self._tx.connection, pairs, since)
         return {key: (row.job_id, row.fingerprint) for key, row in rows.items()}
 
     def _existing(self, key: tuple[str, str], job_id: str, before: str, now: str) -> Accepted:
@@ -234,7 +234,7 @@ class _Batch:
         asked = [one.approval for one in new if one.approval is not None]
         if asked:
             approvals.add(connection, asked)
-        registers.reserve_keys(connection, keys)
+        idempotency.reserve(connection, keys)
         for one in new:
             event = _first_step(needs_approval=one.approval is not None).event
             self._tx.emit(event, one.job.job_id, one.job.correlation_id, **_event_data(one))

@@ -8,14 +8,14 @@ import attrs
 from sqlalchemy import Connection
 
 from actors.jobs.retention import Hold
-from actors.store import registers
+from actors.store import runtime_settings
 
 _NAME = "retention.hold"
 
 
 def read(connection: Connection) -> Hold | None:
     """The hold that is on, or one that is over and whose pass is still to come."""
-    row = registers.stored_settings(connection, _NAME).get(_NAME)
+    row = runtime_settings.read(connection, _NAME).get(_NAME)
     if row is None:
         return None
     return Hold(**{**row, "began_at": datetime.fromisoformat(row["began_at"])})
@@ -39,9 +39,9 @@ def begin(connection: Connection, reason: str, now: datetime) -> Hold:
 def write(connection: Connection, hold: Hold, now: datetime) -> None:
     """Keep it as it is now."""
     row = {**attrs.asdict(hold), "began_at": hold.began_at.isoformat()}
-    registers.put_setting(connection, _NAME, row, now, None)
+    runtime_settings.put(connection, _NAME, row, now, None)
 
 
 def drop(connection: Connection) -> None:
     """Forget it."""
-    registers.drop_settings(connection, [_NAME])
+    runtime_settings.drop(connection, [_NAME])

@@ -89,11 +89,13 @@ def read_all(kind: type[T], rows: Iterable[Mapping[Any, Any] | Row[Any]]) -> lis
         try:
             found.append(read(kind, row._mapping if isinstance(row, Row) else row))  # type: ignore[arg-type]
         except DamagedRow as error:
-            _report(str(error))
+            report(error)
     return found
 
 
-def _report(text: str) -> None:
+def report(error: DamagedRow) -> None:
+    """Log that a damaged row is left out, once in the life of this process."""
+    text = str(error)
     if text not in _reported and len(_reported) < _MOST_REPORTED:
         _reported.add(text)
         _logger.error("A damaged row is left out: %s", text)

@@ -6,9 +6,14 @@ import logging
 from datetime import UTC, datetime
 
 import pytest
+import trio
+from sqlalchemy import text
 
+from actors.jobs.options import ApprovalOptions, Limits
 from actors.jobs.records import ApprovalRule, Job, JobRequest, Resources
-from actors.store import rows
+from actors.ledger.approvals import expire
+from actors.providers.scripted import ScriptedOptions
+from actors.store import jobs, rows
 from actors.store.errors import DamagedRow
 from actors.store.types import Damaged
 
@@ -50,3 +55,57 @@ def test_a_damaged_row_is_left_out_and_reported_once(damage, caplog):
     assert [(one.levelno, "Job one" in one.getMessage()) for one in caplog.records] == [(logging.ERROR, True)]
     with pytest.raises(DamagedRow, match="Job one"):
         rows.read(Job, {**JOB, **damage})
+
+
+async def damage(runtime, job_id):
+    def spoil(tx):
+        tx.connection.execute(text("UPDATE jobs SET request = '{' WHERE job_id = :id"), {"id": job_id})
+
+    await runtime._store.write(spoil)
+
+
+async def test_a_job_whose_row_was_damaged_hides_and_holds_up_no_other(world, autojump_clock, caplog):
+    """At every look: the list, the scheduler, the poller. The damaged job itself is an error that names it."""
+    async with world.open(options=ScriptedOptions()) as runtime:
+        damaged, running = await world.submit(duration=60), await world.submit(duration=60)
+        await damage(runtime, damaged.job_id)
+        later = await world.submit(duration=1)
+        assert (await runtime.wait(later.job_id)).status == "completed"
+        assert (await runtime.wait(running.job_id)).status == "completed"
+        assert damaged.job_id not in await runtime.ledger.read(lambda one: jobs.get_many(one, [damaged.job_id]))
+        with pytest.raises(DamagedRow, match=damaged.job_id):
+            await runtime.ledger.read(lambda one: jobs.get(one, damaged.job_id))
+    reported = [one for one in caplog.records if one.levelno >= logging.ERROR and damaged.job_id in one.getMessage()]
+    assert len(reported) == 1
+
+
+async def test_a_damaged_job_that_waits_keeps_the_only_slot_from_no_other(world, autojump_clock):
+    """The one behind it in its lane starts when the slot is free, and not at a later look."""
+    async with world.open(options=ScriptedOptions(), limits=Limits(total=1)) as runtime:
+        running = await world.submit(duration=60)
+        damaged, behind = await world.submit(duration=60), await world.submit(duration=1)
+        await damage(runtime, damaged.job_id)
+        assert (await runtime.wait(running.job_id)).status == "completed"
+        ended = await runtime.wait(behind.job_id)
+        assert (ended.started_at - running.created_at).total_seconds() < 70
+        with pytest.raises(DamagedRow, match=damaged.job_id):
+            await runtime.jobs.get(damaged.job_id)
+
+
+async def test_an_approval_whose_job_was_damaged_holds_up_no_other(world, autojump_clock, monkeypatch):
+    """The sweep ends the others' requests, and tries the damaged one's again after a pause, not at once."""
+    tried = []
+
+    def counted(tx, approval_id):
+        tried.append(approval_id)
+        return expire(tx, approval_id)
+
+    monkeypatch.setattr("actors.expiry.expire", counted)
+    options = ApprovalOptions(timeout_hours=1)
+    async with world.open(options=ScriptedOptions(), approvals=options) as runtime:
+        damaged = await world.submit(requires_approval="big")
+        other = await world.submit(requires_approval="big")
+        await damage(runtime, damaged.job_id)
+        assert (await runtime.wait(other.job_id)).status == "cancelled"
+        await trio.sleep(60)
+        assert 10 <= len(tried) <= 20

@@ -13,8 +13,7 @@ from sqlalchemy import insert, select
 from actors.jobs.retry import LONGEST_RETRY_AFTER
 from actors.kernel import Clock
 from actors.kernel.steps import TOLERANCE, StepWatch
-from actors.store import clock_steps, dialect, waits
-from actors.store.registers import Gate, gates, put_gate
+from actors.store import clock_steps, dialect, gates, waits
 from actors.store.schema import idempotency_keys, lanes, metadata, queue_entries
 
 START = datetime(2024, 1, 15, 10, 30, tzinfo=UTC)
@@ -56,12 +55,12 @@ class Machine(Clock):
         name = f"p{len(self.began)}"
         self.began[name] = (self.true, seconds)
         until = self.now() + timedelta(seconds=seconds)
-        put_gate(self.connection, Gate(name, closed_until=until, closed_reason="why", closed_seconds=seconds))
+        gates.put(self.connection, gates.Gate(name, closed_until=until, closed_reason="why", closed_seconds=seconds))
 
     def check(self) -> None:
         """Exact in the run in which it began; after a start no longer than the wait is from then on."""
         self.transaction()
-        for name, gate in gates(self.connection).items():
+        for name, gate in gates.read(self.connection).items():
             began, seconds = self.began[name]
             left = (gate.closed_until - self.now()).total_seconds()
             if began >= self.started:

@@ -1,0 +1,59 @@
+"""Whether providers, and the queue as a whole, may be called: paused, closed for a while, or open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import attrs
+from sqlalchemy import Connection, select
+
+from actors.store.dialect import upsert
+from actors.store.schema import provider_gates
+
+EVERY = "*"
+"""The gate of the queue as a whole; no provider is named so."""
+
+
+@attrs.frozen
+class Gate:
+    """Whether a provider may be called: paused until a person resumes it, or closed until a moment.
+
+    ``closed_seconds``: how long the wait is that ends at ``closed_until``.
+    """
+
+    provider: str
+    paused_reason: str | None = None
+    closed_until: datetime | None = None
+    closed_reason: str | None = None
+    failures: int = 0
+    closed_seconds: float | None = None
+
+    def closed(self, now: datetime) -> str | None:
+        """Why nothing may be dispatched there at ``now``; None when it may."""
+        if self.paused_reason is not None:
+            what = "the queue" if self.provider == EVERY else f"provider {self.provider}"
+            return f"{what} is paused: {self.paused_reason}"
+        if self.closed_until is not None and self.closed_until > now:
+            return f"provider {self.provider} is not asked before {self.closed_until:%H:%M:%S}: {self.closed_reason}"
+        return None
+
+
+_GATES = select(provider_gates)
+
+
+def read(connection: Connection) -> dict[str, Gate]:
+    """The gates of all providers that ever had one changed."""
+    return {row.provider: Gate(**row._asdict()) for row in connection.execute(_GATES)}
+
+
+def closed(connection: Connection, names: Iterable[str], now: datetime) -> dict[str, str | None]:
+    """For each of these providers why nothing may be dispatched there; None when something may."""
+    found = read(connection)
+    queue = found[EVERY].closed(now) if EVERY in found else None
+    return {name: queue or (found[name].closed(now) if name in found else None) for name in names}
+
+
+def put(connection: Connection, gate: Gate) -> None:
+    """Write a gate."""
+    connection.execute(upsert(provider_gates, ("provider",), attrs.asdict(gate)))
