@@ -84,7 +84,7 @@ def correlation_id_from_headers(
     """The ID a request came with: `X-Correlation-ID` in any case, else the trace id of `traceparent`, else a new one.
 
     `headers` is a mapping or pairs, of str or bytes (what ASGI has). A present but refused `X-Correlation-ID` is
-    replaced by a new ID, logged at DEBUG since anybody may send one; `traceparent` is used only if the header is absent.
+    replaced by a new ID, logged at DEBUG since anybody may send one; `traceparent` is used only without that header.
     """
     pairs: Iterable[tuple[HeaderValue, HeaderValue]] = headers.items() if isinstance(headers, Mapping) else headers
     traceparent: HeaderValue | None = None
