@@ -65,7 +65,7 @@ class Guard:
         self._config.keep_alive_timeout = HEAD_SECONDS
         self._config.ssl_handshake_timeout = HANDSHAKE_SECONDS
 
-    async def serve(
+    async def serve(  # noqa: ASYNC128 - Connections.serve calls started()
         self,
         listeners: list[trio.socket.SocketType],
         *,

@@ -69,12 +69,15 @@ class Connection:
 
     async def _receive(self, nursery: trio.Nursery) -> None:
         while True:
+            text = await self._socket.get_message()
             try:
-                message = read(await self._socket.get_message())
+                message: Any = read(text)
             except Malformed as error:
-                await self._send(type="error", detail=str(error))
-                raise CloseConnection(Close.MALFORMED, str(error)) from None
+                message = error
             match message:
+                case Malformed():
+                    await self._send(type="error", detail=str(message))
+                    raise CloseConnection(Close.MALFORMED, str(message))
                 case Subscribe():
                     await self._subscribe(message, nursery)
                 case Ack():
