@@ -14,7 +14,6 @@ import attrs
 
 from actors.jobs.lifecycle import PHASE_TRIGGERS, Trigger, step
 from actors.jobs.records import TERMINAL_JOBS, Job, JobStatus, Observation, Phase, QueueStatus
-from actors.jobs.status_names import phase_of
 
 __all__ = ["DEBUG", "WARNING", "ObservationVerdict", "interpret", "phase_of"]
 
@@ -118,3 +117,26 @@ def _how_it_died(observation: Observation) -> str | None:
     if observation.signal is not None:
         return f"ended by signal {observation.signal}"
     return None if observation.exit_code is None else f"exit status {observation.exit_code}"
+
+
+_SPELLINGS: dict[Phase, tuple[str, ...]] = {
+    Phase.QUEUED: ("queued", "pending", "in queue"),
+    Phase.STARTING: ("starting",),
+    Phase.RUNNING: ("running", "processing", "in progress"),
+    Phase.STOPPING: ("stopping", "cancelling", "canceling"),
+    Phase.SUCCEEDED: ("succeeded", "completed"),
+    Phase.FAILED: ("failed", "error"),
+    Phase.CANCELED: ("canceled", "cancelled", "aborted", "stopped"),
+    Phase.TIMED_OUT: ("timed out",),
+    Phase.LOST: ("lost",),
+}
+
+_PHASES = {spelling: phase for phase, spellings in _SPELLINGS.items() for spelling in spellings}
+
+
+def phase_of(raw_status: str) -> Phase:
+    """The phase that a provider's own word means; ``Phase.UNKNOWN`` for a word not in the table, never a guess.
+
+    Case does not matter, nor does space around the word; ``_`` and ``-`` between words count as a space.
+    """
+    return _PHASES.get(" ".join(raw_status.casefold().replace("_", " ").replace("-", " ").split()), Phase.UNKNOWN)

@@ -248,7 +248,7 @@ class ApprovalRule:
 
 @attrs.frozen
 class Event:
-    """One change, told once: gap-free ``seq``, in the order in which changes were committed.
+    """One change, recorded once: gap-free ``seq``, in the order in which changes were committed.
 
     ``origin``: the place in the code that made the change, for the log's line; not stored, None where it was read back.
     """

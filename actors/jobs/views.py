@@ -22,7 +22,7 @@ from actors.jobs.records import (
 
 
 class JobFilters(TypedDict, total=False):
-    """Which jobs are wanted. What is absent or None does not narrow.
+    """Which jobs to return. What is absent or None does not narrow.
 
     ``text``: part of the id, the user, the configuration's name or the error, upper and lower case alike. ``since`` and
     ``until``: made at that moment or later, and before it.
@@ -38,7 +38,7 @@ class JobFilters(TypedDict, total=False):
 
 
 class EventFilters(TypedDict, total=False):
-    """Which events are wanted: of one job, of some types, of jobs of one user. Absent, None or empty: all."""
+    """Which events to return: of one job, of some types, of jobs of one user. Absent, None or empty: all."""
 
     job_id: str | None
     types: Iterable[str]
@@ -47,7 +47,7 @@ class EventFilters(TypedDict, total=False):
 
 @attrs.frozen
 class Gap:
-    """What a reader who saw everything up to ``after`` can no longer be told: ``missing`` events were removed since.
+    """What a reader who saw everything up to ``after`` can no longer be sent: ``missing`` events were removed since.
 
     The stream goes on after number ``resume``, which differs from ``after`` where no event of that number was written.
     """

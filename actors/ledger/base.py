@@ -107,5 +107,5 @@ def emit(tx: Transaction, job: Job, type_: EventType, **data: Any) -> None:
 
 
 def close_submission(tx: Transaction, key: str, error: str | None = None) -> None:
-    """Nothing remains to be done about this hand-over."""
+    """Nothing remains to be done about this submission."""
     submissions.change(tx.connection, key, state=SubmissionState.CLOSED, error=error)

@@ -1,6 +1,6 @@
-"""Rows of hand-overs during which the process died: how often in a row for each job that may be to blame.
+"""Rows of submissions during which the process died: how often in a row for each job that may be to blame.
 
-A row goes when a hand-over of its job has any outcome; a job without one has nothing against it.
+A row goes when a submission of its job has any outcome; a job without one has nothing against it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _HELD = tuple(status.value for status in (QueueStatus.PENDING, QueueStatus.RUNNI
 
 
 def blame(connection: Connection, job_ids: Sequence[str]) -> dict[str, int]:
-    """Count one death for the jobs that were in hand-over; the counts of all of them.
+    """Count one death for the jobs whose submission was under way; the counts of all of them.
 
     One job alone is to blame. Of several nobody knows which: each is suspected from then on, and none more than before.
     """
@@ -36,16 +36,16 @@ def counts(connection: Connection) -> dict[str, int]:
 
 
 def forgive(connection: Connection, job_id: str) -> None:
-    """A hand-over of this job had an outcome: it did not kill the process."""
+    """A submission of this job had an outcome: it did not kill the process."""
     connection.execute(delete(hand_over_deaths).where(hand_over_deaths.c.job_id == job_id))
 
 
 def try_again(connection: Connection, job_id: str) -> None:
-    """A person has this job handed over again: it is suspected, with one death against it."""
+    """A person has this job submitted again: it is suspected, with one death against it."""
     connection.execute(update(hand_over_deaths).where(hand_over_deaths.c.job_id == job_id).values(deaths=1))
 
 
 def drop_ended(connection: Connection) -> None:
-    """Forget jobs that will not be handed over any more."""
+    """Forget jobs that will not be submitted any more."""
     held = select(queue_entries.c.job_id).where(queue_entries.c.status.in_(_HELD))
     connection.execute(delete(hand_over_deaths).where(hand_over_deaths.c.job_id.not_in(held)))

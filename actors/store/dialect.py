@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,10 +30,11 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects import sqlite
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, StatementError
 from sqlalchemy.pool import StaticPool
 from sqlalchemy.sql.dml import Insert
 
+from actors.jobs.refusal import RefusalKind, Refused
 from actors.store.errors import StoreBusy, StoreError, StoreUnavailable
 
 BUSY_TIMEOUT_MS = 5_000
@@ -147,8 +149,23 @@ def plain_rows(
             raise DBAPIError(None, None, error) from error
 
 
-def explained(error: DBAPIError, where: str) -> StoreError:
-    """``error`` as one of ours, in words that say what to do."""
+def roll_back(connection: Connection) -> None:
+    """End what is left of a transaction that was not committed; some errors (a full disk) have ended it already."""
+    driver = connection.connection.driver_connection
+    if driver is not None and getattr(driver, "in_transaction", False):
+        connection.exec_driver_sql("ROLLBACK")
+
+
+@contextmanager
+def explained(where: str) -> Iterator[None]:
+    """Turn the driver's errors into ours, whose text says what to do."""
+    try:
+        yield
+    except DBAPIError as error:
+        raise _as_ours(error, where) from error
+
+
+def _as_ours(error: DBAPIError, where: str) -> StoreError:
     original = error.orig
     code = getattr(original, "sqlite_errorcode", 0) & 0xFF
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
@@ -162,3 +179,13 @@ def explained(error: DBAPIError, where: str) -> StoreError:
     if code == sqlite3.SQLITE_IOERR:
         return StoreUnavailable(f"{where}: the disk failed while reading or writing ({original})")
     return StoreError(f"{where}: {original}")
+
+
+def refusal_of(error: BaseException) -> Refused | None:
+    """The refusal of a value that was given to the database and cannot be kept; None: ``error`` is something else."""
+    cause = error.orig if isinstance(error, StatementError) else error
+    if isinstance(cause, UnicodeEncodeError):
+        return Refused(f"a text holds {cause.object[cause.start : cause.end]!r}: it must be UTF-8", RefusalKind.INVALID)
+    if isinstance(error, StatementError) and isinstance(cause, TypeError | ValueError | OverflowError):
+        return Refused(f"a value cannot be kept: {cause}", RefusalKind.INVALID)
+    return None

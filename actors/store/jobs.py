@@ -61,7 +61,7 @@ _APPROVAL_SIZE = select(func.coalesce(func.sum(approvals.SIZE), 0)).where(approv
 SIZE = stored_size(
     jobs.c.request, jobs.c.progress, jobs.c.result, jobs.c.error_message, jobs.c.uncertain_reason, jobs.c.output_url
 ) + _APPROVAL_SIZE.scalar_subquery()  # fmt: skip
-"""How many bytes a job is told in, its approval requests included."""
+"""How many bytes of text a job has, its approval requests included."""
 
 
 def page(
@@ -141,7 +141,7 @@ def _by_id() -> Any:
 
 
 def uncertain(connection: Connection) -> list[str]:
-    """Ids of active jobs of which nobody can tell whether they run."""
+    """Ids of active jobs of which it is unknown whether they run."""
     query = select(jobs.c.job_id).where(jobs.c.status.in_(ACTIVE), jobs.c.uncertain_since.is_not(None))
     return list(connection.execute(query.order_by(jobs.c.job_id)).scalars())
 

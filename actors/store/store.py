@@ -1,8 +1,23 @@
 """The store: one writer whose transactions are shared by many callers, and readers beside it.
 
-A write is a closure over a :class:`~actors.store.transaction.Transaction`. Closures that wait together run in one
-transaction, each in a savepoint of its own, so that a commit's cost is shared and one closure's failure is its own.
-Results and events are released after COMMIT, never before; a COMMIT that fails fails every caller of its group.
+A write is a function of a :class:`~actors.store.transaction.Transaction`, here called a closure.
+
+**The writer** is one connection; ``_turn`` is held by the task that uses it. A caller puts its closure into ``_queue``
+and waits for the turn. Whoever gets it takes up to ``_GROUP`` waiting closures, its own among them, and runs them in
+one transaction; the others then find their outcome and run nothing. So the cost of a commit (a sync of the disk) is
+shared. Each closure of a group runs in a savepoint, so its failure undoes its own changes and events alone; a single
+one needs none. A failure of the database itself is not one closure's: it fails every caller of the group.
+
+**Invariants.** Results and events are released after COMMIT, never before: no caller learns of, and nobody is sent,
+what a crash could undo. Events are published in the order of their numbers, by the task that still holds the turn.
+After each transaction, committed or not, the connection has none open. A step of the wall clock is written in a
+transaction of its own before any closure sees the new time.
+
+**What can happen between two lines.** A caller that is cancelled before its closure was taken into a group removes it,
+and it never runs. From then on it runs to its end and is published, shielded from cancellation; its caller may be
+cancelled afterwards and then does not learn the result. If the process dies before COMMIT, nothing of the group is
+kept; if it dies after COMMIT and before the release, all of it is kept and nobody was answered: a caller that repeats
+needs an idempotency key, readers of events resume from the rows. A read sees one snapshot, and never a part of a group.
 """
 
 from __future__ import annotations
@@ -24,12 +39,12 @@ from actors.jobs.records import Event
 from actors.kernel.retry_log import ensure_retry_log
 from actors.kernel.steps import Step, StepWatch
 from actors.store import clock_steps, dialect, wal
+from actors.store.dialect import explained, refusal_of
 from actors.store.errors import StoreBusy, StoreError, StoreUnavailable
 from actors.store.executor import Executor
 from actors.store.log_size import LOOK, LogSize
 from actors.store.revision import bring_up_to_date
 from actors.store.transaction import Transaction
-from actors.store.unstorable import refusal_of
 from logconf import get_correlation_id
 from supervision import faults
 
@@ -227,7 +242,7 @@ class Store:
             for waiting in group:
                 waiting.outcome = Error(error)
         finally:
-            _roll_back(connection)
+            dialect.roll_back(connection)
         return events
 
     def _run_closures(self, group: list[_Waiting[Any]], transaction: Transaction) -> list[Event]:
@@ -282,19 +297,3 @@ def _judged(result: Outcome[T]) -> Outcome[T]:
         if (refusal := refusal_of(result.error)) is not None:
             return Error(refusal)
     return result
-
-
-def _roll_back(connection: Connection) -> None:
-    """End what is left of a transaction that was not committed; some errors (a full disk) have ended it already."""
-    driver = connection.connection.driver_connection
-    if driver is not None and getattr(driver, "in_transaction", False):
-        connection.exec_driver_sql("ROLLBACK")
-
-
-@contextmanager
-def explained(where: str) -> Iterator[None]:
-    """Turns the driver's errors into ours, in words that say what to do."""
-    try:
-        yield
-    except DBAPIError as error:
-        raise dialect.explained(error, where) from error

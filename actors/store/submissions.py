@@ -50,18 +50,18 @@ def change(connection: Connection, key: str, **changes: Any) -> None:
 
 
 def newest(connection: Connection, job_id: str) -> Submission | None:
-    """The last hand-over of this job."""
+    """The newest submission of this job."""
     query = select(submissions).where(submissions.c.job_id == job_id).order_by(*_attempts(last_first=True)).limit(1)
     return read_one(Submission, connection.execute(query).one_or_none())
 
 
 def by_key(connection: Connection, key: str) -> Submission | None:
-    """The hand-over of this key."""
+    """The submission of this key."""
     return read_one(Submission, connection.execute(select(submissions).where(submissions.c.key == key)).one_or_none())
 
 
 def by_keys(connection: Connection, keys: Iterable[str]) -> dict[str, Submission]:
-    """The hand-overs of these keys."""
+    """The submissions of these keys."""
     rows = connection.execute(select(submissions).where(submissions.c.key.in_(list(keys))))
     return {one.key: one for one in read_all(Submission, rows)}
 
@@ -69,7 +69,7 @@ def by_keys(connection: Connection, keys: Iterable[str]) -> dict[str, Submission
 def open_at(
     connection: Connection, provider: str, *, unsettled: bool = False, keys: Iterable[str] | None = None
 ) -> list[tuple[Submission, Job]]:
-    """Hand-overs to this provider that are not closed, each with its job, oldest first.
+    """Submissions to this provider that are not closed, each with its job, oldest first.
 
     ``unsettled``: only those whose outcome is unknown or whose job is to be cancelled; ``keys``: these, too.
     """
@@ -109,11 +109,11 @@ _INTENTS = (
 
 
 def intents(connection: Connection) -> list[Submission]:
-    """All hand-overs whose call was begun and has no outcome yet."""
+    """All submissions whose call was begun and has no outcome yet."""
     return read_all(Submission, connection.execute(_INTENTS))
 
 
 def of_jobs(connection: Connection, job_ids: Iterable[str]) -> dict[str, Submission]:
-    """The last hand-over of each of these jobs."""
+    """The newest submission of each of these jobs."""
     query = select(submissions).where(submissions.c.job_id.in_(list(job_ids))).order_by(*_attempts())
     return {one.job_id: one for one in read_all(Submission, connection.execute(query))}

@@ -28,7 +28,7 @@ def passes_events_on(file: str) -> None:
 
 
 class Transaction:
-    """One transaction: a connection, the time at which it began, and the events that tell of its changes.
+    """One transaction: a connection, the time at which it began, and the events that describe its changes.
 
     Event numbers come from one counter row that is updated last, so that they have no gap and stand in the order of
     commits; an event of a closure that failed never took a number. ``correlation_id``: of the request or cycle for
@@ -46,7 +46,7 @@ class Transaction:
         self._left: tuple[int, Any] = (0, None)
 
     def emit(self, type_: EventType, job_id: str | None, correlation_id: str, **data: Any) -> None:
-        """Tell of one change: an event of ``type_`` is written with this transaction and published after it.
+        """Record one change: an event of ``type_`` is written with this transaction and published after it.
 
         Raises :class:`Refused` for data that cannot be kept: here it fails its own closure, at the end it would fail
         those of every caller in the transaction.

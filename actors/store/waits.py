@@ -71,7 +71,7 @@ def _shift(ends: Any) -> Update:
 
 @cache
 def _shift_intents() -> Update:
-    """Hand-overs under way: others wait for a suspected one, for a time that counts from its beginning."""
+    """Submissions under way: others wait for a suspected one, for a time that counts from its beginning."""
     under_way = submissions.c.state == SubmissionState.INTENT.value
     return _shift(submissions.c.intent_at).where(under_way)
 

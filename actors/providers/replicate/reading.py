@@ -15,8 +15,8 @@ from typing import Any
 import attrs
 import orjson
 
+from actors.jobs.polling import phase_of
 from actors.jobs.records import Observation, Phase
-from actors.jobs.status_names import phase_of
 from actors.providers.base import Handle
 from actors.providers.errors import Protocol
 from actors.providers.json_reading import is_shallow
