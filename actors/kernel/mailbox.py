@@ -226,11 +226,7 @@ class Mailbox:
         for _ in range(limit):
             if self.suspended or self.system:
                 return
-            envelope, self._ahead = self._ahead, None
-            if envelope is None:
-                envelope = self._receive_one()
-            if self._unbounded and (envelope is None or self._unbounded[0].id < envelope.id):
-                self._ahead, envelope = envelope, self._unbounded.popleft()
+            envelope = self._receive_one() if self._ahead is None and not self._unbounded else self._first_of_both()
             if envelope is None:
                 return
             if self._keys:
@@ -278,6 +274,13 @@ class Mailbox:
         except trio.WouldBlock:
             return None
         self._in_channel -= 1
+        return envelope
+
+    def _first_of_both(self) -> Envelope | None:
+        """The one with the smaller number of the channel's head, which is taken ahead, and of what is unbounded."""
+        envelope, self._ahead = self._ahead or self._receive_one(), None
+        if self._unbounded and (envelope is None or self._unbounded[0].id < envelope.id):
+            self._ahead, envelope = envelope, self._unbounded.popleft()
         return envelope
 
     def _make_room(self, envelope: Envelope) -> bool:
