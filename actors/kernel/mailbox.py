@@ -115,8 +115,7 @@ class Mailbox:
         self._taken = self.dropped = self._coalesced = self._rejected = 0
 
     def __len__(self) -> int:
-        ahead = 0 if self._ahead is None else 1
-        return min(self._in_channel, self.capacity) + ahead + len(self._unbounded)
+        return min(self._in_channel, self.capacity) + (self._ahead is not None) + len(self._unbounded)
 
     def statistics(self) -> MailboxStatistics:
         """Depth, high-water mark and counters, now."""
