@@ -145,7 +145,7 @@ class Actor:
     # -- The machinery
 
     async def _handle_batch(self) -> None:
-        handle, heartbeat, plan = self.handle, self.heartbeat, faults.active
+        handle, heartbeat, plan, concurrent = self.handle, self.heartbeat, faults.active, self.concurrent
         for envelope in self.ref.mailbox.take_batch(BATCH):
             if envelope.message is DRAIN_MARKER:
                 self._ended = True
@@ -154,7 +154,10 @@ class Actor:
             if port is not None and port.deadline <= trio.current_time():
                 self.ref.dead_letters.record(envelope, self.ref.name, "expired")
                 continue
-            self.bind(envelope)
+            if concurrent or envelope.correlation_id != current_correlation_id():
+                self.bind(envelope)
+            else:
+                self._handling.envelope = envelope  # of the same request as the one before it
             try:
                 if plan is not None:
                     await faults.async_point(RECEIVE_BEFORE, self.ref.name)

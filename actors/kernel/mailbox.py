@@ -66,7 +66,7 @@ class MailboxStatistics:
 
     capacity: int
     depth: int
-    high_water: int
+    high_water: int  # the most that stood in the channel; what a sleeping reader is handed never stands there
     taken: int
     coalesced: int
     dropped: int
@@ -86,9 +86,8 @@ class Mailbox:
     """
 
     __slots__ = (
-        "_ahead", "_asleep_at", "_coalesce", "_coalesced", "_in_channel", "_keys", "_receive",
-        "_rejected", "_send", "_taken", "_unbounded", "capacity", "dropped", "on_drop", "overflow",
-        "owner", "suspended", "system",
+        "_ahead", "_asleep_at", "_coalesce", "_coalesced", "_in_channel", "_keys", "_receive", "_rejected", "_send",
+        "_taken", "_unbounded", "capacity", "dropped", "on_drop", "overflow", "owner", "suspended", "system",
     )  # fmt: skip
 
     def __init__(
@@ -128,10 +127,7 @@ class Mailbox:
 
     @enable_ki_protection
     def put_nowait(self, envelope: Envelope) -> None:
-        """Queue ``envelope``, or do what the overflow policy says.
-
-        Raises MailboxFull under ``block`` and ``reject``.
-        """
+        """Queue ``envelope``, or do what the overflow policy says: MailboxFull under ``block`` and ``reject``."""
         if self._coalesce is not None and self._absorbs(envelope):
             return
         try:
@@ -220,13 +216,18 @@ class Mailbox:
     @enable_ki_protection
     def take_batch(self, limit: int) -> Iterator[Envelope]:
         """As :meth:`take`, at most ``limit`` times; what the reader does not ask for stays queued."""
-        system, keys, receive_one = self.system, self._keys, self._receive_one
+        system, keys, receive_nowait = self.system, self._keys, self._receive.receive_nowait
         for _ in range(0 if self.suspended else limit):
             if system:
                 return
-            envelope = receive_one() if self._ahead is None and not self._unbounded else self._first_of_both()
-            if envelope is None:
-                return
+            if self._ahead is not None or self._unbounded:
+                envelope = self._first_of_both()
+            else:
+                try:
+                    envelope = receive_nowait()
+                except trio.WouldBlock:
+                    return
+                self._in_channel -= 1
             if keys:
                 keys.pop(envelope.id, None)
             self._taken += 1
@@ -235,8 +236,6 @@ class Mailbox:
     def take_system(self) -> Any | None:
         """The oldest system message, removed; None if there is none."""
         return self.system.pop(0) if self.system else None
-
-    # -- Taking back
 
     @enable_ki_protection
     def clear(self) -> list[Envelope]:
@@ -274,12 +273,13 @@ class Mailbox:
         self._in_channel -= 1
         return envelope
 
-    def _first_of_both(self) -> Envelope | None:
+    def _first_of_both(self) -> Envelope:
         """The one with the smaller number of the channel's head, which is taken ahead, and of what is unbounded."""
-        envelope, self._ahead = self._ahead or self._receive_one(), None
-        if self._unbounded and (envelope is None or self._unbounded[0].id < envelope.id):
-            self._ahead, envelope = envelope, self._unbounded.popleft()
-        return envelope
+        head, self._ahead = self._ahead or self._receive_one(), None
+        if head is not None and (not self._unbounded or head.id < self._unbounded[0].id):
+            return head
+        self._ahead = head
+        return self._unbounded.popleft()
 
     def _make_room(self, envelope: Envelope) -> bool:
         """Whether the policy found a place for ``envelope``."""

@@ -14,6 +14,7 @@ from actors.kernel.errors import ActorDown, CallTimeout, CallToSelf
 from actors.kernel.monitor import Monitor
 from actors.kernel.system import DRAIN_MARKER, Inspect, Inspection, Stop, Suspend
 from logconf import get_correlation_id
+from logconf.context import current_correlation_id
 from supervision import faults
 
 #: Fault points: where a cast travels, and what a caller passes; the subject is the actor's name.
@@ -96,7 +97,8 @@ class ActorRef(ActorCell):
         cause = handling.get().envelope
         causation_id, sender = (None, None) if cause is None else (cause.id, cause.to)
         return Envelope(
-            message, get_correlation_id(), causation_id, sender, reply, 1, self._now(), self.name, next_envelope_id(),
+            message, current_correlation_id() or get_correlation_id(), causation_id, sender, reply, 1, self._now(),
+            self.name, next_envelope_id(),
         )  # fmt: skip
 
     def _deliver(self, envelope: Envelope) -> None:

@@ -100,6 +100,38 @@ async def test_a_sender_that_gives_up_leaves_nothing_behind(autojump_clock):
     assert drain(mailbox) == [1]
 
 
+async def test_the_depth_is_right_after_a_sender_gave_up_while_the_mailbox_was_emptied():
+    mailbox = Mailbox(1)
+    put(mailbox, 1)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(mailbox.put, Envelope(2, "id"))
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+        assert [envelope.message for envelope in mailbox.clear()] == [1]
+    assert len(mailbox) == 0
+    put(mailbox, 3)
+    mailbox.withdraw(mailbox)
+    assert (len(mailbox), drain(mailbox), len(mailbox)) == (1, [3], 0)
+
+
+async def test_depth_counts_notices_and_redelivered_messages_until_they_are_taken_or_withdrawn():
+    mailbox = Mailbox(1)
+    put(mailbox, 1)
+    marker = object()
+    for message in (2, marker):
+        mailbox.put_unbounded(Envelope(message, "id"))
+    mailbox.redeliver(mailbox.take().again())
+    assert len(mailbox) == 3
+    mailbox.withdraw(marker)
+    assert (len(mailbox), drain(mailbox), len(mailbox)) == (2, [1, 2], 0)
+
+
+async def test_dropping_the_oldest_keeps_the_depth():
+    mailbox = Mailbox(2, "drop_oldest")
+    put(mailbox, 1, 2, 3, 4)
+    assert (len(mailbox), drain(mailbox), len(mailbox)) == (2, [3, 4], 0)
+
+
 async def test_a_waiting_message_of_the_same_key_absorbs_the_new_one():
     """Counted, and not a loss: nothing goes to `on_drop`."""
     dropped: list[Any] = []
