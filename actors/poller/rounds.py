@@ -31,7 +31,7 @@ class Round:
         return self.everything or bool(self.keys or self.rows)
 
     def add(self, other: Round) -> None:
-        """PollNow at what ``other`` was to look at, too; who waits for that one does not wait for this."""
+        """Look at what ``other`` was to look at, too; who waits for that one does not wait for this."""
         self.everything |= other.everything
         self.observe |= other.observe
         self.first |= other.first
