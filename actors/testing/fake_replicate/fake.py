@@ -10,8 +10,9 @@ from fnmatch import fnmatchcase
 
 import attrs
 
+from actors.providers.scripted.faults import FaultBook
 from actors.testing.fake_replicate.account import Account, system_now
-from actors.testing.fake_replicate.faults import Fault, FaultBook
+from actors.testing.fake_replicate.faults import Fault
 from actors.testing.fake_replicate.routes import Route, route_of
 from actors.testing.fake_replicate.spoiling import spoil, throttled, unauthenticated
 from actors.testing.fake_replicate.wire import Asked, Recorded, Refusal, Reply
@@ -65,7 +66,7 @@ class FakeReplicate(Account):
     ) -> None:
         super().__init__(now, username=username, seed=seed)
         self.token = token
-        self.faults = FaultBook()
+        self.faults = FaultBook[Fault]()
         self.dated = True
         self.requests: deque[Recorded] = deque(maxlen=keep)
         self._creations = Bucket(creations_a_minute)
@@ -85,7 +86,7 @@ class FakeReplicate(Account):
 
     def handle(self, asked: Asked) -> Reply:
         """The answer to ``asked``, spoilt where a fault strikes. Records both."""
-        fault = self.faults.take(asked.method, asked.path)
+        fault = self.faults.take(lambda fault: fault.strikes(asked.method, asked.path))
         reply = self._answer(asked) if fault is None or fault.acts_first else Reply(0)
         if self.dated:
             reply = attrs.evolve(reply, headers={**reply.headers, "date": format_datetime(self.now(), usegmt=True)})
