@@ -37,13 +37,7 @@ from actors.providers.replicate.observing import Observer
 from actors.providers.replicate.options import ReplicateOptions
 from actors.providers.replicate.preparing import prepare_request
 from actors.providers.replicate.pushes import Reading, read_delivery
-from actors.providers.replicate.reading import (
-    ENDED,
-    kind_of,
-    log_of,
-    observation_of,
-    remote_id,
-)
+from actors.providers.replicate.reading import ENDED, kind_of, log_of, observation_of, remote_id
 from actors.providers.replicate.secrets import Secrets
 from actors.providers.replicate.submitting import Submitter
 
@@ -71,7 +65,7 @@ class ReplicateProvider:
         self._now = now
         self._api = ReplicateApi(name, options, now, transport, steady)
         self._observer = Observer(self._api, self._read)
-        self._submitter = Submitter(self._api, options, now, root)
+        self._submitter = Submitter(self._api, options, now, self._read, root)
         self._secrets = Secrets(self._api, name, options.webhook_secret_env)
         self._copies = None
         if options.copy_results and root is not None:
