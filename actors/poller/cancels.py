@@ -55,7 +55,7 @@ class Cancels:
         return [one for one in _cancelled(held) if self._is_due(one, taken=True)]
 
     def put_off(self, held: Sequence[InFlight]) -> None:
-        """PollNow at these later: the provider could not be asked about them."""
+        """Look at these later: the provider could not be asked about them."""
         for one in held:
             self._note(one.key, taken=True)
 

@@ -15,7 +15,6 @@ from actors.kernel import Clock
 from actors.ledger import Ledger
 from actors.ledger.observe import Recorded, denied, record
 from actors.ledger.queries import InFlight
-from actors.poller.rounds import cycles_left_out
 from actors.providers.base import Listing, View
 from actors.providers.breaker import BreakerState
 from actors.providers.guard import Failure, GuardedProvider
@@ -49,6 +48,22 @@ async def for_each_limited(
     async with trio.open_nursery() as nursery:
         for _ in range(min(provider.capabilities.concurrent_calls, len(held))):
             nursery.start_soon(work)
+
+
+LEFT_OUT_AT_MOST = 4
+"""Cycles in a row in which an old job is not asked about."""
+
+OLD_AFTER = 1800.0
+"""Seconds without a change after which a job is left out of one cycle; of two after twice as long, and so on."""
+
+
+def cycles_left_out(unchanged: float) -> int:
+    """Of how many cycles in a row a job is left out that did not change for ``unchanged`` seconds.
+
+    Only where each job costs a request of its own. A job that has run for an hour will hardly end in the next half
+    minute, and a late word about its end costs less than the requests of all the others.
+    """
+    return min(LEFT_OUT_AT_MOST, max(0, int(unchanged // OLD_AFTER)))
 
 
 class Statuses:

@@ -16,8 +16,9 @@ an event or by the provider's own news; requests that come during a round are an
 **Invariants.** Rounds of one watch never overlap, so no two calls about one submission are made from here. A round
 keeps nothing that matters: what is to be done is in rows, what it found is written by the ledger, which applies each
 observation once, never backwards. So a process that is killed between any two lines is only late: the next round
-reads the same rows. A lost answer to a cancel or an observation is the same as none. The one thing kept in memory is
-when to look again; it is never later than the beat.
+reads the same rows. A lost answer to a cancel or an observation is the same as none. What is kept in memory (requests
+for a round, cancels that were sent, when to look again) only decides which round looks at what: a new process begins
+with a look at everything.
 
 **Between the read of the rows and the provider's answer** the job may have ended, been cancelled, or its submission
 been closed by a delivery. The ledger therefore decides by the rows of its own transaction, not by those that the
@@ -33,6 +34,7 @@ import logging
 import math
 from collections.abc import Callable, Iterable, Sequence
 
+import attrs
 import trio
 
 from actors.jobs.records import SubmissionState
@@ -44,7 +46,6 @@ from actors.ledger.queries import InFlight, held_at
 from actors.ledger.settle import settle_absent
 from actors.poller.cancels import Cancels
 from actors.poller.first_look import FirstLook
-from actors.poller.rounds import Round
 from actors.poller.statuses import Statuses, for_each_limited, say
 from actors.providers.base import ABSENT, UNKNOWABLE, Submitted
 from actors.providers.guard import Failure, GuardedProvider
@@ -60,6 +61,40 @@ _SOONEST = 0.5
 
 # An unknown submission that its provider could not be asked about is asked about again after this long.
 _ASK_AGAIN = 5.0
+
+
+@attrs.define
+class Round:
+    """What a round is to look at: everything, or the jobs of some keys.
+
+    ``keys``: of jobs whose provider is asked about them. ``rows``: of jobs of which only the rows are read, for what is
+    to be settled or cancelled. ``observe``: ask for statuses, too; else only of jobs silent for ``silent_for`` seconds
+    (0: of none).
+    ``first``: it is the look at all jobs that a provider which is not polled gets at the start.
+    ``correlation_id``: that of the cycle that asked, None where no cycle did. ``waiters``: told when it is through.
+    """
+
+    everything: bool = False
+    observe: bool = False
+    silent_for: float = 0.0
+    first: bool = False
+    keys: set[str] = attrs.field(factory=set)
+    rows: set[str] = attrs.field(factory=set)
+    correlation_id: str | None = None
+    waiters: list[trio.Event] = attrs.field(factory=list)
+    fault: Exception | None = None
+
+    def __bool__(self) -> bool:
+        return self.everything or bool(self.keys or self.rows)
+
+    def add(self, other: Round) -> None:
+        """Look at what ``other`` was to look at, too; who waits for that one does not wait for this."""
+        self.everything |= other.everything
+        self.observe |= other.observe
+        self.first |= other.first
+        self.silent_for = max(self.silent_for, other.silent_for)
+        self.keys |= other.keys
+        self.rows |= other.rows
 
 
 class Watch:

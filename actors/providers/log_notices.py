@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from actors.providers.base import LogChunk
 from actors.providers.errors import Invalid
+
+CHUNK = 64 * 1024
+"""Bytes in one piece, at the most."""
 
 
 class LogNotice(bytes):
@@ -29,6 +34,22 @@ def offset_of(cursor: str | None) -> int:
     if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 19):
         raise Invalid(f"the log cursor {cursor!r:.40} is not one that this provider gave")
     return int(cursor)
+
+
+def chunks(data: bytes, offset: int) -> Iterator[LogChunk]:
+    """What of ``data``, an output from its beginning, lies behind ``offset``."""
+    while offset < len(data):
+        piece = data[offset : offset + CHUNK]
+        offset += len(piece)
+        yield LogChunk(piece, str(offset))
+
+
+def rest_of(data: bytes, cursor: str | None) -> Iterator[LogChunk]:
+    """What of ``data``, an output from its beginning, lies behind ``cursor``; a notice where it became shorter."""
+    offset = offset_of(cursor)
+    if (note := shortened(offset, len(data))) is not None:
+        yield note
+    yield from chunks(data, offset)
 
 
 def shortened(offset: int, size: int) -> LogChunk | None:

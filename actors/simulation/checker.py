@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Iterator
 
 import attrs
 
 from actors.jobs.events import EventType
-from actors.jobs.options import Limits
 from actors.jobs.records import Event
 from actors.jobs.retry import ENTRY_DELAY, ENTRY_DELAY_CAP, LONGEST_RETRY_AFTER, PROVIDER_DELAY
 from actors.providers.scripted import Run
-from actors.simulation.world import PROVIDERS, World
+from actors.simulation.world import PROVIDERS, Limited, World, limit_of, limited
 
 _TOLERANCE = 0.001
 """Seconds by which a time in rows, which is rounded, may be earlier than the world's."""
@@ -146,13 +146,13 @@ class Checker:
         total = max(limits.total for limits in held)
         if len(self._active) > total:
             yield f"{len(self._active)} run, at most {total} may"
-        fair = any(limits.fair_share for limits in held) and all(limits.fair_share for limits in held)
-        yield from self._over("user", lambda _, run: run.asked.user_id, lambda _: max(one.per_user for one in held))
-        yield from self._over("organisation", lambda _, run: run.asked.org_id,
-                              lambda _: max(one.per_organisation for one in held))  # fmt: skip
-        if fair:
-            yield from self._over("team", lambda _, run: run.asked.team_id, lambda _: max(one.per_team for one in held))
-        yield from self._over("provider", lambda name, _: name, lambda name: _most_at(name, held))
+        taken = Counter(one for provider, run in self._active for one in _limited(provider, run))
+        newest = self._active[-1]
+        for one in _limited(*newest):
+            most = max(limit_of(one, limits) for limits in held)
+            if taken[one] > most:
+                kind, name = one
+                yield f"{taken[one]} run of {kind} {name}, at most {most} may ({newest[1].key} is the last)"
         for name, options in PROVIDERS.items():
             for resource in ("cpus", "gpus"):
                 there = getattr(options, resource)
@@ -160,15 +160,6 @@ class Checker:
                 if there is not None and taken > there:
                     yield f"{taken} {resource} are taken at {name}, it has {there}"
 
-    def _over(self, kind: str, group: Callable[[str, Run], str | None], bound: Callable[[str], float]) -> Iterator[str]:
-        _, newest = self._active[-1]
-        mine = group(*self._active[-1])
-        if mine is None:
-            return
-        number = sum(1 for name, run in self._active if group(name, run) == mine)
-        if number > bound(mine):
-            yield f"{number} run of {kind} {mine}, at most {bound(mine)} may ({newest.key} is the last)"
 
-
-def _most_at(name: str, held: list[Limits]) -> float:
-    return max((limits.per_provider.get(name, float("inf")) for limits in held), default=float("inf"))
+def _limited(provider: str, run: Run) -> list[Limited]:
+    return limited(run.asked.user_id, run.asked.org_id, run.asked.team_id, provider)

@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 import trio
 
-from actors.jobs.records import ApprovalStatus, JobRequest, Resources
+from actors.jobs.records import ApprovalStatus, Job, JobRequest, Resources
 from actors.jobs.refusal import Refused
 from actors.runtime import RunningRuntime
 from actors.simulation.crashes import describe, unplanned
@@ -30,11 +30,6 @@ class Clients:
             "refused": self._refused,
             "twice": self._twice,
             "batch": self._batch,
-            "retry": self._retry,
-            "cancel": self._cancel,
-            "approve": self._approve,
-            "reject": self._reject,
-            "prioritise": self._prioritise,
             "limit": lambda runtime, step: runtime.queue.set_limit(step.args["name"], step.args["value"], by="op"),
             "reset_limits": lambda runtime, step: runtime.queue.reset_limits(by="op"),
             "pause": lambda runtime, step: runtime.queue.pause(step.args["provider"], "to see", by="op"),
@@ -42,18 +37,30 @@ class Clients:
             "follow": self._follow,
             "look": self._look,
         }
+        self._do_to_job: Mapping[str, Callable[[RunningRuntime, Step, str], Awaitable[Any]]] = {
+            "retry": self._retry,
+            "cancel": lambda runtime, _step, job_id: runtime.cancel(job_id, by="op"),
+            "approve": self._approve,
+            "reject": self._reject,
+            "prioritise": lambda runtime, step, job_id: runtime.jobs.set_priority(
+                job_id, step.args["override"], by="op"
+            ),
+        }
 
     @property
-    def kinds(self) -> frozenset[str]:
+    def kinds(self) -> set[str]:
         """The steps that are theirs."""
-        return frozenset(self._do)
+        return self._do.keys() | self._do_to_job.keys()
 
     async def act(self, process: Process, runtime: RunningRuntime, step: Step) -> None:
         """Do ``step``, whatever becomes of it."""
         answered = False
         try:
-            with bind_correlation_id(_id(step)):
-                await self._do[step.kind](runtime, step)
+            with bind_correlation_id(f"client-{step.number}"):
+                if step.kind in self._do:
+                    await self._do[step.kind](runtime, step)
+                elif (job_id := self._world.by_marker.get(step.args["marker"])) is not None:
+                    await self._do_to_job[step.kind](runtime, step, job_id)
             answered = True
         except Refused as refusal:
             answered = True
@@ -69,18 +76,19 @@ class Clients:
 
     # Submitting.
 
-    async def _submit(self, runtime: RunningRuntime, step: Step) -> None:
-        job = await runtime.submit(_request(step.args["marker"], step.args["request"]))
-        self._remember(job.job_id, step.args["marker"], job.correlation_id, step.args["request"])
+    async def _submit(self, runtime: RunningRuntime, step: Step) -> str:
+        """Submit, and remember the answer; the job's ID."""
+        marker, fields = step.args["marker"], step.args["request"]
+        job = await runtime.submit(_request(marker, fields))
+        self._remember(job, marker, fields)
+        return job.job_id
 
     async def _twice(self, runtime: RunningRuntime, step: Step) -> None:
         """The same key from two places at once."""
         answers: list[str] = []
 
         async def one() -> None:
-            job = await runtime.submit(_request(step.args["marker"], step.args["request"]))
-            self._remember(job.job_id, step.args["marker"], job.correlation_id, step.args["request"])
-            answers.append(job.job_id)
+            answers.append(await self._submit(runtime, step))
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(one)
@@ -104,47 +112,30 @@ class Clients:
             self._world.refused.update(markers)
             raise
         for one, marker, fields in zip(accepted, markers, requests, strict=True):
-            self._remember(one.job.job_id, marker, one.job.correlation_id, fields)
+            self._remember(one.job, marker, fields)
 
-    async def _retry(self, runtime: RunningRuntime, step: Step) -> None:
-        job_id = self._world.by_marker.get(step.args["marker"])
-        if job_id is not None:
-            job = await runtime.jobs.retry(job_id, by="op")
-            known = Known(job.job_id, step.args["marker"] + "+", job.correlation_id, needs_approval=False)
-            self._world.acknowledge(known)
+    async def _retry(self, runtime: RunningRuntime, step: Step, job_id: str) -> None:
+        job = await runtime.jobs.retry(job_id, by="op")
+        self._world.acknowledge(Known(job.job_id, step.args["marker"] + "+", job.correlation_id, needs_approval=False))
 
-    def _remember(self, job_id: str, marker: str, correlation_id: str, fields: Mapping[str, Any]) -> None:
-        self._world.acknowledge(Known(job_id, marker, correlation_id, "requires_approval" in fields))
+    def _remember(self, job: Job, marker: str, fields: Mapping[str, Any]) -> None:
+        self._world.acknowledge(Known(job.job_id, marker, job.correlation_id, "requires_approval" in fields))
 
     # Deciding.
 
-    async def _cancel(self, runtime: RunningRuntime, step: Step) -> None:
-        job_id = self._world.by_marker.get(step.args["marker"])
-        if job_id is not None:
-            await runtime.cancel(job_id, by="op")
+    async def _approve(self, runtime: RunningRuntime, step: Step, job_id: str) -> None:
+        granted = await runtime.approve(job_id, by="bo", level=step.args["level"])
+        self._decided(job_id, granted.approval_id, ApprovalStatus.APPROVED)
 
-    async def _approve(self, runtime: RunningRuntime, step: Step) -> None:
-        job_id = self._world.by_marker.get(step.args["marker"])
-        if job_id is not None:
-            granted = await runtime.approve(job_id, by="bo", level=step.args["level"])
-            self._decided(job_id, granted.approval_id, ApprovalStatus.APPROVED)
-
-    async def _reject(self, runtime: RunningRuntime, step: Step) -> None:
-        job_id = self._world.by_marker.get(step.args["marker"])
-        if job_id is not None:
-            rejected = await runtime.reject(job_id, by="bo", reason="no", level=step.args["level"])
-            self._decided(job_id, rejected.approval_id, ApprovalStatus.REJECTED)
+    async def _reject(self, runtime: RunningRuntime, step: Step, job_id: str) -> None:
+        rejected = await runtime.reject(job_id, by="bo", reason="no", level=step.args["level"])
+        self._decided(job_id, rejected.approval_id, ApprovalStatus.REJECTED)
 
     def _decided(self, job_id: str, approval_id: str, status: ApprovalStatus) -> None:
         world = self._world
         world.trace.count(f"approval {status}")
         ((now,),) = world.database.look("SELECT status FROM approvals WHERE approval_id = ?", (approval_id,))
         world.require(now == status, "one end per approval", f"{job_id}: {status} was acknowledged, the row says {now}")
-
-    async def _prioritise(self, runtime: RunningRuntime, step: Step) -> None:
-        job_id = self._world.by_marker.get(step.args["marker"])
-        if job_id is not None:
-            await runtime.jobs.set_priority(job_id, step.args["override"], by="op")
 
     # Looking.
 
@@ -175,7 +166,3 @@ def _request(marker: str, fields: Mapping[str, Any]) -> JobRequest:
     return attrs.evolve(
         scripted_request(resources=resources, user_levels=levels, env_from=(), **made), config_name=marker
     )
-
-
-def _id(step: Step) -> str:
-    return f"client-{step.number}"

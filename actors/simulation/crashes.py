@@ -66,7 +66,6 @@ class Crashes(logging.Handler):
         super().__init__(logging.ERROR)
         self._world = world
         self._dead = dead
-        self._found: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
         """One record; the exception that it tells of must have been planned."""

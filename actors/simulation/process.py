@@ -45,6 +45,9 @@ class Executor:
         return function()
 
 
+Work = Callable[["Process", RunningRuntime], Awaitable[None]]
+
+
 class Process(trio.abc.Instrument):
     """One incarnation of the program. ``work`` is what happens to it while it runs; its return is a stop in order."""
 
@@ -106,14 +109,15 @@ class Process(trio.abc.Instrument):
 
     # Life.
 
-    def run(self, work: Callable[[Process, RunningRuntime], Awaitable[None]]) -> None:
+    def run(self, work: Work) -> None:
         """From start to end, however it ends."""
         world = self.world
         lanes.forget()  # what a process remembers is gone with it
         with self.crashes, self.plan:
             world.say(f"process {self._number} starts")
             world.entered()
-            ended = outcome.capture(self._run, work)
+            clock = trio.testing.MockClock(autojump_threshold=0)
+            ended = outcome.capture(lambda: trio.run(self._live, work, clock=clock))
         world.left(self._died_at or world.elapsed_at_end)
         if isinstance(ended, outcome.Error):
             if isinstance(ended.error, KeyboardInterrupt):
@@ -121,13 +125,10 @@ class Process(trio.abc.Instrument):
             judge_end(world, ended.error, killed=self.dead)
         world.database.power_cycle()
         self.checker.process_ended()
-        self._read_what_was_not_told()
+        self._read_unpublished()
         self.checker.process_ended()
 
-    def _run(self, work: Callable[[Process, RunningRuntime], Awaitable[None]]) -> None:
-        trio.run(self._live, work, clock=trio.testing.MockClock(autojump_threshold=0))
-
-    async def _live(self, work: Callable[[Process, RunningRuntime], Awaitable[None]]) -> None:
+    async def _live(self, work: Work) -> None:
         self.world.on_violation = self._end.set
         try:
             async with trio.open_nursery() as nursery:
@@ -142,7 +143,7 @@ class Process(trio.abc.Instrument):
         self.dead = True
         scope.cancel()
 
-    async def _serve(self, work: Callable[[Process, RunningRuntime], Awaitable[None]]) -> None:
+    async def _serve(self, work: Work) -> None:
         world = self.world
         async with open_runtime(world.settings, self._parts()) as runtime:
             await work(self, runtime)
@@ -192,8 +193,8 @@ class Process(trio.abc.Instrument):
         if event.type == EventType.LIMITS_CHANGED:
             world.note_limits(event)
 
-    def _read_what_was_not_told(self) -> None:
-        """What was committed and not told before the end: the next process's readers find it in the rows."""
+    def _read_unpublished(self) -> None:
+        """Take the events that were committed and not published: the next process's readers find them in the rows."""
         disk = self.world.database.disk
         waiting, disk.failures = disk.failures, []  # they are for the runtime
         with engine().connect() as connection:

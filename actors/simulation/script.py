@@ -9,12 +9,13 @@ from typing import Any
 import attrs
 
 from actors.simulation.drawing import disturbances
-from actors.simulation.extremes import flood, leaps
 from actors.simulation.pinned import source
 
 JOBS_AN_HOUR = 60
 USERS = ("ana", "bo", "cem", "dia", "eve", "fay")
 LEVELS = ("viewer", "researcher", "lead", "admin")
+_DAY = 86_400.0
+_LEAPS = (-365 * _DAY, -3 * 3600.0, -3 * 3600.0, 3 * 3600.0, 91 * _DAY)
 _LIMITS = {"total": (2, 8), "per_user": (1, 4), "per_organisation": (1, 6), "per_provider.exact": (1, 4)}
 
 
@@ -35,8 +36,7 @@ def drawn_script(seed: int, hours: float) -> list[Step]:
     """The whole script of a seed."""
     seconds = hours * 3600
     drawn = [*workload(source(seed, "workload"), seconds), *faults(source(seed, "faults"), seconds)]
-    drawn += [Step(*one) for one in leaps(source(seed, "leaps"), seconds)]
-    drawn += [Step(*one) for one in flood(source(seed, "flood"), seconds)]
+    drawn += [*leaps(source(seed, "leaps"), seconds), *flood(source(seed, "flood"), seconds)]
     steps = sorted((step for step in drawn if step.at <= seconds), key=lambda step: step.at)
     return [attrs.evolve(step, number=number) for number, step in enumerate(steps)]
 
@@ -177,3 +177,32 @@ def _management(draw: Random, seconds: float) -> Iterator[Step]:
                 yield Step(at, "follow", {"pause": draw.choice([0.0, 1.0, 30.0]), "seconds": draw.uniform(10, 900)})
             case 5:
                 yield Step(at, "look")
+
+
+# What few worlds have; each drawn from a source of its own, so that the other steps of a seed do not depend on it.
+
+
+def leaps(draw: Random, seconds: float) -> Iterator[Step]:
+    """In one world of three the wall clock is set to a wrong time, a few times."""
+    if draw.random() < 1 / 3:
+        for _ in range(draw.choice([1, 2, 3])):
+            yield Step(round(draw.uniform(0, seconds), 3), "jump", {"seconds": draw.choice(_LEAPS)})
+
+
+def flood(draw: Random, seconds: float) -> Iterator[Step]:
+    """In one world of eight one user, who submits nothing else, submits more than can run before the end."""
+    if draw.random() < 1 / 8:
+        number = draw.choice([40, 100])
+        providers = draw.choice([["exact"], ["search"], ["exact", "hooked"]])
+        requests = [
+            {
+                "provider": draw.choice(providers),
+                "spec": {"duration": draw.choice([60.0, 300.0])},
+                "user_id": "gus",
+                "user_levels": ["admin"],
+                "resources": [1, 0],
+            }
+            for _ in range(number)
+        ]
+        markers = [f"flood-{index}" for index in range(number)]
+        yield Step(round(draw.uniform(0, seconds / 4), 3), "batch", {"markers": markers, "requests": requests})

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import trio
 
-from actors.jobs.options import Limits
 from actors.providers.breaker import BreakerState
 from actors.runtime import RunningRuntime
-from actors.simulation.world import PROVIDERS, World
+from actors.simulation.world import PROVIDERS, World, limit_of, limited
 from actors.store.types import instant
 
 EVERY = 30.0
@@ -77,12 +78,12 @@ class Waiting:
         running = look(f"SELECT {_KINDS} FROM queue_entries WHERE status = 'running'")  # noqa: S608 - a constant
         if len(running) >= limits.total:
             return
-        taken = Counter(what for row in running for what in _counted(*row[1:5]))
+        taken = Counter(one for row in running for one in limited(*row[1:5]))
         free = {name: _free(name, running) for name in self._open(runtime)}
         ready = look(f"SELECT {_KINDS} FROM queue_entries WHERE lane_id IS NOT NULL ORDER BY job_id")  # noqa: S608
         for job_id, user, org, team, provider, cpus, gpus in ready:
             fits = provider in free and cpus <= free[provider][0] and gpus <= free[provider][1]
-            if fits and all(taken[what] < _bound(what, limits) for what in _counted(user, org, team, provider)):
+            if fits and all(taken[one] < limit_of(one, limits) for one in limited(user, org, team, provider)):
                 yield job_id
 
     def _open(self, runtime: RunningRuntime) -> list[str]:
@@ -102,25 +103,11 @@ class Waiting:
         return [name for name in calm if name not in shut]
 
 
-def _counted(user: str, org: str, team: str, provider: str) -> list[tuple[str, str]]:
-    named = [("user", user), ("organisation", org), ("team", team), ("provider", provider)]
-    return [(kind, name) for kind, name in named if name]
-
-
-def _bound(what: tuple[str, str], limits: Limits) -> float:
-    kind, name = what
-    bounds: Mapping[str, float] = {
-        "user": limits.per_user,
-        "organisation": limits.per_organisation,
-        "team": limits.per_team if limits.fair_share else float("inf"),
-        "provider": limits.per_provider.get(name, float("inf")),
-    }
-    return bounds[kind]
-
-
-def _free(name: str, running: list[tuple[object, ...]]) -> tuple[float, float]:
+def _free(name: str, running: list[Any]) -> list[float]:
+    """Unused CPUs and GPUs of a provider."""
     options = PROVIDERS[name]
     there = [row for row in running if row[4] == name]
-    cpus = float("inf") if options.cpus is None else options.cpus - sum(int(str(row[5])) for row in there)
-    gpus = float("inf") if options.gpus is None else options.gpus - sum(int(str(row[6])) for row in there)
-    return cpus, gpus
+    return [
+        math.inf if total is None else total - sum(row[column] for row in there)
+        for column, total in ((5, options.cpus), (6, options.gpus))
+    ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -145,6 +147,28 @@ class World:
         held = [limits for at, limits in self.limits if at >= since]
         before = [limits for at, limits in self.limits if at < since]
         return before[-1:] + held
+
+
+Limited = tuple[str, str]
+"""Whose jobs a limit counts: the kind (user, organisation, team or provider) and the name."""
+
+
+def limited(user: str, org: str | None, team: str | None, provider: str) -> list[Limited]:
+    """Everything whose limit counts a job of these."""
+    named = [("user", user), ("organisation", org), ("team", team), ("provider", provider)]
+    return [(kind, name) for kind, name in named if name]
+
+
+def limit_of(one: Limited, limits: Limits) -> float:
+    """How many jobs of ``one`` may run at once; infinite where nothing limits it."""
+    kind, name = one
+    bounds: Mapping[str, float] = {
+        "user": limits.per_user,
+        "organisation": limits.per_organisation,
+        "team": limits.per_team if limits.fair_share else math.inf,
+        "provider": limits.per_provider.get(name, math.inf),
+    }
+    return bounds[kind]
 
 
 def drawn_settings(seed: int) -> Settings:

@@ -12,7 +12,7 @@ import trio
 from actors.jobs.options import Limits, PollerOptions
 from actors.jobs.records import JobStatus
 from actors.ledger.observe import record
-from actors.poller.rounds import cycles_left_out
+from actors.poller.statuses import cycles_left_out
 from actors.providers.base import Listing, Push
 from actors.providers.scripted import ScriptedOptions, ScriptedProvider, ScriptedRemote
 from actors.providers.scripted.faults import Fault, FaultKind

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import ssl
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from urllib.parse import urlsplit
 
@@ -17,33 +17,15 @@ import trio_websocket
 
 from actors.http_client import transport_options
 from actors.providers.base import LogChunk
-from actors.providers.errors import Protocol, ProviderError, Unavailable
-from actors.providers.log_notices import shortened
+from actors.providers.errors import ProviderError, Unavailable
+from actors.providers.log_notices import chunks, shortened
 from actors.providers.ray.cluster import Cluster
 
-CHUNK = 64 * 1024  # bytes
 _AGAIN, _AGAIN_AT_MOST = 0.5, 30.0  # seconds between two connections
 _CONNECT = 15.0  # seconds, and as many for the handshake
 _LARGEST_MESSAGE = 4 * 1024 * 1024  # bytes; Ray sends ten lines or 20,000 characters, whatever a line's length
 
 _Stream = trio.SocketStream | trio.SSLStream[trio.SocketStream]
-
-
-def bounded_pieces(data: bytes, offset: int, most: int) -> Iterator[LogChunk]:
-    """What of the first ``most`` bytes of ``data`` lies behind ``offset``. Raises :class:`Protocol` at their end where
-    there are more.
-    """
-    yield from pieces(data[:most], offset)
-    if len(data) > most:
-        raise Protocol(f"the output has {len(data)} bytes; only the first {most} are read (log_bytes)")
-
-
-def pieces(data: bytes, offset: int) -> Iterator[LogChunk]:
-    """What of ``data`` lies behind ``offset``."""
-    while offset < len(data):
-        piece = data[offset : offset + CHUNK]
-        offset += len(piece)
-        yield LogChunk(piece, str(offset))
 
 
 @attrs.define
@@ -143,7 +125,7 @@ class Follower:
 
     async def _pass_on(self, data: bytes, at: int) -> None:
         """Pass on what of ``data``, which begins at place ``at`` of the output, is new."""
-        for chunk in pieces(data, max(0, self.offset - at)):
+        for chunk in chunks(data, max(0, self.offset - at)):
             await self.into.send(LogChunk(chunk.data, str(at + int(chunk.cursor))))
             self.offset = at + int(chunk.cursor)
 

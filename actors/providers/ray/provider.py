@@ -30,9 +30,9 @@ from actors.providers.base import (
     View,
 )
 from actors.providers.errors import Protocol, ProviderError
-from actors.providers.log_notices import offset_of, shortened
+from actors.providers.log_notices import chunks, offset_of, shortened
 from actors.providers.ray.cluster import Cluster
-from actors.providers.ray.logs import Follower, bounded_pieces
+from actors.providers.ray.logs import Follower
 from actors.providers.ray.options import RayOptions
 from actors.providers.ray.outputs import SharedOutputs
 from actors.providers.ray.preparing import prepare_request
@@ -155,8 +155,11 @@ class RayProvider(NoDeliveries):
         log = await self._cluster.log(_id_of(key, handle))
         if (notice := shortened(offset, len(log))) is not None:
             yield notice
-        for chunk in bounded_pieces(log, offset, self._options.log_bytes):
+        most = self._options.log_bytes
+        for chunk in chunks(log[:most], offset):
             yield chunk
+        if len(log) > most:
+            raise Protocol(f"the output has {len(log)} bytes; only the first {most} are read (log_bytes)")
 
     async def follow(
         self, key: str, handle: Handle, into: trio.MemorySendChannel[LogChunk], cursor: str | None = None

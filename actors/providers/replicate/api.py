@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -15,11 +15,11 @@ import trio
 
 from actors.providers.errors import Auth, Conflict, Forbidden, Invalid, NotFound, Protocol
 from actors.providers.http import MOST_BYTES, Answer, ProviderClient
+from actors.providers.http_errors import date_of
 from actors.providers.rates import Rate
 from actors.providers.replicate.options import ReplicateOptions
 from actors.providers.replicate.preparing import TRAINING
 from actors.providers.replicate.reading import remote_id
-from actors.providers.replicate.their_time import TheirTime
 
 CREATE, OTHER = "create", "other"
 RATES = (Rate(CREATE, 600, 60.0), Rate(OTHER, 3000, 60.0))
@@ -28,9 +28,46 @@ RATES = (Rate(CREATE, 600, 60.0), Rate(OTHER, 3000, 60.0))
 MOST_BYTES_OF_ONE = 64 * 1024 * 1024
 """Of one job, with its output and all that it printed: what is longer cannot be seen to end."""
 
+GOOD_FOR = 3600.0
+"""Seconds after which an answer's ``Date`` is too old to be carried on: clocks drift."""
+
+_YEARS = range(2000, 3000)
 _CONNECTIONS = 16
 _LONGEST_SECRET = 1_000
 _LONGEST_CURSOR = 4_000
+
+
+class TheirTime:
+    """What Replicate's clock shows, by the ``Date`` of its answers: the ``created_at`` of its jobs is compared with it.
+
+    Our wall clock may be wrong when a job is handed over and be corrected before it is searched for. A search from our
+    time on would miss the job, and it would run twice. So Replicate's time is carried on by ``steady``: seconds that no
+    step of a clock changes, sleep included.
+    """
+
+    def __init__(self, steady: Callable[[], float]) -> None:
+        self._steady = steady
+        self._sent: datetime | None = None
+        self._at: float | None = None
+
+    def note(self, date: str | None) -> None:
+        """Take the ``Date`` of an answer that was read now; one without leaves what is known."""
+        sent = date_of(date)
+        if sent is not None and sent.year not in _YEARS:
+            sent = None
+        if sent is not None or not self.known:
+            self._sent, self._at = sent, self._steady()
+
+    @property
+    def known(self) -> bool:
+        """Whether it is known, or known that the answers do not say it: neither for longer than :data:`GOOD_FOR`."""
+        return self._at is not None and self._steady() - self._at < GOOD_FOR
+
+    def now(self) -> datetime | None:
+        """Their time, not later than it is: an answer is written before it is read."""
+        if self._sent is None or self._at is None or not self.known:
+            return None
+        return self._sent + timedelta(seconds=max(self._steady() - self._at, 0.0))
 
 
 @attrs.frozen

@@ -24,7 +24,7 @@ from actors.providers.replicate.api import ReplicateApi
 from actors.providers.replicate.copy_turns import PLACES, PendingCopy, Turns
 from actors.providers.replicate.downloading import UNFINISHED, Budget, Downloader, NotCopied, file_name
 from actors.providers.replicate.options import ReplicateOptions
-from actors.providers.replicate.reading import RETENTION, Result, kind_of, remote_id, results_of
+from actors.providers.replicate.reading import RETENTION, kind_of, remote_id, results_of
 from actors.providers.replicate.whole_files import sync, write_whole
 from logconf import get_logger
 
@@ -158,7 +158,7 @@ class Copies:
     async def _copy(self, pending: PendingCopy) -> int:
         if there := await trio.to_thread.run_sync(self._settled, pending.key):
             return there
-        results = results_of(await self._api.get(kind_of(pending.handle), remote_id(pending.handle.get("id"))))
+        results = list(results_of(await self._api.get(kind_of(pending.handle), remote_id(pending.handle.get("id")))))
         if not results:
             raise NotCopied("Replicate no longer has them", for_good=True)
         if len(results) > MOST_FILES:
@@ -177,14 +177,14 @@ class Copies:
         return len(results)
 
     async def _download(
-        self, left: Iterator[tuple[int, Result]], part: Path, budget: Budget, failures: list[Exception]
+        self, left: Iterator[tuple[int, str]], part: Path, budget: Budget, failures: list[Exception]
     ) -> None:
         """Download what is left, until one of the job's files could not be had."""
-        for number, result in left:
+        for number, url in left:
             if failures:
                 return
             try:
-                await self._downloader.download(result.url, part / file_name(number, result.url), budget)
+                await self._downloader.download(url, part / file_name(number, url), budget)
             except _FAILURES as error:
                 failures.append(error)
 

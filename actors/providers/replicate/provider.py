@@ -29,7 +29,7 @@ from actors.providers.base import (
     View,
 )
 from actors.providers.errors import NotFound
-from actors.providers.log_notices import offset_of, shortened
+from actors.providers.log_notices import offset_of, rest_of
 from actors.providers.optional import DeliveryHint
 from actors.providers.replicate.api import ReplicateApi
 from actors.providers.replicate.copying import Copies
@@ -37,17 +37,9 @@ from actors.providers.replicate.observing import Observer
 from actors.providers.replicate.options import ReplicateOptions
 from actors.providers.replicate.preparing import prepare_request
 from actors.providers.replicate.pushes import Reading, read_delivery
-from actors.providers.replicate.reading import (
-    ENDED,
-    kind_of,
-    log_of,
-    observation_of,
-    remote_id,
-)
+from actors.providers.replicate.reading import ENDED, kind_of, log_of, observation_of, remote_id
 from actors.providers.replicate.secrets import Secrets
 from actors.providers.replicate.submitting import Submitter
-
-_CHUNK = 64 * 1024
 
 
 class ReplicateProvider:
@@ -73,7 +65,7 @@ class ReplicateProvider:
         self._now = now
         self._api = ReplicateApi(name, options, now, transport, steady)
         self._observer = Observer(self._api, self._read)
-        self._submitter = Submitter(self._api, options, now, root)
+        self._submitter = Submitter(self._api, options, now, self._read, root)
         self._secrets = Secrets(self._api, name, options.webhook_secret_env)
         self._copies = None
         if options.copy_results and root is not None:
@@ -141,17 +133,13 @@ class ReplicateProvider:
 
     async def logs(self, key: str, handle: Handle, cursor: str | None = None) -> AsyncIterator[LogChunk]:
         """The output from ``cursor`` (a byte offset) to what there is now; Replicate forgets it after an hour."""
-        offset = offset_of(cursor)
+        offset_of(cursor)  # refused before the request is made
         try:
             log = log_of(await self._api.get(kind_of(handle), _named(handle)))
         except NotFound:
             return
-        if (notice := shortened(offset, len(log))) is not None:
-            yield notice
-        while offset < len(log):
-            data = log[offset : offset + _CHUNK]
-            offset += len(data)
-            yield LogChunk(data, str(offset))
+        for chunk in rest_of(log, cursor):
+            yield chunk
 
     def parse_delivery(
         self, headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now: datetime

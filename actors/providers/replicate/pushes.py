@@ -36,17 +36,6 @@ _LONGEST_ID = 255  # as it is stored
 _BLANK = re.compile(r"[ \t\r\n]*")
 
 
-def parse_delivery(
-    headers: Mapping[str, str], body: bytes, secrets: Iterable[str], now: datetime, usd_per_second: float | None
-) -> DeliveryReport:
-    """What a delivery is that is signed with one of ``secrets``; everything else is rejected, nothing raises."""
-    reading = read_delivery(headers, secrets, now, usd_per_second)
-    if isinstance(reading, Rejected):
-        return reading
-    reading.add(body)
-    return reading.done(body, len(body))
-
-
 def read_delivery(
     headers: Mapping[str, str],
     secrets: Iterable[str],

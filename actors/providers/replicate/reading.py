@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import attrs
 import orjson
 
 from actors.jobs.polling import phase_of
@@ -94,7 +93,7 @@ def observation_of(body: Mapping[str, Any], now: datetime, usd_per_second: float
         error=_error(body, phase),
         cost_usd=None if billed is None or usd_per_second is None else billed * usd_per_second,
         compute_seconds=seconds,
-        output_url=next(iter(_addresses(body.get("output"))), None),
+        output_url=next(results_of(body), None),
         result=_result(body.get("output")) if phase is Phase.SUCCEEDED else None,
     )
 
@@ -142,25 +141,9 @@ def _written(value: Any) -> bytes | None:
     return orjson.dumps(value) if is_shallow(value) else None
 
 
-@attrs.frozen
-class Result:
-    """Something an ended job left at Replicate. ``expires_at``: when it vanishes there, None for never."""
-
-    name: str
-    url: str
-    expires_at: datetime | None = None
-
-
-def results_of(body: Mapping[str, Any]) -> list[Result]:
-    """The files that a job left, with the time at which they vanish there."""
-    end = moment(body.get("completed_at"))
-    expires = None if end is None or body.get("source") == "web" else end + RETENTION
-    return [Result(f"output-{number}", url, expires) for number, url in enumerate(_addresses(body.get("output")), 1)]
-
-
-def _addresses(output: Any) -> Iterator[str]:
-    """The addresses in an output, which may be anything that is JSON, in its own order."""
-    waiting = [output]
+def results_of(body: Mapping[str, Any]) -> Iterator[str]:
+    """The addresses of the files that a job left; its output may be any JSON, and gives their order."""
+    waiting = [body.get("output")]
     while waiting:
         value = waiting.pop()
         if isinstance(value, str) and _ADDRESS.fullmatch(value):

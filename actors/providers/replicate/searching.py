@@ -7,18 +7,18 @@ else is not known.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
 import attrs
 
 from actors.jobs.ids import time_of
+from actors.jobs.records import Observation
 from actors.providers.base import ABSENT, UNKNOWABLE, Found, Submitted
-from actors.providers.errors import ProviderError
 from actors.providers.replicate.api import ReplicateApi
 from actors.providers.replicate.preparing import PREDICTION, TRAINING
-from actors.providers.replicate.reading import RETENTION, SKEW, ends_before, handle_of, observation_of
+from actors.providers.replicate.reading import RETENTION, SKEW, ends_before, handle_of
 from actors.providers.replicate.tries import Try
 
 MOST_PAGES = 30
@@ -62,8 +62,11 @@ def reach(
     return KINDS, theirs + min(accepted - SKEW, -RETENTION), True
 
 
-async def search(api: ReplicateApi, target: Search, now: datetime, usd_per_second: float | None) -> Found:
-    """The job with the token, ``ABSENT`` where no job can be it, ``UNKNOWABLE`` where some may."""
+async def search(api: ReplicateApi, target: Search, seen: Callable[[Mapping[str, Any]], Observation | None]) -> Found:
+    """The job with the token, ``ABSENT`` where no job can be it, ``UNKNOWABLE`` where some may.
+
+    ``seen``: what an object says of its job, None where it says nothing.
+    """
     sure = target.sure
     for kind in target.kinds:
         cursor, pages = None, 0
@@ -72,7 +75,7 @@ async def search(api: ReplicateApi, target: Search, now: datetime, usd_per_secon
             pages += 1
             for body in page.jobs:
                 if _is_it(body, target):
-                    return Submitted(handle_of(kind, body), _seen(body, now, usd_per_second), existed=True)
+                    return Submitted(handle_of(kind, body), seen(body), existed=True)
                 sure = sure and not _erased(body)
             if page.last or ends_before(page.jobs, target.since):
                 break
@@ -92,10 +95,3 @@ def _erased(body: Mapping[str, Any]) -> bool:
     """Whether the input of a job that may be ours can no longer be read."""
     ended = body.get("completed_at") is not None
     return body.get("source") != "web" and ended and (body.get("data_removed") is True or not body.get("input"))
-
-
-def _seen(body: Mapping[str, Any], now: datetime, usd_per_second: float | None) -> Any:
-    try:
-        return observation_of(body, now, usd_per_second)
-    except ProviderError:
-        return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,11 +11,12 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import trio
 
+from actors.jobs.records import Observation
 from actors.providers.base import ABSENT, UNKNOWABLE, Found, Prepared, Submitted
 from actors.providers.errors import OutcomeUnknown, Protocol, ProviderError
 from actors.providers.replicate.api import ReplicateApi
 from actors.providers.replicate.options import ReplicateOptions
-from actors.providers.replicate.reading import handle_of, observation_of
+from actors.providers.replicate.reading import handle_of
 from actors.providers.replicate.searching import Search, reach, search
 from actors.providers.replicate.tries import Try, WrittenTries
 
@@ -27,14 +28,20 @@ EVENTS = ("start", "completed")
 
 
 class Submitter:
-    """Creates jobs and finds those whose answer was lost."""
+    """Creates jobs and finds those whose answer was lost. ``read``: what an object says of its job."""
 
     def __init__(
-        self, api: ReplicateApi, options: ReplicateOptions, now: Callable[[], datetime], root: Path | None = None
+        self,
+        api: ReplicateApi,
+        options: ReplicateOptions,
+        now: Callable[[], datetime],
+        read: Callable[[Mapping[str, Any]], Observation],
+        root: Path | None = None,
     ) -> None:
         self._api = api
         self._options = options
         self._now = now
+        self._read = read
         self._born: float | None = None
         self._given: OrderedDict[str, Submitted | None] = OrderedDict()  # None: forgotten
         self._unclear: dict[str, Try] = {}
@@ -87,9 +94,9 @@ class Submitter:
             body["webhook_events_filter"] = list(EVENTS)
         return body
 
-    def _seen(self, body: Any) -> Any:
+    def _seen(self, body: Mapping[str, Any]) -> Observation | None:
         try:
-            return observation_of(body, self._now(), self._options.usd_per_second)
+            return self._read(body)
         except Protocol:  # it is there, whatever its state
             return None
 
@@ -113,7 +120,7 @@ class Submitter:
         now, theirs = self._now(), await self._their_time()
         tried = self._unclear.get(key) or await self._written.read(key)
         target = Search(self._options.token_input, token, *reach(key, tried, now, theirs))
-        found = await search(self._api, target, now, self._options.usd_per_second)
+        found = await search(self._api, target, self._seen)
         if isinstance(found, Submitted):
             self._remember(key, found)
         return found

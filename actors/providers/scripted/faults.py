@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 import attrs
 
@@ -85,14 +85,9 @@ def _is_bool(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
         raise ValueError(f"{attribute.name} must be true or false, not {value!r}")
 
 
-def _optional_seconds(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
-    if value is not None:
-        is_seconds(instance, attribute, value)
-
-
-def _optional_count(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
-    if value is not None:
-        is_count(instance, attribute, value)
+_Validator = Callable[[Any, "attrs.Attribute[Any]", Any], Any]
+_optional_seconds: _Validator = attrs.validators.optional(is_seconds)
+optional_count: _Validator = attrs.validators.optional(is_count)
 
 
 @attrs.frozen
@@ -106,7 +101,7 @@ class Fault:
 
     kind: FaultKind
     calls: tuple[str, ...] = ()
-    times: int | None = attrs.field(default=1, validator=_optional_count)
+    times: int | None = attrs.field(default=1, validator=optional_count)
     skip: int = attrs.field(default=0, validator=is_count)
     since: float = attrs.field(default=0.0, validator=is_seconds)
     until: float | None = attrs.field(default=None, validator=_optional_seconds)
@@ -121,9 +116,10 @@ class Fault:
             if call not in possible:
                 raise ValueError(f"calls: {self.kind} can strike {', '.join(possible)}, not {call!r}")
 
-    def strikes(self, call: str) -> bool:
-        """Whether it is made for calls of this name."""
-        return call in (self.calls or _ONLY_AT.get(self.kind, REQUESTS))
+    def strikes(self, call: str, elapsed: float) -> bool:
+        """Whether it is made for calls of this name, ``elapsed`` seconds after the remote was opened."""
+        made_for = call in (self.calls or _ONLY_AT.get(self.kind, REQUESTS))
+        return made_for and elapsed >= self.since and (self.until is None or elapsed < self.until)
 
     def error(self) -> Exception | None:
         """What the struck call raises; None where it answers after all, or never."""
@@ -144,40 +140,50 @@ class Fault:
                 return None
 
 
-class FaultBook:
-    """Faults in order, and how often each was met. The first one that still strikes a call is taken."""
+class Rule(Protocol):
+    """What a fault book counts: it strikes ``times`` calls (None: all) after the first ``skip``."""
 
-    def __init__(self, faults: Iterable[Fault] = ()) -> None:
-        self._entries: list[_Entry] = []
+    @property
+    def times(self) -> int | None:
+        """How many calls it strikes."""
+
+    @property
+    def skip(self) -> int:
+        """How many calls it lets pass before."""
+
+
+R = TypeVar("R", bound=Rule)
+
+
+class FaultBook(Generic[R]):
+    """Faults in order, and how many calls each met. The first one that still strikes a call is taken."""
+
+    def __init__(self, faults: Iterable[R] = ()) -> None:
+        self._entries: list[_Entry[R]] = []
         self.add(*faults)
 
-    def add(self, *faults: Fault) -> None:
+    def add(self, *faults: R) -> None:
         """Put ``faults`` behind those that are there."""
         self._entries.extend(map(_Entry, faults))
 
     def clear(self) -> None:
-        """Forget all of them: everything is well again."""
+        """Remove all of them."""
         self._entries.clear()
 
-    def take(self, call: str, elapsed: Callable[[], float]) -> Fault | None:
-        """The fault that strikes this call, if any; ``elapsed`` tells the seconds since the remote was opened."""
-        for entry in self._entries:
-            if entry.meets(call, elapsed):
-                return entry.fault
-        return None
+    def take(self, concerns: Callable[[R], bool]) -> R | None:
+        """The fault that strikes this call, if any; ``concerns``: whether a fault is made for such calls."""
+        return next((entry.fault for entry in self._entries if concerns(entry.fault) and entry.strikes()), None)
 
 
 @attrs.define
-class _Entry:
-    fault: Fault
+class _Entry(Generic[R]):
+    fault: R
     met: int = 0
 
-    def meets(self, call: str, elapsed: Callable[[], float]) -> bool:
+    def strikes(self) -> bool:
+        """Count one more call that it is made for, unless it is used up."""
         fault = self.fault
-        if not fault.strikes(call) or (fault.times is not None and self.met >= fault.skip + fault.times):
-            return False
-        moment = elapsed()
-        if moment < fault.since or (fault.until is not None and moment >= fault.until):
+        if fault.times is not None and self.met >= fault.skip + fault.times:
             return False
         self.met += 1
         return self.met > fault.skip

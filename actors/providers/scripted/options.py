@@ -6,10 +6,8 @@ import attrs
 
 from actors.jobs.records import Capacity
 from actors.providers.base import Capabilities, Idempotency, Listing, Push
-from actors.providers.scripted.faults import Fault, is_count, is_seconds
+from actors.providers.scripted.faults import Fault, is_seconds, optional_count
 from actors.providers.scripted.script import Script
-
-_optional_count = attrs.validators.optional(is_count)
 
 
 @attrs.frozen
@@ -21,9 +19,9 @@ class ScriptedOptions:
     and ``push`` choose which kind of provider it plays. ``faults`` strike every job's calls.
     """
 
-    cpus: int | None = attrs.field(default=None, validator=_optional_count)
-    gpus: int | None = attrs.field(default=None, validator=_optional_count)
-    memory: int | None = attrs.field(default=None, validator=_optional_count)
+    cpus: int | None = attrs.field(default=None, validator=optional_count)
+    gpus: int | None = attrs.field(default=None, validator=optional_count)
+    memory: int | None = attrs.field(default=None, validator=optional_count)
     duration: float = attrs.field(default=1.0, validator=is_seconds)
     queue_time: float = attrs.field(default=0.0, validator=is_seconds)
     cancel_time: float = attrs.field(default=1.0, validator=is_seconds)

@@ -25,8 +25,8 @@ from actors.providers.base import (
     Submitted,
     View,
 )
-from actors.providers.errors import Conflict, Invalid
-from actors.providers.log_notices import shortened
+from actors.providers.errors import Conflict
+from actors.providers.log_notices import offset_of, rest_of
 from actors.providers.scripted.faults import ACTS_FIRST, Fault, FaultBook, FaultKind
 from actors.providers.scripted.options import ScriptedOptions
 from actors.providers.scripted.pushes import Pushes
@@ -34,8 +34,6 @@ from actors.providers.scripted.remote import Asked, Call, Run, ScriptedRemote
 from actors.providers.scripted.script import read_script
 
 T = TypeVar("T")
-
-_CHUNK = 64 * 1024
 
 
 class ScriptedProvider(NoDeliveries):
@@ -128,16 +126,10 @@ class ScriptedProvider(NoDeliveries):
 
     async def logs(self, key: str, handle: Handle, cursor: str | None = None) -> AsyncIterator[LogChunk]:
         """The run's own account of its steps; the cursor is an offset in bytes."""
-        start_at = cursor or "0"
-        if not (start_at.isascii() and start_at.isdigit() and len(start_at) <= 19):
-            raise Invalid(f"the log cursor {cursor!r:.40} is not one that this provider gave")
+        offset_of(cursor)  # refused before the call is made
         text = await self._request("logs", (key,), lambda: self._log(handle))
-        begin = int(start_at)
-        if (notice := shortened(begin, len(text))) is not None:
-            yield notice
-        for start in range(begin, len(text), _CHUNK):
-            data = text[start : start + _CHUNK]
-            yield LogChunk(data, str(start + len(data)))
+        for chunk in rest_of(text, cursor):
+            yield chunk
 
     async def forget(self, key: str, handle: Handle) -> None:
         """Drop an ended run. Raises :class:`Conflict` for one that has not ended."""
@@ -169,7 +161,7 @@ class ScriptedProvider(NoDeliveries):
         """Put the call on record; the fault that strikes it as a whole: the job's own, the remote's, the options'."""
         # A look at many jobs is struck as a whole by the remote's faults only: see _page for those of single jobs.
         own = self.remote.job_fault(name, keys[0]) if len(keys) == 1 and name != "observe" else None
-        fault = own or self.remote.fault(name) or self._faults.take(name, self.remote.elapsed)
+        fault = own or self.remote.fault(name) or self.remote.of(self._faults, name)
         self.remote.calls.append(Call(self.remote.now(), name, keys, fault.kind if fault is not None else None))
         return fault
 

@@ -10,7 +10,7 @@ from itertools import count
 import trio
 
 from actors.providers.base import Nudge
-from actors.providers.scripted.faults import FaultBook, FaultKind
+from actors.providers.scripted.faults import Fault, FaultBook, FaultKind
 from actors.providers.scripted.remote import Run, ScriptedRemote
 
 #: Seconds between two looks at the remote's clock, which may be a wall clock that steps.
@@ -22,7 +22,7 @@ _SHORTEST = 0.001
 class Pushes:
     """One watcher's view: when to look at which run, and which late pushes are on their way."""
 
-    def __init__(self, remote: ScriptedRemote, faults: FaultBook, nudge: Nudge) -> None:
+    def __init__(self, remote: ScriptedRemote, faults: FaultBook[Fault], nudge: Nudge) -> None:
         self._remote = remote
         self._faults = faults
         self._nudge = nudge
@@ -63,8 +63,9 @@ class Pushes:
             heapq.heappush(self._changes, (at, next(self._tie), run))
 
     def _push(self, key: str, now: datetime) -> None:
-        elapsed = self._remote.elapsed
-        fault = self._remote.job_fault("push", key) or self._remote.fault("push") or self._faults.take("push", elapsed)
+        fault = (
+            self._remote.job_fault("push", key) or self._remote.fault("push") or self._remote.of(self._faults, "push")
+        )
         match fault.kind if fault is not None else None:
             case FaultKind.DROP:
                 return

@@ -103,8 +103,8 @@ class ScriptedRemote:
         self._opened_at = now()
         self._by_id: dict[str, Run] = {}
         self._by_key: dict[str, Run] = {}
-        self._faults = FaultBook()
-        self._job_faults: dict[str, FaultBook] = {}
+        self._faults = FaultBook[Fault]()
+        self._job_faults: dict[str, FaultBook[Fault]] = {}
         self._job_of_key: dict[str, str] = {}
 
     def inject(self, *faults: Fault) -> None:
@@ -121,12 +121,17 @@ class ScriptedRemote:
 
     def fault(self, name: str) -> Fault | None:
         """The injected fault that strikes this call as a whole, taken."""
-        return self._faults.take(name, self.elapsed)
+        return self.of(self._faults, name)
+
+    def of(self, book: FaultBook[Fault], name: str) -> Fault | None:
+        """The fault of ``book`` that strikes this call now, taken."""
+        elapsed = self.elapsed()
+        return book.take(lambda fault: fault.strikes(name, elapsed))
 
     def job_fault(self, name: str, key: str) -> Fault | None:
         """The fault in the script of the job of ``key`` that strikes this call, taken."""
         book = self._job_faults.get(self._job_of_key.get(key, ""))
-        return book.take(name, self.elapsed) if book is not None else None
+        return self.of(book, name) if book is not None else None
 
     def introduce(self, key: str, job_id: str, script: Script) -> None:
         """Learn the faults of a job before it is accepted; they are counted over all its keys."""

@@ -10,14 +10,40 @@ from fnmatch import fnmatchcase
 
 import attrs
 
+from actors.providers.scripted.faults import FaultBook
 from actors.testing.fake_replicate.account import Account, system_now
-from actors.testing.fake_replicate.faults import Fault, FaultBook
-from actors.testing.fake_replicate.rates import CREATIONS_A_MINUTE, OTHERS_A_MINUTE, Bucket
-from actors.testing.fake_replicate.routes import Route, answer_to, route_of
+from actors.testing.fake_replicate.faults import Fault
+from actors.testing.fake_replicate.routes import Route, route_of
 from actors.testing.fake_replicate.spoiling import spoil, throttled, unauthenticated
 from actors.testing.fake_replicate.wire import Asked, Recorded, Refusal, Reply
 
 TOKEN = "r8_FakeFakeFakeFakeFakeFakeFakeFakeFake"  # noqa: S105 - the fake's own
+
+CREATIONS_A_MINUTE, OTHERS_A_MINUTE = 600, 3000
+_MINUTE = 60.0
+
+
+@attrs.define
+class Bucket:
+    """``calls`` a minute, counted from the first call of each; None: as many as one likes."""
+
+    calls: int | None
+    since: datetime | None = None
+    used: int = 0
+
+    def take(self, now: datetime) -> tuple[bool, dict[str, str]]:
+        """Whether one more request is allowed, and the headers that say what is left."""
+        if self.calls is None:
+            return True, {"ratelimit-remaining": "999999", "ratelimit-reset": "0"}
+        if self.since is None or (now - self.since).total_seconds() >= _MINUTE:
+            self.since, self.used = now, 0
+        allowed = self.used < self.calls
+        self.used += allowed
+        left = _MINUTE - (now - self.since).total_seconds()
+        return allowed, {
+            "ratelimit-remaining": str(self.calls - self.used),
+            "ratelimit-reset": str(max(1, round(left))),
+        }
 
 
 class FakeReplicate(Account):
@@ -40,7 +66,7 @@ class FakeReplicate(Account):
     ) -> None:
         super().__init__(now, username=username, seed=seed)
         self.token = token
-        self.faults = FaultBook()
+        self.faults = FaultBook[Fault]()
         self.dated = True
         self.requests: deque[Recorded] = deque(maxlen=keep)
         self._creations = Bucket(creations_a_minute)
@@ -60,7 +86,7 @@ class FakeReplicate(Account):
 
     def handle(self, asked: Asked) -> Reply:
         """The answer to ``asked``, spoilt where a fault strikes. Records both."""
-        fault = self.faults.take(asked.method, asked.path)
+        fault = self.faults.take(lambda fault: fault.strikes(asked.method, asked.path))
         reply = self._answer(asked) if fault is None or fault.acts_first else Reply(0)
         if self.dated:
             reply = attrs.evolve(reply, headers={**reply.headers, "date": format_datetime(self.now(), usegmt=True)})
@@ -75,22 +101,21 @@ class FakeReplicate(Account):
     def _answer(self, asked: Asked) -> Reply:
         route = route_of(asked)
         try:
-            if route is not None and route.public:
-                return answer_to(self, asked, route)
+            if route.public:
+                return route.answer(self, asked)
             if asked.headers.get("authorization") != f"Bearer {self.token}":
                 return unauthenticated()
             return self._limited(asked, route)
         except Refusal as refusal:
             return refusal.reply
 
-    def _limited(self, asked: Asked, route: Route | None) -> Reply:
-        creates = route is not None and route.name == "create_prediction"
-        allowed, headers = (self._creations if creates else self._others).take(self.now())
+    def _limited(self, asked: Asked, route: Route) -> Reply:
+        allowed, headers = (self._creations if route.creates else self._others).take(self.now())
         if not allowed:
             reply = throttled(float(headers["ratelimit-reset"]))
         else:
             try:
-                reply = answer_to(self, asked, route)
+                reply = route.answer(self, asked)
             except Refusal as refusal:
                 reply = refusal.reply
         return attrs.evolve(reply, headers={**reply.headers, **headers})

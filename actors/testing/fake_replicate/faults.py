@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
@@ -68,41 +67,11 @@ class Fault:
         if self.acts is False and self.kind in _SPOILS:
             raise ValueError(f"acts: {self.kind} spoils an answer, so there must be one")
 
+    def strikes(self, method: str, path: str) -> bool:
+        """Whether it is made for such requests."""
+        return fnmatchcase(method, self.method) and fnmatchcase(path, self.path)
+
     @property
     def acts_first(self) -> bool:
         """Whether the work is done although its answer is spoilt."""
         return self.kind in _ACT_FIRST if self.acts is None else self.acts
-
-
-class FaultBook:
-    """Rules in order, and how often each was met. The first that still strikes a request is taken."""
-
-    def __init__(self, faults: Iterable[Fault] = ()) -> None:
-        self._rules: list[_Rule] = [_Rule(fault) for fault in faults]
-
-    def add(self, *faults: Fault) -> None:
-        """Put ``faults`` behind those that are there."""
-        self._rules.extend(_Rule(fault) for fault in faults)
-
-    def clear(self) -> None:
-        """Forget all of them: everything is well again."""
-        self._rules.clear()
-
-    def take(self, method: str, path: str) -> Fault | None:
-        """The fault that strikes this request, if any."""
-        return next((rule.fault for rule in self._rules if rule.meets(method, path)), None)
-
-
-@attrs.define
-class _Rule:
-    fault: Fault
-    met: int = 0
-
-    def meets(self, method: str, path: str) -> bool:
-        fault = self.fault
-        if not (fnmatchcase(method, fault.method) and fnmatchcase(path, fault.path)):
-            return False
-        if fault.times is not None and self.met >= fault.skip + fault.times:
-            return False
-        self.met += 1
-        return self.met > fault.skip

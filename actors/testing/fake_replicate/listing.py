@@ -7,6 +7,7 @@ import binascii
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from operator import attrgetter
 from urllib.parse import urlencode
 
 import attrs
@@ -15,6 +16,8 @@ from actors.testing.fake_replicate.jobs import RemoteJob
 from actors.testing.fake_replicate.wire import refuse
 
 PAGE = 100
+
+_number, _created = attrgetter("number"), attrgetter("created_at")
 
 
 @attrs.frozen
@@ -47,10 +50,6 @@ def page(jobs: Sequence[RemoteJob], query: Mapping[str, str], size: int = PAGE) 
     return Page(shown[::-1], older, newer)
 
 
-def _number(job: RemoteJob) -> int:
-    return job.number
-
-
 def _filtered(jobs: Sequence[RemoteJob], query: Mapping[str, str]) -> Sequence[RemoteJob]:
     if "source" in query:
         if query["source"] != "web":
@@ -62,10 +61,6 @@ def _filtered(jobs: Sequence[RemoteJob], query: Mapping[str, str]) -> Sequence[R
     if "created_before" in query:
         end = bisect_left(jobs, _moment(query, "created_before"), key=_created)
     return jobs[start:end] if (start, end) != (0, len(jobs)) else jobs
-
-
-def _created(job: RemoteJob) -> datetime:
-    return job.created_at
 
 
 def _moment(query: Mapping[str, str], name: str) -> datetime:

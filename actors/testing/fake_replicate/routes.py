@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import attrs
 
@@ -14,50 +14,7 @@ from actors.testing.fake_replicate.listing import page
 from actors.testing.fake_replicate.wire import Asked, Reply, json_reply, refuse
 
 _NAMED = r"(?P<owner>[^/]+)/(?P<name>[^/]+)"
-
-# method, path, name of the answer, name's arguments, whether it needs no token
-_TABLE = [
-    (method, re.compile(path), name, fixed, public)
-    for method, path, name, fixed, public in (
-        ("GET", r"/v1/account", "account", {}, False),
-        ("GET", r"/v1/webhooks/default/secret", "secret", {}, False),
-        ("POST", r"/v1/predictions", "create_prediction", {}, False),
-        ("POST", rf"/v1/models/{_NAMED}/predictions", "create_prediction", {}, False),
-        ("POST", rf"/v1/deployments/(?P<deployment>{_NAMED})/predictions", "create_prediction", {}, False),
-        ("POST", rf"/v1/models/{_NAMED}/versions/(?P<version>[^/]+)/trainings", "create_training", {}, False),
-        ("GET", r"/v1/predictions", "list", {"kind": "prediction"}, False),
-        ("GET", r"/v1/trainings", "list", {"kind": "training"}, False),
-        ("GET", r"/v1/predictions/(?P<id>[^/]+)", "get", {"kind": "prediction"}, False),
-        ("GET", r"/v1/trainings/(?P<id>[^/]+)", "get", {"kind": "training"}, False),
-        ("POST", r"/v1/predictions/(?P<id>[^/]+)/cancel", "cancel", {"kind": "prediction"}, False),
-        ("POST", r"/v1/trainings/(?P<id>[^/]+)/cancel", "cancel", {"kind": "training"}, False),
-        ("GET", r"/outputs/(?P<id>[^/]+)/[^/]+", "output", {"kind": "prediction"}, True),
-    )
-]
-
-
-@attrs.frozen
-class Route:
-    """What answers a request. ``public``: without a token."""
-
-    name: str
-    arguments: Mapping[str, str]
-    public: bool
-
-
-def route_of(asked: Asked) -> Route | None:
-    """The route of a request; None where there is nothing."""
-    for method, path, name, fixed, public in _TABLE:
-        if asked.method == method and (match := path.fullmatch(asked.path)):
-            return Route(name, {**fixed, **match.groupdict()}, public)
-    return None
-
-
-def answer_to(account: Account, asked: Asked, route: Route | None) -> Reply:
-    """What ``account`` answers. Raises :class:`~actors.testing.fake_replicate.wire.Refusal`."""
-    if route is None:
-        raise refuse(404, "The requested resource could not be found.", "Not found")
-    return _ANSWERS[route.name](account, asked, route.arguments)
+_KIND = r"(?P<kind>prediction|training)"
 
 
 def _account(account: Account, _asked: Asked, _named: Mapping[str, str]) -> Reply:
@@ -119,19 +76,58 @@ def _list(account: Account, asked: Asked, named: Mapping[str, str]) -> Reply:
 
 
 def _output(account: Account, _asked: Asked, named: Mapping[str, str]) -> Reply:
-    job = account.found(named["id"], named["kind"])
+    job = account.found(named["id"], "prediction")
     if job.standing(account.now()).status != "succeeded" or job.removed(account.now()):
         raise refuse(404, "There is no such file")
     return Reply(200, f"the output of {job.id}\n".encode(), {"content-type": "application/octet-stream"})
 
 
-_ANSWERS = {
-    "account": _account,
-    "secret": _secret,
-    "create_prediction": _create_prediction,
-    "create_training": _create_training,
-    "get": _get,
-    "cancel": _cancel,
-    "list": _list,
-    "output": _output,
-}
+def _nothing(_account: Account, _asked: Asked, _named: Mapping[str, str]) -> Reply:
+    raise refuse(404, "The requested resource could not be found.", "Not found")
+
+
+@attrs.frozen
+class Route:
+    """What answers a request, with the parts of its path by name. ``public``: without a token. ``creates``: a
+    prediction, which has a rate of its own.
+    """
+
+    _answer: Callable[[Account, Asked, Mapping[str, str]], Reply]
+    _named: Mapping[str, str]
+
+    @property
+    def public(self) -> bool:
+        return self._answer is _output
+
+    @property
+    def creates(self) -> bool:
+        return self._answer is _create_prediction
+
+    def answer(self, account: Account, asked: Asked) -> Reply:
+        """What ``account`` answers. Raises :class:`~actors.testing.fake_replicate.wire.Refusal`."""
+        return self._answer(account, asked, self._named)
+
+
+_TABLE = [
+    (method, re.compile(path), answer)
+    for method, path, answer in (
+        ("GET", r"/v1/account", _account),
+        ("GET", r"/v1/webhooks/default/secret", _secret),
+        ("POST", r"/v1/predictions", _create_prediction),
+        ("POST", rf"/v1/models/{_NAMED}/predictions", _create_prediction),
+        ("POST", rf"/v1/deployments/(?P<deployment>{_NAMED})/predictions", _create_prediction),
+        ("POST", rf"/v1/models/{_NAMED}/versions/(?P<version>[^/]+)/trainings", _create_training),
+        ("GET", rf"/v1/{_KIND}s", _list),
+        ("GET", rf"/v1/{_KIND}s/(?P<id>[^/]+)", _get),
+        ("POST", rf"/v1/{_KIND}s/(?P<id>[^/]+)/cancel", _cancel),
+        ("GET", r"/outputs/(?P<id>[^/]+)/[^/]+", _output),
+    )
+]
+
+
+def route_of(asked: Asked) -> Route:
+    """The route of a request; what is at no address is answered 404."""
+    for method, path, answer in _TABLE:
+        if asked.method == method and (match := path.fullmatch(asked.path)):
+            return Route(answer, match.groupdict())
+    return Route(_nothing, {})

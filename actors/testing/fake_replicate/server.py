@@ -2,22 +2,28 @@
 
 On h11 directly, not on a framework: half of what it is for is to treat a connection badly, and a server library
 does not let go of its connections.
+
+A test in another process controls the fake under an address of its own: ``POST /_fake/faults`` takes a list of objects
+with the fields of :class:`~actors.testing.fake_replicate.Fault`, ``DELETE /_fake/faults`` removes all faults,
+``GET /_fake/requests`` lists the requests that came, ``GET /_fake/jobs`` every job. These need no token: the fake
+listens on loopback, and holds nothing that is secret.
 """
 
 from __future__ import annotations
 
 from functools import partial
 
+import attrs
 import h11
+import orjson
 import trio
 
 from actors.testing.fake_replicate.fake import FakeReplicate
-from actors.testing.fake_replicate.steering import PREFIX, steered
-from actors.testing.fake_replicate.transport import huge
-from actors.testing.fake_replicate.wire import Asked, Manner, Reply
+from actors.testing.fake_replicate.faults import Fault, FaultKind, Form
+from actors.testing.fake_replicate.wire import PIECE, Asked, Reply, json_reply, problem
 
+_PREFIX = "/_fake/"
 _MOST_BODY = 16 * 1024 * 1024
-_PIECE = 64 * 1024
 
 
 async def serve(
@@ -37,7 +43,7 @@ async def _connection(fake: FakeReplicate, stream: trio.SocketStream) -> None:
     connection = h11.Connection(h11.SERVER)
     try:
         while (asked := await _next_request(connection, stream)) is not None:
-            reply = steered(fake, asked) if asked.path.startswith(PREFIX) else fake.handle(asked)
+            reply = _controlled(fake, asked) if asked.path.startswith(_PREFIX) else fake.handle(asked)
             if not await _send(connection, stream, reply):
                 break
             connection.start_next_cycle()
@@ -53,7 +59,7 @@ async def _next_request(connection: h11.Connection, stream: trio.SocketStream) -
     while True:
         event = connection.next_event()
         if event is h11.NEED_DATA:
-            connection.receive_data(await stream.receive_some(_PIECE))
+            connection.receive_data(await stream.receive_some(PIECE))
         elif isinstance(event, h11.Request):
             head = event
         elif isinstance(event, h11.Data):
@@ -69,25 +75,19 @@ async def _next_request(connection: h11.Connection, stream: trio.SocketStream) -
 
 async def _send(connection: h11.Connection, stream: trio.SocketStream, reply: Reply) -> bool:
     """Whether the connection is good for another request."""
-    if reply.manner is Manner.HANG:
-        await _until_gone(stream)
-    if reply.manner in (Manner.HANG, Manner.LOST, Manner.REFUSED):
+    if reply.fault is FaultKind.HANG:
+        while await stream.receive_some(PIECE):  # until the client goes away
+            pass
+    if reply.fault in (FaultKind.HANG, FaultKind.LOST_ANSWER, FaultKind.REFUSED):
         return False
     headers = [*reply.headers.items(), ("content-length", str(reply.length))]
     await _write(connection, stream, h11.Response(status_code=reply.status, headers=headers))
-    match reply.manner:
-        case Manner.CUT:
-            await _write(connection, stream, h11.Data(reply.body[: len(reply.body) // 2]))
-            return False
-        case Manner.DRIP:
-            for byte in reply.body:
-                await trio.sleep(reply.seconds)
-                await _write(connection, stream, h11.Data(bytes([byte])))
-        case Manner.HUGE:
-            for piece in huge(reply.size):
-                await _write(connection, stream, h11.Data(piece))
-        case _:
-            await _write(connection, stream, h11.Data(reply.body))
+    for piece in reply.pieces():
+        if reply.fault is FaultKind.DRIP:
+            await trio.sleep(reply.seconds)
+        await _write(connection, stream, h11.Data(piece))
+    if reply.fault is FaultKind.CUT_BODY:
+        return False
     await _write(connection, stream, h11.EndOfMessage())
     return True
 
@@ -98,6 +98,31 @@ async def _write(connection: h11.Connection, stream: trio.SocketStream, event: h
         await stream.send_all(data)
 
 
-async def _until_gone(stream: trio.SocketStream) -> None:
-    while await stream.receive_some(_PIECE):
-        pass
+def _controlled(fake: FakeReplicate, asked: Asked) -> Reply:
+    """The answer to a request of a test. It is not recorded."""
+    match asked.method, asked.path.removeprefix(_PREFIX):
+        case "POST", "faults":
+            return _inject(fake, asked.body)
+        case "DELETE", "faults":
+            fake.faults.clear()
+            return json_reply(200, {})
+        case "GET", "requests":
+            return json_reply(200, [attrs.asdict(one) | {"body": one.body.decode()} for one in fake.requests])
+        case "GET", "jobs":
+            return json_reply(
+                200, [fake.document(job) for kind in ("prediction", "training") for job in fake.jobs(kind)]
+            )
+        case _:
+            return problem(404, "There is nothing to control here")
+
+
+def _inject(fake: FakeReplicate, body: bytes) -> Reply:
+    try:
+        faults = [
+            Fault(**{**one, "kind": FaultKind(one["kind"]), "form": Form(one.get("form", Form.HEADER))})
+            for one in orjson.loads(body)
+        ]
+    except (KeyError, TypeError, ValueError) as fault:
+        return problem(422, f"no list of faults: {fault}")
+    fake.inject(*faults)
+    return json_reply(200, {"faults": len(faults)})

@@ -8,19 +8,10 @@ import attrs
 import orjson
 
 from actors.testing.fake_replicate.faults import Fault, FaultKind, Form
-from actors.testing.fake_replicate.wire import Manner, Reply, problem
+from actors.testing.fake_replicate.wire import Reply, problem
 
 UNKNOWN_STATUS = "hibernating"
 ELSEWHERE = "https://elsewhere.invalid/v1/predictions"
-
-_MANNERS = {
-    FaultKind.REFUSED: Manner.REFUSED,
-    FaultKind.HANG: Manner.HANG,
-    FaultKind.LOST_ANSWER: Manner.LOST,
-    FaultKind.CUT_BODY: Manner.CUT,
-    FaultKind.DRIP: Manner.DRIP,
-    FaultKind.HUGE_BODY: Manner.HUGE,
-}
 
 
 def spoil(reply: Reply, fault: Fault) -> Reply:
@@ -39,7 +30,7 @@ def spoil(reply: Reply, fault: Fault) -> Reply:
         case FaultKind.REDIRECT:
             return Reply(307, b"", {"location": ELSEWHERE})
         case _:
-            return attrs.evolve(reply, manner=_MANNERS[fault.kind], seconds=fault.seconds, size=fault.size)
+            return attrs.evolve(reply, fault=fault.kind, seconds=fault.seconds, size=fault.size)
 
 
 def unauthenticated() -> Reply:

@@ -9,9 +9,8 @@ import httpx
 import trio
 
 from actors.testing.fake_replicate.fake import FakeReplicate
-from actors.testing.fake_replicate.wire import Asked, Manner, Reply
-
-_PIECE = 64 * 1024
+from actors.testing.fake_replicate.faults import FaultKind
+from actors.testing.fake_replicate.wire import Asked, Reply
 
 
 class FakeTransport(httpx.AsyncBaseTransport):
@@ -32,12 +31,12 @@ class FakeTransport(httpx.AsyncBaseTransport):
         headers = {name.lower(): value for name, value in request.headers.items()}
         reply = self.fake.handle(Asked(request.method, target, headers, body, request.url.scheme))
         patience = _patience(request)
-        match reply.manner:
-            case Manner.REFUSED:
+        match reply.fault:
+            case FaultKind.REFUSED:
                 raise httpx.ConnectError("the fake refuses the connection", request=request)
-            case Manner.LOST:
+            case FaultKind.LOST_ANSWER:
                 raise httpx.RemoteProtocolError("the fake closed the connection without an answer", request=request)
-            case Manner.HANG:
+            case FaultKind.HANG:
                 await _wait(math.inf, patience, request)
         length = {"content-length": str(reply.length)}
         return httpx.Response(
@@ -52,28 +51,12 @@ class _Body(httpx.AsyncByteStream):
         self._request = request
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        await trio.lowlevel.checkpoint()
         reply = self._reply
-        match reply.manner:
-            case Manner.CUT:
-                yield reply.body[: len(reply.body) // 2]
-                raise httpx.RemoteProtocolError("the fake closed the connection in the body", request=self._request)
-            case Manner.DRIP:
-                for byte in reply.body:
-                    await _wait(reply.seconds, self._patience, self._request)
-                    yield bytes([byte])
-            case Manner.HUGE:
-                for piece in huge(reply.size):
-                    await trio.lowlevel.checkpoint()
-                    yield piece
-            case _:
-                yield reply.body
-
-
-def huge(size: int) -> list[bytes]:
-    """``size`` bytes of valid JSON, one string, in pieces that share their memory."""
-    whole, rest = divmod(size - 2, _PIECE)
-    return [b'"', *[b"x" * _PIECE] * whole, b"x" * rest, b'"']
+        for piece in reply.pieces():
+            await _wait(reply.seconds if reply.fault is FaultKind.DRIP else 0.0, self._patience, self._request)
+            yield piece
+        if reply.fault is FaultKind.CUT_BODY:
+            raise httpx.RemoteProtocolError("the fake closed the connection in the body", request=self._request)
 
 
 def _patience(request: httpx.Request) -> float:

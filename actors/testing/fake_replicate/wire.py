@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -12,6 +11,9 @@ import attrs
 import orjson
 
 from actors.testing.fake_replicate.faults import FaultKind
+
+PIECE = 64 * 1024
+"""Bytes that are sent or received at once."""
 
 
 @attrs.frozen
@@ -40,33 +42,37 @@ class Asked:
         return f"{self.scheme}://{self.headers.get('host', 'api.replicate.com')}"
 
 
-class Manner(StrEnum):
-    """How an answer is sent; see :class:`~actors.testing.fake_replicate.faults.FaultKind`."""
-
-    WHOLE = "whole"
-    REFUSED = "refused"
-    HANG = "hang"
-    LOST = "lost"
-    CUT = "cut"
-    DRIP = "drip"
-    HUGE = "huge"
-
-
 @attrs.frozen
 class Reply:
-    """An answer. ``seconds``: between a drip's bytes. ``size``: of a huge body, beside which ``body`` is nothing."""
+    """An answer. ``fault``: what goes wrong while it is sent. ``seconds``: between the bytes of a body that drips.
+
+    ``size``: bytes of a huge body, which is sent instead of ``body``.
+    """
 
     status: int
     body: bytes = b""
     headers: Mapping[str, str] = attrs.field(factory=dict)
-    manner: Manner = Manner.WHOLE
+    fault: FaultKind | None = None
     seconds: float = 0.0
     size: int = 0
 
     @property
     def length(self) -> int:
         """The Content-Length that it is announced with."""
-        return self.size if self.manner is Manner.HUGE else len(self.body)
+        return self.size if self.fault is FaultKind.HUGE_BODY else len(self.body)
+
+    def pieces(self) -> Iterator[bytes]:
+        """The body as it is sent; the connection closes after a body that is cut."""
+        match self.fault:
+            case FaultKind.CUT_BODY:
+                yield self.body[: len(self.body) // 2]
+            case FaultKind.DRIP:
+                yield from (bytes([byte]) for byte in self.body)
+            case FaultKind.HUGE_BODY:  # one JSON string, in pieces that share their memory
+                whole, rest = divmod(self.size - 2, PIECE)
+                yield from (b'"', *[b"x" * PIECE] * whole, b"x" * rest, b'"')
+            case _:
+                yield self.body
 
 
 @attrs.frozen

@@ -18,7 +18,7 @@ from standardwebhooks import Webhook
 from actors.jobs.records import Phase
 from actors.providers.base import DeliveryEvent, Rejected
 from actors.providers.optional import DeliveryHint
-from actors.providers.replicate.pushes import MOST_SIGNATURES, parse_delivery, read_delivery
+from actors.providers.replicate.pushes import MOST_SIGNATURES, read_delivery
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 VECTORS = orjson.loads((Path(__file__).parent / "vectors.json").read_bytes())
@@ -41,7 +41,11 @@ def headers(signatures: str | None = None, *, delivery: str = "msg_1", at: datet
 
 
 def parsed(given: dict[str, str], body: bytes = BODY, secrets: Any = (SECRET,), now: datetime = NOW) -> Any:
-    return parse_delivery(given, body, secrets, now, None)
+    reading = read_delivery(given, secrets, now, None)
+    if isinstance(reading, Rejected):
+        return reading
+    reading.add(body)
+    return reading.done(body, len(body))
 
 
 def test_a_delivery_is_read() -> None:
