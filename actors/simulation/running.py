@@ -1,4 +1,4 @@
-"""One world from beginning to end: its script carried out on one process after another, then quiet, then judgement."""
+"""One world from beginning to end: its script on one process after another, a phase without faults, final checks."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ class Simulation:
             judge_all(process)
 
     async def _work(self, process: Process, runtime: RunningRuntime) -> None:
-        """The script from where it stands, until a stop or the end."""
+        """The script from the next step on, until a stop or the end."""
         async with trio.open_nursery() as nursery:
             for server in self._servers.values():
                 nursery.start_soon(server.take_late)
