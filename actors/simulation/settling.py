@@ -29,7 +29,7 @@ _OUTCOMES = {
 }
 
 
-class Person:
+class Operator:
     """An operator: resumes providers, and settles uncertain jobs by what really happened at the provider."""
 
     def __init__(self, world: World, checker: Checker) -> None:
@@ -43,13 +43,13 @@ class Person:
             try:
                 await self.settle(runtime)
             except (StoreError, InjectedFault, Refused) as error:
-                self._world.say(f"the person has no luck: {type(error).__name__}")
+                self._world.say(f"the operator fails: {type(error).__name__}")
 
     async def settle(self, runtime: RunningRuntime) -> None:
         """Settle each uncertain job by what its provider's server holds."""
         for job_id in await runtime.ledger.read(jobs.uncertain):
             runs = self._checker.runs_of(job_id)
-            with bind_correlation_id(f"person-{job_id}"):
+            with bind_correlation_id(f"operator-{job_id}"):
                 verdict = "ran" if runs else "not_run"
                 handle = {"run": runs[-1].run_id} if runs else None
                 await runtime.jobs.settle(job_id, verdict, handle=handle, by="op")
@@ -63,7 +63,7 @@ class Person:
             await runtime.queue.resume(provider, by="op")
 
 
-async def settle(process: Process, runtime: RunningRuntime, person: Person, waiting: Waiting) -> None:
+async def settle(process: Process, runtime: RunningRuntime, operator: Operator, waiting: Waiting) -> None:
     """Let every job end; one that has not after an hour is a violation."""
     world = process.world
     for server in process.servers.values():
@@ -71,14 +71,14 @@ async def settle(process: Process, runtime: RunningRuntime, person: Person, wait
         server.delay(0, 0.0)
     process.plan.rules.clear()
     world.database.disk.failures.clear()
-    world.say("quiet begins")
+    world.say("no faults from now on")
     await trio.sleep(1)
     for name in ("scheduler", "poller", "expiry"):  # a fault may still make one of them hang
         await runtime.tree.restart(name)
     world.scheduler_hangs = False
     for turn in range(AT_MOST):
-        await person.resume_paused(runtime)
-        await person.settle(runtime)
+        await operator.resume_paused(runtime)
+        await operator.settle(runtime)
         await _decide(runtime)
         if turn == 0:
             await runtime.queue.reset_limits(by="op")
@@ -89,7 +89,7 @@ async def settle(process: Process, runtime: RunningRuntime, person: Person, wait
         if not _unsettled(world):
             break
     for job_id, status, entry, state in _unsettled(world)[:5]:
-        world.broken("all settles in the quiet", f"job {job_id} is {status}/{entry}, its submission {state}")
+        world.broken("all settles without faults", f"job {job_id} is {status}/{entry}, its submission {state}")
 
 
 async def _decide(runtime: RunningRuntime) -> None:
