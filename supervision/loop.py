@@ -47,7 +47,7 @@ from supervision.state import Phase, SupervisorState
 
 @trio.lowlevel.enable_ki_protection
 async def supervise(state: SupervisorState, ready: Callable[[], None]) -> None:
-    """SupervisorState a supervisor from the first start to the last stop, and raise what it comes to."""
+    """Run a supervisor from the first start to the last stop, and raise what it ends with."""
     try:
         async with trio.open_nursery() as nursery:
             state.nursery = nursery

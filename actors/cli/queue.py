@@ -45,24 +45,25 @@ def _print_queue(found: Any) -> None:
 
 
 @queue.command()
-@click.argument("provider")
-@click.option("--reason", help="Reason; shown for every job that waits for the provider.")
+@click.argument("provider", required=False)
+@click.option("--reason", help="Reason; shown for every job that waits.")
 @with_client
-def pause(client: Client, as_json: bool, provider: str, reason: str | None) -> None:
-    """Stop submitting jobs to PROVIDER until it is resumed.
+def pause(client: Client, as_json: bool, provider: str | None, reason: str | None) -> None:
+    """Stop submitting jobs to PROVIDER, or to all providers, until it is resumed.
 
     The pause is kept over restarts. Jobs that the provider already has continue.
     """
-    body = given({"provider": provider, "reason": reason or None})
+    body = given({"provider": provider, "reason": reason or None}) or {}
     print_answer(client.request("POST", "api", "queue", "pause", body=body), as_json, _print_queue)
 
 
 @queue.command()
-@click.argument("provider")
+@click.argument("provider", required=False)
 @with_client
-def resume(client: Client, as_json: bool, provider: str) -> None:
-    """Submit jobs to a paused or closed PROVIDER again."""
-    print_answer(client.request("POST", "api", "queue", "resume", body={"provider": provider}), as_json, _print_queue)
+def resume(client: Client, as_json: bool, provider: str | None) -> None:
+    """Submit jobs to a paused or closed PROVIDER again; without PROVIDER: end the pause of the whole queue."""
+    body = given({"provider": provider}) or {}
+    print_answer(client.request("POST", "api", "queue", "resume", body=body), as_json, _print_queue)
 
 
 @click.command()

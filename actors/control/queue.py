@@ -37,7 +37,7 @@ class Queue:
         return not counts.get(QueueStatus.PENDING.value) and not counts.get(QueueStatus.RUNNING.value)
 
     async def limits(self) -> tuple[Limits, Mapping[str, str]]:
-        """The limits that hold, and where each comes from: ``default``, ``file`` or ``stored``."""
+        """The limits that hold, and where each comes from: ``configured`` or ``stored``."""
         return await self._ledger.read(run_time_limits.limits_view, self._ledger.limits)
 
     async def set_limit(self, name: str, value: int, *, by: str | None = None) -> Limits:

@@ -26,10 +26,10 @@ class WaitReason:
 
 @attrs.frozen
 class ProviderState:
-    """What a provider has in all. ``closed``: why nothing may be dispatched there now, in words; None when it may."""
+    """What a provider has in all. ``closed``: why nothing may be dispatched there now; None when something may."""
 
     capacity: Capacity
-    closed: str | None = None
+    closed: WaitReason | None = None
 
 
 class Quota:
@@ -71,8 +71,8 @@ class ProviderPass:
         self.closed: WaitReason | None = None
         if state is None:
             self.closed = WaitReason("closed", f"provider {name} is not configured", f"providers.{name}")
-        elif state.closed is not None:
-            self.closed = WaitReason("closed", state.closed, f"greenroom queue resume {name}")
+        else:
+            self.closed = state.closed
 
     def count(self, resources: Resources, number: int) -> None:
         """``number`` more jobs of these needs run here."""

@@ -145,12 +145,13 @@ class Actor:
     # -- The machinery
 
     async def _handle_batch(self) -> None:
-        handle, heartbeat, plan, never = self.handle, self.heartbeat, faults.active, math.inf
+        handle, heartbeat, plan = self.handle, self.heartbeat, faults.active
         for envelope in self.ref.mailbox.take_batch(BATCH):
             if envelope.message is DRAIN_MARKER:
                 self._ended = True
                 break
-            if envelope.deadline != never and envelope.deadline <= trio.current_time():
+            port = envelope.reply
+            if port is not None and port.deadline <= trio.current_time():
                 self.ref.dead_letters.record(envelope, self.ref.name, "expired")
                 continue
             self.bind(envelope)
@@ -163,8 +164,8 @@ class Actor:
             except BaseException as error:  # the actor loop: the caller is answered, then it is raised again
                 self._crashed(envelope, error)
                 raise
-            if envelope.reply is not None:
-                envelope.reply.answer(reply)
+            if port is not None:
+                port.answer(reply)
             elif isinstance(reply, ErrorReply):
                 self._log_unheard(reply)
             if heartbeat is not None:

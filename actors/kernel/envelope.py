@@ -29,7 +29,7 @@ class Envelope:
 
     ``correlation_id``: the request that all this belongs to (A14). ``causation_id``: the envelope whose
     handling sent this one. ``sender``, ``to``: names of actors. ``reply``: where a call waits, None for a cast.
-    ``deadline``: trio seconds, after which it is skipped and reported. ``attempt``: from 1, one more for each
+    ``attempt``: from 1, one more for each
     redelivery. ``time``: trio seconds at which it was made. ``id``: a whole number, unique in this process.
     """
 
@@ -38,11 +38,15 @@ class Envelope:
     causation_id: int | None = None
     sender: str | None = None
     reply: ReplyPort | None = None
-    deadline: float = math.inf
     attempt: int = 1
     time: float = attrs.field(factory=trio.current_time)
     to: str = ""
     id: int = attrs.field(factory=next_envelope_id)
+
+    @property
+    def deadline(self) -> float:
+        """Trio seconds, after which it is skipped and reported: a call's, else infinity."""
+        return math.inf if self.reply is None else self.reply.deadline
 
     def addressed(self, to: str) -> Envelope:
         """The same message once more, for another receiver: an envelope of its own that nobody waits for."""
@@ -50,7 +54,7 @@ class Envelope:
 
     def again(self) -> Envelope:
         """The next attempt, under the same ``id``: nobody waits for it any more, and no deadline holds for it."""
-        return attrs.evolve(self, reply=None, deadline=math.inf, attempt=self.attempt + 1)
+        return attrs.evolve(self, reply=None, attempt=self.attempt + 1)
 
 
 class Handling:

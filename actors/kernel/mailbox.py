@@ -86,7 +86,7 @@ class Mailbox:
     """
 
     __slots__ = (
-        "_ahead", "_asleep_at", "_coalesce", "_coalesced", "_high_water", "_in_channel", "_keys", "_receive",
+        "_ahead", "_asleep_at", "_coalesce", "_coalesced", "_in_channel", "_keys", "_receive",
         "_rejected", "_send", "_taken", "_unbounded", "capacity", "dropped", "on_drop", "overflow",
         "owner", "suspended", "system",
     )  # fmt: skip
@@ -111,18 +111,17 @@ class Mailbox:
         self._unbounded: deque[Envelope] = deque()
         self._coalesce = coalesce
         self._keys: dict[int, Hashable] = {}
-        self._in_channel = self._high_water = 0
-        self._taken = self.dropped = self._coalesced = self._rejected = 0
+        self._in_channel = self._taken = self.dropped = self._coalesced = self._rejected = 0
 
     def __len__(self) -> int:
-        ahead = 0 if self._ahead is None else 1
-        return min(self._in_channel, self.capacity) + ahead + len(self._unbounded)
+        return min(self._in_channel, self.capacity) + (self._ahead is not None) + len(self._unbounded)
 
     def statistics(self) -> MailboxStatistics:
         """Depth, high-water mark and counters, now."""
+        channel = self._send.statistics()
         return MailboxStatistics(
-            self.capacity, len(self), min(self._high_water, self.capacity), self._taken, self._coalesced, self.dropped,
-            self._rejected, self._send.statistics().tasks_waiting_send,
+            self.capacity, len(self), channel.peak_buffer_used, self._taken, self._coalesced, self.dropped,
+            self._rejected, channel.tasks_waiting_send,
         )  # fmt: skip
 
     # -- Sending
@@ -142,8 +141,6 @@ class Mailbox:
                 return
             self._send.send_nowait(envelope)
         self._in_channel += 1
-        if self._in_channel > self._high_water:
-            self._high_water = self._in_channel
 
     @enable_ki_protection
     async def put(self, envelope: Envelope) -> None:
@@ -223,14 +220,15 @@ class Mailbox:
     @enable_ki_protection
     def take_batch(self, limit: int) -> Iterator[Envelope]:
         """As :meth:`take`, at most ``limit`` times; what the reader does not ask for stays queued."""
-        for _ in range(limit):
-            if self.suspended or self.system:
+        system, keys, receive_one = self.system, self._keys, self._receive_one
+        for _ in range(0 if self.suspended else limit):
+            if system:
                 return
-            envelope = self._receive_one() if self._ahead is None and not self._unbounded else self._first_of_both()
+            envelope = receive_one() if self._ahead is None and not self._unbounded else self._first_of_both()
             if envelope is None:
                 return
-            if self._keys:
-                self._keys.pop(envelope.id, None)
+            if keys:
+                keys.pop(envelope.id, None)
             self._taken += 1
             yield envelope
 

@@ -72,7 +72,7 @@ class ActorRef(ActorCell):
         else:
             port = ReplyPort(trio.current_time() + self._calls.seconds)
             self._calls.add(port)
-        envelope = self._envelope(message, port, port.deadline)
+        envelope = self._envelope(message, port)
         if self.mailbox.must_wait():
             await self._wait_for_room(envelope)
         else:
@@ -92,12 +92,11 @@ class ActorRef(ActorCell):
         else:
             self._deliver(self._envelope(message))
 
-    def _envelope(self, message: Any, reply: ReplyPort | None = None, deadline: float = math.inf) -> Envelope:
+    def _envelope(self, message: Any, reply: ReplyPort | None = None) -> Envelope:
         cause = handling.get().envelope
         causation_id, sender = (None, None) if cause is None else (cause.id, cause.to)
         return Envelope(
-            message, get_correlation_id(), causation_id, sender, reply, deadline, 1, self._now(),
-            self.name, next_envelope_id(),
+            message, get_correlation_id(), causation_id, sender, reply, 1, self._now(), self.name, next_envelope_id(),
         )  # fmt: skip
 
     def _deliver(self, envelope: Envelope) -> None:

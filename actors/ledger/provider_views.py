@@ -67,7 +67,7 @@ async def provider_views(
             kinds.get(name),
             provider.capabilities,
             BreakerView.of(provider.breaker),
-            closed[name],
+            None if (why := closed[name]) is None else why.reason,
             name in faults,
             faults.get(name),
         )

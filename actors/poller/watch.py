@@ -16,8 +16,9 @@ an event or by the provider's own news; requests that come during a round are an
 **Invariants.** Rounds of one watch never overlap, so no two calls about one submission are made from here. A round
 keeps nothing that matters: what is to be done is in rows, what it found is written by the ledger, which applies each
 observation once, never backwards. So a process that is killed between any two lines is only late: the next round
-reads the same rows. A lost answer to a cancel or an observation is the same as none. The one thing kept in memory is
-when to look again; it is never later than the beat.
+reads the same rows. A lost answer to a cancel or an observation is the same as none. What is kept in memory (requests
+for a round, cancels that were sent, when to look again) only decides which round looks at what: a new process begins
+with a look at everything.
 
 **Between the read of the rows and the provider's answer** the job may have ended, been cancelled, or its submission
 been closed by a delivery. The ledger therefore decides by the rows of its own transaction, not by those that the

@@ -8,6 +8,7 @@ from datetime import datetime
 import attrs
 from sqlalchemy import Connection, select
 
+from actors.jobs.bounds import WaitReason
 from actors.store.dialect import upsert
 from actors.store.schema import provider_gates
 
@@ -47,11 +48,16 @@ def read(connection: Connection) -> dict[str, Gate]:
     return {row.provider: Gate(**row._asdict()) for row in connection.execute(_GATES)}
 
 
-def closed(connection: Connection, names: Iterable[str], now: datetime) -> dict[str, str | None]:
+def closed(connection: Connection, names: Iterable[str], now: datetime) -> dict[str, WaitReason | None]:
     """For each of these providers why nothing may be dispatched there; None when something may."""
     found = read(connection)
-    queue = found[EVERY].closed(now) if EVERY in found else None
-    return {name: queue or (found[name].closed(now) if name in found else None) for name in names}
+
+    def reason(gate: str, command: str) -> WaitReason | None:
+        why = found[gate].closed(now) if gate in found else None
+        return None if why is None else WaitReason("closed", why, command)
+
+    queue = reason(EVERY, "greenroom queue resume")
+    return {name: queue or reason(name, f"greenroom queue resume {name}") for name in names}
 
 
 def put(connection: Connection, gate: Gate) -> None:

@@ -20,7 +20,7 @@ LEFT = {
     "providers/ray/statuses.py",  # compared with what was allowed, never shown
     "providers/scripted/pushes.py", "providers/scripted/remote.py",  # the simulated provider's own time
     "simulation/deliveries.py",
-    *(f"testing/fake_replicate/{name}.py" for name in ("deliveries", "documents", "jobs", "rates")),
+    *(f"testing/fake_replicate/{name}.py" for name in ("deliveries", "documents", "fake", "jobs")),
 }  # fmt: skip
 
 

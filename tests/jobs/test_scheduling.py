@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from actors.jobs.bounds import WaitReason
 from actors.jobs.options import Limits
 from actors.jobs.records import Capacity, Resources
 from actors.jobs.scheduling import (
@@ -194,7 +195,9 @@ def test_a_full_global_limit_is_answered_without_reading_a_lane() -> None:
 def test_a_closed_provider_stops_its_own_entries_only() -> None:
     providers = {
         "local": ProviderState(Capacity()),
-        "replicate": ProviderState(Capacity(), "provider replicate is paused: no such token"),
+        "replicate": ProviderState(
+            Capacity(), WaitReason("closed", "provider replicate is paused: no such token", "resume")
+        ),
     }
     decision = decided(
         lane("far", provider="replicate"), lane("near"), lane("lost", provider="gone"), providers=providers

@@ -11,12 +11,15 @@ import attrs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from actors.jobs.bounds import WaitReason
 from actors.jobs.options import Limits
 from actors.jobs.records import Capacity, Resources
 from actors.jobs.scheduling import Decision, Head, Lane, ProviderState, Running, decide
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 GIB = 2**30
+
+PAUSED = WaitReason("closed", "provider ray is paused: a word")
 
 
 @attrs.frozen
@@ -64,7 +67,7 @@ capacities = st.builds(
 providers = st.fixed_dictionaries(
     {
         "local": st.builds(ProviderState, capacities),
-        "ray": st.builds(ProviderState, capacities, st.sampled_from([None, None, "provider ray is paused: a word"])),
+        "ray": st.builds(ProviderState, capacities, st.sampled_from([None, None, PAUSED])),
     }
 )
 small = st.integers(0, 4)

@@ -110,7 +110,7 @@ class LocalJobs:
 
     def observation(self, directory: JobDirectory) -> Observation | None:
         """What the directory says; None: nothing was submitted there. A job that nobody runs is started again."""
-        has_shim = directory.key in self.shims
+        has_shim = directory.key in self.shims  # read before the look, during which its shim may end
         seen = self._look(directory, has_shim=has_shim)
         if seen.standing is Standing.ABSENT:
             return None
