@@ -1,4 +1,4 @@
-"""The poller: watches, cancels and settles whatever has been handed to a provider, to its end."""
+"""The poller: observes, cancels and settles the jobs that were handed to providers, until they end."""
 
 from actors.jobs.options import PollerOptions
 from actors.poller.actor import Poller, Refresh, slow_rounds

@@ -1,4 +1,4 @@
-"""The poller: watches, cancels and settles whatever has been handed to a provider, to its end."""
+"""The poller: observes, cancels and settles the jobs that were handed to providers, until they end."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from logconf import get_logger
 _logger = get_logger("actors.poller")
 
 FAULTY_CYCLES = 5
-"""So many cycles with a fault of their own in a row fail the poller; its supervisor starts it afresh."""
+"""So many cycles with an internal error in a row fail the poller; its supervisor restarts it."""
 
 _JITTER = random.SystemRandom().random
 
 _WATCH_AGAIN = 5.0
-"""Seconds after which a provider's own watch that failed is begun again."""
+"""Seconds after which a provider's own watch that failed is started again."""
 
 
 LONGEST_ROUND = 15.0
@@ -42,8 +42,8 @@ class Refresh:
 class Poller(TickingActor):
     """Looks at start, on a fixed beat, after an event and after a nudge; rounds of one provider never overlap.
 
-    A cycle runs beside the mailbox, and a provider that still works on an earlier one is left out of it: so one that
-    hangs delays neither the others nor what is asked of them.
+    A cycle runs in a task of its own and leaves out a provider that still works on an earlier one: a provider that
+    hangs delays neither the others nor the messages to the poller.
     """
 
     concurrent = True
@@ -92,7 +92,7 @@ class Poller(TickingActor):
                 self.nursery.start_soon(self._note_remarks, remarks, name=f"remarks {name}")
 
     async def _listen(self, provider: GuardedProvider, watch: Watch) -> None:
-        """Pass a provider's nudges on; a watch that fails is begun again, since the beat alone would be slow."""
+        """Pass a provider's nudges on; a watch that fails is started again, since the beat alone would be slow."""
         while True:
             failure = await provider.watch(watch.nudge)
             if failure is None:
@@ -104,12 +104,12 @@ class Poller(TickingActor):
             await trio.sleep(_WATCH_AGAIN)
 
     async def _note_remarks(self, remarks: trio.MemoryReceiveChannel[Remark]) -> None:
-        """Write down what a provider says of jobs that have ended. The channel outlives this poller."""
+        """Record a provider's remarks about jobs that have ended. The channel outlives this poller."""
         while True:
             remark = await remarks.receive()
             try:
                 await self._ledger.write(note_remark, remark.key, remark.text)
-            except StoreError as error:  # the provider has told it in the log
+            except StoreError as error:  # the provider has logged it
                 _logger.info("A remark about a job was not kept: %s", error, extra={"submission": remark.key})
 
     async def handle(self, message: Any) -> Any:
@@ -136,7 +136,7 @@ class Poller(TickingActor):
         """One cycle: every polled provider in parallel, the others for settlements and cancels alone."""
         self._announce()
         self._pass_on()
-        asked = []
+        watches = []
         first, self._looked_first = not self._looked_first, True
         for name, watch in self._watches.items():
             if name not in self._switch.polled:
@@ -144,11 +144,11 @@ class Poller(TickingActor):
                     watch.look_first()
                 watch.look(silent_for=self._options.safety_net_seconds)
             elif not watch.syncing:
-                asked.append(watch)
-        self.nursery.start_soon(self.cycle, asked)
+                watches.append(watch)
+        self.nursery.start_soon(self.cycle, watches)
 
-    async def cycle(self, asked: Sequence[Watch]) -> None:
-        """One round of each of ``asked``, to its end."""
+    async def cycle(self, watches: Sequence[Watch]) -> None:
+        """One round of each of ``watches``, to its end."""
         faults: list[Exception] = []
 
         async def sync(watch: Watch) -> None:
@@ -156,7 +156,7 @@ class Poller(TickingActor):
                 faults.append(fault)
 
         async with trio.open_nursery() as nursery:
-            for watch in asked:
+            for watch in watches:
                 nursery.start_soon(sync, watch)
         if faults:
             self._faulty_cycles += 1
@@ -164,10 +164,10 @@ class Poller(TickingActor):
             _logger.error("Error in job polling", exc_info=faults[0], extra=extra)
             if self._faulty_cycles >= FAULTY_CYCLES:
                 raise faults[0]
-        elif asked:
+        elif watches:
             self._faulty_cycles = 0
         if self._switch.active:
-            synced = sum(watch.synced for watch in asked)
+            synced = sum(watch.synced for watch in watches)
             _logger.debug("Synced %d active jobs", synced, extra={"synced": synced})
 
     @property
@@ -177,7 +177,7 @@ class Poller(TickingActor):
         return {name: seconds for name, seconds in rounds.items() if seconds > LONGEST_ROUND}
 
     def _announce(self) -> None:
-        """Say once when timed polling starts, and once when it does not."""
+        """Log once that timed polling is on or off, and again when that changes."""
         if self._switch.active == self._announced:
             return
         self._announced = self._switch.active

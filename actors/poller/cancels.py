@@ -10,7 +10,7 @@ import attrs
 import trio
 
 from actors.ledger.queries import InFlight
-from actors.poller.statuses import say
+from actors.poller.statuses import log_job
 from actors.providers.base import CancelAck
 from actors.providers.breaker import BreakerOpen
 from actors.providers.guard import Failure, GuardedProvider
@@ -68,10 +68,10 @@ class Cancels:
             self._sent[one.key] = _Sent(trio.current_time() + (answer.retry_after or _AGAIN), 0.0, taken=False)
             return
         if isinstance(answer, Failure):
-            say(one, f"could not be cancelled yet: {answer.message}", logging.DEBUG, self._provider.name)
+            log_job(one, f"could not be cancelled yet: {answer.message}", logging.DEBUG, self._provider.name)
         elif answer is CancelAck.NOT_SUPPORTED:
             text = f"provider {self._provider.name} cannot cancel; the job goes on to its end"
-            say(one, text, logging.WARNING, self._provider.name)
+            log_job(one, text, logging.WARNING, self._provider.name)
         self._note(one.key, taken=not isinstance(answer, Failure))
 
     def _is_due(self, one: InFlight, *, taken: bool) -> bool:

@@ -1,4 +1,4 @@
-"""What the poller is to look at next: kept beside its mailbox, where no burst of messages can push anything out."""
+"""What the poller is to look at next: kept outside its mailbox, so that no burst of messages can drop any of it."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from actors.jobs.events import Concern, EventType, concerning
 from actors.jobs.records import Event
 
 _WAKES = concerning(Concern.PROVIDERS)
-"""Events after which the poller looks at once, the beat beside."""
+"""Events after which the poller looks at once, in addition to the beat."""
 
 
 class PollNow:
-    """The message that says: take the requests. One that waits already stands for all."""
+    """The message to take the requests. One that already waits in the mailbox is enough for all."""
 
 
 @attrs.frozen
@@ -20,7 +20,7 @@ class Batch:
     """Requests taken together.
 
     ``everything``: look at all jobs that are unsettled or to be cancelled. ``rows``: look at the rows of these
-    submissions. ``observe``: for each provider, the submissions that it is to be asked about.
+    submissions. ``observe``: for each provider, the submissions whose status is to be requested.
     """
 
     everything: bool
@@ -31,8 +31,8 @@ class Batch:
 class PollRequests:
     """Submissions that are to be looked at, by their keys; each once, however often it was named.
 
-    A message may be absorbed by one of its kind that waits, and a full mailbox drops it: so no message says what to
-    look at, this does. It lives as long as the runtime, and holds no more than there are jobs at providers.
+    A message may be merged with a waiting one of its kind, and a full mailbox drops it: so what to look at is kept here
+    and not in messages. This object lives as long as the runtime, and holds at most the jobs that are at providers.
     """
 
     def __init__(self) -> None:
@@ -41,7 +41,7 @@ class PollRequests:
         self._observe: dict[str, set[str]] = {}
 
     def note(self, event: Event) -> bool:
-        """Whether ``event`` is a wake for the poller; what it asks for is noted."""
+        """Whether ``event`` wakes the poller; what it makes necessary is noted."""
         if event.type not in _WAKES:
             return False
         if event.type == EventType.JOB_HANDED_OVER:
@@ -51,7 +51,7 @@ class PollRequests:
         return True
 
     def recheck(self, provider: str, key: str) -> None:
-        """Have the provider asked about a job: a delivery named it, or its output has ended."""
+        """Request a job's status from its provider: a delivery named it, or its output has ended."""
         self._observe.setdefault(provider, set()).add(key)
 
     def take(self) -> Batch:

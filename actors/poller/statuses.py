@@ -1,4 +1,4 @@
-"""Asking a provider what became of its jobs, in as few requests as it allows, and recording what is news."""
+"""Observes a provider's jobs in as few requests as it allows, and records what changed."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def for_each_limited(
 ) -> None:
     """``do`` for each of ``held``, as many at once as the provider takes calls.
 
-    Stops between two of them when the provider's breaker opens: whoever is left waits for a later round.
+    Stops between two of them when the provider's breaker opens: the rest waits for a later round.
     """
     left: Iterator[InFlight] = iter(held)
 
@@ -51,7 +51,7 @@ async def for_each_limited(
 
 
 LEFT_OUT_AT_MOST = 4
-"""Cycles in a row in which an old job is not asked about."""
+"""Cycles in a row in which an old job is not observed."""
 
 OLD_AFTER = 1800.0
 """Seconds without a change after which a job is left out of one cycle; of two after twice as long, and so on."""
@@ -61,7 +61,7 @@ def cycles_left_out(unchanged: float) -> int:
     """Of how many cycles in a row a job is left out that did not change for ``unchanged`` seconds.
 
     Only where each job costs a request of its own. A job that has run for an hour will hardly end in the next half
-    minute, and a late word about its end costs less than the requests of all the others.
+    minute, and learning of its end a little later costs less than a request for each such job.
     """
     return min(LEFT_OUT_AT_MOST, max(0, int(unchanged // OLD_AFTER)))
 
@@ -85,7 +85,7 @@ class Statuses:
     # Which.
 
     def due(self, held: Sequence[InFlight]) -> list[InFlight]:
-        """Those to ask about in this cycle: all, but for old ones where each of them costs a request."""
+        """Those to observe in this cycle: all, except old ones where each job costs a request."""
         if self._provider.capabilities.listing is not Listing.NONE:
             return list(held)
         before, self._left_out = self._left_out, {}
@@ -100,7 +100,7 @@ class Statuses:
         return chosen
 
     def silent(self, held: Sequence[InFlight], seconds: float) -> list[InFlight]:
-        """Those that the safety net asks about: nothing was heard of them, nor were they asked about, for so long."""
+        """Those that the safety net observes: they did not change, and were not requested, for so long."""
         if not seconds:
             return []
         now = trio.current_time()
@@ -124,10 +124,10 @@ class Statuses:
             self._changed[one.key] = known
         return {key: now - at for key, (_, at) in self._changed.items()}
 
-    # Asking.
+    # Observing.
 
     async def observe(self, held: Sequence[InFlight]) -> frozenset[str]:
-        """Ask about these jobs and record what changed; the keys of those that were really read."""
+        """Observe these jobs and record what changed; the keys of those whose status was read."""
         if not held:
             return frozenset()
         self._warned = {one.key: self._warned[one.key] for one in held if one.key in self._warned}
@@ -173,7 +173,7 @@ class Statuses:
     def _could_not_ask(self, failure: Failure, key: str | None = None) -> None:
         """One WARNING a round; none where the breaker has given one, until the provider answers again.
 
-        ``key``: the only job that was asked about, or could not be: that opens no breaker, and is said once.
+        ``key``: the only job that was asked about, or could not be: that opens no breaker, and is logged once.
         """
         level = logging.WARNING if self._provider.breaker.state is BreakerState.CLOSED else logging.DEBUG
         if key is not None and (failure.cause is None or getattr(failure.cause, "reached", True)):
@@ -199,7 +199,7 @@ class Statuses:
         return frozenset(seen)
 
     async def _record(self, by_key: Mapping[str, InFlight], observations: Mapping[str, Observation]) -> None:
-        """Write only what is news: most observations say what is known already, and cost no transaction."""
+        """Record only what changed: most observations repeat what is known, and cost no transaction."""
         now = self._clock.now()
         news = {}
         for key, seen in observations.items():
@@ -214,11 +214,11 @@ class Statuses:
                 self._note_recorded(recorded)
 
     def _note(self, one: InFlight, level: int, text: str) -> None:
-        """Say what a verdict noted; the same WARNING about one job only once."""
+        """Log what a verdict noted; the same WARNING about one job only once."""
         if level >= logging.WARNING and self._warned.get(one.key) == text:
             level = logging.DEBUG
         self._warned[one.key] = text
-        say(one, text, level, self._provider.name, depth=3)
+        log_job(one, text, level, self._provider.name, depth=3)
 
     def _note_recorded(self, recorded: Recorded) -> None:
         if recorded.note is not None:
@@ -238,7 +238,7 @@ def _is_news(one: InFlight, verdict: ObservationVerdict) -> bool:
     return bool(verdict.trigger or verdict.changes) or doubted
 
 
-def say(one: InFlight, text: str, level: int, provider: str, depth: int = 2) -> None:
+def log_job(one: InFlight, text: str, level: int, provider: str, depth: int = 2) -> None:
     """A line about one job, under its own correlation ID; its source is the ``depth``-th frame, 2 being the caller."""
     with bind_correlation_id(one.job.correlation_id):
         extra = {"job_id": one.job.job_id, "provider": provider}

@@ -46,7 +46,7 @@ from actors.ledger.queries import InFlight, held_at
 from actors.ledger.settle import settle_absent
 from actors.poller.cancels import Cancels
 from actors.poller.first_look import FirstLook
-from actors.poller.statuses import Statuses, for_each_limited, say
+from actors.poller.statuses import Statuses, for_each_limited, log_job
 from actors.providers.base import ABSENT, UNKNOWABLE, Submitted
 from actors.providers.guard import Failure, GuardedProvider
 from logconf import bind_correlation_id, get_correlation_id, get_logger, new_correlation_id
@@ -57,9 +57,9 @@ _MOST_NAMED = 1000
 """Keys named in one query at the most; for more of them all rows are read, which costs less."""
 
 _SOONEST = 0.5
-"""Seconds from a round to one that nobody asked for, at the least."""
+"""Seconds from a round to the next one that only a deadline makes due, at the least."""
 
-# An unknown submission that its provider could not be asked about is asked about again after this long.
+# Seconds after which an unknown submission is settled again where the provider could not be reached.
 _ASK_AGAIN = 5.0
 
 
@@ -67,11 +67,10 @@ _ASK_AGAIN = 5.0
 class Round:
     """What a round is to look at: everything, or the jobs of some keys.
 
-    ``keys``: of jobs whose provider is asked about them. ``rows``: of jobs of which only the rows are read, for what is
-    to be settled or cancelled. ``observe``: ask for statuses, too; else only of jobs silent for ``silent_for`` seconds
-    (0: of none).
+    ``keys``: of jobs whose status is requested. ``rows``: of jobs whose rows alone are read, to settle or cancel them.
+    ``observe``: request statuses, too; else only of jobs that did not change for ``silent_for`` seconds (0: of none).
     ``first``: it is the look at all jobs that a provider which is not polled gets at the start.
-    ``correlation_id``: that of the cycle that asked, None where no cycle did. ``waiters``: told when it is through.
+    ``correlation_id``: that of the cycle that requested it, None for none. ``waiters``: set when it has ended.
     """
 
     everything: bool = False
@@ -88,7 +87,7 @@ class Round:
         return self.everything or bool(self.keys or self.rows)
 
     def add(self, other: Round) -> None:
-        """Look at what ``other`` was to look at, too; who waits for that one does not wait for this."""
+        """Look at what ``other`` was to look at, too; its waiters do not wait for this round."""
         self.everything |= other.everything
         self.observe |= other.observe
         self.first |= other.first
@@ -132,7 +131,7 @@ class Watch:
         self._requested.set()
 
     def nudge(self, *keys: str) -> None:
-        """Ask for a look at these jobs: what their provider says of them now."""
+        """Request the statuses of these jobs from their provider."""
         self._next.keys.update(keys)
         self._requested.set()
 
@@ -144,38 +143,38 @@ class Watch:
     async def sync(self) -> Exception | None:
         """A whole round, statuses included; returns when it is through: None, or its fault."""
         done = trio.Event()
-        asked = self._next
-        asked.waiters.append(done)
-        asked.correlation_id = get_correlation_id()
+        request = self._next
+        request.waiters.append(done)
+        request.correlation_id = get_correlation_id()
         self.look(observe=True)
         self.syncing = True
         try:
             await done.wait()
         finally:
             self.syncing = False
-        return asked.fault
+        return request.fault
 
     async def run(self) -> None:
-        """Rounds, as they are asked for, until cancelled."""
+        """Rounds, as they are requested, until cancelled."""
         while True:
             with trio.move_on_at(self._again_at):
                 await self._requested.wait()
-            asked, self._next = self._next, Round()
+            request, self._next = self._next, Round()
             self._requested = trio.Event()
             if trio.current_time() >= self._again_at:
-                asked.everything = True
-            if asked.everything:
+                request.everything = True
+            if request.everything:
                 self._again_at = math.inf
             self._begun_at = trio.current_time()
             try:
-                with bind_correlation_id(asked.correlation_id or new_correlation_id()):
-                    await self._round(asked)
+                with bind_correlation_id(request.correlation_id or new_correlation_id()):
+                    await self._round(request)
             except Exception as fault:  # the cycle's border: one bad round must not end the watch over the others
-                asked.fault = fault
-                if not asked.waiters:
+                request.fault = fault
+                if not request.waiters:
                     _logger.exception("Error in job polling", extra={"provider": self.name})
             self._took, self._begun_at = trio.current_time() - self._begun_at, math.inf
-            for waiter in asked.waiters:
+            for waiter in request.waiters:
                 waiter.set()
 
     @property
@@ -183,52 +182,52 @@ class Watch:
         """How long the round has lasted that is under way or, where it is shorter, how long the last one took."""
         return max(self._took, trio.current_time() - self._begun_at)
 
-    async def _round(self, asked: Round) -> None:
+    async def _round(self, request: Round) -> None:
         self.synced = 0
-        if self._postponed(asked):
+        if self._postponed(request):
             return
-        asked.keys |= self._first_look.due()
-        held = await self._held(asked)
-        if asked.everything:
+        request.keys |= self._first_look.due()
+        held = await self._held(request)
+        if request.everything:
             self._cancels.keep({one.key for one in held})
-        self._defer(asked, held)
+        self._defer(request, held)
         unknown = [one for one in held if one.submission.state is SubmissionState.UNKNOWN]
         await for_each_limited(
             self._provider, [one for one in unknown if one.job.uncertain_since is None], self._settle
         )
         handed = [one for one in held if one.submission.state is SubmissionState.HANDED]
         await for_each_limited(self._provider, self._cancels.unsent(handed), self._cancels.send)
-        if not self._postponed(asked):
-            await self._observe(asked, handed)
-            self._postponed(asked)
+        if not self._postponed(request):
+            await self._observe(request, handed)
+            self._postponed(request)
         # Never at once: what was due in this round and stayed undone is not to be done faster than it can be.
         due = min(self._cancels.next_due, self._first_look.next_due)
         self._look_again(max(_SOONEST, due - trio.current_time()))
 
-    def _defer(self, asked: Round, held: Sequence[InFlight]) -> None:
-        """A job that was told of before its hand-over was written is asked about when that is."""
+    def _defer(self, request: Round, held: Sequence[InFlight]) -> None:
+        """A job that was named before its hand-over was recorded is observed once it is."""
         begun = {one.key for one in held if one.submission.state is SubmissionState.INTENT}
-        if self._reads_all(asked):
+        if self._reads_all(request):
             self._early &= begun
-        asked.keys |= self._early & asked.rows
-        self._early = (self._early | (asked.keys & begun)) - asked.rows
+        request.keys |= self._early & request.rows
+        self._early = (self._early | (request.keys & begun)) - request.rows
 
-    def _reads_all(self, asked: Round) -> bool:
-        return asked.everything and (asked.observe or bool(asked.silent_for))
+    def _reads_all(self, request: Round) -> bool:
+        return request.everything and (request.observe or bool(request.silent_for))
 
-    async def _held(self, asked: Round) -> list[InFlight]:
-        keys = asked.keys | asked.rows
-        if self._reads_all(asked) or len(keys) > _MOST_NAMED:
+    async def _held(self, request: Round) -> list[InFlight]:
+        keys = request.keys | request.rows
+        if self._reads_all(request) or len(keys) > _MOST_NAMED:
             return await self._ledger.read(held_at, self.name)
-        return await self._ledger.read(held_at, self.name, unsettled=asked.everything, keys=keys)
+        return await self._ledger.read(held_at, self.name, unsettled=request.everything, keys=keys)
 
-    async def _observe(self, asked: Round, handed: Sequence[InFlight]) -> None:
-        """Ask what is to be asked, and repeat the cancels of those jobs that are seen to go on."""
+    async def _observe(self, request: Round, handed: Sequence[InFlight]) -> None:
+        """Observe what this round is to observe, and repeat the cancels of those jobs that are seen to go on."""
         doubtful = self._cancels.to_look_at(handed)
-        asked.keys.update(one.key for one in doubtful)
-        if asked.first:
+        request.keys.update(one.key for one in doubtful)
+        if request.first:
             self._first_look.begin(one.key for one in handed)
-        read = await self._statuses.observe(self._chosen(asked, handed))
+        read = await self._statuses.observe(self._chosen(request, handed))
         self.synced = len(read)
         self._first_look.note({one.key for one in handed}, read)
         self._cancels.put_off([one for one in doubtful if one.key not in read])
@@ -236,29 +235,29 @@ class Watch:
             going_on = await self._ledger.read(held_at, self.name, keys=seen)
             await for_each_limited(self._provider, going_on, self._cancels.send)
 
-    def _chosen(self, asked: Round, handed: Sequence[InFlight]) -> list[InFlight]:
-        named = [one for one in handed if one.key in asked.keys]
-        others = [one for one in handed if one.key not in asked.keys]
-        if asked.observe:
+    def _chosen(self, request: Round, handed: Sequence[InFlight]) -> list[InFlight]:
+        named = [one for one in handed if one.key in request.keys]
+        others = [one for one in handed if one.key not in request.keys]
+        if request.observe:
             return named + self._statuses.due(others)
-        return named + self._statuses.silent(others, asked.silent_for)
+        return named + self._statuses.silent(others, request.silent_for)
 
-    def _postponed(self, asked: Round) -> bool:
-        """Whether the breaker is open: then all that was asked for is asked for again when calls may pass."""
+    def _postponed(self, request: Round) -> bool:
+        """Whether the breaker is open: then the whole request is repeated when calls may pass."""
         rest = self._provider.breaker.retry_after
         if rest:
-            self._next.add(asked)
+            self._next.add(request)
             self._look_again(rest)
         return rest > 0
 
     # Unknown outcomes.
 
     async def _settle(self, one: InFlight) -> None:
-        """Ask the provider what became of a hand-over whose answer was lost (B13)."""
+        """Find out from the provider what became of a hand-over whose answer was lost (B13)."""
         with bind_correlation_id(one.job.correlation_id):
             found = await self._provider.find(one.key, one.submission.token)
         if isinstance(found, Failure):
-            say(one, f"could not be settled: {found.message}", logging.DEBUG, self.name)
+            log_job(one, f"could not be settled: {found.message}", logging.DEBUG, self.name)
             self._look_again(_ASK_AGAIN)
         elif isinstance(found, Submitted):
             await self._ledger.write(hand_over, one.key, found.handle, found.observation)

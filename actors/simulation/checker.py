@@ -1,4 +1,4 @@
-"""What must hold in the moment in which a provider is asked or accepts a job: seen from the provider's side."""
+"""What must hold at the moment of a request to a provider, or of its acceptance: checked on the provider's side."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _IN_HANDS = 300.0
 
 @attrs.define
 class _RetryAfter:
-    """How long (s) a job is not to be tried: a provider's wish, or a back-off.
+    """How long (s) a job is not to be tried: as a provider requested, or by a back-off.
 
     ``until``: in the world's seconds, which no clock that is put forward makes come sooner; once it is written down.
     """
@@ -32,7 +32,7 @@ class _RetryAfter:
 
 
 class Checker:
-    """Keeps what the servers show it. ``runs`` are all that were ever accepted, of every provider."""
+    """Keeps what the servers report to it. ``runs`` are all that were ever accepted, of every provider."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -47,7 +47,7 @@ class Checker:
         """Every run of this job, of all its attempts."""
         return self._of_job.get(job_id, [])
 
-    # Asked.
+    # Requests.
 
     def carries(self, call: str, key: str, current: str | None, sent: str | None) -> None:
         """A request about one job carries that job's correlation ID."""
@@ -60,31 +60,31 @@ class Checker:
             self._world.require(whole, "one correlation ID", f"{call} of {key} carries {current}, {sent}")
 
     def tries(self, provider: str, job_id: str) -> None:
-        """A submission is tried: not before the time that the provider had asked for."""
+        """A submission is tried: not before the time that the provider had requested."""
         self._tried[job_id] = self._world.elapsed()
-        wish = self._retry_after.get(job_id)
+        wait = self._retry_after.get(job_id)
         now = self._world.elapsed()
-        if wish is not None and wish.until is not None and now < wish.until - _TOLERANCE:
+        if wait is not None and wait.until is not None and now < wait.until - _TOLERANCE:
             self._world.broken(
-                "Retry-After and back-off are kept", f"{job_id} is tried at {now}, it was to wait until {wish.until}"
+                "Retry-After and back-off are kept", f"{job_id} is tried at {now}, it was to wait until {wait.until}"
             )
 
     def asked_to_wait(self, job_id: str, seconds: float | None) -> None:
-        """The provider asked for a pause of ``seconds`` before this job is tried again."""
+        """The provider requested a pause of ``seconds`` before this job is tried again."""
         if seconds is not None:
             self._retry_after[job_id] = _RetryAfter(min(max(seconds, PROVIDER_DELAY), LONGEST_RETRY_AFTER))
 
     def saw(self, event: Event) -> None:
-        """An event was told: a wish begins to count when the job is back in the queue."""
+        """An event was published: a wait begins to count when the job is back in the queue."""
         if event.type == EventType.PROVIDER_RESUMED:
             self._retry_after.clear()
         if event.type == EventType.JOB_REQUEUED:
             self._backs_off(event)
-        wish = self._retry_after.get(event.job_id or "")
-        if wish is None:
+        wait = self._retry_after.get(event.job_id or "")
+        if wait is None:
             return
-        if event.type == EventType.JOB_REQUEUED and wish.until is None:
-            wish.until = self._world.elapsed() + wish.seconds
+        if event.type == EventType.JOB_REQUEUED and wait.until is None:
+            wait.until = self._world.elapsed() + wait.seconds
         elif event.type in (EventType.JOB_OUTCOME_UNKNOWN, EventType.JOB_HANDED_OVER):
             del self._retry_after[event.job_id or ""]
 
@@ -98,10 +98,10 @@ class Checker:
             self._retry_after[job_id] = _RetryAfter(seconds, self._world.elapsed() + seconds)
 
     def process_ended(self) -> None:
-        """Its wishes are gone with it: over a restart a wait ends as the wall clock tells, which may be early."""
+        """Its waits are forgotten: over a restart a wait ends by the wall clock, which may be early."""
         self._retry_after.clear()
 
-    # Accepted.
+    # Acceptance.
 
     def accepted(self, provider: str, run: Run) -> None:
         """A server has just accepted ``run``."""

@@ -1,4 +1,4 @@
-"""``python -m actors.simulation``: many seeds, as many at once as asked for; exit status 1 where one failed."""
+"""``python -m actors.simulation``: runs many seeds, several at once; exit status 1 if one failed."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Numbers(click.ParamType[tuple[int, ...]]):
 @click.command()
 @click.option("--seeds", type=Numbers(), default="1-10", show_default=True, help="Which worlds, such as 1-100 or 3,17.")
 @click.option("--hours", type=click.FloatRange(min=0, min_open=True), default=1.0, show_default=True,
-              help="Simulated hours before the quiet in which all must settle.")  # fmt: skip
+              help="Simulated hours before the phase without faults, in which every job must end.")  # fmt: skip
 @click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Seeds at once.")
 @click.option("--steps", type=click.IntRange(min=0), help="Only so many steps of the script.")
 @click.option("--without", type=Numbers(), default=(), help="Steps to leave out.")

@@ -1,4 +1,4 @@
-"""People and programs that use the runtime: they ask, remember what they were told, and ask again under their key."""
+"""Users and programs: they call the runtime, remember its answers, and repeat unanswered calls under the same key."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from logconf import bind_correlation_id
 
 
 class Clients:
-    """Everybody outside. ``unanswered``: submissions that a process took to its grave; the next one gets them."""
+    """All clients. ``unanswered``: submissions whose process ended first; the next process gets them."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -53,7 +53,7 @@ class Clients:
         return self._do.keys() | self._do_to_job.keys()
 
     async def act(self, process: Process, runtime: RunningRuntime, step: Step) -> None:
-        """Do ``step``, whatever becomes of it."""
+        """Do ``step``; any error of it is judged here."""
         answered = False
         try:
             with bind_correlation_id(f"client-{step.number}"):
@@ -66,7 +66,7 @@ class Clients:
             answered = True
             self._world.say(f"{step.kind} #{step.number} is refused: {refusal.kind}")
             self._world.trace.count(f"{step.kind} refused")
-        except Exception as error:  # noqa: BLE001 - a client survives whatever it is answered; `unplanned` judges it
+        except Exception as error:  # noqa: BLE001 - a client goes on after any error; `unplanned` judges it
             self._world.say(f"{step.kind} #{step.number} fails: {type(error).__name__}")
             for leaf in () if process.dead else unplanned(error, self._world):
                 self._world.broken("clients meet no crash", f"{step}: {describe(leaf)}")
@@ -140,7 +140,7 @@ class Clients:
     # Looking.
 
     async def _follow(self, runtime: RunningRuntime, step: Step) -> None:
-        """A subscriber, a slow one perhaps: it gets every event once, in order, and holds nobody up."""
+        """A subscriber, perhaps a slow one: it gets every event once, in order, and delays no other."""
         last = 0
         with trio.move_on_after(step.args["seconds"]):
             async with runtime.events(after=0) as events:

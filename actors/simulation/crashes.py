@@ -1,4 +1,4 @@
-"""Errors that nobody injected: whatever crashes an actor, ends a process or meets a client must have been planned."""
+"""Errors that were not injected: every error of an actor, a process or a client must be explained by a fault."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Crashes(logging.Handler):
         self._dead = dead
 
     def emit(self, record: logging.LogRecord) -> None:
-        """One record; the exception that it tells of must have been planned."""
+        """One record; its exception must have been planned."""
         if self._dead():
             return
         error = record.exc_info[1] if record.exc_info else None

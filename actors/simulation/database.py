@@ -1,4 +1,4 @@
-"""The database of a simulated machine: it outlives the processes, and dies, refuses or fails at any statement.
+"""The database of a simulated machine: it outlives the processes, and can end a process or fail at any statement.
 
 One SQLite database in memory on one connection that no engine can close. Every statement passes :meth:`Disk.passing`,
 which may kill the process there, or raise what SQLite raises when the file is busy or the disk fails. A new machine
@@ -27,7 +27,7 @@ FAILED = ("disk I/O error", sqlite3.SQLITE_IOERR)
 class Disk:
     """What happens to statements. ``before`` and ``after`` are called with each one's text; None: nothing happens.
 
-    ``failures``: errors that the next statements that begin with these words meet, each once.
+    ``failures``: errors for the next statements with these beginnings, each raised once.
     """
 
     def __init__(self) -> None:
@@ -37,7 +37,7 @@ class Disk:
         self.failed = 0
 
     def passing(self, statement: str) -> None:
-        """Whatever is to happen at the beginning of ``statement``."""
+        """What is to happen at the beginning of ``statement``."""
         if self.before is not None:
             self.before(statement)
         for index, (beginning, error) in enumerate(self.failures):
@@ -107,12 +107,12 @@ class Database:
         _current = self._connection
 
     def look(self, query: str, parameters: tuple[Any, ...] = ()) -> list[Any]:
-        """Rows as they are stored now, past every hook: for whoever judges. Not inside a transaction of others."""
+        """Rows as they are stored now, past every hook, for the checks. Not inside a transaction of others."""
         cursor = sqlite3.Cursor(self._connection)
         return cursor.execute(query, parameters).fetchall()
 
     def power_cycle(self) -> None:
-        """What was not committed is gone; nothing is armed any more."""
+        """What was not committed is lost; hooks are removed."""
         self.disk.before = self.disk.after = None
         if self._connection.in_transaction:
             self._connection.rollback()

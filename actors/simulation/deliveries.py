@@ -1,7 +1,7 @@
-"""Webhooks: one provider tells of each change by itself; its deliveries come twice, late, in another order or never.
+"""Webhooks: one provider reports each change; its deliveries come twice, late, in another order or never.
 
-They are the world's: what was sent while no process ran is delivered to the next one. A delivery claims what was true
-when it was sent, and goes through the runtime's own door for deliveries.
+They belong to the world: what was sent while no process ran is delivered to the next one. A delivery describes the job
+as it was when it was sent, and is taken by the runtime as any delivery.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _USUAL = [90, 4, 4, 2]
 _AGAIN = 20.0
 
 _Sent = tuple[float, int, int, Run]
-"""When it arrives, a tie-breaker, the delivery's number, the run of which it tells."""
+"""When it arrives, a tie-breaker, the delivery's number, its run."""
 
 
 class Deliveries:
@@ -45,7 +45,7 @@ class Deliveries:
         self._sent: list[_Sent] = []
 
     def disturb(self, fates: list[int], seconds: float) -> None:
-        """Let deliveries go astray for ``seconds``."""
+        """Disturb deliveries for ``seconds``."""
         self._fates, self._until = fates, self._world.elapsed() + seconds
 
     async def run(self, process: Process, runtime: RunningRuntime) -> None:
@@ -88,7 +88,7 @@ class Deliveries:
         try:
             with bind_correlation_id(f"delivery-{number}"):
                 outcome = await runtime.deliveries.take(self._server.name, {}, b"%d" % number, token=run.token)
-        except Exception as error:  # noqa: BLE001 - the sender survives whatever it is answered; `unplanned` judges it
+        except Exception as error:  # noqa: BLE001 - the sender goes on after any error; `unplanned` judges it
             refused = process.dead or isinstance(error, Refused)  # it cannot be verified now: come again
             for leaf in () if refused else unplanned(error, self._world):
                 self._world.broken("clients meet no crash", f"a delivery of {run.key}: {describe(leaf)}")

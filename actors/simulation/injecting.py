@@ -1,4 +1,4 @@
-"""Carrying out what goes wrong: faults of providers and the disk, crashes, clocks that jump, deliveries gone astray."""
+"""Carrying out what goes wrong: faults of providers and the disk, crashes, steps of the clock."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _ERRORS = {"busy": database.BUSY, "full": database.FULL, "failed": database.FAIL
 
 
 class Junk:
-    """A message that says nothing; it only takes room."""
+    """A message without a meaning; it fills a mailbox."""
 
 
 async def inject(process: Process, runtime: RunningRuntime, step: Step) -> None:
-    """Do what ``step`` says to the world or to the process."""
+    """Carry ``step`` out on the world or on the process."""
     world, args = process.world, step.args
     match step.kind:
         case "provider":

@@ -1,4 +1,4 @@
-"""Everything that could differ between two runs of one seed, held still; and a refusal of what cannot be held.
+"""Everything that could differ between two runs of one seed is made the same; what cannot be is refused.
 
 Trio's scheduler draws from the seed (two private names, see :func:`supervision.testing.deterministic_scheduling`), and
 so do ``os.urandom`` and through it identifiers, tokens and jitter. Garbage is collected between runs only. Threads,
@@ -36,7 +36,7 @@ _hooked = False
 
 
 class NotSimulated(RuntimeError):
-    """The code under simulation asked for a thread, a process or a connection."""
+    """The code under simulation started a thread, a process or a connection."""
 
 
 def _hook(event: str, _arguments: tuple[Any, ...]) -> None:
@@ -46,14 +46,14 @@ def _hook(event: str, _arguments: tuple[Any, ...]) -> None:
 
 @contextlib.contextmanager
 def refusing_the_outside() -> Iterator[None]:
-    """Inside the block whoever starts a thread or a process, or connects anywhere, gets :class:`NotSimulated`."""
+    """Inside the block, starting a thread, a process or a connection raises :class:`NotSimulated`."""
     global _refusing, _hooked
     start = threading.Thread.start
     if not _hooked:
-        sys.addaudithook(_hook)  # for good: a hook cannot be taken back, so a flag tells whether it acts
+        sys.addaudithook(_hook)  # a hook cannot be removed, so a flag decides whether it acts
         _hooked = True
     _refusing = True
-    setattr(threading.Thread, "start", _no_thread)  # noqa: B010 - no audit event tells of it before Python 3.12
+    setattr(threading.Thread, "start", _no_thread)  # noqa: B010 - there is no audit event for it before Python 3.12
     try:
         yield
     finally:
@@ -72,7 +72,7 @@ def source(seed: int, purpose: str) -> random.Random:
 
 @contextlib.contextmanager
 def pinned(seed: int, now: Callable[[], float]) -> Iterator[None]:
-    """Hold still what differs between runs; ``now`` gives the seconds that ``time.time()`` tells meanwhile."""
+    """Make runs equal inside the block; ``now`` gives the seconds that ``time.time()`` returns meanwhile."""
     noise = source(seed, "noise")
     before: Any = os.urandom, random._urandom, time.time  # type: ignore[attr-defined]
     collecting, level = gc.isenabled(), logging.root.manager.disable

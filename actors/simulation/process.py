@@ -1,4 +1,4 @@
-"""One process after another on the same world: how it starts, what it is given, how it is killed or stopped."""
+"""One process after another on the same world: how it is started, composed, killed or stopped."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ class Process(trio.abc.Instrument):
     def run(self, work: Work) -> None:
         """From start to end, however it ends."""
         world = self.world
-        lanes.forget()  # what a process remembers is gone with it
+        lanes.forget()  # a process's memory is lost with it
         with self.crashes, self.plan:
             world.say(f"process {self._number} starts")
             world.entered()
@@ -173,7 +173,7 @@ class Process(trio.abc.Instrument):
         )
 
     def _listen(self, runtime: RunningRuntime) -> tuple[()]:
-        """Hear every event, those of the start included; there are no edges."""
+        """Subscribe to every event, those of the start included; there are no outer servers."""
         runtime.bus.subscribe(Event, where=self._saw)
         return ()
 

@@ -55,7 +55,7 @@ class ProviderServer(ScriptedRemote):
         return any(one.key == key for _, one in self._late)
 
     def loses(self, submission: DelayedSubmission) -> bool:
-        """Whether this submission is delayed: then it arrives later, whatever has become of its sender."""
+        """Whether this submission is delayed: then it arrives later, even if its sender has ended."""
         if not self._delays:
             return False
         self._late.append((self.elapsed() + self._delays.pop(), submission))
@@ -80,7 +80,7 @@ class ProviderServer(ScriptedRemote):
         return self._draw.choice([0.0, 0.0, 0.01, 0.2, 0.2, 0.2, 1.0, 6.0])
 
     def accept(self, key: str, token: str, asked: Asked, context: Mapping[str, str], *, endless: bool) -> Run:
-        """Start a run, whatever else runs under ``key``."""
+        """Start a run, even if another one has the same ``key``."""
         run = super().accept(key, token, asked, context, endless=endless)
         self._world.say(f"{self.name} accepts {key}")
         self._checker.accepted(self.name, run)
@@ -94,9 +94,9 @@ class ProviderServer(ScriptedRemote):
 
 
 class SimulatedProvider(ScriptedProvider):
-    """One process's way to a :class:`ProviderServer`. ``alive`` tells whether that process still is.
+    """One process's way to a :class:`ProviderServer`. ``alive``: whether that process still lives.
 
-    Requests and answers travel for a while: what an answer tells may be old when it comes.
+    Requests and answers take time: an answer may be out of date when it arrives.
     """
 
     def __init__(
@@ -152,7 +152,7 @@ class SimulatedProvider(ScriptedProvider):
     def parse_delivery(
         self, headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now: datetime
     ) -> DeliveryEvent | Rejected:
-        """A delivery's body is its number; nobody else can send one."""
+        """A delivery's body is its number; there are no forged ones."""
         return self._server.sent[int(body)]
 
     async def delivery_secrets(self, *, fresh: bool = False) -> Sequence[str]:
@@ -178,5 +178,5 @@ class SimulatedProvider(ScriptedProvider):
 
 
 def _by_run(handle: Handle) -> Handle:
-    """What a delivery told has the run's name as its ``id`` alone."""
+    """A handle that came with a delivery has the run's name as its ``id``."""
     return {"run": handle.get("run", handle.get("id"))}

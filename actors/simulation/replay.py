@@ -1,4 +1,4 @@
-"""What the events alone say of every job: a second account, kept beside the rows to be compared with them."""
+"""The state of every job as the events alone describe it, to be compared with the rows."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Broken = Callable[[str, str], None]
 
 @attrs.define
 class JobAccount:
-    """One job as its events tell it. ``steps`` counts the events that changed its status."""
+    """One job as its events describe it. ``steps`` counts the events that changed its status."""
 
     job: JobStatus | None = None
     entry: QueueStatus | None = None
@@ -39,7 +39,7 @@ class JobAccount:
 
 
 class Replay:
-    """Feeds on events in order and keeps what they tell; ``broken`` is called with a rule and how it was broken."""
+    """Applies events in order and keeps the resulting states; ``broken`` is called with a broken rule and how."""
 
     def __init__(self, broken: Broken) -> None:
         self.last = 0

@@ -1,4 +1,4 @@
-"""One world from beginning to end: its script carried out on one process after another, then quiet, then judgement."""
+"""One world from beginning to end: its script on one process after another, a phase without faults, final checks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from actors.simulation.process import Process
 from actors.simulation.providers import ProviderServer
 from actors.simulation.replay import Replay
 from actors.simulation.script import Step, drawn_script
-from actors.simulation.settling import Person, judge_all, settle
+from actors.simulation.settling import Operator, judge_all, settle
 from actors.simulation.waiting import Waiting
 from actors.simulation.world import EPOCH, PROVIDERS, World
 
@@ -92,7 +92,7 @@ class Simulation:
         self._servers = {name: ProviderServer(name, world, self.checker) for name in PROVIDERS}
         self._deliveries = Deliveries(world, self._servers["hooked"])
         self._clients = Clients(world)
-        self._person = Person(world, self.checker)
+        self._operator = Operator(world, self.checker)
 
     def run(self) -> None:
         """Everything, until the end or the first violation."""
@@ -116,12 +116,12 @@ class Simulation:
             judge_all(process)
 
     async def _work(self, process: Process, runtime: RunningRuntime) -> None:
-        """The script from where it stands, until a stop or the end."""
+        """The script from the next step on, until a stop or the end."""
         async with trio.open_nursery() as nursery:
             for server in self._servers.values():
                 nursery.start_soon(server.take_late)
             nursery.start_soon(self._deliveries.run, process, runtime)
-            nursery.start_soon(self._person.look_after, runtime)
+            nursery.start_soon(self._operator.look_after, runtime)
             nursery.start_soon(self._audits, runtime)
             waiting = Waiting(self.world)
             nursery.start_soon(waiting.watch, runtime)
@@ -129,7 +129,7 @@ class Simulation:
             for step in unanswered:
                 nursery.start_soon(self._clients.act, process, runtime, step)
             if await self._carry_out(process, runtime, nursery):
-                await settle(process, runtime, self._person, waiting)
+                await settle(process, runtime, self._operator, waiting)
                 self._over = True
             nursery.cancel_scope.cancel()
 

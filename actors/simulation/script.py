@@ -42,7 +42,7 @@ def drawn_script(seed: int, hours: float) -> list[Step]:
 
 
 def faults(draw: Random, seconds: float) -> Iterator[Step]:
-    """Disturbances; one world in six is left in peace."""
+    """Disturbances; one world in six has none."""
     intensity = draw.choice([0.0, 4.0, 8.0, 16.0, 24.0, 80.0])  # an hour
     for at in _moments(draw, intensity / 3600, seconds):
         for later, kind, args in disturbances(draw):
@@ -59,7 +59,7 @@ def _moments(draw: Random, rate: float, seconds: float) -> Iterator[float]:
 
 
 def workload(draw: Random, seconds: float) -> Iterator[Step]:
-    """What people do: jobs in bursts, and whatever they do to them afterwards."""
+    """What users do: submit jobs in bursts, then cancel, approve, retry or prioritise them."""
     serial = 0
     for at in _moments(draw, JOBS_AN_HOUR / 2.5 / 3600, seconds):
         size = min(draw.choice([1, 1, 1, 2, 3, 4]) * draw.choice([1, 1, 1, 2]), 8)

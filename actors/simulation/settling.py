@@ -1,4 +1,4 @@
-"""The quiet at the end: nothing new, everything well again, a person who does their duty. All must come to an end."""
+"""The last phase: no new jobs, no faults, an operator who settles uncertain jobs. Every job must come to an end."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from supervision.faults import InjectedFault
 
 ROUND = 60.0
 PATIENCE, AT_MOST = 5, 60
-"""Rounds after which whatever still runs is cancelled, and after which all must have ended."""
+"""Rounds after which the jobs that still run are cancelled, and after which all must have ended."""
 
 _OUTCOMES = {
     Phase.SUCCEEDED: JobStatus.COMPLETED,
@@ -29,8 +29,8 @@ _OUTCOMES = {
 }
 
 
-class Person:
-    """Who looks after a runtime now and then: resumes providers, settles by the truth what nobody else can tell."""
+class Operator:
+    """An operator: resumes providers, and settles uncertain jobs by what really happened at the provider."""
 
     def __init__(self, world: World, checker: Checker) -> None:
         self._world = world
@@ -43,62 +43,62 @@ class Person:
             try:
                 await self.settle(runtime)
             except (StoreError, InjectedFault, Refused) as error:
-                self._world.say(f"the person has no luck: {type(error).__name__}")
+                self._world.say(f"the operator fails: {type(error).__name__}")
 
     async def settle(self, runtime: RunningRuntime) -> None:
-        """Say of each uncertain job what its provider's server really holds."""
+        """Settle each uncertain job by what its provider's server holds."""
         for job_id in await runtime.ledger.read(jobs.uncertain):
             runs = self._checker.runs_of(job_id)
-            with bind_correlation_id(f"person-{job_id}"):
+            with bind_correlation_id(f"operator-{job_id}"):
                 verdict = "ran" if runs else "not_run"
                 handle = {"run": runs[-1].run_id} if runs else None
                 await runtime.jobs.settle(job_id, verdict, handle=handle, by="op")
                 self._world.trace.count(f"settled: {verdict}")
 
     async def resume_paused(self, runtime: RunningRuntime) -> None:
-        """Open what somebody paused, or a refused account; what waits for a time is to open by itself."""
+        """Resume paused providers, also those paused by a refusal; those that wait for a time resume by themselves."""
         for (provider,) in self._world.database.look(
             "SELECT provider FROM provider_gates WHERE paused_reason NOT NULL"
         ):
             await runtime.queue.resume(provider, by="op")
 
 
-async def settle(process: Process, runtime: RunningRuntime, person: Person, waiting: Waiting) -> None:
-    """Let everything end; whatever has not after an hour is a violation."""
+async def settle(process: Process, runtime: RunningRuntime, operator: Operator, waiting: Waiting) -> None:
+    """Let every job end; one that has not after an hour is a violation."""
     world = process.world
     for server in process.servers.values():
         server.heal()
         server.delay(0, 0.0)
     process.plan.rules.clear()
     world.database.disk.failures.clear()
-    world.say("quiet begins")
+    world.say("no faults from now on")
     await trio.sleep(1)
-    for name in ("scheduler", "poller", "expiry"):  # one of them may hang still, as it was told to
+    for name in ("scheduler", "poller", "expiry"):  # a fault may still make one of them hang
         await runtime.tree.restart(name)
     world.scheduler_hangs = False
     for turn in range(AT_MOST):
-        await person.resume_paused(runtime)
-        await person.settle(runtime)
+        await operator.resume_paused(runtime)
+        await operator.settle(runtime)
         await _decide(runtime)
         if turn == 0:
             await runtime.queue.reset_limits(by="op")
-        waiting.look(runtime)  # before what waits for too long is cancelled with the rest
+        waiting.look(runtime)  # before jobs that wait for too long are cancelled with the rest
         if turn >= PATIENCE:
             await _cancel_all(world, runtime)
         await trio.sleep(ROUND)
         if not _unsettled(world):
             break
     for job_id, status, entry, state in _unsettled(world)[:5]:
-        world.broken("all settles in the quiet", f"job {job_id} is {status}/{entry}, its submission {state}")
+        world.broken("all settles without faults", f"job {job_id} is {status}/{entry}, its submission {state}")
 
 
 async def _decide(runtime: RunningRuntime) -> None:
-    for number, asked in enumerate(await runtime.approvals.page(statuses=[ApprovalStatus.PENDING])):
+    for number, request in enumerate(await runtime.approvals.page(statuses=[ApprovalStatus.PENDING])):
         try:
             if number % 2:
-                await runtime.reject(asked.approval_id, by="bo", reason="late")
+                await runtime.reject(request.approval_id, by="bo", reason="late")
             else:
-                await runtime.approve(asked.approval_id, by="bo")
+                await runtime.approve(request.approval_id, by="bo")
         except Refused:  # it has just expired
             continue
 

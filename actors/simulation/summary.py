@@ -1,4 +1,4 @@
-"""What many seeds showed, in words."""
+"""The results of many seeds, as text."""
 
 from __future__ import annotations
 
@@ -48,17 +48,17 @@ class Summary:
         yield from self._group("settled by a person", "settled: ")
         yield from self._group("runs", "runs at ")
         events = {step.event for _, step in TRANSITIONS.values()}
-        yield "events: " + _told({name: number for name, number in self._reached.items() if name in events})
+        yield "events: " + _listed({name: number for name, number in self._reached.items() if name in events})
         possible = sum(len(pairs) for pairs, _ in TRANSITIONS.values())
         yield f"transitions: {len(self.transitions)} of {possible} were taken"
 
     def _group(self, title: str, prefix: str) -> Iterator[str]:
         found = {name.removeprefix(prefix): n for name, n in self._reached.items() if name.startswith(prefix)}
         if found:
-            yield f"{title}: {_told(found)}"
+            yield f"{title}: {_listed(found)}"
 
 
-def _told(numbers: dict[str, int]) -> str:
+def _listed(numbers: dict[str, int]) -> str:
     return ", ".join(f"{name} {number:,}" for name, number in sorted(numbers.items()))
 
 

@@ -31,7 +31,7 @@ class Trace:
 
 
 class Violation(Exception):
-    """A promise was broken. ``rule`` names it; the message says by what."""
+    """A promise was broken. ``rule`` names it; the message has the details."""
 
     def __init__(self, rule: str, message: str) -> None:
         super().__init__(f"{rule}: {message}")
@@ -39,4 +39,4 @@ class Violation(Exception):
 
 
 class Killed(BaseException):
-    """What is raised inside a process that was killed: it is dead, and only stops."""
+    """Raised inside a simulated process that was killed, so that it does nothing any more."""

@@ -1,4 +1,4 @@
-"""Rules about those who wait, looked at every half minute: no wait outlasts its length, and what can run starts."""
+"""Rules about waits, checked every half minute: no wait lasts longer than it may, and a job that can run is started."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ LONGEST_WAIT = timedelta(seconds=201)
 """No provider of a world asks for more than 200 s, and no back-off of three attempts is longer."""
 
 SETTLED = 300.0
-"""Seconds after a step of the clock, or a start, in which the runtime must have seen it, hung and failing as it is."""
+"""Seconds after a step of the clock, or a start, in which the runtime must have noticed it, in spite of faults."""
 
 PATIENCE = 600.0
-"""Seconds for which an entry may stand although it could run: an actor may hang, and be restarted, twice."""
+"""Seconds for which a job may wait although it could run: an actor may hang, and be restarted, twice."""
 
 _WAITS = (
     "SELECT 'job ' || job_id, not_before FROM queue_entries WHERE status = 'pending' AND not_before IS NOT NULL"
@@ -43,7 +43,7 @@ class Waiting:
         self._could: dict[str, float] = {}
 
     async def watch(self, runtime: RunningRuntime) -> None:
-        """Look again and again, until cancelled."""
+        """Check again and again, until cancelled."""
         while True:
             await trio.sleep(EVERY)
             self.look(runtime)
@@ -72,7 +72,7 @@ class Waiting:
                 self._world.broken("what can run starts", f"job {job_id} could run for {now - since:.0f} s")
 
     def _runnable(self, runtime: RunningRuntime) -> Iterator[str]:
-        """Entries that nothing keeps from running, as they stand in the rows."""
+        """Jobs that could run now, according to the rows."""
         look = self._world.database.look
         limits = self._world.limits[-1][1]
         running = look(f"SELECT {_KINDS} FROM queue_entries WHERE status = 'running'")  # noqa: S608 - a constant

@@ -36,7 +36,7 @@ PROVIDERS: dict[str, ScriptedOptions] = {
 
 
 class WorldClock(Clock):
-    """The machine's wall clock: the world's time plus whatever it was moved by; its remotes have the world's."""
+    """The machine's wall clock: the world's time plus the sum of its steps; the providers' servers have the world's."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -49,7 +49,7 @@ class WorldClock(Clock):
 
 @attrs.define
 class Known:
-    """A job that a client was told of: where it came from, the ID it was submitted under, whether it needs a yes."""
+    """A job that was acknowledged to a client: its marker, its correlation ID, whether it needs an approval."""
 
     job_id: str
     marker: str
@@ -60,8 +60,8 @@ class Known:
 class World:
     """Everything that outlives a process. ``elapsed`` counts simulated seconds over all processes and pauses.
 
-    ``jumped_at``: when the wall clock was last moved. ``scheduler_hangs``: it was told to, in this process, and a
-    restart by hand may have come before it did.
+    ``jumped_at``: when the wall clock was last moved. ``scheduler_hangs``: a fault of this process makes it
+    hang, now or later: a restart by hand may come first.
     """
 
     def __init__(self, seed: int) -> None:
@@ -90,15 +90,15 @@ class World:
         return self._base + trio.current_time() if self._inside else self._base
 
     def true_now(self) -> datetime:
-        """The world's time, in UTC, which nobody can move."""
+        """The world's time, in UTC, which no step of a clock changes."""
         return EPOCH + timedelta(seconds=self.elapsed())
 
     def entered(self) -> None:
-        """A process began: time is what its trio run says."""
+        """A process began: time is that of its trio run."""
         self._inside = True
 
     def left(self, at: float) -> None:
-        """It ended at ``at``; whatever its last words took does not count."""
+        """It ended at ``at``; the time that its cleanup took does not count."""
         self._inside = False
         self._base = at
 
@@ -106,7 +106,7 @@ class World:
         """Time passes while no process runs."""
         self._base += seconds
 
-    # What is told.
+    # Trace and violations.
 
     def say(self, text: str) -> None:
         """One line of the trace."""
@@ -127,7 +127,7 @@ class World:
     # What is known.
 
     def acknowledge(self, known: Known) -> None:
-        """A client was told of a job."""
+        """A job was acknowledged to a client."""
         self.known[known.job_id] = known
         self.by_marker[known.marker] = known.job_id
 

@@ -47,7 +47,7 @@ def prepare_names_the_wrong_field(harness: Harness) -> None:
 
 
 def capacity_is_data(harness: Harness) -> None:
-    """Capacity is asked without waiting and says the same twice."""
+    """Capacity is given without waiting, and the same twice."""
     assert harness.provider.capacity() == harness.provider.capacity()
     assert describe_capacity(harness.provider.capacity())
 
@@ -107,7 +107,7 @@ async def submissions_at_once_under_one_key_are_one_job(harness: Harness) -> Non
 
 
 async def a_lost_answer_is_settled_by_find(harness: Harness) -> None:
-    """The key alone finds the job and its handle again; who cannot tell says so."""
+    """The key alone finds the job and its handle; a provider that cannot do that answers UNKNOWABLE."""
     key, submitted = await harness.submit(harness.long_request())
     found = await harness.find(key)
     if harness.can_tell:
@@ -119,13 +119,13 @@ async def a_lost_answer_is_settled_by_find(harness: Harness) -> None:
 
 
 async def an_unknown_key_is_surely_absent(harness: Harness) -> None:
-    """A key under which nothing was handed over is denied; who cannot tell says so."""
+    """A key under which nothing was handed over is absent; a provider that cannot know answers UNKNOWABLE."""
     found = await harness.find("conformance-never-handed-over")
     assert isinstance(found, Absent if harness.can_tell else Unknowable), found
 
 
 async def many_jobs_in_one_look(harness: Harness) -> None:
-    """A look at many jobs tells of each under its key."""
+    """A look at many jobs has each under its key."""
     handles = dict([await _submit_quick(harness) for _ in range(5)])
     view = await harness.provider.observe_many(handles)
     assert view.complete
@@ -141,7 +141,7 @@ async def a_look_at_nothing_is_empty(harness: Harness) -> None:
 
 
 async def an_unknown_handle_is_no_error(harness: Harness) -> None:
-    """A handle that was never given: not observed alive, not cancelled, forgotten without a word."""
+    """A handle that was never given: not observed alive, not cancelled, forgotten without an error."""
     key, handle = "conformance-unknown", harness.unknown_handle
     view = await harness.provider.observe_many({key: handle})
     seen = view.observations.get(key)

@@ -1,7 +1,7 @@
 """The calls of Ray's Jobs REST API, each answered by what it means: https://docs.ray.io/en/latest/cluster/running-applications/job-submission/rest.html
 
-Ray answers what went wrong as a traceback in plain text, most of it as status 500: such an answer is no accident of the
-network and is not asked for again.
+Ray reports errors as a traceback in plain text, mostly with status 500: such an answer is no network failure, and the
+request is not repeated.
 """
 
 from __future__ import annotations
@@ -46,17 +46,17 @@ class Cluster:
         return {"Authorization": f"Bearer {token}"} if token else {}
 
     async def version(self) -> Mapping[str, Any]:
-        """``ray_version`` and ``session_name``: the name of the head's life, another one after each restart."""
+        """``ray_version`` and ``session_name``: the name of the head's session, a new one after each restart."""
         return (await self._ask("GET", "/api/version")).object()
 
     async def session(self) -> str:
-        """The name of the head's present life."""
+        """The name of the head's present session."""
         found = (await self.version()).get("session_name")
         return found if isinstance(found, str) else ""
 
     async def post_job(self, request: Mapping[str, Any]) -> Answer:
         """The answer to a submission, a refusal of Ray's (400, 404, 500) included. Raises ``OutcomeUnknown``."""
-        with self._auth_as_told():
+        with self._naming_the_setting():
             return await self._client.request("POST", "/api/jobs/", json=request, repeatable=False, accept=_REFUSALS)
 
     async def job(self, job_id: str) -> dict[str, Any] | None:
@@ -111,7 +111,7 @@ class Cluster:
         await self._client.aclose()
 
     def words(self, answer: Answer) -> str:
-        """What a refusal says, in a line."""
+        """The reason of a refusal, one line."""
         return last_words(answer.body[-4096:].decode("utf-8", "replace")) or f"status {answer.status}"
 
     async def _ask(self, method: str, path: str, *, missing: bool = False, **options: Any) -> Answer:
@@ -126,12 +126,12 @@ class Cluster:
         return answer
 
     async def _answer(self, method: str, path: str, **options: Any) -> Answer:
-        with self._auth_as_told():
+        with self._naming_the_setting():
             return await self._client.request(method, path, accept=_REFUSALS, **options)
 
     @contextmanager
-    def _auth_as_told(self) -> Iterator[None]:
-        """Ray says 401 for no token and 403 for a wrong one; both are about the same setting."""
+    def _naming_the_setting(self) -> Iterator[None]:
+        """Ray answers 401 for no token and 403 for a wrong one; both concern the same setting."""
         try:
             yield
         except errors.Forbidden as error:

@@ -32,8 +32,8 @@ _Stream = trio.SocketStream | trio.SSLStream[trio.SocketStream]
 class Follower:
     """Follows one job's output to its end, over as many connections as it takes.
 
-    Every connection tells the output from its beginning: what was passed on already (``offset`` bytes) is left out.
-    ``has_ended`` says whether the job has.
+    Every connection sends the output from its beginning: what was passed on already (``offset`` bytes) is left out.
+    ``has_ended``: whether the job has ended.
     """
 
     cluster: Cluster
@@ -59,7 +59,7 @@ class Follower:
                     await self._pass_on(whole, 0)
                     return
             else:
-                if self.offset:  # a connection tells all from the beginning, and a shorter output never gets here
+                if self.offset:  # a connection sends all from the beginning, and a shorter output never gets here
                     with suppress(ProviderError):
                         size = len(await self.cluster.log(self.job_id))
                         await self._note_if_shorter(size or self.offset)  # none at all: not there yet
@@ -68,7 +68,7 @@ class Follower:
             await trio.sleep(wait)
 
     async def _note_if_shorter(self, size: int) -> None:
-        """Tell the reader, and go on from the new end, where the output has less than what was passed on."""
+        """Send a notice, and go on from the new end, where the output has less than what was passed on."""
         if (notice := shortened(self.offset, size)) is not None:
             await self.into.send(notice)
             self.offset = size
@@ -81,7 +81,7 @@ class Follower:
             return False
 
     async def _one_connection(self) -> None:
-        """Pass on what one connection tells. How it ends tells nothing: the next look at the job does."""
+        """Pass on what one connection sends. Its end proves nothing: the next look at the job does."""
         try:
             with trio.fail_after(_CONNECT):
                 stream = await self._connected()

@@ -34,7 +34,7 @@ class RayOptions:
     """A Ray cluster.
 
     ``address``: of the head's dashboard. ``token_env``: the variable of the supervisor's environment that holds the
-    cluster's token, where it wants one. ``cpus``, ``gpus``, ``memory`` (bytes): what the cluster has for our jobs
+    cluster's token, where it needs one. ``cpus``, ``gpus``, ``memory`` (bytes): what the cluster has for our jobs
     (None: not counted, Ray itself lets jobs wait). ``cwd``: what becomes of a job's ``cwd``: its content is uploaded
     with the job, or the directory is ``shared``, there under the same path on every node, or it is left out (``none``).
     ``upload_bytes``: of the largest directory that is uploaded, packed. ``exclude``: names (globs) that are not

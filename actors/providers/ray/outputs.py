@@ -26,7 +26,7 @@ class SharedOutputs:
     _threads: DiskThreads = attrs.field(factory=DiskThreads)  # a shared disk hangs when its server does
 
     async def place(self, job_id: str) -> dict[str, str]:
-        """Make the job's directory; the variables that tell the job of it. Raises :class:`Unavailable`."""
+        """Make the job's directory; the environment variables with its paths. Raises :class:`Unavailable`."""
         if self.root is None:
             return {}
         directory = JobDirectory.of(self.root, job_id)

@@ -19,7 +19,7 @@ import attrs
 
 from actors.providers.errors import Invalid
 
-_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip can tell: the content alone is to count
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time in a zip: the name depends on the content alone
 _MOST_FILES = 50_000
 
 

@@ -1,8 +1,8 @@
-"""From a request to the body of a submission: whatever can be known to be wrong is refused here, before it is sent.
+"""From a request to the body of a submission: every fault that can be found here is refused before it is sent.
 
-A request by entry point may come from somebody who may not send commands (B21). A runtime environment is a command in
-disguise (it names interpreters, images, packages to install, directories of this machine to upload), so that such a
-request takes it, and the directory, from the configuration alone.
+A request by entry point may come from somebody who may not send commands (B21). A runtime environment is as
+powerful as a command (it names interpreters, images, packages to install, directories of this machine to upload), so
+that such a request takes it, and the directory, from the configuration alone.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def _body(request: JobRequest, options: RayOptions, program: Program) -> dict[st
 
 
 def entrypoint(argv: tuple[str, ...], cwd: str | None, max_runtime: float | None, stop_wait: int) -> str:
-    """``argv`` as the shell line that Ray wants; no argument of it is ever more than a word to that shell.
+    """``argv`` as the shell line that Ray expects; each argument is quoted as one word.
 
     The shell becomes the program: Ray signals the processes that it sees at one moment, and a shell that is about to
     start another would leave that one behind. Ray has no deadline of its own, ``timeout`` has; in the foreground it

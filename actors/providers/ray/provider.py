@@ -57,7 +57,7 @@ CAPABILITIES = Capabilities(
 def submission_id(key: str) -> str:
     """The id of a Ray job for ``key``; the same for the same key.
 
-    Ray answers 500 for an id that does not fit into a path, and keeps a ghost that can be neither seen nor deleted.
+    Ray answers 500 for an id that does not fit into a path, and keeps a record that can be neither read nor deleted.
     """
     if _KEY.fullmatch(key):
         return key
@@ -68,7 +68,7 @@ class RayProvider(NoDeliveries):
     """A Ray cluster. ``name`` is what the configuration calls it; ``transport`` is for tests.
 
     Nothing is kept here that a next process would need: a job is known by its id, its owner by the token in its
-    metadata. The handle holds the id and the name of the head's life (``session``) in which the job was accepted.
+    metadata. The handle holds the id and the name of the head's ``session`` in which the job was accepted.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class RayProvider(NoDeliveries):
         self._stops: dict[str, Stop] = {}
 
     def capacity(self) -> Capacity:
-        """What the configuration says that the cluster has for our jobs."""
+        """What the cluster has for our jobs, by the configuration."""
         return Capacity(self._options.cpus, self._options.gpus, self._options.memory)
 
     def prepare(self, request: JobRequest) -> Prepared:
@@ -97,8 +97,8 @@ class RayProvider(NoDeliveries):
 
     async def check(self) -> Mapping[str, Any]:
         """What answers at the address. Raises :class:`Auth` or :class:`Unavailable`."""
-        said = await self._cluster.version()
-        facts = {name: _short(said.get(name)) for name in ("ray_version", "session_name")}
+        version = await self._cluster.version()
+        facts = {name: _short(version.get(name)) for name in ("ray_version", "session_name")}
         return {"address": self._options.address, **facts, **attrs.asdict(self.capacity())}
 
     async def submit(self, key: str, token: str, prepared: Prepared, context: Mapping[str, str]) -> Submitted:
@@ -111,7 +111,7 @@ class RayProvider(NoDeliveries):
         return Submitted(handle, await self._observation(job_id, existing), existed=True)
 
     async def find(self, key: str, token: str) -> Found:
-        """What the head knows under ``key``. It cannot tell where it was restarted since, or the id is another's."""
+        """What the head knows under ``key``. ``UNKNOWABLE`` where it was restarted since, or the id is another's."""
         job_id = submission_id(key)
         session = await self._cluster.session()
         found = await self._cluster.job(job_id)
@@ -184,7 +184,7 @@ class RayProvider(NoDeliveries):
         self._stops.pop(job_id, None)
 
     async def watch(self, nudge: Nudge) -> None:
-        """Return at once: Ray tells nothing by itself."""
+        """Return at once: Ray sends no news by itself."""
         await trio.lowlevel.checkpoint()
 
     async def aclose(self) -> None:
@@ -203,7 +203,7 @@ class RayProvider(NoDeliveries):
     async def _missing(self, handles: Mapping[str, Handle]) -> tuple[dict[str, Observation], frozenset[str]]:
         """What it means that the head denies these jobs (B17): lost with a reason, or merely absent.
 
-        Ray deletes only what has ended, so a head that still lives the life in which it accepted the job proves that
+        Ray deletes only what has ended, so a head in the same session in which it accepted the job proves that
         nothing runs any more. A head that was restarted has forgotten everything, and one that was killed may have
         left programs running.
         """

@@ -1,4 +1,4 @@
-"""Ray's runtime environment as far as it can be checked here: Ray itself takes what it does not know without a word.
+"""Ray's runtime environment as far as it can be checked here: Ray itself ignores unknown fields silently.
 
 The fields are those of https://docs.ray.io/en/latest/ray-core/handling-dependencies.html#api-reference.
 """

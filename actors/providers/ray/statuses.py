@@ -1,4 +1,4 @@
-"""What Ray says of a job, in the runtime's vocabulary.
+"""Ray's statuses of a job in the runtime's terms.
 
 Ray reports a job that was to be stopped before it ran as FAILED, in several ways: it could not be started, or not in
 time. Whether a stop was requested is therefore an argument here.
@@ -67,7 +67,7 @@ def observation_of(details: Mapping[str, Any], stop: Stop, seen_at: datetime) ->
 
 
 def last_words(text: str) -> str:
-    """The line of a traceback or of a job's message that says what went wrong; the paths before it stay out."""
+    """The line of a traceback or of a job's message that has the reason; the paths before it are left out."""
     return sample(line) if (line := last_words_of_output(text)) else ""
 
 

@@ -1,4 +1,4 @@
-"""Handing a job over so that it is there once, whatever becomes of the answer.
+"""Hands a job over so that it exists once, even if the answer is lost.
 
 The id is ours, and Ray refuses a second job of one id; how it does so (status 500, a traceback) says nothing that could
 be relied on. Whatever is no plain yes is therefore settled by asking for the id: the token in its metadata says whose
@@ -43,7 +43,7 @@ class Submitter:
         self._unanswered: dict[str, str] = {}
 
     def asked_in(self, job_id: str) -> str | None:
-        """In which life of the head a submission was sent whose answer this process still misses; None: none was."""
+        """The head's session in which a submission without an answer was sent by this process; None: there is none."""
         return self._unanswered.get(job_id)
 
     async def submit(

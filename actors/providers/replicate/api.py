@@ -122,7 +122,7 @@ class ReplicateApi:
         return await self._read("/v1/account")
 
     async def their_time(self) -> datetime | None:
-        """Replicate's own time, not later than it is; None where its answers do not say it. Asks where need be."""
+        """Replicate's own time, not later than it is; None where its answers have none. May send a request."""
         if not self._theirs.known:
             with suppress(Forbidden, NotFound, Invalid, Protocol):
                 await self.account()
@@ -142,7 +142,7 @@ class ReplicateApi:
         return await self._read(f"/v1/{kind}s/{remote_id(job_id)}", MOST_BYTES_OF_ONE)
 
     async def cancel(self, kind: str, job_id: str) -> Mapping[str, Any] | None:
-        """Ask for a job's end: the job as it is then, None where the answer says nothing that could be relied on."""
+        """Request a job's end: the job as it is then, None where the answer is not reliable."""
         path = f"/v1/{kind}s/{remote_id(job_id)}/cancel"
         try:
             answer = await self._ask("POST", path, repeatable=True)
@@ -151,7 +151,7 @@ class ReplicateApi:
             return None
 
     async def page(self, kind: str, cursor: str | None, since: datetime | None) -> Page:
-        """One page of all jobs; ``since``: only those created then or later, where the list can tell."""
+        """One page of all jobs; ``since``: only those created then or later, where the list supports that."""
         params: dict[str, str] = {}
         if since is not None and kind != TRAINING:
             params["created_after"] = since.isoformat().replace("+00:00", "Z")

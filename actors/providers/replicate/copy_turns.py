@@ -1,4 +1,4 @@
-"""Whose results are copied now: so that no job's copying keeps another's from being made in time.
+"""Decides whose results are copied now, so that no job's copying delays another's until its results vanish.
 
 Each job has one place, however many files it has, and keeps it for a turn; where others wait it then gives it up, and
 goes on later with the files that are missing. A job that needed more than one turn is slow, and slow ones never have
@@ -64,7 +64,7 @@ class Copying:
 
 
 class Turns:
-    """Who copies now. ``copy`` copies what one job left, and tells whether nothing remains to be done about it."""
+    """Decides which jobs are copied now. ``copy`` copies the results of one job; True: nothing remains to be done."""
 
     def __init__(self, copy: Callable[[PendingCopy], Awaitable[bool]]) -> None:
         self._copy = copy
@@ -101,7 +101,7 @@ class Turns:
                     await self._changed.wait()
 
     def _next(self) -> list[Copying]:
-        """Who gets a place now; where some wait in vain, whoever had a turn gives way."""
+        """The jobs that get a place now; where others still wait, jobs that had their turn are stopped."""
         now = trio.current_time()
         running = [one for one in self._all.values() if one.began is not None]
         ready = [one for one in self._all.values() if one.began is None and one.due <= now]
@@ -120,7 +120,7 @@ class Turns:
         return chosen
 
     def _look_again(self) -> float:
-        """When somebody may be tried again, or has had a turn while others wait."""
+        """When a job may be tried again, or has had its turn while others wait."""
         now = trio.current_time()
         waiting = [one for one in self._all.values() if one.began is None]
         times = [one.due for one in waiting if one.due > now]
@@ -146,7 +146,7 @@ class Turns:
 
 
 def _giving_way(running: list[Copying], in_vain: list[Copying], now: float) -> list[Copying]:
-    """Who has had a turn and gives its place up to one of those that wait: what is slow only to what it may have."""
+    """Jobs that have had their turn and give their places to waiting ones; slow jobs get slow places only."""
     over = sorted((one for one in running if one.turn_ends <= now), key=lambda one: one.turn_ends)
     new = sum(not one.is_slow for one in in_vain)
     chosen, left = over[:new], over[new:]

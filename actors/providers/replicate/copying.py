@@ -70,7 +70,7 @@ class Copies:
         if self._turns.knows(key) or not _KEY.fullmatch(key):
             return
         now = self._now()
-        # Their clock may differ from ours: what vanished already by its word is tried all the same.
+        # Their clock may differ from ours: results that have vanished by their clock are tried all the same.
         expires = max(min((ended or now) + RETENTION, now + RETENTION), now)
         pending = PendingCopy(key, dict(handle), expires)
         if await trio.to_thread.run_sync(self._write_pending, pending):
@@ -112,7 +112,7 @@ class Copies:
                 until = content["expires"] if "expires" in content else content["since"]
                 expires = datetime.fromisoformat(until) + (timedelta() if "expires" in content else RETENTION)
                 found.append(PendingCopy(path.stem, dict(content["handle"]), expires))
-            except (OSError, ValueError, KeyError, TypeError):  # written by nobody of us, or gone meanwhile
+            except (OSError, ValueError, KeyError, TypeError):  # not written by us, or removed meanwhile
                 continue
         return found
 
@@ -144,7 +144,7 @@ class Copies:
         await trio.to_thread.run_sync(self._remove, pending.key)
         try:
             self._remark.send_nowait(Remark(pending.key, f"its results were not copied: {why}"))
-        except trio.WouldBlock:  # nobody listens, and the log has it
+        except trio.WouldBlock:  # there is no reader, and the log has it
             _logger.debug("Nobody takes remarks about jobs", extra=extra)
         self._nudge(pending.key)
         return True

@@ -1,4 +1,4 @@
-"""One result, downloaded into a file: within bounds, unpacked by nobody, and there whole or not at all.
+"""One result, downloaded into a file: of a bounded size, not unpacked, and there whole or not at all.
 
 The token goes along to the API's own origin only; no other host than the configured ones is asked, and no redirect is
 followed: the addresses come out of a model's output.
@@ -68,7 +68,7 @@ class Downloader:
         self._largest = options.copy_file_bytes
         self._origin = origin(checked_address(options.base_url))
         self._credentials = credentials
-        self._threads = trio.CapacityLimiter(_THREADS)  # of its own: a slow disk is to hold up nobody else's
+        self._threads = trio.CapacityLimiter(_THREADS)  # of its own: a slow disk must not delay other work
         travel = attrs.evolve(transport_options(os.environ)[0], proxy=options.proxy)
         self._client = get_async_client(
             travel,
@@ -155,7 +155,7 @@ class Downloader:
 
 
 def file_name(number: int, url: str) -> str:
-    """What the ``number``-th result is called here: harmless, short, and no other's, whatever its address."""
+    """What the ``number``-th result is called here: a harmless, short and unique name for any address."""
     try:
         last = unquote(httpx.URL(url).raw_path.decode("ascii", "replace").partition("?")[0].rpartition("/")[2])
     except (httpx.InvalidURL, ValueError):

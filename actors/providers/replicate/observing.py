@@ -1,6 +1,6 @@
-"""Many jobs looked at in few requests: by pages of the list while those tell of many, one by one what is left.
+"""Many jobs observed in few requests: by pages of the list as long as those have many of them, the rest one by one.
 
-A list is newest first and tells nothing of absence: a job that it did not show is asked for itself. Pages are read
+A list is newest first and does not prove absence: a job that it did not show is requested by its id. Pages are read
 until all jobs were seen, until the list is older than the oldest of them, or until so many pages in a row showed none
 that asking for the rest costs no more. A look that its time cut off is taken up where it stopped, so that a slow list
 hides nobody for ever.
@@ -118,7 +118,7 @@ class Observer:
         return all(job in self._created for job in missing)
 
     def _note(self, body: Mapping[str, Any], look: _Look) -> bool:
-        """Take what one object says of a job that is missing; False for anything else."""
+        """Take the status from an object if its job is still missing; False for any other object."""
         job_id = body.get("id")
         key = look.missing.pop(job_id, None) if isinstance(job_id, str) else None
         if key is None:

@@ -42,10 +42,10 @@ class ReplicateOptions:
     """An account at Replicate.
 
     ``api_token_env``: the variable of the supervisor's environment that holds the API token. ``base_url``: where the
-    API is, without ``/v1``. ``proxy``: the address of one to go through (None: none, whatever the environment says).
+    API is, without ``/v1``. ``proxy``: the address of one to go through (None: none, not even the environment's).
     ``concurrent``: jobs there at once (None: not counted). ``request_seconds``: for one whole
     answer. ``token_input``: an input that every model used here takes and ignores; with it a submission whose answer
-    was lost is found again, without it only a delivery or a person can tell. ``settle_seconds``: how long a lost
+    was lost is found again, without it only a delivery or a person settles it. ``settle_seconds``: how long a lost
     submission may still be on its way there, so that not finding it means nothing yet.
 
     ``usd_per_second``: price of a second of computing (None: no cost is recorded). ``max_prediction_seconds``: after

@@ -73,7 +73,7 @@ def prepare_request(request: JobRequest, options: ReplicateOptions) -> Prepared:
 
 
 def _misplaced(request: JobRequest) -> list[str]:
-    """What a request may hold that nobody at Replicate would see. ``cwd`` is where the submitter stood: no fault."""
+    """Fields of a request without a meaning at Replicate. ``cwd`` is always the submitter's directory: no fault."""
     names = ("command", "entry_point", "params", "env")
     return [
         f"{name} means nothing at Replicate: use spec (model and input)" for name in names if getattr(request, name)

@@ -73,7 +73,7 @@ class ReplicateProvider:
             self.remarks = self._copies.remarks
 
     def capacity(self) -> Capacity:
-        """So many jobs at once as the options say."""
+        """As many jobs at once as the options say."""
         return Capacity(cpus=self._options.concurrent)
 
     def prepare(self, request: JobRequest) -> Prepared:
@@ -94,7 +94,7 @@ class ReplicateProvider:
         return await self._submitter.submit(key, token, prepared)
 
     async def find(self, key: str, token: str) -> Found:
-        """The job with the token in its input. Raises :class:`ProviderError` while it is too soon to tell."""
+        """The job with the token in its input. Raises :class:`ProviderError` while it is too soon to be sure."""
         return await self._submitter.find(key, token)
 
     async def observe_many(self, handles: Mapping[str, Handle]) -> View:
@@ -106,7 +106,7 @@ class ReplicateProvider:
         return view
 
     async def _wanting_copies(self, view: View, handles: Mapping[str, Handle], copies: Copies) -> View:
-        """``view`` without those that have ended and of which it could not be written down that a copy is wanted."""
+        """``view`` without the ended jobs whose results are to be copied and for which that could not be recorded."""
         failed = {}
         for key, seen in view.observations.items():
             if seen.phase in ENDED and seen.output_url is not None:
@@ -118,7 +118,7 @@ class ReplicateProvider:
         return attrs.evolve(view, observations=reported, failed={**view.failed, **failed})
 
     async def cancel(self, key: str, handle: Handle) -> CancelAck:
-        """Ask for the end. Whatever is answered, the job itself tells what became of it."""
+        """Request the end. The job's status, not the answer, decides whether it has ended."""
         kind, job_id = kind_of(handle), _named(handle)
         body = await self._api.cancel(kind, job_id)
         obeyed = body is not None

@@ -1,7 +1,7 @@
 """Deliveries, verified as https://www.standardwebhooks.com says (v1: HMAC-SHA256) and read; pure.
 
-Not by the reference library: it reads the clock itself, wants the whole body at once, and what it raises for a delivery
-that cannot be read is not always its own error. It is the yardstick of the tests.
+The reference library is used in tests only: it reads the clock itself, needs the whole body at once, and does not
+always raise its own error for a delivery that cannot be read.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def read_delivery(
     *,
     claims: bool = True,
 ) -> Reading | Rejected:
-    """Begin to read a delivery. ``claims``: whether what it says of its job is passed on."""
+    """Begin to read a delivery. ``claims``: whether its observation of the job is passed on."""
     delivery, sent_at, signatures = (headers.get(f"webhook-{name}", "") for name in ("id", "timestamp", "signature"))
     if not delivery or len(delivery) > _LONGEST_ID or not delivery.isprintable() or not delivery.isascii():
         return Rejected("webhook-id is missing or no id")
@@ -125,7 +125,7 @@ def _signatures(header: str) -> Iterable[bytes]:
 
 
 def _decoded(text: str) -> bytes | None:
-    """Base 64 with or without its padding; None for whatever is none."""
+    """Base 64 with or without its padding; None for any other text."""
     bare = text.strip().rstrip("=")
     try:
         return base64.b64decode(bare + "=" * (-len(bare) % 4), validate=True)

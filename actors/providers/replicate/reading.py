@@ -46,7 +46,7 @@ def remote_id(value: object) -> str:
 
 
 def handle_of(kind: str, body: Mapping[str, Any]) -> Handle:
-    """What is stored of a job: nothing that Replicate tells differently the next time."""
+    """What is stored of a job: only what does not change at Replicate."""
     return {"kind": kind, "id": remote_id(body.get("id"))}
 
 
@@ -58,7 +58,7 @@ def kind_of(handle: Handle) -> str:
 
 
 def moment(value: object) -> datetime | None:
-    """A time in UTC, None for whatever is none."""
+    """A time in UTC, None for any other value."""
     match = _TIME.fullmatch(value) if isinstance(value, str) else None
     if match is None:
         return None
@@ -77,7 +77,7 @@ def ends_before(jobs: Iterable[Mapping[str, Any]], since: datetime | None) -> bo
 
 
 def observation_of(body: Mapping[str, Any], now: datetime, usd_per_second: float | None) -> Observation:
-    """What ``body`` says of its job. Raises :class:`Protocol` where it says nothing."""
+    """The observation in ``body``. Raises :class:`Protocol` where it has no status."""
     raw = body.get("status")
     if not isinstance(raw, str):
         raise Protocol(f"status is {raw!r:.80}")
@@ -99,7 +99,7 @@ def observation_of(body: Mapping[str, Any], now: datetime, usd_per_second: float
 
 
 def _timed_out(phase: Phase, body: Mapping[str, Any]) -> Phase:
-    """A job that Replicate ended at its deadline is called canceled (or aborted) there, as one that somebody ended."""
+    """A job that Replicate ended at its deadline is called canceled (or aborted) there, as one that was cancelled."""
     deadline, end = moment(body.get("deadline")), moment(body.get("completed_at"))
     if phase is Phase.CANCELED and deadline is not None and end is not None and end >= deadline - _DEADLINE_SLACK:
         return Phase.TIMED_OUT

@@ -22,7 +22,7 @@ from actors.providers.replicate.reading import RETENTION, SKEW, ends_before, han
 from actors.providers.replicate.tries import Try
 
 MOST_PAGES = 30
-"""Of each list: further back nobody searches, and a person decides."""
+"""Of each list: older pages are not searched, and a person decides."""
 
 KINDS = (PREDICTION, TRAINING)
 
@@ -57,7 +57,7 @@ def reach(
     if theirs is None:
         return KINDS, None, False
     accepted = (time_of(key) or ours) - ours
-    if accepted > SKEW:  # in the time to come: our clock was ahead, nobody knows by how much
+    if accepted > SKEW:  # in the future: our clock was ahead, by an unknown amount
         return KINDS, None, False
     return KINDS, theirs + min(accepted - SKEW, -RETENTION), True
 
@@ -65,7 +65,7 @@ def reach(
 async def search(api: ReplicateApi, target: Search, seen: Callable[[Mapping[str, Any]], Observation | None]) -> Found:
     """The job with the token, ``ABSENT`` where no job can be it, ``UNKNOWABLE`` where some may.
 
-    ``seen``: what an object says of its job, None where it says nothing.
+    ``seen``: the observation in an object, None where it has none.
     """
     sure = target.sure
     for kind in target.kinds:

@@ -13,7 +13,7 @@ from actors.providers.replicate.api import ReplicateApi
 from logconf import register_secret
 
 ASK_AGAIN = 60.0
-"""Seconds between two questions: whoever sends what is not signed must not make us ask each time."""
+"""Seconds between two requests for the secret: unsigned deliveries must not cause one each."""
 
 FAILED_AGAIN = 10.0
 """Seconds for which a question that failed is not asked again, for the same reason; shorter than a sender waits."""

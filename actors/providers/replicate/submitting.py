@@ -24,11 +24,11 @@ REMEMBERED = 10_000
 """Keys that this process knows the outcome of; older ones are in the runtime's rows alone."""
 
 EVENTS = ("start", "completed")
-"""What Replicate is to tell of: the changes of a job's status."""
+"""The events that Replicate is to deliver: the changes of a job's status."""
 
 
 class Submitter:
-    """Creates jobs and finds those whose answer was lost. ``read``: what an object says of its job."""
+    """Creates jobs and finds those whose answer was lost. ``read``: the observation in an object."""
 
     def __init__(
         self,
@@ -97,7 +97,7 @@ class Submitter:
     def _seen(self, body: Mapping[str, Any]) -> Observation | None:
         try:
             return self._read(body)
-        except Protocol:  # it is there, whatever its state
+        except Protocol:  # it exists; its state is read later
             return None
 
     async def find(self, key: str, token: str) -> Found:

@@ -25,7 +25,7 @@ _KEY = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
 
 @attrs.define
 class Try:
-    """A creation without a clear answer. ``began``: Replicate's time before it was sent, None where nobody knows it.
+    """A creation without a clear answer. ``began``: Replicate's time before it was sent, None where it is not known.
 
     ``kinds``: what it can have made. ``ended``: trio's time when its answer was given up, None: not yet.
     """

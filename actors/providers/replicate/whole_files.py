@@ -1,4 +1,4 @@
-"""Small files that are there whole or not at all, whatever ends the process or the machine."""
+"""Small files that exist whole or not at all, even after a crash of the process or the machine."""
 
 from __future__ import annotations
 

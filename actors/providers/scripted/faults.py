@@ -12,10 +12,10 @@ from actors.providers import errors
 
 
 class FaultKind(StrEnum):
-    """What strikes a call. The last three strike pushes, the four before them only what is said of a job."""
+    """What strikes a call. The last three strike pushes, the four before them what is reported of a job."""
 
     SLOW = "slow"  # answers after ``seconds``
-    REFUSED = "refused"  # says no, as ``refusal`` has it
+    REFUSED = "refused"  # refuses, as ``refusal`` says
     DOWN = "down"  # cannot be reached; surely not accepted
     LOST_ANSWER = "lost_answer"  # acts (unless ``accepted`` is false), then its answer is lost
     HANG = "hang"  # acts (unless ``accepted`` is false), then never answers
@@ -95,7 +95,7 @@ class Fault:
     """One fault. It strikes ``times`` calls (None: all) after the first ``skip``, between ``since`` and ``until``.
 
     ``calls`` names what it strikes (:data:`CALLS`); empty: whatever its kind can strike. ``since`` and ``until`` are
-    seconds after the remote was opened (None: without end). ``seconds`` is a wait before anything happens, of whatever
+    seconds after the remote was opened (None: without end). ``seconds`` is a wait before anything happens, for every
     kind. Raises :class:`ValueError` naming the field for what makes no sense.
     """
 

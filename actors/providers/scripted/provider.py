@@ -1,4 +1,4 @@
-"""The provider whose jobs are simulated: it obeys the protocol as every other, and errs as it is told to."""
+"""The provider whose jobs are simulated: it keeps the provider protocol, and fails as its faults say."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class ScriptedProvider(NoDeliveries):
     """Simulated jobs with given durations, ends and faults; a job's ``spec`` is its :class:`Script`.
 
     ``remote`` is where the jobs run. Without one the provider has its own, on the machine's clock, and the jobs die
-    with this process: it says so (``survives_our_restart``), and reports jobs that it does not know as surely dead.
+    with this process: it says so (``survives_our_restart``), and reports jobs that it does not know as proven dead.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class ScriptedProvider(NoDeliveries):
         return await _suffer(fault, start)
 
     async def find(self, key: str, token: str) -> Found:
-        """Look ``key`` up, or search for ``token``; with an idempotency of ``NONE`` nobody can tell."""
+        """Look ``key`` up, or search for ``token``; with an idempotency of ``NONE`` the answer is not known."""
 
         def look() -> Found:
             if self.options.idempotency is Idempotency.NONE:
@@ -125,7 +125,7 @@ class ScriptedProvider(NoDeliveries):
         return await _suffer(fault, stop)
 
     async def logs(self, key: str, handle: Handle, cursor: str | None = None) -> AsyncIterator[LogChunk]:
-        """The run's own account of its steps; the cursor is an offset in bytes."""
+        """The log of the run's steps; the cursor is an offset in bytes."""
         offset_of(cursor)  # refused before the call is made
         text = await self._request("logs", (key,), lambda: self._log(handle))
         for chunk in rest_of(text, cursor):
@@ -158,10 +158,10 @@ class ScriptedProvider(NoDeliveries):
         return await _suffer(self._strike(name, keys), act)
 
     def _strike(self, name: str, keys: tuple[str, ...]) -> Fault | None:
-        """Put the call on record; the fault that strikes it as a whole: the job's own, the remote's, the options'."""
+        """Record the call; the fault that strikes it as a whole: the job's own, the remote's or the options'."""
         # A look at many jobs is struck as a whole by the remote's faults only: see _page for those of single jobs.
         own = self.remote.job_fault(name, keys[0]) if len(keys) == 1 and name != "observe" else None
-        fault = own or self.remote.fault(name) or self.remote.of(self._faults, name)
+        fault = own or self.remote.fault(name) or self.remote.struck_by(self._faults, name)
         self.remote.calls.append(Call(self.remote.now(), name, keys, fault.kind if fault is not None else None))
         return fault
 

@@ -1,4 +1,4 @@
-"""Telling of changes: waits for the next one on the remote's clock, and lets pushes be lost, doubled and late."""
+"""Pushes: waits for the next change on the remote's clock; faults let pushes be lost, doubled or late."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Pushes:
         arriving, self._arriving = self._arriving, False
         for run in (run for run in self._remote.touched[first:] if not run.forgotten):
             news = arriving or run.run_id in self._expected
-            # The answer to a submission told of the phase it began in: what is new comes after that.
+            # The answer to a submission had the phase it began in: only later changes are new.
             self._expect(run, self._remote.now() if news else run.next_change(run.submitted_at))
 
     def _expect(self, run: Run, at: datetime | None) -> None:
@@ -64,7 +64,9 @@ class Pushes:
 
     def _push(self, key: str, now: datetime) -> None:
         fault = (
-            self._remote.job_fault("push", key) or self._remote.fault("push") or self._remote.of(self._faults, "push")
+            self._remote.job_fault("push", key)
+            or self._remote.fault("push")
+            or self._remote.struck_by(self._faults, "push")
         )
         match fault.kind if fault is not None else None:
             case FaultKind.DROP:

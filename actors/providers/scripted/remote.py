@@ -1,4 +1,4 @@
-"""The far side of a scripted provider: what goes on while our process is away, and what it saw of us."""
+"""The server of a scripted provider: it goes on while our process is not running, and records our calls."""
 
 from __future__ import annotations
 
@@ -63,11 +63,11 @@ class Run:
         )
 
     def observe(self, now: datetime) -> Observation:
-        """What is to be said of it at ``now``."""
+        """Its state at ``now``."""
         return observe(self.asked.script, self.timeline, now)
 
     def next_change(self, now: datetime) -> datetime | None:
-        """When there will be something new to say of it."""
+        """When its state will change next."""
         return next_change(self.asked.script, self.timeline, now)
 
     def log(self, now: datetime) -> bytes:
@@ -88,9 +88,9 @@ def system_now() -> datetime:
 class ScriptedRemote:
     """Holds the runs. Give one to several providers in turn, and the jobs survive our restarts.
 
-    ``now`` is its only clock: the machine's, or a virtual one. ``outlives_us`` false says that no later process will
-    find it: then a run that it does not know is surely dead. ``calls`` and ``runs`` record all that was asked and
-    accepted, in order; :meth:`most_at_once` tells whether limits held as the provider sees them.
+    ``now`` is its only clock: the machine's, or a virtual one. ``outlives_us`` false: no later process will find it,
+    so a run that it does not know is proven dead. ``calls`` and ``runs`` record all that was asked and
+    accepted, in order; :meth:`most_at_once` shows whether limits held at the provider.
     """
 
     def __init__(self, now: Callable[[], datetime] = system_now, *, outlives_us: bool = True) -> None:
@@ -116,14 +116,14 @@ class ScriptedRemote:
         self._faults.clear()
 
     def elapsed(self) -> float:
-        """Seconds since this remote was opened; the windows of faults are told in them."""
+        """Seconds since this remote was opened; faults begin and end by them."""
         return (self.now() - self._opened_at).total_seconds()
 
     def fault(self, name: str) -> Fault | None:
         """The injected fault that strikes this call as a whole, taken."""
-        return self.of(self._faults, name)
+        return self.struck_by(self._faults, name)
 
-    def of(self, book: FaultBook[Fault], name: str) -> Fault | None:
+    def struck_by(self, book: FaultBook[Fault], name: str) -> Fault | None:
         """The fault of ``book`` that strikes this call now, taken."""
         elapsed = self.elapsed()
         return book.take(lambda fault: fault.strikes(name, elapsed))
@@ -131,7 +131,7 @@ class ScriptedRemote:
     def job_fault(self, name: str, key: str) -> Fault | None:
         """The fault in the script of the job of ``key`` that strikes this call, taken."""
         book = self._job_faults.get(self._job_of_key.get(key, ""))
-        return self.of(book, name) if book is not None else None
+        return self.struck_by(book, name) if book is not None else None
 
     def introduce(self, key: str, job_id: str, script: Script) -> None:
         """Learn the faults of a job before it is accepted; they are counted over all its keys."""
@@ -140,7 +140,7 @@ class ScriptedRemote:
             self._job_faults.setdefault(job_id, FaultBook(script.faults))
 
     def accept(self, key: str, token: str, asked: Asked, context: Mapping[str, str], *, endless: bool) -> Run:
-        """Start a run, whatever else runs under ``key``."""
+        """Start a run, even if another one has the same ``key``."""
         run = Run(f"run-{len(self.runs) + 1}", key, token, asked, dict(context), self.now(), endless)
         self.runs.append(run)
         self._by_id[run.run_id] = self._by_key[key] = run

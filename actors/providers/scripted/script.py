@@ -23,7 +23,7 @@ E = TypeVar("E", bound=StrEnum)
 
 
 class Ending(StrEnum):
-    """How a job ends when nobody disturbs it."""
+    """How a job ends by itself."""
 
     COMPLETED = "completed"
     FAILED = "failed"
@@ -196,7 +196,7 @@ def _steps(script: Script, line: Timeline) -> list[datetime]:
 
 
 def observe(script: Script, line: Timeline, now: datetime) -> Observation:
-    """What the provider says of the job at ``now``."""
+    """What the provider reports of the job at ``now``."""
     phase = line.phase(now)
     ended = line.ends is not None and now >= line.ends
     started_at = line.runs if line.runs is not None and now >= line.runs else None
@@ -216,12 +216,12 @@ def observe(script: Script, line: Timeline, now: datetime) -> Observation:
 
 def log_text(script: Script, line: Timeline, now: datetime) -> bytes:
     """The job's output up to ``now``; a later one only adds to it."""
-    said: list[tuple[datetime, str]] = []
+    lines: list[tuple[datetime, str]] = []
     if line.runs is not None:
-        said.append((line.runs, "started"))
-    said += [(at, f"step {n} of {script.progress}") for n, at in enumerate(_steps(script, line), start=1)]
+        lines.append((line.runs, "started"))
+    lines += [(at, f"step {n} of {script.progress}") for n, at in enumerate(_steps(script, line), start=1)]
     if line.stops is not None:
-        said.append((line.stops, "stopping"))
+        lines.append((line.stops, "stopping"))
     if line.ends is not None:
-        said.append((line.ends, _LAST_WORDS[line.ending]))
-    return "".join(f"{at.isoformat()} {text}\n" for at, text in said if at <= now).encode()
+        lines.append((line.ends, _LAST_WORDS[line.ending]))
+    return "".join(f"{at.isoformat()} {text}\n" for at, text in lines if at <= now).encode()

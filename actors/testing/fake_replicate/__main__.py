@@ -34,7 +34,7 @@ async def _run(fake: FakeReplicate, port: int) -> None:
         with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
             port = await nursery.start(serve, fake, port)
             nursery.start_soon(Deliveries(fake, post).run)
-            print(f"http://127.0.0.1:{port}", flush=True)  # whoever reads this may send a signal at once
+            print(f"http://127.0.0.1:{port}", flush=True)  # the reader of this line may send a signal at once
             async for _ in signals:
                 nursery.cancel_scope.cancel()
 

@@ -26,8 +26,8 @@ def system_now() -> datetime:
 class Account:
     """An account at a Replicate that exists in this process only.
 
-    ``now`` tells the time; jobs move by it alone. Identifiers, the signing secret and what is irregular in real answers
-    are drawn from ``seed``.
+    ``now`` gives the time; jobs change by it alone. Identifiers, the signing secret and the irregular parts of real
+    answers are drawn from ``seed``.
     """
 
     def __init__(self, now: Callable[[], datetime] = system_now, *, username: str = "greenroom", seed: int = 0) -> None:

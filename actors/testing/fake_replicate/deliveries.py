@@ -1,4 +1,4 @@
-"""Webhooks out: what the fake tells of its jobs, signed, repeated, and where wanted doubled and out of order."""
+"""Webhooks that the fake sends: signed, repeated until they are accepted, on demand doubled and out of order."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from actors.testing.fake_replicate.fake import FakeReplicate
 from actors.testing.fake_replicate.jobs import RemoteJob
 
 Post = Callable[[str, Mapping[str, str], bytes], Awaitable[int]]
-"""Sends a body to an address, with headers; returns the status, 0 where nobody answered."""
+"""Sends a body to an address, with headers; returns the status, 0 without an answer."""
 
 RETRIES = (1.0, 5.0, 30.0)
 """Seconds before a delivery that was not answered with 2xx is sent again."""
@@ -53,7 +53,7 @@ class Deliveries:
         self._disorder = disorder or Disorder()
         self._draw = random.Random(seed)  # noqa: S311 - reproducible on purpose
         self._due: list[_Due] = []
-        self._told: set[tuple[str, str]] = set()
+        self._reported: set[tuple[str, str]] = set()
         self._count = 0
         self._changed = trio.Event()
         fake.on_change = self._plan
@@ -67,7 +67,7 @@ class Deliveries:
                 while self._due and self._due[0].at <= now:
                     due = heappop(self._due)
                     if self._still_true(due):
-                        self._told.add((due.job.id, due.event))
+                        self._reported.add((due.job.id, due.event))
                         nursery.start_soon(self._deliver, due)
                 wait = (self._due[0].at - now).total_seconds() if self._due else math.inf
                 with trio.move_on_after(wait):
@@ -85,10 +85,10 @@ class Deliveries:
         self._changed.set()
 
     def _still_true(self, due: _Due) -> bool:
-        """A cancel moves an end: what was planned for another moment is not told, and nothing is told twice."""
+        """A cancel moves an end: an event planned for the earlier moment is not sent, and none is sent twice."""
         standing = due.job.standing(due.at)
         happened = standing.completed_at == due.at if due.event == "completed" else standing.started_at is not None
-        return happened and (due.job.id, due.event) not in self._told
+        return happened and (due.job.id, due.event) not in self._reported
 
     async def _deliver(self, due: _Due) -> None:
         job, disorder = due.job, self._disorder

@@ -25,14 +25,14 @@ _MINUTE = 60.0
 
 @attrs.define
 class Bucket:
-    """``calls`` a minute, counted from the first call of each; None: as many as one likes."""
+    """``calls`` a minute, counted from the first call of each; None: without a limit."""
 
     calls: int | None
     since: datetime | None = None
     used: int = 0
 
     def take(self, now: datetime) -> tuple[bool, dict[str, str]]:
-        """Whether one more request is allowed, and the headers that say what is left."""
+        """Whether one more request is allowed, and the headers with what is left."""
         if self.calls is None:
             return True, {"ratelimit-remaining": "999999", "ratelimit-reset": "0"}
         if self.since is None or (now - self.since).total_seconds() >= _MINUTE:
@@ -82,10 +82,10 @@ class FakeReplicate(Account):
         """The remembered requests of ``method`` to ``path``, both shell patterns."""
         return [one for one in self.requests if fnmatchcase(one.method, method) and fnmatchcase(one.path, path)]
 
-    # For whoever carries requests to it.
+    # For the transport and the server.
 
     def handle(self, asked: Asked) -> Reply:
-        """The answer to ``asked``, spoilt where a fault strikes. Records both."""
+        """The answer to ``asked``, changed where a fault strikes. Records both."""
         fault = self.faults.take(lambda fault: fault.strikes(asked.method, asked.path))
         reply = self._answer(asked) if fault is None or fault.acts_first else Reply(0)
         if self.dated:

@@ -1,4 +1,4 @@
-"""What can go wrong between a client and Replicate, as rules: which requests are struck, how often, and by what."""
+"""What can go wrong between a client and Replicate, as rules: which requests, how often, and what goes wrong."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 
 import attrs
 
-#: More than any honest answer, and less than a test should have to hold at once: it is made while it is sent.
+#: More than any correct answer; it is made while it is sent, so that no test holds all of it.
 HUGE = 64 * 1024 * 1024
 
 
@@ -17,7 +17,7 @@ class FaultKind(StrEnum):
     SERVER_ERROR = "server_error"  # 500
     RATE_LIMITED = "rate_limited"  # 429, see Form
     UNAUTHORIZED = "unauthorized"  # 401, as for a revoked token
-    REFUSED = "refused"  # nobody listens: nothing reaches the server
+    REFUSED = "refused"  # no server listens: nothing reaches it
     HANG = "hang"  # never answers
     LOST_ANSWER = "lost_answer"  # the connection closes without an answer
     CUT_BODY = "cut_body"  # the connection closes in the middle of the body
@@ -50,7 +50,7 @@ class Fault:
     ``method`` and ``path`` are shell patterns; the path is without its query. ``acts``: whether the server does what
     it was asked before the fault strikes; None means as the kind usually is (a 500 does nothing, a lost answer does).
     ``seconds``: the wait that a 429 asks for, and the pause between a drip's bytes. ``size``: bytes of a huge body.
-    Raises :class:`ValueError` where nothing is done and yet an answer is to be spoilt.
+    Raises :class:`ValueError` where nothing is done although the kind changes an answer.
     """
 
     kind: FaultKind
@@ -73,5 +73,5 @@ class Fault:
 
     @property
     def acts_first(self) -> bool:
-        """Whether the work is done although its answer is spoilt."""
+        """Whether the work is done before the fault strikes."""
         return self.kind in _ACT_FIRST if self.acts is None else self.acts

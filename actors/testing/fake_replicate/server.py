@@ -48,7 +48,7 @@ async def _connection(fake: FakeReplicate, stream: trio.SocketStream) -> None:
                 break
             connection.start_next_cycle()
     except (trio.BrokenResourceError, h11.ProtocolError):
-        pass  # it went away, or speaks no HTTP, or wants no second request
+        pass  # it went away, sends no HTTP, or sends no second request
     finally:
         await trio.aclose_forcefully(stream)
 

@@ -1,4 +1,4 @@
-"""Answers as a fault leaves them."""
+"""Answers as a fault changes them."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from actors.testing.fake_replicate.wire import Asked, Reply
 class FakeTransport(httpx.AsyncBaseTransport):
     """Carries a client's requests to ``fake``; each answer takes ``latency`` seconds.
 
-    What a network would do, it does: nothing is heard from a server that hangs until the client's read time-out.
+    A request to a server that hangs ends with the client's read time-out.
     """
 
     def __init__(self, fake: FakeReplicate, latency: float = 0.0) -> None:

@@ -110,7 +110,7 @@ def problem(status: int, detail: str, title: str | None = None, **more: Any) -> 
 
 
 class Refusal(Exception):
-    """A request that is answered with ``reply`` whatever else it holds."""
+    """Raised for a request that is answered with ``reply``."""
 
     def __init__(self, reply: Reply) -> None:
         super().__init__(reply.body.decode())
