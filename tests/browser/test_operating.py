@@ -135,6 +135,6 @@ def test_the_api_is_read_in_the_same_browser(page: Page, served: Served) -> None
     page.get_by_role("link", name="HTTP API").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("HTTP API")
     page.get_by_text("POST /api/approvals/{approval_id}/reject").click()
-    expect(page.get_by_role("link", name="Rejecting").first).to_be_visible()
+    expect(page.get_by_role("link", name="RejectRequest").first).to_be_visible()
     page.get_by_role("link", name="Dashboard").click()
     expect(page.get_by_role("heading", name="Jobs", exact=True)).to_be_visible()

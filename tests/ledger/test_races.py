@@ -102,7 +102,7 @@ async def test_approve_against_expire(autojump_clock, tmp_path, template, block)
         if kinds["approval_granted"]:
             assert granted.status is ApprovalStatus.APPROVED
             assert job.status is JobStatus.PENDING
-            assert expired is None
+            assert expired is False
         else:
             assert isinstance(granted, Refused)
             assert job.status is JobStatus.CANCELLED
