@@ -13,7 +13,7 @@ import pytest
 from actors.api.pages import STATIC
 
 NODE = shutil.which("node")
-pytestmark = pytest.mark.skipif(NODE is None, reason="needs node: apt-get install nodejs")
+pytestmark = pytest.mark.skipif(NODE is None, reason="needs node: apt-get install nodejs, as .ci/run does")
 
 SIZE = 2_000_000
 """Characters of one line. Work that grows with the square of it takes hours, linear work some milliseconds: so the
