@@ -10,14 +10,38 @@ from starlette.requests import Request
 from actors.api.bodies import EventsQuery
 from actors.api.request_context import caller, ending_of, visible_user
 from actors.api.route import Call, Nothing, route
-from actors.api.sse import EVENT_STREAM, LAST_EVENT_ID, EventStream, Streamed
+from actors.api.sse import EVENT_STREAM, LAST_EVENT_ID, EventStream, Streamed, framed
 from actors.control.event_reader import LARGEST_SEQ
 from actors.documents.events import EventTypesDocument, event_document
 from actors.jobs import maxima
 from actors.jobs.events import Concern, EventType, concerning
+from actors.jobs.records import Event
 from actors.jobs.refusal import RefusalKind, Refused
 
 _UNNAMED = concerning(Concern.UNNAMED)
+
+
+class _Frames:
+    """The newest events as they stand in a stream: an event is encoded once, however many read it."""
+
+    def __init__(self, most: int = 1_000) -> None:
+        self._most = most
+        self._kept: dict[int, tuple[Event, bytes]] = {}
+
+    def of(self, event: Event) -> bytes:
+        """``event`` in a stream."""
+        found = self._kept.get(event.seq)
+        if found is not None and found[0] is event:  # of two runtimes in one process, numbers are the same
+            return found[1]
+        name = None if event.type in _UNNAMED else event.type
+        frame = framed(event_document(event), name, event.seq)
+        if len(self._kept) >= self._most:
+            self._kept.clear()
+        self._kept[event.seq] = event, frame
+        return frame
+
+
+_FRAMES = _Frames()
 
 
 async def events(call: Call[Nothing, EventsQuery]) -> Streamed:
@@ -45,7 +69,7 @@ async def events(call: Call[Nothing, EventsQuery]) -> Streamed:
             if gap is not None:
                 await stream.send({"type": "gap", **attrs.asdict(gap)}, "gap")
             async for event in found:
-                await stream.send(event_document(event), None if event.type in _UNNAMED else event.type, event.seq)
+                await stream.send_piece(_FRAMES.of(event))
 
     return Streamed(EventStream(ending_of(call.request), produce).run, EVENT_STREAM)
 

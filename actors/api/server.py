@@ -77,12 +77,12 @@ class Guard:
         await self._connections.serve(listeners, serve, context.terminated.set, task_status=task_status)
 
     async def _serve(self, context: WorkerContext, stream: BoundedStream, ending: trio.Event) -> None:
-        scope: dict[str, Any] = {"ending": ending, "connection": stream}
+        carried = encrypted(stream, self._tls)
+        scope: dict[str, Any] = {"ending": ending, "connection": stream, "carrier": carried}
         if not stream.address:
             scope["peer"] = peer_of_socket(stream.socket)
         app = ASGIWrapper(Exchange(self._app, stream))  # type: ignore[arg-type]
         state = ConnectionState(LifespanState(scope))
-        carried = encrypted(stream, self._tls)
         try:
             await _Http1Server(app, self._config, context, state, carried).run()  # type: ignore[arg-type]
         finally:
