@@ -16,7 +16,6 @@ from http import HTTPStatus
 from typing import Any, Generic, TypeVar, get_args, get_type_hints
 
 import attrs
-import trio
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -91,7 +90,6 @@ class DeclaredRoute(Route):
 
     def __init__(self, method: str, path: str, declaration: Declaration) -> None:
         async def endpoint(request: Request) -> Response:
-            await trio.lowlevel.checkpoint()  # handlers that only read memory have none
             check_path(request)
             query = query_as(request, declaration.query)
             body = await body_as(request, declaration.body, declaration.body_bytes)
