@@ -37,7 +37,7 @@ ROUTES: list[BaseRoute] = [
     *health.ROUTES, *metrics.ROUTES, *session.ROUTES, *tokens.ROUTES, *webhooks.ROUTES, *openapi.ROUTES,
     *pages.ROUTES,
 ]  # fmt: skip
-"""All routes; what each needs of who calls it stands in :mod:`actors.access.policy`."""
+"""All routes, each with the permission that its callers need."""
 
 
 def create_app(runtime: Runtime | Reading, options: HttpOptions | None = None, *, feed_port: int | None = None) -> App:
