@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, bindparam, delete, select, update
+from sqlalchemy import Connection, bindparam, delete, exists, select, update
 
 from actors.jobs.records import QueueStatus
 from actors.store.dialect import upsert
@@ -52,5 +52,5 @@ def try_again(connection: Connection, job_id: str) -> None:
 
 def drop_ended(connection: Connection) -> None:
     """Forget jobs that will not be submitted any more."""
-    held = select(queue_entries.c.job_id).where(queue_entries.c.status.in_(_HELD))
-    connection.execute(delete(hand_over_deaths).where(hand_over_deaths.c.job_id.not_in(held)))
+    held = (queue_entries.c.job_id == hand_over_deaths.c.job_id) & queue_entries.c.status.in_(_HELD)
+    connection.execute(delete(hand_over_deaths).where(~exists().where(held)))
