@@ -17,6 +17,7 @@ from sqlalchemy import Connection, bindparam, exists, func, insert, select, text
 from actors.jobs.records import QueueEntry, QueueStatus, Resources
 from actors.jobs.scheduling import Running
 from actors.store import derived, lanes
+from actors.store.dialect import constant
 from actors.store.prepared import Prepared
 from actors.store.rows import read_all, read_one
 from actors.store.schema import lanes as lane_rows
@@ -161,7 +162,9 @@ def release_due(connection: Connection, now: datetime) -> int:
 
 _OWNER = tuple(queue_entries.c[name] for name in ("user_id", "org_id", "team_id", "provider", "cpus", "gpus", "memory"))
 _RUNNING = Prepared(
-    select(*_OWNER, func.count().label("count")).where(queue_entries.c.status == "running").group_by(*_OWNER)
+    select(*_OWNER, func.count().label("count"))
+    .where(queue_entries.c.status == constant(QueueStatus.RUNNING))
+    .group_by(*_OWNER)
 )
 
 

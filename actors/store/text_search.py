@@ -25,7 +25,6 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import trio
 from sqlalchemy import (
-    Boolean,
     ColumnElement,
     Connection,
     Integer,
@@ -53,9 +52,7 @@ if TYPE_CHECKING:
 TRIGRAM = 3
 _INDEX = table("job_texts", column("rowid", Integer))
 _OF_ONE_MILLISECOND = 1 << 15
-NOT_INDEXED: ColumnElement[bool] = literal_column(
-    f"jobs.{derived.ENDED_NOT_INDEXED.replace(' AND ', ' AND jobs.')}", Boolean
-)
+NOT_INDEXED: ColumnElement[Any] = literal_column(f"jobs.{derived.ENDED_NOT_INDEXED.replace(' AND ', ' AND jobs.')}")
 """Ended jobs that are not in the index. Word for word the condition of their own index."""
 
 
