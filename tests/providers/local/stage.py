@@ -22,9 +22,9 @@ from actors.providers.base import Submitted
 from actors.providers.local import LocalOptions, LocalProvider
 from actors.providers.local.cgroups import cgroup_parent, end_cgroup
 from actors.providers.local.directory import JobDirectory, job_directories
+from actors.providers.local.launching import SHIM
 from actors.providers.local.liveness import Look, Standing, clear_survivors, look
 from actors.providers.local.processes import processes_of
-from actors.providers.local.shims import SHIM
 
 ENDED = frozenset({Phase.SUCCEEDED, Phase.FAILED, Phase.CANCELED, Phase.TIMED_OUT, Phase.LOST})
 PATIENCE = 60.0  # seconds; only a test that fails waits so long

@@ -263,7 +263,7 @@ async def test_a_full_disk_loses_no_exit_record(tmp_path: Path, full_from: str, 
 import json, subprocess, sys
 from pathlib import Path
 from actors.providers.local.directory import JobDirectory
-from actors.providers.local.shims import SHIM
+from actors.providers.local.launching import SHIM
 def fill():
     try:
         with open("{disk}/fill", "wb", buffering=0) as file:

@@ -12,13 +12,14 @@ import time
 
 from . import RECORD_SIZE, STARTED
 from .cgroup import enter, leave
-from .ending import STOP_SIGNALS, Ending
+from .ending import Ending
 from .files import MOST_SPEC, first_line, inode_of, is_there, open_folder, open_up, read_plain, write_plain
 from .log_pipe import LogPipe
 from .note import Note
 from .system import (
     PR_SET_CHILD_SUBREAPER,
     PR_SET_PDEATHSIG,
+    block_signals,
     boot_id,
     close_strangers,
     oom_kills,
@@ -30,19 +31,28 @@ from .system import (
 
 TYPE_CHECKING = False  # typing itself is not imported: it costs 3 ms and 1 MB
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
     from typing import Any
 
 RESERVED = "exit.new"  # the file whose space the exit record takes
 RECORD_AGAIN = 1.0  # seconds between attempts to write the exit record to a disk that refuses
 
 
-def main(arguments: list[str]) -> None:
-    """Run the job of the directory named in ``arguments``, once, to its recorded end."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS | {signal.SIGCHLD})
-    devices = arguments[2] if len(arguments) > 2 else "-"
+def main(arguments: Sequence[str]) -> None:
+    """Be a shim that was started by its command line, with its leases from descriptor 3 on."""
+    block_signals()
     leases = range(3, 3 + int(arguments[3]) if len(arguments) > 3 else 3)
-    cgroup = arguments[4] if len(arguments) > 4 else ""
     close_strangers(leases.stop)
+    be_shim(arguments, leases)
+
+
+def be_shim(arguments: Sequence[str], leases: Iterable[int]) -> None:
+    """Run the job of the directory named in ``arguments``, once, to its recorded end.
+
+    ``leases``: the descriptors of its devices. The signals that a shim fetches are blocked.
+    """
+    devices = arguments[2] if len(arguments) > 2 else "-"
+    cgroup = arguments[4] if len(arguments) > 4 else ""
     try:
         folder = open_folder(arguments[1])
         beside = open_folder("..", folder)

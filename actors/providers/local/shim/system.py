@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
 import struct
 import time
 
@@ -14,6 +15,23 @@ from .files import open_plain
 FLOCK = "@hhqqi4x"  # struct flock: type, whence, start, length, pid
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 OOM_SCORE_STEP = 300  # of 1000: when memory runs out, the kernel then ends a job rather than the supervisor
+
+
+STOP_SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
+
+_libc: list[ctypes.PyDLL] = []  # opened once, by who needs it
+
+
+def libc() -> ctypes.PyDLL:
+    """The C library."""
+    if not _libc:
+        _libc.append(ctypes.PyDLL(None, use_errno=True))
+    return _libc[0]
+
+
+def block_signals() -> None:
+    """Block what a shim fetches one by one: the signals to stop, and the ends of its children."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS | {signal.SIGCHLD})
 
 
 def take_lock(folder: int, name: str) -> int | None:
@@ -134,7 +152,6 @@ def read(path: str) -> str:
 
 def prctl(option: int, value: int) -> None:
     """Call prctl(2). Raises OSError."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(option, value, 0, 0, 0):
+    if libc().prctl(option, value, 0, 0, 0):
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code))
