@@ -188,7 +188,7 @@ class LocalJobs:
 
     def _look(self, directory: JobDirectory, *, has_shim: bool = False) -> Look:
         """A look at the directory; a job that has removed all that is said of it is not absent for that."""
-        seen = look(directory, has_shim=has_shim)
+        seen = look(directory, has_shim=has_shim, finished_shim=self.shims.finished.get(directory.key))
         if seen.standing is Standing.ABSENT and self._lost.is_known(directory):
             return Look(Standing.DEAD, fault="it has removed its own directory")
         return seen

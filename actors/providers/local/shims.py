@@ -37,18 +37,19 @@ class Started:
 class Shims:
     """Which shims live, by submission key. Safe to be used from threads; nothing waits while it has the lock.
 
-    ``started``: those that were started here and have not ended well, as a killed one has not.
+    ``started``: those that were started here and have not ended well, as a killed one has not. ``finished``: the pids
+    of those that have, until :meth:`forget`.
     """
 
     _epoll: select.epoll = attrs.field(factory=lambda: select.epoll())
     _fds: dict[str, int] = attrs.field(factory=dict)
     _keys: dict[int, str] = attrs.field(factory=dict)
     _children: dict[int, int] = attrs.field(factory=dict)  # the pids of those that we started, by pidfd
-    _forked: dict[int, tuple[str, int]] = attrs.field(factory=dict)  # key and pidfd of those that the zygote reaps
     _lock: threading.Lock = attrs.field(factory=threading.Lock)
     _starting: threading.Lock = attrs.field(factory=threading.Lock)  # held by who speaks with the zygote
     _zygote: Zygote | None = None
     started: dict[str, Started] = attrs.field(factory=dict, init=False)
+    finished: dict[str, int] = attrs.field(factory=dict, init=False)
     on_end: Callable[[str], None] | None = None
 
     def fileno(self) -> int:
@@ -61,9 +62,10 @@ class Shims:
     def use_zygote(self) -> None:
         """Fork shims from a zygote from now on. Called again, sees to it that there is one."""
         with self._starting:
-            if self._zygote is None:
-                self._zygote = Zygote(self._epoll, self._note_end, self._inherit)
-            self._zygote.ensure()
+            if self._zygote is None and not self._epoll.closed:
+                self._zygote = Zygote()
+            if self._zygote is not None:
+                self._zygote.ensure()
 
     def start(self, directory: JobDirectory, lease: Lease, cgroup: Path | None = None) -> None:
         """Start a shim and remember it; ``cgroup``: the control group to make.
@@ -86,50 +88,29 @@ class Shims:
                     raise
 
     def _fork(self, key: str, argv: list[str], fds: list[int]) -> bool:
-        if self._zygote is None:
+        """Have the shim forked by the zygote. False: there is none that can."""
+        if self._zygote is None or not self._zygote.ensure():
             return False
-        self._zygote.ensure()
-        if (forked := self._zygote.fork(argv, fds)) is None:
-            return False
-        pid, fd = forked
-        ticks = start_ticks(pid) or 0
-        if select.select([fd], [], [], 0)[0]:  # it has ended: its number may be another's by now
-            ticks = 0
-        ours.shims[pid] = ticks
-        self._forked[pid] = key, fd
-        self.started[key] = Started(pid, ticks, is_subreaper())
-        self._add(key, fd, pid)
+        with ours.lock:  # until it is written down, nobody may take it for an orphan
+            if (forked := self._zygote.fork(argv, fds)) is None:
+                return False
+            self._started(key, *forked, certain=True)
         return True
 
     def _spawn(self, key: str, argv: list[str], log: int, lease: Lease, *, certain: bool) -> None:
-        reaped_by_us = is_subreaper() and certain
-        with ours.lock:  # until it is written down, nobody may take it for an orphan
+        with ours.lock:
             pid = spawn(argv, log, lease.fds)
-            ticks = ours.shims[pid] = start_ticks(pid) or 0
-        self.started[key] = Started(pid, ticks, reaped_by_us)
-        with suppress(ProcessLookupError):  # ended, and somebody in this process waits for all children
-            self._add(key, os.pidfd_open(pid), pid)
+            try:
+                fd = os.pidfd_open(pid)
+            except ProcessLookupError:  # ended, and somebody in this process waits for all children
+                return
+            self._started(key, pid, fd, certain=certain)
 
-    def _note_end(self, pid: int, status: int) -> None:
-        """The zygote has reaped a shim."""
-        ours.shims.pop(pid, None)
-        ours.orphans |= status != 0
-        with self._lock:
-            key, fd = self._forked.pop(pid, ("", -1))
-            if self._children.get(fd) == pid:
-                del self._children[fd]
-            self._ended(key, pid, status)
-
-    def _inherit(self) -> None:
-        """The zygote is gone: what it has not reaped is ours, or of who is the reaper of our orphans."""
-        with self._lock:
-            for pid in self._forked.keys() - set(self._children.values()):
-                ours.late.add(pid)
-            self._forked.clear()
-
-    def _ended(self, key: str, pid: int, status: int | None) -> None:
-        if status == 0 and (shim := self.started.get(key)) is not None and shim.pid == pid:
-            del self.started[key]
+    def _started(self, key: str, pid: int, fd: int, *, certain: bool) -> None:
+        """Write down a new child. ``certain``: it is the only shim that was started now."""
+        ticks = ours.shims[pid] = start_ticks(pid) or 0
+        self.started[key] = Started(pid, ticks, certain and is_subreaper())
+        self._add(key, fd, pid)
 
     def adopt(self, directory: JobDirectory) -> bool:
         """Find the running shim of a job and remember it. False: there is none that can be named (yet).
@@ -162,22 +143,22 @@ class Shims:
         ended = []
         with self._lock:
             for fd, _ in self._epoll.poll(0):
-                if (key := self._keys.get(fd)) is None:  # the zygote speaks
-                    continue
-                ended.append(key)
-                self._drop(fd)
+                ended.append(key := self._keys[fd])
+                pid = self._children.get(fd)
+                if self._drop(fd) and (shim := self.started.get(key)) is not None and shim.pid == pid:
+                    self.finished[key] = self.started.pop(key).pid
                 if self._fds.get(key) == fd:
                     del self._fds[key]
-        if self._zygote is not None and self._starting.acquire(blocking=False):  # else who holds it listens
-            try:
-                self._zygote.read()
-            finally:
-                self._starting.release()
         for key in ended:
             if self.on_end is not None:
                 self.on_end(key)
         reap_orphans()
         return ended
+
+    def forget(self, key: str) -> None:
+        """Drop what is kept of a job that has ended."""
+        self.started.pop(key, None)
+        self.finished.pop(key, None)
 
     def close(self) -> None:
         """Let go of all shims, which run on, and end the zygote."""
@@ -185,11 +166,11 @@ class Shims:
             if self._zygote is not None:
                 self._zygote.close()
                 self._zygote = None
-        with self._lock:
-            for fd in list(self._keys):
-                self._drop(fd)
-            self._fds.clear()
-            self._epoll.close()
+            with self._lock:
+                for fd in list(self._keys):
+                    self._drop(fd)
+                self._fds.clear()
+                self._epoll.close()
 
     def _signal(self, key: str, number: int) -> None:
         with self._lock, suppress(KeyError, ProcessLookupError, PermissionError):
@@ -202,11 +183,10 @@ class Shims:
                 self._children[fd] = child
             self._epoll.register(fd, select.EPOLLIN)
 
-    def _drop(self, fd: int) -> None:
-        """Let go of a shim, and reap it if it is our child."""
-        key = self._keys.pop(fd)
+    def _drop(self, fd: int) -> bool:
+        """Let go of a shim. True: it was ours, and has ended well."""
+        del self._keys[fd]
         self._epoll.unregister(fd)
         os.close(fd)
-        pid = self._children.pop(fd, 0)
-        if pid and pid not in self._forked:
-            self._ended(key, pid, reap(pid))
+        pid = self._children.pop(fd, None)
+        return pid is not None and reap(pid) == 0

@@ -84,9 +84,9 @@ def reap(pid: int) -> int | None:
 
 def reap_orphans() -> None:
     """Reap the orphans that have ended. The children that somebody in this process waits for are left to him."""
-    if not (ours.reaping and ours.orphans):
+    if not (ours.reaping and ours.orphans and ours.lock.acquire(blocking=False)):  # else at the next look
         return
-    with ours.lock:
+    try:
         left = False
         for pid in children_of(os.getpid()):
             if pid in ours.shims or (fields := stat_fields(pid)) == [] or int(fields[3]) == os.getsid(0):
@@ -94,6 +94,8 @@ def reap_orphans() -> None:
             with suppress(ChildProcessError):
                 left |= not os.waitpid(pid, os.WNOHANG)[0]
         ours.orphans = left
+    finally:
+        ours.lock.release()
 
 
 def orphans_since(ticks: int, mark: str) -> list[int]:

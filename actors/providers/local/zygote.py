@@ -17,13 +17,14 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 
 import attrs
 
 from actors.providers.local.directory import closing
 from actors.providers.local.launching import SHIM, likeness, moved_up, spawn
+from actors.providers.local.shim.channel import receive
 from actors.providers.local.shim.system import start_ticks
 from actors.providers.local.subreaper import ours, reap
 from logconf import get_logger
@@ -43,118 +44,104 @@ class Unanswered(Exception):
 
 @attrs.define(eq=False)
 class Zygote:
-    """At most one zygote process. Its user lets one thread in at a time.
+    """At most one zygote process. Its user lets one thread in at a time."""
 
-    Its socket is readable in ``epoll`` when :meth:`read` has something to do. ``on_end(pid, status)`` is called for
-    each shim that it has reaped; ``on_lost()`` when it is gone: its shims are then reaped by somebody else.
-    """
-
-    _epoll: select.epoll
-    on_end: Callable[[int, int], None]
-    on_lost: Callable[[], None]
-    ready: bool = attrs.field(default=False, init=False)
-    pid: int = attrs.field(default=0, init=False)
-    channel: socket.socket | None = attrs.field(default=None, init=False)
+    _channel: socket.socket | None = attrs.field(default=None, init=False)
+    _pid: int = attrs.field(default=0, init=False)
     _pidfd: int = attrs.field(default=-1, init=False)
+    _ready: bool = attrs.field(default=False, init=False)
     _likeness: tuple[object, ...] = attrs.field(default=(), init=False)
     _not_before: float = attrs.field(default=0.0, init=False)
 
-    def ensure(self) -> None:
-        """Start a zygote where there is none, replace one that a spawned shim would not resemble."""
+    def ensure(self) -> bool:
+        """Start a zygote where there is none, replace one that differs from what would be started now.
+
+        Returns whether there is one that is ready.
+        """
         now = likeness()
-        if self.channel is not None and self._likeness != now:
+        if self._channel is not None and self._likeness != now:
             self.close()
-        if self.channel is None and time.monotonic() >= self._not_before:
+        with suppress(Unanswered):
+            self._ready = self._ready or self._receive(0.0)[0] == "ready"
+        if self._channel is None and time.monotonic() >= self._not_before:
             try:
                 self._start()
             except OSError as error:
-                self._fail(f"cannot be started: {error}")
-            else:
-                self._likeness = now
+                self._fail(f"cannot be started: {error}", pause=True)
+            self._likeness = now
+        return self._ready
 
     def fork(self, argv: Sequence[str], fds: Sequence[int]) -> tuple[int, int] | None:
-        """Have a shim forked: its pid and its pidfd. None: none was, spawn it. Raises :class:`Unanswered`."""
-        request = b"".join(os.fsencode(word) + b"\0" for word in argv)
-        self.read()
-        if self.channel is None or not self.ready or len(request) > TITLE_ROOM:
-            return None
-        deadline = time.monotonic() + ANSWER_SECONDS
-        self.channel.settimeout(ANSWER_SECONDS)
-        try:
-            socket.send_fds(self.channel, [request], fds)
-        except OSError as error:
-            self._fail(f"takes no request: {error}")
-            return None
-        while (left := deadline - time.monotonic()) > 0:
-            word, numbers, received = self._receive(left)
-            if word == "failed":
-                return None
-            if word == "started":
-                if not received:  # no descriptor was left here for its pidfd
-                    raise Unanswered
-                return numbers[0], received[0]
-        self._fail(f"has not answered for {ANSWER_SECONDS:g} s")
-        raise Unanswered
+        """Have a shim forked, after :meth:`ensure`: its pid and its pidfd.
 
-    def read(self) -> None:
-        """Take what the zygote has said without being asked."""
-        with suppress(Unanswered):
-            while self.channel is not None and self._receive(0.0)[0]:
-                pass
+        None: surely none was. Raises :class:`Unanswered` where that is not known.
+        """
+        request = b"".join(os.fsencode(word) + b"\0" for word in argv)
+        if self._channel is None or len(request) > TITLE_ROOM:
+            return None
+        self._channel.settimeout(ANSWER_SECONDS)
+        try:
+            socket.send_fds(self._channel, [request], fds)
+        except OSError as error:
+            self._fail(f"takes no request: {error}", pause=isinstance(error, TimeoutError))
+            return None
+        word, number, shim = self._receive(ANSWER_SECONDS)
+        if word == "started" and shim >= 0:
+            return number, shim
+        if word == "failed":
+            return None
+        if not word:
+            self._fail(f"has not answered for {ANSWER_SECONDS:g} s", pause=True)
+        raise Unanswered  # with an answer: no descriptor was left here for the pidfd
 
     def close(self) -> None:
         """End the zygote; its shims run on."""
-        if self.channel is None:
+        if self._channel is None:
             return
-        self.channel.close()
-        self.channel, self.ready = None, False
+        self._channel.close()
+        self._channel, self._ready = None, False
         with closing(self._pidfd), suppress(ProcessLookupError):
             signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
             select.select([self._pidfd], [], [], END_SECONDS)
-        reap(self.pid)
-        self.on_lost()
+        reap(self._pid)
 
     def _start(self) -> None:
         mine, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
             argv = [sys.executable, "-I", "-S", str(SHIM), "zygote", "." * TITLE_ROOM]
             with closing(moved_up(its.fileno())) as channel, ours.lock:
-                self.pid = spawn(argv, None, [channel])
-                ours.shims[self.pid] = start_ticks(self.pid) or 0
-                self._pidfd = os.pidfd_open(self.pid)
+                self._pid = spawn(argv, None, [channel])
+                ours.shims[self._pid] = start_ticks(self._pid) or 0
+                self._pidfd = os.pidfd_open(self._pid)
         except OSError:
             mine.close()
             raise
         finally:
             its.close()
-        self.channel = mine
-        self._epoll.register(mine, select.EPOLLIN)
+        self._channel = mine
 
-    def _receive(self, seconds: float) -> tuple[str, list[int], list[int]]:
-        """The next message: its word, its numbers, its descriptors. "": none has come in that time.
+    def _receive(self, seconds: float) -> tuple[str, int, int]:
+        """The next message: its word, its number, its descriptor or -1. "": none has come in that time.
 
         Raises :class:`Unanswered` where the zygote has ended.
         """
-        assert self.channel is not None
-        self.channel.settimeout(seconds)
+        if self._channel is None:
+            raise Unanswered
+        self._channel.settimeout(seconds)
         try:
-            data, fds, _, _ = socket.recv_fds(self.channel, _LARGEST, 1, socket.MSG_CMSG_CLOEXEC)
+            data, fds, _ = receive(self._channel, _LARGEST, 1)
         except (BlockingIOError, TimeoutError):
-            return "", [], []
+            return "", 0, -1
         except OSError:
             data, fds = b"", []
-        word, *numbers = data.decode().split() or [""]
-        if not word:
-            self._fail("has ended")
+        if not data:
+            self._fail("has ended", pause=not self._ready)
             raise Unanswered
-        if word == "ready":
-            self.ready = True
-        elif word == "ended":
-            self.on_end(int(numbers[0]), int(numbers[1]))
-        return word, list(map(int, numbers)), fds
+        word, _, number = data.decode().partition(" ")
+        return word, int(number or 0), fds[0] if fds else -1
 
-    def _fail(self, what: str) -> None:
+    def _fail(self, what: str, *, pause: bool) -> None:
         _logger.warning("The process that forks shims %s; shims are spawned until there is another", what)
-        if not self.ready or "ended" not in what:
+        if pause:
             self._not_before = time.monotonic() + PAUSE_SECONDS
         self.close()

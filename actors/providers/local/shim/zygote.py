@@ -2,17 +2,15 @@
 
     python -I -S .../local/shim/__main__.py zygote PADDING        # the supervisor's socket is descriptor 3
 
-A fork starts a shim in a few milliseconds, where a new interpreter takes thirty. It is single-threaded and keeps
-nothing of a job: no descriptor, no lock, no variable. A message on the socket (SOCK_SEQPACKET) is one of these:
+A fork starts a shim in a millisecond, where a new interpreter takes thirty. The zygote is single-threaded and keeps
+nothing of a job: no descriptor, no lock, no variable. It has no children either: what it forks (CLONE_PARENT) is a
+child of the supervisor, which reaps it, exactly as a shim that the supervisor has spawned itself.
 
-- in: the words of a shim's command line, each ended by NUL, with the job's log and its device leases as descriptors;
-- out: ``ready``, once; ``started PID`` with a pidfd; ``failed ERRNO``: nothing was started; ``ended PID STATUS``: the
-  shim was reaped, with its wait status.
-
-It answers one request after another. It may be killed between any two lines: before the fork nothing was started;
-after it the shim runs and belongs to the next ancestor that is a subreaper (the zygote is none), whether the answer was
-sent or not. It ends when the other end of the socket is closed, and not by SIGTERM, SIGINT or SIGHUP, which are blocked
-as they are in a shim.
+A request on the socket (SOCK_SEQPACKET) is the words of a shim's command line, each ended by NUL, with the job's log
+and its device leases as descriptors. The answer is ``started PID`` with a pidfd, or ``failed ERRNO`` where nothing was
+started; before all answers it says ``ready``, once. It may be killed between any two lines: before the fork nothing was
+started, after it the shim runs, whether the answer was sent or not. It ends when the other end of the socket is closed,
+and not by SIGTERM, SIGINT or SIGHUP, which are blocked in it as they are in a shim.
 """
 
 from __future__ import annotations
@@ -22,13 +20,12 @@ import errno
 import fcntl  # noqa: F401 - for take_lock, so that no shim has to load it
 import gc
 import os
-import select
-import signal
 import socket
 import sys
 
+from .channel import receive
 from .job import be_shim
-from .system import block_signals, close_strangers, libc, stat_fields
+from .system import CLONE_PARENT, block_signals, clone, close_strangers, stat_fields
 
 CHANNEL = 3  # the descriptor of the supervisor's socket
 MOST_DESCRIPTORS = 253  # in one message: the kernel's bound
@@ -44,68 +41,38 @@ def serve() -> None:
     os.chdir("/")
     title = Title()
     title.set(sys.orig_argv[:-1])
-    children = _signal_descriptor(signal.SIGCHLD)
-    ready = select.poll()
-    ready.register(channel, select.POLLIN)
-    ready.register(children, select.POLLIN)
     gc.collect()
     gc.freeze()  # a collection in a shim would copy every page that holds an object
     try:
         channel.send(b"ready")
-        while True:
-            found = [fd for fd, _ in ready.poll()]
-            if children in found:
-                os.read(children, 4096)
-                _reap(channel)
-            if channel.fileno() in found and not _answer(channel, title):
-                return
+        while _answer(channel, title):
+            pass
     except (BrokenPipeError, ConnectionResetError):  # the supervisor has ended
         return
 
 
-def _signal_descriptor(number: int) -> int:
-    """A descriptor that is readable when the signal, which is blocked, has arrived. Raises OSError."""
-    mask = ctypes.create_string_buffer(128)
-    mask.raw = (1 << (number - 1)).to_bytes(128, "little")
-    fd: int = libc().signalfd(-1, mask, os.O_CLOEXEC | os.O_NONBLOCK)
-    if fd < 0:
-        raise OSError(ctypes.get_errno(), "signalfd")
-    return fd
-
-
-def _reap(channel: socket.socket) -> None:
-    while True:
-        try:
-            pid, status = os.waitpid(-1, os.WNOHANG)
-        except ChildProcessError:
-            return
-        if not pid:
-            return
-        channel.send(b"ended %d %d" % (pid, status))
-
-
 def _answer(channel: socket.socket, title: Title) -> bool:
-    """Read one request and answer it. False: the socket is closed."""
-    request, fds, flags, _ = socket.recv_fds(channel, LARGEST, MOST_DESCRIPTORS, socket.MSG_CMSG_CLOEXEC)
+    """Wait for a request and answer it. False: the socket is closed."""
+    request, fds, truncated = receive(channel, LARGEST, MOST_DESCRIPTORS)
     if not request:
         return False
-    pid, code = 0, errno.EMFILE if flags & socket.MSG_CTRUNC else 0
-    if not code:
-        try:
-            pid = os.fork()
-        except OSError as error:
-            code = error.errno or errno.EAGAIN
-        else:
-            if not pid:
-                _become_shim(request, fds, title)
+    answer, shim = b"", -1
+    try:
+        if truncated:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        pid, shim = clone(CLONE_PARENT, 0)
+        if not pid:
+            _become_shim(request, fds, title)
+        answer = b"started %d" % pid
+    except OSError as error:
+        answer = b"failed %d" % (error.errno or errno.EIO)
     for fd in fds:
         os.close(fd)
-    if code:
-        channel.send(b"failed %d" % code)
+    if shim < 0:
+        channel.send(answer)
         return True
-    shim = os.pidfd_open(pid)
     try:
-        socket.send_fds(channel, [b"started %d" % pid], [shim])
+        socket.send_fds(channel, [answer], [shim])
     finally:
         os.close(shim)
     return True
