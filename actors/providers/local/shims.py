@@ -23,6 +23,8 @@ from actors.providers.local.shim.system import start_ticks
 from actors.providers.local.subreaper import is_subreaper, ours, reap, reap_orphans
 from actors.providers.local.zygote import Unanswered, Zygote
 
+MOST_FINISHED = 1000  # an end is looked at soon after it
+
 
 @attrs.frozen
 class Started:
@@ -38,7 +40,7 @@ class Shims:
     """Which shims live, by submission key. Safe to be used from threads; nothing waits while it has the lock.
 
     ``started``: those that were started here and have not ended well, as a killed one has not. ``finished``: the pids
-    of those that have, until :meth:`forget`.
+    of the newest of those that have.
     """
 
     _epoll: select.epoll = attrs.field(factory=lambda: select.epoll())
@@ -102,15 +104,16 @@ class Shims:
             pid = spawn(argv, log, lease.fds)
             try:
                 fd = os.pidfd_open(pid)
-            except ProcessLookupError:  # ended, and somebody in this process waits for all children
-                return
+            except OSError:  # no descriptor is left, or somebody in this process reaps all children
+                fd = None
             self._started(key, pid, fd, certain=certain)
 
-    def _started(self, key: str, pid: int, fd: int, *, certain: bool) -> None:
+    def _started(self, key: str, pid: int, fd: int | None, *, certain: bool) -> None:
         """Write down a new child. ``certain``: it is the only shim that was started now."""
         ticks = ours.shims[pid] = start_ticks(pid) or 0
         self.started[key] = Started(pid, ticks, certain and is_subreaper())
-        self._add(key, fd, pid)
+        if fd is not None:
+            self._add(key, fd, pid)
 
     def adopt(self, directory: JobDirectory) -> bool:
         """Find the running shim of a job and remember it. False: there is none that can be named (yet).
@@ -147,6 +150,8 @@ class Shims:
                 pid = self._children.get(fd)
                 if self._drop(fd) and (shim := self.started.get(key)) is not None and shim.pid == pid:
                     self.finished[key] = self.started.pop(key).pid
+                    if len(self.finished) > MOST_FINISHED:
+                        del self.finished[next(iter(self.finished))]
                 if self._fds.get(key) == fd:
                     del self._fds[key]
         for key in ended:
