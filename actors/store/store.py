@@ -41,7 +41,7 @@ from actors.kernel.steps import Step, StepWatch
 from actors.store import clock_steps, dialect, wal
 from actors.store.dialect import explained, refusal_of
 from actors.store.errors import StoreBusy, StoreError, StoreUnavailable
-from actors.store.executor import Executor
+from actors.store.executor import Executor, seconds_to_read
 from actors.store.log_size import LOOK, LogSize
 from actors.store.revision import bring_up_to_date
 from actors.store.transaction import Transaction
@@ -183,10 +183,14 @@ class Store:
         return mine.outcome.unwrap()
 
     async def read(self, query: Callable[[Connection], T]) -> T:
-        """Run ``query`` on a connection of its own, in one consistent snapshot."""
+        """Run ``query`` on a connection of its own, in one consistent snapshot.
+
+        Raises :class:`ReadTooSlow` where it took longer than :func:`seconds_to_read`.
+        """
+        seconds = seconds_to_read()
 
         def run() -> T:
-            with explained(self._where), self._snapshot() as connection:
+            with explained(self._where), self._snapshot(seconds) as connection:
                 try:
                     return query(connection)
                 except (UnicodeEncodeError, StatementError) as error:
@@ -197,7 +201,7 @@ class Store:
         return await self._readers.run(run)
 
     @contextmanager
-    def _snapshot(self) -> Iterator[Connection]:
+    def _snapshot(self, seconds: float | None = None) -> Iterator[Connection]:
         """A connection inside a read transaction; the only one there is where the database lives in memory."""
         if self.path is None:
             assert self._writer is not None, "the store is closed"
@@ -206,7 +210,8 @@ class Store:
         with self._engine.connect() as connection:
             connection.exec_driver_sql("BEGIN")
             try:
-                yield connection
+                with nullcontext() if seconds is None else dialect.interrupted_after(connection, seconds):
+                    yield connection
             finally:
                 connection.exec_driver_sql("ROLLBACK")
 
