@@ -7,9 +7,9 @@ from typing import Any
 
 import trio
 
-from actors.jobs.events import Concern, EventType, concerning
+from actors.jobs.events import Concern, concerning
 from actors.jobs.options import LOOK_SECONDS
-from actors.jobs.records import TERMINAL_JOBS, Event
+from actors.jobs.records import Event
 from actors.kernel import Clock, Envelope, TickingActor
 from actors.ledger import Dispatch, Ledger
 from actors.ledger.dispatch import fail_dispatch, hand_over
@@ -23,14 +23,12 @@ _logger = get_logger("actors.scheduler")
 INTERVAL = LOOK_SECONDS
 """Seconds between two looks at the queue at the most; fixed (B8)."""
 
-_TERMINAL = frozenset(status.value for status in TERMINAL_JOBS)
 _WAKES = concerning(Concern.RUNNABLE)
 
 
 def wakes(event: Event) -> bool:
     """Whether ``event`` may have made something runnable: a new entry, a freed slot, a wider limit."""
-    ended = event.type == EventType.JOB_STATUS_CHANGED and event.data.get("status") in _TERMINAL
-    return ended or event.type in _WAKES
+    return event.is_end or event.type in _WAKES
 
 
 class Quiesce:
