@@ -46,6 +46,9 @@ def owner_of(request: Any) -> dict[str, Any]:
     }
 
 
+_NEW = Prepared(insert(queue_entries))
+
+
 def add(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     """Insert new entries (rows of :func:`to_row`); the pending ones enter their lanes."""
     by_lane: dict[lanes.LaneKey, list[dict[str, Any]]] = {}
@@ -59,7 +62,7 @@ def add(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
         lane_id = lanes.enter(connection, key, head, len(members))
         for row in members:
             row["lane_id"] = lane_id
-    connection.execute(insert(queue_entries), list(rows))
+    _NEW.run_many(connection, rows)
 
 
 _RECORD = select(*(queue_entries.c[field.name] for field in attrs.fields(QueueEntry)))

@@ -43,6 +43,7 @@ from actors.store.dialect import explained, refusal_of
 from actors.store.errors import StoreBusy, StoreError, StoreUnavailable
 from actors.store.executor import Executor
 from actors.store.log_size import LOOK, LogSize
+from actors.store.prepared import command
 from actors.store.revision import bring_up_to_date
 from actors.store.transaction import Transaction
 from logconf import get_correlation_id
@@ -123,7 +124,7 @@ class Store:
                     self._begin(self._writer)
                     if (ago := clock_steps.start(self._writer, now)) is not None:
                         self._steps.remember_leap(ago)
-                    self._writer.exec_driver_sql("COMMIT")
+                    command(self._writer, "COMMIT")
             except (StoreError, SQLAlchemyError):
                 self._disconnect()
                 raise
@@ -204,11 +205,11 @@ class Store:
             yield self._writer
             return
         with self._engine.connect() as connection:
-            connection.exec_driver_sql("BEGIN")
+            command(connection, "BEGIN")
             try:
                 yield connection
             finally:
-                connection.exec_driver_sql("ROLLBACK")
+                command(connection, "ROLLBACK")
 
     async def _run_group(self, mine: _Waiting[Any]) -> None:
         group = [self._queue.popleft() for _ in range(min(_GROUP, len(self._queue)))]
@@ -232,7 +233,7 @@ class Store:
                 self._begin(connection)
                 if step is not None and self._steps is not None:
                     clock_steps.follow(connection, step)
-                    connection.exec_driver_sql("COMMIT")
+                    command(connection, "COMMIT")
                     self._steps.applied(step)
                     self._begin(connection)
                 events = self._run_closures(group, Transaction(connection, now))
@@ -251,7 +252,7 @@ class Store:
         events: list[Event] = []
         if not alone or isinstance(outcomes[0], Value):
             events = transaction.flush()
-            transaction.connection.exec_driver_sql("COMMIT")
+            command(transaction.connection, "COMMIT")
             transaction.committed()
             self.troubles = ()
         for waiting, result in zip(group, outcomes, strict=True):
@@ -275,14 +276,14 @@ def _in_savepoint(transaction: Transaction, waiting: _Waiting[T], *, alone: bool
         return _judged(capture(waiting.closure, transaction))
     connection = transaction.connection
     mark = transaction.mark()
-    connection.exec_driver_sql("SAVEPOINT one")
+    command(connection, "SAVEPOINT one")
     result = _judged(capture(waiting.closure, transaction))
     if isinstance(result, Value):
-        connection.exec_driver_sql("RELEASE one")
+        command(connection, "RELEASE one")
     else:
         transaction.rewind(mark)
-        connection.exec_driver_sql("ROLLBACK TO one")
-        connection.exec_driver_sql("RELEASE one")
+        command(connection, "ROLLBACK TO one")
+        command(connection, "RELEASE one")
     return result
 
 
