@@ -240,10 +240,10 @@ async def test_a_queue_that_cannot_be_read_fails_the_scheduler_alone(autojump_cl
         real = runtime.ledger.claim
         faults = iter([RuntimeError("no such table"), RuntimeError("no such table")])
 
-        async def claim(capacities, breaker_advice):
+        async def claim(*args):
             for fault in faults:
                 raise fault
-            return await real(capacities, breaker_advice)
+            return await real(*args)
 
         monkeypatch.setattr(runtime.ledger, "claim", claim)
         await runtime.tree.restart("scheduler")
