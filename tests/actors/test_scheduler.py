@@ -44,6 +44,7 @@ async def test_answers_and_the_next_claim_share_a_transaction_and_cause_no_secon
         await runtime.queue.pause(None, "wait")
         for number in range(10):
             await world.submit(user_id=f"u{number}", duration=0)
+        await trio.sleep(0.1)  # until nothing is looked at any more
         commits = []
         publish = runtime.ledger.store.publish
         monkeypatch.setattr(runtime.ledger.store, "publish", lambda events: (commits.append(events), publish(events)))
