@@ -266,6 +266,11 @@ class Event:
         """The user of its job; None: it is about no job."""
         return None if self.job_id is None else self.data.get("user_id")
 
+    @property
+    def is_end(self) -> bool:
+        """Whether it tells of the end of its job."""
+        return self.type == "job_status_changed" and self.data.get("status") in TERMINAL_JOBS
+
     def as_message(self) -> dict[str, Any]:
         """The event as clients see it: type and job id first, then its data."""
         return {"type": self.type, "job_id": self.job_id, **self.data}

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,6 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Engine,
-    Executable,
     Index,
     Table,
     Text,
@@ -37,6 +36,7 @@ from sqlalchemy.sql.dml import Insert
 
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.store.errors import ReadTooSlow, StoreBusy, StoreError, StoreUnavailable
+from actors.store.prepared import command
 
 BUSY_TIMEOUT_MS = 5_000
 _LOG_LIMIT = 4 << 20
@@ -100,7 +100,7 @@ def _configure(connection: sqlite3.Connection, _record: object) -> None:
 
 def begin(connection: Connection) -> None:
     """Begin a transaction that may write, holding the one lock under which claims are serialised."""
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    command(connection, "BEGIN IMMEDIATE")
 
 
 def partial_index(name: str, *columns: str, where: str, unique: bool = False) -> Index:
@@ -145,22 +145,11 @@ def upsert(table: Table, key: tuple[str, ...], values: dict[str, Any]) -> Insert
     return statement.on_conflict_do_update(index_elements=list(key), set_=changed)
 
 
-def plain_rows(
-    connection: Connection, statement: Executable, values: Mapping[str, Any] | None = None
-) -> list[tuple[Any, ...]]:
-    """All rows as the driver gives them, no column converted: a third less than SQLAlchemy's own for a thousand."""
-    with connection.execute(statement, values) as result:
-        try:
-            return list(result.cursor.fetchall())
-        except connection.dialect.loaded_dbapi.Error as error:
-            raise DBAPIError(None, None, error) from error
-
-
 def roll_back(connection: Connection) -> None:
     """End what is left of a transaction that was not committed; some errors (a full disk) have ended it already."""
     driver = connection.connection.driver_connection
     if driver is not None and getattr(driver, "in_transaction", False):
-        connection.exec_driver_sql("ROLLBACK")
+        command(connection, "ROLLBACK")
 
 
 @contextmanager

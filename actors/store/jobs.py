@@ -25,6 +25,9 @@ from actors.store.schema import jobs, queue_entries
 _PLAIN = {column.name: column for column in jobs.columns if column.name not in ("request", "user_id", "status")}
 
 
+_NEW = Prepared(insert(jobs))
+
+
 def to_row(job: Job) -> dict[str, Any]:
     """``job`` as column values."""
     row = {name: getattr(job, name) for name in _PLAIN}
@@ -34,7 +37,7 @@ def to_row(job: Job) -> dict[str, Any]:
 
 def add(connection: Connection, new: Sequence[Job]) -> None:
     """Insert new jobs."""
-    connection.execute(insert(jobs), [to_row(job) for job in new])
+    _NEW.run_many(connection, [to_row(job) for job in new])
 
 
 _BY_ID = Prepared(select(jobs).where(jobs.c.job_id == bindparam("this")))
