@@ -16,6 +16,7 @@ from http import HTTPStatus
 from typing import Any, Generic, TypeVar, get_args, get_type_hints
 
 import attrs
+import trio
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response

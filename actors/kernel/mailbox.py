@@ -15,8 +15,8 @@ that was sent before it, however full the channel is, and a message that was tak
 queued. Nobody can peek into a channel: its head is taken ahead (``_ahead``) to be compared. A reader that sleeps in
 ``receive()`` is handed the next message ahead, too. While one is taken ahead, one more than ``capacity`` may be here.
 
-**Invariants.** Where a sender waits, the channel is full. ``_keys`` holds the keys of queued messages, by number; no two
-are equal. Messages that waited for room have none.
+**Invariants.** Where a sender waits, the channel is full. ``_keys`` holds the keys of queued messages, by number; no
+two are equal. Messages that waited for room have none.
 
 **Between two lines.** Only :meth:`Mailbox.put` and :meth:`Mailbox.wait` have checkpoints, so nobody else sees a message
 in two places or in none, and KeyboardInterrupt waits until they are through. In ``put`` a sender may be cancelled while
