@@ -81,7 +81,10 @@ def test_a_webhook_of_ones_own_is_passed_on() -> None:
         ({"model": "ana/lora", "input": {"job_token": "mine"}}, r"spec\.input\.job_token is set by the provider"),
         ({"model": "ana/lora", "webhook": "ftp://x"}, r"spec\.webhook: must be an address"),
         ({"model": "ana/lora", "webhook_events_filter": ["completed"]}, r"needs spec\.webhook"),
-        ({"model": "ana/lora", "webhook": "https://a.example", "webhook_events_filter": ["end"]}, "must be one of start,"),
+        (
+            {"model": "ana/lora", "webhook": "https://a.example", "webhook_events_filter": ["end"]},
+            "must be one of start,",
+        ),
         ({"model": "ana/lora", "webhook": "https://a.example", "webhook_events_filter": []}, "must not be empty"),
         ({"model": "ana/lora", "destination": "ana/mine"}, "a training needs spec.model with the version"),
         ({"version": VERSION, "destination": "ana/mine"}, "a training needs spec.model with the version"),
