@@ -36,7 +36,7 @@ from actors.providers.replicate.copying import Copies
 from actors.providers.replicate.observing import Observer
 from actors.providers.replicate.options import ReplicateOptions
 from actors.providers.replicate.preparing import prepare_request
-from actors.providers.replicate.pushes import Reading, read_delivery
+from actors.providers.replicate.deliveries import Reading, read_delivery
 from actors.providers.replicate.reading import ENDED, kind_of, log_of, observation_of, remote_id
 from actors.providers.replicate.secrets import Secrets
 from actors.providers.replicate.submitting import Submitter
