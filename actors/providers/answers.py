@@ -15,19 +15,17 @@ from actors.jobs.records import Capacity, Observation, Phase
 from actors.providers.base import (
     Absent,
     CancelAck,
-    DeliveryEvent,
     Found,
     Handle,
     LogChunk,
     Prepared,
-    Rejected,
     Submitted,
     Unknowable,
     View,
 )
+from actors.providers.deliveries import DeliveryEvent, DeliveryHint, DeliveryReport, Rejected
 from actors.providers.errors import Protocol
 from actors.providers.json_reading import DEEPEST, is_shallow
-from actors.providers.optional import DeliveryHint, DeliveryReport
 
 T = TypeVar("T")
 

@@ -23,12 +23,12 @@ from actors.providers.base import (
     Idempotency,
     Listing,
     LogChunk,
-    NoDeliveries,
     Nudge,
     Prepared,
     Submitted,
     View,
 )
+from actors.providers.deliveries import NoDeliveries
 from actors.providers.errors import Protocol, ProviderError
 from actors.providers.log_notices import chunks, offset_of, shortened
 from actors.providers.ray.cluster import Cluster

@@ -17,9 +17,8 @@ import orjson
 import trio
 
 from actors.jobs.durations import seconds_between
-from actors.providers.base import Handle, Nudge
+from actors.providers.base import Handle, Nudge, Remark
 from actors.providers.errors import NotFound, ProviderError
-from actors.providers.optional import Remark
 from actors.providers.replicate.api import ReplicateApi
 from actors.providers.replicate.copy_turns import PLACES, PendingCopy, Turns
 from actors.providers.replicate.downloading import UNFINISHED, Budget, Downloader, NotCopied, file_name

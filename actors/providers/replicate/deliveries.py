@@ -16,10 +16,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from actors.providers.base import DeliveryEvent, Rejected
+from actors.providers.deliveries import DeliveryEvent, DeliveryHint, DeliveryReport, Rejected
 from actors.providers.errors import Protocol
 from actors.providers.json_reading import read_json, repeats_a_key
-from actors.providers.optional import DeliveryHint, DeliveryReport
 from actors.providers.replicate.reading import observation_of, remote_id
 
 TOLERANCE = 300

@@ -15,7 +15,6 @@ from actors.jobs.records import Capacity, JobRequest, Observation
 from actors.providers.base import (
     CancelAck,
     Capabilities,
-    DeliveryEvent,
     Found,
     Handle,
     Idempotency,
@@ -24,19 +23,18 @@ from actors.providers.base import (
     Nudge,
     Prepared,
     Push,
-    Rejected,
     Submitted,
     View,
 )
+from actors.providers.deliveries import Rejected
 from actors.providers.errors import NotFound
 from actors.providers.log_notices import offset_of, rest_of
-from actors.providers.optional import DeliveryHint
 from actors.providers.replicate.api import ReplicateApi
 from actors.providers.replicate.copying import Copies
+from actors.providers.replicate.deliveries import Reading, read_delivery
 from actors.providers.replicate.observing import Observer
 from actors.providers.replicate.options import ReplicateOptions
 from actors.providers.replicate.preparing import prepare_request
-from actors.providers.replicate.deliveries import Reading, read_delivery
 from actors.providers.replicate.reading import ENDED, kind_of, log_of, observation_of, remote_id
 from actors.providers.replicate.secrets import Secrets
 from actors.providers.replicate.submitting import Submitter
@@ -140,17 +138,6 @@ class ReplicateProvider:
             return
         for chunk in rest_of(log, cursor):
             yield chunk
-
-    def parse_delivery(
-        self, headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now: datetime
-    ) -> DeliveryEvent | Rejected:
-        """Verify and read a whole delivery; one that cannot be read is rejected here, see :meth:`read_delivery`."""
-        reading = self.read_delivery(headers, secrets, now)
-        if isinstance(reading, Rejected):
-            return reading
-        reading.add(body)
-        found = reading.done(body, len(body))
-        return Rejected(found.reason) if isinstance(found, DeliveryHint) else found
 
     def read_delivery(self, headers: Mapping[str, str], secrets: Sequence[str], now: datetime) -> Reading | Rejected:
         """Begin to read a delivery. Where results are copied, it claims nothing: the job is read back first."""

@@ -18,13 +18,13 @@ from actors.providers.base import (
     Idempotency,
     Listing,
     LogChunk,
-    NoDeliveries,
     Nudge,
     Prepared,
     Push,
     Submitted,
     View,
 )
+from actors.providers.deliveries import NoDeliveries
 from actors.providers.errors import Conflict
 from actors.providers.log_notices import offset_of, rest_of
 from actors.providers.scripted.faults import ACTS_FIRST, Fault, FaultBook, FaultKind
