@@ -41,7 +41,7 @@ from actors.providers.replicate.submitting import Submitter
 
 
 class ReplicateProvider:
-    """An account at Replicate. ``root`` is a folder of its own, for copies of results and what is being handed over.
+    """An account at Replicate. ``root`` is a folder of its own, for copies of results and unsettled submissions.
 
     ``transport`` is for tests. ``steady``: seconds that no step of the wall clock changes, sleep included.
 

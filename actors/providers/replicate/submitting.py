@@ -1,4 +1,4 @@
-"""Handing a job over: once under each key, with the token where a search can find it."""
+"""Submitting a job: once under each key, with the token where a search can find it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from actors.providers.replicate.api import ReplicateApi
 from actors.providers.replicate.options import ReplicateOptions
 from actors.providers.replicate.reading import handle_of
 from actors.providers.replicate.searching import Search, reach, search
-from actors.providers.replicate.tries import Try, WrittenTries
+from actors.providers.replicate.unsettled import Unsettled, UnsettledFiles
 
 REMEMBERED = 10_000
 """Keys that this process knows the outcome of; older ones are in the runtime's rows alone."""
@@ -44,8 +44,8 @@ class Submitter:
         self._read = read
         self._born: float | None = None
         self._given: OrderedDict[str, Submitted | None] = OrderedDict()  # None: forgotten
-        self._unclear: dict[str, Try] = {}
-        self._written = WrittenTries(root if options.token_input is not None else None)
+        self._unclear: dict[str, Unsettled] = {}
+        self._written = UnsettledFiles(root if options.token_input is not None else None)
         self._turns: dict[str, trio.Lock] = {}
 
     async def submit(self, key: str, token: str, prepared: Prepared) -> Submitted:
@@ -65,9 +65,9 @@ class Submitter:
         if key in self._unclear and isinstance(found := await self._search(key, token), Submitted):
             return found
         kind = prepared.body["kind"]
-        tried = Try((kind,), await self._their_time())
-        await self._written.write(key, tried)
-        self._unclear[key] = tried
+        unsettled = Unsettled((kind,), await self._their_time())
+        await self._written.write(key, unsettled)
+        self._unclear[key] = unsettled
         try:
             created = await self._api.create(
                 prepared.body["path"], self._body(prepared, token), prepared.body["cancel_after"]
@@ -80,7 +80,7 @@ class Submitter:
             self._written.settle(key)
             raise
         finally:
-            tried.ended = trio.current_time()
+            unsettled.ended = trio.current_time()
         submitted = Submitted(handle, self._seen(created))
         self._remember(key, submitted)
         return submitted
@@ -118,8 +118,8 @@ class Submitter:
             await trio.lowlevel.checkpoint()
             return UNKNOWABLE
         now, theirs = self._now(), await self._their_time()
-        tried = self._unclear.get(key) or await self._written.read(key)
-        target = Search(self._options.token_input, token, *reach(key, tried, now, theirs))
+        unsettled = self._unclear.get(key) or await self._written.read(key)
+        target = Search(self._options.token_input, token, *reach(key, unsettled, now, theirs))
         found = await search(self._api, target, self._seen)
         if isinstance(found, Submitted):
             self._remember(key, found)
@@ -128,10 +128,10 @@ class Submitter:
     async def _their_time(self) -> datetime | None:
         return None if self._options.token_input is None else await self._api.their_time()
 
-    def _not_too_soon(self, tried: Try | None) -> None:
+    def _not_too_soon(self, unsettled: Unsettled | None) -> None:
         now = trio.current_time()  # a wall clock that is put forward must not end this wait: the job would run twice
         self._born = now if self._born is None else self._born
-        last = self._born if tried is None else tried.ended or now
+        last = self._born if unsettled is None else unsettled.ended or now
         left = self._options.settle_seconds - (now - last)
         if left > 0:
             raise ProviderError(f"not found, and too soon to be sure: asked again within {left:.0f} s")
