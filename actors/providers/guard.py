@@ -100,11 +100,13 @@ class GuardedProvider:
 
     def prepare(self, request: JobRequest) -> Prepared | Failure:
         """``request`` checked and translated; a failure of kind ``INVALID`` names the field and the fix."""
-        return self._ask("prepare", lambda: answers.checked_prepared(self._provider.prepare(request)))
+        return self._ask(
+            "prepare", lambda: answers.of_type(self._provider.prepare(request), Prepared, "prepared request")
+        )
 
     async def check(self) -> Mapping[str, Any] | Failure:
         """Facts about the account or machine."""
-        return await self._call("check", answers.checked_facts, self._provider.check)
+        return await self._call("check", partial(answers.checked_object, what="facts"), self._provider.check)
 
     async def submit(self, key: str, token: str, prepared: Prepared, context: Mapping[str, str]) -> Submitted | Failure:
         """Hand a job over. Whatever is not surely a refusal is ``OUTCOME_UNKNOWN``."""
@@ -130,7 +132,8 @@ class GuardedProvider:
 
     async def cancel(self, key: str, handle: Handle) -> CancelAck | Failure:
         """Ask for an end."""
-        return await self._call("cancel", answers.checked_ack, partial(self._provider.cancel, key, handle), about=key)
+        checked = partial(answers.of_type, cls=CancelAck, what="answer to a cancel request")
+        return await self._call("cancel", checked, partial(self._provider.cancel, key, handle), about=key)
 
     async def logs(
         self, key: str, handle: Handle, cursor: str | None = None, at_most: int = 1 << 20

@@ -45,10 +45,10 @@ class Search:
 def reach(
     key: str, unsettled: Unsettled | None, ours: datetime, theirs: datetime | None
 ) -> tuple[tuple[str, ...], datetime | None, bool]:
-    """Which kinds of jobs, created since when by Replicate's time, a submission can have made; and whether that is sure.
+    """Kinds of the jobs that a submission can have made, since when by Replicate's time, and whether that is sure.
 
-    ``unsettled``: what is known of the submission. Without it there was none, or an earlier version made it: then it is not
-    older than its job. Our wall clock said when that was accepted, and may have been ahead; so the last hour is
+    ``unsettled``: what is known of the submission. Without it there was none, or an earlier version made it: then it is
+    not older than its job. Our wall clock said when that was accepted, and may have been ahead; so the last hour is
     searched in any case. In it nothing is erased yet, so that it costs no certainty.
     """
     if unsettled is not None:
