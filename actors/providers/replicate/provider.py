@@ -38,6 +38,7 @@ from actors.providers.replicate.preparing import prepare_request
 from actors.providers.replicate.reading import ENDED, kind_of, log_of, observation_of, remote_id
 from actors.providers.replicate.secrets import Secrets
 from actors.providers.replicate.submitting import Submitter
+from actors.providers.replicate.unsettled import UnsettledFiles
 
 
 class ReplicateProvider:
@@ -63,8 +64,9 @@ class ReplicateProvider:
         self._now = now
         self._api = ReplicateApi(name, options, now, transport, steady)
         self._observer = Observer(self._api, self._read)
-        self._submitter = Submitter(self._api, options, now, self._read, root)
-        self._secrets = Secrets(self._api, name, options.webhook_secret_env)
+        written = UnsettledFiles(root if options.token_input is not None else None)
+        self._submitter = Submitter(self._api, options, now, self._read, written)
+        self._secrets = Secrets(self._api, options.webhook_secret_env)
         self._copies = None
         if options.copy_results and root is not None:
             self._copies = Copies(root, options, self._api, now, transport)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit, urlunsplit
+from weakref import WeakValueDictionary
 
+import attrs
 import trio
 
 from actors.jobs.records import Observation
@@ -27,36 +28,24 @@ EVENTS = ("start", "completed")
 """The events that Replicate is to deliver: the changes of a job's status."""
 
 
+@attrs.define
 class Submitter:
     """Creates jobs and finds those whose answer was lost. ``read``: the observation in an object."""
 
-    def __init__(
-        self,
-        api: ReplicateApi,
-        options: ReplicateOptions,
-        now: Callable[[], datetime],
-        read: Callable[[Mapping[str, Any]], Observation],
-        root: Path | None = None,
-    ) -> None:
-        self._api = api
-        self._options = options
-        self._now = now
-        self._read = read
-        self._born: float | None = None
-        self._given: OrderedDict[str, Submitted | None] = OrderedDict()  # None: forgotten
-        self._unclear: dict[str, Unsettled] = {}
-        self._written = UnsettledFiles(root if options.token_input is not None else None)
-        self._turns: dict[str, trio.Lock] = {}
+    _api: ReplicateApi
+    _options: ReplicateOptions
+    _now: Callable[[], datetime]
+    _read: Callable[[Mapping[str, Any]], Observation]
+    _written: UnsettledFiles
+    _born: float | None = None
+    _given: OrderedDict[str, Submitted | None] = attrs.field(factory=OrderedDict)  # None: forgotten
+    _unclear: dict[str, Unsettled] = attrs.field(factory=dict)
+    _turns: WeakValueDictionary[str, trio.Lock] = attrs.field(factory=WeakValueDictionary)
 
     async def submit(self, key: str, token: str, prepared: Prepared) -> Submitted:
         """Create the job, unless it is there under ``key``."""
-        turn = self._turns.setdefault(key, trio.Lock())
-        try:
-            async with turn:
-                return await self._submit(key, token, prepared)
-        finally:
-            if not turn.statistics().tasks_waiting:
-                self._turns.pop(key, None)
+        async with self._turns.setdefault(key, trio.Lock()):
+            return await self._submit(key, token, prepared)
 
     async def _submit(self, key: str, token: str, prepared: Prepared) -> Submitted:
         known = self._given.get(key)
