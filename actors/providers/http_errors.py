@@ -65,13 +65,11 @@ def late(who: str, seconds: float, *, unsent: bool, repeatable: bool) -> errors.
 
 
 def refused(
-    who: str, status: int, headers: Mapping[str, str], body: bytes, *, repeatable: bool, auth: str, now: datetime
+    who: str, status: int, headers: Mapping[str, str], body: bytes, *, repeatable: bool, now: datetime
 ) -> errors.ProviderError:
-    """What an answer of another status than 2xx means. ``body`` may be cut; ``auth``: what to say of a 401."""
+    """What an answer of another status than 2xx means. ``body`` may be cut."""
     said = _said(body)
     text = f"{who} answered {status}{': ' + said if said else ''}"
-    if status == 401:
-        return errors.Auth(auth)
     if status == 429:
         return errors.RateLimited(text, retry_after(headers, body, now))
     if status in _KINDS:

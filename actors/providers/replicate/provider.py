@@ -133,12 +133,12 @@ class ReplicateProvider:
 
     async def logs(self, key: str, handle: Handle, cursor: str | None = None) -> AsyncIterator[LogChunk]:
         """The output from ``cursor`` (a byte offset) to what there is now; Replicate forgets it after an hour."""
-        offset_of(cursor)  # refused before the request is made
+        offset = offset_of(cursor)  # refused before the request is made
         try:
             log = log_of(await self._api.get(kind_of(handle), _named(handle)))
         except NotFound:
             return
-        for chunk in rest_of(log, cursor):
+        for chunk in rest_of(log, offset):
             yield chunk
 
     def read_delivery(self, headers: Mapping[str, str], secrets: Sequence[str], now: datetime) -> Reading | Rejected:

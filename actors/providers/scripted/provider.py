@@ -126,9 +126,9 @@ class ScriptedProvider(NoDeliveries):
 
     async def logs(self, key: str, handle: Handle, cursor: str | None = None) -> AsyncIterator[LogChunk]:
         """The log of the run's steps; the cursor is an offset in bytes."""
-        offset_of(cursor)  # refused before the call is made
+        offset = offset_of(cursor)  # refused before the call is made
         text = await self._request("logs", (key,), lambda: self._log(handle))
-        for chunk in rest_of(text, cursor):
+        for chunk in rest_of(text, offset):
             yield chunk
 
     async def forget(self, key: str, handle: Handle) -> None:
