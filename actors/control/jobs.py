@@ -10,7 +10,7 @@ import attrs
 
 from actors.control.context import Context
 from actors.control.event_reader import EventReader
-from actors.job_requests.environment import with_inherited
+from actors.job_requests.job_request import with_inherited
 from actors.job_requests.rights import THE_PROGRAM, Submitter, check_open, retried
 from actors.job_requests.sources import RequestSource
 from actors.jobs import maxima
