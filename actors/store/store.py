@@ -119,7 +119,7 @@ class Store:
         with explained(self._where), nullcontext() if self.path is None else wal.checked(self.path):
             try:
                 self._writer = self._engine.connect()
-                bring_up_to_date(self._writer, in_memory=self.path is None)
+                bring_up_to_date(self._writer)
                 if self._steps is not None:
                     self._begin(self._writer)
                     if (ago := clock_steps.start(self._writer, now)) is not None:
