@@ -131,8 +131,8 @@ class Actor:
             self.heartbeat()
         for message in self._timers.take_due():
             self.ref.notice(message)
-        while (message := mailbox.take_system()) is not None:
-            self._obey(message)
+        while mailbox.system:
+            self._obey(mailbox.system.pop(0))
         if not self._ended:
             await self._handle_batch()
         return not self._ended

@@ -127,7 +127,8 @@ class ActorCell:
             self.mailbox.withdraw(DRAIN_MARKER)
             self._stopping = False
         self.mailbox.suspended = False
-        while (message := self.mailbox.take_system()) is not None:
+        while self.mailbox.system:
+            message = self.mailbox.system.pop(0)
             if isinstance(message, Inspect):
                 message.reply.fail(ActorDown(self.name, reason, cause))
 

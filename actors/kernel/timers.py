@@ -60,8 +60,10 @@ class Timers:
 
         The beat of a repeated one is fixed; beats that were missed are left out.
         """
+        messages: list[Any] = []
+        if not self._heap:
+            return messages
         now = trio.current_time()
-        messages = []
         while self.next_due() <= now:
             timer = heapq.heappop(self._heap)[2]
             messages.append(timer.message)
