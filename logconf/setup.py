@@ -187,7 +187,7 @@ def _install(handler: StructuredHandler, level: int, previous: StructuredHandler
     if sys.version_info >= (3, 12):
         logging.logAsyncioTasks = False
     root.addHandler(handler)
-    for filtered in (handler, root, *map(logging.getLogger, OUR_LOGGERS)):
+    for filtered in (root, *map(logging.getLogger, OUR_LOGGERS)):
         if not any(isinstance(one, CorrelationIDFilter) for one in filtered.filters):
             filtered.addFilter(CorrelationIDFilter())
     for other in list(root.handlers):
