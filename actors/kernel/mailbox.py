@@ -51,8 +51,6 @@ class Overflow(checks.Choice):
     letters.
     """
 
-    __field__ = "overflow"
-
     BLOCK = "block"
     REJECT = "reject"
     DROP_OLDEST = "drop_oldest"
