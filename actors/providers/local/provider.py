@@ -17,13 +17,13 @@ from actors.providers.base import (
     Found,
     Handle,
     LogChunk,
-    NoDeliveries,
     Nudge,
     Prepared,
     Push,
     Submitted,
     View,
 )
+from actors.providers.deliveries import NoDeliveries
 from actors.providers.disk_threads import DiskThreads
 from actors.providers.errors import Invalid, ProviderError, Unavailable
 from actors.providers.local.capacity import machine_capacity, machine_devices
