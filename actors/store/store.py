@@ -38,7 +38,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError, StatementError
 from actors.jobs.records import Event
 from actors.kernel.retry_log import ensure_retry_log
 from actors.kernel.steps import Step, StepWatch
-from actors.store import clock_steps, dialect, wal
+from actors.store import clock_steps, dialect, remembered, wal
 from actors.store.dialect import explained, refusal_of
 from actors.store.errors import StoreBusy, StoreError, StoreUnavailable
 from actors.store.executor import Executor
@@ -124,7 +124,7 @@ class Store:
                     self._begin(self._writer)
                     if (ago := clock_steps.start(self._writer, now)) is not None:
                         self._steps.remember_leap(ago)
-                    command(self._writer, "COMMIT")
+                    _commit(self._writer)
             except (StoreError, SQLAlchemyError):
                 self._disconnect()
                 raise
@@ -243,7 +243,7 @@ class Store:
                 self._begin(connection)
                 if step is not None and self._steps is not None:
                     clock_steps.follow(connection, step)
-                    command(connection, "COMMIT")
+                    _commit(connection)
                     self._steps.applied(step)
                     self._begin(connection)
                 events = self._run_closures(group, Transaction(connection, now))
@@ -254,6 +254,7 @@ class Store:
                 waiting.outcome = Error(error)
         finally:
             dialect.roll_back(connection)
+            remembered.of(connection).end()
         return events
 
     def _run_closures(self, group: list[_Waiting[Any]], transaction: Transaction) -> list[Event]:
@@ -262,7 +263,7 @@ class Store:
         events: list[Event] = []
         if not alone or isinstance(outcomes[0], Value):
             events = transaction.flush()
-            command(transaction.connection, "COMMIT")
+            _commit(transaction.connection)
             transaction.committed()
             self.troubles = ()
         for waiting, result in zip(group, outcomes, strict=True):
@@ -271,12 +272,22 @@ class Store:
 
     def _begin(self, connection: Connection) -> None:
         with suppress(StoreBusy), explained(self._where):  # as nearly always: retrying costs more than beginning
-            dialect.begin(connection)
+            _begin(connection)
             return
         ensure_retry_log()
         for attempt in stamina.retry_context(on=StoreBusy, attempts=_BUSY_ATTEMPTS, wait_initial=0.05, wait_max=0.5):
             with attempt, explained(self._where):
-                dialect.begin(connection)
+                _begin(connection)
+
+
+def _begin(connection: Connection) -> None:
+    dialect.begin(connection)
+    remembered.of(connection).begin()
+
+
+def _commit(connection: Connection) -> None:
+    command(connection, "COMMIT")
+    remembered.of(connection).committed()
 
 
 def _in_savepoint(transaction: Transaction, waiting: _Waiting[T], *, alone: bool) -> Outcome[T]:

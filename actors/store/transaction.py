@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, update
 
 from actors.jobs.events import EventType
 from actors.jobs.records import Event
 from actors.jobs.refusal import RefusalKind, Refused
+from actors.store import remembered
 from actors.store.prepared import Prepared
 from actors.store.schema import counters, events
 from actors.store.types import EncodedJSON, to_json
@@ -19,7 +20,6 @@ from logconf import Origin, find_origin
 EVENT_COUNTER = "events"
 _HELPERS = {__file__}
 """Files between the place that changes a job and :meth:`Transaction.emit`: a log line names the place, not these."""
-_COUNT = Prepared(select(counters.c.value).where(counters.c.name == EVENT_COUNTER))
 _COUNT_ON = Prepared(update(counters).where(counters.c.name == EVENT_COUNTER).values(value=bindparam("last")))
 _NEW = Prepared(insert(events))
 
@@ -46,7 +46,7 @@ class Transaction:
         self.correlation_id = ""
         self._pending: list[_Pending] = []
         self._after_commit: list[Callable[[], None]] = []
-        self._counted: int | None = None
+        self._remembered = remembered.of(connection)
         self._order = 0
         self._closures = 0
         self._left: tuple[int, Any] = (0, None)
@@ -105,6 +105,7 @@ class Transaction:
         del self._pending[mark[0] :]
         del self._after_commit[mark[1] :]
         self._left = (0, None)
+        self._remembered.forget()
 
     def flush(self) -> list[Event]:
         """Number and write the events; called once, at the end."""
@@ -129,9 +130,5 @@ class Transaction:
         return written
 
     def _counter(self) -> int:
-        """The number of the last event before this transaction, read once: only :meth:`flush` changes it."""
-        if self._counted is None:
-            found = _COUNT.one(self.connection)
-            assert found is not None, "the counter of events is missing"
-            self._counted = int(found[0])
-        return self._counted
+        """The number of the last event before this transaction: only :meth:`flush` changes it."""
+        return self._remembered.counters(self.connection)[EVENT_COUNTER]
