@@ -41,7 +41,7 @@ from actors.kernel.steps import Step, StepWatch
 from actors.store import clock_steps, dialect, remembered, wal
 from actors.store.dialect import explained, refusal_of
 from actors.store.errors import StoreBusy, StoreError, StoreUnavailable
-from actors.store.executor import Executor
+from actors.store.executor import Executor, seconds_to_read
 from actors.store.log_size import LOOK, LogSize
 from actors.store.prepared import command
 from actors.store.revision import bring_up_to_date
@@ -119,7 +119,7 @@ class Store:
         with explained(self._where), nullcontext() if self.path is None else wal.checked(self.path):
             try:
                 self._writer = self._engine.connect()
-                bring_up_to_date(self._writer, in_memory=self.path is None)
+                bring_up_to_date(self._writer)
                 if self._steps is not None:
                     self._begin(self._writer)
                     if (ago := clock_steps.start(self._writer, now)) is not None:
@@ -194,10 +194,14 @@ class Store:
         return [waiting.outcome for waiting in mine if waiting.outcome is not None]
 
     async def read(self, query: Callable[[Connection], T]) -> T:
-        """Run ``query`` on a connection of its own, in one consistent snapshot."""
+        """Run ``query`` on a connection of its own, in one consistent snapshot.
+
+        Raises :class:`ReadTooSlow` where it took longer than :func:`seconds_to_read`.
+        """
+        seconds = seconds_to_read()
 
         def run() -> T:
-            with explained(self._where), self._snapshot() as connection:
+            with explained(self._where), self._snapshot(seconds) as connection:
                 try:
                     return query(connection)
                 except (UnicodeEncodeError, StatementError) as error:
@@ -208,7 +212,7 @@ class Store:
         return await self._readers.run(run)
 
     @contextmanager
-    def _snapshot(self) -> Iterator[Connection]:
+    def _snapshot(self, seconds: float | None = None) -> Iterator[Connection]:
         """A connection inside a read transaction; the only one there is where the database lives in memory."""
         if self.path is None:
             assert self._writer is not None, "the store is closed"
@@ -217,7 +221,8 @@ class Store:
         with self._engine.connect() as connection:
             command(connection, "BEGIN")
             try:
-                yield connection
+                with nullcontext() if seconds is None else dialect.interrupted_after(connection, seconds):
+                    yield connection
             finally:
                 command(connection, "ROLLBACK")
 

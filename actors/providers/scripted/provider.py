@@ -18,13 +18,13 @@ from actors.providers.base import (
     Idempotency,
     Listing,
     LogChunk,
-    NoDeliveries,
     Nudge,
     Prepared,
     Push,
     Submitted,
     View,
 )
+from actors.providers.deliveries import NoDeliveries
 from actors.providers.errors import Conflict
 from actors.providers.log_notices import offset_of, rest_of
 from actors.providers.scripted.faults import ACTS_FIRST, Fault, FaultBook, FaultKind
@@ -131,9 +131,9 @@ class ScriptedProvider(NoDeliveries):
 
     async def logs(self, key: str, handle: Handle, cursor: str | None = None) -> AsyncIterator[LogChunk]:
         """The log of the run's steps; the cursor is an offset in bytes."""
-        offset_of(cursor)  # refused before the call is made
+        offset = offset_of(cursor)  # refused before the call is made
         text = await self._request("logs", (key,), lambda: self._log(key, handle))
-        for chunk in rest_of(text, cursor):
+        for chunk in rest_of(text, offset):
             yield chunk
 
     async def forget(self, key: str, handle: Handle) -> None:
