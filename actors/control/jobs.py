@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Unpack
 
@@ -10,7 +9,7 @@ import attrs
 
 from actors.control.context import Context
 from actors.control.event_reader import EventReader
-from actors.job_requests.environment import with_inherited
+from actors.job_requests.environment import Inheriting, with_inherited
 from actors.job_requests.rights import THE_PROGRAM, Submitter, check_open, retried
 from actors.job_requests.sources import RequestSource
 from actors.jobs import maxima
@@ -59,10 +58,10 @@ class Jobs:
         ids = [get_correlation_id()] if len(requests) == 1 else [new_correlation_id() for _ in requests]
         several = len(requests) > 1
         checked: list[NewJob] = []
-        environ = dict(os.environ)  # decoded once, not for each request
+        inheriting = Inheriting()
         async for request in InTurns(requests):
             index = len(checked)
-            checked.append(self._checked(with_inherited(request, environ), ids[index], index if several else None))
+            checked.append(self._checked(inheriting.complete(request), ids[index], index if several else None))
         return await self._ledger.submit(checked)
 
     async def retry(self, job_id: str, *, by: str | None = None, submitter: Submitter = THE_PROGRAM) -> Job:
