@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Unpack
 
@@ -9,16 +10,16 @@ import attrs
 
 from actors.control.context import Context
 from actors.control.event_reader import EventReader
-from actors.job_requests.environment import Inheriting, with_inherited
+from actors.job_requests.job_request import with_inherited
 from actors.job_requests.rights import THE_PROGRAM, Submitter, check_open, retried
 from actors.job_requests.sources import RequestSource
 from actors.jobs import maxima
 from actors.jobs.codec import request_bytes
 from actors.jobs.levels import check_override
-from actors.jobs.os_text import text_fault
 from actors.jobs.pages import Page
 from actors.jobs.records import Capacity, Job, JobRequest, JobStatus
 from actors.jobs.refusal import RefusalKind, Refused
+from actors.jobs.request_texts import text_fault
 from actors.jobs.retention import PruneResult, kept_since
 from actors.jobs.scheduling import can_ever_fit
 from actors.jobs.views import Accepted, JobFilters, JobView
@@ -58,10 +59,10 @@ class Jobs:
         ids = [get_correlation_id()] if len(requests) == 1 else [new_correlation_id() for _ in requests]
         several = len(requests) > 1
         checked: list[NewJob] = []
-        inheriting = Inheriting()
+        environ, found = dict(os.environ), dict[tuple[str, ...], Mapping[str, str]]()
         async for request in InTurns(requests):
-            index = len(checked)
-            checked.append(self._checked(inheriting.complete(request), ids[index], index if several else None))
+            complete, index = with_inherited(request, environ, found), len(checked)
+            checked.append(self._checked(complete, ids[index], index if several else None))
         return await self._ledger.submit(checked)
 
     async def retry(self, job_id: str, *, by: str | None = None, submitter: Submitter = THE_PROGRAM) -> Job:
@@ -138,10 +139,10 @@ class Jobs:
                 raise Refused(f"the provider cannot take note of it: {failure.message}", RefusalKind.UNAVAILABLE)
         return (await self._ledger.write(settle.settle, view.job.job_id, verdict, handle=handle, by=by)).job
 
-    async def set_priority(self, job_id: str, override: int | None, *, by: str | None = None) -> JobView:
+    async def prioritise(self, job_id: str, override: int | None, *, by: str | None = None) -> JobView:
         """Override a waiting job's priority (0 to 50), or take the override away (B9)."""
         found = await self._ledger.read(queries.resolve, job_id)
-        await self._ledger.write(approvals.set_priority, found, override, by=by)
+        await self._ledger.write(approvals.prioritise, found, override, by=by)
         return await self.get(found)
 
     async def prune(self, *, dry_run: bool = False, yes: bool = False) -> PruneResult:

@@ -16,15 +16,12 @@ from typing import Any
 
 import attrs
 
-from actors.job_requests.environment import Inheriting
-from actors.job_requests.job_request import converter, request_from_mapping
+from actors.job_requests.job_request import converter, with_inherited
 from actors.job_requests.sources import RequestSource, closed_to
 from actors.jobs import maxima
 from actors.jobs.records import JobRequest
 from actors.validation import INPUT, CheckedError, Problems, Shape, Wrong, document, plain_value, read_bytes
 from actors.validation.marked import ListNode, MappingNode
-
-__all__ = ["JobFile", "load_job_file", "load_spec", "parse_set", "request_from_mapping"]
 
 MAX_BYTES = maxima.BATCH
 MAX_NODES = 1_000_000
@@ -67,13 +64,13 @@ def load_job_file(path: Path | str, *, user: str = "", environ: Mapping[str, str
     root = document(content, name, problems, max_nodes=MAX_NODES)
     found = reader.read(_with_defaults(root), _Content, problems=problems)
     digest = hashlib.sha256(content).hexdigest()
-    inheriting = Inheriting(environ)
-    completed = (_completed(one, f"{digest[:32]}-{index}", user, inheriting) for index, one in enumerate(found.jobs))
+    completed = (_completed(one, f"{digest[:32]}-{index}", user, environ) for index, one in enumerate(found.jobs))
     return JobFile(path, digest, tuple(completed))
 
 
-def _completed(request: JobRequest, key: str, user: str, inheriting: Inheriting) -> JobRequest:
-    return inheriting.complete(attrs.evolve(request, idempotency_key=key, user_id=request.user_id or user))
+def _completed(request: JobRequest, key: str, user: str, environ: Mapping[str, str] | None) -> JobRequest:
+    mine = attrs.evolve(request, idempotency_key=key, user_id=request.user_id or user)
+    return with_inherited(mine, environ)
 
 
 def _check_content(content: _Content) -> None:

@@ -63,6 +63,10 @@ class Transaction:
             raise Refused(f"a value cannot be kept: {error}", RefusalKind.INVALID) from None
         self._pending.append((str(type_), job_id, correlation_id, data, encoded, find_origin(_HELPERS)))
 
+    def last_event(self) -> int:
+        """The number that the newest event has of those whose changes are visible here."""
+        return self._counter() + len(self._pending)
+
     def next_order(self) -> int:
         """A number that grows with every call, transactions of the same instant included: a tie-breaker."""
         if not self._order:
