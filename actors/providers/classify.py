@@ -53,7 +53,7 @@ class Failure:
 def classify(call: str, error: Exception) -> Failure:
     """What ``error``, raised by the provider's ``call``, means (B12).
 
-    A group is judged by the member that claims least. For ``submit`` a :class:`errors.Protocol` and whatever is no
+    A group means what its member means that claims least. For ``submit`` a :class:`errors.Protocol` and whatever is no
     :class:`errors.ProviderError` are an unknown outcome: the request may have been sent.
     """
     verdicts = [_classify_one(call, leaf) for leaf in leaves(error) if isinstance(leaf, Exception)]
@@ -98,7 +98,7 @@ def blame(call: str, failure: Failure, *, about_one_job: bool, local: bool) -> B
     Nobody, where the provider answered in a way that is understood, and wherever a job's output is all that was
     asked for. A provider that cannot be reached is to blame itself. Where it was reached, and failed at a
     question ``about_one_job``, that job may be the reason. What is ``local`` has no network in between: there only
-    what is surely unavailable counts, not what somebody's own files or processes do.
+    what is surely unavailable counts, not what a job's own files or processes do.
     """
     cause = failure.cause
     if call in _NEVER_COUNTED:
@@ -115,6 +115,6 @@ def blame(call: str, failure: Failure, *, about_one_job: bool, local: bool) -> B
 
 
 def counts_as_success(failure: Failure) -> bool:
-    """Whether ``failure`` shows that the provider answers: it judged the request, and was not too busy to."""
+    """Whether ``failure`` shows that the provider answers: it decided about the request, and was not too busy to."""
     answers = (errors.Invalid, errors.Auth, errors.Forbidden, errors.NotFound, errors.Conflict)
     return isinstance(failure.cause, answers)
