@@ -14,15 +14,6 @@ from supervision.errors import leaves
 
 _LONGEST_MESSAGE = 2_000
 
-_KINDS: tuple[tuple[type[errors.ProviderError], FailureKind], ...] = (
-    (errors.Invalid, FailureKind.INVALID),
-    (errors.Auth, FailureKind.AUTH),
-    (errors.Forbidden, FailureKind.FORBIDDEN),
-    (errors.RateLimited, FailureKind.RATE_LIMITED),
-    (errors.Unavailable, FailureKind.UNAVAILABLE),
-    (errors.OutcomeUnknown, FailureKind.OUTCOME_UNKNOWN),
-)
-
 # Of several failures at once the one that claims least is the answer: "not accepted" holds only if all say so.
 _CAUTION = (
     FailureKind.OUTCOME_UNKNOWN,
@@ -61,7 +52,7 @@ def classify(call: str, error: Exception) -> Failure:
 
 
 def _classify_one(call: str, error: Exception) -> Failure:
-    kind = next((kind for cls, kind in _KINDS if isinstance(error, cls)), FailureKind.OTHER)
+    kind = error.kind if isinstance(error, errors.ProviderError) else FailureKind.OTHER
     unexpected = isinstance(error, errors.Protocol) or not isinstance(error, errors.ProviderError)
     if unexpected and call == "submit":
         kind = FailureKind.OUTCOME_UNKNOWN
