@@ -17,8 +17,7 @@ from actors.providers.scripted import Asked, Run, ScriptedOptions, ScriptedProvi
 from actors.providers.scripted.provider import asked_for
 from actors.simulation.checker import Checker
 from actors.simulation.pinned import source
-from actors.simulation.trace import Killed
-from actors.simulation.world import World
+from actors.simulation.world import Killed, World
 from logconf.context import current_correlation_id
 
 T = TypeVar("T")

@@ -65,7 +65,7 @@ class LocalProvider(NoDeliveries):
         self._gpus = machine_devices(options)
         devices = self._gpus.devices
         self._capacity = machine_capacity(options, devices)
-        self._jobs = LocalJobs(self._root, options.grace_seconds, options.log_bytes, devices, cgroup_parent)
+        self._jobs = LocalJobs(self._root, options, devices, cgroup_parent)
         self._threads = DiskThreads()
         self._watch = Watch(self._jobs, self._threads)
 

@@ -13,8 +13,8 @@ from typing import Annotated, Any
 
 import attrs
 
-from actors.jobs.os_text import first_not_utf8
 from actors.jobs.records import DEFAULT_ENV_FROM, Capacity, JobRequest
+from actors.jobs.request_texts import first_not_utf8
 from actors.jobs.suggestions import did_you_mean
 from actors.providers.base import Prepared
 from actors.providers.entry_points import EntryPoint
