@@ -35,7 +35,7 @@ _INSTEAD = {"command": ("entry_point", "params"), "entry_point": ("command",)}
 
 @attrs.frozen
 class _Content:
-    """What a job file holds. The problems of ``defaults`` are told at their own path, before those of the jobs."""
+    """What a job file holds. The problems of ``defaults`` are reported at their own path, before those of the jobs."""
 
     defaults: JobRequest = attrs.field(factory=JobRequest)
     jobs: tuple[JobRequest, ...] = ()

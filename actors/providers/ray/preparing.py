@@ -1,6 +1,6 @@
 """From a request to the body of a submission: every fault that can be found here is refused before it is sent.
 
-A request by entry point may come from somebody who may not send commands (B21). A runtime environment is as
+A request by entry point may come from a user who may not send commands (B21). A runtime environment is as
 powerful as a command (it names interpreters, images, packages to install, directories of this machine to upload), so
 that such a request takes it, and the directory, from the configuration alone.
 """

@@ -153,18 +153,16 @@ class FaultBook(Generic[R]):
 
     def take(self, concerns: Callable[[R], bool]) -> R | None:
         """The fault that strikes this call, if any; ``concerns``: whether a fault is made for such calls."""
-        return next((entry.fault for entry in self._entries if concerns(entry.fault) and entry.strikes()), None)
+        for entry in self._entries:
+            fault = entry.fault
+            if concerns(fault) and (fault.times is None or entry.met < fault.skip + fault.times):
+                entry.met += 1
+                if entry.met > fault.skip:
+                    return fault
+        return None
 
 
 @attrs.define
 class _Entry(Generic[R]):
     fault: R
-    met: int = 0
-
-    def strikes(self) -> bool:
-        """Count one more call that it is made for, unless it is used up."""
-        fault = self.fault
-        if fault.times is not None and self.met >= fault.skip + fault.times:
-            return False
-        self.met += 1
-        return self.met > fault.skip
+    met: int = 0  # calls that it is made for
