@@ -13,8 +13,10 @@ import json
 import os
 import platform
 import statistics
+import tempfile
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
 
 import attrs
 
@@ -79,6 +81,21 @@ def arguments(description: str | None, **numbers: tuple[int, str]) -> argparse.N
     for name, (default, text) in numbers.items():
         parser.add_argument(f"--{name}", type=int, default=default, help=f"{text} ({default})")
     return parser.parse_args()
+
+
+def environment(home: Path) -> dict[str, str]:
+    """The environment of a process with its state in ``home``, and none of this user's settings.
+
+    All such processes share a folder for bytecode: where the environment forbids to write it, ours would be compiled at
+    each start, and a library's, which its installation has written, would not.
+    """
+    ours = ("GREENROOM", "SIMPLETUNER", "PYTHONDONTWRITEBYTECODE")
+    plain = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    bytecode = Path(tempfile.gettempdir()) / f"greenroom-bytecode-{os.getuid()}"
+    return plain | {
+        "GREENROOM_HOME": str(home), "HOME": str(home), "PYTHONPATH": str(Path(__file__).resolve().parent.parent),
+        "PYTHONPYCACHEPREFIX": str(bytecode),
+    }  # fmt: skip
 
 
 def machine() -> dict[str, object]:
