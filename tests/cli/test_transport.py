@@ -160,6 +160,11 @@ def test_why_there_is_no_connection(
 def test_errors_of_the_program_that_takes_the_answer_are_its_own(server: Server, client: Client) -> None:
     """A full disk behind stdout is no supervisor that went away."""
     server.answer = HEAD + b"transfer-encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n"
-    with pytest.raises(OSError, match="No space left"), client.stream("api", "logs") as answer:
-        for _ in answer.pieces():
-            raise OSError(28, "No space left on device")
+
+    def copy_to_a_full_disk() -> None:
+        with client.stream("api", "logs") as answer:
+            for _ in answer.pieces():
+                raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        copy_to_a_full_disk()
