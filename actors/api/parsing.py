@@ -15,11 +15,12 @@ import attrs
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from actors.api.bodies import CONVERTER
 from actors.api.body import check_values, content_of
 from actors.jobs import maxima
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.suggestions import did_you_mean
-from actors.validation import INPUT, plain_value
+from actors.validation import plain_value
 
 T = TypeVar("T")
 _WITHOUT_BODY = frozenset({"GET", "HEAD"})
@@ -48,7 +49,7 @@ async def body_as(request: Request, kind: Any, most: int) -> Any:
     data = parsed(content) if content else {}
     if raw:
         return Raw(data, len(content))
-    return INPUT.read(data, kind)
+    return CONVERTER.read(data, kind)
 
 
 def query_as(request: Request, kind: Any) -> Any:
@@ -60,7 +61,7 @@ def query_as(request: Request, kind: Any) -> Any:
             guess = did_you_mean(name[:80], hints)
             raise Refused(f"unknown parameter {name!r:.80}{guess}", RefusalKind.INVALID, name[:80])
         given.setdefault(name, []).append(value)
-    return INPUT.read({name: _value(name, texts, hints[name]) for name, texts in given.items()}, kind)
+    return CONVERTER.read({name: _value(name, texts, hints[name]) for name, texts in given.items()}, kind)
 
 
 def check_path(request: Request) -> None:

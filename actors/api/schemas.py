@@ -10,11 +10,12 @@ from typing import Annotated, Any, Literal, NotRequired, Union, get_args, get_or
 
 import attrs
 
+from actors.api.bodies import CONVERTER
 from actors.job_requests.job_request import REQUESTS
 from actors.job_requests.sources import NETWORK, NetworkRule, RequestSource, access_to, closed_to
 from actors.jobs import maxima
 from actors.jobs.records import JobRequest
-from actors.validation import Format
+from actors.validation import Format, Shape
 
 Schema = dict[str, Any]
 
@@ -82,7 +83,8 @@ class Schemas:
         return self._of_attrs(kind) if attrs.has(kind) else self._of_dictionary(kind)
 
     def _of_attrs(self, kind: type[Any]) -> Schema:
-        hints, closed = get_type_hints(kind, include_extras=True), self._closed.get(kind, ())
+        hints = get_type_hints(kind, include_extras=True)
+        closed = {*_shape(kind).hidden, *self._closed.get(kind, ())}
         shown = [one for one in attrs.fields(kind) if one.name not in closed]
         properties = {one.name: self.field(kind, one, hints[one.name]) for one in shown}
         if kind is JobRequest and self._over_network:
@@ -93,9 +95,11 @@ class Schemas:
 
     def field(self, kind: type[Any], attribute: attrs.Attribute[Any], hint: Any) -> Schema:
         """The schema of one field, with its bounds and its default."""
-        schema = self.of(REQUESTS.shapes[kind].types.get(attribute.name, hint) if kind in REQUESTS.shapes else hint)
+        shape = _shape(kind)
+        schema = self.of(shape.types.get(attribute.name, hint))
         length = "Items" if schema.get("type") == "array" else "Length"
-        schema = {**schema, **{word.replace("Length", length): bound for word, bound in _bounds(attribute.validator)}}
+        for validator in (attribute.validator, shape.validators.get(attribute.name)):
+            schema |= {word.replace("Length", length): bound for word, bound in _bounds(validator)}
         for maximum in _maxima(kind, attribute):
             schema = _bounded(schema, maximum.schema())
         default = attribute.default
@@ -108,6 +112,11 @@ class Schemas:
         properties = {name: self.of(hint) for name, hint in hints.items()}
         required = [name for name, hint in hints.items() if get_origin(hint) is not NotRequired]
         return {"type": "object", **_described(kind), "properties": properties, "required": required}
+
+
+def _shape(kind: type[Any]) -> Shape:
+    """How requests write the class ``kind``."""
+    return REQUESTS.shapes.get(kind) or CONVERTER.shapes.get(kind) or Shape()
 
 
 def _say_which_values(properties: Mapping[str, Schema]) -> None:
