@@ -13,12 +13,11 @@ from typing import TypeVar
 import attrs
 import trio
 
-from actors.access.memory import Memory
+from actors.access.memory import Memory, Uses
 from actors.access.peer import Peer
 from actors.access.secret import PREFIX, Codes, fresh, hash_of, hashed
 from actors.access.session_list import Sessions
 from actors.access.token_fields import check_text, known_level, known_teams, lifetime_of
-from actors.access.uses import Uses
 from actors.jobs.events import EventType
 from actors.jobs.ids import IdFactory
 from actors.jobs.pages import Cursors, Page

@@ -36,8 +36,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from actors.access.hosts import AllowedHosts, same_origin
 from actors.access.peer import Peer
 from actors.access.permission import ADMIN, Permission
+from actors.api.answers import csp, with_headers
 from actors.api.body import bounded, too_long
-from actors.api.headers import csp, with_headers
 from actors.api.options import HttpOptions
 from actors.api.problems import problem, problem_of
 from actors.api.rate_limits import SIGN_IN, RateLimiter, SignInRate, StreamLimit, TooManyStreams, check_rate

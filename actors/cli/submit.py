@@ -120,8 +120,7 @@ def _from_options(
     assigned: tuple[str, ...], cpus: int | None, gpus: int | None, memory: str | None, **fields: Any,
 ) -> dict[str, Any]:  # fmt: skip
     """The request as the API takes it. ``fields`` already have its names."""
-    from actors.jobs.environment import inherited
-    from actors.jobs.os_text import to_plain
+    from actors.jobs.os_text import inherited, to_plain
     from actors.jobs.records import DEFAULT_ENV_FROM
 
     names = (*DEFAULT_ENV_FROM, *env_from)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import attrs
 
-from actors.jobs.environment import inherited
+from actors.jobs.os_text import inherited
 from actors.jobs.records import JobRequest
 
 

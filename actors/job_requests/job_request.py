@@ -14,8 +14,7 @@ from actors.jobs.levels import HIGHEST_OVERRIDE
 from actors.jobs.os_text import from_plain
 from actors.jobs.records import JobRequest, Resources
 from actors.validation import Format, Shape, Size, StrictConverter, Wrong
-from actors.validation.validators import NOT_EMPTY, Validator, fits
-from actors.validation.values import text
+from actors.validation.values import NOT_EMPTY, Validator, fits, text
 
 Usual = Callable[[Any], Any]
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import fnmatch
 import math
 from collections.abc import Callable, Iterable
+from functools import lru_cache
+from typing import Any
 
 import attrs
 
 from actors.jobs import maxima
-from actors.jobs.expressions import compiled
 from actors.jobs.levels import LEVELS, normalised
 from actors.jobs.records import ApprovalRule, JobRequest
 from actors.jobs.suggestions import did_you_mean
@@ -195,3 +196,18 @@ CONDITIONS: dict[str, _Condition] = {
         _check_pattern,
     ),
 }
+
+
+@lru_cache(maxsize=1000)
+def compiled(expression: str) -> Any:
+    """``expression`` as an object of ``re2``. Raises ``ValueError`` saying what is wrong, and writes nothing itself."""
+    import re2  # 3 MB that only such an expression needs
+
+    options = re2.Options()
+    options.log_errors = False  # else the library writes to stderr by itself
+    try:
+        return re2.compile(expression, options)
+    except (re2.error, UnicodeError) as error:
+        said = error.args[0]
+        reason = said.decode(errors="replace") if isinstance(said, bytes) else str(error)
+        raise ValueError(f"is no regular expression of RE2: {reason}") from error

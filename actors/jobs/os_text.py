@@ -4,12 +4,16 @@ Linux asks of them only that they hold no NUL byte. In memory such a value is a 
 ``surrogateescape`` (PEP 383): a byte that is not UTF-8 is one of the code points U+DC80 to U+DCFF. So text stays
 readable, and two different byte strings are two different texts. Where only UTF-8 can go (JSON, the store), a value
 that is not UTF-8 is the object ``{"base64": "..."}``; where people read it, the byte is ``\\xNN``.
+
+A variable whose name is not UTF-8 is never inherited from a submitter: no configuration, command line or job file can
+name it, and only a pattern such as ``CUDA_*`` could match it.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+import os
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -146,3 +150,15 @@ def _texts(path: str, value: Any, values_too: bool = True) -> Iterator[tuple[str
     elif isinstance(value, list | tuple):
         for index, child in enumerate(value):
             yield from _texts(f"{path}[{index}]", child)
+
+
+def inherited(names: tuple[str, ...], environ: Mapping[str, str]) -> dict[str, str]:
+    """The values of ``names`` that ``environ`` has; a trailing ``*`` matches a prefix."""
+    found: dict[str, str] = {}
+    for name in names:
+        if name.endswith("*"):
+            start = name[:-1]
+            found |= {key: environ[key] for key in environ if key.startswith(start) and is_utf8(key)}
+        elif is_utf8(name) and (value := environ.get(name)) is not None:
+            found[name] = value
+    return {name: value if value.isascii() else from_bytes(os.fsencode(value)) for name, value in found.items()}

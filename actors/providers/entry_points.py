@@ -17,7 +17,7 @@ from typing import Any, Literal
 import attrs
 
 from actors.jobs import maxima
-from actors.jobs.expressions import compiled
+from actors.jobs.approval_rules import compiled
 from actors.jobs.os_text import is_utf8
 from actors.jobs.suggestions import did_you_mean
 from actors.providers.errors import Invalid

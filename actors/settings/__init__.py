@@ -8,12 +8,11 @@ The file is ``greenroom.yaml`` or ``simpletuner-enterprise.yaml``; ``locating`` 
 ``sections`` what it may hold, ``variables`` which environment variables count.
 """
 
-from actors.settings.compat import EnterpriseConfig, get_enterprise_config
 from actors.settings.effective import Row, effective, secrets
-from actors.settings.notes import Note, SettingsError
 from actors.settings.providers import ProviderSettings
 from actors.settings.sections import Background, Retention
-from actors.settings.settings import Settings
+from actors.settings.settings import EnterpriseConfig, Settings, get_enterprise_config
+from actors.settings.variables import Note, SettingsError
 
 __all__ = [
     "Background",

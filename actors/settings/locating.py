@@ -18,11 +18,10 @@ from pathlib import Path
 
 import attrs
 
-from actors.settings.notes import Note
-from actors.settings.variables import CONFIG
+from actors.settings.variables import CONFIG, Note
 from actors.store.ownership import file_fault
 from actors.validation import CheckedError, Place, Problem, read_bytes
-from actors.validation.files import MAX_BYTES
+from actors.validation.composing import MAX_BYTES
 
 OWN_NAME = "greenroom.yaml"
 """A file of this name is ours alone; the other may hold sections of other programs."""

@@ -1,4 +1,4 @@
-"""The environment variables that are read, and their values."""
+"""The environment variables that are read, and their values; and what is noted while settings are put together."""
 
 from __future__ import annotations
 
@@ -7,8 +7,25 @@ import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from actors.settings.notes import Note
+import attrs
+
+from actors.validation import CheckedError
+
+
+class SettingsError(CheckedError):
+    """The settings are wrong; ``faults`` and the message hold everything that is, with places."""
+
+
+@attrs.frozen
+class Note:
+    """Something noticed before logging was configured. ``level`` is one of :mod:`logging`'s numbers."""
+
+    level: int
+    message: str
+    extra: Mapping[str, Any] = attrs.field(factory=dict)
+
 
 HOME = "GREENROOM_HOME"
 CONFIG = "SIMPLETUNER_ENTERPRISE_CONFIG"

@@ -27,8 +27,7 @@ from actors.validation import values
 from actors.validation.explaining import explain, message_of
 from actors.validation.marked import MAX_DEPTH, shown
 from actors.validation.problems import Problems
-from actors.validation.validators import Validator
-from actors.validation.values import Format, Wrong, expected
+from actors.validation.values import Format, Validator, Wrong, expected
 
 _Hook = Callable[[Any, Any], Any]
 _SIMPLE: Mapping[Any, tuple[Callable[[Any], Any], str]] = {
@@ -75,8 +74,8 @@ class StrictConverter(cattrs.Converter):
     def read(self, data: Any, kind: Any, path: str = "", problems: Problems | None = None) -> Any:
         """``data`` as a value of type ``kind``.
 
-        ``data``: a document (:func:`~actors.validation.files.document`) or plain data such as decoded JSON. ``path`` is
-        its own, for the messages; ``problems`` has what was noticed before. Raises
+        ``data``: a document (:func:`~actors.validation.document`) or plain data such as decoded JSON. ``path`` is its
+        own, for the messages; ``problems`` has what was noticed before. Raises
         :class:`~actors.validation.CheckedError` with every problem.
         """
         problems = Problems() if problems is None else problems

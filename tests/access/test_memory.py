@@ -11,7 +11,7 @@ import httpx
 import pytest
 import trio
 
-from actors.access import uses
+from actors.access import memory
 from actors.access.peer import Peer
 from actors.access.sessions import MOST_SESSIONS, Access
 from actors.jobs.refusal import Refused
@@ -244,7 +244,7 @@ async def test_a_token_is_judged_although_its_use_cannot_be_written(
         await trio.testing.wait_all_tasks_blocked()
         assert await access.token_peer(secret) is not None
         nursery.cancel_scope.cancel()
-    assert uses.PAUSE >= 60
+    assert memory.PAUSE >= 60
 
 
 # Listing and ending sessions.
