@@ -19,6 +19,7 @@ class DeliveryOutcome(StrEnum):
 
     APPLIED = "applied"  # it was about a job of ours
     UNMATCHED = "unmatched"  # about none that is known by that name: what is unsettled is looked at
+    DAMAGED = "damaged"  # about a job whose row cannot be read, which was reported: nothing
     REPEATED = "repeated"  # it was here before: nothing
     UNREADABLE = "unreadable"  # signed, and too long or too odd to be read: its job is looked at
     REJECTED = "rejected"  # it is not to be believed: nothing
