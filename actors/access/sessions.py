@@ -47,6 +47,8 @@ class SignedIn:
 class Access:
     """Finds the peer of a secret; makes and ends tokens and sessions. ``sessions``: lists and ends those of browsers.
 
+    ``codes``: with which a browser signs in once.
+
     ``address``: where HTTP is served at this moment, with a final slash; None: nowhere.
 
     What reads or writes the store may raise :class:`~actors.store.errors.StoreError`.
@@ -59,12 +61,9 @@ class Access:
         self._memory = Memory(ledger)
         self._uses = Uses(ledger)
         self.sessions = Sessions(ledger, clock, self._memory)
-        self._codes = Codes(clock)
+        self.codes = Codes(clock)
         self._registered: set[str] = set()
         self.address: str | None = None
-
-    async def _write(self, closure: Callable[[Transaction], T]) -> T:
-        return await self._ledger.store.write(closure)
 
     async def keep(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Read tokens and sessions, then keep when tokens were used, until cancelled. Raises ``StoreError``."""
@@ -148,11 +147,7 @@ class Access:
             self._memory.changed(tx)
             return token
 
-        return await self._write(make), secret
-
-    async def tokens(self) -> list[AccessToken]:
-        """All tokens, the newest first."""
-        return [self._uses.shown(token) for token in await self._ledger.read(rows.tokens)]
+        return await self._ledger.store.write(make), secret
 
     async def tokens_page(self, *, limit: int, cursor: str | None = None, caller: str = "") -> Page[AccessToken]:
         """A page of all tokens, the newest first. Raises :class:`Refused` for a cursor of another list or caller."""
@@ -187,21 +182,13 @@ class Access:
             self._memory.changed(tx)
             return token
 
-        return await self._write(end)
+        return await self._ledger.store.write(end)
 
     # Signing in.
 
-    def code_for(self, peer: Peer) -> str:
-        """A code with which a browser signs in as ``peer``: once, within :data:`CODE_LIFETIME`."""
-        return self._codes.make(peer)
-
-    def knows_code(self, code: str) -> bool:
-        """Whether this code signs somebody in now."""
-        return self._codes.knows(code)
-
     async def sign_in_with_code(self, code: str, lifetime: timedelta) -> SignedIn | None:
         """The session that a code is exchanged for; None where it is unknown, used or too old."""
-        peer = self._codes.take(code)
+        peer = self.codes.take(code)
         return None if peer is None else await self._begin(lambda _tx: (peer, None), lifetime)
 
     async def sign_in_with_token(self, secret: str, lifetime: timedelta) -> SignedIn | None:
@@ -236,7 +223,7 @@ class Access:
             self._memory.changed(tx)
             return session
 
-        session = await self._write(begin)
+        session = await self._ledger.store.write(begin)
         return None if session is None else SignedIn(secret, session.expires_at, _peer(session))
 
     async def sign_out(self, secret: str) -> None:
@@ -248,7 +235,7 @@ class Access:
             rows.end_session(tx.connection, secret_hash)
             self._memory.changed(tx)
 
-        await self._write(end)
+        await self._ledger.store.write(end)
 
 
 _TOKEN = "token:"  # noqa: S105 - a prefix of keys, no secret

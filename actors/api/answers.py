@@ -6,7 +6,6 @@ By these headers browsers do not guess types, and neither run nor frame what is 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from http import HTTPStatus
 from typing import Any, Generic, TypeVar, cast
 
 import orjson
@@ -26,7 +25,7 @@ class Answer(Response, Generic[T]):
     """A JSON answer whose document is a ``T``."""
 
 
-def answer(document: T, status: int = HTTPStatus.OK) -> Answer[T]:
+def answer(document: T, status: int = 200) -> Answer[T]:
     """``document`` as an answer."""
     return Answer(encoded(document), status_code=int(status), media_type="application/json")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from http import HTTPStatus
 from typing import Any
 
 import attrs
@@ -48,7 +47,7 @@ async def submit(
     if key is not None:
         requests = [_keyed(requests, key, many)]
     accepted = await call.runtime.jobs.submit_many(await _authorized(requests, call.peer, many))
-    status = HTTPStatus.CREATED if any(each.created for each in accepted) else HTTPStatus.OK
+    status = 201 if any(each.created for each in accepted) else 200
     documents = [accepted_document(each) async for each in InTurns(accepted)]
     return answer([_brief(each) for each in documents] if many else documents[0], status)
 
@@ -137,7 +136,7 @@ async def showing(call: Call[Nothing, Nothing]) -> JobDocument:
 async def cancel(call: Call[Nothing, Nothing]) -> Answer[JobDocument]:
     """End a job: 200 where it has ended, 202 where its provider is being asked to end it."""
     job = await call.runtime.cancel(call.path("job_id"), by=call.by, level=call.peer.level)
-    return answer(await _shown(call, job), HTTPStatus.OK if job.is_terminal else HTTPStatus.ACCEPTED)
+    return answer(await _shown(call, job), 200 if job.is_terminal else 202)
 
 
 async def retry(call: Call[Nothing, Nothing]) -> JobDocument:

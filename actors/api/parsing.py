@@ -7,7 +7,6 @@ twice.
 from __future__ import annotations
 
 import json
-from http import HTTPStatus
 from types import UnionType
 from typing import Any, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -85,7 +84,7 @@ def parsed(content: bytes | bytearray) -> Any:
         why = "it is nested too deep"
     except ValueError as error:  # no JSON, a name given twice, a number of thousands of digits
         why = str(error)
-    raise HTTPException(HTTPStatus.BAD_REQUEST, f"the body is not JSON: {why:.300}")
+    raise HTTPException(400, f"the body is not JSON: {why:.300}")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -105,7 +104,7 @@ def _check_type(request: Request) -> None:
     given = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     if given != "application/json":
         message = f"a body is application/json, not {given!r:.80}"
-        raise HTTPException(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, message)
+        raise HTTPException(415, message)
 
 
 def _value(name: str, texts: list[str], hint: Any) -> Any:

@@ -12,6 +12,7 @@ from actors.job_requests.environment import with_inherited
 from actors.job_requests.rights import THE_PROGRAM, Submitter, check_open, retried
 from actors.job_requests.sources import RequestSource
 from actors.jobs import maxima
+from actors.jobs.capacity import can_ever_fit
 from actors.jobs.codec import request_bytes
 from actors.jobs.levels import check_override
 from actors.jobs.os_text import text_fault
@@ -19,7 +20,6 @@ from actors.jobs.pages import Page
 from actors.jobs.records import Capacity, Job, JobRequest, JobStatus
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.retention import PruneResult, kept_since
-from actors.jobs.scheduling import can_ever_fit
 from actors.jobs.views import Accepted, JobFilters, JobView
 from actors.kernel.turns import InTurns
 from actors.ledger import NewJob, approvals, listing, queries, settle

@@ -9,7 +9,7 @@ from typing import Any
 
 import attrs
 
-from actors.jobs.deadlines import expired_entry_message, expired_job_message, is_expired
+from actors.jobs.deadlines import EXPIRED_ENTRY, expired_job_message, is_expired
 from actors.jobs.events import EventType
 from actors.jobs.levels import check_override, may_approve
 from actors.jobs.lifecycle import Trigger
@@ -68,7 +68,7 @@ def expire(tx: Transaction, approval_id: str) -> bool:
         pair,
         Trigger.EXPIRE,
         job={"error_message": expired_job_message(request.timeout_seconds)},
-        entry={"error_message": expired_entry_message()},
+        entry={"error_message": EXPIRED_ENTRY},
         data={"approval_id": approval_id, "message": "Approval request expired and job was auto-rejected"},
     )
     return True

@@ -40,21 +40,13 @@ from typing import Any
 import attrs
 from sqlalchemy import Connection
 
+from actors.jobs.bounds import ProviderState
 from actors.jobs.events import EventType
 from actors.jobs.lifecycle import Trigger
 from actors.jobs.options import Limits
 from actors.jobs.records import Capacity, Observation, Submission, SubmissionState
 from actors.jobs.retry import DispatchVerdict, after_failed_dispatch
-from actors.jobs.scheduling import (
-    Decision,
-    Head,
-    Lane,
-    ProviderState,
-    Running,
-    decide,
-    global_limit_reached,
-    nothing_may_run,
-)
+from actors.jobs.scheduling import Decision, Head, Lane, Running, decide, global_limit_reached, nothing_may_run
 from actors.ledger.base import UNFLAGGED, Pair, advance, change, emit, load_readable
 from actors.ledger.deaths import held_apart
 from actors.ledger.limits import effective_limits, gate_of

@@ -57,11 +57,8 @@ class Ambiguous:
     text: str
 
 
-class Unread:
-    """Stands where a value could not be read; its problem has been noted."""
-
-
-UNREAD = Unread()
+UNREAD = object()
+"""Stands where a value could not be read; its problem has been noted."""
 
 
 def child(data: Any, key: str | int, place: Place | None) -> tuple[Any, Place | None]:
