@@ -38,6 +38,10 @@ class Peer:
         """Whether the caller has ``level`` or a higher one."""
         return may_approve(self.level, level)
 
+    def is_still(self, now: Peer | None) -> bool:
+        """Whether ``now``, whom the same secret stands for at a later time, has the same rights."""
+        return now is not None and (now.name, now.level) == (self.name, self.level)
+
     @property
     def only_user(self) -> str | None:
         """The only user whose jobs the caller may see; None: everybody's (lead and admin)."""

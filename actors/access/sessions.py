@@ -13,11 +13,19 @@ from typing import TypeVar
 import attrs
 import trio
 
-from actors.access.memory import Memory, Uses
+from actors.access.memory import Memory, Sessions, Uses
 from actors.access.peer import Peer
-from actors.access.secret import PREFIX, Codes, fresh, hash_of, hashed
-from actors.access.session_list import Sessions
-from actors.access.token_fields import check_text, known_level, known_teams, lifetime_of
+from actors.access.secret import (
+    PREFIX,
+    Codes,
+    check_text,
+    fresh,
+    hash_of,
+    hashed,
+    known_level,
+    known_teams,
+    lifetime_of,
+)
 from actors.jobs.events import EventType
 from actors.jobs.ids import IdFactory
 from actors.jobs.pages import Cursors, Page

@@ -35,6 +35,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from actors.access.hosts import AllowedHosts, same_origin
 from actors.access.peer import Peer
 from actors.access.permission import ADMIN, Permission
+from actors.access.secret import bearer_token
 from actors.api.answers import csp, with_headers
 from actors.api.body import bounded, too_long
 from actors.api.options import HttpOptions
@@ -174,9 +175,8 @@ class AccessGuard:
             return None
         authorization = request.headers.get("authorization")
         if authorization is not None:
-            scheme, _space, secret = authorization.partition(" ")
-            if scheme.lower() == "bearer" and secret.strip():
-                return await self._access.token_peer(secret.strip())
+            if (secret := bearer_token(authorization)) != "":
+                return await self._access.token_peer(secret)
         elif (secret := request.cookies.get(cookie_name(request), "")) != "":
             return await self._access.session_peer(secret)
         await trio.lowlevel.checkpoint()
@@ -250,7 +250,7 @@ class AccessGuard:
                 now = await self._peer(request)
             except StoreError:  # the store logs it; the next check decides
                 continue
-            if now is None or (now.name, now.level) != (peer.name, peer.level):
+            if not peer.is_still(now):
                 stream.cancel()
 
 

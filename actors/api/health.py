@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from starlette.responses import PlainTextResponse
 
@@ -59,10 +59,7 @@ async def providers(call: Call[Nothing, ProvidersQuery]) -> ProvidersDocument:
 
 async def config(call: Call[Nothing, Nothing]) -> ConfigDocument:
     """The settings that hold, secrets masked, and where each came from."""
-    settings = [
-        SettingDocument(key=row["key"], value=row["value"], source=row["source"]) for row in call.reading.config()
-    ]
-    return {"settings": settings}
+    return {"settings": cast("list[SettingDocument]", call.reading.config())}
 
 
 async def prune(call: Call[PruneRequest, Nothing]) -> PruneDocument:

@@ -42,7 +42,7 @@ def first_match(rules: Iterable[ApprovalRule], facts: Facts) -> ApprovalRule | N
     """
     levels = frozenset(normalised(level) for level in facts.request.user_levels)
     ordered = sorted((rule for rule in rules if rule.is_active), key=lambda rule: (-rule.priority, rule.rule_id))
-    return next((rule for rule in ordered if _applies(rule, facts, levels) and _holds(rule, facts)), None)
+    return next((rule for rule in ordered if _applies(rule, facts, levels)), None)
 
 
 def why(rule: ApprovalRule, facts: Facts) -> str:
@@ -65,15 +65,12 @@ def check_rule(rule: ApprovalRule) -> None:
 
 
 def _applies(rule: ApprovalRule, facts: Facts, levels: frozenset[str]) -> bool:
+    """Whether it is for such a job, and its condition holds."""
     if rule.applies_to_provider is not None and rule.applies_to_provider != facts.request.provider:
         return False
     if rule.applies_to_level is not None and rule.applies_to_level not in levels:
         return False
-    return levels.isdisjoint(rule.exempt_levels)
-
-
-def _holds(rule: ApprovalRule, facts: Facts) -> bool:
-    return CONDITIONS[rule.condition].holds(rule.value, facts)
+    return levels.isdisjoint(rule.exempt_levels) and CONDITIONS[rule.condition].holds(rule.value, facts)
 
 
 @attrs.frozen
@@ -88,18 +85,6 @@ class _Condition:
 def _cost_exceeds(value: float | str | None, facts: Facts) -> bool:
     cost = facts.request.estimated_cost
     return cost is not None and not cost <= _number(value)  # "not <=": a cost that is no number (NaN) is asked about
-
-
-def _daily_jobs_exceed(value: float | str | None, facts: Facts) -> bool:
-    return facts.jobs_last_24h + 1 > _number(value)
-
-
-def _hardware(value: float | str | None, facts: Facts) -> bool:
-    return fnmatch.fnmatchcase(facts.request.hardware_type or "", str(value))
-
-
-def _user_level(value: float | str | None, facts: Facts) -> bool:
-    return value in {normalised(level) for level in facts.request.user_levels}
 
 
 def _config_pattern(value: float | str | None, facts: Facts) -> bool:
@@ -137,10 +122,6 @@ def _check_text(value: float | str | None) -> None:
         raise ValueError(f"value: must be a text that is not empty, not {_shown(value)}")
 
 
-def _check_level(value: float | str | None) -> None:
-    _check_known("value", str(value), LEVELS)
-
-
 def _check_absent(value: float | str | None) -> None:
     if value is not None:
         raise ValueError(f"value: first_job takes none, not {_shown(value)}")
@@ -165,7 +146,7 @@ CONDITIONS: dict[str, _Condition] = {
         _check_number,
     ),
     "hardware_type": _Condition(
-        _hardware,
+        lambda value, facts: fnmatch.fnmatchcase(facts.request.hardware_type or "", str(value)),
         lambda rule, facts: f"hardware {facts.request.hardware_type or 'of no stated type'} matches {rule.value}",
         _check_text,
     ),
@@ -175,10 +156,12 @@ CONDITIONS: dict[str, _Condition] = {
         _check_text,
     ),
     "user_level": _Condition(
-        _user_level, lambda rule, facts: f"user {facts.request.user_id} has level {rule.value}", _check_level
+        lambda value, facts: value in set(map(normalised, facts.request.user_levels)),
+        lambda rule, facts: f"user {facts.request.user_id} has level {rule.value}",
+        lambda value: _check_known("value", str(value), LEVELS),
     ),
     "daily_jobs_exceed": _Condition(
-        _daily_jobs_exceed,
+        lambda value, facts: facts.jobs_last_24h + 1 > _number(value),
         lambda rule, facts: (
             f"it is job {facts.jobs_last_24h + 1} of user {facts.request.user_id} in 24 hours, "
             f"more than {_number(rule.value):g}"

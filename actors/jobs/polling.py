@@ -12,10 +12,8 @@ from typing import Any
 
 import attrs
 
-from actors.jobs.lifecycle import PHASE_TRIGGERS, Trigger, step
+from actors.jobs.lifecycle import PHASE_TRIGGERS, TRANSITIONS, Trigger, step
 from actors.jobs.records import TERMINAL_JOBS, Job, JobStatus, Observation, Phase, QueueStatus
-
-__all__ = ["DEBUG", "WARNING", "ObservationVerdict", "interpret", "phase_of"]
 
 DEBUG, WARNING = 10, 30
 """The standard library's numbers of these log levels; this package does not import logging."""
@@ -24,13 +22,7 @@ DEADLINE_EXCEEDED = "deadline exceeded"
 
 _COPIED = ("started_at", "cost_usd", "output_url", "exit_code", "signal", "progress", "result")
 
-_OUTCOMES = {
-    Trigger.OBSERVE_QUEUED: JobStatus.QUEUED,
-    Trigger.OBSERVE_RUNNING: JobStatus.RUNNING,
-    Trigger.OBSERVE_COMPLETED: JobStatus.COMPLETED,
-    Trigger.OBSERVE_FAILED: JobStatus.FAILED,
-    Trigger.OBSERVE_CANCELLED: JobStatus.CANCELLED,
-}
+_OUTCOMES = {trigger: TRANSITIONS[trigger][1].job for trigger in PHASE_TRIGGERS.values()}
 
 
 @attrs.frozen
