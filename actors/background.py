@@ -1,4 +1,4 @@
-"""The names that existing applications know: one manager for a trio run, started and stopped by function calls (B1).
+"""The names that existing applications know: one manager for a trio run, started and stopped by function calls.
 
 The structured form is :func:`actors.open_runtime`; this is for hosts that start in one callback and stop in another.
 Given a nursery, the runtime lives there and its failure is the host's exception. Without one it lives in a system task,
@@ -21,8 +21,8 @@ _logger = get_logger("actors.background")
 class BackgroundTaskManager:
     """Starts and stops one runtime. Starting twice, stopping twice and start-stop-start are harmless.
 
-    ``settings``: None means the configuration file of this machine, in the order of B22, read at each start; a file in
-    the working directory counts only with ``working_directory``.
+    ``settings``: None means the configuration file of this machine (:mod:`actors.settings.locating`), read at each
+    start; a file in the working directory counts only with ``working_directory``.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class BackgroundTaskManager:
         self._working_directory = self._working_directory if working_directory is None else working_directory
 
     async def _should_auto_enable_polling(self) -> bool:
-        """Whether timed polling would be on by itself, nothing being said in the configuration (B6).
+        """Whether timed polling would be on by itself, nothing being said in the configuration.
 
         The manual shows this method, so existing programs may call it. Raises :class:`SettingsError` where no runtime
         is up and the configuration is wrong.
@@ -66,11 +66,11 @@ class BackgroundTaskManager:
 
     @property
     def is_polling_active(self) -> bool:
-        """Whether timed polling is on (B6)."""
+        """Whether timed polling is on."""
         return self.runtime is not None and self.runtime.is_polling_active
 
     async def refresh_polling_state(self) -> bool:
-        """Decide anew whether timed polling is on, after a change of configuration (B6)."""
+        """Decide anew whether timed polling is on, after a change of configuration."""
         return self.runtime is not None and await self.runtime.refresh_polling_state()
 
     async def start(self, nursery: trio.Nursery | None = None) -> None:

@@ -1,4 +1,4 @@
-"""The pruner: removes jobs that ended longer ago than they are kept, at their providers and then here (C6)."""
+"""The pruner: removes jobs that ended longer ago than they are kept, at their providers and then here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bounds of a request's body (D2): its bytes, the time it may take, and how many values its JSON may hold.
+"""Bounds of a request's body: its bytes, the time it may take, and how many values its JSON may hold.
 
 Reading a value costs far more time and memory than the bytes in which it is written.
 """

@@ -1,4 +1,4 @@
-"""The stream of events (B24): every change, once, in order, from where a reader was."""
+"""The stream of events: every change, once, in order, from where a reader was."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ def _too_many_streams(whose: str) -> HTTPException:
 
 
 class StreamLimit:
-    """``in_all`` streams at a time, ``of_one`` of each key (B24)."""
+    """``in_all`` streams at a time, ``of_one`` of each key."""
 
     def __init__(self, in_all: int, of_one: int) -> None:
         self._in_all = in_all

@@ -27,7 +27,7 @@ def socket_edge(runtime: Runtime, state_dir: Path, options: HttpOptions | None =
 
 
 class UnixServer:
-    """Serves one runtime on the Unix socket of its state directory, whose lock the caller holds (C3)."""
+    """Serves one runtime on the Unix socket of its state directory, whose lock the caller holds."""
 
     def __init__(self, runtime: Runtime, state_dir: Path, options: HttpOptions | None = None) -> None:
         self._guard = Guard(create_app(runtime, options), runtime.client_faults, "socket")

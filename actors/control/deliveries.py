@@ -150,7 +150,7 @@ class _InOnePiece:
 
 
 def _log_delivery(provider: str, event: DeliveryEvent | DeliveryHint, delivered: Delivered) -> None:
-    """One line for each delivery, under the correlation ID of its job where it has one (A14)."""
+    """One line for each delivery, under the correlation ID of its job where it has one."""
     claims = (
         event.observation.raw_status if isinstance(event, DeliveryEvent) and event.observation is not None else None
     )

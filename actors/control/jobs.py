@@ -136,10 +136,10 @@ class Jobs:
                 raise Refused(f"the provider cannot take note of it: {failure.message}", RefusalKind.UNAVAILABLE)
         return (await self._ledger.write(settle.settle, view.job.job_id, verdict, handle=handle, by=by)).job
 
-    async def set_priority(self, job_id: str, override: int | None, *, by: str | None = None) -> JobView:
+    async def prioritise(self, job_id: str, override: int | None, *, by: str | None = None) -> JobView:
         """Override a waiting job's priority (0 to 50), or take the override away (B9)."""
         found = await self._ledger.read(queries.resolve, job_id)
-        await self._ledger.write(approvals.set_priority, found, override, by=by)
+        await self._ledger.write(approvals.prioritise, found, override, by=by)
         return await self.get(found)
 
     async def prune(self, *, dry_run: bool = False, yes: bool = False) -> PruneResult:

@@ -12,7 +12,7 @@ from actors.jobs.records import JobRequest
 
 
 def with_inherited(request: JobRequest, environ: Mapping[str, str] | None = None) -> JobRequest:
-    """``request`` with its inherited values filled in, unless whoever submitted it has done so already."""
+    """``request`` with its inherited values filled in, unless the submitter has done so already."""
     if request.inherited_env is not None:
         return request
     values = inherited(request.env_from, os.environ if environ is None else environ)

@@ -4,7 +4,7 @@
     jobs:
       - {name: small, command: [python, train.py, --lr, "0.1"], user: ana, org: lab, level: lead}
 
-The same file gives the same idempotency keys, so that running an unfinished file again continues it (C5).
+The same file gives the same idempotency keys, so that running an unfinished file again continues it.
 """
 
 from __future__ import annotations

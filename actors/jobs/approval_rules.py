@@ -1,4 +1,4 @@
-"""Which jobs need an approval: rules looked through by priority, the first that holds decides (B19)."""
+"""Which jobs need an approval: rules looked through by priority, the first that holds decides."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def first_match(rules: Iterable[ApprovalRule], facts: Facts) -> ApprovalRule | N
     """The rule that decides: of the active ones that apply and hold, the highest priority, then the lowest id.
 
     The rules must be such as :func:`check_rule` lets pass; a condition that does not exist is a ``KeyError``, since a
-    rule passed over in silence would let jobs run that somebody wanted to see.
+    rule passed over in silence would let jobs run that were to be approved.
     """
     levels = frozenset(normalised(level) for level in facts.request.user_levels)
     ordered = sorted((rule for rule in rules if rule.is_active), key=lambda rule: (-rule.priority, rule.rule_id))

@@ -1,4 +1,4 @@
-"""When an approval runs out, in which words, and when to look for the next one (B15, B16)."""
+"""When an approval runs out, in which words, and when to look for the next one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pages of lists, and the cursors by which one page follows another (D3).
+"""Pages of lists, and the cursors by which one page follows another.
 
 A cursor says where a page ended. It is opaque: base64 of a digest and of the place, in which the digest covers the
 place, the list, its filters and who asked. So a cursor of another list, of other filters or of somebody else is refused

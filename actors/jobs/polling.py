@@ -1,4 +1,4 @@
-"""What follows from one observation: which step, which values, which doubt (B4, B5, B17).
+"""What follows from one observation: which step, which values, which doubt.
 
 A provider's word is late by nature. One that contradicts what is already known (a step back, a word about an ended job
 or about one that is back in the queue) is put aside whole, its values included: they are as old as its status.
@@ -30,7 +30,7 @@ class ObservationVerdict:
     """What to do about an observation.
 
     ``trigger``: the step to take. ``changes``: the job's columns that really change, with their values.
-    ``uncertain``: why nobody can tell whether the job still runs. ``note``: a log level and what to say at it.
+    ``uncertain``: why it is not known whether the job still runs. ``note``: a log level and the message for it.
     """
 
     trigger: Trigger | None = None
@@ -40,7 +40,7 @@ class ObservationVerdict:
 
 
 def interpret(job: Job, entry_status: QueueStatus, observation: Observation, now: datetime) -> ObservationVerdict:
-    """What ``observation`` means for ``job``. An absent value never overwrites a present one (B4)."""
+    """What ``observation`` means for ``job``. An absent value never overwrites a present one."""
     phase = observation.phase
     trigger = Trigger.OBSERVE_FAILED if phase is Phase.LOST else PHASE_TRIGGERS.get(phase)
     if job.status in TERMINAL_JOBS or entry_status is not QueueStatus.RUNNING:
@@ -72,7 +72,7 @@ def _put_aside(job: Job, observation: Observation, trigger: Trigger | None) -> O
 
 
 def _said(observation: Observation) -> dict[str, Any]:
-    """What the provider told, by column."""
+    """What the provider reported, by column."""
     said = {name: getattr(observation, name) for name in _COPIED} | {"error_message": observation.error}
     return {name: value for name, value in said.items() if value is not None}
 

@@ -20,7 +20,7 @@ from actors.jobs.options import Limits
 from actors.jobs.records import Resources
 
 RESERVE_AFTER = timedelta(minutes=10)
-"""How long an entry is passed over for want of resources before they are kept for it (B10)."""
+"""How long an entry is passed over for want of resources before they are kept for it."""
 
 
 @attrs.frozen

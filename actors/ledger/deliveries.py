@@ -31,7 +31,7 @@ def deliver(tx: Transaction, provider: str, event: DeliveryEvent, token: str | N
         return attrs.evolve(_about(tx, handed, DeliveryOutcome.APPLIED), note=note)
     lost = deliveries.with_token(tx.connection, provider, token) if token else None
     if lost is not None and lost.state is SubmissionState.UNKNOWN:
-        # The answer to the submission was lost, and the provider tells of the job all the same (B13).
+        # The answer to the submission was lost, and the provider tells of the job all the same.
         hand_over(tx, lost.key, {"id": event.remote_id}, event.observation)
         return _about(tx, lost, DeliveryOutcome.APPLIED)
     # A call that is still being made answers for itself; what is unsettled is settled by asking.

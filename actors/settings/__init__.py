@@ -1,4 +1,4 @@
-"""Settings: a file, the environment and defaults, checked, into each module's own options (B22).
+"""Settings: a file, the environment and defaults, checked, into each module's own options.
 
     settings = Settings.load()                      # file, environment, defaults; SettingsError: every fault
     settings.log_notes()                            # once logging is configured: what was skipped, what changes nothing

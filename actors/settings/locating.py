@@ -1,4 +1,4 @@
-"""Which file is read (B22): the first of these places that has one.
+"""Which file is read: the first of these places that has one.
 
 1. ``--config FILE``  2. ``$SIMPLETUNER_ENTERPRISE_CONFIG``  3. the working directory  4. ``~/.config/simpletuner/``
 5. ``/etc/simpletuner/``

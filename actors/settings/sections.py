@@ -42,7 +42,7 @@ class Background:
 
 @attrs.frozen
 class Retention:
-    """How long ended jobs are kept, in days; 0 is for ever (C6)."""
+    """How long ended jobs are kept, in days; 0 is for ever."""
 
     days: int = attrs.field(default=90, validator=ge(0))
 

@@ -69,7 +69,7 @@ class Settings(Sections):
 
     @classmethod
     def default(cls, state_dir: Path | str | None = None, environ: Mapping[str, str] | None = None) -> Settings:
-        """Defaults and environment, no file: for an embedding program that sets the rest with ``attrs.evolve`` (B1)."""
+        """Defaults and environment, no file: for an embedding program that sets the rest with ``attrs.evolve``."""
         settings = _put_together(Sections(), None, {}, os.environ if environ is None else environ, _home(), [])
         if state_dir is None:
             return settings

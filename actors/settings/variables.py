@@ -45,7 +45,7 @@ _NUMBER = re.compile(r"\+?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?", re.
 
 
 def seconds(name: str, environ: Mapping[str, str], notes: list[Note]) -> float | None:
-    """The variable as a number above 0; None without it, and with a note where it is something else (B7, B15)."""
+    """The variable as a number above 0; None without it, and with a note where it is something else."""
     text = environ.get(name)
     if text is None:
         return None

@@ -1,6 +1,6 @@
 """Files and texts into documents: size, encoding and characters are checked, then YAML becomes marked values.
 
-Built on the parser's events rather than on a composed tree: they tell whether a tag was written or guessed, every key
+Built on the parser's events rather than on a composed tree: they show whether a tag was written or guessed, every key
 is seen twice if it stands there twice, and depth and size are known before anything is followed, so that a thousand
 brackets or a bomb of aliases are a problem like any other.
 """

@@ -63,7 +63,7 @@ class Shape:
 
 class StrictConverter(cattrs.Converter):
     """Reads ``str``, ``int``, ``float``, ``bool``, ``Path``, ``datetime``, ``Any`` (plain data), enums of texts,
-    ``Literal``, unions of what can be told apart, lists, mappings with texts as keys, and attrs classes.
+    ``Literal``, unions of types that a value distinguishes, lists, mappings with texts as keys, and attrs classes.
     """
 
     def __init__(self, shapes: Mapping[type, Shape] | None = None) -> None:
@@ -131,7 +131,7 @@ class StrictConverter(cattrs.Converter):
         for name, key in shape.keys(kind).items():
             attribute = attrs.fields_dict(kind)[name]
             of_type = shape.types.get(name, hints[name])
-            maximum = maxima.FIELDS.get(kind, {}).get(name)  # a record cannot check by itself (D2)
+            maximum = maxima.FIELDS.get(kind, {}).get(name)  # a record cannot check by itself
             validators = (attribute.validator, maximum, shape.validators.get(name))
             overrides[name] = override(rename=key, struct_hook=self._field(attribute, of_type, validators))
         generated: Any = make_dict_structure_fn(kind, self, **overrides)

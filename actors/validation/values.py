@@ -169,12 +169,12 @@ def _unquote(value: Any, kind: Any) -> str:
 Validator = Callable[[Any, "attrs.Attribute[Any]", Any], None]
 
 
-def fits(is_good: Callable[[Any], object], words: str, *, told: bool = False) -> Validator:
-    """Raises ``ValueError``, the field's name and ``words``, where a value is not good; ``told``: and the value."""
+def fits(is_good: Callable[[Any], object], words: str, *, with_value: bool = False) -> Validator:
+    """Raises ``ValueError``, the field's name and ``words``, where a value is not good. ``with_value``: and it."""
 
     def check(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
         if value is not None and not is_good(value):
-            raise ValueError(f"{attribute.name} {words}{f', not {value!r:.80}' if told else ''}")
+            raise ValueError(f"{attribute.name} {words}{f', not {value!r:.80}' if with_value else ''}")
 
     return check
 

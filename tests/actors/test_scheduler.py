@@ -268,12 +268,12 @@ async def test_an_override_stands_in_the_order_until_the_job_runs(autojump_clock
     async with world.open(limits=Limits(total=1)) as runtime:
         running = await world.submit(duration=10)
         waiting = [await world.submit(user_id=user, duration=1) for user in ("a", "b")]
-        await runtime.jobs.set_priority(waiting[1].job_id, 45)
+        await runtime.jobs.prioritise(waiting[1].job_id, 45)
         assert [view.job.request.user_id for view in (await runtime.queue.view()).waiting] == ["b", "a"]
         with pytest.raises(Refused, match="from 0 to 50"):
-            await runtime.jobs.set_priority(waiting[0].job_id, 51)
+            await runtime.jobs.prioritise(waiting[0].job_id, 51)
         with pytest.raises(Refused, match="no longer waits"):
-            await runtime.jobs.set_priority(running.job_id, 5)
+            await runtime.jobs.prioritise(running.job_id, 5)
         for job in waiting:
             await runtime.wait(job.job_id)
         assert [run.asked.user_id for run in world.remote.runs] == ["ana", "b", "a"]
