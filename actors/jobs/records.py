@@ -111,7 +111,8 @@ class JobRequest:
     submitter's own environment (a trailing ``*`` matches a prefix) and ``inherited_env`` the values found there.
     ``requires_approval`` is a reason for which this job must be approved, whatever the rules say.
 
-    Which fields a request may set depends on where it comes from; a new one must be listed in :mod:`actors.job_requests.sources`.
+    Which fields a request may set depends on where it comes from; a new one must be listed in
+    :mod:`actors.job_requests.sources`.
     """
 
     provider: str = "local"

@@ -168,7 +168,7 @@ class Ports:
 async def ports(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Ports]:
     monkeypatch.setattr("actors.net.connections.GRACE", 0.1)
     monkeypatch.setattr("actors.api.server.HEAD_SECONDS", 0.2)  # a client that has left is noticed then
-    monkeypatch.setattr("actors.api.drain.LINGER", 0.05)
+    monkeypatch.setattr("actors.api.server.LINGER", 0.05)
     monkeypatch.setattr("actors.feed.server.CLOSE_SECONDS", 0.1)  # for clients that answer no close frame
     parts = Parts(in_memory=True, providers=[ScriptedProvider(ScriptedOptions(), ScriptedRemote(SystemClock().now))])
     async with running_runtime(settings=virtual_settings(), parts=parts) as runtime:
