@@ -52,7 +52,8 @@ test: $(VENV)/.test
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/flake8-async --enable ASYNC --disable ASYNC9,ASYNC114,ASYNC124,ASYNC127 $$(find actors supervision logconf -name '*.py')
+	find actors supervision logconf -name '*.py' -print0 | xargs -0 -n 64 -P 4 \
+	  $(BIN)/flake8-async --enable ASYNC --disable ASYNC9,ASYNC114,ASYNC124,ASYNC127
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import trio
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -71,4 +70,3 @@ class _Contained:
         except Exception as error:  # noqa: BLE001 - border: one request's fault is logged under its ID and ends that request only
             extra = {"method": scope.get("method"), "path": scope.get("path")}
             self._faults.record("http", error, _logger, "A request failed", extra)
-        await trio.lowlevel.checkpoint()

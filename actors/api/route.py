@@ -133,7 +133,6 @@ class DeclaredRoute(GuardedRoute):
         self.media, self.headers, self.body_bytes = media, headers or {}, body_bytes
 
     async def _answer(self, request: Request) -> Response:
-        await trio.lowlevel.checkpoint()  # handlers that only read memory have none
         check_path(request)
         query = query_as(request, self.query)
         body = await body_as(request, self.body, self.body_bytes)

@@ -15,17 +15,16 @@ that was sent before it, however full the channel is, and a message that was tak
 queued. Nobody can peek into a channel: its head is taken ahead (``_ahead``) to be compared. A reader that sleeps in
 ``receive()`` is handed the next message ahead, too. While one is taken ahead, one more than ``capacity`` may be here.
 
-**Invariants.** ``_in_channel`` counts what is in the channel, what waits for room behind it, and what was handed to a
-reader that has not run yet. Where a sender waits, the channel is full. ``_keys`` holds the keys of queued messages, by
-number; no two are equal. Messages that waited for room have none.
+**Invariants.** Where a sender waits, the channel is full. ``_keys`` holds the keys of queued messages, by number; no
+two are equal. Messages that waited for room have none.
 
 **Between two lines.** Only :meth:`Mailbox.put` and :meth:`Mailbox.wait` have checkpoints, so nobody else sees a message
 in two places or in none, and KeyboardInterrupt waits until they are through. In ``put`` a sender may be cancelled while
-it waits: trio takes its message out at once, the count follows when its task runs; until then the reader may wake once
-for nothing. In ``wait`` trio either hands over a message or raises Cancelled, never both. While suspended the reader
-must take nothing, so it sleeps at a channel of its own, with one place. :meth:`Mailbox.wake` sends None, and only to
-a reader that sleeps, so that no None is ever queued. A crash of the reader leaves all but the message in its hand where
-it is: the next incarnation goes on there.
+it waits: trio takes its message out at once. In ``wait`` trio either hands over a message or raises Cancelled, never
+both. Between being handed a message and running, the reader sleeps no more and the message is in no queue
+(``_handed``). While suspended the reader must take nothing, so it sleeps at a channel of its own, with one place.
+:meth:`Mailbox.wake` sends None, and only to a reader that sleeps, so that no None is ever queued. A crash of the reader
+leaves all but the message in its hand where it is: the next incarnation goes on there.
 """
 
 from __future__ import annotations
@@ -86,8 +85,8 @@ class Mailbox:
     """
 
     __slots__ = (
-        "_ahead", "_asleep_at", "_coalesce", "_coalesced", "_in_channel", "_keys", "_receive", "_rejected", "_send",
-        "_taken", "_unbounded", "capacity", "dropped", "on_drop", "overflow", "owner", "suspended", "system",
+        "_ahead", "_asleep_at", "_coalesce", "_coalesced", "_keys", "_receive", "_rejected", "_send", "_taken",
+        "_unbounded", "capacity", "dropped", "on_drop", "overflow", "owner", "suspended", "system",
     )  # fmt: skip
 
     def __init__(
@@ -110,10 +109,12 @@ class Mailbox:
         self._unbounded: deque[Envelope] = deque()
         self._coalesce = coalesce
         self._keys: dict[int, Hashable] = {}
-        self._in_channel = self._taken = self.dropped = self._coalesced = self._rejected = 0
+        self._taken = self.dropped = self._coalesced = self._rejected = 0
 
     def __len__(self) -> int:
-        return min(self._in_channel, self.capacity) + (self._ahead is not None) + len(self._unbounded)
+        channel = self._send.statistics()
+        handed = self._asleep_at is self._send and not channel.tasks_waiting_receive
+        return channel.current_buffer_used + handed + (self._ahead is not None) + len(self._unbounded)
 
     def statistics(self) -> MailboxStatistics:
         """Depth, high-water mark and counters, now."""
@@ -133,10 +134,8 @@ class Mailbox:
         try:
             self._send.send_nowait(envelope)
         except trio.WouldBlock:
-            if not self._make_room(envelope):
-                return
-            self._send.send_nowait(envelope)
-        self._in_channel += 1
+            if self._make_room(envelope):
+                self._send.send_nowait(envelope)
 
     @enable_ki_protection
     async def put(self, envelope: Envelope) -> None:
@@ -147,16 +146,11 @@ class Mailbox:
             await trio.lowlevel.cancel_shielded_checkpoint()
         elif self._coalesce is None or not self._absorbs(envelope):
             self._keys.pop(envelope.id, None)
-            self._in_channel += 1
-            try:
-                await self._send.send(envelope)
-            except trio.Cancelled:
-                self._in_channel -= 1
-                raise
+            await self._send.send(envelope)
 
     def must_wait(self) -> bool:
         """Whether :meth:`put` would wait for room now."""
-        return self._in_channel >= self.capacity and self.overflow is Overflow.BLOCK
+        return self.overflow is Overflow.BLOCK and self._send.statistics().current_buffer_used >= self.capacity
 
     @enable_ki_protection
     def put_unbounded(self, envelope: Envelope) -> None:
@@ -192,7 +186,7 @@ class Mailbox:
         """
         if self._asleep_at is not None:
             raise trio.BusyResourceError("another task waits at this mailbox; it has one reader")
-        if self.system or (not self.suspended and len(self)):
+        if self.system or (not self.suspended and (self._unbounded or self._ahead is not None)):
             await trio.lowlevel.checkpoint()
             return
         send, receive = trio.open_memory_channel[Any](1) if self.suspended else (self._send, self._receive)
@@ -207,7 +201,6 @@ class Mailbox:
             self._asleep_at = None
         if item is not None:
             self._ahead = item
-            self._in_channel -= 1
 
     def take(self) -> Envelope | None:
         """The next envelope, removed; None if there is none, while suspended, and while a system message waits."""
@@ -227,7 +220,6 @@ class Mailbox:
                     envelope = receive_nowait()
                 except trio.WouldBlock:
                     return
-                self._in_channel -= 1
             if keys:
                 keys.pop(envelope.id, None)
             self._taken += 1
@@ -267,11 +259,9 @@ class Mailbox:
 
     def _receive_one(self) -> Envelope | None:
         try:
-            envelope = self._receive.receive_nowait()
+            return self._receive.receive_nowait()
         except trio.WouldBlock:
             return None
-        self._in_channel -= 1
-        return envelope
 
     def _first_of_both(self) -> Envelope:
         """The one with the smaller number of the channel's head, which is taken ahead, and of what is unbounded."""

@@ -73,6 +73,8 @@ class BoundedStream(trio.abc.HalfCloseableStream):
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Write within :data:`WRITE_SECONDS`. Raises ``trio.BrokenResourceError`` when the reader does not take it."""
         await trio.lowlevel.checkpoint_if_cancelled()
+        if not data:  # Hypercorn ends every answer with one
+            return
         rest = self._send_now(data)
         if not rest:  # as nearly always: a scope of its own would cost as much as the write
             await trio.lowlevel.cancel_shielded_checkpoint()

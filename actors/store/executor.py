@@ -62,8 +62,14 @@ class SharedExecutor(ThreadExecutor):
         turns = self._turns.setdefault(key, trio.Semaphore(self._of_one))
         self._using[key] += 1
         try:
-            async with turns:
+            try:
+                turns.acquire_nowait()  # without a checkpoint: the thread's is enough
+            except trio.WouldBlock:
+                await turns.acquire()
+            try:
                 return await super().run(function)
+            finally:
+                turns.release()
         finally:
             self._using[key] -= 1
             if not self._using[key]:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select
 
 from actors.jobs.bounds import WaitReason
 from actors.store.dialect import upsert
+from actors.store.prepared import Prepared
 from actors.store.schema import provider_gates
 
 EVERY = "*"
@@ -40,12 +41,12 @@ class Gate:
         return None
 
 
-_GATES = select(provider_gates)
+_GATES = Prepared(select(provider_gates))
 
 
 def read(connection: Connection) -> dict[str, Gate]:
     """The gates of all providers that ever had one changed."""
-    return {row.provider: Gate(**row._asdict()) for row in connection.execute(_GATES)}
+    return {row["provider"]: Gate(**row) for row in _GATES.dicts(connection)}
 
 
 def closed(connection: Connection, names: Iterable[str], now: datetime) -> dict[str, WaitReason | None]:
