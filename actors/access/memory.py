@@ -18,9 +18,8 @@ from sqlalchemy import Connection
 
 from actors.jobs.events import EventType
 from actors.jobs.pages import Cursors, Page
-from actors.jobs.refusal import RefusalKind, Refused
 from actors.kernel import Clock
-from actors.ledger import Ledger
+from actors.ledger import Ledger, queries
 from actors.store import Transaction
 from actors.store import access as rows
 from actors.store.access import AccessToken, WebSession
@@ -174,12 +173,9 @@ class Sessions:
         """End one session, named by its id or the beginning of it. Raises :class:`Refused`."""
 
         def one(sessions: list[WebSession]) -> list[WebSession]:
-            found = [session for session in sessions if session.session_id.startswith(part_of_id.lower())]
-            if not part_of_id or not found:
-                raise Refused(f"there is no session {part_of_id!r:.80}", RefusalKind.NOT_FOUND)
-            if len(found) > 1:
-                raise Refused(f"{part_of_id!r:.80} fits more than one session; type more of it", RefusalKind.INVALID)
-            return found
+            begun = part_of_id.lower() or " "  # nothing begins no id
+            found = {one.session_id: one for one in sessions if one.session_id.startswith(begun)}
+            return [found[queries.only(part_of_id, list(found), "session")]]
 
         return (await self._end(one, by))[0]
 
