@@ -149,15 +149,12 @@ class Forgetting:
         for key, handle in job.handed:
             failure = self._unheard.get(job.provider) or await provider.forget(key, handle)
             if failure is not None:
-                self._note(job.provider, failure)
+                self._kept[job.provider] += 1
+                self._last[job.provider] = failure
+                if failure.kind not in _ITS_OWN_MATTER:
+                    self._unheard[job.provider] = failure
                 return False
         return True
-
-    def _note(self, provider: str, failure: Failure) -> None:
-        self._kept[provider] += 1
-        self._last[provider] = failure
-        if failure.kind not in _ITS_OWN_MATTER:
-            self._unheard[provider] = failure
 
     def log_left(self) -> None:
         """One line for each provider with which something was left."""
