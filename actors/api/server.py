@@ -1,4 +1,4 @@
-"""The guard around Hypercorn's connection handling, for the Unix socket and for TCP.
+"""The HTTP server around Hypercorn's connection handling, for the Unix socket and for TCP.
 
 Hypercorn 0.18's trio worker is used one connection at a time, for four of its faults: what one connection raises would
 end the whole server (one byte after a WebSocket upgrade is enough); its writes are shielded and wait for ever, so that
@@ -36,7 +36,7 @@ HANDSHAKE_SECONDS = 10.0
 _logger = get_logger("actors.api.server")
 
 
-class Guard:
+class HttpServer:
     """Serves ``app`` on its listeners, within bounds.
 
     ``faults`` counts what clients do wrong, under the name ``port``. ``most``, ``per_address``: as of

@@ -10,9 +10,9 @@ from starlette.responses import Response
 
 from actors.access.permission import PUBLIC, SOCKET, VIEWER, Permission
 from actors.access.secret import CODE_LIFETIME
-from actors.api.access import MOST_OF_SIGN_IN, cookie_name
 from actors.api.answers import Answer, answer
 from actors.api.bodies import SignInRequest
+from actors.api.guard import MOST_OF_SIGN_IN, cookie_name
 from actors.api.options import HttpOptions
 from actors.api.rate_limits import SIGN_IN, SignInRate
 from actors.api.route import Call, Nothing, route

@@ -13,7 +13,7 @@ from actors.access.secret import PREFIX, fresh
 from actors.access.sessions import Access
 from actors.api.app import create_app
 from actors.api.options import HttpOptions
-from actors.api.server import Guard
+from actors.api.server import HttpServer
 from actors.api.unix_peer import user_name
 from actors.control.runtime import Runtime
 from actors.net.connections import BACKLOG, closed_at_the_end
@@ -37,7 +37,7 @@ def http_edge(
     return ChildSpec("http", partial(_serve, runtime, state_dir, options, feed_port), restart="transient")
 
 
-async def _serve(  # noqa: ASYNC128 - Guard.serve calls started()
+async def _serve(  # noqa: ASYNC128 - HttpServer.serve calls started()
     runtime: Runtime,
     state_dir: Path,
     options: HttpOptions,
@@ -65,8 +65,8 @@ async def _serve(  # noqa: ASYNC128 - Guard.serve calls started()
         _logger.info("HTTP is served at %s", access.address)
         per_address = None if options.behind_proxy else options.max_per_address
         most, faults = options.max_connections, runtime.client_faults
-        guard = Guard(app, faults, "http", most=most, per_address=per_address, tls=tls)
-        await guard.serve(sockets, task_status=task_status)
+        http = HttpServer(app, faults, "http", most=most, per_address=per_address, tls=tls)
+        await http.serve(sockets, task_status=task_status)
 
 
 async def _make_first_token(access: Access, path: Path) -> None:

@@ -15,7 +15,7 @@ import trio
 
 from actors.api.app import create_app
 from actors.api.options import HttpOptions
-from actors.api.server import Guard
+from actors.api.server import HttpServer
 from actors.api.socket_file import announce, socket_path
 from actors.control.runtime import Runtime
 from actors.net.connections import BACKLOG
@@ -35,9 +35,9 @@ async def serve_socket(
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve ``runtime`` on the Unix socket of its state directory, whose lock the caller holds, until cancelled."""
-    guard = Guard(create_app(runtime, options), runtime.client_faults, "socket")
+    http = HttpServer(create_app(runtime, options), runtime.client_faults, "socket")
     with bound(state_dir) as listener:
-        await guard.serve([listener], task_status=task_status)
+        await http.serve([listener], task_status=task_status)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from trio.testing import MockClock
 
 from actors.access.hosts import AllowedHosts, same_origin
 from actors.access.peer import Peer
-from actors.api import access as guard
+from actors.api import guard
 from actors.api.app import create_app
 from actors.api.options import HttpOptions
 from actors.api.rate_limits import RateLimiter, StreamLimit

@@ -286,7 +286,7 @@ async def test_a_body_that_nobody_reads_keeps_no_connection(status: int, monkeyp
     (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
     stream = await trio.open_tcp_stream(*listener.socket.getsockname())
     async with listener, stream, trio.open_nursery() as nursery:
-        await nursery.start(server.Guard(refusing, ClientFaults(), "http").serve, [listener.socket])
+        await nursery.start(server.HttpServer(refusing, ClientFaults(), "http").serve, [listener.socket])
         head = b"POST / HTTP/1.1\r\n" + HEAD + b"Content-Length: 100000000\r\n\r\n"
         nursery.start_soon(_push, stream, head)
         assert f"HTTP/1.1 {status}".encode() in await closed(stream)

@@ -11,8 +11,8 @@ import pytest
 from actors.access.peer import Peer
 from actors.access.secret import CODE_LIFETIME, PREFIX, hashed
 from actors.access.sessions import Access
-from actors.api.access import asked_by
 from actors.api.app import create_app
+from actors.api.guard import asked_by
 from actors.api.options import HttpOptions
 from actors.jobs.refusal import Refused
 from actors.runtime import RunningRuntime

@@ -56,7 +56,7 @@ LOOK_AGAIN = 30.0
 MOST_OF_SIGN_IN = 4096
 """Bytes of a sign-in: it is read from an address that has used up its rate too, since it may hold a good token."""
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-_logger = get_logger("actors.api.access")
+_logger = get_logger("actors.api.guard")
 
 
 class AccessGuard:
