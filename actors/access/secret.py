@@ -16,7 +16,7 @@ import attrs
 from actors.access.peer import Peer
 from actors.jobs import maxima
 from actors.jobs.levels import LEVELS, normalised
-from actors.jobs.refusal import RefusalKind, Refused
+from actors.jobs.refusal import invalid
 from actors.jobs.suggestions import did_you_mean
 from actors.kernel import Clock
 
@@ -25,6 +25,8 @@ PREFIX = "gr_"
 LONGEST = 128
 """Characters that are looked at; ours have 46."""
 _BYTES = 32
+_SHORTEST, _LONGEST_LIFE = 1e-6, 36_500 * 86_400.0
+"""Seconds for which a token may hold: what a time can express, up to 100 years."""
 CODE_LIFETIME = timedelta(minutes=5)
 MOST_CODES = 64
 """Codes that are open at once; past that the oldest goes."""
@@ -91,23 +93,21 @@ class Codes:
 def known_level(level: str) -> str:
     """One of the levels, in its usual spelling."""
     if (plain := normalised(level)) not in LEVELS:
-        guess = did_you_mean(plain[:80], LEVELS)
-        raise Refused(f"level: must be one of {', '.join(LEVELS)}{guess}", RefusalKind.INVALID, "level")
+        raise invalid("level", f"must be one of {', '.join(LEVELS)}{did_you_mean(plain[:80], LEVELS)}")
     return plain
 
 
 def check_text(field: str, value: str, least: int = 0) -> None:
     """A name or a remark of ``least`` characters or more."""
     if not least <= len(value) <= maxima.NAME or not value.isprintable():
-        message = f"{field}: must have {least} to {maxima.NAME} printable characters"
-        raise Refused(message, RefusalKind.INVALID, field)
+        raise invalid(field, f"must have {least} to {maxima.NAME} printable characters")
 
 
 def known_teams(teams: Iterable[str]) -> tuple[str, ...]:
     """Names of teams, each once."""
     named = tuple(dict.fromkeys(teams))
     if len(named) > maxima.CHOICES:
-        raise Refused(f"teams: must be at most {maxima.CHOICES}", RefusalKind.INVALID, "teams")
+        raise invalid("teams", f"must be at most {maxima.CHOICES}")
     for team in named:
         check_text("teams", team, least=1)
     return named
@@ -115,14 +115,6 @@ def known_teams(teams: Iterable[str]) -> tuple[str, ...]:
 
 def lifetime_of(seconds: float | None) -> timedelta | None:
     """How long a token holds; None: for ever."""
-    if seconds is None:
-        return None
-    try:
-        lifetime = timedelta(seconds=seconds)
-    except (OverflowError, ValueError):
-        lifetime = timedelta(0)
-    if not timedelta(0) < lifetime <= timedelta(days=36_500):
-        raise Refused(
-            "expires_in: must be more than 0 seconds and at most 100 years", RefusalKind.INVALID, "expires_in"
-        )
-    return lifetime
+    if seconds is not None and not _SHORTEST <= seconds <= _LONGEST_LIFE:
+        raise invalid("expires_in", "must be more than 0 seconds and at most 100 years")
+    return None if seconds is None else timedelta(seconds=seconds)

@@ -207,14 +207,12 @@ class AccessGuard:
 
     async def _check_owner(self, peer: Peer, permission: Permission, params: dict[str, Any]) -> None:
         """Raises 404 for another user's, as if it did not exist, whether it does or not."""
-        access = self._access
-        if access is None or peer.only_user is None or permission.own not in ("job", "approval"):
+        access, own = self._access, permission.own
+        if access is None or peer.only_user is None or own not in ("job", "approval"):
             await trio.lowlevel.checkpoint()
             return
-        what, find = (
-            ("job", access.owner_of_job) if permission.own == "job" else ("approval request", access.owner_of_approval)
-        )
-        part = str(params.get(f"{permission.own}_id", ""))
+        what, find = ("job", access.owner_of_job) if own == "job" else ("approval request", access.owner_of_approval)
+        part = str(params.get(f"{own}_id", ""))
         try:
             owner = await find(part)
         except Refused:

@@ -61,7 +61,7 @@ async def _requests(bodies: Sequence[Any], many: bool) -> list[JobRequest]:
     """The requests in ``bodies``. Raises every fault of every job at once, up to a number that a person would read."""
     if len(bodies) > maxima.BATCH_JOBS:
         message = f"at most {maxima.BATCH_JOBS} jobs in one request, not {len(bodies)}; send them in several"
-        raise Refused(message, RefusalKind.INVALID)
+        raise Refused(message, _INVALID)
     faults, found, index = Problems(), [], 0
     async for body in InTurns(bodies):
         if holds_more(body, maxima.VALUES):
@@ -75,7 +75,7 @@ async def _requests(bodies: Sequence[Any], many: bool) -> list[JobRequest]:
             break
     faults.check()
     if not found:
-        raise Refused("there are no jobs", RefusalKind.INVALID)
+        raise Refused("there are no jobs", _INVALID)
     return found
 
 
@@ -84,27 +84,22 @@ async def _authorized(requests: Iterable[JobRequest], peer: Peer, many: bool) ->
     found: list[JobRequest] = []
     async for asked in InTurns(requests):
         index = len(found)
-        if not peer.is_local:
-            _check_utf8(asked, join("", index) if many else "")
+        if not peer.is_local and (field := first_not_utf8(asked)) is not None:
+            # Over the network values are text: which bytes a configured program gets is the configuration's to say.
+            where = join(join("", index), field) if many else field
+            raise Refused(f"{where} must be UTF-8: other bytes are accepted on the Unix socket alone", _INVALID, where)
         found.append(authorized(asked, peer.submitter, f"job {index + 1}: " if many else ""))
     return found
-
-
-def _check_utf8(asked: JobRequest, path: str) -> None:
-    """Over the network values are text: which bytes a program of the configuration gets is the configuration's."""
-    if (field := first_not_utf8(asked)) is not None:
-        where = join(path, field)
-        raise Refused(f"{where} must be UTF-8: other bytes are accepted on the Unix socket alone", _INVALID, where)
 
 
 def _keyed(requests: list[JobRequest], key: str, many: bool) -> JobRequest:
     """The one request under the key of its header, checked as one in the body would be."""
     asked = requests[0]
     if many:
-        raise Refused("Idempotency-Key is for one job; in a list each has its own idempotency_key", RefusalKind.INVALID)
+        raise Refused("Idempotency-Key is for one job; in a list each has its own idempotency_key", _INVALID)
     if asked.idempotency_key not in (None, key):
         message = "Idempotency-Key and idempotency_key differ; give one of the two"
-        raise Refused(message, RefusalKind.INVALID, "idempotency_key")
+        raise Refused(message, _INVALID, "idempotency_key")
     checked = request_from_mapping({"idempotency_key": key})
     return attrs.evolve(asked, idempotency_key=checked.idempotency_key)
 

@@ -18,7 +18,7 @@ from starlette.requests import Request
 from actors.api.bodies import CONVERTER
 from actors.api.body import check_values, content_of
 from actors.jobs import maxima
-from actors.jobs.refusal import RefusalKind, Refused
+from actors.jobs.refusal import RefusalKind, Refused, invalid
 from actors.jobs.suggestions import did_you_mean
 from actors.validation import plain_value
 
@@ -117,6 +117,6 @@ def _value(name: str, texts: list[str], hint: Any) -> Any:
     if get_origin(hint) is tuple:
         return texts
     if len(texts) > 1:
-        raise Refused(f"{name}: is given {len(texts)} times", RefusalKind.INVALID, name)
+        raise invalid(name, f"is given {len(texts)} times")
     plain = {int, float, bool} & set(get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,))
     return plain_value(texts[0]) if plain else texts[0]

@@ -1,4 +1,4 @@
-"""A job request as its submitter may make it, by the table of :mod:`.request_sources`; a retry is such a request."""
+"""A job request as its submitter may make it, by the table in ``sources``; a retry is such a request."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def authorized(asked: JobRequest, who: Submitter, where: str = "") -> JobRequest
     check_open(asked, who.source, where)
     if who.source not in NETWORK:
         return asked if asked.user_id or not who.user_id else attrs.evolve(asked, user_id=who.user_id)
-    for field in _given(asked, (attribute.name for attribute in attrs.fields(JobRequest))):
+    for field in _given(asked, _NAMES):
         if fault := _fault(field, getattr(asked, field), who):
             raise Refused(f"{where}{field}: {fault}", RefusalKind.FORBIDDEN, field)
     return attrs.evolve(
@@ -76,8 +76,7 @@ def retried(before: JobRequest, who: Submitter, job_id: str) -> JobRequest:
     left_out = {"idempotency_key", *closed}
     if who.source in NETWORK:
         foreign = before.user_id != who.user_id
-        for attribute in attrs.fields(JobRequest):
-            field = attribute.name
+        for field in _NAMES:
             identity = access_to(field).over_network is NetworkRule.OWN
             if (foreign and identity) or _fault(field, getattr(before, field), who):
                 left_out.add(field)
@@ -86,9 +85,9 @@ def retried(before: JobRequest, who: Submitter, job_id: str) -> JobRequest:
 
 
 def _given(asked: JobRequest, fields: Iterable[str]) -> list[str]:
-    """Those of ``fields`` that say anything, in the order of the class."""
-    wanted = frozenset(fields)
-    return [name for name in _NAMES if name in wanted and getattr(asked, name) != getattr(_USUAL, name)]
+    """Those of ``fields`` that are not as by default, in the order of the class."""
+    chosen = frozenset(fields)
+    return [name for name in _NAMES if name in chosen and getattr(asked, name) != getattr(_USUAL, name)]
 
 
 def _fault(field: str, value: Any, who: Submitter) -> str | None:

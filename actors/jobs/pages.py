@@ -17,7 +17,7 @@ from typing import Any, Generic, TypeVar
 import orjson
 
 from actors.jobs import maxima
-from actors.jobs.refusal import RefusalKind, Refused
+from actors.jobs.refusal import Refused, invalid
 
 T = TypeVar("T")
 Place = tuple[int | str, ...]
@@ -81,5 +81,4 @@ def _fits(place: object, kinds: Sequence[type]) -> bool:
 
 
 def _bad() -> Refused:
-    message = "cursor: is none that this list gave to you with these filters; begin without it"
-    return Refused(message, RefusalKind.INVALID, "cursor")
+    return invalid("cursor", "is none that this list gave to you with these filters; begin without it")
