@@ -14,6 +14,7 @@ from actors.poller import decide_polling
 from actors.runtime import Parts, RunningRuntime, guarded_providers, open_runtime
 from actors.settings import Settings
 from logconf import fresh_context, get_logger
+from supervision.errors import leaves
 
 _logger = get_logger("actors.background")
 
@@ -101,10 +102,8 @@ class BackgroundTaskManager:
             async with trio.open_nursery() as nursery:
                 await nursery.start(self._run)
                 ready.set()
-        except trio.Cancelled:  # the host's trio run is over
-            raise
         except BaseException as error:  # kept in `failure` and raised by the next call
-            if _is_cancellation(error):  # the same, in a group
+            if all(isinstance(one, trio.Cancelled) for one in leaves(error)):  # the host's trio run is over
                 raise
             self.failure = _alone(error)
             _logger.critical("The background tasks have failed", exc_info=self.failure)
@@ -145,13 +144,6 @@ class BackgroundTaskManager:
         if self.failure is not None:
             failure, self.failure = self.failure, None
             raise failure
-
-
-def _is_cancellation(error: BaseException) -> bool:
-    """Whether nothing else happened; a nursery puts even a single cancellation into a group."""
-    if isinstance(error, BaseExceptionGroup):
-        return error.split(trio.Cancelled)[1] is None
-    return isinstance(error, trio.Cancelled)
 
 
 def _alone(error: BaseException) -> BaseException:

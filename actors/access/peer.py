@@ -55,9 +55,8 @@ class Peer:
     @property
     def source(self) -> RequestSource:
         """How the caller's requests arrive."""
-        if self.via == "socket":
-            return RequestSource.SOCKET_OWNER
-        return RequestSource.SOCKET_OTHER if self.via == "socket_other" else RequestSource.TCP
+        sockets = {"socket": RequestSource.SOCKET_OWNER, "socket_other": RequestSource.SOCKET_OTHER}
+        return sockets.get(self.via, RequestSource.TCP)
 
     @property
     def submitter(self) -> Submitter:

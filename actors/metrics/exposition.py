@@ -59,11 +59,8 @@ class _Collector:
     tallies: Tallies
 
     def collect(self) -> Iterator[Metric]:
-        yield from _jobs(self.state.counts, self.tallies)
-        yield from _whole(self.state, self.tallies)
-        yield from _actors(self.state)
-        yield from _times(self.tallies)
-        yield from _edges(self.state, self.tallies)
+        for part in (_jobs, _whole, _actors, _times, _servers):
+            yield from part(self.state, self.tallies)
 
 
 def _metric(kind: Any, name: str, meaning: str, values: float | Mapping[Any, float], *labels: str) -> Metric:
@@ -96,8 +93,8 @@ def _histogram(name: str, meaning: str, histograms: Mapping[str, Histogram], *la
     return family
 
 
-def _jobs(counts: Mapping[str, Mapping[str, int]], tallies: Tallies) -> Iterator[Metric]:
-    jobs, queue = counts["jobs"], counts["queue"]
+def _jobs(state: State, tallies: Tallies) -> Iterator[Metric]:
+    jobs, queue = state.counts["jobs"], state.counts["queue"]
     yield _counter("simpletuner_jobs", "Jobs accepted since this supervisor started.", tallies.accepted)
     by_status = {status.value: jobs.get(status.value, 0) for status in JobStatus}
     yield _gauge("simpletuner_jobs_by_status", "Jobs that are kept, by status.", by_status, "status")
@@ -123,7 +120,7 @@ def _whole(state: State, tallies: Tallies) -> Iterator[Metric]:
     yield _gauge("greenroom_quarantined_messages", "Messages that crashed their actor and are kept.", state.quarantined)
 
 
-def _actors(state: State) -> Iterator[Metric]:
+def _actors(state: State, _tallies: Tallies) -> Iterator[Metric]:
     children = dict(_walked(state.children))
     restarts = {path: child.restarts for path, child in children.items()}
     yield _counter("greenroom_actor_restarts", "Automatic restarts of a child.", restarts, "actor")
@@ -140,7 +137,7 @@ def _walked(children: Iterable[ChildInfo], above: str = "") -> Iterator[tuple[st
         yield from _walked(child.children, f"{above}{child.id}/")
 
 
-def _times(tallies: Tallies) -> Iterator[Metric]:
+def _times(_state: State, tallies: Tallies) -> Iterator[Metric]:
     for name, meaning, one in (
         ("queue_wait", "From being allowed to run to being dispatched.", tallies.queue_wait),
         ("dispatch_latency", "From the intent to the provider's acceptance.", tallies.dispatch),
@@ -153,7 +150,7 @@ def _times(tallies: Tallies) -> Iterator[Metric]:
     )
 
 
-def _edges(state: State, tallies: Tallies) -> Iterator[Metric]:
+def _servers(state: State, tallies: Tallies) -> Iterator[Metric]:
     """Providers, clients, and the log."""
     states = {name: BREAKER_STATES.get(breaker, -1) for name, (breaker, _opened) in state.breakers.items()}
     meaning = "0 closed, 1 half open, 2 open: the provider is not called."
