@@ -95,13 +95,11 @@ class Schemas:
 
     def field(self, kind: type[Any], attribute: attrs.Attribute[Any], hint: Any) -> Schema:
         """The schema of one field, with its bounds and its default."""
-        shape = _shape(kind)
-        schema = self.of(shape.types.get(attribute.name, hint))
-        length = "Items" if schema.get("type") == "array" else "Length"
-        for validator in (attribute.validator, shape.validators.get(attribute.name)):
-            schema |= {word.replace("Length", length): bound for word, bound in _bounds(validator)}
-        for maximum in _maxima(kind, attribute):
-            schema = _bounded(schema, maximum.schema())
+        name, shape = attribute.name, _shape(kind)
+        schema = self.of(shape.types.get(name, hint))
+        for validator in (attribute.validator, shape.validators.get(name), maxima.FIELDS.get(kind, {}).get(name)):
+            for bound in _bounds(validator):
+                schema = _bounded(schema, bound)
         default = attribute.default
         if isinstance(default, str | bool | int | float) and not isinstance(default, enum.Enum):
             schema["default"] = default
@@ -132,21 +130,15 @@ def _described(kind: type[Any]) -> Schema:
     return {"description": text} if text else {}
 
 
-def _maxima(kind: type[Any], attribute: attrs.Attribute[Any]) -> Iterator[maxima.Maximum]:
-    """The field's own maximum, or the one that stands beside its class."""
-    if (maximum := maxima.FIELDS.get(kind, {}).get(attribute.name)) is not None:
-        yield maximum
-    for one in getattr(attribute.validator, "_validators", (attribute.validator,)):
-        if isinstance(one, maxima.Maximum):
-            yield one
-
-
 _NESTED = ("items", "additionalProperties")
+_COMPARED = {">=": "minimum", "<=": "maximum", ">": "exclusiveMinimum"}
 _BOUNDS_OF = {"maxLength": "string", "maxItems": "array", "maxProperties": "object"}
 
 
 def _bounded(schema: Schema, bound: Schema) -> Schema:
     """``schema`` with the words of a maximum, those of its items and values among theirs."""
+    if "minLength" in bound and schema.get("type") == "array":
+        return {**schema, "minItems": bound["minLength"]}
     kind = next((kind for word, kind in _BOUNDS_OF.items() if word in bound), None)
     if "anyOf" in schema and kind is not None:
         arms = [_bounded(arm, bound) if arm.get("type") == kind else arm for arm in schema["anyOf"]]
@@ -157,18 +149,15 @@ def _bounded(schema: Schema, bound: Schema) -> Schema:
     return {**schema, **bound, **within}
 
 
-def _bounds(validator: Any) -> Iterator[tuple[str, Any]]:
-    """What the validators of attrs hold a value to, in the words of JSON Schema."""
+def _bounds(validator: Any) -> Iterator[Schema]:
+    """What a maximum of ours, or a validator of attrs, holds a value to, in the words of JSON Schema."""
+    if isinstance(validator, maxima.Maximum):
+        yield validator.schema()
     for one in getattr(validator, "_validators", ()):
         yield from _bounds(one)
     if hasattr(validator, "validator"):
         yield from _bounds(validator.validator)
-    match type(validator).__name__, getattr(validator, "compare_op", None):
-        case "_NumberValidator", ">=":
-            yield "minimum", validator.bound
-        case "_NumberValidator", "<=":
-            yield "maximum", validator.bound
-        case "_NumberValidator", ">":
-            yield "exclusiveMinimum", validator.bound
-        case "_MinLengthValidator", _:
-            yield "minLength", validator.min_length
+    if type(validator).__name__ == "_NumberValidator" and validator.compare_op in _COMPARED:
+        yield {_COMPARED[validator.compare_op]: validator.bound}
+    if type(validator).__name__ == "_MinLengthValidator":
+        yield {"minLength": validator.min_length}

@@ -47,47 +47,47 @@ def interpret(job: Job, entry_status: QueueStatus, observation: Observation, now
         return _put_aside(job, observation, trigger)
     if trigger is None:
         text = f"unknown status {observation.raw_status!r}, kept as {job.status.value}"
-        return ObservationVerdict(changes=_changes(job, _said(observation)), note=(WARNING, text))
+        return ObservationVerdict(changes=_changes(job, _reported(observation)), note=(WARNING, text))
     if phase is Phase.LOST and not observation.proven_dead:
         return ObservationVerdict(uncertain=_lost(observation))
     following = step(job.status, entry_status, trigger)
     if following is None and _OUTCOMES[trigger] is not job.status:
         return _put_aside(job, observation, trigger)
-    said = _said(observation) | {"uncertain_since": None, "uncertain_reason": None}
+    reported = _reported(observation) | {"uncertain_since": None, "uncertain_reason": None}
     if following is None:
-        return ObservationVerdict(changes=_changes(job, said))
+        return ObservationVerdict(changes=_changes(job, reported))
     if following.job in TERMINAL_JOBS:
-        said |= _ending(job, observation, now)
+        reported |= _ending(job, observation, now)
     elif following.job is JobStatus.RUNNING and job.started_at is None:
-        said.setdefault("started_at", observation.seen_at or now)
-    return ObservationVerdict(trigger, _changes(job, said))
+        reported.setdefault("started_at", observation.seen_at or now)
+    return ObservationVerdict(trigger, _changes(job, reported))
 
 
 def _put_aside(job: Job, observation: Observation, trigger: Trigger | None) -> ObservationVerdict:
     """A word that contradicts what is known changes nothing; one that merely repeats it is not worth a note."""
     if trigger is not None and _OUTCOMES[trigger] is job.status:
         return ObservationVerdict()
-    said = observation.raw_status or observation.phase.value
-    return ObservationVerdict(note=(DEBUG, f"late or backward status {said!r} ignored, the job is {job.status.value}"))
+    late = observation.raw_status or observation.phase.value
+    return ObservationVerdict(note=(DEBUG, f"late or backward status {late!r} ignored, the job is {job.status.value}"))
 
 
-def _said(observation: Observation) -> dict[str, Any]:
+def _reported(observation: Observation) -> dict[str, Any]:
     """What the provider reported, by column."""
-    said = {name: getattr(observation, name) for name in _COPIED} | {"error_message": observation.error}
-    return {name: value for name, value in said.items() if value is not None}
+    reported = {name: getattr(observation, name) for name in _COPIED} | {"error_message": observation.error}
+    return {name: value for name, value in reported.items() if value is not None}
 
 
-def _changes(job: Job, said: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in said.items() if value != getattr(job, name)}
+def _changes(job: Job, reported: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in reported.items() if value != getattr(job, name)}
 
 
 def _ending(job: Job, observation: Observation, now: datetime) -> dict[str, Any]:
     ending: dict[str, Any] = {"completed_at": observation.completed_at or observation.seen_at or now}
-    message = _last_words(job, observation)
+    message = _end_message(job, observation)
     return ending if message is None else ending | {"error_message": message}
 
 
-def _last_words(job: Job, observation: Observation) -> str | None:
+def _end_message(job: Job, observation: Observation) -> str | None:
     match observation.phase:
         case Phase.TIMED_OUT:
             return DEADLINE_EXCEEDED
