@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 
+from logconf.records import CorrelationIDFilter
 from logconf.writer import DRAIN_SECONDS, Statistics, Writer
 
 Renderer = Callable[[logging.LogRecord], bytes]
@@ -16,6 +17,8 @@ class StructuredHandler(logging.Handler):
 
     def __init__(self, render: Renderer, writers: Sequence[Writer]) -> None:
         super().__init__()
+        self.filters = [CorrelationIDFilter()]
+        self._own_filters = list(self.filters)
         self._render = render
         self.writers = tuple(writers)
 
@@ -24,8 +27,8 @@ class StructuredHandler(logging.Handler):
         self.lock = None
 
     def handle(self, record: logging.LogRecord) -> bool:
-        """Filter and emit."""
-        if self.filters:
+        """Filter and emit. A renderer asks for the correlation ID itself, so the handler's own filter has no work."""
+        if self.filters != self._own_filters:
             passed: object = self.filter(record)
             if not passed:
                 return False

@@ -19,9 +19,9 @@ from actors.documents.jobs import AcceptedDocument, JobDocument, JobsDocument, a
 from actors.job_requests.job_request import request_from_mapping
 from actors.job_requests.rights import authorized
 from actors.jobs import maxima
-from actors.jobs.os_text import first_not_utf8
 from actors.jobs.records import Job, JobRequest
 from actors.jobs.refusal import RefusalKind, Refused
+from actors.jobs.request_texts import first_not_utf8
 from actors.kernel.turns import InTurns
 from actors.validation import CheckedError, Problems, join
 

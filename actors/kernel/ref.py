@@ -7,12 +7,10 @@ from typing import Any
 
 import trio
 
-from actors.kernel.actor_cell import ActorCell
+from actors.kernel.actor_cell import DRAIN_MARKER, ActorCell, Inspect, Inspection, Monitor, Stop, Suspend
 from actors.kernel.calls import ReplyPort
 from actors.kernel.envelope import Envelope, handling, next_envelope_id
 from actors.kernel.errors import ActorDown, CallTimeout, CallToSelf
-from actors.kernel.monitor import Monitor
-from actors.kernel.system import DRAIN_MARKER, Inspect, Inspection, Stop, Suspend
 from logconf import get_correlation_id
 from logconf.context import current_correlation_id
 from supervision import faults

@@ -23,8 +23,8 @@ Plain scalars of YAML follow the core schema of version 1.2 (https://yaml.org/sp
 of version 1.1 would take for something else must be put in quotes, and dates are texts. JSON is read as the YAML it is.
 """
 
-from actors.validation.composing import document, read_bytes
 from actors.validation.converter import INPUT, Shape, StrictConverter
+from actors.validation.files import document, read_bytes
 from actors.validation.marked import join, plain_value
 from actors.validation.problems import CheckedError, Place, Problem, Problems
 from actors.validation.values import Format, Size, Wrong

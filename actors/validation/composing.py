@@ -1,22 +1,19 @@
-"""Files and texts into documents: size, encoding and characters are checked, then YAML becomes marked values.
+"""YAML text into marked values, from the parser's events.
 
-Built on the parser's events rather than on a composed tree: they show whether a tag was written or guessed, every key
-is seen twice if it stands there twice, and depth and size are known before anything is followed, so that a thousand
-brackets or a bomb of aliases are a problem like any other.
+Built on events rather than on a composed tree: they tell whether a tag was written or guessed, every key is seen twice
+if it stands there twice, and depth and size are known before anything is followed, so that a thousand brackets or a
+bomb of aliases are a problem like any other.
 """
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
 from typing import Any, NoReturn
 
 import yaml
 
-from actors.validation.marked import MAX_DEPTH, UNREAD, ListNode, MappingNode, join, plain_value
-from actors.validation.problems import CheckedError, Place, Problem, Problems
+from actors.validation.marked import MAX_DEPTH, MAX_NODES, UNREAD, ListNode, MappingNode, join, plain_value
+from actors.validation.problems import Place, Problems
 
-MAX_NODES = 200_000
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _OPEN = object()
 """What an anchor names while its value is still being read."""
@@ -156,68 +153,3 @@ def _complaint(error: yaml.MarkedYAMLError, text: str) -> str:
         return f"a text cannot begin with {found!r}; put it in quotes"
     words = [part for part in (error.context, error.problem) if part]
     return f"is not YAML: {', '.join(words)}"
-
-
-MAX_BYTES = 1 << 20
-#: What YAML calls not printable: https://yaml.org/spec/1.2.2/#51-character-set
-_NOT_PRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-
-
-def read_bytes(path: Path, name: str, max_bytes: int = MAX_BYTES) -> bytes:
-    """The content of a file of at most ``max_bytes``. Raises :class:`CheckedError`."""
-    try:
-        with path.open("rb") as file:
-            content = file.read(max_bytes + 1)
-    except OSError as error:
-        raise CheckedError([Problem(Place(name), "", f"cannot be read: {error.strerror}")]) from error
-    except ValueError as error:  # a NUL in the name
-        raise CheckedError([Problem(Place(name), "", f"cannot be read: {error}")]) from error
-    if len(content) > max_bytes:
-        raise CheckedError([Problem(Place(name), "", f"is larger than {max_bytes} bytes")])
-    return content
-
-
-def document(
-    content: bytes,
-    name: str,
-    problems: Problems | None = None,
-    *,
-    max_nodes: int = MAX_NODES,
-    may_be_empty: bool = False,
-) -> MappingNode:
-    """The mapping that ``content`` holds. Raises :class:`CheckedError` with every problem that is visible here.
-
-    ``problems``: takes those that do not keep the rest from being read, so that they can be reported with the others.
-    ``may_be_empty``: no content, or comments alone, is an empty mapping.
-    """
-    found = Problems() if problems is None else problems
-    root = compose(_text(content, name), name, found, max_nodes)
-    if root is None and not found:
-        if not may_be_empty:
-            found.add(Place(name), "", "is empty")
-        root = MappingNode()
-    elif not isinstance(root, MappingNode) and not found:
-        found.add(Place(name, 1, 1), "", "must be a mapping (key: value) as a whole")
-    if problems is None or not isinstance(root, MappingNode):
-        found.check()
-    assert isinstance(root, MappingNode)
-    root.place = Place(name, 1, 1)
-    return root
-
-
-def _text(content: bytes, name: str) -> str:
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        before = error.object[: error.start].decode("utf-8", "replace")
-        message = f"is not UTF-8: byte 0x{error.object[error.start]:02x}"
-        raise CheckedError([Problem(_place_after(name, before), "", message)]) from error
-    found = _NOT_PRINTABLE.search(text)
-    if found:
-        message = f"holds the control character U+{ord(found[0]):04X}"
-        raise CheckedError([Problem(_place_after(name, text[: found.start()]), "", message)])
-    return text
-
-
-def _place_after(name: str, before: str) -> Place:
-    return Place(name, before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1)

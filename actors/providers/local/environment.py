@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from actors.jobs.os_text import inherited as inherited_of
+from actors.jobs.environment import inherited as inherited_of
 from actors.jobs.records import DEFAULT_ENV_FROM
 from actors.providers.local.directory import JobDirectory
 
