@@ -9,7 +9,7 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c .ci/constraints
 HOME_DIR := $(if $(GREENROOM_HOME),$(GREENROOM_HOME),.greenroom)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint check check-long clean
+.PHONY: help run test lint check check-long bench clean
 
 help:
 	@echo "make run         queue, choose, run and watch the sweep of examples/sweep.yaml on this machine"
@@ -17,6 +17,7 @@ help:
 	@echo "make check       what CI checks: format, lint, types, floors, tests"
 	@echo "make check-long  what is too slow for CI, some hours: an interrupt at every line of supervision,"
 	@echo "                 100,000 restarts, a kill at every system call, a hundred simulated worlds of a day each that nobody has seen"
+	@echo "make bench       all benchmarks, some 15 minutes; writes benchmarks/figures.md"
 	@echo "make clean       remove the virtual environment and what make run left (.greenroom)"
 
 $(BIN)/python:
@@ -51,7 +52,8 @@ test: $(VENV)/.test
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/flake8-async --enable ASYNC --disable ASYNC9,ASYNC114,ASYNC124,ASYNC127 $$(find actors supervision logconf -name '*.py')
+	find actors supervision logconf -name '*.py' -print0 | xargs -0 -n 64 -P 4 \
+	  $(BIN)/flake8-async --enable ASYNC --disable ASYNC9,ASYNC114,ASYNC124,ASYNC127
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
@@ -66,6 +68,14 @@ check-long: $(VENV)/.dev
 	SOAK_RESTARTS=100000 $(BIN)/pytest -n0 -m parts tests/supervision/test_scale.py $(ARGS)
 	GREENROOM_SWEEP=all $(BIN)/pytest -n0 -m parts tests/kills/test_every_system_call.py tests/kills/test_disk_faults.py $(ARGS)
 	$(BIN)/python -m actors.simulation --seeds $(FIRST)-$(LAST) --hours 24 --workers $$(nproc)
+
+$(VENV)/.bench: pyproject.toml .ci/constraints.txt | $(BIN)/python
+	@echo "Setting up $(VENV) for the benchmarks (once) ..."
+	@$(PIP) -e '.[dev,bench]'
+	@touch $@ $(VENV)/.dev $(VENV)/.test $(VENV)/.run
+
+bench: $(VENV)/.bench
+	$(BIN)/python benchmarks/run_all.py $(ARGS)
 
 clean:
 	rm -rf $(VENV) .greenroom

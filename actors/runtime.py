@@ -101,7 +101,9 @@ class RunningRuntime(Runtime):
             kinds={name: one.kind for name, one in settings.providers.items()}, recheck=self.recheck,
             unhealthy=lambda: slow_rounds(self._poller_now),
         )  # fmt: skip
-        self._scheduler = self._actor("scheduler", wakes_scheduler)
+        self._scheduler = self._actor(
+            "scheduler", lambda event: event.seq > self.ledger.last_seen and wakes_scheduler(event)
+        )
         self._poll_requests = PollRequests()
         self._poller = self._actor("poller", self._poll_requests.note)
         self._expiry = self._actor("expiry", wakes_expiry)

@@ -1,6 +1,6 @@
 """How long one decision takes: the pure part, over lanes in memory.
 
-    python benchmarks/bench_decision.py [LANES ...]
+    python benchmarks/bench_decision.py [--lanes 1000] [--json]
 
 Three cases for each number of lanes: every user at the limit (all lanes are checked and none runs), every lane too big
 for the free resources, and five free slots.
@@ -8,10 +8,11 @@ for the free resources, and five free slots.
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+
+from common import Figure, arguments, report
 
 from actors.jobs.options import Limits
 from actors.jobs.records import Capacity, Resources
@@ -59,13 +60,16 @@ def best_time(waiting: Sequence[Lane], runs: Sequence[Running], limits: Limits) 
     return best, decision
 
 
-def main(numbers: Sequence[int]) -> None:
-    """Print a line for each case and number of lanes."""
-    for number in numbers:
+def main() -> None:
+    """Measure and report: 50 lanes, then many."""
+    given = arguments(__doc__, lanes=(1_000, "lanes of the large case"))
+    figures = []
+    for number in (50, given.lanes):
         for name, (waiting, runs, limits) in decisions(number).items():
             seconds, decision = best_time(waiting, runs, limits)
-            print(f"{number:>6} lanes  {name:<24} {seconds * 1000:8.3f} ms  {decision.summary}")
+            figures.append(Figure(f"{number:,} lanes, {name}", seconds * 1e3, "ms", note=decision.summary))
+    report(figures, as_json=given.json)
 
 
 if __name__ == "__main__":
-    main([int(argument) for argument in sys.argv[1:]] or [50, 1000])
+    main()

@@ -58,12 +58,12 @@ def hold(remote: list[RemoteJob], ids: IdFactory, tx: Transaction) -> None:
         made.append((job, entry, there))
     jobs.add(tx.connection, [job for job, _, _ in made])
     queue.add(tx.connection, [queue.to_row(entry, queue.owner_of(REQUEST)) for _, entry, _ in made])
+    handed = []
     for job, _, there in made:
         handle = {"id": there.id, "kind": there.kind}
-        submissions.put(
-            tx.connection,
-            Submission(job.job_id, f"{job.job_id}-1", "t", SubmissionState.HANDED, tx.now, handle, tx.now),
-        )
+        key = f"{job.job_id}-1"
+        handed.append(Submission(job.job_id, key, "t", SubmissionState.HANDED, tx.now, handle, tx.now))
+    submissions.put(tx.connection, handed)
 
 
 async def cycle(runtime: RunningRuntime, fake: FakeReplicate) -> tuple[float, float]:

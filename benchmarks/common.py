@@ -12,9 +12,12 @@ import inspect
 import json
 import os
 import platform
+import sqlite3
 import statistics
+import tempfile
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
 
 import attrs
 
@@ -26,7 +29,8 @@ class Figure:
     """One line of a report.
 
     ``value`` in ``unit``; ``beside`` names the baseline or peer, ``ratio`` is our value divided by its. ``target``: the
-    required bound as text; ``met``: whether it is kept.
+    required bound as text; ``met``: whether it is kept. ``conditions``, where jobs run: the way in (embedded, socket,
+    TCP), the provider and the limits.
     """
 
     name: str
@@ -37,11 +41,24 @@ class Figure:
     target: str = ""
     met: bool | None = None
     note: str = ""
+    conditions: str = ""
 
 
 def below(figure: Figure, bound: float) -> Figure:
     """``figure`` with the target that its value is less than ``bound``."""
     return attrs.evolve(figure, target=f"< {bound:g} {figure.unit}", met=figure.value < bound)
+
+
+def at_most(figure: Figure, bound: float) -> Figure:
+    """``figure`` with the target that its ratio does not exceed ``bound``."""
+    met = None if figure.ratio is None else figure.ratio <= bound
+    return attrs.evolve(figure, target=f"<= {bound:g} x", met=met)
+
+
+def at_least(figure: Figure, bound: float) -> Figure:
+    """``figure`` with the target that its ratio reaches ``bound`` (its value, where there is no ratio)."""
+    reached, unit = (figure.value, figure.unit) if figure.ratio is None else (figure.ratio, "x")
+    return attrs.evolve(figure, target=f">= {bound:g} {unit}", met=reached >= bound)
 
 
 async def in_turn(
@@ -81,23 +98,49 @@ def arguments(description: str | None, **numbers: tuple[int, str]) -> argparse.N
     return parser.parse_args()
 
 
+def commit_cost(folder: Path, commits: int = 200) -> float:
+    """Median seconds of a commit of one row to a SQLite file in ``folder``, synced to the disk as by the store."""
+    connection = sqlite3.connect(folder / "commits.db", isolation_level=None)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("CREATE TABLE bench (id INTEGER PRIMARY KEY, data TEXT)")
+    taken = []
+    for _ in range(commits):
+        start = time.perf_counter()
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("INSERT INTO bench (data) VALUES ('one row')")
+        connection.execute("COMMIT")
+        taken.append(time.perf_counter() - start)
+    connection.close()
+    return statistics.median(taken)
+
+
 def machine() -> dict[str, object]:
-    """Python, cores and load: targets in seconds only count on a machine with an idle core."""
+    """Python, cores, load and the cost of a commit: targets in seconds only count on a machine with an idle core."""
     load = round(os.getloadavg()[0], 1)
-    return {"python": platform.python_version(), "cores": os.cpu_count(), "load": load}
+    with tempfile.TemporaryDirectory() as folder:
+        commit = round(commit_cost(Path(folder)) * 1e3, 3)
+    return {"python": platform.python_version(), "cores": os.cpu_count(), "load": load, "commit_ms": commit}
+
+
+def line_of(figure: Figure) -> tuple[str, ...]:
+    """The cells of a figure's line: name, value, peer, target, note."""
+    verdict = "" if figure.met is None else " ok" if figure.met else " MISSED"
+    beside = figure.beside if figure.ratio is None else f"{figure.ratio:.2f} x {figure.beside}".rstrip()
+    target = f"{figure.target}{verdict}" if figure.target else ""
+    note = "; ".join(part for part in (figure.conditions, figure.note) if part)
+    return figure.name, f"{figure.value:,.3f} {figure.unit}".rstrip(), beside, target, note
 
 
 def report(figures: Sequence[Figure], *, as_json: bool) -> None:
     """Print the table, or one JSON object."""
-    if as_json:
-        print(json.dumps({"machine": machine(), "figures": [attrs.asdict(one) for one in figures]}, indent=2))
-        return
-    width = max(len(one.name) for one in figures)
-    for one in figures:
-        verdict = "" if one.met is None else "  ok" if one.met else "  MISSED"
-        beside = f"x {one.ratio:.2f} of {one.beside}" if one.ratio is not None else one.beside
-        target = f"target {one.target}{verdict}" if one.target else ""
-        line = f"{one.name:{width}}  {one.value:>10.3f} {one.unit:<4}  {beside:<36}  {target:<24}  {one.note}"
-        print(line.rstrip())
     where = machine()
-    print(f"\nPython {where['python']}, {where['cores']} cores, load average {where['load']}")
+    if as_json:
+        print(json.dumps({"machine": where, "figures": [attrs.asdict(one) for one in figures]}, indent=2))
+        return
+    lines = [line_of(one) for one in figures]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    for line in lines:
+        print("  ".join(f"{cell:{width}}" for cell, width in zip(line, widths, strict=True)).rstrip())
+    print(f"\nPython {where['python']}, {where['cores']} cores, load average {where['load']}, ", end="")
+    print(f"a bare commit takes {where['commit_ms']} ms")

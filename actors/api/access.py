@@ -11,7 +11,7 @@ A request passes these checks in this order; the first that fails is the answer,
 5. The rate of that peer, or of the address (429). A sign-in is let through, and checks the rate when it knows whether
    its secret is good.
 6. A route that is open to all is served here, without a peer. Others need one (401); a change in a browser's session
-   needs the Origin header; the route's level must be reached (403; :mod:`actors.access.policy`).
+   needs the Origin header; the route's level must be reached (403; :mod:`actors.access.permission`).
 7. A job or approval request of another user's, where the peer may only see its own, is 404, as if it did not exist.
 
 What holds afterwards: a route that needs a level has a ``peer`` in its state, and everything in its path belongs to
@@ -35,12 +35,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from actors.access.hosts import AllowedHosts, same_origin
 from actors.access.peer import Peer
-from actors.access.policy import ADMIN, Permission, permission_for
+from actors.access.permission import ADMIN, Permission
 from actors.api.body import bounded, too_long
 from actors.api.headers import csp, with_headers
 from actors.api.options import HttpOptions
 from actors.api.problems import problem, problem_of
 from actors.api.rate_limits import SIGN_IN, RateLimiter, SignInRate, StreamLimit, TooManyStreams, check_rate
+from actors.api.route import permission_of
 from actors.api.unix_peer import user_name
 from actors.control.runtime import Reading, Runtime
 from actors.jobs.refusal import Refused
@@ -133,7 +134,7 @@ class AccessGuard:
         for route in self._routes:
             match, found = route.matches(scope)
             if match is Match.FULL:
-                return permission_for(scope["method"], getattr(route, "path", "")), found.get("path_params", {})
+                return permission_of(route), found.get("path_params", {})
         return ADMIN, {}
 
     async def _check(self, request: Request, permission: Permission, params: dict[str, Any]) -> Peer | None:

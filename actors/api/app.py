@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import trio
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -38,7 +37,7 @@ ROUTES: list[BaseRoute] = [
     *health.ROUTES, *metrics.ROUTES, *session.ROUTES, *tokens.ROUTES, *webhooks.ROUTES, *openapi.ROUTES,
     *pages.ROUTES,
 ]  # fmt: skip
-"""All routes; what each needs of who calls it stands in :mod:`actors.access.policy`."""
+"""All routes, each with the permission that its callers need."""
 
 
 def create_app(runtime: Runtime | Reading, options: HttpOptions | None = None, *, feed_port: int | None = None) -> App:
@@ -71,4 +70,3 @@ class _Contained:
         except Exception as error:  # noqa: BLE001 - border: one request's fault is logged under its ID and ends that request only
             extra = {"method": scope.get("method"), "path": scope.get("path")}
             self._faults.record("http", error, _logger, "A request failed", extra)
-        await trio.lowlevel.checkpoint()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from actors.access.permission import CHANGES_OWN_APPROVAL, LEAD, OWN_APPROVAL, OWN_LISTING
+from actors.api.answers import page_document
 from actors.api.bodies import ApprovalsQuery, DecisionRequest, RejectRequest
-from actors.api.request_context import page_document
 from actors.api.route import Call, Nothing, route
 from actors.control.runtime import Runtime
 from actors.documents.approvals import (
@@ -75,10 +76,10 @@ async def _decide(runtime: Runtime, call: Call[DecisionRequest, Nothing], approv
 
 
 ROUTES = [
-    route("GET", "/api/approvals", listing),
-    route("POST", "/api/approvals/bulk", decide_many),
-    route("GET", "/api/approvals/{approval_id}", showing),
-    route("POST", "/api/approvals/{approval_id}/approve", approve),
-    route("POST", "/api/approvals/{approval_id}/reject", reject),
-    route("POST", "/api/approvals/{approval_id}/cancel", withdraw),
+    route("GET", "/api/approvals", listing, OWN_LISTING),
+    route("POST", "/api/approvals/bulk", decide_many, LEAD),
+    route("GET", "/api/approvals/{approval_id}", showing, OWN_APPROVAL),
+    route("POST", "/api/approvals/{approval_id}/approve", approve, LEAD),
+    route("POST", "/api/approvals/{approval_id}/reject", reject, LEAD),
+    route("POST", "/api/approvals/{approval_id}/cancel", withdraw, CHANGES_OWN_APPROVAL),
 ]

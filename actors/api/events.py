@@ -7,17 +7,41 @@ from collections.abc import Iterable
 import attrs
 from starlette.requests import Request
 
+from actors.access.permission import OWN_STREAM, VIEWER
 from actors.api.bodies import EventsQuery
-from actors.api.request_context import caller, ending_of, visible_user
 from actors.api.route import Call, Nothing, route
-from actors.api.sse import EVENT_STREAM, LAST_EVENT_ID, EventStream, Streamed
+from actors.api.sse import EVENT_STREAM, LAST_EVENT_ID, EventStream, Streamed, framed
 from actors.control.event_reader import LARGEST_SEQ
 from actors.documents.events import EventTypesDocument, event_document
 from actors.jobs import maxima
 from actors.jobs.events import Concern, EventType, concerning
+from actors.jobs.records import Event
 from actors.jobs.refusal import RefusalKind, Refused
 
 _UNNAMED = concerning(Concern.UNNAMED)
+
+
+class _Frames:
+    """The newest events as they stand in a stream: an event is encoded once, however many read it."""
+
+    def __init__(self, most: int = 1_000) -> None:
+        self._most = most
+        self._kept: dict[int, tuple[Event, bytes]] = {}
+
+    def of(self, event: Event) -> bytes:
+        """``event`` in a stream."""
+        found = self._kept.get(event.seq)
+        if found is not None and found[0] is event:  # of two runtimes in one process, numbers are the same
+            return found[1]
+        name = None if event.type in _UNNAMED else event.type
+        frame = framed(event_document(event), name, event.seq)
+        if len(self._kept) >= self._most:
+            self._kept.clear()
+        self._kept[event.seq] = event, frame
+        return frame
+
+
+_FRAMES = _Frames()
 
 
 async def events(call: Call[Nothing, EventsQuery]) -> Streamed:
@@ -30,7 +54,7 @@ async def events(call: Call[Nothing, EventsQuery]) -> Streamed:
     asked, runtime = call.query, call.runtime
     after = _last_event_id(call.request)
     after = asked.after if after is None else after
-    user_id = visible_user(call.request, asked.user)
+    user_id = call.visible_user(asked.user)
     job_id = None if asked.job_id is None else await _visible_job(call, asked.job_id)
     types = _types(asked.types)
     if after is not None and job_id is not None:
@@ -45,9 +69,9 @@ async def events(call: Call[Nothing, EventsQuery]) -> Streamed:
             if gap is not None:
                 await stream.send({"type": "gap", **attrs.asdict(gap)}, "gap")
             async for event in found:
-                await stream.send(event_document(event), None if event.type in _UNNAMED else event.type, event.seq)
+                await stream.send_piece(_FRAMES.of(event))
 
-    return Streamed(EventStream(ending_of(call.request), produce).run, EVENT_STREAM)
+    return Streamed(EventStream(call.ending, produce).run, EVENT_STREAM)
 
 
 async def event_types(call: Call[Nothing, Nothing]) -> EventTypesDocument:
@@ -66,7 +90,7 @@ def _types(texts: Iterable[str]) -> list[str]:
 
 async def _visible_job(call: Call[Nothing, EventsQuery], part: str) -> str:
     job = (await call.runtime.jobs.get(part)).job
-    if caller(call.request).only_user not in (None, job.request.user_id):
+    if call.peer.only_user not in (None, job.request.user_id):
         raise Refused(f"there is no job {part!r}", RefusalKind.NOT_FOUND)
     return job.job_id
 
@@ -83,6 +107,6 @@ def _last_event_id(request: Request) -> int | None:
 
 
 ROUTES = [
-    route("GET", "/api/events", events, media=EVENT_STREAM, headers=LAST_EVENT_ID),
-    route("GET", "/api/events/types", event_types),
+    route("GET", "/api/events", events, OWN_STREAM, media=EVENT_STREAM, headers=LAST_EVENT_ID),
+    route("GET", "/api/events/types", event_types, VIEWER),
 ]

@@ -7,6 +7,7 @@ from typing import Any
 
 from starlette.responses import PlainTextResponse
 
+from actors.access.permission import ADMIN, NEVER_REFUSED, VIEWER, Permission
 from actors.api.bodies import ProvidersQuery, PruneRequest
 from actors.api.problems import AGAIN_SECONDS
 from actors.api.route import Call, Nothing, route
@@ -74,10 +75,10 @@ async def prune(call: Call[PruneRequest, Nothing]) -> PruneDocument:
 
 
 ROUTES = [
-    route("GET", "/health", health),
-    route("GET", "/health/live", live, media=_WORD),
-    route("GET", "/health/ready", ready, status=(HTTPStatus.OK, HTTPStatus.SERVICE_UNAVAILABLE), media=_WORD),
-    route("GET", "/api/providers", providers),
-    route("GET", "/api/config", config),
-    route("POST", "/api/prune", prune),
+    route("GET", "/health", health, Permission("viewer", rate="none")),
+    route("GET", "/health/live", live, NEVER_REFUSED, media=_WORD),
+    route("GET", "/health/ready", ready, NEVER_REFUSED, status=(200, 503), media=_WORD),
+    route("GET", "/api/providers", providers, VIEWER),
+    route("GET", "/api/config", config, ADMIN),
+    route("POST", "/api/prune", prune, ADMIN),
 ]

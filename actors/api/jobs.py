@@ -9,19 +9,20 @@ from typing import Any
 import attrs
 
 from actors.access.peer import Peer
+from actors.access.permission import ADMIN, CHANGES_OWN_JOB, OWN_JOB, OWN_LISTING, RESEARCHER
+from actors.api.answers import Answer, answer, page_document
 from actors.api.bodies import JobEventsQuery, JobsQuery, SettleRequest
 from actors.api.body import holds_more, too_long, too_many
 from actors.api.parsing import Raw
-from actors.api.request_context import Answer, answer, page_document, visible_user
 from actors.api.route import Call, Nothing, route
 from actors.documents.events import EventsDocument, event_document
 from actors.documents.jobs import AcceptedDocument, JobDocument, JobsDocument, accepted_document, job_document
 from actors.job_requests.job_request import request_from_mapping
 from actors.job_requests.rights import authorized
 from actors.jobs import maxima
-from actors.jobs.os_text import first_not_utf8
 from actors.jobs.records import Job, JobRequest
 from actors.jobs.refusal import RefusalKind, Refused
+from actors.jobs.request_texts import first_not_utf8
 from actors.kernel.turns import InTurns
 from actors.validation import CheckedError, Problems, join
 
@@ -114,7 +115,7 @@ async def listing(call: Call[Nothing, JobsQuery]) -> JobsDocument:
     asked = call.query
     views = await call.reading.jobs.page(
         statuses=asked.status,
-        user_id=visible_user(call.request, asked.user_id),
+        user_id=call.visible_user(asked.user_id),
         org_id=asked.org_id,
         provider=asked.provider,
         text=asked.q,
@@ -165,13 +166,11 @@ async def _shown(call: Call[Any, Any], job: Job) -> JobDocument:
 
 
 ROUTES = [
-    route(
-        "POST", "/api/jobs", submit, status=(HTTPStatus.CREATED, HTTPStatus.OK), headers=_KEY, body_bytes=maxima.BATCH
-    ),
-    route("GET", "/api/jobs", listing),
-    route("GET", "/api/jobs/{job_id}", showing),
-    route("POST", "/api/jobs/{job_id}/cancel", cancel, status=(HTTPStatus.OK, HTTPStatus.ACCEPTED)),
-    route("POST", "/api/jobs/{job_id}/retry", retry, status=HTTPStatus.CREATED),
-    route("POST", "/api/jobs/{job_id}/settle", settle),
-    route("GET", "/api/jobs/{job_id}/events", job_events),
+    route("POST", "/api/jobs", submit, RESEARCHER, status=(201, 200), headers=_KEY, body_bytes=maxima.BATCH),
+    route("GET", "/api/jobs", listing, OWN_LISTING),
+    route("GET", "/api/jobs/{job_id}", showing, OWN_JOB),
+    route("POST", "/api/jobs/{job_id}/cancel", cancel, CHANGES_OWN_JOB, status=(200, 202)),
+    route("POST", "/api/jobs/{job_id}/retry", retry, CHANGES_OWN_JOB, status=201),
+    route("POST", "/api/jobs/{job_id}/settle", settle, ADMIN),
+    route("GET", "/api/jobs/{job_id}/events", job_events, OWN_JOB),
 ]

@@ -9,8 +9,8 @@ from urllib.parse import quote
 
 from starlette.responses import Response
 
+from actors.access.permission import OWN_JOB_STREAM
 from actors.api.bodies import LogsQuery, LogStreamQuery
-from actors.api.request_context import ending_of
 from actors.api.route import Call, Nothing, route
 from actors.api.sse import EVENT_STREAM, LAST_EVENT_ID, EventStream, Streamed, Write
 from actors.jobs import maxima
@@ -91,7 +91,7 @@ async def stream(call: Call[Nothing, LogStreamQuery]) -> Streamed:
     last event: it cannot be read any further. The ``id`` of an event is a cursor: ``Last-Event-ID`` goes on after it.
     What is no UTF-8 is replaced.
     """
-    runtime, ending = call.runtime, ending_of(call.request)
+    runtime, ending = call.runtime, call.ending
     job_id = (await runtime.jobs.get(call.path("job_id"))).job.job_id
     cursor = call.request.headers.get("last-event-id", call.query.cursor)
     await _check_cursor(call, job_id, cursor)
@@ -116,6 +116,6 @@ async def stream(call: Call[Nothing, LogStreamQuery]) -> Streamed:
 
 
 ROUTES = [
-    route("GET", "/api/jobs/{job_id}/logs", logs, media=BYTES),
-    route("GET", "/api/jobs/{job_id}/logs/stream", stream, media=EVENT_STREAM, headers=LAST_EVENT_ID),
+    route("GET", "/api/jobs/{job_id}/logs", logs, OWN_JOB_STREAM, media=BYTES),
+    route("GET", "/api/jobs/{job_id}/logs/stream", stream, OWN_JOB_STREAM, media=EVENT_STREAM, headers=LAST_EVENT_ID),
 ]

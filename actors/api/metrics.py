@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
+from actors.access.permission import VIEWER
 from actors.api.route import Call, Nothing, route
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -16,4 +17,4 @@ async def metrics(call: Call[Nothing, Nothing]) -> Response:
     return Response(text, headers={"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store"})
 
 
-ROUTES = [route("GET", "/metrics", metrics, media="text/plain")]
+ROUTES = [route("GET", "/metrics", metrics, VIEWER, media="text/plain")]

@@ -6,19 +6,18 @@ import inspect
 import re
 from collections.abc import Iterable, Iterator
 from http import HTTPStatus
-from importlib.metadata import version
 from typing import get_args, get_origin, get_type_hints
 
 import attrs
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from actors.access.policy import Permission, permission_for
+from actors.access.permission import PUBLIC, VIEWER, Permission
+from actors.api.answers import Answer
 from actors.api.pages import static_files
 from actors.api.parsing import Raw
 from actors.api.problems import PROBLEM
-from actors.api.request_context import Answer
-from actors.api.route import Call, Declaration, DeclaredRoute, Nothing, route
+from actors.api.route import Call, DeclaredRoute, Nothing, permission_of, route
 from actors.api.schemas import Schema, Schemas
 from actors.documents.common import Document, ProblemDocument
 from actors.job_requests.sources import RequestSource
@@ -34,15 +33,16 @@ _BEARER = "bearer"
 def document(routes: Iterable[BaseRoute], source: RequestSource = RequestSource.TCP) -> Schema:
     """All of ``routes``, as requests of ``source`` may use them.
 
-    Those that route nothing are there with what their paths and docstrings say.
+    Those that declare nothing are there with what their paths and docstrings say.
     """
+    from importlib.metadata import version
+
     schemas = Schemas(source)
     paths: dict[str, Schema] = {}
     for one in routes:
         if isinstance(one, Route):
-            for method in sorted((one.methods or set()) - {"HEAD"}):
-                path = _PART.sub(r"{\1}", one.path)
-                paths.setdefault(path, {})[method.lower()] = _operation(one, method, schemas)
+            (method,) = (one.methods or set()) - {"HEAD"}
+            paths.setdefault(_PART.sub(r"{\1}", one.path), {})[method.lower()] = _operation(one, schemas)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -59,22 +59,28 @@ def document(routes: Iterable[BaseRoute], source: RequestSource = RequestSource.
     }
 
 
-def _operation(route: Route, method: str, schemas: Schemas) -> Schema:
-    declaration = route.declaration if isinstance(route, DeclaredRoute) else None
-    handle = route.endpoint if declaration is None else declaration.handle
-    summary, _, more = inspect.cleandoc(handle.__doc__ or route.name).partition("\n\n")
-    need = permission_for(method, route.path)
+def _operation(route: Route, schemas: Schemas) -> Schema:
+    declared = route if isinstance(route, DeclaredRoute) else None
+    handler = route.endpoint if declared is None else declared.handler
+    summary, _, more = inspect.cleandoc(handler.__doc__ or route.name).partition("\n\n")
+    need = permission_of(route)
+    problem = {"description": "A problem", "content": {PROBLEM: {"schema": schemas.of(ProblemDocument)}}}
     operation: Schema = {
-        "operationId": f"{handle.__module__.rpartition('.')[2]}.{handle.__name__}",
+        "operationId": f"{handler.__module__.rpartition('.')[2]}.{handler.__name__}",
         "tags": [_tag(route.path)],
         "summary": _line(summary),
         "description": " ".join(part for part in (_line(more), _needed(need)) if part),
-        "parameters": [*_in_path(route.path), *_asked(declaration, schemas)],
-        "responses": _responses(declaration, schemas),
+        "parameters": list(_in_path(route.path)),
+        "responses": {"2XX": {"description": "Done"}, "default": problem},
         "security": [] if need.level is None else [{_BEARER: []}],
     }
-    body = None if declaration is None else _body(declaration, schemas)
-    return operation if body is None else {**operation, "requestBody": body}
+    if declared is not None:
+        operation["parameters"] += _asked(declared, schemas)
+        answers = {str(status): _answered(status, declared, schemas) for status in declared.statuses}
+        operation["responses"] = {**answers, "default": problem}
+        if declared.body is not Nothing:
+            operation["requestBody"] = _body(declared, schemas)
+    return operation
 
 
 def _line(text: str) -> str:
@@ -98,15 +104,13 @@ def _in_path(path: str) -> Iterator[Schema]:
         yield {"name": name, "in": "path", "required": True, "schema": _PART_TYPES[kind or None]}
 
 
-def _asked(declaration: Declaration | None, schemas: Schemas) -> Iterator[Schema]:
-    if declaration is None:
-        return
-    hints = get_type_hints(declaration.query)
-    for attribute in attrs.fields(declaration.query):
-        schema = _given(schemas.field(declaration.query, attribute, hints[attribute.name]))
+def _asked(route: DeclaredRoute, schemas: Schemas) -> Iterator[Schema]:
+    hints = get_type_hints(route.query)
+    for attribute in attrs.fields(route.query):
+        schema = _given(schemas.field(route.query, attribute, hints[attribute.name]))
         required = attribute.default is attrs.NOTHING
         yield {"name": attribute.name, "in": "query", "required": required, "schema": schema}
-    for name, meaning in declaration.headers.items():
+    for name, meaning in route.headers.items():
         yield {"name": name, "in": "header", "description": meaning, "schema": _TEXT}
 
 
@@ -119,35 +123,24 @@ def _given(schema: Schema) -> Schema:
     return arms[0] if len(arms) == 1 else schema
 
 
-def _body(declaration: Declaration, schemas: Schemas) -> Schema | None:
-    if declaration.body is Nothing:
-        return None
-    raw = get_origin(declaration.body) is Raw
-    kind = get_args(declaration.body)[0] if raw else declaration.body
+def _body(route: DeclaredRoute, schemas: Schemas) -> Schema:
+    raw = get_origin(route.body) is Raw
+    kind = get_args(route.body)[0] if raw else route.body
     required = raw or any(attribute.default is attrs.NOTHING for attribute in attrs.fields(kind))
-    described = f"At most {declaration.body_bytes} bytes and {maxima.VALUES} values"
+    described = f"At most {route.body_bytes} bytes and {maxima.VALUES} values"
     if raw:
         described = (
-            f"At most {declaration.body_bytes} bytes and {maxima.BATCH_VALUES} values; one job alone at most "
+            f"At most {route.body_bytes} bytes and {maxima.BATCH_VALUES} values; one job alone at most "
             f"{maxima.BODY} bytes, each job at most {maxima.VALUES} values, and a list at most {maxima.BATCH_JOBS} jobs"
         )
     return {"description": described, "required": required, "content": {_JSON: {"schema": schemas.of(kind)}}}
 
 
-def _responses(declaration: Declaration | None, schemas: Schemas) -> Schema:
-    problem = {"description": "A problem", "content": {PROBLEM: {"schema": schemas.of(ProblemDocument)}}}
-    if declaration is None:
-        return {"2XX": {"description": "Done"}, "default": problem}
-    return {str(status): _answered(status, declaration, schemas) for status in declaration.statuses} | {
-        "default": problem
-    }
-
-
-def _answered(status: int, declaration: Declaration, schemas: Schemas) -> Schema:
+def _answered(status: int, route: DeclaredRoute, schemas: Schemas) -> Schema:
     described: Schema = {"description": HTTPStatus(status).phrase}
-    if declaration.media is not None:
-        return {**described, "content": {declaration.media: {"schema": {}}}}
-    result = declaration.result
+    if route.media is not None:
+        return {**described, "content": {route.media: {"schema": {}}}}
+    result = route.result
     if result is type(None) or (isinstance(result, type) and issubclass(result, Response)):
         return described
     document = get_args(result)[0] if get_origin(result) is Answer else result
@@ -172,6 +165,6 @@ async def reference(call: Call[Nothing, Nothing]) -> Response:
 
 
 ROUTES = [
-    route("GET", "/api/openapi.json", openapi),
-    route("GET", "/api/reference", reference, media="text/html"),
+    route("GET", "/api/openapi.json", openapi, VIEWER),
+    route("GET", "/api/reference", reference, PUBLIC, media="text/html"),
 ]

@@ -11,7 +11,9 @@ import trio
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+
+from actors.access.permission import PUBLIC
+from actors.api.route import GuardedRoute
 
 STATIC = Path(__file__).with_name("static")
 _TYPES = {
@@ -66,6 +68,6 @@ def _sent(request: Request, file: StaticFile) -> Response:
 
 
 ROUTES = [
-    Route("/", page, methods=["GET"]),
-    Route("/static/{path:path}", static, methods=["GET"]),
+    GuardedRoute("GET", "/", page, PUBLIC),
+    GuardedRoute("GET", "/static/{path:path}", static, PUBLIC),
 ]

@@ -7,6 +7,7 @@ twice.
 from __future__ import annotations
 
 import json
+from functools import cache
 from http import HTTPStatus
 from types import UnionType
 from typing import Any, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -53,7 +54,7 @@ async def body_as(request: Request, kind: Any, most: int) -> Any:
 
 def query_as(request: Request, kind: Any) -> Any:
     """The query parameters as an instance of the attrs class ``kind``; a list is given by repeating its name."""
-    hints = get_type_hints(kind)
+    hints = _hints_of(kind)
     given: dict[str, list[str]] = {}
     for name, value in request.query_params.multi_items():
         if name not in hints:
@@ -61,6 +62,11 @@ def query_as(request: Request, kind: Any) -> Any:
             raise Refused(f"unknown parameter {name!r:.80}{guess}", RefusalKind.INVALID, name[:80])
         given.setdefault(name, []).append(value)
     return INPUT.read({name: _value(name, texts, hints[name]) for name, texts in given.items()}, kind)
+
+
+@cache
+def _hints_of(kind: Any) -> dict[str, Any]:
+    return get_type_hints(kind)
 
 
 def check_path(request: Request) -> None:

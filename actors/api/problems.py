@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from actors.documents.common import ProblemDocument, encoded
 from actors.jobs.refusal import RefusalKind, Refused
-from actors.store.errors import StoreBusy, StoreError
+from actors.store.errors import ReadTooSlow, StoreBusy, StoreError
 from actors.validation import CheckedError, Problem
 from logconf import get_correlation_id, get_logger
 
@@ -69,6 +69,9 @@ def problem_of(error: Exception) -> Response:
             if more := len(error.faults) - len(shown):
                 lines.append(f"and {more} more")
             return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "\n".join(lines), field=field, faults=shown)
+        case ReadTooSlow():
+            _logger.warning("A read for a person took too long and was ended")
+            return problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
         case StoreError():
             _logger.error("A request was not stored: %s", error)
             headers = {"Retry-After": "1"} if isinstance(error, StoreBusy) else None

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from actors.access.permission import ADMIN, LEAD, OWN_JOB, OWN_LISTING, VIEWER
+from actors.api.answers import page_document
 from actors.api.bodies import LimitValue, PauseRequest, PriorityRequest, QueueQuery, ResumeRequest
-from actors.api.request_context import page_document
 from actors.api.route import Call, Nothing, route
 from actors.documents.jobs import JobDocument, job_document
 from actors.documents.queue import (
@@ -41,7 +42,7 @@ async def entry(call: Call[Nothing, Nothing]) -> EntryDocument:
 async def prioritise(call: Call[PriorityRequest, Nothing]) -> JobDocument:
     """Override a waiting job's priority; null takes the override away."""
     override = call.body.priority_override
-    return job_document(await call.runtime.jobs.set_priority(call.path("job_id"), override, by=call.by))
+    return job_document(await call.runtime.jobs.prioritise(call.path("job_id"), override, by=call.by))
 
 
 async def pause(call: Call[PauseRequest, Nothing]) -> QueueDocument:
@@ -92,14 +93,14 @@ async def _limits_now(call: Call[Any, Any]) -> LimitsDocument:
 
 
 ROUTES = [
-    route("GET", "/api/queue", queue),
-    route("GET", "/api/queue/stats", stats),
-    route("POST", "/api/queue/pause", pause),
-    route("POST", "/api/queue/resume", resume),
-    route("GET", "/api/queue/limits", limits),
-    route("DELETE", "/api/queue/limits", reset_limits),
-    route("PUT", "/api/queue/limits/{name}", set_limit),
-    route("DELETE", "/api/queue/limits/{name}", reset_limit),
-    route("GET", "/api/queue/{job_id}", entry),
-    route("PUT", "/api/queue/{job_id}/priority", prioritise),
+    route("GET", "/api/queue", queue, OWN_LISTING),
+    route("GET", "/api/queue/stats", stats, VIEWER),
+    route("POST", "/api/queue/pause", pause, ADMIN),
+    route("POST", "/api/queue/resume", resume, ADMIN),
+    route("GET", "/api/queue/limits", limits, VIEWER),
+    route("DELETE", "/api/queue/limits", reset_limits, ADMIN),
+    route("PUT", "/api/queue/limits/{name}", set_limit, ADMIN),
+    route("DELETE", "/api/queue/limits/{name}", reset_limit, ADMIN),
+    route("GET", "/api/queue/{job_id}", entry, OWN_JOB),
+    route("PUT", "/api/queue/{job_id}/priority", prioritise, LEAD),
 ]

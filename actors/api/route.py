@@ -3,7 +3,7 @@
     async def approve(call: Call[Nothing, Nothing]) -> ApprovalDocument:
         \"\"\"Grant a request.\"\"\"
 
-    ROUTES = [route("POST", "/api/approvals/{approval_id}/approve", approve)]
+    ROUTES = [route("POST", "/api/approvals/{approval_id}/approve", approve, LEAD)]
 
 The body and the query are read as the handler's annotation says, the answer's type is its result's, the first line of
 its docstring is the summary.
@@ -17,16 +17,19 @@ from typing import Any, Generic, TypeVar, get_args, get_type_hints
 
 import attrs
 import trio
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from actors.access.peer import Peer
+from actors.access.permission import ADMIN, Permission
+from actors.api.answers import answer
 from actors.api.bodies import Nothing
 from actors.api.parsing import body_as, check_path, query_as
-from actors.api.request_context import answer, caller, reading_of, runtime_of
-from actors.control.runtime import Reading, Runtime
+from actors.control.runtime import NOT_RUNNING, Reading, Runtime
 from actors.jobs import maxima
+from actors.jobs.refusal import RefusalKind, Refused
 
 B = TypeVar("B")
 Q = TypeVar("Q")
@@ -46,85 +49,108 @@ class Call(Generic[B, Q]):
     @property
     def reading(self) -> Runtime | Reading:
         """The runtime, or without a supervisor the rows alone, for a request that only reads."""
-        return reading_of(self.request)
+        found: Runtime | Reading = self.request.app.state.runtime
+        return found
 
     @property
     def runtime(self) -> Runtime:
         """The runtime, for any other request. Raises :class:`Refused` where no supervisor runs."""
-        return runtime_of(self.request)
+        if isinstance(found := self.reading, Reading):
+            raise Refused(NOT_RUNNING, RefusalKind.UNAVAILABLE)
+        return found
 
     @property
     def peer(self) -> Peer:
-        """The caller."""
-        return caller(self.request)
+        """The caller. Raises ``HTTPException`` 401 without one, which the guard never lets through."""
+        peer = self._state.get("peer")
+        if not isinstance(peer, Peer):
+            raise HTTPException(HTTPStatus.UNAUTHORIZED, "a token or a session is needed")
+        return peer
 
     @property
     def by(self) -> str:
         """The caller's name, which is recorded with a change."""
         return self.peer.name
 
+    @property
+    def ending(self) -> trio.Event:
+        """Set when the server stops: a stream then sends its last event, ``goodbye``."""
+        ending = self._state.get("ending")
+        return ending if isinstance(ending, trio.Event) else trio.Event()
+
+    @property
+    def _state(self) -> Mapping[str, Any]:
+        state: Mapping[str, Any] = self.request.scope.get("state", {})
+        return state
+
     def path(self, name: str) -> str:
         """A part of the path."""
         return str(self.request.path_params[name])
 
+    def visible_user(self, named: str | None) -> str | None:
+        """The user whose jobs to show, None: all. ``named``: the user in the request, None: none was named.
 
-@attrs.frozen
-class Declaration:
-    """What a route takes and gives.
+        A caller who may only see their own jobs gets those; raises :class:`Refused` where they name another user.
+        """
+        own = self.peer.only_user
+        if own is not None and named not in (None, own):
+            raise Refused("user_id: another than your own takes a lead", RefusalKind.FORBIDDEN, "user_id")
+        return named if own is None else own
 
-    ``result``: the handler's return annotation. ``media``: of an answer that is no JSON. ``headers``: those that it
-    reads, each with its meaning. ``body_bytes``: what its body may have.
+
+class GuardedRoute(Route):
+    """A route of one method with the ``permission`` that its callers need."""
+
+    def __init__(self, method: str, path: str, endpoint: Callable[..., Any], permission: Permission) -> None:
+        super().__init__(path, endpoint, methods=[method])
+        self.permission = permission
+
+
+class DeclaredRoute(GuardedRoute):
+    """The route of ``handler``, which says what it takes and gives: ``body``, ``query``, ``result``.
+
+    ``status``: those that it answers with; a document that ``handler`` returns is sent with the first of them.
+    ``media``: of an answer that is no JSON. ``headers``: those that it reads, each with its meaning. ``body_bytes``:
+    what a body may have at most; no more of it is read.
     """
 
-    handle: Handler
-    body: Any
-    query: Any
-    result: Any
-    statuses: tuple[int, ...]
-    media: str | None
-    headers: Mapping[str, str]
-    body_bytes: int
+    def __init__(
+        self,
+        method: str,
+        path: str,
+        handler: Handler,
+        permission: Permission,
+        *,
+        status: int | Sequence[int] = HTTPStatus.OK,
+        media: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        body_bytes: int = maxima.BODY,
+    ) -> None:
+        super().__init__(method, path, self._answer, permission)
+        hints = get_type_hints(handler)
+        self.handler, self.result = handler, hints["return"]
+        self.body, self.query = get_args(hints["call"])
+        self.statuses = (int(status),) if isinstance(status, int) else tuple(map(int, status))
+        self.media, self.headers, self.body_bytes = media, headers or {}, body_bytes
+
+    async def _answer(self, request: Request) -> Response:
+        check_path(request)
+        query = query_as(request, self.query)
+        body = await body_as(request, self.body, self.body_bytes)
+        given = await self.handler(Call(request, body, query))
+        if isinstance(given, Response):
+            return given
+        return Response(status_code=self.statuses[0]) if given is None else answer(given, self.statuses[0])
 
 
-class DeclaredRoute(Route):
-    """A route with its ``declaration``."""
-
-    def __init__(self, method: str, path: str, declaration: Declaration) -> None:
-        async def endpoint(request: Request) -> Response:
-            await trio.lowlevel.checkpoint()  # handlers that only read memory have none
-            check_path(request)
-            query = query_as(request, declaration.query)
-            body = await body_as(request, declaration.body, declaration.body_bytes)
-            given = await declaration.handle(Call(request, body, query))
-            if isinstance(given, Response):
-                return given
-            status = declaration.statuses[0]
-            return Response(status_code=status) if given is None else answer(given, status)
-
-        super().__init__(path, endpoint, methods=[method], name=declaration.handle.__name__)
-        self.declaration = declaration
+route = DeclaredRoute
+"""As the lists of routes call it."""
 
 
-def route(
-    method: str,
-    path: str,
-    handle: Handler,
-    *,
-    status: int | Sequence[int] = HTTPStatus.OK,
-    media: str | None = None,
-    headers: Mapping[str, str] | None = None,
-    body_bytes: int = maxima.BODY,
-) -> DeclaredRoute:
-    """The route of ``handle``, which answers with one of ``status`` or with a problem.
-
-    A document that ``handle`` returns is sent with the first of them.
-    ``body_bytes``: what a body may have at most; no more of it is read.
-    """
-    hints = get_type_hints(handle)
-    body, query = get_args(hints["call"])
-    statuses = (int(status),) if isinstance(status, int) else tuple(map(int, status))
-    declaration = Declaration(handle, body, query, hints["return"], statuses, media, headers or {}, body_bytes)
-    return DeclaredRoute(method, path, declaration)
+def permission_of(one: BaseRoute) -> Permission:
+    """What a route requires of its caller; one that does not say is an admin's."""
+    found: Permission = getattr(one, "permission", ADMIN)
+    return found
 
 
-__all__ = ["Call", "Declaration", "DeclaredRoute", "Nothing", "route"]
+__all__ = ["Call", "DeclaredRoute", "GuardedRoute", "Nothing", "permission_of", "route"]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import Any
 
+from actors.access.permission import ADMIN, LEAD
 from actors.api.bodies import Rule, TryRuleRequest
 from actors.api.route import Call, Nothing, route
 from actors.documents.rules import DryRunDocument, RuleDocument, RulesDocument, dry_run_document, rule_document
@@ -46,10 +46,10 @@ def _id(call: Call[Any, Any]) -> int:
 
 
 ROUTES = [
-    route("GET", "/api/approvals/rules", listing),
-    route("POST", "/api/approvals/rules", add, status=HTTPStatus.CREATED),
-    route("POST", "/api/approvals/rules/dry-run", dry_run),
-    route("GET", "/api/approvals/rules/{rule_id:int}", showing),
-    route("PUT", "/api/approvals/rules/{rule_id:int}", replace),
-    route("DELETE", "/api/approvals/rules/{rule_id:int}", remove, status=HTTPStatus.NO_CONTENT),
+    route("GET", "/api/approvals/rules", listing, LEAD),
+    route("POST", "/api/approvals/rules", add, ADMIN, status=201),
+    route("POST", "/api/approvals/rules/dry-run", dry_run, LEAD),
+    route("GET", "/api/approvals/rules/{rule_id:int}", showing, LEAD),
+    route("PUT", "/api/approvals/rules/{rule_id:int}", replace, ADMIN),
+    route("DELETE", "/api/approvals/rules/{rule_id:int}", remove, ADMIN, status=204),
 ]

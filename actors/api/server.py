@@ -18,6 +18,7 @@ from typing import Any
 import trio
 from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.config import Config
+from hypercorn.events import Closed, Event, RawData
 from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ConnectionState, LifespanState
@@ -77,12 +78,12 @@ class Guard:
         await self._connections.serve(listeners, serve, context.terminated.set, task_status=task_status)
 
     async def _serve(self, context: WorkerContext, stream: BoundedStream, ending: trio.Event) -> None:
-        scope: dict[str, Any] = {"ending": ending, "connection": stream}
+        carried = encrypted(stream, self._tls)
+        scope: dict[str, Any] = {"ending": ending, "connection": stream, "carrier": carried}
         if not stream.address:
             scope["peer"] = peer_of_socket(stream.socket)
         app = ASGIWrapper(Exchange(self._app, stream))  # type: ignore[arg-type]
         state = ConnectionState(LifespanState(scope))
-        carried = encrypted(stream, self._tls)
         try:
             await _Http1Server(app, self._config, context, state, carried).run()  # type: ignore[arg-type]
         finally:
@@ -92,7 +93,23 @@ class Guard:
 
 
 class _Http1Server(TCPServer):
-    """HTTP/1.1 and nothing else, whatever a client would upgrade to."""
+    """HTTP/1.1 and nothing else, whatever a client would upgrade to; an answer's head goes out with what follows it."""
+
+    _head = b""
+
+    async def protocol_send(self, event: Event) -> None:
+        """Write what the protocol gives. After a head it gives at least one piece more, an empty one at the end."""
+        if not isinstance(event, RawData):
+            await super().protocol_send(event)
+            return
+        if not self._head and event.data.startswith(b"HTTP/1.1 ") and not event.data.startswith(b"HTTP/1.1 1"):
+            self._head = event.data
+            return
+        data, self._head = self._head + event.data, b""
+        try:
+            await self.stream.send_all(data)
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            await self.protocol.handle(Closed())
 
     @property
     def protocol(self) -> Any:

@@ -9,12 +9,13 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from actors.access.permission import PUBLIC, SOCKET, VIEWER, Permission
 from actors.access.secret import CODE_LIFETIME
 from actors.api.access import MOST_OF_SIGN_IN, cookie_name
+from actors.api.answers import Answer, answer
 from actors.api.bodies import SignInRequest
 from actors.api.options import HttpOptions
 from actors.api.rate_limits import SIGN_IN, SignInRate
-from actors.api.request_context import Answer, answer
 from actors.api.route import Call, Nothing, route
 from actors.documents.access import LinkDocument, SessionDocument, session_document
 from actors.jobs.refusal import RefusalKind, Refused
@@ -90,8 +91,8 @@ def _is_encrypted(request: Request, options: HttpOptions) -> bool:
 
 
 ROUTES = [
-    route("POST", "/api/session", sign_in, status=HTTPStatus.CREATED, body_bytes=MOST_OF_SIGN_IN),
-    route("GET", "/api/session", who),
-    route("DELETE", "/api/session", sign_out, status=HTTPStatus.NO_CONTENT),
-    route("POST", "/api/session/code", code, status=HTTPStatus.CREATED),
+    route("POST", "/api/session", sign_in, Permission(None, rate="sign_in"), status=201, body_bytes=MOST_OF_SIGN_IN),
+    route("GET", "/api/session", who, VIEWER),
+    route("DELETE", "/api/session", sign_out, PUBLIC, status=204),
+    route("POST", "/api/session/code", code, SOCKET, status=201),
 ]

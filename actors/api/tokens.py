@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
-
+from actors.access.permission import ADMIN
+from actors.api.answers import page_document
 from actors.api.bodies import ListQuery, SessionsQuery, TokenRequest
-from actors.api.request_context import page_document
 from actors.api.route import Call, Nothing, route
 from actors.documents.access import (
     EndedSessionsDocument,
@@ -67,10 +66,10 @@ async def end_sessions(call: Call[Nothing, SessionsQuery]) -> EndedSessionsDocum
 
 
 ROUTES = [
-    route("GET", "/api/tokens", listing),
-    route("POST", "/api/tokens", create, status=HTTPStatus.CREATED),
-    route("DELETE", "/api/tokens/{token_id}", revoke),
-    route("GET", "/api/sessions", sessions),
-    route("DELETE", "/api/sessions", end_sessions),
-    route("DELETE", "/api/sessions/{session_id}", end_session),
+    route("GET", "/api/tokens", listing, ADMIN),
+    route("POST", "/api/tokens", create, ADMIN, status=201),
+    route("DELETE", "/api/tokens/{token_id}", revoke, ADMIN),
+    route("GET", "/api/sessions", sessions, ADMIN),
+    route("DELETE", "/api/sessions", end_sessions, ADMIN),
+    route("DELETE", "/api/sessions/{session_id}", end_session, ADMIN),
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from actors.access.permission import ADMIN, LEAD
 from actors.api.route import Call, Nothing, route
 from actors.documents.runtime import DeadLettersDocument, QuarantineDocument, TreeDocument
 
@@ -34,9 +35,9 @@ async def drop(call: Call[Nothing, Nothing]) -> QuarantineDocument:
 
 
 ROUTES = [
-    route("GET", "/api/actors", tree),
-    route("GET", "/api/actors/dead-letters", dead_letters),
-    route("GET", "/api/actors/quarantine", quarantine),
-    route("POST", "/api/actors/quarantine/{message_id:int}/replay", replay),
-    route("DELETE", "/api/actors/quarantine/{message_id:int}", drop),
+    route("GET", "/api/actors", tree, LEAD),
+    route("GET", "/api/actors/dead-letters", dead_letters, LEAD),
+    route("GET", "/api/actors/quarantine", quarantine, LEAD),
+    route("POST", "/api/actors/quarantine/{message_id:int}/replay", replay, ADMIN),
+    route("DELETE", "/api/actors/quarantine/{message_id:int}", drop, ADMIN),
 ]

@@ -12,10 +12,10 @@ import trio
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
+from actors.access.permission import Permission
 from actors.api.problems import HANDLERS, problem
-from actors.api.request_context import runtime_of
+from actors.api.route import Call, GuardedRoute, Nothing
 from actors.control.runtime import Runtime
 from actors.jobs.deliveries import MOST_READ, DeliveryNotRead, DeliveryOutcome
 from actors.jobs.refusal import RefusalKind, Refused
@@ -47,7 +47,9 @@ async def deliver(request: Request) -> Response:
 
 async def _delivered(request: Request, headers: dict[str, str], body: _Body, token: str | None) -> Response:
     try:
-        outcome = await runtime_of(request).deliveries.take(request.path_params["provider"], headers, body, token=token)
+        outcome = await Call(request, Nothing(), Nothing()).runtime.deliveries.take(
+            request.path_params["provider"], headers, body, token=token
+        )
     except Refused as refusal:
         if refusal.kind is RefusalKind.NOT_FOUND:
             return problem(404, "there is nothing here")
@@ -114,7 +116,7 @@ class _Body:
                 self._more = message["type"] != "http.disconnect" and bool(message.get("more_body"))
 
 
-ROUTES = [Route("/api/webhooks/{provider}", deliver, methods=["POST"])]
+ROUTES = [GuardedRoute("POST", "/api/webhooks/{provider}", deliver, Permission(None, webhook=True))]
 
 
 def create_webhook_app(runtime: Runtime) -> App:

@@ -51,7 +51,7 @@ def show(as_json: bool, config: str | None) -> None:
     Secrets are masked. A limit that was changed at run time overrides the one shown here until `limits reset`: see
     `greenroom limits show`.
     """
-    from actors.settings import effective
+    from actors.settings.effective import effective
 
     rows = effective(load_settings(config))
     if as_json:

@@ -10,7 +10,7 @@ from actors.cli.context import BadInput
 from actors.cli.job_text import ago, duration, name_of, note, standing
 from actors.cli.options import given, with_client
 from actors.cli.tables import plain, print_answer, print_json, print_table, short
-from actors.jobs.records import JobStatus
+from actors.jobs.statuses import JobStatus
 
 if TYPE_CHECKING:
     from actors.cli.client import Client

@@ -1,8 +1,13 @@
-"""Tables for people and JSON for programs; text from outside never reaches the terminal as control characters."""
+"""Tables for people and JSON for programs; text from outside never reaches the terminal as control characters.
+
+On a terminal a table is as wide as that and a status has its colour. Elsewhere every row is one whole line.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,16 +16,16 @@ import orjson
 from actors.jobs.os_text import REPLACED, printable, readable
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
-    from rich.table import Table
+    from rich.console import Console
 
 _SHORT = 12
 """Characters of an ID that tables show: its end, which is its random part."""
 _PIPE_WIDTH = 200
-_WHOLE = frozenset({"JOB", "ID", "NAME", "USER", "STATUS", "RAN"})
-_LONGEST = {"NAME": 36}
-_SHORTEST = {"NAME": 12, "STATUS": 9, "RAN": 6}
-_STYLES = {
+_GAP = "   "
+_CUT = frozenset({"JOB", "ID", "NAME", "USER", "STATUS", "RAN"})
+"""Columns whose cells stay on one line; what does not fit is cut. Other cells continue on the next line."""
+_NARROWEST = 6
+_COLOURS = {
     "completed": "green", "running": "cyan", "failed": "red", "cancelled": "yellow", "blocked": "magenta",
     "expired": "yellow", "approved": "green", "rejected": "red", "restarting": "yellow", "parked": "red",
 }  # fmt: skip
@@ -47,56 +52,103 @@ def short(identifier: str | None) -> str:
     return "" if identifier is None else identifier[-_SHORT:]
 
 
+def colour_of(status: str) -> str | None:
+    """The colour in which a status is shown, if it has one."""
+    return _COLOURS.get(status.split(",")[0])
+
+
 def console() -> Console:
-    """stdout for people; where it is no terminal, wide enough that nothing is cut."""
+    """stdout for what rich draws; where it is no terminal, wide enough that nothing is cut."""
     from rich.console import Console
 
-    found = Console(highlight=False, markup=False, emoji=False)
-    return found if found.is_terminal else Console(highlight=False, markup=False, emoji=False, width=_PIPE_WIDTH)
-
-
-def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, one_line: bool = False) -> Table:
-    """A table of plain text, and of progress bars; a status has its colour. ``one_line``: what does not fit is cut."""
-    from rich.box import SIMPLE_HEAD
-    from rich.progress_bar import ProgressBar
-    from rich.table import Table
-    from rich.text import Text
-
-    made = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
-    for column in columns:
-        whole = column in _WHOLE or one_line
-        made.add_column(
-            column,
-            overflow="ellipsis" if whole else "fold",
-            no_wrap=whole,
-            min_width=_SHORTEST.get(column),
-            max_width=_LONGEST.get(column),
-        )
-    for row in rows:
-        cells = [one if isinstance(one, ProgressBar) else Text(plain(one)) for one in row]
-        for cell in cells:
-            if isinstance(cell, Text) and (style := _STYLES.get(cell.plain.split(",")[0])):
-                cell.stylize(style)
-        made.add_row(*cells)
-    return made
+    width = None if sys.stdout.isatty() else _PIPE_WIDTH
+    return Console(highlight=False, markup=False, emoji=False, width=width)
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], empty: str) -> None:
     """A table on stdout, or a sentence where it would be empty."""
-    found = list(rows)
-    if found:
-        print_parts([table(columns, found)])
-    else:
+    found = [[plain(cell) for cell in row] for row in rows]
+    if not found:
         click.echo(empty)
+        return
+    widths = [max(map(cells, column)) for column in zip(columns, *found, strict=True)]
+    width = _terminal_width()
+    if width is not None:
+        _narrow(columns, widths, width)
+    coloured = None if "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb" else False
+    for line in _lines(columns, found, widths):
+        click.echo(line.rstrip(), color=coloured)
 
 
-def print_parts(parts: Iterable[RenderableType]) -> None:
-    """Tables as wide as the terminal; lines of text whole, so that commands in them work as pasted."""
-    from rich.text import Text
+def _lines(columns: Sequence[str], rows: list[list[str]], widths: list[int]) -> Iterator[str]:
+    yield _GAP.join(click.style(_padded(*cell), bold=True) for cell in zip(columns, widths, strict=True))
+    for row in rows:
+        wrapped = [
+            [_cut(text, width)] if column in _CUT else list(_folded(text, width))
+            for column, text, width in zip(columns, row, widths, strict=True)
+        ]
+        for number in range(max(map(len, wrapped))):
+            parts = [part[number] if number < len(part) else "" for part in wrapped]
+            yield _GAP.join(
+                click.style(padded, fg=colour) if (colour := colour_of(text)) and part else padded
+                for text, part, width in zip(row, parts, widths, strict=True)
+                for padded in (_padded(part, width),)
+            )
 
-    target = console()
-    with target.capture() as written:
-        for part in parts:
-            target.print(part, soft_wrap=isinstance(part, Text))
-    for line in written.get().splitlines():
-        click.echo(line.rstrip())
+
+def _terminal_width() -> int | None:
+    """Columns of the terminal that stdout is; None: it is none."""
+    if not sys.stdout.isatty():
+        return None
+    try:
+        return int(os.environ.get("COLUMNS") or 0) or os.get_terminal_size(sys.stdout.fileno()).columns
+    except (OSError, ValueError):
+        return 80
+
+
+def _narrow(columns: Sequence[str], widths: list[int], width: int) -> None:
+    """Take from the widest column, first of those that can continue on the next line, until all fit."""
+    for group in ([n for n, name in enumerate(columns) if name not in _CUT], list(range(len(columns)))):
+        while group and sum(widths) + len(_GAP) * (len(widths) - 1) > width:
+            widest = max(group, key=widths.__getitem__)
+            if widths[widest] <= _NARROWEST:
+                break
+            widths[widest] -= 1
+
+
+def cells(text: str) -> int:
+    """Columns of a terminal that ``text`` takes: wide characters take two, combining ones none."""
+    if text.isascii():
+        return len(text)
+    import unicodedata
+
+    return sum(
+        0 if unicodedata.combining(mark) else 2 if unicodedata.east_asian_width(mark) in "WF" else 1 for mark in text
+    )
+
+
+def _padded(text: str, width: int) -> str:
+    return text + " " * (width - cells(text))
+
+
+def _fitting(text: str, width: int) -> int:
+    """How many characters of ``text`` fit into ``width``."""
+    if len(text) <= width and text.isascii():
+        return len(text)
+    end = taken = 0
+    while end < len(text) and (taken := taken + cells(text[end])) <= width:
+        end += 1
+    return end
+
+
+def _cut(text: str, width: int) -> str:
+    return text if cells(text) <= width else f"{text[: _fitting(text, width - 1)]}…"
+
+
+def _folded(text: str, width: int) -> Iterator[str]:
+    """``text`` in lines of at most ``width``, broken between words where one ends in the line."""
+    while (end := _fitting(text, width)) < len(text):
+        space = text.rfind(" ", 1, end + 1)
+        yield text[: space if space > 0 else max(end, 1)]
+        text = text[space + 1 if space > 0 else max(end, 1) :]
+    yield text

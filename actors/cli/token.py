@@ -1,4 +1,4 @@
-"""``token``: access tokens and the browser sessions that were begun with them."""
+"""Commands about access: ``token``, for programs and browsers, and ``open``, for the operator's browser."""
 
 from __future__ import annotations
 
@@ -120,3 +120,15 @@ def _seconds(text: str) -> int:
     if found is None:
         raise BadInput(f"--expires: must be a time like 12h, 30d or 8w, not {text!r}")
     return int(found[1]) * _UNITS[found[2]]
+
+
+@click.command()
+@with_client
+def open(client: Client, as_json: bool) -> None:  # noqa: A001 - the name of the command
+    """Print a link that signs in your browser, once.
+
+    The link is valid for five minutes. Greenroom starts no browser: the link would be among that program's arguments,
+    which every user of this machine can read.
+    """
+    made = client.request("POST", "api", "session", "code", body={})
+    print_answer(made, as_json, lambda made: click.echo(made["link"]))

@@ -10,7 +10,7 @@ import click
 import orjson
 
 from actors.cli.context import BadInput, Failed
-from actors.cli.job_text import lasted, name_of
+from actors.cli.job_text import lasted, name_and_user
 from actors.cli.options import given, with_client, with_config
 from actors.cli.tables import console, plain, print_json
 
@@ -56,10 +56,10 @@ def _watch_socket(query: dict[str, Any], as_json: bool, config: str | None) -> N
             job = client.request("GET", "api", "jobs", job_id)
         except Failed:  # it was removed since
             return None
-        return f"{name_of(job)} ({job['user_id']})"
+        return name_and_user(job)
 
     with client.stream("api", "events", params=query) as answer:
-        for kind, event in parsed(answer.iter_lines()):
+        for kind, event in parsed(answer.lines()):
             if kind == "goodbye":
                 break
             if kind == "connection":

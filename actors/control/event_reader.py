@@ -14,7 +14,7 @@ wake behind, and one wake too many costs a look.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext, suppress
 from typing import Unpack
 
 import trio
@@ -85,8 +85,9 @@ class EventReader:
         send, receive = trio.open_memory_channel[None](1)
 
         def wake(event: Event) -> bool:
-            if is_wanted(event) and not send.statistics().current_buffer_used:
-                send.send_nowait(None)
+            if is_wanted(event):
+                with suppress(trio.WouldBlock):  # it has a wake already
+                    send.send_nowait(None)
             return False
 
         async with send, receive:  # closed after the subscription has ended: an event may come at any checkpoint

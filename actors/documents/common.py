@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import Enum
+from functools import cache
 from typing import Annotated, Any, NotRequired, TypedDict, TypeVar, cast
 
 import orjson
@@ -19,6 +20,9 @@ Moment = Annotated[str, "date-time"]
 
 Document = dict[str, Any]
 """An object of which no more is promised than that it is one."""
+
+
+_AS_THEY_ARE = frozenset({str, int, float, bool, type(None)})
 
 
 class FaultDocument(TypedDict):
@@ -60,6 +64,8 @@ def moment(time: datetime | None) -> str | None:
 
 def plain(value: Any) -> Any:
     """``value`` as JSON has it: times as texts, members of an enum as their values, tuples as lists."""
+    if type(value) in _AS_THEY_ARE:
+        return value
     if isinstance(value, datetime):
         return moment(value)
     if isinstance(value, Enum):
@@ -69,7 +75,20 @@ def plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple | list) else value
 
 
-def from_fields(kind: type[D], record: object, **others: Any) -> D:
-    """The document of this ``kind``: each key has the record's attribute of its name, unless ``others`` has it."""
-    keys = kind.__annotations__
-    return cast("D", {key: others[key] if key in others else plain(getattr(record, key)) for key in keys})
+def from_fields(kind: type[D], *records: object, **others: Any) -> D:
+    """The document of this ``kind``: each key has the attribute of its name, unless ``others`` has it.
+
+    Of several ``records`` the first that has the attribute gives it.
+    """
+    found = {
+        key: others[key] if key in others else plain(getattr(records[index], key))
+        for key, index in _homes(kind, *map(type, records))  # type: ignore[arg-type]
+    }
+    return cast("D", found)
+
+
+@cache
+def _homes(kind: type[Any], *classes: type[Any]) -> tuple[tuple[str, int], ...]:
+    """Each key of ``kind`` with the place of the first class that has an attribute of this name; -1: none."""
+    places = [[place for place, one in enumerate(classes) if hasattr(one, key)] for key in kind.__annotations__]
+    return tuple(zip(kind.__annotations__, (found[0] if found else -1 for found in places), strict=True))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypedDict
 
 from actors.documents.approvals import ApprovalDocument, approval_document
-from actors.documents.common import Document, Moment, from_fields, moment, plain
+from actors.documents.common import Document, Moment, from_fields, moment
 from actors.jobs.os_text import shown
 from actors.jobs.views import Accepted, JobView
 
@@ -78,49 +78,20 @@ class JobDocument(TypedDict):
 
 
 def job_document(view: JobView) -> JobDocument:
-    """A job with what is known around it: ``reason`` and ``setting`` say why it waits and what changes that (C7)."""
+    """A job with what is known around it: ``reason`` and ``setting`` say why it waits and what changes that."""
     job, entry, request = view.job, view.entry, view.job.request
     since = moment(job.uncertain_since)
-    return {
-        "job_id": job.job_id,
-        "status": job.status.value,
-        "queue_status": view.queue_status.value,
-        "correlation_id": job.correlation_id,
-        "provider": job.provider,
-        "user_id": request.user_id,
-        "org_id": request.org_id,
-        "team_id": request.team_id,
-        "config_name": request.config_name,
-        "command": [shown(word) for word in request.command] if request.command is not None else None,
-        "entry_point": request.entry_point,
-        "resources": from_fields(ResourcesDocument, request.resources),
-        "priority": entry.base_priority if entry.priority_override is None else entry.priority_override,
-        "priority_override": entry.priority_override,
-        "attempt": entry.attempt,
-        "max_attempts": entry.max_attempts,
-        "created_at": moment(job.created_at),
-        "queued_at": moment(entry.queued_at),
-        "not_before": moment(entry.not_before),
-        "started_at": moment(job.started_at),
-        "completed_at": moment(job.completed_at),
-        "cost_usd": job.cost_usd,
-        "error_message": job.error_message or entry.error_message,
-        "output_url": job.output_url,
-        "exit_code": job.exit_code,
-        "signal": job.signal,
-        "progress": plain(job.progress),
-        "result": plain(job.result),
-        "cancel_requested_at": moment(job.cancel_requested_at),
-        "cancel_requested_by": job.cancel_requested_by,
-        "uncertain": None if since is None else {"since": since, "reason": job.uncertain_reason},
-        "retry_of": job.retry_of,
-        "reason": view.reason,
-        "setting": view.setting,
-        "position": view.position,
-        "estimate_seconds": view.estimate,
-        "submission": None if view.submission is None else from_fields(SubmissionDocument, view.submission),
-        "approval": None if view.approval is None else approval_document(view.approval),
-    }
+    return from_fields(
+        JobDocument, job, entry, view, request,
+        command=[shown(word) for word in request.command] if request.command is not None else None,
+        resources=from_fields(ResourcesDocument, request.resources),
+        priority=entry.base_priority if entry.priority_override is None else entry.priority_override,
+        error_message=job.error_message or entry.error_message,
+        uncertain=None if since is None else {"since": since, "reason": job.uncertain_reason},
+        estimate_seconds=view.estimate,
+        submission=None if view.submission is None else from_fields(SubmissionDocument, view.submission),
+        approval=None if view.approval is None else approval_document(view.approval),
+    )  # fmt: skip
 
 
 class AcceptedDocument(JobDocument):
@@ -130,7 +101,7 @@ class AcceptedDocument(JobDocument):
 
 
 def accepted_document(accepted: Accepted) -> AcceptedDocument:
-    """The answer to a request: its job, and whether it was ``created`` now or stood there under the same key (B20)."""
+    """The answer to a request: its job, and whether it was ``created`` now or stood there under the same key."""
     view = JobView(accepted.job, accepted.entry, accepted.entry.status, accepted.approval)
     return {**job_document(view), "created": accepted.created}
 

@@ -16,15 +16,12 @@ from typing import Any
 
 import attrs
 
-from actors.job_requests.environment import with_inherited
-from actors.job_requests.job_request import converter, request_from_mapping
+from actors.job_requests.job_request import converter, with_inherited
 from actors.job_requests.sources import RequestSource, closed_to
 from actors.jobs import maxima
 from actors.jobs.records import JobRequest
 from actors.validation import INPUT, CheckedError, Problems, Shape, Wrong, document, plain_value, read_bytes
 from actors.validation.marked import ListNode, MappingNode
-
-__all__ = ["JobFile", "load_job_file", "load_spec", "parse_set", "request_from_mapping"]
 
 MAX_BYTES = maxima.BATCH
 MAX_NODES = 1_000_000

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from pathlib import Path, PurePath
 from typing import Annotated, Any
 
+import attrs
 from attrs.validators import ge, gt, optional
 
 from actors.jobs import maxima
+from actors.jobs.environment import inherited
 from actors.jobs.levels import HIGHEST_OVERRIDE
 from actors.jobs.os_text import from_plain
 from actors.jobs.records import JobRequest, Resources
@@ -28,6 +31,14 @@ def request_from_mapping(data: Any, path: str = "") -> JobRequest:
     request = REQUESTS.read(data, JobRequest, path)
     assert isinstance(request, JobRequest)
     return request
+
+
+def with_inherited(request: JobRequest, environ: Mapping[str, str] | None = None) -> JobRequest:
+    """``request`` with its inherited values filled in, unless its submitter has done so already."""
+    if request.inherited_env is not None:
+        return request
+    values = inherited(request.env_from, os.environ if environ is None else environ)
+    return attrs.evolve(request, inherited_env=values)
 
 
 def converter(

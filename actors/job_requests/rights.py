@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import attrs
@@ -12,8 +11,7 @@ from actors.jobs.levels import may_approve, normalised
 from actors.jobs.records import JobRequest
 from actors.jobs.refusal import RefusalKind, Refused
 
-_USUAL = JobRequest()
-_NAMES = tuple(attribute.name for attribute in attrs.fields(JobRequest))
+_USUAL = attrs.asdict(JobRequest(), recurse=False)
 _ADMIN, _LEAD = "admin", "lead"
 
 
@@ -37,9 +35,12 @@ THE_PROGRAM = Submitter(RequestSource.EMBEDDED)
 
 def check_open(asked: JobRequest, source: RequestSource, where: str = "") -> None:
     """Raises :class:`Refused` naming the first field that is set and closed to ``source``; ``where`` stands before."""
-    for field in _given(asked, closed_to(source)):
-        if instead := access_to(field).instead:
-            raise Refused(f"{where}{field}: {instead}", RefusalKind.FORBIDDEN, field)
+    for field in _given(asked):
+        access = access_to(field)
+        if source in access.sources:
+            continue
+        if access.instead:
+            raise Refused(f"{where}{field}: {access.instead}", RefusalKind.FORBIDDEN, field)
         raise Refused(f"{where}{field}: unknown field, or not allowed from here", RefusalKind.INVALID, field)
 
 
@@ -51,7 +52,7 @@ def authorized(asked: JobRequest, who: Submitter, where: str = "") -> JobRequest
     check_open(asked, who.source, where)
     if who.source not in NETWORK:
         return asked if asked.user_id or not who.user_id else attrs.evolve(asked, user_id=who.user_id)
-    for field in _given(asked, (attribute.name for attribute in attrs.fields(JobRequest))):
+    for field in _given(asked):
         if fault := _fault(field, getattr(asked, field), who):
             raise Refused(f"{where}{field}: {fault}", RefusalKind.FORBIDDEN, field)
     return attrs.evolve(
@@ -76,19 +77,17 @@ def retried(before: JobRequest, who: Submitter, job_id: str) -> JobRequest:
     left_out = {"idempotency_key", *closed}
     if who.source in NETWORK:
         foreign = before.user_id != who.user_id
-        for attribute in attrs.fields(JobRequest):
-            field = attribute.name
+        for field in _USUAL:
             identity = access_to(field).over_network is NetworkRule.OWN
             if (foreign and identity) or _fault(field, getattr(before, field), who):
                 left_out.add(field)
-    kept = attrs.evolve(before, **{field: getattr(_USUAL, field) for field in left_out})
+    kept = attrs.evolve(before, **{field: _USUAL[field] for field in left_out})
     return authorized(kept, who)
 
 
-def _given(asked: JobRequest, fields: Iterable[str]) -> list[str]:
-    """Those of ``fields`` that say anything, in the order of the class."""
-    wanted = frozenset(fields)
-    return [name for name in _NAMES if name in wanted and getattr(asked, name) != getattr(_USUAL, name)]
+def _given(asked: JobRequest) -> list[str]:
+    """The fields that have another value than their default, in the order of the class."""
+    return [name for name, usual in _USUAL.items() if getattr(asked, name) != usual]
 
 
 def _fault(field: str, value: Any, who: Submitter) -> str | None:

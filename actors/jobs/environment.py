@@ -11,6 +11,11 @@ from collections.abc import Mapping
 
 from actors.jobs.os_text import from_bytes, is_utf8
 
+DEFAULT_ENV_FROM = (
+    "PATH", "HOME", "LANG", "VIRTUAL_ENV", "CONDA_PREFIX", "LD_LIBRARY_PATH", "CUDA_*", "HF_HOME",
+)  # fmt: skip
+"""What every job inherits."""
+
 
 def inherited(names: tuple[str, ...], environ: Mapping[str, str]) -> dict[str, str]:
     """The values of ``names`` that ``environ`` has; a trailing ``*`` matches a prefix."""

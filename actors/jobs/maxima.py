@@ -244,7 +244,8 @@ def fault_of(record: JobRequest | ApprovalRule, encoded: bytes | None = None) ->
     Without a field where it is the whole that is too large. ``encoded``: a job request as JSON, if it is at hand.
     """
     for name, maximum in FIELDS[type(record)].items():
-        if (fault := maximum.fault(getattr(record, name))) is not None:
+        value = getattr(record, name)
+        if value and (fault := maximum.fault(value)) is not None:  # what is empty is above no maximum
             return name, fault
     if isinstance(record, JobRequest):
         size = len(encoded) if encoded is not None else _json_size(request_to_json(record)) or 0

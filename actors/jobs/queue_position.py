@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from statistics import median
 
 from actors.jobs.levels import AGEING_CAP, AGEING_STEP, effective_priority
 from actors.jobs.records import QueueEntry
@@ -68,4 +67,6 @@ def estimated_wait(ahead: int, slots: int, recent: Sequence[float]) -> float | N
     """
     if slots < 1 or len(recent) < _FEWEST:
         return None
+    from statistics import median  # loads decimal and fractions, which nothing else here needs
+
     return median(recent) * (ahead + 1) / slots

@@ -99,7 +99,7 @@ def cancel(tx: Transaction, job_id: str, *, by: str | None, level: str) -> Job:
     return after.job
 
 
-def set_priority(tx: Transaction, job_id: str, override: int | None, *, by: str | None) -> None:
+def prioritise(tx: Transaction, job_id: str, override: int | None, *, by: str | None) -> None:
     """Override a waiting job's priority, or take the override away (B9)."""
     try:
         check_override(override)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import attrs
@@ -38,6 +38,13 @@ def load(tx: Transaction, job_id: str) -> Pair:
     return Pair(job, entry)
 
 
+def load_many(tx: Transaction, job_ids: Iterable[str]) -> dict[str, Pair]:
+    """The jobs of these ids; damaged ones are left out and reported."""
+    ids = list(job_ids)
+    found, entries = jobs.get_many(tx.connection, ids), queue.get_many(tx.connection, ids)
+    return {one: Pair(found[one], entries[one]) for one in ids if one in found and one in entries}
+
+
 def load_readable(tx: Transaction, job_id: str) -> Pair | None:
     """For what the runtime does by itself: None, reported once, where the job's row is damaged.
 
@@ -59,11 +66,13 @@ def advance(
     job: Mapping[str, Any] | None = None,
     entry: Mapping[str, Any] | None = None,
     data: Mapping[str, Any] | None = None,
+    entry_is_written: bool = False,
 ) -> Pair:
     """Take one step of the table: both rows, and the event of it.
 
-    ``job`` and ``entry`` are further column changes, ``data`` goes into the event. Whether the step can happen is for
-    the caller to know from the rows of this transaction.
+    ``job`` and ``entry`` are further column changes, ``data`` goes into the event. ``entry_is_written``: the entry's
+    row has these changes already. Whether the step can happen is for the caller to know from the rows of this
+    transaction.
     """
     following = step(pair.job.status, pair.entry.status, trigger)
     assert following is not None, f"{trigger} of job {pair.job.job_id} in {pair.job.status}, {pair.entry.status}"
@@ -73,6 +82,8 @@ def advance(
         job_changes = {"completed_at": tx.now, **UNFLAGGED, **job_changes}
     if following.entry in TERMINAL_ENTRIES:
         entry_changes.setdefault("completed_at", tx.now)
+    if entry_is_written:
+        pair, entry_changes = attrs.evolve(pair, entry=attrs.evolve(pair.entry, **entry_changes)), {}
     after = change(tx, pair, job=job_changes, entry=entry_changes)
     event_data: dict[str, Any] = {"status": following.job.value, **(data or {})}
     if following.job in TERMINAL_JOBS and after.job.error_message:
@@ -87,11 +98,9 @@ def change(
     """Write changes of columns and return the rows as they are now. Writes no event: callers emit."""
     after_job, after_entry = pair.job, pair.entry
     if job:
-        jobs.change(tx.connection, pair.job, tx.now, **job)
-        after_job = attrs.evolve(pair.job, **job, updated_at=tx.now, version=pair.job.version + 1)
+        after_job = jobs.change(tx.connection, pair.job, tx.now, **job)
     if entry:
-        queue.change(tx.connection, pair.job.job_id, **entry)
-        after_entry = attrs.evolve(pair.entry, **entry)
+        after_entry = queue.change_known(tx.connection, pair.entry, **entry)
     return Pair(after_job, after_entry)
 
 

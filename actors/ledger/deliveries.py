@@ -9,8 +9,7 @@ from actors.jobs.records import Submission, SubmissionState
 from actors.ledger.base import load
 from actors.ledger.dispatch import hand_over
 from actors.ledger.observe import apply_observation
-from actors.providers.base import DeliveryEvent
-from actors.providers.optional import DeliveryHint
+from actors.providers.deliveries import DeliveryEvent, DeliveryHint
 from actors.store import Transaction, deliveries, holds
 
 _DROPPED_AT_ONCE = 100

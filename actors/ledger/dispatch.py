@@ -38,28 +38,31 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import attrs
+from outcome import Outcome
 from sqlalchemy import Connection
 
 from actors.jobs.events import EventType
 from actors.jobs.lifecycle import Trigger
 from actors.jobs.options import Limits
-from actors.jobs.records import Capacity, Observation, Submission, SubmissionState
+from actors.jobs.records import Capacity, Job, Observation, Submission, SubmissionState
 from actors.jobs.retry import DispatchVerdict, after_failed_dispatch
 from actors.jobs.scheduling import (
     Decision,
     Head,
     Lane,
+    Pick,
     ProviderState,
     Running,
     decide,
     global_limit_reached,
     nothing_may_run,
 )
-from actors.ledger.base import UNFLAGGED, Pair, advance, change, emit, load_readable
+from actors.ledger.base import UNFLAGGED, Pair, advance, change, emit, load_many, load_readable
 from actors.ledger.deaths import held_apart
 from actors.ledger.limits import effective_limits, gate_of
 from actors.ledger.observe import apply_observation
 from actors.ledger.requeue import requeue_or_fail
+from actors.providers.base import Submitted
 from actors.providers.breaker import BreakerAdvice
 from actors.providers.guard import Failure
 from actors.store import Transaction, deaths, gates, lanes, queue, submissions
@@ -139,9 +142,11 @@ def claim(
     nothing is claimed only to be requeued. ``limits``: the configured ones. ``token``: makes the token of a submission.
     """
     ready, release = queue.outlook(tx.connection)
-    if not ready and (release is None or release > tx.now):
+    if release is not None and release <= tx.now:
+        queue.release_due(tx.connection, tx.now)
+        ready, release = queue.outlook(tx.connection)
+    if not ready:
         return Claimed(decide((), (), limits, {}, tx.now, lambda _lane: None), (), release)
-    queue.release_due(tx.connection, tx.now)
     for name, advice in breaker_advice.items():
         gate = gate_of(tx, name)
         if advice.retry_after and gate.closed(tx.now) is None:
@@ -150,30 +155,59 @@ def claim(
     decision, waiting = decide_now(tx.connection, limits, capacities, tx.now, probes)
     lanes.note_shortage(tx.connection, waiting, decision.short_of_resources, tx.now)
     picks = held_apart(tx, decision.picks)
-    claimed = [_claim_one(tx, pick.head.job_id, token()) for pick in picks]
-    dispatches = tuple(one for one in claimed if one is not None)
-    look_again_at = _look_again_at(tx) if len(dispatches) == len(picks) else tx.now  # damaged ones took others' slots
+    dispatches = _claim_all(tx, picks, token)
+    is_whole = len(dispatches) == len(picks)  # else damaged ones took others' slots
+    look_again_at = _look_again_at(tx, release) if is_whole else tx.now
     return Claimed(decision, dispatches, look_again_at, held_apart=len(picks) < len(decision.picks))
 
 
-def _claim_one(tx: Transaction, job_id: str, token: str) -> Dispatch | None:
-    """None: the job's row is damaged. It leaves its lane for a while, so that it keeps no slot from another."""
-    pair = load_readable(tx, job_id)
-    if pair is None:
+def _claim_all(tx: Transaction, picks: Sequence[Pick], token: Callable[[], str]) -> tuple[Dispatch, ...]:
+    """Claim these, all entries and intents in a few statements.
+
+    A job whose row is damaged leaves its lane for a while instead, so that it keeps no slot from another.
+    """
+    if not picks:
+        return ()
+    lane_of = {pick.head.job_id: pick.lane.lane_id for pick in picks}
+    pairs = load_many(tx, lane_of)
+    for job_id in [one for one in lane_of if one not in pairs]:
         seconds = DAMAGED_AGAIN.total_seconds()
         queue.change(tx.connection, job_id, not_before=tx.now + DAMAGED_AGAIN, wait_seconds=seconds)
-        return None
-    key = submission_key(job_id, pair.entry.attempt)
-    submission = Submission(job_id, key, token, SubmissionState.INTENT, tx.now)
-    submissions.put(tx.connection, submission)
-    entry = {"started_at": tx.now, "not_before": None}
-    data = {"provider": pair.job.provider, "attempt": pair.entry.attempt + 1, "submission": key}
-    return Dispatch(advance(tx, pair, Trigger.CLAIM, entry=entry, data=data), submission)
+    entry = queue.start(tx.connection, {job_id: lane_of[job_id] for job_id in pairs}, tx.now)
+    intents = [
+        Submission(one, submission_key(one, pair.entry.attempt), token(), SubmissionState.INTENT, tx.now)
+        for one, pair in pairs.items()
+    ]
+    submissions.put(tx.connection, intents)
+    return tuple(_claimed(tx, pairs[intent.job_id], intent, entry) for intent in intents)
+
+
+def _claimed(tx: Transaction, pair: Pair, intent: Submission, entry: Mapping[str, Any]) -> Dispatch:
+    data = {"provider": pair.job.provider, "attempt": pair.entry.attempt + 1, "submission": intent.key}
+    return Dispatch(advance(tx, pair, Trigger.CLAIM, entry=entry, data=data, entry_is_written=True), intent)
 
 
 def submission_key(job_id: str, attempt: int) -> str:
     """The key under which a provider knows one attempt at a job; the same for a try that spent no attempt."""
     return f"{job_id}-{attempt + 1}"
+
+
+@attrs.define(eq=False)
+class Answer:
+    """What a provider answered to the submission of ``key``. ``outcome``: what recording it gave, None before."""
+
+    key: str
+    job: Job
+    answer: Submitted | Failure
+    outcome: Outcome[DispatchVerdict | None] | None = None
+
+
+def record_answer(tx: Transaction, answer: Answer, *, jitter: Callable[[], float]) -> DispatchVerdict | None:
+    """Record it; what follows from a failure, None from an acceptance, and where the outcome was settled before."""
+    if isinstance(answer.answer, Failure):
+        return fail_dispatch(tx, answer.key, answer.answer, jitter=jitter)
+    hand_over(tx, answer.key, answer.answer.handle, answer.answer.observation)
+    return None
 
 
 def hand_over(tx: Transaction, key: str, handle: Mapping[str, Any], observation: Observation | None) -> bool:
@@ -223,7 +257,7 @@ def fail_dispatch(
 
 def _with_outcome(tx: Transaction, key: str) -> Submission | None:
     """The submission, whose call had an outcome: it did not kill the process."""
-    submission = submissions.by_keys(tx.connection, [key]).get(key)
+    submission = submissions.by_key(tx.connection, key)
     if submission is not None:
         deaths.forgive(tx.connection, submission.job_id)
     return submission
@@ -244,9 +278,8 @@ def _close_gate(tx: Transaction, gate: gates.Gate, until: datetime, reason: str,
     gates.put(tx.connection, closed)
 
 
-def _look_again_at(tx: Transaction) -> datetime | None:
-    """When something opens by the clock alone: a back-off or a closed provider, whichever is first."""
+def _look_again_at(tx: Transaction, release: datetime | None) -> datetime | None:
+    """When something opens by the clock alone: a back-off (``release``) or a closed provider, whichever is first."""
     found = gates.read(tx.connection).values()
     moments = [gate.closed_until for gate in found if gate.closed_until is not None and gate.closed_until > tx.now]
-    _, release = queue.outlook(tx.connection)
     return min([*moments, *([release] if release is not None else [])], default=None)

@@ -9,8 +9,8 @@ import attrs
 from actors.jobs.events import EventType
 from actors.jobs.polling import interpret
 from actors.jobs.records import Observation, Phase, SubmissionState
-from actors.ledger.base import UNFLAGGED, Pair, advance, change, close_submission, emit, load_readable
-from actors.store import Transaction, jobs, queue, submissions
+from actors.ledger.base import UNFLAGGED, Pair, advance, change, close_submission, emit, load_many, load_readable
+from actors.store import Transaction, submissions
 
 _TO_SHOW = ("progress", "cost_usd", "output_url")
 
@@ -27,13 +27,11 @@ class Recorded:
 def record(tx: Transaction, observations: Mapping[str, Observation]) -> list[Recorded]:
     """Apply observations, by submission key."""
     known = submissions.by_keys(tx.connection, observations)
-    job_ids = [submission.job_id for submission in known.values()]
-    found = jobs.get_many(tx.connection, job_ids)
-    entries = queue.get_many(tx.connection, job_ids)
+    pairs = load_many(tx, [one.job_id for one in known.values() if one.state is not SubmissionState.CLOSED])
     return [
-        apply_observation(tx, Pair(found[one.job_id], entries[one.job_id]), key, observations[key])
+        apply_observation(tx, pairs[one.job_id], key, observations[key])
         for key, one in known.items()
-        if one.state is not SubmissionState.CLOSED and one.job_id in found and one.job_id in entries
+        if one.job_id in pairs and one.state is not SubmissionState.CLOSED
     ]
 
 

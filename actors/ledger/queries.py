@@ -75,12 +75,18 @@ def deadlines(connection: Connection, now: datetime) -> tuple[list[str], datetim
 
 def resolve(connection: Connection, part: str) -> str:
     """The one job id that is, begins or ends with ``part``."""
-    if not part:
-        return part
+    return find(connection, part).job_id
+
+
+def find(connection: Connection, part: str) -> Job:
+    """The one job whose id is, begins or ends with ``part``."""
     _check_id(part, "job")
-    if jobs.get(connection, part) is not None:
-        return part
-    return _only(part, jobs.matching(connection, part.lower()), "job")
+    found = jobs.get(connection, part)
+    if found is None:
+        found = jobs.get(connection, _only(part, jobs.matching(connection, part.lower()), "job"))
+    if found is None:
+        raise Refused(f"there is no job {part!r}", RefusalKind.NOT_FOUND)
+    return found
 
 
 def resolve_approval(connection: Connection, part: str) -> str:
@@ -96,13 +102,13 @@ def resolve_approval(connection: Connection, part: str) -> str:
 
 
 def _check_id(part: str, what: str) -> None:
-    """Raises :class:`Refused` for what no id of ours holds: control characters, more than a name has."""
-    if not part.isascii() or not part.isprintable() or len(part) > maxima.NAME:
+    """Raises :class:`Refused` for what no id of ours holds: nothing, control characters, more than a name has."""
+    if not part or not part.isascii() or not part.isprintable() or len(part) > maxima.NAME:
         raise Refused(f"there is no {what} {part!r:.80}", RefusalKind.NOT_FOUND)
 
 
 def _only(part: str, found: Sequence[str], what: str) -> str:
-    if not part or not found:
+    if not found:
         raise Refused(f"there is no {what} {part!r:.80}", RefusalKind.NOT_FOUND)
     if len(found) > 1:
         raise Refused(
@@ -113,9 +119,7 @@ def _only(part: str, found: Sequence[str], what: str) -> str:
 
 def view(connection: Connection, part: str, context: DecisionContext) -> JobView:
     """The job whose id is, begins or ends with ``part``, with all that is known around it, its place included."""
-    job = jobs.get(connection, resolve(connection, part))
-    if job is None:
-        raise Refused(f"there is no job {part!r}", RefusalKind.NOT_FOUND)
+    job = find(connection, part)
     views = of_jobs(connection, [job], context)
     if not views:
         queue.get(connection, job.job_id)  # raises: it was left out
@@ -163,7 +167,7 @@ class Around:
         self._now = now
         self._asked = approvals.of_jobs(connection, ids)
         self._handed = submissions.of_jobs(connection, ids)
-        self._lanes = queue.lanes_of(connection, ids)
+        self._lanes = queue.lanes_of(connection, ids) if decision is not None else {}
         self._decision = decision
         self._picked = frozenset(pick.head.job_id for pick in decision.picks) if decision is not None else frozenset()
 

@@ -45,11 +45,15 @@ class Question:
 
 @attrs.frozen
 class NewJob:
-    """A checked request with the correlation ID under which its whole life is told."""
+    """A checked request, and the correlation ID of all that happens to its job.
+
+    ``encoded``: the request as JSON, if it is at hand.
+    """
 
     request: JobRequest
     correlation_id: str
     retry_of: str | None = None
+    encoded: bytes | None = None
 
 
 @attrs.frozen
@@ -98,6 +102,7 @@ class _Batch:
         self._timeout = timeout
         self._seen: dict[str, tuple[int, bool]] = {}
         self._fresh: dict[str, Accepted] = {}
+        self._encoded: dict[str, bytes | None] = {}
 
     def accept(self) -> list[Accepted]:
         """Accept all of it."""
@@ -188,6 +193,7 @@ class _Batch:
         approval = self._ask(job_id, question) if question else None
         one = Accepted(job, entry, approval, created=True)
         self._fresh[job_id] = one
+        self._encoded[job_id] = new.encoded
         return one
 
     def _question(self, request: JobRequest) -> Question | None:
@@ -229,7 +235,7 @@ class _Batch:
         if not new:
             return
         connection = self._tx.connection
-        jobs.add(connection, [one.job for one in new])
+        jobs.add(connection, [one.job for one in new], self._encoded)
         queue.add(connection, [queue.to_row(one.entry, queue.owner_of(one.job.request)) for one in new])
         asked = [one.approval for one in new if one.approval is not None]
         if asked:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import ssl
 from pathlib import Path
 
@@ -71,13 +72,31 @@ class BoundedStream(trio.abc.HalfCloseableStream):
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Write within :data:`WRITE_SECONDS`. Raises ``trio.BrokenResourceError`` when the reader does not take it."""
-        deadline = min(trio.current_time() + WRITE_SECONDS, self._latest)
         await trio.lowlevel.checkpoint_if_cancelled()
+        if not data:  # Hypercorn ends every answer with one
+            return
+        rest = self._send_now(data)
+        if not rest:  # as nearly always: a scope of its own would cost as much as the write
+            await trio.lowlevel.cancel_shielded_checkpoint()
+            return
+        deadline = min(trio.current_time() + WRITE_SECONDS, self._latest)
         with trio.CancelScope(deadline=deadline, shield=True) as self._writing:
-            await self._stream.send_all(data)
+            await self._stream.send_all(rest)
         if self._writing.cancelled_caught:
             self.socket.close()
             raise trio.BrokenResourceError("the reader did not take what was written")
+
+    def _send_now(self, data: bytes | bytearray | memoryview) -> memoryview:
+        """Write what the connection takes at once; the rest. Raises as ``send_all``."""
+        rest = memoryview(data)
+        if not self.is_open:
+            raise trio.ClosedResourceError("this connection was closed")
+        try:
+            return rest[os.write(self.socket.fileno(), rest) :]
+        except BlockingIOError:
+            return rest
+        except OSError as error:
+            raise trio.BrokenResourceError(f"the connection is broken: {error.strerror}") from error
 
     async def wait_send_all_might_not_block(self) -> None:
         """As the stream's."""

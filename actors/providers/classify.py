@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from enum import StrEnum
-from typing import cast
 
 import attrs
 
 from actors.jobs.os_text import kept
 from actors.jobs.retry import FailureKind
 from actors.providers import errors
+from actors.providers.json_reading import amount
 from supervision.errors import leaves
 
 _LONGEST_MESSAGE = 2_000
@@ -69,7 +68,7 @@ def _classify_one(call: str, error: Exception) -> Failure:
     return Failure(
         kind,
         _message(error),
-        retry_after=_seconds(getattr(error, "retry_after", None)),
+        retry_after=amount(getattr(error, "retry_after", None)),
         cause=error,
         spends_attempt=unexpected and kind is FailureKind.OUTCOME_UNKNOWN,
     )
@@ -80,11 +79,6 @@ def _message(error: Exception) -> str:
     if isinstance(error, errors.ProviderError) and text:
         return text
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
-
-
-def _seconds(value: object) -> float | None:
-    known = isinstance(value, (int, float)) and math.isfinite(value) and value >= 0
-    return float(cast("float", value)) if known else None
 
 
 class Blame(StrEnum):

@@ -78,6 +78,21 @@ def is_shallow(value: Any) -> bool:
     return True
 
 
+def amount(value: object) -> float | None:
+    """``value`` if it is a finite number from 0; None for anything else, true and false included."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value < 0:
+        return None
+    return float(value)
+
+
+def amount_in(text: str) -> float | None:
+    """The finite number from 0 that ``text`` is; None for any other text."""
+    try:
+        return amount(float(text))
+    except ValueError:
+        return None
+
+
 class _RepeatedError(ValueError):
     """An object names something twice."""
 

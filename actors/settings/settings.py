@@ -14,8 +14,9 @@ from actors.jobs.options import LOOK_SECONDS
 from actors.jobs.suggestions import guess, one_letter_apart
 from actors.providers.entry_points import EntryPoint
 from actors.settings import variables
-from actors.settings.locating import OWN_NAME, SYSTEM, Located, Places, locate
+from actors.settings.locating import Located, Places, locate
 from actors.settings.notes import Note, SettingsError
+from actors.settings.places import OWN_NAME, SYSTEM, state_directory, usual_state_directory
 from actors.settings.providers import ProviderSettings, default_providers
 from actors.settings.sections import NAMES, Background, Sections, read_sections
 from actors.validation import CheckedError, Problems, document
@@ -155,13 +156,13 @@ def _note_what_changes_nothing(found: Sections, notes: list[Note]) -> None:
 def _state_directory(
     found: Sections, located: Located | None, sources: dict[str, str], environ: Mapping[str, str], home: Path
 ) -> Path:
-    if (named := variables.state_directory(environ)) is not None:
+    if (named := state_directory(environ)) is not None:
         path, sources["state_dir"] = named
         return path
     if found.state_dir is not None:
         base = located.path.parent if located is not None else home
         return base / found.state_dir.expanduser()
-    return variables.usual_state_directory(environ, home)
+    return usual_state_directory(environ, home)
 
 
 def _providers(found: Sections) -> dict[str, ProviderSettings]:

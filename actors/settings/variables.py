@@ -6,12 +6,9 @@ import logging
 import math
 import re
 from collections.abc import Mapping
-from pathlib import Path
 
 from actors.settings.notes import Note
 
-HOME = "GREENROOM_HOME"
-CONFIG = "SIMPLETUNER_ENTERPRISE_CONFIG"
 INTERVALS: Mapping[str, str] = {
     "job_status_polling": "SIMPLETUNER_JOB_POLL_INTERVAL",
     "approval_expiration": "SIMPLETUNER_APPROVAL_CHECK_INTERVAL",
@@ -48,15 +45,3 @@ def transport(environ: Mapping[str, str], notes: list[Note]) -> None:
 
     _, warnings = transport_options(environ)
     notes.extend(Note(logging.WARNING, text, {"variable": text.split(maxsplit=1)[0].rstrip(":")}) for text in warnings)
-
-
-def state_directory(environ: Mapping[str, str]) -> tuple[Path, str] | None:
-    """The state directory that ``GREENROOM_HOME`` names, and the variable's name; None without it."""
-    named = environ.get(HOME)
-    return (Path(named).expanduser().absolute(), HOME) if named else None
-
-
-def usual_state_directory(environ: Mapping[str, str], home: Path) -> Path:
-    """Where state is kept by default: https://specifications.freedesktop.org/basedir-spec/latest/"""
-    base = Path(environ.get("XDG_STATE_HOME") or "")
-    return (base if base.is_absolute() else home / ".local" / "state") / "greenroom"

@@ -41,9 +41,7 @@ class Clients:
             "cancel": lambda runtime, _step, job_id: runtime.cancel(job_id, by="op"),
             "approve": self._approve,
             "reject": self._reject,
-            "prioritise": lambda runtime, step, job_id: runtime.jobs.set_priority(
-                job_id, step.args["override"], by="op"
-            ),
+            "prioritise": lambda runtime, step, job_id: runtime.jobs.prioritise(job_id, step.args["override"], by="op"),
         }
 
     @property

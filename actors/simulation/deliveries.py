@@ -13,7 +13,7 @@ from itertools import count
 import trio
 
 from actors.jobs.refusal import Refused
-from actors.providers.base import DeliveryEvent
+from actors.providers.deliveries import DeliveryEvent
 from actors.providers.scripted import Run
 from actors.runtime import RunningRuntime
 from actors.simulation.pinned import source

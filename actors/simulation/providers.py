@@ -10,7 +10,8 @@ from typing import TypeVar
 import attrs
 import trio
 
-from actors.providers.base import CancelAck, DeliveryEvent, Found, Handle, Prepared, Rejected, Submitted, View
+from actors.providers.base import CancelAck, Found, Handle, Prepared, Submitted, View
+from actors.providers.deliveries import DeliveryEvent, DeliveryReading
 from actors.providers.errors import OutcomeUnknown, RateLimited, Unavailable
 from actors.providers.scripted import Asked, Run, ScriptedOptions, ScriptedProvider, ScriptedRemote
 from actors.providers.scripted.provider import asked_for
@@ -20,6 +21,20 @@ from actors.simulation.world import Killed, World
 from logconf.context import current_correlation_id
 
 T = TypeVar("T")
+
+
+@attrs.frozen
+class _ByNumber:
+    """A delivery's body is its number; there are no forged ones."""
+
+    sent: Mapping[int, DeliveryEvent]
+
+    def add(self, piece: bytes) -> None:
+        """Nothing to do before the end."""
+
+    def done(self, kept: bytes, size: int) -> DeliveryEvent:
+        """What was sent under the number."""
+        return self.sent[int(kept)]
 
 
 @attrs.frozen
@@ -139,11 +154,9 @@ class SimulatedProvider(ScriptedProvider):
         await self._goes_out("forget", "")
         await super().forget(key, _by_run(handle))
 
-    def parse_delivery(
-        self, headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now: datetime
-    ) -> DeliveryEvent | Rejected:
-        """A delivery's body is its number; there are no forged ones."""
-        return self._server.sent[int(body)]
+    def read_delivery(self, headers: Mapping[str, str], secrets: Sequence[str], now: datetime) -> DeliveryReading:
+        """Begin to read a delivery."""
+        return _ByNumber(self._server.sent)
 
     async def delivery_secrets(self, *, fresh: bool = False) -> Sequence[str]:
         """One that never changes."""

@@ -7,13 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, bindparam, delete, select, update
 
 from actors.jobs.records import QueueStatus
 from actors.store.dialect import upsert
+from actors.store.prepared import Prepared
 from actors.store.schema import hand_over_deaths, queue_entries
 
 _HELD = tuple(status.value for status in (QueueStatus.PENDING, QueueStatus.RUNNING))
+
+
+_COUNTS = Prepared(select(hand_over_deaths.c.job_id, hand_over_deaths.c.deaths))
+_FORGIVE = Prepared(delete(hand_over_deaths).where(hand_over_deaths.c.job_id == bindparam("this")))
 
 
 def blame(connection: Connection, job_ids: Sequence[str]) -> dict[str, int]:
@@ -32,12 +37,12 @@ def blame(connection: Connection, job_ids: Sequence[str]) -> dict[str, int]:
 
 def counts(connection: Connection) -> dict[str, int]:
     """The deaths of every job that is suspected."""
-    return {row.job_id: row.deaths for row in connection.execute(select(hand_over_deaths))}
+    return dict(_COUNTS.all(connection))
 
 
 def forgive(connection: Connection, job_id: str) -> None:
     """A submission of this job had an outcome: it did not kill the process."""
-    connection.execute(delete(hand_over_deaths).where(hand_over_deaths.c.job_id == job_id))
+    _FORGIVE.run(connection, this=job_id)
 
 
 def try_again(connection: Connection, job_id: str) -> None:

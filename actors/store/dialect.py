@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -20,7 +21,6 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Engine,
-    Executable,
     Index,
     Table,
     Text,
@@ -35,12 +35,17 @@ from sqlalchemy.pool import StaticPool
 from sqlalchemy.sql.dml import Insert
 
 from actors.jobs.refusal import RefusalKind, Refused
-from actors.store.errors import StoreBusy, StoreError, StoreUnavailable
+from actors.store.errors import ReadTooSlow, StoreBusy, StoreError, StoreUnavailable
+from actors.store.prepared import command
 
 BUSY_TIMEOUT_MS = 5_000
 _LOG_LIMIT = 4 << 20
 """Bytes to which SQLite cuts a longer write-ahead log when it begins it anew."""
 _FILE_MODE = 0o600
+_OPCODES = 10_000
+"""Steps of SQLite between two looks at the time: less than a millisecond."""
+_IDLE_CONNECTIONS = 8
+"""Connections that are kept for the next reader; further ones are closed after use."""
 
 
 def open_engine(path: Path | None) -> Engine:
@@ -58,6 +63,8 @@ def open_engine(path: Path | None) -> Engine:
             f"sqlite:///{path}",
             connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000},
             isolation_level="AUTOCOMMIT",
+            pool_size=_IDLE_CONNECTIONS,
+            max_overflow=-1,  # threads are the limit
         )
     event.listen(engine, "connect", _configure)
     return engine
@@ -93,7 +100,7 @@ def _configure(connection: sqlite3.Connection, _record: object) -> None:
 
 def begin(connection: Connection) -> None:
     """Begin a transaction that may write, holding the one lock under which claims are serialised."""
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    command(connection, "BEGIN IMMEDIATE")
 
 
 def partial_index(name: str, *columns: str, where: str, unique: bool = False) -> Index:
@@ -138,22 +145,26 @@ def upsert(table: Table, key: tuple[str, ...], values: dict[str, Any]) -> Insert
     return statement.on_conflict_do_update(index_elements=list(key), set_=changed)
 
 
-def plain_rows(
-    connection: Connection, statement: Executable, values: Mapping[str, Any] | None = None
-) -> list[tuple[Any, ...]]:
-    """All rows as the driver gives them, no column converted: a third less than SQLAlchemy's own for a thousand."""
-    with connection.execute(statement, values) as result:
-        try:
-            return list(result.cursor.fetchall())
-        except connection.dialect.loaded_dbapi.Error as error:
-            raise DBAPIError(None, None, error) from error
-
-
 def roll_back(connection: Connection) -> None:
     """End what is left of a transaction that was not committed; some errors (a full disk) have ended it already."""
     driver = connection.connection.driver_connection
     if driver is not None and getattr(driver, "in_transaction", False):
-        connection.exec_driver_sql("ROLLBACK")
+        command(connection, "ROLLBACK")
+
+
+@contextmanager
+def interrupted_after(connection: Connection, seconds: float) -> Iterator[None]:
+    """End what runs on ``connection`` later than ``seconds`` from now, statements and fetches alike.
+
+    Raises ``DBAPIError`` then. The connection can be used afterwards.
+    """
+    driver: Any = connection.connection.driver_connection
+    latest = time.monotonic() + seconds
+    driver.set_progress_handler(lambda: time.monotonic() > latest, _OPCODES)
+    try:
+        yield
+    finally:
+        driver.set_progress_handler(None, 0)
 
 
 @contextmanager
@@ -170,6 +181,8 @@ def _as_ours(error: DBAPIError, where: str) -> StoreError:
     code = getattr(original, "sqlite_errorcode", 0) & 0xFF
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return StoreBusy(f"{where} is held by another process; end that process or try again")
+    if code == sqlite3.SQLITE_INTERRUPT:
+        return ReadTooSlow("this read took too long and was ended; ask for less: a narrower filter, a smaller limit")
     if code == sqlite3.SQLITE_FULL:
         return StoreUnavailable(f"{where}: the disk is full; free some space and try again")
     if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from functools import cache
 from typing import Any, Unpack
 
+import attrs
 from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, or_, select, update
 
 from actors.jobs.codec import request_to_json
@@ -17,44 +17,57 @@ from actors.jobs.views import JobFilters
 from actors.store import approvals
 from actors.store.dialect import begins_with, ends_with, holds, json_text
 from actors.store.paging import bounded, stored_size
+from actors.store.prepared import Prepared
 from actors.store.rows import read_all, read_one
 from actors.store.schema import approvals as approval_rows
 from actors.store.schema import jobs, queue_entries
+from actors.store.types import EncodedJSON
 
 _PLAIN = {column.name: column for column in jobs.columns if column.name not in ("request", "user_id", "status")}
 
 
-def to_row(job: Job) -> dict[str, Any]:
-    """``job`` as column values."""
+_NEW = Prepared(insert(jobs))
+
+
+def to_row(job: Job, encoded: bytes | None = None) -> dict[str, Any]:
+    """``job`` as column values; ``encoded``: its request as JSON, if it is at hand."""
     row = {name: getattr(job, name) for name in _PLAIN}
-    row |= {"status": job.status.value, "user_id": job.request.user_id, "request": request_to_json(job.request)}
+    request = request_to_json(job.request) if encoded is None else EncodedJSON(encoded.decode())
+    row |= {"status": job.status.value, "user_id": job.request.user_id, "request": request}
     return row
 
 
-def add(connection: Connection, new: Sequence[Job]) -> None:
-    """Insert new jobs."""
-    connection.execute(insert(jobs), [to_row(job) for job in new])
+def add(connection: Connection, new: Sequence[Job], encoded: Mapping[str, bytes | None] | None = None) -> None:
+    """Insert new jobs; ``encoded``: by job id, the requests that are at hand as JSON."""
+    encoded = encoded or {}
+    _NEW.run_many(connection, [to_row(job, encoded.get(job.job_id)) for job in new])
+
+
+_BY_ID = Prepared(select(jobs).where(jobs.c.job_id == bindparam("this")))
+_BY_IDS = Prepared(select(jobs).where(jobs.c.job_id.in_(bindparam("these", expanding=True))))
+_ONE = Prepared(update(jobs).where(jobs.c.job_id == bindparam("this"), jobs.c.version == bindparam("before")))
 
 
 def get(connection: Connection, job_id: str) -> Job | None:
     """The job of this id."""
-    return read_one(Job, connection.execute(_by_id(), {"job_id": job_id}).one_or_none())
+    return read_one(Job, _BY_ID.one_dict(connection, this=job_id))
 
 
 def get_many(connection: Connection, job_ids: Iterable[str]) -> dict[str, Job]:
     """The jobs of these ids, by id."""
-    rows = connection.execute(select(jobs).where(jobs.c.job_id.in_(list(job_ids))))
-    return {job.job_id: job for job in read_all(Job, rows)}
+    return {job.job_id: job for job in read_all(Job, _BY_IDS.dicts(connection, these=job_ids))}
 
 
-def change(connection: Connection, job: Job, now: datetime, **changes: Any) -> None:
-    """Change columns of ``job`` if its row is still of the version that was read; raises ``LookupError`` if not."""
-    if "status" in changes:
-        changes["status"] = changes["status"].value
-    values = {**changes, "updated_at": now, "version": job.version + 1}
-    statement = update(jobs).where(jobs.c.job_id == job.job_id, jobs.c.version == job.version).values(**values)
-    if connection.execute(statement).rowcount != 1:
+def change(connection: Connection, job: Job, now: datetime, **changes: Any) -> Job:
+    """Change columns of ``job``, which is returned as it is now.
+
+    Raises ``LookupError`` if its row is no longer of the version that was read.
+    """
+    after = attrs.evolve(job, **changes, updated_at=now, version=job.version + 1)
+    values = {**changes, "status": after.status.value, "updated_at": now, "version": after.version}
+    if _ONE.writing(values).run(connection, this=job.job_id, before=job.version, **values) != 1:
         raise LookupError(f"job {job.job_id} changed since it was read")
+    return after
 
 
 _APPROVAL_SIZE = select(func.coalesce(func.sum(approvals.SIZE), 0)).where(approval_rows.c.job_id == jobs.c.job_id)
@@ -133,11 +146,6 @@ def before(connection: Connection, job: Job, since: datetime) -> tuple[int, bool
 
 
 ACTIVE = tuple(sorted(status.value for status in ACTIVE_JOBS))
-
-
-@cache
-def _by_id() -> Any:
-    return select(jobs).where(jobs.c.job_id == bindparam("job_id"))
 
 
 def uncertain(connection: Connection) -> list[str]:

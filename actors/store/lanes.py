@@ -11,16 +11,16 @@ changed since the last one. Who changes a lane by hand sets its tag to NULL.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from itertools import starmap
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, bindparam, delete, func, insert, select, type_coerce, update
+from sqlalchemy import BigInteger, Connection, bindparam, delete, func, insert, select, tuple_, type_coerce, update
 
 from actors.jobs.records import Resources
 from actors.jobs.scheduling import Head, Lane
-from actors.store.dialect import plain_rows
+from actors.store.prepared import Prepared
 from actors.store.schema import LANE_KEY, lanes, queue_entries
 from actors.store.types import UTCDateTime, instant
 
@@ -28,9 +28,10 @@ LaneKey = tuple[Any, ...]
 
 _NO_OVERRIDE = -1
 
-_LANES = select(*(type_coerce(one, BigInteger) if isinstance(one.type, UTCDateTime) else one for one in lanes.columns))
-_TAGS = select(lanes.c.tag)
-_CHANGED = _LANES.where(lanes.c.tag.is_(None) | lanes.c.tag.in_(bindparam("tags", expanding=True)))
+_ALL = select(*(type_coerce(one, BigInteger) if isinstance(one.type, UTCDateTime) else one for one in lanes.columns))
+_LANES = Prepared(_ALL)
+_TAGS = Prepared(select(lanes.c.tag))
+_CHANGED = Prepared(_ALL.where(lanes.c.tag.is_(None) | lanes.c.tag.in_(bindparam("tags", expanding=True))))
 _AT_ONCE = 500  # tags of one statement; beyond them the whole table is read
 _LANES_KEPT = 10_000
 """Lanes remembered at the most, some 5 MB of them: ten times what a pass is meant for."""
@@ -40,15 +41,15 @@ _remembered: dict[int, Lane] = {}
 
 def read(connection: Connection) -> list[Lane]:
     """All lanes."""
-    tags = [tag for (tag,) in plain_rows(connection, _TAGS)]
+    tags = [tag for (tag,) in _TAGS.all(connection)]
     found = [_remembered.get(tag) for tag in tags]
     known = [lane for lane in found if lane is not None]
     if len(known) == len(tags):
         return known
     new = [tag for tag, lane in zip(tags, found, strict=True) if lane is None and tag is not None]
     if len(new) > _AT_ONCE:
-        return list(starmap(_lane, plain_rows(connection, _LANES)))
-    return known + list(starmap(_lane, plain_rows(connection, _CHANGED, {"tags": new})))
+        return list(starmap(_lane, _LANES.all(connection)))
+    return known + list(starmap(_lane, _CHANGED.all(connection, tags=new)))
 
 
 def forget() -> None:
@@ -78,20 +79,21 @@ def _new_tag() -> int:
     return secrets.randbits(63)
 
 
+_ENTRY = queue_entries.c
+_PLACE = tuple_(_ENTRY.queued_at, _ENTRY.queued_seq)
+_ENTRIES = (
+    select(_ENTRY.job_id, _ENTRY.queued_at, _ENTRY.queued_seq)
+    .where(_ENTRY.lane_id == bindparam("lane"))
+    .order_by(_ENTRY.queued_at, _ENTRY.queued_seq)
+    .limit(1)
+)
+_FIRST = Prepared(_ENTRIES)
+_AFTER = Prepared(_ENTRIES.where(tuple_(bindparam("at", type_=UTCDateTime), bindparam("seq")) < _PLACE))
+
+
 def after(connection: Connection, lane_id: int, head: Head) -> Head | None:
     """The entry that follows ``head`` in its lane."""
-    entry = queue_entries.c
-    query = (
-        select(entry.job_id, entry.queued_at, entry.queued_seq)
-        .where(
-            entry.lane_id == lane_id,
-            (entry.queued_at > head.queued_at)
-            | ((entry.queued_at == head.queued_at) & (entry.queued_seq > head.queued_seq)),
-        )
-        .order_by(entry.queued_at, entry.queued_seq)
-        .limit(1)
-    )
-    row = connection.execute(query).one_or_none()
+    row = _AFTER.one(connection, lane=lane_id, at=head.queued_at, seq=head.queued_seq)
     return None if row is None else Head(*row)
 
 
@@ -127,11 +129,8 @@ def set_back(connection: Connection, now: datetime) -> None:
     touched = connection.execute(select(entry.lane_id).where(late, entry.lane_id.is_not(None)).distinct()).scalars()
     lane_ids = list(touched)
     connection.execute(update(queue_entries).where(late).values(queued_at=now))
-    oldest = select(entry.job_id, entry.queued_at, entry.queued_seq).order_by(entry.queued_at, entry.queued_seq)
     for lane_id in lane_ids:
-        head = connection.execute(oldest.where(entry.lane_id == lane_id).limit(1)).one()
-        named = {"head_job_id": head.job_id, "head_queued_at": head.queued_at, "head_queued_seq": head.queued_seq}
-        _change(connection, lane_id, **named)
+        _change(connection, lane_id, **_first(connection, lane_id))
 
 
 def key_of(row: Mapping[str, Any]) -> LaneKey:
@@ -140,49 +139,56 @@ def key_of(row: Mapping[str, Any]) -> LaneKey:
     return (*(row[name] for name in LANE_KEY[:-1]), _NO_OVERRIDE if override is None else override)
 
 
-_BY_KEY = select(lanes).where(*(lanes.c[name] == bindparam(name) for name in LANE_KEY))
-_BY_ID = select(lanes).where(lanes.c.lane_id == bindparam("wanted"))
+_HEAD = ("head_job_id", "head_queued_at", "head_queued_seq")
+_BY_KEY = Prepared(
+    select(lanes.c.lane_id, lanes.c.number, lanes.c.head_queued_at, lanes.c.head_queued_seq).where(
+        *(lanes.c[name] == bindparam(name) for name in LANE_KEY)
+    )
+)
+_NEW = Prepared(insert(lanes).returning(lanes.c.lane_id), (*LANE_KEY, *_HEAD, "number", "tag"))
 
 
 def enter(connection: Connection, key: LaneKey, first: Mapping[str, Any], number: int) -> int:
     """Count ``number`` entries, ``first`` the oldest of them, into the lane of ``key``; its id."""
     named = dict(zip(LANE_KEY, key, strict=True))
-    head = {
-        "head_job_id": first["job_id"],
-        "head_queued_at": first["queued_at"],
-        "head_queued_seq": first["queued_seq"],
-    }
-    lane = connection.execute(_BY_KEY, named).one_or_none()
+    head = dict(zip(_HEAD, (first["job_id"], first["queued_at"], first["queued_seq"]), strict=True))
+    lane = _BY_KEY.one(connection, **named)
     if lane is None:
-        made = connection.execute(insert(lanes), {**named, **head, "number": number, "tag": _new_tag()})
-        assert made.inserted_primary_key is not None
-        return int(made.inserted_primary_key[0])
-    older = (first["queued_at"], first["queued_seq"]) < (lane.head_queued_at, lane.head_queued_seq)
-    _change(connection, lane.lane_id, number=lane.number + number, **({**head, "blocked_since": None} if older else {}))
-    return int(lane.lane_id)
+        made = _NEW.one(connection, **named, **head, number=number, tag=_new_tag())
+        assert made is not None
+        return int(made[0])
+    lane_id, there, *since = lane
+    is_older = [first["queued_at"], first["queued_seq"]] < since
+    _change(connection, lane_id, number=there + number, **({**head, "blocked_since": None} if is_older else {}))
+    return int(lane_id)
 
 
-def leave(connection: Connection, lane_id: int, job_id: str) -> None:
-    """Count one entry out of its lane; the next one becomes its head where the head left."""
-    lane = connection.execute(_BY_ID, {"wanted": lane_id}).one()
-    if lane.number <= 1:
-        connection.execute(delete(lanes).where(lanes.c.lane_id == lane_id))
-        return
-    changes: dict[str, Any] = {"number": lane.number - 1}
-    if lane.head_job_id == job_id:
-        following = after(connection, lane_id, Head(job_id, lane.head_queued_at, lane.head_queued_seq))
-        assert following is not None, f"lane {lane_id} counts {lane.number} entries and holds one"
-        changes |= {
-            "head_job_id": following.job_id,
-            "head_queued_at": following.queued_at,
-            "head_queued_seq": following.queued_seq,
-            "blocked_since": None,
-        }
-    _change(connection, lane_id, **changes)
+_COUNTED = Prepared(select(lanes.c.number, lanes.c.head_job_id).where(lanes.c.lane_id == bindparam("lane")))
+_EMPTY = Prepared(delete(lanes).where(lanes.c.lane_id == bindparam("lane")))
 
 
-_ONE = update(lanes).where(lanes.c.lane_id == bindparam("wanted"))
+def leave(connection: Connection, lane_id: int, job_ids: Collection[str]) -> None:
+    """Count these entries, whose rows name the lane no more, out of it; its oldest one becomes its head."""
+    found = _COUNTED.one(connection, lane=lane_id)
+    assert found is not None, f"there is no lane {lane_id}"
+    number, head = found[0] - len(job_ids), found[1]
+    if number <= 0:
+        _EMPTY.run(connection, lane=lane_id)
+    elif head in job_ids:
+        _change(connection, lane_id, number=number, blocked_since=None, **_first(connection, lane_id))
+    else:
+        _change(connection, lane_id, number=number)
+
+
+def _first(connection: Connection, lane_id: int) -> dict[str, Any]:
+    """The columns of a lane that name its oldest entry."""
+    row = _FIRST.one(connection, lane=lane_id)
+    assert row is not None, f"lane {lane_id} counts entries and holds none"
+    return dict(zip(_HEAD, row, strict=True))
+
+
+_ONE = Prepared(update(lanes).where(lanes.c.lane_id == bindparam("lane")))
 
 
 def _change(connection: Connection, lane_id: int, **changes: Any) -> None:
-    connection.execute(_ONE, {"wanted": lane_id, "tag": _new_tag(), **changes})
+    _ONE.writing((*changes, "tag")).run(connection, lane=lane_id, tag=_new_tag(), **changes)

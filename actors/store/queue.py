@@ -6,26 +6,19 @@ The invariant that everything here keeps: an entry has a ``lane_id`` exactly whi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import (
-    Connection,
-    Select,
-    bindparam,
-    exists,
-    func,
-    insert,
-    select,
-    text,
-    update,
-)
+import attrs
+from sqlalchemy import Connection, bindparam, exists, func, insert, select, text, update
 
 from actors.jobs.records import QueueEntry, QueueStatus, Resources
 from actors.jobs.scheduling import Running
 from actors.store import lanes
-from actors.store.dialect import plain_rows
+from actors.store.prepared import Prepared
 from actors.store.rows import read_all, read_one
 from actors.store.schema import lanes as lane_rows
 from actors.store.schema import queue_entries
@@ -54,6 +47,9 @@ def owner_of(request: Any) -> dict[str, Any]:
     }
 
 
+_NEW = Prepared(insert(queue_entries))
+
+
 def add(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     """Insert new entries (rows of :func:`to_row`); the pending ones enter their lanes."""
     by_lane: dict[lanes.LaneKey, list[dict[str, Any]]] = {}
@@ -67,87 +63,128 @@ def add(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
         lane_id = lanes.enter(connection, key, head, len(members))
         for row in members:
             row["lane_id"] = lane_id
-    connection.execute(insert(queue_entries), list(rows))
+    _NEW.run_many(connection, rows)
 
 
-_BY_ID = select(queue_entries).where(queue_entries.c.job_id == bindparam("wanted"))
-_ONE = update(queue_entries).where(queue_entries.c.job_id == bindparam("wanted"))
+_RECORD = select(*(queue_entries.c[field.name] for field in attrs.fields(QueueEntry)))
+_BY_ID = Prepared(_RECORD.where(queue_entries.c.job_id == bindparam("this")))
+_BY_IDS = Prepared(_RECORD.where(queue_entries.c.job_id.in_(bindparam("these", expanding=True))))
+_WHOLE = Prepared(select(queue_entries).where(queue_entries.c.job_id == bindparam("this")))
+_ONE = Prepared(update(queue_entries).where(queue_entries.c.job_id == bindparam("this")))
 
 
 def get(connection: Connection, job_id: str) -> QueueEntry | None:
     """The entry of this job."""
-    row = connection.execute(_BY_ID, {"wanted": job_id}).one_or_none()
-    return read_one(QueueEntry, row)
+    return read_one(QueueEntry, _BY_ID.one_dict(connection, this=job_id))
 
 
 def get_many(connection: Connection, job_ids: Iterable[str]) -> dict[str, QueueEntry]:
     """The entries of these jobs, by job id."""
-    rows = connection.execute(select(queue_entries).where(queue_entries.c.job_id.in_(list(job_ids))))
-    return {entry.job_id: entry for entry in read_all(QueueEntry, rows)}
+    return {entry.job_id: entry for entry in read_all(QueueEntry, _BY_IDS.dicts(connection, these=job_ids))}
 
 
 def change(connection: Connection, job_id: str, **changes: Any) -> None:
     """Change an entry; lanes follow by themselves."""
-    row = connection.execute(_BY_ID, {"wanted": job_id}).one()
+    row = _WHOLE.one_dict(connection, this=job_id)
+    assert row is not None, f"there is no entry of job {job_id}"
     if "status" in changes:
         changes["status"] = changes["status"].value
-    after = {**row._asdict(), **changes}
-    ready = after["status"] == QueueStatus.PENDING.value and after["not_before"] is None
-    lane_id = row.lane_id
-    if lane_id is not None and (not ready or lanes.key_of(after) != lanes.key_of(row._asdict())):
+    after = {**row, **changes}
+    lane_id = row["lane_id"]
+    if lane_id is not None and (not _is_ready(after) or lanes.key_of(after) != lanes.key_of(row)):
         changes["lane_id"] = None
-        connection.execute(_ONE, {"wanted": job_id, **changes})
-        lanes.leave(connection, lane_id, job_id)
+        _ONE.writing(changes).run(connection, this=job_id, **changes)
+        lanes.leave(connection, lane_id, [job_id])
         lane_id, changes = None, {}
-    if ready and lane_id is None:
+    if _is_ready(after) and lane_id is None:
         changes["lane_id"] = lanes.enter(connection, lanes.key_of(after), after, 1)
     if changes:
-        connection.execute(_ONE, {"wanted": job_id, **changes})
+        _ONE.writing(changes).run(connection, this=job_id, **changes)
 
 
+def _is_ready(row: Mapping[str, Any]) -> bool:
+    return row["status"] == QueueStatus.PENDING.value and row["not_before"] is None
+
+
+def change_known(connection: Connection, before: QueueEntry, **changes: Any) -> QueueEntry:
+    """Change an entry that this transaction has read; the entry as it is now.
+
+    One that is ready neither before nor after stands in no lane, and its row need not be read again.
+    """
+    after = attrs.evolve(before, **changes)
+    if _READY in ((before.status, before.not_before), (after.status, after.not_before)):
+        change(connection, before.job_id, **changes)
+    else:
+        values = {**changes, "status": after.status.value}
+        _ONE.writing(values).run(connection, this=before.job_id, **values)
+    return after
+
+
+_READY = (QueueStatus.PENDING, None)
+
+
+def start(connection: Connection, lane_of: Mapping[str, int], now: datetime) -> dict[str, Any]:
+    """Let these ready entries, each in the lane given, leave it and run; what was changed in each of them."""
+    changes = {"status": QueueStatus.RUNNING, "started_at": now, "not_before": None}
+    values = {**changes, "status": QueueStatus.RUNNING.value, "lane_id": None}
+    members: defaultdict[int, list[str]] = defaultdict(list)
+    for job_id, lane_id in lane_of.items():
+        members[lane_id].append(job_id)
+    _ONE.writing(values).run_many(connection, [{"this": job_id, **values} for job_id in lane_of])
+    for lane_id, job_ids in members.items():
+        lanes.leave(connection, lane_id, job_ids)
+    return changes
+
+
+# Word for word the conditions of their indexes, which are not used for a condition on a parameter.
 WAITING = text("queue_entries.status IN ('pending','blocked')")
-"""Entries that wait. Word for word the condition of their indexes: as a parameter it would not be known for it."""
+"""Entries that wait."""
 _DEFERRED = queue_entries.c.not_before.is_not(None) & (queue_entries.c.status == "pending")  # reads its index alone
-_OUTLOOK = select(
-    exists(select(lane_rows.c.lane_id)),
-    select(func.min(queue_entries.c.not_before)).where(_DEFERRED).scalar_subquery(),
+_OUTLOOK = Prepared(
+    select(
+        exists(select(lane_rows.c.lane_id)).label("ready"),
+        select(func.min(queue_entries.c.not_before)).where(_DEFERRED).scalar_subquery().label("release"),
+    )
 )
-_DUE = select(queue_entries.c.job_id).where(_DEFERRED, queue_entries.c.not_before <= bindparam("now"))
+_DUE = Prepared(select(queue_entries.c.job_id).where(_DEFERRED, queue_entries.c.not_before <= bindparam("now")))
 
 
 def outlook(connection: Connection) -> tuple[bool, datetime | None]:
     """Whether any entry is ready, and when the next back-off ends: what an idle scheduler asks every few seconds."""
-    ready, release = connection.execute(_OUTLOOK).one()
-    return bool(ready), release
+    found = _OUTLOOK.one(connection)
+    assert found is not None
+    return bool(found[0]), found[1]
 
 
 def release_due(connection: Connection, now: datetime) -> int:
     """Let entries whose back-off has ended into their lanes; how many there were."""
-    job_ids = list(connection.execute(_DUE, {"now": now}).scalars())
-    for job_id in job_ids:
+    due = _DUE.all(connection, now=now)
+    for (job_id,) in due:
         change(connection, job_id, not_before=None)
-    return len(job_ids)
+    return len(due)
 
 
 _OWNER = tuple(queue_entries.c[name] for name in ("user_id", "org_id", "team_id", "provider", "cpus", "gpus", "memory"))
-_RUNNING: Select[*tuple[Any, ...]] = (
-    select(*_OWNER, func.count()).where(queue_entries.c.status == "running").group_by(*_OWNER)
-)
+_RUNNING = Prepared(select(*_OWNER).where(text("queue_entries.status = 'running'")))
 
 
 def running(connection: Connection) -> list[Running]:
     """What runs, counted by everything that is limited."""
-    return [
-        Running(user_id, org_id or None, team_id or None, provider, Resources(cpus, gpus, memory or None), number)
-        for user_id, org_id, team_id, provider, cpus, gpus, memory, number in connection.execute(_RUNNING)
-    ]
+    return [_running(*row) for row in Counter(_RUNNING.all(connection)).items()]
+
+
+@lru_cache(1024)
+def _running(owner: tuple[Any, ...], number: int) -> Running:
+    user_id, org_id, team_id, provider, cpus, gpus, memory = owner
+    return Running(user_id, org_id or None, team_id or None, provider, Resources(cpus, gpus, memory or None), number)
+
+
+_HELD_BACK = Prepared(select(queue_entries.c.job_id).where(_DEFERRED, queue_entries.c.provider == bindparam("name")))
 
 
 def release_provider(connection: Connection, provider: str) -> None:
     """End the back-off of all entries of a provider that somebody has opened again."""
-    held_back = queue_entries.c.not_before.is_not(None) & (queue_entries.c.provider == provider)
-    rows = connection.execute(select(queue_entries.c.job_id).where(held_back, queue_entries.c.status == "pending"))
-    for job_id in list(rows.scalars()):
+    for (job_id,) in _HELD_BACK.all(connection, name=provider):
         change(connection, job_id, not_before=None)
 
 
@@ -159,14 +196,16 @@ def oldest_waiting(connection: Connection) -> datetime | None:
     return oldest
 
 
-_NUMBER_WAITING = (
-    select(func.count()).select_from(queue_entries).where(WAITING, queue_entries.c.user_id == bindparam("user_id"))
+_NUMBER_WAITING = Prepared(
+    select(func.count().label("count"))
+    .select_from(queue_entries)
+    .where(WAITING, queue_entries.c.user_id == bindparam("user_id"))
 )
 
 
 def number_waiting(connection: Connection, user_id: str) -> int:
     """How many entries of this user wait (pending or blocked)."""
-    return int(plain_rows(connection, _NUMBER_WAITING, {"user_id": user_id})[0][0])
+    return int(_NUMBER_WAITING.all(connection, user_id=user_id)[0][0])
 
 
 def counts(connection: Connection) -> dict[QueueStatus, int]:

@@ -77,9 +77,13 @@ def read(kind: type[T], columns: Mapping[str, Any]) -> T:
         raise DamagedRow(f"the row of {kind.__name__} {columns.get(key)} cannot be read: {error!r}") from error
 
 
-def read_one(kind: type[T], row: Row[Any] | None) -> T | None:
+def _columns(row: Mapping[Any, Any] | Row[Any]) -> Mapping[Any, Any]:
+    return row._mapping if isinstance(row, Row) else row
+
+
+def read_one(kind: type[T], row: Mapping[Any, Any] | Row[Any] | None) -> T | None:
     """The record in ``row``, None where there is no row. Raises :class:`DamagedRow`."""
-    return None if row is None else read(kind, row._mapping)  # type: ignore[arg-type]
+    return None if row is None else read(kind, _columns(row))
 
 
 def read_all(kind: type[T], rows: Iterable[Mapping[Any, Any] | Row[Any]]) -> list[T]:
@@ -87,7 +91,7 @@ def read_all(kind: type[T], rows: Iterable[Mapping[Any, Any] | Row[Any]]) -> lis
     found = []
     for row in rows:
         try:
-            found.append(read(kind, row._mapping if isinstance(row, Row) else row))  # type: ignore[arg-type]
+            found.append(read(kind, _columns(row)))
         except DamagedRow as error:
             report(error)
     return found

@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import (
-    LABEL_STYLE_TABLENAME_PLUS_COL,
-    ColumnElement,
-    Connection,
-    Row,
-    Select,
-    Table,
-    bindparam,
-    delete,
-    func,
-    insert,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, or_, select, update
 
 from actors.jobs.records import Job, Submission, SubmissionState
+from actors.store.prepared import Prepared
 from actors.store.rows import read_all, read_one
 from actors.store.schema import jobs, submissions
 
 _FIELDS = ("job_id", "key", "token", "intent_at", "handed_at", "handle", "error", "spends_attempt")
+_NAMES = tuple(submissions.c.keys())
+_JOB_NAMES = tuple(jobs.c.keys())
 
 
 def _attempts(*, last_first: bool = False) -> tuple[ColumnElement[Any], ...]:
@@ -35,35 +24,48 @@ def _attempts(*, last_first: bool = False) -> tuple[ColumnElement[Any], ...]:
     return tuple(one.desc() for one in order) if last_first else order
 
 
-def put(connection: Connection, submission: Submission) -> None:
-    """Write an intent; one of the same key (a try that was surely not accepted) is replaced."""
-    connection.execute(delete(submissions).where(submissions.c.key == submission.key))
-    row = {"state": submission.state.value, **{name: getattr(submission, name) for name in _FIELDS}}
-    connection.execute(insert(submissions).values(**row))
+_REPLACED = Prepared(delete(submissions).where(submissions.c.key == bindparam("this")))
+_NEW = Prepared(insert(submissions))
+_ONE = Prepared(update(submissions).where(submissions.c.key == bindparam("this")))
+
+
+def put(connection: Connection, new: Sequence[Submission]) -> None:
+    """Write intents; one of the same key (a try that was surely not accepted) is replaced."""
+    _REPLACED.run_many(connection, [{"this": one.key} for one in new])
+    rows = [{"state": one.state.value, **{name: getattr(one, name) for name in _FIELDS}} for one in new]
+    _NEW.run_many(connection, rows)
 
 
 def change(connection: Connection, key: str, **changes: Any) -> None:
     """Change a submission."""
     if "state" in changes:
         changes["state"] = changes["state"].value
-    connection.execute(update(submissions).where(submissions.c.key == key).values(**changes))
+    _ONE.writing(changes).run(connection, this=key, **changes)
+
+
+_ROWS = select(submissions)
+_NEWEST = Prepared(
+    _ROWS.where(submissions.c.job_id == bindparam("job_id")).order_by(*_attempts(last_first=True)).limit(1)
+)
+_BY_KEY = Prepared(_ROWS.where(submissions.c.key == bindparam("key")))
+_BY_KEYS = Prepared(_ROWS.where(submissions.c.key.in_(bindparam("keys", expanding=True))))
+_INTENTS = Prepared(_ROWS.where(submissions.c.state == SubmissionState.INTENT.value).order_by(submissions.c.intent_at))
+_OF_JOBS = Prepared(_ROWS.where(submissions.c.job_id.in_(bindparam("job_ids", expanding=True))).order_by(*_attempts()))
 
 
 def newest(connection: Connection, job_id: str) -> Submission | None:
     """The newest submission of this job."""
-    query = select(submissions).where(submissions.c.job_id == job_id).order_by(*_attempts(last_first=True)).limit(1)
-    return read_one(Submission, connection.execute(query).one_or_none())
+    return read_one(Submission, _NEWEST.one_dict(connection, job_id=job_id))
 
 
 def by_key(connection: Connection, key: str) -> Submission | None:
     """The submission of this key."""
-    return read_one(Submission, connection.execute(select(submissions).where(submissions.c.key == key)).one_or_none())
+    return read_one(Submission, _BY_KEY.one_dict(connection, key=key))
 
 
 def by_keys(connection: Connection, keys: Iterable[str]) -> dict[str, Submission]:
     """The submissions of these keys."""
-    rows = connection.execute(select(submissions).where(submissions.c.key.in_(list(keys))))
-    return {one.key: one for one in read_all(Submission, rows)}
+    return {one.key: one for one in read_all(Submission, _BY_KEYS.dicts(connection, keys=keys))}
 
 
 def open_at(
@@ -73,47 +75,37 @@ def open_at(
 
     ``unsettled``: only those whose outcome is unknown or whose job is to be cancelled; ``keys``: these, too.
     """
-    query = _open(unsettled, keys is not None)
-    bound: dict[str, Any] = {"provider": provider}
-    rows = connection.execute(query, bound if keys is None else {**bound, "keys": list(keys)}).all()
-    by_id = {job.job_id: job for job in read_all(Job, (_columns_of(jobs, row) for row in rows))}
-    of_jobs = read_all(Submission, (_columns_of(submissions, row) for row in rows))
-    return [(one, by_id[one.job_id]) for one in of_jobs if one.job_id in by_id]
-
-
-def _columns_of(table: Table, row: Row[Any]) -> dict[str, Any]:
-    """One table's columns of a row of two."""
-    return {column.name: row._mapping[column] for column in table.columns}
+    statement = _open(unsettled, keys is not None)
+    found = statement.all(connection, provider=provider, **({} if keys is None else {"keys": keys}))
+    width = len(_NAMES)
+    of_jobs = read_all(Job, (dict(zip(_JOB_NAMES, row[width:], strict=True)) for row in found))
+    by_id = {job.job_id: job for job in of_jobs}
+    handed = read_all(Submission, (dict(zip(_NAMES, row[:width], strict=True)) for row in found))
+    return [(one, by_id[one.job_id]) for one in handed if one.job_id in by_id]
 
 
 @cache
-def _open(unsettled: bool, some_keys: bool) -> Select[Any]:
+def _open(unsettled: bool, some_keys: bool) -> Prepared:
     query = (
         select(submissions, jobs)
         .join(jobs, jobs.c.job_id == submissions.c.job_id)
         .where(submissions.c.state != SubmissionState.CLOSED.value, jobs.c.provider == bindparam("provider"))
         .order_by(submissions.c.intent_at)
-        .set_label_style(LABEL_STYLE_TABLENAME_PLUS_COL)
     )
-    wanted: list[ColumnElement[bool]] = []
+    alternatives: list[ColumnElement[bool]] = []
     if some_keys:
-        wanted.append(submissions.c.key.in_(bindparam("keys", expanding=True)))
+        alternatives.append(submissions.c.key.in_(bindparam("keys", expanding=True)))
     if unsettled:
-        wanted.append((submissions.c.state == SubmissionState.UNKNOWN.value) | jobs.c.cancel_requested_at.is_not(None))
-    return query.where(or_(*wanted)) if wanted else query
-
-
-_INTENTS = (
-    select(submissions).where(submissions.c.state == SubmissionState.INTENT.value).order_by(submissions.c.intent_at)
-)
+        is_cancelled = jobs.c.cancel_requested_at.is_not(None)
+        alternatives.append((submissions.c.state == SubmissionState.UNKNOWN.value) | is_cancelled)
+    return Prepared(query.where(or_(*alternatives)) if alternatives else query)
 
 
 def intents(connection: Connection) -> list[Submission]:
     """All submissions whose call was begun and has no outcome yet."""
-    return read_all(Submission, connection.execute(_INTENTS))
+    return read_all(Submission, _INTENTS.dicts(connection))
 
 
 def of_jobs(connection: Connection, job_ids: Iterable[str]) -> dict[str, Submission]:
     """The newest submission of each of these jobs."""
-    query = select(submissions).where(submissions.c.job_id.in_(list(job_ids))).order_by(*_attempts())
-    return {one.job_id: one for one in read_all(Submission, connection.execute(query))}
+    return {one.job_id: one for one in read_all(Submission, _OF_JOBS.dicts(connection, job_ids=job_ids))}

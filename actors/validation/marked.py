@@ -16,7 +16,7 @@ import attrs
 
 from actors.validation.problems import Place
 
-MAX_DEPTH = 64
+MAX_DEPTH, MAX_NODES = 64, 200_000
 _PLAIN_KEY = re.compile(r"[\w-]+")
 _SHOWN = 60  # characters of a value that a message repeats
 

@@ -9,9 +9,10 @@ import pytest
 import trio
 from starlette.routing import Mount, Route
 
-from actors.access.policy import TABLE, permission_for
+from actors.access.permission import ADMIN, Permission
 from actors.api.app import ROUTES, create_app
 from actors.api.options import HttpOptions
+from actors.api.route import GuardedRoute, permission_of
 from actors.jobs.levels import LEVELS
 from actors.runtime import RunningRuntime
 from actors.testing.runtime import request
@@ -22,17 +23,18 @@ UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 NOT_LET_IN = (401, 403, 421, 429)
 
 
-def declared() -> list[tuple[str, str]]:
-    """(method, declared path) of every route; a mount counts as GET."""
-    found = []
+def declared() -> dict[tuple[str, str], Permission]:
+    """(method, declared path) of every route, and what it requires; a mount counts as GET."""
+    found = {}
     for route in ROUTES:
         assert isinstance(route, Route | Mount), f"{route} is of a kind that this test does not know"
         methods = (route.methods or {"GET"}) - {"HEAD"} if isinstance(route, Route) else {"GET"}
-        found += [(method, route.path) for method in sorted(methods)]
+        found |= {(method, route.path): permission_of(route) for method in sorted(methods)}
     return found
 
 
-DECLARED = declared()
+TABLE = declared()
+DECLARED = list(TABLE)
 IDS = [f"{method} {path}" for method, path in DECLARED]
 
 
@@ -124,31 +126,28 @@ def filled(path: str, owned: dict[str, str]) -> str:
     return "/".join("1" if part.startswith("{") else part for part in path.split("/"))
 
 
-def test_every_route_is_in_the_table() -> None:
-    """A route that is not is an admin's; it belongs into the table all the same, where people read who may what."""
-    assert [route for route in DECLARED if route not in TABLE] == []
+def test_every_route_says_what_it_requires() -> None:
+    """So that the table of who may what can be made from the routes, as it is here."""
+    assert [route for route in ROUTES if not isinstance(route, GuardedRoute)] == []
 
 
-def test_what_is_in_no_table_is_an_admins() -> None:
-    assert (
-        permission_for("GET", "/api/forgotten")
-        == permission_for("POST", "/api/limits")
-        == permission_for("DELETE", "/api/tokens/{token_id}")
-    )
-    assert permission_for("GET", "/api/forgotten").level == "admin"
+async def test_a_route_that_does_not_say_is_an_admins(stage: Stage) -> None:
+    """As is a path without a route."""
+    assert permission_of(Route("/api/forgotten", lambda _request: None)) == ADMIN
+    assert [(await stage.ask("GET", "/api/forgotten", level)).status for level in LEVELS] == [403, 403, 403, 404]
 
 
 def test_what_changes_something_is_no_viewers() -> None:
     """Besides signing in and out, and signed deliveries."""
     open_to_all = {("POST", "/api/session"), ("DELETE", "/api/session"), ("POST", "/api/webhooks/{provider}")}
-    lax = {route for route in DECLARED if route[0] in UNSAFE and permission_for(*route).level in (None, "viewer")}
+    lax = {route for route in DECLARED if route[0] in UNSAFE and TABLE[route].level in (None, "viewer")}
     assert lax == open_to_all
 
 
 @pytest.mark.parametrize(("method", "path"), DECLARED, ids=IDS)
 async def test_who_may(method: str, path: str, stage: Stage) -> None:
     """Nobody and bad tokens: 401, unless it is public; each level: 403 below what the table says, let in above it."""
-    need, url = permission_for(method, path), filled(path, stage.anas)
+    need, url = TABLE[method, path], filled(path, stage.anas)
     for who in (None, *stage.bad):
         answer = await stage.ask(method, url, who)
         if need.level is None:
@@ -184,12 +183,12 @@ async def test_pages_of_other_origins_change_nothing(method: str, path: str, sta
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [route for route in DECLARED if permission_for(*route).own in ("job", "approval")],
+    [route for route in DECLARED if TABLE[route].own in ("job", "approval")],
     ids=lambda value: value,
 )
 async def test_what_is_somebody_elses_is_not_there(method: str, path: str, stage: Stage) -> None:
     """For viewer and researcher, and in the words that are used for what never was."""
-    need = permission_for(method, path)
+    need = TABLE[method, path]
     level = need.level or "viewer"
     for owned in (stage.bos, {"job_id": "0" * 26, "approval_id": "0" * 26}):
         answer = await stage.ask(method, filled(path, owned), level)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -89,6 +90,46 @@ async def test_when_the_server_stops_a_stream_says_goodbye(runtime: Any, tmp_pat
                 nursery.start_soon(supervisor.stop_child, "socket")
                 assert (await frames.next())["event"] == "goodbye"
                 assert await closed(frames.stream) == b""
+
+
+async def test_over_http_1_1_a_stream_is_made_of_whole_chunks(runtime: Any, tmp_path: Path) -> None:
+    """What is written to the connection directly has the framing of RFC 9112, 7.1, from the head to the last chunk."""
+    async with (
+        open_supervisor([ChildSpec("socket", UnixServer(runtime, tmp_path).run)]) as supervisor,
+        await trio.open_unix_socket(announced(tmp_path)) as stream,
+        trio.open_nursery() as nursery,
+    ):
+        await stream.send_all(b"GET /api/events HTTP/1.1\r\nHost: x\r\n\r\n")
+        taken = b""
+        while b'"connected"' not in taken:
+            taken += await stream.receive_some(65536)
+        for limit in range(3):
+            await runtime.queue.set_limit("total", limit + 1)
+        while taken.count(b"limits_changed") < 3:
+            taken += await stream.receive_some(65536)
+        nursery.start_soon(supervisor.stop_child, "socket")
+        taken += await closed(stream)
+    head, _, body = taken.partition(b"\r\n\r\n")
+    assert b"transfer-encoding: chunked" in head.lower()
+    chunks = list(_chunks(body))
+    assert chunks.pop() == b""
+    assert [piece.partition(b"\n")[0] for piece in chunks] == [
+        b"id: 0",
+        b"id: 1",
+        b"id: 2",
+        b"id: 3",
+        b"event: goodbye",
+    ]
+    assert all(piece.endswith(b"\n\n") for piece in chunks)
+
+
+def _chunks(body: bytes) -> Iterator[bytes]:
+    while body:
+        size, _, body = body.partition(b"\r\n")
+        length = int(size, 16)
+        assert body[length : length + 2] == b"\r\n"
+        yield body[:length]
+        body = body[length + 2 :]
 
 
 async def test_what_was_removed_since_is_told_as_a_gap(socket: Path, client: httpx.AsyncClient, runtime: Any) -> None:

@@ -43,7 +43,7 @@ def paths(route: DeclaredRoute) -> Iterator[str]:
 
 
 def queries(route: DeclaredRoute) -> Iterator[str]:
-    for field in attrs.fields(route.declaration.query):
+    for field in attrs.fields(route.query):
         for value in VALUES:
             yield f"{field.name}={quote(value, safe='')}"
 

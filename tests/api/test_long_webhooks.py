@@ -14,8 +14,8 @@ from trio.testing import MockClock
 from actors.api.app import create_app
 from actors.api.options import HttpOptions
 from actors.api.tcp import TcpServer
+from actors.control.deliveries import MOST_KEPT
 from actors.jobs.records import JobStatus
-from actors.providers.optional import MOST_KEPT
 from actors.testing.fake_replicate import TOKEN, Fault, FaultKind, RemoteJob, signed
 from logconf.testing import capture_logs
 from supervision import ChildSpec, open_supervisor

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 import trio
 
-from actors.access.policy import permission_for
 from actors.api import jobs as job_routes
 from actors.api.access import MOST_OF_SIGN_IN
 from actors.api.app import ROUTES
@@ -23,8 +22,8 @@ from actors.runtime import RunningRuntime
 from actors.validation import CheckedError
 from tests.api.servers import bearer
 
-WITH_BODY = [route for route in ROUTES if isinstance(route, DeclaredRoute) and route.declaration.body is not Nothing]
-LONG = [route for route in WITH_BODY if route.declaration.body_bytes >= maxima.BODY]
+WITH_BODY = [route for route in ROUTES if isinstance(route, DeclaredRoute) and route.body is not Nothing]
+LONG = [route for route in WITH_BODY if route.body_bytes >= maxima.BODY]
 LARGE = maxima.VALUES + 1
 SHAPES = {
     "numbers": "0,", "lists": "[],", "nested lists": "[[]],", "objects": "{},", "full objects": '{"a":0},',
@@ -69,8 +68,8 @@ def test_values_are_counted_one_by_one(unit: str) -> None:
 
 def test_what_strangers_may_send_is_short() -> None:
     """A sign-in is read before anybody knows who sends it, so it costs next to nothing."""
-    (sign_in,) = (route for route in WITH_BODY if permission_for("POST", route.path).level is None)
-    assert (sign_in.path, sign_in.declaration.body_bytes) == ("/api/session", MOST_OF_SIGN_IN)
+    (sign_in,) = (route for route in WITH_BODY if route.permission.level is None)
+    assert (sign_in.path, sign_in.body_bytes) == ("/api/session", MOST_OF_SIGN_IN)
 
 
 async def test_others_are_served_while_a_long_list_is_taken(edge: Any, monkeypatch: pytest.MonkeyPatch) -> None:

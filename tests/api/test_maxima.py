@@ -39,8 +39,8 @@ from tests.api.servers import bearer
 
 API = document(ROUTES)
 DECLARED = [route for route in ROUTES if isinstance(route, DeclaredRoute)]
-BODIES = [route for route in DECLARED if isinstance(body := route.declaration.body, type) and body is not Nothing]
-QUERIES = [route for route in DECLARED if attrs.fields(route.declaration.query)]
+BODIES = [route for route in DECLARED if isinstance(body := route.body, type) and body is not Nothing]
+QUERIES = [route for route in DECLARED if attrs.fields(route.query)]
 _BOUNDED = (int, float, bool, type(None), datetime)
 
 
@@ -109,7 +109,7 @@ RULE_CASES = cases(ApprovalRule, exempt_levels="lead", applies_to_provider="scri
     "kind",
     dict.fromkeys([  # each once, in the same order in every process of the run
         JobRequest, Resources, ApprovalRule,
-        *(route.declaration.body for route in BODIES), *(route.declaration.query for route in QUERIES),
+        *(route.body for route in BODIES), *(route.query for route in QUERIES),
     ]),
     ids=lambda kind: kind.__name__,
 )  # fmt: skip
@@ -257,7 +257,7 @@ def other_cases(routes: list[DeclaredRoute], part: str) -> list[Any]:
     return [
         pytest.param(route, name, value, id=f"{min(route.methods)} {route.path} {name}-{number}")
         for route in routes
-        for name, maximum in open_fields(getattr(route.declaration, part))
+        for name, maximum in open_fields(getattr(route, part))
         if maximum is not None
         for number, value in enumerate(above(maximum))
         if not (isinstance(value, list) and len(value) < 10 and part == "query" and name == "status")
@@ -292,9 +292,9 @@ async def test_a_part_of_a_path_that_can_name_nothing_is_not_found(edge: Any, ro
     body = {"value": 1} if route.path.endswith("{name}") and "PUT" in route.methods else None
     path = re.sub(r"{\w+:int}", "1", route.path)
     path = re.sub(r"{\w+}", lambda _: part, path)
-    if route.declaration.body.__name__ == "SettleRequest":
+    if route.body.__name__ == "SettleRequest":
         body = {"verdict": "not_run"}
-    elif route.declaration.body.__name__ == "PriorityRequest":
+    elif route.body.__name__ == "PriorityRequest":
         body = {"priority_override": 1}
     answered = await edge.http.request(min(route.methods - {"HEAD"}), path, json=body)
     assert answered.status_code in (404, 422), answered.text
@@ -385,10 +385,10 @@ async def posted(edge: Any, method: str, path: str, content: bytes) -> tuple[int
 async def test_every_body_has_a_maximum(edge: Any, route: DeclaredRoute) -> None:
     """More than it is not read."""
     path = re.sub(r"{[^}]+}", "1", route.path)
-    content = b'"' + b"x" * route.declaration.body_bytes + b'"'
+    content = b'"' + b"x" * route.body_bytes + b'"'
     status, told_ = await posted(edge, min(route.methods), path, content)
-    assert (status, str(route.declaration.body_bytes) in told_["detail"]) == (413, True)
-    assert route.declaration.body_bytes <= maxima.BODY
+    assert (status, str(route.body_bytes) in told_["detail"]) == (413, True)
+    assert route.body_bytes <= maxima.BODY
 
 
 async def test_a_list_of_jobs_may_be_larger_than_one_job(edge: Any) -> None:
@@ -425,7 +425,7 @@ def test_openapi_states_every_maximum(route: DeclaredRoute) -> None:
     operation = API["paths"][re.sub(r":\w+}", "}", route.path)][min(route.methods - {"HEAD"}).lower()]
     body = operation.get("requestBody")
     if body is not None:
-        assert str(route.declaration.body_bytes) in body["description"]
+        assert str(route.body_bytes) in body["description"]
     asked = [one["schema"] for one in operation["parameters"]]
     asked += [] if body is None else [body["content"]["application/json"]["schema"]]
     for schema in [found for one in asked for found in told(one)]:

@@ -25,7 +25,7 @@ from tests.api.servers import bearer
 API = document(ROUTES)
 ON_THE_SOCKET = document(ROUTES, RequestSource.SOCKET_OWNER)
 DECLARED = [route for route in ROUTES if isinstance(route, DeclaredRoute)]
-WITH_BODY = [route for route in DECLARED if isinstance(body := route.declaration.body, type) and body is not Nothing]
+WITH_BODY = [route for route in DECLARED if isinstance(body := route.body, type) and body is not Nothing]
 
 
 def operation(route: DeclaredRoute) -> dict[str, Any]:
@@ -69,7 +69,7 @@ def test_who_may_call_is_said_by_the_table_that_decides() -> None:
 @pytest.mark.parametrize("route", WITH_BODY, ids=lambda route: route.path)
 async def test_a_body_is_checked_by_the_class_that_is_shown(edge: Any, route: DeclaredRoute) -> None:
     """Exactly the fields that the document shows: another one is refused by name, a required one is missed by name."""
-    schema = API["components"]["schemas"][route.declaration.body.__name__]
+    schema = API["components"]["schemas"][route.body.__name__]
     assert schema["additionalProperties"] is False
     path = re.sub(r"{[^}]+}", "1", route.path)
     (method,) = route.methods
@@ -84,7 +84,7 @@ async def test_a_body_is_checked_by_the_class_that_is_shown(edge: Any, route: De
 async def test_a_query_is_checked_by_the_class_that_is_shown(edge: Any, route: DeclaredRoute) -> None:
     """A parameter that the document does not show is refused."""
     shown = {one["name"] for one in operation(route)["parameters"] if one["in"] == "query"}
-    assert shown == {attribute.name for attribute in attrs.fields(route.declaration.query)}
+    assert shown == {attribute.name for attribute in attrs.fields(route.query)}
     method = min(route.methods)
     refused = await edge.http.request(method, re.sub(r"{[^}]+}", "1", route.path), params={"unheard_of": 1})
     assert (refused.status_code, refused.json()["field"]) == (422, "unheard_of")
@@ -103,7 +103,7 @@ def test_bounds_and_defaults_are_those_that_hold() -> None:
 
 
 def test_a_submission_is_one_job_or_a_list_of_them() -> None:
-    (submit,) = [route for route in DECLARED if route.declaration.body == Raw[JobRequest | list[JobRequest]]]
+    (submit,) = [route for route in DECLARED if route.body == Raw[JobRequest | list[JobRequest]]]
     (content,) = operation(submit)["requestBody"]["content"].values()
     one, many = content["schema"]["anyOf"]
     assert many == {"type": "array", "items": one}

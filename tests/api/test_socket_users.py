@@ -10,11 +10,11 @@ import httpx
 import pytest
 import trio
 
-from actors.access.policy import TABLE
 from actors.api.problems import PROBLEM
 from actors.api.unix_peer import peer_of_socket
 from actors.job_requests.sources import RequestSource
 from actors.runtime import RunningRuntime
+from tests.access.test_routes import DECLARED
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ async def test_every_request_of_another_user_is_refused_in_one_sentence(
     _token, secret = await runtime.access.create_token(user_id="ana", level="admin")
     told = {"Authorization": f"Bearer {secret}", "X-Request-Source": "socket_owner", "Host": "localhost"}
     caplog.clear()
-    for method, path in TABLE:
+    for method, path in DECLARED:
         answered = await client.request(method, re.sub(r"{[^}]+}", "1", path), headers=told)
         assert answered.status_code == 403, (method, path)
         if method != "HEAD":

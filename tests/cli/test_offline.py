@@ -90,7 +90,7 @@ async def test_what_would_change_a_row_is_refused_to_programs_too(reading: Readi
     rule = ApprovalRule("Dear", "cost_exceeds", 1.0, rule_id=9)
     for change in (
         lambda: reading.jobs.cancel(job_id),
-        lambda: reading.jobs.set_priority(job_id, 3),
+        lambda: reading.jobs.prioritise(job_id, 3),
         lambda: reading.approvals.approve(job_id, by="bo"),
         lambda: reading.queue.pause(None, "to see"),
         lambda: reading.rules.add(rule),

@@ -19,10 +19,10 @@ from actors.settings import (
     ProviderSettings,
     Settings,
     SettingsError,
-    effective,
     get_enterprise_config,
     secrets,
 )
+from actors.settings.effective import effective
 
 Load = Callable[..., Settings]
 

@@ -11,7 +11,8 @@ from alembic.script import ScriptDirectory
 
 from actors.kernel import VirtualClock
 from actors.store import InlineExecutor, Store
-from actors.store.revision import _MIGRATIONS, NEWEST
+from actors.store.dialect import open_engine
+from actors.store.revision import _MIGRATIONS, NEWEST, _migrate
 from actors.store.schema import metadata
 
 
@@ -30,10 +31,14 @@ def shape(connection):
         for kind, name in rows
         if kind == "index"
     }
-    return columns, indexes
+    return columns, indexes, connection.exec_driver_sql("SELECT * FROM counters ORDER BY 1").all()
 
 
 async def test_migrations_and_code_build_the_same(tmp_path):
+    engine = open_engine(tmp_path / "db")
+    with engine.connect() as connection:
+        _migrate(connection)
+    engine.dispose()
     migrated = Store(tmp_path / "db", executor=InlineExecutor(), now=VirtualClock().now)
     made = Store(None, executor=InlineExecutor(), now=VirtualClock().now)
     await migrated.open()

@@ -20,7 +20,7 @@ def test_the_last_attempt_is_the_last_though_the_clock_was_put_back_before_it():
         for attempt in (2, 9, 10, 11):
             began = START - timedelta(hours=attempt)
             state = SubmissionState.INTENT if attempt == 11 else SubmissionState.CLOSED
-            submissions.put(connection, Submission("job", f"job-{attempt}", "token", state, began))
+            submissions.put(connection, [Submission("job", f"job-{attempt}", "token", state, began)])
         newest = submissions.newest(connection, "job")
         assert newest is not None
         assert newest.key == "job-11"

@@ -92,12 +92,14 @@ class Watch:
                     self.nudge(key)
 
     def _adopt_all(self) -> list[str]:
+        self._jobs.use_zygote()
         directories = self._jobs.unended()
         for directory in directories:
             self._adopt(directory)
         return [directory.key for directory in directories]
 
     def _signs(self, keys: list[str]) -> dict[str, Sign]:
+        self._jobs.use_zygote()
         directories = [JobDirectory.of(self._jobs.folder, key) for key in keys]
         for directory in directories:
             self._adopt(directory)

@@ -123,7 +123,7 @@ async def test_a_job_that_takes_its_directory_away_has_its_end_all_the_same(stag
         True,
     )
     assert (await stage.observe(key, by=stage.another())).exit_code == code
-    assert LocalJobs(stage.root, 1.0, None, ()).unended() == []  # a watch has nothing to wait for
+    assert LocalJobs(stage.root, LocalOptions(), ()).unended() == []  # a watch has nothing to wait for
     await stage.ended(await stage.shell("true", resources=ONE))
     await stage.provider.forget(key, {})
     assert (await stage.provider.observe_many({key: {}})).absent == {key}

@@ -16,9 +16,8 @@ from hypothesis import strategies as st
 from standardwebhooks import Webhook
 
 from actors.jobs.records import Phase
-from actors.providers.base import DeliveryEvent, Rejected
-from actors.providers.optional import DeliveryHint
-from actors.providers.replicate.pushes import MOST_SIGNATURES, read_delivery
+from actors.providers.deliveries import DeliveryEvent, DeliveryHint, Rejected
+from actors.providers.replicate.deliveries import MOST_SIGNATURES, read_delivery
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 VECTORS = orjson.loads((Path(__file__).parent / "vectors.json").read_bytes())

@@ -16,10 +16,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from actors.providers.base import DeliveryEvent, Rejected
+import attrs
+
+from actors.providers.deliveries import DeliveryEvent, DeliveryHint, DeliveryReport, Rejected
 from actors.providers.errors import Protocol
 from actors.providers.json_reading import read_json, repeats_a_key
-from actors.providers.optional import DeliveryHint, DeliveryReport
 from actors.providers.replicate.reading import observation_of, remote_id
 
 TOLERANCE = 300
@@ -56,39 +57,33 @@ def read_delivery(
     if not given:
         return Rejected("webhook-signature has none of version 1")
     keys = [key for secret in list(secrets)[:MOST_SECRETS] if (key := _decoded(secret.strip().removeprefix(_PREFIX)))]
-    return Reading(delivery, f"{delivery}.{sent_at}.".encode(), given, keys, now, usd_per_second, claims=claims)
+    computed = [hmac.new(key, f"{delivery}.{sent_at}.".encode(), hashlib.sha256) for key in keys]
+    return Reading(delivery, given, computed, now, usd_per_second, claims)
 
 
+@attrs.frozen
 class Reading:
-    """One delivery while it comes in: its signature is computed with each key, piece by piece."""
+    """One delivery while it comes in: its signature is computed with each key (``computed``), piece by piece.
 
-    def __init__(
-        self,
-        delivery: str,
-        signed: bytes,
-        given: Sequence[bytes],
-        keys: Iterable[bytes],
-        now: datetime,
-        usd_per_second: float | None,
-        *,
-        claims: bool,
-    ) -> None:
-        self._delivery = delivery
-        self._given = given
-        self._now = now
-        self._usd_per_second = usd_per_second
-        self._claims = claims
-        self._computed = [hmac.new(key, signed, hashlib.sha256) for key in keys]
+    ``given``: the signatures in its headers. ``claims``: whether its observation of the job is passed on.
+    """
+
+    delivery: str
+    given: Sequence[bytes]
+    computed: Sequence[hmac.HMAC]
+    now: datetime
+    usd_per_second: float | None
+    claims: bool
 
     def add(self, piece: bytes) -> None:
         """Take the next bytes of the body."""
-        for one in self._computed:
+        for one in self.computed:
             one.update(piece)
 
     def done(self, kept: bytes, size: int) -> DeliveryReport:
         """What it was, by the beginning of its body, or by all of it."""
-        expected = [one.digest() for one in self._computed]
-        if not any(hmac.compare_digest(ours, theirs) for ours in expected for theirs in self._given):
+        expected = [one.digest() for one in self.computed]
+        if not any(hmac.compare_digest(ours, theirs) for ours in expected for theirs in self.given):
             return Rejected("the signature is not by a secret of ours")
         if size > len(kept):
             return self._hint(kept, f"it has {size} bytes, of which the first {len(kept)} are kept")
@@ -106,13 +101,13 @@ class Reading:
         except Protocol as error:
             return Rejected(f"the body cannot be read: {error}")
         try:
-            seen = observation_of(body, self._now, self._usd_per_second) if self._claims else None
+            seen = observation_of(body, self.now, self.usd_per_second) if self.claims else None
         except Protocol:
             seen = None  # the job itself is asked
-        return DeliveryEvent(self._delivery, job_id, seen)
+        return DeliveryEvent(self.delivery, job_id, seen)
 
     def _hint(self, kept: bytes, why: str) -> DeliveryHint:
-        return DeliveryHint(self._delivery, why, _id_at_the_beginning(kept))
+        return DeliveryHint(self.delivery, why, _id_at_the_beginning(kept))
 
 
 def _signatures(header: str) -> Iterable[bytes]:

@@ -1,0 +1,50 @@
+"""What a route requires of its caller; each route names one of these where it is registered (``ROUTES``).
+
+For a route that names a job or an approval request in its path, ``own="job"`` or ``own="approval"`` makes the guard
+answer 404 for what belongs to somebody else. For a list, ``own="listing"`` means that the handler leaves out what
+:attr:`~actors.access.peer.Peer.only_user` excludes; a generated test checks that it does.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import attrs
+
+Own = Literal["job", "approval", "listing"]
+Rate = Literal["caller", "sign_in", "none"]
+
+
+@attrs.frozen
+class Permission:
+    """What a route requires of its caller.
+
+    ``level``: the lowest that may; None: anybody, unknown callers too. ``own``: how callers who may only see their own
+    jobs are kept to them. ``socket``: only on the Unix socket. ``stream``: it stays open, and counts against the limits
+    of streams. ``webhook``: its Host list is ``http.webhook_hosts``. ``rate``: ``caller`` counts requests of each
+    token and session, and of each address for the unknown; ``sign_in`` lets a good secret in, however many bad ones its
+    address has sent; ``none`` never refuses for rate.
+    """
+
+    level: str | None = "admin"
+    own: Own | None = None
+    socket: bool = False
+    stream: bool = False
+    webhook: bool = False
+    rate: Rate = "caller"
+
+
+PUBLIC = Permission(None)
+NEVER_REFUSED = Permission(None, rate="none")
+VIEWER = Permission("viewer")
+OWN_LISTING = Permission("viewer", own="listing")
+OWN_STREAM = Permission("viewer", own="listing", stream=True)
+OWN_JOB = Permission("viewer", own="job")
+OWN_JOB_STREAM = Permission("viewer", own="job", stream=True)
+OWN_APPROVAL = Permission("viewer", own="approval")
+RESEARCHER = Permission("researcher")
+CHANGES_OWN_JOB = Permission("researcher", own="job")
+CHANGES_OWN_APPROVAL = Permission("researcher", own="approval")
+LEAD = Permission("lead")
+ADMIN = Permission()
+SOCKET = Permission(socket=True)
