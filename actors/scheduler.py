@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import trio
+from outcome import Error, Value
 
-from actors.jobs.events import Concern, EventType, concerning
+from actors.jobs.events import Concern, concerning
 from actors.jobs.options import LOOK_SECONDS
-from actors.jobs.records import TERMINAL_JOBS, Event
+from actors.jobs.records import Event
+from actors.jobs.retry import DispatchVerdict
 from actors.kernel import Clock, Envelope, TickingActor
 from actors.ledger import Dispatch, Ledger
-from actors.ledger.dispatch import fail_dispatch, hand_over
+from actors.ledger.dispatch import Answer, Claimed
 from actors.providers.base import Submitted
 from actors.providers.guard import Failure, GuardedProvider
 from actors.providers.planning import breaker_advice, capacities
+from actors.store.errors import StoreError
 from logconf import bind_correlation_id, get_logger
 
 _logger = get_logger("actors.scheduler")
@@ -23,14 +26,14 @@ _logger = get_logger("actors.scheduler")
 INTERVAL = LOOK_SECONDS
 """Seconds between two looks at the queue at the most; fixed (B8)."""
 
-_TERMINAL = frozenset(status.value for status in TERMINAL_JOBS)
+_TURNS = 4
+"""Turns of the event loop in which a quick provider answers a call that was just begun."""
 _WAKES = concerning(Concern.RUNNABLE)
 
 
 def wakes(event: Event) -> bool:
     """Whether ``event`` may have made something runnable: a new entry, a freed slot, a wider limit."""
-    ended = event.type == EventType.JOB_STATUS_CHANGED and event.data.get("status") in _TERMINAL
-    return ended or event.type in _WAKES
+    return event.is_end or event.type in _WAKES
 
 
 class Quiesce:
@@ -53,6 +56,7 @@ class Scheduler(TickingActor):
         self._started = False
         self._unsure = True
         self._in_flight: set[str] = set()
+        self._answers: list[Answer] = []
         self._idle = trio.Event()
         self._opens_at = float("inf")
         self._held_apart = False
@@ -66,6 +70,7 @@ class Scheduler(TickingActor):
             self.wake()
             return None
         self._accepting = False
+        await self._record()
         while self._in_flight:
             await self._idle.wait()
         return None
@@ -81,7 +86,7 @@ class Scheduler(TickingActor):
         if self._unsure:  # an intent that nobody here is handing over is the poller's to ask about (B13)
             await self._ledger.mark_orphans(frozenset(self._in_flight))
         self._unsure = True  # until what this look claims is in hands: a fault between commit and here leaves orphans
-        claimed = await self._ledger.claim(capacities(self._providers), breaker_advice(self._providers))
+        claimed = await self._look()
         if not self._started:
             self._started = True
             self.fault_limit, self.fault_message = 5, "Error in queue processing"
@@ -97,23 +102,16 @@ class Scheduler(TickingActor):
         self._unsure = False
 
     async def _hand_over(self, dispatch: Dispatch) -> None:
+        """Call the provider. Its answer is recorded with others by the next look, or here where there is none."""
         job, submission = dispatch.pair.job, dispatch.submission
-        provider = self._providers[job.provider]
-        try:
-            with bind_correlation_id(job.correlation_id):
-                async with self._slots[job.provider]:
-                    answer = await self._submit(provider, dispatch)
-                if isinstance(answer, Failure):
-                    await self._failed(dispatch, answer)
-                else:
-                    await self._ledger.write(hand_over, submission.key, answer.handle, answer.observation)
-        finally:
-            self._in_flight.discard(submission.key)
-            if self._held_apart:
-                self.wake()
-            if not self._in_flight:
-                self._idle.set()
-                self._idle = trio.Event()
+        with bind_correlation_id(job.correlation_id):
+            async with self._slots[job.provider]:
+                answer = await self._submit(self._providers[job.provider], dispatch)
+        self._answers.append(Answer(submission.key, job, answer))
+        if not self._accepting or self.suspended or self.stopping:
+            await self._record()
+        elif len(self._answers) == 1:  # else a look at them is on its way
+            self.wake()
 
     async def _submit(self, provider: GuardedProvider, dispatch: Dispatch) -> Submitted | Failure:
         prepared = provider.prepare(dispatch.pair.job.request)
@@ -123,12 +121,47 @@ class Scheduler(TickingActor):
         context = {"job_id": job.job_id, "correlation_id": job.correlation_id}
         return await provider.submit(submission.key, submission.token, prepared, context)
 
-    async def _failed(self, dispatch: Dispatch, failure: Failure) -> None:
-        job = dispatch.pair.job
-        key, jitter = dispatch.submission.key, self._ledger.sources.jitter
-        verdict = await self._ledger.write(fail_dispatch, key, failure, jitter=jitter)
-        if verdict is None:
-            return
+    async def _look(self) -> Claimed:
+        """Record the answers that are there and claim what may run then, in one transaction."""
+        if self._answers:  # calls that were begun just now may be answered at once, and share its commit
+            for _ in range(_TURNS):
+                await trio.lowlevel.checkpoint()
+        answers, self._answers = self._answers, []
+        try:
+            return await self._ledger.claim(capacities(self._providers), breaker_advice(self._providers), answers)
+        finally:
+            self._note(answers)
+
+    async def _record(self) -> None:
+        """Record the answers that are there, without a look at the queue."""
+        answers, self._answers = self._answers, []
+        try:
+            if answers:
+                await self._ledger.record(answers)
+        finally:
+            self._note(answers)
+            if self._held_apart:
+                self.wake()
+
+    def _note(self, answers: Sequence[Answer]) -> None:
+        """Those that were recorded are no longer in flight; what the store could not keep waits for the next look."""
+        for one in answers:
+            match one.outcome:
+                case None | Error(error=StoreError()):
+                    self._answers.append(one)
+                    continue
+                case Value(value=DispatchVerdict()):
+                    _log_failure(one)
+            self._in_flight.discard(one.key)
+        if not self._in_flight:
+            self._idle.set()
+            self._idle = trio.Event()
+
+
+def _log_failure(answer: Answer) -> None:
+    assert isinstance(answer.answer, Failure)
+    job, failure = answer.job, answer.answer
+    with bind_correlation_id(job.correlation_id):
         _logger.info(
             "Job was not accepted: %s", failure.message,
             extra={"job_id": job.job_id, "provider": job.provider, "failure": failure.kind.value},

@@ -30,8 +30,7 @@ from logconf.correlation import (
     traceparent_for,
 )
 from logconf.masking import register_secret
-from logconf.origin import Origin, find_origin, log_from
-from logconf.records import CorrelationIDFilter
+from logconf.records import CorrelationIDFilter, Origin, find_origin, log_from
 from logconf.setup import configure_structured_logging, flush, get_logger, init_from_env, statistics
 
 __all__ = [

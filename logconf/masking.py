@@ -45,6 +45,7 @@ _LABEL_HINT = re.compile(r"token|auth|passw|passp|secret|credential|cookie|key|s
 _PLAIN_VALUE = re.compile(r"-?[0-9][0-9_.]*(?:[eE][+-]?[0-9]+)?|(?i:true|false|null|none|nan)|\*\*\*")
 
 _SHORTEST_SECRET = 4
+_SHORTEST_TOKEN = 20  # of those that a pattern finds in letters and digits alone
 _LONGEST_KEY = 128  # only the end of a longer key is looked at
 _registered: tuple[str, ...] = ()
 _registry_lock = threading.Lock()
@@ -72,14 +73,10 @@ def forget_secrets() -> None:
         _registered = ()
 
 
+@functools.lru_cache(maxsize=4096)
 def key_names_secret(key: str) -> bool:
     """Whether a field of this name is masked. See the module's text for the rule."""
-    return _names_secret(key[-_LONGEST_KEY:])
-
-
-@functools.lru_cache(maxsize=4096)
-def _names_secret(key: str) -> bool:
-    words = [word.lower() for word in _HUMP.split(key) if word]
+    words = [word.lower() for word in _HUMP.split(key[-_LONGEST_KEY:]) if word]
     return bool(words) and (words[-1] in SECRET_WORDS or "_".join(words[-2:]) in SECRET_WORDS)
 
 
@@ -92,6 +89,8 @@ def mask_text(text: str) -> str:
     for secret in _registered:
         if secret in text:
             text = text.replace(secret, MASK)
+    if len(text) < _SHORTEST_TOKEN and text.isalnum():
+        return text
     lowered = text.lower()
     if "bearer" in lowered:
         text = _BEARER.sub(rf"\1{MASK}", text)

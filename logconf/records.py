@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import functools
 import logging
-import os
+import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from logging import LogRecord
+from types import CodeType, FrameType
 from typing import Any
 
-from logconf.context import get_correlation_id
-from logconf.sanitize import ForeignCode, text_of
+from logconf.context import current_correlation_id, get_correlation_id
+from logconf.sanitize import text_of
 
 #: Where a record carries its `extra=` whole; the attributes of the same names are there for other handlers.
 EXTRA = "_logconf_extra"
@@ -25,16 +26,19 @@ _PLAIN_RECORD = logging.makeLogRecord({})
 #: The attributes every record has, on this Python; `taskName` is new in 3.12.
 RECORD_ATTRIBUTES = frozenset(_PLAIN_RECORD.__dict__) | {"message", "asctime", "taskName", EXTRA}
 _PLAIN_SIZE = len(_PLAIN_RECORD.__dict__)
-_NEWER_ATTRIBUTES = {"taskName": None} if hasattr(_PLAIN_RECORD, "taskName") else {}
+_WITHOUT_TASK = {"taskName": None} if hasattr(_PLAIN_RECORD, "taskName") else {}
 _STARTED = _PLAIN_RECORD.created - _PLAIN_RECORD.relativeCreated / 1000
 _new_record = LogRecord.__new__
 _PLAIN_TYPES = frozenset({str, int, float, bool, type(None)})
 
 
 class _FilterID(str):
-    """The correlation ID that `CorrelationIDFilter` put on a record, told apart from a user's field of that name."""
+    """The correlation ID that `CorrelationIDFilter` put on a record, as opposed to a user's field of that name."""
 
     __slots__ = ()
+
+
+_filter_id = functools.lru_cache(maxsize=1024)(_FilterID)
 
 
 class CorrelationIDFilter(logging.Filter):
@@ -46,23 +50,23 @@ class CorrelationIDFilter(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Add the attribute, unless the call gave a field of that name itself."""
-        if "correlation_id" not in record.__dict__:
-            record.correlation_id = _FilterID(get_correlation_id())
+        attributes = record.__dict__
+        if "correlation_id" not in attributes:
+            attributes["correlation_id"] = _filter_id(current_correlation_id() or get_correlation_id())
         return True
 
 
-def filtered_correlation_id(record: logging.LogRecord) -> str | None:
-    """The ID a `CorrelationIDFilter` left on the record, or None."""
+def correlation_id_of(record: logging.LogRecord) -> str:
+    """The ID that a `CorrelationIDFilter` left on the record, else that of this task."""
     value = record.__dict__.get("correlation_id")
-    return value if type(value) is _FilterID else None
+    return value if type(value) is _FilterID else current_correlation_id() or get_correlation_id()
 
 
 def extra_of(record: logging.LogRecord) -> dict[str, Any] | None:
     """The fields of the call's `extra=`, or None where there are none."""
     attributes = record.__dict__
-    extra = attributes.get(EXTRA)
-    if extra is not None:
-        return extra  # type: ignore[no-any-return]
+    if EXTRA in attributes:
+        return attributes[EXTRA]  # type: ignore[no-any-return]
     if len(attributes) <= _PLAIN_SIZE + (type(attributes.get("correlation_id")) is _FilterID):
         return None
     found = {
@@ -76,18 +80,17 @@ def extra_of(record: logging.LogRecord) -> dict[str, Any] | None:
 def message_of(record: logging.LogRecord) -> str:
     """The message with its arguments; where they do not fit, the template and the arguments side by side."""
     template, arguments = record.msg, record.args
-    if type(template) is str and type(arguments) is tuple and type(record) is LogRecord:
-        if not arguments:
-            return template
-        if _PLAIN_TYPES.issuperset(map(type, arguments)):  # no foreign code can run: most calls by far
-            try:
-                return template % arguments
-            except Exception:  # noqa: BLE001, S110 - border: wrong arguments, which are shown below
-                pass
-    with ForeignCode():
-        message: object = record.getMessage()
+    message: object
+    try:
+        if type(record) is LogRecord and type(template) is str and type(arguments) is tuple:  # most calls by far
+            message = template % arguments if arguments else template
+        else:
+            message = record.getMessage()
         return message if type(message) is str else text_of(message)
-    return f"{text_of(template)[:8192]} [arguments: {_arguments(arguments)}]"
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # noqa: BLE001 - border: the template's and the arguments' own code, SystemExit too
+        return f"{text_of(template)[:8192]} [arguments: {_arguments(arguments)}]"
 
 
 def _arguments(arguments: object) -> str:
@@ -116,74 +119,42 @@ def _make_record(
     factory = logging.getLogRecordFactory()
     if factory is LogRecord and not (logging.logThreads or logging.logProcesses or logging.logMultiprocessing):
         record = _new_record(LogRecord)
-        record.__dict__ = _attributes(name, level, fn, lno, msg, args, exc_info, func, sinfo)
-        if extra is not None:
-            _attach(record, extra)
-        return record
-    try:
-        record = factory(name, level, fn, lno, msg, args, exc_info, func, sinfo)
-    except Exception:  # noqa: BLE001 - border: LogRecord asks the arguments whether they are a mapping
-        text = f"{text_of(msg)[:8192]} [arguments: {_arguments(args)}]"
-        record = factory(name, level, fn, lno, text, (), exc_info, func, sinfo)
+        attributes = record.__dict__ = _of_call_site(name, level, fn, lno, func).copy()
+        attributes["msg"] = msg
+        attributes["args"] = _single_argument(args) if args and len(args) == 1 else args
+        attributes["exc_info"] = exc_info
+        attributes["stack_info"] = sinfo
+        attributes["created"] = created = time.time()
+        attributes["msecs"] = created * 1000 // 1 % 1000
+        attributes["relativeCreated"] = (created - _STARTED) * 1000
+    else:
+        try:
+            record = factory(name, level, fn, lno, msg, args, exc_info, func, sinfo)
+        except Exception:  # noqa: BLE001 - border: LogRecord asks the arguments whether they are a mapping
+            text = f"{text_of(msg)[:8192]} [arguments: {_arguments(args)}]"
+            record = factory(name, level, fn, lno, text, (), exc_info, func, sinfo)
     if extra is not None:
         _attach(record, extra)
     return record
 
 
-def _attributes(
-    name: str,
-    level: int,
-    path: str,
-    line: int,
-    msg: object,
-    args: Any,
-    exc_info: Any,
-    function: str | None,
-    stack: str | None,
-) -> dict[str, Any]:
-    """What `LogRecord.__init__` sets, without its look-ups of thread and process and with the file's names cached."""
-    if args and len(args) == 1 and type(args[0]) not in _PLAIN_TYPES:
-        args = _single_argument(args)
-    created = time.time()
-    file = _file_names(path)
-    return {
-        "name": name,
-        "msg": msg,
-        "args": args,
-        "levelname": logging.getLevelName(level),
-        "levelno": level,
-        "pathname": path,
-        "filename": file[0],
-        "module": file[1],
-        "exc_info": exc_info,
-        "exc_text": None,
-        "stack_info": stack,
-        "lineno": line,
-        "funcName": function,
-        "created": created,
-        "msecs": int(created % 1 * 1000) + 0.0,
-        "relativeCreated": (created - _STARTED) * 1000,
-        "thread": None,
-        "threadName": None,
-        "processName": None,
-        "process": None,
-        **_NEWER_ATTRIBUTES,
-    }
+@functools.lru_cache(maxsize=4096)
+def _of_call_site(*site: Any) -> dict[str, Any]:
+    """The attributes of a record, with those in their places that are the same for each line of a call site."""
+    name, level, path, line, function = site
+    attributes = LogRecord(name, level, path, line, "", (), None, function).__dict__
+    return attributes | _WITHOUT_TASK
 
 
 def _single_argument(args: tuple[object, ...]) -> object:
     """`logger.info("%(a)d", {"a": 1})`: a mapping alone is the arguments."""
+    only = args[0]
+    if type(only) in _PLAIN_TYPES:
+        return args
     try:
-        only = args[0]
         return only if isinstance(only, Mapping) and only else args
     except Exception:  # noqa: BLE001 - border: the argument's own __class__, __bool__ or __len__
         return args
-
-
-@functools.lru_cache(maxsize=1024)
-def _file_names(path: str) -> tuple[str, str]:
-    name = os.path.basename(path)  # noqa: PTH119 - str in, str out
-    return name, os.path.splitext(name)[0]  # noqa: PTH122
 
 
 def _attach(record: logging.LogRecord, extra: object) -> None:
@@ -200,3 +171,44 @@ def _attach(record: logging.LogRecord, extra: object) -> None:
         if type(key) is str and key not in RECORD_ATTRIBUTES and key not in attributes:
             attributes[key] = value
     attributes[EXTRA] = fields
+
+
+# Which place a line reports from, where a helper words and logs it for many places (A6).
+#
+# The helper notes the place while the change is made, and gives it to :func:`log_from` when the line is written, which
+# may be later and from another thread.
+
+Origin = tuple[CodeType, int]
+"""A function's code and the line in it."""
+
+
+def find_origin(helpers: Container[str]) -> Origin | None:
+    """The nearest caller whose source file is not in ``helpers`` (values of ``__file__``); None: there is none."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_code.co_filename in helpers:
+        frame = frame.f_back
+    return None if frame is None else (frame.f_code, frame.f_lineno)
+
+
+def log_from(
+    origin: Origin | None,
+    logger: logging.Logger,
+    level: int,
+    message: str,
+    *,
+    extra: Mapping[str, Any],
+    exc_info: BaseException | None = None,
+) -> None:
+    """Log ``message`` so that its line names ``origin`` as its source; None: the caller."""
+    if not logger.isEnabledFor(level):
+        return
+    if origin is None:
+        logger.log(level, message, extra=dict(extra), exc_info=exc_info, stacklevel=2)
+        return
+    code, line = origin
+    info = None if exc_info is None else (type(exc_info), exc_info, exc_info.__traceback__)
+    name = code.co_name
+    record = logger.makeRecord(
+        logger.name, level, code.co_filename, line, message, (), info, func=name, extra=dict(extra)
+    )
+    logger.handle(record)

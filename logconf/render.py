@@ -10,6 +10,7 @@ each cached and bounded; only what is new is encoded, by orjson. What is not a s
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import functools
 import logging
 import os
@@ -19,16 +20,17 @@ from typing import Any
 
 import orjson
 
-from logconf.context import Frame, current_correlation_id, current_frame, get_correlation_id
+from logconf.context import current_frame, get_correlation_id
 from logconf.exceptions import traces_of
 from logconf.masking import key_names_secret, mask_text
-from logconf.records import extra_of, filtered_correlation_id, message_of
+from logconf.records import correlation_id_of, extra_of, message_of
 from logconf.sanitize import LIMIT_STEPS, Limits, Sanitizer, clean_text, text_of, type_name
 
 MAX_LINE = 65_536
 """Bytes of one line at most, its newline included."""
 
 _dumps = orjson.dumps
+_modules = sys.modules
 _MILLIS = tuple(b'%03dZ"' % ms for ms in range(1000))
 _PLAIN = frozenset({str, int, float, bool, type(None)})
 _SHORT = 1024  # a str longer than this is cleaned the careful way
@@ -48,8 +50,7 @@ class JsonRenderer:
         self._include_stack_info = include_stack_info
         self._second: tuple[int, bytes] = (-1, b"")
         # caches of this renderer: a new one masks what was registered as secret meanwhile
-        self._head = functools.lru_cache(_CACHED)(_head)
-        self._source = functools.lru_cache(_CACHED)(_source)
+        self._site = functools.lru_cache(_CACHED)(_site)
         self._id = functools.lru_cache(_CACHED)(_id)
 
     def __call__(self, record: logging.LogRecord) -> bytes:
@@ -67,96 +68,80 @@ class JsonRenderer:
         return self._last_resort(record, "was too long")
 
     def _line(self, record: logging.LogRecord, message: str, limits: Limits) -> bytes:
-        parts = [
-            self._timestamp(record.created),
-            self._head(record.levelname, record.name),
-            _encoded(message, limits.message),
-            self._id(filtered_correlation_id(record) or current_correlation_id() or get_correlation_id()),
-            self._source(record.pathname, record.lineno, record.funcName),
-            self._extra(record, limits),
-        ]
-        if record.exc_info or record.exc_text or record.stack_info or record.levelno >= logging.ERROR:
-            exception, stack = traces_of(record, limits, include_stack_info=self._include_stack_info)
-            if exception is not None:
-                parts += (b', "exception": ', _dumps(exception))
-            if stack is not None:
-                parts += (b', "stack_info": ', _dumps(stack))
-        telemetry = sys.modules.get("opentelemetry.trace")
-        if telemetry is not None:
-            parts.append(_span(telemetry))
-        parts.append(b"}\n")
-        return b"".join(parts)
-
-    def _timestamp(self, created: float) -> bytes:
-        second = int(created)
-        known, text = self._second
+        second = int(record.created)
+        known, start = self._second
         if second != known:
-            utc = time.gmtime(second)
-            text = b'{"timestamp": "%04d-%02d-%02dT%02d:%02d:%02d.' % utc[:6]
-            self._second = (second, text)
-        return text + _MILLIS[int((created - second) * 1000)]
+            start = b'{"timestamp": "%04d-%02d-%02dT%02d:%02d:%02d.' % time.gmtime(second)[:6]
+            self._second = (second, start)
+        head, source = self._site(record.levelname, record.name, record.pathname, record.lineno, record.funcName)
+        rest = b"}\n"
+        if record.exc_info or record.exc_text or record.stack_info or record.levelno >= logging.ERROR:
+            rest = self._traces(record, limits) + rest
+        if "opentelemetry.trace" in _modules:
+            rest = rest[:-2] + _span(_modules["opentelemetry.trace"]) + b"}\n"
+        return b"".join((
+            start, _MILLIS[int((record.created - second) * 1000)], head, _encoded(message, limits.message),
+            self._id(correlation_id_of(record)), source, _extra(record, limits), rest,
+        ))  # fmt: skip
 
-    def _extra(self, record: logging.LogRecord, limits: Limits) -> bytes:
-        frame = current_frame()
-        own = extra_of(record)
-        if own is not None:
-            return _encoded_fields(own if frame is None else {**frame.fields, **own}, limits)
-        if frame is None:
-            return b"{}"
-        if frame.encoded is not None and limits is LIMIT_STEPS[0]:
-            return frame.encoded
-        return _encoded_frame(frame, limits)
+    def _traces(self, record: logging.LogRecord, limits: Limits) -> bytes:
+        exception, stack = traces_of(record, limits, include_stack_info=self._include_stack_info)
+        shown = b"" if exception is None else b', "exception": ' + _dumps(exception)
+        return shown if stack is None else shown + b', "stack_info": ' + _dumps(stack)
 
     def _last_resort(self, record: logging.LogRecord, why: str) -> bytes:
         """A line from nothing but what cannot fail."""
         attributes = record.__dict__
-        message = f"[cut: the record {why}] " + clean_text(text_of(attributes.get("msg")), 1024)
-        level = clean_text(text_of(attributes.get("levelname")), 64)
-        name = clean_text(text_of(attributes.get("name")), 256)
         line = attributes.get("lineno")
-        source = {
-            "file": clean_text(text_of(attributes.get("filename")), 256),
-            "line": line if type(line) is int and 0 <= line < 2**53 else 0,
-            "function": clean_text(text_of(attributes.get("funcName")), 256),
+        number = line if type(line) is int and 0 <= line < 2**53 else 0
+        names = ("levelname", "name", "filename", "funcName")
+        level, logger, file, function = (clean_text(text_of(attributes.get(name)), 256) for name in names)
+        fields = {
+            "timestamp": dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "level": level,
+            "logger": logger,
+            "message": f"[cut: the record {why}] " + clean_text(text_of(attributes.get("msg")), 1024),
+            "correlation_id": clean_text(get_correlation_id(), 128),
+            "source": {"file": file, "line": number, "function": function},
+            "extra": {},
         }
-        head = self._timestamp(time.time()) + b', "level": %b, "logger": %b' % (_dumps(level), _dumps(name))
-        return head + b', "message": %b, "correlation_id": %b, "source": %b, "extra": {}}\n' % (
-            _dumps(message),
-            _dumps(clean_text(get_correlation_id(), 128)),
-            _dumps(source),
-        )
-
-
-def _head(level: str, name: str) -> bytes:
-    texts = _encoded(text_of(level), 64), _encoded(text_of(name), 256)
-    return b', "level": %b, "logger": %b, "message": ' % texts
+        return b"{%b}\n" % b", ".join(b'"%b": %b' % (name.encode(), _dumps(value)) for name, value in fields.items())
 
 
 def _id(correlation_id: str) -> bytes:
     return b', "correlation_id": ' + _dumps(clean_text(correlation_id, 128))
 
 
-def _source(path: object, line: object, function: object) -> bytes:
-    name = os.path.basename(text_of(path))  # noqa: PTH119 - 20 times as fast as PurePath
+def _site(level: object, name: object, path: object, line: object, function: object) -> tuple[bytes, bytes]:
+    """What the lines of one call site have in common: level and logger, and the source."""
+    head = b', "level": %b, "logger": %b, "message": ' % (_encoded(text_of(level), 64), _encoded(text_of(name), 256))
     source = {
-        "file": clean_text(name, 256),
+        "file": clean_text(os.path.basename(text_of(path)), 256),  # noqa: PTH119 - 20 times as fast as PurePath
         "line": line if type(line) is int else 0,
         "function": clean_text(text_of(function or ""), 256),
     }
-    return b', "source": %b, "extra": ' % _dumps(source)
+    return head, b', "source": %b, "extra": ' % _dumps(source)
 
 
 def _encoded(text: str, limit: int) -> bytes:
     """`text` as a JSON string, masked and cut."""
-    if len(text) > _SHORT:
-        return _dumps(clean_text(text, limit))
-    try:
-        return _dumps(mask_text(text))
-    except TypeError:  # a lone surrogate
-        return _dumps(clean_text(text, limit))
+    if len(text) <= _SHORT:
+        try:
+            return _dumps(mask_text(text))
+        except TypeError:  # a lone surrogate
+            pass
+    return _dumps(clean_text(text, limit))
 
 
-def _encoded_frame(frame: Frame, limits: Limits) -> bytes:
+def _extra(record: logging.LogRecord, limits: Limits) -> bytes:
+    frame = current_frame()
+    own = extra_of(record)
+    if frame is None:
+        return b"{}" if own is None else _encoded_fields(own, limits)
+    if own is not None:
+        return _encoded_fields({**frame.fields, **own}, limits)
+    if frame.encoded is not None and limits is LIMIT_STEPS[0]:
+        return frame.encoded
     encoded = _encoded_fields(frame.fields, limits)
     if limits is LIMIT_STEPS[0] and all(type(value) in _PLAIN for value in frame.fields.values()):
         frame.encoded = encoded  # what can change after the block was entered is read again for each line
@@ -167,12 +152,9 @@ def _encoded_fields(fields: dict[str, Any], limits: Limits) -> bytes:
     if len(fields) <= 50:
         for key, value in fields.items():
             kind = type(value)
-            if type(key) is not str:
+            if type(key) is not str or (kind is not str and kind not in _PLAIN):
                 break
-            if kind is str:
-                if len(value) > _SHORT or mask_text(value) is not value or key_names_secret(key):
-                    break
-            elif kind not in _PLAIN:
+            if kind is str and (len(value) > _SHORT or mask_text(value) is not value or key_names_secret(key)):
                 break
         else:
             try:

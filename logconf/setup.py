@@ -6,12 +6,10 @@ import contextlib
 import logging
 import os
 import sys
-import time
 from collections.abc import Callable, Mapping
 from typing import Final, TextIO
 
-from logconf.handler import Renderer, StructuredHandler
-from logconf.lifecycle import drain_at_exit, installed_handler
+from logconf.handler import Renderer, StructuredHandler, drain_at_exit, installed_handler
 from logconf.records import CorrelationIDFilter, install_record_maker
 from logconf.render import JsonRenderer
 from logconf.sinks import DescriptorSink, FileSink, Sink, StreamSink
@@ -136,14 +134,9 @@ def init_from_env(environ: Mapping[str, str] | None = None, *, stream: Stream = 
 
 
 def _warn_unknown(variable: str, value: str, default: str, known: tuple[str, ...]) -> None:
-    _logger.warning(
-        "%s=%r is not known, using %s (one of %s)",
-        variable,
-        value[:100],
-        default,
-        ", ".join(known),
-        extra={"variable": variable, "value": value},
-    )
+    extra = {"variable": variable, "value": value}
+    text = "%s=%r is not known, using %s (one of %s)"
+    _logger.warning(text, variable, value[:100], default, ", ".join(known), extra=extra)
 
 
 def flush(seconds: float = 2.0) -> None:
@@ -187,7 +180,7 @@ def _install(handler: StructuredHandler, level: int, previous: StructuredHandler
     if sys.version_info >= (3, 12):
         logging.logAsyncioTasks = False
     root.addHandler(handler)
-    for filtered in (handler, root, *map(logging.getLogger, OUR_LOGGERS)):
+    for filtered in (root, *map(logging.getLogger, OUR_LOGGERS)):
         if not any(isinstance(one, CorrelationIDFilter) for one in filtered.filters):
             filtered.addFilter(CorrelationIDFilter())
     for other in list(root.handlers):
@@ -204,19 +197,8 @@ def _drop_report(render: Renderer) -> Callable[[int, int], bytes]:
     """What makes the line that stands where lines were dropped."""
 
     def report(dropped: int, urgent: int) -> bytes:
-        record = logging.makeLogRecord({
-            "name": "logconf",
-            "levelno": logging.WARNING,
-            "levelname": "WARNING",
-            "msg": "Dropped %d log lines, the sink did not take them in time",
-            "args": (dropped,),
-            "created": time.time(),
-            "pathname": __file__,
-            "funcName": "put",
-            "lineno": 0,
-            "dropped": dropped,
-            "dropped_warning_and_above": urgent,
-        })  # fmt: skip
-        return render(record)
+        extra = {"dropped": dropped, "dropped_warning_and_above": urgent}
+        text = "Dropped %d log lines, the sink did not take them in time"
+        return render(_logger.makeRecord("logconf", logging.WARNING, __file__, 0, text, (dropped,), None, "put", extra))
 
     return report

@@ -13,7 +13,7 @@ import time
 
 from logconf.context import get_correlation_id
 from logconf.exceptions import traces_of
-from logconf.records import filtered_correlation_id, message_of
+from logconf.records import correlation_id_of, message_of
 from logconf.sanitize import LIMIT_STEPS, clean_text, text_of, type_name
 
 # C0 and C1 controls except the tab, and what str.splitlines breaks at: terminals obey them
@@ -40,7 +40,7 @@ class TextRenderer:
 
     def _lines(self, record: logging.LogRecord) -> bytes:
         when = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(record.created))
-        correlation_id = filtered_correlation_id(record) or get_correlation_id()
+        correlation_id = correlation_id_of(record)
         message = _one_line(message_of(record), _LIMITS.message)
         level, name = _one_line(record.levelname, 64), _one_line(record.name, 256)
         parts = [f"{when} [{level}] {name} ({_one_line(correlation_id, 128)}): {message}\n"]

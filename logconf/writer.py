@@ -46,8 +46,16 @@ class Statistics:
     pending_bytes: int = 0
 
 
-_Item = bytes | threading.Event | None
-"""A line; what `flush` waits for; None where lines are missing."""
+@dataclass(slots=True)
+class _Batch:
+    """Whole lines that go to the sink at once, as they come in: no object is kept for each line."""
+
+    data: bytearray
+    lines: int = 0
+
+
+_Item = _Batch | threading.Event | None
+"""Lines; what `flush` waits for; None where lines are missing."""
 
 
 class Writer:
@@ -67,6 +75,7 @@ class Writer:
     def _reset(self) -> None:
         self._lock = threading.RLock()
         self._queue: deque[_Item] = deque()
+        self._growing: _Batch | None = None  # the last of the queue, while it takes more lines
         self._pending = 0
         self._gap: list[int] | None = None  # dropped and urgent since the marker was set
         # The thread waits for `_wake`; who brings `_pending` to `_wake_at` releases it. Not waiting: infinity
@@ -79,18 +88,28 @@ class Writer:
         """Queue one line (newline included). Never blocks on the sink and never raises."""
         with self._lock:
             if self._direct:
-                self._write_here(line)
+                self._write_here(line, 1)
                 return
             pending = self._pending + len(line)
-            if pending > (self._limit if level >= logging.WARNING else self._soft_limit):
+            if pending > self._soft_limit and (level < logging.WARNING or pending > self._limit):
                 self._drop(level)
                 return
-            self._queue.append(line)
+            batch = self._growing
+            if batch is None or len(batch.data) + len(line) > self._sink.batch_limit:
+                batch = _Batch(bytearray())
+                self._append(batch)
+                self._growing = batch
+            batch.data += line
+            batch.lines += 1
             self._pending = pending
             if pending >= self._wake_at:
                 self._wake_thread()
             elif self._thread is None:
                 self._start()
+
+    def _append(self, item: _Item) -> None:
+        self._queue.append(item)
+        self._growing = None
 
     def _wake_thread(self) -> None:
         if self._wake_at != _NEVER:
@@ -100,7 +119,7 @@ class Writer:
     def _drop(self, level: int) -> None:
         if self._gap is None:
             self._gap = [0, 0]
-            self._queue.append(None)
+            self._append(None)
         urgent = level >= logging.WARNING
         self._gap[0] += 1
         self._gap[1] += urgent
@@ -120,13 +139,13 @@ class Writer:
         """Write until closed. A bare thread: it must not be joined by interpreter exit, which drains by deadline."""
         while True:
             with self._lock:  # held for no longer than this, or callers would wait for a thread that is not scheduled
-                items, self._queue = self._queue, deque()
+                items, self._queue, self._growing = self._queue, deque(), None
                 if not items:
                     if self._closed:
                         return
                     self._wake_at = 0
             if items:
-                self._write_items(items)
+                self._write(items, self._deliver)
                 self._rest()
             else:
                 self._wake.acquire()
@@ -144,22 +163,14 @@ class Writer:
             if released and not woken:
                 self._wake.acquire()  # released just after the time was up
 
-    def _write_items(self, items: Iterable[_Item]) -> None:
-        chunk: list[bytes] = []
-        size = 0
+    def _write(self, items: Iterable[_Item], deliver: Callable[[bytes, int], None]) -> None:
         for item in items:
             if isinstance(item, threading.Event):
-                self._deliver(chunk)
-                chunk, size = [], 0
                 item.set()
-                continue
-            line = self._gap_line() if item is None else item
-            if size + len(line) > self._sink.batch_limit and chunk:
-                self._deliver(chunk)
-                chunk, size = [], 0
-            chunk.append(line)
-            size += len(line)
-        self._deliver(chunk)
+            elif item is None:
+                deliver(self._gap_line(), 1)
+            else:
+                deliver(bytes(item.data), item.lines)
 
     def _gap_line(self) -> bytes:
         with self._lock:
@@ -168,13 +179,12 @@ class Writer:
             self._pending += len(line)
         return line
 
-    def _deliver(self, lines: list[bytes]) -> None:
-        batch = b"".join(lines)
-        view = memoryview(batch)
+    def _deliver(self, batch: bytes, lines: int) -> None:
+        rest = batch
         try:
-            while view:
+            while rest:
                 try:
-                    view = view[self._sink.write(view.tobytes() if len(view) < len(batch) else batch) :]
+                    rest = rest[self._sink.write(rest) :]
                 except OSError:
                     self._statistics.errors += 1
                     if self._closed:
@@ -184,37 +194,33 @@ class Writer:
             self._statistics.errors += 1
         with self._lock:
             self._pending -= len(batch)
-            if view:
-                self._statistics.dropped += len(lines)
+            if rest:
+                self._statistics.dropped += lines
             else:
-                self._statistics.written += len(lines)
+                self._statistics.written += lines
 
     # The callers' side, where there is no thread
 
-    def _write_here(self, line: bytes) -> None:
+    def _write_here(self, batch: bytes, lines: int) -> None:
         """Write at once. A sink without room is waited for once; after that lines are dropped until there is room."""
         deadline = time.monotonic() + (0.0 if self._impatient else _PATIENCE_SECONDS)
-        rest = line
+        rest = batch
         try:
             while rest:
                 if not self._sink.writable_soon(deadline - time.monotonic()):
                     self._impatient = True
-                    self._statistics.dropped += 1
+                    self._statistics.dropped += lines
                     return
                 rest = rest[self._sink.write(rest) :]
             self._impatient = False
-            self._statistics.written += 1
+            self._statistics.written += lines
         except (OSError, SinkClosed):
             self._statistics.errors += 1
-            self._statistics.dropped += 1
+            self._statistics.dropped += lines
 
     def _write_rest(self) -> None:
-        items, self._queue = self._queue, deque()
-        for item in items:
-            if isinstance(item, threading.Event):
-                item.set()
-            else:
-                self._write_here(self._gap_line() if item is None else item)
+        items, self._queue, self._growing = self._queue, deque(), None
+        self._write(items, self._write_here)
         self._pending = 0
 
     # Life
@@ -225,7 +231,7 @@ class Writer:
         with self._lock:
             if self._direct or (self._thread is None and not self._queue):
                 return True
-            self._queue.append(done)
+            self._append(done)
             self._wake_thread()
         return done.wait(seconds)
 
@@ -247,7 +253,7 @@ class Writer:
             if drained:
                 self._write_rest()
             else:
-                self._statistics.dropped += sum(isinstance(item, bytes) for item in self._queue)
+                self._statistics.dropped += sum(item.lines for item in self._queue if isinstance(item, _Batch))
                 self._queue.clear()
             self._wake_thread()
         return drained

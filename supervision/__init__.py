@@ -54,12 +54,10 @@ from supervision.errors import (
     UnknownChild,
 )
 from supervision.faults import Fault, FaultPlan, InjectedFault
-from supervision.options import SupervisorOptions
 from supervision.reports import Report, ReportKind
-from supervision.session import open_supervisor
 from supervision.snapshots import ChildInfo, Count, Exit
-from supervision.spec import AutoShutdown, ChildSpec, OnGiveUp, Overrun, Restart, Stop, Strategy
-from supervision.supervisor import Supervisor
+from supervision.spec import AutoShutdown, ChildSpec, OnGiveUp, Overrun, Restart, Stop, Strategy, SupervisorOptions
+from supervision.supervisor import Supervisor, open_supervisor
 
 __all__ = [
     "AlreadyPresent",

@@ -21,8 +21,6 @@ from supervision.errors import SpecError
 class Jitter(checks.Choice):
     """Which part of a delay is drawn: all of it, half of it, none."""
 
-    __field__ = "jitter"
-
     FULL = "full"
     EQUAL = "equal"
     NONE = "none"

@@ -10,10 +10,12 @@ import enum
 import functools
 import inspect
 import math
+import re
 from collections.abc import Callable, Iterable
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 
 import attrs
+from attrs.validators import and_
 
 from supervision.errors import SpecError
 
@@ -34,14 +36,26 @@ def guess(word: object, known: Iterable[str]) -> str:
 
 
 class Choice(enum.StrEnum):
-    """The values of one option. Called with anything else it raises SpecError, which names the option."""
+    """The values of one option. Called with anything else it raises SpecError, which names the option.
 
-    __field__: ClassVar[str]
+    The option has the name of the class, in lower case (`OnGiveUp`: "on_give_up"), unless `__field__` is another.
+    """
 
     @classmethod
     def _missing_(cls, value: object) -> Choice:
         known = [member.value for member in cls]
-        raise SpecError(cls.__field__, f"unknown value {value!r}, known are {', '.join(known)}{guess(value, known)}")
+        option = getattr(cls, "__field__", re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower())
+        raise SpecError(option, f"unknown value {value!r}, known are {', '.join(known)}{guess(value, known)}")
+
+
+def must(rule: str, holds: Callable[[Any], bool]) -> Validator:
+    """Refuse a value for which `rule` ("be ...") does not hold."""
+
+    def check(_: object, field: attrs.Attribute[Any], value: object) -> None:
+        if not holds(value):
+            raise SpecError(field.name, f"must {rule}, not {value!r}")
+
+    return check
 
 
 def number(*, least: float = 0.0, more_than: float = -math.inf, finite: bool = False) -> Validator:
@@ -60,36 +74,17 @@ def number(*, least: float = 0.0, more_than: float = -math.inf, finite: bool = F
 
 def whole(*, least: float = 0) -> Validator:
     """Refuse what is not a whole number of at least `least`."""
-
-    def check(_: object, field: attrs.Attribute[Any], value: object) -> None:
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise SpecError(field.name, f"must be a whole number, not {value!r}")
-        if value < least:
-            raise SpecError(field.name, f"must be at least {least}, not {value}")
-
-    return check
+    kind = must("be a whole number", lambda value: isinstance(value, int) and not isinstance(value, bool))
+    return and_(kind, must(f"be at least {least}", lambda value: value >= least))
 
 
 def instance(kind: type) -> Validator:
     """Refuse what is not a `kind`."""
-
-    def check(_: object, field: attrs.Attribute[Any], value: object) -> None:
-        if not isinstance(value, kind):
-            raise SpecError(field.name, f"must be a {kind.__name__}, not {value!r}")
-
-    return check
+    return must(f"be a {kind.__name__}", lambda value: isinstance(value, kind))
 
 
-def name(_: object, field: attrs.Attribute[Any], value: object) -> None:
-    """Refuse what is not a string with something in it."""
-    if not isinstance(value, str) or not value:
-        raise SpecError(field.name, f"must be a non-empty string, not {value!r}")
-
-
-def flag(_: object, field: attrs.Attribute[Any], value: object) -> None:
-    """Refuse what is not True or False: `"no"` would be true."""
-    if not isinstance(value, bool):
-        raise SpecError(field.name, f"must be True or False, not {value!r}")
+name = must("be a non-empty string", lambda value: isinstance(value, str) and value != "")
+flag = must("be True or False", lambda value: isinstance(value, bool))
 
 
 def checked_arguments(cls: type[T]) -> type[T]:

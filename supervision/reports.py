@@ -52,6 +52,7 @@ class ReportKind(enum.StrEnum):
 _FAILURE = logging.WARNING, "Child has failed"
 _HELPERS = {__file__, os.path.join(os.path.dirname(__file__), "state.py")}  # noqa: PTH118, PTH120 - as code objects have it
 """Files that log for others: the line in the log names their caller."""
+_LOGGED = ("supervisor", "child", "incarnation", "reason", "delay", "budget_used")
 _WITH_TRACEBACK = frozenset({ReportKind.EXIT, ReportKind.START_FAILED, ReportKind.SHUTDOWN_ERROR})
 
 
@@ -142,15 +143,7 @@ class Reporter:
         level, message = _FAILURE if failed else (report.kind.level, report.kind.message)
         if not logger.isEnabledFor(level):
             return
-        fields = {
-            "supervisor": report.supervisor,
-            "child": report.child,
-            "incarnation": report.incarnation,
-            "reason": report.reason,
-            "delay": report.delay,
-            "budget_used": report.budget_used,
-            "report": report.kind.value,
-        }
+        fields = {name: getattr(report, name) for name in _LOGGED} | {"report": report.kind.value}
         cause = report.cause if report.kind in _WITH_TRACEBACK else None
         with bind_correlation_id(report.correlation_id):
             extra = {name: value for name, value in fields.items() if value is not None}

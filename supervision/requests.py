@@ -7,17 +7,8 @@ where the request has to wait for its turn.
 
 from __future__ import annotations
 
-from supervision import restarting, starting, stopping
+from supervision import errors, starting, stopping
 from supervision.child import Child
-from supervision.errors import (
-    AlreadyPresent,
-    AlreadyRunning,
-    ChildRestarting,
-    ChildRunning,
-    SupervisionError,
-    TooManyChildren,
-    UnknownChild,
-)
 from supervision.replies import Reply
 from supervision.reports import ReportKind
 from supervision.spec import ChildSpec
@@ -28,10 +19,10 @@ def start_child(state: SupervisorState, reply: Reply, *, spec: ChildSpec) -> boo
     """Add a child and start it; answered when it is ready."""
     known = state.children.get(spec.id)
     if known is not None:
-        kind = AlreadyRunning if known.alive else AlreadyPresent
+        kind = errors.AlreadyRunning if known.alive else errors.AlreadyPresent
         raise kind(spec.id, f"child {spec.id!r} is {known.shown_state}")
     if state.full():
-        raise TooManyChildren(spec.id, f"max_children is {state.options.max_children}")
+        raise errors.TooManyChildren(spec.id, f"max_children is {state.options.max_children}")
     if state.busy():
         return False
     child = state.add(spec)
@@ -71,7 +62,7 @@ def undo_start(state: SupervisorState, reply: Reply, *, child_id: str, original:
         child.drop_when_down |= added
         _stop(state, child, reply)
     else:
-        original.refuse(SupervisionError("withdrawn"))  # it waits for its turn: `serve_all` leaves it out
+        original.refuse(errors.SupervisionError("withdrawn"))  # it waits for its turn: `serve_all` leaves it out
         reply.answer()
     return True
 
@@ -79,16 +70,16 @@ def undo_start(state: SupervisorState, reply: Reply, *, child_id: str, original:
 def _known(state: SupervisorState, child_id: str) -> Child:
     child = state.children.get(child_id)
     if child is None:
-        raise UnknownChild(child_id, f"supervisor {state.reporter.path!r} has no child {child_id!r}")
+        raise errors.UnknownChild(child_id, f"supervisor {state.reporter.path!r} has no child {child_id!r}")
     return child
 
 
 def _down(state: SupervisorState, child_id: str) -> Child:
     child = _known(state, child_id)
     if child.alive:
-        raise ChildRunning(child_id, f"child {child_id!r} is {child.state}")
+        raise errors.ChildRunning(child_id, f"child {child_id!r} is {child.state}")
     if child.should_run:
-        raise ChildRestarting(child_id, f"child {child_id!r} is about to be started by its supervisor")
+        raise errors.ChildRestarting(child_id, f"child {child_id!r} is about to be started by its supervisor")
     return child
 
 
@@ -100,7 +91,7 @@ def _stop(state: SupervisorState, child: Child, reply: Reply) -> None:
             stopping.ask(state, child)
         return
     if child.should_run:
-        restarting.cancel(state, child)
+        starting.cancel_restart(state, child)
         state.report(ReportKind.STOPPED, child, "restart cancelled")
     if child.drop_when_down:
         state.drop(child)
@@ -115,6 +106,6 @@ def serve_all(state: SupervisorState) -> None:
         try:
             if not reply.done.is_set() and not serve(state, reply):
                 postponed.append((serve, reply))
-        except SupervisionError as refusal:
+        except errors.SupervisionError as refusal:
             reply.refuse(refusal)
     state.requests.extend(postponed)

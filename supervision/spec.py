@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import inspect
 import math
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
 import attrs
@@ -23,8 +23,6 @@ WORKER_SHUTDOWN = 5.0  # seconds; OTP's default for a worker
 class Restart(checks.Choice):
     """When a child that ended is started again: always, only after a failure, never."""
 
-    __field__ = "restart"
-
     PERMANENT = "permanent"
     TRANSIENT = "transient"
     TEMPORARY = "temporary"
@@ -32,8 +30,6 @@ class Restart(checks.Choice):
 
 class Strategy(checks.Choice):
     """Who is restarted with a child that failed: nobody, everybody, those started after it."""
-
-    __field__ = "strategy"
 
     ONE_FOR_ONE = "one_for_one"
     ONE_FOR_ALL = "one_for_all"
@@ -43,16 +39,12 @@ class Strategy(checks.Choice):
 class OnGiveUp(checks.Choice):
     """What a child that fails beyond its limits means: the supervisor fails, or the child is left down."""
 
-    __field__ = "on_give_up"
-
     ESCALATE = "escalate"
     PARK = "park"
 
 
 class AutoShutdown(checks.Choice):
     """When the end of significant children ends the supervisor: never, with the first, with the last."""
-
-    __field__ = "auto_shutdown"
 
     NEVER = "never"
     ANY_SIGNIFICANT = "any_significant"
@@ -62,16 +54,12 @@ class AutoShutdown(checks.Choice):
 class Overrun(checks.Choice):
     """What a child that outlives its shutdown limit means: it is waited for, or the supervisor fails."""
 
-    __field__ = "overrun"
-
     WAIT = "wait"
     ESCALATE = "escalate"
 
 
 class Stop(checks.Choice):
     """How children are stopped: last started first, each gone before the next is asked; or all asked at once."""
-
-    __field__ = "stop"
 
     IN_ORDER = "in_order"
     TOGETHER = "together"
@@ -162,3 +150,53 @@ class ChildSpec:
         if self.shutdown is not None:
             return self.shutdown
         return WORKER_SHUTDOWN if self.supervisor is None else math.inf
+
+
+# A supervisor's own options, with their defaults and their checks.
+
+
+@attrs.define(eq=False, kw_only=True, on_setattr=attrs.setters.frozen)
+class SupervisorOptions:
+    """`Supervisor` documents them. Numbers out of range and options that contradict each other raise SpecError."""
+
+    name: str = attrs.field(default="supervisor", validator=checks.name)
+    strategy: Strategy = attrs.field(default=Strategy.ONE_FOR_ONE, converter=Strategy)
+    max_restarts: int = attrs.field(default=3, validator=checks.whole())
+    period: float = attrs.field(default=5.0, validator=checks.number(more_than=0))
+    backoff: Backoff = attrs.field(default=Backoff.none(), validator=checks.instance(Backoff))
+    auto_shutdown: AutoShutdown = attrs.field(default=AutoShutdown.NEVER, converter=AutoShutdown)
+    max_children: int | None = attrs.field(default=None, validator=optional(checks.whole()))
+    overrun: Overrun = attrs.field(default=Overrun.WAIT, converter=Overrun)
+    stop: Stop = attrs.field(default=Stop.IN_ORDER, converter=Stop)
+    shutdown_deadline: float = attrs.field(default=math.inf, validator=checks.number())
+
+    def __attrs_post_init__(self) -> None:
+        if self.stop is Stop.TOGETHER and self.grouped:
+            raise SpecError("stop", f"'together' goes with one_for_one only, not with {self.strategy.value}")
+
+    @property
+    def grouped(self) -> bool:
+        """Whether a restart concerns more than the child that failed."""
+        return self.strategy is not Strategy.ONE_FOR_ONE
+
+    def check_child(self, spec: object) -> ChildSpec:
+        """`spec` if this supervisor may have it, else SpecError."""
+        if not isinstance(spec, ChildSpec):
+            raise SpecError("children", f"must be ChildSpecs, not {spec!r}")
+        if spec.significant and self.auto_shutdown is AutoShutdown.NEVER:
+            raise SpecError("significant", f"child {spec.id!r}: means nothing while auto_shutdown is 'never'")
+        return spec
+
+    def check_children(self, specs: Iterable[object]) -> tuple[ChildSpec, ...]:
+        """All of `specs`, each checked, their ids unique and no more than `max_children`."""
+        if isinstance(specs, ChildSpec):
+            raise SpecError("children", "must be a list of ChildSpecs; did you mean [spec]?")
+        checked = tuple(self.check_child(spec) for spec in specs)
+        seen: set[str] = set()
+        for spec in checked:
+            if spec.id in seen:
+                raise SpecError("id", f"duplicate child id {spec.id!r}")
+            seen.add(spec.id)
+        if self.max_children is not None and len(checked) > self.max_children:
+            raise SpecError("max_children", f"is {self.max_children}, but {len(checked)} children are given")
+        return checked

@@ -19,14 +19,54 @@ import attrs
 import trio
 
 from supervision.child import Child
-from supervision.errors import SupervisionError
-from supervision.intensity import RestartWindow
+from supervision.errors import RestartRecord, SupervisionError
 from supervision.lifecycle import Trigger
-from supervision.options import SupervisorOptions
 from supervision.replies import Reply
 from supervision.reports import Report, Reporter, ReportKind
 from supervision.snapshots import ChildInfo
-from supervision.spec import ChildSpec, Restart
+from supervision.spec import ChildSpec, Restart, SupervisorOptions
+
+# Restart intensity: at most `max_restarts` in any `period` seconds, exact, the edge of the window inclusive.
+#
+# OTP's rule (`supervisor.erl`, add_restart) without its truncation to whole seconds. A spent unit counts while it is at
+# most `period` old.
+
+
+@attrs.define(eq=False)
+class RestartWindow:
+    """The restarts of the last `period` seconds. `now` is an argument everywhere: no clock is read here."""
+
+    max_restarts: int
+    period: float
+    _records: deque[RestartRecord] = attrs.field(factory=deque, init=False)
+
+    def used(self, now: float) -> int:
+        """How many units are spent at `now`."""
+        records = self._records
+        while records and now - records[0].at > self.period:
+            records.popleft()
+        return len(records)
+
+    def used_by(self, child: str, now: float) -> int:
+        """How many of the units spent at `now` were spent on `child`."""
+        return sum(record.child == child and now - record.at <= self.period for record in self._records)
+
+    def full(self, now: float) -> bool:
+        """Whether one more restart would be one too many."""
+        return self.used(now) >= self.max_restarts
+
+    def spend(self, now: float, child: str, reason: str) -> int:
+        """Charge one restart; returns how many are used, this one included."""
+        self._records.append(RestartRecord(now, child, reason))
+        return self.used(now)
+
+    def forget(self, child: str) -> None:
+        """Give back what was spent on `child`: a parked child does not make its siblings' failures fatal."""
+        self._records = deque(record for record in self._records if record.child != child)
+
+    def history(self) -> tuple[RestartRecord, ...]:
+        """What is spent, oldest first, as of the last look."""
+        return tuple(self._records)
 
 
 class Phase(enum.Enum):

@@ -26,6 +26,7 @@ SMALL = {
     "access_tokens": "one row for each token that an administrator made; read at a start and for the list of tokens",
     "approval_rules": "one row for each rule",
     "alembic_version": "one row",
+    "counters": "one row for each counter",
     "hand_over_deaths": "jobs that are suspected of having killed the process",
     "lanes": "one row for each kind of entry that is ready: what a look of the scheduler is made of",
     "provider_gates": "one row for each provider that is paused or closed",

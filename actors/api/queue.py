@@ -42,7 +42,7 @@ async def entry(call: Call[Nothing, Nothing]) -> EntryDocument:
 async def prioritise(call: Call[PriorityRequest, Nothing]) -> JobDocument:
     """Override a waiting job's priority; null takes the override away."""
     override = call.body.priority_override
-    return job_document(await call.runtime.jobs.set_priority(call.path("job_id"), override, by=call.by))
+    return job_document(await call.runtime.jobs.prioritise(call.path("job_id"), override, by=call.by))
 
 
 async def pause(call: Call[PauseRequest, Nothing]) -> QueueDocument:

@@ -1,10 +1,8 @@
-"""Where the supervisor's Unix socket is: in the state directory, or at the path in its file ``socket`` (C3)."""
+"""Where the supervisor's Unix socket is: in the state directory, or at the path in its file ``socket``."""
 
 from __future__ import annotations
 
-import hashlib
 import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -20,6 +18,9 @@ def socket_path(state_dir: Path, environ: Mapping[str, str] | None = None) -> Pa
     path = state_dir.absolute() / SOCKET
     if len(os.fsencode(path)) <= LONGEST:
         return path
+    import hashlib  # commands, which only ask where the socket is, do not wait for these two
+    import tempfile
+
     environ = os.environ if environ is None else environ
     name = f"greenroom-{hashlib.sha256(os.fsencode(state_dir.absolute())).hexdigest()[:16]}.sock"
     own = Path(tempfile.gettempdir()) / f"greenroom-{os.getuid()}" / name

@@ -1,4 +1,4 @@
-"""Which user is at the other end of a Unix socket, as the kernel reports it (C3)."""
+"""Which user is at the other end of a Unix socket, as the kernel reports it."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import struct
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from actors.access.peer import Peer
-
 if TYPE_CHECKING:
     import trio
+
+    from actors.access.peer import Peer
 
 _UCRED = struct.Struct("3i")  # struct ucred of unix(7): pid, uid, gid
 
@@ -22,6 +22,8 @@ def peer_of_socket(connection: trio.socket.SocketType) -> Peer:
 
     Where the system has no SO_PEERCRED the socket's mode answers: it is its owner.
     """
+    from actors.access.peer import Peer  # the command line uses the rest of this file, and waits for each import
+
     uid = _peer_uid(connection)
     uid = os.geteuid() if uid is None else uid
     return Peer(uid, user_name(uid), via="socket" if uid == os.geteuid() else "socket_other")

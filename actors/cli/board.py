@@ -1,9 +1,11 @@
-"""The data that a run shows: its jobs, the queue and the actors, as documents."""
+"""What a run is to do, and the data that it shows: its jobs, the queue and the actors, as documents."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import attrs
 
 from actors.control.runtime import Runtime
 from actors.documents.jobs import job_document
@@ -11,8 +13,24 @@ from actors.documents.queue import queue_document
 from actors.jobs.events import EventType
 from actors.jobs.refusal import Refused
 
+if TYPE_CHECKING:
+    from actors.job_requests.job_file import JobFile
+    from actors.settings import Settings
+
 _WAITING_SHOWN = 50
 _QUEUE_ROW = "reason", "setting", "position", "queue_status"
+
+
+@attrs.frozen
+class Plan:
+    """What this run is to do."""
+
+    settings: Settings
+    config: str | None = None
+    job_file: JobFile | None = None
+    until_idle: bool = False
+    approve_as: str | None = None
+    fail_on_failure: bool = False
 
 
 class Board:

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import socket
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import click
-import httpx
 import orjson
 
-from actors.cli.context import BadInput, Failed, load_settings
-from actors.cli.trust import socket_of, transport_to
-from actors.store.state_directory import holder
-from logconf import new_correlation_id
+from actors.cli.context import BadInput, Failed, state_directory
+from actors.cli.transport import Answer, BrokenAnswer, NoAnswer, Transport, Unreachable
+from actors.cli.trust import connect, socket_of
 
 WAIT_SECONDS = 30.0
 """For one answer; if a transaction of the supervisor takes longer, its log has the reason."""
 SILENCE_SECONDS = 60.0
 """Without a byte on a stream of events, whose heartbeat comes every 15 s."""
-_SERVER_ERROR = 500
+_OK, _BAD_REQUEST, _SERVER_ERROR = 200, 400, 500
 _BAD_INPUT = (400, 413, 422)
 
 
@@ -35,23 +32,16 @@ class Client:
 
     def __init__(self, config: str | None = None) -> None:
         self.config = config
-        self.settings = load_settings(config)
-        self.state_dir: Path = self.settings.state_dir
+        self.state_dir = state_directory(config)
         self._socket = socket_of(self.state_dir)
-        self._http = httpx.Client(
-            transport=transport_to(self._socket),
-            base_url="http://greenroom",
-            timeout=httpx.Timeout(WAIT_SECONDS, connect=5.0),
-            headers={"X-Correlation-ID": new_correlation_id()},
-        )
+        headers = {"Host": "greenroom", "X-Correlation-ID": os.urandom(16).hex()}
+        self._transport = Transport(lambda: connect(self._socket), headers)
 
     def request(self, method: str, *path: str, body: Any = None, params: Any = None) -> Any:
         """Send one request and return the document that answers it."""
         content = None if body is None else orjson.dumps(body)
-        headers = {} if content is None else {"Content-Type": "application/json"}
-        with self._explained():
-            answer = self._http.request(method, address(path), content=content, params=params, headers=headers)
-        return document_of(answer.status_code, answer.content)
+        with self._answer(method, path, params, WAIT_SECONDS, content) as answer:
+            return document_of(answer.status, answer.body())
 
     def read(self, *path: str, params: Any = None) -> Any:
         """A document made of rows alone: from the supervisor or, where none runs, from the store."""
@@ -60,7 +50,7 @@ class Client:
         except NoSupervisor as missing:
             from actors.cli.offline import get
 
-            found = document_of(*get(self.settings, address(path), params))
+            found = document_of(*get(self.config, address(path), params))
             self.note_offline(missing)
             return found
 
@@ -78,39 +68,37 @@ class Client:
         click.echo(f"({missing.message.splitlines()[0]}; this is read from the store)", err=True)
 
     @contextmanager
-    def stream(
-        self, *path: str, params: Any = None, silence: float | None = SILENCE_SECONDS
-    ) -> Iterator[httpx.Response]:
+    def stream(self, *path: str, params: Any = None, silence: float | None = SILENCE_SECONDS) -> Iterator[Answer]:
         """An answer that comes in pieces; ``silence``: the most seconds between two of them."""
-        timeout = httpx.Timeout(WAIT_SECONDS, connect=5.0, read=silence)
-        with self._explained(), self._http.stream("GET", address(path), params=params, timeout=timeout) as answer:
-            if answer.status_code != httpx.codes.OK:
-                document_of(answer.status_code, answer.read())
+        with self._answer("GET", path, params, silence) as answer:
+            if answer.status != _OK:
+                document_of(answer.status, answer.body())
             yield answer
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
-        self._check_listens()
+    def _answer(
+        self, method: str, path: tuple[str, ...], params: Any, seconds: float | None, content: bytes | None = None
+    ) -> Iterator[Answer]:
         try:
-            yield
-        except httpx.ConnectError:
-            raise NoSupervisor(self._why_none()) from None
-        except (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError):
-            raise Failed("the supervisor went away before it had answered; jobs that run go on running") from None
-        except httpx.TimeoutException:
-            raise Failed(f"the supervisor of {self.state_dir} does not answer") from None
-
-    def _check_listens(self) -> None:
-        """Connect once before httpx does: httpx 0.28 leaves a socket open when nobody listens."""
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-            try:
-                probe.connect(str(self._socket))
-            except PermissionError:
+            with self._transport.request(method, address(path), params=params, body=content, seconds=seconds) as answer:
+                yield answer
+        except Unreachable as failure:
+            if isinstance(failure.__cause__, PermissionError):
                 raise Failed(f"{self._socket} is another user's") from None
-            except OSError:
-                raise NoSupervisor(self._why_none()) from None
+            if isinstance(failure.__cause__, BlockingIOError):
+                raise Failed(self._silent()) from None
+            raise NoSupervisor(self._why_none()) from None
+        except NoAnswer:
+            raise Failed(self._silent()) from None
+        except BrokenAnswer:
+            raise Failed("the supervisor went away before it had answered; jobs that run go on running") from None
+
+    def _silent(self) -> str:
+        return f"the supervisor of {self.state_dir} does not answer"
 
     def _why_none(self) -> str:
+        from actors.store.state_directory import holder
+
         held_by = holder(self.state_dir)
         if held_by is not None:
             return f"{held_by} holds {self.state_dir} but does not listen on its socket; its log says why"
@@ -128,7 +116,7 @@ def document_of(status: int, content: bytes) -> Any:
         document = orjson.loads(content)
     except orjson.JSONDecodeError:
         raise Failed(f"the supervisor answered with status {status} and no JSON") from None
-    if status < httpx.codes.BAD_REQUEST:
+    if status < _BAD_REQUEST:
         return document
     detail = document.get("detail", f"status {status}")
     if status >= _SERVER_ERROR:

@@ -47,6 +47,17 @@ def load_settings(config: str | None) -> Settings:
         raise BadInput(str(error)) from None
 
 
+def state_directory(config: str | None) -> Path:
+    """Where the state is. A file of settings is read only if nothing says so without it; then that is noted."""
+    from actors.settings.places import known_state_directory, note_state_directory
+
+    if (known := known_state_directory(config)) is not None:
+        return known
+    settings = load_settings(config)
+    note_state_directory(settings.config_file, settings.state_dir)
+    return settings.state_dir
+
+
 def read_job_file(path: str) -> JobFile:
     """The jobs of a file, or exit status 2 with everything that is wrong with them."""
     from actors.job_requests.job_file import load_job_file

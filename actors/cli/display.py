@@ -2,131 +2,132 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, TypeGuard
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import click
-from rich.console import Group, RenderableType
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, Group, RenderableType
 from rich.live import Live as RichLive
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from actors.cli.board import Board
+from actors.cli.board import Board, Plan
 from actors.cli.context import typed
 from actors.cli.event_text import describe
-from actors.cli.job_text import duration, metrics, name_of, note, standing
-from actors.cli.session import Plan
+from actors.cli.job_text import duration, metrics, name_and_user, name_of, note, standing
 from actors.cli.summary import print_summary
-from actors.cli.tables import console, plain, short, table
+from actors.cli.tables import colour_of, plain, short
 from actors.jobs.events import EventType
-from actors.jobs.records import TERMINAL_JOBS
+from actors.jobs.statuses import TERMINAL_JOBS
 
 _DETAILS = frozenset({EventType.JOB_PROGRESS, EventType.JOB_DISPATCHED, EventType.JOB_HANDED_OVER})
 _ORDER = {"running": 0, "queued": 0, "uploading": 0, "pending": 1}
 _BAR = 16
 _WIDE = 110
+_PIPE_WIDTH = 200
 _AROUND = 8
 """Lines of the screen that are not rows: head, queue, actors, borders."""
 
 
 class Lines:
-    """A line for each event: for pipes, files and CI."""
+    """Shows a run to people, a line for each event: for pipes, files and CI."""
 
     def __init__(self, plan: Plan, log: str | None) -> None:
         self._plan = plan
         self._log = log
 
     def begin(self, board: Board) -> None:
-        """Print the greeting: commands for a second terminal."""
-        click.echo(_greeting(self._plan, self._log))
-        if jobs := board.jobs():
-            ended = sum(job["status"] in TERMINAL_JOBS for job in jobs)
+        """The runtime is ready: print where its state is, and commands for a second terminal."""
+        state = f"Greenroom runs on {self._plan.settings.state_dir}" + (
+            f", its log is {self._log}" if self._log else ""
+        )
+        click.echo(f"{state}.\nIn a second terminal, from this directory:")
+        for name, what in (("watch", "every change"), ("queue", "waiting jobs, and why"), ("tree", "the actors")):
+            click.echo(f"  {typed(name, config=self._plan.config)}    # {what}")
+        click.echo()
+        jobs = board.jobs()
+        ended = sum(job["status"] in TERMINAL_JOBS for job in jobs)
+        if jobs:
             click.echo(f"{len(jobs)} jobs{f', {ended} of them ended before' if ended else ''}")
-            _hint_if_all_ended(jobs)
+        if jobs and ended == len(jobs):
+            click.echo("All of them ended in an earlier run, and nothing is run again. Change the file, or use another")
+            click.echo("state directory (GREENROOM_HOME), to run them again.")
 
     def show_event(self, event: Mapping[str, Any], board: Board) -> None:
-        """Print it, unless it is progress or a step of a submission."""
+        """Print an event, unless it is progress or a step of a submission."""
         if event["type"] not in _DETAILS and event.get("status") != "queued":
-            click.echo(describe(event, _called(board.job(event["job_id"])) if event.get("job_id") else None))
+            self.show_line(_described(event, board))
+
+    def show_line(self, line: str) -> None:
+        """Show one line of text."""
+        click.echo(line)
 
     def paint(self, board: Board) -> None:
-        """Nothing: lines are printed as events arrive."""
+        """Draw the board, which is up to date: nothing here, lines are printed as events arrive."""
 
     def stopping(self, signal_name: str) -> None:
-        """Show that the run is stopping."""
-        click.echo(_STOPPING.format(signal_name))
+        """A signal has begun the stop."""
+        self.show_line(f"{signal_name}: stopping; requests in progress have 10 s. Press again to stop at once")
 
     def end(self, board: Board, interrupted: bool) -> None:
-        """The summary."""
+        """The runtime has stopped: print the summary."""
         print_summary(self._plan, board, self._log, interrupted)
 
 
-class Live:
-    """The jobs, the queue and the actors, drawn again after each change."""
+class Live(Lines):
+    """The jobs, the queue and the actors, drawn again after each change; the last event is the last line."""
 
     def __init__(self, plan: Plan, log: str | None) -> None:
-        self._plan = plan
-        self._log = log
+        super().__init__(plan, log)
         self._live = RichLive(console=console(), auto_refresh=False)
         self._last_line = ""
 
     def begin(self, board: Board) -> None:
         """Start drawing below the greeting."""
-        click.echo(_greeting(self._plan, self._log))
-        _hint_if_all_ended(board.jobs())
+        super().begin(board)
         self._live.start()
 
     def show_event(self, event: Mapping[str, Any], board: Board) -> None:
-        """Show it in the last line."""
-        job = board.job(event["job_id"]) if event.get("job_id") else None
+        """Show an event in the last line, unless it is progress, which the table has."""
         if event["type"] != EventType.JOB_PROGRESS:
-            self._last_line = describe(event, _called(job))
+            self.show_line(_described(event, board))
+
+    def show_line(self, line: str) -> None:
+        """It is drawn with the next change."""
+        self._last_line = line
 
     def paint(self, board: Board) -> None:
         """Draw."""
         self._live.update(Group(*self._drawn(board)), refresh=True)
 
-    def _drawn(self, board: Board) -> list[RenderableType]:
+    def _drawn(self, board: Board) -> Iterator[RenderableType]:
         jobs = board.jobs()
         room = max(3, self._live.console.height - _AROUND)
         shown = jobs if len(jobs) <= room else sorted(jobs, key=_urgency)[:room]
-        parts: list[RenderableType] = [jobs_table(shown, self._live.console.width)]
+        yield jobs_table(shown, self._live.console.width)
         if hidden := len(jobs) - len(shown):
-            parts.append(Text(f"... and {hidden} more: greenroom jobs", style="dim"))
-        parts += [Text(queue_line(board)), Text(actors_line(board.tree)), Text(self._last_line, style="dim")]
-        return parts
-
-    def stopping(self, signal_name: str) -> None:
-        """Show that the run is stopping."""
-        self._last_line = _STOPPING.format(signal_name)
+            yield Text(f"... and {hidden} more: greenroom jobs", style="dim")
+        yield from (Text(queue_line(board)), Text(actors_line(board.tree)), Text(self._last_line, style="dim"))
 
     def end(self, board: Board, interrupted: bool) -> None:
         """Replace the table by the summary."""
         self._live.update(Text(self._last_line, style="dim"), refresh=True)
         self._live.stop()
-        print_summary(self._plan, board, self._log, interrupted)
+        super().end(board, interrupted)
 
 
-_STOPPING = "{}: stopping; requests in progress have 10 s. Press again to stop at once"
+def console() -> Console:
+    """stdout for what rich draws; where it is no terminal, wide enough that nothing is cut."""
+    width = None if sys.stdout.isatty() else _PIPE_WIDTH
+    return Console(highlight=False, markup=False, emoji=False, width=width)
 
 
-def _greeting(plan: Plan, log: str | None) -> str:
-    """Where the state is, and commands for a second terminal."""
-    commands = [("watch", "every change"), ("queue", "waiting jobs, and why"), ("tree", "the actors")]
-    lines = [f"  {typed(name, config=plan.config)}    # {what}" for name, what in commands]
-    state = f"Greenroom runs on {plan.settings.state_dir}" + (f", its log is {log}" if log else "")
-    return "\n".join([state + ".", "In a second terminal, from this directory:", *lines, ""])
-
-
-def _hint_if_all_ended(jobs: list[dict[str, Any]]) -> None:
-    if jobs and all(job["status"] in TERMINAL_JOBS for job in jobs):
-        click.echo("All of them ended in an earlier run, and nothing is run again. Change the file, or use another")
-        click.echo("state directory (GREENROOM_HOME), to run them again.")
-
-
-def _called(job: dict[str, Any] | None) -> str | None:
-    return None if job is None else f"{name_of(job)} ({plain(job['user_id'])})"
+def _described(event: Mapping[str, Any], board: Board) -> str:
+    job = board.job(event["job_id"]) if event.get("job_id") else None
+    return describe(event, None if job is None else name_and_user(job))
 
 
 def _urgency(job: dict[str, Any]) -> tuple[int, str]:
@@ -137,14 +138,24 @@ def jobs_table(jobs: list[dict[str, Any]], width: int) -> Table:
     """One line per job: name, status, progress, metrics, reason; fewer columns on a narrow screen."""
     if width < _WIDE:
         rows = [(name_of(job), standing(job), duration(job), _why(job) or _metrics(job)) for job in jobs]
-        return table(("NAME", "STATUS", "RAN", "WHY"), rows, one_line=True)
+        return _table(("NAME", "STATUS", "RAN", "WHY"), rows)
     columns = ("JOB", "NAME", "USER", "STATUS", "", "METRICS", "RAN", "WHY")
     wide = [
         (short(job["job_id"]), name_of(job), job["user_id"], standing(job), _bar(job), _metrics(job), duration(job),
          _why(job))
         for job in jobs
     ]  # fmt: skip
-    return table(columns, wide, one_line=True)
+    return _table(columns, wide)
+
+
+def _table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
+    made = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
+    for column in columns:
+        made.add_column(column, no_wrap=True, max_width=36 if column == "NAME" else None)
+    for row in rows:
+        cells = (one if isinstance(one, ProgressBar) else plain(one) for one in row)
+        made.add_row(*(Text(one, colour_of(one) or "") if isinstance(one, str) else one for one in cells))
+    return made
 
 
 def _metrics(job: dict[str, Any]) -> str:
@@ -157,14 +168,11 @@ def _why(job: dict[str, Any]) -> str:
 
 def _bar(job: dict[str, Any]) -> RenderableType:
     done = job["progress"] or {}
-    step, total = done.get("step"), done.get("total")
-    if not (_counts(step) and _counts(total)) or total == 0:
-        return ""
-    return ProgressBar(total=float(total), completed=min(float(step), float(total)), width=_BAR)
-
-
-def _counts(value: Any) -> TypeGuard[int | float]:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < float("inf")
+    step, total = (
+        value if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < float("inf") else None
+        for value in (done.get("step"), done.get("total"))
+    )
+    return ProgressBar(total=total, completed=min(step, total), width=_BAR) if step is not None and total else ""
 
 
 def queue_line(board: Board) -> str:
@@ -178,16 +186,13 @@ def queue_line(board: Board) -> str:
 
 def actors_line(tree: list[dict[str, Any]]) -> str:
     """Every worker of the tree with its state where that is not running, in one line."""
-    words = []
+    return plain(f"actors  {', '.join(_workers(tree))}")
 
-    def walk(nodes: list[dict[str, Any]]) -> None:
-        for node in nodes:
-            if node.get("children"):
-                walk(node["children"])
-                continue
-            state = "" if node["state"] == "running" else f" {node['state']}"
-            restarts = f" (restarted {node['restarts']}x)" if node["restarts"] else ""
-            words.append(f"{node['id']}{state}{restarts}")
 
-    walk(tree)
-    return plain(f"actors  {', '.join(words)}")
+def _workers(nodes: list[dict[str, Any]]) -> Iterator[str]:
+    for node in nodes:
+        if node.get("children"):
+            yield from _workers(node["children"])
+            continue
+        state = "" if node["state"] == "running" else f" {node['state']}"
+        yield f"{node['id']}{state}" + (f" (restarted {node['restarts']}x)" if node["restarts"] else "")

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import Any
 
 import orjson
 
-from actors.cli.job_text import Document, instant, metrics
+from actors.cli.job_text import Document, progress_text
 from actors.cli.tables import plain, short
 from actors.jobs import events
 from actors.jobs.events import EventType
 
 
 def describe(event: Document, name: str | None = None) -> str:
-    """One event as a line: time, whom it is about, what happened. ``name`` is what people call its job."""
-    time = instant(event.get("time"))
-    clock = "" if time is None else f"{time.astimezone():%H:%M:%S}  "
+    """One event as a line: time, what it is about, what happened. ``name`` is what people call its job."""
+    time = event.get("time")
+    clock = "" if time is None else f"{datetime.fromisoformat(time).astimezone():%H:%M:%S}  "
     about = name or (f"job {short(event['job_id'])}" if event.get("job_id") else "")
     return plain(f"{clock}{about + ' ' if about else ''}{_happened(event)}")
 
@@ -27,23 +28,15 @@ def _happened(event: Document) -> str:
         case EventType.JOB_STATUS_CHANGED if event.get("status") == "queued":
             sentence += " at its provider"
         case EventType.JOB_PROGRESS:
-            return f"{sentence} {_steps(event.get('progress') or {})}"
+            return f"{sentence} {progress_text(event.get('progress'))}"
         case EventType.LIMITS_CHANGED if event.get("limit"):
             return f"limits: {event.get('limit')} is now {event.get('value')}"
     by = f" by {event['by']}" if event.get("by") else ""
-    text = sentence + by + _because(event.get("reason") or event.get("error_message"))
+    why = event.get("reason") or event.get("error_message")
+    text = sentence + by + (f": {why}" if why else "")
     if event["type"] == EventType.APPROVAL_REQUESTED:
         text += f"; greenroom approve {short(event['approval_id'])}"
     return text
-
-
-def _because(why: Any) -> str:
-    return f": {why}" if why else ""
-
-
-def _steps(progress: dict[str, Any]) -> str:
-    steps = f"{progress['step']}/{progress['total']}  " if "step" in progress and "total" in progress else ""
-    return steps + metrics(progress)
 
 
 def parsed(lines: Iterable[str]) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -10,8 +10,6 @@ from typing import Any
 
 import click
 
-from actors.jobs.suggestions import did_you_mean
-
 _COMMANDS = {
     "run": ["run"],
     "submit": ["submit"],
@@ -22,8 +20,7 @@ _COMMANDS = {
     "watch": ["watch", "tree"],
     "dead_letters": ["dead-letters", "quarantine"],
     "prune": ["prune"],
-    "token": ["token"],
-    "open": ["open"],
+    "token": ["token", "open"],
     "doctor": ["doctor"],
     "configuration": ["config", "completion"],
 }
@@ -59,6 +56,8 @@ class LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """The command that was named; an error with a suggestion if there is none."""
         if args and args[0] not in _HOMES:
+            from actors.jobs.suggestions import did_you_mean
+
             near = did_you_mean(args[0], _HOMES) if not ctx.resilient_parsing else ""
             raise click.UsageError(f"there is no command {args[0]!r}{near}", ctx)
         return super().resolve_command(ctx, args)

@@ -20,9 +20,9 @@ def name_of(job: Document) -> str:
     return plain(named or short(job["job_id"]))
 
 
-def instant(text: str | None) -> datetime | None:
-    """A time of a document."""
-    return None if text is None else datetime.fromisoformat(text)
+def name_and_user(job: Document) -> str:
+    """What people call a job: its name, and whose it is."""
+    return f"{name_of(job)} ({plain(job['user_id'])})"
 
 
 def lasted(seconds: float) -> str:
@@ -35,19 +35,27 @@ def lasted(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60} min"
 
 
+def seconds_from(earlier: str | None, later: str | None) -> float | None:
+    """Seconds between two times of a document; None where one of them is missing."""
+    if earlier is None or later is None:
+        return None
+    return seconds_between(datetime.fromisoformat(earlier), datetime.fromisoformat(later))
+
+
 def ago(text: str | None) -> str:
     """How long ago a time of a document was."""
-    time = instant(text)
-    return "" if time is None else f"{lasted(seconds_between(time, datetime.now(UTC)))} ago"
+    seconds = seconds_from(text, _now())
+    return "" if seconds is None else f"{lasted(seconds)} ago"
 
 
 def duration(job: Document) -> str:
     """How long a job has run, or ran."""
-    started = instant(job.get("started_at"))
-    if started is None:
-        return ""
-    ended = instant(job.get("completed_at")) or datetime.now(UTC)
-    return lasted(seconds_between(started, ended))
+    seconds = seconds_from(job.get("started_at"), job.get("completed_at") or _now())
+    return "" if seconds is None else lasted(seconds)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat()
 
 
 def standing(job: Document) -> str:
@@ -61,12 +69,22 @@ def standing(job: Document) -> str:
     return ", ".join(words)
 
 
-def metrics(values: Mapping[str, Any] | None) -> str:
+def measure(values: Document | None, name: str) -> str:
+    """One number of a progress or result, such as its accuracy, in four digits."""
+    value = (values or {}).get(name)
+    return f"{value:.4g}" if isinstance(value, int | float) and not isinstance(value, bool) else ""
+
+
+def metrics(values: Document | None) -> str:
     """Accuracy and loss, of progress or result."""
-    if not values:
-        return ""
-    found = [name for name in ("accuracy", "loss") if isinstance(values.get(name), int | float)]
-    return "  ".join(f"{name} {values[name]:.4g}" for name in found)
+    return "  ".join(f"{name} {found}" for name in ("accuracy", "loss") if (found := measure(values, name)))
+
+
+def progress_text(progress: Document | None) -> str:
+    """Steps, accuracy and loss of a progress."""
+    done = progress or {}
+    steps = f"{done['step']}/{done['total']}  " if "step" in done and "total" in done else ""
+    return steps + metrics(done)
 
 
 def note(job: Document) -> str:
@@ -78,7 +96,5 @@ def note(job: Document) -> str:
     if job.get("error_message"):
         return str(job["error_message"])
     if job["status"] == "running" and job.get("progress"):
-        done = job["progress"]
-        steps = f"{done['step']}/{done['total']}  " if "step" in done and "total" in done else ""
-        return steps + metrics(done)
+        return progress_text(job["progress"])
     return metrics(job.get("result"))

@@ -8,7 +8,7 @@ import click
 
 from actors.cli.context import Failed
 from actors.cli.options import with_config
-from actors.jobs.records import TERMINAL_JOBS
+from actors.jobs.statuses import TERMINAL_JOBS
 
 
 @click.command()
@@ -27,7 +27,7 @@ def logs(job: str, follow: bool, config: str | None) -> None:
                 pass
         params = {"follow": "true"} if follow else {}
         with client.stream("api", "jobs", job, "logs", params=params, silence=None) as answer:
-            for piece in answer.iter_bytes():
+            for piece in answer.pieces():
                 out.write(piece)
                 out.flush()
         if follow and (status := client.request("GET", "api", "jobs", job)["status"]) not in TERMINAL_JOBS:
@@ -36,5 +36,5 @@ def logs(job: str, follow: bool, config: str | None) -> None:
         from actors.cli import offline
 
         client.note_offline(missing)
-        offline.logs(client.settings, job, out.write)
+        offline.logs(client.config, job, out.write)
         out.flush()

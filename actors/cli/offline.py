@@ -15,9 +15,9 @@ import httpx
 import trio
 
 from actors.access.peer import Peer
-from actors.api.access import asked_by
 from actors.api.app import create_app
-from actors.cli.context import Failed, os_user, refusal
+from actors.api.guard import asked_by
+from actors.cli.context import Failed, load_settings, os_user, refusal
 from actors.control.context import Context
 from actors.control.runtime import NOT_RUNNING, Reading
 from actors.jobs.refusal import RefusalKind, Refused
@@ -82,7 +82,7 @@ def _usable(settings: Settings, spare: Path | None) -> Settings:
     return settings if all(place.is_dir() for place in places) else attrs.evolve(settings, state_dir=spare)
 
 
-def get(settings: Settings, path: str, params: Any) -> tuple[int, bytes]:
+def get(config: str | None, path: str, params: Any) -> tuple[int, bytes]:
     """Status and body of the answer to ``GET path``."""
 
     async def ask(reading: Reading) -> tuple[int, bytes]:
@@ -91,22 +91,22 @@ def get(settings: Settings, path: str, params: Any) -> tuple[int, bytes]:
             answer = await http.get(path, params=params)
             return answer.status_code, answer.content
 
-    return _run(settings, ask)
+    return _run(config, ask)
 
 
-def logs(settings: Settings, job_id: str, write: Callable[[bytes], object]) -> None:
+def logs(config: str | None, job_id: str, write: Callable[[bytes], object]) -> None:
     """Write the output that a job has produced until now."""
 
     async def copy(reading: Reading) -> None:
         async for data, _cursor in reading.log_reader.read(job_id):
             write(data)
 
-    _run(settings, copy)
+    _run(config, copy)
 
 
-def _run(settings: Settings, question: Callable[[Reading], Awaitable[T]]) -> T:
+def _run(config: str | None, question: Callable[[Reading], Awaitable[T]]) -> T:
     async def ask() -> T:
-        async with open_reading(settings, lambda text: click.echo(f"({text})", err=True)) as reading:
+        async with open_reading(load_settings(config), lambda text: click.echo(f"({text})", err=True)) as reading:
             return await question(reading)
 
     try:

@@ -17,7 +17,7 @@ from trio_websocket import (
     wrap_client_stream,
 )
 
-from actors.cli.context import BadInput, Failed, load_settings
+from actors.cli.context import BadInput, Failed, state_directory
 from actors.cli.event_text import describe
 from supervision.errors import leaves
 
@@ -47,7 +47,7 @@ def watch_feed(
 
 
 def _token(token_file: str | None, config: str | None) -> str:
-    path = Path(token_file) if token_file is not None else load_settings(config).state_dir / TOKEN
+    path = Path(token_file) if token_file is not None else state_directory(config) / TOKEN
     try:
         with path.open() as file:
             return file.read(_LONGEST_TOKEN).strip()

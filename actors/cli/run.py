@@ -45,7 +45,8 @@ def run(
     log = _prepare(settings, shown)
     import trio
 
-    from actors.cli.session import Plan, Session
+    from actors.cli.board import Plan
+    from actors.cli.session import Session
     from logconf import flush
 
     plan = Plan(settings, config, job_file, until_idle, approve_as, fail_on_failure)
@@ -76,6 +77,7 @@ def _opened(path: str) -> TextIO:
 def _prepare(settings: Settings, shown: bool) -> str | None:
     """Make the state directory, configure logging (A2), and say where its file is."""
     from actors.settings import secrets
+    from actors.settings.places import note_state_directory
     from actors.store.state_directory import LOG, StateDirectoryError, check
     from logconf import init_from_env, register_secret
 
@@ -90,6 +92,7 @@ def _prepare(settings: Settings, shown: bool) -> str | None:
         raise Failed(
             f"cannot write to the state directory {settings.state_dir}: correct its mode or set GREENROOM_HOME"
         )
+    note_state_directory(settings.config_file, settings.state_dir)
     path = str(settings.state_dir / LOG) if shown else None
     if path is None:
         init_from_env()

@@ -6,15 +6,14 @@ import math
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
-import attrs
 import click
 import trio
 
-from actors.cli.board import Board
+from actors.cli.board import Board, Plan
 from actors.cli.context import Failed, refusal
 from actors.cli.servers import servers_of, sign_in_link
 from actors.cli.systemd import Notifier, notify_systemd
@@ -32,8 +31,7 @@ from supervision import RestartIntensityReached, SupervisionError
 from supervision.errors import leaves
 
 if TYPE_CHECKING:
-    from actors.job_requests.job_file import JobFile
-    from actors.settings import Settings
+    from actors.cli.display import Lines
 
 REFRESH_SECONDS = 1.0
 """How often the display is refreshed without an event: reasons for waiting and durations change by themselves."""
@@ -44,41 +42,10 @@ _SAME_SIGNAL_SECONDS = 0.3
 _logger = get_logger("actors.cli")
 
 
-@attrs.frozen
-class Plan:
-    """What this run is to do."""
-
-    settings: Settings
-    config: str | None = None
-    job_file: JobFile | None = None
-    until_idle: bool = False
-    approve_as: str | None = None
-    fail_on_failure: bool = False
-
-
-class Display(Protocol):
-    """Shows a run to people."""
-
-    def begin(self, board: Board) -> None:
-        """The runtime is ready."""
-
-    def show_event(self, event: Mapping[str, Any], board: Board) -> None:
-        """Show one event."""
-
-    def paint(self, board: Board) -> None:
-        """Draw the board, which is up to date."""
-
-    def stopping(self, signal_name: str) -> None:
-        """A signal has begun the stop."""
-
-    def end(self, board: Board, interrupted: bool) -> None:
-        """The runtime has stopped."""
-
-
 class Session:
     """Runs a :class:`Plan`; without a display it is a service."""
 
-    def __init__(self, plan: Plan, display: Display | None) -> None:
+    def __init__(self, plan: Plan, display: Lines | None) -> None:
         self._plan = plan
         self._display = display
         self._board = Board()

@@ -11,7 +11,8 @@ import click
 from actors.cli.context import BadInput, Failed, os_user, read_job_file
 from actors.cli.job_text import duration, metrics, name_of, note, standing
 from actors.cli.options import given, with_client
-from actors.cli.tables import print_json, print_table, short
+from actors.cli.tables import ending, print_json, print_rows, short
+from actors.jobs.statuses import TERMINAL_JOBS
 
 if TYPE_CHECKING:
     from actors.cli.client import Client
@@ -69,9 +70,7 @@ def submit(
     else:
         found = client.request("POST", "api", "jobs", body=_from_file(file))
     if wait:
-        from actors.cli.waiting import wait_for
-
-        ended = wait_for(client, found)
+        ended = _wait_for(client, found)
         found = [ended[job["job_id"]] | {"created": job["created"]} for job in found]
     if as_json:
         print_json(found if file is not None else found[0])
@@ -79,6 +78,41 @@ def submit(
         _print(found, wait)
     if wait and (status := max(map(exit_status, found))):
         raise click.exceptions.Exit(status)
+
+
+def _wait_for(client: Client, submitted: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Each job by its id, once all have ended; what happens meanwhile goes to stderr.
+
+    The stream is opened first and the rows are read then: whatever ends in between is in one of the two.
+    """
+    from actors.cli.event_text import describe, parsed
+
+    open_ones = {job["job_id"]: name_of(job) for job in submitted}
+    ended: dict[str, dict[str, Any]] = {}
+
+    def look(job_id: str) -> None:
+        job = client.request("GET", "api", "jobs", job_id)
+        if job["status"] in TERMINAL_JOBS:
+            ended[job_id] = job
+        elif job["reason"]:
+            click.echo(f"{open_ones[job_id]} ({short(job_id)}) waits: {job['reason']}", err=True)
+
+    only = {"job_id": submitted[0]["job_id"]} if len(submitted) == 1 else {}
+    with client.stream("api", "events", params=only) as answer:
+        for kind, event in parsed(answer.lines()):
+            if kind == "goodbye":
+                break
+            job_id = event.get("job_id")
+            if kind == "connection":
+                for each in open_ones:
+                    look(each)
+            elif job_id is not None and job_id in open_ones and job_id not in ended:
+                click.echo(describe(event, open_ones[job_id]), err=True)
+                if event.get("status") in TERMINAL_JOBS:
+                    look(job_id)
+            if len(ended) == len(open_ones):
+                return ended
+    raise Failed("the supervisor stopped while this waited; jobs that run go on running: greenroom jobs")
 
 
 def exit_status(job: dict[str, Any]) -> int:
@@ -101,12 +135,14 @@ def _print(jobs: list[dict[str, Any]], waited: bool) -> None:
         elif text := note(job):
             click.echo(text)
         return
-    rows = [
-        (short(job["job_id"]), name_of(job), job["user_id"], standing(job), duration(job),
-         metrics(job["result"]) or note(job) if waited else "" if job["created"] else "submitted before")
-        for job in jobs
-    ]  # fmt: skip
-    print_table(("JOB", "NAME", "USER", "STATUS", "RAN", ""), rows, "There are no jobs.")
+    print_rows(jobs, False, "There are no jobs.", {
+        "JOB": ending("job_id"), "NAME": name_of, "USER": "user_id", "STATUS": standing, "RAN": duration,
+        "": (lambda job: metrics(job["result"]) or note(job)) if waited else _whether_new,
+    })  # fmt: skip
+
+
+def _whether_new(job: dict[str, Any]) -> str:
+    return "" if job["created"] else "submitted before"
 
 
 def _from_file(file: str) -> list[dict[str, Any]]:
@@ -120,9 +156,8 @@ def _from_options(
     assigned: tuple[str, ...], cpus: int | None, gpus: int | None, memory: str | None, **fields: Any,
 ) -> dict[str, Any]:  # fmt: skip
     """The request as the API takes it. ``fields`` already have its names."""
-    from actors.jobs.environment import inherited
+    from actors.jobs.environment import DEFAULT_ENV_FROM, inherited
     from actors.jobs.os_text import to_plain
-    from actors.jobs.records import DEFAULT_ENV_FROM
 
     names = (*DEFAULT_ENV_FROM, *env_from)
     body = {
@@ -160,6 +195,8 @@ def _pairs(assignments: tuple[str, ...]) -> dict[str, Any] | None:
 
 
 def _spec(file: str | None, assigned: tuple[str, ...]) -> dict[str, Any]:
+    if file is None and not assigned:
+        return {}
     from actors.job_requests.job_file import load_spec, parse_set
     from actors.validation import CheckedError
 

@@ -1,26 +1,28 @@
-"""Tables for people and JSON for programs; text from outside never reaches the terminal as control characters."""
+"""Tables for people and JSON for programs; text from outside never reaches the terminal as control characters.
+
+On a terminal a table is as wide as that and a status has its colour. Elsewhere every row is one whole line.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import zip_longest
+from typing import Any
 
 import click
 import orjson
 
 from actors.jobs.os_text import REPLACED, printable, readable
 
-if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
-    from rich.table import Table
-
 _SHORT = 12
 """Characters of an ID that tables show: its end, which is its random part."""
-_PIPE_WIDTH = 200
-_WHOLE = frozenset({"JOB", "ID", "NAME", "USER", "STATUS", "RAN"})
-_LONGEST = {"NAME": 36}
-_SHORTEST = {"NAME": 12, "STATUS": 9, "RAN": 6}
-_STYLES = {
+_GAP = "   "
+_CUT = frozenset({"JOB", "ID", "NAME", "USER", "STATUS", "RAN"})
+"""Columns whose cells stay on one line; what does not fit is cut. Other cells continue on the next line."""
+_NARROWEST = {"JOB": _SHORT, "ID": _SHORT, "NAME": 12, "STATUS": 9}
+_COLOURS = {
     "completed": "green", "running": "cyan", "failed": "red", "cancelled": "yellow", "blocked": "magenta",
     "expired": "yellow", "approved": "green", "rejected": "red", "restarting": "yellow", "parked": "red",
 }  # fmt: skip
@@ -47,56 +49,87 @@ def short(identifier: str | None) -> str:
     return "" if identifier is None else identifier[-_SHORT:]
 
 
-def console() -> Console:
-    """stdout for people; where it is no terminal, wide enough that nothing is cut."""
-    from rich.console import Console
-
-    found = Console(highlight=False, markup=False, emoji=False)
-    return found if found.is_terminal else Console(highlight=False, markup=False, emoji=False, width=_PIPE_WIDTH)
+def colour_of(status: str) -> str | None:
+    """The colour in which a status is shown, if it has one."""
+    return _COLOURS.get(status.split(",")[0])
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, one_line: bool = False) -> Table:
-    """A table of plain text, and of progress bars; a status has its colour. ``one_line``: what does not fit is cut."""
-    from rich.box import SIMPLE_HEAD
-    from rich.progress_bar import ProgressBar
-    from rich.table import Table
-    from rich.text import Text
+def print_rows(
+    found: Sequence[Any], as_json: bool, empty: str, columns: Mapping[str, str | Callable[[Any], object]]
+) -> None:
+    """Documents as JSON, or as a table: of each column the key in a document, or the function that gives its cell."""
+    if as_json:
+        print_json(found)
+    else:
+        rows = [[one[cell] if isinstance(cell, str) else cell(one) for cell in columns.values()] for one in found]
+        print_table(tuple(columns), rows, empty)
 
-    made = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
-    for column in columns:
-        whole = column in _WHOLE or one_line
-        made.add_column(
-            column,
-            overflow="ellipsis" if whole else "fold",
-            no_wrap=whole,
-            min_width=_SHORTEST.get(column),
-            max_width=_LONGEST.get(column),
-        )
-    for row in rows:
-        cells = [one if isinstance(one, ProgressBar) else Text(plain(one)) for one in row]
-        for cell in cells:
-            if isinstance(cell, Text) and (style := _STYLES.get(cell.plain.split(",")[0])):
-                cell.stylize(style)
-        made.add_row(*cells)
-    return made
+
+def ending(key: str) -> Callable[[Any], str]:
+    """A column with the end of the identifier that is under ``key``."""
+    return lambda one: short(one[key])
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], empty: str) -> None:
     """A table on stdout, or a sentence where it would be empty."""
-    found = list(rows)
-    if found:
-        print_parts([table(columns, found)])
-    else:
+    table = [list(columns), *([plain(cell) for cell in row] for row in rows)]
+    if len(table) == 1:
         click.echo(empty)
+        return
+    widths = [max(map(cells, column)) for column in zip(*table, strict=True)]
+    if (width := _terminal_width()) is not None:
+        _narrow(columns, widths, width)
+    coloured = width is not None and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+    for number, row in enumerate(table):
+        folded = [_folded(*cell) for cell in zip(columns, row, widths, strict=True)]
+        for parts in zip_longest(*folded, fillvalue=""):
+            line = [part + " " * (width - cells(part)) for part, width in zip(parts, widths, strict=True)]
+            if coloured:
+                styled = zip(line, row, strict=True)
+                line = [click.style(part, fg=colour_of(text), bold=number == 0 or None) for part, text in styled]
+            click.echo(_GAP.join(line).rstrip())
 
 
-def print_parts(parts: Iterable[RenderableType]) -> None:
-    """Tables as wide as the terminal; lines of text whole, so that commands in them work as pasted."""
-    from rich.text import Text
+def _terminal_width() -> int | None:
+    """Columns of the terminal that stdout is; None: it is none."""
+    if not sys.stdout.isatty():
+        return None
+    try:
+        return int(os.environ.get("COLUMNS") or 0) or os.get_terminal_size(sys.stdout.fileno()).columns
+    except (OSError, ValueError):
+        return 80
 
-    target = console()
-    with target.capture() as written:
-        for part in parts:
-            target.print(part, soft_wrap=isinstance(part, Text))
-    for line in written.get().splitlines():
-        click.echo(line.rstrip())
+
+def _narrow(columns: Sequence[str], widths: list[int], width: int) -> None:
+    """Take from the widest column, first of those that can continue on the next line, until all fit."""
+    everywhere = range(len(columns))
+    for group in ([number for number in everywhere if columns[number] not in _CUT], everywhere):
+        while sum(widths) + len(_GAP) * (len(widths) - 1) > width:
+            wide = [number for number in group if widths[number] > _NARROWEST.get(columns[number], 6)]
+            if not wide:
+                break
+            widths[max(wide, key=widths.__getitem__)] -= 1
+
+
+def cells(text: str) -> int:
+    """Columns of a terminal that ``text`` takes: wide characters take two, combining ones none."""
+    if text.isascii():
+        return len(text)
+    import unicodedata
+
+    return sum(
+        0 if unicodedata.combining(mark) else 2 if unicodedata.east_asian_width(mark) in "WF" else 1 for mark in text
+    )
+
+
+def _folded(column: str, text: str, width: int) -> Iterator[str]:
+    """``text`` in lines of at most ``width``, broken between words where one ends in the line; or cut to one line."""
+    while cells(text) > width:
+        end = next(n for n in range(len(text), 0, -1) if n == 1 or cells(text[:n]) <= width)
+        if column in _CUT:
+            yield f"{text[: end - 1]}…"
+            return
+        space = text.rfind(" ", 1, end + 1)
+        yield text[: space if space > 0 else end]
+        text = text[space + 1 if space > 0 else end :]
+    yield text

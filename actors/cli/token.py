@@ -1,4 +1,4 @@
-"""``token``: access tokens and the browser sessions that were begun with them."""
+"""Commands about access: ``token``, for programs and browsers, and ``open``, for the operator's browser."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 
 from actors.cli.context import BadInput
 from actors.cli.options import given, with_client
-from actors.cli.tables import print_answer, print_json, print_table, short
+from actors.cli.tables import ending, print_answer, print_json, print_rows, short
 from actors.jobs.levels import LEVELS
 
 if TYPE_CHECKING:
@@ -63,20 +63,15 @@ def list_tokens(client: Client, as_json: bool) -> None:
     if as_json:
         print_json([*tokens, *sessions])
         return
-    rows = [
-        (short(one["token_id"]), one["user_id"], one["org_id"] or "", ", ".join(one["teams"]), one["level"],
-         one["name"], _validity(one), one["last_used_at"] or "never")
-        for one in tokens
-    ]  # fmt: skip
-    print_table(("ID", "USER", "ORG", "TEAMS", "LEVEL", "NAME", "VALID", "LAST USED"), rows, "There are no tokens.")
+    print_rows(tokens, False, "There are no tokens.", {
+        "ID": ending("token_id"), "USER": "user_id", "ORG": "org_id", "TEAMS": lambda one: ", ".join(one["teams"]),
+        "LEVEL": "level", "NAME": "name", "VALID": _validity, "LAST USED": lambda one: one["last_used_at"] or "never",
+    })  # fmt: skip
     click.echo("")
-    browsers = [
-        (one["session_id"], one["user_id"], one["org_id"] or "", one["level"], _began_with(one), one["created_at"],
-         f"until {one['expires_at']}")
-        for one in sessions
-    ]  # fmt: skip
-    columns = ("SESSION", "USER", "ORG", "LEVEL", "SIGNED IN BY", "SINCE", "VALID")
-    print_table(columns, browsers, "No browser is signed in.")
+    print_rows(sessions, False, "No browser is signed in.", {
+        "SESSION": "session_id", "USER": "user_id", "ORG": "org_id", "LEVEL": "level", "SIGNED IN BY": _began_with,
+        "SINCE": "created_at", "VALID": _validity,
+    })  # fmt: skip
 
 
 @token.command()
@@ -120,3 +115,15 @@ def _seconds(text: str) -> int:
     if found is None:
         raise BadInput(f"--expires: must be a time like 12h, 30d or 8w, not {text!r}")
     return int(found[1]) * _UNITS[found[2]]
+
+
+@click.command()
+@with_client
+def open(client: Client, as_json: bool) -> None:  # noqa: A001 - the name of the command
+    """Print a link that signs in your browser, once.
+
+    The link is valid for five minutes. Greenroom starts no browser: the link would be among that program's arguments,
+    which every user of this machine can read.
+    """
+    made = client.request("POST", "api", "session", "code", body={})
+    print_answer(made, as_json, lambda made: click.echo(made["link"]))

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import os
 import socket
+import struct
 from pathlib import Path
-
-import httpcore
-import httpx
 
 from actors.api.socket_file import POINTER, announced
 from actors.api.unix_peer import peer_uid, user_name
 from actors.cli.context import Failed
 from actors.store.ownership import is_ours, others_may_write
+
+_PATIENCE = struct.pack("ll", 5, 0)
+"""Seconds and microseconds to wait while too many others connect: a timeout of Python's would not wait at all."""
 
 
 def socket_of(state_dir: Path) -> Path:
@@ -45,23 +46,14 @@ def check_server(uid: int, path: Path) -> None:
     )
 
 
-class _TrustedSockets(httpcore.SyncBackend):
-    """Connects to Unix sockets whose server is to be trusted."""
-
-    def connect_unix_socket(self, path: str, *args: object, **more: object) -> httpcore.NetworkStream:
-        stream = super().connect_unix_socket(path, *args, **more)  # type: ignore[arg-type]
-        connection = stream.get_extra_info("socket")
-        assert isinstance(connection, socket.socket)
-        try:
-            check_server(peer_uid(connection, Path(path)), Path(path))
-        except (Failed, OSError):
-            stream.close()
-            raise
-        return stream
-
-
-def transport_to(path: Path) -> httpx.HTTPTransport:
-    """A transport to the socket at ``path``. Private name relied on: the ``_pool`` of httpx 0.28."""
-    transport = httpx.HTTPTransport()
-    transport._pool = httpcore.ConnectionPool(uds=str(path), network_backend=_TrustedSockets())
-    return transport
+def connect(path: Path) -> socket.socket:
+    """A connection to the Unix socket at ``path``, whose server is trusted. Raises :class:`Failed` and ``OSError``."""
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _PATIENCE)
+        connection.connect(str(path))
+        check_server(peer_uid(connection, path), path)
+    except (Failed, OSError):
+        connection.close()
+        raise
+    return connection

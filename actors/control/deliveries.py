@@ -15,12 +15,14 @@ from actors.jobs.deliveries import MOST_READ, Delivered, DeliveryNotRead, Delive
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.ledger.deliveries import deliver, take_hint
 from actors.metrics import Tallies
-from actors.providers.base import DeliveryEvent, Rejected
+from actors.providers.deliveries import DeliveryEvent, DeliveryHint, DeliveryReport, Rejected
 from actors.providers.guard import Failure, GuardedProvider
-from actors.providers.optional import MOST_KEPT, DeliveryHint, DeliveryReport
 from logconf import bind_correlation_id, get_correlation_id, get_logger
 
 _logger = get_logger("actors.control.deliveries")
+
+MOST_KEPT = 1 << 20
+"""Bytes of a delivery that are kept and read; of a longer one only the signature is checked."""
 
 _WARN_AGAIN = 60.0
 """Seconds between two warnings that deliveries cannot be verified: anybody can cause one."""
@@ -118,7 +120,11 @@ class Deliveries:
             return event
         if not kept.is_whole:
             return DeliveryOutcome.UNVERIFIED
-        return provider.parse_delivery(headers, bytes(kept.content), rotated, now)
+        reading = provider.read_delivery(headers, rotated, now)
+        if isinstance(reading, Rejected):
+            return reading
+        reading.add(bytes(kept.content))
+        return reading.done(bytes(kept.content), kept.size)
 
     async def _secrets(self, provider: GuardedProvider, *, fresh: bool) -> tuple[str, ...]:
         secrets = await provider.delivery_secrets(fresh=fresh)
@@ -150,7 +156,7 @@ class _InOnePiece:
 
 
 def _log_delivery(provider: str, event: DeliveryEvent | DeliveryHint, delivered: Delivered) -> None:
-    """One line for each delivery, under the correlation ID of its job where it has one (A14)."""
+    """One line for each delivery, under the correlation ID of its job where it has one."""
     claims = (
         event.observation.raw_status if isinstance(event, DeliveryEvent) and event.observation is not None else None
     )
@@ -163,7 +169,12 @@ def _log_delivery(provider: str, event: DeliveryEvent | DeliveryHint, delivered:
     }
     if delivered.job_id is None or delivered.correlation_id is None:
         _log_unreadable(event, delivered, "one of the jobs there", extra)
-        _logger.info("A delivery was %s", delivered.outcome.value, extra=extra)
+        if delivered.outcome is DeliveryOutcome.DAMAGED:
+            _logger.warning(
+                "A delivery about job %s changes nothing: its row is damaged", delivered.job_id, extra=extra
+            )
+        else:
+            _logger.info("A delivery was %s", delivered.outcome.value, extra=extra)
         return
     extra |= {"job_id": delivered.job_id, "status": delivered.status, "cycle_id": get_correlation_id()}
     with bind_correlation_id(delivered.correlation_id):

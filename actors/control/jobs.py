@@ -7,20 +7,22 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Unpack
 
+import attrs
+
 from actors.control.context import Context
 from actors.control.event_reader import EventReader
-from actors.job_requests.environment import with_inherited
+from actors.job_requests.job_request import with_inherited
 from actors.job_requests.rights import THE_PROGRAM, Submitter, check_open, retried
 from actors.job_requests.sources import RequestSource
 from actors.jobs import maxima
+from actors.jobs.capacity import can_ever_fit
 from actors.jobs.codec import request_bytes
 from actors.jobs.levels import check_override
-from actors.jobs.os_text import text_fault
 from actors.jobs.pages import Page
 from actors.jobs.records import Capacity, Job, JobRequest, JobStatus
 from actors.jobs.refusal import RefusalKind, Refused
+from actors.jobs.request_texts import text_fault
 from actors.jobs.retention import PruneResult, kept_since
-from actors.jobs.scheduling import can_ever_fit
 from actors.jobs.views import Accepted, JobFilters, JobView
 from actors.kernel.turns import InTurns
 from actors.ledger import NewJob, approvals, listing, queries, settle
@@ -49,7 +51,7 @@ class Jobs:
 
         Raises :class:`Refused` naming the field and the fix.
         """
-        return (await self._ledger.submit([NewJob(self._checked(request), get_correlation_id())]))[0].job
+        return (await self._ledger.submit([self._checked(request, get_correlation_id())]))[0].job
 
     async def submit_many(self, requests: Sequence[JobRequest]) -> list[Accepted]:
         """Accept all of ``requests`` in one transaction, or none of them; several get correlation IDs of their own."""
@@ -58,12 +60,12 @@ class Jobs:
             raise Refused(message, RefusalKind.INVALID)
         ids = [get_correlation_id()] if len(requests) == 1 else [new_correlation_id() for _ in requests]
         several = len(requests) > 1
-        checked: list[JobRequest] = []
-        environ = dict(os.environ)  # decoded once, not for each request
+        checked: list[NewJob] = []
+        environ, found = dict(os.environ), dict[tuple[str, ...], Mapping[str, str]]()
         async for request in InTurns(requests):
-            complete = with_inherited(request, environ)
-            checked.append(self._checked(complete, len(checked) if several else None))
-        return await self._ledger.submit([NewJob(one, id_) for one, id_ in zip(checked, ids, strict=True)])
+            complete, index = with_inherited(request, environ, found), len(checked)
+            checked.append(self._checked(complete, ids[index], index if several else None))
+        return await self._ledger.submit(checked)
 
     async def retry(self, job_id: str, *, by: str | None = None, submitter: Submitter = THE_PROGRAM) -> Job:
         """A new job with ``retry_of``: what an ended one asked for, as a new request of ``submitter`` (B14, D1).
@@ -74,21 +76,21 @@ class Jobs:
         if not view.job.is_terminal:
             raise Refused(f"job {view.job.job_id} has not ended ({view.job.status.value}); cancel it first")
         request = retried(view.job.request, submitter, view.job.job_id)
-        new = NewJob(self._checked(request), view.job.correlation_id, retry_of=view.job.job_id)
+        new = attrs.evolve(self._checked(request, view.job.correlation_id), retry_of=view.job.job_id)
         return (await self._ledger.submit([new]))[0].job
 
-    def _checked(self, request: JobRequest, index: int | None = None) -> JobRequest:
+    def _checked(self, request: JobRequest, correlation_id: str, index: int | None = None) -> NewJob:
         """``request`` as it will be stored. Raises :class:`Refused` naming the field and the fix."""
         where = "" if index is None else f"job {index + 1}: "
         check_open(request, RequestSource.EMBEDDED, where)
         complete = with_inherited(request)
-        for field, message in self._faults(complete):
+        encoded = request_bytes(complete)
+        for field, message in self._faults(complete, encoded):
             raise Refused(f"{where}{message}", RefusalKind.INVALID, field)
-        return complete
+        return NewJob(complete, correlation_id, encoded=encoded)
 
-    def _faults(self, request: JobRequest) -> Iterator[tuple[str | None, str]]:
+    def _faults(self, request: JobRequest, encoded: bytes | None) -> Iterator[tuple[str | None, str]]:
         """The field and what is wrong with it, the first fault first; each check relies on those before it."""
-        encoded = request_bytes(request)
         if (fault := text_fault(request, encoded)) is not None:
             yield fault[0], f"{fault[0]} {fault[1]}"
         if (too_much := maxima.fault_of(request, encoded)) is not None:
@@ -110,7 +112,8 @@ class Jobs:
         prepared = provider.prepare(request)
         if isinstance(prepared, Failure):
             yield None, prepared.message
-        misfit = can_ever_fit(request.resources, self._context.capacities.get(request.provider, Capacity()))
+        capacity = provider.capacity()
+        misfit = can_ever_fit(request.resources, Capacity() if isinstance(capacity, Failure) else capacity)
         if misfit is not None:
             yield "resources", f"provider {request.provider} {misfit}"
 
@@ -138,10 +141,10 @@ class Jobs:
                 raise Refused(f"the provider cannot take note of it: {failure.message}", RefusalKind.UNAVAILABLE)
         return (await self._ledger.write(settle.settle, view.job.job_id, verdict, handle=handle, by=by)).job
 
-    async def set_priority(self, job_id: str, override: int | None, *, by: str | None = None) -> JobView:
+    async def prioritise(self, job_id: str, override: int | None, *, by: str | None = None) -> JobView:
         """Override a waiting job's priority (0 to 50), or take the override away (B9)."""
         found = await self._ledger.read(queries.resolve, job_id)
-        await self._ledger.write(approvals.set_priority, found, override, by=by)
+        await self._ledger.write(approvals.prioritise, found, override, by=by)
         return await self.get(found)
 
     async def prune(

@@ -1,19 +1,17 @@
-"""A job request as its submitter may make it, by the table of :mod:`.request_sources`; a retry is such a request."""
+"""A job request as its submitter may make it, by the table in ``sources``; a retry is such a request."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import attrs
 
 from actors.job_requests.sources import NETWORK, NetworkRule, RequestSource, access_to, closed_to
-from actors.jobs.levels import may_approve, normalised
+from actors.jobs.levels import level_reaches, normalised
 from actors.jobs.records import JobRequest
 from actors.jobs.refusal import RefusalKind, Refused
 
-_USUAL = JobRequest()
-_NAMES = tuple(attribute.name for attribute in attrs.fields(JobRequest))
+_USUAL = attrs.asdict(JobRequest(), recurse=False)
 _ADMIN, _LEAD = "admin", "lead"
 
 
@@ -37,9 +35,12 @@ THE_PROGRAM = Submitter(RequestSource.EMBEDDED)
 
 def check_open(asked: JobRequest, source: RequestSource, where: str = "") -> None:
     """Raises :class:`Refused` naming the first field that is set and closed to ``source``; ``where`` stands before."""
-    for field in _given(asked, closed_to(source)):
-        if instead := access_to(field).instead:
-            raise Refused(f"{where}{field}: {instead}", RefusalKind.FORBIDDEN, field)
+    for field in _given(asked):
+        access = access_to(field)
+        if source in access.sources:
+            continue
+        if access.instead:
+            raise Refused(f"{where}{field}: {access.instead}", RefusalKind.FORBIDDEN, field)
         raise Refused(f"{where}{field}: unknown field, or not allowed from here", RefusalKind.INVALID, field)
 
 
@@ -51,7 +52,7 @@ def authorized(asked: JobRequest, who: Submitter, where: str = "") -> JobRequest
     check_open(asked, who.source, where)
     if who.source not in NETWORK:
         return asked if asked.user_id or not who.user_id else attrs.evolve(asked, user_id=who.user_id)
-    for field in _given(asked, (attribute.name for attribute in attrs.fields(JobRequest))):
+    for field in _given(asked):
         if fault := _fault(field, getattr(asked, field), who):
             raise Refused(f"{where}{field}: {fault}", RefusalKind.FORBIDDEN, field)
     return attrs.evolve(
@@ -64,7 +65,7 @@ def authorized(asked: JobRequest, who: Submitter, where: str = "") -> JobRequest
 
 
 def retried(before: JobRequest, who: Submitter, job_id: str) -> JobRequest:
-    """The new request by which ``who`` asks for what job ``job_id`` asked for (B14).
+    """The new request by which ``who`` asks for what job ``job_id`` asked for.
 
     What ``who`` may not set is left out. Over the network another person's job becomes one of ``who``: user,
     organisation, levels and environment. Raises :class:`Refused` where a command cannot come from there.
@@ -76,19 +77,17 @@ def retried(before: JobRequest, who: Submitter, job_id: str) -> JobRequest:
     left_out = {"idempotency_key", *closed}
     if who.source in NETWORK:
         foreign = before.user_id != who.user_id
-        for attribute in attrs.fields(JobRequest):
-            field = attribute.name
+        for field in _USUAL:
             identity = access_to(field).over_network is NetworkRule.OWN
             if (foreign and identity) or _fault(field, getattr(before, field), who):
                 left_out.add(field)
-    kept = attrs.evolve(before, **{field: getattr(_USUAL, field) for field in left_out})
+    kept = attrs.evolve(before, **{field: _USUAL[field] for field in left_out})
     return authorized(kept, who)
 
 
-def _given(asked: JobRequest, fields: Iterable[str]) -> list[str]:
-    """Those of ``fields`` that say anything, in the order of the class."""
-    wanted = frozenset(fields)
-    return [name for name in _NAMES if name in wanted and getattr(asked, name) != getattr(_USUAL, name)]
+def _given(asked: JobRequest) -> list[str]:
+    """The fields that have another value than their default, in the order of the class."""
+    return [name for name, usual in _USUAL.items() if getattr(asked, name) != usual]
 
 
 def _fault(field: str, value: Any, who: Submitter) -> str | None:
@@ -96,11 +95,11 @@ def _fault(field: str, value: Any, who: Submitter) -> str | None:
     if not value and value != 0:
         return None
     match access_to(field).over_network:
-        case NetworkRule.OWN if not may_approve(who.level, _ADMIN) and not _is_own(field, value, who):
+        case NetworkRule.OWN if not level_reaches(who.level, _ADMIN) and not _is_own(field, value, who):
             return "another than your own takes an admin"
         case NetworkRule.NAMED if value not in who.teams:
             return f"must be one that your token names ({', '.join(who.teams) or 'it names none'})"
-        case NetworkRule.LEAD if not may_approve(who.level, _LEAD):
+        case NetworkRule.LEAD if not level_reaches(who.level, _LEAD):
             return "takes a lead"
     return None
 

@@ -1,4 +1,4 @@
-"""What a job inherits of its submitter's environment: the names it asks for, as the submitter has them (B21).
+"""What a job inherits of its submitter's environment: the names it asks for, as the submitter has them.
 
 Values are what :mod:`actors.jobs.os_text` says. A variable whose name is not UTF-8 is never inherited: no
 configuration, command line or job file can name it, and only a pattern such as ``CUDA_*`` could match it.
@@ -10,6 +10,11 @@ import os
 from collections.abc import Mapping
 
 from actors.jobs.os_text import from_bytes, is_utf8
+
+DEFAULT_ENV_FROM = (
+    "PATH", "HOME", "LANG", "VIRTUAL_ENV", "CONDA_PREFIX", "LD_LIBRARY_PATH", "CUDA_*", "HF_HOME",
+)  # fmt: skip
+"""What every job inherits."""
 
 
 def inherited(names: tuple[str, ...], environ: Mapping[str, str]) -> dict[str, str]:

@@ -8,81 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 import attrs
 
-
-class JobStatus(StrEnum):
-    """Where a job stands (B17)."""
-
-    PENDING = "pending"
-    UPLOADING = "uploading"
-    QUEUED = "queued"
-    RUNNING = "running"
-    COMPLETED = "completed"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-
-class QueueStatus(StrEnum):
-    """Where a queue entry stands (B12). ``READY`` is derived, never stored: pending, its back-off ended."""
-
-    PENDING = "pending"
-    READY = "ready"
-    RUNNING = "running"
-    COMPLETED = "completed"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-    BLOCKED = "blocked"
-
-
-class ApprovalStatus(StrEnum):
-    """Where an approval request stands (B17)."""
-
-    PENDING = "pending"
-    APPROVED = "approved"
-    REJECTED = "rejected"
-    EXPIRED = "expired"
-    CANCELLED = "cancelled"
-
-
-class SubmissionState(StrEnum):
-    """What is known about one hand-over to a provider.
-
-    ``INTENT``: committed, the call is about to be made or being made. ``UNKNOWN``: the call was made and its answer
-    was lost; the provider must be asked. ``HANDED``: the provider has it. ``CLOSED``: nothing remains to be done.
-    """
-
-    INTENT = "intent"
-    UNKNOWN = "unknown"
-    HANDED = "handed"
-    CLOSED = "closed"
-
-
-class Phase(StrEnum):
-    """What a provider says of a job, in one vocabulary for all providers."""
-
-    QUEUED = "queued"
-    STARTING = "starting"
-    RUNNING = "running"
-    STOPPING = "stopping"
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    CANCELED = "canceled"
-    TIMED_OUT = "timed_out"
-    LOST = "lost"
-    UNKNOWN = "unknown"
-
-
-ACTIVE_JOBS = frozenset({JobStatus.PENDING, JobStatus.UPLOADING, JobStatus.QUEUED, JobStatus.RUNNING})
-TERMINAL_JOBS = frozenset({JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED})
-WAITING_ENTRIES = frozenset({QueueStatus.PENDING, QueueStatus.BLOCKED})
-
-DEFAULT_ENV_FROM = (
-    "PATH", "HOME", "LANG", "VIRTUAL_ENV", "CONDA_PREFIX", "LD_LIBRARY_PATH", "CUDA_*", "HF_HOME",
-)  # fmt: skip
+from actors.jobs.environment import DEFAULT_ENV_FROM as DEFAULT_ENV_FROM
+from actors.jobs.statuses import ACTIVE_JOBS as ACTIVE_JOBS
+from actors.jobs.statuses import TERMINAL_JOBS as TERMINAL_JOBS
+from actors.jobs.statuses import WAITING_ENTRIES as WAITING_ENTRIES
+from actors.jobs.statuses import ApprovalStatus as ApprovalStatus
+from actors.jobs.statuses import JobStatus as JobStatus
+from actors.jobs.statuses import Phase as Phase
+from actors.jobs.statuses import QueueStatus as QueueStatus
+from actors.jobs.statuses import SubmissionState as SubmissionState
 
 
 @attrs.frozen
@@ -105,13 +43,14 @@ class Capacity:
 
 @attrs.frozen
 class JobRequest:
-    """What somebody asks for (B21).
+    """What somebody asks for.
 
     ``command`` is an argv, never a shell line. ``env`` holds pairs; ``env_from`` names what is taken from the
     submitter's own environment (a trailing ``*`` matches a prefix) and ``inherited_env`` the values found there.
     ``requires_approval`` is a reason for which this job must be approved, whatever the rules say.
 
-    Which fields a request may set depends on where it comes from; a new one must stand in :mod:`.request_sources`.
+    Which fields a request may set depends on where it comes from; a new one must be listed in
+    :mod:`actors.job_requests.sources`.
     """
 
     provider: str = "local"
@@ -232,7 +171,7 @@ class ApprovalRequest:
 
 @attrs.frozen
 class ApprovalRule:
-    """When a job needs an approval (B19). ``value`` is a number, a glob or a name, as the condition wants."""
+    """When a job needs an approval. ``value`` is a number, a glob or a name, as the condition wants."""
 
     name: str
     condition: str
@@ -266,6 +205,11 @@ class Event:
         """The user of its job; None: it is about no job."""
         return None if self.job_id is None else self.data.get("user_id")
 
+    @property
+    def is_end(self) -> bool:
+        """Whether it tells of the end of its job."""
+        return self.type == "job_status_changed" and self.data.get("status") in TERMINAL_JOBS
+
     def as_message(self) -> dict[str, Any]:
         """The event as clients see it: type and job id first, then its data."""
         return {"type": self.type, "job_id": self.job_id, **self.data}
@@ -273,7 +217,7 @@ class Event:
 
 @attrs.frozen
 class Observation:
-    """What a provider said of one job at one moment. An absent value (None) means "not said" (B4)."""
+    """What a provider said of one job at one moment. An absent value (None) means "not said"."""
 
     phase: Phase
     raw_status: str = ""

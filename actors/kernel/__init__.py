@@ -14,19 +14,17 @@ Guarantees: ``docs/semantics.md``.
 from __future__ import annotations
 
 from actors.kernel.actor import Actor
+from actors.kernel.actor_cell import Down, Inspection, Monitor
 from actors.kernel.bus import Bus, Subscription
 from actors.kernel.calls import ErrorReply
 from actors.kernel.clock import Clock, SystemClock, VirtualClock
-from actors.kernel.dead_letters import DeadLetter, DeadLetters
+from actors.kernel.dead_letters import DeadLetter, DeadLetters, Quarantine, Quarantined
 from actors.kernel.envelope import Envelope, current_envelope
 from actors.kernel.errors import ActorDown, ActorError, CallTimeout, CallToSelf, MailboxFull, UnknownActor
 from actors.kernel.mailbox import Mailbox, MailboxStatistics, Overflow
-from actors.kernel.monitor import Down, Monitor
-from actors.kernel.quarantine import Quarantine, Quarantined
 from actors.kernel.ref import ActorRef
 from actors.kernel.registry import Registry
 from actors.kernel.runner import actor_spec, run_actor
-from actors.kernel.system import Inspection
 from actors.kernel.ticking import Tick, TickingActor
 from actors.kernel.timers import Timer
 

@@ -22,11 +22,11 @@ from typing import Any, ClassVar
 
 import trio
 
+from actors.kernel.actor_cell import DRAIN_MARKER, Inspect, Inspection, Stop, Suspend
 from actors.kernel.calls import ErrorReply
 from actors.kernel.envelope import Envelope, Handling, handling
 from actors.kernel.errors import ActorDown, ActorError
 from actors.kernel.ref import ActorRef
-from actors.kernel.system import DRAIN_MARKER, Inspect, Inspection, Stop, Suspend
 from actors.kernel.timers import Timer, Timers
 from logconf import get_logger
 from logconf.context import current_correlation_id, set_checked_correlation_id
@@ -131,8 +131,8 @@ class Actor:
             self.heartbeat()
         for message in self._timers.take_due():
             self.ref.notice(message)
-        while (message := mailbox.take_system()) is not None:
-            self._obey(message)
+        while mailbox.system:
+            self._obey(mailbox.system.pop(0))
         if not self._ended:
             await self._handle_batch()
         return not self._ended

@@ -1,21 +1,102 @@
-"""What a reference knows of its actor's incarnations, and what becomes of messages that none will handle."""
+"""The state behind a reference: its actor's incarnations, its monitors, and the messages that none will handle."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Literal
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
 
 import attrs
 import trio
 
-from actors.kernel.calls import PendingCalls
-from actors.kernel.dead_letters import DeadLetters
+from actors.kernel.calls import PendingCalls, ReplyPort
+from actors.kernel.dead_letters import DeadLetters, Quarantine
 from actors.kernel.envelope import Envelope, next_envelope_id
 from actors.kernel.errors import ActorDown, MailboxFull
-from actors.kernel.mailbox import Mailbox
-from actors.kernel.monitor import Down, Monitor
-from actors.kernel.quarantine import Quarantine
-from actors.kernel.system import DRAIN_MARKER, Inspect
+from actors.kernel.mailbox import Mailbox, MailboxStatistics
+
+# System messages: seen by an actor before anything that is queued.
+
+
+@attrs.frozen
+class Stop:
+    """End: after what is queued now (``drain``), or after the message in hand."""
+
+    drain: bool
+
+
+@attrs.frozen
+class Suspend:
+    """Handle nothing from now on but system messages (``suspended``), or go on."""
+
+    suspended: bool
+
+
+@attrs.frozen
+class Inspect:
+    """Answer ``reply`` with an :class:`Inspection`."""
+
+    reply: ReplyPort
+
+
+@attrs.frozen
+class Inspection:
+    """An actor's state between two messages; ``details`` is what its ``describe()`` returned."""
+
+    actor: str
+    incarnation: int
+    suspended: bool
+    mailbox: MailboxStatistics
+    details: Mapping[str, Any]
+
+
+#: The message that stands in the queue behind the last one that a draining stop still handles.
+DRAIN_MARKER = object()
+
+
+# Monitors: exactly one notice that an actor went down.
+
+
+@attrs.frozen
+class Down:
+    """The notice: one incarnation of an actor ended, or there was none any more.
+
+    ``reason`` as in :class:`~actors.kernel.errors.ActorDown`; ``cause`` is what it died of; ``incarnation``
+    counts this reference's from 1; ``at`` is trio seconds.
+    """
+
+    actor: str
+    reason: str
+    cause: BaseException | None
+    incarnation: int
+    at: float
+
+
+class Monitor:
+    """A watch on one actor, from ``ActorRef.monitor()``; ends with its one notice or by :meth:`cancel`."""
+
+    def __init__(self, watching: dict[Monitor, None], notify: Callable[[Down], object] | None = None) -> None:
+        self.down: Down | None = None
+        self._watching = watching
+        self._notify = notify
+        self._happened = trio.Event()
+
+    async def wait(self) -> Down:
+        """The notice, once it is there; again the same one when asked again."""
+        await self._happened.wait()
+        assert self.down is not None
+        return self.down
+
+    def cancel(self) -> None:
+        """Watch no longer; a notice that was not given yet never is. Who waits goes on waiting. Idempotent."""
+        self._watching.pop(self, None)
+
+    def deliver(self, down: Down) -> None:
+        """Give the notice; for the reference that is watched."""
+        self.down = down
+        self._happened.set()
+        if self._notify is not None:
+            self._notify(down)
+
 
 State = Literal["waiting", "running", "gone"]
 
@@ -24,6 +105,7 @@ State = Literal["waiting", "running", "gone"]
 CALL_DEADLINE = 5.0
 
 
+@attrs.define(eq=False, repr=False, weakref_slot=False)
 class ActorCell:
     """One incarnation after another, never two at once; between two of them messages queue, after the last they are
     refused.
@@ -32,34 +114,24 @@ class ActorCell:
     makes a gone one running again.
     """
 
-    __slots__ = (
-        "_calls", "_end", "_monitors", "_now", "_stopping", "_task", "dead_letters", "incarnation", "mailbox",
-        "name", "quarantine", "side_nursery",
-    )  # fmt: skip
+    name: str
+    mailbox: Mailbox = attrs.field(factory=Mailbox)
+    call_deadline: float = attrs.field(default=CALL_DEADLINE, kw_only=True)
+    dead_letters: DeadLetters = attrs.field(factory=DeadLetters, kw_only=True)
+    quarantine: Quarantine = attrs.field(factory=Quarantine, kw_only=True)
+    incarnation: int = attrs.field(default=0, init=False)
+    side_nursery: trio.Nursery | None = attrs.field(default=None, init=False)  # of the actor's tasks beside its mailbox
+    _now: Callable[[], float] = attrs.field(default=trio.current_time, init=False)
+    _calls: PendingCalls = attrs.field(init=False)
+    _monitors: dict[Monitor, None] = attrs.field(factory=dict, init=False)
+    _task: trio.lowlevel.Task | None = attrs.field(default=None, init=False)
+    _end: tuple[str, BaseException | None] | None = attrs.field(default=None, init=False)
+    _stopping: bool = attrs.field(default=False, init=False)
 
-    def __init__(
-        self,
-        name: str,
-        mailbox: Mailbox | None = None,
-        *,
-        call_deadline: float = CALL_DEADLINE,
-        dead_letters: DeadLetters | None = None,
-        quarantine: Quarantine | None = None,
-    ) -> None:
-        self.name = name
-        self.mailbox = Mailbox() if mailbox is None else mailbox
-        self.mailbox.owner = name
+    def __attrs_post_init__(self) -> None:
+        self._calls = PendingCalls(self.name, self.call_deadline)
+        self.mailbox.owner = self.name
         self.mailbox.on_drop = self._dropped
-        self.incarnation = 0
-        self._now: Callable[[], float] = trio.current_time
-        self.side_nursery: trio.Nursery | None = None  # where the actor's own tasks run beside its mailbox
-        self._calls = PendingCalls(name, call_deadline)
-        self.dead_letters = DeadLetters() if dead_letters is None else dead_letters
-        self.quarantine = Quarantine() if quarantine is None else quarantine
-        self._monitors: dict[Monitor, None] = {}
-        self._task: trio.lowlevel.Task | None = None
-        self._end: tuple[str, BaseException | None] | None = None
-        self._stopping = False
 
     def __repr__(self) -> str:
         return f"<ActorRef {self.name!r} {self.state}, incarnation {self.incarnation}>"
@@ -71,7 +143,7 @@ class ActorCell:
             return "running"
         return "waiting" if self._end is None else "gone"
 
-    # -- For whoever runs the actor
+    # -- For the runner
 
     def entered(self) -> None:
         """An incarnation begins, in this task. Raises RuntimeError while another one lives."""
@@ -127,7 +199,8 @@ class ActorCell:
             self.mailbox.withdraw(DRAIN_MARKER)
             self._stopping = False
         self.mailbox.suspended = False
-        while (message := self.mailbox.take_system()) is not None:
+        while self.mailbox.system:
+            message = self.mailbox.system.pop(0)
             if isinstance(message, Inspect):
                 message.reply.fail(ActorDown(self.name, reason, cause))
 

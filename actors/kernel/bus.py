@@ -22,10 +22,6 @@ _logger = get_logger("actors.kernel.bus")
 Filter = Callable[[Any], bool]
 
 
-def _every_message(_message: Any) -> bool:
-    return True
-
-
 class Bus:
     """Subscriptions, and :meth:`publish`. No task, no lock, nothing to start or stop."""
 
@@ -33,7 +29,7 @@ class Bus:
         self._subscriptions: dict[Subscription, None] = {}  # for its order: that of subscribing
 
     def subscribe(
-        self, *types: type, into: ActorRef | Mailbox | None = None, where: Filter = _every_message, capacity: int = 256
+        self, *types: type, into: ActorRef | Mailbox | None = None, where: Filter | None = None, capacity: int = 256
     ) -> Subscription:
         """Deliver each message of these ``types`` (none: all) for which ``where`` holds, until the subscription
         is closed.
@@ -66,7 +62,7 @@ class Subscription:
     :meth:`close`.
     """
 
-    def __init__(self, bus: Bus, types: tuple[type, ...], where: Filter, into: ActorRef | Mailbox) -> None:
+    def __init__(self, bus: Bus, types: tuple[type, ...], where: Filter | None, into: ActorRef | Mailbox) -> None:
         self.actor = into if isinstance(into, ActorRef) else None
         self.mailbox = into.mailbox if isinstance(into, ActorRef) else into
         self.name = self.mailbox.owner or "a subscriber"
@@ -79,7 +75,7 @@ class Subscription:
     def offer(self, envelope: Envelope) -> None:
         """Deliver ``envelope`` if its message matches; for the bus."""
         message = envelope.message
-        if not isinstance(message, self._types) or not self._where(message):
+        if not isinstance(message, self._types) or (self._where is not None and not self._where(message)):
             return
         if self.actor is not None and self.actor.state == "gone":
             self.lost += 1

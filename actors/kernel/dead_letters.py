@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator
+import traceback
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterator
 
 import attrs
 import trio
@@ -72,3 +73,77 @@ class DeadLetters:
         self._suppressed = 0
         with bind_correlation_id(envelope.correlation_id):
             _logger.warning("Dead letter for %s: %s", actor, reason, extra=extra)
+
+
+# Quarantine: the messages whose handling crashed their actor, kept apart so that the rest can follow in order.
+
+_logger = get_logger("actors.kernel.dead_letters")
+
+
+@attrs.frozen
+class Quarantined:
+    """One message that crashed its actor.
+
+    ``cause`` is text: the exception itself would keep the dead incarnation's frames alive. ``attempt`` counts its
+    deliveries; ``at`` is trio seconds. ``id`` is the envelope's.
+    """
+
+    envelope: Envelope
+    actor: str
+    cause: str
+    attempt: int
+    at: float
+
+    @property
+    def id(self) -> int:
+        """What it is listed, replayed and dropped by."""
+        return self.envelope.id
+
+
+class Quarantine:
+    """The newest ``capacity`` quarantined messages; one that is pushed out is logged and gone."""
+
+    def __init__(self, capacity: int = 1000) -> None:
+        self._capacity = capacity
+        self._kept: OrderedDict[int, tuple[Quarantined, Callable[[Envelope], object]]] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def __iter__(self) -> Iterator[Quarantined]:
+        """The kept ones, oldest first, as they are now."""
+        return iter([entry for entry, _ in self._kept.values()])
+
+    def add(self, envelope: Envelope, actor: str, cause: BaseException, deliver: Callable[[Envelope], object]) -> None:
+        """Keep ``envelope``, which crashed ``actor`` with ``cause``.
+
+        ``deliver`` is how a replay reaches the actor again.
+        """
+        text = "".join(traceback.format_exception_only(cause)).strip()
+        self._kept[envelope.id] = (Quarantined(envelope, actor, text, envelope.attempt, trio.current_time()), deliver)
+        with bind_correlation_id(envelope.correlation_id):
+            _logger.error(
+                "Quarantined a message of %s", actor,
+                extra={"actor": actor, "envelope_id": envelope.id, "attempt": envelope.attempt, "cause": text,
+                       "message_type": type(envelope.message).__name__},
+            )  # fmt: skip
+        if len(self._kept) > self._capacity:
+            oldest, _ = self._kept.popitem(last=False)[1]
+            _logger.warning(
+                "The quarantine is full; its oldest message is gone",
+                extra={"actor": oldest.actor, "envelope_id": oldest.id},
+            )
+
+    def replay(self, envelope_id: int) -> None:
+        """Send it to its actor again, behind what waits there, as one more attempt. Nobody waits for its reply
+        any more.
+
+        Raises KeyError for an unknown id; ActorDown and MailboxFull, in which case it stays here.
+        """
+        entry, deliver = self._kept[envelope_id]
+        deliver(entry.envelope.again())
+        del self._kept[envelope_id]
+
+    def drop(self, envelope_id: int) -> Quarantined:
+        """Forget it. Raises KeyError for an unknown id."""
+        return self._kept.pop(envelope_id)[0]

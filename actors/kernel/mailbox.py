@@ -21,8 +21,8 @@ two are equal. Messages that waited for room have none.
 **Between two lines.** Only :meth:`Mailbox.put` and :meth:`Mailbox.wait` have checkpoints, so nobody else sees a message
 in two places or in none, and KeyboardInterrupt waits until they are through. In ``put`` a sender may be cancelled while
 it waits: trio takes its message out at once. In ``wait`` trio either hands over a message or raises Cancelled, never
-both. Between being handed a message and running, the reader sleeps no more and the message is in no queue
-(``_handed``). While suspended the reader must take nothing, so it sleeps at a channel of its own, with one place.
+both. Between being handed a message and running, the reader sleeps no more, and the message is counted though it is
+in no queue. While suspended the reader must take nothing, so it sleeps at a channel of its own, with one place.
 :meth:`Mailbox.wake` sends None, and only to a reader that sleeps, so that no None is ever queued. A crash of the reader
 leaves all but the message in its hand where it is: the next incarnation goes on there.
 """
@@ -50,8 +50,6 @@ class Overflow(checks.Choice):
     ``drop_oldest``, ``drop_newest``: somebody's message is dropped and counted; an actor's goes to the dead
     letters.
     """
-
-    __field__ = "overflow"
 
     BLOCK = "block"
     REJECT = "reject"
@@ -224,10 +222,6 @@ class Mailbox:
                 keys.pop(envelope.id, None)
             self._taken += 1
             yield envelope
-
-    def take_system(self) -> Any | None:
-        """The oldest system message, removed; None if there is none."""
-        return self.system.pop(0) if self.system else None
 
     @enable_ki_protection
     def clear(self) -> list[Envelope]:

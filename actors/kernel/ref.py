@@ -7,12 +7,10 @@ from typing import Any
 
 import trio
 
-from actors.kernel.actor_cell import ActorCell
+from actors.kernel.actor_cell import DRAIN_MARKER, ActorCell, Inspect, Inspection, Monitor, Stop, Suspend
 from actors.kernel.calls import ReplyPort
 from actors.kernel.envelope import Envelope, handling, next_envelope_id
 from actors.kernel.errors import ActorDown, CallTimeout, CallToSelf
-from actors.kernel.monitor import Monitor
-from actors.kernel.system import DRAIN_MARKER, Inspect, Inspection, Stop, Suspend
 from logconf import get_correlation_id
 from logconf.context import current_correlation_id
 from supervision import faults
@@ -141,7 +139,7 @@ class ActorRef(ActorCell):
 
         ``drain``: what is queued now is handled first. Else the message in hand is the last, queued calls get
         ActorDown and queued casts become dead letters. A permanent child is started again by its supervisor, as
-        in OTP. Of an actor not started yet nothing is asked; of itself an actor asks it without waiting.
+        in OTP. For an actor that was not started yet this does nothing; an actor that stops itself does not wait.
         """
         if self._task is None and self.incarnation == 0:
             await trio.lowlevel.checkpoint()

@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from actors.kernel.actor_cell import CALL_DEADLINE
-from actors.kernel.dead_letters import DeadLetters
+from actors.kernel.dead_letters import DeadLetters, Quarantine
 from actors.kernel.envelope import Envelope
 from actors.kernel.errors import UnknownActor
 from actors.kernel.mailbox import Mailbox
-from actors.kernel.quarantine import Quarantine
 from actors.kernel.ref import ActorRef
 from logconf import get_correlation_id
 from supervision.checks import nearest
@@ -38,10 +37,10 @@ class Registry:
         """A new reference under ``name``. Raises ValueError where the name is taken."""
         if name in self._refs:
             raise ValueError(f"there is an actor named {name!r} already")
-        ref = ActorRef(
-            name, mailbox, call_deadline=call_deadline, dead_letters=self.dead_letters, quarantine=self.quarantine
-        )
-        self._refs[name] = ref
+        ref = self._refs[name] = ActorRef(
+            name, Mailbox() if mailbox is None else mailbox, call_deadline=call_deadline,
+            dead_letters=self.dead_letters, quarantine=self.quarantine,
+        )  # fmt: skip
         return ref
 
     def whereis(self, name: str) -> ActorRef:

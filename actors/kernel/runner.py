@@ -10,9 +10,28 @@ import trio
 
 from actors.kernel.actor import Actor, is_failure
 from actors.kernel.ref import ActorRef
-from actors.kernel.restart_watch import settle, supervised_as
 from supervision import ChildSpec
 from supervision import heartbeat as beat
+from supervision.child import Child, current_child
+
+# What becomes of an actor that is down: will its supervisor start it again?
+#
+# The kernel must know, because a call to a restarting actor waits and one to a parked actor fails at once. The
+# supervisor decides after the actor's task has ended, perhaps much later (a stop during a back-off); the child's
+# `on_retired` then says so.
+
+
+def supervised_as() -> Child | None:
+    """The child as which this task runs, None outside a supervisor."""
+    return current_child.get()
+
+
+def settle(ref: ActorRef, child: Child | None, reason: str, cause: BaseException | None) -> None:
+    """``ref``'s incarnation has just ended: say that it is gone if nothing follows, else once that is known."""
+    if child is None or not child.may_restart(failed=cause is not None):
+        ref.gone(reason, cause)
+    else:
+        child.on_retired.append(lambda state: ref.gone(state.value, cause))
 
 
 def actor_spec(

@@ -10,19 +10,18 @@ import itertools
 import math
 from typing import Any
 
+import attrs
 import trio
 
 
+@attrs.define(eq=False)
 class Timer:
     """One message to come, from ``Actor.send_after`` or ``send_every``. It ends with its incarnation."""
 
-    __slots__ = ("cancelled", "due", "interval", "message")
-
-    def __init__(self, message: Any, due: float, interval: float | None) -> None:
-        self.message = message
-        self.due = due
-        self.interval = interval
-        self.cancelled = False
+    message: Any
+    due: float
+    interval: float | None
+    cancelled: bool = False
 
     def cancel(self) -> None:
         """Send no (further) message. One that is queued already is still handled. Idempotent."""
@@ -60,8 +59,10 @@ class Timers:
 
         The beat of a repeated one is fixed; beats that were missed are left out.
         """
+        messages: list[Any] = []
+        if not self._heap:
+            return messages
         now = trio.current_time()
-        messages = []
         while self.next_due() <= now:
             timer = heapq.heappop(self._heap)[2]
             messages.append(timer.message)

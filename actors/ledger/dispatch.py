@@ -38,19 +38,20 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import attrs
+from outcome import Outcome
 from sqlalchemy import Connection
 
+from actors.jobs.bounds import ProviderState
 from actors.jobs.events import EventType
 from actors.jobs.lifecycle import Trigger
 from actors.jobs.options import Limits
-from actors.jobs.records import Capacity, Observation, Submission, SubmissionState
+from actors.jobs.records import Capacity, Job, Observation, Submission, SubmissionState
 from actors.jobs.retry import DispatchVerdict, after_failed_dispatch
 from actors.jobs.scheduling import (
     Decision,
     Head,
     Lane,
     Pick,
-    ProviderState,
     Running,
     decide,
     global_limit_reached,
@@ -61,6 +62,7 @@ from actors.ledger.deaths import held_apart
 from actors.ledger.limits import effective_limits, gate_of
 from actors.ledger.observe import apply_observation
 from actors.ledger.requeue import requeue_or_fail
+from actors.providers.base import Submitted
 from actors.providers.breaker import BreakerAdvice
 from actors.providers.guard import Failure
 from actors.store import Transaction, deaths, gates, lanes, queue, submissions
@@ -188,6 +190,24 @@ def _claimed(tx: Transaction, pair: Pair, intent: Submission, entry: Mapping[str
 def submission_key(job_id: str, attempt: int) -> str:
     """The key under which a provider knows one attempt at a job; the same for a try that spent no attempt."""
     return f"{job_id}-{attempt + 1}"
+
+
+@attrs.define(eq=False)
+class Answer:
+    """What a provider answered to the submission of ``key``. ``outcome``: what recording it gave, None before."""
+
+    key: str
+    job: Job
+    answer: Submitted | Failure
+    outcome: Outcome[DispatchVerdict | None] | None = None
+
+
+def record_answer(tx: Transaction, answer: Answer, *, jitter: Callable[[], float]) -> DispatchVerdict | None:
+    """Record it; what follows from a failure, None from an acceptance, and where the outcome was settled before."""
+    if isinstance(answer.answer, Failure):
+        return fail_dispatch(tx, answer.key, answer.answer, jitter=jitter)
+    hand_over(tx, answer.key, answer.answer.handle, answer.answer.observation)
+    return None
 
 
 def hand_over(tx: Transaction, key: str, handle: Mapping[str, Any], observation: Observation | None) -> bool:

@@ -10,6 +10,7 @@ from logconf import bind_correlation_id, get_logger, log_from
 
 _logger = get_logger("actors.ledger")
 
+_LEVELS = logging.getLevelNamesMapping()
 # A host that configured the standard library's logging itself gets an exception for these names in `extra`.
 _RESERVED = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 
@@ -17,7 +18,7 @@ _RESERVED = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 def log_event(event: Event) -> None:
     """Log ``event`` as its type says: what happened as the message, which job and what else in ``extra``."""
     kind = EventType(event.type)
-    level = logging.getLevelNamesMapping()[kind.level]
+    level = _LEVELS[kind.level]
     if not _logger.isEnabledFor(level):
         return
     with bind_correlation_id(event.correlation_id):

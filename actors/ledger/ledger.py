@@ -11,7 +11,8 @@ from __future__ import annotations
 import random
 import secrets
 from collections.abc import Callable, Mapping, Sequence, Set
-from typing import Concatenate, ParamSpec, TypeVar
+from functools import partial
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import attrs
 from sqlalchemy import Connection
@@ -24,11 +25,12 @@ from actors.jobs.records import ApprovalRule, Capacity, Event
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.views import Accepted
 from actors.ledger.deaths import mark_orphans
-from actors.ledger.dispatch import Claimed, claim
+from actors.ledger.dispatch import Answer, Claimed, claim, record_answer
 from actors.ledger.event_log import log_event
 from actors.ledger.submit import NewJob, submit
 from actors.providers.breaker import BreakerAdvice
 from actors.store import Store, Transaction
+from logconf import get_correlation_id
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -47,7 +49,8 @@ class Ledger:
     """Writes through ``store`` and publishes what happened through ``publish`` (the bus).
 
     ``limits``, ``approvals`` and ``queue`` are what is configured, ``rules`` the configured approval rules. Raises
-    ``ValueError`` for a rule that makes no sense.
+    ``ValueError`` for a rule that makes no sense. ``last_seen``: the number of the last event of whose change the
+    newest look at the queue (:meth:`claim`) took account; those up to it make no further look necessary.
     """
 
     def __init__(
@@ -70,6 +73,7 @@ class Ledger:
         self.queue = queue or QueueOptions()
         self.sources = sources or Sources()
         self._publish = publish
+        self.last_seen = 0
         self._has_marked_orphans = False
         store.publish = self._publish_events
 
@@ -100,10 +104,37 @@ class Ledger:
         )  # fmt: skip
 
     async def claim(
-        self, capacities: Mapping[str, Capacity], breaker_advice: Mapping[str, BreakerAdvice] | None = None
+        self,
+        capacities: Mapping[str, Capacity],
+        breaker_advice: Mapping[str, BreakerAdvice] | None = None,
+        answers: Sequence[Answer] = (),
     ) -> Claimed:
-        """Claim all that may run now, with its intents; committed when this returns."""
-        return await self.write(claim, capacities, breaker_advice or {}, limits=self.limits, token=self.sources.token)
+        """Claim all that may run now, with its intents; committed when this returns.
+
+        ``answers``: recorded before that in the same transaction, see :meth:`record`.
+        """
+
+        def look(tx: Transaction) -> Claimed:
+            tx.after_commit(partial(setattr, self, "last_seen", tx.last_event()))
+            return claim(tx, capacities, breaker_advice or {}, limits=self.limits, token=self.sources.token)
+
+        claimed: Claimed = (await self._record(answers, (get_correlation_id(), look)))[-1]
+        return claimed
+
+    async def record(self, answers: Sequence[Answer]) -> None:
+        """Record what providers answered to submissions, in as few transactions as possible.
+
+        What became of each is its ``outcome``; raises the first error among them.
+        """
+        await self._record(answers)
+
+    async def _record(self, answers: Sequence[Answer], *more: tuple[str, Callable[[Transaction], Any]]) -> list[Any]:
+        jitter = self.sources.jitter
+        closures = [(one.job.correlation_id, partial(record_answer, answer=one, jitter=jitter)) for one in answers]
+        outcomes = await self.store.write_together([*closures, *more])
+        for one, outcome in zip(answers, outcomes, strict=False):
+            one.outcome = outcome
+        return [outcome.unwrap() for outcome in outcomes]
 
     async def mark_orphans(self, in_flight: Set[str]) -> None:
         """Make every intent but those ``in_flight`` an unknown outcome: whoever made the call is gone.

@@ -11,7 +11,7 @@ import attrs
 from actors.jobs.approval_rules import Facts, first_match, why
 from actors.jobs.codec import fingerprint
 from actors.jobs.ids import IdFactory
-from actors.jobs.levels import base_priority, may_approve
+from actors.jobs.levels import base_priority, level_reaches
 from actors.jobs.lifecycle import Step, Trigger, step
 from actors.jobs.options import ApprovalOptions
 from actors.jobs.records import (
@@ -45,20 +45,15 @@ class Question:
 
 @attrs.frozen
 class NewJob:
-    """A checked request with the correlation ID under which its whole life is told."""
+    """A checked request, and the correlation ID of all that happens to its job.
+
+    ``encoded``: the request as JSON, if it is at hand.
+    """
 
     request: JobRequest
     correlation_id: str
     retry_of: str | None = None
-
-
-@attrs.frozen
-class Known:
-    """What one acceptance leaves for the next in its transaction: all rules, and how many entries of users wait."""
-
-    configured: Sequence[ApprovalRule]
-    rules: Sequence[ApprovalRule]
-    waiting: Mapping[str, int]
+    encoded: bytes | None = None
 
 
 def submit(
@@ -93,18 +88,14 @@ class _Batch:
         self._new = new
         self._most_waiting = most_waiting
         self._ids = ids
-        self._configured = rules
-        self._rules: Sequence[ApprovalRule] = ()
+        self._rules = [view.rule for view in rules_now(tx.connection, rules)]
         self._timeout = timeout
         self._seen: dict[str, tuple[int, bool]] = {}
         self._fresh: dict[str, Accepted] = {}
+        self._encoded: dict[str, bytes | None] = {}
 
     def accept(self) -> list[Accepted]:
         """Accept all of it."""
-        tx = self._tx
-        left = tx.left()
-        before = left if isinstance(left, Known) and left.configured is self._configured else None
-        self._rules = before.rules if before else [view.rule for view in rules_now(tx.connection, self._configured)]
         known = self._known()
         accepted: list[Accepted] = []
         keys: list[dict[str, object]] = []
@@ -120,16 +111,15 @@ class _Batch:
                 known[key] = (one.job.job_id, print_)
                 keys.append(_reservation(key, one.job, print_))
         self._write([one for one in accepted if one.created], keys)
-        waiting = self._checked_waiting(before.waiting if before else {})
-        tx.leave(Known(self._configured, self._rules, waiting))
+        self._check_waiting()
         return accepted
 
-    def _checked_waiting(self, before: Mapping[str, int]) -> Mapping[str, int]:
-        """How many entries wait now, by user.
+    def _check_waiting(self) -> None:
+        """Raises :class:`Refused`, which undoes what was written, where a user has more waiting than one may have.
 
-        Raises :class:`Refused`, which undoes what was written, where a user has more waiting than one may have.
+        The next submission of this transaction goes on from the numbers that were counted here.
         """
-        waiting = dict(before)
+        waiting: dict[str, int] = dict(self._tx.left() or {})
         for user, new in sorted(Counter(one.job.request.user_id for one in self._fresh.values()).items()):
             waiting[user] = number = (
                 waiting[user] + new if user in waiting else queue.number_waiting(self._tx.connection, user)
@@ -139,14 +129,13 @@ class _Batch:
                     f"user {user} would have {number} waiting jobs, and at most {self._most_waiting} may wait "
                     "(queue.max_waiting_per_user); cancel some, or submit more when some have run"
                 )
-        return waiting
+        self._tx.leave(waiting)
 
     def _known(self) -> dict[tuple[str, str], tuple[str, str]]:
         pairs = [key for new in self._new if (key := _key(new.request))]
         # While the clock may be wrong no key is forgotten (C6).
         since = None if not pairs or holds.current(self._tx.connection) else self._tx.now - KEY_LIFETIME
-        rows = idempotency.used(self._tx.connection, pairs, since)
-        return {key: (row.job_id, row.fingerprint) for key, row in rows.items()}
+        return idempotency.used(self._tx.connection, pairs, since)
 
     def _existing(self, key: tuple[str, str], job_id: str, before: str, now: str) -> Accepted:
         if before != now:
@@ -188,6 +177,7 @@ class _Batch:
         approval = self._ask(job_id, question) if question else None
         one = Accepted(job, entry, approval, created=True)
         self._fresh[job_id] = one
+        self._encoded[job_id] = new.encoded
         return one
 
     def _question(self, request: JobRequest) -> Question | None:
@@ -198,7 +188,7 @@ class _Batch:
             return asked
         facts = self._facts(request)
         rule = first_match(self._rules, facts)
-        if rule is None or (asked is not None and may_approve(asked.required_level, rule.required_approver_level)):
+        if rule is None or (asked is not None and level_reaches(asked.required_level, rule.required_approver_level)):
             return asked
         return Question(why(rule, facts), rule.required_approver_level, rule.rule_id)
 
@@ -229,7 +219,7 @@ class _Batch:
         if not new:
             return
         connection = self._tx.connection
-        jobs.add(connection, [one.job for one in new])
+        jobs.add(connection, [one.job for one in new], self._encoded)
         queue.add(connection, [queue.to_row(one.entry, queue.owner_of(one.job.request)) for one in new])
         asked = [one.approval for one in new if one.approval is not None]
         if asked:

@@ -169,7 +169,8 @@ async def lingering(
                 await hurry(scope.deadline)
 
     async with trio.open_nursery() as keeper:
-        connections = await keeper.start(hold)
+        with trio.CancelScope(shield=True):  # cancelled while it starts, `hold` would wait for ever for the block's end
+            connections = await keeper.start(hold)
         try:
             yield connections, ending
         finally:

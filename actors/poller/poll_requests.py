@@ -37,15 +37,20 @@ class PollRequests:
 
     def __init__(self) -> None:
         self._everything = False
-        self._rows: set[str] = set()
+        self._rows: dict[str, str] = {}
         self._observe: dict[str, set[str]] = {}
 
     def note(self, event: Event) -> bool:
-        """Whether ``event`` wakes the poller; what it makes necessary is noted."""
+        """Whether ``event`` wakes the poller; what it makes necessary is noted.
+
+        A job that has ended meanwhile has nothing that is to be settled or cancelled.
+        """
         if event.type not in _WAKES:
+            if event.is_end:
+                self._rows.pop(event.job_id or "", None)
             return False
         if event.type == EventType.JOB_HANDED_OVER:
-            self._rows.add(event.data["submission"])
+            self._rows[event.job_id or ""] = event.data["submission"]
         else:
             self._everything = True
         return True
@@ -57,6 +62,6 @@ class PollRequests:
     def take(self) -> Batch:
         """All requests until now, once."""
         observe = {name: frozenset(keys) for name, keys in self._observe.items()}
-        batch = Batch(self._everything, frozenset(self._rows), observe)
-        self._everything, self._rows, self._observe = False, set(), {}
+        batch = Batch(self._everything, frozenset(self._rows.values()), observe)
+        self._everything, self._rows, self._observe = False, {}, {}
         return batch

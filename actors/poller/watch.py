@@ -45,8 +45,7 @@ from actors.ledger.observe import cannot_tell
 from actors.ledger.queries import InFlight, held_at
 from actors.ledger.settle import settle_absent
 from actors.poller.cancels import Cancels
-from actors.poller.first_look import FirstLook
-from actors.poller.statuses import Statuses, for_each_limited, log_job
+from actors.poller.statuses import FirstLook, Statuses, for_each_limited, log_job
 from actors.providers.base import ABSENT, UNKNOWABLE, Submitted
 from actors.providers.guard import Failure, GuardedProvider
 from logconf import bind_correlation_id, get_correlation_id, get_logger, new_correlation_id
@@ -207,7 +206,7 @@ class Watch:
     def _defer(self, request: Round, held: Sequence[InFlight]) -> None:
         """A job that was named before its hand-over was recorded is observed once it is."""
         begun = {one.key for one in held if one.submission.state is SubmissionState.INTENT}
-        if self._reads_all(request):
+        if request.everything:
             self._early &= begun
         request.keys |= self._early & request.rows
         self._early = (self._early | (request.keys & begun)) - request.rows
@@ -216,7 +215,7 @@ class Watch:
         return request.everything and (request.observe or bool(request.silent_for))
 
     async def _held(self, request: Round) -> list[InFlight]:
-        keys = request.keys | request.rows
+        keys = request.keys | request.rows | (self._early if request.everything else set())
         if self._reads_all(request) or len(keys) > _MOST_NAMED:
             return await self._ledger.read(held_at, self.name)
         return await self._ledger.read(held_at, self.name, unsettled=request.everything, keys=keys)

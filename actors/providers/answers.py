@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -14,20 +13,16 @@ from actors.jobs.os_text import kept
 from actors.jobs.records import Capacity, Observation, Phase
 from actors.providers.base import (
     Absent,
-    CancelAck,
-    DeliveryEvent,
     Found,
     Handle,
     LogChunk,
-    Prepared,
-    Rejected,
     Submitted,
     Unknowable,
     View,
 )
+from actors.providers.deliveries import DeliveryEvent, DeliveryHint, DeliveryReport, Rejected
 from actors.providers.errors import Protocol
-from actors.providers.json_reading import DEEPEST, is_shallow
-from actors.providers.optional import DeliveryHint, DeliveryReport
+from actors.providers.json_reading import DEEPEST, amount, is_shallow
 
 T = TypeVar("T")
 
@@ -47,27 +42,17 @@ def nothing(_answer: object) -> None:
 
 def checked_capacity(answer: object) -> Capacity:
     """A capacity whose amounts are whole numbers from 0, or None."""
-    capacity = _is(answer, Capacity, "capacity")
-    for name, amount in attrs.asdict(capacity).items():
-        if amount is not None and (isinstance(amount, bool) or not isinstance(amount, int) or amount < 0):
-            raise Protocol(f"capacity.{name} is {amount!r}, not a whole number from 0")
+    capacity = of_type(answer, Capacity, "capacity")
+    for name, there in attrs.asdict(capacity).items():
+        if there is not None and (isinstance(there, bool) or not isinstance(there, int) or there < 0):
+            raise Protocol(f"capacity.{name} is {there!r}, not a whole number from 0")
     return capacity
-
-
-def checked_prepared(answer: object) -> Prepared:
-    """A prepared request that could be sent."""
-    return _is(answer, Prepared, "prepared request")
-
-
-def checked_facts(answer: object) -> Mapping[str, Any]:
-    """A JSON object."""
-    return _json_object(answer, "facts")
 
 
 def checked_submitted(answer: object) -> Submitted:
     """An accepted job with a small JSON handle; an observation that makes no sense is left out, the job is not."""
-    submitted = _is(answer, Submitted, "answer to a submission")
-    handle = _json_object(submitted.handle, "handle")
+    submitted = of_type(answer, Submitted, "answer to a submission")
+    handle = checked_object(submitted.handle, "handle")
     size = len(orjson.dumps(handle))
     if size > LARGEST_HANDLE:
         raise Protocol(f"handle has {size} bytes of JSON, more than {LARGEST_HANDLE}")
@@ -82,16 +67,11 @@ def checked_find(answer: object) -> Found:
     return checked_submitted(answer)
 
 
-def checked_ack(answer: object) -> CancelAck:
-    """One of the answers to a cancel request."""
-    return _is(answer, CancelAck, "answer to a cancel request")
-
-
 def checked_chunk(answer: object) -> LogChunk:
     """A piece of output, in bytes, with its cursor."""
-    chunk = _is(answer, LogChunk, "piece of output")
-    _is(chunk.data, bytes, "data of a piece of output")
-    _is(chunk.cursor, str, "cursor of a piece of output")
+    chunk = of_type(answer, LogChunk, "piece of output")
+    of_type(chunk.data, bytes, "data of a piece of output")
+    of_type(chunk.cursor, str, "cursor of a piece of output")
     return chunk
 
 
@@ -108,20 +88,20 @@ def checked_delivery(answer: object) -> DeliveryReport:
     if isinstance(answer, Rejected):
         return answer
     if isinstance(answer, DeliveryHint):
-        if not _is(answer.delivery_id, str, "delivery.delivery_id"):
+        if not of_type(answer.delivery_id, str, "delivery.delivery_id"):
             raise Protocol("delivery.delivery_id is empty")
-        known = answer.remote_id is not None and bool(_is(answer.remote_id, str, "delivery.remote_id"))
+        known = answer.remote_id is not None and bool(of_type(answer.remote_id, str, "delivery.remote_id"))
         return attrs.evolve(answer, reason=str(answer.reason), remote_id=answer.remote_id if known else None)
-    event = _is(answer, DeliveryEvent, "delivery")
+    event = of_type(answer, DeliveryEvent, "delivery")
     for name in ("delivery_id", "remote_id"):
-        if not _is(getattr(event, name), str, f"delivery.{name}"):
+        if not of_type(getattr(event, name), str, f"delivery.{name}"):
             raise Protocol(f"delivery.{name} is empty")
     return attrs.evolve(event, observation=_sensible(event.observation))
 
 
 def checked_view(answer: object, asked: Mapping[str, Handle]) -> View:
     """A view of the jobs that were asked about; what cannot be understood of one job fails that job only."""
-    view = _is(answer, View, "view")
+    view = of_type(answer, View, "view")
     observations: dict[str, Observation] = {}
     failed = {key: kept(str(reason)) for key, reason in view.failed.items() if key in asked}
     for key in [key for key in view.observations if key in asked]:  # in an order of its own: events follow it
@@ -135,9 +115,9 @@ def checked_view(answer: object, asked: Mapping[str, Handle]) -> View:
 
 def checked_observation(answer: object) -> Observation:
     """An observation whose fields have their types: aware UTC times, finite amounts, JSON objects."""
-    seen = _is(answer, Observation, "observation")
-    _is(seen.phase, Phase, "observation.phase")
-    _is(seen.raw_status, str, "observation.raw_status")
+    seen = of_type(answer, Observation, "observation")
+    of_type(seen.phase, Phase, "observation.phase")
+    of_type(seen.raw_status, str, "observation.raw_status")
     given = {name: value for name in _FIELDS if (value := getattr(seen, name)) is not None}
     return attrs.evolve(seen, **{name: _FIELDS[name](value, f"observation.{name}") for name, value in given.items()})
 
@@ -157,18 +137,18 @@ def _utc(value: object, what: str) -> datetime:
 
 def _text(value: object, what: str) -> str:
     """Written down as UTF-8, together with what is said of other jobs."""
-    return kept(_is(value, str, what))[:LONGEST_TEXT]
+    return kept(of_type(value, str, what))[:LONGEST_TEXT]
 
 
 def _status(value: object, what: str) -> int | None:
     """None for what no program can end with: no database takes every number."""
-    return number if -LARGEST_STATUS <= (number := _is(value, int, what)) <= LARGEST_STATUS else None
+    return number if -LARGEST_STATUS <= (number := of_type(value, int, what)) <= LARGEST_STATUS else None
 
 
 def _amount(value: object, what: str) -> float:
-    if not (isinstance(value, (int, float)) and math.isfinite(value) and value >= 0):
+    if (found := amount(value)) is None:
         raise Protocol(f"{what} is {value!r}, not a number from 0")
-    return value
+    return found
 
 
 def _sequence(answer: object, what: str) -> Sequence[Any]:
@@ -177,7 +157,8 @@ def _sequence(answer: object, what: str) -> Sequence[Any]:
     return answer
 
 
-def _is(answer: object, cls: type[T], what: str) -> T:
+def of_type(answer: object, cls: type[T], what: str) -> T:
+    """``answer``, which must be a ``cls``."""
     if not isinstance(answer, cls):
         raise Protocol(f"{what} is {answer!r:.200}, not {cls.__name__}")
     return answer
@@ -187,7 +168,7 @@ def _kept(answer: object, what: str) -> dict[str, Any]:
     """What a job says of itself; where that is too much, a word about it: its end is recorded all the same."""
     if isinstance(answer, Mapping) and not is_shallow(answer):
         return {"not_kept": f"nested more than {DEEPEST} levels deep"}
-    plain = _json_object(answer, what)
+    plain = checked_object(answer, what)
     written = orjson.dumps(plain)  # where numbers that are not finite are null
     size = len(written)
     return (
@@ -197,7 +178,8 @@ def _kept(answer: object, what: str) -> dict[str, Any]:
     )
 
 
-def _json_object(answer: object, what: str) -> dict[str, Any]:
+def checked_object(answer: object, what: str) -> dict[str, Any]:
+    """A JSON object."""
     if not isinstance(answer, Mapping):
         raise Protocol(f"{what} is {answer!r:.200}, not an object")
     plain = dict(answer)

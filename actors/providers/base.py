@@ -11,13 +11,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import attrs
 import trio
 from attrs.validators import gt
 
 from actors.jobs.records import Capacity, JobRequest, Observation
+from actors.providers.deliveries import DeliveryReading, Rejected
 
 Handle = Mapping[str, Any]
 """A provider's own small JSON object for a job it holds; opaque to the runtime and stored with the job."""
@@ -143,44 +144,8 @@ class LogChunk:
     cursor: str
 
 
-@attrs.frozen
-class DeliveryEvent:
-    """A verified delivery about one job.
-
-    ``delivery_id`` is the same when a delivery is repeated. ``remote_id`` is the provider's own name of the job, as it
-    stands in the handle's ``id``. ``observation`` is what the delivery claims: it never moves a job backwards, and the
-    job is read back from the provider after it.
-    """
-
-    delivery_id: str
-    remote_id: str
-    observation: Observation | None = None
-
-
-@attrs.frozen
-class Rejected:
-    """A delivery that is not to be believed. ``reason`` is for our log, never for the sender."""
-
-    reason: str
-
-
 Nudge = Callable[[str], None]
 """Called with a submission key: "look at that job now". Synchronous, never blocks, never raises."""
-
-
-class NoDeliveries:
-    """What a provider has that takes no deliveries: to inherit from."""
-
-    def parse_delivery(
-        self, headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now: datetime
-    ) -> DeliveryEvent | Rejected:
-        """No delivery is believed."""
-        return Rejected("this provider takes no deliveries")
-
-    async def delivery_secrets(self, *, fresh: bool = False) -> Sequence[str]:
-        """None."""
-        await trio.lowlevel.checkpoint()
-        return ()
 
 
 class Provider(Protocol):
@@ -199,7 +164,7 @@ class Provider(Protocol):
         """Facts about the account or machine. Raises :class:`Auth` or :class:`Unavailable`."""
 
     async def submit(self, key: str, token: str, prepared: Prepared, context: Mapping[str, str]) -> Submitted:
-        """Hand a job over under ``key``; the same key again returns what is there, never a second job.
+        """Submit a job under ``key``; the same key again returns what is there, never a second job.
 
         ``context`` holds ``job_id`` and ``correlation_id`` for the job's environment, labels or headers.
         """
@@ -216,12 +181,12 @@ class Provider(Protocol):
     def logs(self, key: str, handle: Handle, cursor: str | None = None) -> AsyncIterator[LogChunk]:
         """The job's output from ``cursor`` (None: the beginning) to what is there now."""
 
-    def parse_delivery(
-        self, headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now: datetime
-    ) -> DeliveryEvent | Rejected:
-        """Verify and read a delivery; pure. ``headers`` have lower-case names, ``secrets`` are all that may be in use.
+    def read_delivery(
+        self, headers: Mapping[str, str], secrets: Sequence[str], now: datetime
+    ) -> DeliveryReading | Rejected:
+        """Begin to read a delivery; pure. :class:`Rejected` where its headers alone are not to be believed.
 
-        Raises nothing: whatever cannot be read is :class:`Rejected`.
+        ``headers`` have lower-case names, ``secrets`` are all that may be in use.
         """
 
     async def delivery_secrets(self, *, fresh: bool = False) -> Sequence[str]:
@@ -235,6 +200,38 @@ class Provider(Protocol):
 
     async def aclose(self) -> None:
         """Release connections and descriptors. Jobs go on where the provider survives our restart."""
+
+
+class FollowsLogs(Protocol):
+    """A provider may have this beside :class:`Provider`: one whose ``capabilities.streams_logs`` is true."""
+
+    async def follow(
+        self, key: str, handle: Handle, into: trio.MemorySendChannel[LogChunk], cursor: str | None = None
+    ) -> None:
+        """Send the job's output from ``cursor`` into ``into`` as it comes, each byte once, until the job has ended."""
+
+
+@runtime_checkable
+class TakesVerdicts(Protocol):
+    """A provider that keeps something for an uncertain job, devices for example, until a person decides."""
+
+    async def settled(self, key: str) -> None:
+        """A person says that nothing of the job runs any more. Idempotent."""
+
+
+@attrs.frozen
+class Remark:
+    """``text``: a sentence about the job of submission key ``key``, which has ended already."""
+
+    key: str
+    text: str
+
+
+@runtime_checkable
+class Remarks(Protocol):
+    """A provider that makes remarks: the channel is read for as long as the runtime runs."""
+
+    remarks: trio.MemoryReceiveChannel[Remark]
 
 
 def _seconds(default: float) -> float:

@@ -2,25 +2,24 @@
 
     EntryPoint(command=("python", "train.py", "--epochs={epochs}"), params={"epochs": Param("int", min=1, max=100)})
 
-Whoever may not send a command of their own may start one of these (B21). A value fills its place inside one argument
+A user who may not send commands may start one of these (B21). A value fills its place inside one argument
 and never makes a second one, and no value makes an option: a finished argument begins with ``-`` only where the
 configuration's own text does, or where the configuration lists this value among the ``choices`` of its parameter.
 """
 
 from __future__ import annotations
 
-import math
 import string
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import attrs
 
 from actors.jobs import maxima
-from actors.jobs.expressions import compiled
-from actors.jobs.os_text import is_utf8
+from actors.jobs.approval_rules import compiled
 from actors.jobs.suggestions import did_you_mean
 from actors.providers.errors import Invalid
+from actors.validation import Wrong, values
 
 MAX_TEXT = 1024  # characters of one text value without a pattern of its own
 PLAIN_TEXT = r"[\pL\pN_ ./:=@+,~%-]*"  # what a text may hold unless its parameter says otherwise: no control characters
@@ -52,8 +51,10 @@ class Param:
 
     def fault_of(self, value: object) -> str | None:
         """Why ``value`` is not accepted, in words that follow the parameter's name; None: it is."""
-        if not self._has_type(value):
-            return f"must be {_TYPES[self.type][1]}, not {value!r:.80}"
+        try:
+            _TYPES[self.type](value)
+        except Wrong as error:
+            return error.message
         if self.choices is not None and value not in self.choices:
             return f"must be one of {', '.join(map(str, self.choices))}, not {value!r:.80}"
         size, what = (len(value), "characters") if isinstance(value, str) else (value, "")
@@ -65,10 +66,6 @@ class Param:
         return self._fault_of_text(value) if isinstance(value, str) and self.choices is None else None
 
     def _fault_of_text(self, value: str) -> str | None:
-        if "\0" in value:
-            return "must not hold a NUL character"
-        if not is_utf8(value):
-            return "must be a text of UTF-8"
         if self.pattern is not None:
             return None if compiled(self.pattern).fullmatch(value) else f"must match {self.pattern}"
         if len(value) > MAX_TEXT and self.max is None:
@@ -79,18 +76,10 @@ class Param:
             )
         return None
 
-    def _has_type(self, value: object) -> bool:
-        kinds, _ = _TYPES[self.type]
-        is_meant = isinstance(value, kinds) and isinstance(value, bool) == (self.type == "bool")
-        return is_meant and (not isinstance(value, float) or math.isfinite(value))
 
-
-_TYPES: Mapping[str, tuple[tuple[type, ...], str]] = {
-    "str": ((str,), "a text"),
-    "int": ((int,), "a whole number"),
-    "float": ((int, float), "a number"),
-    "bool": ((bool,), "true or false"),
-}
+_TYPES: Mapping[str, Callable[[Any], object]] = {
+    "str": values.text, "int": values.integer, "float": values.number, "bool": values.boolean,
+}  # fmt: skip
 
 
 @attrs.frozen

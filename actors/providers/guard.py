@@ -1,7 +1,7 @@
 """The guard around a provider: a deadline for each call, every failure classified, never thrown at an actor.
 
-A provider is somebody else's code that talks to somebody else's machine. What it raises, how long it takes and what
-it returns are looked at here, once, so that the actors decide by a :class:`FailureKind` (B12, B13) and a fault of a
+A provider is foreign code that talks to a foreign machine. What it raises, how long it takes and what it returns are
+checked here, once, so that the actors decide by a :class:`FailureKind` (B12, B13) and a fault of a
 provider is no crash of theirs. A call's answer is either what the protocol says or a :class:`Failure`.
 
 A call's states, and what can happen between them:
@@ -32,6 +32,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar, cast
 
+import attrs
 import trio
 
 from actors.jobs.records import Capacity, JobRequest
@@ -41,6 +42,7 @@ from actors.providers.base import (
     CallDeadlines,
     CancelAck,
     Capabilities,
+    FollowsLogs,
     Found,
     Handle,
     Idempotency,
@@ -48,22 +50,15 @@ from actors.providers.base import (
     Nudge,
     Prepared,
     Provider,
-    Rejected,
+    Remark,
+    Remarks,
     Submitted,
+    TakesVerdicts,
     View,
 )
 from actors.providers.breaker import Breaker, BreakerOpen, BreakerOptions, Permit
 from actors.providers.classify import Blame, Failure, blame, classify, counts_as_success
-from actors.providers.deliveries import GuardedDelivery, WholeDelivery
-from actors.providers.optional import (
-    DeliveryReading,
-    DeliveryReport,
-    FollowsLogs,
-    ReadsDeliveries,
-    Remark,
-    Remarks,
-    TakesVerdicts,
-)
+from actors.providers.deliveries import DeliveryReading, DeliveryReport, Rejected
 from supervision import faults
 
 __all__ = ["CallDeadlines", "Failure", "GuardedProvider"]
@@ -105,14 +100,16 @@ class GuardedProvider:
 
     def prepare(self, request: JobRequest) -> Prepared | Failure:
         """``request`` checked and translated; a failure of kind ``INVALID`` names the field and the fix."""
-        return self._ask("prepare", lambda: answers.checked_prepared(self._provider.prepare(request)))
+        return self._ask(
+            "prepare", lambda: answers.of_type(self._provider.prepare(request), Prepared, "prepared request")
+        )
 
     async def check(self) -> Mapping[str, Any] | Failure:
         """Facts about the account or machine."""
-        return await self._call("check", answers.checked_facts, self._provider.check)
+        return await self._call("check", partial(answers.checked_object, what="facts"), self._provider.check)
 
     async def submit(self, key: str, token: str, prepared: Prepared, context: Mapping[str, str]) -> Submitted | Failure:
-        """Hand a job over. Whatever is not surely a refusal is ``OUTCOME_UNKNOWN``."""
+        """Submit a job. Whatever is not surely a refusal is ``OUTCOME_UNKNOWN``."""
         submit = partial(self._provider.submit, key, token, prepared, context)
         return await self._call("submit", answers.checked_submitted, submit, about=key)
 
@@ -135,7 +132,8 @@ class GuardedProvider:
 
     async def cancel(self, key: str, handle: Handle) -> CancelAck | Failure:
         """Ask for an end."""
-        return await self._call("cancel", answers.checked_ack, partial(self._provider.cancel, key, handle), about=key)
+        checked = partial(answers.of_type, cls=CancelAck, what="answer to a cancel request")
+        return await self._call("cancel", checked, partial(self._provider.cancel, key, handle), about=key)
 
     async def logs(
         self, key: str, handle: Handle, cursor: str | None = None, at_most: int = 1 << 20
@@ -167,29 +165,15 @@ class GuardedProvider:
         follow = partial(cast("FollowsLogs", self._provider).follow, key, handle, into, cursor)
         return await self._attempt("follow", math.inf, answers.nothing, follow)
 
-    def parse_delivery(
-        self, headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now: datetime
-    ) -> DeliveryReport:
-        """A delivery, verified and read; whatever goes wrong in it is a rejection, so that no delivery can hurt."""
-        reading = self.read_delivery(headers, secrets, now)
-        if isinstance(reading, Rejected):
-            return reading
-        reading.add(body)
-        return reading.done(body, len(body))
-
     def read_delivery(
         self, headers: Mapping[str, str], secrets: Sequence[str], now: datetime
     ) -> GuardedDelivery | Rejected:
-        """The same, piece by piece, for a body that is not held whole."""
-
-        def begin() -> DeliveryReading | Rejected:
-            if isinstance(self._provider, ReadsDeliveries):
-                return self._provider.read_delivery(headers, secrets, now)
-            return WholeDelivery(self._provider, headers, secrets, now)
-
-        reading = self._ask("read_delivery", begin)
-        if isinstance(reading, (Failure, Rejected)):
-            return Rejected(reading.message if isinstance(reading, Failure) else reading.reason)
+        """Begin to read a delivery; whatever goes wrong in it is a rejection, so that no delivery can hurt."""
+        reading = self._ask("read_delivery", lambda: self._provider.read_delivery(headers, secrets, now))
+        if isinstance(reading, Failure):
+            return Rejected(reading.message)
+        if isinstance(reading, Rejected):
+            return reading
         return GuardedDelivery(reading, lambda step: self._ask("read_delivery", step))
 
     async def delivery_secrets(self, *, fresh: bool = False) -> tuple[str, ...] | Failure:
@@ -288,3 +272,28 @@ class GuardedProvider:
             return question()
         except Exception as error:  # noqa: BLE001 - the guard, for the calls that do not wait
             return classify(name, error)
+
+
+@attrs.define
+class GuardedDelivery:
+    """A reading whose faults are rejections: nothing that a delivery holds may hurt.
+
+    ``ask`` is the guard: it does what it is given and gives the answer, or the failure that came of it.
+    """
+
+    reading: DeliveryReading
+    ask: Callable[[Callable[[], DeliveryReport | None]], DeliveryReport | Failure | None]
+    _fault: Failure | None = None
+
+    def add(self, piece: bytes) -> None:
+        """Take the next bytes of the body."""
+        if self._fault is None and isinstance(failed := self.ask(lambda: self.reading.add(piece)), Failure):
+            self._fault = failed
+
+    def done(self, kept: bytes, size: int) -> DeliveryReport:
+        """What it was."""
+        found = self._fault or self.ask(lambda: answers.checked_delivery(self.reading.done(kept, size)))
+        if isinstance(found, Failure):
+            return Rejected(found.message)
+        assert found is not None
+        return found

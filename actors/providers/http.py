@@ -113,9 +113,9 @@ class ProviderClient:
     """HTTP to one provider at ``base_url``.
 
     ``headers``: called for each request, gives those that go with it, credentials among them; what it gives is masked
-    in every log line. ``auth``: what a 401 means, in words that name the setting. ``rates``: what the provider allows.
-    ``proxy``: the address of one to go through. ``transport_from``: how requests travel, None: as the environment says.
-    ``transport``: an own transport, for tests.
+    in every log line. ``auth``: what the statuses ``unauthorized`` mean, in words that name the setting. ``rates``:
+    what the provider allows. ``proxy``: the address of one to go through. ``transport_from``: how requests travel,
+    None: as the environment says. ``transport``: an own transport, for tests.
     Raises ``ValueError`` for an address that is none.
     """
 
@@ -126,6 +126,7 @@ class ProviderClient:
         *,
         headers: Callable[[], Mapping[str, str]] = dict,
         auth: str | None = None,
+        unauthorized: Collection[int] = (401,),
         rates: Iterable[Rate] = (),
         max_connections: int = 10,
         proxy: str | None = None,
@@ -137,16 +138,12 @@ class ProviderClient:
         self.base_url = checked_address(base_url)
         self._headers = headers
         self._auth = auth or f"{name} does not accept the credentials"
+        self._unauthorized = unauthorized
         self._now = now
         self._buckets = {rate.bucket: Bucket(rate) for rate in rates}
         # httpx's pool fills for ever when requests that wait for a connection are cancelled: so none waits there.
         self._connections = trio.CapacityLimiter(max_connections)
-        travel = transport_from or transport_options(os.environ)[0]
-        self._client = get_async_client(
-            travel if proxy is None else attrs.evolve(travel, proxy=proxy),
-            limits=httpx.Limits(max_connections=max_connections, max_keepalive_connections=max_connections),
-            **({} if transport is None else {"transport": transport}),
-        )
+        self._client = client_of(max_connections, proxy, transport, transport_from)
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -226,10 +223,12 @@ class ProviderClient:
             body = await _beginning(response)
             if response.status_code in ask.accept:
                 return Answer(response.status_code, answered, body)
-            error = refused(
-                self.name, response.status_code, answered, body,
-                repeatable=ask.repeatable, auth=self._auth, now=self._now(),
-            )  # fmt: skip
+            if response.status_code in self._unauthorized:
+                error: errors.ProviderError = errors.Auth(self._auth)
+            else:
+                error = refused(
+                    self.name, response.status_code, answered, body, repeatable=ask.repeatable, now=self._now()
+                )
             error.status = response.status_code
             raise error
 
@@ -249,6 +248,21 @@ class ProviderClient:
             if not (value.isascii() and value.isprintable()):  # else the error of a library would show it
                 raise errors.Auth(f"{self._auth}: it has characters that no header can carry")
         return headers
+
+
+def client_of(
+    connections: int,
+    proxy: str | None,
+    transport: httpx.AsyncBaseTransport | None,
+    transport_from: TransportOptions | None = None,
+) -> httpx.AsyncClient:
+    """A client with so many ``connections`` at the most; the rest as in :class:`ProviderClient`."""
+    travel = transport_from or transport_options(os.environ)[0]
+    return get_async_client(
+        travel if proxy is None else attrs.evolve(travel, proxy=proxy),
+        limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
+        **({} if transport is None else {"transport": transport}),
+    )
 
 
 async def _beginning(response: httpx.Response) -> bytes:

@@ -7,7 +7,6 @@ does from the moment its first byte may have been sent until a status below 500 
 
 from __future__ import annotations
 
-import math
 import ssl
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -19,7 +18,7 @@ import httpx
 from actors.jobs.durations import seconds_between
 from actors.jobs.os_text import printable
 from actors.providers import errors
-from actors.providers.json_reading import json_object
+from actors.providers.json_reading import amount, amount_in, json_object
 from logconf.masking import mask_text
 
 _LONGEST_SAMPLE = 200
@@ -66,13 +65,11 @@ def late(who: str, seconds: float, *, unsent: bool, repeatable: bool) -> errors.
 
 
 def refused(
-    who: str, status: int, headers: Mapping[str, str], body: bytes, *, repeatable: bool, auth: str, now: datetime
+    who: str, status: int, headers: Mapping[str, str], body: bytes, *, repeatable: bool, now: datetime
 ) -> errors.ProviderError:
-    """What an answer of another status than 2xx means. ``body`` may be cut; ``auth``: what to say of a 401."""
+    """What an answer of another status than 2xx means. ``body`` may be cut."""
     said = _said(body)
     text = f"{who} answered {status}{': ' + said if said else ''}"
-    if status == 401:
-        return errors.Auth(auth)
     if status == 429:
         return errors.RateLimited(text, retry_after(headers, body, now))
     if status in _KINDS:
@@ -117,8 +114,8 @@ def _object(body: bytes) -> dict[str, Any]:
 
 
 def _moment(text: str | None, now: datetime) -> float | None:
-    if text is None or (seconds := _amount(text)) is not None:
-        return None if text is None else seconds
+    if text is not None and (seconds := amount_in(text)) is not None:
+        return seconds
     then = date_of(text)
     return None if then is None else seconds_between(now, then)
 
@@ -133,13 +130,7 @@ def date_of(text: str | None) -> datetime | None:
 
 
 def _amount(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        return None
-    try:
-        seconds = float(value)
-    except ValueError:
-        return None
-    return seconds if math.isfinite(seconds) and seconds >= 0 else None
+    return amount_in(value) if isinstance(value, str) else amount(value)
 
 
 def _to(headers: Mapping[str, str]) -> str:

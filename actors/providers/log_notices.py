@@ -44,12 +44,14 @@ def chunks(data: bytes, offset: int) -> Iterator[LogChunk]:
         yield LogChunk(piece, str(offset))
 
 
-def rest_of(data: bytes, cursor: str | None) -> Iterator[LogChunk]:
-    """What of ``data``, an output from its beginning, lies behind ``cursor``; a notice where it became shorter."""
-    offset = offset_of(cursor)
+def rest_of(data: bytes, offset: int, most: int | None = None) -> Iterator[LogChunk]:
+    """What of ``data``, an output from its beginning, lies behind ``offset``; a notice where it became shorter.
+
+    ``most``: no more than that many bytes of ``data`` count.
+    """
     if (note := shortened(offset, len(data))) is not None:
         yield note
-    yield from chunks(data, offset)
+    yield from chunks(data[:most], offset)
 
 
 def shortened(offset: int, size: int) -> LogChunk | None:

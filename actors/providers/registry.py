@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from actors.jobs.suggestions import did_you_mean
 from actors.providers.base import Provider
 from actors.providers.breaker import BreakerOptions
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP = "greenroom.providers"
 
@@ -35,7 +37,7 @@ class BrokenProvider(Exception):
 class ProviderFactory:
     """How providers of one kind are made: their options' attrs class, and ``create(name, options, root, now)``.
 
-    ``root`` is a directory that belongs to that provider alone; it need not exist. ``now`` tells the time in UTC.
+    ``root`` is a directory that belongs to that provider alone; it need not exist. ``now`` gives the time in UTC.
     ``breaker``: when nobody asks it for a while, where the configuration does not say.
     """
 
@@ -109,6 +111,8 @@ _BUILT_IN: dict[str, Callable[[], ProviderFactory]] = {
 
 
 def _installed() -> dict[str, EntryPoint]:
+    from importlib.metadata import entry_points  # loads email and zipfile, which the built-in kinds do not need
+
     return {point.name: point for point in entry_points(group=GROUP)}
 
 

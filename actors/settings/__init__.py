@@ -1,19 +1,31 @@
-"""Settings: a file, the environment and defaults, checked, into each module's own options (B22).
+"""Settings: a file, the environment and defaults, checked, into each module's own options.
 
     settings = Settings.load()                      # file, environment, defaults; SettingsError: every fault
     settings.log_notes()                            # once logging is configured: what was skipped, what changes nothing
     settings = Settings.default(state_dir=path)     # for an embedding program: no file is looked for
 
 The file is ``greenroom.yaml`` or ``simpletuner-enterprise.yaml``; ``locating`` says where it is looked for,
-``sections`` what it may hold, ``variables`` which environment variables count.
+``sections`` what it may hold, ``variables`` which environment variables count. Names are loaded when they are first
+used: a command that finds its supervisor by ``places`` reads no YAML.
 """
 
-from actors.settings.compat import EnterpriseConfig, get_enterprise_config
-from actors.settings.effective import Row, effective, secrets
-from actors.settings.notes import Note, SettingsError
-from actors.settings.providers import ProviderSettings
-from actors.settings.sections import Background, Retention
-from actors.settings.settings import Settings
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from actors.settings.effective import Row, secrets
+    from actors.settings.providers import ProviderSettings
+    from actors.settings.sections import Background, Retention
+    from actors.settings.settings import EnterpriseConfig, Settings, get_enterprise_config
+    from actors.settings.variables import Note, SettingsError
+
+_HOMES = {
+    "Background": "sections", "EnterpriseConfig": "settings", "Note": "variables", "ProviderSettings": "providers",
+    "Retention": "sections", "Row": "effective", "Settings": "settings", "SettingsError": "variables",
+    "get_enterprise_config": "settings", "secrets": "effective",
+}  # fmt: skip
 
 __all__ = [
     "Background",
@@ -24,7 +36,12 @@ __all__ = [
     "Row",
     "Settings",
     "SettingsError",
-    "effective",
     "get_enterprise_config",
     "secrets",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -1,4 +1,4 @@
-"""Which file is read (B22): the first of these places that has one.
+"""Which file is read: the first of these places that has one.
 
 1. ``--config FILE``  2. ``$SIMPLETUNER_ENTERPRISE_CONFIG``  3. the working directory  4. ``~/.config/simpletuner/``
 5. ``/etc/simpletuner/``
@@ -18,16 +18,11 @@ from pathlib import Path
 
 import attrs
 
-from actors.settings.notes import Note
-from actors.settings.variables import CONFIG
+from actors.settings.places import CONFIG, NAMES, SYSTEM, directories
+from actors.settings.variables import Note
 from actors.store.ownership import file_fault
 from actors.validation import CheckedError, Place, Problem, read_bytes
 from actors.validation.files import MAX_BYTES
-
-OWN_NAME = "greenroom.yaml"
-"""A file of this name is ours alone; the other may hold sections of other programs."""
-NAMES = (OWN_NAME, "simpletuner-enterprise.yaml")
-SYSTEM = Path("/etc/simpletuner")
 
 
 @attrs.frozen
@@ -58,7 +53,7 @@ def locate(places: Places, notes: list[Note]) -> Located | None:
         return _read(Path(variable).expanduser(), f"{variable} (from {CONFIG})", notes)
     if places.cwd is not None and (found := _in_working_directory(places.cwd, notes)) is not None:
         return found
-    for directory in (places.home / ".config" / "simpletuner", places.system):
+    for directory in directories(places.home, places.system):
         present = [directory / name for name in NAMES if _is_there(directory / name)]
         if present:
             return _read(_only(present), None, notes)

@@ -1,4 +1,4 @@
-"""The environment variables that are read, and their values."""
+"""The environment variables that are read, and their values; and what is noted while settings are put together."""
 
 from __future__ import annotations
 
@@ -6,12 +6,26 @@ import logging
 import math
 import re
 from collections.abc import Mapping
-from pathlib import Path
+from typing import Any
 
-from actors.settings.notes import Note
+import attrs
 
-HOME = "GREENROOM_HOME"
-CONFIG = "SIMPLETUNER_ENTERPRISE_CONFIG"
+from actors.validation import CheckedError
+
+
+class SettingsError(CheckedError):
+    """The settings are wrong; ``faults`` and the message hold everything that is, with places."""
+
+
+@attrs.frozen
+class Note:
+    """Something noticed before logging was configured. ``level`` is one of :mod:`logging`'s numbers."""
+
+    level: int
+    message: str
+    extra: Mapping[str, Any] = attrs.field(factory=dict)
+
+
 INTERVALS: Mapping[str, str] = {
     "job_status_polling": "SIMPLETUNER_JOB_POLL_INTERVAL",
     "approval_expiration": "SIMPLETUNER_APPROVAL_CHECK_INTERVAL",
@@ -28,7 +42,7 @@ _NUMBER = re.compile(r"\+?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?", re.
 
 
 def seconds(name: str, environ: Mapping[str, str], notes: list[Note]) -> float | None:
-    """The variable as a number above 0; None without it, and with a note where it is something else (B7, B15)."""
+    """The variable as a number above 0; None without it, and with a note where it is something else."""
     text = environ.get(name)
     if text is None:
         return None
@@ -48,15 +62,3 @@ def transport(environ: Mapping[str, str], notes: list[Note]) -> None:
 
     _, warnings = transport_options(environ)
     notes.extend(Note(logging.WARNING, text, {"variable": text.split(maxsplit=1)[0].rstrip(":")}) for text in warnings)
-
-
-def state_directory(environ: Mapping[str, str]) -> tuple[Path, str] | None:
-    """The state directory that ``GREENROOM_HOME`` names, and the variable's name; None without it."""
-    named = environ.get(HOME)
-    return (Path(named).expanduser().absolute(), HOME) if named else None
-
-
-def usual_state_directory(environ: Mapping[str, str], home: Path) -> Path:
-    """Where state is kept by default: https://specifications.freedesktop.org/basedir-spec/latest/"""
-    base = Path(environ.get("XDG_STATE_HOME") or "")
-    return (base if base.is_absolute() else home / ".local" / "state") / "greenroom"

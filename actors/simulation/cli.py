@@ -5,16 +5,158 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
 import attrs
 import click
 
+from actors.jobs.lifecycle import TRANSITIONS
 from actors.simulation.running import Outcome, simulate
-from actors.simulation.shrinking import Shrinker, Shrunk
-from actors.simulation.summary import Summary, failure
+
+# From a seed that fails to the shortest beginning of its script that still does, and the steps that matter.
+
+Run = Callable[..., Outcome]
+
+
+@attrs.frozen
+class Shrunk:
+    """The smallest failure that was found: its outcome, which steps it needs, and how many runs finding it took."""
+
+    outcome: Outcome
+    steps: int
+    without: tuple[int, ...]
+    runs: int
+
+    @property
+    def command(self) -> str:
+        """What shows it again."""
+        left_out = f" --without {written(self.without)}" if self.without else ""
+        outcome = self.outcome
+        world = f"--seeds {outcome.seed} --hours {outcome.hours:g}"
+        return f"python -m actors.simulation {world} --steps {self.steps}{left_out}"
+
+
+def written(numbers: Sequence[int]) -> str:
+    """``0-3,7``: whole numbers in their order, as the command line takes them."""
+    parts: list[list[int]] = []
+    for number in numbers:
+        if parts and parts[-1][-1] == number - 1:
+            parts[-1].append(number)
+        else:
+            parts.append([number])
+    return ",".join(f"{part[0]}-{part[-1]}" if len(part) > 1 else str(part[0]) for part in parts)
+
+
+class Shrinker:
+    """Looks for less that breaks the same rule, in at most ``runs`` runs."""
+
+    def __init__(self, failed: Outcome, *, runs: int = 60, run: Run = simulate) -> None:
+        self._best = failed
+        self._steps = failed.steps
+        self._without: tuple[int, ...] = ()
+        self._left = runs
+        self._runs = runs
+        self._run = run
+
+    def shrink(self) -> Shrunk:
+        """The shortest prefix first, then steps left out of it, in ever smaller pieces."""
+        low, high = 0, self._steps
+        while low < high and self._left:
+            middle = (low + high) // 2
+            if self._fails(middle, ()):
+                high = middle
+            else:
+                low = middle + 1
+        size = self._steps // 2
+        while size and self._left:
+            for start in range(0, self._steps - 1, size):
+                piece = range(start, min(start + size, self._steps - 1))
+                if set(piece) - set(self._without):
+                    self._fails(self._steps, {*self._without, *piece})
+            size //= 2
+        return Shrunk(self._best, self._steps, self._without, self._runs - self._left)
+
+    def _fails(self, steps: int, without: Collection[int]) -> bool:
+        if not self._left:
+            return False
+        self._left -= 1
+        outcome = self._run(self._best.seed, self._best.hours, steps=steps, without=without)
+        if outcome.rule != self._best.rule:
+            return False
+        self._best, self._steps = outcome, steps
+        self._without = tuple(sorted(number for number in without if number < steps))
+        return True
+
+
+# The results of many seeds, as text.
+
+_AROUND = 25
+_WIDTH = 160
+
+
+class Summary:
+    """Counts outcomes as they come; keeps nothing of those that held."""
+
+    def __init__(self) -> None:
+        self.seeds = 0
+        self.failed: list[Outcome] = []
+        self.transitions: set[str] = set()
+        self._numbers: Counter[str] = Counter()
+        self._reached: Counter[str] = Counter()
+        self._simulated = 0.0
+
+    def add(self, outcome: Outcome) -> None:
+        """One more seed."""
+        self.seeds += 1
+        self._simulated += outcome.simulated
+        self._reached += outcome.reached
+        self.transitions |= outcome.transitions
+        self._numbers.update(jobs=outcome.jobs, events=outcome.events, processes=outcome.processes)
+        if outcome.violation is not None:
+            self.failed.append(outcome)
+
+    def lines(self, took: float) -> Iterator[str]:
+        """The summary; ``took`` is in real seconds."""
+        hours = self._simulated / 3600
+        numbers = self._numbers
+        yield (
+            f"{self.seeds} seeds, {hours:,.1f} simulated hours, {numbers['jobs']:,} jobs, "
+            f"{numbers['events']:,} events, {numbers['processes']:,} processes"
+        )
+        yield f"{took:,.1f} s, {self._simulated / took:,.0f} times as fast as the clock, {len(self.failed)} failed"
+        yield from self._group("disturbances", "step: ")
+        yield from self._group("providers' faults", "fault: ")
+        yield from self._group("settled by a person", "settled: ")
+        yield from self._group("runs", "runs at ")
+        events = {step.event for _, step in TRANSITIONS.values()}
+        yield "events: " + _listed({name: number for name, number in self._reached.items() if name in events})
+        possible = sum(len(pairs) for pairs, _ in TRANSITIONS.values())
+        yield f"transitions: {len(self.transitions)} of {possible} were taken"
+
+    def _group(self, title: str, prefix: str) -> Iterator[str]:
+        found = {name.removeprefix(prefix): n for name, n in self._reached.items() if name.startswith(prefix)}
+        if found:
+            yield f"{title}: {_listed(found)}"
+
+
+def _listed(numbers: dict[str, int]) -> str:
+    return ", ".join(f"{name} {number:,}" for name, number in sorted(numbers.items()))
+
+
+def failure(shrunk: Shrunk) -> Iterator[str]:
+    """One failure: what broke, the trace up to it, and the command that shows it again."""
+    outcome = shrunk.outcome
+    left = f", {len(shrunk.without)} of them left out" if shrunk.without else ""
+    yield f"seed {outcome.seed} fails: {outcome.violation}"
+    yield f"the shortest beginning that fails has {shrunk.steps} steps{left} ({shrunk.runs} runs to find it):"
+    broken = next((n for n, line in enumerate(outcome.lines) if " VIOLATION " in line), len(outcome.lines))
+    yield from ("    " + line[:_WIDTH] for line in outcome.lines[max(broken - _AROUND, 0) : broken + 3])
+    yield f"trace {outcome.digest}"
+    yield f"again: {shrunk.command}"
+
 
 _EVERY = 50
 

@@ -11,8 +11,7 @@ import trio
 from actors.jobs.records import ApprovalStatus, Job, JobRequest, Resources
 from actors.jobs.refusal import Refused
 from actors.runtime import RunningRuntime
-from actors.simulation.crashes import describe, unplanned
-from actors.simulation.process import Process
+from actors.simulation.process import Process, describe, unplanned
 from actors.simulation.script import Step
 from actors.simulation.world import Known, World
 from actors.testing import request as scripted_request
@@ -42,9 +41,7 @@ class Clients:
             "cancel": lambda runtime, _step, job_id: runtime.cancel(job_id, by="op"),
             "approve": self._approve,
             "reject": self._reject,
-            "prioritise": lambda runtime, step, job_id: runtime.jobs.set_priority(
-                job_id, step.args["override"], by="op"
-            ),
+            "prioritise": lambda runtime, step, job_id: runtime.jobs.prioritise(job_id, step.args["override"], by="op"),
         }
 
     @property

@@ -13,12 +13,11 @@ from itertools import count
 import trio
 
 from actors.jobs.refusal import Refused
-from actors.providers.base import DeliveryEvent
+from actors.providers.deliveries import DeliveryEvent
 from actors.providers.scripted import Run
 from actors.runtime import RunningRuntime
-from actors.simulation.crashes import describe, unplanned
 from actors.simulation.pinned import source
-from actors.simulation.process import Process
+from actors.simulation.process import Process, describe, unplanned
 from actors.simulation.providers import ProviderServer
 from actors.simulation.world import World
 from logconf import bind_correlation_id

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Select, Text, delete, select, tuple_, type_co
 
 from actors.jobs.records import Submission, SubmissionState
 from actors.store.dialect import constant, holds, insert_or_ignore, unindexed
-from actors.store.rows import read_all, read_one
+from actors.store.rows import read_all
 from actors.store.schema import jobs, submissions, webhook_deliveries
 from actors.store.submissions import OPEN
 
@@ -50,7 +50,8 @@ def with_token(connection: Connection, provider: str, token: str) -> Submission 
 
 def made_with(connection: Connection, provider: str, token: str) -> Submission | None:
     """The hand-over that was made with this token and is not closed, whether its answer came or not."""
-    return read_one(Submission, connection.execute(_open_at(provider).where(submissions.c.token == token)).first())
+    found = connection.execute(_open_at(provider).where(submissions.c.token == token))
+    return next(iter(read_all(Submission, found)), None)
 
 
 def not_ended(connection: Connection, provider: str, limit: int) -> list[str]:

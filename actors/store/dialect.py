@@ -1,4 +1,4 @@
-"""What differs from one database to another: opening, beginning, insert-or-ignore, and the words of its errors.
+"""What differs from one database to another: opening, beginning, insert-or-ignore, and the meaning of its errors.
 
 SQLite, as everywhere where one machine is enough: write-ahead log, one connection that writes, transactions that
 begin IMMEDIATE (a read that upgrades is BUSY at once), ``synchronous=FULL`` so that what was acknowledged survives a
@@ -10,7 +10,8 @@ from __future__ import annotations
 import os
 import sqlite3
 import sys
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from functools import partial
@@ -22,7 +23,6 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Engine,
-    Executable,
     Index,
     Table,
     Text,
@@ -40,12 +40,17 @@ from sqlalchemy.pool import StaticPool
 from sqlalchemy.sql.dml import Insert
 
 from actors.jobs.refusal import RefusalKind, Refused
-from actors.store.errors import StoreBusy, StoreError, StoreUnavailable
+from actors.store.errors import ReadTooSlow, StoreBusy, StoreError, StoreUnavailable
+from actors.store.prepared import command
 
 BUSY_TIMEOUT_MS = 5_000
 _LOG_LIMIT = 4 << 20
 """Bytes to which SQLite cuts a longer write-ahead log when it begins it anew."""
 _FILE_MODE = 0o600
+_OPCODES = 10_000
+"""Steps of SQLite between two looks at the time: less than a millisecond."""
+_IDLE_CONNECTIONS = 8
+"""Connections that are kept for the next reader; further ones are closed after use."""
 
 
 def open_engine(path: Path | None) -> Engine:
@@ -63,6 +68,8 @@ def open_engine(path: Path | None) -> Engine:
             f"sqlite:///{path}",
             connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000},
             isolation_level="AUTOCOMMIT",
+            pool_size=_IDLE_CONNECTIONS,
+            max_overflow=-1,  # threads are the limit
         )
     event.listen(engine, "connect", _configure)
     return engine
@@ -98,13 +105,13 @@ def _configure(connection: sqlite3.Connection, _record: object) -> None:
 
 def begin(connection: Connection) -> None:
     """Begin a transaction that may write, holding the one lock under which claims are serialised."""
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    command(connection, "BEGIN IMMEDIATE")
 
 
 def partial_index(name: str, *columns: str, where: str, unique: bool = False) -> Index:
-    """An index of the rows for which ``where`` holds, in the words of the databases that are there.
+    """An index of the rows for which ``where`` holds.
 
-    Another database's words make SQLAlchemy load its whole dialect to check them: 50 ms of every start.
+    An option of another dialect makes SQLAlchemy load that whole dialect to check it: 50 ms of every start.
     """
     return Index(name, *columns, unique=unique, sqlite_where=text(where))
 
@@ -178,22 +185,26 @@ def upsert(table: Table, key: tuple[str, ...], values: dict[str, Any]) -> Insert
     return statement.on_conflict_do_update(index_elements=list(key), set_=changed)
 
 
-def plain_rows(
-    connection: Connection, statement: Executable, values: Mapping[str, Any] | None = None
-) -> list[tuple[Any, ...]]:
-    """All rows as the driver gives them, no column converted: a third less than SQLAlchemy's own for a thousand."""
-    with connection.execute(statement, values) as result:
-        try:
-            return list(result.cursor.fetchall())
-        except connection.dialect.loaded_dbapi.Error as error:
-            raise DBAPIError(None, None, error) from error
-
-
 def roll_back(connection: Connection) -> None:
     """End what is left of a transaction that was not committed; some errors (a full disk) have ended it already."""
     driver = connection.connection.driver_connection
     if driver is not None and getattr(driver, "in_transaction", False):
-        connection.exec_driver_sql("ROLLBACK")
+        command(connection, "ROLLBACK")
+
+
+@contextmanager
+def interrupted_after(connection: Connection, seconds: float) -> Iterator[None]:
+    """End what runs on ``connection`` later than ``seconds`` from now, statements and fetches alike.
+
+    Raises ``DBAPIError`` then. The connection can be used afterwards.
+    """
+    driver: Any = connection.connection.driver_connection
+    latest = time.monotonic() + seconds
+    driver.set_progress_handler(lambda: time.monotonic() > latest, _OPCODES)
+    try:
+        yield
+    finally:
+        driver.set_progress_handler(None, 0)
 
 
 @contextmanager
@@ -210,6 +221,8 @@ def _as_ours(error: DBAPIError, where: str) -> StoreError:
     code = getattr(original, "sqlite_errorcode", 0) & 0xFF
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return StoreBusy(f"{where} is held by another process; end that process or try again")
+    if code == sqlite3.SQLITE_INTERRUPT:
+        return ReadTooSlow("this read took too long and was ended; ask for less: a narrower filter, a smaller limit")
     if code == sqlite3.SQLITE_FULL:
         return StoreUnavailable(f"{where}: the disk is full; free some space and try again")
     if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):

@@ -21,3 +21,7 @@ class DamagedRow(StoreError):
 
 class StoreTooNew(StoreError):
     """The database was written by a newer Greenroom than this one."""
+
+
+class ReadTooSlow(StoreError):
+    """A read for a person took longer than it may and was ended; smaller ones may be asked."""

@@ -35,21 +35,32 @@ class ThreadExecutor:
         return await trio.to_thread.run_sync(function, limiter=self._limiter)
 
 
-READERS, READERS_OF_ONE = 4, 2
-"""Threads that read, and how many of them one caller may use at a time (D3)."""
+OURS, PEOPLES, PEOPLES_OF_ONE = 2, 16, 2
+"""Threads that read for ourselves, those that read for people, and how many of these one caller may use (D3)."""
 
 caller: ContextVar[str | None] = ContextVar("caller", default=None)
-"""For whom the current task reads; None: for ourselves. Set by whoever serves a peer."""
+"""For whom the current task reads; None: for ourselves. Set by whatever serves a peer."""
+
+
+READ_SECONDS = 5.0
+"""How long a read for a person may run, from its thread's start to the last row: statements and fetches together."""
+
+
+def seconds_to_read() -> float | None:
+    """How long a read of the current task may run; None, for ourselves: as long as it takes."""
+    return None if caller.get() is None else READ_SECONDS
 
 
 class SharedExecutor(ThreadExecutor):
-    """``threads`` that many callers share, of which one caller (:data:`caller`) has at most ``of_one`` at a time.
+    """Threads for the readers of many callers (:data:`caller`), of which one has at most ``of_one`` at a time.
 
-    A caller's further reads wait for its own earlier ones, so that nobody else waits for them.
+    A caller's further reads wait for its own earlier ones, so that nobody else waits for them. Our own reads, an
+    actor's among them, have ``ours`` threads of their own and wait for nobody.
     """
 
-    def __init__(self, threads: int = READERS, of_one: int = READERS_OF_ONE) -> None:
-        super().__init__(threads)
+    def __init__(self, peoples: int = PEOPLES, of_one: int = PEOPLES_OF_ONE, ours: int = OURS) -> None:
+        super().__init__(peoples)
+        self._ours = ThreadExecutor(ours)
         self._of_one = of_one
         self._turns: dict[str, trio.Semaphore] = {}
         self._using: Counter[str] = Counter()
@@ -58,7 +69,7 @@ class SharedExecutor(ThreadExecutor):
         """The result of ``function``, once a thread is free and the caller may have it."""
         key = caller.get()
         if key is None:
-            return await super().run(function)
+            return await self._ours.run(function)
         turns = self._turns.setdefault(key, trio.Semaphore(self._of_one))
         self._using[key] += 1
         try:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 import attrs
 from sqlalchemy import Connection, select
 
 from actors.jobs.bounds import WaitReason
+from actors.store import remembered
 from actors.store.dialect import upsert
 from actors.store.prepared import Prepared
 from actors.store.schema import provider_gates
@@ -44,9 +45,11 @@ class Gate:
 _GATES = Prepared(select(provider_gates))
 
 
-def read(connection: Connection) -> dict[str, Gate]:
+def read(connection: Connection) -> Mapping[str, Gate]:
     """The gates of all providers that ever had one changed."""
-    return {row["provider"]: Gate(**row) for row in _GATES.dicts(connection)}
+    return remembered.read(
+        connection, "gates", lambda: {row["provider"]: Gate(**row) for row in _GATES.dicts(connection)}
+    )
 
 
 def closed(connection: Connection, names: Iterable[str], now: datetime) -> dict[str, WaitReason | None]:
@@ -64,3 +67,4 @@ def closed(connection: Connection, names: Iterable[str], now: datetime) -> dict[
 def put(connection: Connection, gate: Gate) -> None:
     """Write a gate."""
     connection.execute(upsert(provider_gates, ("provider",), attrs.asdict(gate)))
+    remembered.changed(connection)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Unpack
 
@@ -33,22 +33,27 @@ from actors.store.prepared import Prepared
 from actors.store.rows import read_all, read_one
 from actors.store.schema import approvals as approval_rows
 from actors.store.schema import jobs, queue_entries
+from actors.store.types import EncodedJSON
 
 _NOT_PLAIN = ("request", "user_id", "status", "text_place")
 _PLAIN = {column.name: column for column in jobs.columns if column.name not in _NOT_PLAIN}
 
 
-def to_row(job: Job) -> dict[str, Any]:
-    """``job`` as column values."""
+_NEW = Prepared(insert(jobs))
+
+
+def to_row(job: Job, encoded: bytes | None = None) -> dict[str, Any]:
+    """``job`` as column values; ``encoded``: its request as JSON, if it is at hand."""
     row = {name: getattr(job, name) for name in _PLAIN}
-    row |= {"status": job.status.value, "user_id": job.request.user_id, "request": request_to_json(job.request)}
-    row["text_place"] = None
+    request = request_to_json(job.request) if encoded is None else EncodedJSON(encoded.decode())
+    row |= {"status": job.status.value, "user_id": job.request.user_id, "request": request, "text_place": None}
     return row
 
 
-def add(connection: Connection, new: Sequence[Job]) -> None:
-    """Insert new jobs."""
-    connection.execute(insert(jobs), [to_row(job) for job in new])
+def add(connection: Connection, new: Sequence[Job], encoded: Mapping[str, bytes | None] | None = None) -> None:
+    """Insert new jobs; ``encoded``: by job id, the requests that are at hand as JSON."""
+    encoded = encoded or {}
+    _NEW.run_many(connection, [to_row(job, encoded.get(job.job_id)) for job in new])
 
 
 _BY_ID = Prepared(select(jobs).where(jobs.c.job_id == bindparam("this")))

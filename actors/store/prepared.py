@@ -233,6 +233,11 @@ def _execute(
     return _with_cursor(connection, execute, shape.text, arguments)
 
 
+def command(connection: Connection, text: str) -> None:
+    """Execute a statement without values and without a result: what begins and ends transactions."""
+    _with_cursor(connection, lambda cursor: cursor.execute(text), text, ())
+
+
 def _with_cursor(connection: Connection, use: Callable[[DBAPICursor], T], text: str, arguments: Any) -> T:
     cursor = connection.connection.cursor()
     try:

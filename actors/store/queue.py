@@ -6,9 +6,10 @@ The invariant that everything here keeps: an entry has a ``lane_id`` exactly whi
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import attrs
@@ -17,7 +18,6 @@ from sqlalchemy import Connection, bindparam, exists, func, insert, select, text
 from actors.jobs.records import QueueEntry, QueueStatus, Resources
 from actors.jobs.scheduling import Running
 from actors.store import derived, lanes
-from actors.store.dialect import constant
 from actors.store.prepared import Prepared
 from actors.store.rows import read_all, read_one
 from actors.store.schema import lanes as lane_rows
@@ -47,6 +47,9 @@ def owner_of(request: Any) -> dict[str, Any]:
     }
 
 
+_NEW = Prepared(insert(queue_entries))
+
+
 def add(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     """Insert new entries (rows of :func:`to_row`); the pending ones enter their lanes."""
     by_lane: dict[lanes.LaneKey, list[dict[str, Any]]] = {}
@@ -60,7 +63,7 @@ def add(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
         lane_id = lanes.enter(connection, key, head, len(members))
         for row in members:
             row["lane_id"] = lane_id
-    connection.execute(insert(queue_entries), list(rows))
+    _NEW.run_many(connection, rows)
 
 
 _RECORD = select(*(queue_entries.c[field.name] for field in attrs.fields(QueueEntry)))
@@ -133,8 +136,9 @@ def start(connection: Connection, lane_of: Mapping[str, int], now: datetime) -> 
     return changes
 
 
+# Word for word the conditions of their indexes, which are not used for a condition on a parameter.
 WAITING = text("queue_entries.status IN ('pending','blocked')")
-"""Entries that wait. Word for word the condition of their indexes: as a parameter it would not be known for it."""
+"""Entries that wait."""
 _DEFERRED = queue_entries.c.not_before.is_not(None) & (queue_entries.c.status == "pending")  # reads its index alone
 _OUTLOOK = Prepared(
     select(
@@ -161,19 +165,18 @@ def release_due(connection: Connection, now: datetime) -> int:
 
 
 _OWNER = tuple(queue_entries.c[name] for name in ("user_id", "org_id", "team_id", "provider", "cpus", "gpus", "memory"))
-_RUNNING = Prepared(
-    select(*_OWNER, func.count().label("count"))
-    .where(queue_entries.c.status == constant(QueueStatus.RUNNING))
-    .group_by(*_OWNER)
-)
+_RUNNING = Prepared(select(*_OWNER).where(text("queue_entries.status = 'running'")))
 
 
 def running(connection: Connection) -> list[Running]:
     """What runs, counted by everything that is limited."""
-    return [
-        Running(user_id, org_id or None, team_id or None, provider, Resources(cpus, gpus, memory or None), number)
-        for user_id, org_id, team_id, provider, cpus, gpus, memory, number in _RUNNING.all(connection)
-    ]
+    return [_running(*row) for row in Counter(_RUNNING.all(connection)).items()]
+
+
+@lru_cache(1024)
+def _running(owner: tuple[Any, ...], number: int) -> Running:
+    user_id, org_id, team_id, provider, cpus, gpus, memory = owner
+    return Running(user_id, org_id or None, team_id or None, provider, Resources(cpus, gpus, memory or None), number)
 
 
 _HELD_BACK = Prepared(select(queue_entries.c.job_id).where(_DEFERRED, queue_entries.c.provider == bindparam("name")))

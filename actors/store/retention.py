@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 import attrs
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, select, tuple_
 
 from actors.jobs.ids import earliest
 from actors.jobs.records import TERMINAL_JOBS
@@ -57,8 +57,8 @@ _HANDED = Prepared(
     .where(submissions.c.job_id.in_(bindparam("these", expanding=True)), submissions.c.handle.is_not(None))
     .order_by(submissions.c.intent_at)
 )
-_HOW_MANY: Select[Any] = select(func.count().label("old"), func.min(jobs.c.completed_at).label("oldest"))
-_COUNT = Prepared(_HOW_MANY.where(_OLD))
+_HOW_MANY: list[ColumnElement[Any]] = [func.count().label("old"), func.min(jobs.c.completed_at).label("oldest")]
+_COUNT = Prepared(select(*_HOW_MANY).where(_OLD))
 _COUNT_EVENTS = Prepared(
     select(func.count().label("events")).where(events.c.job_id.in_(select(jobs.c.job_id).where(_OLD)))
 )

@@ -1,6 +1,6 @@
 """Which revision of the schema a database has, and bringing it to the newest.
 
-Alembic is imported only when there is something to do: it costs more to load than the rest of the store.
+Alembic is imported only where an older schema is migrated: it costs more to load than the rest of the store.
 """
 
 from __future__ import annotations
@@ -31,23 +31,23 @@ def stored_revision(connection: Connection) -> str | None:
     return None
 
 
-def bring_up_to_date(connection: Connection, *, in_memory: bool) -> None:
+def bring_up_to_date(connection: Connection) -> None:
     """Make or migrate the schema. Raises :class:`StoreTooNew` where the database comes from a later version."""
     revision = stored_revision(connection)
     if revision == NEWEST:
         return
     if revision is not None and revision not in KNOWN:
         raise StoreTooNew(f"the database has revision {revision}, newer than this Greenroom knows; upgrade Greenroom")
-    if in_memory:
+    if revision is None:
         _create(connection)
     else:
         _migrate(connection)
 
 
 def _create(connection: Connection) -> None:
-    """Build the newest schema at once: what simulations start from. A test holds it equal to the migrations' result."""
+    """Build the newest schema at once in an empty database. A test holds it equal to the migrations' result."""
     dialect.begin(connection)
-    metadata.create_all(connection)
+    metadata.create_all(connection, checkfirst=False)
     derived.create(connection)
     connection.exec_driver_sql("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
     connection.execute(text("INSERT INTO alembic_version VALUES (:newest)"), {"newest": NEWEST})
@@ -62,6 +62,8 @@ def _migrate(connection: Connection) -> None:
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS))
     config.attributes["connection"] = connection
+    if not connection.in_transaction():
+        connection.begin()  # so that Alembic takes part in the transaction, and does not commit it
     dialect.begin(connection)
     command.upgrade(config, "head")
     connection.exec_driver_sql("COMMIT")

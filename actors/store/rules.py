@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -9,11 +10,13 @@ import attrs
 from sqlalchemy import Connection, select
 
 from actors.jobs.records import ApprovalRule
+from actors.store import remembered
 from actors.store.dialect import upsert
+from actors.store.prepared import Prepared
 from actors.store.rows import read_all
 from actors.store.schema import approval_rules
 
-_ALL = select(approval_rules).order_by(approval_rules.c.rule_id)
+_ALL = Prepared(select(approval_rules).order_by(approval_rules.c.rule_id))
 
 
 @attrs.frozen
@@ -26,11 +29,15 @@ class StoredRule:
     changed_by: str | None
 
 
-def stored(connection: Connection) -> dict[int, StoredRule]:
+def stored(connection: Connection) -> Mapping[int, StoredRule]:
     """All of them, by id."""
+    return remembered.read(connection, "rules", lambda: _stored(connection))
+
+
+def _stored(connection: Connection) -> Mapping[int, StoredRule]:
     return {
         one.rule_id: attrs.evolve(one, rule=one.rule and attrs.evolve(one.rule, rule_id=one.rule_id))
-        for one in read_all(StoredRule, connection.execute(_ALL))
+        for one in read_all(StoredRule, _ALL.dicts(connection))
     }
 
 
@@ -38,6 +45,7 @@ def put(connection: Connection, one: StoredRule) -> None:
     """Write what stands there from now on."""
     values = attrs.asdict(one, recurse=False) | {"rule": None if one.rule is None else _document(one.rule)}
     connection.execute(upsert(approval_rules, ("rule_id",), values))
+    remembered.changed(connection)
 
 
 def _document(rule: ApprovalRule) -> dict[str, Any]:

@@ -23,33 +23,34 @@ needs an idempotency key, readers of events resume from the rows. A read sees on
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 import stamina
 import trio
-from outcome import Error, Outcome, Value, capture
+from outcome import Error, Outcome, Value
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError, StatementError
 
 from actors.jobs.records import Event
 from actors.kernel.retry_log import ensure_retry_log
 from actors.kernel.steps import Step, StepWatch
-from actors.store import clock_steps, dialect, wal
+from actors.store import clock_steps, dialect, remembered, wal
 from actors.store.dialect import explained, refusal_of
 from actors.store.errors import StoreBusy, StoreError, StoreUnavailable
-from actors.store.executor import Executor
+from actors.store.executor import Executor, seconds_to_read
+from actors.store.group import Closure, Waiting, begin, commit, run_one
 from actors.store.log_size import LOOK, LogSize
+from actors.store.prepared import command
 from actors.store.revision import bring_up_to_date
 from actors.store.transaction import Transaction
 from logconf import get_correlation_id
 from supervision import faults
 
 T = TypeVar("T")
-Closure = Callable[[Transaction], T]
 Publish = Callable[[list[Event]], None]
 
 _GROUP = 100
@@ -62,24 +63,13 @@ _BUSY_ATTEMPTS = 2
 COMMIT_BEFORE, COMMIT_AFTER = "commit.before", "commit.after"
 
 
-class _Waiting(Generic[T]):
-    """A closure, the correlation ID of whoever wrote it, and what became of it."""
-
-    __slots__ = ("closure", "correlation_id", "outcome")
-
-    def __init__(self, closure: Closure[T]) -> None:
-        self.closure = closure
-        self.correlation_id = get_correlation_id()
-        self.outcome: Outcome[T] | None = None
-
-
 class Store:
     """A database in the state directory (or in memory, ``path=None``).
 
     ``now`` gives the time of transactions, ``executor`` runs them, ``publish`` is called after each COMMIT with the
     events that it wrote, in their order. ``engine``: a database in memory that was made elsewhere and outlives this
-    store, for simulations. ``steps``: what tells of steps of the wall clock, whose consequences are written before
-    anything else is (none: nobody does). ``housekeeping`` runs what is done beside the writer; None: ``executor`` does.
+    store, for simulations. ``steps`` notices steps of the wall clock, whose consequences are written before anything
+    else; None: steps are not noticed. ``housekeeping`` runs what is done beside the writer; None: ``executor`` does.
     ``troubles``: why the last transaction could not be kept; empty when it was.
     """
 
@@ -105,7 +95,7 @@ class Store:
         self._steps = steps
         self._engine = engine if engine is not None else dialect.open_engine(path)
         self._writer: Connection | None = None
-        self._queue: deque[_Waiting[Any]] = deque()
+        self._queue: deque[Waiting[Any]] = deque()
         self._turn = trio.Lock()
 
     async def open(self, readers: Executor | None = None) -> None:
@@ -118,12 +108,12 @@ class Store:
         with explained(self._where), nullcontext() if self.path is None else wal.checked(self.path):
             try:
                 self._writer = self._engine.connect()
-                bring_up_to_date(self._writer, in_memory=self.path is None)
+                bring_up_to_date(self._writer)
                 if self._steps is not None:
                     self._begin(self._writer)
                     if (ago := clock_steps.start(self._writer, now)) is not None:
                         self._steps.remember_leap(ago)
-                    self._writer.exec_driver_sql("COMMIT")
+                    commit(self._writer)
             except (StoreError, SQLAlchemyError):
                 self._disconnect()
                 raise
@@ -162,31 +152,45 @@ class Store:
         Whatever the closure raises is raised here, and nothing of it is kept. Cancelled before its transaction
         began, it is never run; after that it runs to its end.
         """
+        (outcome,) = await self.write_together([(get_correlation_id(), closure)])
+        result: T = outcome.unwrap()
+        return result
+
+    async def write_together(self, closures: Sequence[tuple[str, Closure[Any]]]) -> list[Outcome[Any]]:
+        """As :meth:`write` for several, in their order: each sees what those before it wrote, and fails alone.
+
+        ``closures``: each with the correlation ID under which it is written. As many as fit share a transaction.
+        """
         if faults.active is not None:
             await faults.async_point(COMMIT_BEFORE, "store")
-        mine = _Waiting(closure)
-        self._queue.append(mine)
+        mine = [Waiting(closure, correlation_id) for correlation_id, closure in closures]
+        self._queue.extend(mine)
         try:
             await self._turn.acquire()
         except trio.Cancelled:
-            if mine in self._queue:
-                self._queue.remove(mine)
+            for waiting in mine:
+                if waiting in self._queue:
+                    self._queue.remove(waiting)
             raise
         try:
-            if mine.outcome is None:
-                await self._run_group(mine)
+            for waiting in mine:
+                if waiting.outcome is None:
+                    await self._run_group(waiting)
         finally:
             self._turn.release()
-        assert mine.outcome is not None
         if faults.active is not None:
             await faults.async_point(COMMIT_AFTER, "store")
-        return mine.outcome.unwrap()
+        return [waiting.outcome for waiting in mine if waiting.outcome is not None]
 
     async def read(self, query: Callable[[Connection], T]) -> T:
-        """Run ``query`` on a connection of its own, in one consistent snapshot."""
+        """Run ``query`` on a connection of its own, in one consistent snapshot.
+
+        Raises :class:`ReadTooSlow` where it took longer than :func:`seconds_to_read`.
+        """
+        seconds = seconds_to_read()
 
         def run() -> T:
-            with explained(self._where), self._snapshot() as connection:
+            with explained(self._where), self._snapshot(seconds) as connection:
                 try:
                     return query(connection)
                 except (UnicodeEncodeError, StatementError) as error:
@@ -197,20 +201,21 @@ class Store:
         return await self._readers.run(run)
 
     @contextmanager
-    def _snapshot(self) -> Iterator[Connection]:
+    def _snapshot(self, seconds: float | None = None) -> Iterator[Connection]:
         """A connection inside a read transaction; the only one there is where the database lives in memory."""
         if self.path is None:
             assert self._writer is not None, "the store is closed"
             yield self._writer
             return
         with self._engine.connect() as connection:
-            connection.exec_driver_sql("BEGIN")
+            command(connection, "BEGIN")
             try:
-                yield connection
+                with nullcontext() if seconds is None else dialect.interrupted_after(connection, seconds):
+                    yield connection
             finally:
-                connection.exec_driver_sql("ROLLBACK")
+                command(connection, "ROLLBACK")
 
-    async def _run_group(self, mine: _Waiting[Any]) -> None:
+    async def _run_group(self, mine: Waiting[Any]) -> None:
         group = [self._queue.popleft() for _ in range(min(_GROUP, len(self._queue)))]
         if mine not in group:  # it stands behind more than a full group
             self._queue.remove(mine)
@@ -223,7 +228,7 @@ class Store:
         if events:
             self.publish(events)
 
-    def _transact(self, group: list[_Waiting[Any]], now: datetime, step: Step | None) -> list[Event]:
+    def _transact(self, group: list[Waiting[Any]], now: datetime, step: Step | None) -> list[Event]:
         """One transaction for all of ``group``; what fails it fails them all, and leaves nothing begun."""
         assert self._writer is not None, "the store is closed"
         connection = self._writer
@@ -232,7 +237,7 @@ class Store:
                 self._begin(connection)
                 if step is not None and self._steps is not None:
                     clock_steps.follow(connection, step)
-                    connection.exec_driver_sql("COMMIT")
+                    commit(connection)
                     self._steps.applied(step)
                     self._begin(connection)
                 events = self._run_closures(group, Transaction(connection, now))
@@ -243,15 +248,16 @@ class Store:
                 waiting.outcome = Error(error)
         finally:
             dialect.roll_back(connection)
+            remembered.of(connection).end()
         return events
 
-    def _run_closures(self, group: list[_Waiting[Any]], transaction: Transaction) -> list[Event]:
+    def _run_closures(self, group: list[Waiting[Any]], transaction: Transaction) -> list[Event]:
         alone = len(group) == 1
-        outcomes = [_in_savepoint(transaction, waiting, alone=alone) for waiting in group]
+        outcomes = [run_one(transaction, waiting, alone=alone) for waiting in group]
         events: list[Event] = []
         if not alone or isinstance(outcomes[0], Value):
             events = transaction.flush()
-            transaction.connection.exec_driver_sql("COMMIT")
+            commit(transaction.connection)
             transaction.committed()
             self.troubles = ()
         for waiting, result in zip(group, outcomes, strict=True):
@@ -260,40 +266,9 @@ class Store:
 
     def _begin(self, connection: Connection) -> None:
         with suppress(StoreBusy), explained(self._where):  # as nearly always: retrying costs more than beginning
-            dialect.begin(connection)
+            begin(connection)
             return
         ensure_retry_log()
         for attempt in stamina.retry_context(on=StoreBusy, attempts=_BUSY_ATTEMPTS, wait_initial=0.05, wait_max=0.5):
             with attempt, explained(self._where):
-                dialect.begin(connection)
-
-
-def _in_savepoint(transaction: Transaction, waiting: _Waiting[T], *, alone: bool) -> Outcome[T]:
-    """Run one closure so that its failure undoes its own changes only."""
-    transaction.correlation_id = waiting.correlation_id
-    if alone:
-        return _judged(capture(waiting.closure, transaction))
-    connection = transaction.connection
-    mark = transaction.mark()
-    connection.exec_driver_sql("SAVEPOINT one")
-    result = _judged(capture(waiting.closure, transaction))
-    if isinstance(result, Value):
-        connection.exec_driver_sql("RELEASE one")
-    else:
-        transaction.rewind(mark)
-        connection.exec_driver_sql("ROLLBACK TO one")
-        connection.exec_driver_sql("RELEASE one")
-    return result
-
-
-def _judged(result: Outcome[T]) -> Outcome[T]:
-    """A database that fails inside a closure fails the whole transaction: its state is no longer known.
-
-    A value that no database could keep fails its closure alone.
-    """
-    if isinstance(result, Error):
-        if isinstance(result.error, DBAPIError):
-            raise result.error
-        if (refusal := refusal_of(result.error)) is not None:
-            return Error(refusal)
-    return result
+                begin(connection)

@@ -6,20 +6,25 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-import orjson
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, update
 
 from actors.jobs.events import EventType
 from actors.jobs.records import Event
 from actors.jobs.refusal import RefusalKind, Refused
+from actors.store import remembered
+from actors.store.prepared import Prepared
 from actors.store.schema import counters, events
+from actors.store.types import EncodedJSON, to_json
 from logconf import Origin, find_origin
 
 EVENT_COUNTER = "events"
 _HELPERS = {__file__}
 """Files between the place that changes a job and :meth:`Transaction.emit`: a log line names the place, not these."""
-_COUNT = select(counters.c.value).where(counters.c.name == EVENT_COUNTER)
-_COUNT_ON = update(counters).where(counters.c.name == EVENT_COUNTER).values(value=bindparam("last"))
+_COUNT_ON = Prepared(update(counters).where(counters.c.name == EVENT_COUNTER).values(value=bindparam("last")))
+_NEW = Prepared(insert(events))
+
+_Pending = tuple[str, str | None, str, Mapping[str, Any], str, Origin | None]
+"""Type, job, correlation ID, data, the same as JSON, and the place in the code that made the change."""
 
 
 def passes_events_on(file: str) -> None:
@@ -39,8 +44,9 @@ class Transaction:
         self.connection = connection
         self.now = now
         self.correlation_id = ""
-        self._pending: list[tuple[str, str | None, str, Mapping[str, Any], Origin | None]] = []
+        self._pending: list[_Pending] = []
         self._after_commit: list[Callable[[], None]] = []
+        self._remembered = remembered.of(connection)
         self._order = 0
         self._closures = 0
         self._left: tuple[int, Any] = (0, None)
@@ -52,10 +58,14 @@ class Transaction:
         those of every caller in the transaction.
         """
         try:
-            orjson.dumps(data, option=orjson.OPT_NON_STR_KEYS)
+            encoded = to_json(data)
         except TypeError as error:
             raise Refused(f"a value cannot be kept: {error}", RefusalKind.INVALID) from None
-        self._pending.append((str(type_), job_id, correlation_id, data, find_origin(_HELPERS)))
+        self._pending.append((str(type_), job_id, correlation_id, data, encoded, find_origin(_HELPERS)))
+
+    def last_event(self) -> int:
+        """The number that the newest event has of those whose changes are visible here."""
+        return self._counter() + len(self._pending)
 
     def next_order(self) -> int:
         """A number that grows with every call, transactions of the same instant included: a tie-breaker."""
@@ -65,9 +75,9 @@ class Transaction:
         return self._order
 
     def after_commit(self, act: Callable[[], None]) -> None:
-        """Have ``act`` called once this is committed, in the writer's thread, before anybody is told; it never raises.
+        """Call ``act`` once this is committed, in the writer's thread, before results are released; it never raises.
 
-        For what is kept in memory: whoever asked for the change may be cancelled before they know of its commit.
+        For what is kept in memory: the caller may be cancelled before it learns of the commit.
         """
         self._after_commit.append(act)
 
@@ -91,34 +101,34 @@ class Transaction:
         return len(self._pending), len(self._after_commit)
 
     def rewind(self, mark: tuple[int, int]) -> None:
-        """Forget what was to be told and done since ``mark``: its closure was rolled back."""
+        """Drop the events and actions since ``mark``: its closure was rolled back."""
         del self._pending[mark[0] :]
         del self._after_commit[mark[1] :]
         self._left = (0, None)
+        self._remembered.forget()
 
     def flush(self) -> list[Event]:
         """Number and write the events; called once, at the end."""
         if not self._pending:
             return []
         first = self._counter() + 1
-        written = [
-            Event(first + index, self.now, type_, job_id, correlation_id, data, origin)
-            for index, (type_, job_id, correlation_id, data, origin) in enumerate(self._pending)
-        ]
-        self.connection.execute(insert(events), [_row(event) for event in written])
-        self.connection.execute(_COUNT_ON, {"last": written[-1].seq})
+        written, rows = [], []
+        for seq, (type_, job_id, correlation_id, data, encoded, origin) in enumerate(self._pending, first):
+            written.append(Event(seq, self.now, type_, job_id, correlation_id, data, origin))
+            rows.append(
+                {
+                    "seq": seq,
+                    "time": self.now,
+                    "type": type_,
+                    "job_id": job_id,
+                    "correlation_id": correlation_id,
+                    "data": EncodedJSON(encoded),
+                }
+            )
+        _NEW.run_many(self.connection, rows)
+        _COUNT_ON.run(self.connection, last=written[-1].seq)
         return written
 
     def _counter(self) -> int:
-        return int(self.connection.execute(_COUNT).scalar_one())
-
-
-def _row(event: Event) -> dict[str, Any]:
-    return {
-        "seq": event.seq,
-        "time": event.time,
-        "type": event.type,
-        "job_id": event.job_id,
-        "correlation_id": event.correlation_id,
-        "data": event.data,
-    }
+        """The number of the last event before this transaction: only :meth:`flush` changes it."""
+        return self._remembered.counters(self.connection)[EVENT_COUNTER]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import attrs
 import orjson
 from sqlalchemy import BigInteger, Integer, Text, TypeDecorator
 from sqlalchemy.engine import Dialect
@@ -45,15 +46,29 @@ class Damaged:
     """What stands for a JSON text that cannot be read: nothing that any record takes, so that its row alone is lost."""
 
 
+@attrs.frozen
+class EncodedJSON:
+    """A JSON document that was encoded already, as :func:`to_json` does it, and is stored as it is."""
+
+    text: str
+
+
+def to_json(value: Any) -> str:
+    """``value`` as JSON is stored. Raises ``TypeError`` for what JSON cannot hold."""
+    return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
+
+
 class JSONText(TypeDecorator[Any]):
-    """A JSON object or list in a text column."""
+    """A JSON object or list in a text column; :class:`EncodedJSON` is written as it is."""
 
     impl = Text
     cache_ok = True
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
         """Raises ``TypeError`` for what JSON cannot hold."""
-        return None if value is None else orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
+        if value is None:
+            return None
+        return value.text if type(value) is EncodedJSON else to_json(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
         """The object or list; :class:`Damaged` for what is no JSON: an error here would lose all rows of a query."""

@@ -15,7 +15,7 @@ from sqlalchemy import BigInteger, ColumnElement, Connection, Update, bindparam,
 
 from actors.jobs.records import SubmissionState
 from actors.jobs.retry import LONGEST_RETRY_AFTER
-from actors.store import lanes
+from actors.store import lanes, remembered
 from actors.store.dialect import constant
 from actors.store.schema import idempotency_keys, provider_gates, queue_entries, submissions, webhook_deliveries
 from actors.store.schema import lanes as lane_rows
@@ -32,9 +32,10 @@ _BEGINNINGS = (idempotency_keys.c.created_at, webhook_deliveries.c.received_at)
 
 
 def shift(connection: Connection, by: timedelta, now: datetime) -> None:
-    """Move every wait with the wall clock, which was stepped ``by`` and tells ``now``."""
+    """Move every wait with the wall clock, which was stepped ``by`` to ``now``."""
     for ends, _ in _WAITS:
         connection.execute(_shift(ends), {"by": by // timedelta(microseconds=1)})
+    remembered.changed(connection)
     connection.execute(_shift_intents(), {"by": by // timedelta(microseconds=1)})
     since = lane_rows.c.blocked_since
     for lane_id, began in connection.execute(select(lane_rows.c.lane_id, since).where(since.is_not(None))).all():
@@ -47,6 +48,7 @@ def bound(connection: Connection, now: datetime) -> None:
     """Let no wait end later than its own length after ``now``; what a row has no length for, within a day."""
     for ends, seconds in _WAITS:
         connection.execute(_bound(ends, seconds), {"at": microseconds(now)})
+    remembered.changed(connection)
     _not_in_the_future(connection, now)
 
 

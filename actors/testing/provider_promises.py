@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Awaitable, Sequence
 from typing import Protocol
 
@@ -119,7 +120,7 @@ async def a_lost_answer_is_settled_by_find(harness: Harness) -> None:
 
 
 async def an_unknown_key_is_surely_absent(harness: Harness) -> None:
-    """A key under which nothing was handed over is absent; a provider that cannot know answers UNKNOWABLE."""
+    """A key under which nothing was submitted is absent; a provider that cannot know answers UNKNOWABLE."""
     found = await harness.find("conformance-never-handed-over")
     assert isinstance(found, Absent if harness.can_tell else Unknowable), found
 
@@ -217,30 +218,6 @@ async def aclose_may_be_repeated(harness: Harness) -> None:
     await harness.provider.aclose()
 
 
-PROMISES: Sequence[Promise] = (
-    prepare_is_pure,
-    prepare_names_the_wrong_field,
-    capacity_is_data,
-    a_job_runs_to_success,
-    a_failed_job_says_why,
-    an_end_stays,
-    the_same_key_is_one_job,
-    submissions_at_once_under_one_key_are_one_job,
-    a_lost_answer_is_settled_by_find,
-    an_unknown_key_is_surely_absent,
-    many_jobs_in_one_look,
-    a_look_at_nothing_is_empty,
-    an_unknown_handle_is_no_error,
-    cancel_ends_a_job_and_may_be_repeated,
-    cancel_at_once_ends_a_job,
-    cancel_changes_no_end,
-    logs_go_on_from_a_cursor,
-    forget_may_be_repeated,
-    jobs_survive_our_restart,
-    aclose_may_be_repeated,
-)
-
-
 async def _submit_quick(harness: Harness) -> tuple[str, Handle]:
     key, submitted = await harness.submit(harness.quick_request())
     return key, submitted.handle
@@ -249,3 +226,11 @@ async def _submit_quick(harness: Harness) -> tuple[str, Handle]:
 async def _stop(harness: Harness, key: str, handle: Handle) -> None:
     await harness.provider.cancel(key, handle)
     await harness.reach(key, handle, ENDED)
+
+
+PROMISES: Sequence[Promise] = tuple(
+    one
+    for name, one in list(globals().items())
+    if inspect.isfunction(one) and one.__module__ == __name__ and not name.startswith("_")
+)
+"""Every public function of this file, in its order."""

@@ -11,11 +11,9 @@ from typing import Any, NoReturn
 
 import yaml
 
-from actors.validation.marked import MAX_DEPTH, UNREAD, ListNode, MappingNode, join
+from actors.validation.marked import MAX_DEPTH, MAX_NODES, UNREAD, ListNode, MappingNode, join, plain_value
 from actors.validation.problems import Place, Problems
-from actors.validation.scalars import plain_value
 
-MAX_NODES = 200_000
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _OPEN = object()
 """What an anchor names while its value is still being read."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from actors.validation.composing import MAX_NODES, compose
-from actors.validation.marked import MappingNode
+from actors.validation.marked import MAX_NODES, MappingNode
 from actors.validation.problems import CheckedError, Place, Problem, Problems
 
 MAX_BYTES = 1 << 20
@@ -41,6 +40,8 @@ def document(
     ``problems``: takes those that do not keep the rest from being read, so that they can be reported with the others.
     ``may_be_empty``: no content, or comments alone, is an empty mapping.
     """
+    from actors.validation.composing import compose  # loads yaml; a program without a file does not wait for it
+
     found = Problems() if problems is None else problems
     root = compose(_text(content, name), name, found, max_nodes)
     if root is None and not found:

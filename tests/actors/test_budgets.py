@@ -16,7 +16,7 @@ from actors.runtime import BACKOFF, MAX_RESTARTS, PERIOD, Parts, open_runtime
 from actors.store import StoreUnavailable
 from actors.testing import request, seeded_sources, virtual_settings
 from supervision import ChildSpec, RestartIntensityReached
-from supervision.intensity import RestartWindow
+from supervision.state import RestartWindow
 
 ACTORS = ("scheduler", "poller", "expiry")
 OUTLIVED = 30.0

@@ -13,6 +13,7 @@ from actors.jobs.records import JobStatus, QueueStatus, Resources
 from actors.jobs.refusal import Refused
 from actors.providers.scripted import ScriptedOptions, ScriptedProvider, ScriptedRemote
 from actors.providers.scripted.faults import Fault, FaultKind, Refusal
+from actors.store import StoreUnavailable
 from actors.testing import request
 
 
@@ -32,6 +33,66 @@ async def test_a_freed_slot_is_filled_at_once(autojump_clock, world):
         starts = [run.submitted_at for run in world.remote.runs]
         assert starts[1] - starts[0] == timedelta(seconds=7.3)
         assert (await runtime.jobs.get(first.job_id)).job.status is JobStatus.COMPLETED
+
+
+async def test_answers_and_the_next_claim_share_a_transaction_and_cause_no_second_look(
+    autojump_clock, world, monkeypatch
+):
+    """Ten jobs that end at once, two at a time: the start, then one transaction for each two of them."""
+    async with world.open(limits=Limits(total=2, per_user=2)) as runtime:
+        await trio.sleep(1.5)
+        await runtime.queue.pause(None, "wait")
+        for number in range(10):
+            await world.submit(user_id=f"u{number}", duration=0)
+        await trio.sleep(0.1)  # until nothing is looked at any more
+        commits = []
+        publish = runtime.ledger.store.publish
+        monkeypatch.setattr(runtime.ledger.store, "publish", lambda events: (commits.append(events), publish(events)))
+        claim, looks = runtime.ledger.claim, []
+
+        async def counted(*args):
+            looks.append(None)
+            return await claim(*args)
+
+        monkeypatch.setattr(runtime.ledger, "claim", counted)
+        await runtime.queue.resume(None)
+        await trio.sleep(1)
+        types = [[event.type for event in events] for events in commits]
+        ends = ["job_handed_over", "job_status_changed"]
+        assert types[0] == ["queue_resumed"]
+        assert types[2:] == [[*ends, *ends, "job_dispatched", "job_dispatched"]] * 4 + [[*ends, *ends]]
+        assert len(looks) == 6
+
+
+async def test_an_answer_that_could_not_be_written_is_recorded_by_the_next_look(autojump_clock, world, monkeypatch):
+    """Neither is the job submitted twice nor its provider asked about it: the scheduler still has the answer."""
+    async with world.open() as runtime:
+        await trio.sleep(0.5)
+        store = runtime.ledger.store
+        write = store.write_together
+
+        async def unable(closures):
+            if len(closures) > 1:  # an answer and a look
+                monkeypatch.setattr(store, "write_together", write)
+                raise StoreUnavailable("the disk is full")
+            return await write(closures)
+
+        monkeypatch.setattr(store, "write_together", unable)
+        job = await world.submit(duration=1)
+        with trio.fail_after(60):
+            assert (await runtime.wait(job.job_id)).status is JobStatus.COMPLETED
+        assert [call.name for call in world.remote.calls if call.name in ("submit", "find")] == ["submit"]
+        assert "job_outcome_unknown" not in [event.type for event in await world.events(job.job_id)]
+
+
+async def test_a_stop_records_the_answers_of_calls_that_were_under_way(autojump_clock, world):
+    world.remote.inject(Fault(FaultKind.SLOW, ("submit",), seconds=3))
+    async with world.open() as runtime:
+        job = await world.submit(duration=100)
+        await trio.sleep(0.5)
+        await runtime.quiesce()
+        types = [event.type for event in await world.events(job.job_id)]
+        assert types == ["job_queued", "job_dispatched", "job_handed_over", "job_status_changed"]
 
 
 async def test_the_queue_is_looked_at_every_five_seconds_whatever_happens(autojump_clock, world, caplog):
@@ -240,10 +301,10 @@ async def test_a_queue_that_cannot_be_read_fails_the_scheduler_alone(autojump_cl
         real = runtime.ledger.claim
         faults = iter([RuntimeError("no such table"), RuntimeError("no such table")])
 
-        async def claim(capacities, breaker_advice):
+        async def claim(*args):
             for fault in faults:
                 raise fault
-            return await real(capacities, breaker_advice)
+            return await real(*args)
 
         monkeypatch.setattr(runtime.ledger, "claim", claim)
         await runtime.tree.restart("scheduler")
@@ -268,12 +329,12 @@ async def test_an_override_stands_in_the_order_until_the_job_runs(autojump_clock
     async with world.open(limits=Limits(total=1)) as runtime:
         running = await world.submit(duration=10)
         waiting = [await world.submit(user_id=user, duration=1) for user in ("a", "b")]
-        await runtime.jobs.set_priority(waiting[1].job_id, 45)
+        await runtime.jobs.prioritise(waiting[1].job_id, 45)
         assert [view.job.request.user_id for view in (await runtime.queue.view()).waiting] == ["b", "a"]
         with pytest.raises(Refused, match="from 0 to 50"):
-            await runtime.jobs.set_priority(waiting[0].job_id, 51)
+            await runtime.jobs.prioritise(waiting[0].job_id, 51)
         with pytest.raises(Refused, match="no longer waits"):
-            await runtime.jobs.set_priority(running.job_id, 5)
+            await runtime.jobs.prioritise(running.job_id, 5)
         for job in waiting:
             await runtime.wait(job.job_id)
         assert [run.asked.user_id for run in world.remote.runs] == ["ana", "b", "a"]

@@ -31,7 +31,7 @@ OPERATIONS: dict[str, Operation] = {
     "resume": lambda runtime, _job, bad: runtime.queue.resume(bad),
     "set_limit": lambda runtime, _job, bad: runtime.queue.set_limit(f"per_provider.{bad}", 1),
     "set_limit by": lambda runtime, _job, bad: runtime.queue.set_limit("total", 1, by=bad),
-    "set_priority": lambda runtime, job, bad: runtime.jobs.set_priority(job, 50, by=bad),
+    "prioritise": lambda runtime, job, bad: runtime.jobs.prioritise(job, 50, by=bad),
     "add_rule": lambda runtime, _job, bad: runtime.rules.add(ApprovalRule(bad, "provider", "scripted")),
     "past_events": lambda runtime, _job, bad: runtime.event_reader.past_events(job_id=bad),
     "create_token": lambda runtime, _job, bad: runtime.access.create_token(user_id="ana", level="viewer", name=bad),

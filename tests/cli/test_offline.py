@@ -11,8 +11,8 @@ import pytest
 from starlette.routing import Route
 
 from actors.access.peer import Peer
-from actors.api.access import asked_by
 from actors.api.app import ROUTES, create_app
+from actors.api.guard import asked_by
 from actors.cli.offline import open_reading
 from actors.control.runtime import NOT_RUNNING, Reading
 from actors.jobs.options import ApprovalOptions
@@ -90,7 +90,7 @@ async def test_what_would_change_a_row_is_refused_to_programs_too(reading: Readi
     rule = ApprovalRule("Dear", "cost_exceeds", 1.0, rule_id=9)
     for change in (
         lambda: reading.jobs.cancel(job_id),
-        lambda: reading.jobs.set_priority(job_id, 3),
+        lambda: reading.jobs.prioritise(job_id, 3),
         lambda: reading.approvals.approve(job_id, by="bo"),
         lambda: reading.queue.pause(None, "to see"),
         lambda: reading.rules.add(rule),

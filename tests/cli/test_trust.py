@@ -12,13 +12,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
 import pytest
 
 from actors.api.unix_peer import peer_uid
 from actors.cli import trust
 from actors.cli.context import Failed
-from actors.cli.trust import check_server, socket_of, transport_to
+from actors.cli.transport import Transport
+from actors.cli.trust import check_server, connect, socket_of
 
 needs_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can be another user: run the tests as root")
 OTHER = 4711
@@ -57,6 +57,10 @@ def served_by(uid: int, path: Path) -> Iterator[subprocess.Popen[str]]:
             yield process
         finally:
             process.kill()
+
+
+def transport_to(path: Path) -> Transport:
+    return Transport(lambda: connect(path), {"Host": "greenroom"})
 
 
 def stat_of(path: Path, owner: int, mode: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,9 +110,9 @@ def test_nothing_is_sent_to_a_socket_of_somebody_else(place: Path) -> None:
     place.chmod(0o1777)
     path = place / "greenroom.sock"
     with served_by(OTHER, path) as server:
-        http = httpx.Client(transport=transport_to(path), base_url="http://greenroom")
-        with http, pytest.raises(Failed, match=f"is uid-{OTHER}, not you nor root"):
-            http.post("/api/jobs", content=b"secret environment")
+        sending = transport_to(path).request("POST", "/api/jobs", body=b"secret environment")
+        with pytest.raises(Failed, match=f"is uid-{OTHER}, not you nor root"), sending:
+            pass
         assert server.stdout is not None
         assert server.stdout.readline() == "0\n"
 
@@ -118,8 +122,8 @@ def test_the_server_of_a_place_that_only_it_may_change_is_asked(place: Path) -> 
     """As where a supervisor runs as a user of its own."""
     os.chown(place, OTHER, OTHER)
     path = place / "greenroom.sock"
-    with served_by(OTHER, path), httpx.Client(transport=transport_to(path), base_url="http://greenroom") as http:
-        assert http.get("/health").json() == {}
+    with served_by(OTHER, path), transport_to(path).request("GET", "/health") as answer:
+        assert answer.body() == b"{}"
 
 
 @needs_root

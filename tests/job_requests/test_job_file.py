@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from actors.job_requests.job_file import JobFile, load_job_file, load_spec, parse_set, request_from_mapping
+from actors.job_requests.job_file import JobFile, load_job_file, load_spec, parse_set
+from actors.job_requests.job_request import request_from_mapping
 from actors.jobs.records import JobRequest, Resources
 from actors.validation import CheckedError
 

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from actors.job_requests.job_request import request_from_mapping
 from actors.jobs.codec import fingerprint, request_bytes, request_to_json
-from actors.jobs.os_text import from_bytes, from_plain, kept, shown, text_fault, to_bytes, to_plain
+from actors.jobs.os_text import from_bytes, from_plain, kept, shown, to_bytes, to_plain
 from actors.jobs.records import JobRequest, Resources
+from actors.jobs.request_texts import text_fault
 from actors.store.rows import read
 from actors.validation import CheckedError
 

@@ -27,7 +27,7 @@ from actors.providers.local.directory import job_directories
 from actors.providers.local.liveness import Standing, look
 from actors.runtime import RunningRuntime, open_runtime
 from actors.settings import Background
-from actors.simulation.replay import Replay
+from actors.simulation.audit import Replay
 from actors.store.state_directory import DATABASE, LOG
 from logconf import configure_structured_logging
 from tests.kills.supervisor import settings_of

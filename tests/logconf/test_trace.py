@@ -15,9 +15,8 @@ from typing import Any
 import pytest
 
 from logconf.trace import command
-from logconf.trace.command import main
+from logconf.trace.command import Timeline, main
 from logconf.trace.reading import LONGEST_LINE, Search, TraceLine, follow_file, search_files, with_rotated
-from logconf.trace.timeline import Timeline
 
 Capture = pytest.CaptureFixture[str]
 

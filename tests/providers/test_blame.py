@@ -18,8 +18,9 @@ import trio
 
 from actors.jobs.records import JobRequest
 from actors.providers import errors
-from actors.providers.base import Idempotency, Prepared, Provider, Rejected
+from actors.providers.base import Idempotency, Prepared, Provider
 from actors.providers.breaker import BreakerOptions, BreakerState
+from actors.providers.deliveries import Rejected
 from actors.providers.guard import CallDeadlines, Failure, GuardedProvider
 from actors.providers.local import LocalOptions, LocalProvider
 from actors.providers.ray import RayOptions, RayProvider
@@ -54,7 +55,6 @@ CALLS: Mapping[str, tuple[Callable[[GuardedProvider, str], Awaitable[object]], b
 NOT_THROUGH_THE_BREAKER = {
     "capacity",
     "prepare",
-    "parse_delivery",
     "read_delivery",
     "follow",
     "watch",
@@ -118,7 +118,7 @@ class Failing:
         self.failure: Callable[[], Exception | None] | None = failure
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("_") or name in ("read_delivery", "remarks"):
+        if name.startswith("_") or name == "remarks":
             raise AttributeError(name)
 
         async def fail(*_: object, **__: object) -> Any:
@@ -322,11 +322,11 @@ def test_what_asks_nobody_counts_against_nobody(kind: str, failure: str, tmp_pat
             assert error is not None
             raise error
 
-        capacity = prepare = parse_delivery = read_delivery = fail
+        capacity = prepare = read_delivery = fail
 
     provider = GuardedProvider(Odd())  # type: ignore[arg-type]
     for _ in range(20):
         assert isinstance(provider.capacity(), Failure)
         assert isinstance(provider.prepare(JobRequest()), Failure)
-        assert isinstance(provider.parse_delivery({}, b"", (), datetime.now(UTC)), Rejected)
+        assert isinstance(provider.read_delivery({}, (), datetime.now(UTC)), Rejected)
     assert provider.breaker.state is BreakerState.CLOSED

@@ -17,6 +17,8 @@ from actors.providers.scripted import (
     ScriptedProvider,
     ScriptedRemote,
 )
+from actors.providers.scripted.faults import Fault, FaultKind
+from actors.providers.scripted.remote import ENDS_KEPT
 
 
 async def submit(provider: ScriptedProvider, key: str = "j1", **spec: Any) -> Submitted:
@@ -153,6 +155,39 @@ async def test_jobs_survive_on_a_shared_remote_only(remote: ScriptedRemote, auto
 
 def test_options_are_checked() -> None:
     """What makes no sense is refused with the name of the field."""
-    for wrong in ({"duration": -1}, {"cpus": 1.5}, {"page_size": 0}, {"push": Push.WATCH}):
+    for wrong in ({"duration": -1}, {"cpus": -1}, {"page_size": 0}, {"push": Push.WATCH}):
         with pytest.raises((ValueError, TypeError), match=next(iter(wrong))):
             attrs.evolve(ScriptedOptions(), **wrong)
+
+
+async def test_a_remote_of_this_process_forgets_old_runs_whose_end_was_reported_and_no_others() -> None:
+    provider = ScriptedProvider()
+    running = await submit(provider, "long-1", duration=1000)
+    provider.remote.inject(Fault(FaultKind.LOST_ANSWER, ("submit",)))
+    with pytest.raises(errors.OutcomeUnknown):
+        await submit(provider, "lost-1", duration=0)
+    for number in range(5 * ENDS_KEPT):
+        newest = await submit(provider, f"job{number}-1", duration=0)
+    assert len(provider.remote.runs) <= 2 * ENDS_KEPT + 2
+    assert len(provider.remote.calls) <= 2 * ENDS_KEPT
+    assert len(provider.remote.touched) <= 2 * ENDS_KEPT + 2
+    assert await provider.find("job0-1", "token-job0-1") is ABSENT
+    assert isinstance(await provider.find("lost-1", "token-lost-1"), Submitted)  # its end was in no answer until now
+    assert await phase(provider, "long-1", running) is Phase.RUNNING
+    assert await phase(provider, f"job{number}-1", newest) is Phase.SUCCEEDED
+
+
+async def test_a_run_of_an_earlier_process_is_not_taken_for_the_one_that_has_its_number_now() -> None:
+    submitted = await submit(ScriptedProvider(), "before-1", duration=0)
+    later = ScriptedProvider()
+    assert (await submit(later, "after-1", duration=0)).handle == submitted.handle
+    (seen,) = (await later.observe_many({"before-1": submitted.handle})).observations.values()
+    assert (seen.phase, seen.proven_dead) == (Phase.LOST, True)
+
+
+async def test_a_remote_that_outlives_us_keeps_every_run() -> None:
+    remote = ScriptedRemote()
+    provider = ScriptedProvider(remote=remote)
+    for number in range(2 * ENDS_KEPT + 1):
+        await submit(provider, f"job{number}-1", duration=0)
+    assert len(remote.runs) == len(remote.touched) == len(remote.calls) == 2 * ENDS_KEPT + 1

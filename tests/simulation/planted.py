@@ -28,6 +28,7 @@ from actors.store import (
     holds,
     lanes,
     queue,
+    remembered,
     schema,
     store,
     submissions,
@@ -175,6 +176,14 @@ def no_entry_hides_another(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(lanes, "read", oldest)
 
 
+def remembered_limits_that_are_stale(patch: pytest.MonkeyPatch) -> None:
+    """The writer goes on with the limits, gates and rules that it has read, whatever people change; not with holds."""
+    changed, write, drop = remembered.changed, holds.write, holds.drop
+    patch.setattr(remembered, "changed", lambda _connection: None)
+    patch.setattr(holds, "write", lambda connection, *rest: (write(connection, *rest), changed(connection)))
+    patch.setattr(holds, "drop", lambda connection: (drop(connection), changed(connection)))
+
+
 PLANTED: dict[Plant, set[str]] = {
     terminal_guard: {"terminal is final"},
     submission_key: {"the intent first", "at most one remote job each"},
@@ -196,5 +205,6 @@ PLANTED: dict[Plant, set[str]] = {
     waits_that_move_with_the_clock: {"waits end in time", "Retry-After and back-off are kept"},
     hold_after_a_leap: {"no acknowledged job is lost", "replay of events = table", "events without a gap"},
     no_entry_hides_another: {"what can run starts"},
+    remembered_limits_that_are_stale: {"limits hold as the provider sees them", "what can run starts"},
 }
 """Each with the rules by which it is noticed: a bug found by an accident of its planting is not found."""

@@ -6,8 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from actors.simulation.checker import Checker
-from actors.simulation.cli import Numbers, main
-from actors.simulation.shrinking import written
+from actors.simulation.cli import Numbers, main, written
 
 
 def run(*arguments):

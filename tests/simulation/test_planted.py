@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from actors.simulation import simulate, waiting
-from actors.simulation.shrinking import Shrinker
+from actors.simulation.cli import Shrinker
 
 SPEC = importlib.util.spec_from_file_location("planted", Path(__file__).with_name("planted.py"))
 planted = sys.modules["planted"] = importlib.util.module_from_spec(SPEC)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from actors.jobs.records import Event
-from actors.simulation.replay import Replay
+from actors.simulation.audit import Replay
 
 NOW = datetime(2024, 1, 15, tzinfo=UTC)
 LIFE = [

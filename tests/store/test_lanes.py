@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from actors.jobs.records import QueueEntry, QueueStatus, Resources
 from actors.kernel import VirtualClock
-from actors.store import InlineExecutor, Store, lanes, queue
+from actors.store import InlineExecutor, Store, lanes, queue, schema
 from actors.testing import request
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -170,3 +170,11 @@ async def test_a_lane_without_a_tag_is_read_each_time():
 
     assert await store.write(closure) == [7, 7]
     await store.aclose()
+
+
+def test_the_columns_of_a_lane_stand_in_the_order_in_which_its_row_is_unpacked():
+    """Lanes are made of rows by place: a column added in the middle of the table must not go unnoticed."""
+    assert [column.name for column in schema.lanes.columns] == [
+        "lane_id", "user_id", "org_id", "team_id", "provider", "cpus", "gpus", "memory", "base_priority", "override",
+        "number", "head_job_id", "head_queued_at", "head_queued_seq", "blocked_since", "tag",
+    ]  # fmt: skip

@@ -9,7 +9,8 @@ from alembic.script import ScriptDirectory
 
 from actors.kernel import VirtualClock
 from actors.store import InlineExecutor, Store
-from actors.store.revision import _MIGRATIONS, NEWEST
+from actors.store.dialect import open_engine
+from actors.store.revision import _MIGRATIONS, NEWEST, _migrate
 from tests.store.schemas import difference
 
 
@@ -31,10 +32,15 @@ def shape(connection):
     derived = "type = 'trigger' OR name LIKE '%_by_tail' OR sql LIKE '%fts5%'"
     written = connection.exec_driver_sql(f"SELECT name, sql FROM sqlite_master WHERE {derived} ORDER BY 1").all()
     assert len(written) == 11
-    return columns, indexes, [tuple(row) for row in written]
+    counters = connection.exec_driver_sql("SELECT * FROM counters ORDER BY 1").all()
+    return columns, indexes, [tuple(row) for row in written], counters
 
 
 async def test_migrations_and_code_build_the_same(tmp_path):
+    engine = open_engine(tmp_path / "db")
+    with engine.connect() as connection:
+        _migrate(connection)
+    engine.dispose()
     migrated = Store(tmp_path / "db", executor=InlineExecutor(), now=VirtualClock().now)
     made = Store(None, executor=InlineExecutor(), now=VirtualClock().now)
     await migrated.open()

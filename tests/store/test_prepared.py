@@ -226,3 +226,14 @@ def test_a_dialect_with_named_parameters_gets_them_by_name():
     writes = _Compiled(insert(jobs), tuple(ROW), psycopg.dialect())
     assert "RETURNING" not in writes.prepare(ROW)[0].text
     assert writes.prepare(ROW)[1]["created_at"] == (NOW - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+
+
+def test_a_failure_in_the_middle_of_the_rows_is_a_database_error_like_any_other(connection):
+    """The store's border knows :class:`DBAPIError` alone; the driver's own would pass it by."""
+    Prepared(insert(jobs)).run_many(connection, [ROW | {"job_id": f"j{number}"} for number in range(1_000)])
+    driver = connection.connection.driver_connection
+    driver.set_progress_handler(lambda: True, 5_000)
+    with pytest.raises(DBAPIError, match="interrupted"):
+        Prepared(select(jobs)).all(connection)
+    driver.set_progress_handler(None, 0)
+    assert len(Prepared(select(jobs)).all(connection)) == 1_000

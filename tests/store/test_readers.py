@@ -14,10 +14,12 @@ import trio.testing
 
 from actors.api.app import create_app
 from actors.api.options import HttpOptions
+from actors.api.problems import problem_of
 from actors.providers.scripted import ScriptedOptions, ScriptedProvider, ScriptedRemote
 from actors.runtime import Parts, RunningRuntime, open_runtime
 from actors.store import SharedExecutor, caller
-from actors.store.executor import READERS, READERS_OF_ONE
+from actors.store.errors import ReadTooSlow
+from actors.store.executor import PEOPLES, PEOPLES_OF_ONE
 from actors.testing import seeded_sources, virtual_settings
 
 PATIENCE = 30.0
@@ -25,7 +27,7 @@ PATIENCE = 30.0
 
 async def test_one_caller_never_has_all_readers() -> None:
     """However many reads it begins: the others go on at once, and it gets its turns as its own reads end."""
-    assert READERS_OF_ONE < READERS
+    assert PEOPLES_OF_ONE < PEOPLES
     readers, release, done = SharedExecutor(), threading.Event(), []
 
     async def read(who: str | None, what: Any) -> None:
@@ -34,14 +36,14 @@ async def test_one_caller_never_has_all_readers() -> None:
 
     with trio.fail_after(PATIENCE):
         async with trio.open_nursery() as nursery:
-            for _ in range(10 * READERS):
+            for _ in range(10 * PEOPLES):
                 nursery.start_soon(read, "token:greedy", lambda: release.wait(PATIENCE))
             await trio.testing.wait_all_tasks_blocked()
             for who in ("token:other", None):
                 await read(who, lambda: "at once")
             assert done == [("token:other", "at once"), (None, "at once")]
             release.set()
-    assert len(done) == 10 * READERS + 2
+    assert len(done) == 10 * PEOPLES + 2
     assert readers._turns == {}
 
 
@@ -61,6 +63,33 @@ async def on_disk(tmp_path: Path) -> Any:
     settings = attrs.evolve(virtual_settings(), state_dir=tmp_path)
     async with open_runtime(settings, Parts(providers=[provider], sources=seeded_sources(1))) as runtime:
         yield runtime
+
+
+_NUMBERS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n"
+
+
+@pytest.mark.parametrize(
+    "statement", [f"{_NUMBERS} WHERE i < 0", _NUMBERS], ids=["before its first row", "among its rows"]
+)
+async def test_a_read_for_a_person_ends_with_its_time(
+    on_disk: RunningRuntime, statement: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether the statement or a fetch takes long; the connection serves the next reader, and 503 says what to do."""
+    monkeypatch.setattr("actors.store.executor.READ_SECONDS", 0.02)
+    caller.set("token:x")
+    for _ in range(3):
+        with pytest.raises(ReadTooSlow, match="ask for less") as caught:
+            await on_disk.ledger.store.read(lambda connection: connection.exec_driver_sql(statement).all())
+        assert (await on_disk.jobs.page()) == []
+    answer = problem_of(caught.value)
+    assert (answer.status_code, "retry-after" in answer.headers) == (503, True)
+    assert on_disk.ledger.store.reasons == ()
+
+
+async def test_a_read_of_our_own_takes_its_time(on_disk: RunningRuntime, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("actors.store.executor.READ_SECONDS", 0.0)
+    counted = f"SELECT count(*) FROM ({_NUMBERS} LIMIT 100000)"
+    assert await on_disk.ledger.store.read(lambda tx: tx.exec_driver_sql(counted).scalar_one()) == 100_000
 
 
 async def test_a_request_reads_as_whoever_made_it(on_disk: RunningRuntime, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from itertools import pairwise
 
 import pytest
 import trio
+from outcome import Value
 from sqlalchemy import text
 
 from actors.kernel import VirtualClock
@@ -96,6 +97,48 @@ async def test_what_a_closure_leaves_is_for_the_very_next_one_of_its_transaction
     for (_, before, _), (_, _, left) in pairs:
         assert left == (before if before % 4 in (0, 3) else None)
     assert all(left is None for (one, _, _), (tx, _, left) in pairwise(seen) if one is not tx)
+    await store.aclose()
+
+
+async def test_closures_written_together_run_in_order_under_their_own_ids_and_fail_alone(tmp_path):
+    store = await opened(tmp_path / "db")
+    groups = []
+    store.publish = lambda events: groups.append([event.data["name"] for event in events])
+    seen = []
+
+    def closure(name):
+        def run(tx):
+            seen.append((name, tx.correlation_id, tx.last_event()))
+            noting(name)(tx)
+            if name == "bad":
+                raise ValueError("no")
+            return name
+
+        return run
+
+    outcomes = await store.write_together([(f"id-{name}", closure(name)) for name in ("a", "bad", "b")])
+    assert seen == [("a", "id-a", 0), ("bad", "id-bad", 1), ("b", "id-b", 1)]
+    assert [isinstance(outcome, Value) for outcome in outcomes] == [True, False, True]
+    assert groups == [["a", "b"]]
+    await store.aclose()
+
+
+async def test_closures_written_together_but_cancelled_before_their_turn_are_never_run(tmp_path):
+    store = await opened(tmp_path / "db")
+
+    async def other(*, task_status):
+        async with store._turn:
+            task_status.started()
+            await trio.sleep_forever()
+
+    async with trio.open_nursery() as nursery:
+        await nursery.start(other)
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            await store.write_together([("", noting("a")), ("", noting("b"))])
+        nursery.cancel_scope.cancel()
+    await store.write(noting("c"))
+    assert await numbers(store) == [(1, "c")]
     await store.aclose()
 
 

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from actors.job_requests.job_file import JobFile, load_job_file, parse_set, request_from_mapping
+from actors.job_requests.job_file import JobFile, load_job_file, parse_set
+from actors.job_requests.job_request import request_from_mapping
 from actors.jobs.records import JobRequest
 from actors.settings import Settings, SettingsError
 from actors.validation import CheckedError

@@ -17,7 +17,6 @@ import secrets
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -132,11 +131,10 @@ class JobDirectory:
             remove_tree(jobs, grave.name)
 
     def _reserve_exit_record(self) -> None:
-        reserved, only_ours = self.path / "exit.new", partial(os.open, mode=0o600)
-        with suppress(FileExistsError), open(reserved, "xb", opener=only_ours) as file:
-            file.write(b" " * RECORD_SIZE)  # written, not only allocated: the record then needs no new block
-            file.flush()
-            os.fsync(file.fileno())
+        with suppress(FileExistsError):
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+            with closing(os.open(self.path / "exit.new", flags, 0o600)) as fd:
+                os.posix_fallocate(fd, 0, RECORD_SIZE)  # at once, where written blocks would have to be synced
 
 
 def opened_folder(path: Path) -> AbstractContextManager[int]:

@@ -20,6 +20,7 @@ from actors.providers.local.environment import job_environment
 from actors.providers.local.liveness import Look, Standing, has_end, is_locked, look, settle_unstarted
 from actors.providers.local.lost_jobs import LostJobs
 from actors.providers.local.observing import lost, never_ran, observe
+from actors.providers.local.options import LocalOptions
 from actors.providers.local.outputs import Outputs
 from actors.providers.local.processes import processes_of
 from actors.providers.local.progress import ProgressPlaces
@@ -36,8 +37,7 @@ class LocalJobs:
     def __init__(
         self,
         root: Path,
-        grace_seconds: float,
-        log_bytes: int | None,
+        options: LocalOptions,
         devices: tuple[str, ...],
         cgroup_parent: Path | None = None,
     ) -> None:
@@ -46,13 +46,17 @@ class LocalJobs:
         self._lost = LostJobs(root / "gone", self.shims, cgroup_parent)
         self._leases = root / "devices"
         self._devices = devices
-        self._grace = grace_seconds
-        self._log_bytes = log_bytes
+        self._options = options
         self._outputs = Outputs(ProgressPlaces(root / "progress"))
         self._starts: Counter[str] = Counter()
         self._one_at_a_time = threading.Lock()  # starts: two threads with one job must not start it twice
         for folder in (self.folder, self._leases):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def use_zygote(self) -> None:
+        """See to it that there is a process that forks shims, unless the options say otherwise."""
+        if self._options.zygote:
+            self.shims.use_zygote()
 
     def submit(self, directory: JobDirectory, body: Mapping[str, Any], context: Mapping[str, str]) -> bool:
         """Write the job down and start its shim. True: it had been written down before. Raises :class:`Unavailable`."""
@@ -65,8 +69,8 @@ class LocalJobs:
             "env": job_environment(directory, body["inherited_env"], body["env"], context),
             "gpus": body["gpus"],
             "max_runtime": body["max_runtime"],
-            "grace_seconds": self._grace,
-            "log_bytes": self._log_bytes,
+            "grace_seconds": self._options.grace_seconds,
+            "log_bytes": self._options.log_bytes,
             "submitted_at": time.time(),
         }
         with self._leased(body["gpus"], directory.key) as lease:
@@ -184,7 +188,7 @@ class LocalJobs:
 
     def _look(self, directory: JobDirectory, *, has_shim: bool = False) -> Look:
         """A look at the directory; a job that has removed all that is said of it is not absent for that."""
-        seen = look(directory, has_shim=has_shim)
+        seen = look(directory, has_shim=has_shim, finished_shim=self.shims.finished.get(directory.key))
         if seen.standing is Standing.ABSENT and self._lost.is_known(directory):
             return Look(Standing.DEAD, fault="it has removed its own directory")
         return seen

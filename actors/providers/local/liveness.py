@@ -4,10 +4,11 @@ The order of reading carries the proof. The lock is held from before ``run.json`
 ``exit.json`` is. So: a ``run.json`` seen, *then* the lock found free, *then* no ``exit.json`` found, means that the
 shim died and no record will ever come. A pid alone proves nothing (zombies answer, numbers are reused).
 
-All of these files can be exchanged by the job itself. So what the shim noted beside the directory (:mod:`.shim.note`)
-comes before them: who runs the job, and that it ended, which no file in the directory can say for it in the same boot.
-A free lock is believed only when no shim of this directory is among the kernel's processes, and an end only when
-nothing of the job lives.
+All of these files can be exchanged by the job itself. So what the shim noted beside the directory
+(:class:`.shim.job.Note`) comes before them: who runs the job, and that it ended, which no file in the directory can say
+for it in the same boot. A free lock is believed only when no shim of this directory is among the kernel's processes,
+and an end only when nothing of the job lives: a shim that is known to have ended well has seen to that, else all
+processes are looked at.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ import attrs
 
 from actors.providers.local.directory import JobDirectory, closing, write_durably
 from actors.providers.local.processes import all_pids, has_mark, is_shim, mark_of, processes_of
-from actors.providers.local.records import checked_exit, checked_run, read_checked, read_note
+from actors.providers.local.records import Note, checked_exit, checked_run, read_checked, read_note
 from actors.providers.local.shim.files import NotPlain
 from actors.providers.local.shim.process_tree import send
 from actors.providers.local.shim.system import FLOCK, boot_id, start_ticks, stat_field, take_lock
@@ -61,8 +62,12 @@ class Look:
         return self.run is not None and self.run["boot_id"] == boot_id()
 
 
-def look(directory: JobDirectory, *, has_shim: bool = False) -> Look:
-    """Where the job stands. ``has_shim``: a shim of it is known to live. Raises OSError where nothing can be read."""
+def look(directory: JobDirectory, *, has_shim: bool = False, finished_shim: int | None = None) -> Look:
+    """Where the job stands. Raises OSError where nothing can be read.
+
+    ``has_shim``: a shim of it is known to live. ``finished_shim``: the pid of its shim, where that is known to have
+    ended well: what it noted is then its own, and nothing of the job lived any more when it did.
+    """
     if not directory.is_submitted:
         return Look(Standing.RUNNING if has_shim else Standing.ABSENT)
     cancel = os.path.lexists(directory.cancel)
@@ -71,7 +76,10 @@ def look(directory: JobDirectory, *, has_shim: bool = False) -> Look:
     begun = run is not None or bool(fault) or os.path.lexists(directory.started)
     if held or has_shim:
         return Look(Standing.RUNNING if begun else Standing.STARTING, run, None, cancel, fault)
-    ended, bad_end = _end_of(directory)
+    note = read_note(directory)  # after the lock was found free
+    ended, bad_end = _end_of(directory, note)
+    if note.exit is not None and note.run is not None and note.run["shim"] == finished_shim:
+        return Look(Standing.ENDED, run, ended, cancel, fault)
     living = processes_of(directory)
     if living.shims:  # the job has exchanged its lock
         return Look(Standing.RUNNING if begun else Standing.STARTING, run, None, cancel, fault)
@@ -89,9 +97,8 @@ def _run_of(directory: JobDirectory) -> tuple[Mapping[str, Any] | None, str]:
     return (noted, "") if noted is not None else read_checked(directory.run, checked_run)
 
 
-def _end_of(directory: JobDirectory) -> tuple[Mapping[str, Any] | None, str]:
-    """How the job ended, and why that cannot be believed; read after the lock was found free."""
-    note = read_note(directory)
+def _end_of(directory: JobDirectory, note: Note) -> tuple[Mapping[str, Any] | None, str]:
+    """How the job ended, and why that cannot be believed."""
     if note.exit is not None:
         return note.exit, ""
     if note.run is not None and note.run["boot_id"] == boot_id():  # whatever the job says of itself

@@ -90,7 +90,7 @@ class LostJobs:
         """Drop what is kept of a job that is removed."""
         self._file(key).unlink(missing_ok=True)
         self._looked.discard(key)
-        self.shims.started.pop(key, None)
+        self.shims.forget(key)
 
     def _file(self, key: str) -> Path:
         return self.folder / key

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import attrs
 
 from actors.providers.entry_points import EntryPoint
-from actors.validation.validators import OR_MORE, at_least, fits
+from actors.validation.values import OR_MORE, at_least, fits
 
 SMALLEST_LOG = 64 * 1024
 
@@ -25,7 +25,8 @@ class LocalOptions:
     ``log_bytes``: about what one job's output may take on the disk; beyond it the middle is given back, the beginning
     and the newest part stay (None: no bound). ``grace_seconds``: between SIGTERM and SIGKILL when a job is ended.
     ``survives_our_restart``: false where the end of the supervisor ends every process, as in a container in which it
-    is pid 1.
+    is pid 1. ``zygote``: start the shims of jobs by fork from one small process, which takes a fraction of the time
+    (false: start an interpreter for each).
     """
 
     cpus: int | None = attrs.field(default=None, validator=at_least(1))
@@ -42,3 +43,4 @@ class LocalOptions:
     )
     entry_points: Mapping[str, EntryPoint] = attrs.field(factory=dict)
     survives_our_restart: bool = True
+    zygote: bool = True

@@ -17,13 +17,13 @@ from actors.providers.base import (
     Found,
     Handle,
     LogChunk,
-    NoDeliveries,
     Nudge,
     Prepared,
     Push,
     Submitted,
     View,
 )
+from actors.providers.deliveries import NoDeliveries
 from actors.providers.disk_threads import DiskThreads
 from actors.providers.errors import Invalid, ProviderError, Unavailable
 from actors.providers.local.capacity import machine_capacity, machine_devices
@@ -65,7 +65,7 @@ class LocalProvider(NoDeliveries):
         self._gpus = machine_devices(options)
         devices = self._gpus.devices
         self._capacity = machine_capacity(options, devices)
-        self._jobs = LocalJobs(self._root, options.grace_seconds, options.log_bytes, devices, cgroup_parent)
+        self._jobs = LocalJobs(self._root, options, devices, cgroup_parent)
         self._threads = DiskThreads()
         self._watch = Watch(self._jobs, self._threads)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import select
 import signal
-import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,16 +15,15 @@ from pathlib import Path
 
 import attrs
 
-from actors.providers.local.capacity import FIRST_FREE_FD, Lease
+from actors.providers.local.capacity import Lease
 from actors.providers.local.directory import JobDirectory, closing
+from actors.providers.local.launching import open_log, shim_command, spawn
 from actors.providers.local.liveness import open_living_shim
 from actors.providers.local.shim.system import start_ticks
-from actors.providers.local.subreaper import is_subreaper, ours, reap_orphans
+from actors.providers.local.subreaper import is_subreaper, ours, reap, reap_orphans
+from actors.providers.local.zygote import Unanswered, Zygote
 
-SHIM = Path(__file__).with_name("shim") / "__main__.py"
-KEPT = ("LD_LIBRARY_PATH", "PATH")  # the interpreter itself may need the first; nothing else of ours goes in
-
-_unreaped: set[int] = set()  # children of closed tables, reaped when a next one starts something
+MOST_FINISHED = 1000  # an end is looked at soon after it
 
 
 @attrs.frozen
@@ -41,15 +39,19 @@ class Started:
 class Shims:
     """Which shims live, by submission key. Safe to be used from threads; nothing waits while it has the lock.
 
-    ``started``: those that were started here and have not ended well, as a killed one has not.
+    ``started``: those that were started here and have not ended well, as a killed one has not. ``finished``: the pids
+    of the newest of those that have.
     """
 
     _epoll: select.epoll = attrs.field(factory=lambda: select.epoll())
     _fds: dict[str, int] = attrs.field(factory=dict)
     _keys: dict[int, str] = attrs.field(factory=dict)
-    _children: dict[int, int] = attrs.field(factory=dict)
+    _children: dict[int, int] = attrs.field(factory=dict)  # the pids of those that we started, by pidfd
     _lock: threading.Lock = attrs.field(factory=threading.Lock)
+    _starting: threading.Lock = attrs.field(factory=threading.Lock)  # held by who speaks with the zygote
+    _zygote: Zygote | None = None
     started: dict[str, Started] = attrs.field(factory=dict, init=False)
+    finished: dict[str, int] = attrs.field(factory=dict, init=False)
     on_end: Callable[[str], None] | None = None
 
     def fileno(self) -> int:
@@ -59,20 +61,59 @@ class Shims:
     def __contains__(self, key: str) -> bool:
         return key in self._fds
 
-    def start(self, directory: JobDirectory, lease: Lease, cgroup: Path | None = None) -> int:
-        """Start a shim and remember it; ``cgroup``: the control group to make. Returns its pid. Raises OSError."""
-        _reap_strays()
-        reaped_by_us = is_subreaper()
+    def use_zygote(self) -> None:
+        """Fork shims from a zygote from now on. Called again, sees to it that there is one."""
+        with self._starting:
+            if self._zygote is None and not self._epoll.closed:
+                self._zygote = Zygote()
+            if self._zygote is not None:
+                self._zygote.ensure()
+
+    def start(self, directory: JobDirectory, lease: Lease, cgroup: Path | None = None) -> None:
+        """Start a shim and remember it; ``cgroup``: the control group to make.
+
+        Raises OSError where surely none was started.
+        """
+        for pid in list(ours.late):
+            reap(pid)
+        argv, unanswered = shim_command(directory, lease, cgroup), False
+        with self._starting, closing(open_log(directory)) as log:
+            try:
+                if self._fork(directory.key, argv, [log, *lease.fds]):
+                    return
+            except Unanswered:  # there may be a shim: this one finds the lock taken then, or has it first
+                ours.orphans = unanswered = True
+            try:
+                self._spawn(directory.key, argv, log, lease, certain=not unanswered)
+            except OSError:
+                if not unanswered:
+                    raise
+
+    def _fork(self, key: str, argv: list[str], fds: list[int]) -> bool:
+        """Have the shim forked by the zygote. False: there is none that can."""
+        if self._zygote is None or not self._zygote.ensure():
+            return False
         with ours.lock:  # until it is written down, nobody may take it for an orphan
-            pid = spawn(directory, lease, cgroup)
-            ours.shims.add(pid)
-        self.started[directory.key] = Started(pid, start_ticks(pid) or 0, reaped_by_us)
-        try:
-            fd = os.pidfd_open(pid)
-        except ProcessLookupError:  # ended, and somebody in this process waits for all children
-            return pid
-        self._add(directory.key, fd, pid)
-        return pid
+            if (forked := self._zygote.fork(argv, fds)) is None:
+                return False
+            self._started(key, *forked, certain=True)
+        return True
+
+    def _spawn(self, key: str, argv: list[str], log: int, lease: Lease, *, certain: bool) -> None:
+        with ours.lock:
+            pid = spawn(argv, log, lease.fds)
+            try:
+                fd = os.pidfd_open(pid)
+            except OSError:  # no descriptor is left, or somebody in this process reaps all children
+                fd = None
+            self._started(key, pid, fd, certain=certain)
+
+    def _started(self, key: str, pid: int, fd: int | None, *, certain: bool) -> None:
+        """Write down a new child. ``certain``: it is the only shim that was started now."""
+        ticks = ours.shims[pid] = start_ticks(pid) or 0
+        self.started[key] = Started(pid, ticks, certain and is_subreaper())
+        if fd is not None:
+            self._add(key, fd, pid)
 
     def adopt(self, directory: JobDirectory) -> bool:
         """Find the running shim of a job and remember it. False: there is none that can be named (yet).
@@ -108,7 +149,9 @@ class Shims:
                 ended.append(key := self._keys[fd])
                 pid = self._children.get(fd)
                 if self._drop(fd) and (shim := self.started.get(key)) is not None and shim.pid == pid:
-                    del self.started[key]
+                    self.finished[key] = self.started.pop(key).pid
+                    if len(self.finished) > MOST_FINISHED:
+                        del self.finished[next(iter(self.finished))]
                 if self._fds.get(key) == fd:
                     del self._fds[key]
         for key in ended:
@@ -117,13 +160,22 @@ class Shims:
         reap_orphans()
         return ended
 
+    def forget(self, key: str) -> None:
+        """Drop what is kept of a job that has ended."""
+        self.started.pop(key, None)
+        self.finished.pop(key, None)
+
     def close(self) -> None:
-        """Let go of all shims; they run on."""
-        with self._lock:
-            for fd in list(self._keys):
-                self._drop(fd)
-            self._fds.clear()
-            self._epoll.close()
+        """Let go of all shims, which run on, and end the zygote."""
+        with self._starting:
+            if self._zygote is not None:
+                self._zygote.close()
+                self._zygote = None
+            with self._lock:
+                for fd in list(self._keys):
+                    self._drop(fd)
+                self._fds.clear()
+                self._epoll.close()
 
     def _signal(self, key: str, number: int) -> None:
         with self._lock, suppress(KeyError, ProcessLookupError, PermissionError):
@@ -142,59 +194,4 @@ class Shims:
         self._epoll.unregister(fd)
         os.close(fd)
         pid = self._children.pop(fd, None)
-        if pid is None:
-            return False
-        status = _reap(pid)
-        if status is None:
-            _unreaped.add(pid)
-        return status == 0
-
-
-def spawn(directory: JobDirectory, lease: Lease, cgroup: Path | None = None) -> int:
-    """Start a shim: a session of its own, no terminal, the log as its output, nothing of ours inherited but the lease.
-
-    The signals that stop it are blocked from its first moment, so none is lost while its interpreter starts.
-    """
-    argv = [sys.executable, "-I", "-S", str(SHIM), str(directory.path), lease.visible, str(len(lease.fds))]
-    argv += [str(cgroup)] if cgroup is not None else []
-    with closing(_log(directory)) as log:
-        actions: list[tuple[int, ...] | tuple[int, int, str, int, int]] = [
-            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-            (os.POSIX_SPAWN_DUP2, log, 1),
-            (os.POSIX_SPAWN_DUP2, log, 2),
-        ]
-        actions += [(os.POSIX_SPAWN_DUP2, fd, 3 + index) for index, fd in enumerate(lease.fds)]
-        return os.posix_spawn(
-            sys.executable,
-            argv,
-            {name: os.environ[name] for name in KEPT if name in os.environ},
-            file_actions=actions,
-            setsid=True,
-            setsigmask=[signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD],
-        )
-
-
-def _log(directory: JobDirectory) -> int:
-    """The job's output, to append to, above the descriptors under which the shim inherits its leases."""
-    import fcntl  # not on every system on which this module is imported
-
-    with directory.opened_file(directory.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT) as fd:
-        os.set_blocking(fd, True)
-        return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, FIRST_FREE_FD)
-
-
-def _reap(pid: int) -> int | None:
-    """Its status, 1 where it is not to be had; None: it lives."""
-    try:
-        reaped, status = os.waitpid(pid, os.WNOHANG)
-    except ChildProcessError:  # somebody in this process waits for all children
-        reaped, status = pid, 1
-    if not reaped:
-        return None
-    ours.shims.discard(pid)
-    ours.orphans |= status != 0
-    return status
-
-
-def _reap_strays() -> None:
-    _unreaped.difference_update([pid for pid in list(_unreaped) if _reap(pid) is not None])
+        return pid is not None and reap(pid) == 0

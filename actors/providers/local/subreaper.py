@@ -35,9 +35,12 @@ class Process:
 
 @attrs.define
 class _Children:
-    """The shims that this process has started and not reaped, and whether orphans may have come to it."""
+    """What this process has started and nobody has reaped yet (pids with their starts), zygotes and what they forked
+    included; and whether orphans may have come to it.
+    """
 
-    shims: set[int] = attrs.field(factory=set)
+    shims: dict[int, int] = attrs.field(factory=dict)
+    late: set[int] = attrs.field(factory=set)  # those that nobody watches any more, reaped when they are found ended
     reaping: bool = False
     orphans: bool = False
     lock: threading.Lock = attrs.field(factory=threading.Lock)  # a shim is started and written down under it
@@ -64,11 +67,26 @@ def is_subreaper() -> bool:
     return libc.prctl(PR_GET_CHILD_SUBREAPER, ctypes.byref(answer), 0, 0, 0) == 0 and bool(answer.value)
 
 
+def reap(pid: int) -> int | None:
+    """The wait status of a process that we started, 1 where it is not to be had; None: it lives."""
+    try:
+        reaped, status = os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:  # somebody in this process waits for all children
+        reaped, status = pid, 1
+    if not reaped:
+        ours.late.add(pid)
+        return None
+    ours.late.discard(pid)
+    ours.shims.pop(pid, None)
+    ours.orphans |= status != 0
+    return status
+
+
 def reap_orphans() -> None:
     """Reap the orphans that have ended. The children that somebody in this process waits for are left to him."""
-    if not (ours.reaping and ours.orphans):
+    if not (ours.reaping and ours.orphans and ours.lock.acquire(blocking=False)):  # else at the next look
         return
-    with ours.lock:
+    try:
         left = False
         for pid in children_of(os.getpid()):
             if pid in ours.shims or (fields := stat_fields(pid)) == [] or int(fields[3]) == os.getsid(0):
@@ -76,6 +94,8 @@ def reap_orphans() -> None:
             with suppress(ChildProcessError):
                 left |= not os.waitpid(pid, os.WNOHANG)[0]
         ours.orphans = left
+    finally:
+        ours.lock.release()
 
 
 def orphans_since(ticks: int, mark: str) -> list[int]:
@@ -110,8 +130,10 @@ def _has_come(pid: int, seen: Mapping[int, Process]) -> bool:
     """Whether it descends from an orphan of ours: not from a shim that lives, nor from what we started otherwise."""
     me, session = os.getpid(), os.getsid(0)
     while (one := seen.get(pid)) is not None:
+        if ours.shims.get(pid) == one.ticks:
+            return False
         if one.parent == me:
-            return pid not in ours.shims and one.session != session
+            return one.session != session
         if pid in (me, 1) or one.parent == 0:
             return False
         pid = one.parent

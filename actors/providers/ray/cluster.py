@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from actors.providers import errors
@@ -17,8 +16,6 @@ from actors.providers.http_errors import sample
 from actors.providers.ray.statuses import last_words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import httpx
 
     from actors.providers.ray.options import RayOptions
@@ -35,9 +32,13 @@ class Cluster:
     def __init__(self, name: str, options: RayOptions, transport: httpx.AsyncBaseTransport | None = None) -> None:
         self.name = name
         self._options = options
-        self._auth = f"{name} does not accept the token: set the environment variable {options.token_env}"
         self._client = ProviderClient(
-            name, options.address, headers=self.credentials, auth=self._auth, transport=transport
+            name,
+            options.address,
+            headers=self.credentials,
+            auth=f"{name} does not accept the token: set the environment variable {options.token_env}",
+            unauthorized=(401, 403),  # no token, and a wrong one
+            transport=transport,
         )
 
     def credentials(self) -> dict[str, str]:
@@ -56,11 +57,10 @@ class Cluster:
 
     async def post_job(self, request: Mapping[str, Any]) -> Answer:
         """The answer to a submission, a refusal of Ray's (400, 404, 500) included. Raises ``OutcomeUnknown``."""
-        with self._naming_the_setting():
-            return await self._client.request("POST", "/api/jobs/", json=request, repeatable=False, accept=_REFUSALS)
+        return await self._client.request("POST", "/api/jobs/", json=request, repeatable=False, accept=_REFUSALS)
 
     async def job(self, job_id: str) -> dict[str, Any] | None:
-        """What the cluster knows of one job; None: it denies to know it."""
+        """The cluster's record of one job; None: it has none."""
         answer = await self._ask("GET", f"/api/jobs/{job_id}", missing=True)
         return None if answer.status == 404 else answer.object()
 
@@ -126,13 +126,4 @@ class Cluster:
         return answer
 
     async def _answer(self, method: str, path: str, **options: Any) -> Answer:
-        with self._naming_the_setting():
-            return await self._client.request(method, path, accept=_REFUSALS, **options)
-
-    @contextmanager
-    def _naming_the_setting(self) -> Iterator[None]:
-        """Ray answers 401 for no token and 403 for a wrong one; both concern the same setting."""
-        try:
-            yield
-        except errors.Forbidden as error:
-            raise errors.Auth(self._auth) from error
+        return await self._client.request(method, path, accept=_REFUSALS, **options)

@@ -1,21 +1,20 @@
 """From a request to the body of a submission: every fault that can be found here is refused before it is sent.
 
-A request by entry point may come from somebody who may not send commands (B21). A runtime environment is as
+A request by entry point may come from a user who may not send commands (B21). A runtime environment is as
 powerful as a command (it names interpreters, images, packages to install, directories of this machine to upload), so
 that such a request takes it, and the directory, from the configuration alone.
 """
 
 from __future__ import annotations
 
-import math
 import shlex
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any
 
 import attrs
 
-from actors.jobs.os_text import first_not_utf8
 from actors.jobs.records import DEFAULT_ENV_FROM, Capacity, JobRequest
+from actors.jobs.request_texts import first_not_utf8
 from actors.jobs.suggestions import did_you_mean
 from actors.providers.base import Prepared
 from actors.providers.entry_points import EntryPoint
@@ -23,16 +22,40 @@ from actors.providers.errors import Invalid
 from actors.providers.programs import Program, program_of, resource_faults
 from actors.providers.ray.options import RayOptions
 from actors.providers.ray.runtime_env import OURS, environment_faults, is_remote, merged, runtime_env_faults
+from actors.providers.specs import read_spec
+from actors.validation import Format, Wrong
+from actors.validation.values import OR_MORE
 
 TOKEN, JOB_ID, CORRELATION_ID, DEADLINE = (
     "greenroom_token", "greenroom_job_id", "greenroom_correlation_id", "greenroom_max_runtime",
 )  # fmt: skip
 """Names in a Ray job's metadata by which we know it again."""
 
-_SPEC = (
-    "runtime_env", "metadata", "entrypoint_resources", "entrypoint_label_selector", "stop_wait_seconds", "secret_env",
-)  # fmt: skip
 _OF_COMMANDS = ("runtime_env", "secret_env")
+
+
+def _metadata_name(value: Any, usual: Callable[[Any], str]) -> str:
+    if (name := usual(value)).startswith("greenroom_"):
+        raise Wrong("must be a name that does not begin with greenroom_")
+    return name
+
+
+def _amount(value: Any, usual: Callable[[Any], float]) -> float:
+    if (amount := usual(value)) < 0:
+        raise Wrong("must be 0 or more")
+    return amount
+
+
+@attrs.frozen
+class RaySpec:
+    """The ``spec`` of a request; each field is Ray's own, but for ``secret_env``: see :class:`RayOptions`."""
+
+    runtime_env: Mapping[str, Any] = attrs.field(factory=dict)
+    metadata: Mapping[Annotated[str, Format(_metadata_name)], str] = attrs.field(factory=dict)
+    entrypoint_resources: Mapping[str, Annotated[float, Format(_amount)]] | None = None
+    entrypoint_label_selector: Mapping[str, str] | None = None
+    stop_wait_seconds: int | None = attrs.field(default=None, validator=OR_MORE)
+    secret_env: tuple[str, ...] = ()
 
 
 def prepare_request(request: JobRequest, options: RayOptions) -> Prepared:
@@ -42,13 +65,20 @@ def prepare_request(request: JobRequest, options: RayOptions) -> Prepared:
     if program.entry is not None:
         faults += _entry_point_faults(request, program.entry)
     faults += environment_faults(program.env, "env")
-    faults += _spec_faults(request, options)
+    if (spec := read_spec(request.spec, RaySpec, faults)) is not None:
+        faults += runtime_env_faults(spec.runtime_env, "spec.runtime_env")
+        faults += [
+            f"spec.secret_env: {name!r:.80} is not among the provider's secret_env"
+            f"{did_you_mean(name[:80], options.secret_env)}"
+            for name in spec.secret_env
+            if name not in options.secret_env
+        ]
     capacity = Capacity(options.cpus, options.gpus, options.memory)
     faults += resource_faults(request, capacity, "the provider is configured to have")
     faults += _encoding_faults(request, program)
-    if faults:
+    if faults or spec is None:
         raise Invalid("; ".join(faults))
-    return Prepared(_body(request, options, program))
+    return Prepared(_body(request, spec, options, program))
 
 
 def _encoding_faults(request: JobRequest, program: Program) -> list[str]:
@@ -60,11 +90,10 @@ def _encoding_faults(request: JobRequest, program: Program) -> list[str]:
     return [] if path is None else [f"{path} is not UTF-8: Ray takes text only"]
 
 
-def _body(request: JobRequest, options: RayOptions, program: Program) -> dict[str, Any]:
-    spec = request.spec
-    stop_wait = spec.get("stop_wait_seconds", options.stop_wait_seconds)
+def _body(request: JobRequest, spec: RaySpec, options: RayOptions, program: Program) -> dict[str, Any]:
+    stop_wait = options.stop_wait_seconds if spec.stop_wait_seconds is None else spec.stop_wait_seconds
     variables = {**_inherited(request), **program.env}
-    runtime_env = merged(options.runtime_env, spec.get("runtime_env", {}), {"env_vars": variables})
+    runtime_env = merged(options.runtime_env, spec.runtime_env, {"env_vars": variables})
     runtime_env["env_vars"]["RAY_JOB_STOP_WAIT_TIME_S"] = str(stop_wait)
     upload = runtime_env.get("working_dir")
     if upload is None and options.cwd == "upload":
@@ -74,7 +103,7 @@ def _body(request: JobRequest, options: RayOptions, program: Program) -> dict[st
     else:
         upload = None
     there = program.cwd if options.cwd == "shared" else None
-    metadata = dict(spec.get("metadata", {}))
+    metadata = dict(spec.metadata)
     if request.max_runtime is not None:
         metadata[DEADLINE] = f"{request.max_runtime:g}"
     body = {
@@ -82,15 +111,15 @@ def _body(request: JobRequest, options: RayOptions, program: Program) -> dict[st
         "entrypoint_num_cpus": request.resources.cpus,
         "entrypoint_num_gpus": request.resources.gpus,
         "entrypoint_memory": request.resources.memory,
-        "entrypoint_resources": spec.get("entrypoint_resources"),
-        "entrypoint_label_selector": spec.get("entrypoint_label_selector"),
+        "entrypoint_resources": spec.entrypoint_resources,
+        "entrypoint_label_selector": spec.entrypoint_label_selector,
         "runtime_env": runtime_env,
         "metadata": metadata,
     }
     return {
         "request": {name: value for name, value in body.items() if value is not None},
         "upload": upload,
-        "secret_env": list(spec.get("secret_env", ())),
+        "secret_env": list(spec.secret_env),
     }
 
 
@@ -123,44 +152,3 @@ def _inherited(request: JobRequest) -> Mapping[str, str]:
     if request.env_from == DEFAULT_ENV_FROM or request.inherited_env is None:
         return {}
     return {name: value for name, value in request.inherited_env.items() if name not in OURS}
-
-
-def _spec_faults(request: JobRequest, options: RayOptions) -> list[str]:
-    spec = request.spec
-    faults = [
-        f"spec.{name!s:.80} is unknown{did_you_mean(str(name)[:80], _SPEC)}" for name in spec if name not in _SPEC
-    ]
-    for name in ("runtime_env", "metadata", "entrypoint_resources", "entrypoint_label_selector"):
-        if name in spec and not isinstance(spec[name], Mapping):
-            return [*faults, f"spec.{name} must be an object, not {spec[name]!r:.80}"]
-    faults += runtime_env_faults(spec.get("runtime_env", {}), "spec.runtime_env")
-    for name, value in spec.get("metadata", {}).items():
-        if not isinstance(value, str) or str(name).startswith("greenroom_"):
-            faults.append(
-                f"spec.metadata.{name!s:.80} must be a text, under a name that does not begin with greenroom_"
-            )
-    for name, value in spec.get("entrypoint_resources", {}).items():
-        if not _is_amount(value):
-            faults.append(f"spec.entrypoint_resources.{name!s:.80} must be a number from 0, not {value!r:.80}")
-    for name, value in spec.get("entrypoint_label_selector", {}).items():
-        if not isinstance(value, str):
-            faults.append(f"spec.entrypoint_label_selector.{name!s:.80} must be a text, not {value!r:.80}")
-    stop_wait = spec.get("stop_wait_seconds", 0)
-    if not _is_amount(stop_wait) or not isinstance(stop_wait, int):
-        faults.append(f"spec.stop_wait_seconds must be a whole number from 0, not {stop_wait!r:.80}")
-    return faults + _secret_faults(spec.get("secret_env", ()), options)
-
-
-def _secret_faults(names: Any, options: RayOptions) -> list[str]:
-    if not isinstance(names, (list, tuple)):
-        return [f"spec.secret_env must be a list of names, not {names!r:.80}"]
-    return [
-        f"spec.secret_env: {name!r:.80} is not among the provider's secret_env"
-        f"{did_you_mean(str(name)[:80], options.secret_env)}"
-        for name in names
-        if name not in options.secret_env
-    ]
-
-
-def _is_amount(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value) and value >= 0

@@ -23,14 +23,14 @@ from actors.providers.base import (
     Idempotency,
     Listing,
     LogChunk,
-    NoDeliveries,
     Nudge,
     Prepared,
     Submitted,
     View,
 )
+from actors.providers.deliveries import NoDeliveries
 from actors.providers.errors import Protocol, ProviderError
-from actors.providers.log_notices import chunks, offset_of, shortened
+from actors.providers.log_notices import offset_of, rest_of
 from actors.providers.ray.cluster import Cluster
 from actors.providers.ray.logs import Follower
 from actors.providers.ray.options import RayOptions
@@ -102,7 +102,7 @@ class RayProvider(NoDeliveries):
         return {"address": self._options.address, **facts, **attrs.asdict(self.capacity())}
 
     async def submit(self, key: str, token: str, prepared: Prepared, context: Mapping[str, str]) -> Submitted:
-        """Hand a job over, its directory first. Raises :class:`Conflict` where another's job has the id."""
+        """Submit a job, its directory first. Raises :class:`Conflict` where another's job has the id."""
         job_id = submission_id(key)
         session, existing = await self._submitter.submit(job_id, token, prepared.body, context)
         handle = _handle(job_id, session)
@@ -153,10 +153,8 @@ class RayProvider(NoDeliveries):
         """The job's output from ``cursor`` (a number of bytes) to what is there now; Ray sends all of it each time."""
         offset = offset_of(cursor)
         log = await self._cluster.log(_id_of(key, handle))
-        if (notice := shortened(offset, len(log))) is not None:
-            yield notice
         most = self._options.log_bytes
-        for chunk in chunks(log[:most], offset):
+        for chunk in rest_of(log, offset, most):
             yield chunk
         if len(log) > most:
             raise Protocol(f"the output has {len(log)} bytes; only the first {most} are read (log_bytes)")

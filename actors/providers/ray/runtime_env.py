@@ -10,7 +10,10 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
-from actors.jobs.suggestions import did_you_mean
+import attrs
+
+from actors.providers.specs import read_spec
+from actors.validation.values import fits
 
 OURS = frozenset(
     {
@@ -24,17 +27,6 @@ OURS = frozenset(
 )
 """Variables that the provider sets; a request that sets one of them is refused."""
 
-_FIELDS = frozenset(
-    {
-        "working_dir", "py_modules", "py_executable", "excludes", "pip", "uv", "conda", "env_vars", "container",
-        "image_uri", "config", "nsight", "rocprof_sys", "worker_process_setup_hook", "java_jars", "mpi",
-    }
-)  # fmt: skip
-_TYPES: Mapping[str, tuple[type, ...]] = {
-    "working_dir": (str,), "py_modules": (list, tuple), "py_executable": (str,), "excludes": (list, tuple),
-    "pip": (list, tuple, str, Mapping), "uv": (list, tuple, str, Mapping), "conda": (str, Mapping),
-    "env_vars": (Mapping,), "container": (Mapping,), "image_uri": (str,), "config": (Mapping,),
-}  # fmt: skip
 _REMOTE = re.compile(r"[a-z][a-z0-9+.-]*://\S+")
 
 
@@ -43,23 +35,45 @@ def is_remote(place: str) -> bool:
     return _REMOTE.fullmatch(place) is not None
 
 
+_IS_PLACE = fits(
+    lambda place: is_remote(place) or PurePath(place).is_absolute(),
+    "must be an absolute path or an address such as s3://",
+    with_value=True,
+)
+_ARE_REMOTE = fits(
+    lambda modules: all(map(is_remote, modules)),
+    "must be addresses such as s3://; what lies here belongs in working_dir",
+)
+_Packages = tuple[Any, ...] | str | Mapping[str, Any]
+
+
+@attrs.frozen
+class RuntimeEnv:
+    """The fields that Ray knows, with their types as far as Ray's documentation gives one."""
+
+    working_dir: str | None = attrs.field(default=None, validator=_IS_PLACE)
+    py_modules: tuple[str, ...] = attrs.field(default=(), validator=_ARE_REMOTE)
+    py_executable: str | None = None
+    excludes: tuple[Any, ...] = ()
+    pip: _Packages | None = None
+    uv: _Packages | None = None
+    conda: str | Mapping[str, Any] | None = None
+    env_vars: Mapping[str, Any] = attrs.field(factory=dict)
+    container: Mapping[str, Any] | None = None
+    image_uri: str | None = None
+    config: Mapping[str, Any] | None = None
+    nsight: Any = None
+    rocprof_sys: Any = None
+    worker_process_setup_hook: Any = None
+    java_jars: Any = None
+    mpi: Any = None
+
+
 def runtime_env_faults(runtime_env: Mapping[str, Any], path: str) -> list[str]:
     """What is wrong with it, each beginning with the field's path; nothing is read from disk."""
-    faults = []
-    for name, value in runtime_env.items():
-        if name not in _FIELDS:
-            faults.append(f"{path}.{name!s:.80} is unknown{did_you_mean(str(name)[:80], sorted(_FIELDS))}")
-        elif name in _TYPES and not isinstance(value, _TYPES[name]):
-            words = " or ".join(sorted({_WORDS[kind] for kind in _TYPES[name]}))
-            faults.append(f"{path}.{name} must be {words}, not {value!r:.80}")
-    if faults:
-        return faults
-    place = runtime_env.get("working_dir")
-    if place is not None and not is_remote(place) and not PurePath(place).is_absolute():
-        faults.append(f"{path}.working_dir must be an absolute path or an address such as s3://, not {place!r:.80}")
-    if not all(isinstance(module, str) and is_remote(module) for module in runtime_env.get("py_modules", ())):
-        faults.append(f"{path}.py_modules must be addresses such as s3://; what lies here belongs in working_dir")
-    return faults + environment_faults(runtime_env.get("env_vars", {}), f"{path}.env_vars")
+    faults: list[str] = []
+    read = read_spec(runtime_env, RuntimeEnv, faults, path)
+    return faults if read is None else environment_faults(read.env_vars, f"{path}.env_vars")
 
 
 def environment_faults(env: Mapping[Any, Any], path: str) -> list[str]:
@@ -82,6 +96,3 @@ def merged(*layers: Mapping[str, Any]) -> dict[str, Any]:
         if env:
             whole["env_vars"] = env
     return whole
-
-
-_WORDS: Mapping[type, str] = {str: "a text", list: "a list", tuple: "a list", Mapping: "an object"}

@@ -6,7 +6,6 @@ time. Whether a stop was requested is therefore an argument here.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import IntEnum
@@ -15,6 +14,7 @@ from typing import Any
 from actors.jobs.records import Observation, Phase
 from actors.providers.errors import Protocol
 from actors.providers.http_errors import sample
+from actors.providers.json_reading import amount_in
 from actors.providers.last_words import last_words as last_words_of_output
 from actors.providers.ray.preparing import DEADLINE
 
@@ -93,19 +93,11 @@ def _error(details: Mapping[str, Any], exit_code: int | None, signal: int | None
 
 def _passed_deadline(details: Mapping[str, Any], exit_code: int | None) -> bool:
     metadata = details.get("metadata")
-    allowed = _seconds(metadata.get(DEADLINE)) if isinstance(metadata, Mapping) else None
+    allowed = amount_in(str(metadata.get(DEADLINE))) if isinstance(metadata, Mapping) else None
     if allowed is None or exit_code not in (_TIMED_OUT, _KILLED):
         return False
     start, end = _time(details.get("start_time")), _time(details.get("end_time"))
     return start is not None and end is not None and (end - start).total_seconds() >= allowed
-
-
-def _seconds(value: object) -> float | None:
-    try:
-        seconds = float(value) if isinstance(value, str) else math.nan
-    except ValueError:
-        return None
-    return seconds if math.isfinite(seconds) else None
 
 
 def _time(milliseconds: object) -> datetime | None:

@@ -1,4 +1,4 @@
-"""Hands a job over so that it exists once, even if the answer is lost.
+"""Submits a job so that it exists once, even if the answer is lost.
 
 The id is ours, and Ray refuses a second job of one id; how it does so (status 500, a traceback) says nothing that could
 be relied on. Whatever is no plain yes is therefore settled by asking for the id: the token in its metadata says whose
@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import attrs
 import trio
 
 from actors.providers import errors
@@ -32,15 +33,15 @@ def is_ours(details: Mapping[str, Any], token: str) -> bool:
     return isinstance(metadata, Mapping) and metadata.get(TOKEN) == token
 
 
+@attrs.frozen
 class Submitter:
-    """Hands jobs over to one cluster."""
+    """Submits jobs to one cluster."""
 
-    def __init__(self, cluster: Cluster, options: RayOptions, outputs: SharedOutputs) -> None:
-        self._cluster = cluster
-        self._options = options
-        self._outputs = outputs
-        self._uploading = trio.Lock()  # jobs of one directory come at once: the second finds it there
-        self._unanswered: dict[str, str] = {}
+    _cluster: Cluster
+    _options: RayOptions
+    _outputs: SharedOutputs
+    _uploading: trio.Lock = attrs.field(factory=trio.Lock)  # jobs of one directory come at once: the second finds it
+    _unanswered: dict[str, str] = attrs.field(factory=dict)
 
     def asked_in(self, job_id: str) -> str | None:
         """The head's session in which a submission without an answer was sent by this process; None: there is none."""
@@ -53,19 +54,15 @@ class Submitter:
         session = await self._cluster.session()
         request = await self._complete(job_id, token, body, context)
         self._unanswered[job_id] = session
-        unclear: errors.ProviderError | None = None
-        answer: Answer | None = None
         try:
             answer = await self._cluster.post_job(request)
         except (errors.Unavailable, errors.Auth, errors.RateLimited):
             self._unanswered.pop(job_id, None)
             raise
         except errors.ProviderError as error:
-            unclear = error
-        if answer is None:
             if (existing := await self._existing(job_id, token)) is None:
                 # The request may still be under way to where it was not found a moment ago.
-                raise errors.OutcomeUnknown(str(unclear)) from unclear
+                raise errors.OutcomeUnknown(str(error)) from error
         else:
             existing = None if answer.status == 200 else await self._refused(job_id, token, answer)
         self._unanswered.pop(job_id, None)

@@ -40,7 +40,7 @@ _LONGEST_CURSOR = 4_000
 class TheirTime:
     """What Replicate's clock shows, by the ``Date`` of its answers: the ``created_at`` of its jobs is compared with it.
 
-    Our wall clock may be wrong when a job is handed over and be corrected before it is searched for. A search from our
+    Our wall clock may be wrong when a job is submitted and be corrected before it is searched for. A search from our
     time on would miss the job, and it would run twice. So Replicate's time is carried on by ``steady``: seconds that no
     step of a clock changes, sleep included.
     """

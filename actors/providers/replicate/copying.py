@@ -6,26 +6,23 @@ A copy is complete or absent. One that cannot be made is reported in the log and
 
 from __future__ import annotations
 
-import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import httpx
-import orjson
 import trio
 
 from actors.jobs.durations import seconds_between
-from actors.providers.base import Handle, Nudge
+from actors.providers.base import Handle, Nudge, Remark
 from actors.providers.errors import NotFound, ProviderError
-from actors.providers.optional import Remark
 from actors.providers.replicate.api import ReplicateApi
 from actors.providers.replicate.copy_turns import PLACES, PendingCopy, Turns
 from actors.providers.replicate.downloading import UNFINISHED, Budget, Downloader, NotCopied, file_name
+from actors.providers.replicate.key_files import KeyFiles, is_file_name, sync
 from actors.providers.replicate.options import ReplicateOptions
-from actors.providers.replicate.reading import RETENTION, kind_of, remote_id, results_of
-from actors.providers.replicate.whole_files import sync, write_whole
+from actors.providers.replicate.reading import RETENTION, kind_and_id, results_of
 from logconf import get_logger
 
 _logger = get_logger("actors.providers.replicate")
@@ -40,7 +37,6 @@ _LATE = timedelta(minutes=10)
 """For so long after it should have vanished something is still tried: clocks differ."""
 _MOST_REMARKS = 1000
 _FAILURES = (NotCopied, ProviderError, OSError, ValueError, httpx.HTTPError, httpx.InvalidURL)
-_KEY = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
 
 
 class Copies:
@@ -54,7 +50,7 @@ class Copies:
         now: Callable[[], datetime],
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        self._pending = root / "to-copy"
+        self._pending = KeyFiles(root / "to-copy")
         self._done = root / "results"
         self._options = options
         self._api = api
@@ -67,7 +63,7 @@ class Copies:
 
     async def want(self, key: str, handle: Handle, ended: datetime | None) -> None:
         """Write down that this job's results are to be copied, which ended then. Raises ``OSError``."""
-        if self._turns.knows(key) or not _KEY.fullmatch(key):
+        if self._turns.knows(key) or not is_file_name(key):
             return
         now = self._now()
         # Their clock may differ from ours: results that have vanished by their clock are tried all the same.
@@ -79,20 +75,19 @@ class Copies:
     def _write_pending(self, pending: PendingCopy) -> bool:
         if (self._done / pending.key).exists():
             return False
-        self._pending.mkdir(mode=0o700, parents=True, exist_ok=True)
-        content = orjson.dumps({"handle": dict(pending.handle), "expires": pending.expires.isoformat()})
-        write_whole(self._pending / f"{pending.key}.json", content)
+        content = {"handle": dict(pending.handle), "expires": pending.expires.isoformat()}
+        self._pending.write(pending.key, content)
         return True
 
     async def forget(self, key: str) -> None:
         """Remove them, and copy them no more."""
-        if _KEY.fullmatch(key):
+        if is_file_name(key):
             self._turns.forget(key)
             await trio.to_thread.run_sync(self._remove, key)
 
     def _remove(self, key: str) -> None:
         self._over_at.pop(key, None)
-        (self._pending / f"{key}.json").unlink(missing_ok=True)
+        self._pending.remove(key)
         for name in (key, _part(key)):
             shutil.rmtree(self._done / name, ignore_errors=True)
 
@@ -105,13 +100,13 @@ class Copies:
 
     def _all_pending(self) -> list[PendingCopy]:
         found = []
-        for path in sorted(self._pending.glob("*.json")) if self._pending.is_dir() else []:
+        for key in self._pending.all_keys():
             try:
-                content = orjson.loads(path.read_bytes())
+                content = self._pending.read(key)
                 # Until 0.1.0 this file had the time of the end, not the last moment for a copy.
                 until = content["expires"] if "expires" in content else content["since"]
                 expires = datetime.fromisoformat(until) + (timedelta() if "expires" in content else RETENTION)
-                found.append(PendingCopy(path.stem, dict(content["handle"]), expires))
+                found.append(PendingCopy(key, dict(content["handle"]), expires))
             except (OSError, ValueError, KeyError, TypeError):  # not written by us, or removed meanwhile
                 continue
         return found
@@ -124,18 +119,20 @@ class Copies:
             "job_id": pending.key.rpartition("-")[0] or pending.key,
         }
         left = self._seconds_left(pending)
-        why: Exception = NotCopied("it took longer than Replicate keeps them")
-        number = None
-        with trio.move_on_after(max(left, self._options.request_seconds)):
-            try:
+        try:
+            with trio.fail_after(max(left, self._options.request_seconds)):
                 number = await self._copy(pending)
-            except _FAILURES as error:
-                why = error
-        if number is not None:
-            self._over_at.pop(pending.key, None)
-            _logger.info("Copied %d result files", number, extra={**extra, "directory": str(self._done / pending.key)})
-            self._nudge(pending.key)
-            return True
+        except trio.TooSlowError:
+            return await self._failed(pending, NotCopied("it took longer than Replicate keeps them"), extra)
+        except _FAILURES as error:
+            return await self._failed(pending, error, extra)
+        self._over_at.pop(pending.key, None)
+        _logger.info("Copied %d result files", number, extra={**extra, "directory": str(self._done / pending.key)})
+        self._nudge(pending.key)
+        return True
+
+    async def _failed(self, pending: PendingCopy, why: Exception, extra: Mapping[str, object]) -> bool:
+        """Give it up where another try would end the same; whether it was given up."""
         over = self._seconds_left(pending) <= 0 or getattr(why, "for_good", False) or isinstance(why, NotFound)
         if not over:
             _logger.info("Results could not be copied yet: %s", why, extra=extra)
@@ -158,7 +155,7 @@ class Copies:
     async def _copy(self, pending: PendingCopy) -> int:
         if there := await trio.to_thread.run_sync(self._settled, pending.key):
             return there
-        results = list(results_of(await self._api.get(kind_of(pending.handle), remote_id(pending.handle.get("id")))))
+        results = list(results_of(await self._api.get(*kind_and_id(pending.handle))))
         if not results:
             raise NotCopied("Replicate no longer has them", for_good=True)
         if len(results) > MOST_FILES:
@@ -193,14 +190,14 @@ class Copies:
         folder = self._done / key
         there = len(list(folder.iterdir())) if folder.is_dir() else 0
         if there:
-            (self._pending / f"{key}.json").unlink(missing_ok=True)
+            self._pending.remove(key)
         return there
 
     def _publish(self, part: Path, key: str) -> None:
         shutil.rmtree(self._done / key, ignore_errors=True)
         part.rename(self._done / key)
         sync(self._done)
-        (self._pending / f"{key}.json").unlink(missing_ok=True)
+        self._pending.remove(key)
 
     async def aclose(self) -> None:
         """Close every connection."""

@@ -17,7 +17,7 @@ import attrs
 import httpx
 import trio
 
-from actors.http_client import get_async_client, transport_options
+from actors.providers.http import client_of
 from actors.providers.http_addresses import checked_address, origin
 from actors.providers.replicate.options import ReplicateOptions
 
@@ -69,12 +69,7 @@ class Downloader:
         self._origin = origin(checked_address(options.base_url))
         self._credentials = credentials
         self._threads = trio.CapacityLimiter(_THREADS)  # of its own: a slow disk must not delay other work
-        travel = attrs.evolve(transport_options(os.environ)[0], proxy=options.proxy)
-        self._client = get_async_client(
-            travel,
-            limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
-            **({} if transport is None else {"transport": transport}),
-        )
+        self._client = client_of(connections, options.proxy, transport)
 
     async def aclose(self) -> None:
         """Close every connection."""

@@ -20,7 +20,7 @@ from actors.providers.base import Handle, View
 from actors.providers.errors import NotFound, Protocol, ProviderError, Unavailable
 from actors.providers.replicate.api import ReplicateApi
 from actors.providers.replicate.preparing import PREDICTION, TRAINING
-from actors.providers.replicate.reading import SKEW, ends_before, kind_of, moment, remote_id
+from actors.providers.replicate.reading import SKEW, ends_before, kind_and_id, moment
 
 AT_MOST = 15.0
 """Seconds of one look, within what the guard allows for it; what was not reached is not in the view."""
@@ -32,13 +32,30 @@ Read = Callable[[Mapping[str, Any]], Observation]
 
 @attrs.define
 class _Look:
-    """One look at the jobs of one kind, by id: what was seen, what is missing still."""
+    """One look: what was seen by key, and by kind the ids of the jobs that are missing still, with their keys."""
 
-    missing: dict[str, str]
+    missing: dict[str, dict[str, str]] = attrs.field(factory=dict)
     observations: dict[str, Observation] = attrs.field(factory=dict)
     absent: set[str] = attrs.field(factory=set)
     failed: dict[str, str] = attrs.field(factory=dict)
     errors: list[ProviderError] = attrs.field(factory=list)
+
+    @classmethod
+    def at(cls, handles: Mapping[str, Handle]) -> _Look:
+        """A look at these jobs; a handle that names none has failed."""
+        look = cls()
+        for key, handle in handles.items():
+            try:
+                kind, job_id = kind_and_id(handle)
+                look.missing.setdefault(kind, {})[job_id] = key
+            except Protocol as error:
+                look.failed[key] = f"its handle names no job: {error}"
+        return look
+
+    @property
+    def all_missing(self) -> frozenset[str]:
+        """The ids of the jobs that were not seen yet."""
+        return frozenset(job for jobs in self.missing.values() for job in jobs)
 
 
 class Observer:
@@ -54,57 +71,47 @@ class Observer:
 
     async def look(self, handles: Mapping[str, Handle]) -> View:
         """What became of the jobs of these keys. Raises what failed where nothing at all could be seen."""
-        looks, failed = _sorted(handles)
-        self._created = {
-            job: at for job, at in self._created.items() if any(job in one.missing for one in looks.values())
-        }
+        look = _Look.at(handles)
+        asked = look.all_missing
+        self._created = {job: at for job, at in self._created.items() if job in asked}
         with trio.move_on_after(AT_MOST) as scope:
-            for kind, look in looks.items():
-                await self._look(kind, look)
-        self._first = frozenset(job for look in looks.values() for job in look.missing)
-        view = View(failed=failed, complete=not any(look.missing for look in looks.values()))
-        for look in looks.values():
-            view = attrs.evolve(
-                view,
-                observations={**view.observations, **look.observations},
-                absent=view.absent | look.absent,
-                failed={**view.failed, **look.failed},
-            )
-        errors = [error for look in looks.values() for error in look.errors]
+            for kind, missing in look.missing.items():
+                await self._look(kind, missing, look)
+        self._first = look.all_missing
         if scope.cancelled_caught:
-            errors.append(Unavailable(f"the jobs could not be read within {AT_MOST:g} s"))
-        if errors and not view.observations and not view.absent:
-            raise errors[0]
-        return view
+            look.errors.append(Unavailable(f"the jobs could not be read within {AT_MOST:g} s"))
+        if look.errors and not look.observations and not look.absent:
+            raise look.errors[0]
+        return View(look.observations, frozenset(look.absent), look.failed, complete=not self._first)
 
-    async def _look(self, kind: str, look: _Look) -> None:
-        if len(look.missing) > self._pages[kind]:
+    async def _look(self, kind: str, missing: dict[str, str], look: _Look) -> None:
+        if len(missing) > self._pages[kind]:
             try:
-                self._pages[kind] = await self._list(kind, look)
+                self._pages[kind] = await self._list(kind, missing, look)
             except Protocol:  # one job in the list may be the reason: so each is asked for itself
                 self._stopped_at.pop(kind, None)
             except ProviderError as error:  # what the pages before it showed is good
                 self._stopped_at.pop(kind, None)  # a place in the list that is no more must not be asked for again
                 look.errors.append(error)
-                look.failed |= {key: str(error) for key in look.missing.values()}
+                look.failed |= {key: str(error) for key in missing.values()}
                 return
         else:
             self._pages[kind] = max(1, self._pages[kind] // 2)  # so that the list is tried again some time
         async with trio.open_nursery() as nursery:
-            for job_id in sorted(look.missing, key=lambda job: job not in self._first):
-                nursery.start_soon(self._get, kind, job_id, look)
+            for job_id in sorted(missing, key=lambda job: job not in self._first):
+                nursery.start_soon(self._get, kind, job_id, missing, look)
 
-    async def _list(self, kind: str, look: _Look) -> int:
+    async def _list(self, kind: str, missing: dict[str, str], look: _Look) -> int:
         """Read pages; how many there were."""
-        since = min((self._created[job] for job in look.missing), default=None) if self._knows(look.missing) else None
+        since = min((self._created[job] for job in missing), default=None) if self._knows(missing) else None
         since = None if since is None else since - SKEW
         begun = cursor = self._stopped_at.pop(kind, None)
         fruitless, pages = 0, 0
-        while look.missing and fruitless < len(look.missing) and pages < MOST_PAGES:
+        while missing and fruitless < len(missing) and pages < MOST_PAGES:
             self._stopped_at[kind] = cursor
             page = await self._api.page(kind, cursor, since)
             pages += 1
-            found = sum(self._note(body, look) for body in page.jobs)
+            found = sum(self._note(body, missing, look) for body in page.jobs)
             fruitless = 0 if found else fruitless + 1
             if page.cursor is None or page.cursor == cursor or ends_before(page.jobs, since):
                 if begun is None:
@@ -117,10 +124,10 @@ class Observer:
     def _knows(self, missing: Iterable[str]) -> bool:
         return all(job in self._created for job in missing)
 
-    def _note(self, body: Mapping[str, Any], look: _Look) -> bool:
+    def _note(self, body: Mapping[str, Any], missing: dict[str, str], look: _Look) -> bool:
         """Take the status from an object if its job is still missing; False for any other object."""
         job_id = body.get("id")
-        key = look.missing.pop(job_id, None) if isinstance(job_id, str) else None
+        key = missing.pop(job_id, None) if isinstance(job_id, str) else None
         if key is None:
             return False
         assert isinstance(job_id, str)
@@ -132,25 +139,13 @@ class Observer:
             look.failed[key] = str(error)
         return True
 
-    async def _get(self, kind: str, job_id: str, look: _Look) -> None:
+    async def _get(self, kind: str, job_id: str, missing: dict[str, str], look: _Look) -> None:
         try:
             body = await self._api.get(kind, job_id)
         except NotFound:
-            look.absent.add(look.missing.pop(job_id))
+            look.absent.add(missing.pop(job_id))
         except ProviderError as error:
             look.errors.append(error)
-            look.failed[look.missing.pop(job_id)] = str(error)
+            look.failed[missing.pop(job_id)] = str(error)
         else:
-            self._note({**body, "id": job_id}, look)
-
-
-def _sorted(handles: Mapping[str, Handle]) -> tuple[dict[str, _Look], dict[str, str]]:
-    """The jobs by kind, and what is wrong with the handles that name none."""
-    looks: dict[str, _Look] = {}
-    failed = {}
-    for key, handle in handles.items():
-        try:
-            looks.setdefault(kind_of(handle), _Look({})).missing[remote_id(handle.get("id"))] = key
-        except Protocol as error:
-            failed[key] = f"its handle names no job: {error}"
-    return looks, failed
+            self._note({**body, "id": job_id}, missing, look)

@@ -10,19 +10,19 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import attrs
 import orjson
 
 from actors.jobs.records import JobRequest
-from actors.jobs.suggestions import did_you_mean
 from actors.providers.base import Prepared
 from actors.providers.errors import Invalid
 from actors.providers.replicate.options import ReplicateOptions
+from actors.providers.specs import read_spec
+from actors.validation.values import NOT_EMPTY, fits
 
 PREDICTION, TRAINING = "prediction", "training"
-EVENTS = ("start", "output", "logs", "completed")
 
 SHORTEST_DEADLINE = 5.0
 """Seconds: what ``Cancel-After`` takes at least (the API's schema)."""
@@ -30,45 +30,49 @@ SHORTEST_DEADLINE = 5.0
 MOST_INPUT = 4 * 1024 * 1024
 """Bytes of JSON; what is larger belongs into a file that the input names."""
 
-_KEYS = ("model", "version", "deployment", "input", "destination", "webhook", "webhook_events_filter")
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
-_MODEL = re.compile(rf"(?P<owner>{_NAME})/(?P<name>{_NAME})(?::(?P<version>[A-Za-z0-9]+))?", re.ASCII)
+_MODEL = re.compile(rf"(?P<name>{_NAME}/{_NAME})(?::(?P<version>[A-Za-z0-9]+))?", re.ASCII)
 _PAIR = re.compile(rf"{_NAME}/{_NAME}", re.ASCII)
 _VERSION = re.compile(r"[A-Za-z0-9]{1,128}", re.ASCII)
+_WEB_ADDRESS = re.compile(r"https?://[^\s/]+\S*")
 
 
-@attrs.define
-class _Spec:
-    """The ``spec`` of one request, and what is wrong with it."""
+def _text(form: re.Pattern[str], words: str) -> Any:
+    return attrs.field(default=None, validator=fits(form.fullmatch, words, with_value=True))
 
-    given: Mapping[str, Any]
-    faults: list[str] = attrs.field(factory=list)
 
-    def text(self, name: str, form: re.Pattern[str], example: str) -> re.Match[str] | None:
-        """The value of ``name`` if it has that form; None where it is not there or wrong."""
-        value = self.given.get(name)
-        if value is None:
-            return None
-        match = form.fullmatch(value) if isinstance(value, str) else None
-        if match is None:
-            self.faults.append(f"spec.{name} must look like {example}, not {value!r:.80}")
-        return match
+def _is_small(_: Any, attribute: attrs.Attribute[Any], value: Mapping[str, Any]) -> None:
+    if (size := len(orjson.dumps(value))) > MOST_INPUT:
+        words = f"has {size} bytes of JSON, more than {MOST_INPUT}: name files by their address"
+        raise ValueError(f"{attribute.name} {words}")
+
+
+@attrs.frozen
+class ReplicateSpec:
+    """The ``spec`` of a request, as the top of this file says."""
+
+    model: str | None = _text(_MODEL, "must look like owner/name or owner/name:version")
+    version: str | None = _text(_VERSION, "must look like an id, such as 5c7d5dc6dd8bf75c1acaa8565735e798...")
+    deployment: str | None = _text(_PAIR, "must look like owner/name")
+    input: Mapping[str, Any] = attrs.field(factory=dict, validator=_is_small)
+    destination: str | None = _text(_PAIR, "must look like owner/name, a model of your own")
+    webhook: str | None = attrs.field(
+        default=None, validator=fits(_WEB_ADDRESS.fullmatch, "must be an address that begins with https://")
+    )
+    webhook_events_filter: tuple[Literal["start", "output", "logs", "completed"], ...] | None = attrs.field(
+        default=None, validator=NOT_EMPTY
+    )
 
 
 def prepare_request(request: JobRequest, options: ReplicateOptions) -> Prepared:
     """The body of a submission. Raises :class:`Invalid` naming every fault and its fix."""
-    spec = _Spec(request.spec)
-    spec.faults += _misplaced(request)
-    for name in spec.given:
-        if name not in _KEYS:
-            spec.faults.append(f"spec.{name!s:.80} is unknown{did_you_mean(str(name)[:80], _KEYS)}")
-    kind = TRAINING if "destination" in spec.given else PREDICTION
-    path, body = _training(spec) if kind == TRAINING else _prediction(spec)
-    body["input"] = _input(spec, options)
-    body |= _webhook(spec)
-    cancel_after = _deadline(request, kind, options, spec.faults)
-    if spec.faults:
-        raise Invalid("; ".join(spec.faults))
+    faults = _misplaced(request)
+    kind = PREDICTION if request.spec.get("destination") is None else TRAINING
+    spec = read_spec(request.spec, ReplicateSpec, faults)
+    path, body = ("", {}) if spec is None else _creation(spec, kind, options, faults)
+    cancel_after = _deadline(request, kind, options, faults)
+    if faults:
+        raise Invalid("; ".join(faults))
     return Prepared({"kind": kind, "path": path, "json": body, "cancel_after": cancel_after})
 
 
@@ -80,72 +84,40 @@ def _misplaced(request: JobRequest) -> list[str]:
     ]
 
 
-def _prediction(spec: _Spec) -> tuple[str, dict[str, Any]]:
-    model, version = _model(spec)
-    deployment = spec.text("deployment", _PAIR, "owner/name")
-    if sum(name in spec.given for name in ("model", "deployment")) + (version is not None and model is None) != 1:
-        spec.faults.append("spec needs one of model (owner/name), version (an id) and deployment (owner/name)")
-    if deployment is not None:
-        return f"/v1/deployments/{deployment[0]}/predictions", {}
-    if model is not None and version is None:
-        return f"/v1/models/{model}/predictions", {}
-    return "/v1/predictions", {"version": version}
+def _creation(
+    spec: ReplicateSpec, kind: str, options: ReplicateOptions, faults: list[str]
+) -> tuple[str, dict[str, Any]]:
+    """Path and body of the creation."""
+    if options.token_input is not None and options.token_input in spec.input:
+        faults.append(f"spec.input.{options.token_input} is set by the provider itself (token_input)")
+    if spec.webhook_events_filter is not None and spec.webhook is None:
+        faults.append("spec.webhook_events_filter needs spec.webhook: where the events are to go")
+    path, body = _named(spec, kind, faults)
+    body["input"] = spec.input
+    if spec.webhook is not None:
+        body["webhook"] = spec.webhook
+        if spec.webhook_events_filter is not None:
+            body["webhook_events_filter"] = list(spec.webhook_events_filter)
+    return path, body
 
 
-def _training(spec: _Spec) -> tuple[str, dict[str, Any]]:
-    model, version = _model(spec)
-    destination = spec.text("destination", _PAIR, "owner/name, a model of your own")
-    if model is None or version is None or "deployment" in spec.given:
-        spec.faults.append("a training needs spec.model with the version that is trained: owner/name:version")
-    body = {} if destination is None else {"destination": destination[0]}
-    return f"/v1/models/{model}/versions/{version}/trainings", body
-
-
-def _model(spec: _Spec) -> tuple[str | None, str | None]:
-    """The model (``owner/name``) and the version that are named."""
-    model = spec.text("model", _MODEL, "owner/name or owner/name:version")
-    version = spec.text("version", _VERSION, "an id, such as 5c7d5dc6dd8bf75c1acaa8565735e798...")
-    named = version[0] if version is not None else None
-    if model is None:
-        return None, named
-    if model["version"] is not None and named is not None:
-        spec.faults.append("spec.version stands in spec.model already; keep one of the two")
-    return f"{model['owner']}/{model['name']}", model["version"] or named
-
-
-def _input(spec: _Spec, options: ReplicateOptions) -> dict[str, Any]:
-    given = spec.given.get("input", {})
-    if not isinstance(given, Mapping):
-        spec.faults.append("spec.input must be an object")
-        return {}
-    if options.token_input is not None and options.token_input in given:
-        spec.faults.append(f"spec.input.{options.token_input} is set by the provider itself (token_input)")
-    plain = dict(given)
-    try:
-        size = len(orjson.dumps(plain))
-    except (TypeError, ValueError, RecursionError) as error:
-        spec.faults.append(f"spec.input holds what JSON cannot: {error}")
-        return {}
-    if size > MOST_INPUT:
-        spec.faults.append(f"spec.input has {size} bytes of JSON, more than {MOST_INPUT}: name files by their address")
-    return plain
-
-
-def _webhook(spec: _Spec) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    if (url := spec.given.get("webhook")) is not None:
-        if isinstance(url, str) and re.fullmatch(r"https?://[^\s/]+\S*", url):
-            found["webhook"] = url
-        else:
-            spec.faults.append("spec.webhook must be an address that begins with https://")
-    if (events := spec.given.get("webhook_events_filter")) is not None:
-        if isinstance(events, (list, tuple)) and events and all(event in EVENTS for event in events):
-            found["webhook_events_filter"] = list(events)
-        else:
-            spec.faults.append(f"spec.webhook_events_filter must be a list of some of {', '.join(EVENTS)}")
-        if url is None:
-            spec.faults.append("spec.webhook_events_filter needs spec.webhook: where the events are to go")
-    return found
+def _named(spec: ReplicateSpec, kind: str, faults: list[str]) -> tuple[str, dict[str, Any]]:
+    """The path of the creation, and what its body says of what is to run."""
+    match = _MODEL.fullmatch(spec.model or "")
+    model, version = (None, spec.version) if match is None else (match["name"], match["version"] or spec.version)
+    if match is not None and match["version"] is not None and spec.version is not None:
+        faults.append("spec.version stands in spec.model already; keep one of the two")
+    if kind == TRAINING:
+        if model is None or version is None or spec.deployment is not None:
+            faults.append("a training needs spec.model with the version that is trained: owner/name:version")
+        return f"/v1/models/{model}/versions/{version}/trainings", {"destination": spec.destination}
+    if sum(one is not None for one in (model or version, spec.deployment)) != 1:
+        faults.append("spec needs one of model (owner/name), version (an id) and deployment (owner/name)")
+    if spec.deployment is not None:
+        return f"/v1/deployments/{spec.deployment}/predictions", {}
+    if version is not None:
+        return "/v1/predictions", {"version": version}
+    return f"/v1/models/{model}/predictions", {}
 
 
 def _deadline(request: JobRequest, kind: str, options: ReplicateOptions, faults: list[str]) -> str | None:

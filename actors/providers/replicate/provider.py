@@ -15,7 +15,6 @@ from actors.jobs.records import Capacity, JobRequest, Observation
 from actors.providers.base import (
     CancelAck,
     Capabilities,
-    DeliveryEvent,
     Found,
     Handle,
     Idempotency,
@@ -24,26 +23,26 @@ from actors.providers.base import (
     Nudge,
     Prepared,
     Push,
-    Rejected,
     Submitted,
     View,
 )
+from actors.providers.deliveries import Rejected
 from actors.providers.errors import NotFound
 from actors.providers.log_notices import offset_of, rest_of
-from actors.providers.optional import DeliveryHint
 from actors.providers.replicate.api import ReplicateApi
 from actors.providers.replicate.copying import Copies
+from actors.providers.replicate.deliveries import Reading, read_delivery
 from actors.providers.replicate.observing import Observer
 from actors.providers.replicate.options import ReplicateOptions
 from actors.providers.replicate.preparing import prepare_request
-from actors.providers.replicate.pushes import Reading, read_delivery
-from actors.providers.replicate.reading import ENDED, kind_of, log_of, observation_of, remote_id
+from actors.providers.replicate.reading import ENDED, kind_and_id, log_of, observation_of
 from actors.providers.replicate.secrets import Secrets
 from actors.providers.replicate.submitting import Submitter
+from actors.providers.replicate.unsettled import UnsettledFiles
 
 
 class ReplicateProvider:
-    """An account at Replicate. ``root`` is a folder of its own, for copies of results and what is being handed over.
+    """An account at Replicate. ``root`` is a folder of its own, for copies of results and unsettled submissions.
 
     ``transport`` is for tests. ``steady``: seconds that no step of the wall clock changes, sleep included.
 
@@ -61,12 +60,19 @@ class ReplicateProvider:
     ) -> None:
         self.name = name
         self._options = options = options if options is not None else ReplicateOptions()
-        self.capabilities = _capabilities(options)
+        self.capabilities = Capabilities(
+            submit_idempotency=Idempotency.TOKEN_SEARCH if options.token_input else Idempotency.NONE,
+            listing=Listing.SINCE,
+            page_size=100,
+            push=Push.WEBHOOK,
+            concurrent_calls=8,
+        )
         self._now = now
         self._api = ReplicateApi(name, options, now, transport, steady)
         self._observer = Observer(self._api, self._read)
-        self._submitter = Submitter(self._api, options, now, self._read, root)
-        self._secrets = Secrets(self._api, name, options.webhook_secret_env)
+        written = UnsettledFiles(root if options.token_input is not None else None)
+        self._submitter = Submitter(self._api, options, now, self._read, written)
+        self._secrets = Secrets(self._api, options.webhook_secret_env)
         self._copies = None
         if options.copy_results and root is not None:
             self._copies = Copies(root, options, self._api, now, transport)
@@ -119,7 +125,7 @@ class ReplicateProvider:
 
     async def cancel(self, key: str, handle: Handle) -> CancelAck:
         """Request the end. The job's status, not the answer, decides whether it has ended."""
-        kind, job_id = kind_of(handle), _named(handle)
+        kind, job_id = kind_and_id(handle)
         body = await self._api.cancel(kind, job_id)
         obeyed = body is not None
         try:
@@ -133,24 +139,13 @@ class ReplicateProvider:
 
     async def logs(self, key: str, handle: Handle, cursor: str | None = None) -> AsyncIterator[LogChunk]:
         """The output from ``cursor`` (a byte offset) to what there is now; Replicate forgets it after an hour."""
-        offset_of(cursor)  # refused before the request is made
+        offset = offset_of(cursor)  # refused before the request is made
         try:
-            log = log_of(await self._api.get(kind_of(handle), _named(handle)))
+            log = log_of(await self._api.get(*kind_and_id(handle)))
         except NotFound:
             return
-        for chunk in rest_of(log, cursor):
+        for chunk in rest_of(log, offset):
             yield chunk
-
-    def parse_delivery(
-        self, headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now: datetime
-    ) -> DeliveryEvent | Rejected:
-        """Verify and read a whole delivery; one that cannot be read is rejected here, see :meth:`read_delivery`."""
-        reading = self.read_delivery(headers, secrets, now)
-        if isinstance(reading, Rejected):
-            return reading
-        reading.add(body)
-        found = reading.done(body, len(body))
-        return Rejected(found.reason) if isinstance(found, DeliveryHint) else found
 
     def read_delivery(self, headers: Mapping[str, str], secrets: Sequence[str], now: datetime) -> Reading | Rejected:
         """Begin to read a delivery. Where results are copied, it claims nothing: the job is read back first."""
@@ -181,17 +176,3 @@ class ReplicateProvider:
 
     def _read(self, body: Mapping[str, Any]) -> Observation:
         return observation_of(body, self._now(), self._options.usd_per_second)
-
-
-def _capabilities(options: ReplicateOptions) -> Capabilities:
-    return Capabilities(
-        submit_idempotency=Idempotency.TOKEN_SEARCH if options.token_input else Idempotency.NONE,
-        listing=Listing.SINCE,
-        page_size=100,
-        push=Push.WEBHOOK,
-        concurrent_calls=8,
-    )
-
-
-def _named(handle: Handle) -> str:
-    return remote_id(handle.get("id"))

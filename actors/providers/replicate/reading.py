@@ -6,7 +6,6 @@ Addresses inside an object (``urls``, ``next``) are never requested: the token w
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -18,7 +17,7 @@ from actors.jobs.polling import phase_of
 from actors.jobs.records import Observation, Phase
 from actors.providers.base import Handle
 from actors.providers.errors import Protocol
-from actors.providers.json_reading import is_shallow
+from actors.providers.json_reading import amount, is_shallow
 from actors.providers.last_words import LOOKED_AT, last_words, plain_text
 from actors.providers.replicate.preparing import PREDICTION, TRAINING
 
@@ -50,11 +49,13 @@ def handle_of(kind: str, body: Mapping[str, Any]) -> Handle:
     return {"kind": kind, "id": remote_id(body.get("id"))}
 
 
-def kind_of(handle: Handle) -> str:
-    """Whether it is a prediction or a training. One that was given by hand or by a delivery has only its ``id``: each
-    training can be asked for as a prediction, too.
+def kind_and_id(handle: Handle) -> tuple[str, str]:
+    """Prediction or training, and the job's id. Raises :class:`Protocol` where that is none.
+
+    A handle that was given by hand or by a delivery has only its ``id``: each training can be asked for as a
+    prediction, too.
     """
-    return TRAINING if handle.get("kind") == TRAINING else PREDICTION
+    return TRAINING if handle.get("kind") == TRAINING else PREDICTION, remote_id(handle.get("id"))
 
 
 def moment(value: object) -> datetime | None:
@@ -82,7 +83,8 @@ def observation_of(body: Mapping[str, Any], now: datetime, usd_per_second: float
     if not isinstance(raw, str):
         raise Protocol(f"status is {raw!r:.80}")
     phase = _timed_out(phase_of(raw), body)
-    seconds = _predict_time(body) if phase in ENDED else None
+    metrics = body.get("metrics")
+    seconds = amount(metrics.get("predict_time")) if isinstance(metrics, Mapping) and phase in ENDED else None
     billed = seconds if raw.strip().lower() != "aborted" else None  # it never ran
     return Observation(
         phase=phase,
@@ -104,14 +106,6 @@ def _timed_out(phase: Phase, body: Mapping[str, Any]) -> Phase:
     if phase is Phase.CANCELED and deadline is not None and end is not None and end >= deadline - _DEADLINE_SLACK:
         return Phase.TIMED_OUT
     return phase
-
-
-def _predict_time(body: Mapping[str, Any]) -> float | None:
-    metrics = body.get("metrics")
-    value = metrics.get("predict_time") if isinstance(metrics, Mapping) else None
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value < 0:
-        return None
-    return float(value)
 
 
 def _error(body: Mapping[str, Any], phase: Phase) -> str | None:

@@ -1,6 +1,6 @@
 """Where a submission went whose answer was lost: the list is searched for the token in the job's input.
 
-What is not found is surely absent only if the list reached back to the hand-over, by Replicate's own time, if the
+What is not found is surely absent only if the list reached back to the submission, by Replicate's own time, if the
 request can no longer be on its way, and if no job in question had its input erased (an hour after its end). Everything
 else is not known.
 """
@@ -19,7 +19,7 @@ from actors.providers.base import ABSENT, UNKNOWABLE, Found, Submitted
 from actors.providers.replicate.api import ReplicateApi
 from actors.providers.replicate.preparing import PREDICTION, TRAINING
 from actors.providers.replicate.reading import RETENTION, SKEW, ends_before, handle_of
-from actors.providers.replicate.tries import Try
+from actors.providers.replicate.unsettled import Unsettled
 
 MOST_PAGES = 30
 """Of each list: older pages are not searched, and a person decides."""
@@ -31,7 +31,7 @@ KINDS = (PREDICTION, TRAINING)
 class Search:
     """What is searched: the ``token`` under the input ``name``, in jobs of ``kinds`` created since ``since``.
 
-    By Replicate's time; None: in all jobs. ``sure``: whether what was handed over can only have been created since
+    By Replicate's time; None: in all jobs. ``sure``: whether what was submitted can only have been created since
     then, so that what is not found is absent.
     """
 
@@ -43,17 +43,17 @@ class Search:
 
 
 def reach(
-    key: str, tried: Try | None, ours: datetime, theirs: datetime | None
+    key: str, unsettled: Unsettled | None, ours: datetime, theirs: datetime | None
 ) -> tuple[tuple[str, ...], datetime | None, bool]:
-    """Which kinds of jobs, created since when by Replicate's time, a hand-over can have made; and whether that is sure.
+    """Kinds of the jobs that a submission can have made, since when by Replicate's time, and whether that is sure.
 
-    ``tried``: what is known of the hand-over. Without it there was none, or an earlier version made it: then it is not
-    older than its job. Our wall clock said when that was accepted, and may have been ahead; so the last hour is
+    ``unsettled``: what is known of the submission. Without it there was none, or an earlier version made it: then it is
+    not older than its job. Our wall clock said when that was accepted, and may have been ahead; so the last hour is
     searched in any case. In it nothing is erased yet, so that it costs no certainty.
     """
-    if tried is not None:
-        began = tried.began
-        return tried.kinds, None if began is None else began - SKEW, began is not None
+    if unsettled is not None:
+        began = unsettled.began
+        return unsettled.kinds, None if began is None else began - SKEW, began is not None
     if theirs is None:
         return KINDS, None, False
     accepted = (time_of(key) or ours) - ours

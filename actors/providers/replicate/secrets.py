@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Sequence
 
+import attrs
 import trio
 
 from actors.providers.errors import Auth, ProviderError
@@ -19,18 +20,17 @@ FAILED_AGAIN = 10.0
 """Seconds for which a question that failed is not asked again, for the same reason; shorter than a sender waits."""
 
 
+@attrs.define
 class Secrets:
     """``variable``: of the environment; None: the account's own secret counts."""
 
-    def __init__(self, api: ReplicateApi, name: str, variable: str | None) -> None:
-        self._api = api
-        self._setting = f"providers.{name}.webhook_secret_env"
-        self._variable = variable
-        self._known: tuple[str, ...] = ()
-        self._asked_at = -math.inf
-        self._failed_at = -math.inf
-        self._failure = ""
-        self._turn = trio.Lock()
+    _api: ReplicateApi
+    _variable: str | None
+    _known: tuple[str, ...] = ()
+    _asked_at: float = -math.inf
+    _failed_at: float = -math.inf
+    _failure: str = ""
+    _turn: trio.Lock = attrs.field(factory=trio.Lock)
 
     async def get(self, *, fresh: bool) -> Sequence[str]:
         """All that may be in use. Raises :class:`Auth` where the variable is empty, and what the question raises."""
@@ -56,7 +56,9 @@ class Secrets:
     def _configured(self, variable: str) -> tuple[str, ...]:
         secrets = tuple(os.environ.get(variable, "").split())
         if not secrets:
-            raise Auth(f"no signing secret in ${variable} ({self._setting}), which is not set")
+            raise Auth(
+                f"no signing secret in ${variable} (providers.{self._api.name}.webhook_secret_env), which is not set"
+            )
         for secret in secrets:
             register_secret(secret)
         return secrets

@@ -1,14 +1,15 @@
-"""Handing a job over: once under each key, with the token where a search can find it."""
+"""Submitting a job: once under each key, with the token where a search can find it."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit, urlunsplit
+from weakref import WeakValueDictionary
 
+import attrs
 import trio
 
 from actors.jobs.records import Observation
@@ -18,7 +19,7 @@ from actors.providers.replicate.api import ReplicateApi
 from actors.providers.replicate.options import ReplicateOptions
 from actors.providers.replicate.reading import handle_of
 from actors.providers.replicate.searching import Search, reach, search
-from actors.providers.replicate.tries import Try, WrittenTries
+from actors.providers.replicate.unsettled import Unsettled, UnsettledFiles
 
 REMEMBERED = 10_000
 """Keys that this process knows the outcome of; older ones are in the runtime's rows alone."""
@@ -27,36 +28,24 @@ EVENTS = ("start", "completed")
 """The events that Replicate is to deliver: the changes of a job's status."""
 
 
+@attrs.define
 class Submitter:
     """Creates jobs and finds those whose answer was lost. ``read``: the observation in an object."""
 
-    def __init__(
-        self,
-        api: ReplicateApi,
-        options: ReplicateOptions,
-        now: Callable[[], datetime],
-        read: Callable[[Mapping[str, Any]], Observation],
-        root: Path | None = None,
-    ) -> None:
-        self._api = api
-        self._options = options
-        self._now = now
-        self._read = read
-        self._born: float | None = None
-        self._given: OrderedDict[str, Submitted | None] = OrderedDict()  # None: forgotten
-        self._unclear: dict[str, Try] = {}
-        self._written = WrittenTries(root if options.token_input is not None else None)
-        self._turns: dict[str, trio.Lock] = {}
+    _api: ReplicateApi
+    _options: ReplicateOptions
+    _now: Callable[[], datetime]
+    _read: Callable[[Mapping[str, Any]], Observation]
+    _written: UnsettledFiles
+    _born: float | None = None
+    _given: OrderedDict[str, Submitted | None] = attrs.field(factory=OrderedDict)  # None: forgotten
+    _unclear: dict[str, Unsettled] = attrs.field(factory=dict)
+    _turns: WeakValueDictionary[str, trio.Lock] = attrs.field(factory=WeakValueDictionary)
 
     async def submit(self, key: str, token: str, prepared: Prepared) -> Submitted:
         """Create the job, unless it is there under ``key``."""
-        turn = self._turns.setdefault(key, trio.Lock())
-        try:
-            async with turn:
-                return await self._submit(key, token, prepared)
-        finally:
-            if not turn.statistics().tasks_waiting:
-                self._turns.pop(key, None)
+        async with self._turns.setdefault(key, trio.Lock()):
+            return await self._submit(key, token, prepared)
 
     async def _submit(self, key: str, token: str, prepared: Prepared) -> Submitted:
         known = self._given.get(key)
@@ -65,9 +54,9 @@ class Submitter:
         if key in self._unclear and isinstance(found := await self._search(key, token), Submitted):
             return found
         kind = prepared.body["kind"]
-        tried = Try((kind,), await self._their_time())
-        await self._written.write(key, tried)
-        self._unclear[key] = tried
+        unsettled = Unsettled((kind,), await self._their_time())
+        await self._written.write(key, unsettled)
+        self._unclear[key] = unsettled
         try:
             created = await self._api.create(
                 prepared.body["path"], self._body(prepared, token), prepared.body["cancel_after"]
@@ -80,7 +69,7 @@ class Submitter:
             self._written.settle(key)
             raise
         finally:
-            tried.ended = trio.current_time()
+            unsettled.ended = trio.current_time()
         submitted = Submitted(handle, self._seen(created))
         self._remember(key, submitted)
         return submitted
@@ -118,8 +107,8 @@ class Submitter:
             await trio.lowlevel.checkpoint()
             return UNKNOWABLE
         now, theirs = self._now(), await self._their_time()
-        tried = self._unclear.get(key) or await self._written.read(key)
-        target = Search(self._options.token_input, token, *reach(key, tried, now, theirs))
+        unsettled = self._unclear.get(key) or await self._written.read(key)
+        target = Search(self._options.token_input, token, *reach(key, unsettled, now, theirs))
         found = await search(self._api, target, self._seen)
         if isinstance(found, Submitted):
             self._remember(key, found)
@@ -128,10 +117,10 @@ class Submitter:
     async def _their_time(self) -> datetime | None:
         return None if self._options.token_input is None else await self._api.their_time()
 
-    def _not_too_soon(self, tried: Try | None) -> None:
+    def _not_too_soon(self, unsettled: Unsettled | None) -> None:
         now = trio.current_time()  # a wall clock that is put forward must not end this wait: the job would run twice
         self._born = now if self._born is None else self._born
-        last = self._born if tried is None else tried.ended or now
+        last = self._born if unsettled is None else unsettled.ended or now
         left = self._options.settle_seconds - (now - last)
         if left > 0:
             raise ProviderError(f"not found, and too soon to be sure: asked again within {left:.0f} s")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Generic, Literal, Protocol, TypeVar, get_args
 
 import attrs
 
 from actors.providers import errors
+from actors.validation.values import OR_MORE, fits
 
 
 class FaultKind(StrEnum):
@@ -44,8 +45,9 @@ class Refusal(StrEnum):
 #: Seconds, some 31 years: a few of them added to any date are still a date.
 LONGEST = 1_000_000_000
 
-REQUESTS = ("check", "submit", "find", "observe", "cancel", "logs", "forget")
-CALLS = (*REQUESTS, "push")
+CallName = Literal["check", "submit", "find", "observe", "cancel", "logs", "forget", "push"]
+CALLS: tuple[str, ...] = get_args(CallName)
+REQUESTS = CALLS[:-1]
 
 _PUSHES = frozenset({FaultKind.DROP, FaultKind.DOUBLE, FaultKind.LATE})
 _ONLY_AT: Mapping[FaultKind, tuple[str, ...]] = {
@@ -66,28 +68,9 @@ _REFUSALS: Mapping[Refusal, type[errors.ProviderError]] = {
 }
 
 
-def is_seconds(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
-    """An attrs validator: a number from 0 to :data:`LONGEST`."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 0:
-        raise ValueError(f"{attribute.name} must be a number of seconds, 0 or more, not {value!r}")
-    if value > LONGEST:
-        raise ValueError(f"{attribute.name} must be at most {LONGEST} seconds, not {value!r}")
-
-
-def is_count(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
-    """An attrs validator: a whole number, 0 or more."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise ValueError(f"{attribute.name} must be a whole number, 0 or more, not {value!r}")
-
-
-def _is_bool(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
-    if not isinstance(value, bool):
-        raise ValueError(f"{attribute.name} must be true or false, not {value!r}")
-
-
-_Validator = Callable[[Any, "attrs.Attribute[Any]", Any], Any]
-_optional_seconds: _Validator = attrs.validators.optional(is_seconds)
-optional_count: _Validator = attrs.validators.optional(is_count)
+IS_SECONDS = fits(
+    lambda value: 0 <= value <= LONGEST, f"must be a number of seconds from 0 to {LONGEST}", with_value=True
+)
 
 
 @attrs.frozen
@@ -101,14 +84,14 @@ class Fault:
 
     kind: FaultKind
     calls: tuple[str, ...] = ()
-    times: int | None = attrs.field(default=1, validator=optional_count)
-    skip: int = attrs.field(default=0, validator=is_count)
-    since: float = attrs.field(default=0.0, validator=is_seconds)
-    until: float | None = attrs.field(default=None, validator=_optional_seconds)
-    seconds: float = attrs.field(default=0.0, validator=is_seconds)
+    times: int | None = attrs.field(default=1, validator=OR_MORE)
+    skip: int = attrs.field(default=0, validator=OR_MORE)
+    since: float = attrs.field(default=0.0, validator=IS_SECONDS)
+    until: float | None = attrs.field(default=None, validator=IS_SECONDS)
+    seconds: float = attrs.field(default=0.0, validator=IS_SECONDS)
     refusal: Refusal = Refusal.OTHER
-    retry_after: float | None = attrs.field(default=None, validator=_optional_seconds)
-    accepted: bool = attrs.field(default=True, validator=_is_bool)
+    retry_after: float | None = attrs.field(default=None, validator=IS_SECONDS)
+    accepted: bool = True
 
     def __attrs_post_init__(self) -> None:
         possible = _ONLY_AT.get(self.kind, REQUESTS)
@@ -172,18 +155,16 @@ class FaultBook(Generic[R]):
 
     def take(self, concerns: Callable[[R], bool]) -> R | None:
         """The fault that strikes this call, if any; ``concerns``: whether a fault is made for such calls."""
-        return next((entry.fault for entry in self._entries if concerns(entry.fault) and entry.strikes()), None)
+        for entry in self._entries:
+            fault = entry.fault
+            if concerns(fault) and (fault.times is None or entry.met < fault.skip + fault.times):
+                entry.met += 1
+                if entry.met > fault.skip:
+                    return fault
+        return None
 
 
 @attrs.define
 class _Entry(Generic[R]):
     fault: R
-    met: int = 0
-
-    def strikes(self) -> bool:
-        """Count one more call that it is made for, unless it is used up."""
-        fault = self.fault
-        if fault.times is not None and self.met >= fault.skip + fault.times:
-            return False
-        self.met += 1
-        return self.met > fault.skip
+    met: int = 0  # calls that it is made for

@@ -6,8 +6,9 @@ import attrs
 
 from actors.jobs.records import Capacity
 from actors.providers.base import Capabilities, Idempotency, Listing, Push
-from actors.providers.scripted.faults import Fault, is_seconds, optional_count
+from actors.providers.scripted.faults import IS_SECONDS, Fault
 from actors.providers.scripted.script import Script
+from actors.validation.values import OR_MORE
 
 
 @attrs.frozen
@@ -19,12 +20,12 @@ class ScriptedOptions:
     and ``push`` choose which kind of provider it plays. ``faults`` strike every job's calls.
     """
 
-    cpus: int | None = attrs.field(default=None, validator=optional_count)
-    gpus: int | None = attrs.field(default=None, validator=optional_count)
-    memory: int | None = attrs.field(default=None, validator=optional_count)
-    duration: float = attrs.field(default=1.0, validator=is_seconds)
-    queue_time: float = attrs.field(default=0.0, validator=is_seconds)
-    cancel_time: float = attrs.field(default=1.0, validator=is_seconds)
+    cpus: int | None = attrs.field(default=None, validator=OR_MORE)
+    gpus: int | None = attrs.field(default=None, validator=OR_MORE)
+    memory: int | None = attrs.field(default=None, validator=OR_MORE)
+    duration: float = attrs.field(default=1.0, validator=IS_SECONDS)
+    queue_time: float = attrs.field(default=0.0, validator=IS_SECONDS)
+    cancel_time: float = attrs.field(default=1.0, validator=IS_SECONDS)
     idempotency: Idempotency = Idempotency.CLIENT_ID
     listing: Listing = Listing.ALL
     page_size: int = attrs.field(default=100, validator=attrs.validators.ge(1))

@@ -18,13 +18,13 @@ from actors.providers.base import (
     Idempotency,
     Listing,
     LogChunk,
-    NoDeliveries,
     Nudge,
     Prepared,
     Push,
     Submitted,
     View,
 )
+from actors.providers.deliveries import NoDeliveries
 from actors.providers.errors import Conflict
 from actors.providers.log_notices import offset_of, rest_of
 from actors.providers.scripted.faults import ACTS_FIRST, Fault, FaultBook, FaultKind
@@ -83,7 +83,9 @@ class ScriptedProvider(NoDeliveries):
             endless = fault is not None and fault.kind is FaultKind.NEVER_ENDS
             return self._submitted(self.remote.accept(key, token, asked, context, endless=endless))
 
-        return await _suffer(fault, start)
+        answer = await _suffer(fault, start)
+        self._report({key: answer.handle})
+        return answer
 
     async def find(self, key: str, token: str) -> Found:
         """Look ``key`` up, or search for ``token``; with an idempotency of ``NONE`` the answer is not known."""
@@ -94,7 +96,10 @@ class ScriptedProvider(NoDeliveries):
             run = self._find(key, token)
             return self._submitted(run, existed=True) if run is not None else ABSENT
 
-        return await self._request("find", (key,), look)
+        found = await self._request("find", (key,), look)
+        if isinstance(found, Submitted):
+            self._report({key: found.handle})
+        return found
 
     async def observe_many(self, handles: Mapping[str, Handle]) -> View:
         """Look at all of them in one request, a page at a time, or one by one, as the options' ``listing`` has it."""
@@ -115,7 +120,7 @@ class ScriptedProvider(NoDeliveries):
         fault = self._strike("cancel", (key,))
 
         def stop() -> CancelAck:
-            run = self.remote.by_id(handle.get("run"))
+            run = self.remote.by_handle(key, handle.get("run"))
             if run is None:
                 return CancelAck.UNKNOWN_JOB
             if fault is not None and fault.kind is FaultKind.NEVER_ENDS:
@@ -126,16 +131,16 @@ class ScriptedProvider(NoDeliveries):
 
     async def logs(self, key: str, handle: Handle, cursor: str | None = None) -> AsyncIterator[LogChunk]:
         """The log of the run's steps; the cursor is an offset in bytes."""
-        offset_of(cursor)  # refused before the call is made
-        text = await self._request("logs", (key,), lambda: self._log(handle))
-        for chunk in rest_of(text, cursor):
+        offset = offset_of(cursor)  # refused before the call is made
+        text = await self._request("logs", (key,), lambda: self._log(key, handle))
+        for chunk in rest_of(text, offset):
             yield chunk
 
     async def forget(self, key: str, handle: Handle) -> None:
         """Drop an ended run. Raises :class:`Conflict` for one that has not ended."""
 
         def drop() -> None:
-            run = self.remote.by_id(handle.get("run"))
+            run = self.remote.by_handle(key, handle.get("run"))
             if run is None:
                 return
             if not run.ended(self.remote.now()):
@@ -162,7 +167,7 @@ class ScriptedProvider(NoDeliveries):
         # A look at many jobs is struck as a whole by the remote's faults only: see _page for those of single jobs.
         own = self.remote.job_fault(name, keys[0]) if len(keys) == 1 and name != "observe" else None
         fault = own or self.remote.fault(name) or self.remote.struck_by(self._faults, name)
-        self.remote.calls.append(Call(self.remote.now(), name, keys, fault.kind if fault is not None else None))
+        self.remote.record(Call(self.remote.now(), name, keys, fault.kind if fault is not None else None))
         return fault
 
     async def _page(self, handles: Mapping[str, Handle]) -> View:
@@ -186,16 +191,17 @@ class ScriptedProvider(NoDeliveries):
             elif fault is not None and fault.kind is FaultKind.UNSEEN:
                 complete = False
             else:
-                seen = self._look(handle, fault)
+                seen = self._look(key, handle, fault)
                 if seen is None:
                     absent.add(key)
                 else:
                     observations[key] = seen
+        self._report({key: handles[key] for key in observations})
         return View(observations, frozenset(absent), failed, complete)
 
-    def _look(self, handle: Handle, fault: Fault | None) -> Observation | None:
+    def _look(self, key: str, handle: Handle, fault: Fault | None) -> Observation | None:
         now = self.remote.now()
-        run = self.remote.by_id(handle.get("run"))
+        run = self.remote.by_handle(key, handle.get("run"))
         if run is None and self.remote.outlives_us:
             return None
         if run is None:
@@ -204,6 +210,12 @@ class ScriptedProvider(NoDeliveries):
         if fault is not None and fault.kind is FaultKind.UNKNOWN_STATUS:
             return Observation(Phase.UNKNOWN, "rehearsing", seen_at=now)
         return run.observe(now)
+
+    def _report(self, handles: Mapping[str, Handle]) -> None:
+        """These runs' states are in the answer that is now given."""
+        for key, handle in handles.items():
+            if (run := self.remote.by_handle(key, handle.get("run"))) is not None:
+                self.remote.report(run)
 
     def _find(self, key: str, token: str) -> Run | None:
         if self.options.idempotency is Idempotency.NONE:
@@ -215,8 +227,8 @@ class ScriptedProvider(NoDeliveries):
     def _submitted(self, run: Run, *, existed: bool = False) -> Submitted:
         return Submitted({"run": run.run_id}, run.observe(self.remote.now()), existed)
 
-    def _log(self, handle: Handle) -> bytes:
-        run = self.remote.by_id(handle.get("run"))
+    def _log(self, key: str, handle: Handle) -> bytes:
+        run = self.remote.by_handle(key, handle.get("run"))
         return run.log(self.remote.now()) if run is not None else b""
 
 

@@ -48,9 +48,9 @@ class Pushes:
             await self._wait(now)
 
     def _read_journal(self) -> None:
-        first, self._read = self._read, len(self._remote.touched)
+        touched, self._read = self._remote.touched_after(self._read)
         arriving, self._arriving = self._arriving, False
-        for run in (run for run in self._remote.touched[first:] if not run.forgotten):
+        for run in (run for run in touched if not run.forgotten):
             news = arriving or run.run_id in self._expected
             # The answer to a submission had the phase it began in: only later changes are new.
             self._expect(run, self._remote.now() if news else run.next_change(run.submitted_at))
@@ -79,7 +79,7 @@ class Pushes:
         self._nudge(key)
 
     async def _wait(self, now: datetime) -> None:
-        if len(self._remote.touched) > self._read:
+        if self._remote.touches > self._read:
             await trio.lowlevel.checkpoint()
             return
         due = min((heap[0][0] for heap in (self._changes, self._late) if heap), default=None)

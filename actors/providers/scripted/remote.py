@@ -14,6 +14,9 @@ from actors.jobs.records import Observation, Resources
 from actors.providers.scripted.faults import Fault, FaultBook, FaultKind
 from actors.providers.scripted.script import Script, Timeline, log_text, next_change, observe, timeline
 
+ENDS_KEPT = 1_000
+"""Ended runs, and calls, that a remote of one process keeps at the least; twice as many at the most."""
+
 
 @attrs.frozen
 class Asked:
@@ -39,7 +42,10 @@ class Call:
 
 @attrs.define(eq=False)
 class Run:
-    """One accepted job. Were one key submitted twice without a defence, there would be two runs of it."""
+    """One accepted job. Were one key submitted twice without a defence, there would be two runs of it.
+
+    ``reported``: its end was in an answer.
+    """
 
     run_id: str
     key: str
@@ -50,6 +56,7 @@ class Run:
     endless: bool = False
     cancelled_at: datetime | None = None
     forgotten: bool = False
+    reported: bool = False
 
     @property
     def timeline(self) -> Timeline:
@@ -88,9 +95,13 @@ def system_now() -> datetime:
 class ScriptedRemote:
     """Holds the runs. Give one to several providers in turn, and the jobs survive our restarts.
 
-    ``now`` is its only clock: the machine's, or a virtual one. ``outlives_us`` false: no later process will find it,
-    so a run that it does not know is proven dead. ``calls`` and ``runs`` record all that was asked and
+    ``now`` is its only clock: the machine's, or a virtual one. ``calls`` and ``runs`` record all that was asked and
     accepted, in order; :meth:`most_at_once` shows whether limits held at the provider.
+
+    ``outlives_us`` false: no later process will find it, so a run that it does not know is proven dead. It lives as
+    long as a supervisor, so it forgets: of runs whose end was reported it keeps the newest :data:`ENDS_KEPT`, and as
+    many calls. What has not ended, and an end that was in no answer, is kept. An end that was reported but could not be
+    written down is asked about again long before so many others have ended and were written down.
     """
 
     def __init__(self, now: Callable[[], datetime] = system_now, *, outlives_us: bool = True) -> None:
@@ -99,13 +110,25 @@ class ScriptedRemote:
         self.calls: list[Call] = []
         self.runs: list[Run] = []
         self.touched: list[Run] = []  # a journal: each run anew whenever its timeline changed
+        self._dropped = 0  # entries of the journal that are there no more
         self.changed = trio.lowlevel.ParkingLot()
         self._opened_at = now()
         self._by_id: dict[str, Run] = {}
         self._by_key: dict[str, Run] = {}
+        self._accepted = 0
+        self._reported: list[Run] = []
         self._faults = FaultBook[Fault]()
         self._job_faults: dict[str, FaultBook[Fault]] = {}
         self._job_of_key: dict[str, str] = {}
+
+    @property
+    def touches(self) -> int:
+        """How many entries the journal has had."""
+        return self._dropped + len(self.touched)
+
+    def touched_after(self, number: int) -> tuple[list[Run], int]:
+        """The journal after its first ``number`` entries, and how many it has now; some may be there twice."""
+        return self.touched[max(0, number - self._dropped) :], self.touches
 
     def inject(self, *faults: Fault) -> None:
         """Let ``faults`` strike the calls that follow."""
@@ -118,6 +141,12 @@ class ScriptedRemote:
     def elapsed(self) -> float:
         """Seconds since this remote was opened; faults begin and end by them."""
         return (self.now() - self._opened_at).total_seconds()
+
+    def record(self, call: Call) -> None:
+        """Add to ``calls``."""
+        self.calls.append(call)
+        if not self.outlives_us and len(self.calls) >= 2 * ENDS_KEPT:
+            del self.calls[:ENDS_KEPT]
 
     def fault(self, name: str) -> Fault | None:
         """The injected fault that strikes this call as a whole, taken."""
@@ -141,7 +170,8 @@ class ScriptedRemote:
 
     def accept(self, key: str, token: str, asked: Asked, context: Mapping[str, str], *, endless: bool) -> Run:
         """Start a run, even if another one has the same ``key``."""
-        run = Run(f"run-{len(self.runs) + 1}", key, token, asked, dict(context), self.now(), endless)
+        self._accepted += 1
+        run = Run(f"run-{self._accepted}", key, token, asked, dict(context), self.now(), endless)
         self.runs.append(run)
         self._by_id[run.run_id] = self._by_key[key] = run
         self._touch(run)
@@ -151,9 +181,33 @@ class ScriptedRemote:
         """The newest run of ``key`` that is kept."""
         return _kept(self._by_key.get(key))
 
-    def by_id(self, run_id: object) -> Run | None:
-        """The run of this id, if it is kept."""
-        return _kept(self._by_id.get(run_id)) if isinstance(run_id, str) else None
+    def by_handle(self, key: str, run_id: object) -> Run | None:
+        """The run of this id, if it is kept. Where runs die with their process, an earlier one's may have had this id,
+        under another key.
+        """
+        run = _kept(self._by_id.get(run_id)) if isinstance(run_id, str) else None
+        return run if run is not None and (self.outlives_us or run.key == key) else None
+
+    def report(self, run: Run) -> None:
+        """The state of ``run`` was in an answer: one that has ended may be forgotten when many others have."""
+        if self.outlives_us or run.reported or not run.ended(self.now()):
+            return
+        run.reported = True
+        self._reported.append(run)
+        if len(self._reported) >= 2 * ENDS_KEPT:
+            self._forget(self._reported[:ENDS_KEPT])
+
+    def _forget(self, old: list[Run]) -> None:
+        del self._reported[: len(old)]
+        for run in old:
+            run.forgotten = True
+            del self._by_id[run.run_id]
+            if self._by_key.get(run.key) is run:
+                del self._by_key[run.key]
+                self._job_faults.pop(self._job_of_key.pop(run.key, ""), None)
+        self.runs = [run for run in self.runs if not run.forgotten]
+        journal = [run for run in self.touched if not run.forgotten]
+        self._dropped, self.touched = self.touches - len(journal), journal
 
     def cancel(self, run: Run) -> bool:
         """Begin to stop ``run``, once; False where it had ended."""

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Annotated, Any
 
 import attrs
-import orjson
+from attrs.validators import le
 
 from actors.jobs.records import Observation, Phase
-from actors.jobs.suggestions import did_you_mean
 from actors.providers.errors import Invalid
-from actors.providers.scripted.faults import CALLS, Fault, FaultKind, Refusal, is_count, is_seconds
+from actors.providers.scripted.faults import IS_SECONDS, CallName, Fault
+from actors.providers.specs import read_spec
+from actors.validation import Format, Shape, StrictConverter, Wrong
+from actors.validation.values import OR_MORE
 
 #: Each look counts the steps one by one.
 MOST_STEPS = 1_000
-
-T = TypeVar("T")
-E = TypeVar("E", bound=StrEnum)
 
 
 class Ending(StrEnum):
@@ -44,26 +43,6 @@ _LAST_WORDS = {
 }
 
 
-def _is_text(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
-    if not isinstance(value, str):
-        raise ValueError(f"{attribute.name} must be text, not {value!r}")
-
-
-def _is_steps(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
-    is_count(instance, attribute, value)
-    if isinstance(value, int) and value > MOST_STEPS:
-        raise ValueError(f"{attribute.name} must be at most {MOST_STEPS}, not {value}")
-
-
-def _is_json_object(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
-    if not isinstance(value, Mapping):
-        raise ValueError(f"{attribute.name} must be an object, not {value!r}")
-    try:
-        orjson.dumps(dict(value))
-    except TypeError as error:
-        raise ValueError(f"{attribute.name} must hold JSON values: {error}") from error
-
-
 @attrs.frozen
 class Script:
     """One job's script. Times are seconds.
@@ -73,68 +52,52 @@ class Script:
     failed one says. ``faults`` strike calls about this job alone.
     """
 
-    duration: float = attrs.field(default=1.0, validator=is_seconds)
-    queue_time: float = attrs.field(default=0.0, validator=is_seconds)
-    cancel_time: float = attrs.field(default=1.0, validator=is_seconds)
+    duration: float = attrs.field(default=1.0, validator=IS_SECONDS)
+    queue_time: float = attrs.field(default=0.0, validator=IS_SECONDS)
+    cancel_time: float = attrs.field(default=1.0, validator=IS_SECONDS)
     result: Ending = Ending.COMPLETED
-    error: str = attrs.field(default="failed as scripted", validator=_is_text)
-    metrics: Mapping[str, Any] = attrs.field(factory=dict, validator=_is_json_object)
-    progress: int = attrs.field(default=0, validator=_is_steps)
+    error: str = "failed as scripted"
+    metrics: Mapping[str, Any] = attrs.field(factory=dict)
+    progress: int = attrs.field(default=0, validator=[OR_MORE, le(MOST_STEPS)])
     faults: tuple[Fault, ...] = ()
 
 
 def read_script(spec: Mapping[str, Any]) -> Script:
     """The script that ``spec`` (a job request's ``spec`` object) describes.
 
-    ``faults`` is an object there: call name → list of fault kinds or fault objects. Raises :class:`Invalid` naming the
-    field, with a guess where a name is nearly right.
+    ``faults`` is an object there: call name → list of fault kinds or fault objects. Raises :class:`Invalid` naming
+    every wrong field, with a guess where a name is nearly right.
     """
-    known = dict(_checked(spec, "spec", tuple(attrs.fields_dict(Script))))
-    if "result" in known:
-        known["result"] = _member(Ending, known["result"], "spec.result")
-    if "faults" in known:
-        known["faults"] = tuple(_read_faults(known["faults"]))
-    return _build(Script, known, "spec")
+    faults: list[str] = []
+    script = read_spec(spec, Script, faults, converter=_SCRIPTS)
+    if script is None:
+        raise Invalid("; ".join(faults))
+    return script
 
 
-def _read_faults(document: object) -> Iterator[Fault]:
-    for call, faults in _checked(document, "spec.faults", CALLS).items():
-        if not isinstance(faults, (list, tuple)):
-            raise Invalid(f"spec.faults.{call} must be a list, not {faults!r}")
-        for number, item in enumerate(faults):
-            where = f"spec.faults.{call}[{number}]"
-            fields = {"kind": item} if isinstance(item, str) else item
-            names = tuple(name for name in attrs.fields_dict(Fault) if name != "calls")
-            known = dict(_checked(fields, where, names))
-            if "kind" not in known:
-                raise Invalid(f"{where}.kind is missing: one of {', '.join(FaultKind)}")
-            known["kind"] = _member(FaultKind, known["kind"], f"{where}.kind")
-            if "refusal" in known:
-                known["refusal"] = _member(Refusal, known["refusal"], f"{where}.refusal")
-            yield _build(Fault, {**known, "calls": (call,)}, where)
+def _fault(value: Any, usual: Callable[[Any], Any]) -> Any:
+    """A fault, or its kind alone."""
+    return usual({"kind": value} if isinstance(value, str) else value)
 
 
-def _build(cls: Callable[..., T], known: Mapping[str, Any], where: str) -> T:
-    try:
-        return cls(**known)
-    except ValueError as error:
-        raise Invalid(f"{where}.{error}") from error
+def _faults_by_call(value: Any, usual: Callable[[Any], Any]) -> tuple[Fault, ...]:
+    found = []
+    for call, faults in usual(value).items():
+        for number, fault in enumerate(faults):
+            try:
+                found.append(attrs.evolve(fault, calls=(call,)))
+            except ValueError as error:
+                raise Wrong(str(error), call, number) from None
+    return tuple(found)
 
 
-def _checked(document: object, where: str, names: tuple[str, ...]) -> Mapping[str, Any]:
-    if not isinstance(document, Mapping):
-        raise Invalid(f"{where} must be an object, not {document!r}")
-    for name in document:
-        if name not in names:
-            raise Invalid(f"{where}.{name} is unknown{did_you_mean(str(name), names)}")
-    return document
-
-
-def _member(members: type[E], value: object, where: str) -> E:
-    for member in members:
-        if member == value:
-            return member
-    raise Invalid(f"{where} cannot be {value!r}{did_you_mean(str(value), members)}")
+_Faults = Mapping[CallName, tuple[Annotated[Fault, Format(_fault)], ...]]
+_SCRIPTS = StrictConverter(
+    {
+        Script: Shape(types={"faults": Annotated[_Faults, Format(_faults_by_call)]}),
+        Fault: Shape(hidden={"calls"}),
+    }
+)
 
 
 @attrs.frozen

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import base64
 import random
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Any
 
+import attrs
+
 from actors.testing.fake_replicate import documents
-from actors.testing.fake_replicate.checking import cancel_after, scripted
 from actors.testing.fake_replicate.jobs import RemoteJob, Script
 from actors.testing.fake_replicate.wire import refuse
 
 _ALPHABET = "abcdefghjkmnpqrstvwxyz0123456789"
 _LONGEST_SKEW = 0.23
+_CANCEL_AFTER = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?")
+_SHORTEST = timedelta(seconds=5)
 
 
 def system_now() -> datetime:
@@ -71,10 +75,10 @@ class Account:
         if model in self.missing_models:
             raise refuse(404, "The requested resource could not be found.", "Not found")
         base = next((script for pattern, script in self._scripts if fnmatchcase(model, pattern)), Script())
-        now, lives = self.now(), cancel_after(cancel_after_text)
+        now, lives = self.now(), _cancel_after(cancel_after_text)
         job = RemoteJob(
             "".join(self._draw.choices(_ALPHABET, k=26)), len(self._by_id) + 1, kind, model, version, given, now,
-            scripted(given, base), deadline=now + lives if lives else None,
+            _scripted(given, base), deadline=now + lives if lives else None,
             digits=self._draw.randrange(10), skew=timedelta(seconds=self._draw.uniform(0, _LONGEST_SKEW)), **fields,
         )  # fmt: skip
         self._by_id[job.id] = job
@@ -97,3 +101,28 @@ class Account:
     def document(self, job: RemoteJob, origin: str = "https://api.replicate.com") -> dict[str, Any]:
         """The job as it would be answered to a get now."""
         return documents.whole(job, self.now(), origin)
+
+
+def _scripted(given: Mapping[str, Any], base: Script) -> Script:
+    """``base``, changed as the input's own ``fake`` object says. Raises a refusal for what no script has."""
+    changes = given.get("fake")
+    if changes is None:
+        return base
+    try:
+        return attrs.evolve(base, **changes)
+    except (TypeError, ValueError) as fault:
+        raise refuse(422, f"- input.fake: {fault}", "Input validation failed") from None
+
+
+def _cancel_after(text: str | None) -> timedelta | None:
+    """The header of that name: ``90s``, ``5m``, ``1h30m`` or ``30``. Raises a refusal for others and under 5 s."""
+    if text is None:
+        return None
+    match = _CANCEL_AFTER.fullmatch(text)
+    if not text or match is None:
+        raise refuse(422, "Cancel-After is no duration")
+    hours, minutes, seconds = (int(part or 0) for part in match.groups())
+    after = timedelta(hours=hours, minutes=minutes, seconds=seconds)
+    if after < _SHORTEST:
+        raise refuse(422, "Cancel-After must be at least 5 seconds")
+    return after

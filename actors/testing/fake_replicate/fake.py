@@ -7,20 +7,23 @@ from collections.abc import Callable
 from datetime import datetime
 from email.utils import format_datetime
 from fnmatch import fnmatchcase
+from typing import Any
 
 import attrs
+import orjson
 
 from actors.providers.scripted.faults import FaultBook
 from actors.testing.fake_replicate.account import Account, system_now
-from actors.testing.fake_replicate.faults import Fault
-from actors.testing.fake_replicate.routes import Route, route_of
-from actors.testing.fake_replicate.spoiling import spoil, throttled, unauthenticated
-from actors.testing.fake_replicate.wire import Asked, Recorded, Refusal, Reply
+from actors.testing.fake_replicate.faults import Fault, FaultKind, Form
+from actors.testing.fake_replicate.routes import create_prediction, output, route_of
+from actors.testing.fake_replicate.wire import Asked, Recorded, Refusal, Reply, problem
 
 TOKEN = "r8_FakeFakeFakeFakeFakeFakeFakeFakeFake"  # noqa: S105 - the fake's own
 
 CREATIONS_A_MINUTE, OTHERS_A_MINUTE = 600, 3000
 _MINUTE = 60.0
+UNKNOWN_STATUS = "hibernating"
+ELSEWHERE = "https://elsewhere.invalid/v1/predictions"
 
 
 @attrs.define
@@ -91,31 +94,69 @@ class FakeReplicate(Account):
         if self.dated:
             reply = attrs.evolve(reply, headers={**reply.headers, "date": format_datetime(self.now(), usegmt=True)})
         if fault is not None:
-            reply = spoil(reply, fault)
+            reply = _spoil(reply, fault)
         kind = None if fault is None else fault.kind
-        self.requests.append(
-            Recorded(self.now(), asked.method, asked.target, dict(asked.headers), asked.body, reply.status, kind)
-        )
+        came = attrs.asdict(asked, recurse=False)
+        self.requests.append(Recorded(**came, at=self.now(), status=reply.status, fault=kind))
         return reply
 
     def _answer(self, asked: Asked) -> Reply:
-        route = route_of(asked)
+        answer, named = route_of(asked)
+        limits: dict[str, str] = {}
         try:
-            if route.public:
-                return route.answer(self, asked)
-            if asked.headers.get("authorization") != f"Bearer {self.token}":
-                return unauthenticated()
-            return self._limited(asked, route)
+            if answer is not output:
+                if asked.headers.get("authorization") != f"Bearer {self.token}":
+                    return _unauthenticated()
+                bucket = self._creations if answer is create_prediction else self._others
+                allowed, limits = bucket.take(self.now())
+                if not allowed:
+                    raise Refusal(_throttled(float(limits["ratelimit-reset"])))
+            reply = answer(self, asked, named)
         except Refusal as refusal:
-            return refusal.reply
+            reply = refusal.reply
+        return attrs.evolve(reply, headers={**reply.headers, **limits})
 
-    def _limited(self, asked: Asked, route: Route) -> Reply:
-        allowed, headers = (self._creations if route.creates else self._others).take(self.now())
-        if not allowed:
-            reply = throttled(float(headers["ratelimit-reset"]))
-        else:
-            try:
-                reply = route.answer(self, asked)
-            except Refusal as refusal:
-                reply = refusal.reply
-        return attrs.evolve(reply, headers={**reply.headers, **headers})
+
+def _spoil(reply: Reply, fault: Fault) -> Reply:
+    """``reply`` as the client gets it when ``fault`` strikes."""
+    match fault.kind:
+        case FaultKind.SERVER_ERROR:
+            return problem(500, "the server made a mistake")
+        case FaultKind.RATE_LIMITED:
+            return _throttled(fault.seconds, fault.form)
+        case FaultKind.UNAUTHORIZED:
+            return _unauthenticated()
+        case FaultKind.GARBAGE:
+            return Reply(200, b"<html><body>Bad gateway</body></html>", {"content-type": "text/html"})
+        case FaultKind.UNKNOWN_STATUS:
+            return attrs.evolve(reply, body=orjson.dumps(_restated(orjson.loads(reply.body))))
+        case FaultKind.REDIRECT:
+            return Reply(307, b"", {"location": ELSEWHERE})
+        case _:
+            return attrs.evolve(reply, fault=fault.kind, seconds=fault.seconds, size=fault.size)
+
+
+def _unauthenticated() -> Reply:
+    """What a wrong token gets."""
+    return problem(401, "You did not pass a valid authentication token", "Unauthenticated")
+
+
+def _throttled(seconds: float, form: Form = Form.BODY) -> Reply:
+    """The answer to a client that asks too often; ``form``: where it says how long to wait."""
+    if form is Form.BODY:
+        return problem(429, f"Request was throttled. Your rate limit resets in ~{seconds:.0f}s.", retry_after=seconds)
+    bare, wait = problem(429, "Request was throttled."), f"{seconds:.0f}"
+    headers = {
+        Form.HEADER: {"retry-after": wait},
+        Form.RESET: {"ratelimit-remaining": "0", "ratelimit-reset": wait},
+    }
+    return attrs.evolve(bare, headers={**bare.headers, **headers.get(form, {})})
+
+
+def _restated(body: Any) -> Any:
+    if isinstance(body, dict):
+        if "results" in body:
+            return body | {"results": [_restated(one) for one in body["results"]]}
+        if "status" in body:
+            return body | {"status": UNKNOWN_STATUS}
+    return body

@@ -19,8 +19,9 @@ import orjson
 import trio
 
 from actors.testing.fake_replicate.fake import FakeReplicate
-from actors.testing.fake_replicate.faults import Fault, FaultKind, Form
+from actors.testing.fake_replicate.faults import Fault, FaultKind
 from actors.testing.fake_replicate.wire import PIECE, Asked, Reply, json_reply, problem
+from actors.validation import INPUT, CheckedError
 
 _PREFIX = "/_fake/"
 _MOST_BODY = 16 * 1024 * 1024
@@ -118,11 +119,8 @@ def _controlled(fake: FakeReplicate, asked: Asked) -> Reply:
 
 def _inject(fake: FakeReplicate, body: bytes) -> Reply:
     try:
-        faults = [
-            Fault(**{**one, "kind": FaultKind(one["kind"]), "form": Form(one.get("form", Form.HEADER))})
-            for one in orjson.loads(body)
-        ]
-    except (KeyError, TypeError, ValueError) as fault:
+        faults = INPUT.read(orjson.loads(body), list[Fault])
+    except (orjson.JSONDecodeError, CheckedError) as fault:
         return problem(422, f"no list of faults: {fault}")
     fake.inject(*faults)
     return json_reply(200, {"faults": len(faults)})

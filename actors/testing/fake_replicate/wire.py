@@ -76,21 +76,12 @@ class Reply:
 
 
 @attrs.frozen
-class Recorded:
+class Recorded(Asked):
     """A request that came, and what was answered. ``fault``: what struck it."""
 
-    at: datetime
-    method: str
-    target: str
-    headers: Mapping[str, str]
-    body: bytes
-    status: int
-    fault: FaultKind | None = None
-
-    @property
-    def path(self) -> str:
-        """The path without the query."""
-        return urlsplit(self.target).path
+    at: datetime = attrs.field(kw_only=True)
+    status: int = attrs.field(kw_only=True)
+    fault: FaultKind | None = attrs.field(kw_only=True)
 
     @property
     def correlation_id(self) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import select
 import signal
 import sys
 import time
@@ -22,9 +23,9 @@ from actors.providers.base import Submitted
 from actors.providers.local import LocalOptions, LocalProvider
 from actors.providers.local.cgroups import cgroup_parent, end_cgroup
 from actors.providers.local.directory import JobDirectory, job_directories
+from actors.providers.local.launching import SHIM
 from actors.providers.local.liveness import Look, Standing, clear_survivors, look
 from actors.providers.local.processes import processes_of
-from actors.providers.local.shims import SHIM
 
 ENDED = frozenset({Phase.SUCCEEDED, Phase.FAILED, Phase.CANCELED, Phase.TIMED_OUT, Phase.LOST})
 PATIENCE = 60.0  # seconds; only a test that fails waits so long
@@ -50,8 +51,11 @@ class Stage:
 
     def another(self, **changes: Any) -> LocalProvider:
         """One more provider on the same folder, as the next supervisor has it."""
-        self.providers.append(LocalProvider(attrs.evolve(self.options, **changes), self.root))
-        return self.providers[-1]
+        provider = LocalProvider(attrs.evolve(self.options, **changes), self.root)
+        self.providers.append(provider)
+        if provider._options.zygote:
+            ready_zygote(provider)
+        return provider
 
     def directory(self, key: str) -> JobDirectory:
         return JobDirectory.of(self.root / "jobs", key)
@@ -135,6 +139,19 @@ class Stage:
             end_processes(directory, look(directory))
         for provider in self.providers:
             await provider.aclose()
+
+
+def ready_zygote(provider: LocalProvider) -> int:
+    """Have the provider fork its shims, as its watch does, and wait until it can: the zygote's pid."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        provider._jobs.shims.use_zygote()
+        zygote = provider._jobs.shims._zygote
+        assert zygote is not None
+        if zygote.ensure():
+            return zygote._pid
+        assert time.monotonic() < deadline
+        select.select([zygote._channel], [], [], PATIENCE)
 
 
 def end_processes(directory: JobDirectory, seen: Look) -> None:

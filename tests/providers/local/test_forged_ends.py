@@ -18,7 +18,7 @@ from actors.providers.errors import Conflict, Unavailable
 from actors.providers.local import LocalOptions, lost_jobs
 from actors.providers.local.directory import REMOVED, job_directories, opened_folder
 from actors.providers.local.jobs import LocalJobs
-from actors.providers.local.shim.note import Note
+from actors.providers.local.shim.job import Note
 from actors.providers.local.watch import sign_of
 from tests.providers.local.stage import Stage, is_alive, needs_cgroup, until
 from tests.providers.local.test_lost_jobs import ended_at_last
@@ -123,7 +123,7 @@ async def test_a_job_that_takes_its_directory_away_has_its_end_all_the_same(stag
         True,
     )
     assert (await stage.observe(key, by=stage.another())).exit_code == code
-    assert LocalJobs(stage.root, 1.0, None, ()).unended() == []  # a watch has nothing to wait for
+    assert LocalJobs(stage.root, LocalOptions(), ()).unended() == []  # a watch has nothing to wait for
     await stage.ended(await stage.shell("true", resources=ONE))
     await stage.provider.forget(key, {})
     assert (await stage.provider.observe_many({key: {}})).absent == {key}

@@ -11,6 +11,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
+import attrs
 import pytest
 import trio
 
@@ -24,6 +25,14 @@ from actors.providers.local.shim.system import boot_id, start_ticks
 from tests.providers.local.stage import ENVIRONMENT, PATIENCE, Stage, exists, is_alive, needs_cgroup, opened, until
 
 pytestmark = pytest.mark.parts
+
+
+@pytest.fixture(params=["forked", "spawned"])
+async def stage(request: pytest.FixtureRequest, stage: Stage) -> Stage:
+    """Shims of either origin."""
+    stage.options = attrs.evolve(stage.options, zygote=request.param == "forked")
+    return stage
+
 
 SLEEPER = "touch ready; exec sleep 1000"
 
@@ -183,7 +192,7 @@ async def test_a_shim_killed_before_the_program_is_let_go_takes_it_along(stage: 
     script = """
 import json, os, signal
 from actors.providers.local.shim.job import fork_program
-child, gate, faults = fork_program(json.load(open("spec.json")), output=1)
+child, gate, faults, _ = fork_program(json.load(open("spec.json")), output=1)
 print(child, flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -263,7 +272,7 @@ async def test_a_full_disk_loses_no_exit_record(tmp_path: Path, full_from: str, 
 import json, subprocess, sys
 from pathlib import Path
 from actors.providers.local.directory import JobDirectory
-from actors.providers.local.shims import SHIM
+from actors.providers.local.launching import SHIM
 def fill():
     try:
         with open("{disk}/fill", "wb", buffering=0) as file:

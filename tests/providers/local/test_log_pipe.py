@@ -176,7 +176,7 @@ async def test_a_log_on_a_full_disk_says_what_it_lacks(tmp_path: Path) -> None:
 import subprocess, sys
 from pathlib import Path
 from actors.providers.local.directory import JobDirectory
-from actors.providers.local.shims import SHIM
+from actors.providers.local.launching import SHIM
 subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k", "none", "{disk}"], check=True)
 directory = JobDirectory(Path("{directory.path}"))
 directory.place({{**{spec!r}, "gpus": 0, "grace_seconds": 1}})

@@ -21,7 +21,7 @@ from actors.providers.errors import Conflict, Unavailable
 from actors.providers.local import LocalOptions, lost_jobs
 from actors.providers.local.cgroups import cgroup_of, cgroup_parent, end_cgroup
 from actors.providers.local.directory import JobDirectory, write_durably
-from actors.providers.local.shim.cgroup import enter
+from actors.providers.local.shim import cgroup
 from tests.providers.local.stage import PATIENCE, Stage, is_alive, needs_cgroup, until
 
 pytestmark = pytest.mark.parts
@@ -109,15 +109,39 @@ async def test_a_job_that_ends_well_leaves_no_control_group(stage: Stage, script
     assert not is_there(Path(run["cgroup"]["path"]))
 
 
+IN_A_GROUP = """
+import os, sys
+from pathlib import Path
+from actors.providers.local.shim import cgroup
+if sys.argv[2] == "moved":
+    cgroup.clone = lambda *_: os.close(-1)  # as the kernel refuses it
+pid, entered = cgroup.fork_into(sys.argv[1])
+if not pid:
+    os._exit(sys.argv[1].rpartition("/")[2] in Path("/proc/self/cgroup").read_text())
+print(entered, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"""
+
+
+@pytest.mark.parametrize("way", ["cloned", "moved"])
 @needs_cgroup
-async def test_a_group_that_the_kernel_refuses_to_fill_is_not_claimed(stage: Stage, tmp_path: Path) -> None:
-    """The folder of a group there is, and no process in it: its being empty would prove nothing."""
-    assert enter(str(tmp_path / "none" / "greenroom-1"), os.getpid()) is None
+async def test_a_process_is_forked_into_its_group_or_moved_there(stage: Stage, way: str) -> None:
     parent = cgroup_parent()
     assert parent is not None
-    group = cgroup_of(parent, stage.directory("refused"))
-    assert enter(str(group), 2**22 + 1) is None  # no such process
+    group = cgroup_of(parent, stage.directory(way))
+    assert cgroup.make(str(group)) is not None
+    done = await trio.run_process([sys.executable, "-c", IN_A_GROUP, str(group), way], capture_stdout=True)
+    assert done.stdout.startswith(b"True")
+    assert way == "moved" or done.stdout.split()[1] == b"1", "from its first moment"
+    cgroup.leave(str(group))
     assert not group.exists()
+
+
+async def test_a_group_that_the_kernel_refuses_to_fill_is_not_claimed(tmp_path: Path) -> None:
+    """The folder of a group there is, and no process in it: its being empty would prove nothing."""
+    assert cgroup.make(str(tmp_path / "none" / "greenroom-1")) is None
+    done = await trio.run_process([sys.executable, "-c", IN_A_GROUP, str(tmp_path), "cloned"], capture_stdout=True)
+    assert done.stdout.split() == [b"False", b"0"]
+    assert os.listdir(tmp_path) == []  # noqa: PTH208
 
 
 @needs_cgroup

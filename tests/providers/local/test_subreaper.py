@@ -22,7 +22,7 @@ def marks(monkeypatch: pytest.MonkeyPatch) -> dict[int, str]:
     marks: dict[int, str] = {}
     monkeypatch.setattr(subreaper, "is_running", lambda pid: True)
     monkeypatch.setattr(subreaper, "_mark_of", marks.get)
-    monkeypatch.setattr(subreaper.ours, "shims", {SHIM})
+    monkeypatch.setattr(subreaper.ours, "shims", {SHIM: 5})
     return marks
 
 

@@ -18,7 +18,8 @@ import trio.testing
 
 from actors.jobs.records import Phase
 from actors.kernel import VirtualClock
-from actors.providers.base import DeliveryEvent, Submitted
+from actors.providers.base import Submitted
+from actors.providers.deliveries import DeliveryEvent, Rejected
 from actors.providers.replicate import ReplicateOptions, ReplicateProvider
 from actors.providers.replicate.copying import FILES_AT_ONCE
 from actors.providers.replicate.downloading import UNFINISHED
@@ -482,6 +483,8 @@ async def test_a_delivery_claims_nothing_where_results_are_copied(studio: Studio
     provider = studio.provider()
     body = b'{"id": "abc", "status": "succeeded"}'
     headers = signed(studio.fake.secret, "msg_1", studio.clock.now(), body)
-    event = provider.parse_delivery(headers, body, [studio.fake.secret], studio.clock.now())
-    assert event == DeliveryEvent("msg_1", "abc")
+    reading = provider.read_delivery(headers, [studio.fake.secret], studio.clock.now())
+    assert not isinstance(reading, Rejected)
+    reading.add(body)
+    assert reading.done(body, len(body)) == DeliveryEvent("msg_1", "abc")
     await provider.aclose()

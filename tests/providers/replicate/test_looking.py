@@ -11,7 +11,7 @@ from trio.testing import MockClock
 
 from actors.jobs.records import Phase
 from actors.providers.errors import Auth, Unavailable
-from actors.testing.fake_replicate import Fault, FaultKind
+from actors.testing.fake_replicate import Fault, FaultKind, Script
 from tests.providers.replicate.conftest import Account
 
 LIST, GET = "/v1/predictions", "/v1/predictions/*"
@@ -185,7 +185,8 @@ async def test_a_result_that_is_nested_without_end_costs_nothing_but_itself(
     for _ in range(240):
         nested = [nested]
     handles = await account.handles(provider, 3, seconds=1)
-    handles["deep"] = (await account.submit(provider, "deep", seconds=1, output=nested)).handle
+    account.fake.script("ana/model", Script(output=nested))
+    handles["deep"] = (await account.submit(provider, "deep", seconds=1)).handle
     await trio.sleep(5)
     view = await provider.observe_many(handles)
     assert {key: seen.phase for key, seen in view.observations.items()} == dict.fromkeys(handles, Phase.SUCCEEDED)

@@ -7,7 +7,12 @@ import sys
 
 sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from shim.job import main  # type: ignore[import-not-found]
+if sys.argv[1] == "zygote":
+    from shim.zygote import serve  # type: ignore[import-not-found]
 
-main(sys.argv)
+    serve()
+else:
+    from shim.job import main  # type: ignore[import-not-found]
+
+    main(sys.argv)
 os._exit(0)  # nothing is left to be cleared up, which would take milliseconds

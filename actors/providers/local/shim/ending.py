@@ -17,7 +17,7 @@ import time
 
 from .cgroup import kill_cgroup
 from .process_tree import LAST_CALL, TermOnce, descendants, send
-from .system import children_of
+from .system import STOP_SIGNALS, children_of, libc
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from .log_pipe import LogPipe
 
-STOP_SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 LOOK_AGAIN = 0.1  # seconds between looks while processes are being ended
 LOOK_AT_LOG = 2.0  # seconds between two looks at the size while a job runs
 KEPT_HEAD = 4  # the first quarter of the allowance is the beginning of the output
@@ -151,6 +150,5 @@ def trim(fd: int, most: int) -> int:
     end = (status.st_size - (most - begin)) // block * block
     if end <= begin:
         return 0
-    libc = ctypes.CDLL(None, use_errno=True)
-    failed = libc.fallocate(fd, _HOLE, ctypes.c_int64(begin), ctypes.c_int64(end - begin))
+    failed = libc().fallocate(fd, _HOLE, ctypes.c_int64(begin), ctypes.c_int64(end - begin))
     return 0 if failed else end

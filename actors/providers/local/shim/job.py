@@ -11,14 +11,14 @@ import signal
 import time
 
 from . import RECORD_SIZE, STARTED
-from .cgroup import enter, leave
-from .ending import STOP_SIGNALS, Ending
+from .cgroup import fork_into, leave, make
+from .ending import Ending
 from .files import MOST_SPEC, first_line, inode_of, is_there, open_folder, open_up, read_plain, write_plain
 from .log_pipe import LogPipe
-from .note import Note
 from .system import (
     PR_SET_CHILD_SUBREAPER,
     PR_SET_PDEATHSIG,
+    block_signals,
     boot_id,
     close_strangers,
     oom_kills,
@@ -30,19 +30,29 @@ from .system import (
 
 TYPE_CHECKING = False  # typing itself is not imported: it costs 3 ms and 1 MB
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
     from typing import Any
 
 RESERVED = "exit.new"  # the file whose space the exit record takes
+IGNORED = [one for one in signal.valid_signals() if signal.getsignal(one) is signal.SIG_IGN]
 RECORD_AGAIN = 1.0  # seconds between attempts to write the exit record to a disk that refuses
 
 
-def main(arguments: list[str]) -> None:
-    """Run the job of the directory named in ``arguments``, once, to its recorded end."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS | {signal.SIGCHLD})
-    devices = arguments[2] if len(arguments) > 2 else "-"
+def main(arguments: Sequence[str]) -> None:
+    """Be a shim that was started by its command line, with its leases from descriptor 3 on."""
+    block_signals()
     leases = range(3, 3 + int(arguments[3]) if len(arguments) > 3 else 3)
-    cgroup = arguments[4] if len(arguments) > 4 else ""
     close_strangers(leases.stop)
+    be_shim(arguments, leases)
+
+
+def be_shim(arguments: Sequence[str], leases: Iterable[int]) -> None:
+    """Run the job of the directory named in ``arguments``, once, to its recorded end.
+
+    ``leases``: the descriptors of its devices. The signals that a shim fetches are blocked.
+    """
+    devices = arguments[2] if len(arguments) > 2 else "-"
+    cgroup = arguments[4] if len(arguments) > 4 else ""
     try:
         folder = open_folder(arguments[1])
         beside = open_folder("..", folder)
@@ -73,10 +83,12 @@ def run(spec: dict[str, Any], devices: str, folder: int, note: Note, cgroup: str
     """
     oom_before = oom_kills()
     pipe = LogPipe()
-    child, gate, faults = fork_program(spec, pipe.sink)
+    group = make(cgroup)
+    child, gate, faults, entered = fork_program(spec, pipe.sink, cgroup if group else "")
     pipe.handed_over()
     started = time.time()
-    entered = enter(cgroup, child)
+    if group and not entered:
+        leave(cgroup)
     whereabouts = {
         "shim": os.getpid(),
         "shim_ticks": start_ticks(os.getpid()),
@@ -85,7 +97,7 @@ def run(spec: dict[str, Any], devices: str, folder: int, note: Note, cgroup: str
         "boot_id": boot_id(),
         "started_at": started,
         "devices": devices,
-        "cgroup": entered,
+        "cgroup": group if entered else None,
     }
     instead: dict[str, Any] | None = None
     try:
@@ -112,19 +124,19 @@ def run(spec: dict[str, Any], devices: str, folder: int, note: Note, cgroup: str
     return outcome
 
 
-def fork_program(spec: dict[str, Any], output: int) -> tuple[int, int, int]:
-    """Fork the program's process, which writes to ``output``.
+def fork_program(spec: dict[str, Any], output: int, cgroup: str = "") -> tuple[int, int, int, bool]:
+    """Fork the program's process, which writes to ``output``, into ``cgroup`` ("": into no other group).
 
-    Returns its pid, the gate that lets it go, and where its faults are read.
+    Returns its pid, the gate that lets it go, where its faults are read, and whether it is in the group.
     """
     gate_read, gate_write = os.pipe()
     fault_read, fault_write = os.pipe()
     shim = os.getpid()
-    child = os.fork()
+    child, entered = fork_into(cgroup)
     if child:
         os.close(gate_read)
         os.close(fault_write)
-        return child, gate_write, fault_read
+        return child, gate_write, fault_read, entered
     stage = "start"
     try:
         os.close(gate_write)
@@ -154,8 +166,8 @@ def as_bytes(value: str) -> bytes:
 
 
 def restore_signals() -> None:
-    """Give the program the signals of a fresh process: Python ignores some, and ignored ones would stay so."""
-    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+    """Give the program the signals of a fresh process: what Python or our parent ignores would stay ignored."""
+    for number in IGNORED:
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
@@ -194,3 +206,42 @@ def record(outcome: dict[str, Any], folder: int, reserved: tuple[str, int] | Non
             time.sleep(RECORD_AGAIN)
         else:
             return
+
+
+class Note:
+    """The note of one job, to be written by its shim: the file ``.started-KEY``, where the job does not write.
+
+    Its first line says who runs the job, the second one how it ended. It is there before the program is let go, so a
+    job whose files are forged or gone is still known by its real shim, its boot and its control group, and only who
+    wrote the second line, the shim that saw the last process go, can have called it ended. Not synced: what a crash of
+    the machine may lose is needed only as long as it runs. ``beside``: a descriptor of the folder of all jobs.
+    """
+
+    def __init__(self, beside: int, name: str) -> None:
+        self.beside, self.name = beside, name
+        self._fd: int | None = None
+        self._end = 0
+
+    def is_there(self) -> bool:
+        """Whether the program was let go before."""
+        return is_there(self.beside, self.name)
+
+    def begin(self, run: dict[str, Any]) -> None:
+        """Note who runs the job, and reserve the space for its end. Raises OSError, also where a note is there."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        fd = os.open(self.name, flags, 0o600, dir_fd=self.beside)
+        line = json.dumps(run).encode() + b"\n"
+        data = line + b" " * RECORD_SIZE
+        try:
+            if os.write(fd, data) != len(data):
+                raise OSError(errno.ENOSPC, "no space is left for the note")
+        except OSError:  # half a note would say that the program was let go
+            os.close(fd)
+            os.unlink(self.name, dir_fd=self.beside)
+            raise
+        self._fd, self._end = fd, len(line)
+
+    def end(self, record: bytes) -> None:
+        """Note how it ended, if the program was let go. Raises OSError."""
+        if self._fd is not None:
+            os.pwrite(self._fd, record, self._end)

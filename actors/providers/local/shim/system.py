@@ -1,11 +1,12 @@
 """What the shim asks of the kernel and of the disk."""
 
-# ruff: noqa: PTH110, PTH123, PTH208 - pathlib would cost each shim 5 ms and 1 MB
+# ruff: noqa: PTH110, PTH208 - pathlib would cost each shim 5 ms and 1 MB
 
 from __future__ import annotations
 
 import ctypes
 import os
+import signal
 import struct
 import time
 
@@ -13,7 +14,48 @@ from .files import open_plain
 
 FLOCK = "@hhqqi4x"  # struct flock: type, whence, start, length, pid
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
+SYS_CLONE3 = 435  # on all architectures but alpha
+CLONE_PIDFD, CLONE_PARENT, CLONE_INTO_CGROUP = 0x1000, 0x8000, 0x2_0000_0000
 OOM_SCORE_STEP = 300  # of 1000: when memory runs out, the kernel then ends a job rather than the supervisor
+
+
+STOP_SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
+
+_libc: list[ctypes.PyDLL] = []  # opened once, by who needs it
+
+
+def libc() -> ctypes.PyDLL:
+    """The C library."""
+    if not _libc:
+        _libc.append(ctypes.PyDLL(None, use_errno=True))
+    return _libc[0]
+
+
+def clone(flags: int, exit_signal: int, cgroup: int = 0) -> tuple[int, int]:
+    """As :func:`os.fork`, by clone3 (Linux 5.3), with a pidfd of the child. Only in a process of a single thread.
+
+    ``flags``: of clone3; with CLONE_PARENT the ``exit_signal`` is 0. Returns 0 in the child. Raises OSError, also where
+    the kernel or a container forbids it.
+    """
+    pidfd = ctypes.c_int(-1)
+    flags |= CLONE_PIDFD
+    fields = struct.pack("11Q", flags, ctypes.addressof(pidfd), 0, 0, exit_signal, 0, 0, 0, 0, 0, cgroup)
+    arguments, size = ctypes.c_char_p(fields), ctypes.c_size_t(len(fields))
+    ctypes.pythonapi.PyOS_BeforeFork()
+    pid: int = libc().syscall(SYS_CLONE3, arguments, size)
+    if pid == 0:
+        ctypes.pythonapi.PyOS_AfterFork_Child()
+        return 0, -1
+    code = ctypes.get_errno()
+    ctypes.pythonapi.PyOS_AfterFork_Parent()
+    if pid < 0:
+        raise OSError(code, os.strerror(code))
+    return pid, pidfd.value
+
+
+def block_signals() -> None:
+    """Block what a shim fetches one by one: the signals to stop, and the ends of its children."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS | {signal.SIGCHLD})
 
 
 def take_lock(folder: int, name: str) -> int | None:
@@ -97,8 +139,7 @@ def raise_oom_score() -> None:
     """Make the calling process likelier to be chosen when memory runs out."""
     try:
         score = min(1000, int(read("/proc/self/oom_score_adj")) + OOM_SCORE_STEP)
-        with open("/proc/self/oom_score_adj", "w") as file:
-            file.write(str(score))
+        write("/proc/self/oom_score_adj", str(score))
     except OSError:  # not allowed everywhere; it is a preference only
         pass
 
@@ -127,14 +168,34 @@ def count_in(path: str, name: str) -> int | None:
 
 
 def read(path: str) -> str:
-    """The text of a file of the kernel's."""
-    with open(path, errors="surrogateescape") as file:
-        return file.read()
+    """The text of a file of the kernel's. Raises OSError."""
+    return os.fsdecode(read_bytes(path))
+
+
+def read_bytes(path: str, most: int = 1 << 26) -> bytes:
+    """The content of a file of the kernel's, about ``most`` bytes of it at most. Raises OSError."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)  # open() asks the kernel six times what kind of file it is
+    pieces = []
+    try:
+        while most > 0 and (piece := os.read(fd, 1 << 16)):
+            pieces.append(piece)
+            most -= len(piece)
+    finally:
+        os.close(fd)
+    return b"".join(pieces)
+
+
+def write(path: str, text: str) -> None:
+    """Write to a file of the kernel's; elsewhere none is made. Raises OSError."""
+    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(fd, text.encode())
+    finally:
+        os.close(fd)
 
 
 def prctl(option: int, value: int) -> None:
     """Call prctl(2). Raises OSError."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(option, value, 0, 0, 0):
+    if libc().prctl(option, value, 0, 0, 0):
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code))

@@ -1,0 +1,288 @@
+"""The guard in front of the application: who sends a request, from where, whether they may, and how many they may send.
+
+A request passes these checks in this order; the first that fails is the answer, and no route sees the request:
+
+1. Unix socket: the kernel names the user. The supervisor's own user may do everything, and nothing below is checked;
+   any other user, root too, gets 403. What follows is for TCP, where a ``peer`` in the request's state is not trusted.
+2. Host is one of ours (421; against DNS rebinding); a change comes from a page of ours or from no page (Origin, 403).
+3. The announced length of the body is allowed (413). The body itself is counted while a route reads it.
+4. The token or session is looked up, in memory. From here on the ``peer`` is known, or None: unknown. This comes before
+   the rate, so that a good token is counted by itself and not with the unknown clients of its address.
+5. The rate of that peer, or of the address (429). A sign-in is let through, and checks the rate when it knows whether
+   its secret is good.
+6. A route that is open to all is served here, without a peer. Others need one (401); a change in a browser's session
+   needs the Origin header; the route's level must be reached (403; :mod:`actors.access.permission`).
+7. A job or approval request of another user's, where the peer may only see its own, is 404, as if it did not exist.
+
+What holds afterwards: a route that needs a level has a ``peer`` in its state, and everything in its path belongs to
+somebody whom that peer may see. Lists are filtered by their handlers. Rights can end while a stream is open: they are
+checked again every :data:`LOOK_AGAIN` seconds, and the stream ends with them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import trio
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Match
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from actors.access.hosts import AllowedHosts, same_origin
+from actors.access.peer import Peer
+from actors.access.permission import ADMIN, Permission
+from actors.access.secret import bearer_token
+from actors.api.answers import csp, with_headers
+from actors.api.body import bounded, too_long
+from actors.api.options import HttpOptions
+from actors.api.problems import problem, problem_of
+from actors.api.rate_limits import SIGN_IN, RateLimiter, SignInRate, StreamLimit, check_rate
+from actors.api.route import permission_of
+from actors.api.unix_peer import user_name
+from actors.control.runtime import Reading, Runtime
+from actors.jobs.refusal import Refused
+from actors.net.streams import BoundedStream
+from actors.store import caller
+from actors.store.errors import StoreError
+from logconf import get_logger
+from logconf.asgi import App
+
+LOOK_AGAIN = 30.0
+"""Seconds between two checks whether the token or session of an open stream is still valid."""
+MOST_OF_SIGN_IN = 4096
+"""Bytes of a sign-in: it is read from an address that has used up its rate too, since it may hold a good token."""
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_logger = get_logger("actors.api.guard")
+
+
+class AccessGuard:
+    """Puts ``app``, whose routes are ``routes``, behind the rules of ``options``."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        routes: Sequence[BaseRoute],
+        runtime: Runtime | Reading,
+        options: HttpOptions,
+        feed_port: int | None = None,
+    ) -> None:
+        self._app = app
+        self._routes = routes
+        self._access = None if isinstance(runtime, Reading) else runtime.access
+        self._faults = runtime.client_faults
+        self._options = options
+        self._feed_port = feed_port
+        self._hosts = AllowedHosts((options.host, *options.allowed_hosts))
+        self._webhook_hosts = AllowedHosts((options.host, *options.allowed_hosts, *options.webhook_hosts))
+        self._rates = RateLimiter(options.requests_per_minute)
+        self._streams = StreamLimit(options.max_streams, options.max_streams_per_token)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, or answer why not. WebSockets are refused: the event feed has a port of its own."""
+        before = caller.set(None)
+        try:
+            await self._guarded(scope, receive, send)
+        finally:
+            caller.reset(before)
+
+    async def _guarded(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope)
+        state = scope.setdefault("state", {})
+        peer = state.get("peer")
+        is_local = isinstance(peer, Peer) and peer.is_local
+        if not is_local:
+            send = self._counting(send, state)
+        send = with_headers(send, csp(request.headers.get("host"), self._feed_port))
+        permission, params = self._permission(scope)
+        if not permission.webhook:  # which reads its own bodies
+            receive = bounded(receive, self._options.max_body_bytes)
+        if is_local:
+            caller.set("socket")
+            _recognise(state)
+            await self._app(scope, receive, send)
+            return
+        if isinstance(peer, Peer) and peer.via == "socket_other":
+            await _another_user(peer)(scope, receive, send)
+            return
+        state.pop("peer", None)
+        try:
+            peer = await self._check(request, permission, params)
+        except (HTTPException, StoreError) as error:
+            extra = {"method": request.method, "path": scope["path"]}
+            _logger.debug("A request was refused: %s", error, extra=extra)
+            await problem_of(error)(scope, receive, send)
+            return
+        if peer is not None:
+            state["peer"] = peer
+            _recognise(state)
+        if (attempt := state.get(SIGN_IN)) is not None and attempt.wait > 0:
+            receive = bounded(receive, MOST_OF_SIGN_IN)
+        await self._serve(request, permission, peer, receive, send)
+
+    def _permission(self, scope: Scope) -> tuple[Permission, dict[str, Any]]:
+        """Permission and path parameters of the route that the application will choose; without one, an admin's."""
+        for route in self._routes:
+            match, found = route.matches(scope)
+            if match is Match.FULL:
+                return permission_of(route), found.get("path_params", {})
+        return ADMIN, {}
+
+    async def _check(self, request: Request, permission: Permission, params: dict[str, Any]) -> Peer | None:
+        """Checks 2 to 7: the peer, None where the route is open to all. Raises ``HTTPException``, the answer."""
+        self._check_host_and_origin(request, permission)
+        announced = int(request.headers.get("content-length", "0"))
+        if announced > self._options.max_body_bytes and not permission.webhook:
+            raise too_long(self._options.max_body_bytes)
+        peer = await self._peer(request)  # first: a good secret is no stranger at a busy address
+        self._count_request(request, permission, peer)
+        if permission.level is None:
+            return None
+        if peer is None:
+            headers = {"WWW-Authenticate": "Bearer"}
+            raise HTTPException(401, "a token or a session is needed", headers)
+        caller.set(peer.key)
+        if peer.via == "session" and request.method not in _SAFE and "origin" not in request.headers:
+            raise HTTPException(403, "a change in a browser's session needs the Origin header")
+        if permission.socket:
+            raise HTTPException(403, "this is for the Unix socket only")
+        if not peer.has(permission.level):
+            raise HTTPException(403, f"this takes somebody of level {permission.level}, not {peer.level}")
+        await self._check_owner(peer, permission, params)
+        return peer
+
+    def _check_host_and_origin(self, request: Request, permission: Permission) -> None:
+        """The list of hosts against DNS rebinding; Origin against changes by pages of other sites."""
+        hosts = request.headers.getlist("host")
+        allowed = self._webhook_hosts if permission.webhook else self._hosts
+        if len(hosts) != 1 or not allowed.allows(hosts[0]):
+            raise HTTPException(421, "this name is not one of this server's (http.allowed_hosts)")
+        origins = request.headers.getlist("origin")
+        if request.method not in _SAFE and not all(same_origin(origin, hosts[0]) for origin in origins):
+            raise HTTPException(403, "pages of other origins may not change anything here")
+
+    async def _peer(self, request: Request) -> Peer | None:
+        if self._access is None:  # without a supervisor there is only the caller in this process, and no token
+            return None
+        authorization = request.headers.get("authorization")
+        if authorization is not None:
+            if (secret := bearer_token(authorization)) != "":
+                return await self._access.token_peer(secret)
+        elif (secret := request.cookies.get(cookie_name(request), "")) != "":
+            return await self._access.session_peer(secret)
+        await trio.lowlevel.checkpoint()
+        return None
+
+    def _count_request(self, request: Request, permission: Permission, peer: Peer | None) -> None:
+        """Count it against the rate of its peer or address. Raises ``HTTPException`` 429."""
+        if permission.rate == "none":
+            return
+        key = f"address:{address_of(request, self._options)}" if peer is None else peer.key
+        wait = self._rates.take(key)
+        if permission.rate == "sign_in":
+            request.scope["state"][SIGN_IN] = SignInRate(self._rates, wait)
+        else:
+            check_rate(wait)
+
+    def _counting(self, send: Send, state: dict[str, Any]) -> Send:
+        """``send``, which counts refusals to unknown clients."""
+
+        async def send_counting(message: Message) -> None:
+            if message["type"] == "http.response.start" and "peer" not in state:
+                status = message["status"]
+                if 400 <= status < 500:
+                    self._faults.count("http", f"status {status}")
+            await send(message)
+
+        return send_counting
+
+    async def _check_owner(self, peer: Peer, permission: Permission, params: dict[str, Any]) -> None:
+        """Raises 404 for another user's, as if it did not exist, whether it does or not."""
+        access, own = self._access, permission.own
+        if access is None or peer.only_user is None or own not in ("job", "approval"):
+            await trio.lowlevel.checkpoint()
+            return
+        what, find = ("job", access.owner_of_job) if own == "job" else ("approval request", access.owner_of_approval)
+        part = str(params.get(f"{own}_id", ""))
+        try:
+            owner = await find(part)
+        except Refused:
+            owner = None
+        if owner != peer.only_user:
+            raise HTTPException(404, f"there is no {what} {part!r:.80}")
+
+    async def _serve(
+        self, request: Request, permission: Permission, peer: Peer | None, receive: Receive, send: Send
+    ) -> None:
+        if not permission.stream:
+            await self._app(request.scope, receive, send)
+            return
+        key = peer.key if peer is not None else f"address:{address_of(request, self._options)}"
+        try:
+            with self._streams.one_more(key):
+                await self._stream(request, peer, receive, send)
+        except HTTPException as error:  # of the limit: the application answers its own
+            await problem_of(error)(request.scope, receive, send)
+
+    async def _stream(self, request: Request, peer: Peer | None, receive: Receive, send: Send) -> None:
+        """Serve an answer that stays open until it ends or its reader's rights do."""
+        async with trio.open_nursery() as nursery:
+            if peer is not None:
+                nursery.start_soon(self._end_with_rights, request, peer, nursery.cancel_scope)
+            await self._app(request.scope, receive, send)
+            nursery.cancel_scope.cancel()
+
+    async def _end_with_rights(self, request: Request, peer: Peer, stream: trio.CancelScope) -> None:
+        while True:
+            await trio.sleep(LOOK_AGAIN)
+            try:
+                now = await self._peer(request)
+            except StoreError:  # the store logs it; the next check decides
+                continue
+            if not peer.is_still(now):
+                stream.cancel()
+
+
+def _another_user(peer: Peer) -> Response:
+    """The answer to any user but the supervisor's own, root included: being able to connect gives no right."""
+    own = user_name(os.geteuid())
+    message = f"this socket takes requests of user {own} alone, and you are {peer.name}: run this as {own}"
+    return problem(403, message)
+
+
+def asked_by(app: App, peer: Peer) -> App:
+    """``app`` for a caller in this process, who needs no token: every request counts as ``peer``'s."""
+
+    async def with_peer(scope: Scope, receive: Receive, send: Send) -> None:
+        await app({**scope, "state": {**scope.get("state", {}), "peer": peer}}, receive, send)
+
+    return with_peer
+
+
+def _recognise(state: dict[str, Any]) -> None:
+    """Mark the connection, where there is one, as a known client's: it is not closed in favour of another."""
+    if isinstance(connection := state.get("connection"), BoundedStream):
+        connection.recognise()
+
+
+def address_of(request: Request, options: HttpOptions) -> str:
+    """The client's address; behind a proxy the one that the proxy appended, since a client can write the others."""
+    if options.behind_proxy and (forwarded := request.headers.getlist("x-forwarded-for")):
+        return forwarded[-1].rsplit(",", 1)[-1].strip()[:64]
+    return request.client.host if request.client is not None else ""
+
+
+def cookie_name(request: Request) -> str:
+    """With the port: cookies ignore ports, so supervisors on one machine would overwrite each other's."""
+    server = request.scope.get("server")
+    port = server[1] if server else None
+    return "greenroom_session" if port is None else f"greenroom_session_{port}"

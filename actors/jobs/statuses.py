@@ -1,0 +1,75 @@
+"""Where jobs, queue entries, submissions and approval requests stand: names alone, quickly imported.
+
+The command line needs them before anything else, without the records (:mod:`actors.jobs.records`) and attrs.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class JobStatus(StrEnum):
+    """Where a job stands (B17)."""
+
+    PENDING = "pending"
+    UPLOADING = "uploading"
+    QUEUED = "queued"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class QueueStatus(StrEnum):
+    """Where a queue entry stands (B12). ``READY`` is derived, never stored: pending, its back-off ended."""
+
+    PENDING = "pending"
+    READY = "ready"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    BLOCKED = "blocked"
+
+
+class ApprovalStatus(StrEnum):
+    """Where an approval request stands (B17)."""
+
+    PENDING = "pending"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+
+
+class SubmissionState(StrEnum):
+    """What is known about one hand-over to a provider.
+
+    ``INTENT``: committed, the call is about to be made or being made. ``UNKNOWN``: the call was made and its answer
+    was lost; the provider must be asked. ``HANDED``: the provider has it. ``CLOSED``: nothing remains to be done.
+    """
+
+    INTENT = "intent"
+    UNKNOWN = "unknown"
+    HANDED = "handed"
+    CLOSED = "closed"
+
+
+class Phase(StrEnum):
+    """What a provider says of a job, in one vocabulary for all providers."""
+
+    QUEUED = "queued"
+    STARTING = "starting"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELED = "canceled"
+    TIMED_OUT = "timed_out"
+    LOST = "lost"
+    UNKNOWN = "unknown"
+
+
+ACTIVE_JOBS = frozenset({JobStatus.PENDING, JobStatus.UPLOADING, JobStatus.QUEUED, JobStatus.RUNNING})
+TERMINAL_JOBS = frozenset({JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED})
+WAITING_ENTRIES = frozenset({QueueStatus.PENDING, QueueStatus.BLOCKED})

@@ -1,0 +1,62 @@
+"""Small JSON files by submission key, each there whole or not at all, even after a crash of the process or machine."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+import orjson
+
+_KEY = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
+
+
+def is_file_name(key: str) -> bool:
+    """Whether ``key`` can name a file: it may come from elsewhere."""
+    return _KEY.fullmatch(key) is not None
+
+
+@attrs.frozen
+class KeyFiles:
+    """The files in ``folder``, which need not exist. Everything here blocks on the disk and raises ``OSError``."""
+
+    folder: Path
+
+    def write(self, key: str, content: Mapping[str, Any]) -> None:
+        """Write the file of ``key``; it is safe on the disk when this returns."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = self._path(key)
+        part = path.with_suffix(".part")
+        with part.open("wb") as file:
+            file.write(orjson.dumps(content))
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+        sync(self.folder)
+
+    def read(self, key: str) -> Any:
+        """What the file of ``key`` holds. Raises ``FileNotFoundError``, and ``ValueError`` where it is damaged."""
+        return orjson.loads(self._path(key).read_bytes())
+
+    def all_keys(self) -> list[str]:
+        """The keys of all files."""
+        return sorted(path.stem for path in self.folder.glob("*.json"))
+
+    def remove(self, key: str) -> None:
+        """Remove the file of ``key``, if there is one."""
+        self._path(key).unlink(missing_ok=True)
+
+    def _path(self, key: str) -> Path:
+        return self.folder / f"{key}.json"
+
+
+def sync(folder: Path) -> None:
+    """Make what was put into or out of ``folder`` safe. Raises ``OSError``."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,119 @@
+"""Where settings and state are, for commands that must not wait until a file of settings is read.
+
+What is imported here is imported by every command. A state directory is known without reading YAML where
+``GREENROOM_HOME`` names it, where no file of settings exists, or where whoever read that file before has left a note:
+a file in ``$XDG_CACHE_HOME/greenroom`` that holds the path of the file of settings, its identity and times of change,
+and the state directory that follows from it. A note that is damaged, or of a file that was changed since, counts for
+nothing. The cost of a wrong one is bounded: commands send nothing to a server that is not trusted (D7).
+"""
+
+from __future__ import annotations
+
+import binascii
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+import orjson
+
+HOME = "GREENROOM_HOME"
+CONFIG = "SIMPLETUNER_ENTERPRISE_CONFIG"
+OWN_NAME = "greenroom.yaml"
+"""A file of this name is ours alone; the other may hold sections of other programs."""
+NAMES = (OWN_NAME, "simpletuner-enterprise.yaml")
+SYSTEM = Path("/etc/simpletuner")
+_LONGEST_NOTE = 16_384
+
+
+def directories(home: Path, system: Path = SYSTEM) -> tuple[Path, Path]:
+    """Where a file of settings is looked for that is neither named nor in the working directory."""
+    return home / ".config" / "simpletuner", system
+
+
+def state_directory(environ: Mapping[str, str]) -> tuple[Path, str] | None:
+    """The state directory that ``GREENROOM_HOME`` names, and the variable's name; None without it."""
+    named = environ.get(HOME)
+    return (Path(named).expanduser().absolute(), HOME) if named else None
+
+
+def usual_state_directory(environ: Mapping[str, str], home: Path) -> Path:
+    """Where state is kept by default: https://specifications.freedesktop.org/basedir-spec/latest/"""
+    return _base(environ, "XDG_STATE_HOME", home / ".local" / "state") / "greenroom"
+
+
+def known_state_directory(named: str | None, environ: Mapping[str, str] = os.environ) -> Path | None:
+    """The state directory, if it is known without reading a file of settings. ``named``: that of ``--config``."""
+    if (found := state_directory(environ)) is not None:
+        return found[0]
+    with suppress(OSError, RuntimeError, ValueError):
+        home = Path.home()
+        files = list(_files(named, environ, home))
+        if not files:
+            return None if named or environ.get(CONFIG) else usual_state_directory(environ, home)
+        if len(files) == 1:
+            return _noted(files[0], environ, home)
+    return None
+
+
+def note_state_directory(file: Path | None, state_dir: Path, environ: Mapping[str, str] = os.environ) -> None:
+    """Note for later commands that the settings in ``file`` lead to ``state_dir``. Failing is no error."""
+    if file is None or environ.get(HOME):  # nothing that a note could say follows from a file
+        return
+    with suppress(OSError, RuntimeError, ValueError):
+        home = Path.home()
+        note = _note(file, environ, home)
+        content = orjson.dumps([*_identity(file, environ, home), str(state_dir)])
+        if note.is_file() and note.read_bytes() == content:
+            return
+        note.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        temporary = note.with_suffix(f".{os.getpid()}")
+        temporary.write_bytes(content)
+        temporary.replace(note)
+
+
+def _files(named: str | None, environ: Mapping[str, str], home: Path) -> Iterator[Path]:
+    """The file that decides; several where that takes a closer look."""
+    if chosen := named or environ.get(CONFIG):
+        yield Path(chosen).expanduser().absolute()
+        return
+    for directory in (Path.cwd(), *directories(home)):
+        there = [directory / name for name in NAMES if os.path.lexists(directory / name)]
+        if there:
+            yield from there
+            return
+
+
+def _noted(file: Path, environ: Mapping[str, str], home: Path) -> Path | None:
+    with _note(file, environ, home).open("rb") as note:
+        if os.fstat(note.fileno()).st_uid != os.geteuid():
+            return None
+        match orjson.loads(note.read(_LONGEST_NOTE)):
+            case [*identity, str(state_dir)] if identity == _identity(file, environ, home):
+                return Path(state_dir)
+    return None
+
+
+def _note(file: Path, environ: Mapping[str, str], home: Path) -> Path:
+    name = f"{binascii.crc32(os.fsencode(file)):08x}.json"
+    return _base(environ, "XDG_CACHE_HOME", home / ".cache") / "greenroom" / name
+
+
+def _identity(file: Path, environ: Mapping[str, str], home: Path) -> list[object]:
+    """What the state directory follows from: the file as it is now, and what a relative or missing path begins with."""
+    found, usual = file.stat(), usual_state_directory(environ, home)
+    return [
+        str(file),
+        str(home),
+        str(usual),
+        found.st_dev,
+        found.st_ino,
+        found.st_size,
+        found.st_mtime_ns,
+        found.st_ctime_ns,
+    ]
+
+
+def _base(environ: Mapping[str, str], variable: str, default: Path) -> Path:
+    base = Path(environ.get(variable) or "")
+    return base if base.is_absolute() else default

@@ -1,0 +1,107 @@
+"""What client commands may load beside a running supervisor: everybody waits for each of these modules."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+NEVER = {
+    "trio", "httpx", "httpcore", "h11", "rich", "yaml", "cattrs", "attr", "attrs", "sqlalchemy", "alembic", "starlette",
+    "hypercorn", "anyio", "logging", "logconf", "supervision", "asyncio", "ssl", "http", "email", "tempfile", "hashlib",
+    "subprocess",
+}  # fmt: skip
+"""Packages that no client command loads."""
+
+CLIENT = {
+    "actors", "actors.api", "actors.api.socket_file", "actors.api.unix_peer", "actors.cli", "actors.cli.client",
+    "actors.cli.context", "actors.cli.group", "actors.cli.options", "actors.cli.tables", "actors.cli.transport",
+    "actors.cli.trust", "actors.jobs", "actors.jobs.os_text", "actors.settings", "actors.settings.places",
+    "actors.store", "actors.store.ownership",
+}  # fmt: skip
+"""What every client command loads of ours, beside its own file."""
+WORDS = {"actors.cli.job_text", "actors.jobs.durations"}
+JOBS = WORDS | {"actors.cli.jobs", "actors.jobs.statuses"}
+EVENTS = WORDS | {"actors.cli.event_text", "actors.jobs.events"}
+SUBMIT = WORDS | {"actors.cli.submit", "actors.jobs.environment", "actors.jobs.statuses"}
+QUEUE = JOBS | {"actors.cli.queue"}
+COMMANDS = {
+    "jobs": JOBS, "jobs --json": JOBS, "show JOB": JOBS, "cancel JOB": JOBS, "retry JOB": JOBS,
+    "logs JOB": {"actors.cli.logs", "actors.jobs.statuses"},
+    "logs -f JOB": {"actors.cli.logs", "actors.jobs.statuses"},
+    "submit -- true": SUBMIT, "submit --json --env A=b -- true": SUBMIT, "submit --wait -- true": SUBMIT | EVENTS,
+    "queue": QUEUE, "limits": QUEUE, "limits set total 3": QUEUE, "prioritise JOB none": QUEUE,
+    "approvals": WORDS | {"actors.cli.approvals"}, "approve JOB": WORDS | {"actors.cli.approvals"},
+    "dead-letters": WORDS | {"actors.cli.dead_letters"}, "quarantine list": WORDS | {"actors.cli.dead_letters"},
+    "token list": {"actors.cli.token", "actors.jobs.levels"},
+    "open": {"actors.cli.token", "actors.jobs.levels"},
+    "prune --dry-run": {"actors.cli.prune"},
+    "tree --json": WORDS | {"actors.cli.watch"},
+}  # fmt: skip
+PROBE = """
+import sys
+from actors.cli import main
+try:
+    main(sys.argv[1:])
+except SystemExit:
+    pass
+print("loaded", *sys.modules)
+"""
+
+
+def loaded(terminal: Any, *words: str) -> set[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE, *words], cwd=terminal.cwd, env=terminal.environment, text=True,
+        capture_output=True, timeout=60, check=True,
+    )  # fmt: skip
+    assert "Traceback" not in done.stderr
+    return set(done.stdout.splitlines()[-1].split()[1:])
+
+
+def ours(modules: set[str]) -> set[str]:
+    return {name for name in modules if name.partition(".")[0] in ("actors", "logconf", "supervision")}
+
+
+def test_client_commands_load_what_they_need_and_no_more(terminal: Any, supervisor: Any) -> None:
+    job = terminal.json("submit", "--wait", "--json", "--", "true")["job_id"]
+    for command, own in COMMANDS.items():
+        modules = loaded(terminal, *command.replace("JOB", job).split())
+        assert modules & NEVER == set(), command
+        assert ours(modules) <= CLIENT | own, command
+
+
+@pytest.mark.parametrize("where", ["default", "noted"])
+def test_it_holds_where_no_variable_names_the_state_directory(
+    terminal: Any, where: str, request: pytest.FixtureRequest
+) -> None:
+    """By default, and where a file of settings names it which the supervisor has read."""
+    del terminal.environment["GREENROOM_HOME"]
+    if where == "noted":
+        Path(terminal.cwd, "greenroom.yaml").write_text(f"state_dir: {terminal.home}\n")
+    request.getfixturevalue("supervisor")
+    modules = loaded(terminal, "jobs")
+    assert modules & NEVER == set()
+    assert ours(modules) <= CLIENT | JOBS
+    assert terminal.home.exists() == (where == "noted")
+
+
+def test_a_file_of_settings_that_nobody_has_read_may_load_yaml_and_is_noted(terminal: Any) -> None:
+    del terminal.environment["GREENROOM_HOME"]
+    Path(terminal.cwd, "greenroom.yaml").write_text("state_dir: state\n")
+    assert "yaml" in loaded(terminal, "cancel", "x")
+    assert "yaml" not in loaded(terminal, "cancel", "x")
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--version"], ["jobs", "--help"], ["run", "--help"], ["jbos"], []])
+def test_help_and_completion_load_little(terminal: Any, words: list[str]) -> None:
+    if not words:
+        terminal.environment |= {
+            "_GREENROOM_COMPLETE": "bash_complete",
+            "COMP_WORDS": "greenroom job",
+            "COMP_CWORD": "1",
+        }
+    modules = loaded(terminal, *words)
+    assert modules & (NEVER - {"logging", "email", "tempfile"}) == set()
