@@ -38,6 +38,6 @@ def upgrade() -> None:
         sa.Column("status", sa.String(length=16), primary_key=True),
         sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
     )
-    for table in ("jobs", "queue_entries"):
+    for table in derived.COUNTED:
         op.execute(f"INSERT INTO status_counts SELECT '{table}', status, count(*) FROM {table} GROUP BY status")
     derived.create(op.get_bind())
