@@ -24,10 +24,10 @@ _logger = get_logger("actors.pruner")
 FIRST_LOOK = 60.0
 """Seconds after the start before the first look: a start has better things to do."""
 
-BATCH = 50
+BATCH = 25
 """Jobs in one transaction: with their events some milliseconds of the writer's time."""
 
-READ = 20 * BATCH
+READ = 40 * BATCH
 """Jobs that are read at once."""
 
 KEYS = 1_000
@@ -36,7 +36,7 @@ KEYS = 1_000
 HELD_AGAIN = 300.0
 """Seconds between two looks during a hold: what of its running time a restart may lose."""
 
-PAUSE = 0.005
+PAUSE = 0.002
 """Seconds between two transactions, for those who wait for the writer."""
 
 _ABOUT_ONE_JOB = frozenset({FailureKind.INVALID, FailureKind.OTHER})
