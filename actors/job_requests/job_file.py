@@ -4,7 +4,7 @@
     jobs:
       - {name: small, command: [python, train.py, --lr, "0.1"], user: ana, org: lab, level: lead}
 
-The same file gives the same idempotency keys, so that running an unfinished file again continues it (C5).
+The same file gives the same idempotency keys, so that running an unfinished file again continues it.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class JobFile:
 def load_job_file(path: Path | str, *, user: str = "", environ: Mapping[str, str] | None = None) -> JobFile:
     """The jobs in the file at ``path``; raises :class:`~actors.validation.CheckedError` with every fault.
 
-    ``user`` is whom a job is for that does not say. ``environ`` is the submitter's environment, from which each job
+    ``user``: of jobs that name none. ``environ`` is the submitter's environment, from which each job
     inherits what its ``env_from`` names; None means this process's.
     """
     name, path = str(path), Path(path)

@@ -1,7 +1,7 @@
-"""Which field of a job request may be set by which kind of request: the one declaration of it (D1).
+"""Which field of a job request may be set by which kind of request: the one declaration of it.
 
-A field that does not stand in :data:`FIELDS` is closed to every source, so a new field of
-:class:`~actors.jobs.records.JobRequest` is refused until it is opened here. The checks (:mod:`.request_rights`), the
+A field that is not in :data:`FIELDS` is closed to every source, so a new field of
+:class:`~actors.jobs.records.JobRequest` is refused until it is opened here. The checks (``rights``), the
 keys of a job file, the schema in the OpenAPI document and the generated test are all made from this table.
 """
 

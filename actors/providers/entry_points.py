@@ -16,7 +16,7 @@ from typing import Any, Literal
 import attrs
 
 from actors.jobs import maxima
-from actors.jobs.expressions import compiled
+from actors.jobs.approval_rules import compiled
 from actors.jobs.suggestions import did_you_mean
 from actors.providers.errors import Invalid
 from actors.validation import Wrong, values

@@ -24,7 +24,7 @@ from actors.providers.ray.options import RayOptions
 from actors.providers.ray.runtime_env import OURS, environment_faults, is_remote, merged, runtime_env_faults
 from actors.providers.specs import read_spec
 from actors.validation import Format, Wrong
-from actors.validation.validators import OR_MORE
+from actors.validation.values import OR_MORE
 
 TOKEN, JOB_ID, CORRELATION_ID, DEADLINE = (
     "greenroom_token", "greenroom_job_id", "greenroom_correlation_id", "greenroom_max_runtime",

@@ -9,7 +9,7 @@ from typing import Generic, Literal, Protocol, TypeVar, get_args
 import attrs
 
 from actors.providers import errors
-from actors.validation.validators import OR_MORE, fits
+from actors.validation.values import OR_MORE, fits
 
 
 class FaultKind(StrEnum):
@@ -68,7 +68,9 @@ _REFUSALS: Mapping[Refusal, type[errors.ProviderError]] = {
 }
 
 
-IS_SECONDS = fits(lambda value: 0 <= value <= LONGEST, f"must be a number of seconds from 0 to {LONGEST}", told=True)
+IS_SECONDS = fits(
+    lambda value: 0 <= value <= LONGEST, f"must be a number of seconds from 0 to {LONGEST}", with_value=True
+)
 
 
 @attrs.frozen
