@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import Annotated, Any
 
 import attrs
+import orjson
 from attrs.validators import le
 
 from actors.jobs.records import Observation, Phase
@@ -19,6 +21,7 @@ from actors.validation.values import OR_MORE
 
 #: Each look counts the steps one by one.
 MOST_STEPS = 1_000
+_REMEMBERED_BYTES = 4096  # of JSON of a spec
 
 
 class Ending(StrEnum):
@@ -68,6 +71,20 @@ def read_script(spec: Mapping[str, Any]) -> Script:
     ``faults`` is an object there: call name → list of fault kinds or fault objects. Raises :class:`Invalid` naming
     every wrong field, with a guess where a name is nearly right.
     """
+    try:
+        written = orjson.dumps(spec)
+    except TypeError:  # what JSON cannot hold is refused with its field
+        written = b""
+    return _read_again(written) if 0 < len(written) <= _REMEMBERED_BYTES else _read(spec)
+
+
+@lru_cache(maxsize=256)
+def _read_again(written: bytes) -> Script:
+    """Each job's spec is read three times on its way, and many jobs have the same."""
+    return _read(orjson.loads(written))
+
+
+def _read(spec: Any) -> Script:
     faults: list[str] = []
     script = read_spec(spec, Script, faults, converter=_SCRIPTS)
     if script is None:
