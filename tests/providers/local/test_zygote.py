@@ -65,6 +65,7 @@ async def both(stage: Stage, forking: bool) -> tuple[dict[str, Any], dict[str, A
     key = await stage.submit("sleep", "1000", by=provider, resources=Resources(gpus=2))
     run, at = await stage.started(key), stage.directory(key).path
     await until(lambda: command_of(run["child"]).startswith(b"sleep"))
+    await until(lambda: set(circumstances(run["shim"], at)["status"]["SigBlk"]) == {"0"})  # it waits for its signals
     found = circumstances(run["shim"], at), circumstances(run["child"], at)
     await provider.cancel(key, {})
     assert (await stage.ended(key, by=provider)).phase is Phase.CANCELED
