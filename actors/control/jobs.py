@@ -59,10 +59,10 @@ class Jobs:
         ids = [get_correlation_id()] if len(requests) == 1 else [new_correlation_id() for _ in requests]
         several = len(requests) > 1
         checked: list[NewJob] = []
-        environ = dict(os.environ)  # decoded once, not for each request
+        environ, found = dict(os.environ), dict[tuple[str, ...], Mapping[str, str]]()
         async for request in InTurns(requests):
-            index = len(checked)
-            checked.append(self._checked(with_inherited(request, environ), ids[index], index if several else None))
+            complete, index = with_inherited(request, environ, found), len(checked)
+            checked.append(self._checked(complete, ids[index], index if several else None))
         return await self._ledger.submit(checked)
 
     async def retry(self, job_id: str, *, by: str | None = None, submitter: Submitter = THE_PROGRAM) -> Job:

@@ -33,11 +33,22 @@ def request_from_mapping(data: Any, path: str = "") -> JobRequest:
     return request
 
 
-def with_inherited(request: JobRequest, environ: Mapping[str, str] | None = None) -> JobRequest:
-    """``request`` with its inherited values filled in, unless its submitter has done so already."""
+def with_inherited(
+    request: JobRequest,
+    environ: Mapping[str, str] | None = None,
+    found: dict[tuple[str, ...], Mapping[str, str]] | None = None,
+) -> JobRequest:
+    """``request`` with its inherited values filled in, unless its submitter has done so already.
+
+    ``found`` keeps, by ``env_from``, what was found in ``environ``: most requests of a batch name the same.
+    """
     if request.inherited_env is not None:
         return request
-    values = inherited(request.env_from, os.environ if environ is None else environ)
+    values = None if found is None else found.get(request.env_from)
+    if values is None:
+        values = inherited(request.env_from, os.environ if environ is None else environ)
+        if found is not None:
+            found[request.env_from] = values
     return attrs.evolve(request, inherited_env=values)
 
 
