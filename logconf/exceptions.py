@@ -6,7 +6,6 @@ shows 15 leaves of a group at most and has no bound. Frames' locals are never sh
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import sys
 import traceback
@@ -14,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from types import FrameType, TracebackType
 
 from logconf.masking import mask_text
-from logconf.sanitize import Limits, clean_text, text_of
+from logconf.sanitize import ForeignCode, Limits, clean_text, text_of, type_name
 
 _FIRST_FRAMES, _LAST_FRAMES = 20, 40  # a recursion's thousand frames say nothing more
 _LONGEST_CHAIN = 30
@@ -162,22 +161,11 @@ def _formatted(steps: Sequence[tuple[FrameType, int]]) -> Iterator[str]:
 
 def _last_lines(error: BaseException) -> list[str]:
     """`module.Type: message` and the notes; a syntax error with its line and caret."""
-    kind = type(error)
-    if isinstance(error, SyntaxError):
-        with contextlib.suppress(Exception):  # border: a SyntaxError's attributes may be anything
-            return [line.rstrip("\n") for line in traceback.format_exception_only(error)]
-    name = text_of(kind, lambda cls: str(cls.__qualname__))
-    module = text_of(kind, lambda cls: str(cls.__module__))
-    if module not in {"builtins", "__main__"}:
-        name = f"{module}.{name}"
-    message = clean_text(text_of(error), 8192)
-    lines = [f"{name}: {message}" if message else name]
-    try:
-        notes = list(getattr(error, "__notes__", None) or ())[:50]
-    except Exception:  # noqa: BLE001 - border: `__notes__` may be anything
-        notes = ["<__notes__ could not be read>"]
-    lines.extend(clean_text(text_of(note), 4096) for note in notes)
-    return lines
+    with ForeignCode() as foreign:
+        str(error)  # what it raises is to be seen here; the standard library hides it
+        text = "".join(traceback.format_exception_only(error)).rstrip("\n")
+        return clean_text(text, 12_288).split("\n")
+    return [f"{type_name(error)}: <str() raised {type_name(foreign.error)}>"]
 
 
 def render_stack(budget: int) -> str:

@@ -33,7 +33,7 @@ _PLAIN_TYPES = frozenset({str, int, float, bool, type(None)})
 
 
 class _FilterID(str):
-    """The correlation ID that `CorrelationIDFilter` put on a record, told apart from a user's field of that name."""
+    """The correlation ID that `CorrelationIDFilter` put on a record, as opposed to a user's field of that name."""
 
     __slots__ = ()
 

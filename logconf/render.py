@@ -92,22 +92,20 @@ class JsonRenderer:
     def _last_resort(self, record: logging.LogRecord, why: str) -> bytes:
         """A line from nothing but what cannot fail."""
         attributes = record.__dict__
-        message = f"[cut: the record {why}] " + clean_text(text_of(attributes.get("msg")), 1024)
-        level = clean_text(text_of(attributes.get("levelname")), 64)
-        name = clean_text(text_of(attributes.get("name")), 256)
         line = attributes.get("lineno")
-        source = {
-            "file": clean_text(text_of(attributes.get("filename")), 256),
-            "line": line if type(line) is int and 0 <= line < 2**53 else 0,
-            "function": clean_text(text_of(attributes.get("funcName")), 256),
+        number = line if type(line) is int and 0 <= line < 2**53 else 0
+        names = ("levelname", "name", "filename", "funcName")
+        level, logger, file, function = (clean_text(text_of(attributes.get(name)), 256) for name in names)
+        fields = {
+            "timestamp": dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "level": level,
+            "logger": logger,
+            "message": f"[cut: the record {why}] " + clean_text(text_of(attributes.get("msg")), 1024),
+            "correlation_id": clean_text(get_correlation_id(), 128),
+            "source": {"file": file, "line": number, "function": function},
+            "extra": {},
         }
-        now = dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds").removesuffix("+00:00")
-        head = b'{"timestamp": "%bZ", "level": %b, "logger": %b, ' % (now.encode(), _dumps(level), _dumps(name))
-        return head + b'"message": %b, "correlation_id": %b, "source": %b, "extra": {}}\n' % (
-            _dumps(message),
-            _dumps(clean_text(get_correlation_id(), 128)),
-            _dumps(source),
-        )
+        return b"{%b}\n" % b", ".join(b'"%b": %b' % (name.encode(), _dumps(value)) for name, value in fields.items())
 
 
 def _id(correlation_id: str) -> bytes:

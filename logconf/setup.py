@@ -9,8 +9,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Final, TextIO
 
-from logconf.handler import Renderer, StructuredHandler
-from logconf.lifecycle import drain_at_exit, installed_handler
+from logconf.handler import Renderer, StructuredHandler, drain_at_exit, installed_handler
 from logconf.records import CorrelationIDFilter, install_record_maker
 from logconf.render import JsonRenderer
 from logconf.sinks import DescriptorSink, FileSink, Sink, StreamSink

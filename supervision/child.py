@@ -88,7 +88,7 @@ class Child:
             hook(ChildState.STOPPED if self.alive else self.state)
 
     def may_restart(self, *, failed: bool) -> bool:
-        """Whether its supervisor may start it again if it ended now; `on_retired` tells when that is over."""
+        """Whether its supervisor may start it again if it ended now. When it may no more, it calls `on_retired`."""
         if self.spec.restart is Restart.TRANSIENT and not failed:
             return self.should_run and (self.stop_reason is not None or self.to_stop)
         return self.should_run and self.spec.restart is not Restart.TEMPORARY

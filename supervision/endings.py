@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 import trio
 
-from supervision import restarting, stopping
+from supervision import starting, stopping
 from supervision.child import Child
 from supervision.errors import ChildHung, ChildStartError
 from supervision.lifecycle import Trigger
@@ -108,7 +108,7 @@ def _start_failed(state: SupervisorState, child: Child, ending: Exit, *, in_grou
         state.errors.append(_start_error(child, what, cause))
         stopping.begin(state)
     elif not in_group:
-        restarting.note_failure(state, child, what, cause, 0.0)
+        starting.note_failure(state, child, what, cause, 0.0)
 
 
 def _went_down(state: SupervisorState, child: Child, ending: Exit, *, uptime: float, in_group: bool) -> None:
@@ -125,7 +125,7 @@ def _went_down(state: SupervisorState, child: Child, ending: Exit, *, uptime: fl
         child.retire(Trigger.FINISH)
     else:
         if not in_group:
-            restarting.note_failure(state, child, reason, cause, uptime)
+            starting.note_failure(state, child, reason, cause, uptime)
         return
     if child.spec.significant:
         _perhaps_shut_down(state, child)

@@ -4,7 +4,7 @@ Each incarnation is a task in the supervisor's nursery under a *shielded* cancel
 makes an ordered stop possible: an outer cancellation reaches only the supervisor's task, which then releases the
 children one by one. Readiness does not go through `nursery.start`: its `started()` does nothing once the scope around
 it is cancelled, and a shielded child would then stay in the starting nursery for ever. `Readiness` below speaks the
-same `task_status` protocol and tells the supervisor instead, whose own wait stays cancellable throughout.
+same `task_status` protocol and notifies the supervisor instead, whose own wait stays cancellable throughout.
 
 An ending is judged in trio's order. First: any leaf that is neither an `Exception` nor `Cancelled` (KeyboardInterrupt,
 SystemExit) has to get out. Second: any `Exception` leaf is a failure, and the group it sits in, whole, its cause;

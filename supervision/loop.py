@@ -38,7 +38,7 @@ from collections.abc import Callable
 import outcome
 import trio
 
-from supervision import endings, requests, restarting, starting, stopping
+from supervision import endings, requests, starting, stopping
 from supervision.child import Child
 from supervision.errors import combined
 from supervision.reports import ReportKind
@@ -86,7 +86,7 @@ async def _serve(state: SupervisorState, ready: Callable[[], None]) -> None:
 
 async def _wind_down(state: SupervisorState) -> None:
     """Stop the children, whatever happens to us meanwhile."""
-    endings.settle_all(state)  # what had failed before we were told to stop still counts
+    endings.settle_all(state)  # a failure from before the stop still counts
     stopping.begin(state)
     try:
         with trio.CancelScope(shield=True):  # its deadline is `shutdown_deadline`, past which the policy decides
@@ -128,7 +128,7 @@ def _step(state: SupervisorState) -> None:
     stopping.tick_no_grace(state)
     requests.serve_all(state)
     stopping.advance(state)
-    restarting.advance(state)
+    starting.advance_group(state)
     starting.advance(state)
     if state.requests and not state.busy():
         state.signal.set()
@@ -137,7 +137,7 @@ def _step(state: SupervisorState) -> None:
 def _alarm(state: SupervisorState, child: Child, now: float) -> None:
     """A child's deadline has passed; which one, its state says."""
     if not child.alive:
-        restarting.delay_elapsed(state, child)
+        starting.delay_elapsed(state, child)
     elif child.stop_reason is not None:
         stopping.outlived(state, child, "shutdown limit")
     elif child.ready_at is None:

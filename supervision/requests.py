@@ -7,7 +7,7 @@ where the request has to wait for its turn.
 
 from __future__ import annotations
 
-from supervision import errors, restarting, starting, stopping
+from supervision import errors, starting, stopping
 from supervision.child import Child
 from supervision.replies import Reply
 from supervision.reports import ReportKind
@@ -91,7 +91,7 @@ def _stop(state: SupervisorState, child: Child, reply: Reply) -> None:
             stopping.ask(state, child)
         return
     if child.should_run:
-        restarting.cancel(state, child)
+        starting.cancel_restart(state, child)
         state.report(ReportKind.STOPPED, child, "restart cancelled")
     if child.drop_when_down:
         state.drop(child)

@@ -39,7 +39,7 @@ class Stall:
 
 
 def log_stall(stall: Stall) -> None:
-    """What is done about a stall unless something else is asked for: one ERROR with the stacks."""
+    """The default for `on_stall`: one ERROR with the stacks."""
     logger.error(
         "The event loop does not turn",
         extra={"seconds": stall.seconds, "stack": stall.stack, "other_threads": stall.others},

@@ -14,6 +14,7 @@ from actors.job_requests.job_request import with_inherited
 from actors.job_requests.rights import THE_PROGRAM, Submitter, check_open, retried
 from actors.job_requests.sources import RequestSource
 from actors.jobs import maxima
+from actors.jobs.capacity import can_ever_fit
 from actors.jobs.codec import request_bytes
 from actors.jobs.levels import check_override
 from actors.jobs.pages import Page
@@ -21,7 +22,6 @@ from actors.jobs.records import Capacity, Job, JobRequest, JobStatus
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.request_texts import text_fault
 from actors.jobs.retention import PruneResult, kept_since
-from actors.jobs.scheduling import can_ever_fit
 from actors.jobs.views import Accepted, JobFilters, JobView
 from actors.kernel.turns import InTurns
 from actors.ledger import NewJob, approvals, listing, queries, settle

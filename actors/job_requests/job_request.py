@@ -1,4 +1,4 @@
-"""A job request from outside, checked: the one schema of HTTP, of job files and of ``submit --spec`` (B21)."""
+"""A job request from outside, checked: the one schema of HTTP, of job files and of ``submit --spec``."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ from actors.jobs.levels import HIGHEST_OVERRIDE
 from actors.jobs.os_text import from_plain
 from actors.jobs.records import JobRequest, Resources
 from actors.validation import Format, Shape, Size, StrictConverter, Wrong
-from actors.validation.validators import NOT_EMPTY, Validator, fits
-from actors.validation.values import text
+from actors.validation.values import NOT_EMPTY, Validator, fits, text
 
 Usual = Callable[[Any], Any]
 
@@ -128,14 +127,14 @@ _TYPES: Mapping[str, Any] = {
         tuple[str, ...], Format(_levels, {"type": ["string", "array", "null"], "items": {"type": "string"}})
     ],
 }
-_ABSOLUTE = fits(lambda cwd: PurePath(cwd).is_absolute(), "must be an absolute path", told=True)
+_ABSOLUTE = fits(lambda cwd: PurePath(cwd).is_absolute(), "must be an absolute path", with_value=True)
 _VALIDATORS: Mapping[str, Validator] = {
     "provider": NOT_EMPTY,
     "entry_point": NOT_EMPTY,
     "cwd": NOT_EMPTY,
     "estimated_cost": optional(ge(0)),
     "priority_override": fits(
-        lambda priority: 0 <= priority <= HIGHEST_OVERRIDE, f"must be between 0 and {HIGHEST_OVERRIDE}", told=True
+        lambda priority: 0 <= priority <= HIGHEST_OVERRIDE, f"must be between 0 and {HIGHEST_OVERRIDE}", with_value=True
     ),
     "max_attempts": ge(1),
     "max_runtime": optional(gt(0)),

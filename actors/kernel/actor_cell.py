@@ -1,4 +1,4 @@
-"""What a reference knows of its actor's incarnations, and what becomes of messages that none will handle."""
+"""The state behind a reference: its actor's incarnations, its monitors, and the messages that none will handle."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ class ActorCell:
             return "running"
         return "waiting" if self._end is None else "gone"
 
-    # -- For whoever runs the actor
+    # -- For the runner
 
     def entered(self) -> None:
         """An incarnation begins, in this task. Raises RuntimeError while another one lives."""

@@ -139,7 +139,7 @@ class ActorRef(ActorCell):
 
         ``drain``: what is queued now is handled first. Else the message in hand is the last, queued calls get
         ActorDown and queued casts become dead letters. A permanent child is started again by its supervisor, as
-        in OTP. Of an actor not started yet nothing is asked; of itself an actor asks it without waiting.
+        in OTP. For an actor that was not started yet this does nothing; an actor that stops itself does not wait.
         """
         if self._task is None and self.incarnation == 0:
             await trio.lowlevel.checkpoint()

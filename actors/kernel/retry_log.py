@@ -1,8 +1,8 @@
 """How our own retries are logged: in our log, under the correlation ID of the work, and nowhere else (A20).
 
-stamina's hooks are the whole process's, and its default prints to stdout where structlog is installed, whoever
-installed it. So what this package retries is logged here, and never by the hooks of others; what others retry goes to
-their hooks as before, never here.
+stamina's hooks are the whole process's, and its default prints to stdout where structlog is installed. So what this
+package retries is logged here, and never by the hooks of others; what others retry goes to their hooks as before,
+never here.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class _ForOthers:
 
 
 def ensure_retry_log() -> None:
-    """Install our hook, if it is missing. To be called before a retry: whoever sets hooks anew removes ours."""
+    """Install our hook, if it is missing. Call it before a retry: setting hooks anew removes ours."""
     if _log_retry in get_on_retry_hooks():
         return
     with _lock:

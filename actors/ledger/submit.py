@@ -11,7 +11,7 @@ import attrs
 from actors.jobs.approval_rules import Facts, first_match, why
 from actors.jobs.codec import fingerprint
 from actors.jobs.ids import IdFactory
-from actors.jobs.levels import base_priority, may_approve
+from actors.jobs.levels import base_priority, level_reaches
 from actors.jobs.lifecycle import Step, Trigger, step
 from actors.jobs.options import ApprovalOptions
 from actors.jobs.records import (
@@ -188,7 +188,7 @@ class _Batch:
             return asked
         facts = self._facts(request)
         rule = first_match(self._rules, facts)
-        if rule is None or (asked is not None and may_approve(asked.required_level, rule.required_approver_level)):
+        if rule is None or (asked is not None and level_reaches(asked.required_level, rule.required_approver_level)):
             return asked
         return Question(why(rule, facts), rule.required_approver_level, rule.rule_id)
 

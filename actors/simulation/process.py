@@ -239,7 +239,7 @@ class Process(trio.abc.Instrument):
                 ids=seeded.ids, token=seeded.token, jitter=source(world.seed, f"jitter {self._number}").random
             ),
             providers=[
-                SimulatedProvider(PROVIDERS[name], server, world, self.checker, lambda: not self.dead)
+                SimulatedProvider(PROVIDERS[name], server, lambda: not self.dead)
                 for name, server in self.servers.items()
             ],
             edges=self._listen,

@@ -56,8 +56,8 @@ class ProviderServer(ScriptedRemote):
         self.sent: dict[int, DeliveryEvent] = {}
         self._delays: list[float] = []
         self._late: list[tuple[float, DelayedSubmission]] = []
-        self._world = world
-        self._checker = checker
+        self.world = world
+        self.checker = checker
         self._draw = source(world.seed, f"network to {name}")
 
     def delay(self, times: int, seconds: float) -> None:
@@ -96,14 +96,14 @@ class ProviderServer(ScriptedRemote):
     def accept(self, key: str, token: str, asked: Asked, context: Mapping[str, str], *, endless: bool) -> Run:
         """Start a run, even if another one has the same ``key``."""
         run = super().accept(key, token, asked, context, endless=endless)
-        self._world.say(f"{self.name} accepts {key}")
-        self._checker.accepted(self.name, run)
+        self.world.say(f"{self.name} accepts {key}")
+        self.checker.accepted(self.name, run)
         return run
 
     def cancel(self, run: Run) -> bool:
         """Begin to stop ``run``."""
         obeyed = super().cancel(run)
-        self._world.say(f"{self.name} cancels {run.key}: {obeyed}")
+        self.world.say(f"{self.name} cancels {run.key}: {obeyed}")
         return obeyed
 
 
@@ -113,30 +113,21 @@ class SimulatedProvider(ScriptedProvider):
     Requests and answers take time: an answer may be out of date when it arrives.
     """
 
-    def __init__(
-        self,
-        options: ScriptedOptions,
-        server: ProviderServer,
-        world: World,
-        checker: Checker,
-        alive: Callable[[], bool],
-    ) -> None:
+    def __init__(self, options: ScriptedOptions, server: ProviderServer, alive: Callable[[], bool]) -> None:
         super().__init__(options, server, server.name)
         self._server = server
-        self._world = world
-        self._checker = checker
         self._alive = alive
 
     async def submit(self, key: str, token: str, prepared: Prepared, context: Mapping[str, str]) -> Submitted:
         """Start a run."""
         await self._goes_out("submit", key, context["correlation_id"])
-        self._checker.tries(self.name, context["job_id"])
+        self._server.checker.tries(self.name, context["job_id"])
         if self._server.loses(DelayedSubmission(key, token, asked_for(prepared.body), dict(context))):
             raise OutcomeUnknown("nothing was heard of it in time")
         try:
             submitted = await super().submit(key, token, prepared, context)
         except RateLimited as refusal:
-            self._checker.asked_to_wait(context["job_id"], refusal.retry_after)
+            self._server.checker.asked_to_wait(context["job_id"], refusal.retry_after)
             raise
         return await self._comes_back(submitted)
 
@@ -175,9 +166,9 @@ class SimulatedProvider(ScriptedProvider):
     async def _goes_out(self, call: str, key: str, correlation_id: str | None = None) -> None:
         if not self._alive():
             raise Killed
-        self._world.say(f"{self.name}.{call} {key}")
+        self._server.world.say(f"{self.name}.{call} {key}")
         if key:
-            self._checker.carries(f"{self.name}.{call}", key, current_correlation_id(), correlation_id)
+            self._server.checker.carries(f"{self.name}.{call}", key, current_correlation_id(), correlation_id)
         await trio.sleep(self._server.latency())
 
     def _submitted(self, run: Run, *, existed: bool = False) -> Submitted:

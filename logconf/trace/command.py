@@ -123,16 +123,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.follow and (len(names) != 1 or names == ["-"]):
         parser.error("--follow needs exactly one FILE")
     try:
-        return _print(search, _lines(search, names, follow=arguments.follow), arguments)
+        lines = follow_file(search, Path(names[0])) if arguments.follow else search_files(search, names)
+        return _print(search, lines, arguments)
     except KeyboardInterrupt:
         return 0
     except BrokenPipeError:  # `| head` has seen enough; the interpreter must not try to flush again
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-
-
-def _lines(search: Search, names: list[str], *, follow: bool) -> Iterator[TraceLine]:
-    return follow_file(search, Path(names[0])) if follow else search_files(search, names)
 
 
 def _print(search: Search, lines: Iterator[TraceLine], arguments: argparse.Namespace) -> int:

@@ -1,7 +1,7 @@
 """Finding the lines of one piece of work: many files, rotated and gzipped ones, of any size, in bounded memory.
 
 A file and its rotated siblings are one stream, oldest first; streams are merged by timestamp, each being in order by
-itself. A line is parsed only where the wanted ID occurs in its bytes.
+itself. A line is parsed only if the ID occurs in its bytes.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ class Search:
     _needle: bytes = field(init=False)
 
     def __post_init__(self) -> None:
-        wanted = self.job_id if self.correlation_id is None else self.correlation_id
-        self._needle = orjson.dumps(wanted or "")[1:-1]
+        sought = self.job_id if self.correlation_id is None else self.correlation_id
+        self._needle = orjson.dumps(sought or "")[1:-1]
 
     def match(self, line: bytes) -> TraceLine | None:
         """The parsed line, if it belongs to the trace."""
@@ -71,9 +71,9 @@ class Search:
         except orjson.JSONDecodeError:
             self.broken += 1
             return None
-        return TraceLine(str(fields.get("timestamp", "")), fields, stripped) if self._wanted(fields) else None
+        return TraceLine(str(fields.get("timestamp", "")), fields, stripped) if self._belongs(fields) else None
 
-    def _wanted(self, fields: dict[str, Any]) -> bool:
+    def _belongs(self, fields: dict[str, Any]) -> bool:
         extra = fields.get("extra")
         job_id = extra.get("job_id") if isinstance(extra, dict) else None
         return (

@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from logconf import clear_context, lifecycle
+from logconf import clear_context
+from logconf.handler import drain_at_exit, installed_handler
 from logconf.masking import forget_secrets
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -30,11 +31,11 @@ def fresh_logging() -> Iterator[None]:
     signals = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
     clear_context()
     yield
-    handler = lifecycle.installed_handler()
+    handler = installed_handler()
     if handler is not None:
         root.removeHandler(handler)
         handler.close()
-        lifecycle.drain_at_exit(None)
+        drain_at_exit(None)
     root.setLevel(level)
     logging.raiseExceptions, logging.Logger.makeRecord = raising, maker  # type: ignore[method-assign]
     logging.logThreads, logging.logProcesses, logging.logMultiprocessing = flags

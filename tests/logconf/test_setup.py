@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 import logconf
-from logconf import configure_structured_logging, flush, get_logger, init_from_env, lifecycle
+from logconf import configure_structured_logging, flush, get_logger, init_from_env
+from logconf.handler import installed_handler
 
 logger = get_logger("tests.setup")
 
@@ -208,7 +209,7 @@ def test_logging_prints_no_error_of_its_own(capfd: pytest.CaptureFixture[str]) -
 
 def test_filters_of_the_handler_hold() -> None:
     configure_structured_logging(stream=None)
-    handler = lifecycle.installed_handler()
+    handler = installed_handler()
     assert handler is not None
     handler.addFilter(lambda record: record.msg != "no")
     assert not handler.handle(logging.makeLogRecord({"msg": "no", "levelno": 20}))
@@ -217,7 +218,7 @@ def test_filters_of_the_handler_hold() -> None:
 
 def test_closing_by_logging_config_does_not_lose_later_lines(capfd: pytest.CaptureFixture[str]) -> None:
     configure_structured_logging()
-    handler = lifecycle.installed_handler()
+    handler = installed_handler()
     assert handler is not None
     handler.close()
     logger.info("still")

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from logconf import configure_structured_logging, flush, get_logger, lifecycle, statistics
+from logconf import configure_structured_logging, flush, get_logger, statistics
+from logconf.handler import installed_handler
 from logconf.sinks import DescriptorSink, SinkClosed, StreamSink
 from logconf.writer import Writer
 
@@ -268,7 +269,7 @@ def test_statistics_and_the_drop_report_of_the_configured_handler(tmp_path: Path
     sink = GatedSink()
     configure_structured_logging(log_file=tmp_path / "x", stream=None, queue_bytes=2_000)
     logger = get_logger("tests.writer")
-    handler = lifecycle.installed_handler()
+    handler = installed_handler()
     assert handler is not None
     handler.writers[0]._sink = sink
     logger.info("first")
