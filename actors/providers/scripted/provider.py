@@ -59,7 +59,8 @@ class ScriptedProvider(NoDeliveries):
     def prepare(self, request: JobRequest) -> Prepared:
         """Check the script in ``request.spec``. Raises :class:`Invalid` naming the field."""
         spec = {**self.options.script_defaults(), **request.spec}
-        read_script(spec)
+        if request.spec:  # the defaults were checked with the options
+            read_script(spec)
         body: dict[str, Any] = {"spec": spec, "resources": attrs.asdict(request.resources)}
         for name in ("user_id", "org_id", "team_id", "max_runtime"):
             body[name] = getattr(request, name)
