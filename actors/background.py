@@ -1,4 +1,4 @@
-"""The names that existing applications know: one manager for a trio run, started and stopped by function calls (B1).
+"""The names that existing applications know: one manager for a trio run, started and stopped by function calls.
 
 The structured form is :func:`actors.open_runtime`; this is for hosts that start in one callback and stop in another.
 Given a nursery, the runtime lives there and its failure is the host's exception. Without one it lives in a system task,
@@ -14,6 +14,7 @@ from actors.poller import decide_polling
 from actors.runtime import Parts, RunningRuntime, guarded_providers, open_runtime
 from actors.settings import Settings
 from logconf import fresh_context, get_logger
+from supervision.errors import leaves
 
 _logger = get_logger("actors.background")
 
@@ -21,8 +22,8 @@ _logger = get_logger("actors.background")
 class BackgroundTaskManager:
     """Starts and stops one runtime. Starting twice, stopping twice and start-stop-start are harmless.
 
-    ``settings``: None means the configuration file of this machine, in the order of B22, read at each start; a file in
-    the working directory counts only with ``working_directory``.
+    ``settings``: None means the configuration file of this machine (:mod:`actors.settings.locating`), read at each
+    start; a file in the working directory counts only with ``working_directory``.
     """
 
     def __init__(
@@ -43,7 +44,7 @@ class BackgroundTaskManager:
         self._working_directory = self._working_directory if working_directory is None else working_directory
 
     async def _should_auto_enable_polling(self) -> bool:
-        """Whether timed polling would be on by itself, nothing being said in the configuration (B6).
+        """Whether timed polling would be on by itself, nothing being said in the configuration.
 
         The manual shows this method, so existing programs may call it. Raises :class:`SettingsError` where no runtime
         is up and the configuration is wrong.
@@ -66,11 +67,11 @@ class BackgroundTaskManager:
 
     @property
     def is_polling_active(self) -> bool:
-        """Whether timed polling is on (B6)."""
+        """Whether timed polling is on."""
         return self.runtime is not None and self.runtime.is_polling_active
 
     async def refresh_polling_state(self) -> bool:
-        """Decide anew whether timed polling is on, after a change of configuration (B6)."""
+        """Decide anew whether timed polling is on, after a change of configuration."""
         return self.runtime is not None and await self.runtime.refresh_polling_state()
 
     async def start(self, nursery: trio.Nursery | None = None) -> None:
@@ -101,10 +102,8 @@ class BackgroundTaskManager:
             async with trio.open_nursery() as nursery:
                 await nursery.start(self._run)
                 ready.set()
-        except trio.Cancelled:  # the host's trio run is over
-            raise
         except BaseException as error:  # kept in `failure` and raised by the next call
-            if _is_cancellation(error):  # the same, in a group
+            if all(isinstance(one, trio.Cancelled) for one in leaves(error)):  # the host's trio run is over
                 raise
             self.failure = _alone(error)
             _logger.critical("The background tasks have failed", exc_info=self.failure)
@@ -145,13 +144,6 @@ class BackgroundTaskManager:
         if self.failure is not None:
             failure, self.failure = self.failure, None
             raise failure
-
-
-def _is_cancellation(error: BaseException) -> bool:
-    """Whether nothing else happened; a nursery puts even a single cancellation into a group."""
-    if isinstance(error, BaseExceptionGroup):
-        return error.split(trio.Cancelled)[1] is None
-    return isinstance(error, trio.Cancelled)
 
 
 def _alone(error: BaseException) -> BaseException:

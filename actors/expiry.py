@@ -24,7 +24,7 @@ _AGAIN = timedelta(seconds=5)
 
 
 QUIET = 600.0
-"""Seconds without a sweep after the wall clock leapt forward: whoever put it wrong has time to put it right (C6)."""
+"""Seconds without a sweep after the wall clock leapt forward: time to correct a clock that was set wrongly."""
 
 
 def wakes(event: Event) -> bool:
@@ -53,7 +53,7 @@ class Expiry(TickingActor):
         return max(due, self._quiet_until)
 
     async def tick(self, causes: tuple[Envelope, ...]) -> None:
-        """One sweep: every open request whose deadline has come, each in a transaction of its own (B16)."""
+        """One sweep: every open request whose deadline has come, each in a transaction of its own."""
         if self._is_quiet():
             return
         self._deadline = self._clock.now() + _AGAIN

@@ -1,4 +1,4 @@
-"""The pruner: removes jobs that ended longer ago than they are kept, at their providers and then here (C6)."""
+"""The pruner: removes jobs that ended longer ago than they are kept, at their providers and then here."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ HELD_AGAIN = 300.0
 PAUSE = 0.1
 """Seconds between two transactions, for those who wait for the writer."""
 
-_ITS_OWN_MATTER = frozenset({FailureKind.INVALID, FailureKind.OTHER})
+_ABOUT_ONE_JOB = frozenset({FailureKind.INVALID, FailureKind.OTHER})
 """Failures that concern one job; after any other the provider is asked no more for this time."""
 
 
@@ -132,8 +132,8 @@ class Forgetting:
 
     def __init__(self, providers: Mapping[str, GuardedProvider]) -> None:
         self._providers = providers
-        self._unheard: dict[str, Failure] = {}
-        self._last: dict[str, Failure] = {}
+        self._unavailable: dict[str, Failure] = {}
+        self._failures: dict[str, Failure] = {}
         self._kept: Counter[str] = Counter()
         self._left: Counter[str] = Counter()
 
@@ -147,22 +147,19 @@ class Forgetting:
             self._left[job.provider] += bool(job.handed)
             return True
         for key, handle in job.handed:
-            failure = self._unheard.get(job.provider) or await provider.forget(key, handle)
+            failure = self._unavailable.get(job.provider) or await provider.forget(key, handle)
             if failure is not None:
-                self._note(job.provider, failure)
+                self._kept[job.provider] += 1
+                self._failures[job.provider] = failure
+                if failure.kind not in _ABOUT_ONE_JOB:
+                    self._unavailable[job.provider] = failure
                 return False
         return True
-
-    def _note(self, provider: str, failure: Failure) -> None:
-        self._kept[provider] += 1
-        self._last[provider] = failure
-        if failure.kind not in _ITS_OWN_MATTER:
-            self._unheard[provider] = failure
 
     def log_left(self) -> None:
         """One line for each provider with which something was left."""
         for name, number in self._kept.items():
-            extra = {"provider": name, "jobs": number, "error": self._last[name].message}
+            extra = {"provider": name, "jobs": number, "error": self._failures[name].message}
             _logger.warning("%d old jobs are kept: %s could not forget them", number, name, extra=extra)
         for name, number in (+self._left).items():
             extra = {"provider": name, "jobs": number}

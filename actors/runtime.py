@@ -4,9 +4,9 @@
         job = await runtime.submit(JobRequest(provider="local", command=["python", "train.py"], user_id="ana"))
         job = await runtime.wait(job.job_id)
 
-The root is ``rest_for_one``: without the store nothing else can work, without the actors the edges would only say so.
-Leaving the block stops the edges, the actors and the store in that order. Jobs that were handed over go on running;
-the next start finds them.
+The root is ``rest_for_one``: without the store nothing else can work, and without the actors the servers could only
+report that. Leaving the block stops the servers, the actors and the store in that order. Jobs that were handed over go
+on running; the next start finds them.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ from supervision import Backoff, ChildSpec, Supervisor, open_supervisor
 _logger = get_logger("actors.runtime")
 
 GRACE = 10.0
-"""Seconds that hand-overs in flight have to end in when the runtime stops (C1)."""
+"""Seconds that hand-overs in flight have to end in when the runtime stops."""
 
 MAX_RESTARTS, PERIOD = 30, 300.0
 BACKOFF = Backoff(initial=0.5, maximum=10.0, jitter="equal", max_failures=15)
@@ -179,7 +179,7 @@ class RunningRuntime(Runtime):
         self.health.began()
 
     async def quiesce(self) -> None:
-        """Claim no more, let hand-overs in flight end for a bounded grace (C1), and note which do not."""
+        """Claim no more, let hand-overs in flight end for a bounded grace, and note which do not."""
         with trio.move_on_after(GRACE):
             if self._scheduler.state == "running":
                 await self._scheduler.call(Quiesce())
@@ -195,16 +195,16 @@ class RunningRuntime(Runtime):
 
     @property
     def is_polling_active(self) -> bool:
-        """Whether timed polling is on (B6)."""
+        """Whether timed polling is on."""
         return self._poller_now is not None and self._poller_now.is_polling_active
 
     async def refresh_polling_state(self) -> bool:
-        """Decide anew whether timed polling is on, after a change of configuration (B6)."""
+        """Decide anew whether timed polling is on, after a change of configuration."""
         return bool(await self._poller.call(Refresh()))
 
 
 def configured_rules(settings: Settings) -> tuple[ApprovalRule, ...]:
-    """The approval rules that configuration says, the default ones where it wants them."""
+    """The approval rules of the configuration, with the default ones where it asks for them."""
     return (*(DEFAULT_RULES if settings.approvals.default_rules else ()), *settings.approvals.rules)
 
 
@@ -229,7 +229,7 @@ def guarded_providers(settings: Settings, parts: Parts) -> dict[str, GuardedProv
 async def open_runtime(settings: Settings | None = None, parts: Parts | None = None) -> AsyncIterator[RunningRuntime]:
     """Run Greenroom for the length of the block.
 
-    ``settings``: None means the defaults. Configures no logging, installs no signal handler, opens no port (B1).
+    ``settings``: None means the defaults. Configures no logging, installs no signal handler, opens no port.
     Raises :class:`~actors.store.state_directory.AlreadyRunning` when another supervisor holds the state directory,
     and what gave up: ``supervision.RestartIntensityReached`` when an actor cannot be kept alive.
     """
@@ -241,7 +241,7 @@ async def open_runtime(settings: Settings | None = None, parts: Parts | None = N
         runtime = RunningRuntime(settings, parts)
         async with open_supervisor(
             runtime.children(), name="greenroom", strategy="rest_for_one", max_restarts=0
-        ) as supervisor:  # what fails here has spent its own budget below: the runtime ends (C1)
+        ) as supervisor:  # what fails here has spent its own budget below: the runtime ends
             runtime.began(supervisor)
             try:
                 yield runtime

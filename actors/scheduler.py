@@ -26,6 +26,8 @@ _logger = get_logger("actors.scheduler")
 INTERVAL = LOOK_SECONDS
 """Seconds between two looks at the queue at the most; fixed (B8)."""
 
+_TURNS = 4
+"""Turns of the event loop in which a quick provider answers a call that was just begun."""
 _WAKES = concerning(Concern.RUNNABLE)
 
 
@@ -106,10 +108,10 @@ class Scheduler(TickingActor):
             async with self._slots[job.provider]:
                 answer = await self._submit(self._providers[job.provider], dispatch)
         self._answers.append(Answer(submission.key, job, answer))
-        if self._accepting and not (self.suspended or self.stopping):
-            self.wake()
-        else:
+        if not self._accepting or self.suspended or self.stopping:
             await self._record()
+        elif len(self._answers) == 1:  # else a look at them is on its way
+            self.wake()
 
     async def _submit(self, provider: GuardedProvider, dispatch: Dispatch) -> Submitted | Failure:
         prepared = provider.prepare(dispatch.pair.job.request)
@@ -121,6 +123,9 @@ class Scheduler(TickingActor):
 
     async def _look(self) -> Claimed:
         """Record the answers that are there and claim what may run then, in one transaction."""
+        if self._answers:  # calls that were begun just now may be answered at once, and share its commit
+            for _ in range(_TURNS):
+                await trio.lowlevel.checkpoint()
         answers, self._answers = self._answers, []
         try:
             return await self._ledger.claim(capacities(self._providers), breaker_advice(self._providers), answers)

@@ -14,9 +14,10 @@ from datetime import UTC, datetime, timedelta
 
 from common import Figure, arguments, report
 
+from actors.jobs.bounds import ProviderState
 from actors.jobs.options import Limits
 from actors.jobs.records import Capacity, Resources
-from actors.jobs.scheduling import Decision, Head, Lane, ProviderState, Running, decide
+from actors.jobs.scheduling import Decision, Head, Lane, Running, decide
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 ROUNDS = 50

@@ -53,7 +53,7 @@ async def serve_runtime(kind: str, state_dir: Path) -> None:
     from actors.access.hosts import AllowedHosts
     from actors.access.peer import Peer
     from actors.api.socket_file import announced
-    from actors.api.unix import UnixServer
+    from actors.api.unix import serve_socket
     from actors.feed.options import FeedOptions
     from actors.feed.server import FeedServer
     from actors.jobs.records import JobRequest
@@ -79,7 +79,7 @@ async def serve_runtime(kind: str, state_dir: Path) -> None:
             await nursery.start(feed.run)
             where = f"{feed.port}"
         else:
-            await nursery.start(UnixServer(runtime, state_dir).run)
+            await nursery.start(serve_socket, runtime, state_dir)
             where = str(announced(state_dir))
         print(where, job.job_id, flush=True)
         while (events := await trio.to_thread.run_sync(sys.stdin.readline)).strip():

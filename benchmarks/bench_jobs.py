@@ -36,6 +36,8 @@ import trio
 from common import Figure, arguments, below, ratio, report
 
 BATCH = 1_000
+WARM_UP = 50
+"""Jobs before those that are measured."""
 COMMITS = 200
 """Bare commits or huey tasks of a round."""
 USUAL = {"users": 10, "total": 5}
@@ -62,7 +64,7 @@ async def run_jobs(
     ends = Ends(jobs)
     async with AsyncExitStack() as stack:
         runtime = await stack.enter_async_context(opened(where, Limits(total=total)))
-        ends.count(runtime)
+        await until_ended(runtime, WARM_UP, users)
         await runtime.queue.pause(None, "bench")
         for first in range(0, waiting, BATCH):
             some = range(first, min(first + BATCH, waiting))
@@ -72,6 +74,7 @@ async def run_jobs(
             await nursery.start(UnixServer(runtime, where).run)
             print(announced(where), flush=True)
             await trio.to_thread.run_sync(sys.stdin.readline)
+        ends.count(runtime)
         gc.collect()
         start, cpu = time.perf_counter(), time.process_time()
         await runtime.queue.resume(None)
@@ -91,13 +94,18 @@ async def run_memory(where: Path, jobs: int) -> dict[str, list[float]]:
         found.append(resident())
         for _ in range(10):
             for first in range(0, jobs // 10, 100):
-                ends = Ends(min(100, jobs // 10 - first))
-                subscription = ends.count(runtime)
-                await runtime.jobs.submit_many([request(number, 50) for number in range(ends.missing)])
-                await ends.reached.wait()
-                subscription.close()
+                await until_ended(runtime, min(100, jobs // 10 - first), 50)
             found.append(resident())
     return {"MB": found}
+
+
+async def until_ended(runtime: Any, jobs: int, users: int) -> None:
+    """Submit jobs and wait for their ends."""
+    ends = Ends(jobs)
+    subscription = ends.count(runtime)
+    await runtime.jobs.submit_many([request(number, users) for number in range(jobs)])
+    await ends.reached.wait()
+    subscription.close()
 
 
 class Ends:
@@ -287,7 +295,8 @@ def end_to_end(options: Any, folder: Path) -> list[Figure]:
     def beside(name: str, label: str, least: float) -> Figure:
         rate = 1 / statistics.median(seconds[name])
         share = 1 / ratio(seconds[name], seconds["usual"])
-        return Figure(label, rate, "/s", "the usual rate", share, f">= {least:g} x", share >= least)
+        note = f"CPU {statistics.median(cpu[name]) * 1e3:.2f} ms"
+        return Figure(label, rate, "/s", "the usual rate", share, f">= {least:g} x", share >= least, note)
 
     ours, commit = seconds["usual"], statistics.median(seconds["commit"])
     rate = 1 / statistics.median(ours)
@@ -324,7 +333,7 @@ def memory(jobs: int) -> list[Figure]:
 def main() -> None:
     """Measure and report."""
     if "--run" in sys.argv:
-        logging.lastResort = None  # that the queue is paused is a WARNING
+        logging.getLogger().addHandler(logging.NullHandler())  # that the queue is paused is a WARNING
         kind, given = sys.argv[-2], json.loads(sys.argv[-1])
         given["where"] = Path(given["where"])
         run: Callable[..., Any] = {"jobs": run_jobs, "memory": run_memory}[kind]

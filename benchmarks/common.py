@@ -115,6 +115,21 @@ def commit_cost(folder: Path, commits: int = 200) -> float:
     return statistics.median(taken)
 
 
+def environment(home: Path) -> dict[str, str]:
+    """The environment of a process with its state in ``home``, and none of this user's settings.
+
+    All such processes share a folder for bytecode: where the environment forbids to write it, ours would be compiled at
+    each start, and a library's, which its installation has written, would not.
+    """
+    ours = ("GREENROOM", "SIMPLETUNER", "PYTHONDONTWRITEBYTECODE")
+    plain = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    bytecode = Path(tempfile.gettempdir()) / f"greenroom-bytecode-{os.getuid()}"
+    return plain | {
+        "GREENROOM_HOME": str(home), "HOME": str(home), "PYTHONPATH": str(Path(__file__).resolve().parent.parent),
+        "PYTHONPYCACHEPREFIX": str(bytecode),
+    }  # fmt: skip
+
+
 def machine() -> dict[str, object]:
     """Python, cores, load and the cost of a commit: targets in seconds only count on a machine with an idle core."""
     load = round(os.getloadavg()[0], 1)

@@ -14,14 +14,14 @@ from actors.access.sessions import Access
 from actors.api.app import create_app
 from actors.api.options import HttpOptions
 from actors.api.socket_file import announced
-from actors.api.unix import UnixServer
+from actors.api.unix import socket_edge
 from actors.jobs.options import ApprovalOptions
 from actors.jobs.records import ApprovalRule
 from actors.kernel import SystemClock
 from actors.providers.scripted import ScriptedOptions, ScriptedProvider, ScriptedRemote
 from actors.runtime import Parts, RunningRuntime
 from actors.testing import running_runtime, seeded_sources, virtual_settings
-from supervision import ChildSpec, open_supervisor
+from supervision import open_supervisor
 from tests.api.servers import ORIGIN, Wall
 
 
@@ -75,8 +75,7 @@ async def socket(
 ) -> AsyncIterator[Path]:  # fmt: skip
     """The path of a Unix socket on which the runtime is served, and which is not waited for long when the test ends."""
     monkeypatch.setattr("actors.net.connections.GRACE", 0.1)
-    server = UnixServer(runtime, tmp_path)
-    async with open_supervisor([ChildSpec("socket", server.run)]):
+    async with open_supervisor([socket_edge(runtime, tmp_path)]):
         yield announced(tmp_path)
 
 

@@ -1,24 +1,31 @@
-"""Tokens and sessions in memory, so that checking a request reads no row (D4).
+"""Tokens and sessions in memory, so that checking a request reads no row; last uses; the list of sessions.
 
 One process holds the state directory's lock, so whatever changes access goes through a transaction of this process.
 Each such transaction counts a version on, reads what it leaves behind, and puts that here once it is committed: a
-change cannot be half seen, and of two that pass one another the newer version stays.
+change cannot be half seen, and of two that pass one another the newer version stays. A last use is known exactly
+here, and written seldom, never by the request that used the token.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
 
 import attrs
 import trio
 from sqlalchemy import Connection
 
-from actors.ledger import Ledger
+from actors.jobs.events import EventType
+from actors.jobs.pages import Cursors, Page
+from actors.kernel import Clock
+from actors.ledger import Ledger, queries
 from actors.store import Transaction
 from actors.store import access as rows
 from actors.store.access import AccessToken, WebSession
+from actors.store.errors import StoreError
+from actors.store.types import microseconds
+from logconf import get_correlation_id, get_logger
 
 
 @attrs.frozen
@@ -77,3 +84,113 @@ class Memory:
         with self._lock:
             if self._known is None or found.version >= self._known.version:
                 self._known = found
+
+
+WRITTEN_AGAIN = timedelta(hours=1)
+"""How exactly it is kept when a token was last used, should this process be killed."""
+PAUSE = 60.0
+"""Seconds between two writes, each of which is for all tokens."""
+_logger = get_logger("actors.access")
+
+
+class Uses:
+    """When each token was last used since this process began."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._used: dict[str, datetime] = {}
+        self._written: dict[str, datetime] = {}
+        self._due = trio.Event()
+
+    def note(self, token: AccessToken, now: datetime) -> None:
+        """It is used now."""
+        self._used[token.token_id] = now
+        written = self._written.get(token.token_id, token.last_used_at)
+        if written is None or not timedelta(0) <= now - written < WRITTEN_AGAIN:
+            self._due.set()
+
+    def shown(self, token: AccessToken) -> AccessToken:
+        """``token`` with its last use."""
+        used = self._used.get(token.token_id)
+        return token if used is None else attrs.evolve(token, last_used_at=used)
+
+    async def keep(self) -> None:
+        """Write what is due, with a pause after each write, until cancelled; then write the rest."""
+        try:
+            while True:
+                await self._due.wait()
+                await self.write()
+                await trio.sleep(PAUSE)
+        finally:
+            with trio.CancelScope(shield=True):
+                await self.write()
+
+    async def write(self) -> None:
+        """Write every use that is not written yet; what cannot be is tried again with the next."""
+        self._due = trio.Event()
+        new = {token_id: used for token_id, used in self._used.items() if self._written.get(token_id) != used}
+
+        def closure(tx: Transaction) -> None:
+            for token_id, used in new.items():
+                rows.change_token(tx.connection, token_id, last_used_at=used)
+
+        if new:
+            try:
+                await self._ledger.store.write(closure)
+                self._written |= new
+            except StoreError as error:  # the store logs it, and nothing depends on this write
+                _logger.debug("The times when tokens were last used were not written: %s", error)
+        await trio.lowlevel.checkpoint()
+
+
+def _place(session: WebSession) -> tuple[int, str]:
+    """Where it stands in the list, oldest first."""
+    return microseconds(session.created_at), session.session_id
+
+
+class Sessions:
+    """Lists and ends sessions, those of ``greenroom open`` too, which no token began."""
+
+    def __init__(self, ledger: Ledger, clock: Clock, memory: Memory) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self._memory = memory
+
+    async def listed(self) -> list[WebSession]:
+        """Those that open something now, the newest first."""
+        known, now = await self._memory.known(), self._clock.now()
+        found = [session for session in known.sessions.values() if known.session_holds(session, now)]
+        return sorted(found, key=_place, reverse=True)
+
+    async def page(self, *, limit: int, cursor: str | None = None, caller: str = "") -> Page[WebSession]:
+        """A page of :meth:`listed`. Raises :class:`Refused` for a cursor of another list or caller."""
+        cursors = Cursors[WebSession]("sessions", caller)
+        place = cursors.read(cursor, int, str)
+        found = [session for session in await self.listed() if place is None or _place(session) < place]
+        return Page(found[:limit], more=len(found) > limit, cursor=lambda session: cursors.write(_place(session)))
+
+    async def end(self, part_of_id: str, *, by: str | None = None) -> WebSession:
+        """End one session, named by its id or the beginning of it. Raises :class:`Refused`."""
+
+        def one(sessions: list[WebSession]) -> list[WebSession]:
+            begun = part_of_id.lower() or " "  # nothing begins no id
+            found = {one.session_id: one for one in sessions if one.session_id.startswith(begun)}
+            return [found[queries.only(part_of_id, list(found), "session")]]
+
+        return (await self._end(one, by))[0]
+
+    async def end_of(self, user_id: str, *, by: str | None = None) -> list[WebSession]:
+        """End every session of this user; none is no error."""
+        return await self._end(lambda sessions: [one for one in sessions if one.user_id == user_id], by)
+
+    async def _end(self, choose: Callable[[list[WebSession]], list[WebSession]], by: str | None) -> list[WebSession]:
+        def closure(tx: Transaction) -> list[WebSession]:
+            found = choose(list(rows.sessions(tx.connection)))
+            for session in found:
+                rows.end_session(tx.connection, session.secret_hash)
+                data = {"session_id": session.session_id, "user_id": session.user_id, "by": by}
+                tx.emit(EventType.SESSION_REVOKED, None, get_correlation_id(), **data)
+            self._memory.changed(tx)
+            return found
+
+        return await self._ledger.store.write(closure)

@@ -9,7 +9,7 @@ import attrs
 
 from actors.job_requests.rights import Submitter
 from actors.job_requests.sources import RequestSource
-from actors.jobs.levels import may_approve
+from actors.jobs.levels import level_reaches
 
 Via = Literal["socket", "socket_other", "token", "session"]
 _SEES_ALL = "lead"
@@ -36,7 +36,11 @@ class Peer:
 
     def has(self, level: str) -> bool:
         """Whether the caller has ``level`` or a higher one."""
-        return may_approve(self.level, level)
+        return level_reaches(self.level, level)
+
+    def is_still(self, now: Peer | None) -> bool:
+        """Whether ``now``, whom the same secret stands for at a later time, has the same rights."""
+        return now is not None and (now.name, now.level) == (self.name, self.level)
 
     @property
     def only_user(self) -> str | None:
@@ -45,15 +49,14 @@ class Peer:
 
     @property
     def is_local(self) -> bool:
-        """Whether this is the operator on the Unix socket: alone there a job may be a command (B21)."""
+        """Whether this is the operator on the Unix socket: alone there a job may be a command."""
         return self.via == "socket"
 
     @property
     def source(self) -> RequestSource:
-        """How the caller's requests arrive (D1)."""
-        if self.via == "socket":
-            return RequestSource.SOCKET_OWNER
-        return RequestSource.SOCKET_OTHER if self.via == "socket_other" else RequestSource.TCP
+        """How the caller's requests arrive."""
+        sockets = {"socket": RequestSource.SOCKET_OWNER, "socket_other": RequestSource.SOCKET_OTHER}
+        return sockets.get(self.via, RequestSource.TCP)
 
     @property
     def submitter(self) -> Submitter:

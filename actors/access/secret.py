@@ -1,14 +1,23 @@
-"""Secrets: how they are made, the only form in which they are kept; and codes, with which a browser signs in once."""
+"""Secrets: how they are made, the only form in which they are kept; and codes, with which a browser signs in once.
+
+What a new token may say is checked here, too: each check gives the value as it is kept, or raises ``Refused`` naming
+the field.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Iterable
 from datetime import timedelta
 
 import attrs
 
 from actors.access.peer import Peer
+from actors.jobs import maxima
+from actors.jobs.levels import LEVELS, normalised
+from actors.jobs.refusal import invalid
+from actors.jobs.suggestions import did_you_mean
 from actors.kernel import Clock
 
 PREFIX = "gr_"
@@ -16,6 +25,8 @@ PREFIX = "gr_"
 LONGEST = 128
 """Characters that are looked at; ours have 46."""
 _BYTES = 32
+_SHORTEST, _LONGEST_LIFE = 1e-6, 36_500 * 86_400.0
+"""Seconds for which a token may hold: what a time can express, up to 100 years."""
 CODE_LIFETIME = timedelta(minutes=5)
 MOST_CODES = 64
 """Codes that are open at once; past that the oldest goes."""
@@ -34,6 +45,12 @@ def hashed(secret: str) -> str:
 def hash_of(claimed: str) -> str:
     """The hash of what a client sends as a secret, however long it is; ours are shorter than what is looked at."""
     return hashed(claimed[: LONGEST + 1])
+
+
+def bearer_token(authorization: str) -> str:
+    """The token of a header ``Authorization: Bearer TOKEN``; ``""`` where it is no such header."""
+    scheme, _space, token = authorization.partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
 
 
 @attrs.frozen
@@ -71,3 +88,33 @@ class Codes:
 
     def _holds(self, code: _Code) -> bool:
         return self._clock.steady() < code.deadline
+
+
+def known_level(level: str) -> str:
+    """One of the levels, in its usual spelling."""
+    if (plain := normalised(level)) not in LEVELS:
+        raise invalid("level", f"must be one of {', '.join(LEVELS)}{did_you_mean(plain[:80], LEVELS)}")
+    return plain
+
+
+def check_text(field: str, value: str, least: int = 0) -> None:
+    """A name or a remark of ``least`` characters or more."""
+    if not least <= len(value) <= maxima.NAME or not value.isprintable():
+        raise invalid(field, f"must have {least} to {maxima.NAME} printable characters")
+
+
+def known_teams(teams: Iterable[str]) -> tuple[str, ...]:
+    """Names of teams, each once."""
+    named = tuple(dict.fromkeys(teams))
+    if len(named) > maxima.CHOICES:
+        raise invalid("teams", f"must be at most {maxima.CHOICES}")
+    for team in named:
+        check_text("teams", team, least=1)
+    return named
+
+
+def lifetime_of(seconds: float | None) -> timedelta | None:
+    """How long a token holds; None: for ever."""
+    if seconds is not None and not _SHORTEST <= seconds <= _LONGEST_LIFE:
+        raise invalid("expires_in", "must be more than 0 seconds and at most 100 years")
+    return None if seconds is None else timedelta(seconds=seconds)

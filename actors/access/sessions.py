@@ -13,19 +13,25 @@ from typing import TypeVar
 import attrs
 import trio
 
-from actors.access.memory import Memory
-from actors.access.peer import Peer
-from actors.access.secret import PREFIX, Codes, fresh, hash_of, hashed
-from actors.access.session_list import Sessions
-from actors.access.token_fields import check_text, known_level, known_teams, lifetime_of
-from actors.access.uses import Uses
+from actors.access.memory import Memory, Sessions, Uses
+from actors.access.peer import Peer, Via
+from actors.access.secret import (
+    PREFIX,
+    Codes,
+    check_text,
+    fresh,
+    hash_of,
+    hashed,
+    known_level,
+    known_teams,
+    lifetime_of,
+)
 from actors.jobs.events import EventType
 from actors.jobs.ids import IdFactory
 from actors.jobs.pages import Cursors, Page
-from actors.jobs.refusal import RefusalKind, Refused
 from actors.kernel import Clock
 from actors.ledger import Ledger, queries
-from actors.store import Transaction, jobs
+from actors.store import Transaction
 from actors.store import access as rows
 from actors.store.access import AccessToken, WebSession
 from logconf import get_correlation_id, register_secret
@@ -48,6 +54,8 @@ class SignedIn:
 class Access:
     """Finds the peer of a secret; makes and ends tokens and sessions. ``sessions``: lists and ends those of browsers.
 
+    ``codes``: with which a browser signs in once.
+
     ``address``: where HTTP is served at this moment, with a final slash; None: nowhere.
 
     What reads or writes the store may raise :class:`~actors.store.errors.StoreError`.
@@ -60,12 +68,9 @@ class Access:
         self._memory = Memory(ledger)
         self._uses = Uses(ledger)
         self.sessions = Sessions(ledger, clock, self._memory)
-        self._codes = Codes(clock)
+        self.codes = Codes(clock)
         self._registered: set[str] = set()
         self.address: str | None = None
-
-    async def _write(self, closure: Callable[[Transaction], T]) -> T:
-        return await self._ledger.store.write(closure)
 
     async def keep(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Read tokens and sessions, then keep when tokens were used, until cancelled. Raises ``StoreError``."""
@@ -91,17 +96,13 @@ class Access:
         """The peer of this session's cookie; None where it is unknown or has ended."""
         known = await self._memory.known()
         session = known.sessions.get(hash_of(secret))
-        return _peer(session) if session is not None and known.session_holds(session, self._clock.now()) else None
+        return _peer_of(session) if session is not None and known.session_holds(session, self._clock.now()) else None
 
     # Whose is it?
 
     async def owner_of_job(self, part: str) -> str:
         """Whose job this is. Raises :class:`Refused` where there is none, or where more than one fits."""
-        job_id = await self._ledger.read(queries.resolve, part)
-        job = await self._ledger.read(jobs.get, job_id)
-        if job is None:
-            raise Refused(f"there is no job {part!r:.80}", RefusalKind.NOT_FOUND)
-        return job.request.user_id
+        return (await self._ledger.read(queries.find, part)).request.user_id
 
     async def owner_of_approval(self, part: str) -> str:
         """Whose job this approval request holds back. Raises :class:`Refused` where there is none."""
@@ -149,11 +150,7 @@ class Access:
             self._memory.changed(tx)
             return token
 
-        return await self._write(make), secret
-
-    async def tokens(self) -> list[AccessToken]:
-        """All tokens, the newest first."""
-        return [self._uses.shown(token) for token in await self._ledger.read(rows.tokens)]
+        return await self._ledger.store.write(make), secret
 
     async def tokens_page(self, *, limit: int, cursor: str | None = None, caller: str = "") -> Page[AccessToken]:
         """A page of all tokens, the newest first. Raises :class:`Refused` for a cursor of another list or caller."""
@@ -173,11 +170,7 @@ class Access:
 
         def end(tx: Transaction) -> AccessToken:
             found = rows.matching(tx.connection, part_of_id.lower()) if part_of_id else []
-            if not found:
-                raise Refused(f"there is no token {part_of_id!r:.80}", RefusalKind.NOT_FOUND)
-            if len(found) > 1:
-                raise Refused(f"{part_of_id!r:.80} fits more than one token; type more of it", RefusalKind.INVALID)
-            token = rows.token(tx.connection, found[0])
+            token = rows.token(tx.connection, queries.only(part_of_id, found, "token"))
             assert token is not None
             if token.revoked_at is None:
                 rows.change_token(tx.connection, token.token_id, revoked_at=tx.now)
@@ -188,21 +181,13 @@ class Access:
             self._memory.changed(tx)
             return token
 
-        return await self._write(end)
+        return await self._ledger.store.write(end)
 
     # Signing in.
 
-    def code_for(self, peer: Peer) -> str:
-        """A code with which a browser signs in as ``peer``: once, within :data:`CODE_LIFETIME`."""
-        return self._codes.make(peer)
-
-    def knows_code(self, code: str) -> bool:
-        """Whether this code signs somebody in now."""
-        return self._codes.knows(code)
-
     async def sign_in_with_code(self, code: str, lifetime: timedelta) -> SignedIn | None:
         """The session that a code is exchanged for; None where it is unknown, used or too old."""
-        peer = self._codes.take(code)
+        peer = self.codes.take(code)
         return None if peer is None else await self._begin(lambda _tx: (peer, None), lifetime)
 
     async def sign_in_with_token(self, secret: str, lifetime: timedelta) -> SignedIn | None:
@@ -237,8 +222,8 @@ class Access:
             self._memory.changed(tx)
             return session
 
-        session = await self._write(begin)
-        return None if session is None else SignedIn(secret, session.expires_at, _peer(session))
+        session = await self._ledger.store.write(begin)
+        return None if session is None else SignedIn(secret, session.expires_at, _peer_of(session))
 
     async def sign_out(self, secret: str) -> None:
         """End a session; once more is harmless, and writes nothing."""
@@ -249,24 +234,11 @@ class Access:
             rows.end_session(tx.connection, secret_hash)
             self._memory.changed(tx)
 
-        await self._write(end)
+        await self._ledger.store.write(end)
 
 
-_TOKEN = "token:"  # noqa: S105 - a prefix of keys, no secret
-
-
-def _key(token_id: str) -> str:
-    return _TOKEN + token_id
-
-
-def _peer_of(token: AccessToken) -> Peer:
-    key = _key(token.token_id)
-    until, teams = token.expires_at, token.teams
-    return Peer(None, token.user_id, token.level, token.org_id, "token", key=key, until=until, teams=teams)
-
-
-def _peer(session: WebSession) -> Peer:
-    """The peer of a session; its requests count as those of its token."""
-    key = f"session:{session.secret_hash[:16]}" if session.token_id is None else _key(session.token_id)
-    until, teams = session.expires_at, session.teams
-    return Peer(None, session.user_id, session.level, session.org_id, "session", key=key, until=until, teams=teams)
+def _peer_of(one: AccessToken | WebSession) -> Peer:
+    """The peer of a token or a session; a session's requests count as those of its token."""
+    via: Via = "token" if isinstance(one, AccessToken) else "session"
+    key = f"session:{one.secret_hash[:16]}" if one.token_id is None else f"token:{one.token_id}"
+    return Peer(None, one.user_id, one.level, one.org_id, via, key=key, until=one.expires_at, teams=one.teams)

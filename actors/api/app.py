@@ -22,7 +22,7 @@ from actors.api import (
     tree,
     webhooks,
 )
-from actors.api.access import AccessGuard
+from actors.api.guard import AccessGuard
 from actors.api.options import HttpOptions
 from actors.api.problems import HANDLERS
 from actors.control.runtime import Reading, Runtime

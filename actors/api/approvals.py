@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from functools import partial
+
 from actors.access.permission import CHANGES_OWN_APPROVAL, LEAD, OWN_APPROVAL, OWN_LISTING
 from actors.api.answers import page_document
 from actors.api.bodies import ApprovalsQuery, DecisionRequest, RejectRequest
 from actors.api.route import Call, Nothing, route
-from actors.control.runtime import Runtime
 from actors.documents.approvals import (
     ApprovalDocument,
     ApprovalsDocument,
@@ -56,23 +58,23 @@ async def withdraw(call: Call[Nothing, Nothing]) -> ApprovalDocument:
 
 async def decide_many(call: Call[DecisionRequest, Nothing]) -> DecisionsDocument:
     """Approve or reject many requests, each for itself: one that cannot be decided hinders no other."""
-    runtime = call.runtime  # which refuses all at once where no supervisor runs
-    return {"results": [await _decided(runtime, call, each) for each in dict.fromkeys(call.body.approval_ids)]}
+    runtime, who = (
+        call.runtime,
+        {"by": call.by, "level": call.peer.level},
+    )  # without a supervisor all is refused at once
+    if call.body.decision == "approve":
+        decide = partial(runtime.approve, **who)
+    else:
+        decide = partial(runtime.reject, **who, reason=call.body.reason)
+    return {"results": [await _decided(decide, each) for each in dict.fromkeys(call.body.approval_ids)]}
 
 
-async def _decided(runtime: Runtime, call: Call[DecisionRequest, Nothing], approval_id: str) -> DecisionDocument:
+async def _decided(decide: Callable[[str], Awaitable[ApprovalRequest]], approval_id: str) -> DecisionDocument:
     try:
-        document = approval_document(await _decide(runtime, call, approval_id))
+        document = approval_document(await decide(approval_id))
     except Refused as error:
         return {"approval_id": approval_id, "decided": False, "approval": None, "problem": str(error)}
     return {"approval_id": approval_id, "decided": True, "approval": document, "problem": None}
-
-
-async def _decide(runtime: Runtime, call: Call[DecisionRequest, Nothing], approval_id: str) -> ApprovalRequest:
-    level = call.peer.level
-    if call.body.decision == "approve":
-        return await runtime.approve(approval_id, by=call.by, level=level)
-    return await runtime.reject(approval_id, by=call.by, reason=call.body.reason, level=level)
 
 
 ROUTES = [

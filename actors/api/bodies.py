@@ -10,9 +10,11 @@ import attrs
 from attrs.validators import ge, le, min_len
 
 from actors.control.event_reader import LARGEST_SEQ
+from actors.job_requests.rules import RULE, Level
 from actors.jobs import maxima
 from actors.jobs.levels import HIGHEST_OVERRIDE
 from actors.jobs.records import ApprovalRule, ApprovalStatus, JobStatus
+from actors.validation import StrictConverter
 
 MOST_BYTES = 8 << 20
 """Of one page of a job's output."""
@@ -22,11 +24,6 @@ _OLD_NAME: list[Any] = [min_len(1), maxima.Text(255)]  # names could be so long 
 _FEW, _NAMES = maxima.Items(maxima.CHOICES), maxima.Items(maxima.CHOICES, _NAME)
 _TYPES = maxima.Items(maxima.CHOICES, maxima.Text(maxima.CURSOR))  # one text may name several
 _PAGE = [ge(1), le(maxima.ROWS)]
-
-Condition = Literal[
-    "cost_exceeds", "hardware_type", "provider", "user_level", "daily_jobs_exceed", "first_job", "config_pattern"
-]
-Level = Literal["viewer", "researcher", "lead", "admin"]
 
 
 @attrs.frozen
@@ -172,29 +169,10 @@ class DecisionRequest:
 
 
 @attrs.frozen
-class Rule:
-    """When a job needs an approval, as in the section ``approvals.rules`` of the configuration."""
-
-    name: str = attrs.field(validator=_NAME)
-    condition: Condition
-    value: float | str | None = attrs.field(default=None, validator=maxima.Text(maxima.PATTERN))
-    priority: int = attrs.field(default=0, validator=[ge(-(2**31)), le(2**31 - 1)])
-    applies_to_provider: str | None = attrs.field(default=None, validator=_NAME)
-    applies_to_level: Level | None = None
-    exempt_levels: tuple[Level, ...] = attrs.field(default=(), validator=_FEW)
-    required_approver_level: Level = "lead"
-    is_active: bool = True
-
-    def with_id(self, rule_id: int = 0) -> ApprovalRule:
-        """The rule, as it is kept."""
-        return ApprovalRule(**attrs.asdict(self), rule_id=rule_id)
-
-
-@attrs.frozen
 class TryRuleRequest:
     """A rule to try on the ``last`` jobs."""
 
-    rule: Rule
+    rule: ApprovalRule
     last: int = attrs.field(default=100, validator=_PAGE)
 
 
@@ -234,3 +212,7 @@ class TokenRequest:
     teams: tuple[str, ...] = attrs.field(default=(), validator=_NAMES)
     name: str = attrs.field(default="", validator=_NAME)
     expires_in: float | None = None
+
+
+CONVERTER = StrictConverter({ApprovalRule: RULE})
+"""Reads these classes."""

@@ -1,4 +1,4 @@
-"""Bounds of a request's body (D2): its bytes, the time it may take, and how many values its JSON may hold.
+"""Bounds of a request's body: its bytes, the time it may take, and how many values its JSON may hold.
 
 Reading a value costs far more time and memory than the bytes in which it is written.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import aclosing
-from http import HTTPStatus
 from typing import Any
 
 import trio
@@ -30,9 +29,9 @@ async def content_of(request: Request, most: int) -> bytearray:
                     if len(content) > most:
                         raise too_long(most)
     except trio.TooSlowError:
-        raise HTTPException(HTTPStatus.REQUEST_TIMEOUT, f"the body took longer than {BODY_SECONDS:g} s") from None
+        raise HTTPException(408, f"the body took longer than {BODY_SECONDS:g} s") from None
     except ClientDisconnect:
-        raise HTTPException(HTTPStatus.BAD_REQUEST, "the body ended early") from None
+        raise HTTPException(400, "the body ended early") from None
     return content
 
 
@@ -53,7 +52,7 @@ def bounded(receive: Receive, most: int) -> Receive:
 
 def too_long(most: int) -> HTTPException:
     """The answer to a body of more than ``most`` bytes."""
-    return HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a body has at most {most} bytes")
+    return HTTPException(413, f"a body has at most {most} bytes")
 
 
 def check_values(content: bytes | bytearray, most: int) -> None:
@@ -87,7 +86,7 @@ def holds_more(data: Any, most: int) -> bool:
 def too_many(most: int) -> HTTPException:
     """The answer to a body, or a job in it, of more than ``most`` values."""
     message = f"more than {most} values in one request, or in one job: put what is large into files"
-    return HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, message)
+    return HTTPException(413, message)
 
 
 def _marks(content: bytes | bytearray) -> int:

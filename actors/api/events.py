@@ -1,4 +1,4 @@
-"""The stream of events (B24): every change, once, in order, from where a reader was."""
+"""The stream of events: every change, once, in order, from where a reader was."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from actors.documents.events import EventTypesDocument, event_document
 from actors.jobs import maxima
 from actors.jobs.events import Concern, EventType, concerning
 from actors.jobs.records import Event
-from actors.jobs.refusal import RefusalKind, Refused
+from actors.jobs.refusal import RefusalKind, Refused, invalid
 
 _UNNAMED = concerning(Concern.UNNAMED)
 
@@ -83,8 +83,7 @@ def _types(texts: Iterable[str]) -> list[str]:
     """Each once; one text may name several. Raises :class:`Refused` for more than a list of names has."""
     types = list(dict.fromkeys(name for text in texts for name in text.split(",") if name))
     if len(types) > maxima.CHOICES:
-        message = f"types: must name at most {maxima.CHOICES}, not {len(types)}"
-        raise Refused(message, RefusalKind.INVALID, "types")
+        raise invalid("types", f"must name at most {maxima.CHOICES}, not {len(types)}")
     return types
 
 
@@ -102,8 +101,7 @@ def _last_event_id(request: Request) -> int | None:
         return None
     if header.isascii() and header.isdigit() and len(header) < 20 and int(header) <= LARGEST_SEQ:
         return int(header)
-    message = f"Last-Event-ID: must be the id of an event, not {header!r:.80}"
-    raise Refused(message, RefusalKind.INVALID, "Last-Event-ID")
+    raise invalid("Last-Event-ID", f"must be the id of an event, not {header!r:.80}")
 
 
 ROUTES = [

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 from starlette.responses import PlainTextResponse
 
@@ -38,7 +37,7 @@ async def live(call: Call[Nothing, Nothing]) -> PlainTextResponse:
 async def ready(call: Call[Nothing, Nothing]) -> PlainTextResponse:
     """Whether all actors run: 200 where they do, 503 where one does not."""
     ready = _all_run(call.runtime.tree.describe())
-    status = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
+    status = 200 if ready else 503
     headers = None if ready else {"Retry-After": AGAIN_SECONDS}
     return PlainTextResponse("ready\n" if ready else "not ready\n", status, headers)
 
@@ -60,10 +59,7 @@ async def providers(call: Call[Nothing, ProvidersQuery]) -> ProvidersDocument:
 
 async def config(call: Call[Nothing, Nothing]) -> ConfigDocument:
     """The settings that hold, secrets masked, and where each came from."""
-    settings = [
-        SettingDocument(key=row["key"], value=row["value"], source=row["source"]) for row in call.reading.config()
-    ]
-    return {"settings": settings}
+    return {"settings": cast("list[SettingDocument]", call.reading.config())}
 
 
 async def prune(call: Call[PruneRequest, Nothing]) -> PruneDocument:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from http import HTTPStatus
 from typing import Any
 
 import attrs
@@ -48,7 +47,7 @@ async def submit(
     if key is not None:
         requests = [_keyed(requests, key, many)]
     accepted = await call.runtime.jobs.submit_many(await _authorized(requests, call.peer, many))
-    status = HTTPStatus.CREATED if any(each.created for each in accepted) else HTTPStatus.OK
+    status = 201 if any(each.created for each in accepted) else 200
     documents = [accepted_document(each) async for each in InTurns(accepted)]
     return answer([_brief(each) for each in documents] if many else documents[0], status)
 
@@ -62,7 +61,7 @@ async def _requests(bodies: Sequence[Any], many: bool) -> list[JobRequest]:
     """The requests in ``bodies``. Raises every fault of every job at once, up to a number that a person would read."""
     if len(bodies) > maxima.BATCH_JOBS:
         message = f"at most {maxima.BATCH_JOBS} jobs in one request, not {len(bodies)}; send them in several"
-        raise Refused(message, RefusalKind.INVALID)
+        raise Refused(message, _INVALID)
     faults, found, index = Problems(), [], 0
     async for body in InTurns(bodies):
         if holds_more(body, maxima.VALUES):
@@ -76,7 +75,7 @@ async def _requests(bodies: Sequence[Any], many: bool) -> list[JobRequest]:
             break
     faults.check()
     if not found:
-        raise Refused("there are no jobs", RefusalKind.INVALID)
+        raise Refused("there are no jobs", _INVALID)
     return found
 
 
@@ -85,27 +84,22 @@ async def _authorized(requests: Iterable[JobRequest], peer: Peer, many: bool) ->
     found: list[JobRequest] = []
     async for asked in InTurns(requests):
         index = len(found)
-        if not peer.is_local:
-            _check_utf8(asked, join("", index) if many else "")
+        if not peer.is_local and (field := first_not_utf8(asked)) is not None:
+            # Over the network values are text: which bytes a configured program gets is the configuration's to say.
+            where = join(join("", index), field) if many else field
+            raise Refused(f"{where} must be UTF-8: other bytes are accepted on the Unix socket alone", _INVALID, where)
         found.append(authorized(asked, peer.submitter, f"job {index + 1}: " if many else ""))
     return found
-
-
-def _check_utf8(asked: JobRequest, path: str) -> None:
-    """Over the network values are text: which bytes a program of the configuration gets is the configuration's."""
-    if (field := first_not_utf8(asked)) is not None:
-        where = join(path, field)
-        raise Refused(f"{where} must be UTF-8: other bytes are accepted on the Unix socket alone", _INVALID, where)
 
 
 def _keyed(requests: list[JobRequest], key: str, many: bool) -> JobRequest:
     """The one request under the key of its header, checked as one in the body would be."""
     asked = requests[0]
     if many:
-        raise Refused("Idempotency-Key is for one job; in a list each has its own idempotency_key", RefusalKind.INVALID)
+        raise Refused("Idempotency-Key is for one job; in a list each has its own idempotency_key", _INVALID)
     if asked.idempotency_key not in (None, key):
         message = "Idempotency-Key and idempotency_key differ; give one of the two"
-        raise Refused(message, RefusalKind.INVALID, "idempotency_key")
+        raise Refused(message, _INVALID, "idempotency_key")
     checked = request_from_mapping({"idempotency_key": key})
     return attrs.evolve(asked, idempotency_key=checked.idempotency_key)
 
@@ -137,7 +131,7 @@ async def showing(call: Call[Nothing, Nothing]) -> JobDocument:
 async def cancel(call: Call[Nothing, Nothing]) -> Answer[JobDocument]:
     """End a job: 200 where it has ended, 202 where its provider is being asked to end it."""
     job = await call.runtime.cancel(call.path("job_id"), by=call.by, level=call.peer.level)
-    return answer(await _shown(call, job), HTTPStatus.OK if job.is_terminal else HTTPStatus.ACCEPTED)
+    return answer(await _shown(call, job), 200 if job.is_terminal else 202)
 
 
 async def retry(call: Call[Nothing, Nothing]) -> JobDocument:

@@ -14,7 +14,7 @@ from actors.api.bodies import LogsQuery, LogStreamQuery
 from actors.api.route import Call, Nothing, route
 from actors.api.sse import EVENT_STREAM, LAST_EVENT_ID, EventStream, Streamed, Write
 from actors.jobs import maxima
-from actors.jobs.refusal import RefusalKind, Refused
+from actors.jobs.refusal import Refused, invalid
 from actors.providers.log_notices import LogNotice, notice
 
 _DIGITS = 19
@@ -67,7 +67,7 @@ async def _check_cursor(call: Call[Any, Any], job_id: str, cursor: str | None) -
     if cursor is None or (cursor.isascii() and cursor.isdigit() and len(cursor) < _DIGITS):
         return
     if len(cursor) > maxima.CURSOR or not cursor.isprintable():
-        raise Refused("cursor: is none that was given here", RefusalKind.INVALID, "cursor")
+        raise invalid("cursor", "is none that was given here")
     async with aclosing(call.reading.log_reader.read(job_id, cursor)) as pieces:  # type: ignore[type-var]
         await anext(pieces, None)
 

@@ -9,12 +9,13 @@ from http import HTTPStatus
 from typing import get_args, get_origin, get_type_hints
 
 import attrs
+import trio
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from actors.access.permission import PUBLIC, VIEWER, Permission
 from actors.api.answers import Answer
-from actors.api.pages import static_files
+from actors.api.pages import sent
 from actors.api.parsing import Raw
 from actors.api.problems import PROBLEM
 from actors.api.route import Call, DeclaredRoute, Nothing, permission_of, route
@@ -160,8 +161,8 @@ async def openapi(call: Call[Nothing, Nothing]) -> Document:
 
 async def reference(call: Call[Nothing, Nothing]) -> Response:
     """The same for people. The page requests the document with its reader's session."""
-    page = static_files()["reference.html"]
-    return Response(page.content, media_type=page.media_type, headers={"Cache-Control": "no-cache", "ETag": page.tag})
+    await trio.lowlevel.checkpoint()
+    return sent(call.request, "reference.html")
 
 
 ROUTES = [

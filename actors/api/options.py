@@ -24,7 +24,7 @@ class HttpOptions:
 
     ``requests_per_minute``: for each token, and for each address of unknown clients. ``max_connections``: in all;
     ``max_per_address``: of one address. ``max_body_bytes``: of one request. ``max_streams``: event streams in all;
-    ``max_streams_per_token``: of one token, or of one address (B24). ``session_hours``: how long a browser stays
+    ``max_streams_per_token``: of one token, or of one address. ``session_hours``: how long a browser stays
     signed in.
     """
 

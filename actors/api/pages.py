@@ -48,19 +48,20 @@ def static_files() -> dict[str, StaticFile]:
 async def page(request: Request) -> Response:
     """The dashboard."""
     await trio.lowlevel.checkpoint()
-    return _sent(request, static_files()["index.html"])
+    return sent(request, "index.html")
 
 
 async def static(request: Request) -> Response:
     """One of its files. Raises 404 for any other path."""
     await trio.lowlevel.checkpoint()
-    file = static_files().get(request.path_params["path"])
+    return sent(request, request.path_params["path"])
+
+
+def sent(request: Request, path: str) -> Response:
+    """The file at ``path`` below ``static``, as an answer. Raises 404 for any other path."""
+    file = static_files().get(path)
     if file is None:
         raise HTTPException(404, "there is no such file")
-    return _sent(request, file)
-
-
-def _sent(request: Request, file: StaticFile) -> Response:
     headers = {"ETag": file.tag, "Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}
     if request.headers.get("if-none-match") == file.tag:
         return Response(status_code=304, headers=headers)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from functools import cache
-from http import HTTPStatus
 from types import UnionType
 from typing import Any, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -16,11 +15,12 @@ import attrs
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from actors.api.bodies import CONVERTER
 from actors.api.body import check_values, content_of
 from actors.jobs import maxima
-from actors.jobs.refusal import RefusalKind, Refused
+from actors.jobs.refusal import RefusalKind, Refused, invalid
 from actors.jobs.suggestions import did_you_mean
-from actors.validation import INPUT, plain_value
+from actors.validation import plain_value
 
 T = TypeVar("T")
 _WITHOUT_BODY = frozenset({"GET", "HEAD"})
@@ -49,7 +49,7 @@ async def body_as(request: Request, kind: Any, most: int) -> Any:
     data = parsed(content) if content else {}
     if raw:
         return Raw(data, len(content))
-    return INPUT.read(data, kind)
+    return CONVERTER.read(data, kind)
 
 
 def query_as(request: Request, kind: Any) -> Any:
@@ -61,7 +61,7 @@ def query_as(request: Request, kind: Any) -> Any:
             guess = did_you_mean(name[:80], hints)
             raise Refused(f"unknown parameter {name!r:.80}{guess}", RefusalKind.INVALID, name[:80])
         given.setdefault(name, []).append(value)
-    return INPUT.read({name: _value(name, texts, hints[name]) for name, texts in given.items()}, kind)
+    return CONVERTER.read({name: _value(name, texts, hints[name]) for name, texts in given.items()}, kind)
 
 
 @cache
@@ -90,7 +90,7 @@ def parsed(content: bytes | bytearray) -> Any:
         why = "it is nested too deep"
     except ValueError as error:  # no JSON, a name given twice, a number of thousands of digits
         why = str(error)
-    raise HTTPException(HTTPStatus.BAD_REQUEST, f"the body is not JSON: {why:.300}")
+    raise HTTPException(400, f"the body is not JSON: {why:.300}")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -110,13 +110,13 @@ def _check_type(request: Request) -> None:
     given = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     if given != "application/json":
         message = f"a body is application/json, not {given!r:.80}"
-        raise HTTPException(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, message)
+        raise HTTPException(415, message)
 
 
 def _value(name: str, texts: list[str], hint: Any) -> Any:
     if get_origin(hint) is tuple:
         return texts
     if len(texts) > 1:
-        raise Refused(f"{name}: is given {len(texts)} times", RefusalKind.INVALID, name)
+        raise invalid(name, f"is given {len(texts)} times")
     plain = {int, float, bool} & set(get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,))
     return plain_value(texts[0]) if plain else texts[0]

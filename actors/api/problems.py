@@ -23,11 +23,11 @@ AGAIN_SECONDS = "5"
 _MOST_FAULTS = 50
 _LONGEST = 400
 _STATUS = {
-    RefusalKind.INVALID: HTTPStatus.UNPROCESSABLE_ENTITY,
-    RefusalKind.NOT_FOUND: HTTPStatus.NOT_FOUND,
-    RefusalKind.CONFLICT: HTTPStatus.CONFLICT,
-    RefusalKind.FORBIDDEN: HTTPStatus.FORBIDDEN,
-    RefusalKind.UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
+    RefusalKind.INVALID: 422,
+    RefusalKind.NOT_FOUND: 404,
+    RefusalKind.CONFLICT: 409,
+    RefusalKind.FORBIDDEN: 403,
+    RefusalKind.UNAVAILABLE: 503,
 }
 _logger = get_logger("actors.api")
 
@@ -52,7 +52,7 @@ def problem(
         body["field"] = field[:_LONGEST]
     if faults:
         body["errors"] = [{"field": fault.path[:_LONGEST], "message": fault.message[:_LONGEST]} for fault in faults]
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+    if status == 503:
         headers = {"Retry-After": AGAIN_SECONDS, **(headers or {})}
     return Response(encoded(body), status_code=int(status), headers=headers, media_type=PROBLEM)
 
@@ -68,18 +68,18 @@ def problem_of(error: Exception) -> Response:
             lines = [f"{fault!s:.{_LONGEST}}" for fault in shown]
             if more := len(error.faults) - len(shown):
                 lines.append(f"and {more} more")
-            return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "\n".join(lines), field=field, faults=shown)
+            return problem(422, "\n".join(lines), field=field, faults=shown)
         case ReadTooSlow():
             _logger.warning("A read for a person took too long and was ended")
-            return problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
+            return problem(503, str(error))
         case StoreError():
             _logger.error("A request was not stored: %s", error)
             headers = {"Retry-After": "1"} if isinstance(error, StoreBusy) else None
-            return problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error), headers=headers)
+            return problem(503, str(error), headers=headers)
         case HTTPException():  # from the framework too: unknown paths and methods, bodies that are too long
             return problem(error.status_code, error.detail, headers=dict(error.headers or {}))
     message = "an error in Greenroom; its log has more under this correlation ID"
-    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, message)
+    return problem(500, message)
 
 
 async def _handle(_request: Request, error: Exception) -> Response:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http import HTTPStatus
 
 import attrs
 import trio
@@ -46,7 +45,7 @@ def check_rate(wait: float) -> None:
     """Raises ``HTTPException`` 429 where one must wait so many seconds, more than 0."""
     if wait > 0:
         headers = {"Retry-After": str(int(wait) + 1)}
-        raise HTTPException(HTTPStatus.TOO_MANY_REQUESTS, "too many requests (http.requests_per_minute)", headers)
+        raise HTTPException(429, "too many requests (http.requests_per_minute)", headers)
 
 
 SIGN_IN = "sign_in_rate"
@@ -68,12 +67,12 @@ class SignInRate:
             check_rate(self.rates.take(key))
 
 
-class TooManyStreams(Exception):
-    """As many streams are open as may be; the message says whose."""
+def _too_many_streams(whose: str) -> HTTPException:
+    return HTTPException(503, whose, {"Retry-After": "10"})
 
 
 class StreamLimit:
-    """``in_all`` streams at a time, ``of_one`` of each key (B24)."""
+    """``in_all`` streams at a time, ``of_one`` of each key."""
 
     def __init__(self, in_all: int, of_one: int) -> None:
         self._in_all = in_all
@@ -82,11 +81,11 @@ class StreamLimit:
 
     @contextmanager
     def one_more(self, key: str) -> Iterator[None]:
-        """A stream for the length of the block. Raises :class:`TooManyStreams`."""
+        """A stream for the length of the block. Raises ``HTTPException`` 503."""
         if self._open[key] >= self._of_one:
-            raise TooManyStreams(f"{self._of_one} streams of yours are open already (http.max_streams_per_token)")
+            raise _too_many_streams(f"{self._of_one} streams of yours are open already (http.max_streams_per_token)")
         if self._open.total() >= self._in_all:
-            raise TooManyStreams(f"{self._in_all} streams are open already (http.max_streams)")
+            raise _too_many_streams(f"{self._in_all} streams are open already (http.max_streams)")
         self._open[key] += 1
         try:
             yield

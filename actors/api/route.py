@@ -12,7 +12,6 @@ its docstring is the summary.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from http import HTTPStatus
 from typing import Any, Generic, TypeVar, get_args, get_type_hints
 
 import attrs
@@ -64,7 +63,7 @@ class Call(Generic[B, Q]):
         """The caller. Raises ``HTTPException`` 401 without one, which the guard never lets through."""
         peer = self._state.get("peer")
         if not isinstance(peer, Peer):
-            raise HTTPException(HTTPStatus.UNAUTHORIZED, "a token or a session is needed")
+            raise HTTPException(401, "a token or a session is needed")
         return peer
 
     @property
@@ -121,7 +120,7 @@ class DeclaredRoute(GuardedRoute):
         handler: Handler,
         permission: Permission,
         *,
-        status: int | Sequence[int] = HTTPStatus.OK,
+        status: int | Sequence[int] = 200,
         media: str | None = None,
         headers: Mapping[str, str] | None = None,
         body_bytes: int = maxima.BODY,

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
+
 from actors.access.permission import ADMIN, LEAD
-from actors.api.bodies import Rule, TryRuleRequest
+from actors.api.bodies import TryRuleRequest
 from actors.api.route import Call, Nothing, route
 from actors.documents.rules import DryRunDocument, RuleDocument, RulesDocument, dry_run_document, rule_document
+from actors.jobs.records import ApprovalRule
 
 
 async def listing(call: Call[Nothing, Nothing]) -> RulesDocument:
@@ -20,15 +23,14 @@ async def showing(call: Call[Nothing, Nothing]) -> RuleDocument:
     return rule_document(await call.reading.rules.get(_id(call)))
 
 
-async def add(call: Call[Rule, Nothing]) -> RuleDocument:
+async def add(call: Call[ApprovalRule, Nothing]) -> RuleDocument:
     """Make a rule; it holds for the next submission and after a restart."""
-    made = await call.runtime.rules.add(call.body.with_id(), by=call.by)
-    return rule_document(made)
+    return rule_document(await call.runtime.rules.add(call.body, by=call.by))
 
 
-async def replace(call: Call[Rule, Nothing]) -> RuleDocument:
+async def replace(call: Call[ApprovalRule, Nothing]) -> RuleDocument:
     """Put another rule in the place of one, a configured one too: that holds again when it is put back."""
-    return rule_document(await call.runtime.rules.replace(call.body.with_id(_id(call)), by=call.by))
+    return rule_document(await call.runtime.rules.replace(attrs.evolve(call.body, rule_id=_id(call)), by=call.by))
 
 
 async def remove(call: Call[Nothing, Nothing]) -> None:
@@ -38,7 +40,7 @@ async def remove(call: Call[Nothing, Nothing]) -> None:
 
 async def dry_run(call: Call[TryRuleRequest, Nothing]) -> DryRunDocument:
     """Which of the last jobs a rule would have held back. Nothing is changed."""
-    return dry_run_document(await call.reading.rules.dry_run(call.body.rule.with_id(), last=call.body.last))
+    return dry_run_document(await call.reading.rules.dry_run(call.body.rule, last=call.body.last))
 
 
 def _id(call: Call[Any, Any]) -> int:

@@ -10,11 +10,12 @@ from typing import Annotated, Any, Literal, NotRequired, Union, get_args, get_or
 
 import attrs
 
+from actors.api.bodies import CONVERTER
 from actors.job_requests.job_request import REQUESTS
 from actors.job_requests.sources import NETWORK, NetworkRule, RequestSource, access_to, closed_to
 from actors.jobs import maxima
 from actors.jobs.records import JobRequest
-from actors.validation import Format
+from actors.validation import Format, Shape
 
 Schema = dict[str, Any]
 
@@ -82,7 +83,8 @@ class Schemas:
         return self._of_attrs(kind) if attrs.has(kind) else self._of_dictionary(kind)
 
     def _of_attrs(self, kind: type[Any]) -> Schema:
-        hints, closed = get_type_hints(kind, include_extras=True), self._closed.get(kind, ())
+        hints = get_type_hints(kind, include_extras=True)
+        closed = {*_shape(kind).hidden, *self._closed.get(kind, ())}
         shown = [one for one in attrs.fields(kind) if one.name not in closed]
         properties = {one.name: self.field(kind, one, hints[one.name]) for one in shown}
         if kind is JobRequest and self._over_network:
@@ -93,11 +95,11 @@ class Schemas:
 
     def field(self, kind: type[Any], attribute: attrs.Attribute[Any], hint: Any) -> Schema:
         """The schema of one field, with its bounds and its default."""
-        schema = self.of(REQUESTS.shapes[kind].types.get(attribute.name, hint) if kind in REQUESTS.shapes else hint)
-        length = "Items" if schema.get("type") == "array" else "Length"
-        schema = {**schema, **{word.replace("Length", length): bound for word, bound in _bounds(attribute.validator)}}
-        for maximum in _maxima(kind, attribute):
-            schema = _bounded(schema, maximum.schema())
+        name, shape = attribute.name, _shape(kind)
+        schema = self.of(shape.types.get(name, hint))
+        for validator in (attribute.validator, shape.validators.get(name), maxima.FIELDS.get(kind, {}).get(name)):
+            for bound in _bounds(validator):
+                schema = _bounded(schema, bound)
         default = attribute.default
         if isinstance(default, str | bool | int | float) and not isinstance(default, enum.Enum):
             schema["default"] = default
@@ -108,6 +110,11 @@ class Schemas:
         properties = {name: self.of(hint) for name, hint in hints.items()}
         required = [name for name, hint in hints.items() if get_origin(hint) is not NotRequired]
         return {"type": "object", **_described(kind), "properties": properties, "required": required}
+
+
+def _shape(kind: type[Any]) -> Shape:
+    """How requests write the class ``kind``."""
+    return REQUESTS.shapes.get(kind) or CONVERTER.shapes.get(kind) or Shape()
 
 
 def _say_which_values(properties: Mapping[str, Schema]) -> None:
@@ -123,21 +130,15 @@ def _described(kind: type[Any]) -> Schema:
     return {"description": text} if text else {}
 
 
-def _maxima(kind: type[Any], attribute: attrs.Attribute[Any]) -> Iterator[maxima.Maximum]:
-    """The field's own maximum, or the one that stands beside its class."""
-    if (maximum := maxima.FIELDS.get(kind, {}).get(attribute.name)) is not None:
-        yield maximum
-    for one in getattr(attribute.validator, "_validators", (attribute.validator,)):
-        if isinstance(one, maxima.Maximum):
-            yield one
-
-
 _NESTED = ("items", "additionalProperties")
+_COMPARED = {">=": "minimum", "<=": "maximum", ">": "exclusiveMinimum"}
 _BOUNDS_OF = {"maxLength": "string", "maxItems": "array", "maxProperties": "object"}
 
 
 def _bounded(schema: Schema, bound: Schema) -> Schema:
     """``schema`` with the words of a maximum, those of its items and values among theirs."""
+    if "minLength" in bound and schema.get("type") == "array":
+        return {**schema, "minItems": bound["minLength"]}
     kind = next((kind for word, kind in _BOUNDS_OF.items() if word in bound), None)
     if "anyOf" in schema and kind is not None:
         arms = [_bounded(arm, bound) if arm.get("type") == kind else arm for arm in schema["anyOf"]]
@@ -148,18 +149,15 @@ def _bounded(schema: Schema, bound: Schema) -> Schema:
     return {**schema, **bound, **within}
 
 
-def _bounds(validator: Any) -> Iterator[tuple[str, Any]]:
-    """What the validators of attrs hold a value to, in the words of JSON Schema."""
+def _bounds(validator: Any) -> Iterator[Schema]:
+    """What a maximum of ours, or a validator of attrs, holds a value to, in the words of JSON Schema."""
+    if isinstance(validator, maxima.Maximum):
+        yield validator.schema()
     for one in getattr(validator, "_validators", ()):
         yield from _bounds(one)
     if hasattr(validator, "validator"):
         yield from _bounds(validator.validator)
-    match type(validator).__name__, getattr(validator, "compare_op", None):
-        case "_NumberValidator", ">=":
-            yield "minimum", validator.bound
-        case "_NumberValidator", "<=":
-            yield "maximum", validator.bound
-        case "_NumberValidator", ">":
-            yield "exclusiveMinimum", validator.bound
-        case "_MinLengthValidator", _:
-            yield "minLength", validator.min_length
+    if type(validator).__name__ == "_NumberValidator" and validator.compare_op in _COMPARED:
+        yield {_COMPARED[validator.compare_op]: validator.bound}
+    if type(validator).__name__ == "_MinLengthValidator":
+        yield {"minLength": validator.min_length}

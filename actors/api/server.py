@@ -1,4 +1,4 @@
-"""The guard around Hypercorn's connection handling, for the Unix socket and for TCP.
+"""The HTTP server around Hypercorn's connection handling, for the Unix socket and for TCP.
 
 Hypercorn 0.18's trio worker is used one connection at a time, for four of its faults: what one connection raises would
 end the whole server (one byte after a WebSocket upgrade is enough); its writes are shielded and wait for ever, so that
@@ -23,13 +23,12 @@ from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ConnectionState, LifespanState
 
-from actors.api.drain import Exchange
 from actors.api.unix_peer import peer_of_socket
 from actors.net.client_faults import ClientFaults
 from actors.net.connections import Connections
 from actors.net.streams import BoundedStream, encrypted
 from logconf import get_logger
-from logconf.asgi import App
+from logconf.asgi import App, Message, Receive, Scope, Send
 
 HEAD_SECONDS = 5.0
 """For a request's head, counted from the connection or the answer before; and so for a connection that is idle."""
@@ -37,7 +36,7 @@ HANDSHAKE_SECONDS = 10.0
 _logger = get_logger("actors.api.server")
 
 
-class Guard:
+class HttpServer:
     """Serves ``app`` on its listeners, within bounds.
 
     ``faults`` counts what clients do wrong, under the name ``port``. ``most``, ``per_address``: as of
@@ -82,7 +81,7 @@ class Guard:
         scope: dict[str, Any] = {"ending": ending, "connection": stream, "carrier": carried}
         if not stream.address:
             scope["peer"] = peer_of_socket(stream.socket)
-        app = ASGIWrapper(Exchange(self._app, stream))  # type: ignore[arg-type]
+        app = ASGIWrapper(drained(self._app, stream))  # type: ignore[arg-type]
         state = ConnectionState(LifespanState(scope))
         try:
             await _Http1Server(app, self._config, context, state, carried).run()  # type: ignore[arg-type]
@@ -124,3 +123,71 @@ class _Http1Server(TCPServer):
 async def _stays(_request: object) -> None:
     """Take the request as it is: an upgrade to HTTP/2 is an offer that may be passed over (RFC 9110, 7.8)."""
     await trio.lowlevel.checkpoint()
+
+
+LINGER = 2.0
+LINGER_BYTES = 4 << 20
+"""How long, and up to how many bytes, the rest of a body is read and dropped, so that its client reads the answer."""
+
+
+def drained(app: App, connection: BoundedStream) -> App:
+    """``app`` for one connection: a body that it does not read ends with its answer, or soon after.
+
+    Hypercorn hands a body over in a queue of ten pieces. An application that answers without reading it (a refusal)
+    leaves its connection waiting for room in that queue for ever: the answer's last piece, the reader and the notice of
+    the client's leaving all wait for one another.
+    """
+
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        connection.begin()
+        try:
+            if scope["type"] != "http" or not _has_body(scope):
+                await app(scope, receive, send)
+            else:
+                await app(scope, *_draining(receive, send))
+        finally:
+            connection.end()
+
+    return serve
+
+
+def _draining(receive: Receive, send: Send) -> tuple[Receive, Send]:
+    whole = False
+
+    async def receive_noting() -> Message:
+        nonlocal whole
+        message = await receive()
+        whole = whole or message["type"] == "http.disconnect" or not message.get("more_body")
+        return message
+
+    async def throw_away() -> None:
+        left = LINGER_BYTES
+        while not whole and left > 0:
+            left -= len((await receive_noting()).get("body", b""))
+
+    async def send_and_end(message: Message) -> None:
+        if whole or message["type"] != "http.response.body" or message.get("more_body"):
+            await send(message)
+        else:
+            await send({**message, "more_body": True})
+            with trio.move_on_after(LINGER):
+                await throw_away()
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_drop_all, receive)
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
+                nursery.cancel_scope.cancel()
+
+    return receive_noting, send_and_end
+
+
+async def _drop_all(receive: Receive) -> None:
+    """Empty the queue while the connection is being closed."""
+    while True:
+        await receive()
+
+
+def _has_body(scope: Scope) -> bool:
+    return any(
+        name == b"transfer-encoding" or (name == b"content-length" and value.strip(b"0 ") != b"")
+        for name, value in scope["headers"]
+    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from http import HTTPStatus
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -11,9 +10,9 @@ from starlette.responses import Response
 
 from actors.access.permission import PUBLIC, SOCKET, VIEWER, Permission
 from actors.access.secret import CODE_LIFETIME
-from actors.api.access import MOST_OF_SIGN_IN, cookie_name
 from actors.api.answers import Answer, answer
 from actors.api.bodies import SignInRequest
+from actors.api.guard import MOST_OF_SIGN_IN, cookie_name
 from actors.api.options import HttpOptions
 from actors.api.rate_limits import SIGN_IN, SignInRate
 from actors.api.route import Call, Nothing, route
@@ -31,7 +30,7 @@ async def sign_in(call: Call[SignInRequest, Nothing]) -> Answer[SessionDocument]
     rate: SignInRate | None = request.scope.get("state", {}).get(SIGN_IN)
     if asked.code is not None:
         if rate is not None:
-            rate.check(None, good=access.knows_code(asked.code))
+            rate.check(None, good=access.codes.knows(asked.code))
         session = await access.sign_in_with_code(asked.code, lifetime)
     else:
         assert asked.token is not None
@@ -43,8 +42,8 @@ async def sign_in(call: Call[SignInRequest, Nothing]) -> Answer[SessionDocument]
         why = (
             "unknown token" if asked.code is None else "this code was used or is too old: greenroom open makes another"
         )
-        raise HTTPException(HTTPStatus.UNAUTHORIZED, why, {"WWW-Authenticate": "Bearer"})
-    answered = answer(session_document(session.peer), HTTPStatus.CREATED)
+        raise HTTPException(401, why, {"WWW-Authenticate": "Bearer"})
+    answered = answer(session_document(session.peer), 201)
     answered.set_cookie(
         cookie_name(request), session.secret, expires=session.expires_at, path="/", httponly=True, samesite="strict",
         secure=_is_encrypted(request, options),
@@ -62,7 +61,7 @@ async def sign_out(call: Call[Nothing, Nothing]) -> Response:
     secret = call.request.cookies.get(cookie_name(call.request))
     if secret:
         await call.runtime.access.sign_out(secret)
-    answered = Response(status_code=HTTPStatus.NO_CONTENT)
+    answered = Response(status_code=204)
     answered.delete_cookie(cookie_name(call.request), path="/", httponly=True, samesite="strict")
     return answered
 
@@ -75,7 +74,7 @@ async def code(call: Call[Nothing, Nothing]) -> LinkDocument:
     access = call.runtime.access
     if access.address is None:
         raise Refused("HTTP is not served here: see http in the settings, and the log", RefusalKind.UNAVAILABLE)
-    link = f"{access.address}#code={access.code_for(call.peer)}"
+    link = f"{access.address}#code={access.codes.make(call.peer)}"
     return {"link": link, "expires_in": CODE_LIFETIME.total_seconds()}
 
 

@@ -1,4 +1,4 @@
-"""Where the supervisor's Unix socket is: in the state directory, or at the path in its file ``socket`` (C3)."""
+"""Where the supervisor's Unix socket is: in the state directory, or at the path in its file ``socket``."""
 
 from __future__ import annotations
 

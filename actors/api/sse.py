@@ -22,7 +22,7 @@ from starlette.types import Receive, Scope, Send
 from actors.documents.common import encoded
 
 HEARTBEAT = 15.0
-"""Seconds between two signs of life (B24)."""
+"""Seconds between two signs of life."""
 
 EVENT_STREAM = "text/event-stream"
 LAST_EVENT_ID = {"Last-Event-ID": "Go on after the event of this id; a browser that connects again sends it."}

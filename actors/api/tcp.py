@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import trio
 
 from actors.access.secret import PREFIX, fresh
+from actors.access.sessions import Access
 from actors.api.app import create_app
 from actors.api.options import HttpOptions
-from actors.api.server import Guard
+from actors.api.server import HttpServer
 from actors.api.unix_peer import user_name
 from actors.control.runtime import Runtime
 from actors.net.connections import BACKLOG, closed_at_the_end
@@ -32,66 +34,50 @@ def http_edge(
     A port that cannot be had, or a certificate that cannot be read, is a WARNING and leaves the child finished: it can
     be started by hand, and another supervisor on this machine is no reason for this one to fail.
     """
-    return ChildSpec("http", TcpServer(runtime, state_dir, options, feed_port).run, restart="transient")
+    return ChildSpec("http", partial(_serve, runtime, state_dir, options, feed_port), restart="transient")
 
 
-class TcpServer:
-    """Serves one runtime as ``options`` say. ``feed_port``: where pages find the event feed."""
-
-    def __init__(self, runtime: Runtime, state_dir: Path, options: HttpOptions, feed_port: int | None = None) -> None:
-        self._runtime = runtime
-        self._state_dir = state_dir
-        self._options = options
-        self._app = create_app(runtime, options, feed_port=feed_port)
-
-    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Serve until cancelled."""
-        options = self._options
-        try:
-            tls = tls_context(options.tls_certificate, options.tls_key)
-        except OSError as error:
-            _not_served(f"cannot read the certificate or its key: {error.strerror or error}", options)
-            task_status.started()
-            return
-        try:
-            listeners = await trio.open_tcp_listeners(options.port, host=options.host, backlog=BACKLOG)
-        except OSError as error:
-            _not_served(f"cannot listen on {options.host}:{options.port}: {error.strerror or error}", options)
-            task_status.started()
-            return
-        access = self._runtime.access
-        with closed_at_the_end(listeners) as sockets, ExitStack() as stack:
-            await self._make_first_token()
-            access.address = address(options, sockets[0].getsockname()[1])
-            stack.callback(setattr, access, "address", None)
-            _logger.info("HTTP is served at %s", access.address)
-            guard = Guard(
-                self._app,
-                self._runtime.client_faults,
-                "http",
-                most=options.max_connections,
-                per_address=None if options.behind_proxy else options.max_per_address,
-                tls=tls,
-            )
-            await guard.serve(sockets, task_status=task_status)
-
-    async def _make_first_token(self) -> None:
-        """At the first start: an admin's token for the supervisor's user, in a file that only this user can read."""
-        access = self._runtime.access
-        if not await access.none_yet():
-            return
-        secret = PREFIX + fresh()
-        path = self._state_dir / TOKEN
-        write_private(path, secret + "\n")
-        await access.create_token(
-            user_id=user_name(os.getuid()), level="admin", name="first start", by="first start", secret=secret
-        )
-        _logger.info("The first token is in %s", path)
+async def _serve(  # noqa: ASYNC128 - HttpServer.serve calls started()
+    runtime: Runtime,
+    state_dir: Path,
+    options: HttpOptions,
+    feed_port: int | None,
+    *,
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    app = create_app(runtime, options, feed_port=feed_port)
+    what = "cannot read the certificate or its key"
+    try:
+        tls = tls_context(options.tls_certificate, options.tls_key)
+        what = f"cannot listen on {options.host}:{options.port}"
+        listeners = await trio.open_tcp_listeners(options.port, host=options.host, backlog=BACKLOG)
+    except OSError as error:
+        extra = {"host": options.host, "port": options.port}
+        why = f"{what}: {error.strerror or error}"
+        _logger.warning("HTTP is not served: %s. Change it in section http and start again", why, extra=extra)
+        task_status.started()
+        return
+    access = runtime.access
+    with closed_at_the_end(listeners) as sockets, ExitStack() as stack:
+        await _make_first_token(access, state_dir / TOKEN)
+        access.address = address(options, sockets[0].getsockname()[1])
+        stack.callback(setattr, access, "address", None)
+        _logger.info("HTTP is served at %s", access.address)
+        per_address = None if options.behind_proxy else options.max_per_address
+        most, faults = options.max_connections, runtime.client_faults
+        http = HttpServer(app, faults, "http", most=most, per_address=per_address, tls=tls)
+        await http.serve(sockets, task_status=task_status)
 
 
-def _not_served(why: str, options: HttpOptions) -> None:
-    extra = {"host": options.host, "port": options.port}
-    _logger.warning("HTTP is not served: %s. Change it in section http and start again", why, extra=extra)
+async def _make_first_token(access: Access, path: Path) -> None:
+    """At the first start: an admin's token for the supervisor's user, in a file that only this user can read."""
+    if not await access.none_yet():
+        return
+    secret = PREFIX + fresh()
+    write_private(path, secret + "\n")
+    user = user_name(os.getuid())
+    await access.create_token(user_id=user, level="admin", name="first start", by="first start", secret=secret)
+    _logger.info("The first token is in %s", path)
 
 
 def write_private(path: Path, text: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import attrs
+
 from actors.access.permission import ADMIN
 from actors.api.answers import page_document
 from actors.api.bodies import ListQuery, SessionsQuery, TokenRequest
@@ -21,16 +23,8 @@ from actors.jobs import maxima
 
 async def create(call: Call[TokenRequest, Nothing]) -> MadeTokenDocument:
     """Make a token; its secret is in this answer and nowhere else."""
-    asked = call.body
-    token, secret = await call.runtime.access.create_token(
-        user_id=call.by if asked.user_id is None else asked.user_id,
-        level=asked.level,
-        org_id=asked.org_id or None,
-        teams=asked.teams,
-        name=asked.name,
-        expires_in=asked.expires_in,
-        by=call.by,
-    )
+    asked = attrs.asdict(call.body) | ({"user_id": call.by} if call.body.user_id is None else {})
+    token, secret = await call.runtime.access.create_token(**asked, by=call.by)
     return {**token_document(token), "token": secret}
 
 

@@ -8,13 +8,14 @@ import socket
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import trio
 
 from actors.api.app import create_app
 from actors.api.options import HttpOptions
-from actors.api.server import Guard
+from actors.api.server import HttpServer
 from actors.api.socket_file import announce, socket_path
 from actors.control.runtime import Runtime
 from actors.net.connections import BACKLOG
@@ -23,22 +24,20 @@ from supervision import ChildSpec
 
 def socket_edge(runtime: Runtime, state_dir: Path, options: HttpOptions | None = None) -> ChildSpec:
     """The child that serves ``runtime`` on the socket of ``state_dir``, for ``Parts.edges``."""
-    return ChildSpec("socket", UnixServer(runtime, state_dir, options).run)
+    return ChildSpec("socket", partial(serve_socket, runtime, state_dir, options))
 
 
-class UnixServer:
-    """Serves one runtime on the Unix socket of its state directory, whose lock the caller holds (C3)."""
-
-    def __init__(self, runtime: Runtime, state_dir: Path, options: HttpOptions | None = None) -> None:
-        self._guard = Guard(create_app(runtime, options), runtime.client_faults, "socket")
-        self._state_dir = state_dir
-
-    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Serve until cancelled."""
-        with bound(self._state_dir) as listener:
-            async with trio.open_nursery() as nursery:
-                await nursery.start(self._guard.serve, [listener])
-                task_status.started()
+async def serve_socket(
+    runtime: Runtime,
+    state_dir: Path,
+    options: HttpOptions | None = None,
+    *,
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Serve ``runtime`` on the Unix socket of its state directory, whose lock the caller holds, until cancelled."""
+    http = HttpServer(create_app(runtime, options), runtime.client_faults, "socket")
+    with bound(state_dir) as listener:
+        await http.serve([listener], task_status=task_status)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Which user is at the other end of a Unix socket, as the kernel reports it (C3)."""
+"""Which user is at the other end of a Unix socket, as the kernel reports it."""
 
 from __future__ import annotations
 

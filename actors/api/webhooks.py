@@ -27,6 +27,15 @@ READ_SECONDS = 30.0
 AGAIN = 30
 """Seconds after which a sender may try again, where we could not verify what it sent."""
 
+_LATER = (503, "try again later")
+_PROBLEMS = {
+    DeliveryOutcome.REJECTED: (401, "not accepted"),
+    DeliveryOutcome.CUT_SHORT: (401, "not accepted"),  # nobody reads it
+    DeliveryOutcome.TOO_LONG: (413, f"more than {MOST_READ} bytes"),
+    DeliveryOutcome.TOO_SLOW: (408, "too slow"),
+    DeliveryOutcome.UNVERIFIED: _LATER,
+}
+_REFUSALS = {RefusalKind.NOT_FOUND: (404, "there is nothing here"), RefusalKind.UNAVAILABLE: _LATER}
 _LONGEST_TOKEN = 64
 _LEFT = 64 << 10
 _LEFT_SECONDS = 1.0
@@ -40,40 +49,17 @@ async def deliver(request: Request) -> Response:
         headers = {name: value for name, value in headers.items() if not name.startswith("webhook-")}
     token = request.query_params.get("token", "")[:_LONGEST_TOKEN] or None
     body = _Body(request.receive, request.headers.get("content-length", "0"))
-    answer = await _delivered(request, headers, body, token)
-    await body.leave()
-    return answer
-
-
-async def _delivered(request: Request, headers: dict[str, str], body: _Body, token: str | None) -> Response:
+    call = Call(request, Nothing(), Nothing())
     try:
-        outcome = await Call(request, Nothing(), Nothing()).runtime.deliveries.take(
-            request.path_params["provider"], headers, body, token=token
-        )
+        outcome = await call.runtime.deliveries.take(call.path("provider"), headers, body, token=token)
+        status, detail = _PROBLEMS.get(outcome, (200, ""))
     except Refused as refusal:
-        if refusal.kind is RefusalKind.NOT_FOUND:
-            return problem(404, "there is nothing here")
-        if refusal.kind is RefusalKind.UNAVAILABLE:
-            return _later()
-        raise
-    return _answer(outcome)
-
-
-def _answer(outcome: DeliveryOutcome) -> Response:
-    match outcome:
-        case DeliveryOutcome.REJECTED | DeliveryOutcome.CUT_SHORT:  # of the latter nobody reads it
-            return problem(401, "not accepted")
-        case DeliveryOutcome.TOO_LONG:
-            return problem(413, f"more than {MOST_READ} bytes")
-        case DeliveryOutcome.TOO_SLOW:
-            return problem(408, "too slow")
-        case DeliveryOutcome.UNVERIFIED:
-            return _later()
-    return Response(status_code=200)
-
-
-def _later() -> Response:
-    return problem(503, "try again later", headers={"Retry-After": str(AGAIN)})
+        if refusal.kind not in _REFUSALS:
+            raise
+        status, detail = _REFUSALS[refusal.kind]
+    await body.leave()
+    again = {"Retry-After": str(AGAIN)} if status == 503 else None
+    return Response(status_code=200) if status == 200 else problem(status, detail, headers=again)
 
 
 @attrs.define

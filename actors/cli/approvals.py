@@ -8,7 +8,7 @@ import click
 
 from actors.cli.job_text import ago
 from actors.cli.options import given, with_client, with_pages
-from actors.cli.tables import print_answer, print_json, print_table, short
+from actors.cli.tables import ending, print_answer, print_rows, short
 
 if TYPE_CHECKING:
     from actors.cli.client import Client
@@ -22,15 +22,12 @@ def approvals(client: Client, as_json: bool, everything: bool, **page: Any) -> N
     """List approval requests that are pending."""
     found = client.read("api", "approvals", params=given({"status": None if everything else "pending", **page}))
     requests = found["approvals"]
+    print_rows(requests, as_json, "No approval is pending.", {
+        "ID": ending("approval_id"), "JOB": ending("job_id"), "STATUS": "status", "REASON": "reason",
+        "LEVEL": "required_level", "REQUESTED": lambda one: ago(one["requested_at"]), "EXPIRES": "expires_at",
+    })  # fmt: skip
     if as_json:
-        print_json(requests)
         return
-    rows = [
-        (short(one["approval_id"]), short(one["job_id"]), one["status"], one["reason"], one["required_level"],
-         ago(one["requested_at"]), one["expires_at"])
-        for one in requests
-    ]  # fmt: skip
-    print_table(("ID", "JOB", "STATUS", "REASON", "LEVEL", "REQUESTED", "EXPIRES"), rows, "No approval is pending.")
     if found["next"]:
         click.echo(f"more: greenroom approvals {'--all ' if everything else ''}--cursor {found['next']}")
     if any(one["status"] == "pending" for one in requests):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from actors.cli.context import load_settings
+from actors.cli.context import BadInput, load_settings
 from actors.cli.options import with_config, with_json
 from actors.cli.tables import plain, print_json, print_table
 
@@ -22,24 +22,22 @@ def check(as_json: bool, config: str | None) -> None:
 
     Nothing is started or changed. Exit status 2 if there are errors.
     """
-    if as_json:
-        _check_for_programs(config)
-        return
-    settings = load_settings(config)
-    for note in settings.notes:
-        click.echo(f"note: {plain(note.message)}")
-    click.echo(f"{settings.config_file or 'no configuration file: defaults and environment'}: nothing is wrong")
-
-
-def _check_for_programs(config: str | None) -> None:
     from actors.settings import Settings, SettingsError
 
     try:
         settings = Settings.load(config)
     except SettingsError as error:
+        if not as_json:
+            raise BadInput(str(error)) from None
         print_json({"faults": [str(fault) for fault in error.faults], "notes": []})
         raise click.exceptions.Exit(2) from None
-    print_json({"faults": [], "notes": [plain(note.message) for note in settings.notes]})
+    notes = [plain(note.message) for note in settings.notes]
+    if as_json:
+        print_json({"faults": [], "notes": notes})
+        return
+    for note in notes:
+        click.echo(f"note: {note}")
+    click.echo(f"{settings.config_file or 'no configuration file: defaults and environment'}: nothing is wrong")
 
 
 @config.command()
@@ -57,7 +55,7 @@ def show(as_json: bool, config: str | None) -> None:
     if as_json:
         print_json([row._asdict() for row in rows])
     else:
-        print_table(("SETTING", "VALUE", "FROM"), [(row.key, plain(row.value), row.source) for row in rows], "Nothing.")
+        print_table(("SETTING", "VALUE", "FROM"), [(row.key, row.value, row.source) for row in rows], "Nothing.")
         click.echo("Limits changed at run time override these: greenroom limits show")
 
 

@@ -8,10 +8,12 @@ import click
 
 from actors.cli.job_text import lasted
 from actors.cli.options import with_client
-from actors.cli.tables import print_json, print_table, short
+from actors.cli.tables import ending, print_rows
 
 if TYPE_CHECKING:
     from actors.cli.client import Client
+
+_ORIGIN: dict[str, Any] = {"CORRELATION": ending("correlation_id"), "AGE": lambda each: lasted(each["age"])}
 
 
 @click.command("dead-letters")
@@ -22,11 +24,8 @@ def dead_letters(client: Client, as_json: bool) -> None:
     Their actor was gone, or its mailbox was full.
     """
     found = client.request("GET", "api", "actors", "dead-letters")["dead_letters"]
-    if as_json:
-        print_json(found)
-        return
-    rows = [(each["id"], each["actor"], each["message_type"], each["reason"], *_tail(each)) for each in found]
-    print_table(("ID", "FOR", "MESSAGE", "WHY", "CORRELATION", "AGE"), rows, "There are no dead letters.")
+    columns = {"ID": "id", "FOR": "actor", "MESSAGE": "message_type", "WHY": "reason", **_ORIGIN}
+    print_rows(found, as_json, "There are no dead letters.", columns)
 
 
 @click.group()
@@ -58,17 +57,7 @@ def drop(client: Client, as_json: bool, message_id: int) -> None:
 
 
 def _print_quarantine(document: Any, as_json: bool) -> None:
-    found = document["quarantine"]
-    if as_json:
-        print_json(found)
-        return
-    rows = [
-        (each["id"], each["actor"], each["message_type"], each["attempt"], each["cause"], *_tail(each))
-        for each in found
-    ]
-    columns = ("ID", "ACTOR", "MESSAGE", "TRIES", "CAUSE", "CORRELATION", "AGE")
-    print_table(columns, rows, "The quarantine is empty.")
-
-
-def _tail(each: Any) -> tuple[str, str]:
-    return short(each["correlation_id"]), lasted(each["age"])
+    columns = {
+        "ID": "id", "ACTOR": "actor", "MESSAGE": "message_type", "TRIES": "attempt", "CAUSE": "cause", **_ORIGIN,
+    }  # fmt: skip
+    print_rows(document["quarantine"], as_json, "The quarantine is empty.", columns)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import click
 from rich.box import SIMPLE_HEAD
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.live import Live as RichLive
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -18,7 +19,7 @@ from actors.cli.context import typed
 from actors.cli.event_text import describe
 from actors.cli.job_text import duration, metrics, name_and_user, name_of, note, standing
 from actors.cli.summary import print_summary
-from actors.cli.tables import colour_of, console, plain, short
+from actors.cli.tables import colour_of, plain, short
 from actors.jobs.events import EventType
 from actors.jobs.statuses import TERMINAL_JOBS
 
@@ -26,6 +27,7 @@ _DETAILS = frozenset({EventType.JOB_PROGRESS, EventType.JOB_DISPATCHED, EventTyp
 _ORDER = {"running": 0, "queued": 0, "uploading": 0, "pending": 1}
 _BAR = 16
 _WIDE = 110
+_PIPE_WIDTH = 200
 _AROUND = 8
 """Lines of the screen that are not rows: head, queue, actors, borders."""
 
@@ -49,13 +51,10 @@ class Lines:
         jobs = board.jobs()
         ended = sum(job["status"] in TERMINAL_JOBS for job in jobs)
         if jobs:
-            self._show_count(f"{len(jobs)} jobs{f', {ended} of them ended before' if ended else ''}")
+            click.echo(f"{len(jobs)} jobs{f', {ended} of them ended before' if ended else ''}")
         if jobs and ended == len(jobs):
             click.echo("All of them ended in an earlier run, and nothing is run again. Change the file, or use another")
             click.echo("state directory (GREENROOM_HOME), to run them again.")
-
-    def _show_count(self, line: str) -> None:
-        click.echo(line)
 
     def show_event(self, event: Mapping[str, Any], board: Board) -> None:
         """Print an event, unless it is progress or a step of a submission."""
@@ -91,9 +90,6 @@ class Live(Lines):
         super().begin(board)
         self._live.start()
 
-    def _show_count(self, line: str) -> None:
-        """Nothing: the jobs are drawn."""
-
     def show_event(self, event: Mapping[str, Any], board: Board) -> None:
         """Show an event in the last line, unless it is progress, which the table has."""
         if event["type"] != EventType.JOB_PROGRESS:
@@ -121,6 +117,12 @@ class Live(Lines):
         self._live.update(Text(self._last_line, style="dim"), refresh=True)
         self._live.stop()
         super().end(board, interrupted)
+
+
+def console() -> Console:
+    """stdout for what rich draws; where it is no terminal, wide enough that nothing is cut."""
+    width = None if sys.stdout.isatty() else _PIPE_WIDTH
+    return Console(highlight=False, markup=False, emoji=False, width=width)
 
 
 def _described(event: Mapping[str, Any], board: Board) -> str:

@@ -9,7 +9,7 @@ import click
 from actors.cli.context import BadInput
 from actors.cli.job_text import ago, duration, name_of, note, standing
 from actors.cli.options import given, with_client
-from actors.cli.tables import plain, print_answer, print_json, print_table, short
+from actors.cli.tables import ending, plain, print_answer, print_rows
 from actors.jobs.statuses import JobStatus
 
 if TYPE_CHECKING:
@@ -36,17 +36,11 @@ _SHOWN_FIRST = (
 def jobs(client: Client, as_json: bool, **filters: Any) -> None:
     """List jobs, newest first."""
     found = client.read("api", "jobs", params=given(filters))
-    if as_json:
-        print_json(found["jobs"])
-        return
-    columns = ("JOB", "NAME", "USER", "PROVIDER", "STATUS", "CREATED", "RAN", "")
-    rows = [
-        (short(job["job_id"]), name_of(job), job["user_id"], job["provider"], standing(job), ago(job["created_at"]),
-         duration(job), note(job))
-        for job in found["jobs"]
-    ]  # fmt: skip
-    print_table(columns, rows, "There are no jobs.")
-    if found["next"]:
+    print_rows(found["jobs"], as_json, "There are no jobs.", {
+        "JOB": ending("job_id"), "NAME": name_of, "USER": "user_id", "PROVIDER": "provider", "STATUS": standing,
+        "CREATED": lambda job: ago(job["created_at"]), "RAN": duration, "": note,
+    })  # fmt: skip
+    if found["next"] and not as_json:
         click.echo(f"more: greenroom jobs --before {found['jobs'][-1]['job_id']}")
 
 

@@ -15,8 +15,8 @@ import httpx
 import trio
 
 from actors.access.peer import Peer
-from actors.api.access import asked_by
 from actors.api.app import create_app
+from actors.api.guard import asked_by
 from actors.cli.context import Failed, load_settings, os_user, refusal
 from actors.control.context import Context
 from actors.control.runtime import NOT_RUNNING, Reading

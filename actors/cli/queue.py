@@ -9,7 +9,7 @@ import click
 from actors.cli.job_text import name_of, standing
 from actors.cli.jobs import print_job
 from actors.cli.options import given, with_client, with_pages
-from actors.cli.tables import plain, print_answer, print_json, print_table, short
+from actors.cli.tables import ending, plain, print_answer, print_rows
 
 if TYPE_CHECKING:
     from actors.cli.client import Client
@@ -36,12 +36,11 @@ def _print_queue(found: Any) -> None:
         click.echo(f"Provider {plain(provider)} is closed: {plain(why)}")
     if found["pruning_held"]:
         click.echo(f"Pruning is on hold: {found['pruning_held']}")
-    rows = [
-        ("" if job["position"] is None else job["position"] + 1, short(job["job_id"]), name_of(job), job["user_id"],
-         job["priority"], standing(job), job["reason"], job["setting"])
-        for job in found["waiting"]
-    ]  # fmt: skip
-    print_table(("#", "JOB", "NAME", "USER", "PRIORITY", "STATUS", "WHY", "CHANGE WITH"), rows, "No jobs are waiting.")
+    print_rows(found["waiting"], False, "No jobs are waiting.", {
+        "#": lambda job: "" if job["position"] is None else job["position"] + 1, "JOB": ending("job_id"),
+        "NAME": name_of, "USER": "user_id", "PRIORITY": "priority", "STATUS": standing, "WHY": "reason",
+        "CHANGE WITH": "setting",
+    })  # fmt: skip
 
 
 @queue.command()
@@ -119,8 +118,5 @@ def reset(client: Client, as_json: bool, names: tuple[str, ...]) -> None:
 
 
 def _print_limits(found: Any, as_json: bool) -> None:
-    if as_json:
-        print_json(found["limits"])
-        return
-    rows = [(one["name"], plain(one["value"]), one["source"]) for one in found["limits"]]
-    print_table(("LIMIT", "VALUE", "FROM"), rows, "There are no limits.")
+    columns = {"LIMIT": "name", "VALUE": "value", "FROM": "source"}
+    print_rows(found["limits"], as_json, "There are no limits.", columns)

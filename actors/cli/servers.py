@@ -49,4 +49,4 @@ def sign_in_link(runtime: RunningRuntime) -> str | None:
     access = runtime.access
     if access.address is None:
         return None
-    return f"{access.address}#code={access.code_for(Peer(os.getuid(), user_name(os.getuid())))}"
+    return f"{access.address}#code={access.codes.make(Peer(os.getuid(), user_name(os.getuid())))}"

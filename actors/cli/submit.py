@@ -11,7 +11,7 @@ import click
 from actors.cli.context import BadInput, Failed, os_user, read_job_file
 from actors.cli.job_text import duration, metrics, name_of, note, standing
 from actors.cli.options import given, with_client
-from actors.cli.tables import print_json, print_table, short
+from actors.cli.tables import ending, print_json, print_rows, short
 from actors.jobs.statuses import TERMINAL_JOBS
 
 if TYPE_CHECKING:
@@ -135,12 +135,14 @@ def _print(jobs: list[dict[str, Any]], waited: bool) -> None:
         elif text := note(job):
             click.echo(text)
         return
-    rows = [
-        (short(job["job_id"]), name_of(job), job["user_id"], standing(job), duration(job),
-         metrics(job["result"]) or note(job) if waited else "" if job["created"] else "submitted before")
-        for job in jobs
-    ]  # fmt: skip
-    print_table(("JOB", "NAME", "USER", "STATUS", "RAN", ""), rows, "There are no jobs.")
+    print_rows(jobs, False, "There are no jobs.", {
+        "JOB": ending("job_id"), "NAME": name_of, "USER": "user_id", "STATUS": standing, "RAN": duration,
+        "": (lambda job: metrics(job["result"]) or note(job)) if waited else _whether_new,
+    })  # fmt: skip
+
+
+def _whether_new(job: dict[str, Any]) -> str:
+    return "" if job["created"] else "submitted before"
 
 
 def _from_file(file: str) -> list[dict[str, Any]]:

@@ -7,24 +7,21 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import zip_longest
+from typing import Any
 
 import click
 import orjson
 
 from actors.jobs.os_text import REPLACED, printable, readable
 
-if TYPE_CHECKING:
-    from rich.console import Console
-
 _SHORT = 12
 """Characters of an ID that tables show: its end, which is its random part."""
-_PIPE_WIDTH = 200
 _GAP = "   "
 _CUT = frozenset({"JOB", "ID", "NAME", "USER", "STATUS", "RAN"})
 """Columns whose cells stay on one line; what does not fit is cut. Other cells continue on the next line."""
-_NARROWEST = 6
+_NARROWEST = {"JOB": _SHORT, "ID": _SHORT, "NAME": 12, "STATUS": 9}
 _COLOURS = {
     "completed": "green", "running": "cyan", "failed": "red", "cancelled": "yellow", "blocked": "magenta",
     "expired": "yellow", "approved": "green", "rejected": "red", "restarting": "yellow", "parked": "red",
@@ -57,43 +54,40 @@ def colour_of(status: str) -> str | None:
     return _COLOURS.get(status.split(",")[0])
 
 
-def console() -> Console:
-    """stdout for what rich draws; where it is no terminal, wide enough that nothing is cut."""
-    from rich.console import Console
+def print_rows(
+    found: Sequence[Any], as_json: bool, empty: str, columns: Mapping[str, str | Callable[[Any], object]]
+) -> None:
+    """Documents as JSON, or as a table: of each column the key in a document, or the function that gives its cell."""
+    if as_json:
+        print_json(found)
+    else:
+        rows = [[one[cell] if isinstance(cell, str) else cell(one) for cell in columns.values()] for one in found]
+        print_table(tuple(columns), rows, empty)
 
-    width = None if sys.stdout.isatty() else _PIPE_WIDTH
-    return Console(highlight=False, markup=False, emoji=False, width=width)
+
+def ending(key: str) -> Callable[[Any], str]:
+    """A column with the end of the identifier that is under ``key``."""
+    return lambda one: short(one[key])
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], empty: str) -> None:
     """A table on stdout, or a sentence where it would be empty."""
-    found = [[plain(cell) for cell in row] for row in rows]
-    if not found:
+    table = [list(columns), *([plain(cell) for cell in row] for row in rows)]
+    if len(table) == 1:
         click.echo(empty)
         return
-    widths = [max(map(cells, column)) for column in zip(columns, *found, strict=True)]
-    width = _terminal_width()
-    if width is not None:
+    widths = [max(map(cells, column)) for column in zip(*table, strict=True)]
+    if (width := _terminal_width()) is not None:
         _narrow(columns, widths, width)
-    coloured = None if "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb" else False
-    for line in _lines(columns, found, widths):
-        click.echo(line.rstrip(), color=coloured)
-
-
-def _lines(columns: Sequence[str], rows: list[list[str]], widths: list[int]) -> Iterator[str]:
-    yield _GAP.join(click.style(_padded(*cell), bold=True) for cell in zip(columns, widths, strict=True))
-    for row in rows:
-        wrapped = [
-            [_cut(text, width)] if column in _CUT else list(_folded(text, width))
-            for column, text, width in zip(columns, row, widths, strict=True)
-        ]
-        for number in range(max(map(len, wrapped))):
-            parts = [part[number] if number < len(part) else "" for part in wrapped]
-            yield _GAP.join(
-                click.style(padded, fg=colour) if (colour := colour_of(text)) and part else padded
-                for text, part, width in zip(row, parts, widths, strict=True)
-                for padded in (_padded(part, width),)
-            )
+    coloured = width is not None and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+    for number, row in enumerate(table):
+        folded = [_folded(*cell) for cell in zip(columns, row, widths, strict=True)]
+        for parts in zip_longest(*folded, fillvalue=""):
+            line = [part + " " * (width - cells(part)) for part, width in zip(parts, widths, strict=True)]
+            if coloured:
+                styled = zip(line, row, strict=True)
+                line = [click.style(part, fg=colour_of(text), bold=number == 0 or None) for part, text in styled]
+            click.echo(_GAP.join(line).rstrip())
 
 
 def _terminal_width() -> int | None:
@@ -108,12 +102,13 @@ def _terminal_width() -> int | None:
 
 def _narrow(columns: Sequence[str], widths: list[int], width: int) -> None:
     """Take from the widest column, first of those that can continue on the next line, until all fit."""
-    for group in ([n for n, name in enumerate(columns) if name not in _CUT], list(range(len(columns)))):
-        while group and sum(widths) + len(_GAP) * (len(widths) - 1) > width:
-            widest = max(group, key=widths.__getitem__)
-            if widths[widest] <= _NARROWEST:
+    everywhere = range(len(columns))
+    for group in ([number for number in everywhere if columns[number] not in _CUT], everywhere):
+        while sum(widths) + len(_GAP) * (len(widths) - 1) > width:
+            wide = [number for number in group if widths[number] > _NARROWEST.get(columns[number], 6)]
+            if not wide:
                 break
-            widths[widest] -= 1
+            widths[max(wide, key=widths.__getitem__)] -= 1
 
 
 def cells(text: str) -> int:
@@ -127,28 +122,14 @@ def cells(text: str) -> int:
     )
 
 
-def _padded(text: str, width: int) -> str:
-    return text + " " * (width - cells(text))
-
-
-def _fitting(text: str, width: int) -> int:
-    """How many characters of ``text`` fit into ``width``."""
-    if len(text) <= width and text.isascii():
-        return len(text)
-    end = taken = 0
-    while end < len(text) and (taken := taken + cells(text[end])) <= width:
-        end += 1
-    return end
-
-
-def _cut(text: str, width: int) -> str:
-    return text if cells(text) <= width else f"{text[: _fitting(text, width - 1)]}…"
-
-
-def _folded(text: str, width: int) -> Iterator[str]:
-    """``text`` in lines of at most ``width``, broken between words where one ends in the line."""
-    while (end := _fitting(text, width)) < len(text):
+def _folded(column: str, text: str, width: int) -> Iterator[str]:
+    """``text`` in lines of at most ``width``, broken between words where one ends in the line; or cut to one line."""
+    while cells(text) > width:
+        end = next(n for n in range(len(text), 0, -1) if n == 1 or cells(text[:n]) <= width)
+        if column in _CUT:
+            yield f"{text[: end - 1]}…"
+            return
         space = text.rfind(" ", 1, end + 1)
-        yield text[: space if space > 0 else max(end, 1)]
-        text = text[space + 1 if space > 0 else max(end, 1) :]
+        yield text[: space if space > 0 else end]
+        text = text[space + 1 if space > 0 else end :]
     yield text

@@ -9,7 +9,7 @@ import click
 
 from actors.cli.context import BadInput
 from actors.cli.options import given, with_client
-from actors.cli.tables import print_answer, print_json, print_table, short
+from actors.cli.tables import ending, print_answer, print_json, print_rows, short
 from actors.jobs.levels import LEVELS
 
 if TYPE_CHECKING:
@@ -63,20 +63,15 @@ def list_tokens(client: Client, as_json: bool) -> None:
     if as_json:
         print_json([*tokens, *sessions])
         return
-    rows = [
-        (short(one["token_id"]), one["user_id"], one["org_id"] or "", ", ".join(one["teams"]), one["level"],
-         one["name"], _validity(one), one["last_used_at"] or "never")
-        for one in tokens
-    ]  # fmt: skip
-    print_table(("ID", "USER", "ORG", "TEAMS", "LEVEL", "NAME", "VALID", "LAST USED"), rows, "There are no tokens.")
+    print_rows(tokens, False, "There are no tokens.", {
+        "ID": ending("token_id"), "USER": "user_id", "ORG": "org_id", "TEAMS": lambda one: ", ".join(one["teams"]),
+        "LEVEL": "level", "NAME": "name", "VALID": _validity, "LAST USED": lambda one: one["last_used_at"] or "never",
+    })  # fmt: skip
     click.echo("")
-    browsers = [
-        (one["session_id"], one["user_id"], one["org_id"] or "", one["level"], _began_with(one), one["created_at"],
-         f"until {one['expires_at']}")
-        for one in sessions
-    ]  # fmt: skip
-    columns = ("SESSION", "USER", "ORG", "LEVEL", "SIGNED IN BY", "SINCE", "VALID")
-    print_table(columns, browsers, "No browser is signed in.")
+    print_rows(sessions, False, "No browser is signed in.", {
+        "SESSION": "session_id", "USER": "user_id", "ORG": "org_id", "LEVEL": "level", "SIGNED IN BY": _began_with,
+        "SINCE": "created_at", "VALID": _validity,
+    })  # fmt: skip
 
 
 @token.command()

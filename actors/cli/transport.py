@@ -14,7 +14,6 @@ from io import BufferedReader
 from urllib.parse import urlencode
 
 _LONGEST_LINE = 65_536
-_MOST_HEADERS = 100
 
 
 class Unreachable(Exception):
@@ -34,20 +33,22 @@ class Answer:
 
     def __init__(self, source: BufferedReader) -> None:
         self._source = source
-        version, _, rest = self._line().partition(" ")
-        if version != "HTTP/1.1" or not rest[:3].isdecimal():
-            raise BrokenAnswer
-        self.status = int(rest[:3])
-        self._headers = dict(self._read_headers())
+        with _explained():
+            self.status = int(self._line().removeprefix("HTTP/1.1 ")[:3])
+            self._headers: dict[str, str] = {}
+            while line := self._line():
+                name, _, value = line.lower().partition(":")
+                self._headers[name] = value.strip()
 
     def pieces(self) -> Iterator[bytes]:
         """The body as it arrives."""
-        if self._headers.get("transfer-encoding") != "chunked":
-            yield self._exactly(_number(self._headers.get("content-length", "0"), 10))
-            return
-        while size := _number(self._line().partition(";")[0], 16):
-            yield self._exactly(size)
-            self._line()
+        with _explained():
+            if self._headers.get("transfer-encoding") != "chunked":
+                yield self._exactly(int(self._headers["content-length"]))
+                return
+            while size := int(self._line(), 16):
+                yield self._exactly(size)
+                self._line()
 
     def lines(self) -> Iterator[str]:
         """The body's lines as they arrive, without their ends."""
@@ -61,44 +62,27 @@ class Answer:
         """The whole body."""
         return b"".join(self.pieces())
 
-    def _read_headers(self) -> Iterator[tuple[str, str]]:
-        for _ in range(_MOST_HEADERS):
-            name, colon, value = self._line().partition(":")
-            if not colon:
-                return
-            yield name.lower(), value.strip().lower()
-        raise BrokenAnswer
-
     def _line(self) -> str:
-        with _explained():
-            line = self._source.readline(_LONGEST_LINE)
+        line = self._source.readline(_LONGEST_LINE)
         if not line.endswith(b"\r\n"):
-            raise BrokenAnswer
+            raise ValueError
         return line[:-2].decode("latin-1")
 
     def _exactly(self, size: int) -> bytes:
-        with _explained():
-            data = self._source.read(size)
+        data = self._source.read(size)
         if len(data) != size:
-            raise BrokenAnswer
+            raise ValueError
         return data
 
 
 @contextmanager
 def _explained() -> Iterator[None]:
-    """Around each read and write, and nothing else: errors of the program that takes the answer are its own."""
+    """Around what is sent and read, and nothing else: errors of the program that takes the answer are its own."""
     try:
         yield
     except TimeoutError:
         raise NoAnswer from None
-    except OSError:
-        raise BrokenAnswer from None
-
-
-def _number(text: str, base: int) -> int:
-    try:
-        return int(text, base)
-    except ValueError:
+    except (OSError, ValueError, KeyError):
         raise BrokenAnswer from None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import time
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,7 +13,7 @@ import orjson
 from actors.cli.context import BadInput, Failed
 from actors.cli.job_text import lasted, name_and_user
 from actors.cli.options import given, with_client, with_config
-from actors.cli.tables import console, plain, print_json
+from actors.cli.tables import plain, print_answer
 
 if TYPE_CHECKING:
     from actors.cli.client import Client
@@ -79,37 +80,22 @@ def tree(client: Client, as_json: bool, follow: bool) -> None:
 
     For each actor: its state, since when, how often it was restarted, and how many messages are in its mailbox.
     """
-    found = client.request("GET", "api", "actors")["children"]
-    if as_json:
-        print_json(found)
-        return
-    if not follow:
-        console().print(drawn(found))
-        return
-    from rich.live import Live
-
-    with Live(drawn(found), console=console(), auto_refresh=False) as live:
-        while True:
-            time.sleep(_REFRESH_SECONDS)
-            live.update(drawn(client.request("GET", "api", "actors")["children"]), refresh=True)
+    while True:
+        found = client.request("GET", "api", "actors")["children"]
+        if follow and not as_json:
+            click.clear()
+        print_answer(found, as_json, lambda nodes: click.echo("\n".join(["greenroom", *_branches(nodes)])))
+        if as_json or not follow:
+            return
+        time.sleep(_REFRESH_SECONDS)
 
 
-def drawn(children: list[dict[str, Any]]) -> Any:
-    """The tree for a terminal."""
-    from rich.text import Text
-    from rich.tree import Tree
-
-    root = Tree("greenroom")
-
-    def below(parent: Tree, nodes: list[dict[str, Any]]) -> None:
-        for node in nodes:
-            line = Text(plain(node["id"]))
-            line.append(f"  {node['state']}", style=_STATES.get(node["state"], ""))
-            line.append(plain(_details(node)), style="dim")
-            below(parent.add(line), node.get("children") or [])
-
-    below(root, children)
-    return root
+def _branches(nodes: list[dict[str, Any]], before: str = "") -> Iterator[str]:
+    for node in nodes:
+        mark, below = ("└── ", "    ") if node is nodes[-1] else ("├── ", "│   ")
+        state = click.style(node["state"], fg=_STATES.get(node["state"]))
+        yield f"{before}{mark}{plain(node['id'])}  {state}{click.style(plain(_details(node)), dim=True)}"
+        yield from _branches(node.get("children") or [], before + below)
 
 
 def _details(node: dict[str, Any]) -> str:

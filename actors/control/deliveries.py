@@ -156,7 +156,7 @@ class _InOnePiece:
 
 
 def _log_delivery(provider: str, event: DeliveryEvent | DeliveryHint, delivered: Delivered) -> None:
-    """One line for each delivery, under the correlation ID of its job where it has one (A14)."""
+    """One line for each delivery, under the correlation ID of its job where it has one."""
     claims = (
         event.observation.raw_status if isinstance(event, DeliveryEvent) and event.observation is not None else None
     )
@@ -169,7 +169,12 @@ def _log_delivery(provider: str, event: DeliveryEvent | DeliveryHint, delivered:
     }
     if delivered.job_id is None or delivered.correlation_id is None:
         _log_unreadable(event, delivered, "one of the jobs there", extra)
-        _logger.info("A delivery was %s", delivered.outcome.value, extra=extra)
+        if delivered.outcome is DeliveryOutcome.DAMAGED:
+            _logger.warning(
+                "A delivery about job %s changes nothing: its row is damaged", delivered.job_id, extra=extra
+            )
+        else:
+            _logger.info("A delivery was %s", delivered.outcome.value, extra=extra)
         return
     extra |= {"job_id": delivered.job_id, "status": delivered.status, "cycle_id": get_correlation_id()}
     with bind_correlation_id(delivered.correlation_id):

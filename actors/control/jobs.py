@@ -14,6 +14,7 @@ from actors.job_requests.job_request import with_inherited
 from actors.job_requests.rights import THE_PROGRAM, Submitter, check_open, retried
 from actors.job_requests.sources import RequestSource
 from actors.jobs import maxima
+from actors.jobs.capacity import can_ever_fit
 from actors.jobs.codec import request_bytes
 from actors.jobs.levels import check_override
 from actors.jobs.pages import Page
@@ -21,7 +22,6 @@ from actors.jobs.records import Capacity, Job, JobRequest, JobStatus
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.request_texts import text_fault
 from actors.jobs.retention import PruneResult, kept_since
-from actors.jobs.scheduling import can_ever_fit
 from actors.jobs.views import Accepted, JobFilters, JobView
 from actors.kernel.turns import InTurns
 from actors.ledger import NewJob, approvals, listing, queries, settle
@@ -59,10 +59,10 @@ class Jobs:
         ids = [get_correlation_id()] if len(requests) == 1 else [new_correlation_id() for _ in requests]
         several = len(requests) > 1
         checked: list[NewJob] = []
-        environ = dict(os.environ)  # decoded once, not for each request
+        environ, found = dict(os.environ), dict[tuple[str, ...], Mapping[str, str]]()
         async for request in InTurns(requests):
-            index = len(checked)
-            checked.append(self._checked(with_inherited(request, environ), ids[index], index if several else None))
+            complete, index = with_inherited(request, environ, found), len(checked)
+            checked.append(self._checked(complete, ids[index], index if several else None))
         return await self._ledger.submit(checked)
 
     async def retry(self, job_id: str, *, by: str | None = None, submitter: Submitter = THE_PROGRAM) -> Job:

@@ -19,7 +19,7 @@ class EventDocument(TypedDict):
 
 
 def event_document(event: Event) -> EventDocument:
-    """A change as clients see it (B23)."""
+    """A change as clients see it."""
     message = event.as_message()
     message |= {"seq": event.seq, "time": moment(event.time), "correlation_id": event.correlation_id}
     return cast("EventDocument", message)

@@ -19,7 +19,7 @@ class ResourcesDocument(TypedDict):
 
 
 class UncertainDocument(TypedDict):
-    """Since when, and why, nobody can tell whether a job runs."""
+    """Since when, and why, it is not known whether a job runs."""
 
     since: Moment | None
     reason: str | None

@@ -30,7 +30,7 @@ class LimitsDocument(TypedDict):
 
 
 def limits_document(limits: Limits, sources: Mapping[str, str]) -> list[LimitDocument]:
-    """Every limit by name, its value and where that came from; ``stored``: changed at run time (B10)."""
+    """Every limit by name, its value and where that came from; ``stored``: changed at run time."""
     plain = {name: value for name, value in attrs.asdict(limits).items() if name != "per_provider"}
     plain |= {f"per_provider.{name}": value for name, value in limits.per_provider.items()}
     return [{"name": name, "value": value, "source": sources.get(name, "configured")} for name, value in plain.items()]

@@ -39,7 +39,7 @@ StillValid = Callable[[], Awaitable[bool]]
 class _Subscription:
     """A subscription that is being served. ``unacknowledged``: numbers of events that were sent, the oldest first."""
 
-    wanted: Subscribe
+    filters: Subscribe
     unacknowledged: deque[int] = attrs.field(factory=deque)
     acknowledged: trio.Event = attrs.field(factory=trio.Event)
     scope: trio.CancelScope = attrs.field(factory=trio.CancelScope)
@@ -87,15 +87,15 @@ class Connection:
                 case Authenticate():
                     await self._send(type="error", detail="this connection is signed in already")
 
-    async def _subscribe(self, wanted: Subscribe, nursery: trio.Nursery) -> None:
+    async def _subscribe(self, filters: Subscribe, nursery: trio.Nursery) -> None:
         """End the subscription before. The answer comes before the first event, and a gap after it."""
         if self._subscription is not None:
             self._subscription.scope.cancel()
-        after, gap = await self._runtime.event_reader.place_to_begin(wanted.after)
+        after, gap = await self._runtime.event_reader.place_to_begin(filters.after)
         await self._send(type="subscribed", after=after)
         if gap is not None:
             await self._send(type="gap", **attrs.asdict(gap))
-        self._subscription = _Subscription(wanted)
+        self._subscription = _Subscription(filters)
         nursery.start_soon(self._send_events, self._subscription, after)
 
     def _acknowledge(self, seq: int) -> None:
@@ -107,15 +107,15 @@ class Connection:
         subscription.acknowledged = trio.Event()
 
     async def _send_events(self, subscription: _Subscription, after: int) -> None:
-        """Send every event after number ``after`` that is wanted and may be seen, until cancelled."""
-        wanted, only_user = subscription.wanted, self._peer.only_user
+        """Send every event after number ``after`` that it asks for and its client may see, until cancelled."""
+        filters, only_user = subscription.filters, self._peer.only_user
         with subscription.scope:
             try:
                 async with self._runtime.events(
-                    after=after, job_id=wanted.job_id, types=wanted.types, user_id=only_user or wanted.user
+                    after=after, job_id=filters.job_id, types=filters.types, user_id=only_user or filters.user
                 ) as events:
                     async for event in events:
-                        if wanted.user in (None, event.user_id):
+                        if filters.user in (None, event.user_id):
                             await self._send_event(subscription, event)
                             after = event.seq
             except StoreError:
@@ -125,13 +125,13 @@ class Connection:
         await self._wait_for_window(subscription)
         began = trio.current_time()
         await self._socket.send_message(encoded(event_document(event)).decode())
-        if subscription.wanted.window is not None:
+        if subscription.filters.window is not None:
             subscription.unacknowledged.append(event.seq)
         if trio.current_time() - began > SLOW_SECONDS:
             raise CloseConnection(Close.SLOW, f"too slow; resume after {event.seq}")
 
     async def _wait_for_window(self, subscription: _Subscription) -> None:
-        window = subscription.wanted.window
+        window = subscription.filters.window
         if window is None:
             return
         while len(subscription.unacknowledged) >= window:

@@ -13,7 +13,7 @@ class FeedOptions:
     """The feed is off until it is asked for. ``port`` 0: any free one, which the log shows.
 
     ``max_connections``: in all; ``max_per_address``: of one address, unless section ``http`` has ``behind_proxy``;
-    ``max_per_user``: of one user (B24). Any ``host`` but loopback needs the TLS or the proxy of section ``http``.
+    ``max_per_user``: of one user. Any ``host`` but loopback needs the TLS or the proxy of section ``http``.
     """
 
     enabled: bool = False

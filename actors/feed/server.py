@@ -17,6 +17,7 @@ from trio_websocket import ConnectionClosed, WebSocketConnection, WebSocketReque
 
 from actors.access.hosts import AllowedHosts, same_origin
 from actors.access.peer import Peer
+from actors.access.secret import bearer_token
 from actors.control.runtime import Runtime
 from actors.feed.connection import Connection
 from actors.feed.messages import MOST_BYTES, Authenticate, Close, CloseConnection, Malformed, read
@@ -121,9 +122,8 @@ class FeedServer:
         answered = False
         try:
             with trio.move_on_after(CONNECT_SECONDS) as connecting:
-                stream.on_end = (
-                    connecting.cancel
-                )  # or a client that leaves in the middle of a handshake would hold a place
+                # Else a client that leaves in the middle of a handshake would hold a place.
+                stream.on_end = connecting.cancel
                 request = await wrap_server_stream(nursery, stream, max_message_size=MOST_BYTES)
                 try:
                     token, peer = await self._admitted(request, ending)
@@ -150,14 +150,27 @@ class FeedServer:
             assert isinstance(closing, CloseConnection)
             if closing.code in _CLIENT_FAULTS:
                 self._faults.count(_PORT, f"closed {closing.code}")
-            await _close(socket, closing)
+            with trio.move_on_after(CLOSE_SECONDS, shield=True):
+                await socket.aclose(closing.code, closing.reason)
 
     async def _admitted(self, request: WebSocketRequest, ending: trio.Event) -> tuple[str | None, Peer | None]:
         """The handshake's token and who comes with it; both None where a first message is to bring them.
 
         Raises :class:`_Refused`.
         """
-        token = self._checked_token(request)
+        headers = {name.lower(): value.decode("latin-1") for name, value in request.headers}
+        host: str = request._event.host  # the library keeps this header to itself
+        if not self._hosts.allows(host):
+            raise _Refused(421, "this name is not one of this server's")
+        origin = headers.get(b"origin")
+        if origin is not None and not same_origin(origin, host, any_port=True):
+            raise _Refused(403, "pages of other origins may not connect")
+        if request.path not in PATHS:
+            raise _Refused(400 if "?" in request.path else 404, "the feed is at /, and takes nothing from the URL")
+        authorization = headers.get(b"authorization")
+        token = None if authorization is None else bearer_token(authorization)
+        if token == "":
+            raise _Refused(401, "Authorization must be: Bearer TOKEN")
         if ending.is_set():
             raise _Refused(503, "the supervisor stops")
         try:
@@ -172,25 +185,6 @@ class FeedServer:
         self._faults.count(_PORT, f"status {refused.status}")
         again = [(b"Retry-After", str(AGAIN_SECONDS).encode())] if refused.status == 503 else []
         await request.reject(refused.status, extra_headers=again, body=f"{refused}\n".encode())
-
-    def _checked_token(self, request: WebSocketRequest) -> str | None:
-        """The handshake's token, None where a first message is to bring it. Raises :class:`_Refused`."""
-        headers = {name.lower(): value.decode("latin-1") for name, value in request.headers}
-        host: str = request._event.host  # the library keeps this header to itself
-        if not self._hosts.allows(host):
-            raise _Refused(421, "this name is not one of this server's")
-        origin = headers.get(b"origin")
-        if origin is not None and not same_origin(origin, host, any_port=True):
-            raise _Refused(403, "pages of other origins may not connect")
-        if request.path not in PATHS:
-            raise _Refused(400 if "?" in request.path else 404, "the feed is at /, and takes nothing from the URL")
-        authorization = headers.get(b"authorization")
-        if authorization is None:
-            return None
-        scheme, _space, token = authorization.partition(" ")
-        if scheme.lower() != "bearer" or not token:
-            raise _Refused(401, "Authorization must be: Bearer TOKEN")
-        return token.strip()
 
     async def _sign_in(self, socket: WebSocketConnection, deadline: float) -> tuple[str, Peer]:
         """The first message's token and who comes with it. Raises :class:`CloseConnection`."""
@@ -208,8 +202,7 @@ class FeedServer:
 
     async def _still_valid(self, token: str, peer: Peer) -> bool:
         """Whether the token still stands for the same rights."""
-        found = await self._authenticate(token)
-        return found is not None and (found.name, found.level) == (peer.name, peer.level)
+        return peer.is_still(await self._authenticate(token))
 
     @contextmanager
     def _counted(self, peer: Peer, bounded: BoundedStream) -> Iterator[None]:
@@ -226,11 +219,6 @@ class FeedServer:
             bounded.end()
             self._of_user[peer.name] -= 1
             self._of_user += Counter()  # forgets who has none
-
-
-async def _close(socket: WebSocketConnection, closing: CloseConnection) -> None:
-    with trio.move_on_after(CLOSE_SECONDS, shield=True):
-        await socket.aclose(closing.code, closing.reason)
 
 
 class FrameStream(trio.abc.Stream):

@@ -46,7 +46,7 @@ class TransportOptions:
 
 
 def transport_options(environ: Mapping[str, str]) -> tuple[TransportOptions, tuple[str, ...]]:
-    """What the variables say, and what somebody must be warned of; a wrong value leaves the default."""
+    """What the variables say, and what an operator must be warned of; a wrong value leaves the default."""
     warnings: list[str] = []
     options = TransportOptions(
         timeout=_timeout(environ.get(TIMEOUT), warnings),

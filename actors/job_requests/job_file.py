@@ -4,7 +4,7 @@
     jobs:
       - {name: small, command: [python, train.py, --lr, "0.1"], user: ana, org: lab, level: lead}
 
-The same file gives the same idempotency keys, so that running an unfinished file again continues it (C5).
+The same file gives the same idempotency keys, so that running an unfinished file again continues it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _INSTEAD = {"command": ("entry_point", "params"), "entry_point": ("command",)}
 
 @attrs.frozen
 class _Content:
-    """What a job file holds. The problems of ``defaults`` are told at their own path, before those of the jobs."""
+    """What a job file holds. The problems of ``defaults`` are reported at their own path, before those of the jobs."""
 
     defaults: JobRequest = attrs.field(factory=JobRequest)
     jobs: tuple[JobRequest, ...] = ()
@@ -53,7 +53,7 @@ class JobFile:
 def load_job_file(path: Path | str, *, user: str = "", environ: Mapping[str, str] | None = None) -> JobFile:
     """The jobs in the file at ``path``; raises :class:`~actors.validation.CheckedError` with every fault.
 
-    ``user`` is whom a job is for that does not say. ``environ`` is the submitter's environment, from which each job
+    ``user``: of jobs that name none. ``environ`` is the submitter's environment, from which each job
     inherits what its ``env_from`` names; None means this process's.
     """
     name, path = str(path), Path(path)

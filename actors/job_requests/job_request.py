@@ -1,4 +1,4 @@
-"""A job request from outside, checked: the one schema of HTTP, of job files and of ``submit --spec`` (B21)."""
+"""A job request from outside, checked: the one schema of HTTP, of job files and of ``submit --spec``."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ from actors.jobs.levels import HIGHEST_OVERRIDE
 from actors.jobs.os_text import from_plain
 from actors.jobs.records import JobRequest, Resources
 from actors.validation import Format, Shape, Size, StrictConverter, Wrong
-from actors.validation.validators import NOT_EMPTY, Validator, fits
-from actors.validation.values import text
+from actors.validation.values import NOT_EMPTY, Validator, fits, text
 
 Usual = Callable[[Any], Any]
 
@@ -33,11 +32,22 @@ def request_from_mapping(data: Any, path: str = "") -> JobRequest:
     return request
 
 
-def with_inherited(request: JobRequest, environ: Mapping[str, str] | None = None) -> JobRequest:
-    """``request`` with its inherited values filled in, unless its submitter has done so already."""
+def with_inherited(
+    request: JobRequest,
+    environ: Mapping[str, str] | None = None,
+    found: dict[tuple[str, ...], Mapping[str, str]] | None = None,
+) -> JobRequest:
+    """``request`` with its inherited values filled in, unless its submitter has done so already.
+
+    ``found`` keeps, by ``env_from``, what was found in ``environ``: most requests of a batch name the same.
+    """
     if request.inherited_env is not None:
         return request
-    values = inherited(request.env_from, os.environ if environ is None else environ)
+    values = None if found is None else found.get(request.env_from)
+    if values is None:
+        values = inherited(request.env_from, os.environ if environ is None else environ)
+        if found is not None:
+            found[request.env_from] = values
     return attrs.evolve(request, inherited_env=values)
 
 
@@ -117,14 +127,14 @@ _TYPES: Mapping[str, Any] = {
         tuple[str, ...], Format(_levels, {"type": ["string", "array", "null"], "items": {"type": "string"}})
     ],
 }
-_ABSOLUTE = fits(lambda cwd: PurePath(cwd).is_absolute(), "must be an absolute path", told=True)
+_ABSOLUTE = fits(lambda cwd: PurePath(cwd).is_absolute(), "must be an absolute path", with_value=True)
 _VALIDATORS: Mapping[str, Validator] = {
     "provider": NOT_EMPTY,
     "entry_point": NOT_EMPTY,
     "cwd": NOT_EMPTY,
     "estimated_cost": optional(ge(0)),
     "priority_override": fits(
-        lambda priority: 0 <= priority <= HIGHEST_OVERRIDE, f"must be between 0 and {HIGHEST_OVERRIDE}", told=True
+        lambda priority: 0 <= priority <= HIGHEST_OVERRIDE, f"must be between 0 and {HIGHEST_OVERRIDE}", with_value=True
     ),
     "max_attempts": ge(1),
     "max_runtime": optional(gt(0)),

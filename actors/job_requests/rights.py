@@ -1,4 +1,4 @@
-"""A job request as its submitter may make it, by the table of :mod:`.request_sources`; a retry is such a request."""
+"""A job request as its submitter may make it, by the table in ``sources``; a retry is such a request."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import attrs
 
 from actors.job_requests.sources import NETWORK, NetworkRule, RequestSource, access_to, closed_to
-from actors.jobs.levels import may_approve, normalised
+from actors.jobs.levels import level_reaches, normalised
 from actors.jobs.records import JobRequest
 from actors.jobs.refusal import RefusalKind, Refused
 
@@ -65,7 +65,7 @@ def authorized(asked: JobRequest, who: Submitter, where: str = "") -> JobRequest
 
 
 def retried(before: JobRequest, who: Submitter, job_id: str) -> JobRequest:
-    """The new request by which ``who`` asks for what job ``job_id`` asked for (B14).
+    """The new request by which ``who`` asks for what job ``job_id`` asked for.
 
     What ``who`` may not set is left out. Over the network another person's job becomes one of ``who``: user,
     organisation, levels and environment. Raises :class:`Refused` where a command cannot come from there.
@@ -95,11 +95,11 @@ def _fault(field: str, value: Any, who: Submitter) -> str | None:
     if not value and value != 0:
         return None
     match access_to(field).over_network:
-        case NetworkRule.OWN if not may_approve(who.level, _ADMIN) and not _is_own(field, value, who):
+        case NetworkRule.OWN if not level_reaches(who.level, _ADMIN) and not _is_own(field, value, who):
             return "another than your own takes an admin"
         case NetworkRule.NAMED if value not in who.teams:
             return f"must be one that your token names ({', '.join(who.teams) or 'it names none'})"
-        case NetworkRule.LEAD if not may_approve(who.level, _LEAD):
+        case NetworkRule.LEAD if not level_reaches(who.level, _LEAD):
             return "takes a lead"
     return None
 

@@ -1,7 +1,7 @@
-"""Which field of a job request may be set by which kind of request: the one declaration of it (D1).
+"""Which field of a job request may be set by which kind of request: the one declaration of it.
 
-A field that does not stand in :data:`FIELDS` is closed to every source, so a new field of
-:class:`~actors.jobs.records.JobRequest` is refused until it is opened here. The checks (:mod:`.request_rights`), the
+A field that is not in :data:`FIELDS` is closed to every source, so a new field of
+:class:`~actors.jobs.records.JobRequest` is refused until it is opened here. The checks (``rights``), the
 keys of a job file, the schema in the OpenAPI document and the generated test are all made from this table.
 """
 
@@ -20,7 +20,7 @@ class RequestSource(StrEnum):
 
     ``EMBEDDED``: from the program that runs the runtime. ``SOCKET_OWNER``: on the Unix socket, from the supervisor's
     own user. ``SOCKET_OTHER``: on the Unix socket, from any other user. ``TCP``: with a token or a session.
-    ``JOB_FILE``: from a job of a job file, which is checked by whoever reads the file and again by the source it is
+    ``JOB_FILE``: from a job of a job file, which is checked when the file is read and again by the source it is
     sent from. ``ENTRY_POINTS``: from an entry point of the configuration.
     """
 

@@ -1,15 +1,16 @@
-"""Which jobs need an approval: rules looked through by priority, the first that holds decides (B19)."""
+"""Which jobs need an approval: rules looked through by priority, the first that holds decides."""
 
 from __future__ import annotations
 
 import fnmatch
 import math
 from collections.abc import Callable, Iterable
+from functools import lru_cache
+from typing import Any
 
 import attrs
 
 from actors.jobs import maxima
-from actors.jobs.expressions import compiled
 from actors.jobs.levels import LEVELS, normalised
 from actors.jobs.records import ApprovalRule, JobRequest
 from actors.jobs.suggestions import did_you_mean
@@ -37,11 +38,11 @@ def first_match(rules: Iterable[ApprovalRule], facts: Facts) -> ApprovalRule | N
     """The rule that decides: of the active ones that apply and hold, the highest priority, then the lowest id.
 
     The rules must be such as :func:`check_rule` lets pass; a condition that does not exist is a ``KeyError``, since a
-    rule passed over in silence would let jobs run that somebody wanted to see.
+    rule passed over in silence would let jobs run that were to be approved.
     """
     levels = frozenset(normalised(level) for level in facts.request.user_levels)
     ordered = sorted((rule for rule in rules if rule.is_active), key=lambda rule: (-rule.priority, rule.rule_id))
-    return next((rule for rule in ordered if _applies(rule, facts, levels) and _holds(rule, facts)), None)
+    return next((rule for rule in ordered if _applies(rule, facts, levels)), None)
 
 
 def why(rule: ApprovalRule, facts: Facts) -> str:
@@ -64,15 +65,12 @@ def check_rule(rule: ApprovalRule) -> None:
 
 
 def _applies(rule: ApprovalRule, facts: Facts, levels: frozenset[str]) -> bool:
+    """Whether it is for such a job, and its condition holds."""
     if rule.applies_to_provider is not None and rule.applies_to_provider != facts.request.provider:
         return False
     if rule.applies_to_level is not None and rule.applies_to_level not in levels:
         return False
-    return levels.isdisjoint(rule.exempt_levels)
-
-
-def _holds(rule: ApprovalRule, facts: Facts) -> bool:
-    return CONDITIONS[rule.condition].holds(rule.value, facts)
+    return levels.isdisjoint(rule.exempt_levels) and CONDITIONS[rule.condition].holds(rule.value, facts)
 
 
 @attrs.frozen
@@ -87,18 +85,6 @@ class _Condition:
 def _cost_exceeds(value: float | str | None, facts: Facts) -> bool:
     cost = facts.request.estimated_cost
     return cost is not None and not cost <= _number(value)  # "not <=": a cost that is no number (NaN) is asked about
-
-
-def _daily_jobs_exceed(value: float | str | None, facts: Facts) -> bool:
-    return facts.jobs_last_24h + 1 > _number(value)
-
-
-def _hardware(value: float | str | None, facts: Facts) -> bool:
-    return fnmatch.fnmatchcase(facts.request.hardware_type or "", str(value))
-
-
-def _user_level(value: float | str | None, facts: Facts) -> bool:
-    return value in {normalised(level) for level in facts.request.user_levels}
 
 
 def _config_pattern(value: float | str | None, facts: Facts) -> bool:
@@ -136,10 +122,6 @@ def _check_text(value: float | str | None) -> None:
         raise ValueError(f"value: must be a text that is not empty, not {_shown(value)}")
 
 
-def _check_level(value: float | str | None) -> None:
-    _check_known("value", str(value), LEVELS)
-
-
 def _check_absent(value: float | str | None) -> None:
     if value is not None:
         raise ValueError(f"value: first_job takes none, not {_shown(value)}")
@@ -164,7 +146,7 @@ CONDITIONS: dict[str, _Condition] = {
         _check_number,
     ),
     "hardware_type": _Condition(
-        _hardware,
+        lambda value, facts: fnmatch.fnmatchcase(facts.request.hardware_type or "", str(value)),
         lambda rule, facts: f"hardware {facts.request.hardware_type or 'of no stated type'} matches {rule.value}",
         _check_text,
     ),
@@ -174,10 +156,12 @@ CONDITIONS: dict[str, _Condition] = {
         _check_text,
     ),
     "user_level": _Condition(
-        _user_level, lambda rule, facts: f"user {facts.request.user_id} has level {rule.value}", _check_level
+        lambda value, facts: value in set(map(normalised, facts.request.user_levels)),
+        lambda rule, facts: f"user {facts.request.user_id} has level {rule.value}",
+        lambda value: _check_known("value", str(value), LEVELS),
     ),
     "daily_jobs_exceed": _Condition(
-        _daily_jobs_exceed,
+        lambda value, facts: facts.jobs_last_24h + 1 > _number(value),
         lambda rule, facts: (
             f"it is job {facts.jobs_last_24h + 1} of user {facts.request.user_id} in 24 hours, "
             f"more than {_number(rule.value):g}"
@@ -195,3 +179,18 @@ CONDITIONS: dict[str, _Condition] = {
         _check_pattern,
     ),
 }
+
+
+@lru_cache(maxsize=1000)
+def compiled(expression: str) -> Any:
+    """``expression`` as an object of ``re2``. Raises ``ValueError`` saying what is wrong, and writes nothing itself."""
+    import re2  # 3 MB that only such an expression needs
+
+    options = re2.Options()
+    options.log_errors = False  # else the library writes to stderr by itself
+    try:
+        return re2.compile(expression, options)
+    except (re2.error, UnicodeError) as error:
+        said = error.args[0]
+        reason = said.decode(errors="replace") if isinstance(said, bytes) else str(error)
+        raise ValueError(f"is no regular expression of RE2: {reason}") from error

@@ -13,7 +13,7 @@ from actors.jobs.records import Capacity, Resources
 
 @attrs.frozen
 class WaitReason:
-    """Why an entry waits: the kind, the reason in words, the setting that changes it (C7).
+    """Why an entry waits: the kind, the reason in words, the setting that changes it.
 
     Kinds: ``global``, ``user``, ``organisation``, ``team``, ``provider`` (limits), ``resources``, ``never`` (more than
     its provider has in all), ``closed``, ``turn`` (others come first), ``next``.

@@ -1,4 +1,4 @@
-"""What a job needs against what a provider has: whether it fits, and the words for what is short (B10)."""
+"""What a job needs against what a provider has: whether it fits, and the words for what is short."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A job request as a JSON object, and the fingerprint by which two requests are told apart."""
+"""A job request as a JSON object, and the fingerprint that differs where requests do."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def request_bytes(request: JobRequest) -> bytes | None:
 
 
 def fingerprint(request: JobRequest) -> str:
-    """64 hex digits that are equal for requests that ask for the same (B20).
+    """64 hex digits that are equal for requests that ask for the same.
 
     What the submitter's environment happened to hold is no part of the question, nor is the key itself.
     """

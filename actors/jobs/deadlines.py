@@ -1,10 +1,13 @@
-"""When an approval runs out, in which words, and when to look for the next one (B15, B16)."""
+"""When an approval runs out, in which words, and when to look for the next one."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
 from actors.jobs.records import ApprovalRequest, ApprovalStatus
+
+EXPIRED_ENTRY = "Approval request expired (auto-rejected after timeout)"
+"""What the queue entry of an expired request says."""
 
 
 def duration_in_words(seconds: float) -> str:
@@ -19,11 +22,6 @@ def duration_in_words(seconds: float) -> str:
 def _counted(number: float, unit: str) -> str:
     written = f"{number:.3f}".rstrip("0").rstrip(".")
     return f"{written} {unit}" + ("" if number == 1 else "s")
-
-
-def expired_entry_message() -> str:
-    """What the queue entry of an expired request says."""
-    return "Approval request expired (auto-rejected after timeout)"
 
 
 def expired_job_message(timeout_seconds: float) -> str:

@@ -19,17 +19,18 @@ class DeliveryOutcome(StrEnum):
 
     APPLIED = "applied"  # it was about a job of ours
     UNMATCHED = "unmatched"  # about none that is known by that name: what is unsettled is looked at
+    DAMAGED = "damaged"  # about a job whose row cannot be read, which was reported: nothing
     REPEATED = "repeated"  # it was here before: nothing
     UNREADABLE = "unreadable"  # signed, and too long or too odd to be read: its job is looked at
-    REJECTED = "rejected"  # it is not to be believed: nothing
-    UNVERIFIED = "unverified"  # nobody could tell now whether it is to be believed: the sender may try again
+    REJECTED = "rejected"  # it was not verified as genuine: nothing
+    UNVERIFIED = "unverified"  # it could not be verified now: the sender may try again
     TOO_LONG = "too_long"  # longer than anything that is read
     TOO_SLOW = "too_slow"  # it did not come whole in time
     CUT_SHORT = "cut_short"  # its sender went away
 
 
 class DeliveryNotRead(Exception):
-    """Raised by whoever reads a delivery's body where that must stop; ``outcome`` says why."""
+    """Raised where the reading of a delivery's body must stop; ``outcome`` says why."""
 
     def __init__(self, outcome: DeliveryOutcome) -> None:
         super().__init__(outcome.value)

@@ -1,4 +1,4 @@
-"""What a job inherits of its submitter's environment: the names it asks for, as the submitter has them (B21).
+"""What a job inherits of its submitter's environment: the names it asks for, as the submitter has them.
 
 Values are what :mod:`actors.jobs.os_text` says. A variable whose name is not UTF-8 is never inherited: no
 configuration, command line or job file can name it, and only a pattern such as ``CUDA_*`` could match it.

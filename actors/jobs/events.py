@@ -1,4 +1,4 @@
-"""The types of events: what each is called, how it is told, and whom it concerns.
+"""The types of events: their names, their sentences, and which actors they concern.
 
 A new type is one line of :class:`EventType` and the place that emits it. Everything else is derived from that line: the
 level and the text in the log, the sentence of the command line, which actor looks when such an event was committed, and
@@ -26,7 +26,7 @@ class Concern(Flag):
     PROVIDERS = auto()
     """Something is to be asked of a provider: the poller looks."""
     UNNAMED = auto()
-    """Server-sent events of this type have no name, so that a browser takes them as ``message`` (B24)."""
+    """Server-sent events of this type have no name, so that a browser takes them as ``message``."""
 
 
 class EventType(StrEnum):

@@ -1,4 +1,4 @@
-"""Levels and priorities: who counts how much, and how waiting adds to it (B9)."""
+"""Levels and priorities: who counts how much, and how waiting adds to it."""
 
 from __future__ import annotations
 
@@ -48,6 +48,6 @@ def check_override(override: int | None) -> None:
         raise ValueError(f"priority_override must be from 0 to {HIGHEST_OVERRIDE}, not {override}")
 
 
-def may_approve(level: str, required: str) -> bool:
+def level_reaches(level: str, required: str) -> bool:
     """Whether ``level`` is ``required`` or higher. An unknown level never is; an unknown requirement asks for admin."""
     return USER_LEVELS.get(normalised(level), _NOBODY) >= USER_LEVELS.get(normalised(required), USER_LEVELS["admin"])

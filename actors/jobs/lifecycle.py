@@ -1,8 +1,8 @@
 """The one table by which a job and its queue entry change, together.
 
-A job and its entry are separate records (B18), yet they move in one transaction. Each row below is one thing that
-can happen; it says from which pairs of states it may happen, to which pair it leads and which event tells of it.
-What stands in no row cannot happen: nothing leaves a terminal state, and a step back is no step (B5).
+A job and its entry are separate records, yet they move in one transaction. Each row below is one thing that
+can happen; it says from which pairs of states it may happen, to which pair it leads and which event reports it.
+What is in no row cannot happen: nothing leaves a terminal state, and a step back is no step.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Trigger(StrEnum):
 
 @attrs.frozen
 class Step:
-    """The states after something happened, and the type of the event that tells of it."""
+    """The states after something happened, and the type of the event that reports it."""
 
     job: Job
     entry: Entry
@@ -75,7 +75,7 @@ TRANSITIONS: dict[Trigger, tuple[tuple[Pair, ...], Step]] = {
     Trigger.OBSERVE_CANCELLED: (_HELD, Step(Job.CANCELLED, Entry.CANCELLED, _CHANGED)),
 }
 
-# Phases with no row of their own change nothing by themselves: UNKNOWN is a warning, LOST asks for proof (B17).
+# Phases with no row of their own change nothing by themselves: UNKNOWN is a warning, LOST asks for proof.
 PHASE_TRIGGERS: dict[Phase, Trigger] = {
     Phase.QUEUED: Trigger.OBSERVE_QUEUED,
     Phase.STARTING: Trigger.OBSERVE_QUEUED,

@@ -1,4 +1,4 @@
-"""How much anything may hold that comes from outside: every maximum, each with its reason (D2).
+"""How much anything may hold that comes from outside: every maximum, each with its reason.
 
 A maximum holds where something comes in, never where a row is read: what was stored before stays readable. Each kind of
 maximum says what is wrong with a value (:meth:`Maximum.fault`), how OpenAPI words it (:meth:`Maximum.schema`), and is a
@@ -235,7 +235,7 @@ FIELDS: Mapping[type, Mapping[str, Maximum]] = {
 
 
 SAID: Mapping[str, Maximum] = {"by": _NAME, "reason": _REASON, "handle": Tree(SPEC)}
-"""What a person says with a change: who it is, why, and the handle of a job that a provider has."""
+"""What a person gives with a change: their name, the reason, and the handle of a job that a provider has."""
 
 
 def fault_of(record: JobRequest | ApprovalRule, encoded: bytes | None = None) -> tuple[str, str] | None:

@@ -13,7 +13,7 @@ from actors.jobs.records import ApprovalRule
 
 @attrs.frozen
 class Limits:
-    """How many jobs may run at once (B10). Team limits hold only with ``fair_share``."""
+    """How many jobs may run at once. Team limits hold only with ``fair_share``."""
 
     total: int = attrs.field(default=5, validator=ge(0))
     per_user: int = attrs.field(default=2, validator=ge(0))
@@ -25,14 +25,14 @@ class Limits:
 
 @attrs.frozen
 class QueueOptions:
-    """``max_waiting_per_user``: entries of one user that may wait, for their turn, an approval or other jobs (D2)."""
+    """``max_waiting_per_user``: entries of one user that may wait, for their turn, an approval or other jobs."""
 
     max_waiting_per_user: int = attrs.field(default=maxima.WAITING, validator=ge(1))
 
 
 @attrs.frozen
 class ApprovalOptions:
-    """Which jobs need an approval and how long a request stays open (B17, B19).
+    """Which jobs need an approval and how long a request stays open.
 
     ``self_approval``: whether somebody may approve their own job.
     """
@@ -45,7 +45,10 @@ class ApprovalOptions:
 
 @attrs.frozen
 class PollerOptions:
-    """``enabled``: timed polling on, off, or automatic (None), see B6. ``interval_seconds``: its beat (B7)."""
+    """``enabled``: timed polling on, off, or automatic (None): on for remote providers without a ``webhook_url``.
+
+    ``interval_seconds``: its beat.
+    """
 
     enabled: bool | None = None
     interval_seconds: float = attrs.field(default=30.0, validator=gt(0))
@@ -53,12 +56,12 @@ class PollerOptions:
 
 
 LOOK_SECONDS = 5.0
-"""Between two looks at the queue when nothing happens; fixed (B8)."""
+"""Between two looks at the queue when nothing happens; fixed."""
 
 
 @attrs.frozen
 class QueueProcessingOptions:
-    """Read because existing files have it; it changes nothing (B8)."""
+    """Read because existing files have it; it changes nothing."""
 
     enabled: bool = True
     interval_seconds: float = attrs.field(default=LOOK_SECONDS, validator=gt(0))
@@ -66,6 +69,6 @@ class QueueProcessingOptions:
 
 @attrs.frozen
 class ExpiryOptions:
-    """``interval_seconds``: how often to sweep beside waking at each deadline itself (B15)."""
+    """``interval_seconds``: how often to sweep beside waking at each deadline itself."""
 
     interval_seconds: float = attrs.field(default=300.0, validator=gt(0))

@@ -77,7 +77,7 @@ def printable(text: str, instead: str = " ") -> str:
 
 
 def readable(document: Any) -> Any:
-    """Plain data with every text as :func:`kept` has it: for documents that tell paths of this machine."""
+    """Plain data with every text as :func:`kept` has it: for documents that hold paths of this machine."""
     if isinstance(document, str):
         return kept(document)
     if isinstance(document, Mapping):

@@ -1,4 +1,4 @@
-"""Pages of lists, and the cursors by which one page follows another (D3).
+"""Pages of lists, and the cursors by which one page follows another.
 
 A cursor says where a page ended. It is opaque: base64 of a digest and of the place, in which the digest covers the
 place, the list, its filters and who asked. So a cursor of another list, of other filters or of somebody else is refused
@@ -17,7 +17,7 @@ from typing import Any, Generic, TypeVar
 import orjson
 
 from actors.jobs import maxima
-from actors.jobs.refusal import RefusalKind, Refused
+from actors.jobs.refusal import Refused, invalid
 
 T = TypeVar("T")
 Place = tuple[int | str, ...]
@@ -81,5 +81,4 @@ def _fits(place: object, kinds: Sequence[type]) -> bool:
 
 
 def _bad() -> Refused:
-    message = "cursor: is none that this list gave to you with these filters; begin without it"
-    return Refused(message, RefusalKind.INVALID, "cursor")
+    return invalid("cursor", "is none that this list gave to you with these filters; begin without it")

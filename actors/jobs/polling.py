@@ -1,4 +1,4 @@
-"""What follows from one observation: which step, which values, which doubt (B4, B5, B17).
+"""What follows from one observation: which step, which values, which doubt.
 
 A provider's word is late by nature. One that contradicts what is already known (a step back, a word about an ended job
 or about one that is back in the queue) is put aside whole, its values included: they are as old as its status.
@@ -12,10 +12,8 @@ from typing import Any
 
 import attrs
 
-from actors.jobs.lifecycle import PHASE_TRIGGERS, Trigger, step
+from actors.jobs.lifecycle import PHASE_TRIGGERS, TRANSITIONS, Trigger, step
 from actors.jobs.records import TERMINAL_JOBS, Job, JobStatus, Observation, Phase, QueueStatus
-
-__all__ = ["DEBUG", "WARNING", "ObservationVerdict", "interpret", "phase_of"]
 
 DEBUG, WARNING = 10, 30
 """The standard library's numbers of these log levels; this package does not import logging."""
@@ -24,13 +22,7 @@ DEADLINE_EXCEEDED = "deadline exceeded"
 
 _COPIED = ("started_at", "cost_usd", "output_url", "exit_code", "signal", "progress", "result")
 
-_OUTCOMES = {
-    Trigger.OBSERVE_QUEUED: JobStatus.QUEUED,
-    Trigger.OBSERVE_RUNNING: JobStatus.RUNNING,
-    Trigger.OBSERVE_COMPLETED: JobStatus.COMPLETED,
-    Trigger.OBSERVE_FAILED: JobStatus.FAILED,
-    Trigger.OBSERVE_CANCELLED: JobStatus.CANCELLED,
-}
+_OUTCOMES = {trigger: TRANSITIONS[trigger][1].job for trigger in PHASE_TRIGGERS.values()}
 
 
 @attrs.frozen
@@ -38,7 +30,7 @@ class ObservationVerdict:
     """What to do about an observation.
 
     ``trigger``: the step to take. ``changes``: the job's columns that really change, with their values.
-    ``uncertain``: why nobody can tell whether the job still runs. ``note``: a log level and what to say at it.
+    ``uncertain``: why it is not known whether the job still runs. ``note``: a log level and the message for it.
     """
 
     trigger: Trigger | None = None
@@ -48,54 +40,54 @@ class ObservationVerdict:
 
 
 def interpret(job: Job, entry_status: QueueStatus, observation: Observation, now: datetime) -> ObservationVerdict:
-    """What ``observation`` means for ``job``. An absent value never overwrites a present one (B4)."""
+    """What ``observation`` means for ``job``. An absent value never overwrites a present one."""
     phase = observation.phase
     trigger = Trigger.OBSERVE_FAILED if phase is Phase.LOST else PHASE_TRIGGERS.get(phase)
     if job.status in TERMINAL_JOBS or entry_status is not QueueStatus.RUNNING:
         return _put_aside(job, observation, trigger)
     if trigger is None:
         text = f"unknown status {observation.raw_status!r}, kept as {job.status.value}"
-        return ObservationVerdict(changes=_changes(job, _said(observation)), note=(WARNING, text))
+        return ObservationVerdict(changes=_changes(job, _reported(observation)), note=(WARNING, text))
     if phase is Phase.LOST and not observation.proven_dead:
         return ObservationVerdict(uncertain=_lost(observation))
     following = step(job.status, entry_status, trigger)
     if following is None and _OUTCOMES[trigger] is not job.status:
         return _put_aside(job, observation, trigger)
-    said = _said(observation) | {"uncertain_since": None, "uncertain_reason": None}
+    reported = _reported(observation) | {"uncertain_since": None, "uncertain_reason": None}
     if following is None:
-        return ObservationVerdict(changes=_changes(job, said))
+        return ObservationVerdict(changes=_changes(job, reported))
     if following.job in TERMINAL_JOBS:
-        said |= _ending(job, observation, now)
+        reported |= _ending(job, observation, now)
     elif following.job is JobStatus.RUNNING and job.started_at is None:
-        said.setdefault("started_at", observation.seen_at or now)
-    return ObservationVerdict(trigger, _changes(job, said))
+        reported.setdefault("started_at", observation.seen_at or now)
+    return ObservationVerdict(trigger, _changes(job, reported))
 
 
 def _put_aside(job: Job, observation: Observation, trigger: Trigger | None) -> ObservationVerdict:
     """A word that contradicts what is known changes nothing; one that merely repeats it is not worth a note."""
     if trigger is not None and _OUTCOMES[trigger] is job.status:
         return ObservationVerdict()
-    said = observation.raw_status or observation.phase.value
-    return ObservationVerdict(note=(DEBUG, f"late or backward status {said!r} ignored, the job is {job.status.value}"))
+    late = observation.raw_status or observation.phase.value
+    return ObservationVerdict(note=(DEBUG, f"late or backward status {late!r} ignored, the job is {job.status.value}"))
 
 
-def _said(observation: Observation) -> dict[str, Any]:
-    """What the provider told, by column."""
-    said = {name: getattr(observation, name) for name in _COPIED} | {"error_message": observation.error}
-    return {name: value for name, value in said.items() if value is not None}
+def _reported(observation: Observation) -> dict[str, Any]:
+    """What the provider reported, by column."""
+    reported = {name: getattr(observation, name) for name in _COPIED} | {"error_message": observation.error}
+    return {name: value for name, value in reported.items() if value is not None}
 
 
-def _changes(job: Job, said: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in said.items() if value != getattr(job, name)}
+def _changes(job: Job, reported: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in reported.items() if value != getattr(job, name)}
 
 
 def _ending(job: Job, observation: Observation, now: datetime) -> dict[str, Any]:
     ending: dict[str, Any] = {"completed_at": observation.completed_at or observation.seen_at or now}
-    message = _last_words(job, observation)
+    message = _end_message(job, observation)
     return ending if message is None else ending | {"error_message": message}
 
 
-def _last_words(job: Job, observation: Observation) -> str | None:
+def _end_message(job: Job, observation: Observation) -> str | None:
     match observation.phase:
         case Phase.TIMED_OUT:
             return DEADLINE_EXCEEDED

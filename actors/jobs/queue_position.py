@@ -1,4 +1,4 @@
-"""Where an entry stands in the queue: how many would run before it, and what can honestly be said of how long (C7).
+"""Where an entry stands in the queue: how many would run before it, and what can honestly be said of how long.
 
 Ageing moves entries against one another, yet in a lane never past one that is older. What stands before an entry is
 therefore, in every lane, whatever was queued before one moment; that is worked out here, and counted by an index.
@@ -63,7 +63,7 @@ def estimated_wait(ahead: int, slots: int, recent: Sequence[float]) -> float | N
     """Seconds until an entry with ``ahead`` before it may run, by how long jobs lately ran; None without a basis.
 
     ``slots``: how many jobs run at once, all taken now. ``recent``: run times of ended jobs in seconds; fewer than
-    three tell nothing. The typical run time is their median, so that one stuck job does not frighten everybody.
+    three are no basis. The typical run time is their median, so that one stuck job does not raise every estimate.
     """
     if slots < 1 or len(recent) < _FEWEST:
         return None

@@ -43,13 +43,14 @@ class Capacity:
 
 @attrs.frozen
 class JobRequest:
-    """What somebody asks for (B21).
+    """What somebody asks for.
 
     ``command`` is an argv, never a shell line. ``env`` holds pairs; ``env_from`` names what is taken from the
     submitter's own environment (a trailing ``*`` matches a prefix) and ``inherited_env`` the values found there.
     ``requires_approval`` is a reason for which this job must be approved, whatever the rules say.
 
-    Which fields a request may set depends on where it comes from; a new one must stand in :mod:`.request_sources`.
+    Which fields a request may set depends on where it comes from; a new one must be listed in
+    :mod:`actors.job_requests.sources`.
     """
 
     provider: str = "local"
@@ -170,7 +171,7 @@ class ApprovalRequest:
 
 @attrs.frozen
 class ApprovalRule:
-    """When a job needs an approval (B19). ``value`` is a number, a glob or a name, as the condition wants."""
+    """When a job needs an approval. ``value`` is a number, a glob or a name, as the condition wants."""
 
     name: str
     condition: str
@@ -216,7 +217,7 @@ class Event:
 
 @attrs.frozen
 class Observation:
-    """What a provider said of one job at one moment. An absent value (None) means "not said" (B4)."""
+    """What a provider said of one job at one moment. An absent value (None) means "not said"."""
 
     phase: Phase
     raw_status: str = ""

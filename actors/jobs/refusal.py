@@ -22,3 +22,8 @@ class Refused(Exception):
         super().__init__(message)
         self.kind = kind
         self.field = field
+
+
+def invalid(field: str, message: str) -> Refused:
+    """The refusal of what ``field`` holds; ``message`` follows its name."""
+    return Refused(f"{field}: {message}", RefusalKind.INVALID, field)

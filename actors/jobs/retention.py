@@ -1,4 +1,4 @@
-"""How long ended jobs are kept, when nothing is removed all the same, and what a pruning did or would do (C6)."""
+"""How long ended jobs are kept, when nothing is removed all the same, and what a pruning did or would do."""
 
 from __future__ import annotations
 

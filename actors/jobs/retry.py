@@ -1,8 +1,7 @@
-"""What follows from a hand-over that did not succeed, by its kind (B12).
+"""What follows from a hand-over that did not succeed, by its kind.
 
-The kind says whose matter it is. What the request got wrong ends the job; what the account or the service got wrong
-closes the provider and costs the job nothing; what nobody can tell keeps its slot; the rest is tried again, a bounded
-number of times.
+A fault of the request ends the job. A fault of the account or of the service closes the provider and costs the job
+nothing. Where the outcome is not known the job keeps its slot. The rest is tried again, a bounded number of times.
 """
 
 from __future__ import annotations

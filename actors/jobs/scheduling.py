@@ -15,18 +15,12 @@ from datetime import datetime, timedelta
 import attrs
 
 from actors.jobs.bounds import ProviderPass, ProviderState, Quota, WaitReason
-from actors.jobs.capacity import can_ever_fit
 from actors.jobs.levels import effective_priority
 from actors.jobs.options import Limits
 from actors.jobs.records import Resources
 
-__all__ = [
-    "RESERVE_AFTER", "Decision", "Head", "Lane", "Pick", "ProviderState", "Running", "WaitReason", "can_ever_fit",
-    "decide", "explain", "global_limit_reached", "nothing_may_run",
-]  # fmt: skip
-
 RESERVE_AFTER = timedelta(minutes=10)
-"""How long an entry is passed over for want of resources before they are kept for it (B10)."""
+"""How long an entry is passed over for want of resources before they are kept for it."""
 
 
 @attrs.frozen

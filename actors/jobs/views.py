@@ -59,7 +59,7 @@ class Gap:
 
 @attrs.frozen
 class Accepted:
-    """The answer to one request: its job, and whether it was made now or stood there under the same key (B20)."""
+    """The answer to one request: its job, and whether it was made now or stood there under the same key."""
 
     job: Job
     entry: QueueEntry
@@ -69,7 +69,7 @@ class Accepted:
 
 @attrs.frozen
 class JobView:
-    """A job with all that is known around it. ``reason``: why it waits, and the setting that changes that (C7)."""
+    """A job with all that is known around it. ``reason``: why it waits, and the setting that changes that."""
 
     job: Job
     entry: QueueEntry

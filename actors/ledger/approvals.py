@@ -9,9 +9,9 @@ from typing import Any
 
 import attrs
 
-from actors.jobs.deadlines import expired_entry_message, expired_job_message, is_expired
+from actors.jobs.deadlines import EXPIRED_ENTRY, expired_job_message, is_expired
 from actors.jobs.events import EventType
-from actors.jobs.levels import check_override, may_approve
+from actors.jobs.levels import check_override, level_reaches
 from actors.jobs.lifecycle import Trigger
 from actors.jobs.records import WAITING_ENTRIES, ApprovalRequest, ApprovalStatus, Job
 from actors.jobs.refusal import RefusalKind, Refused
@@ -68,7 +68,7 @@ def expire(tx: Transaction, approval_id: str) -> bool:
         pair,
         Trigger.EXPIRE,
         job={"error_message": expired_job_message(request.timeout_seconds)},
-        entry={"error_message": expired_entry_message()},
+        entry={"error_message": EXPIRED_ENTRY},
         data={"approval_id": approval_id, "message": "Approval request expired and job was auto-rejected"},
     )
     return True
@@ -86,7 +86,7 @@ def cancel(tx: Transaction, job_id: str, *, by: str | None, level: str) -> Job:
     if pair.entry.status in WAITING_ENTRIES:
         request = approvals.of_jobs(tx.connection, [job_id]).get(job_id)
         if request is not None and request.status is ApprovalStatus.PENDING:
-            if by == pair.job.request.user_id or may_approve(level, request.required_level):
+            if by == pair.job.request.user_id or level_reaches(level, request.required_level):
                 _decide(tx, request, ApprovalStatus.CANCELLED, by)
             else:
                 _decide(tx, request, ApprovalStatus.CANCELLED, None, f"its job was cancelled by {by}")
@@ -127,7 +127,7 @@ def _open_request(tx: Transaction, approval_id: str, level: str | None) -> Appro
 
 
 def _check_level(request: ApprovalRequest, level: str) -> None:
-    if not may_approve(level, request.required_level):
+    if not level_reaches(level, request.required_level):
         message = f"approval request {request.approval_id} needs level {request.required_level}, not {level}"
         raise Refused(message, RefusalKind.FORBIDDEN)
 

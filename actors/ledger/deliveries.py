@@ -6,7 +6,7 @@ import attrs
 
 from actors.jobs.deliveries import REMEMBERED, Delivered, DeliveryOutcome
 from actors.jobs.records import Submission, SubmissionState
-from actors.ledger.base import load
+from actors.ledger.base import load_readable
 from actors.ledger.dispatch import hand_over
 from actors.ledger.observe import apply_observation
 from actors.providers.deliveries import DeliveryEvent, DeliveryHint
@@ -23,13 +23,14 @@ def deliver(tx: Transaction, provider: str, event: DeliveryEvent, token: str | N
         return Delivered(DeliveryOutcome.REPEATED)
     handed = deliveries.handed_as(tx.connection, provider, event.remote_id)
     if handed is not None:
+        pair = load_readable(tx, handed.job_id)
         note = None
-        if event.observation is not None:
-            note = apply_observation(tx, load(tx, handed.job_id), handed.key, event.observation).note
+        if pair is not None and event.observation is not None:
+            note = apply_observation(tx, pair, handed.key, event.observation).note
         return attrs.evolve(_about(tx, handed, DeliveryOutcome.APPLIED), note=note)
     lost = deliveries.with_token(tx.connection, provider, token) if token else None
     if lost is not None and lost.state is SubmissionState.UNKNOWN:
-        # The answer to the submission was lost, and the provider tells of the job all the same (B13).
+        # The answer to the submission was lost, and the provider tells of the job all the same.
         hand_over(tx, lost.key, {"id": event.remote_id}, event.observation)
         return _about(tx, lost, DeliveryOutcome.APPLIED)
     # A call that is still being made answers for itself; what is unsettled is settled by asking.
@@ -66,6 +67,10 @@ def _is_new(tx: Transaction, provider: str, delivery_id: str) -> bool:
 
 
 def _about(tx: Transaction, submission: Submission, outcome: DeliveryOutcome) -> Delivered:
-    job = load(tx, submission.job_id).job
+    """``outcome`` for the job of ``submission``; where its row is damaged, that: its provider has nothing to repeat."""
+    pair = load_readable(tx, submission.job_id)
+    if pair is None:
+        return Delivered(DeliveryOutcome.DAMAGED, submission.job_id)
+    job = pair.job
     look_at = () if job.is_terminal else (submission.key,)
     return Delivered(outcome, job.job_id, job.correlation_id, job.status.value, look_at)

@@ -41,6 +41,7 @@ import attrs
 from outcome import Outcome
 from sqlalchemy import Connection
 
+from actors.jobs.bounds import ProviderState
 from actors.jobs.events import EventType
 from actors.jobs.lifecycle import Trigger
 from actors.jobs.options import Limits
@@ -51,7 +52,6 @@ from actors.jobs.scheduling import (
     Head,
     Lane,
     Pick,
-    ProviderState,
     Running,
     decide,
     global_limit_reached,

@@ -108,6 +108,8 @@ def _views(
     recent = jobs.recent_durations(connection)
     views = []
     for one in found:
+        if one.job_id not in by_id or one.job_id not in entries:
+            continue  # damaged, and reported
         estimate = None if one.ahead is None else estimated_wait(one.ahead, effective.total, recent)
         view = around.view(by_id[one.job_id], entries[one.job_id])
         views.append(attrs.evolve(view, position=one.ahead, estimate=estimate))

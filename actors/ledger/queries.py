@@ -83,7 +83,7 @@ def find(connection: Connection, part: str) -> Job:
     _check_id(part, "job")
     found = jobs.get(connection, part)
     if found is None:
-        found = jobs.get(connection, _only(part, jobs.matching(connection, part.lower()), "job"))
+        found = jobs.get(connection, only(part, jobs.matching(connection, part.lower()), "job"))
     if found is None:
         raise Refused(f"there is no job {part!r}", RefusalKind.NOT_FOUND)
     return found
@@ -98,7 +98,7 @@ def resolve_approval(connection: Connection, part: str) -> str:
     if not found:
         owners = jobs.matching(connection, part.lower())
         found = [request.approval_id for request in approvals.of_jobs(connection, owners).values()]
-    return _only(part, found, "approval request")
+    return only(part, found, "approval request")
 
 
 def _check_id(part: str, what: str) -> None:
@@ -107,12 +107,13 @@ def _check_id(part: str, what: str) -> None:
         raise Refused(f"there is no {what} {part!r:.80}", RefusalKind.NOT_FOUND)
 
 
-def _only(part: str, found: Sequence[str], what: str) -> str:
+def only(part: str, found: Sequence[str], what: str) -> str:
+    """The one of ``found``, which fit ``part``. Raises :class:`Refused` for none, and for more than one."""
     if not found:
         raise Refused(f"there is no {what} {part!r:.80}", RefusalKind.NOT_FOUND)
     if len(found) > 1:
         raise Refused(
-            f"{part!r:.80} fits more than one {what}: {', '.join(found)}; type more of it", RefusalKind.INVALID
+            f"{part!r:.80} fits more than one {what}: {', '.join(found[:3])}; type more of it", RefusalKind.INVALID
         )
     return found[0]
 

@@ -11,7 +11,7 @@ import attrs
 from actors.jobs.approval_rules import Facts, first_match, why
 from actors.jobs.codec import fingerprint
 from actors.jobs.ids import IdFactory
-from actors.jobs.levels import base_priority, may_approve
+from actors.jobs.levels import base_priority, level_reaches
 from actors.jobs.lifecycle import Step, Trigger, step
 from actors.jobs.options import ApprovalOptions
 from actors.jobs.records import (
@@ -56,15 +56,6 @@ class NewJob:
     encoded: bytes | None = None
 
 
-@attrs.frozen
-class Known:
-    """What one acceptance leaves for the next in its transaction: all rules, and how many entries of users wait."""
-
-    configured: Sequence[ApprovalRule]
-    rules: Sequence[ApprovalRule]
-    waiting: Mapping[str, int]
-
-
 def submit(
     tx: Transaction,
     new: Sequence[NewJob],
@@ -97,8 +88,7 @@ class _Batch:
         self._new = new
         self._most_waiting = most_waiting
         self._ids = ids
-        self._configured = rules
-        self._rules: Sequence[ApprovalRule] = ()
+        self._rules = [view.rule for view in rules_now(tx.connection, rules)]
         self._timeout = timeout
         self._seen: dict[str, tuple[int, bool]] = {}
         self._fresh: dict[str, Accepted] = {}
@@ -106,10 +96,6 @@ class _Batch:
 
     def accept(self) -> list[Accepted]:
         """Accept all of it."""
-        tx = self._tx
-        left = tx.left()
-        before = left if isinstance(left, Known) and left.configured is self._configured else None
-        self._rules = before.rules if before else [view.rule for view in rules_now(tx.connection, self._configured)]
         known = self._known()
         accepted: list[Accepted] = []
         keys: list[dict[str, object]] = []
@@ -125,16 +111,15 @@ class _Batch:
                 known[key] = (one.job.job_id, print_)
                 keys.append(_reservation(key, one.job, print_))
         self._write([one for one in accepted if one.created], keys)
-        waiting = self._checked_waiting(before.waiting if before else {})
-        tx.leave(Known(self._configured, self._rules, waiting))
+        self._check_waiting()
         return accepted
 
-    def _checked_waiting(self, before: Mapping[str, int]) -> Mapping[str, int]:
-        """How many entries wait now, by user.
+    def _check_waiting(self) -> None:
+        """Raises :class:`Refused`, which undoes what was written, where a user has more waiting than one may have.
 
-        Raises :class:`Refused`, which undoes what was written, where a user has more waiting than one may have.
+        The next submission of this transaction goes on from the numbers that were counted here.
         """
-        waiting = dict(before)
+        waiting: dict[str, int] = dict(self._tx.left() or {})
         for user, new in sorted(Counter(one.job.request.user_id for one in self._fresh.values()).items()):
             waiting[user] = number = (
                 waiting[user] + new if user in waiting else queue.number_waiting(self._tx.connection, user)
@@ -144,14 +129,13 @@ class _Batch:
                     f"user {user} would have {number} waiting jobs, and at most {self._most_waiting} may wait "
                     "(queue.max_waiting_per_user); cancel some, or submit more when some have run"
                 )
-        return waiting
+        self._tx.leave(waiting)
 
     def _known(self) -> dict[tuple[str, str], tuple[str, str]]:
         pairs = [key for new in self._new if (key := _key(new.request))]
         # While the clock may be wrong no key is forgotten (C6).
         since = None if not pairs or holds.current(self._tx.connection) else self._tx.now - KEY_LIFETIME
-        rows = idempotency.used(self._tx.connection, pairs, since)
-        return {key: (row.job_id, row.fingerprint) for key, row in rows.items()}
+        return idempotency.used(self._tx.connection, pairs, since)
 
     def _existing(self, key: tuple[str, str], job_id: str, before: str, now: str) -> Accepted:
         if before != now:
@@ -204,7 +188,7 @@ class _Batch:
             return asked
         facts = self._facts(request)
         rule = first_match(self._rules, facts)
-        if rule is None or (asked is not None and may_approve(asked.required_level, rule.required_approver_level)):
+        if rule is None or (asked is not None and level_reaches(asked.required_level, rule.required_approver_level)):
             return asked
         return Question(why(rule, facts), rule.required_approver_level, rule.rule_id)
 

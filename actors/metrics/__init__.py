@@ -7,7 +7,6 @@ restarts, breakers) is not counted but read at a scrape; prometheus-client is im
 
 from __future__ import annotations
 
-from actors.metrics.tallies import Histogram, Tallies
-from actors.metrics.timing import TimedExecutor, timed
+from actors.metrics.tallies import Histogram, Tallies, TimedExecutor, timed
 
 __all__ = ["Histogram", "Tallies", "TimedExecutor", "timed"]

@@ -7,7 +7,8 @@ Names that SimpleTuner's own exporter has are kept, for dashboards that exist; e
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import attrs
@@ -16,7 +17,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 
 from actors.jobs.deliveries import DeliveryOutcome
 from actors.jobs.records import ACTIVE_JOBS, JobStatus, QueueStatus
-from actors.kernel import ActorRef
+from actors.kernel import ActorRef, MailboxStatistics
 from actors.metrics.tallies import Histogram, Tallies
 from logconf import statistics
 from supervision import ChildInfo
@@ -58,49 +59,76 @@ class _Collector:
     tallies: Tallies
 
     def collect(self) -> Iterator[Metric]:
-        yield from _jobs(self.state.counts, self.tallies)
-        yield from _whole(self.state, self.tallies)
-        yield from _tree(self.state)
-        yield from _mailboxes(self.state.actors)
-        yield from _times(self.tallies)
-        yield from _providers(self.state.breakers)
-        yield from _clients(self.tallies)
-        yield from _log()
+        for part in (_jobs, _whole, _actors, _times, _servers):
+            yield from part(self.state, self.tallies)
 
 
-def _jobs(counts: Mapping[str, Mapping[str, int]], tallies: Tallies) -> Iterator[Metric]:
-    jobs, queue = counts["jobs"], counts["queue"]
+def _metric(kind: Any, name: str, meaning: str, values: float | Mapping[Any, float], *labels: str) -> Metric:
+    """One family of metrics: a number, or one for each value of its label, or of its ``labels`` together."""
+    family = kind(name, meaning, labels=labels)
+    for at, value in sorted(values.items()) if isinstance(values, Mapping) else [((), values)]:
+        family.add_metric([at] if isinstance(at, str) else at, float(value))
+    found: Metric = family
+    return found
+
+
+_gauge = partial(_metric, GaugeMetricFamily)
+_counter = partial(_metric, CounterMetricFamily)
+
+
+_OF_MAILBOXES: tuple[tuple[Callable[..., Metric], str, str, Callable[[MailboxStatistics], int]], ...] = (
+    (_gauge, "depth", "Messages that wait.", lambda one: one.depth),
+    (_gauge, "high_water", "The most that ever waited.", lambda one: one.high_water),
+    (_gauge, "capacity", "Messages that may wait.", lambda one: one.capacity),
+    (_counter, "taken", "Messages that were taken out.", lambda one: one.taken),
+    (_counter, "coalesced", "Messages absorbed by one that waited.", lambda one: one.coalesced),
+    (_counter, "dropped", "Messages lost to overflow.", lambda one: one.dropped + one.rejected),
+)
+
+
+def _histogram(name: str, meaning: str, histograms: Mapping[str, Histogram], *labels: str) -> Metric:
+    family = HistogramMetricFamily(name, meaning, labels=labels)
+    for at, one in sorted(histograms.items()):
+        family.add_metric([at] if labels else [], one.cumulative(), one.sum)
+    return family
+
+
+def _jobs(state: State, tallies: Tallies) -> Iterator[Metric]:
+    jobs, queue = state.counts["jobs"], state.counts["queue"]
     yield _counter("simpletuner_jobs", "Jobs accepted since this supervisor started.", tallies.accepted)
     by_status = {status.value: jobs.get(status.value, 0) for status in JobStatus}
-    yield _gauges("simpletuner_jobs_by_status", "Jobs that are kept, by status.", "status", by_status)
+    yield _gauge("simpletuner_jobs_by_status", "Jobs that are kept, by status.", by_status, "status")
     active = sum(jobs.get(status.value, 0) for status in ACTIVE_JOBS)
     yield _gauge("simpletuner_jobs_active", "Jobs that have not ended.", active)
     blocked = queue.get(QueueStatus.BLOCKED.value, 0)
     yield _gauge("simpletuner_approval_requests_pending", "Approval requests that wait for a person.", blocked)
     entries = {status.value: queue.get(status.value, 0) for status in QueueStatus if status is not QueueStatus.READY}
-    yield _gauges("greenroom_queue_entries", "Queue entries that are kept, by status.", "status", entries)
+    yield _gauge("greenroom_queue_entries", "Queue entries that are kept, by status.", entries, "status")
     ended = {status: tallies.ended[status] for status in ("completed", "failed", "cancelled")}
-    yield _counters("greenroom_jobs_ended", "Jobs that ended, by how.", "status", ended)
+    yield _counter("greenroom_jobs_ended", "Jobs that ended, by how.", ended, "status")
 
 
 def _whole(state: State, tallies: Tallies) -> Iterator[Metric]:
     yield _gauge("simpletuner_uptime_seconds", "Since the supervisor became ready.", state.uptime)
     yield _gauge("greenroom_healthy", "1 when /health is ok, 0 when it is degraded.", state.healthy)
     yield _gauge("greenroom_write_ahead_log_bytes", "Length of the database's write-ahead log.", state.log_bytes)
-    yield _counters("greenroom_events", "Events published, by type.", "type", tallies.events)
+    yield _counter("greenroom_events", "Events published, by type.", tallies.events, "type")
     came = {outcome.value: tallies.deliveries[outcome] for outcome in DeliveryOutcome}
-    yield _counters("greenroom_deliveries", "Webhooks that came in, by what was done about them.", "outcome", came)
+    yield _counter("greenroom_deliveries", "Webhooks that came in, by what was done about them.", came, "outcome")
     yield _gauge("greenroom_event_subscribers", "Open streams of events.", tallies.subscribers)
     yield _counter("greenroom_dead_letters", "Messages that reached nobody.", state.dead_letters)
     yield _gauge("greenroom_quarantined_messages", "Messages that crashed their actor and are kept.", state.quarantined)
 
 
-def _tree(state: State) -> Iterator[Metric]:
+def _actors(state: State, _tallies: Tallies) -> Iterator[Metric]:
     children = dict(_walked(state.children))
     restarts = {path: child.restarts for path, child in children.items()}
-    yield _counters("greenroom_actor_restarts", "Automatic restarts of a child.", "actor", restarts)
+    yield _counter("greenroom_actor_restarts", "Automatic restarts of a child.", restarts, "actor")
     up = {path: child.state == "running" for path, child in children.items()}
-    yield _gauges("greenroom_actor_up", "1 while a child runs.", "actor", up)
+    yield _gauge("greenroom_actor_up", "1 while a child runs.", up, "actor")
+    found = {actor.name: actor.mailbox.statistics() for actor in state.actors}
+    for kind, name, meaning, counted in _OF_MAILBOXES:
+        yield kind(f"greenroom_mailbox_{name}", meaning, {at: counted(one) for at, one in found.items()}, "actor")
 
 
 def _walked(children: Iterable[ChildInfo], above: str = "") -> Iterator[tuple[str, ChildInfo]]:
@@ -109,86 +137,31 @@ def _walked(children: Iterable[ChildInfo], above: str = "") -> Iterator[tuple[st
         yield from _walked(child.children, f"{above}{child.id}/")
 
 
-def _mailboxes(actors: Iterable[ActorRef]) -> Iterator[Metric]:
-    found = [(actor.name, actor.mailbox.statistics()) for actor in actors]
-    for name, meaning, values in (
-        ("depth", "Messages that wait.", {name: one.depth for name, one in found}),
-        ("high_water", "The most that ever waited.", {name: one.high_water for name, one in found}),
-        ("capacity", "Messages that may wait.", {name: one.capacity for name, one in found}),
-    ):
-        yield _gauges(f"greenroom_mailbox_{name}", meaning, "actor", values)
-    for name, meaning, values in (
-        ("taken", "Messages that were taken out.", {name: one.taken for name, one in found}),
-        ("coalesced", "Messages absorbed by one that waited.", {name: one.coalesced for name, one in found}),
-        ("dropped", "Messages lost to overflow.", {name: one.dropped + one.rejected for name, one in found}),
-    ):
-        yield _counters(f"greenroom_mailbox_{name}", meaning, "actor", values)
-
-
-def _times(tallies: Tallies) -> Iterator[Metric]:
+def _times(_state: State, tallies: Tallies) -> Iterator[Metric]:
     for name, meaning, one in (
         ("queue_wait", "From being allowed to run to being dispatched.", tallies.queue_wait),
         ("dispatch_latency", "From the intent to the provider's acceptance.", tallies.dispatch),
         ("store_commit", "One transaction of the writer, waiting for its thread included.", tallies.commits),
     ):
-        family = HistogramMetricFamily(f"greenroom_{name}_seconds", meaning)
-        family.add_metric([], one.cumulative(), one.sum)
-        yield family
-    yield _histograms("greenroom_actor_handling_seconds", "Handling one message.", tallies.handling)
-    yield _histograms("greenroom_actor_cycle_seconds", "One cycle: a look at the queue, a poll.", tallies.cycles)
-
-
-def _providers(breakers: Mapping[str, tuple[str, int]]) -> Iterator[Metric]:
-    states = {name: BREAKER_STATES.get(state, -1) for name, (state, _opened) in breakers.items()}
-    meaning = "0 closed, 1 half open, 2 open: the provider is not called."
-    yield _gauges("simpletuner_circuit_breaker_state", meaning, "provider", states)
-    opened = {name: opened for name, (_state, opened) in breakers.items()}
-    yield _counters("greenroom_circuit_breaker_opened", "How often a breaker opened.", "provider", opened)
-
-
-def _clients(tallies: Tallies) -> Iterator[Metric]:
-    family = CounterMetricFamily(
-        "greenroom_client_faults", "Requests and connections refused, by port and reason.", labels=["port", "reason"]
+        yield _histogram(f"greenroom_{name}_seconds", meaning, {"": one})
+    yield _histogram("greenroom_actor_handling_seconds", "Handling one message.", tallies.handling, "actor")
+    yield _histogram(
+        "greenroom_actor_cycle_seconds", "One cycle: a look at the queue, a poll.", tallies.cycles, "actor"
     )
-    for port_and_reason, number in sorted(tallies.client_faults.counts.items()):
-        family.add_metric(list(port_and_reason), number)
-    yield family
 
 
-def _log() -> Iterator[Metric]:
+def _servers(state: State, tallies: Tallies) -> Iterator[Metric]:
+    """Providers, clients, and the log."""
+    states = {name: BREAKER_STATES.get(breaker, -1) for name, (breaker, _opened) in state.breakers.items()}
+    meaning = "0 closed, 1 half open, 2 open: the provider is not called."
+    yield _gauge("simpletuner_circuit_breaker_state", meaning, states, "provider")
+    opened = {name: opened for name, (_state, opened) in state.breakers.items()}
+    yield _counter("greenroom_circuit_breaker_opened", "How often a breaker opened.", opened, "provider")
+    faults = tallies.client_faults.counts
+    meaning = "Requests and connections refused, by port and reason."
+    yield _counter("greenroom_client_faults", meaning, faults, "port", "reason")
     sinks = statistics()
     yield _counter("greenroom_log_lines_dropped", "Log lines lost to full queues.", sum(one.dropped for one in sinks))
     yield _counter("greenroom_log_write_errors", "Failed writes of log lines.", sum(one.errors for one in sinks))
-    yield _gauge(
-        "greenroom_log_pending_bytes", "Bytes of log lines that wait.", sum(one.pending_bytes for one in sinks)
-    )
-
-
-def _gauge(name: str, meaning: str, value: float) -> Metric:
-    return GaugeMetricFamily(name, meaning, value=float(value))
-
-
-def _counter(name: str, meaning: str, value: float) -> Metric:
-    return CounterMetricFamily(name, meaning, value=float(value))
-
-
-def _gauges(name: str, meaning: str, label: str, values: Mapping[str, float]) -> Metric:
-    return _labelled(GaugeMetricFamily(name, meaning, labels=[label]), values)
-
-
-def _counters(name: str, meaning: str, label: str, values: Mapping[str, float]) -> Metric:
-    return _labelled(CounterMetricFamily(name, meaning, labels=[label]), values)
-
-
-def _labelled(family: Any, values: Mapping[str, float]) -> Metric:
-    for value in sorted(values):
-        family.add_metric([value], float(values[value]))
-    found: Metric = family
-    return found
-
-
-def _histograms(name: str, meaning: str, histograms: Mapping[str, Histogram]) -> Metric:
-    family = HistogramMetricFamily(name, meaning, labels=["actor"])
-    for actor in sorted(histograms):
-        family.add_metric([actor], histograms[actor].cumulative(), histograms[actor].sum)
-    return family
+    pending = sum(one.pending_bytes for one in sinks)
+    yield _gauge("greenroom_log_pending_bytes", "Bytes of log lines that wait.", pending)

@@ -22,7 +22,7 @@ EVERY = 60.0
 _OURS = ("actors", "supervision", "logconf")
 _LIBRARIES = ("hypercorn", "h11", "wsproto", "trio_websocket", "ssl", "trio._ssl")
 """What reads a client's bytes before we do, and raises whatever it likes over them."""
-_CARRIERS = ("actors.net.streams", "actors.feed", "actors.api.drain")
+_CARRIERS = ("actors.net.streams", "actors.feed", "actors.api.server")
 """Of ours what reads from a client's connection and writes to it."""
 _LEFT = (trio.BrokenResourceError, trio.ClosedResourceError, ssl.SSLError, ConnectionError)
 _logger = get_logger("actors.net")

@@ -179,6 +179,7 @@ def _kept(answer: object, what: str) -> dict[str, Any]:
 
 
 def checked_object(answer: object, what: str) -> dict[str, Any]:
+    """A JSON object."""
     if not isinstance(answer, Mapping):
         raise Protocol(f"{what} is {answer!r:.200}, not an object")
     plain = dict(answer)

@@ -164,7 +164,7 @@ class Provider(Protocol):
         """Facts about the account or machine. Raises :class:`Auth` or :class:`Unavailable`."""
 
     async def submit(self, key: str, token: str, prepared: Prepared, context: Mapping[str, str]) -> Submitted:
-        """Hand a job over under ``key``; the same key again returns what is there, never a second job.
+        """Submit a job under ``key``; the same key again returns what is there, never a second job.
 
         ``context`` holds ``job_id`` and ``correlation_id`` for the job's environment, labels or headers.
         """

@@ -5,8 +5,8 @@ succeeds: so a job that the provider cannot answer about stops nobody else.
 
 Closed: calls pass, and so many failures in a row open it. Open: calls are refused at once, until its time is over.
 Half open: a few calls pass at once; so many of them that succeed in a row close it, one that fails opens it again, for
-as long as before. A call is judged by the phase in which it began, so that a late word of an earlier one changes
-nothing; one that was cancelled has no word at all and only frees its permit.
+as long as before. A call is judged by the phase in which it began, so that a late outcome of an earlier one
+changes nothing; one that was cancelled has no outcome and only frees its permit.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ class Breaker:
         return Permit(self._phase)
 
     def half_open(self) -> None:
-        """Have an open one try the provider out at once, because somebody who knows better says so."""
+        """Let an open breaker allow calls at once, as an operator asked."""
         if self.retry_after:
             self._until = trio.current_time()
             self._change(BreakerState.HALF_OPEN, logging.INFO, "is tried again before its time, as asked by hand")

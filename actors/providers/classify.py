@@ -14,15 +14,6 @@ from supervision.errors import leaves
 
 _LONGEST_MESSAGE = 2_000
 
-_KINDS: tuple[tuple[type[errors.ProviderError], FailureKind], ...] = (
-    (errors.Invalid, FailureKind.INVALID),
-    (errors.Auth, FailureKind.AUTH),
-    (errors.Forbidden, FailureKind.FORBIDDEN),
-    (errors.RateLimited, FailureKind.RATE_LIMITED),
-    (errors.Unavailable, FailureKind.UNAVAILABLE),
-    (errors.OutcomeUnknown, FailureKind.OUTCOME_UNKNOWN),
-)
-
 # Of several failures at once the one that claims least is the answer: "not accepted" holds only if all say so.
 _CAUTION = (
     FailureKind.OUTCOME_UNKNOWN,
@@ -53,7 +44,7 @@ class Failure:
 def classify(call: str, error: Exception) -> Failure:
     """What ``error``, raised by the provider's ``call``, means (B12).
 
-    A group is judged by the member that claims least. For ``submit`` a :class:`errors.Protocol` and whatever is no
+    A group means what its member means that claims least. For ``submit`` a :class:`errors.Protocol` and whatever is no
     :class:`errors.ProviderError` are an unknown outcome: the request may have been sent.
     """
     verdicts = [_classify_one(call, leaf) for leaf in leaves(error) if isinstance(leaf, Exception)]
@@ -61,7 +52,7 @@ def classify(call: str, error: Exception) -> Failure:
 
 
 def _classify_one(call: str, error: Exception) -> Failure:
-    kind = next((kind for cls, kind in _KINDS if isinstance(error, cls)), FailureKind.OTHER)
+    kind = error.kind if isinstance(error, errors.ProviderError) else FailureKind.OTHER
     unexpected = isinstance(error, errors.Protocol) or not isinstance(error, errors.ProviderError)
     if unexpected and call == "submit":
         kind = FailureKind.OUTCOME_UNKNOWN
@@ -98,7 +89,7 @@ def blame(call: str, failure: Failure, *, about_one_job: bool, local: bool) -> B
     Nobody, where the provider answered in a way that is understood, and wherever a job's output is all that was
     asked for. A provider that cannot be reached is to blame itself. Where it was reached, and failed at a
     question ``about_one_job``, that job may be the reason. What is ``local`` has no network in between: there only
-    what is surely unavailable counts, not what somebody's own files or processes do.
+    what is surely unavailable counts, not what a job's own files or processes do.
     """
     cause = failure.cause
     if call in _NEVER_COUNTED:
@@ -115,6 +106,6 @@ def blame(call: str, failure: Failure, *, about_one_job: bool, local: bool) -> B
 
 
 def counts_as_success(failure: Failure) -> bool:
-    """Whether ``failure`` shows that the provider answers: it judged the request, and was not too busy to."""
+    """Whether ``failure`` shows that the provider answers: it decided about the request, and was not too busy to."""
     answers = (errors.Invalid, errors.Auth, errors.Forbidden, errors.NotFound, errors.Conflict)
     return isinstance(failure.cause, answers)

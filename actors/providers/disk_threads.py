@@ -16,8 +16,8 @@ MOST_THREADS = 8
 class DiskThreads:
     """At most ``most`` threads of one provider, which no other waits for.
 
-    Whoever waits for one can be cancelled: by a deadline, by the end of the supervisor. The thread is then left to
-    itself, and counts among its provider's until it comes back. What it does must therefore be good to be done late,
+    A caller that waits for one can be cancelled: by a deadline, by the end of the supervisor. The thread then runs on
+    alone, and counts among its provider's until it comes back. What it does must therefore be good to be done late,
     or twice.
     """
 

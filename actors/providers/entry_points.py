@@ -2,7 +2,7 @@
 
     EntryPoint(command=("python", "train.py", "--epochs={epochs}"), params={"epochs": Param("int", min=1, max=100)})
 
-Whoever may not send a command of their own may start one of these (B21). A value fills its place inside one argument
+A user who may not send commands may start one of these (B21). A value fills its place inside one argument
 and never makes a second one, and no value makes an option: a finished argument begins with ``-`` only where the
 configuration's own text does, or where the configuration lists this value among the ``choices`` of its parameter.
 """
@@ -16,7 +16,7 @@ from typing import Any, Literal
 import attrs
 
 from actors.jobs import maxima
-from actors.jobs.expressions import compiled
+from actors.jobs.approval_rules import compiled
 from actors.jobs.suggestions import did_you_mean
 from actors.providers.errors import Invalid
 from actors.validation import Wrong, values

@@ -6,14 +6,18 @@ provider that is not sure whether its call was accepted must say :class:`Outcome
 
 from __future__ import annotations
 
+from actors.jobs.retry import FailureKind
+
 
 class ProviderError(Exception):
     """A call was refused for a reason with no kind of its own; surely not accepted.
 
-    ``reached``: the request got to the provider, so that what went wrong may be about this request alone. ``status``:
-    the HTTP status of the answer, None where there was none or where it does not matter.
+    ``kind``: what the actors decide by. ``reached``: the request got to the provider, so that what went wrong may be
+    about this request alone. ``status``: the HTTP status of the answer, None where there was none or where it does not
+    matter.
     """
 
+    kind = FailureKind.OTHER
     reached = True
     status: int | None = None
 
@@ -21,13 +25,19 @@ class ProviderError(Exception):
 class Invalid(ProviderError):
     """The request itself is wrong; no repetition will help."""
 
+    kind = FailureKind.INVALID
+
 
 class Auth(ProviderError):
     """The credentials are missing or not accepted; the message names the setting, never the secret."""
 
+    kind = FailureKind.AUTH
+
 
 class Forbidden(ProviderError):
     """The credentials are known and not allowed to do this (payment included)."""
+
+    kind = FailureKind.FORBIDDEN
 
 
 class NotFound(ProviderError):
@@ -41,6 +51,8 @@ class Conflict(ProviderError):
 class RateLimited(ProviderError):
     """Too many requests; surely not accepted. ``retry_after`` is seconds, None when not said."""
 
+    kind = FailureKind.RATE_LIMITED
+
     def __init__(self, message: str = "", retry_after: float | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
@@ -52,6 +64,8 @@ class Unavailable(ProviderError):
     ``reached`` is true where it was reached and answered by a failure of its own, or not at all.
     """
 
+    kind = FailureKind.UNAVAILABLE
+
     def __init__(self, message: str = "", retry_after: float | None = None, *, reached: bool = False) -> None:
         super().__init__(message)
         self.retry_after = retry_after
@@ -60,6 +74,8 @@ class Unavailable(ProviderError):
 
 class OutcomeUnknown(ProviderError):
     """The request was sent and its answer never came: it may or may not have been accepted."""
+
+    kind = FailureKind.OUTCOME_UNKNOWN
 
 
 class Protocol(ProviderError):

@@ -1,7 +1,7 @@
 """The guard around a provider: a deadline for each call, every failure classified, never thrown at an actor.
 
-A provider is somebody else's code that talks to somebody else's machine. What it raises, how long it takes and what
-it returns are looked at here, once, so that the actors decide by a :class:`FailureKind` (B12, B13) and a fault of a
+A provider is foreign code that talks to a foreign machine. What it raises, how long it takes and what it returns are
+checked here, once, so that the actors decide by a :class:`FailureKind` (B12, B13) and a fault of a
 provider is no crash of theirs. A call's answer is either what the protocol says or a :class:`Failure`.
 
 A call's states, and what can happen between them:
@@ -109,7 +109,7 @@ class GuardedProvider:
         return await self._call("check", partial(answers.checked_object, what="facts"), self._provider.check)
 
     async def submit(self, key: str, token: str, prepared: Prepared, context: Mapping[str, str]) -> Submitted | Failure:
-        """Hand a job over. Whatever is not surely a refusal is ``OUTCOME_UNKNOWN``."""
+        """Submit a job. Whatever is not surely a refusal is ``OUTCOME_UNKNOWN``."""
         submit = partial(self._provider.submit, key, token, prepared, context)
         return await self._call("submit", answers.checked_submitted, submit, about=key)
 

@@ -114,9 +114,8 @@ class ProviderClient:
 
     ``headers``: called for each request, gives those that go with it, credentials among them; what it gives is masked
     in every log line. ``auth``: what the statuses ``unauthorized`` mean, in words that name the setting. ``rates``:
-    what the provider allows.
-    ``proxy``: the address of one to go through. ``transport_from``: how requests travel, None: as the environment says.
-    ``transport``: an own transport, for tests.
+    what the provider allows. ``proxy``: the address of one to go through. ``transport_from``: how requests travel,
+    None: as the environment says. ``transport``: an own transport, for tests.
     Raises ``ValueError`` for an address that is none.
     """
 

@@ -114,8 +114,8 @@ def _object(body: bytes) -> dict[str, Any]:
 
 
 def _moment(text: str | None, now: datetime) -> float | None:
-    if text is None or (seconds := _amount(text)) is not None:
-        return None if text is None else seconds
+    if text is not None and (seconds := amount_in(text)) is not None:
+        return seconds
     then = date_of(text)
     return None if then is None else seconds_between(now, then)
 

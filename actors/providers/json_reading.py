@@ -34,6 +34,8 @@ def read_json(body: bytes | bytearray) -> Any:
         )
     except (ValueError, RecursionError):
         raise ValueError(why) from None
+    if not is_shallow(found):
+        raise ValueError(f"it is nested more than {DEEPEST} levels deep")
     return _shown(found)
 
 
@@ -110,17 +112,11 @@ def _number(text: str) -> int | float | None:
 
 
 def _shown(value: Any) -> Any:
-    """``value`` with every text as it can be written down. Raises ``ValueError`` where it is nested too deeply."""
-    if not is_shallow(value):
-        raise ValueError(f"it is nested more than {DEEPEST} levels deep")
-    return _shown_below(value)
-
-
-def _shown_below(value: Any) -> Any:
+    """``value`` with every text as it can be written down."""
     if isinstance(value, str):
         return in_utf8(value)
     if isinstance(value, list):
-        return [_shown_below(one) for one in value]
+        return [_shown(one) for one in value]
     if isinstance(value, dict):
-        return {in_utf8(name): _shown_below(one) for name, one in value.items()}
+        return {in_utf8(name): _shown(one) for name, one in value.items()}
     return value

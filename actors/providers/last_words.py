@@ -56,11 +56,11 @@ def last_words(output: bytes | str) -> str:
     ]
     if not said:
         return ""
-    telling = [(number, line) for number, line in said if not _NOISE.search(line)]
-    named = {number: line for number, line in telling if _NAMES.search(line)}
+    candidates = [(number, line) for number, line in said if not _NOISE.search(line)]
+    named = {number: line for number, line in candidates if _NAMES.search(line)}
     if (after := _after_traceback(lines)) is not None and not _NOISE.search(lines[after]):
         named.setdefault(after, lines[after])
-    line = named[max(named)] if named else (telling or said)[-1][1]
+    line = named[max(named)] if named else (candidates or said)[-1][1]
     line = line.strip().strip(_FRAME).strip()
     return line if len(line) <= REASON_LENGTH else line[: REASON_LENGTH - 1] + "…"
 

@@ -37,7 +37,7 @@ class BrokenProvider(Exception):
 class ProviderFactory:
     """How providers of one kind are made: their options' attrs class, and ``create(name, options, root, now)``.
 
-    ``root`` is a directory that belongs to that provider alone; it need not exist. ``now`` tells the time in UTC.
+    ``root`` is a directory that belongs to that provider alone; it need not exist. ``now`` gives the time in UTC.
     ``breaker``: when nobody asks it for a while, where the configuration does not say.
     """
 

@@ -1,4 +1,4 @@
-"""Settings: a file, the environment and defaults, checked, into each module's own options (B22).
+"""Settings: a file, the environment and defaults, checked, into each module's own options.
 
     settings = Settings.load()                      # file, environment, defaults; SettingsError: every fault
     settings.log_notes()                            # once logging is configured: what was skipped, what changes nothing
@@ -15,17 +15,16 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from actors.settings.compat import EnterpriseConfig, get_enterprise_config
     from actors.settings.effective import Row, secrets
-    from actors.settings.notes import Note, SettingsError
     from actors.settings.providers import ProviderSettings
     from actors.settings.sections import Background, Retention
-    from actors.settings.settings import Settings
+    from actors.settings.settings import EnterpriseConfig, Settings, get_enterprise_config
+    from actors.settings.variables import Note, SettingsError
 
 _HOMES = {
-    "Background": "sections", "EnterpriseConfig": "compat", "Note": "notes", "ProviderSettings": "providers",
-    "Retention": "sections", "Row": "effective", "Settings": "settings", "SettingsError": "notes",
-    "get_enterprise_config": "compat", "secrets": "effective",
+    "Background": "sections", "EnterpriseConfig": "settings", "Note": "variables", "ProviderSettings": "providers",
+    "Retention": "sections", "Row": "effective", "Settings": "settings", "SettingsError": "variables",
+    "get_enterprise_config": "settings", "secrets": "effective",
 }  # fmt: skip
 
 __all__ = [

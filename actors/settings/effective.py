@@ -29,7 +29,7 @@ class Row(NamedTuple):
 
 
 def effective(settings: Settings, environ: Mapping[str, str] | None = None) -> list[Row]:
-    """Every setting that holds, in the order of the file; those of logging come from the environment alone (A2)."""
+    """Every setting that holds, in the order of the file; those of logging come from the environment alone."""
     environ = os.environ if environ is None else environ
     rows = [Row(path, _masked(path, value), settings.sources.get(path, "default")) for path, value in _leaves(settings)]
     for variable, default in LOG_DEFAULTS.items():

@@ -1,4 +1,4 @@
-"""Which file is read (B22): the first of these places that has one.
+"""Which file is read: the first of these places that has one.
 
 1. ``--config FILE``  2. ``$SIMPLETUNER_ENTERPRISE_CONFIG``  3. the working directory  4. ``~/.config/simpletuner/``
 5. ``/etc/simpletuner/``
@@ -18,8 +18,8 @@ from pathlib import Path
 
 import attrs
 
-from actors.settings.notes import Note
 from actors.settings.places import CONFIG, NAMES, SYSTEM, directories
+from actors.settings.variables import Note
 from actors.store.ownership import file_fault
 from actors.validation import CheckedError, Place, Problem, read_bytes
 from actors.validation.files import MAX_BYTES

@@ -30,7 +30,7 @@ class ProviderSettings:
 
 
 def default_providers() -> dict[str, ProviderSettings]:
-    """This machine, where it can run jobs: the local provider needs Linux (C8)."""
+    """This machine, where it can run jobs: the local provider needs Linux."""
     if sys.platform != "linux":
         return {}
     return {"local": ProviderSettings("local", "local", options_class("local")())}

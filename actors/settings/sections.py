@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +11,8 @@ from attrs.validators import ge
 
 from actors.api.options import HttpOptions, is_loopback
 from actors.feed.options import FeedOptions
+from actors.job_requests.rules import RULE
+from actors.job_requests.rules import check as check_rule
 from actors.jobs.options import (
     ApprovalOptions,
     ExpiryOptions,
@@ -20,10 +22,13 @@ from actors.jobs.options import (
     QueueProcessingOptions,
 )
 from actors.jobs.records import ApprovalRule
+from actors.jobs.suggestions import did_you_mean
 from actors.providers.entry_points import EntryPoint
 from actors.settings.providers import ProviderSettings, default_providers, register_providers
-from actors.settings.rules import known_as, numbered, rule_shape
 from actors.validation import Format, Shape, StrictConverter, Wrong
+
+FIRST_RULE_ID = 101
+"""Of the configured rules; those that come with Greenroom have the ids below."""
 
 
 @attrs.frozen
@@ -37,7 +42,7 @@ class Background:
 
 @attrs.frozen
 class Retention:
-    """How long ended jobs are kept, in days; 0 is for ever (C6)."""
+    """How long ended jobs are kept, in days; 0 is for ever."""
 
     days: int = attrs.field(default=90, validator=ge(0))
 
@@ -72,22 +77,35 @@ def read_sections(data: Mapping[str, Any], problems: Any) -> Sections:
 
 def _converter(providers: Iterable[str]) -> StrictConverter:
     """How the sections are written where that differs from the classes; ``providers`` are the names that there are."""
-    provider = known_as("provider", providers)
+    known = list(providers)
 
-    def known(value: Any, usual: Any) -> Any:
-        provider(value)
-        return usual(value)
+    def provider(value: Any, usual: Callable[[Any], str]) -> str:
+        if (name := usual(value)) not in known:
+            raise Wrong(f"there is no provider {name!r:.60}{did_you_mean(name, known)}")
+        return name
 
+    def check(rule: ApprovalRule) -> None:
+        check_rule(rule)
+        if rule.condition == "provider" and rule.value not in known:
+            raise Wrong(f"there is no provider {rule.value!r:.60}{did_you_mean(str(rule.value), known)}", "value")
+
+    named = Annotated[str, Format(provider)]
+    rule = attrs.evolve(RULE, types={**RULE.types, "applies_to_provider": named | None}, whole=check)
     converter = StrictConverter(
         {
-            ApprovalRule: rule_shape(provider),
-            ApprovalOptions: Shape(types={"rules": Annotated[tuple[ApprovalRule, ...], Format(numbered)]}),
-            Limits: Shape(types={"per_provider": Mapping[Annotated[str, Format(known)], int]}),
+            ApprovalRule: rule,
+            ApprovalOptions: Shape(types={"rules": Annotated[tuple[ApprovalRule, ...], Format(_numbered)]}),
+            Limits: Shape(types={"per_provider": Mapping[named, int]}),
             Sections: Shape(types={"state_dir": Annotated[Path, Format(_unless_empty)] | None}, whole=_check_feed),
         }
     )
     register_providers(converter)
     return converter
+
+
+def _numbered(value: Any, usual: Callable[[Any], tuple[ApprovalRule, ...]]) -> tuple[ApprovalRule, ...]:
+    """Rules get their ids in the order of the file, which decides between equal priorities."""
+    return tuple(attrs.evolve(rule, rule_id=FIRST_RULE_ID + index) for index, rule in enumerate(usual(value)))
 
 
 def _unless_empty(value: Any, usual: Any) -> Any:

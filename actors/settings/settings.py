@@ -1,4 +1,4 @@
-"""The settings as one value: file, environment and defaults put together."""
+"""The settings as one value: file, environment and defaults put together; and as existing programs read them."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from actors.jobs.suggestions import guess, one_letter_apart
 from actors.providers.entry_points import EntryPoint
 from actors.settings import variables
 from actors.settings.locating import Located, Places, locate
-from actors.settings.notes import Note, SettingsError
 from actors.settings.places import OWN_NAME, SYSTEM, state_directory, usual_state_directory
 from actors.settings.providers import ProviderSettings, default_providers
 from actors.settings.sections import NAMES, Background, Sections, read_sections
+from actors.settings.variables import Note, SettingsError
 from actors.validation import CheckedError, Problems, document
 from actors.validation.marked import MappingNode, all_places
 from logconf import get_logger
@@ -70,7 +70,7 @@ class Settings(Sections):
 
     @classmethod
     def default(cls, state_dir: Path | str | None = None, environ: Mapping[str, str] | None = None) -> Settings:
-        """Defaults and environment, no file: for an embedding program that sets the rest with ``attrs.evolve`` (B1)."""
+        """Defaults and environment, no file: for an embedding program that sets the rest with ``attrs.evolve``."""
         settings = _put_together(Sections(), None, {}, os.environ if environ is None else environ, _home(), [])
         if state_dir is None:
             return settings
@@ -190,3 +190,22 @@ def _cwd() -> Path | None:
         return Path.cwd()
     except FileNotFoundError:  # it was removed under us
         return None
+
+
+@attrs.frozen
+class EnterpriseConfig:
+    """``job_polling_enabled``: only where the file sets it itself. ``job_polling_interval``: in seconds."""
+
+    job_polling_enabled: bool
+    job_polling_interval: float
+
+
+def get_enterprise_config(*, working_directory: bool = True) -> EnterpriseConfig:
+    """The configuration of this machine, read anew. Raises :class:`SettingsError`.
+
+    ``working_directory``: whether a file there counts, as for the command line. ``start_background_tasks()`` does not
+    look there by default; give both the same.
+    """
+    poller = Settings.load(working_directory=working_directory).background.job_status_polling
+    interval = poller.interval_seconds
+    return EnterpriseConfig(poller.enabled is True, int(interval) if interval.is_integer() else interval)

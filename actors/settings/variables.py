@@ -1,4 +1,4 @@
-"""The environment variables that are read, and their values."""
+"""The environment variables that are read, and their values; and what is noted while settings are put together."""
 
 from __future__ import annotations
 
@@ -6,8 +6,25 @@ import logging
 import math
 import re
 from collections.abc import Mapping
+from typing import Any
 
-from actors.settings.notes import Note
+import attrs
+
+from actors.validation import CheckedError
+
+
+class SettingsError(CheckedError):
+    """The settings are wrong; ``faults`` and the message hold everything that is, with places."""
+
+
+@attrs.frozen
+class Note:
+    """Something noticed before logging was configured. ``level`` is one of :mod:`logging`'s numbers."""
+
+    level: int
+    message: str
+    extra: Mapping[str, Any] = attrs.field(factory=dict)
+
 
 INTERVALS: Mapping[str, str] = {
     "job_status_polling": "SIMPLETUNER_JOB_POLL_INTERVAL",
@@ -25,7 +42,7 @@ _NUMBER = re.compile(r"\+?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?", re.
 
 
 def seconds(name: str, environ: Mapping[str, str], notes: list[Note]) -> float | None:
-    """The variable as a number above 0; None without it, and with a note where it is something else (B7, B15)."""
+    """The variable as a number above 0; None without it, and with a note where it is something else."""
     text = environ.get(name)
     if text is None:
         return None

@@ -1,4 +1,4 @@
-"""What follows in the rows from a step of the wall clock, and from a start, at which nobody knows of one."""
+"""What follows in the rows from a step of the wall clock, and from a start, before which it may have been stepped."""
 
 from __future__ import annotations
 

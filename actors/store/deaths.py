@@ -5,20 +5,18 @@ A row goes when a submission of its job has any outcome; a job without one has n
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from sqlalchemy import Connection, bindparam, delete, select, update
+from sqlalchemy import Connection, delete, select, update
 
 from actors.jobs.records import QueueStatus
+from actors.store import remembered
 from actors.store.dialect import upsert
 from actors.store.prepared import Prepared
 from actors.store.schema import hand_over_deaths, queue_entries
 
 _HELD = tuple(status.value for status in (QueueStatus.PENDING, QueueStatus.RUNNING))
-
-
 _COUNTS = Prepared(select(hand_over_deaths.c.job_id, hand_over_deaths.c.deaths))
-_FORGIVE = Prepared(delete(hand_over_deaths).where(hand_over_deaths.c.job_id == bindparam("this")))
 
 
 def blame(connection: Connection, job_ids: Sequence[str]) -> dict[str, int]:
@@ -32,25 +30,30 @@ def blame(connection: Connection, job_ids: Sequence[str]) -> dict[str, int]:
     for job_id, deaths in after.items():
         if deaths != found.get(job_id):
             connection.execute(upsert(hand_over_deaths, ("job_id",), {"job_id": job_id, "deaths": deaths}))
+    remembered.changed(connection)
     return after
 
 
-def counts(connection: Connection) -> dict[str, int]:
+def counts(connection: Connection) -> Mapping[str, int]:
     """The deaths of every job that is suspected."""
-    return dict(_COUNTS.all(connection))
+    return remembered.read(connection, "deaths", lambda: dict(_COUNTS.all(connection)))
 
 
 def forgive(connection: Connection, job_id: str) -> None:
     """A submission of this job had an outcome: it did not kill the process."""
-    _FORGIVE.run(connection, this=job_id)
+    if job_id in counts(connection):
+        connection.execute(delete(hand_over_deaths).where(hand_over_deaths.c.job_id == job_id))
+        remembered.changed(connection)
 
 
 def try_again(connection: Connection, job_id: str) -> None:
     """A person has this job submitted again: it is suspected, with one death against it."""
     connection.execute(update(hand_over_deaths).where(hand_over_deaths.c.job_id == job_id).values(deaths=1))
+    remembered.changed(connection)
 
 
 def drop_ended(connection: Connection) -> None:
     """Forget jobs that will not be submitted any more."""
     held = select(queue_entries.c.job_id).where(queue_entries.c.status.in_(_HELD))
     connection.execute(delete(hand_over_deaths).where(hand_over_deaths.c.job_id.not_in(held)))
+    remembered.changed(connection)

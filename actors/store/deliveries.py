@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Text, delete, select, tuple_, type_coerce
 
 from actors.jobs.records import Submission, SubmissionState
 from actors.store.dialect import holds, insert_or_ignore
-from actors.store.rows import read_all, read_one
+from actors.store.rows import read_all
 from actors.store.schema import jobs, submissions, webhook_deliveries
 
 
@@ -55,8 +55,7 @@ def made_with(connection: Connection, provider: str, token: str) -> Submission |
             jobs.c.provider == provider,
         )
     )
-    row = connection.execute(query).first()
-    return read_one(Submission, row)
+    return next(iter(read_all(Submission, connection.execute(query))), None)
 
 
 def not_ended(connection: Connection, provider: str, limit: int) -> list[str]:

@@ -1,4 +1,4 @@
-"""What differs from one database to another: opening, beginning, insert-or-ignore, and the words of its errors.
+"""What differs from one database to another: opening, beginning, insert-or-ignore, and the meaning of its errors.
 
 SQLite, as everywhere where one machine is enough: write-ahead log, one connection that writes, transactions that
 begin IMMEDIATE (a read that upgrades is BUSY at once), ``synchronous=FULL`` so that what was acknowledged survives a
@@ -104,9 +104,9 @@ def begin(connection: Connection) -> None:
 
 
 def partial_index(name: str, *columns: str, where: str, unique: bool = False) -> Index:
-    """An index of the rows for which ``where`` holds, in the words of the databases that are there.
+    """An index of the rows for which ``where`` holds.
 
-    Another database's words make SQLAlchemy load its whole dialect to check them: 50 ms of every start.
+    An option of another dialect makes SQLAlchemy load that whole dialect to check it: 50 ms of every start.
     """
     return Index(name, *columns, unique=unique, sqlite_where=text(where))
 

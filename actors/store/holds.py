@@ -1,4 +1,4 @@
-"""The hold of whatever removes by age: one row, so that it lasts over restarts."""
+"""The hold, during which nothing is removed by its age: one row, so that it lasts over restarts."""
 
 from __future__ import annotations
 

@@ -6,32 +6,31 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, select, tuple_
+from sqlalchemy import Connection, bindparam, delete, insert, select
 
+from actors.store.prepared import Prepared
 from actors.store.schema import idempotency_keys
+
+_KEYS = idempotency_keys.c
+_THIS = (_KEYS.user_id == bindparam("user_id"), _KEYS.key == bindparam("key"))
+_BY_KEY = Prepared(select(_KEYS.job_id, _KEYS.fingerprint, _KEYS.created_at).where(*_THIS))
+_FREED = Prepared(delete(idempotency_keys).where(*_THIS))
+_RESERVED = Prepared(insert(idempotency_keys))
 
 
 def used(
     connection: Connection, pairs: Sequence[tuple[str, str]], since: datetime | None
-) -> dict[tuple[str, str], Any]:
-    """The idempotency keys among ``pairs`` (user, key) that were used after ``since`` (None: ever), with job and
-    fingerprint.
-    """
-    if not pairs:
-        return {}
-    both = tuple_(idempotency_keys.c.user_id, idempotency_keys.c.key)
-    query = select(idempotency_keys).where(both.in_(list(pairs)))
-    if since is not None:
-        query = query.where(idempotency_keys.c.created_at > since)
-    return {(row.user_id, row.key): row for row in connection.execute(query)}
+) -> dict[tuple[str, str], tuple[str, str]]:
+    """The job and fingerprint of each of ``pairs`` (user, key) that was used after ``since`` (None: ever)."""
+    found = {}
+    for user_id, key in pairs:
+        row = _BY_KEY.one(connection, user_id=user_id, key=key)
+        if row is not None and (since is None or row[2] > since):
+            found[user_id, key] = (row[0], row[1])
+    return found
 
 
 def reserve(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     """Bind keys to their jobs; one that was used too long ago is bound anew."""
-    if not rows:
-        return
-    pairs = [(row["user_id"], row["key"]) for row in rows]
-    connection.execute(
-        delete(idempotency_keys).where(tuple_(idempotency_keys.c.user_id, idempotency_keys.c.key).in_(pairs))
-    )
-    connection.execute(idempotency_keys.insert(), list(rows))
+    _FREED.run_many(connection, rows)
+    _RESERVED.run_many(connection, rows)

@@ -121,8 +121,7 @@ def set_shortage(connection: Connection, lane_id: int, since: datetime) -> None:
 def set_back(connection: Connection, now: datetime) -> None:
     """Let no entry that waits have been queued later than ``now``; the order in which they were stays.
 
-    The clock was ahead when they came, and without this whoever comes later would stand before them until it is there
-    again.
+    The clock was ahead when they came: without this, later entries would stand before them until it is there again.
     """
     entry = queue_entries.c
     late = entry.status.in_(("pending", "blocked")) & (entry.queued_at > now)

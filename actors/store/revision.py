@@ -61,6 +61,8 @@ def _migrate(connection: Connection) -> None:
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS))
     config.attributes["connection"] = connection
+    if not connection.in_transaction():
+        connection.begin()  # so that Alembic takes part in the transaction, and does not commit it
     dialect.begin(connection)
     command.upgrade(config, "head")
     connection.exec_driver_sql("COMMIT")

@@ -27,11 +27,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 import stamina
 import trio
-from outcome import Error, Outcome, Value, capture
+from outcome import Error, Outcome, Value
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError, StatementError
 
@@ -42,6 +42,7 @@ from actors.store import clock_steps, dialect, remembered, wal
 from actors.store.dialect import explained, refusal_of
 from actors.store.errors import StoreBusy, StoreError, StoreUnavailable
 from actors.store.executor import Executor, seconds_to_read
+from actors.store.group import Closure, Waiting, begin, commit, run_one
 from actors.store.log_size import LOOK, LogSize
 from actors.store.prepared import command
 from actors.store.revision import bring_up_to_date
@@ -50,7 +51,6 @@ from logconf import get_correlation_id
 from supervision import faults
 
 T = TypeVar("T")
-Closure = Callable[[Transaction], T]
 Publish = Callable[[list[Event]], None]
 
 _GROUP = 100
@@ -63,24 +63,13 @@ _BUSY_ATTEMPTS = 2
 COMMIT_BEFORE, COMMIT_AFTER = "commit.before", "commit.after"
 
 
-class _Waiting(Generic[T]):
-    """A closure, the correlation ID under which it is written, and what became of it."""
-
-    __slots__ = ("closure", "correlation_id", "outcome")
-
-    def __init__(self, closure: Closure[T], correlation_id: str) -> None:
-        self.closure = closure
-        self.correlation_id = correlation_id
-        self.outcome: Outcome[T] | None = None
-
-
 class Store:
     """A database in the state directory (or in memory, ``path=None``).
 
     ``now`` gives the time of transactions, ``executor`` runs them, ``publish`` is called after each COMMIT with the
     events that it wrote, in their order. ``engine``: a database in memory that was made elsewhere and outlives this
-    store, for simulations. ``steps``: what tells of steps of the wall clock, whose consequences are written before
-    anything else is (none: nobody does). ``housekeeping`` runs what is done beside the writer; None: ``executor`` does.
+    store, for simulations. ``steps`` notices steps of the wall clock, whose consequences are written before anything
+    else; None: steps are not noticed. ``housekeeping`` runs what is done beside the writer; None: ``executor`` does.
     ``troubles``: why the last transaction could not be kept; empty when it was.
     """
 
@@ -106,7 +95,7 @@ class Store:
         self._steps = steps
         self._engine = engine if engine is not None else dialect.open_engine(path)
         self._writer: Connection | None = None
-        self._queue: deque[_Waiting[Any]] = deque()
+        self._queue: deque[Waiting[Any]] = deque()
         self._turn = trio.Lock()
 
     async def open(self, readers: Executor | None = None) -> None:
@@ -124,7 +113,7 @@ class Store:
                     self._begin(self._writer)
                     if (ago := clock_steps.start(self._writer, now)) is not None:
                         self._steps.remember_leap(ago)
-                    _commit(self._writer)
+                    commit(self._writer)
             except (StoreError, SQLAlchemyError):
                 self._disconnect()
                 raise
@@ -174,7 +163,7 @@ class Store:
         """
         if faults.active is not None:
             await faults.async_point(COMMIT_BEFORE, "store")
-        mine = [_Waiting(closure, correlation_id) for correlation_id, closure in closures]
+        mine = [Waiting(closure, correlation_id) for correlation_id, closure in closures]
         self._queue.extend(mine)
         try:
             await self._turn.acquire()
@@ -226,7 +215,7 @@ class Store:
             finally:
                 command(connection, "ROLLBACK")
 
-    async def _run_group(self, mine: _Waiting[Any]) -> None:
+    async def _run_group(self, mine: Waiting[Any]) -> None:
         group = [self._queue.popleft() for _ in range(min(_GROUP, len(self._queue)))]
         if mine not in group:  # it stands behind more than a full group
             self._queue.remove(mine)
@@ -239,7 +228,7 @@ class Store:
         if events:
             self.publish(events)
 
-    def _transact(self, group: list[_Waiting[Any]], now: datetime, step: Step | None) -> list[Event]:
+    def _transact(self, group: list[Waiting[Any]], now: datetime, step: Step | None) -> list[Event]:
         """One transaction for all of ``group``; what fails it fails them all, and leaves nothing begun."""
         assert self._writer is not None, "the store is closed"
         connection = self._writer
@@ -248,7 +237,7 @@ class Store:
                 self._begin(connection)
                 if step is not None and self._steps is not None:
                     clock_steps.follow(connection, step)
-                    _commit(connection)
+                    commit(connection)
                     self._steps.applied(step)
                     self._begin(connection)
                 events = self._run_closures(group, Transaction(connection, now))
@@ -262,13 +251,13 @@ class Store:
             remembered.of(connection).end()
         return events
 
-    def _run_closures(self, group: list[_Waiting[Any]], transaction: Transaction) -> list[Event]:
+    def _run_closures(self, group: list[Waiting[Any]], transaction: Transaction) -> list[Event]:
         alone = len(group) == 1
-        outcomes = [_in_savepoint(transaction, waiting, alone=alone) for waiting in group]
+        outcomes = [run_one(transaction, waiting, alone=alone) for waiting in group]
         events: list[Event] = []
         if not alone or isinstance(outcomes[0], Value):
             events = transaction.flush()
-            _commit(transaction.connection)
+            commit(transaction.connection)
             transaction.committed()
             self.troubles = ()
         for waiting, result in zip(group, outcomes, strict=True):
@@ -277,50 +266,9 @@ class Store:
 
     def _begin(self, connection: Connection) -> None:
         with suppress(StoreBusy), explained(self._where):  # as nearly always: retrying costs more than beginning
-            _begin(connection)
+            begin(connection)
             return
         ensure_retry_log()
         for attempt in stamina.retry_context(on=StoreBusy, attempts=_BUSY_ATTEMPTS, wait_initial=0.05, wait_max=0.5):
             with attempt, explained(self._where):
-                _begin(connection)
-
-
-def _begin(connection: Connection) -> None:
-    dialect.begin(connection)
-    remembered.of(connection).begin()
-
-
-def _commit(connection: Connection) -> None:
-    command(connection, "COMMIT")
-    remembered.of(connection).committed()
-
-
-def _in_savepoint(transaction: Transaction, waiting: _Waiting[T], *, alone: bool) -> Outcome[T]:
-    """Run one closure so that its failure undoes its own changes only."""
-    transaction.correlation_id = waiting.correlation_id
-    if alone:
-        return _judged(capture(waiting.closure, transaction))
-    connection = transaction.connection
-    mark = transaction.mark()
-    command(connection, "SAVEPOINT one")
-    result = _judged(capture(waiting.closure, transaction))
-    if isinstance(result, Value):
-        command(connection, "RELEASE one")
-    else:
-        transaction.rewind(mark)
-        command(connection, "ROLLBACK TO one")
-        command(connection, "RELEASE one")
-    return result
-
-
-def _judged(result: Outcome[T]) -> Outcome[T]:
-    """A database that fails inside a closure fails the whole transaction: its state is no longer known.
-
-    A value that no database could keep fails its closure alone.
-    """
-    if isinstance(result, Error):
-        if isinstance(result.error, DBAPIError):
-            raise result.error
-        if (refusal := refusal_of(result.error)) is not None:
-            return Error(refusal)
-    return result
+                begin(connection)

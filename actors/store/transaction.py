@@ -75,9 +75,9 @@ class Transaction:
         return self._order
 
     def after_commit(self, act: Callable[[], None]) -> None:
-        """Have ``act`` called once this is committed, in the writer's thread, before anybody is told; it never raises.
+        """Call ``act`` once this is committed, in the writer's thread, before results are released; it never raises.
 
-        For what is kept in memory: whoever asked for the change may be cancelled before they know of its commit.
+        For what is kept in memory: the caller may be cancelled before it learns of the commit.
         """
         self._after_commit.append(act)
 
@@ -101,7 +101,7 @@ class Transaction:
         return len(self._pending), len(self._after_commit)
 
     def rewind(self, mark: tuple[int, int]) -> None:
-        """Forget what was to be told and done since ``mark``: its closure was rolled back."""
+        """Drop the events and actions since ``mark``: its closure was rolled back."""
         del self._pending[mark[0] :]
         del self._after_commit[mark[1] :]
         self._left = (0, None)

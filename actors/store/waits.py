@@ -30,7 +30,7 @@ _BEGINNINGS = (idempotency_keys.c.created_at, webhook_deliveries.c.received_at)
 
 
 def shift(connection: Connection, by: timedelta, now: datetime) -> None:
-    """Move every wait with the wall clock, which was stepped ``by`` and tells ``now``."""
+    """Move every wait with the wall clock, which was stepped ``by`` to ``now``."""
     for ends, _ in _WAITS:
         connection.execute(_shift(ends), {"by": by // timedelta(microseconds=1)})
     remembered.changed(connection)

@@ -1,4 +1,4 @@
-"""One provider under examination: how jobs are handed to it, looked at and waited for."""
+"""One provider under examination: how jobs are submitted, looked at and waited for."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Harness:
         return self.provider.capabilities.submit_idempotency is not Idempotency.NONE
 
     async def submit(self, request: JobRequest, key: str | None = None) -> tuple[str, Submitted]:
-        """Hand ``request`` over under ``key``, or under a fresh one."""
+        """Submit ``request`` under ``key``, or under a fresh one."""
         key = key if key is not None else f"conformance-{next(self._numbers)}"
         context = {"job_id": key, "correlation_id": "conformance"}
         return key, await self.provider.submit(key, _token(key), self.provider.prepare(request), context)

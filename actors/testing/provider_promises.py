@@ -120,7 +120,7 @@ async def a_lost_answer_is_settled_by_find(harness: Harness) -> None:
 
 
 async def an_unknown_key_is_surely_absent(harness: Harness) -> None:
-    """A key under which nothing was handed over is absent; a provider that cannot know answers UNKNOWABLE."""
+    """A key under which nothing was submitted is absent; a provider that cannot know answers UNKNOWABLE."""
     found = await harness.find("conformance-never-handed-over")
     assert isinstance(found, Absent if harness.can_tell else Unknowable), found
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -62,7 +62,7 @@ async def running_runtime(
     parts: Parts | None = None,
 ) -> AsyncIterator[RunningRuntime]:
     """A runtime over ``providers``, in memory, its randomness drawn from ``seed``."""
-    chosen: Sequence[Provider] = providers
-    made = parts or Parts(clock=clock or VirtualClock(), in_memory=True, sources=seeded_sources(seed), providers=chosen)
+    sources = seeded_sources(seed)
+    made = parts or Parts(clock=clock or VirtualClock(), in_memory=True, sources=sources, providers=providers)
     async with open_runtime(settings or virtual_settings(), made) as runtime:
         yield runtime

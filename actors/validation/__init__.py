@@ -25,9 +25,8 @@ of version 1.1 would take for something else must be put in quotes, and dates ar
 
 from actors.validation.converter import INPUT, Shape, StrictConverter
 from actors.validation.files import document, read_bytes
-from actors.validation.marked import join
+from actors.validation.marked import join, plain_value
 from actors.validation.problems import CheckedError, Place, Problem, Problems
-from actors.validation.scalars import plain_value
 from actors.validation.values import Format, Size, Wrong
 
 __all__ = [

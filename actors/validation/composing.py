@@ -11,9 +11,8 @@ from typing import Any, NoReturn
 
 import yaml
 
-from actors.validation.marked import MAX_DEPTH, MAX_NODES, UNREAD, ListNode, MappingNode, join
+from actors.validation.marked import MAX_DEPTH, MAX_NODES, UNREAD, ListNode, MappingNode, join, plain_value
 from actors.validation.problems import Place, Problems
-from actors.validation.scalars import plain_value
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _OPEN = object()

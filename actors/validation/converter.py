@@ -27,13 +27,13 @@ from actors.validation import values
 from actors.validation.explaining import explain, message_of
 from actors.validation.marked import MAX_DEPTH, shown
 from actors.validation.problems import Problems
-from actors.validation.validators import Validator
-from actors.validation.values import Format, Wrong, expected
+from actors.validation.values import Format, Validator, Wrong, expected
 
 _Hook = Callable[[Any, Any], Any]
-_SIMPLE: Mapping[Any, tuple[Callable[[Any], Any], str]] = {
-    str: (values.text, "a text"), int: (values.integer, "a whole number"), float: (values.number, "a number"),
-    bool: (values.boolean, "true or false"), Path: (values.path, "a path"), datetime: (values.moment, "a moment"),
+_SIMPLE: Mapping[Any, tuple[Callable[[Any], Any], Any, str]] = {
+    str: (values.text, str, "a text"), int: (values.integer, int, "a whole number"),
+    float: (values.number, (int, float), "a number"), bool: (values.boolean, bool, "true or false"),
+    Path: (values.path, str, "a path"), datetime: (values.moment, str, "a moment"),
 }  # fmt: skip
 _MAKE: Mapping[Any, Callable[[list[Any]], Any]] = {tuple: tuple, list: list, frozenset: frozenset}
 
@@ -64,7 +64,7 @@ class Shape:
 
 class StrictConverter(cattrs.Converter):
     """Reads ``str``, ``int``, ``float``, ``bool``, ``Path``, ``datetime``, ``Any`` (plain data), enums of texts,
-    ``Literal``, unions of what can be told apart, lists, mappings with texts as keys, and attrs classes.
+    ``Literal``, unions of types that a value distinguishes, lists, mappings with texts as keys, and attrs classes.
     """
 
     def __init__(self, shapes: Mapping[type, Shape] | None = None) -> None:
@@ -75,8 +75,8 @@ class StrictConverter(cattrs.Converter):
     def read(self, data: Any, kind: Any, path: str = "", problems: Problems | None = None) -> Any:
         """``data`` as a value of type ``kind``.
 
-        ``data``: a document (:func:`~actors.validation.files.document`) or plain data such as decoded JSON. ``path`` is
-        its own, for the messages; ``problems`` has what was noticed before. Raises
+        ``data``: a document (:func:`~actors.validation.document`) or plain data such as decoded JSON. ``path`` is its
+        own, for the messages; ``problems`` has what was noticed before. Raises
         :class:`~actors.validation.CheckedError` with every problem.
         """
         problems = Problems() if problems is None else problems
@@ -110,7 +110,7 @@ class StrictConverter(cattrs.Converter):
         return shape.keys(kind), shape.also
 
     def _register(self) -> None:
-        for kind, (reader, _) in _SIMPLE.items():
+        for kind, (reader, _, _) in _SIMPLE.items():
             self.register_structure_hook(kind, _simple(kind, reader))
         self.register_structure_hook_func(lambda kind: kind is Any, self._plain)
         factories: list[tuple[Callable[[Any], bool], Callable[[Any], _Hook]]] = [
@@ -132,7 +132,7 @@ class StrictConverter(cattrs.Converter):
         for name, key in shape.keys(kind).items():
             attribute = attrs.fields_dict(kind)[name]
             of_type = shape.types.get(name, hints[name])
-            maximum = maxima.FIELDS.get(kind, {}).get(name)  # a record cannot check by itself (D2)
+            maximum = maxima.FIELDS.get(kind, {}).get(name)  # a record cannot check by itself
             validators = (attribute.validator, maximum, shape.validators.get(name))
             overrides[name] = override(rename=key, struct_hook=self._field(attribute, of_type, validators))
         generated: Any = make_dict_structure_fn(kind, self, **overrides)
@@ -191,7 +191,7 @@ class StrictConverter(cattrs.Converter):
                 return None
             fitting = arms if len(arms) == 1 else [arm for arm in arms if _fits(value, arm)]
             if not fitting:
-                raise expected(" or ".join(dict.fromkeys(map(_word, arms))), value)
+                raise expected(" or ".join(dict.fromkeys(_family(arm)[1] for arm in arms)), value)
             return self.structure(value, fitting[0])
 
         return read
@@ -251,31 +251,22 @@ def _mapping(value: Any) -> Mapping[Any, Any]:
     raise expected("a mapping", value)
 
 
-def _bare(kind: Any) -> Any:
-    return get_args(kind)[0] if get_origin(kind) is Annotated else kind
+def _family(kind: Any) -> tuple[Any, str]:
+    """The Python types of the values from which ``kind`` is read, and the words for them."""
+    kind = get_args(kind)[0] if get_origin(kind) is Annotated else kind
+    if kind in _SIMPLE:
+        return _SIMPLE[kind][1:]
+    if get_origin(kind) in _MAKE:
+        return (list, tuple), "a list"
+    if get_origin(kind) in (Mapping, dict) or attrs.has(kind):
+        return Mapping, "a mapping"
+    return (object, "plain data") if kind is Any else (str, "a text")
 
 
 def _fits(value: Any, kind: Any) -> bool:
-    """Whether ``value`` is of the same family as ``kind``, so that this arm of a union is the one that was meant."""
-    kind = _bare(kind)
-    if isinstance(value, Mapping):
-        return get_origin(kind) in (Mapping, dict) or attrs.has(kind) or kind is Any
-    if isinstance(value, list | tuple):
-        return get_origin(kind) in _MAKE or kind is Any
-    if isinstance(value, bool) or kind is bool:
-        return isinstance(value, bool) and kind in (bool, Any)
-    if kind in (int, float):
-        return isinstance(value, int | kind)
-    return (isinstance(value, str) and (kind in _SIMPLE or _word(kind) == "a text")) or kind is Any
-
-
-def _word(kind: Any) -> str:
-    kind = _bare(kind)
-    if kind in _SIMPLE:
-        return _SIMPLE[kind][1]
-    if get_origin(kind) in _MAKE:
-        return "a list"
-    return "a mapping" if get_origin(kind) in (Mapping, dict) or attrs.has(kind) else "a text"
+    """Whether ``value`` is of the family of ``kind``, so that this arm of a union is the one that was meant."""
+    of, _ = _family(kind)
+    return isinstance(value, of) and (of is object or isinstance(value, bool) is (of is bool))
 
 
 def _is_deeper(data: Any, levels: int) -> bool:

@@ -63,14 +63,10 @@ class Problems:
         for one in problems:
             self.add(one.place, one.path, one.message)
 
-    def error(self) -> CheckedError:
-        """All of them as one exception, in the order of the file."""
-        return CheckedError(sorted(self._found.values(), key=_position))
-
     def check(self) -> None:
-        """Raise :class:`CheckedError` where there is a problem."""
+        """Raise :class:`CheckedError` with all of them, in the order of the file, where there is one."""
         if self._found:
-            raise self.error()
+            raise CheckedError(sorted(self._found.values(), key=_position))
 
 
 def _position(problem: Problem) -> tuple[int, int]:

@@ -1,4 +1,7 @@
-"""Simple values, held to their type strictly: nothing is coerced. What is wrong is raised as :class:`Wrong`."""
+"""Simple values, held to their type strictly: nothing is coerced. What is wrong is raised as :class:`Wrong`.
+
+The validators are for attrs; their words follow a field's path, and None is no value and passes.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,13 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Annotated, Any
 
 import attrs
 
 from actors.jobs.os_text import is_utf8
-from actors.validation.marked import Ambiguous, shown
-from actors.validation.scalars import plain_value
+from actors.validation.marked import Ambiguous, plain_value, shown
 
 _LARGEST = 2**63  # what a database and every JSON reader of ours can hold
 _OLDEST, _NEWEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
@@ -162,3 +164,26 @@ def _unquote(value: Any, kind: Any) -> str:
     bare = plain_value(value) if isinstance(value, str) else value
     right = isinstance(value, str) and isinstance(bare, kind) and (kind is bool or not isinstance(bare, bool))
     return "; take the quotes away" if right else ""
+
+
+Validator = Callable[[Any, "attrs.Attribute[Any]", Any], None]
+
+
+def fits(is_good: Callable[[Any], object], words: str, *, with_value: bool = False) -> Validator:
+    """Raises ``ValueError``, the field's name and ``words``, where a value is not good. ``with_value``: and it."""
+
+    def check(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+        if value is not None and not is_good(value):
+            raise ValueError(f"{attribute.name} {words}{f', not {value!r:.80}' if with_value else ''}")
+
+    return check
+
+
+def at_least(least: int) -> Validator:
+    """A number from ``least`` on."""
+    return fits(lambda value: value >= least, f"must be at least {least}")
+
+
+OR_MORE = fits(lambda value: value >= 0, "must be 0 or more")
+NOT_EMPTY = fits(len, "must not be empty")
+ABSOLUTE = fits(lambda value: PurePath(value).is_absolute(), "must be an absolute path")

@@ -11,7 +11,7 @@ import httpx
 import pytest
 import trio
 
-from actors.access import uses
+from actors.access import memory
 from actors.access.peer import Peer
 from actors.access.sessions import MOST_SESSIONS, Access
 from actors.jobs.refusal import Refused
@@ -153,7 +153,7 @@ async def test_an_older_reading_never_replaces_a_newer_one(access: Access) -> No
 async def test_what_somebody_else_wrote_is_seen_with_the_next_change(access: Access, wall: Wall) -> None:
     """Only this process holds the lock; should a row come from elsewhere, a change reads all of them."""
     other = Access(access._ledger, wall)
-    await access.tokens()
+    await access.tokens_page(limit=100)
     assert await access.token_peer("x") is None
     _token, secret = await other.create_token(user_id="bo", level="viewer")
     assert await access.token_peer(secret) is None
@@ -181,11 +181,11 @@ async def test_sessions_and_tokens_follow_the_wall_clock(access: Access, wall: W
 async def test_a_code_lives_no_longer_because_the_wall_clock_was_put_back(
     access: Access, wall: Wall, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    code, now = access.code_for(Peer(1000, "ana")), wall.steady()
+    code, now = access.codes.make(Peer(1000, "ana")), wall.steady()
     wall.time -= timedelta(hours=3)
-    assert access.knows_code(code)
+    assert access.codes.knows(code)
     monkeypatch.setattr(wall, "steady", lambda: now + 301)
-    assert not access.knows_code(code)
+    assert not access.codes.knows(code)
     assert await access.sign_in_with_code(code, HOUR) is None
 
 
@@ -196,7 +196,7 @@ async def test_one_token_has_a_bounded_number_of_sessions(access: Access, monkey
     _token, secret = await access.create_token(user_id="ana", level="viewer")
     _other, others = await access.create_token(user_id="ana", level="viewer")
     kept = [await access.sign_in_with_token(others, HOUR)]
-    kept += [await access.sign_in_with_code(access.code_for(Peer(1000, "ana")), HOUR) for _ in range(3)]
+    kept += [await access.sign_in_with_code(access.codes.make(Peer(1000, "ana")), HOUR) for _ in range(3)]
     first, *newest = [await access.sign_in_with_token(secret, HOUR) for _ in range(4)]
     assert first is not None
     assert await access.session_peer(first.secret) is None
@@ -223,9 +223,9 @@ async def test_a_thousand_requests_write_once_that_a_token_was_used(
             await access.token_peer(secret)
         await trio.testing.wait_all_tasks_blocked()
         assert store_calls == []
-        assert (await access.tokens())[0].last_used_at == wall.time
+        assert (await access.tokens_page(limit=100))[0].last_used_at == wall.time
         nursery.cancel_scope.cancel()
-    assert (await Access(access._ledger, wall).tokens())[0].last_used_at == wall.time
+    assert (await Access(access._ledger, wall).tokens_page(limit=1))[0].last_used_at == wall.time
     assert token.last_used_at is None
 
 
@@ -244,7 +244,7 @@ async def test_a_token_is_judged_although_its_use_cannot_be_written(
         await trio.testing.wait_all_tasks_blocked()
         assert await access.token_peer(secret) is not None
         nursery.cancel_scope.cancel()
-    assert uses.PAUSE >= 60
+    assert memory.PAUSE >= 60
 
 
 # Listing and ending sessions.
@@ -255,7 +255,7 @@ async def test_every_session_is_listed_and_can_be_ended(web: httpx.AsyncClient, 
     access, admin = runtime.access, await bearer(runtime, "admin", "root")
     token, secret = await access.create_token(user_id="ana", level="viewer")
     with_token = await access.sign_in_with_token(secret, HOUR)
-    operators = [await access.sign_in_with_code(access.code_for(Peer(1000, "bo")), HOUR) for _ in range(2)]
+    operators = [await access.sign_in_with_code(access.codes.make(Peer(1000, "bo")), HOUR) for _ in range(2)]
     assert with_token is not None
     listed = (await web.get("/api/sessions", headers=admin)).json()["sessions"]
     assert [(one["user_id"], one["token_id"]) for one in listed] == [
@@ -280,7 +280,7 @@ async def test_every_session_is_listed_and_can_be_ended(web: httpx.AsyncClient, 
 
 
 async def test_a_session_that_fits_more_than_one_is_not_guessed(access: Access) -> None:
-    sessions = [await access.sign_in_with_code(access.code_for(Peer(1000, "bo")), HOUR) for _ in range(17)]
+    sessions = [await access.sign_in_with_code(access.codes.make(Peer(1000, "bo")), HOUR) for _ in range(17)]
     with pytest.raises(Refused, match="there is no session ''"):
         await access.sessions.end("")
     first = sorted(one.session_id[0] for one in await access.sessions.listed())

@@ -15,13 +15,13 @@ import pytest
 import trio
 import trio.testing
 
-from actors.api import drain, server
+from actors.api import server
 from actors.api.options import HttpOptions
-from actors.api.tcp import TcpServer
+from actors.api.tcp import http_edge
 from actors.net import connections
 from actors.net.client_faults import ClientFaults
 from actors.runtime import RunningRuntime
-from supervision import ChildSpec, Supervisor, open_supervisor
+from supervision import Supervisor, open_supervisor
 from tests.api.frames import PATIENCE, closed
 
 HEAD = b"Host: localhost\r\n"
@@ -70,7 +70,7 @@ async def served(
     runtime: RunningRuntime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: HttpOptions
 ) -> AsyncIterator[Served]:
     monkeypatch.setattr(connections, "GRACE", 0.1)
-    child = ChildSpec("http", TcpServer(runtime, tmp_path, options).run)
+    child = http_edge(runtime, tmp_path, options)
     async with open_supervisor([child]) as supervisor:
         assert runtime.access.address is not None
         _token, secret = await runtime.access.create_token(user_id="ana", level="admin")
@@ -249,7 +249,7 @@ NONSENSE = [
 async def test_after_awkward_input_the_same_server_still_serves(
     nonsense: Nonsense, served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(drain, "LINGER", 0.05)
+    monkeypatch.setattr(server, "LINGER", 0.05)
     stream = await served.connect()
     async with stream:
         await nonsense(stream)
@@ -260,7 +260,7 @@ async def test_after_awkward_input_the_same_server_still_serves(
 
 
 async def test_all_of_it_at_once(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(drain, "LINGER", 0.05)
+    monkeypatch.setattr(server, "LINGER", 0.05)
 
     async def one(nonsense: Nonsense) -> None:
         async with await served.connect() as stream:
@@ -275,7 +275,7 @@ async def test_all_of_it_at_once(served: Served, monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize("status", [200, 413])
 async def test_a_body_that_nobody_reads_keeps_no_connection(status: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Hypercorn alone waits for ever: the body fills its queue, and the answer's end stands behind that."""
-    monkeypatch.setattr(drain, "LINGER", 0.05)
+    monkeypatch.setattr(server, "LINGER", 0.05)
     monkeypatch.setattr(connections, "GRACE", 0.1)
 
     async def refusing(scope: Any, receive: Any, send: Any) -> None:
@@ -286,7 +286,7 @@ async def test_a_body_that_nobody_reads_keeps_no_connection(status: int, monkeyp
     (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
     stream = await trio.open_tcp_stream(*listener.socket.getsockname())
     async with listener, stream, trio.open_nursery() as nursery:
-        await nursery.start(server.Guard(refusing, ClientFaults(), "http").serve, [listener.socket])
+        await nursery.start(server.HttpServer(refusing, ClientFaults(), "http").serve, [listener.socket])
         head = b"POST / HTTP/1.1\r\n" + HEAD + b"Content-Length: 100000000\r\n\r\n"
         nursery.start_soon(_push, stream, head)
         assert f"HTTP/1.1 {status}".encode() in await closed(stream)

@@ -13,12 +13,12 @@ from trio.testing import MockClock
 
 from actors.api.app import create_app
 from actors.api.options import HttpOptions
-from actors.api.tcp import TcpServer
+from actors.api.tcp import http_edge
 from actors.control.deliveries import MOST_KEPT
 from actors.jobs.records import JobStatus
 from actors.testing.fake_replicate import TOKEN, Fault, FaultKind, RemoteJob, signed
 from logconf.testing import capture_logs
-from supervision import ChildSpec, open_supervisor
+from supervision import open_supervisor
 from tests.api.test_webhooks import Stage, counted, staged
 
 
@@ -143,7 +143,7 @@ async def test_long_bodies_over_a_real_connection(stage: Stage, tmp_path: Path) 
     await stage.submit(seconds=3000)
     (remote,) = stage.fake.jobs()
     body = long(stage, remote, 10 << 20)
-    child = ChildSpec("http", TcpServer(stage.runtime, tmp_path, HttpOptions(port=0)).run)
+    child = http_edge(stage.runtime, tmp_path, HttpOptions(port=0))
     async with open_supervisor([child]):
         assert stage.runtime.access.address is not None
         url = f"{stage.runtime.access.address}api/webhooks/replicate"

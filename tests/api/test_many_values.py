@@ -11,9 +11,9 @@ import pytest
 import trio
 
 from actors.api import jobs as job_routes
-from actors.api.access import MOST_OF_SIGN_IN
 from actors.api.app import ROUTES
 from actors.api.body import holds_more
+from actors.api.guard import MOST_OF_SIGN_IN
 from actors.api.route import DeclaredRoute, Nothing
 from actors.job_requests.job_request import request_from_mapping
 from actors.jobs import maxima

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import select
 
 import actors
-from actors.jobs.expressions import compiled
+from actors.jobs.approval_rules import compiled
 from actors.jobs.refusal import Refused
 from actors.ledger.limits import set_limit
 from actors.store import dialect

@@ -52,7 +52,7 @@ async def test_who_has_a_good_token_signs_in_at_a_busy_address(
         assert (await busy.post("/api/session", json=body)).status_code == 429
     assert (await busy.post("/api/session", json={"token": secret})).status_code == 201
     assert (await busy.get("/api/session")).status_code == 200, "the session is no stranger either"
-    code = runtime.access.code_for(Peer(1000, "bo"))
+    code = runtime.access.codes.make(Peer(1000, "bo"))
     assert (await busy.post("/api/session", json={"code": code})).status_code == 201
 
 

@@ -11,8 +11,8 @@ import pytest
 from actors.access.peer import Peer
 from actors.access.secret import CODE_LIFETIME, PREFIX, hashed
 from actors.access.sessions import Access
-from actors.api.access import asked_by
 from actors.api.app import create_app
+from actors.api.guard import asked_by
 from actors.api.options import HttpOptions
 from actors.jobs.refusal import Refused
 from actors.runtime import RunningRuntime
@@ -37,7 +37,7 @@ async def test_a_token_is_256_random_bits_and_only_its_hash_is_kept(runtime: Run
 
 async def test_a_token_opens_nothing_from_its_end_on(access: Access, wall: Wall) -> None:
     _token, secret = await access.create_token(user_id="ana", level="viewer", expires_in=3600)
-    made = (await access.tokens())[0]
+    made = (await access.tokens_page(limit=100))[0]
     assert made.expires_at is not None
     wall.time = made.expires_at - timedelta(microseconds=1)
     assert await access.token_peer(secret) is not None
@@ -73,13 +73,13 @@ async def test_a_token_that_makes_no_sense_is_refused(access: Access, wrong: dic
 async def test_when_a_token_was_used_is_kept_to_the_hour(access: Access, wall: Wall) -> None:
     _token, secret = await access.create_token(user_id="ana", level="viewer")
     await access.token_peer(secret)
-    first = (await access.tokens())[0].last_used_at
+    first = (await access.tokens_page(limit=100))[0].last_used_at
     assert first is not None
     await access.token_peer(secret)
-    assert (await access.tokens())[0].last_used_at == first
+    assert (await access.tokens_page(limit=100))[0].last_used_at == first
     wall.time += timedelta(hours=1, seconds=1)
     await access.token_peer(secret)
-    assert (await access.tokens())[0].last_used_at != first
+    assert (await access.tokens_page(limit=100))[0].last_used_at != first
 
 
 async def test_a_token_is_masked_in_whatever_is_logged(access: Access) -> None:
@@ -105,7 +105,7 @@ async def test_making_and_revoking_are_events_without_the_secret(runtime: Runnin
 
 
 async def test_a_code_signs_in_once(access: Access) -> None:
-    code = access.code_for(Peer(1000, "ana"))
+    code = access.codes.make(Peer(1000, "ana"))
     session = await access.sign_in_with_code(code, timedelta(hours=1))
     assert session is not None
     assert (session.peer.name, session.peer.level, session.peer.via) == ("ana", "admin", "session")
@@ -113,7 +113,7 @@ async def test_a_code_signs_in_once(access: Access) -> None:
 
 
 async def test_a_code_is_good_for_five_minutes(access: Access, wall: Wall) -> None:
-    code, later = access.code_for(Peer(1000, "ana")), access.code_for(Peer(1000, "ana"))
+    code, later = access.codes.make(Peer(1000, "ana")), access.codes.make(Peer(1000, "ana"))
     wall.passed += CODE_LIFETIME.total_seconds() - 1
     assert await access.sign_in_with_code(code, timedelta(hours=1)) is not None
     wall.passed += 1
@@ -124,7 +124,7 @@ async def test_a_code_is_good_for_five_minutes(access: Access, wall: Wall) -> No
 async def test_a_step_of_the_wall_clock_neither_ends_a_code_nor_keeps_it(
     access: Access, wall: Wall, by: timedelta
 ) -> None:
-    code, later = access.code_for(Peer(1000, "ana")), access.code_for(Peer(1000, "ana"))
+    code, later = access.codes.make(Peer(1000, "ana")), access.codes.make(Peer(1000, "ana"))
     wall.time += by
     wall.passed += CODE_LIFETIME.total_seconds() - 1
     assert await access.sign_in_with_code(code, timedelta(hours=1)) is not None
@@ -133,14 +133,14 @@ async def test_a_step_of_the_wall_clock_neither_ends_a_code_nor_keeps_it(
 
 
 async def test_who_asks_for_codes_without_end_loses_the_oldest(access: Access) -> None:
-    first = access.code_for(Peer(1000, "ana"))
-    last = [access.code_for(Peer(1000, "ana")) for _ in range(64)][-1]
+    first = access.codes.make(Peer(1000, "ana"))
+    last = [access.codes.make(Peer(1000, "ana")) for _ in range(64)][-1]
     assert await access.sign_in_with_code(first, timedelta(hours=1)) is None
     assert await access.sign_in_with_code(last, timedelta(hours=1)) is not None
 
 
 async def test_a_session_outlives_the_supervisor_but_not_its_time(access: Access, wall: Wall) -> None:
-    session = await access.sign_in_with_code(access.code_for(Peer(1000, "ana")), timedelta(hours=1))
+    session = await access.sign_in_with_code(access.codes.make(Peer(1000, "ana")), timedelta(hours=1))
     assert session is not None
     restarted = Access(access._ledger, wall)
     assert await restarted.session_peer(session.secret) is not None

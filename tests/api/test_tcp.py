@@ -52,10 +52,10 @@ async def test_a_later_start_makes_no_token_again(runtime: RunningRuntime, tmp_p
     """Revoked or deleted, it stays so: greenroom token create makes another."""
     async with open_supervisor(serving(runtime, tmp_path)):
         (tmp_path / TOKEN).unlink()
-        await runtime.access.revoke((await runtime.access.tokens())[0].token_id)
+        await runtime.access.revoke((await runtime.access.tokens_page(limit=100))[0].token_id)
     async with open_supervisor(serving(runtime, tmp_path)):
         assert not (tmp_path / TOKEN).exists()
-    assert len(await runtime.access.tokens()) == 1
+    assert len(await runtime.access.tokens_page(limit=100)) == 1
 
 
 async def test_a_port_that_is_taken_is_a_warning_and_nobodys_crash(

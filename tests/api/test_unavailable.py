@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from actors.access.peer import Peer
-from actors.api.access import asked_by
 from actors.api.app import create_app
+from actors.api.guard import asked_by
 from actors.api.webhooks import create_webhook_app
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.runtime import RunningRuntime

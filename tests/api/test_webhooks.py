@@ -13,6 +13,7 @@ import httpx
 import orjson
 import pytest
 import trio
+from sqlalchemy import text
 from trio.testing import MockClock
 
 from actors.api.webhooks import create_webhook_app
@@ -209,6 +210,27 @@ async def test_a_late_delivery_moves_no_job_backwards(stage: Stage, autojump_clo
 
 
 # Repetition.
+
+
+@pytest.mark.parametrize("readable", [True, False])
+async def test_a_delivery_about_a_job_whose_row_is_damaged_is_taken_once(
+    stage: Stage, autojump_clock: MockClock, readable: bool
+) -> None:
+    """It changes nothing and is not asked for again: the row would be damaged for the next try, too."""
+    damaged = await stage.submit(seconds=30)
+    (remote,) = stage.fake.jobs()
+    spoil = text("UPDATE jobs SET request = '{'")
+    await stage.runtime.ledger.store.write(lambda tx: tx.connection.execute(spoil))
+    other = await stage.submit(seconds=30)
+    body = stage.told(remote, status="succeeded") if readable else stage.told(remote, status=7)
+    with capture_logs() as lines:
+        assert [(await stage.post(body)).status_code for _ in range(2)] == [200, 200]
+    assert (counted(stage, "damaged"), counted(stage, "repeated")) == (1, 1)
+    assert [damaged.job_id in line["message"] for line in lines if "its row is damaged" in line["message"]] == [True]
+    (theirs,) = [one for one in stage.fake.jobs() if one.id != remote.id]
+    await trio.sleep(31)
+    await stage.post(stage.told(theirs), delivery="msg_2")
+    assert await stage.end(other) is JobStatus.COMPLETED
 
 
 async def test_a_repeated_delivery_is_answered_and_does_nothing(stage: Stage, autojump_clock: MockClock) -> None:

@@ -11,8 +11,8 @@ import pytest
 from starlette.routing import Route
 
 from actors.access.peer import Peer
-from actors.api.access import asked_by
 from actors.api.app import ROUTES, create_app
+from actors.api.guard import asked_by
 from actors.cli.offline import open_reading
 from actors.control.runtime import NOT_RUNNING, Reading
 from actors.jobs.options import ApprovalOptions

@@ -14,12 +14,12 @@ from click.testing import CliRunner, Result
 from actors.cli.board import Board
 from actors.cli.client import NoSupervisor, address, document_of
 from actors.cli.context import BadInput, Failed
-from actors.cli.display import actors_line, jobs_table, queue_line
+from actors.cli.display import actors_line, console, jobs_table, queue_line
 from actors.cli.event_text import describe, parsed
 from actors.cli.group import cli
 from actors.cli.job_text import duration, lasted, metrics, name_of, note, standing
 from actors.cli.submit import exit_status, submit
-from actors.cli.tables import console, plain
+from actors.cli.tables import plain
 from actors.jobs.records import JobRequest
 
 

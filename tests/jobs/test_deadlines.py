@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from actors.jobs.deadlines import (
+    EXPIRED_ENTRY,
     duration_in_words,
-    expired_entry_message,
     expired_job_message,
     is_expired,
 )
@@ -45,7 +45,7 @@ def test_a_duration_is_told_in_the_largest_unit_that_says_it_exactly(seconds: fl
 
 def test_an_expired_request_is_told_in_the_promised_words_with_the_real_time_out() -> None:
     """Exact texts (B16); never "24 hours" where it was another time-out."""
-    assert expired_entry_message() == "Approval request expired (auto-rejected after timeout)"
+    assert EXPIRED_ENTRY == "Approval request expired (auto-rejected after timeout)"
     assert expired_job_message(86_400) == "Approval request expired after 24 hours"
     assert expired_job_message(5400) == "Approval request expired after 90 minutes"
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actors.jobs.levels import base_priority, check_override, effective_priority, may_approve
+from actors.jobs.levels import base_priority, check_override, effective_priority, level_reaches
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -88,4 +88,4 @@ def test_another_override_is_refused_with_its_range(bad: int) -> None:
     ],
 )
 def test_an_approver_needs_the_required_level_or_a_higher_one(level: str, required: str, may: bool) -> None:
-    assert may_approve(level, required) is may
+    assert level_reaches(level, required) is may

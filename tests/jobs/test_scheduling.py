@@ -7,20 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from actors.jobs.bounds import WaitReason
+from actors.jobs.bounds import ProviderState, WaitReason
 from actors.jobs.options import Limits
 from actors.jobs.records import Capacity, Resources
-from actors.jobs.scheduling import (
-    Decision,
-    Head,
-    Lane,
-    ProviderState,
-    Running,
-    decide,
-    explain,
-    global_limit_reached,
-    nothing_may_run,
-)
+from actors.jobs.scheduling import Decision, Head, Lane, Running, decide, explain, global_limit_reached, nothing_may_run
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 OPEN = {"local": ProviderState(Capacity())}

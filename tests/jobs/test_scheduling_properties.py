@@ -11,10 +11,10 @@ import attrs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actors.jobs.bounds import WaitReason
+from actors.jobs.bounds import ProviderState, WaitReason
 from actors.jobs.options import Limits
 from actors.jobs.records import Capacity, Resources
-from actors.jobs.scheduling import Decision, Head, Lane, ProviderState, Running, decide
+from actors.jobs.scheduling import Decision, Head, Lane, Running, decide
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 GIB = 2**30

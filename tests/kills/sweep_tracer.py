@@ -37,7 +37,9 @@ _BY_FOLDER = {  # a descriptor, or the current folder, and the path after it
     257: ("openat", 0), 258: ("mkdirat", 0), 263: ("unlinkat", 0), 264: ("renameat", 2), 265: ("linkat", 2),
     266: ("symlinkat", 1), 268: ("fchmodat", 0), 316: ("renameat2", 2),
 }  # fmt: skip
-_OUTWARD = {56: "clone", 58: "vfork", 424: "pidfd_send_signal", 435: "clone3"}  # what no file shows, and others see
+_OUTWARD = {  # what no file shows, and others see
+    46: "sendmsg", 56: "clone", 58: "vfork", 424: "pidfd_send_signal", 435: "clone3",
+}  # fmt: skip
 
 
 class SyscallInfo(ctypes.Structure):

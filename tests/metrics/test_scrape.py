@@ -18,8 +18,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from trio.testing import MockClock
 
 from actors.access.peer import Peer
-from actors.api.access import asked_by
 from actors.api.app import create_app
+from actors.api.guard import asked_by
 from actors.jobs.records import JobRequest
 from actors.runtime import RunningRuntime
 from actors.testing import request

@@ -18,7 +18,7 @@ import trio.testing
 from actors.access.hosts import AllowedHosts
 from actors.api.app import create_app
 from actors.api.options import HttpOptions
-from actors.api.server import Guard
+from actors.api.server import HttpServer
 from actors.feed.options import FeedOptions
 from actors.feed.server import FeedServer
 from actors.kernel import SystemClock
@@ -168,22 +168,22 @@ class Ports:
 async def ports(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Ports]:
     monkeypatch.setattr("actors.net.connections.GRACE", 0.1)
     monkeypatch.setattr("actors.api.server.HEAD_SECONDS", 0.2)  # a client that has left is noticed then
-    monkeypatch.setattr("actors.api.drain.LINGER", 0.05)
+    monkeypatch.setattr("actors.api.server.LINGER", 0.05)
     monkeypatch.setattr("actors.feed.server.CLOSE_SECONDS", 0.1)  # for clients that answer no close frame
     parts = Parts(in_memory=True, providers=[ScriptedProvider(ScriptedOptions(), ScriptedRemote(SystemClock().now))])
     async with running_runtime(settings=virtual_settings(), parts=parts) as runtime:
         _token, secret = await runtime.access.create_token(user_id="ana", level="viewer")
         options = HttpOptions(requests_per_minute=100_000)
-        guard = Guard(create_app(runtime, options), runtime.client_faults, "http")
+        http = HttpServer(create_app(runtime, options), runtime.client_faults, "http")
         feed = FeedServer(runtime, FeedOptions(port=0), runtime.access.token_peer, AllowedHosts())
         (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
 
         async def serve(*, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-            await guard.serve([listener.socket], task_status=task_status)
+            await http.serve([listener.socket], task_status=task_status)
 
         async with listener, open_supervisor([ChildSpec("http", serve), ChildSpec("feed", feed.run)]):
             port = listener.socket.getsockname()[1]
-            yield Ports(runtime, secret.encode(), port, feed.port, (guard._connections, feed._connections))
+            yield Ports(runtime, secret.encode(), port, feed.port, (http._connections, feed._connections))
 
 
 def loud(caplog: pytest.LogCaptureFixture) -> list[str]:

@@ -163,7 +163,7 @@ def test_this_machine_is_a_provider_until_it_is_switched_off(loaded: Load) -> No
         ("approvals: {timeout_hours: 0}", "1:13: approvals.timeout_hours: must be more than 0, not 0"),
         (
             "approvals: {rules: [{name: x, condition: cost_exceds}]}",
-            "1:31: approvals.rules[0].condition: there is no condition 'cost_exceds'; did you mean cost_exceeds?",
+            "1:31: approvals.rules[0].condition: cannot be 'cost_exceds'; did you mean cost_exceeds?",
         ),
         (
             "approvals: {rules: [{name: x, condition: cost_exceeds}]}",
@@ -195,7 +195,7 @@ def test_this_machine_is_a_provider_until_it_is_switched_off(loaded: Load) -> No
         ),
         (
             "approvals: {rules: [{name: x, condition: first_job, exempt_levels: [admin, admn]}]}",
-            "1:53: approvals.rules[0].exempt_levels: there is no level 'admn'; did you mean admin?",
+            "1:76: approvals.rules[0].exempt_levels[1]: cannot be 'admn'; did you mean admin?",
         ),
         (
             "approvals: {rules: [{name: x, condition: first_job, rule_id: 3}]}",

@@ -10,7 +10,7 @@ import trio
 
 from actors.jobs.records import ApprovalRule
 from actors.kernel import VirtualClock
-from actors.store import InlineExecutor, Store, ThreadExecutor, gates, holds, rules, runtime_settings, waits
+from actors.store import InlineExecutor, Store, ThreadExecutor, deaths, gates, holds, rules, runtime_settings, waits
 from actors.store.rules import StoredRule
 
 NOW = datetime(2024, 1, 1, tzinfo=UTC)
@@ -24,6 +24,7 @@ CHANGES = {
         lambda connection: runtime_settings.read(connection, "limits."),
         lambda connection: runtime_settings.put(connection, "limits.total", 7, NOW, None),
     ),
+    "a death": (deaths.counts, lambda connection: deaths.blame(connection, ["j1"])),
     "a hold": (holds.current, lambda connection: holds.begin(connection, "why", NOW)),
 }
 

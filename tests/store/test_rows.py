@@ -57,9 +57,9 @@ def test_a_damaged_row_is_left_out_and_reported_once(damage, caplog):
         rows.read(Job, {**JOB, **damage})
 
 
-async def damage(runtime, job_id):
+async def damage(runtime, job_id, change="jobs SET request = '{'"):
     def spoil(tx):
-        tx.connection.execute(text("UPDATE jobs SET request = '{' WHERE job_id = :id"), {"id": job_id})
+        tx.connection.execute(text(f"UPDATE {change} WHERE job_id = :id"), {"id": job_id})
 
     await runtime._store.write(spoil)
 
@@ -109,3 +109,37 @@ async def test_an_approval_whose_job_was_damaged_holds_up_no_other(world, autoju
         assert (await runtime.wait(other.job_id)).status == "cancelled"
         await trio.sleep(60)
         assert 10 <= len(tried) <= 20
+
+
+async def test_a_damaged_queue_entry_hides_and_holds_up_no_other(world, autojump_clock, caplog):
+    """Its job is in no list; the job behind it in the lane runs, and so does one that waits for the same slot."""
+    async with world.open(options=ScriptedOptions(), limits=Limits(total=1)) as runtime:
+        running = await world.submit(duration=60)
+        damaged, behind = await world.submit(duration=60), await world.submit(duration=1)
+        await damage(runtime, damaged.job_id, "queue_entries SET max_attempts = 'many'")
+        assert [view.job.job_id for view in (await runtime.queue.view()).waiting] == [behind.job_id]
+        assert (await runtime.wait(running.job_id)).status == "completed"
+        assert (await runtime.wait(behind.job_id)).status == "completed"
+        assert damaged.job_id not in [view.job.job_id for view in await runtime.jobs.page()]
+        with pytest.raises(DamagedRow, match=f"QueueEntry {damaged.job_id}"):
+            await runtime.jobs.get(damaged.job_id)
+    errors = [one for one in caplog.records if one.levelno >= logging.ERROR]
+    assert [damaged.job_id in one.getMessage() for one in errors] == [True]
+
+
+async def test_a_damaged_approval_request_hides_and_holds_up_no_other(world, autojump_clock, caplog):
+    """The others are listed, decided and ended at their deadlines; a decision on it is an error that names it."""
+    async with world.open(options=ScriptedOptions(), approvals=ApprovalOptions(timeout_hours=1)) as runtime:
+        damaged, granted, expired = [await world.submit(requires_approval="big") for _ in range(3)]
+        kept = (await runtime.approvals.get(damaged.job_id)).approval_id
+        await damage(runtime, damaged.job_id, "approvals SET status = 'perhaps'")
+        listed = [one.job_id for one in await runtime.approvals.page()]
+        assert sorted(listed) == sorted([granted.job_id, expired.job_id])
+        await runtime.approve(granted.job_id, by="cy")
+        assert (await runtime.wait(granted.job_id)).status == "completed"
+        assert (await runtime.wait(expired.job_id)).status == "cancelled"
+        with pytest.raises(DamagedRow, match=f"ApprovalRequest {kept}"):
+            await runtime.approve(kept, by="cy")
+        assert (await runtime.jobs.get(damaged.job_id)).job.status == "pending"
+    errors = [one for one in caplog.records if one.levelno >= logging.ERROR]
+    assert [kept in one.getMessage() for one in errors] == [True]

@@ -12,7 +12,7 @@ import pytest
 from attrs.validators import ge, gt
 
 from actors.validation import INPUT, CheckedError, Shape, Size, StrictConverter, Wrong, plain_value
-from actors.validation.validators import fits
+from actors.validation.values import fits
 
 
 class Mode(StrEnum):

@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 from actors.providers.local.capacity import FIRST_FREE_FD, Lease
@@ -83,5 +84,6 @@ def _environment() -> dict[str, str]:
     return {name: os.environ[name] for name in KEPT if name in os.environ}
 
 
+@cache
 def _code() -> list[Path]:
     return [Path(sys.executable), *sorted(SHIM.parent.glob("*.py"))]

@@ -4,10 +4,11 @@ The order of reading carries the proof. The lock is held from before ``run.json`
 ``exit.json`` is. So: a ``run.json`` seen, *then* the lock found free, *then* no ``exit.json`` found, means that the
 shim died and no record will ever come. A pid alone proves nothing (zombies answer, numbers are reused).
 
-All of these files can be exchanged by the job itself. So what the shim noted beside the directory (:mod:`.shim.note`)
-comes before them: who runs the job, and that it ended, which no file in the directory can say for it in the same boot.
-A free lock is believed only when no shim of this directory is among the kernel's processes, and an end only when
-nothing of the job lives.
+All of these files can be exchanged by the job itself. So what the shim noted beside the directory
+(:class:`.shim.job.Note`) comes before them: who runs the job, and that it ended, which no file in the directory can say
+for it in the same boot. A free lock is believed only when no shim of this directory is among the kernel's processes,
+and an end only when nothing of the job lives: a shim that is known to have ended well has seen to that, else all
+processes are looked at.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import attrs
 
 from actors.providers.entry_points import EntryPoint
-from actors.validation.validators import OR_MORE, at_least, fits
+from actors.validation.values import OR_MORE, at_least, fits
 
 SMALLEST_LOG = 64 * 1024
 

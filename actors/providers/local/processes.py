@@ -9,6 +9,7 @@ import attrs
 
 from actors.providers.local.directory import JobDirectory
 from actors.providers.local.environment import MARK
+from actors.providers.local.shim.system import read_bytes
 
 _SHIM_FLAGS = [b"-I", b"-S"]
 _SHIM_FILE = b"/local/shim/__main__.py"
@@ -77,16 +78,6 @@ def all_pids() -> Iterator[int]:
 def _content(path: str, most: int = 1 << 26) -> bytes:
     """A file of the kernel's; nothing of a process that has ended or is another user's."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        return read_bytes(path, most)
     except _NOT_OURS:
         return b""
-    pieces = []
-    try:
-        while most > 0 and (piece := os.read(fd, _MOST)):
-            pieces.append(piece)
-            most -= len(piece)
-    except _NOT_OURS:
-        return b""
-    finally:
-        os.close(fd)
-    return b"".join(pieces)

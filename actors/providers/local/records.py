@@ -25,7 +25,7 @@ _LONGEST = 4096  # characters of a text in a record
 
 @attrs.frozen
 class Note:
-    """What stands where the job does not write (:mod:`.shim.note`): who runs it, and how it ended; None: not noted."""
+    """What stands where the job does not write (:class:`.shim.job.Note`): who runs it, how it ended. None: nothing."""
 
     run: Mapping[str, Any] | None = None
     exit: Mapping[str, Any] | None = None

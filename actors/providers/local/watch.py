@@ -92,10 +92,10 @@ class Watch:
                     self.nudge(key)
 
     def _adopt_all(self) -> list[str]:
-        self._jobs.use_zygote()
         directories = self._jobs.unended()
         for directory in directories:
             self._adopt(directory)
+        self._jobs.use_zygote()
         return [directory.key for directory in directories]
 
     def _signs(self, keys: list[str]) -> dict[str, Sign]:

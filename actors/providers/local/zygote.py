@@ -1,9 +1,9 @@
 """The supervisor's side of the zygote, the process from which shims are forked (:mod:`.shim.zygote`).
 
 States: *absent*; *starting*, until it says that it is ready; *ready*. A start never waits for a zygote that is not
-ready: its shim is spawned, as where there is no zygote at all. A zygote that has ended is started again by the next
-start or look; one that ended before it was ready, or did not answer in time, only after a pause. One of another
-likeness (its code, limits, environment ... changed) is replaced.
+ready: its shim is spawned, as where there is no zygote at all. One that has ended, or has not answered in time and was
+killed for that, is followed by another after a pause, at the next start or look. One of another likeness (its code,
+limits, environment ... changed) is replaced at once.
 
 A request whose answer is lost has an unknown outcome: the zygote may have forked or not. Then the zygote is killed and
 a shim is spawned in addition; the lock in the job's directory lets only one of the two run the program.
@@ -33,7 +33,7 @@ _logger = get_logger(__name__)
 
 ANSWER_SECONDS = 3.0  # to answer a request: a fork takes milliseconds
 END_SECONDS = 1.0  # for a killed one to be gone; it takes less than a millisecond
-PAUSE_SECONDS = 10.0  # after a failure, before the next zygote is started
+PAUSE_SECONDS = 5.0  # after it has failed or ended, before the next one is started
 TITLE_ROOM = 8192  # bytes for the command line of a shim; with a longer one it is spawned
 _LARGEST = 256  # bytes of a message from the zygote
 
@@ -67,7 +67,7 @@ class Zygote:
             try:
                 self._start()
             except OSError as error:
-                self._fail(f"cannot be started: {error}", pause=True)
+                self._fail(f"cannot be started: {error}")
             self._likeness = now
         return self._ready
 
@@ -83,7 +83,7 @@ class Zygote:
         try:
             socket.send_fds(self._channel, [request], fds)
         except OSError as error:
-            self._fail(f"takes no request: {error}", pause=isinstance(error, TimeoutError))
+            self._fail(f"takes no request: {error}")
             return None
         word, number, shim = self._receive(ANSWER_SECONDS)
         if word == "started" and shim >= 0:
@@ -91,7 +91,7 @@ class Zygote:
         if word == "failed":
             return None
         if not word:
-            self._fail(f"has not answered for {ANSWER_SECONDS:g} s", pause=True)
+            self._fail(f"has not answered for {ANSWER_SECONDS:g} s")
         raise Unanswered  # with an answer: no descriptor was left here for the pidfd
 
     def close(self) -> None:
@@ -135,13 +135,12 @@ class Zygote:
         except OSError:
             data, fds = b"", []
         if not data:
-            self._fail("has ended", pause=not self._ready)
+            self._fail("has ended")
             raise Unanswered
         word, _, number = data.decode().partition(" ")
         return word, int(number or 0), fds[0] if fds else -1
 
-    def _fail(self, what: str, *, pause: bool) -> None:
+    def _fail(self, what: str) -> None:
         _logger.warning("The process that forks shims %s; shims are spawned until there is another", what)
-        if pause:
-            self._not_before = time.monotonic() + PAUSE_SECONDS
+        self._not_before = time.monotonic() + PAUSE_SECONDS
         self.close()

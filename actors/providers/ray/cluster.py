@@ -60,7 +60,7 @@ class Cluster:
         return await self._client.request("POST", "/api/jobs/", json=request, repeatable=False, accept=_REFUSALS)
 
     async def job(self, job_id: str) -> dict[str, Any] | None:
-        """What the cluster knows of one job; None: it denies to know it."""
+        """The cluster's record of one job; None: it has none."""
         answer = await self._ask("GET", f"/api/jobs/{job_id}", missing=True)
         return None if answer.status == 404 else answer.object()
 

@@ -9,7 +9,7 @@ import attrs
 
 from actors.providers.entry_points import EntryPoint
 from actors.providers.ray.runtime_env import runtime_env_faults
-from actors.validation.validators import ABSOLUTE, OR_MORE, at_least, fits
+from actors.validation.values import ABSOLUTE, OR_MORE, at_least, fits
 
 MIB = 1024 * 1024
 

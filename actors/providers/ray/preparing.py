@@ -1,6 +1,6 @@
 """From a request to the body of a submission: every fault that can be found here is refused before it is sent.
 
-A request by entry point may come from somebody who may not send commands (B21). A runtime environment is as
+A request by entry point may come from a user who may not send commands (B21). A runtime environment is as
 powerful as a command (it names interpreters, images, packages to install, directories of this machine to upload), so
 that such a request takes it, and the directory, from the configuration alone.
 """
@@ -24,7 +24,7 @@ from actors.providers.ray.options import RayOptions
 from actors.providers.ray.runtime_env import OURS, environment_faults, is_remote, merged, runtime_env_faults
 from actors.providers.specs import read_spec
 from actors.validation import Format, Wrong
-from actors.validation.validators import OR_MORE
+from actors.validation.values import OR_MORE
 
 TOKEN, JOB_ID, CORRELATION_ID, DEADLINE = (
     "greenroom_token", "greenroom_job_id", "greenroom_correlation_id", "greenroom_max_runtime",

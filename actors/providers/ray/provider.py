@@ -102,7 +102,7 @@ class RayProvider(NoDeliveries):
         return {"address": self._options.address, **facts, **attrs.asdict(self.capacity())}
 
     async def submit(self, key: str, token: str, prepared: Prepared, context: Mapping[str, str]) -> Submitted:
-        """Hand a job over, its directory first. Raises :class:`Conflict` where another's job has the id."""
+        """Submit a job, its directory first. Raises :class:`Conflict` where another's job has the id."""
         job_id = submission_id(key)
         session, existing = await self._submitter.submit(job_id, token, prepared.body, context)
         handle = _handle(job_id, session)

@@ -13,7 +13,7 @@ from typing import Any
 import attrs
 
 from actors.providers.specs import read_spec
-from actors.validation.validators import fits
+from actors.validation.values import fits
 
 OURS = frozenset(
     {
@@ -38,7 +38,7 @@ def is_remote(place: str) -> bool:
 _IS_PLACE = fits(
     lambda place: is_remote(place) or PurePath(place).is_absolute(),
     "must be an absolute path or an address such as s3://",
-    told=True,
+    with_value=True,
 )
 _ARE_REMOTE = fits(
     lambda modules: all(map(is_remote, modules)),

@@ -7,7 +7,7 @@ A copy is complete or absent. One that cannot be made is reported in the log and
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from actors.providers.replicate.copy_turns import PLACES, PendingCopy, Turns
 from actors.providers.replicate.downloading import UNFINISHED, Budget, Downloader, NotCopied, file_name
 from actors.providers.replicate.key_files import KeyFiles, is_file_name, sync
 from actors.providers.replicate.options import ReplicateOptions
-from actors.providers.replicate.reading import RETENTION, kind_of, remote_id, results_of
+from actors.providers.replicate.reading import RETENTION, kind_and_id, results_of
 from logconf import get_logger
 
 _logger = get_logger("actors.providers.replicate")
@@ -119,18 +119,20 @@ class Copies:
             "job_id": pending.key.rpartition("-")[0] or pending.key,
         }
         left = self._seconds_left(pending)
-        why: Exception = NotCopied("it took longer than Replicate keeps them")
-        number = None
-        with trio.move_on_after(max(left, self._options.request_seconds)):
-            try:
+        try:
+            with trio.fail_after(max(left, self._options.request_seconds)):
                 number = await self._copy(pending)
-            except _FAILURES as error:
-                why = error
-        if number is not None:
-            self._over_at.pop(pending.key, None)
-            _logger.info("Copied %d result files", number, extra={**extra, "directory": str(self._done / pending.key)})
-            self._nudge(pending.key)
-            return True
+        except trio.TooSlowError:
+            return await self._failed(pending, NotCopied("it took longer than Replicate keeps them"), extra)
+        except _FAILURES as error:
+            return await self._failed(pending, error, extra)
+        self._over_at.pop(pending.key, None)
+        _logger.info("Copied %d result files", number, extra={**extra, "directory": str(self._done / pending.key)})
+        self._nudge(pending.key)
+        return True
+
+    async def _failed(self, pending: PendingCopy, why: Exception, extra: Mapping[str, object]) -> bool:
+        """Give it up where another try would end the same; whether it was given up."""
         over = self._seconds_left(pending) <= 0 or getattr(why, "for_good", False) or isinstance(why, NotFound)
         if not over:
             _logger.info("Results could not be copied yet: %s", why, extra=extra)
@@ -153,7 +155,7 @@ class Copies:
     async def _copy(self, pending: PendingCopy) -> int:
         if there := await trio.to_thread.run_sync(self._settled, pending.key):
             return there
-        results = list(results_of(await self._api.get(kind_of(pending.handle), remote_id(pending.handle.get("id")))))
+        results = list(results_of(await self._api.get(*kind_and_id(pending.handle))))
         if not results:
             raise NotCopied("Replicate no longer has them", for_good=True)
         if len(results) > MOST_FILES:

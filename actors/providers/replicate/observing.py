@@ -20,7 +20,7 @@ from actors.providers.base import Handle, View
 from actors.providers.errors import NotFound, Protocol, ProviderError, Unavailable
 from actors.providers.replicate.api import ReplicateApi
 from actors.providers.replicate.preparing import PREDICTION, TRAINING
-from actors.providers.replicate.reading import SKEW, ends_before, kind_of, moment, remote_id
+from actors.providers.replicate.reading import SKEW, ends_before, kind_and_id, moment
 
 AT_MOST = 15.0
 """Seconds of one look, within what the guard allows for it; what was not reached is not in the view."""
@@ -46,7 +46,8 @@ class _Look:
         look = cls()
         for key, handle in handles.items():
             try:
-                look.missing.setdefault(kind_of(handle), {})[remote_id(handle.get("id"))] = key
+                kind, job_id = kind_and_id(handle)
+                look.missing.setdefault(kind, {})[job_id] = key
             except Protocol as error:
                 look.failed[key] = f"its handle names no job: {error}"
         return look

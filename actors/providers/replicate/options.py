@@ -10,7 +10,7 @@ import attrs
 from attrs.validators import ge, gt
 
 from actors.providers.http_addresses import checked_address
-from actors.validation.validators import at_least, fits
+from actors.validation.values import at_least, fits
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _PROXY = re.compile(r"https?://[^\s/]+/?", re.ASCII)

@@ -20,7 +20,7 @@ from actors.providers.base import Prepared
 from actors.providers.errors import Invalid
 from actors.providers.replicate.options import ReplicateOptions
 from actors.providers.specs import read_spec
-from actors.validation.validators import NOT_EMPTY, fits
+from actors.validation.values import NOT_EMPTY, fits
 
 PREDICTION, TRAINING = "prediction", "training"
 
@@ -38,7 +38,7 @@ _WEB_ADDRESS = re.compile(r"https?://[^\s/]+\S*")
 
 
 def _text(form: re.Pattern[str], words: str) -> Any:
-    return attrs.field(default=None, validator=fits(form.fullmatch, words, told=True))
+    return attrs.field(default=None, validator=fits(form.fullmatch, words, with_value=True))
 
 
 def _is_small(_: Any, attribute: attrs.Attribute[Any], value: Mapping[str, Any]) -> None:

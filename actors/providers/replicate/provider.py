@@ -35,7 +35,7 @@ from actors.providers.replicate.deliveries import Reading, read_delivery
 from actors.providers.replicate.observing import Observer
 from actors.providers.replicate.options import ReplicateOptions
 from actors.providers.replicate.preparing import prepare_request
-from actors.providers.replicate.reading import ENDED, kind_of, log_of, observation_of, remote_id
+from actors.providers.replicate.reading import ENDED, kind_and_id, log_of, observation_of
 from actors.providers.replicate.secrets import Secrets
 from actors.providers.replicate.submitting import Submitter
 from actors.providers.replicate.unsettled import UnsettledFiles
@@ -60,7 +60,13 @@ class ReplicateProvider:
     ) -> None:
         self.name = name
         self._options = options = options if options is not None else ReplicateOptions()
-        self.capabilities = _capabilities(options)
+        self.capabilities = Capabilities(
+            submit_idempotency=Idempotency.TOKEN_SEARCH if options.token_input else Idempotency.NONE,
+            listing=Listing.SINCE,
+            page_size=100,
+            push=Push.WEBHOOK,
+            concurrent_calls=8,
+        )
         self._now = now
         self._api = ReplicateApi(name, options, now, transport, steady)
         self._observer = Observer(self._api, self._read)
@@ -119,7 +125,7 @@ class ReplicateProvider:
 
     async def cancel(self, key: str, handle: Handle) -> CancelAck:
         """Request the end. The job's status, not the answer, decides whether it has ended."""
-        kind, job_id = kind_of(handle), _named(handle)
+        kind, job_id = kind_and_id(handle)
         body = await self._api.cancel(kind, job_id)
         obeyed = body is not None
         try:
@@ -135,7 +141,7 @@ class ReplicateProvider:
         """The output from ``cursor`` (a byte offset) to what there is now; Replicate forgets it after an hour."""
         offset = offset_of(cursor)  # refused before the request is made
         try:
-            log = log_of(await self._api.get(kind_of(handle), _named(handle)))
+            log = log_of(await self._api.get(*kind_and_id(handle)))
         except NotFound:
             return
         for chunk in rest_of(log, offset):
@@ -170,17 +176,3 @@ class ReplicateProvider:
 
     def _read(self, body: Mapping[str, Any]) -> Observation:
         return observation_of(body, self._now(), self._options.usd_per_second)
-
-
-def _capabilities(options: ReplicateOptions) -> Capabilities:
-    return Capabilities(
-        submit_idempotency=Idempotency.TOKEN_SEARCH if options.token_input else Idempotency.NONE,
-        listing=Listing.SINCE,
-        page_size=100,
-        push=Push.WEBHOOK,
-        concurrent_calls=8,
-    )
-
-
-def _named(handle: Handle) -> str:
-    return remote_id(handle.get("id"))

@@ -49,11 +49,13 @@ def handle_of(kind: str, body: Mapping[str, Any]) -> Handle:
     return {"kind": kind, "id": remote_id(body.get("id"))}
 
 
-def kind_of(handle: Handle) -> str:
-    """Whether it is a prediction or a training. One that was given by hand or by a delivery has only its ``id``: each
-    training can be asked for as a prediction, too.
+def kind_and_id(handle: Handle) -> tuple[str, str]:
+    """Prediction or training, and the job's id. Raises :class:`Protocol` where that is none.
+
+    A handle that was given by hand or by a delivery has only its ``id``: each training can be asked for as a
+    prediction, too.
     """
-    return TRAINING if handle.get("kind") == TRAINING else PREDICTION
+    return TRAINING if handle.get("kind") == TRAINING else PREDICTION, remote_id(handle.get("id"))
 
 
 def moment(value: object) -> datetime | None:

@@ -9,7 +9,7 @@ from typing import Generic, Literal, Protocol, TypeVar, get_args
 import attrs
 
 from actors.providers import errors
-from actors.validation.validators import OR_MORE, fits
+from actors.validation.values import OR_MORE, fits
 
 
 class FaultKind(StrEnum):
@@ -68,7 +68,9 @@ _REFUSALS: Mapping[Refusal, type[errors.ProviderError]] = {
 }
 
 
-IS_SECONDS = fits(lambda value: 0 <= value <= LONGEST, f"must be a number of seconds from 0 to {LONGEST}", told=True)
+IS_SECONDS = fits(
+    lambda value: 0 <= value <= LONGEST, f"must be a number of seconds from 0 to {LONGEST}", with_value=True
+)
 
 
 @attrs.frozen
@@ -153,18 +155,16 @@ class FaultBook(Generic[R]):
 
     def take(self, concerns: Callable[[R], bool]) -> R | None:
         """The fault that strikes this call, if any; ``concerns``: whether a fault is made for such calls."""
-        return next((entry.fault for entry in self._entries if concerns(entry.fault) and entry.strikes()), None)
+        for entry in self._entries:
+            fault = entry.fault
+            if concerns(fault) and (fault.times is None or entry.met < fault.skip + fault.times):
+                entry.met += 1
+                if entry.met > fault.skip:
+                    return fault
+        return None
 
 
 @attrs.define
 class _Entry(Generic[R]):
     fault: R
-    met: int = 0
-
-    def strikes(self) -> bool:
-        """Count one more call that it is made for, unless it is used up."""
-        fault = self.fault
-        if fault.times is not None and self.met >= fault.skip + fault.times:
-            return False
-        self.met += 1
-        return self.met > fault.skip
+    met: int = 0  # calls that it is made for

@@ -8,7 +8,7 @@ from actors.jobs.records import Capacity
 from actors.providers.base import Capabilities, Idempotency, Listing, Push
 from actors.providers.scripted.faults import IS_SECONDS, Fault
 from actors.providers.scripted.script import Script
-from actors.validation.validators import OR_MORE
+from actors.validation.values import OR_MORE
 
 
 @attrs.frozen

@@ -15,7 +15,7 @@ from actors.providers.errors import Invalid
 from actors.providers.scripted.faults import IS_SECONDS, CallName, Fault
 from actors.providers.specs import read_spec
 from actors.validation import Format, Shape, StrictConverter, Wrong
-from actors.validation.validators import OR_MORE
+from actors.validation.values import OR_MORE
 
 #: Each look counts the steps one by one.
 MOST_STEPS = 1_000

@@ -142,7 +142,7 @@ def _unauthenticated() -> Reply:
 
 
 def _throttled(seconds: float, form: Form = Form.BODY) -> Reply:
-    """What a client gets that asks too often; ``form``: where it is told how long to wait."""
+    """The answer to a client that asks too often; ``form``: where it says how long to wait."""
     if form is Form.BODY:
         return problem(429, f"Request was throttled. Your rate limit resets in ~{seconds:.0f}s.", retry_after=seconds)
     bare, wait = problem(429, "Request was throttled."), f"{seconds:.0f}"

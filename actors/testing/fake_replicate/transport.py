@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import AsyncIterator
 
+import attrs
 import httpx
 import trio
 
@@ -44,11 +45,11 @@ class FakeTransport(httpx.AsyncBaseTransport):
         )
 
 
+@attrs.frozen
 class _Body(httpx.AsyncByteStream):
-    def __init__(self, reply: Reply, patience: float, request: httpx.Request) -> None:
-        self._reply = reply
-        self._patience = patience
-        self._request = request
+    _reply: Reply
+    _patience: float
+    _request: httpx.Request
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         reply = self._reply

@@ -18,7 +18,7 @@ from actors.providers.errors import Conflict, Unavailable
 from actors.providers.local import LocalOptions, lost_jobs
 from actors.providers.local.directory import REMOVED, job_directories, opened_folder
 from actors.providers.local.jobs import LocalJobs
-from actors.providers.local.shim.note import Note
+from actors.providers.local.shim.job import Note
 from actors.providers.local.watch import sign_of
 from tests.providers.local.stage import Stage, is_alive, needs_cgroup, until
 from tests.providers.local.test_lost_jobs import ended_at_last

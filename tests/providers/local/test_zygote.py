@@ -62,12 +62,12 @@ def circumstances(pid: int, at: Path) -> dict[str, Any]:
 async def both(stage: Stage, forking: bool) -> tuple[dict[str, Any], dict[str, Any]]:
     """The circumstances of a shim and of its program."""
     provider = stage.another(zygote=forking)
-    key = await stage.submit("sh", "-c", WAITS, by=provider, resources=Resources(gpus=2))
-    work = await stage.wrote(key, "ready")
+    key = await stage.submit("sleep", "1000", by=provider, resources=Resources(gpus=2))
     run, at = await stage.started(key), stage.directory(key).path
+    await until(lambda: command_of(run["child"]).startswith(b"sleep"))
     found = circumstances(run["shim"], at), circumstances(run["child"], at)
-    work.with_name("go").touch()
-    assert (await stage.ended(key, by=provider)).phase is Phase.SUCCEEDED
+    await provider.cancel(key, {})
+    assert (await stage.ended(key, by=provider)).phase is Phase.CANCELED
     for one in found:
         one["cgroup"] = re.sub(r"greenroom-\w+", "greenroom", one["cgroup"])
         one["command"] = re.sub(r"greenroom-\w+", "greenroom", one["command"])

@@ -15,7 +15,7 @@ from actors.providers.answers import checked_observation
 from actors.providers.errors import Protocol
 from actors.providers.replicate.reading import (
     handle_of,
-    kind_of,
+    kind_and_id,
     log_of,
     moment,
     observation_of,
@@ -169,8 +169,8 @@ def test_what_cannot_be_an_id_is_never_put_into_an_address(value: Any) -> None:
 
 
 def test_a_handle_that_was_given_by_hand_needs_an_id_alone() -> None:
-    assert kind_of({"id": "abc"}) == "prediction"
-    assert kind_of(handle_of("training", {"id": "abc", "model": "left out"})) == "training"
+    assert kind_and_id({"id": "abc"}) == ("prediction", "abc")
+    assert kind_and_id(handle_of("training", {"id": "abc", "model": "left out"})) == ("training", "abc")
 
 
 json_values = st.recursive(

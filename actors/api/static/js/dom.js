@@ -86,5 +86,5 @@ export function button(name, does, kind = "", label = name) {
 }
 
 export function announce(text) {
-  document.getElementById("told").textContent = text;
+  document.getElementById("announcement").textContent = text;
 }

@@ -2,6 +2,7 @@
 
     python -I -S .../local/shim/__main__.py DIRECTORY [DEVICES [NUMBER [CGROUP]]]
 
+It is started by this command line, or forked from a zygote that has it loaded (:mod:`.zygote`), and is the same then.
 DIRECTORY holds ``spec.json``; NUMBER device leases are open from descriptor 3 on, and DEVICES is what the job may see
 of the GPUs (a comma-separated list, "" for none, "-" to leave it alone). CGROUP is the folder of a control group to
 make for the job's processes ("": none). The shim's own output is the job's log. It is run by itself, with the standard

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import signal
 
-from .system import CLONE_INTO_CGROUP, clone
+from .system import CLONE_INTO_CGROUP, clone, write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def _fork_and_move(path: str) -> tuple[int, bool]:
     pid = os.fork()
     try:
         if pid:
-            write_to(f"{path}/cgroup.procs", str(pid))
+            write(f"{path}/cgroup.procs", str(pid))
     except OSError:
         return pid, False
     return pid, True
@@ -70,7 +70,7 @@ def _fork_and_move(path: str) -> tuple[int, bool]:
 def kill_cgroup(path: str) -> None:
     """Kill all processes of the group, those that are being started included."""
     try:
-        write_to(f"{path}/cgroup.kill", "1")
+        write(f"{path}/cgroup.kill", "1")
     except OSError:  # Linux before 5.14: they are killed one by one
         pass
 
@@ -85,12 +85,3 @@ def leave(path: str) -> None:
                 os.rmdir(folder)
             except OSError:
                 pass
-
-
-def write_to(path: str, text: str) -> None:
-    """Write to a file of the kernel's; elsewhere none is made. Raises OSError."""
-    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
-    try:
-        os.write(fd, text.encode())
-    finally:
-        os.close(fd)

@@ -1,6 +1,6 @@
 """What the shim asks of the kernel and of the disk."""
 
-# ruff: noqa: PTH110, PTH123, PTH208 - pathlib would cost each shim 5 ms and 1 MB
+# ruff: noqa: PTH110, PTH208 - pathlib would cost each shim 5 ms and 1 MB
 
 from __future__ import annotations
 
@@ -139,8 +139,7 @@ def raise_oom_score() -> None:
     """Make the calling process likelier to be chosen when memory runs out."""
     try:
         score = min(1000, int(read("/proc/self/oom_score_adj")) + OOM_SCORE_STEP)
-        with open("/proc/self/oom_score_adj", "w") as file:
-            file.write(str(score))
+        write("/proc/self/oom_score_adj", str(score))
     except OSError:  # not allowed everywhere; it is a preference only
         pass
 
@@ -169,9 +168,30 @@ def count_in(path: str, name: str) -> int | None:
 
 
 def read(path: str) -> str:
-    """The text of a file of the kernel's."""
-    with open(path, errors="surrogateescape") as file:
-        return file.read()
+    """The text of a file of the kernel's. Raises OSError."""
+    return os.fsdecode(read_bytes(path))
+
+
+def read_bytes(path: str, most: int = 1 << 26) -> bytes:
+    """The content of a file of the kernel's, about ``most`` bytes of it at most. Raises OSError."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)  # open() asks the kernel six times what kind of file it is
+    pieces = []
+    try:
+        while most > 0 and (piece := os.read(fd, 1 << 16)):
+            pieces.append(piece)
+            most -= len(piece)
+    finally:
+        os.close(fd)
+    return b"".join(pieces)
+
+
+def write(path: str, text: str) -> None:
+    """Write to a file of the kernel's; elsewhere none is made. Raises OSError."""
+    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(fd, text.encode())
+    finally:
+        os.close(fd)
 
 
 def prctl(option: int, value: int) -> None:

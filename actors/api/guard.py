@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from http import HTTPStatus
 from typing import Any
 
 import trio
@@ -36,11 +35,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from actors.access.hosts import AllowedHosts, same_origin
 from actors.access.peer import Peer
 from actors.access.permission import ADMIN, Permission
+from actors.access.secret import bearer_token
+from actors.api.answers import csp, with_headers
 from actors.api.body import bounded, too_long
-from actors.api.headers import csp, with_headers
 from actors.api.options import HttpOptions
 from actors.api.problems import problem, problem_of
-from actors.api.rate_limits import SIGN_IN, RateLimiter, SignInRate, StreamLimit, TooManyStreams, check_rate
+from actors.api.rate_limits import SIGN_IN, RateLimiter, SignInRate, StreamLimit, check_rate
 from actors.api.route import permission_of
 from actors.api.unix_peer import user_name
 from actors.control.runtime import Reading, Runtime
@@ -56,7 +56,7 @@ LOOK_AGAIN = 30.0
 MOST_OF_SIGN_IN = 4096
 """Bytes of a sign-in: it is read from an address that has used up its rate too, since it may hold a good token."""
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-_logger = get_logger("actors.api.access")
+_logger = get_logger("actors.api.guard")
 
 
 class AccessGuard:
@@ -149,16 +149,14 @@ class AccessGuard:
             return None
         if peer is None:
             headers = {"WWW-Authenticate": "Bearer"}
-            raise HTTPException(HTTPStatus.UNAUTHORIZED, "a token or a session is needed", headers)
+            raise HTTPException(401, "a token or a session is needed", headers)
         caller.set(peer.key)
         if peer.via == "session" and request.method not in _SAFE and "origin" not in request.headers:
-            raise HTTPException(HTTPStatus.FORBIDDEN, "a change in a browser's session needs the Origin header")
+            raise HTTPException(403, "a change in a browser's session needs the Origin header")
         if permission.socket:
-            raise HTTPException(HTTPStatus.FORBIDDEN, "this is for the Unix socket only")
+            raise HTTPException(403, "this is for the Unix socket only")
         if not peer.has(permission.level):
-            raise HTTPException(
-                HTTPStatus.FORBIDDEN, f"this takes somebody of level {permission.level}, not {peer.level}"
-            )
+            raise HTTPException(403, f"this takes somebody of level {permission.level}, not {peer.level}")
         await self._check_owner(peer, permission, params)
         return peer
 
@@ -167,21 +165,18 @@ class AccessGuard:
         hosts = request.headers.getlist("host")
         allowed = self._webhook_hosts if permission.webhook else self._hosts
         if len(hosts) != 1 or not allowed.allows(hosts[0]):
-            raise HTTPException(
-                HTTPStatus.MISDIRECTED_REQUEST, "this name is not one of this server's (http.allowed_hosts)"
-            )
+            raise HTTPException(421, "this name is not one of this server's (http.allowed_hosts)")
         origins = request.headers.getlist("origin")
         if request.method not in _SAFE and not all(same_origin(origin, hosts[0]) for origin in origins):
-            raise HTTPException(HTTPStatus.FORBIDDEN, "pages of other origins may not change anything here")
+            raise HTTPException(403, "pages of other origins may not change anything here")
 
     async def _peer(self, request: Request) -> Peer | None:
         if self._access is None:  # without a supervisor there is only the caller in this process, and no token
             return None
         authorization = request.headers.get("authorization")
         if authorization is not None:
-            scheme, _space, secret = authorization.partition(" ")
-            if scheme.lower() == "bearer" and secret.strip():
-                return await self._access.token_peer(secret.strip())
+            if (secret := bearer_token(authorization)) != "":
+                return await self._access.token_peer(secret)
         elif (secret := request.cookies.get(cookie_name(request), "")) != "":
             return await self._access.session_peer(secret)
         await trio.lowlevel.checkpoint()
@@ -204,7 +199,7 @@ class AccessGuard:
         async def send_counting(message: Message) -> None:
             if message["type"] == "http.response.start" and "peer" not in state:
                 status = message["status"]
-                if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
+                if 400 <= status < 500:
                     self._faults.count("http", f"status {status}")
             await send(message)
 
@@ -212,20 +207,18 @@ class AccessGuard:
 
     async def _check_owner(self, peer: Peer, permission: Permission, params: dict[str, Any]) -> None:
         """Raises 404 for another user's, as if it did not exist, whether it does or not."""
-        access = self._access
-        if access is None or peer.only_user is None or permission.own not in ("job", "approval"):
+        access, own = self._access, permission.own
+        if access is None or peer.only_user is None or own not in ("job", "approval"):
             await trio.lowlevel.checkpoint()
             return
-        what, find = (
-            ("job", access.owner_of_job) if permission.own == "job" else ("approval request", access.owner_of_approval)
-        )
-        part = str(params.get(f"{permission.own}_id", ""))
+        what, find = ("job", access.owner_of_job) if own == "job" else ("approval request", access.owner_of_approval)
+        part = str(params.get(f"{own}_id", ""))
         try:
             owner = await find(part)
         except Refused:
             owner = None
         if owner != peer.only_user:
-            raise HTTPException(HTTPStatus.NOT_FOUND, f"there is no {what} {part!r:.80}")
+            raise HTTPException(404, f"there is no {what} {part!r:.80}")
 
     async def _serve(
         self, request: Request, permission: Permission, peer: Peer | None, receive: Receive, send: Send
@@ -237,9 +230,8 @@ class AccessGuard:
         try:
             with self._streams.one_more(key):
                 await self._stream(request, peer, receive, send)
-        except TooManyStreams as error:
-            answer: Response = problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error), headers={"Retry-After": "10"})
-            await answer(request.scope, receive, send)
+        except HTTPException as error:  # of the limit: the application answers its own
+            await problem_of(error)(request.scope, receive, send)
 
     async def _stream(self, request: Request, peer: Peer | None, receive: Receive, send: Send) -> None:
         """Serve an answer that stays open until it ends or its reader's rights do."""
@@ -256,7 +248,7 @@ class AccessGuard:
                 now = await self._peer(request)
             except StoreError:  # the store logs it; the next check decides
                 continue
-            if now is None or (now.name, now.level) != (peer.name, peer.level):
+            if not peer.is_still(now):
                 stream.cancel()
 
 
@@ -264,7 +256,7 @@ def _another_user(peer: Peer) -> Response:
     """The answer to any user but the supervisor's own, root included: being able to connect gives no right."""
     own = user_name(os.geteuid())
     message = f"this socket takes requests of user {own} alone, and you are {peer.name}: run this as {own}"
-    return problem(HTTPStatus.FORBIDDEN, message)
+    return problem(403, message)
 
 
 def asked_by(app: App, peer: Peer) -> App:
