@@ -1,4 +1,7 @@
-"""Dead letters: what was sent and reached nobody. Bounded, listable, logged; never an exception for the sender."""
+"""Dead letters and the quarantine: messages that nobody will handle, and messages that crashed their actor.
+
+A dead letter was sent and reached nobody. Both are bounded, listable and logged, and never an exception for the sender.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The last phase: no new jobs, no faults, an operator who settles uncertain jobs. Every job must come to an end."""
+"""Every job must come to an end: rules about waits, and the last phase.
+
+In the last phase there are no new jobs and no faults, and an operator settles uncertain jobs.
+"""
 
 from __future__ import annotations
 
