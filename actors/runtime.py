@@ -39,7 +39,7 @@ from actors.scheduler import Quiesce, Scheduler
 from actors.scheduler import wakes as wakes_scheduler
 from actors.settings import Settings
 from actors.settings.effective import effective
-from actors.store import Executor, InlineExecutor, SharedExecutor, Store, StoreError, ThreadExecutor
+from actors.store import Executor, InlineExecutor, SharedExecutor, Store, StoreError, ThreadExecutor, text_search
 from actors.store.file_system import advice, network_kind
 from actors.store.state_directory import DATABASE, StateDirectory
 from logconf import get_logger
@@ -137,6 +137,7 @@ class RunningRuntime(Runtime):
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._store.keep_log_small)
+                nursery.start_soon(text_search.keep_filled, self._store)
                 await self.access.keep(task_status=task_status)
         finally:
             with trio.CancelScope(shield=True):
