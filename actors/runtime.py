@@ -33,7 +33,7 @@ from actors.metrics import Tallies, TimedExecutor, timed
 from actors.poller import Poller, PollNow, PollRequests, Refresh, slow_rounds
 from actors.providers.base import Provider
 from actors.providers.guard import GuardedProvider
-from actors.providers.registry import create
+from actors.providers.registry import factory
 from actors.pruner import Pruner
 from actors.scheduler import Quiesce, Scheduler
 from actors.scheduler import wakes as wakes_scheduler
@@ -219,7 +219,7 @@ def guarded_providers(settings: Settings, parts: Parts) -> dict[str, GuardedProv
     made = parts.providers
     if made is None:
         made = [
-            create(one.kind, name, one.options, settings.state_dir / "providers" / name, parts.clock.now)
+            factory(one.kind).create(name, one.options, settings.state_dir / "providers" / name, parts.clock.now)
             for name, one in settings.providers.items()
         ]
     breakers = {name: one.circuit_breaker for name, one in settings.providers.items()}

@@ -186,7 +186,7 @@ def provider_faults(settings: Settings) -> dict[str, str | None]:
 
     from actors.providers.errors import ProviderError
     from actors.providers.guard import GuardedProvider
-    from actors.providers.registry import BrokenProvider, UnknownProvider, create
+    from actors.providers.registry import BrokenProvider, UnknownProvider, factory
 
     faults: dict[str, str | None] = {}
     made: dict[str, GuardedProvider] = {}
@@ -195,7 +195,7 @@ def provider_faults(settings: Settings) -> dict[str, str | None]:
             continue
         root = settings.state_dir / "providers" / name
         try:
-            made[name] = GuardedProvider(create(one.kind, name, one.options, root, lambda: datetime.now(UTC)))
+            made[name] = GuardedProvider(factory(one.kind).create(name, one.options, root, lambda: datetime.now(UTC)))
         except (ProviderError, BrokenProvider, UnknownProvider, OSError, ValueError) as error:
             faults[name] = str(error)
     return faults | trio.run(_check, made)

@@ -44,14 +44,14 @@ _SHARE, _NUMBER = 10, 100
 class Hold:
     """Why nothing is removed by its age for now: the wall clock may be wrong.
 
-    ``ran``: seconds for which supervisors have run since it began. ``told``: whether there was something to remove,
-    and a WARNING said so. ``over``: it has ended, and what it held may go, however much that is.
+    ``ran``: seconds for which supervisors have run since it began. ``warned``: whether there was something to
+    remove, and a WARNING was logged. ``over``: it has ended, and what it held may go, however much that is.
     """
 
     reason: str
     began_at: datetime
     ran: float = 0.0
-    told: bool = False
+    warned: bool = False
     over: bool = False
 
     def after(self, seconds: float) -> Hold:

@@ -52,10 +52,10 @@ def review(tx: Transaction, old: int, kept: int, *, ran: float = 0.0) -> Review:
             holds.write(tx.connection, hold, tx.now)
         return Review(None, old)
     keeps = old > 0 or retention.has_old_key(tx.connection, tx.now - KEY_LIFETIME)
-    after = attrs.evolve(hold, told=hold.told or keeps)
+    after = attrs.evolve(hold, warned=hold.warned or keeps)
     if after != stored:
         holds.write(tx.connection, after, tx.now)
-    return Review(after, old, warn=after.told and not hold.told)
+    return Review(after, old, warn=after.warned and not hold.warned)
 
 
 def release_hold(tx: Transaction) -> None:

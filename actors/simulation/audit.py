@@ -1,4 +1,4 @@
-"""Rows against everything else: the events, what clients were answered, and themselves."""
+"""The state of every job as its events describe it, and the rows against that, clients' answers and themselves."""
 
 from __future__ import annotations
 

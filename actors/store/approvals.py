@@ -6,35 +6,42 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from actors.jobs.records import ApprovalRequest, ApprovalStatus
 from actors.store import dialect
 from actors.store.dialect import constant
 from actors.store.paging import bounded, stored_size
+from actors.store.prepared import Prepared
 from actors.store.rows import read_all, read_one
 from actors.store.schema import approvals, jobs
 
 _PENDING = approvals.c.status == constant(ApprovalStatus.PENDING)
 _FIELDS = tuple(column.name for column in approvals.columns if column.name != "status")
 
+_NEW = Prepared(insert(approvals))
+_BY_ID = Prepared(select(approvals).where(approvals.c.approval_id == bindparam("this")))
+_OF_JOBS = Prepared(
+    select(approvals)
+    .where(approvals.c.job_id.in_(bindparam("these", expanding=True)))
+    .order_by(approvals.c.requested_at)
+)
+
 
 def add(connection: Connection, new: Sequence[ApprovalRequest]) -> None:
     """Insert open requests."""
     rows = [{"status": one.status.value, **{name: getattr(one, name) for name in _FIELDS}} for one in new]
-    connection.execute(insert(approvals), rows)
+    _NEW.run_many(connection, rows)
 
 
 def get(connection: Connection, approval_id: str) -> ApprovalRequest | None:
     """The request of this id."""
-    row = connection.execute(select(approvals).where(approvals.c.approval_id == approval_id)).one_or_none()
-    return read_one(ApprovalRequest, row)
+    return read_one(ApprovalRequest, _BY_ID.one_dict(connection, this=approval_id))
 
 
 def of_jobs(connection: Connection, job_ids: Iterable[str]) -> dict[str, ApprovalRequest]:
     """The newest request of each of these jobs."""
-    query = select(approvals).where(approvals.c.job_id.in_(list(job_ids))).order_by(approvals.c.requested_at)
-    return {one.job_id: one for one in read_all(ApprovalRequest, connection.execute(query))}
+    return {one.job_id: one for one in read_all(ApprovalRequest, _OF_JOBS.dicts(connection, these=job_ids))}
 
 
 def decide(connection: Connection, approval_id: str, status: ApprovalStatus, **decision: Any) -> bool:
