@@ -47,7 +47,7 @@ jobs = Table(
     Index("jobs_by_provider", "provider", "status", "job_id"),
     partial_index("jobs_uncertain", "job_id", where="uncertain_since IS NOT NULL"),
     partial_index("jobs_by_text_place", "text_place", unique=True, where="text_place IS NOT NULL"),
-    partial_index("jobs_not_in_text_index", "job_id", where=ENDED_NOT_INDEXED),
+    partial_index("jobs_not_in_text_index", "text_place", "job_id", where=ENDED_NOT_INDEXED),
 )
 
 queue_entries = Table(

@@ -88,6 +88,26 @@ async def test_the_index_changes_nothing_that_is_found(store, indexed):
     await store.write(search)
 
 
+@pytest.mark.parametrize("filters", [{}, {"statuses": (JobStatus.FAILED,)}, {"user_id": "u"}, {"org_id": "o"}], ids=str)
+async def test_ended_jobs_that_are_not_in_the_index_are_found_by_an_index_of_their_own(store, filters):
+    """All ended jobs would be read otherwise, a million of them with each search and each look of the filler."""
+
+    def look(tx):
+        driver = tx.connection.connection.driver_connection
+        seen: list[str] = []
+        driver.set_trace_callback(seen.append)
+        jobs.page(tx.connection, limit=10, text="train", **filters)
+        text_search.number_missing(tx.connection, 10)
+        driver.set_trace_callback(None)
+        of_these = [one for one in seen if "text_place IS NULL" in one]
+        assert len(of_these) == 2
+        for one in of_these:
+            lines = [row[3] for row in driver.execute(f"EXPLAIN QUERY PLAN {one}")]
+            assert any("jobs_not_in_text_index" in line for line in lines), lines
+
+    await store.write(look)
+
+
 async def test_a_text_that_changes_is_found_as_it_is_now(store):
     all_jobs = some(50)
 

@@ -28,7 +28,7 @@ def upgrade() -> None:
     op.create_index("jobs_uncertain", "jobs", ["job_id"], sqlite_where=sa.text("uncertain_since IS NOT NULL"))
     placed, not_placed = sa.text("text_place IS NOT NULL"), sa.text(derived.ENDED_NOT_INDEXED)
     op.create_index("jobs_by_text_place", "jobs", ["text_place"], unique=True, sqlite_where=placed)
-    op.create_index("jobs_not_in_text_index", "jobs", ["job_id"], sqlite_where=not_placed)
+    op.create_index("jobs_not_in_text_index", "jobs", ["text_place", "job_id"], sqlite_where=not_placed)
     of_one = sa.text("org_id != ''")
     op.create_index("entries_by_organisation", "queue_entries", ["org_id", "job_id"], sqlite_where=of_one)
     op.create_index("approvals_by_status", "approvals", ["status", "approval_id"])
