@@ -238,7 +238,6 @@ FIELDS: Mapping[type, Mapping[str, Maximum]] = {
 }
 """By class and field. Numbers, switches and enumerations are bounded by their types; every other field stands here."""
 
-
 SAID: Mapping[str, Maximum] = {"by": _NAME, "reason": _REASON, "handle": Tree(SPEC)}
 """What a person gives with a change: their name, the reason, and the handle of a job that a provider has."""
 
