@@ -20,19 +20,6 @@ from logconf.records import install_record_maker
 from logconf.render import JsonRenderer
 
 
-class _KeepingRenderer:
-    """A renderer that keeps the line, parsed, beside handing it on."""
-
-    def __init__(self, lines: list[dict[str, Any]], *, include_stack_info: bool) -> None:
-        self._render = JsonRenderer(include_stack_info=include_stack_info)
-        self._lines = lines
-
-    def __call__(self, record: logging.LogRecord) -> bytes:
-        line = self._render(record)
-        self._lines.append(orjson.loads(line))
-        return line
-
-
 @contextmanager
 def capture_logs(level: int = logging.DEBUG, *, include_stack_info: bool = False) -> Iterator[list[dict[str, Any]]]:
     """Yield a list that grows by one dict, the line's JSON object, for every record that reaches the root logger.
@@ -42,7 +29,14 @@ def capture_logs(level: int = logging.DEBUG, *, include_stack_info: bool = False
     """
     root = logging.getLogger()
     lines: list[dict[str, Any]] = []
-    handler = StructuredHandler(_KeepingRenderer(lines, include_stack_info=include_stack_info), ())
+    render = JsonRenderer(include_stack_info=include_stack_info)
+
+    def keep(record: logging.LogRecord) -> bytes:
+        line = render(record)
+        lines.append(orjson.loads(line))
+        return line
+
+    handler = StructuredHandler(keep, ())
     maker, previous_level = logging.Logger.makeRecord, root.level
     install_record_maker()
     root.addHandler(handler)

@@ -1,4 +1,4 @@
-"""Child specifications, and the values that options can have, checked before anything runs."""
+"""Child specifications and a supervisor's options, and the values that they can have, checked before anything runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`Supervisor`: what users hold."""
+"""`Supervisor`, what users hold, and `open_supervisor`: one for the length of a block."""
 
 from __future__ import annotations
 
@@ -181,7 +181,7 @@ class Supervisor(SupervisorOptions, Supervises):
             child = child.owner
 
 
-# `open_supervisor`: a supervisor for the length of a block.
+# A supervisor for the length of a block.
 
 Options = ParamSpec("Options")
 

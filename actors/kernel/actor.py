@@ -145,7 +145,8 @@ class Actor:
     # -- The machinery
 
     async def _handle_batch(self) -> None:
-        handle, heartbeat, plan, concurrent = self.handle, self.heartbeat, faults.active, self.concurrent
+        handle = self.handle if faults.active is None else self._handle_between_faults
+        heartbeat, concurrent = self.heartbeat, self.concurrent
         for envelope in self.ref.mailbox.take_batch(BATCH):
             if envelope.message is DRAIN_MARKER:
                 self._ended = True
@@ -159,11 +160,7 @@ class Actor:
             else:
                 self._handling.envelope = envelope  # of the same request as the one before it
             try:
-                if plan is not None:
-                    await faults.async_point(RECEIVE_BEFORE, self.ref.name)
                 reply = await handle(envelope.message)
-                if plan is not None:
-                    await faults.async_point(RECEIVE_AFTER, self.ref.name)
             except BaseException as error:  # the actor loop: the caller is answered, then it is raised again
                 self._crashed(envelope, error)
                 raise
@@ -174,6 +171,12 @@ class Actor:
             if heartbeat is not None:
                 heartbeat()
         self.bind(None)
+
+    async def _handle_between_faults(self, message: Any) -> Any:
+        await faults.async_point(RECEIVE_BEFORE, self.ref.name)
+        reply = await self.handle(message)
+        await faults.async_point(RECEIVE_AFTER, self.ref.name)
+        return reply
 
     def _log_unheard(self, reply: ErrorReply) -> None:
         _logger.warning(

@@ -1,4 +1,7 @@
-"""Dead letters: what was sent and reached nobody. Bounded, listable, logged; never an exception for the sender."""
+"""Dead letters and the quarantine: messages that nobody will handle, and messages that crashed their actor.
+
+A dead letter was sent and reached nobody. Both are bounded, listable and logged, and never an exception for the sender.
+"""
 
 from __future__ import annotations
 
@@ -77,7 +80,7 @@ class DeadLetters:
 
 # Quarantine: the messages whose handling crashed their actor, kept apart so that the rest can follow in order.
 
-_logger = get_logger("actors.kernel.dead_letters")
+_quarantine_logger = get_logger("actors.kernel.quarantine")
 
 
 @attrs.frozen
@@ -122,14 +125,14 @@ class Quarantine:
         text = "".join(traceback.format_exception_only(cause)).strip()
         self._kept[envelope.id] = (Quarantined(envelope, actor, text, envelope.attempt, trio.current_time()), deliver)
         with bind_correlation_id(envelope.correlation_id):
-            _logger.error(
+            _quarantine_logger.error(
                 "Quarantined a message of %s", actor,
                 extra={"actor": actor, "envelope_id": envelope.id, "attempt": envelope.attempt, "cause": text,
                        "message_type": type(envelope.message).__name__},
             )  # fmt: skip
         if len(self._kept) > self._capacity:
             oldest, _ = self._kept.popitem(last=False)[1]
-            _logger.warning(
+            _quarantine_logger.warning(
                 "The quarantine is full; its oldest message is gone",
                 extra={"actor": oldest.actor, "envelope_id": oldest.id},
             )

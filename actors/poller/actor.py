@@ -161,7 +161,7 @@ class Poller(TickingActor):
             if batch.everything:
                 watch.look()
             if batch.rows:
-                watch.look_at_rows(batch.rows)
+                watch.look_at_rows(batch.rows.values())
             if keys := batch.observe.get(name):
                 watch.nudge(*keys)
 

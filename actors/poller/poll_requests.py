@@ -15,17 +15,17 @@ class PollNow:
     """The message to take the requests. One that already waits in the mailbox is enough for all."""
 
 
-@attrs.frozen
+@attrs.define
 class Batch:
     """Requests taken together.
 
-    ``everything``: look at all jobs that are unsettled or to be cancelled. ``rows``: look at the rows of these
-    submissions. ``observe``: for each provider, the submissions whose status is to be requested.
+    ``everything``: look at all jobs that are unsettled or to be cancelled. ``rows``: look at the rows of these jobs'
+    submissions (submission by job). ``observe``: for each provider, the submissions whose status is to be requested.
     """
 
-    everything: bool
-    rows: frozenset[str]
-    observe: dict[str, frozenset[str]]
+    everything: bool = False
+    rows: dict[str, str] = attrs.field(factory=dict)
+    observe: dict[str, set[str]] = attrs.field(factory=dict)
 
 
 class PollRequests:
@@ -36,9 +36,7 @@ class PollRequests:
     """
 
     def __init__(self) -> None:
-        self._everything = False
-        self._rows: dict[str, str] = {}
-        self._observe: dict[str, set[str]] = {}
+        self._next = Batch()
 
     def note(self, event: Event) -> bool:
         """Whether ``event`` wakes the poller; what it makes necessary is noted.
@@ -47,21 +45,19 @@ class PollRequests:
         """
         if event.type not in _WAKES:
             if event.is_end:
-                self._rows.pop(event.job_id or "", None)
+                self._next.rows.pop(event.job_id or "", None)
             return False
         if event.type == EventType.JOB_HANDED_OVER:
-            self._rows[event.job_id or ""] = event.data["submission"]
+            self._next.rows[event.job_id or ""] = event.data["submission"]
         else:
-            self._everything = True
+            self._next.everything = True
         return True
 
     def recheck(self, provider: str, key: str) -> None:
         """Request a job's status from its provider: a delivery named it, or its output has ended."""
-        self._observe.setdefault(provider, set()).add(key)
+        self._next.observe.setdefault(provider, set()).add(key)
 
     def take(self) -> Batch:
         """All requests until now, once."""
-        observe = {name: frozenset(keys) for name, keys in self._observe.items()}
-        batch = Batch(self._everything, frozenset(self._rows.values()), observe)
-        self._everything, self._rows, self._observe = False, {}, {}
+        batch, self._next = self._next, Batch()
         return batch

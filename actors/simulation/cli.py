@@ -1,4 +1,7 @@
-"""``python -m actors.simulation``: runs many seeds, several at once; exit status 1 if one failed."""
+"""``python -m actors.simulation``: runs many seeds, several at once; exit status 1 if one failed.
+
+What failed is shortened and shown; the rest is summed up.
+"""
 
 from __future__ import annotations
 

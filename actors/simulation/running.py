@@ -24,8 +24,7 @@ from actors.simulation.pinned import pinned
 from actors.simulation.process import Process
 from actors.simulation.providers import ProviderServer
 from actors.simulation.script import Step, drawn_script
-from actors.simulation.settling import Operator, judge_all, settle
-from actors.simulation.waiting import Waiting
+from actors.simulation.settling import Operator, Waiting, judge_all, settle
 from actors.simulation.world import EPOCH, PROVIDERS, World
 from supervision import SupervisionError
 

@@ -1,24 +1,134 @@
-"""The last phase: no new jobs, no faults, an operator who settles uncertain jobs. Every job must come to an end."""
+"""Every job must come to an end: rules about waits, and the last phase.
+
+In the last phase there are no new jobs and no faults, and an operator settles uncertain jobs.
+"""
 
 from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
 
 import trio
 
 from actors.jobs.records import ApprovalStatus, JobStatus, Phase
 from actors.jobs.refusal import Refused
+from actors.providers.breaker import BreakerState
 from actors.providers.scripted import Run
 from actors.runtime import RunningRuntime
 from actors.simulation.audit import audit
 from actors.simulation.checker import Checker
 from actors.simulation.process import Process
-from actors.simulation.waiting import Waiting
-from actors.simulation.world import World
+from actors.simulation.world import PROVIDERS, World, limit_of, limited
 from actors.store import StoreError, jobs
+from actors.store.types import instant
 from logconf import bind_correlation_id
 from supervision.faults import InjectedFault
 
+# Rules about waits, checked every half minute: no wait lasts longer than it may, and a job that can run is started.
+
+EVERY = 30.0
+
+LONGEST_WAIT = timedelta(seconds=201)
+"""No provider of a world asks for more than 200 s, and no back-off of three attempts is longer."""
+
+SETTLED = 300.0
+"""Seconds after a step of the clock, or a start, in which the runtime must have noticed it, in spite of faults."""
+
+PATIENCE = 600.0
+"""Seconds for which a job may wait although it could run: an actor may hang, and be restarted, twice."""
+
+_WAITS = (
+    "SELECT 'job ' || job_id, not_before FROM queue_entries WHERE status = 'pending' AND not_before IS NOT NULL"
+    " UNION ALL SELECT 'provider ' || provider, closed_until FROM provider_gates WHERE closed_until IS NOT NULL"
+)
+_KINDS = "job_id, user_id, org_id, team_id, provider, cpus, gpus"
+
+
+class Waiting:
+    """The rules for one process of ``world``, from now on."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._began = world.elapsed()
+        world.scheduler_hangs = False
+        self._could: dict[str, float] = {}
+
+    async def watch(self, runtime: RunningRuntime) -> None:
+        """Check again and again, until cancelled."""
+        while True:
+            await trio.sleep(EVERY)
+            self.look(runtime)
+
+    def look(self, runtime: RunningRuntime) -> None:
+        """What must hold now."""
+        if self._world.elapsed() - max(self._began, self._world.jumped_at) >= SETTLED:
+            self._waits_end()
+        self._what_can_run_starts(runtime)
+
+    def _waits_end(self) -> None:
+        now = self._world.clock.now()
+        for who, ends in self._world.database.look(_WAITS):
+            left = instant(ends) - now
+            if left > LONGEST_WAIT:
+                self._world.broken("waits end in time", f"{who} is to wait for {left} more")
+
+    def _what_can_run_starts(self, runtime: RunningRuntime) -> None:
+        now = self._world.elapsed()
+        before, self._could = self._could, {}
+        if self._world.scheduler_hangs:
+            return
+        for job_id in self._runnable(runtime):
+            since = self._could[job_id] = before.get(job_id, now)
+            if now - since >= PATIENCE:
+                self._world.broken("what can run starts", f"job {job_id} could run for {now - since:.0f} s")
+
+    def _runnable(self, runtime: RunningRuntime) -> Iterator[str]:
+        """Jobs that could run now, according to the rows."""
+        look = self._world.database.look
+        limits = self._world.limits[-1][1]
+        running = look(f"SELECT {_KINDS} FROM queue_entries WHERE status = 'running'")  # noqa: S608 - a constant
+        if len(running) >= limits.total:
+            return
+        taken = Counter(one for row in running for one in limited(*row[1:5]))
+        free = {name: _free(name, running) for name in self._open(runtime)}
+        ready = look(f"SELECT {_KINDS} FROM queue_entries WHERE lane_id IS NOT NULL ORDER BY job_id")  # noqa: S608
+        for job_id, user, org, team, provider, cpus, gpus in ready:
+            fits = provider in free and cpus <= free[provider][0] and gpus <= free[provider][1]
+            if fits and all(taken[one] < limit_of(one, limits) for one in limited(user, org, team, provider)):
+                yield job_id
+
+    def _open(self, runtime: RunningRuntime) -> list[str]:
+        """Providers that take jobs now: neither closed nor being tried out, and nothing there is kept for a job."""
+        now = (self._world.clock.now() - instant(0)) // timedelta(microseconds=1)
+        shut = {
+            name
+            for (name,) in self._world.database.look(
+                "SELECT provider FROM provider_gates WHERE paused_reason IS NOT NULL OR closed_until > ?"
+                " UNION SELECT provider FROM lanes WHERE blocked_since IS NOT NULL",
+                (now,),
+            )
+        }
+        if "*" in shut:
+            return []
+        calm = [name for name, one in runtime.providers.guarded.items() if one.breaker.state is BreakerState.CLOSED]
+        return [name for name in calm if name not in shut]
+
+
+def _free(name: str, running: list[Any]) -> list[float]:
+    """Unused CPUs and GPUs of a provider."""
+    options = PROVIDERS[name]
+    there = [row for row in running if row[4] == name]
+    return [
+        math.inf if total is None else total - sum(row[column] for row in there)
+        for column, total in ((5, options.cpus), (6, options.gpus))
+    ]
+
+
 ROUND = 60.0
-PATIENCE, AT_MOST = 5, 60
+CANCEL_AFTER, END_WITHIN = 5, 60
 """Rounds after which the jobs that still run are cancelled, and after which all must have ended."""
 
 _OUTCOMES = {
@@ -76,14 +186,14 @@ async def settle(process: Process, runtime: RunningRuntime, operator: Operator, 
     for name in ("scheduler", "poller", "expiry"):  # a fault may still make one of them hang
         await runtime.tree.restart(name)
     world.scheduler_hangs = False
-    for turn in range(AT_MOST):
+    for turn in range(END_WITHIN):
         await operator.resume_paused(runtime)
         await operator.settle(runtime)
         await _decide(runtime)
         if turn == 0:
             await runtime.queue.reset_limits(by="op")
         waiting.look(runtime)  # before jobs that wait for too long are cancelled with the rest
-        if turn >= PATIENCE:
+        if turn >= CANCEL_AFTER:
             await _cancel_all(world, runtime)
         await trio.sleep(ROUND)
         if not _unsettled(world):
@@ -131,7 +241,7 @@ def judge_all(process: Process) -> None:
 
 
 def _truth(world: World, job_id: str, status: str, run: Run) -> None:
-    if not run.ended(world.true_now()):
+    if not run.timeline.ended(world.true_now()):
         world.broken("no orphans", f"job {job_id} is {status}, run {run.key} goes on")
     elif _OUTCOMES[run.timeline.ending] != status:
         world.broken("jobs end as they ran", f"job {job_id} is {status}, its run ended as {run.timeline.ending}")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from actors.simulation import simulate, waiting
+from actors.simulation import settling, simulate
 from actors.simulation.cli import Shrinker
 
 SPEC = importlib.util.spec_from_file_location("planted", Path(__file__).with_name("planted.py"))
@@ -53,7 +53,7 @@ def test_an_error_of_a_rule_itself_is_a_violation_and_never_swallowed(monkeypatc
     def broken(_self):
         raise KeyError("a column that is not there")
 
-    monkeypatch.setattr(waiting.Waiting, "_waits_end", broken)
+    monkeypatch.setattr(settling.Waiting, "_waits_end", broken)
     outcome = simulate(2, 0.25)
     assert outcome.violation is not None
     assert "KeyError" in outcome.violation
