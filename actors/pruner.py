@@ -14,7 +14,7 @@ from actors.jobs.retention import Hold, PruneResult, kept_since
 from actors.jobs.retry import FailureKind
 from actors.kernel import Clock, Envelope, TickingActor
 from actors.ledger import Ledger
-from actors.ledger.prune import Ended, drop_keys, outlook, remove, review
+from actors.ledger.prune import Ended, drop_keys, remove, review
 from actors.providers.guard import Failure, GuardedProvider
 from actors.store import retention
 from logconf import get_logger
@@ -24,13 +24,19 @@ _logger = get_logger("actors.pruner")
 FIRST_LOOK = 60.0
 """Seconds after the start before the first look: a start has better things to do."""
 
-BATCH = 100
-"""Jobs in one transaction: with their events some ten milliseconds of the writer's time."""
+BATCH = 25
+"""Jobs in one transaction: with their events some milliseconds of the writer's time."""
+
+READ = 40 * BATCH
+"""Jobs that are read at once."""
+
+KEYS = 1_000
+"""Idempotency keys in one transaction."""
 
 HELD_AGAIN = 300.0
 """Seconds between two looks during a hold: what of its running time a restart may lose."""
 
-PAUSE = 0.1
+PAUSE = 0.002
 """Seconds between two transactions, for those who wait for the writer."""
 
 _ABOUT_ONE_JOB = frozenset({FailureKind.INVALID, FailureKind.OTHER})
@@ -80,7 +86,8 @@ async def held(ledger: Ledger, before: datetime | None, ran: float = 0.0) -> Hol
 
     ``ran``: seconds run since this was last asked.
     """
-    found = await ledger.write(review, before, ran=ran)
+    old, kept = (0, 0) if before is None else await ledger.read(retention.share, before)
+    found = await ledger.write(review, old, kept, ran=ran)
     if found.warn and found.hold is not None:
         extra = {"jobs": found.old, "reason": found.hold.reason}
         _logger.warning("Nothing is removed by its age: %s", found.hold.in_words(), extra=extra)
@@ -89,42 +96,59 @@ async def held(ledger: Ledger, before: datetime | None, ran: float = 0.0) -> Hol
 
 async def prune_keys(ledger: Ledger) -> None:
     """Remove idempotency keys that no longer bind, a batch at a time."""
-    while await ledger.write(drop_keys, BATCH) == BATCH:  # noqa: ASYNC110 - a pause for those who wait for the writer
+    while await ledger.write(drop_keys, KEYS) == KEYS:  # noqa: ASYNC110 - a pause for those who wait for the writer
         await trio.sleep(PAUSE)
 
 
 async def prune(
-    ledger: Ledger, providers: Mapping[str, GuardedProvider], before: datetime | None, *, dry_run: bool = False
+    ledger: Ledger,
+    providers: Mapping[str, GuardedProvider],
+    before: datetime | None,
+    *,
+    after: str = "",
+    seconds: float = math.inf,
 ) -> PruneResult:
-    """Remove every job that ended ``before`` (None: none), a batch at a time; ``dry_run``: only say what would go.
+    """Remove every job that ended ``before`` (None: none), a batch at a time.
+
+    ``after``: only jobs whose ids are greater. ``seconds``: stop after the batch in which they are over; ``next`` of
+    the result says where to go on.
 
     Each job's provider forgets it first; one that cannot keeps its job here too, until the next time. A provider that
     is no longer configured cannot be asked: the rows go, what it holds stays with it.
     """
-    if dry_run:
-        return await ledger.read(outlook, before)
     if before is None:
         return PruneResult(None)
-    result, after = PruneResult(before), ""
+    result, end = PruneResult(before), trio.current_time() + seconds
     forgetting = Forgetting(providers)
-    while batch := await ledger.read(retention.ended, before, after, BATCH):
-        after = batch[-1].job_id
-        gone = await forgetting.of(batch)
-        jobs, events = await ledger.write(remove, before, gone) if gone else (0, 0)
-        oldest = min(one.completed_at for one in batch)
-        result = attrs.evolve(
-            result,
-            jobs=result.jobs + jobs,
-            events=result.events + events,
-            kept=result.kept + len(batch) - len(gone),
-            oldest=min(oldest, result.oldest or oldest),
-        )
-        await trio.sleep(PAUSE)
+    while result.next is None and (read := await ledger.read(retention.ended, before, after, READ)):
+        for batch in (read[start : start + BATCH] for start in range(0, len(read), BATCH)):
+            result = await _remove(ledger, forgetting, result, before, batch)
+            after = batch[-1].job_id
+            if trio.current_time() >= end:
+                result = attrs.evolve(result, next=after)
+                break
+            await trio.sleep(PAUSE)
     forgetting.log_left()
     if result.jobs:
         extra = {"jobs": result.jobs, "events": result.events, "kept": result.kept}
         _logger.info("Removed %d jobs that ended before %s", result.jobs, before.isoformat(), extra=extra)
     return result
+
+
+async def _remove(
+    ledger: Ledger, forgetting: Forgetting, result: PruneResult, before: datetime, batch: Sequence[Ended]
+) -> PruneResult:
+    """``result`` with those jobs of ``batch`` that went."""
+    gone = await forgetting.of(batch)
+    jobs, events = await ledger.write(remove, before, gone) if gone else (0, 0)
+    oldest = min(one.completed_at for one in batch)
+    return attrs.evolve(
+        result,
+        jobs=result.jobs + jobs,
+        events=result.events + events,
+        kept=result.kept + len(batch) - len(gone),
+        oldest=min(oldest, result.oldest or oldest),
+    )
 
 
 class Forgetting:

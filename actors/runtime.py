@@ -33,13 +33,13 @@ from actors.metrics import Tallies, TimedExecutor, timed
 from actors.poller import Poller, PollNow, PollRequests, Refresh, slow_rounds
 from actors.providers.base import Provider
 from actors.providers.guard import GuardedProvider
-from actors.providers.registry import create
+from actors.providers.registry import factory
 from actors.pruner import Pruner
 from actors.scheduler import Quiesce, Scheduler
 from actors.scheduler import wakes as wakes_scheduler
 from actors.settings import Settings
 from actors.settings.effective import effective
-from actors.store import Executor, InlineExecutor, SharedExecutor, Store, StoreError, ThreadExecutor
+from actors.store import Executor, InlineExecutor, SharedExecutor, Store, StoreError, ThreadExecutor, text_search
 from actors.store.file_system import advice, network_kind
 from actors.store.state_directory import DATABASE, StateDirectory
 from logconf import get_logger
@@ -137,6 +137,7 @@ class RunningRuntime(Runtime):
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._store.keep_log_small)
+                nursery.start_soon(text_search.keep_filled, self._store)
                 await self.access.keep(task_status=task_status)
         finally:
             with trio.CancelScope(shield=True):
@@ -218,7 +219,7 @@ def guarded_providers(settings: Settings, parts: Parts) -> dict[str, GuardedProv
     made = parts.providers
     if made is None:
         made = [
-            create(one.kind, name, one.options, settings.state_dir / "providers" / name, parts.clock.now)
+            factory(one.kind).create(name, one.options, settings.state_dir / "providers" / name, parts.clock.now)
             for name, one in settings.providers.items()
         ]
     breakers = {name: one.circuit_breaker for name, one in settings.providers.items()}

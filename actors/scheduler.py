@@ -1,4 +1,17 @@
-"""The scheduler: takes from the queue what may run now and hands it to its provider, once for each attempt."""
+"""The scheduler: takes from the queue what may run now and hands it to its provider, once for each attempt.
+
+**A look** is one transaction: it records what providers answered since the last look, then claims what may run now,
+in slots that those answers freed, too. Each claimed job has a task of its own, which calls the provider and leaves the
+answer in ``_answers`` for the next look. So a commit serves all jobs that begin and end at the same time. An event of
+whose change a look took account causes no further one (``Ledger.last_seen``).
+
+**In flight** is a submission from its claim until its answer is recorded. Where no look follows (the scheduler is
+suspended, or no longer claims), the task records its answer itself.
+
+**What can happen between two lines.** The store cannot keep an answer: it waits for the next look. The scheduler fails
+or is restarted between a claim and the record of its answer: the intent is one that nobody here is handing over, the
+next look marks it, and the poller asks the provider (:mod:`actors.ledger.dispatch`).
+"""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import statement_plans
 from tests.left_processes import Left, end, left_by, settled
 
 pytest_plugins = ["tests.runtime_fixtures", "tests.http_fixtures"]
@@ -37,6 +38,22 @@ def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
         end(left)
         if session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _plans() -> Iterator[None]:
+    with statement_plans.recorded():
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _no_scans() -> Iterator[None]:
+    """A statement that a test has the product run finds its rows by an index, or is allowed to read them all."""
+    before = len(statement_plans.statements)
+    yield
+    for text, plan in list(statement_plans.statements.items())[before:]:
+        if found := statement_plans.scans(text, plan):
+            pytest.fail(f"{text}\n{found}\nis no index used? see tests/statement_plans.py", pytrace=False)
 
 
 def _tell(session: pytest.Session, left: list[Left]) -> None:

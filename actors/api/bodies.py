@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 import attrs
-from attrs.validators import ge, le, min_len
+from attrs.validators import ge, le, min_len, optional
 
 from actors.control.event_reader import LARGEST_SEQ
 from actors.job_requests.rules import RULE, Level
@@ -178,10 +178,15 @@ class TryRuleRequest:
 
 @attrs.frozen
 class PruneRequest:
-    """``dry_run``: only say how many would go. ``yes``: even where a hold keeps them, which ends by this."""
+    """``dry_run``: only say how many would go. ``yes``: even where a hold keeps them, which ends by this.
+
+    ``seconds``: answer after about that long; ``after`` is then ``next`` of that answer, to go on.
+    """
 
     dry_run: bool = False
     yes: bool = False
+    seconds: int | None = attrs.field(default=None, validator=optional([ge(1), le(3600)]))
+    after: str | None = attrs.field(default=None, validator=_NAME)
 
 
 @attrs.frozen

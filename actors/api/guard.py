@@ -53,8 +53,6 @@ from logconf.asgi import App
 
 LOOK_AGAIN = 30.0
 """Seconds between two checks whether the token or session of an open stream is still valid."""
-MOST_OF_SIGN_IN = 4096
-"""Bytes of a sign-in: it is read from an address that has used up its rate too, since it may hold a good token."""
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _logger = get_logger("actors.api.guard")
 
@@ -125,8 +123,6 @@ class AccessGuard:
         if peer is not None:
             state["peer"] = peer
             _recognise(state)
-        if (attempt := state.get(SIGN_IN)) is not None and attempt.wait > 0:
-            receive = bounded(receive, MOST_OF_SIGN_IN)
         await self._serve(request, permission, peer, receive, send)
 
     def _permission(self, scope: Scope) -> tuple[Permission, dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+import attrs
 from starlette.responses import PlainTextResponse
 
 from actors.access.permission import ADMIN, NEVER_REFUSED, VIEWER, Permission
@@ -67,7 +68,7 @@ async def prune(call: Call[PruneRequest, Nothing]) -> PruneDocument:
 
     409 while a hold keeps them, because the wall clock may be wrong: ``yes`` ends it.
     """
-    return prune_document(await call.runtime.jobs.prune(dry_run=call.body.dry_run, yes=call.body.yes))
+    return prune_document(await call.runtime.jobs.prune(**attrs.asdict(call.body)))
 
 
 ROUTES = [

@@ -127,7 +127,7 @@ class DeclaredRoute(GuardedRoute):
     ) -> None:
         super().__init__(method, path, self._answer, permission)
         hints = get_type_hints(handler)
-        self.handler, self.result = handler, hints["return"]
+        self.handler, self.name, self.result = handler, handler.__name__, hints["return"]
         self.body, self.query = get_args(hints["call"])
         self.statuses = (int(status),) if isinstance(status, int) else tuple(map(int, status))
         self.media, self.headers, self.body_bytes = media, headers or {}, body_bytes

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import sys
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -31,6 +35,16 @@ class Plan:
     until_idle: bool = False
     approve_as: str | None = None
     fail_on_failure: bool = False
+
+    def typed(self, *words: str) -> str:
+        """A command with this plan's settings, to be pasted into another terminal that stands in the same directory."""
+        program = Path(sys.argv[0]).absolute()
+        start = [sys.executable, "-m", "actors"]
+        if program.name == "greenroom":
+            start = [str(program.relative_to(Path.cwd()) if program.is_relative_to(Path.cwd()) else program)]
+        home = os.environ.get("GREENROOM_HOME")
+        variable = "" if home is None else f"GREENROOM_HOME={shlex.quote(home)} "
+        return variable + shlex.join([*start, *words, *(() if self.config is None else ("--config", self.config))])
 
 
 class Board:

@@ -1,10 +1,8 @@
-"""What commands share: how they fail, settings and job files, the user, and commands to suggest."""
+"""What commands share: how they fail, settings and job files, and the user."""
 
 from __future__ import annotations
 
 import os
-import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,23 +73,3 @@ def os_user() -> str:
     from actors.jobs.os_text import shown
 
     return shown(user_name(os.getuid()))
-
-
-def typed(*words: str, config: str | None = None) -> str:
-    """A command as it can be pasted into another terminal that stands in the same directory."""
-    program = Path(sys.argv[0])
-    parts = [f"GREENROOM_HOME={shlex.quote(os.environ['GREENROOM_HOME'])}"] if "GREENROOM_HOME" in os.environ else []
-    if program.name == "greenroom":
-        parts.append(shlex.quote(_near(program)))
-    else:
-        parts += [shlex.quote(sys.executable), "-m", "actors"]
-    parts += [shlex.quote(word) for word in words]
-    if config is not None:
-        parts += ["--config", shlex.quote(config)]
-    return " ".join(parts)
-
-
-def _near(program: Path) -> str:
-    """A program's path as short as the current directory allows."""
-    path = program.absolute()
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

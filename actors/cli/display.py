@@ -15,7 +15,6 @@ from rich.table import Table
 from rich.text import Text
 
 from actors.cli.board import Board, Plan
-from actors.cli.context import typed
 from actors.cli.event_text import describe
 from actors.cli.job_text import duration, metrics, name_and_user, name_of, note, standing
 from actors.cli.summary import print_summary
@@ -46,7 +45,7 @@ class Lines:
         )
         click.echo(f"{state}.\nIn a second terminal, from this directory:")
         for name, what in (("watch", "every change"), ("queue", "waiting jobs, and why"), ("tree", "the actors")):
-            click.echo(f"  {typed(name, config=self._plan.config)}    # {what}")
+            click.echo(f"  {self._plan.typed(name)}    # {what}")
         click.echo()
         jobs = board.jobs()
         ended = sum(job["status"] in TERMINAL_JOBS for job in jobs)
@@ -105,8 +104,8 @@ class Live(Lines):
 
     def _drawn(self, board: Board) -> Iterator[RenderableType]:
         jobs = board.jobs()
-        room = max(3, self._live.console.height - _AROUND)
-        shown = jobs if len(jobs) <= room else sorted(jobs, key=_urgency)[:room]
+        height = max(3, self._live.console.height - _AROUND)
+        shown = jobs if len(jobs) <= height else sorted(jobs, key=_urgency)[:height]
         yield jobs_table(shown, self._live.console.width)
         if hidden := len(jobs) - len(shown):
             yield Text(f"... and {hidden} more: greenroom jobs", style="dim")

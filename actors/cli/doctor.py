@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from actors.settings import Settings
 
 _LOW_DISK = 512 << 20
+_LONG = 64 << 20
+"""Bytes of a database that is not read in an instant."""
 _LOCAL_NEEDS = (5, 3)
 _DELEGATE = "run it with Delegate=yes (systemd), so that each job has a control group and a restart changes nothing"
 _LOST_JOBS = {
@@ -137,6 +139,9 @@ def _database(state_dir: Path) -> Finding:
         return Finding("database", True, "none yet")
     from actors.store.integrity import faults
 
+    size = path.stat().st_size
+    if size >= _LONG:
+        click.echo(f"reading the whole database ({size >> 20} MiB), which takes a while ...", err=True)
     if found := faults(path):
         return Finding("database", False, "; ".join(found), "stop the supervisor and restore a copy")
     return Finding("database", True, "whole")
@@ -181,7 +186,7 @@ def provider_faults(settings: Settings) -> dict[str, str | None]:
 
     from actors.providers.errors import ProviderError
     from actors.providers.guard import GuardedProvider
-    from actors.providers.registry import BrokenProvider, UnknownProvider, create
+    from actors.providers.registry import BrokenProvider, UnknownProvider, factory
 
     faults: dict[str, str | None] = {}
     made: dict[str, GuardedProvider] = {}
@@ -190,7 +195,7 @@ def provider_faults(settings: Settings) -> dict[str, str | None]:
             continue
         root = settings.state_dir / "providers" / name
         try:
-            made[name] = GuardedProvider(create(one.kind, name, one.options, root, lambda: datetime.now(UTC)))
+            made[name] = GuardedProvider(factory(one.kind).create(name, one.options, root, lambda: datetime.now(UTC)))
         except (ProviderError, BrokenProvider, UnknownProvider, OSError, ValueError) as error:
             faults[name] = str(error)
     return faults | trio.run(_check, made)

@@ -22,7 +22,7 @@ def with_json(command: F) -> F:
 
 
 def with_client(command: Callable[..., None]) -> Callable[..., None]:
-    """``--json`` and ``--config`` of a command that asks the supervisor: it is called with a client and ``as_json``.
+    """``--json`` and ``--config`` of a command that needs the supervisor: it is called with a client and ``as_json``.
 
     A group with this runs only where no subcommand was named.
     """

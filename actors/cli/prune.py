@@ -12,6 +12,9 @@ from actors.cli.tables import print_json
 if TYPE_CHECKING:
     from actors.cli.client import Client
 
+_SECONDS = 2
+"""Of one request: it is answered in time, and shows how far the removal is."""
+
 
 @click.command()
 @click.option("--dry-run", is_flag=True, help="Only show what would be removed, and what prevents it.")
@@ -22,7 +25,13 @@ def prune(client: Client, as_json: bool, dry_run: bool, yes: bool) -> None:
 
     Their events and directories are removed with them. --yes also ends the hold.
     """
-    found = client.request("POST", "api", "prune", body={"dry_run": dry_run} | ({"yes": True} if yes else {}))
+    body = {"dry_run": dry_run, "seconds": _SECONDS} | ({"yes": True} if yes else {})
+    found = client.request("POST", "api", "prune", body=body)
+    while found["next"] is not None:
+        click.echo(f"{found['jobs']} jobs removed, {found['events']} events; going on ...", err=True)
+        more = client.request("POST", "api", "prune", body={**body, "after": found["next"]})
+        more |= {name: found[name] + more[name] for name in ("jobs", "events", "kept")}
+        found = more | {"oldest": found["oldest"] or more["oldest"], "before": found["before"]}
     if as_json:
         print_json(found)
         return

@@ -9,7 +9,6 @@ from typing import Any
 import click
 
 from actors.cli.board import Board, Plan
-from actors.cli.context import typed
 from actors.cli.job_text import duration, lasted, measure, name_of, note, seconds_from, standing
 from actors.cli.tables import plain, print_table, short
 from actors.jobs.statuses import TERMINAL_JOBS
@@ -31,7 +30,7 @@ def print_summary(plan: Plan, board: Board, log: str | None, interrupted: bool) 
     for job in failed[:_MOST_ROWS]:
         click.secho(f"{name_of(job)} failed: {plain(note(job))}", fg="red")
     if failed:
-        click.echo(f"its output: {typed('logs', short(failed[0]['job_id']), config=plan.config)}\n")
+        click.echo(f"its output: {plan.typed('logs', short(failed[0]['job_id']))}\n")
     if unended := _unended(plan, jobs, interrupted):
         click.echo("\n".join([*unended, ""]))
     if log is not None:
@@ -53,20 +52,20 @@ def _unended(plan: Plan, jobs: list[dict[str, Any]], interrupted: bool) -> list[
     if blocked:
         lines.append("Waiting for an approval; with a supervisor (greenroom run), approve by:")
         lines += [
-            f"  {typed('approve', job['approval']['approval_id'], config=plan.config)}    # {name_of(job)}"
+            f"  {plan.typed('approve', job['approval']['approval_id'])}    # {name_of(job)}"
             for job in blocked
             if job["approval"] is not None
         ]
     runs = [job for job in jobs if job["status"] in _RUNS]
     if runs:
         names = ", ".join(f"{name_of(job)} ({short(job['job_id'])})" for job in runs)
-        end_one = typed("cancel", short(runs[0]["job_id"]), config=plan.config)
+        end_one = plan.typed("cancel", short(runs[0]["job_id"]))
         lines += [f"These jobs go on running: {names}", f"  cancel one, once a supervisor runs again: {end_one}"]
     waiting = [job for job in jobs if job["status"] not in TERMINAL_JOBS and job not in runs and job not in blocked]
     if waiting:
         lines.append(f"{len(waiting)} jobs still wait in the queue; the next run continues with them.")
     if interrupted and plan.job_file is not None and (runs or waiting or blocked):
-        again = typed("run", "--file", str(plan.job_file.path), "--until-idle", config=plan.config)
+        again = plan.typed("run", "--file", str(plan.job_file.path), "--until-idle")
         lines.append(f"Continue with this file: {again}")
     return lines
 

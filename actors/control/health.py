@@ -58,7 +58,7 @@ class HealthCheck:
         notes: tuple[str, ...] = ()
         if (hold := await ledger.read(holds.current)) is not None:
             text = f"nothing is removed by its age: {hold.in_words()}"
-            if hold.told:  # a hold is a fault only where it keeps something
+            if hold.warned:  # a hold is a fault only where it keeps something
                 reasons.append(text)
             else:
                 notes = (text,)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Unpack
@@ -26,9 +27,10 @@ from actors.jobs.views import Accepted, JobFilters, JobView
 from actors.kernel.turns import InTurns
 from actors.ledger import NewJob, approvals, listing, queries, settle
 from actors.ledger.listing import PageRequest
-from actors.ledger.prune import release_hold
+from actors.ledger.prune import outlook, release_hold
 from actors.providers.guard import Failure
 from actors.pruner import held, prune
+from actors.store import holds
 from actors.store import jobs as job_rows
 from logconf import get_correlation_id, new_correlation_id
 
@@ -145,18 +147,26 @@ class Jobs:
         await self._ledger.write(approvals.prioritise, found, override, by=by)
         return await self.get(found)
 
-    async def prune(self, *, dry_run: bool = False, yes: bool = False) -> PruneResult:
+    async def prune(
+        self, *, dry_run: bool = False, yes: bool = False, after: str | None = None, seconds: float | None = None
+    ) -> PruneResult:
         """Remove now the jobs that were kept long enough (C6); ``dry_run``: only say how many would go.
 
         ``yes``: even where a hold keeps them because the clock may be wrong, which ends by this; else that is
-        :class:`Refused`.
+        :class:`Refused`. ``seconds``: stop after about that long; ``next`` of the result is then ``after`` of the call
+        that goes on.
         """
         before = kept_since(self._context.clock.now(), self._retention_days)
-        if yes and not dry_run:
+        if dry_run:
+            return await self._ledger.read(outlook, before)
+        if yes:
             await self._ledger.write(release_hold)
-        elif not dry_run and (hold := await held(self._ledger, before)) is not None:
-            raise Refused(f"nothing was removed: {hold.in_words()}")
-        return await prune(self._ledger, self._context.providers, before, dry_run=dry_run)
+        else:
+            hold = await (self._ledger.read(holds.current) if after else held(self._ledger, before))
+            if hold is not None:
+                raise Refused(f"nothing was removed: {hold.in_words()}")
+        most = math.inf if seconds is None else seconds
+        return await prune(self._ledger, self._context.providers, before, after=after or "", seconds=most)
 
     # Looking.
 

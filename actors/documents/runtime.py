@@ -14,7 +14,10 @@ from actors.ledger.provider_views import ProviderView
 
 
 class PruneDocument(TypedDict):
-    """What was removed, or would be. ``held``: why nothing is removed now and how that ends; null where it is."""
+    """What was removed, or would be. ``held``: why nothing is removed now and how that ends; null where it is.
+
+    ``next``: more is to be removed: ``after`` of the request that goes on.
+    """
 
     jobs: int
     events: int
@@ -22,6 +25,7 @@ class PruneDocument(TypedDict):
     before: Moment | None
     oldest: Moment | None
     held: str | None
+    next: str | None
 
 
 def prune_document(result: PruneResult) -> PruneDocument:

@@ -41,16 +41,22 @@ def earliest(moment: datetime) -> str:
 
 def time_of(identifier: str) -> datetime | None:
     """When an identifier was made, which may be followed by more; None for what is none of ours."""
+    milliseconds = milliseconds_of(identifier)
+    try:
+        return datetime.fromtimestamp(milliseconds / 1000, UTC) if milliseconds is not None else None
+    except (OverflowError, ValueError):
+        return None
+
+
+def milliseconds_of(identifier: str) -> int | None:
+    """When an identifier was made, in milliseconds since 1970; None for what is none of ours."""
     digits = [_ALPHABET.find(letter) for letter in identifier[:10]]
     if len(identifier) < _LENGTH or -1 in digits or digits[0] > 7:
         return None
     milliseconds = 0
     for digit in digits:
         milliseconds = milliseconds << 5 | digit
-    try:
-        return datetime.fromtimestamp(milliseconds / 1000, UTC)
-    except (OverflowError, ValueError):
-        return None
+    return milliseconds
 
 
 _PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]

@@ -15,7 +15,7 @@ import attrs
 import orjson
 
 from actors.jobs.codec import request_to_json
-from actors.jobs.records import ApprovalRule, JobRequest
+from actors.jobs.records import DEFAULT_ENV_FROM, ApprovalRule, JobRequest
 
 NAME = 200
 """Characters of a name or an id: more is read by nobody, and every list repeats it."""
@@ -245,7 +245,8 @@ def fault_of(record: JobRequest | ApprovalRule, encoded: bytes | None = None) ->
     """
     for name, maximum in FIELDS[type(record)].items():
         value = getattr(record, name)
-        if value and (fault := maximum.fault(value)) is not None:  # what is empty is above no maximum
+        is_small = not value or value is DEFAULT_ENV_FROM
+        if not is_small and (fault := maximum.fault(value)) is not None:
             return name, fault
     if isinstance(record, JobRequest):
         size = len(encoded) if encoded is not None else _json_size(request_to_json(record)) or 0
@@ -267,7 +268,7 @@ def _size(text: str | bytes) -> int:
 def _too_many_bytes(parts: Sequence[Any], most: int | None) -> str | None:
     if most is None:
         return None
-    size = sum(_size(one) + 1 for one in parts if isinstance(one, _TEXTS))
+    size = sum([_size(one) + 1 for one in parts if isinstance(one, _TEXTS)])
     return f"must be at most {most} bytes in all, not {size}" if size > most else None
 
 

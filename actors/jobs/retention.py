@@ -16,6 +16,7 @@ class PruneResult:
     ``kept``: jobs as old that stay until the next time, because their provider could not forget them. ``oldest``: when
     the first of them all had ended, None where there is none. ``before``: those that ended before it are meant, None
     where jobs are kept for ever. ``held``: why nothing is removed now and how that ends, None where nothing holds it.
+    ``next``: the id after which the next pass goes on, where this one stopped because its time was over.
     """
 
     before: datetime | None
@@ -24,6 +25,7 @@ class PruneResult:
     kept: int = 0
     oldest: datetime | None = None
     held: str | None = None
+    next: str | None = None
 
 
 HOLD_SECONDS = 24 * 3600.0
@@ -42,14 +44,14 @@ _SHARE, _NUMBER = 10, 100
 class Hold:
     """Why nothing is removed by its age for now: the wall clock may be wrong.
 
-    ``ran``: seconds for which supervisors have run since it began. ``told``: whether there was something to remove,
-    and a WARNING said so. ``over``: it has ended, and what it held may go, however much that is.
+    ``ran``: seconds for which supervisors have run since it began. ``warned``: whether there was something to
+    remove, and a WARNING was logged. ``over``: it has ended, and what it held may go, however much that is.
     """
 
     reason: str
     began_at: datetime
     ran: float = 0.0
-    told: bool = False
+    warned: bool = False
     over: bool = False
 
     def after(self, seconds: float) -> Hold:

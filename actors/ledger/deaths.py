@@ -28,7 +28,7 @@ _STOPPED = "the supervisor was stopped before the answer came"
 
 
 def mark_orphans(tx: Transaction, in_flight: Set[str], *, first: bool) -> None:
-    """Turn every intent but those ``in_flight`` into an unknown outcome: whoever made those calls is gone (B13).
+    """Turn every intent but those ``in_flight`` into an unknown outcome (B13): who made the calls is gone.
 
     ``first``: in this process, so that what it finds was left by an earlier one.
     """

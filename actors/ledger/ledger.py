@@ -137,7 +137,7 @@ class Ledger:
         return [outcome.unwrap() for outcome in outcomes]
 
     async def mark_orphans(self, in_flight: Set[str]) -> None:
-        """Make every intent but those ``in_flight`` an unknown outcome: whoever made the call is gone.
+        """Make every intent but those ``in_flight`` an unknown outcome: the scheduler that made the call is gone.
 
         The first time, the process that made it: jobs that may have killed it are handed over alone from then on.
         """

@@ -76,7 +76,11 @@ def queue_view(connection: Connection, wanted: PageRequest, user_id: str | None,
         after = None if place is None else waiting.Spot.of_place(place)
     except OverflowError:  # made by hand
         raise Refused("cursor: begin without it", RefusalKind.INVALID, "cursor") from None
-    found, more = waiting.page(connection, context.now, wanted.limit, user_id=user_id, after=after)
+    found, more = (
+        ([], False)
+        if not wanted.limit
+        else waiting.page(connection, context.now, wanted.limit, user_id=user_id, after=after)
+    )
     effective, sources = limits_view(connection, context.configured)
     closed = {name: why for name, gate in gates.read(connection).items() if (why := gate.closed(context.now))}
     paused = closed.pop(gates.EVERY, None)

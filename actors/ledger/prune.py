@@ -32,14 +32,14 @@ class Review:
     warn: bool = False
 
 
-def review(tx: Transaction, before: datetime | None, *, ran: float = 0.0) -> Review:
+def review(tx: Transaction, old: int, kept: int, *, ran: float = 0.0) -> Review:
     """Before each pass: counts the running time, ends a hold that is over, begins one where too much would go.
 
-    ``before``: jobs that ended earlier are meant, None: none. ``ran``: seconds run since the last review.
+    ``old`` of ``kept`` jobs would go, which was counted before: that takes long where they are many, and writers would
+    wait. ``ran``: seconds run since the last review.
     """
     stored = holds.read(tx.connection)
     hold = stored.after(ran) if stored is not None else None
-    old, kept = retention.share(tx.connection, before) if before is not None else (0, 0)
     much = too_many(old, kept)
     if hold is None and much is not None:
         hold = Hold(much, tx.now)
@@ -52,10 +52,10 @@ def review(tx: Transaction, before: datetime | None, *, ran: float = 0.0) -> Rev
             holds.write(tx.connection, hold, tx.now)
         return Review(None, old)
     keeps = old > 0 or retention.has_old_key(tx.connection, tx.now - KEY_LIFETIME)
-    after = attrs.evolve(hold, told=hold.told or keeps)
+    after = attrs.evolve(hold, warned=hold.warned or keeps)
     if after != stored:
         holds.write(tx.connection, after, tx.now)
-    return Review(after, old, warn=after.told and not hold.told)
+    return Review(after, old, warn=after.warned and not hold.warned)
 
 
 def release_hold(tx: Transaction) -> None:

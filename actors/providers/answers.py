@@ -43,7 +43,8 @@ def nothing(_answer: object) -> None:
 def checked_capacity(answer: object) -> Capacity:
     """A capacity whose amounts are whole numbers from 0, or None."""
     capacity = of_type(answer, Capacity, "capacity")
-    for name, there in attrs.asdict(capacity).items():
+    for name in ("cpus", "gpus", "memory"):
+        there = getattr(capacity, name)
         if there is not None and (isinstance(there, bool) or not isinstance(there, int) or there < 0):
             raise Protocol(f"capacity.{name} is {there!r}, not a whole number from 0")
     return capacity
@@ -118,8 +119,12 @@ def checked_observation(answer: object) -> Observation:
     seen = of_type(answer, Observation, "observation")
     of_type(seen.phase, Phase, "observation.phase")
     of_type(seen.raw_status, str, "observation.raw_status")
-    given = {name: value for name in _FIELDS if (value := getattr(seen, name)) is not None}
-    return attrs.evolve(seen, **{name: _FIELDS[name](value, f"observation.{name}") for name, value in given.items()})
+    changed = {}
+    for name, check in _FIELDS.items():
+        value = getattr(seen, name)
+        if value is not None and (taken := check(value, f"observation.{name}")) is not value:
+            changed[name] = taken
+    return attrs.evolve(seen, **changed) if changed else seen
 
 
 def _sensible(answer: object) -> Observation | None:

@@ -61,16 +61,6 @@ def factory(kind: str) -> ProviderFactory:
     return _load(installed[kind])
 
 
-def options_class(kind: str) -> type[Any]:
-    """The attrs class of the options of ``kind``. Raises as :func:`factory` does."""
-    return factory(kind).options_class
-
-
-def create(kind: str, name: str, options: Any, root: Path, now: Now) -> Provider:
-    """A provider of ``kind``, called ``name``. Raises as :func:`factory` does, and what the provider itself raises."""
-    return factory(kind).create(name, options, root, now)
-
-
 def _local() -> ProviderFactory:
     from actors.providers.local import LocalOptions, LocalProvider
 

@@ -4,8 +4,8 @@
 5. ``/etc/simpletuner/``
 
 A directory holds ``greenroom.yaml`` or ``simpletuner-enterprise.yaml``, never both. In the working directory a file
-counts only if it is this user's, or root's, and nobody else may write to it: a shared folder must not decide which
-programs run. In the other places, which a person has named or made for it, such a file is read, with a WARNING.
+counts only if it is this user's and nobody else may write to it: a shared folder must not decide which programs run.
+In the other places, which a person has named or made for it, such a file is read, with a WARNING.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 
 import attrs
 
-from actors.settings.places import CONFIG, NAMES, SYSTEM, directories
+from actors.settings.places import CONFIG, NAMES, directories
 from actors.settings.variables import Note
 from actors.store.ownership import file_fault
 from actors.validation import CheckedError, Place, Problem, read_bytes
@@ -34,34 +34,27 @@ class Located:
     content: bytes
 
 
-@attrs.frozen
-class Places:
-    """Where to look. ``named`` comes from the command line."""
+def locate(
+    named: Path | None, environ: Mapping[str, str], cwd: Path | None, home: Path, system: Path, notes: list[Note]
+) -> Located | None:
+    """The file to read, None without one. Raises :class:`CheckedError`; a file that was skipped is noted.
 
-    named: Path | None
-    environ: Mapping[str, str]
-    cwd: Path | None
-    home: Path
-    system: Path = SYSTEM
-
-
-def locate(places: Places, notes: list[Note]) -> Located | None:
-    """The file to read, None without one. Raises :class:`CheckedError`; a file that was skipped is noted."""
-    if places.named is not None:
-        return _read(places.named, None, notes)
-    if variable := places.environ.get(CONFIG):
+    ``named``: on the command line. ``cwd``: None: the working directory does not count.
+    """
+    if named is not None:
+        return _read(named, str(named), notes)
+    if variable := environ.get(CONFIG):
         return _read(Path(variable).expanduser(), f"{variable} (from {CONFIG})", notes)
-    if places.cwd is not None and (found := _in_working_directory(places.cwd, notes)) is not None:
+    if cwd is not None and (found := _in_working_directory(cwd, notes)) is not None:
         return found
-    for directory in directories(places.home, places.system):
-        present = [directory / name for name in NAMES if _is_there(directory / name)]
-        if present:
-            return _read(_only(present), None, notes)
+    for directory in directories(home, system):
+        if present := [directory / name for name in NAMES if _is_there(directory / name)]:
+            path = _only(present)
+            return _read(path, str(path), notes)
     return None
 
 
-def _read(path: Path, name: str | None, notes: list[Note]) -> Located:
-    name = str(path) if name is None else name
+def _read(path: Path, name: str, notes: list[Note]) -> Located:
     content = read_bytes(path, name)
     found = path.stat()
     if stat.S_ISREG(found.st_mode) and (why := file_fault(found)) is not None:

@@ -1,10 +1,10 @@
 """Where settings and state are, for commands that must not wait until a file of settings is read.
 
 What is imported here is imported by every command. A state directory is known without reading YAML where
-``GREENROOM_HOME`` names it, where no file of settings exists, or where whoever read that file before has left a note:
-a file in ``$XDG_CACHE_HOME/greenroom`` that holds the path of the file of settings, its identity and times of change,
-and the state directory that follows from it. A note that is damaged, or of a file that was changed since, counts for
-nothing. The cost of a wrong one is bounded: commands send nothing to a server that is not trusted (D7).
+``GREENROOM_HOME`` names it, where no file of settings exists, or where a supervisor or a command that read it has
+left a note: a file in ``$XDG_CACHE_HOME/greenroom`` that holds the path of the file of settings, its identity and times
+of change, and the state directory that follows from it. A note that is damaged, or of a file that was changed since,
+counts for nothing. The cost of a wrong one is bounded: commands send nothing to a server that is not trusted (D7).
 """
 
 from __future__ import annotations

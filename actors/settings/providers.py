@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import attrs
 
 from actors.providers.breaker import BreakerOptions
-from actors.providers.registry import BrokenProvider, UnknownProvider, factory, options_class
+from actors.providers.registry import BrokenProvider, UnknownProvider, factory
 from actors.validation import Format, Shape, Size, StrictConverter, Wrong
 from actors.validation.values import expected
 
@@ -33,7 +33,7 @@ def default_providers() -> dict[str, ProviderSettings]:
     """This machine, where it can run jobs: the local provider needs Linux."""
     if sys.platform != "linux":
         return {}
-    return {"local": ProviderSettings("local", "local", options_class("local")())}
+    return {"local": ProviderSettings("local", "local", factory("local").options_class())}
 
 
 def _web_address(value: Any, usual: Callable[[Any], str]) -> str | None:

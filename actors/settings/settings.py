@@ -14,7 +14,7 @@ from actors.jobs.options import LOOK_SECONDS
 from actors.jobs.suggestions import guess, one_letter_apart
 from actors.providers.entry_points import EntryPoint
 from actors.settings import variables
-from actors.settings.locating import Located, Places, locate
+from actors.settings.locating import Located, locate
 from actors.settings.places import OWN_NAME, SYSTEM, state_directory, usual_state_directory
 from actors.settings.providers import ProviderSettings, default_providers
 from actors.settings.sections import NAMES, Background, Sections, read_sections
@@ -62,7 +62,7 @@ class Settings(Sections):
         named = None if config is None else Path(config).expanduser()
         here = (cwd or _cwd()) if working_directory else None
         try:
-            located = locate(Places(named, environ, here, home, system), notes)
+            located = locate(named, environ, here, home, system, notes)
             sections, sources = (Sections(), {}) if located is None else _read(located, notes)
         except CheckedError as error:
             raise SettingsError(error.faults) from None
@@ -115,17 +115,14 @@ def _put_together(
 ) -> Settings:
     _note_what_changes_nothing(found, notes)
     variables.transport(environ, notes)
+    config_file = None if located is None else located.path
     own = {
-        "state_dir": _state_directory(found, located, sources, environ, home),
+        "state_dir": _state_directory(found, config_file, sources, environ, home),
         "background": _background(found.background, sources, environ, notes),
         "providers": _providers(found),
     }
-    return Settings(
-        **{name: getattr(found, name) for name in NAMES} | own,
-        config_file=None if located is None else located.path,
-        sources=sources,
-        notes=tuple(notes),
-    )
+    sections = {name: getattr(found, name) for name in NAMES} | own
+    return Settings(**sections, config_file=config_file, sources=sources, notes=tuple(notes))
 
 
 def _background(
@@ -154,14 +151,13 @@ def _note_what_changes_nothing(found: Sections, notes: list[Note]) -> None:
 
 
 def _state_directory(
-    found: Sections, located: Located | None, sources: dict[str, str], environ: Mapping[str, str], home: Path
+    found: Sections, config_file: Path | None, sources: dict[str, str], environ: Mapping[str, str], home: Path
 ) -> Path:
     if (named := state_directory(environ)) is not None:
         path, sources["state_dir"] = named
         return path
     if found.state_dir is not None:
-        base = located.path.parent if located is not None else home
-        return base / found.state_dir.expanduser()
+        return (home if config_file is None else config_file.parent) / found.state_dir.expanduser()
     return usual_state_directory(environ, home)
 
 

@@ -124,6 +124,7 @@ def audit(world: World, replay: Replay) -> None:
         _job(world, replay, job_id, jobs.get(job_id))
     _refused(world)
     _lanes(world)
+    _counts(world)
     _approvals(world, replay)
 
 
@@ -180,6 +181,13 @@ def _lanes(world: World) -> None:
         world.database.look("SELECT lane_id, count(*) FROM queue_entries WHERE lane_id IS NOT NULL GROUP BY lane_id")
     )
     world.require(counted == standing, "lanes count their entries", f"lanes say {counted}, entries {standing}")
+
+
+def _counts(world: World) -> None:
+    for table in ("jobs", "queue_entries"):
+        kept = dict(world.database.look("SELECT status, number FROM status_counts WHERE kind = ? AND number", (table,)))
+        there = dict(world.database.look(f"SELECT status, count(*) FROM {table} GROUP BY status"))  # noqa: S608 - constant
+        world.require(kept == there, "counts by status are the rows'", f"{table}: {kept} are kept, there are {there}")
 
 
 def _approvals(world: World, replay: Replay) -> None:

@@ -115,7 +115,7 @@ class Checker:
         )
         self._row(job_id, run)
         now = world.true_now()
-        self._active = [(name, one) for name, one in self._active if not one.ended(now)]
+        self._active = [(name, one) for name, one in self._active if not one.timeline.ended(now)]
         self._active.append((provider, run))
         late_by = world.elapsed() - self._tried[job_id]
         for text in self._exceeded(_IN_HANDS + late_by):

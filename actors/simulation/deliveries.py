@@ -66,7 +66,7 @@ class Deliveries:
         while self._changes and self._changes[0][0] <= now:
             _, _, run = heapq.heappop(self._changes)
             self._post(run, now)
-            following = run.next_change(now)
+            following = run.timeline.next_change(now)
             if following is not None:
                 heapq.heappush(self._changes, (following, next(self._tie), run))
 
@@ -76,7 +76,7 @@ class Deliveries:
         fate = draw.choices(range(4), fates)[0]
         delays = {ONCE: [0.1], TWICE: [0.1, 3.0], LATE: [600.0], NEVER: []}[fate]
         number = len(self._server.sent)
-        self._server.sent[number] = DeliveryEvent(f"delivery-{number}", run.run_id, run.observe(now))
+        self._server.sent[number] = DeliveryEvent(f"delivery-{number}", run.run_id, run.timeline.observe(now))
         for delay in delays:
             heapq.heappush(self._sent, (elapsed + delay * draw.random(), next(self._tie), number, run))
 

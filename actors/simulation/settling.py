@@ -241,7 +241,7 @@ def judge_all(process: Process) -> None:
 
 
 def _truth(world: World, job_id: str, status: str, run: Run) -> None:
-    if not run.ended(world.true_now()):
+    if not run.timeline.ended(world.true_now()):
         world.broken("no orphans", f"job {job_id} is {status}, run {run.key} goes on")
     elif _OUTCOMES[run.timeline.ending] != status:
         world.broken("jobs end as they ran", f"job {job_id} is {status}, its run ended as {run.timeline.ending}")

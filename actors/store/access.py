@@ -9,7 +9,8 @@ from typing import Any
 import attrs
 from sqlalchemy import Connection, delete, insert, select, update
 
-from actors.store.dialect import begins_with, ends_with, upsert
+from actors.store import dialect
+from actors.store.dialect import upsert
 from actors.store.rows import read_all, read_one
 from actors.store.schema import access_tokens, counters, web_sessions
 
@@ -130,9 +131,7 @@ def any_token(connection: Connection) -> bool:
 
 def matching(connection: Connection, part: str, limit: int = 3) -> list[str]:
     """Ids of tokens that begin or end with ``part``."""
-    column = access_tokens.c.token_id
-    either = begins_with(column, part) | ends_with(column, part)
-    return list(connection.execute(select(column).where(either).limit(limit)).scalars())
+    return dialect.matching(connection, access_tokens.c.token_id, part, limit)
 
 
 def change_token(connection: Connection, token_id: str, **values: Any) -> None:

@@ -6,33 +6,42 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from actors.jobs.records import ApprovalRequest, ApprovalStatus
-from actors.store.dialect import begins_with, ends_with
+from actors.store import dialect
+from actors.store.dialect import constant
 from actors.store.paging import bounded, stored_size
+from actors.store.prepared import Prepared
 from actors.store.rows import read_all, read_one
 from actors.store.schema import approvals, jobs
 
+_PENDING = approvals.c.status == constant(ApprovalStatus.PENDING)
 _FIELDS = tuple(column.name for column in approvals.columns if column.name != "status")
+
+_NEW = Prepared(insert(approvals))
+_BY_ID = Prepared(select(approvals).where(approvals.c.approval_id == bindparam("this")))
+_OF_JOBS = Prepared(
+    select(approvals)
+    .where(approvals.c.job_id.in_(bindparam("these", expanding=True)))
+    .order_by(approvals.c.requested_at)
+)
 
 
 def add(connection: Connection, new: Sequence[ApprovalRequest]) -> None:
     """Insert open requests."""
     rows = [{"status": one.status.value, **{name: getattr(one, name) for name in _FIELDS}} for one in new]
-    connection.execute(insert(approvals), rows)
+    _NEW.run_many(connection, rows)
 
 
 def get(connection: Connection, approval_id: str) -> ApprovalRequest | None:
     """The request of this id."""
-    row = connection.execute(select(approvals).where(approvals.c.approval_id == approval_id)).one_or_none()
-    return read_one(ApprovalRequest, row)
+    return read_one(ApprovalRequest, _BY_ID.one_dict(connection, this=approval_id))
 
 
 def of_jobs(connection: Connection, job_ids: Iterable[str]) -> dict[str, ApprovalRequest]:
     """The newest request of each of these jobs."""
-    query = select(approvals).where(approvals.c.job_id.in_(list(job_ids))).order_by(approvals.c.requested_at)
-    return {one.job_id: one for one in read_all(ApprovalRequest, connection.execute(query))}
+    return {one.job_id: one for one in read_all(ApprovalRequest, _OF_JOBS.dicts(connection, these=job_ids))}
 
 
 def decide(connection: Connection, approval_id: str, status: ApprovalStatus, **decision: Any) -> bool:
@@ -45,14 +54,14 @@ def decide(connection: Connection, approval_id: str, status: ApprovalStatus, **d
 
 def due(connection: Connection, now: datetime) -> list[ApprovalRequest]:
     """All open requests whose deadline has come, the oldest deadline first."""
-    query = select(approvals).where(approvals.c.status == ApprovalStatus.PENDING.value, approvals.c.expires_at <= now)
-    return read_all(ApprovalRequest, connection.execute(query.order_by(approvals.c.expires_at)))
+    query = select(approvals).where(_PENDING, approvals.c.expires_at <= now).order_by(approvals.c.expires_at)
+    return read_all(ApprovalRequest, connection.execute(query))
 
 
 def next_deadline(connection: Connection) -> datetime | None:
     """The earliest deadline of an open request."""
-    query = select(approvals.c.expires_at).where(approvals.c.status == ApprovalStatus.PENDING.value)
-    return connection.execute(query.order_by(approvals.c.expires_at).limit(1)).scalar_one_or_none()
+    query = select(approvals.c.expires_at).where(_PENDING).order_by(approvals.c.expires_at).limit(1)
+    return connection.execute(query).scalar_one_or_none()
 
 
 SIZE = stored_size(approvals.c.reason, approvals.c.decision_reason)
@@ -88,6 +97,4 @@ def page(
 
 def matching(connection: Connection, part: str, limit: int = 3) -> list[str]:
     """Ids that begin or end with ``part``."""
-    column = approvals.c.approval_id
-    either = begins_with(column, part) | ends_with(column, part)
-    return list(connection.execute(select(column).where(either).limit(limit)).scalars())
+    return dialect.matching(connection, approvals.c.approval_id, part, limit)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, delete, exists, select, update
 
 from actors.jobs.records import QueueStatus
 from actors.store import remembered
@@ -54,6 +54,6 @@ def try_again(connection: Connection, job_id: str) -> None:
 
 def drop_ended(connection: Connection) -> None:
     """Forget jobs that will not be submitted any more."""
-    held = select(queue_entries.c.job_id).where(queue_entries.c.status.in_(_HELD))
-    connection.execute(delete(hand_over_deaths).where(hand_over_deaths.c.job_id.not_in(held)))
+    held = (queue_entries.c.job_id == hand_over_deaths.c.job_id) & queue_entries.c.status.in_(_HELD)
+    connection.execute(delete(hand_over_deaths).where(~exists().where(held)))
     remembered.changed(connection)

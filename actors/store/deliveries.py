@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, Text, delete, select, tuple_, type_coerce
+from sqlalchemy import Connection, Select, Text, delete, select, tuple_, type_coerce
 
 from actors.jobs.records import Submission, SubmissionState
-from actors.store.dialect import holds, insert_or_ignore
+from actors.store.dialect import constant, holds, insert_or_ignore, unindexed
 from actors.store.rows import read_all
 from actors.store.schema import jobs, submissions, webhook_deliveries
+from actors.store.submissions import OPEN
+
+_UNKNOWN = constant(SubmissionState.UNKNOWN)
 
 
 def remember(connection: Connection, provider: str, delivery_id: str, now: datetime) -> bool:
@@ -46,50 +50,32 @@ def with_token(connection: Connection, provider: str, token: str) -> Submission 
 
 def made_with(connection: Connection, provider: str, token: str) -> Submission | None:
     """The hand-over that was made with this token and is not closed, whether its answer came or not."""
-    query = (
-        select(submissions)
-        .join(jobs, jobs.c.job_id == submissions.c.job_id)
-        .where(
-            submissions.c.token == token,
-            submissions.c.state != SubmissionState.CLOSED.value,
-            jobs.c.provider == provider,
-        )
-    )
-    return next(iter(read_all(Submission, connection.execute(query))), None)
+    found = connection.execute(_open_at(provider).where(submissions.c.token == token))
+    return next(iter(read_all(Submission, found)), None)
 
 
 def not_ended(connection: Connection, provider: str, limit: int) -> list[str]:
     """Keys of hand-overs that are not closed, the oldest first."""
-    query = (
-        select(submissions.c.key)
-        .join(jobs, jobs.c.job_id == submissions.c.job_id)
-        .where(submissions.c.state != SubmissionState.CLOSED.value, jobs.c.provider == provider)
-        .order_by(submissions.c.intent_at)
-        .limit(limit)
-    )
+    query = _open_at(provider).with_only_columns(submissions.c.key).order_by(submissions.c.intent_at).limit(limit)
     return list(connection.execute(query).scalars())
 
 
 def unknown(connection: Connection, provider: str, limit: int) -> list[str]:
     """Keys of hand-overs whose outcome is unknown, the oldest first."""
-    query = (
-        select(submissions.c.key)
-        .join(jobs, jobs.c.job_id == submissions.c.job_id)
-        .where(submissions.c.state == SubmissionState.UNKNOWN.value, jobs.c.provider == provider)
-        .order_by(submissions.c.intent_at)
-        .limit(limit)
-    )
-    return list(connection.execute(query).scalars())
+    query = _open_at(provider).with_only_columns(submissions.c.key).where(submissions.c.state == _UNKNOWN)
+    return list(connection.execute(query.order_by(submissions.c.intent_at).limit(limit)).scalars())
+
+
+def _open_at(provider: str) -> Select[Any]:
+    """Hand-overs to this provider that are not closed: they are found first, then the jobs of these alone."""
+    of_job = jobs.c.job_id == submissions.c.job_id
+    return select(submissions).join(jobs, of_job).where(OPEN, unindexed(jobs.c.provider) == provider)
 
 
 def _open(connection: Connection, provider: str, *, handle_with: str | None = None) -> list[Submission]:
-    query = (
-        select(submissions)
-        .join(jobs, jobs.c.job_id == submissions.c.job_id)
-        .where(submissions.c.state != SubmissionState.CLOSED.value, jobs.c.provider == provider)
-    )
+    query = _open_at(provider)
     if handle_with is None:
-        query = query.where(submissions.c.state.in_([SubmissionState.INTENT.value, SubmissionState.UNKNOWN.value]))
+        query = query.where(submissions.c.state.in_([constant(SubmissionState.INTENT), _UNKNOWN]))
     else:
         query = query.where(holds(type_coerce(submissions.c.handle, Text), handle_with))
     return read_all(Submission, connection.execute(query))

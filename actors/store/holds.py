@@ -1,4 +1,4 @@
-"""The hold, during which nothing is removed by its age: one row, so that it lasts over restarts."""
+"""The hold that keeps what would be removed by its age: one row, so that it lasts over restarts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import attrs
 from sqlalchemy import Connection
 
 from actors.jobs.retention import Hold
-from actors.store import runtime_settings
+from actors.store import rows, runtime_settings
 
 _NAME = "retention.hold"
 
@@ -18,7 +18,8 @@ def read(connection: Connection) -> Hold | None:
     row = runtime_settings.read(connection, _NAME).get(_NAME)
     if row is None:
         return None
-    return Hold(**{**row, "began_at": datetime.fromisoformat(row["began_at"])})
+    warned = row.get("told", False)  # as it was called in 0.1.0
+    return rows.read(Hold, {"warned": warned, **row, "began_at": datetime.fromisoformat(row["began_at"])})
 
 
 def current(connection: Connection) -> Hold | None:

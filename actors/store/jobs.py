@@ -7,15 +7,27 @@ from datetime import datetime
 from typing import Any, Unpack
 
 import attrs
-from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    bindparam,
+    exists,
+    func,
+    insert,
+    literal_column,
+    select,
+    union_all,
+    update,
+)
 
 from actors.jobs.codec import request_to_json
 from actors.jobs.durations import seconds_between
 from actors.jobs.ids import earliest
 from actors.jobs.records import ACTIVE_JOBS, Job, JobStatus
 from actors.jobs.views import JobFilters
-from actors.store import approvals
-from actors.store.dialect import begins_with, ends_with, holds, json_text
+from actors.store import approvals, derived, dialect, text_search
+from actors.store.dialect import constant, unindexed
 from actors.store.paging import bounded, stored_size
 from actors.store.prepared import Prepared
 from actors.store.rows import read_all, read_one
@@ -23,7 +35,8 @@ from actors.store.schema import approvals as approval_rows
 from actors.store.schema import jobs, queue_entries
 from actors.store.types import EncodedJSON
 
-_PLAIN = {column.name: column for column in jobs.columns if column.name not in ("request", "user_id", "status")}
+_NOT_PLAIN = ("request", "user_id", "status", "text_place")
+_PLAIN = {column.name: column for column in jobs.columns if column.name not in _NOT_PLAIN}
 
 
 _NEW = Prepared(insert(jobs))
@@ -33,7 +46,7 @@ def to_row(job: Job, encoded: bytes | None = None) -> dict[str, Any]:
     """``job`` as column values; ``encoded``: its request as JSON, if it is at hand."""
     row = {name: getattr(job, name) for name in _PLAIN}
     request = request_to_json(job.request) if encoded is None else EncodedJSON(encoded.decode())
-    row |= {"status": job.status.value, "user_id": job.request.user_id, "request": request}
+    row |= {"status": job.status.value, "user_id": job.request.user_id, "request": request, "text_place": None}
     return row
 
 
@@ -85,49 +98,90 @@ def page(
     **filters: Unpack[JobFilters],
 ) -> tuple[list[Job], bool]:
     """Jobs, newest first, and whether there are more; ``before``: only those older than this one."""
-    query = select(jobs.c.job_id, SIZE).order_by(jobs.c.job_id.desc()).where(*_narrowed(filters))
-    if before is not None:
-        query = query.where(jobs.c.job_id < before)
+    chosen: Any = _newest(filters, before, limit + 1)
+    if (text := filters.get("text")) and (words := text_search.words_of(text)):
+        chosen = _with_text(connection, words, filters, before, limit + 1)
+    query = select(jobs.c.job_id, SIZE).where(jobs.c.job_id.in_(chosen)).order_by(jobs.c.job_id.desc())
     found, more = bounded(connection, query, limit)
     by_id = get_many(connection, [row.job_id for row in found])
     return [by_id[row.job_id] for row in found if row.job_id in by_id], more
 
 
-def _narrowed(filters: JobFilters) -> Iterator[ColumnElement[bool]]:
-    if statuses := [status.value for status in filters.get("statuses", ())]:
-        yield jobs.c.status.in_(statuses)
+def _with_text(connection: Connection, words: str, filters: JobFilters, before: str | None, most: int) -> list[str]:
+    """The ids of the newest jobs that fit, by the text index; jobs that are not in it are looked through."""
+    statuses = tuple(filters.get("statuses", ())) or tuple(JobStatus)
+    fits = [*_conditions(filters, before), *_of_organisation(filters.get("org_id"))]
+    is_one_of = jobs.c.status.in_([constant(status) for status in statuses])
+    active = [_branch([jobs.c.status == constant(one), *fits], most) for one in statuses if one in ACTIVE_JOBS]
+    ended = _branch([text_search.NOT_INDEXED, is_one_of, *fits], most)
+    found = set(connection.execute(union_all(*active, ended)).scalars())
+    found.update(text_search.newest(connection, words, [is_one_of, *fits], before, most))
+    return sorted(found, reverse=True)[:most]
+
+
+def _conditions(
+    filters: JobFilters, before: str | None, job_id: ColumnElement[str] = jobs.c.job_id
+) -> Iterator[ColumnElement[bool]]:
+    """What a job must fulfil, its status and its organisation apart. ``job_id``: the column of ids that is walked."""
     for column in (jobs.c.user_id, jobs.c.provider):
         if (value := filters.get(column.name)) is not None:
             yield column == value
-    if (org_id := filters.get("org_id")) is not None:
-        yield jobs.c.job_id.in_(select(queue_entries.c.job_id).where(queue_entries.c.org_id == org_id))
     if (since := filters.get("since")) is not None:
-        yield jobs.c.job_id >= earliest(since)
+        yield job_id >= earliest(since)
     if (until := filters.get("until")) is not None:
-        yield jobs.c.job_id < earliest(until)
+        yield job_id < earliest(until)
+    if before is not None:
+        yield job_id < before
     if text := filters.get("text"):
-        # Never in the whole request: its variables would let people guess what they may not see.
-        searched = (jobs.c.job_id, jobs.c.user_id, jobs.c.error_message, json_text(jobs.c.request, "config_name"))
-        yield or_(*(holds(column, text, any_case=True) for column in searched))
+        yield text_search.holds_text(text)
+
+
+def _of_organisation(org_id: str | None) -> Iterator[ColumnElement[bool]]:
+    if org_id is not None:
+        yield exists().where(queue_entries.c.job_id == jobs.c.job_id, unindexed(queue_entries.c.org_id) == org_id)
+
+
+def _newest(filters: JobFilters, before: str | None, most: int) -> Select[Any]:
+    """The ids of the newest jobs that fit, ``most`` of them at least where there are as many.
+
+    An index is walked in the order of the ids and left after ``most``. Where it begins with other columns than the id,
+    that order is the ids' within one status, so each status has a branch of its own.
+    """
+    org_id, statuses = filters.get("org_id"), tuple(filters.get("statuses", ()))
+    if org_id and not {name for name, value in filters.items() if value} - {"org_id", "since", "until"}:
+        place = queue_entries.c.job_id
+        is_its = (queue_entries.c.org_id == org_id) & (queue_entries.c.org_id != literal_column("''"))
+        return select(place).where(is_its, *_conditions(filters, before, place)).order_by(place.desc()).limit(most)
+    fits = [*_conditions(filters, before), *_of_organisation(org_id)]
+    if not statuses and filters.get("user_id") is None and filters.get("provider") is None:
+        return select(jobs.c.job_id).where(*fits).order_by(jobs.c.job_id.desc()).limit(most)
+    branches = [_branch([jobs.c.status == constant(one), *fits], most) for one in statuses or JobStatus]
+    return select(union_all(*branches).subquery())
+
+
+def _branch(fits: Iterable[ColumnElement[bool]], most: int) -> Select[Any]:
+    """The ids of the newest ``most`` jobs that fit, as a part of a UNION."""
+    return select(select(jobs.c.job_id).where(*fits).order_by(jobs.c.job_id.desc()).limit(most).subquery())
 
 
 def matching(connection: Connection, part: str, limit: int = 3) -> list[str]:
     """Ids that begin or end with ``part``: what a person types of a long id."""
-    query = select(jobs.c.job_id).where(begins_with(jobs.c.job_id, part)).limit(limit)
-    found = list(connection.execute(query).scalars())
-    query = select(jobs.c.job_id).where(ends_with(jobs.c.job_id, part)).limit(limit)
-    return list(dict.fromkeys(found + list(connection.execute(query).scalars())))
+    return dialect.matching(connection, jobs.c.job_id, part, limit)
 
 
 def counts(connection: Connection) -> dict[JobStatus, int]:
     """How many jobs there are of each status."""
-    query = select(jobs.c.status, func.count()).group_by(jobs.c.status)
-    return {JobStatus(status): number for status, number in connection.execute(query)}
+    return {JobStatus(status): number for status, number in derived.counted(connection, jobs.name)}
+
+
+_OF_EACH_STATUS = jobs.c.status.in_([constant(status) for status in JobStatus])
+"""True of every job: lets the index of a user's jobs find them by their ids."""
 
 
 def submitted_since(connection: Connection, user_id: str, since: datetime) -> int:
     """How many jobs this user submitted after ``since``."""
-    query = select(func.count()).where(jobs.c.user_id == user_id, jobs.c.created_at > since)
+    recent = (jobs.c.job_id >= earliest(since)) & (jobs.c.created_at > since)
+    query = select(func.count()).where(jobs.c.user_id == user_id, _OF_EACH_STATUS, recent)
     return connection.execute(query).scalar_one()
 
 
@@ -138,27 +192,23 @@ def has_any(connection: Connection, user_id: str) -> bool:
 
 def before(connection: Connection, job: Job, since: datetime) -> tuple[int, bool]:
     """Of the same user's jobs before ``job``: how many were submitted after ``since``, and whether there was any."""
-    earlier = (jobs.c.user_id == job.request.user_id) & (jobs.c.job_id < job.job_id)
-    query = select(func.count()).where(earlier, jobs.c.created_at > since)
-    return connection.execute(query).scalar_one(), connection.execute(
-        select(1).where(earlier).limit(1)
-    ).first() is not None
-
-
-ACTIVE = tuple(sorted(status.value for status in ACTIVE_JOBS))
+    earlier = (jobs.c.user_id == job.request.user_id) & _OF_EACH_STATUS & (jobs.c.job_id < job.job_id)
+    recent = (jobs.c.job_id >= earliest(since)) & (jobs.c.created_at > since)
+    number = connection.execute(select(func.count()).where(earlier, recent)).scalar_one()
+    return number, connection.execute(select(1).where(earlier).limit(1)).first() is not None
 
 
 def uncertain(connection: Connection) -> list[str]:
-    """Ids of active jobs of which it is unknown whether they run."""
-    query = select(jobs.c.job_id).where(jobs.c.status.in_(ACTIVE), jobs.c.uncertain_since.is_not(None))
-    return list(connection.execute(query.order_by(jobs.c.job_id)).scalars())
+    """Ids of active jobs of which it is unknown whether they run; those that ended are no longer uncertain."""
+    query = select(jobs.c.job_id).where(jobs.c.uncertain_since.is_not(None)).order_by(jobs.c.job_id)
+    return list(connection.execute(query).scalars())
 
 
 def recent_durations(connection: Connection, limit: int = 20) -> list[float]:
     """How long the jobs that ended last had run, in seconds."""
     query = (
         select(jobs.c.started_at, jobs.c.completed_at)
-        .where(jobs.c.status == JobStatus.COMPLETED.value, jobs.c.started_at.is_not(None))
+        .where(jobs.c.status == constant(JobStatus.COMPLETED), jobs.c.started_at.is_not(None))
         .order_by(jobs.c.job_id.desc())
         .limit(limit)
     )

@@ -16,7 +16,19 @@ from datetime import datetime
 from itertools import starmap
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, bindparam, delete, func, insert, select, tuple_, type_coerce, update
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    text,
+    tuple_,
+    type_coerce,
+    update,
+)
 
 from actors.jobs.records import Resources
 from actors.jobs.scheduling import Head, Lane
@@ -124,7 +136,7 @@ def set_back(connection: Connection, now: datetime) -> None:
     The clock was ahead when they came: without this, later entries would stand before them until it is there again.
     """
     entry = queue_entries.c
-    late = entry.status.in_(("pending", "blocked")) & (entry.queued_at > now)
+    late = text("queue_entries.status IN ('pending','blocked')") & (entry.queued_at > now)
     touched = connection.execute(select(entry.lane_id).where(late, entry.lane_id.is_not(None)).distinct()).scalars()
     lane_ids = list(touched)
     connection.execute(update(queue_entries).where(late).values(queued_at=now))

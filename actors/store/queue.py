@@ -17,7 +17,7 @@ from sqlalchemy import Connection, bindparam, exists, func, insert, select, text
 
 from actors.jobs.records import QueueEntry, QueueStatus, Resources
 from actors.jobs.scheduling import Running
-from actors.store import lanes
+from actors.store import derived, lanes
 from actors.store.prepared import Prepared
 from actors.store.rows import read_all, read_one
 from actors.store.schema import lanes as lane_rows
@@ -210,8 +210,7 @@ def number_waiting(connection: Connection, user_id: str) -> int:
 
 def counts(connection: Connection) -> dict[QueueStatus, int]:
     """How many entries there are of each stored status."""
-    query = select(queue_entries.c.status, func.count()).group_by(queue_entries.c.status)
-    return {QueueStatus(status): number for status, number in connection.execute(query)}
+    return {QueueStatus(status): number for status, number in derived.counted(connection, queue_entries.name)}
 
 
 def lanes_of(connection: Connection, job_ids: Iterable[str]) -> dict[str, int]:

@@ -11,19 +11,30 @@ from datetime import datetime
 from typing import Any
 
 import attrs
-from sqlalchemy import ColumnElement, Connection, delete, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, select, tuple_
 
 from actors.jobs.ids import earliest
-from actors.jobs.records import TERMINAL_JOBS, SubmissionState
+from actors.jobs.records import TERMINAL_JOBS
+from actors.store import derived
+from actors.store.dialect import constant
+from actors.store.prepared import Prepared
 from actors.store.schema import approvals, events, idempotency_keys, jobs, queue_entries, submissions
+from actors.store.submissions import OPEN
+from actors.store.types import UTCDateTime
 
-_TERMINAL = tuple(sorted(status.value for status in TERMINAL_JOBS))
-_OPEN = select(submissions.c.job_id).where(submissions.c.state != SubmissionState.CLOSED.value)
+_ENDED = jobs.c.status.in_([constant(status) for status in sorted(TERMINAL_JOBS)])
+_OLD = (
+    (jobs.c.job_id < bindparam("made_before"))
+    & _ENDED
+    & (jobs.c.completed_at < bindparam("ended_before", type_=UTCDateTime))
+    & jobs.c.job_id.not_in(select(submissions.c.job_id).where(OPEN))
+)
+"""Ended before then, and nothing about it remains to be done at its provider."""
 
 
 @attrs.frozen
 class Ended:
-    """A job that may go: who computed it, when it ended, and the hand-overs (key, handle) that its provider knows."""
+    """A job that may go: its provider, when it ended, and the submissions (key, handle) that its provider knows."""
 
     job_id: str
     provider: str
@@ -31,45 +42,48 @@ class Ended:
     handed: tuple[tuple[str, Any], ...]
 
 
-def _old(before: datetime) -> ColumnElement[bool]:
-    """Ended before then, and nothing about it remains to be done at its provider."""
-    return (
-        (jobs.c.job_id < earliest(before))
-        & jobs.c.status.in_(_TERMINAL)
-        & (jobs.c.completed_at < before)
-        & jobs.c.job_id.not_in(_OPEN)
-    )
+def _moments(before: datetime) -> dict[str, Any]:
+    return {"made_before": earliest(before), "ended_before": before}
+
+
+_OLDEST = Prepared(
+    select(jobs.c.job_id, jobs.c.provider, jobs.c.completed_at)
+    .where(_OLD, jobs.c.job_id > bindparam("after"))
+    .order_by(jobs.c.job_id)
+    .limit(bindparam("most"))
+)
+_HANDED = Prepared(
+    select(submissions.c.job_id, submissions.c.key, submissions.c.handle)
+    .where(submissions.c.job_id.in_(bindparam("these", expanding=True)), submissions.c.handle.is_not(None))
+    .order_by(submissions.c.intent_at)
+)
+_HOW_MANY: list[ColumnElement[Any]] = [func.count().label("old"), func.min(jobs.c.completed_at).label("oldest")]
+_COUNT = Prepared(select(*_HOW_MANY).where(_OLD))
+_COUNT_EVENTS = Prepared(
+    select(func.count().label("events")).where(events.c.job_id.in_(select(jobs.c.job_id).where(_OLD)))
+)
 
 
 def ended(connection: Connection, before: datetime, after: str, limit: int) -> list[Ended]:
     """Jobs that may go, in the order of their ids, from the one that follows id ``after`` on."""
-    query = (
-        select(jobs.c.job_id, jobs.c.provider, jobs.c.completed_at)
-        .where(_old(before), jobs.c.job_id > after)
-        .order_by(jobs.c.job_id)
-        .limit(limit)
-    )
-    found = connection.execute(query).all()
-    handed: dict[str, list[tuple[str, Any]]] = {row.job_id: [] for row in found}
-    query = select(submissions.c.job_id, submissions.c.key, submissions.c.handle).order_by(submissions.c.intent_at)
-    for row in connection.execute(query.where(submissions.c.job_id.in_(list(handed)))):
-        if row.handle is not None:
-            handed[row.job_id].append((row.key, row.handle))
-    return [Ended(row.job_id, row.provider, row.completed_at, tuple(handed[row.job_id])) for row in found]
+    found = _OLDEST.all(connection, after=after, most=limit, **_moments(before))
+    handed: dict[str, list[tuple[str, Any]]] = {job_id: [] for job_id, _, _ in found}
+    for job_id, key, handle in _HANDED.all(connection, these=handed):
+        handed[job_id].append((key, handle))
+    return [Ended(job_id, provider, at, tuple(handed[job_id])) for job_id, provider, at in found]
 
 
 def count(connection: Connection, before: datetime) -> tuple[int, int, datetime | None]:
     """How many jobs may go, how many events of theirs, and when the first of them had ended."""
-    number, oldest = connection.execute(select(func.count(), func.min(jobs.c.completed_at)).where(_old(before))).one()
-    theirs = select(jobs.c.job_id).where(_old(before))
-    told = connection.execute(select(func.count()).where(events.c.job_id.in_(theirs))).scalar_one()
-    return number, told, oldest
+    [(number, oldest)] = _COUNT.all(connection, **_moments(before))
+    [(of_theirs,)] = _COUNT_EVENTS.all(connection, **_moments(before))
+    return number, of_theirs, oldest
 
 
 def share(connection: Connection, before: datetime) -> tuple[int, int]:
     """How many jobs may go, and how many there are."""
-    old = connection.execute(select(func.count()).where(_old(before))).scalar_one()
-    return old, connection.execute(select(func.count()).select_from(jobs)).scalar_one()
+    [(old, _)] = _COUNT.all(connection, **_moments(before))
+    return old, sum(number for _, number in derived.counted(connection, jobs.name))
 
 
 def has_old_key(connection: Connection, used_before: datetime) -> bool:
@@ -78,15 +92,22 @@ def has_old_key(connection: Connection, used_before: datetime) -> bool:
     return connection.execute(query).one_or_none() is not None
 
 
+_THESE: ColumnElement[Any] = bindparam("these", expanding=True)
+_STILL_OLD = Prepared(select(jobs.c.job_id).where(_OLD, jobs.c.job_id.in_(_THESE)))
+_REMOVE_EVENTS = Prepared(delete(events).where(events.c.job_id.in_(_THESE)))
+# Their entries have ended, so they stand in no lane. Their idempotency keys ran out long ago.
+_REMOVE = [
+    Prepared(delete(one).where(one.c.job_id.in_(_THESE))) for one in (approvals, submissions, queue_entries, jobs)
+]
+
+
 def remove(connection: Connection, before: datetime, job_ids: Iterable[str]) -> tuple[int, int]:
     """Remove those of ``job_ids`` that may go with all that belongs to them: how many jobs, how many events."""
-    old = select(jobs.c.job_id).where(_old(before), jobs.c.job_id.in_(list(job_ids)))
-    ids = list(connection.execute(old).scalars())
-    told = connection.execute(delete(events).where(events.c.job_id.in_(ids))).rowcount
-    # Their entries have ended, so they stand in no lane. Their idempotency keys ran out long ago.
-    for table in (approvals, submissions, queue_entries, jobs):
-        connection.execute(delete(table).where(table.c.job_id.in_(ids)))
-    return len(ids), told
+    ids = [job_id for (job_id,) in _STILL_OLD.all(connection, these=job_ids, **_moments(before))]
+    removed = _REMOVE_EVENTS.run(connection, these=ids)
+    for statement in _REMOVE:
+        statement.run(connection, these=ids)
+    return len(ids), removed
 
 
 def remove_keys(connection: Connection, used_before: datetime, limit: int) -> int:

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
 
-from actors.store import dialect
+from actors.store import derived, dialect
 from actors.store.errors import StoreTooNew, StoreUnavailable
 from actors.store.schema import metadata
 
-NEWEST = "0003"
-KNOWN = frozenset({"0001", "0002", NEWEST})
+NEWEST = "0004"
+KNOWN = frozenset({"0001", "0002", "0003", NEWEST})
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -48,6 +48,7 @@ def _create(connection: Connection) -> None:
     """Build the newest schema at once in an empty database. A test holds it equal to the migrations' result."""
     dialect.begin(connection)
     metadata.create_all(connection, checkfirst=False)
+    derived.create(connection)
     connection.exec_driver_sql("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
     connection.execute(text("INSERT INTO alembic_version VALUES (:newest)"), {"newest": NEWEST})
     connection.exec_driver_sql("INSERT INTO counters (name, value) VALUES ('events', 0)")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from sqlalchemy import Boolean, Column, Float, Index, Integer, MetaData, String, Table, Text, UniqueConstraint
 
+from actors.store.derived import ENDED_NOT_INDEXED
 from actors.store.dialect import partial_index
 from actors.store.types import BigId, JSONText, UTCDateTime
 
@@ -40,8 +41,13 @@ jobs = Table(
     Column("retry_of", String(64)),
     Column("version", Integer, nullable=False, server_default="1"),
     Column("signal", Integer),
-    Index("jobs_by_user", "user_id", "created_at"),
-    partial_index("jobs_active", "status", where="status IN ('pending','uploading','queued','running')"),
+    Column("text_place", BigId),  # its row in the text index; none: the text is not in it (text_search.py)
+    Index("jobs_by_status", "status", "job_id"),
+    Index("jobs_by_user", "user_id", "status", "job_id", "created_at"),
+    Index("jobs_by_provider", "provider", "status", "job_id"),
+    partial_index("jobs_uncertain", "job_id", where="uncertain_since IS NOT NULL"),
+    partial_index("jobs_by_text_place", "text_place", unique=True, where="text_place IS NOT NULL"),
+    partial_index("jobs_not_in_text_index", "job_id", where=ENDED_NOT_INDEXED),
 )
 
 queue_entries = Table(
@@ -70,6 +76,7 @@ queue_entries = Table(
     Column("wait_seconds", Float),  # how long the wait is that ends at not_before
     partial_index("entries_ready", "lane_id", "queued_at", "queued_seq", where="lane_id IS NOT NULL"),
     partial_index("entries_deferred", "not_before", where="not_before IS NOT NULL"),
+    partial_index("entries_by_organisation", "org_id", "job_id", where="org_id != ''"),
     partial_index("entries_running", "status", where="status = 'running'"),
     partial_index("entries_waiting", "queued_at", where="status IN ('pending','blocked')"),
     partial_index("entries_waiting_by_user", "user_id", "status", where="status IN ('pending','blocked')"),
@@ -140,6 +147,7 @@ approvals = Table(
     partial_index("approvals_one_open", "job_id", unique=True, where="status = 'pending'"),
     partial_index("approvals_deadline", "expires_at", where="status = 'pending'"),
     Index("approvals_by_job", "job_id"),
+    Index("approvals_by_status", "status", "approval_id"),
 )
 
 events = Table(
@@ -159,6 +167,14 @@ counters = Table(
     metadata,
     Column("name", String(32), primary_key=True),
     Column("value", BigId, nullable=False),
+)
+
+status_counts = Table(
+    "status_counts",
+    metadata,
+    Column("kind", String(16), primary_key=True),  # the name of the table that is counted
+    Column("status", String(16), primary_key=True),
+    Column("number", BigId, nullable=False),
 )
 
 idempotency_keys = Table(

@@ -109,6 +109,7 @@ class Store:
             try:
                 self._writer = self._engine.connect()
                 bring_up_to_date(self._writer)
+                dialect.prepare_writer(self._writer)
                 if self._steps is not None:
                     self._begin(self._writer)
                     if (ago := clock_steps.start(self._writer, now)) is not None:

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, or_, select, update
 
 from actors.jobs.records import Job, Submission, SubmissionState
+from actors.store.dialect import constant, unindexed
 from actors.store.prepared import Prepared
 from actors.store.rows import read_all, read_one
 from actors.store.schema import jobs, submissions
@@ -24,6 +25,8 @@ def _attempts(*, last_first: bool = False) -> tuple[ColumnElement[Any], ...]:
     return tuple(one.desc() for one in order) if last_first else order
 
 
+OPEN = submissions.c.state != constant(SubmissionState.CLOSED)
+"""Word for word the condition of the index of open submissions."""
 _REPLACED = Prepared(delete(submissions).where(submissions.c.key == bindparam("this")))
 _NEW = Prepared(insert(submissions))
 _ONE = Prepared(update(submissions).where(submissions.c.key == bindparam("this")))
@@ -49,7 +52,9 @@ _NEWEST = Prepared(
 )
 _BY_KEY = Prepared(_ROWS.where(submissions.c.key == bindparam("key")))
 _BY_KEYS = Prepared(_ROWS.where(submissions.c.key.in_(bindparam("keys", expanding=True))))
-_INTENTS = Prepared(_ROWS.where(submissions.c.state == SubmissionState.INTENT.value).order_by(submissions.c.intent_at))
+_INTENTS = Prepared(
+    _ROWS.where(OPEN, submissions.c.state == constant(SubmissionState.INTENT)).order_by(submissions.c.intent_at)
+)
 _OF_JOBS = Prepared(_ROWS.where(submissions.c.job_id.in_(bindparam("job_ids", expanding=True))).order_by(*_attempts()))
 
 
@@ -89,7 +94,7 @@ def _open(unsettled: bool, some_keys: bool) -> Prepared:
     query = (
         select(submissions, jobs)
         .join(jobs, jobs.c.job_id == submissions.c.job_id)
-        .where(submissions.c.state != SubmissionState.CLOSED.value, jobs.c.provider == bindparam("provider"))
+        .where(OPEN, unindexed(jobs.c.provider) == bindparam("provider"))
         .order_by(submissions.c.intent_at)
     )
     alternatives: list[ColumnElement[bool]] = []

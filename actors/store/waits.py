@@ -16,8 +16,10 @@ from sqlalchemy import BigInteger, ColumnElement, Connection, Update, bindparam,
 from actors.jobs.records import SubmissionState
 from actors.jobs.retry import LONGEST_RETRY_AFTER
 from actors.store import lanes, remembered
+from actors.store.dialect import constant
 from actors.store.schema import idempotency_keys, provider_gates, queue_entries, submissions, webhook_deliveries
 from actors.store.schema import lanes as lane_rows
+from actors.store.submissions import OPEN
 from actors.store.types import UTCDateTime, microseconds
 
 _SECOND = 1_000_000
@@ -74,8 +76,7 @@ def _shift(ends: Any) -> Update:
 @cache
 def _shift_intents() -> Update:
     """Submissions under way: others wait for a suspected one, for a time that counts from its beginning."""
-    under_way = submissions.c.state == SubmissionState.INTENT.value
-    return _shift(submissions.c.intent_at).where(under_way)
+    return _shift(submissions.c.intent_at).where(OPEN, submissions.c.state == constant(SubmissionState.INTENT))
 
 
 @cache

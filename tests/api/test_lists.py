@@ -217,6 +217,7 @@ async def test_a_page_asks_no_more_of_the_store_for_more_entries(edge: Any) -> N
         return numbers
 
     counted = []
+    await runtime.ledger.read(statements)  # gates and limits are remembered from here on
     for number in (20, 180):
         await runtime.jobs.submit_many([request(user_id="bo", config_name="dear") for _ in range(number // 2)])
         await runtime.jobs.submit_many([request(user_id="bo") for _ in range(number // 2)])

@@ -13,8 +13,8 @@ import trio
 from actors.api import jobs as job_routes
 from actors.api.app import ROUTES
 from actors.api.body import holds_more
-from actors.api.guard import MOST_OF_SIGN_IN
 from actors.api.route import DeclaredRoute, Nothing
+from actors.api.session import MOST_OF_SIGN_IN
 from actors.job_requests.job_request import request_from_mapping
 from actors.jobs import maxima
 from actors.kernel.turns import InTurns

@@ -49,25 +49,25 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Install:
 
 def test_a_scripted_provider_is_made_from_its_options(tmp_path: Path) -> None:
     """It has the configured name, and its remote goes by the given clock and ends with us."""
-    provider: Any = registry.create("scripted", "rehearsal", ScriptedOptions(cpus=2), tmp_path, lambda: NOW)
+    provider: Any = registry.factory("scripted").create("rehearsal", ScriptedOptions(cpus=2), tmp_path, lambda: NOW)
     assert isinstance(provider, ScriptedProvider)
     assert (provider.name, provider.capacity().cpus, provider.remote.now()) == ("rehearsal", 2, NOW)
     assert not provider.capabilities.survives_our_restart
-    assert registry.options_class("scripted") is ScriptedOptions
+    assert registry.factory("scripted").options_class is ScriptedOptions
 
 
 def test_an_unknown_kind_is_refused_with_a_guess() -> None:
     """One sentence that says what was meant."""
     with pytest.raises(UnknownProvider, match=r"there is no provider 'scriptd'; did you mean scripted\?"):
-        registry.options_class("scriptd")
+        registry.factory("scriptd")
 
 
 def test_an_installed_kind_is_found(install: Install, tmp_path: Path) -> None:
     """The entry point's name is the kind."""
     install(theatre="theatre:THEATRE")
     assert registry.kinds() == ("local", "ray", "replicate", "scripted", "theatre")
-    assert registry.options_class("theatre") is TheatreOptions
-    provider = registry.create("theatre", "globe", TheatreOptions(seats=7), tmp_path, lambda: NOW)
+    assert registry.factory("theatre").options_class is TheatreOptions
+    provider = registry.factory("theatre").create("globe", TheatreOptions(seats=7), tmp_path, lambda: NOW)
     assert (provider.name, provider.capacity().cpus) == ("globe", 7)
 
 
@@ -75,7 +75,7 @@ def test_a_built_in_kind_cannot_be_replaced(install: Install) -> None:
     """Whatever is installed under its name."""
     install(scripted="theatre:THEATRE")
     assert registry.kinds() == ("local", "ray", "replicate", "scripted")
-    assert registry.options_class("scripted") is ScriptedOptions
+    assert registry.factory("scripted").options_class is ScriptedOptions
 
 
 @pytest.mark.parametrize(

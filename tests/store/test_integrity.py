@@ -41,6 +41,12 @@ async def test_a_whole_database_has_no_faults(database):
     assert faults(database) == []
 
 
+async def test_counts_that_are_not_the_rows_are_found(database):
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("INSERT INTO status_counts VALUES ('jobs', 'failed', 3)")
+    assert faults(database) == ["0 rows of jobs are failed, and 3 are counted"]
+
+
 async def test_no_flipped_byte_in_the_structure_of_a_page_loses_rows_unseen(database):
     """The head of every page and the places of its first rows: kind, free space, how many rows, and where they are."""
     content = database.read_bytes()

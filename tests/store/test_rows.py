@@ -11,9 +11,10 @@ from sqlalchemy import text
 
 from actors.jobs.options import ApprovalOptions, Limits
 from actors.jobs.records import ApprovalRule, Job, JobRequest, Resources
+from actors.jobs.retention import Hold
 from actors.ledger.approvals import expire
 from actors.providers.scripted import ScriptedOptions
-from actors.store import jobs, rows
+from actors.store import holds, jobs, rows, runtime_settings
 from actors.store.errors import DamagedRow
 from actors.store.types import Damaged
 
@@ -36,6 +37,17 @@ def test_a_field_more_is_ignored_and_a_missing_one_has_its_default():
     assert found.version == 1
     rule = rows.read(ApprovalRule, {"name": "big", "condition": "cost_over", "value": 5, "exempt_levels": ["lead"]})
     assert (rule.value, rule.exempt_levels, rule.is_active) == (5, ("lead",), True)
+
+
+async def test_a_hold_of_another_version_is_read(world, autojump_clock):
+    """One of 0.1.0, whose WARNING had another name, and one with a field more."""
+    async with world.open(options=ScriptedOptions()) as runtime:
+        row = {"reason": "a leap", "began_at": NOW.isoformat(), "ran": 60.0, "over": False}
+        for more in ({"told": True}, {"warned": True, "place": "of a later version"}):
+            await runtime._store.write(
+                lambda tx, more=more: runtime_settings.put(tx.connection, "retention.hold", {**row, **more}, NOW, None)
+            )
+            assert await runtime.ledger.read(holds.read) == Hold("a leap", NOW, 60.0, warned=True)
 
 
 def test_the_maxima_of_requests_do_not_apply():

@@ -202,6 +202,14 @@ async def test_what_was_acknowledged_was_synced(tmp_path):
     await store.aclose()
 
 
+async def test_the_writer_undoes_statements_in_memory_and_readers_sort_in_files(tmp_path):
+    store = await opened(tmp_path / "db")
+    asked = text("PRAGMA temp_store")
+    assert await store.write(lambda tx: tx.connection.execute(asked).scalar_one()) == 2
+    assert await store.read(lambda connection: connection.execute(asked).scalar_one()) == 0
+    await store.aclose()
+
+
 async def test_a_foreign_lock_is_waited_for_a_bounded_number_of_times(tmp_path, monkeypatch):
     monkeypatch.setattr("actors.store.dialect.BUSY_TIMEOUT_MS", 10)
     store = await opened(tmp_path / "db")

@@ -42,7 +42,7 @@ class LocalJobs:
         cgroup_parent: Path | None = None,
     ) -> None:
         self.folder = root / "jobs"
-        self.shims = Shims()
+        self.shims = Shims(options.zygote)
         self._lost = LostJobs(root / "gone", self.shims, cgroup_parent)
         self._leases = root / "devices"
         self._devices = devices
@@ -52,11 +52,6 @@ class LocalJobs:
         self._one_at_a_time = threading.Lock()  # starts: two threads with one job must not start it twice
         for folder in (self.folder, self._leases):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-
-    def use_zygote(self) -> None:
-        """See to it that there is a process that forks shims, unless the options say otherwise."""
-        if self._options.zygote:
-            self.shims.use_zygote()
 
     def submit(self, directory: JobDirectory, body: Mapping[str, Any], context: Mapping[str, str]) -> bool:
         """Write the job down and start its shim. True: it had been written down before. Raises :class:`Unavailable`."""

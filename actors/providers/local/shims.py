@@ -43,6 +43,7 @@ class Shims:
     of the newest of those that have.
     """
 
+    _may_fork: bool = True
     _epoll: select.epoll = attrs.field(factory=lambda: select.epoll())
     _fds: dict[str, int] = attrs.field(factory=dict)
     _keys: dict[int, str] = attrs.field(factory=dict)
@@ -61,10 +62,10 @@ class Shims:
     def __contains__(self, key: str) -> bool:
         return key in self._fds
 
-    def use_zygote(self) -> None:
-        """Fork shims from a zygote from now on. Called again, sees to it that there is one."""
+    def ensure_zygote(self) -> None:
+        """Have shims forked from a zygote from now on, if that is allowed; later, see to it that there is one."""
         with self._starting:
-            if self._zygote is None and not self._epoll.closed:
+            if self._zygote is None and self._may_fork and not self._epoll.closed:
                 self._zygote = Zygote()
             if self._zygote is not None:
                 self._zygote.ensure()

@@ -95,11 +95,11 @@ class Watch:
         directories = self._jobs.unended()
         for directory in directories:
             self._adopt(directory)
-        self._jobs.use_zygote()
+        self._jobs.shims.ensure_zygote()
         return [directory.key for directory in directories]
 
     def _signs(self, keys: list[str]) -> dict[str, Sign]:
-        self._jobs.use_zygote()
+        self._jobs.shims.ensure_zygote()
         directories = [JobDirectory.of(self._jobs.folder, key) for key in keys]
         for directory in directories:
             self._adopt(directory)

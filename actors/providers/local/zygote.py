@@ -24,7 +24,6 @@ import attrs
 
 from actors.providers.local.directory import closing
 from actors.providers.local.launching import SHIM, likeness, moved_up, spawn
-from actors.providers.local.shim.channel import receive
 from actors.providers.local.shim.system import start_ticks
 from actors.providers.local.subreaper import ours, reap
 from logconf import get_logger
@@ -129,7 +128,7 @@ class Zygote:
             raise Unanswered
         self._channel.settimeout(seconds)
         try:
-            data, fds, _ = receive(self._channel, _LARGEST, 1)
+            data, fds, _, _ = socket.recv_fds(self._channel, _LARGEST, 1)
         except (BlockingIOError, TimeoutError):
             return "", 0, -1
         except OSError:
@@ -137,6 +136,8 @@ class Zygote:
         if not data:
             self._fail("has ended")
             raise Unanswered
+        for fd in fds:
+            os.set_inheritable(fd, False)
         word, _, number = data.decode().partition(" ")
         return word, int(number or 0), fds[0] if fds else -1
 

@@ -59,7 +59,8 @@ class ScriptedProvider(NoDeliveries):
     def prepare(self, request: JobRequest) -> Prepared:
         """Check the script in ``request.spec``. Raises :class:`Invalid` naming the field."""
         spec = {**self.options.script_defaults(), **request.spec}
-        read_script(spec)
+        if request.spec:  # the defaults were checked with the options
+            read_script(spec)
         body: dict[str, Any] = {"spec": spec, "resources": attrs.asdict(request.resources)}
         for name in ("user_id", "org_id", "team_id", "max_runtime"):
             body[name] = getattr(request, name)
@@ -83,7 +84,7 @@ class ScriptedProvider(NoDeliveries):
             endless = fault is not None and fault.kind is FaultKind.NEVER_ENDS
             return self._submitted(self.remote.accept(key, token, asked, context, endless=endless))
 
-        answer = await _suffer(fault, start)
+        answer = await _answer(fault, start)
         self._report({key: answer.handle})
         return answer
 
@@ -127,7 +128,7 @@ class ScriptedProvider(NoDeliveries):
                 return CancelAck.ACCEPTED
             return CancelAck.ACCEPTED if self.remote.cancel(run) else CancelAck.ALREADY_TERMINAL
 
-        return await _suffer(fault, stop)
+        return await _answer(fault, stop)
 
     async def logs(self, key: str, handle: Handle, cursor: str | None = None) -> AsyncIterator[LogChunk]:
         """The log of the run's steps; the cursor is an offset in bytes."""
@@ -143,7 +144,7 @@ class ScriptedProvider(NoDeliveries):
             run = self.remote.by_handle(key, handle.get("run"))
             if run is None:
                 return
-            if not run.ended(self.remote.now()):
+            if not run.timeline.ended(self.remote.now()):
                 raise Conflict(f"job {key} has not ended")
             run.forgotten = True
 
@@ -160,13 +161,13 @@ class ScriptedProvider(NoDeliveries):
 
     async def _request(self, name: str, keys: tuple[str, ...], act: Callable[[], T]) -> T:
         await trio.lowlevel.checkpoint()
-        return await _suffer(self._strike(name, keys), act)
+        return await _answer(self._strike(name, keys), act)
 
     def _strike(self, name: str, keys: tuple[str, ...]) -> Fault | None:
         """Record the call; the fault that strikes it as a whole: the job's own, the remote's or the options'."""
         # A look at many jobs is struck as a whole by the remote's faults only: see _page for those of single jobs.
-        own = self.remote.job_fault(name, keys[0]) if len(keys) == 1 and name != "observe" else None
-        fault = own or self.remote.fault(name) or self.remote.struck_by(self._faults, name)
+        about = keys[0] if len(keys) == 1 and name != "observe" else None
+        fault = self.remote.fault(name, about, self._faults)
         self.remote.record(Call(self.remote.now(), name, keys, fault.kind if fault is not None else None))
         return fault
 
@@ -174,7 +175,7 @@ class ScriptedProvider(NoDeliveries):
         await trio.lowlevel.checkpoint()
         keys = tuple(handles)
         whole = self._strike("observe", keys)
-        await _suffer(whole, lambda: None)
+        await _answer(whole, lambda: None)
         observations: dict[str, Observation] = {}
         absent: set[str] = set()
         failed: dict[str, str] = {}
@@ -209,7 +210,7 @@ class ScriptedProvider(NoDeliveries):
             return Observation(Phase.LOST, "gone", seen_at=now, error=reason, proven_dead=True)
         if fault is not None and fault.kind is FaultKind.UNKNOWN_STATUS:
             return Observation(Phase.UNKNOWN, "rehearsing", seen_at=now)
-        return run.observe(now)
+        return run.timeline.observe(now)
 
     def _report(self, handles: Mapping[str, Handle]) -> None:
         """These runs' states are in the answer that is now given."""
@@ -225,14 +226,14 @@ class ScriptedProvider(NoDeliveries):
         return None if run is None or (by_token and run.token != token) else run
 
     def _submitted(self, run: Run, *, existed: bool = False) -> Submitted:
-        return Submitted({"run": run.run_id}, run.observe(self.remote.now()), existed)
+        return Submitted({"run": run.run_id}, run.timeline.observe(self.remote.now()), existed)
 
     def _log(self, key: str, handle: Handle) -> bytes:
         run = self.remote.by_handle(key, handle.get("run"))
-        return run.log(self.remote.now()) if run is not None else b""
+        return run.timeline.log(self.remote.now()) if run is not None else b""
 
 
-async def _suffer(fault: Fault | None, act: Callable[[], T]) -> T:
+async def _answer(fault: Fault | None, act: Callable[[], T]) -> T:
     """Do ``act`` as ``fault`` lets it be done."""
     if fault is None:
         return act()

@@ -42,7 +42,7 @@ class Pushes:
                 at, _, run = heapq.heappop(self._changes)
                 if self._expected.get(run.run_id) == at:  # else its timeline has changed since
                     self._push(run.key, now)
-                    self._expect(run, run.next_change(now))
+                    self._expect(run, run.timeline.next_change(now))
             while self._late and self._late[0][0] <= now:
                 self._nudge(heapq.heappop(self._late)[2])
             await self._wait(now)
@@ -53,7 +53,7 @@ class Pushes:
         for run in (run for run in touched if not run.forgotten):
             news = arriving or run.run_id in self._expected
             # The answer to a submission had the phase it began in: only later changes are new.
-            self._expect(run, self._remote.now() if news else run.next_change(run.submitted_at))
+            self._expect(run, self._remote.now() if news else run.timeline.next_change(run.submitted_at))
 
     def _expect(self, run: Run, at: datetime | None) -> None:
         if at is None:
@@ -63,11 +63,7 @@ class Pushes:
             heapq.heappush(self._changes, (at, next(self._tie), run))
 
     def _push(self, key: str, now: datetime) -> None:
-        fault = (
-            self._remote.job_fault("push", key)
-            or self._remote.fault("push")
-            or self._remote.struck_by(self._faults, "push")
-        )
+        fault = self._remote.fault("push", key, self._faults)
         match fault.kind if fault is not None else None:
             case FaultKind.DROP:
                 return

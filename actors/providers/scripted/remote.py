@@ -10,9 +10,9 @@ from typing import Any
 import attrs
 import trio
 
-from actors.jobs.records import Observation, Resources
+from actors.jobs.records import Resources
 from actors.providers.scripted.faults import Fault, FaultBook, FaultKind
-from actors.providers.scripted.script import Script, Timeline, log_text, next_change, observe, timeline
+from actors.providers.scripted.script import Script, Timeline, timeline
 
 ENDS_KEPT = 1_000
 """Ended runs, and calls, that a remote of one process keeps at the least; twice as many at the most."""
@@ -68,23 +68,6 @@ class Run:
             max_runtime=self.asked.max_runtime,
             endless=self.endless,
         )
-
-    def observe(self, now: datetime) -> Observation:
-        """Its state at ``now``."""
-        return observe(self.asked.script, self.timeline, now)
-
-    def next_change(self, now: datetime) -> datetime | None:
-        """When its state will change next."""
-        return next_change(self.asked.script, self.timeline, now)
-
-    def log(self, now: datetime) -> bytes:
-        """Its output up to ``now``."""
-        return log_text(self.asked.script, self.timeline, now)
-
-    def ended(self, now: datetime) -> bool:
-        """Whether nothing of it runs any more."""
-        ends = self.timeline.ends
-        return ends is not None and now >= ends
 
 
 def system_now() -> datetime:
@@ -148,19 +131,19 @@ class ScriptedRemote:
         if not self.outlives_us and len(self.calls) >= 2 * ENDS_KEPT:
             del self.calls[:ENDS_KEPT]
 
-    def fault(self, name: str) -> Fault | None:
-        """The injected fault that strikes this call as a whole, taken."""
-        return self.struck_by(self._faults, name)
-
-    def struck_by(self, book: FaultBook[Fault], name: str) -> Fault | None:
-        """The fault of ``book`` that strikes this call now, taken."""
-        elapsed = self.elapsed()
-        return book.take(lambda fault: fault.strikes(name, elapsed))
+    def fault(self, name: str, key: str | None, others: FaultBook[Fault]) -> Fault | None:
+        """The fault that strikes this call, taken: of the script of the job of ``key``, injected, or of ``others``."""
+        own = None if key is None else self.job_fault(name, key)
+        return own or self._struck_by(self._faults, name) or self._struck_by(others, name)
 
     def job_fault(self, name: str, key: str) -> Fault | None:
         """The fault in the script of the job of ``key`` that strikes this call, taken."""
         book = self._job_faults.get(self._job_of_key.get(key, ""))
-        return self.struck_by(book, name) if book is not None else None
+        return self._struck_by(book, name) if book is not None else None
+
+    def _struck_by(self, book: FaultBook[Fault], name: str) -> Fault | None:
+        elapsed = self.elapsed()
+        return book.take(lambda fault: fault.strikes(name, elapsed))
 
     def introduce(self, key: str, job_id: str, script: Script) -> None:
         """Learn the faults of a job before it is accepted; they are counted over all its keys."""
@@ -190,7 +173,7 @@ class ScriptedRemote:
 
     def report(self, run: Run) -> None:
         """The state of ``run`` was in an answer: one that has ended may be forgotten when many others have."""
-        if self.outlives_us or run.reported or not run.ended(self.now()):
+        if self.outlives_us or run.reported or not run.timeline.ended(self.now()):
             return
         run.reported = True
         self._reported.append(run)
@@ -211,7 +194,7 @@ class ScriptedRemote:
 
     def cancel(self, run: Run) -> bool:
         """Begin to stop ``run``, once; False where it had ended."""
-        if run.ended(self.now()):
+        if run.timeline.ended(self.now()):
             return False
         if run.cancelled_at is None:
             run.cancelled_at = self.now()

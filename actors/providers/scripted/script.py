@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import Annotated, Any
 
 import attrs
+import orjson
 from attrs.validators import le
 
 from actors.jobs.records import Observation, Phase
@@ -19,6 +21,7 @@ from actors.validation.values import OR_MORE
 
 #: Each look counts the steps one by one.
 MOST_STEPS = 1_000
+_REMEMBERED_BYTES = 4096  # of JSON of a spec
 
 
 class Ending(StrEnum):
@@ -68,6 +71,20 @@ def read_script(spec: Mapping[str, Any]) -> Script:
     ``faults`` is an object there: call name → list of fault kinds or fault objects. Raises :class:`Invalid` naming
     every wrong field, with a guess where a name is nearly right.
     """
+    try:
+        written = orjson.dumps(spec)
+    except TypeError:  # what JSON cannot hold is refused with its field
+        written = b""
+    return _read_again(written) if 0 < len(written) <= _REMEMBERED_BYTES else _read(spec)
+
+
+@lru_cache(maxsize=256)
+def _read_again(written: bytes) -> Script:
+    """Each job's spec is read three times on its way, and many jobs have the same."""
+    return _read(orjson.loads(written))
+
+
+def _read(spec: Any) -> Script:
     faults: list[str] = []
     script = read_spec(spec, Script, faults, converter=_SCRIPTS)
     if script is None:
@@ -104,18 +121,60 @@ _SCRIPTS = StrictConverter(
 class Timeline:
     """When a job runs, is being stopped, and ends, and how; None for what never happens."""
 
+    script: Script
     runs: datetime | None
     stops: datetime | None
     ends: datetime | None
     ending: Phase
 
+    def ended(self, now: datetime) -> bool:
+        """Whether nothing of the job runs any more at ``now``."""
+        return self.ends is not None and now >= self.ends
+
     def phase(self, now: datetime) -> Phase:
         """The phase that the job is in at ``now``."""
-        if self.ends is not None and now >= self.ends:
+        if self.ended(now):
             return self.ending
         if self.stops is not None and now >= self.stops:
             return Phase.STOPPING
         return Phase.RUNNING if self.runs is not None and now >= self.runs else Phase.QUEUED
+
+    def next_change(self, now: datetime) -> datetime | None:
+        """The first moment after ``now`` at which an observation would show something new; None: never again."""
+        moments = [self.runs, self.stops, self.ends, *self._steps()]
+        return min((moment for moment in moments if moment is not None and moment > now), default=None)
+
+    def observe(self, now: datetime) -> Observation:
+        """What the provider reports of the job at ``now``."""
+        phase, script = self.phase(now), self.script
+        started_at = self.runs if self.runs is not None and now >= self.runs else None
+        reported = script.progress and started_at is not None
+        done = sum(1 for moment in self._steps() if moment <= now)
+        return Observation(
+            phase=phase,
+            raw_status=phase.value,
+            seen_at=now,
+            started_at=started_at,
+            completed_at=self.ends if self.ended(now) else None,
+            exit_code=_EXIT_CODES.get(phase),
+            error=script.error if phase is Phase.FAILED else None,
+            progress={"step": done, "steps": script.progress} if reported else None,
+            result=dict(script.metrics) if phase is Phase.SUCCEEDED and script.metrics else None,
+        )
+
+    def log(self, now: datetime) -> bytes:
+        """The job's output up to ``now``; a later one only adds to it."""
+        steps = [(at, f"step {n} of {self.script.progress}") for n, at in enumerate(self._steps(), start=1)]
+        lines = [(self.runs, "started"), *steps, (self.stops, "stopping"), (self.ends, _LAST_WORDS[self.ending])]
+        return "".join(f"{at.isoformat()} {text}\n" for at, text in lines if at is not None and at <= now).encode()
+
+    def _steps(self) -> list[datetime]:
+        if self.runs is None or not self.script.progress:
+            return []
+        last = min((moment for moment in (self.stops, self.ends) if moment is not None), default=None)
+        step = timedelta(seconds=self.script.duration) / self.script.progress
+        moments = [self.runs + step * number for number in range(1, self.script.progress + 1)]
+        return [moment for moment in moments if last is None or moment <= last]
 
 
 def timeline(
@@ -133,58 +192,6 @@ def timeline(
     if max_runtime is not None and (endless or max_runtime < script.duration):
         ends, ending = runs + timedelta(seconds=max_runtime), Phase.TIMED_OUT
     if cancelled_at is None or (ends is not None and cancelled_at >= ends):
-        return Timeline(runs, None, ends, ending)
+        return Timeline(script, runs, None, ends, ending)
     stopped = cancelled_at + timedelta(seconds=script.cancel_time)
-    return Timeline(runs if runs <= cancelled_at else None, cancelled_at, stopped, Phase.CANCELED)
-
-
-def steps_done(script: Script, line: Timeline, now: datetime) -> int:
-    """How many of the script's steps the job has reported at ``now``."""
-    return sum(1 for moment in _steps(script, line) if moment <= now)
-
-
-def next_change(script: Script, line: Timeline, now: datetime) -> datetime | None:
-    """The first moment after ``now`` at which an observation would show something new; None: never again."""
-    moments = [line.runs, line.stops, line.ends, *_steps(script, line)]
-    return min((moment for moment in moments if moment is not None and moment > now), default=None)
-
-
-def _steps(script: Script, line: Timeline) -> list[datetime]:
-    if line.runs is None or not script.progress:
-        return []
-    last = min((moment for moment in (line.stops, line.ends) if moment is not None), default=None)
-    step = timedelta(seconds=script.duration) / script.progress
-    moments = [line.runs + step * number for number in range(1, script.progress + 1)]
-    return [moment for moment in moments if last is None or moment <= last]
-
-
-def observe(script: Script, line: Timeline, now: datetime) -> Observation:
-    """What the provider reports of the job at ``now``."""
-    phase = line.phase(now)
-    ended = line.ends is not None and now >= line.ends
-    started_at = line.runs if line.runs is not None and now >= line.runs else None
-    reported = script.progress and started_at is not None
-    return Observation(
-        phase=phase,
-        raw_status=phase.value,
-        seen_at=now,
-        started_at=started_at,
-        completed_at=line.ends if ended else None,
-        exit_code=_EXIT_CODES.get(phase),
-        error=script.error if phase is Phase.FAILED else None,
-        progress={"step": steps_done(script, line, now), "steps": script.progress} if reported else None,
-        result=dict(script.metrics) if phase is Phase.SUCCEEDED and script.metrics else None,
-    )
-
-
-def log_text(script: Script, line: Timeline, now: datetime) -> bytes:
-    """The job's output up to ``now``; a later one only adds to it."""
-    lines: list[tuple[datetime, str]] = []
-    if line.runs is not None:
-        lines.append((line.runs, "started"))
-    lines += [(at, f"step {n} of {script.progress}") for n, at in enumerate(_steps(script, line), start=1)]
-    if line.stops is not None:
-        lines.append((line.stops, "stopping"))
-    if line.ends is not None:
-        lines.append((line.ends, _LAST_WORDS[line.ending]))
-    return "".join(f"{at.isoformat()} {text}\n" for at, text in lines if at <= now).encode()
+    return Timeline(script, runs if runs <= cancelled_at else None, cancelled_at, stopped, Phase.CANCELED)

@@ -145,7 +145,7 @@ def ready_zygote(provider: LocalProvider) -> int:
     """Have the provider fork its shims, as its watch does, and wait until it can: the zygote's pid."""
     deadline = time.monotonic() + PATIENCE
     while True:
-        provider._jobs.shims.use_zygote()
+        provider._jobs.shims.ensure_zygote()
         zygote = provider._jobs.shims._zygote
         assert zygote is not None
         if zygote.ensure():

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import attrs
 import pytest
 import trio
 import trio.lowlevel
@@ -65,6 +64,7 @@ async def both(stage: Stage, forking: bool) -> tuple[dict[str, Any], dict[str, A
     key = await stage.submit("sleep", "1000", by=provider, resources=Resources(gpus=2))
     run, at = await stage.started(key), stage.directory(key).path
     await until(lambda: command_of(run["child"]).startswith(b"sleep"))
+    await until(lambda: set(circumstances(run["shim"], at)["status"]["SigBlk"]) == {"0"})  # it waits for its signals
     found = circumstances(run["shim"], at), circumstances(run["child"], at)
     await provider.cancel(key, {})
     assert (await stage.ended(key, by=provider)).phase is Phase.CANCELED
@@ -157,7 +157,7 @@ async def test_a_closed_provider_ends_its_zygote_and_no_job(stage: Stage) -> Non
 async def test_the_watch_starts_the_zygote_unless_it_is_switched_off(stage: Stage) -> None:
     for wanted in (True, False):
         provider = stage.another(zygote=False)
-        provider._jobs._options = attrs.evolve(provider._options, zygote=wanted)
+        provider._jobs.shims._may_fork = wanted  # as its options would say; the stage would not leave it to the watch
         async with listening(stage, provider) as listener:
             key = await stage.submit("true", by=provider)
             await listener.phase(key, lambda phase: phase is Phase.SUCCEEDED)

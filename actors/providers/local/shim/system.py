@@ -9,6 +9,7 @@ import os
 import signal
 import struct
 import time
+from functools import cache
 
 from .files import open_plain
 
@@ -21,14 +22,11 @@ OOM_SCORE_STEP = 300  # of 1000: when memory runs out, the kernel then ends a jo
 
 STOP_SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 
-_libc: list[ctypes.PyDLL] = []  # opened once, by who needs it
 
-
+@cache
 def libc() -> ctypes.PyDLL:
     """The C library."""
-    if not _libc:
-        _libc.append(ctypes.PyDLL(None, use_errno=True))
-    return _libc[0]
+    return ctypes.PyDLL(None, use_errno=True)
 
 
 def clone(flags: int, exit_signal: int, cgroup: int = 0) -> tuple[int, int]:

@@ -23,7 +23,6 @@ import os
 import socket
 import sys
 
-from .channel import receive
 from .job import be_shim
 from .system import CLONE_PARENT, block_signals, clone, close_strangers, stat_fields
 
@@ -39,51 +38,46 @@ def serve() -> None:
     close_strangers(CHANNEL + 1)
     channel = socket.socket(fileno=CHANNEL)
     os.chdir("/")
-    title = Title()
-    title.set(sys.orig_argv[:-1])
+    title = title_memory()
+    show(title, sys.orig_argv[:-1])
     gc.collect()
     gc.freeze()  # a collection in a shim would copy every page that holds an object
-    try:
-        channel.send(b"ready")
-        while _answer(channel, title):
-            pass
-    except (BrokenPipeError, ConnectionResetError):  # the supervisor has ended
-        return
+    channel.send(b"ready")
+    while _answer(channel, title):
+        pass
 
 
-def _answer(channel: socket.socket, title: Title) -> bool:
+def _answer(channel: socket.socket, title: ctypes.Array[ctypes.c_char]) -> bool:
     """Wait for a request and answer it. False: the socket is closed."""
-    request, fds, truncated = receive(channel, LARGEST, MOST_DESCRIPTORS)
+    request, fds, flags, _ = socket.recv_fds(channel, LARGEST, MOST_DESCRIPTORS)
     if not request:
         return False
-    answer, shim = b"", -1
+    for fd in fds:
+        os.set_inheritable(fd, False)
+    shims = []
     try:
-        if truncated:
+        if flags & socket.MSG_CTRUNC:
             raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
         pid, shim = clone(CLONE_PARENT, 0)
         if not pid:
             _become_shim(request, fds, title)
-        answer = b"started %d" % pid
+        answer, shims = b"started %d" % pid, [shim]
     except OSError as error:
         answer = b"failed %d" % (error.errno or errno.EIO)
     for fd in fds:
         os.close(fd)
-    if shim < 0:
-        channel.send(answer)
-        return True
-    try:
-        socket.send_fds(channel, [answer], [shim])
-    finally:
-        os.close(shim)
+    socket.send_fds(channel, [answer], shims)
+    for fd in shims:
+        os.close(fd)
     return True
 
 
-def _become_shim(request: bytes, fds: list[int], title: Title) -> None:
+def _become_shim(request: bytes, fds: list[int], title: ctypes.Array[ctypes.c_char]) -> None:
     """Be what ``request`` names, as if it had been started by its command line, and end with it."""
     try:
         os.setsid()
         argv = [os.fsdecode(word) for word in request.split(b"\0")[:-1]]
-        title.set(argv)
+        show(title, argv)
         log, *leases = fds
         os.dup2(log, 1)
         os.dup2(log, 2)
@@ -99,17 +93,13 @@ def _become_shim(request: bytes, fds: list[int], title: Title) -> None:
         os._exit(1)
 
 
-class Title:
-    """The command line that ``ps`` shows and by which a shim is known: the memory of our own, written over."""
+def title_memory() -> ctypes.Array[ctypes.c_char]:
+    """The memory in which our command line stands: ``ps`` shows it, and by it a shim is known."""
+    fields = stat_fields(os.getpid())
+    start, end = int(fields[48 - 3]), int(fields[49 - 3])
+    return (ctypes.c_char * (end - start)).from_address(start)
 
-    def __init__(self) -> None:
-        fields = stat_fields(os.getpid())
-        self._start, end = int(fields[48 - 3]), int(fields[49 - 3])
-        self._room = end - self._start if self._start else 0
 
-    def set(self, argv: list[str]) -> None:
-        """Show ``argv`` from now on. Raises OSError where there is no room for it."""
-        text = b"".join(os.fsencode(word) + b"\0" for word in argv)
-        if len(text) > self._room:
-            raise OSError(errno.E2BIG, "the command line does not fit")
-        ctypes.memmove(self._start, text.ljust(self._room, b"\0"), self._room)
+def show(title: ctypes.Array[ctypes.c_char], argv: list[str]) -> None:
+    """Have this command line from now on. Raises ValueError where there is no room for it."""
+    title.raw = b"".join(os.fsencode(word) + b"\0" for word in argv).ljust(len(title), b"\0")

@@ -1,0 +1,151 @@
+"""Jobs by a part of a text: the id, the user, the configuration's name, the error.
+
+``job_texts`` (:mod:`actors.store.derived`) has the trigrams of the texts of ended jobs. A text of three characters and
+more is looked for by its trigrams, and each job that has them all is then compared with the text itself: the index only
+chooses which jobs are read. Shorter texts have no trigram: jobs are read from the newest on, without their errors.
+
+**Filling.** Putting one job into the index costs a third of a millisecond, of many at once 15 us each. So :func:`fill`
+puts ended jobs in a batch at a time, some seconds after their end; jobs that are not in it yet, active ones among them,
+are looked through. ``jobs.text_place`` is a job's row in the index, NULL where it has none. A job whose text changes
+leaves the index in the same statement (a trigger), and comes back with a later batch.
+
+**Filling goes on** in :func:`keep_filled`, at most :data:`_BATCH` jobs in a transaction: some 5 ms of the writer.
+
+**Order.** A place is the millisecond of the job's id and a number within it. So walking the index backwards meets jobs
+from the newest to the oldest, those of one millisecond in any order, and can stop after a page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from itertools import count, groupby
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import trio
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Integer,
+    bindparam,
+    column,
+    func,
+    literal_column,
+    or_,
+    select,
+    table,
+    text,
+    update,
+)
+
+from actors.jobs.ids import milliseconds_of
+from actors.store import derived
+from actors.store.dialect import holds, json_text, unindexed
+from actors.store.errors import StoreError
+from actors.store.prepared import Prepared
+from actors.store.schema import jobs
+
+if TYPE_CHECKING:
+    from actors.store.store import Store
+
+TRIGRAM = 3
+_INDEX = table("job_texts", column("rowid", Integer))
+_OF_ONE_MILLISECOND = 1 << 15
+NOT_INDEXED: ColumnElement[Any] = literal_column(f"jobs.{derived.ENDED_NOT_INDEXED.replace(' AND ', ' AND jobs.')}")
+"""Ended jobs that are not in the index. Word for word the condition of their own index."""
+
+
+def holds_text(part: str) -> ColumnElement[bool]:
+    """Whether one of a job's texts holds ``part``, A to Z as a to z. A short one is not looked for in errors.
+
+    Never in the whole request: its variables would let people guess what they may not see.
+    """
+    searched = [jobs.c.job_id, jobs.c.user_id, json_text(jobs.c.request, "config_name"), jobs.c.error_message]
+    shown = searched if len(part) >= TRIGRAM else searched[:-1]
+    return or_(*(holds(column, part, any_case=True) for column in shown))
+
+
+def words_of(part: str) -> str | None:
+    """The query of the index that finds every job that :func:`holds_text`; None: only looking through does."""
+    trigrams = dict.fromkeys(part[at : at + TRIGRAM] for at in range(len(part) - TRIGRAM + 1))
+    quoted = ['"' + one.replace('"', '""') + '"' for one in trigrams if "\0" not in one]
+    return " AND ".join(quoted) or None
+
+
+def newest(
+    connection: Connection, words: str, fits: Iterable[ColumnElement[bool]], before: str | None, most: int
+) -> list[str]:
+    """The ids of the newest jobs in the index that fit, ``most`` of them at least where there are as many."""
+    place = _INDEX.c.rowid
+    query = (
+        select(jobs.c.job_id, place.label("place"))
+        .join_from(_INDEX, jobs, jobs.c.text_place == unindexed(place))
+        .where(literal_column("job_texts").op("MATCH")(words), *fits)
+        .order_by(place.desc())
+    )
+    if before is not None:
+        query = query.where(place < _first_place(before) + _OF_ONE_MILLISECOND)
+    found: list[str] = []
+    moment = None
+    with connection.execute(query) as rows:
+        for row in rows:
+            if len(found) >= most and row.place // _OF_ONE_MILLISECOND != moment:
+                break
+            moment = row.place // _OF_ONE_MILLISECOND
+            found.append(row.job_id)
+    return found
+
+
+def _first_place(job_id: str) -> int:
+    """The first place of the jobs of one millisecond."""
+    return (milliseconds_of(job_id) or 0) * _OF_ONE_MILLISECOND
+
+
+_NEXT = select(jobs.c.job_id).where(NOT_INDEXED).order_by(jobs.c.job_id)
+_LAST_PLACE = Prepared(
+    select(func.max(jobs.c.text_place)).where(
+        jobs.c.text_place >= bindparam("first"), jobs.c.text_place < bindparam("end")
+    )
+)
+_PLACE = Prepared(update(jobs).where(jobs.c.job_id == bindparam("this")), ["text_place"])
+_PUT = text(
+    f"INSERT INTO job_texts(rowid, {derived.TEXT_COLUMNS}) SELECT jobs.text_place, {derived.texts_of('jobs')}"
+    " FROM jobs WHERE jobs.job_id IN (SELECT value FROM json_each(:ids))"
+)
+
+
+_LOOK, _PAUSE = 30.0, 0.05
+"""Seconds between two looks for jobs that are not in the index, and between two transactions."""
+_BATCH = 200
+
+
+async def keep_filled(store: Store) -> None:
+    """Put ended jobs into the index until cancelled, whenever a batch of them is missing there.
+
+    An error is left to those who use the store: they meet it too and report it.
+    """
+    while True:
+        await trio.sleep(_LOOK)
+        with suppress(StoreError):
+            while await store.read(lambda connection: number_missing(connection, _BATCH)) == _BATCH:
+                await store.write(lambda tx: fill(tx.connection, _BATCH))
+                await trio.sleep(_PAUSE)
+
+
+def number_missing(connection: Connection, most: int) -> int:
+    """How many ended jobs are not in the index; counts up to ``most``."""
+    return connection.execute(select(func.count()).select_from(_NEXT.limit(most).subquery())).scalar_one()
+
+
+def fill(connection: Connection, most: int) -> int:
+    """Put up to ``most`` ended jobs into the index, the oldest first: how many."""
+    ids = list(connection.execute(_NEXT.limit(most)).scalars())
+    rows: list[dict[str, Any]] = []
+    for first, of_moment in groupby(ids, _first_place):
+        last = _LAST_PLACE.all(connection, first=first, end=first + _OF_ONE_MILLISECOND)[0][0]
+        places = count(first if last is None else last + 1)
+        rows += ({"this": job_id, "text_place": place} for job_id, place in zip(of_moment, places, strict=False))
+    _PLACE.run_many(connection, rows)
+    connection.execute(_PUT, {"ids": orjson.dumps(ids).decode()})
+    return len(ids)
