@@ -38,6 +38,7 @@ from actors.pruner import prune
 from actors.runtime import Parts, RunningRuntime, open_runtime
 from actors.settings import Settings
 from actors.store import text_search
+from actors.store.dialect import open_engine
 from actors.store.state_directory import DATABASE
 
 ROUTES = {
@@ -77,6 +78,7 @@ def fill(database: Path, number: int, now: datetime) -> str:
     moments = [int(moment.timestamp() * 1e6) for moment in reversed(ended)]
     connection = sqlite3.connect(database, isolation_level=None)
     connection.execute("PRAGMA synchronous=OFF")
+    connection.execute("PRAGMA cache_size=-400000")
     connection.execute("BEGIN")
     status = ["failed" if at % 10 == 0 else "completed" for at in range(number)]
     users, error = [f"u{at % 9}" for at in range(number)], "exited with code 1: CUDA out of memory"
@@ -111,7 +113,21 @@ def fill(database: Path, number: int, now: datetime) -> str:
     connection.execute("UPDATE counters SET value = ? WHERE name = 'events'", (3 * number,))
     connection.execute("COMMIT")
     connection.close()
+    _fill_text_index(database)
     return names[number // 2]
+
+
+def _fill_text_index(database: Path) -> None:
+    engine = open_engine(database)
+    with engine.connect() as connection:
+        for pragma in ("synchronous=OFF", "cache_size=-400000"):
+            connection.exec_driver_sql(f"PRAGMA {pragma}")
+        more = True
+        while more:
+            connection.exec_driver_sql("BEGIN")
+            more = bool(text_search.fill(connection, 20_000))
+            connection.exec_driver_sql("COMMIT")
+    engine.dispose()
 
 
 @asynccontextmanager
@@ -131,8 +147,6 @@ async def history(folder: Path, number: int) -> AsyncIterator[tuple[RunningRunti
     job_id = fill(folder / DATABASE, number, datetime.now(UTC))
     async with opened(folder) as runtime:
         await runtime.queue.pause(None, "what waits is to wait", by="bench")
-        while await runtime.ledger.store.write(lambda tx: text_search.fill(tx.connection, 5_000)):
-            pass
         yield runtime, job_id
 
 

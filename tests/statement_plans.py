@@ -28,6 +28,7 @@ SMALL = {
     "alembic_version": "one row",
     "counters": "one row for each counter",
     "hand_over_deaths": "jobs that are suspected of having killed the process",
+    "json_each": "the list that is given with the statement",
     "lanes": "one row for each kind of entry that is ready: what a look of the scheduler is made of",
     "provider_gates": "one row for each provider that is paused or closed",
     "sqlite_master": "one row for each table and index",

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import sqlite3
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -47,8 +46,6 @@ BUSY_TIMEOUT_MS = 5_000
 _LOG_LIMIT = 4 << 20
 """Bytes to which SQLite cuts a longer write-ahead log when it begins it anew."""
 _FILE_MODE = 0o600
-_OPCODES = 10_000
-"""Steps of SQLite between two looks at the time: less than a millisecond."""
 _IDLE_CONNECTIONS = 8
 """Connections that are kept for the next reader; further ones are closed after use."""
 
@@ -198,21 +195,6 @@ def roll_back(connection: Connection) -> None:
     driver = connection.connection.driver_connection
     if driver is not None and getattr(driver, "in_transaction", False):
         command(connection, "ROLLBACK")
-
-
-@contextmanager
-def interrupted_after(connection: Connection, seconds: float) -> Iterator[None]:
-    """End what runs on ``connection`` later than ``seconds`` from now, statements and fetches alike.
-
-    Raises ``DBAPIError`` then. The connection can be used afterwards.
-    """
-    driver: Any = connection.connection.driver_connection
-    latest = time.monotonic() + seconds
-    driver.set_progress_handler(lambda: time.monotonic() > latest, _OPCODES)
-    try:
-        yield
-    finally:
-        driver.set_progress_handler(None, 0)
 
 
 @contextmanager

@@ -44,6 +44,7 @@ from actors.store.errors import StoreBusy, StoreError, StoreUnavailable
 from actors.store.executor import Executor, seconds_to_read
 from actors.store.group import Closure, Waiting, begin, commit, run_one
 from actors.store.log_size import LOOK, LogSize
+from actors.store.long_reads import interrupted_after
 from actors.store.prepared import command
 from actors.store.revision import bring_up_to_date
 from actors.store.transaction import Transaction
@@ -211,7 +212,7 @@ class Store:
         with self._engine.connect() as connection:
             command(connection, "BEGIN")
             try:
-                with nullcontext() if seconds is None else dialect.interrupted_after(connection, seconds):
+                with nullcontext() if seconds is None else interrupted_after(connection, seconds):
                     yield connection
             finally:
                 command(connection, "ROLLBACK")

@@ -20,6 +20,7 @@ from actors.runtime import Parts, RunningRuntime, open_runtime
 from actors.store import SharedExecutor, caller
 from actors.store.errors import ReadTooSlow
 from actors.store.executor import PEOPLES, PEOPLES_OF_ONE
+from actors.store.long_reads import Turns
 from actors.testing import seeded_sources, virtual_settings
 
 PATIENCE = 30.0
@@ -118,3 +119,20 @@ async def test_a_request_reads_as_whoever_made_it(on_disk: RunningRuntime, monke
     assert None not in keys
     await on_disk.jobs.page()
     assert seen[-1] is None
+
+
+def test_long_reads_take_turns_in_the_order_in_which_they_came() -> None:
+    turns, order = Turns(), []
+    assert turns.take(0.0)
+    assert not turns.take(0.0), "somebody has it"
+    came: list[threading.Thread] = []
+    for name in ("first", "second", "third"):
+        came.append(threading.Thread(target=lambda name=name: (turns.take(PATIENCE), order.append(name), turns.give())))
+        came[-1].start()
+        while len(turns._waiting) < len(came):
+            pass
+    turns.give()
+    for thread in came:
+        thread.join(PATIENCE)
+    assert order == ["first", "second", "third"]
+    assert turns.take(0.0), "nobody has it"
