@@ -102,7 +102,7 @@ class BackgroundTaskManager:
             async with trio.open_nursery() as nursery:
                 await nursery.start(self._run)
                 ready.set()
-        except BaseException as error:  # kept in `failure` and raised by the next call
+        except BaseException as error:  # noqa: ASYNC103 - kept in `failure` and raised by the next call
             if all(isinstance(one, trio.Cancelled) for one in leaves(error)):  # the host's trio run is over
                 raise
             self.failure = _alone(error)

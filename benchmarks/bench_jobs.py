@@ -55,7 +55,7 @@ async def run_jobs(
 ) -> dict[str, float]:
     """Let ``jobs`` of ``waiting`` jobs end; seconds and CPU seconds for each."""
     from actors.api.socket_file import announced
-    from actors.api.unix import UnixServer
+    from actors.api.unix import serve_socket
     from actors.jobs.options import Limits
     from logconf import configure_structured_logging
 
@@ -71,7 +71,7 @@ async def run_jobs(
             await runtime.jobs.submit_many([request(number, users) for number in some])
         if watched:
             nursery = await stack.enter_async_context(trio.open_nursery())
-            await nursery.start(UnixServer(runtime, where).run)
+            await nursery.start(serve_socket, runtime, where)
             print(announced(where), flush=True)
             await trio.to_thread.run_sync(sys.stdin.readline)
         ends.count(runtime)

@@ -17,7 +17,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
-import json
 import logging
 import shutil
 import subprocess
@@ -26,14 +25,16 @@ from collections.abc import Awaitable, Callable
 from time import perf_counter
 from typing import Any
 
+import attrs
 import trio
+from common import Figure, at_most, report
 
 from actors.kernel import Actor, ActorRef, Mailbox, actor_spec
 from logconf import get_correlation_id
 from supervision import ChildSpec, open_supervisor
 
 BURST = 100
-LIMITS = {"cast": 4.0, "call": 2.2, "idle time": 1.3, "idle bytes": 2.0}
+LIMITS = {"cast": 4.0, "call": 2.2, "actor_us": 1.3, "actor_bytes": 2.0}
 
 Round = Callable[[], Awaitable[float]]
 
@@ -294,23 +295,27 @@ def erlang() -> dict[str, float]:
 # -- The report
 
 
-def report(results: dict[str, float], as_json: bool) -> None:
-    """The table, or one JSON object."""
-    ratios = {
-        "cast": results["cast"] / results["raw"],
-        "call": results["call"] / results["future"],
-        "idle time": results["actor_us"] / results["task_us"],
-        "idle bytes": results["actor_bytes"] / results["task_bytes"],
-    }
-    if as_json:
-        print(json.dumps({"results": results, "ratios": ratios, "limits": LIMITS}, indent=2))
-        return
+COMPARED = {
+    "cast": ("raw", "a raw memory channel"),
+    "call": ("future", "a one-slot future"),
+    "actor_us": ("task_us", "nursery.start, a scope and a channel"),
+    "actor_bytes": ("task_bytes", "nursery.start, a scope and a channel"),
+    "tree_1000_us": ("tree_100_us", "a tree of 100"),
+}
+"""What each of our results is compared with."""
+
+
+def figures(results: dict[str, float]) -> list[Figure]:
+    """A line for each result; ours with their limits."""
+    found = []
     for name, value in results.items():
-        unit = "bytes" if name.endswith("bytes") else "us"
-        print(f"{name:16} {value:10.2f} {unit}")
-    for name, ratio in ratios.items():
-        print(f"{name:16} {ratio:10.2f} x  limit {LIMITS[name]} {'' if ratio <= LIMITS[name] else '  OVER'}")
-    print(f"{'tree 1000 / 100':16} {results['tree_1000_us'] / results['tree_100_us']:10.2f} x for each child")
+        line = Figure(name, value, "bytes" if name.endswith("bytes") else "us")
+        if name in COMPARED:
+            other, words = COMPARED[name]
+            line = attrs.evolve(line, beside=words, ratio=value / results[other])
+            line = at_most(line, LIMITS[name]) if name in LIMITS else line
+        found.append(line)
+    return found
 
 
 def main() -> None:
@@ -328,7 +333,7 @@ def main() -> None:
     results["asyncio_queue"] = min(asyncio_queue(scale) for _ in range(3))
     results |= pykka_actor(scale)
     results |= erlang()
-    report(results, options.json)
+    report(figures(results), as_json=options.json)
 
 
 if __name__ == "__main__":

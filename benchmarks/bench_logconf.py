@@ -21,9 +21,9 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import orjson
+from common import Figure, at_most, ratio, report
 
 Call = Callable[[int], None]
 Setup = Callable[[Path], tuple[Call, Callable[[], None]]]
@@ -189,36 +189,40 @@ def in_a_process(*arguments: str) -> dict[str, float]:
     return result
 
 
-def compare(rounds: int, calls: int) -> None:
+def compare(rounds: int, calls: int) -> list[Figure]:
     names = list(SUBJECTS)
     results: dict[str, list[dict[str, float]]] = {name: [] for name in names}
-    disabled: list[float] = []
+    disabled: list[dict[str, float]] = []
     for number in range(rounds):
         for name in names if number % 2 == 0 else reversed(names):  # the order must not matter
             results[name].append(in_a_process("--one", name, "--calls", str(calls)))
-        mine = in_a_process("--one", "disabled-logconf", "--calls", str(calls * 10))["caller"]
-        disabled.append(mine / in_a_process("--one", "disabled-stdlib", "--calls", str(calls * 10))["caller"])
-    print(f"{rounds} rounds of {calls} calls; medians\n")
-    print(f"{'':20} {'us/call':>9} {'x base':>9} {'us, written':>12} {'x base':>9}")
+        pair = {
+            name: in_a_process("--one", f"disabled-{name}", "--calls", str(calls * 10))
+            for name in ("logconf", "stdlib")
+        }
+        disabled.append({name: one["caller"] for name, one in pair.items()})
+    found = []
     for name in names:
-        row: list[Any] = []
-        for kind in ("caller", "written"):
-            row.append(statistics.median(one[kind] for one in results[name]) * 1e6)
-            row.append(
-                statistics.median(a[kind] / b[kind] for a, b in zip(results[name], results["baseline"], strict=True))
-            )
-        print(f"{name:20} {row[0]:9.2f} {row[1]:9.2f} {row[2]:12.2f} {row[3]:9.2f}")
-    print(f"\ndisabled level, logconf / standard library: {statistics.median(disabled):.2f}")
+        for kind, words in (("caller", "a call"), ("written", "until it is written")):
+            ours, base = ([one[kind] for one in results[subject]] for subject in (name, "baseline"))
+            line = Figure(f"{name}, {words}", statistics.median(ours) * 1e6, "us", "the baseline", ratio(ours, base))
+            found.append(at_most(line, 0.5) if name == "logconf" else line)
+    ours, base = ([one[name] for one in disabled] for name in ("logconf", "stdlib"))
+    below_level = Figure(
+        "below the level", statistics.median(ours) * 1e6, "us", "the standard library", ratio(ours, base)
+    )
+    return [*found, at_most(below_level, 1.1)]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", action="store_true")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--calls", type=int, default=50_000)
     parser.add_argument("--one", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.one is None:
-        compare(arguments.rounds, arguments.calls)
+        report(compare(arguments.rounds, arguments.calls), as_json=arguments.json)
     elif arguments.one.startswith("disabled-"):
         configured = arguments.one.endswith("logconf")
         print(json.dumps({"caller": measure_disabled(arguments.calls, configured=configured)}))

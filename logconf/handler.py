@@ -14,6 +14,8 @@ from types import FrameType
 from logconf.records import CorrelationIDFilter
 from logconf.writer import DRAIN_SECONDS, Statistics, Writer
 
+_root = logging.getLogger()
+
 Renderer = Callable[[logging.LogRecord], bytes]
 
 
@@ -32,8 +34,12 @@ class StructuredHandler(logging.Handler):
         self.lock = None
 
     def handle(self, record: logging.LogRecord) -> bool:
-        """Filter and emit. A renderer asks for the correlation ID itself, so the handler's own filter has no work."""
-        if self.filters != self._own_filters:
+        """Filter and emit.
+
+        The handler's own filter puts the correlation ID on the record for the root logger's other handlers; a renderer
+        asks for it itself.
+        """
+        if self.filters != self._own_filters or len(_root.handlers) > 1:
             passed: object = self.filter(record)
             if not passed:
                 return False

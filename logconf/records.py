@@ -89,8 +89,8 @@ def message_of(record: logging.LogRecord) -> str:
         return message if type(message) is str else text_of(message)
     except KeyboardInterrupt:
         raise
-    except BaseException:  # noqa: BLE001 - border: the template's and the arguments' own code, SystemExit too
-        return f"{text_of(template)[:8192]} [arguments: {_arguments(arguments)}]"
+    except BaseException:  # noqa: ASYNC103, BLE001 - border: the template's and the arguments' own code, SystemExit too
+        return f"{text_of(template)[:8192]} [arguments: {_arguments(arguments)}]"  # noqa: ASYNC104 - awaits nothing
 
 
 def _arguments(arguments: object) -> str:

@@ -50,10 +50,12 @@ PARTIAL = {
 """Indexes of the rows of a few jobs: those that have not ended, or that something remains to be done about."""
 
 _SHORT_TEXT = r"instr\(lower\(jobs\.job_id\).{,200}\n ?LIMIT"
+_NO_ORGANISATION = r"FROM jobs \nWHERE EXISTS \(SELECT \* \nFROM queue_entries .{,120}\n LIMIT"
 ALLOWED = {
     r"^SELECT events\.time \nFROM events ORDER BY events\.seq DESC\n LIMIT": "reads the newest row",
     r"FROM approvals ORDER BY approvals\.approval_id DESC\n LIMIT": "walks the key backwards as far as a page",
     r"\(SELECT jobs\.job_id \nFROM jobs ORDER BY jobs\.job_id DESC\n LIMIT": "walks the key backwards as far as a page",
+    _NO_ORGANISATION: "jobs of no organisation: walks the key backwards until a page is found, or the deadline ends it",
     _SHORT_TEXT: "a text without a trigram: walks the key backwards until a page is found, or the deadline ends it",
 }
 """Regular expressions of statements that scan a table, and why they may."""

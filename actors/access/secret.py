@@ -7,11 +7,10 @@ the field.
 from __future__ import annotations
 
 import hashlib
+import math
 import secrets
 from collections.abc import Iterable
 from datetime import timedelta
-
-import attrs
 
 from actors.access.peer import Peer
 from actors.jobs import maxima
@@ -53,41 +52,33 @@ def bearer_token(authorization: str) -> str:
     return token.strip() if scheme.lower() == "bearer" else ""
 
 
-@attrs.frozen
-class _Code:
-    peer: Peer
-    deadline: float
-    """By the clock that nobody can set: a step of the wall clock neither ends a code nor lets it live longer."""
-
-
 class Codes:
-    """The open codes, in memory alone: a restart of the supervisor ends them."""
+    """The open codes, in memory alone: a restart of the supervisor ends them.
+
+    Deadlines are by the clock that nobody can set: a step of the wall clock neither ends a code nor prolongs it.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._open: dict[str, _Code] = {}
+        self._open: dict[str, tuple[Peer, float]] = {}
 
     def make(self, peer: Peer) -> str:
         """A code with which a browser signs in as ``peer``: once, within :data:`CODE_LIFETIME`."""
         code = fresh()
-        self._open = {key: one for key, one in self._open.items() if self._holds(one)}
+        self._open = {key: one for key, one in self._open.items() if self._clock.steady() < one[1]}
         while len(self._open) >= MOST_CODES:
             del self._open[next(iter(self._open))]
-        self._open[hash_of(code)] = _Code(peer, self._clock.steady() + CODE_LIFETIME.total_seconds())
+        self._open[hash_of(code)] = (peer, self._clock.steady() + CODE_LIFETIME.total_seconds())
         return code
 
     def knows(self, code: str) -> bool:
         """Whether this code signs somebody in now."""
-        found = self._open.get(hash_of(code))
-        return found is not None and self._holds(found)
+        return self._clock.steady() < self._open.get(hash_of(code), (None, -math.inf))[1]
 
     def take(self, code: str) -> Peer | None:
         """Whom it signs in, this once; None where it is unknown, used or too old."""
-        found = self._open.pop(hash_of(code), None)
-        return found.peer if found is not None and self._holds(found) else None
-
-    def _holds(self, code: _Code) -> bool:
-        return self._clock.steady() < code.deadline
+        peer, deadline = self._open.pop(hash_of(code), (None, -math.inf))
+        return peer if self._clock.steady() < deadline else None
 
 
 def known_level(level: str) -> str:

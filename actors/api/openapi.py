@@ -6,6 +6,7 @@ import inspect
 import re
 from collections.abc import Iterable, Iterator
 from http import HTTPStatus
+from importlib.metadata import version
 from typing import get_args, get_origin, get_type_hints
 
 import attrs
@@ -36,8 +37,6 @@ def document(routes: Iterable[BaseRoute], source: RequestSource = RequestSource.
 
     Those that declare nothing are there with what their paths and docstrings say.
     """
-    from importlib.metadata import version
-
     schemas = Schemas(source)
     paths: dict[str, Schema] = {}
     for one in routes:

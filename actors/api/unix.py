@@ -27,7 +27,7 @@ def socket_edge(runtime: Runtime, state_dir: Path, options: HttpOptions | None =
     return ChildSpec("socket", partial(serve_socket, runtime, state_dir, options))
 
 
-async def serve_socket(
+async def serve_socket(  # noqa: ASYNC128 - HttpServer.serve calls started()
     runtime: Runtime,
     state_dir: Path,
     options: HttpOptions | None = None,

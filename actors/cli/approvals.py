@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from actors.cli.client import Client
 from actors.cli.job_text import ago
 from actors.cli.options import given, with_client, with_pages
 from actors.cli.tables import ending, print_answer, print_rows, short
-
-if TYPE_CHECKING:
-    from actors.cli.client import Client
 
 
 @click.command()

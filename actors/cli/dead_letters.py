@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from actors.cli.client import Client
 from actors.cli.job_text import lasted
 from actors.cli.options import with_client
 from actors.cli.tables import ending, print_rows
-
-if TYPE_CHECKING:
-    from actors.cli.client import Client
 
 _ORIGIN: dict[str, Any] = {"CORRELATION": ending("correlation_id"), "AGE": lambda each: lasted(each["age"])}
 

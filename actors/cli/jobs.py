@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from actors.cli.client import Client
 from actors.cli.context import BadInput
 from actors.cli.job_text import ago, duration, name_of, note, standing
 from actors.cli.options import given, with_client
 from actors.cli.tables import ending, plain, print_answer, print_rows
 from actors.jobs.statuses import JobStatus
-
-if TYPE_CHECKING:
-    from actors.cli.client import Client
 
 _SHOWN_FIRST = (
     "job_id", "status", "queue_status", "config_name", "user_id", "org_id", "team_id", "provider", "command",

@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from actors.cli.client import Client, NoSupervisor
 from actors.cli.context import Failed
 from actors.cli.options import with_config
 from actors.jobs.statuses import TERMINAL_JOBS
@@ -17,8 +18,6 @@ from actors.jobs.statuses import TERMINAL_JOBS
 @with_config
 def logs(job: str, follow: bool, config: str | None) -> None:
     """Print the output of a JOB, byte for byte."""
-    from actors.cli.client import Client, NoSupervisor
-
     out = sys.stdout.buffer
     client = Client(config)
     try:

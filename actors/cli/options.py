@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
+from actors.cli.client import Client
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -31,8 +33,6 @@ def with_client(command: Callable[..., None]) -> Callable[..., None]:
     @with_config
     @functools.wraps(command)
     def run(config: str | None, **options: Any) -> None:
-        from actors.cli.client import Client
-
         if click.get_current_context().invoked_subcommand is None:
             command(Client(config), **options)
 

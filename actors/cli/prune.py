@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
+from actors.cli.client import Client
 from actors.cli.options import with_client
 from actors.cli.tables import print_json
-
-if TYPE_CHECKING:
-    from actors.cli.client import Client
 
 _SECONDS = 2
 """Of one request: it is answered in time, and shows how far the removal is."""

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from actors.cli.client import Client
 from actors.cli.job_text import name_of, standing
 from actors.cli.jobs import print_job
 from actors.cli.options import given, with_client, with_pages
 from actors.cli.tables import ending, plain, print_answer, print_rows
-
-if TYPE_CHECKING:
-    from actors.cli.client import Client
 
 
 @click.group(invoke_without_command=True)

@@ -13,9 +13,13 @@ from typing import TYPE_CHECKING
 import click
 import trio
 
+from actors.access.hosts import AllowedHosts
+from actors.access.peer import Peer
+from actors.api.tcp import http_edge
+from actors.api.unix import socket_edge
+from actors.api.unix_peer import user_name
 from actors.cli.board import Board, Plan
 from actors.cli.context import Failed, refusal
-from actors.cli.servers import servers_of, sign_in_link
 from actors.cli.systemd import Notifier, notify_systemd
 from actors.documents.events import event_document
 from actors.documents.jobs import accepted_document, job_document
@@ -23,6 +27,7 @@ from actors.jobs import maxima
 from actors.jobs.pages import Page
 from actors.jobs.records import ACTIVE_JOBS, TERMINAL_JOBS, ApprovalRequest, ApprovalStatus
 from actors.jobs.refusal import Refused
+from actors.net.streams import tls_context
 from actors.runtime import Parts, RunningRuntime, open_runtime
 from actors.store.errors import StoreError
 from actors.store.state_directory import StateDirectoryError
@@ -32,6 +37,8 @@ from supervision.errors import leaves
 
 if TYPE_CHECKING:
     from actors.cli.display import Lines
+    from actors.settings import Settings
+    from supervision import ChildSpec
 
 REFRESH_SECONDS = 1.0
 """How often the display is refreshed without an event: reasons for waiting and durations change by themselves."""
@@ -72,13 +79,13 @@ class Session:
 
     async def _run_runtime(self) -> None:
         state_dir = self._plan.settings.state_dir
-        parts = Parts(edges=lambda runtime: servers_of(runtime, self._plan.settings))
+        parts = Parts(edges=lambda runtime: _servers_of(runtime, self._plan.settings))
         notifier = Notifier(os.environ)
         async with open_runtime(self._plan.settings, parts) as runtime, notify_systemd(runtime, notifier):
             _logger.info("Supervisor is ready", extra={"state_dir": str(state_dir), "pid": os.getpid()})
             if self._display is None and not self._plan.until_idle and self._plan.approve_as is None:
                 await trio.sleep_forever()
-            if sys.stdout.isatty() and (link := sign_in_link(runtime)) is not None:
+            if sys.stdout.isatty() and (link := _sign_in_link(runtime)) is not None:
                 click.echo(f"In a browser, once, within five minutes: {link}")  # to the terminal, never to the log
             async with self._refreshed_at_end(runtime):
                 await self._follow(runtime)
@@ -202,6 +209,36 @@ class Session:
             return 1
         unended = any(job["completed_at"] is None and job["status"] not in TERMINAL_JOBS for job in jobs)
         return 1 if self._plan.until_idle and unended and not self._interrupted else 0
+
+
+def _servers_of(runtime: RunningRuntime, settings: Settings) -> list[ChildSpec]:
+    """The servers that the settings enable.
+
+    If the certificate of the feed cannot be read, that is a WARNING, and the feed is not served.
+    """
+    http, feed = settings.http, settings.feed
+    servers = [socket_edge(runtime, settings.state_dir, http)]
+    if http.enabled:
+        servers.append(http_edge(runtime, settings.state_dir, http, feed_port=feed.port if feed.enabled else None))
+    if feed.enabled:
+        from actors.feed.server import FeedServer, feed_edge
+
+        hosts = AllowedHosts((feed.host, *http.allowed_hosts))
+        try:
+            tls = tls_context(http.tls_certificate, http.tls_key)
+            server = FeedServer(runtime, feed, runtime.access.token_peer, hosts, tls, behind_proxy=http.behind_proxy)
+            servers.append(feed_edge(server))
+        except OSError as error:
+            _logger.warning("The event feed is not served: cannot read the certificate or its key: %s", error.strerror)
+    return servers
+
+
+def _sign_in_link(runtime: RunningRuntime) -> str | None:
+    """A link with which the user of this terminal signs in, once, within five minutes; None: HTTP is not served."""
+    access = runtime.access
+    if access.address is None:
+        return None
+    return f"{access.address}#code={access.codes.make(Peer(os.getuid(), user_name(os.getuid())))}"
 
 
 class _Happened:

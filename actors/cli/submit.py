@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from actors.cli.client import Client
 from actors.cli.context import BadInput, Failed, os_user, read_job_file
 from actors.cli.job_text import duration, metrics, name_of, note, standing
 from actors.cli.options import given, with_client
 from actors.cli.tables import ending, print_json, print_rows, short
 from actors.jobs.statuses import TERMINAL_JOBS
-
-if TYPE_CHECKING:
-    from actors.cli.client import Client
 
 _UNHEARD = 255
 _SIGNALLED = 128

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from actors.cli.client import Client
 from actors.cli.context import BadInput
 from actors.cli.options import given, with_client
 from actors.cli.tables import ending, print_answer, print_json, print_rows, short
 from actors.jobs.levels import LEVELS
-
-if TYPE_CHECKING:
-    from actors.cli.client import Client
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _DURATION = re.compile(r"([0-9]{1,9})([smhdw])", re.ASCII)

@@ -5,18 +5,16 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 import orjson
 
+from actors.cli.client import Client
 from actors.cli.context import BadInput, Failed
 from actors.cli.job_text import lasted, name_and_user
 from actors.cli.options import given, with_client, with_config
 from actors.cli.tables import plain, print_answer
-
-if TYPE_CHECKING:
-    from actors.cli.client import Client
 
 _REFRESH_SECONDS = 1.0
 _STATES = {"running": "green", "starting": "cyan", "restarting": "yellow", "parked": "red", "overrun": "red"}
@@ -41,12 +39,7 @@ def watch(as_json: bool, url: str | None, token_file: str | None, config: str | 
         from actors.cli.remote import watch_feed
 
         watch_feed(url, token_file, query, as_json=as_json, config=config)
-    else:
-        _watch_socket(query, as_json, config)
-
-
-def _watch_socket(query: dict[str, Any], as_json: bool, config: str | None) -> None:
-    from actors.cli.client import Client
+        return
     from actors.cli.event_text import describe, parsed
 
     client = Client(config)

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from functools import partial
 
 import trio
+from starlette.exceptions import HTTPException
 from trio_websocket import ConnectionClosed, WebSocketConnection, WebSocketRequest, wrap_server_stream
 
 from actors.access.hosts import AllowedHosts, same_origin
@@ -51,14 +52,6 @@ def feed_edge(server: FeedServer) -> ChildSpec:
     A port that cannot be had is a WARNING and leaves the child finished: it can be started by hand.
     """
     return ChildSpec("feed", server.run, restart="transient")
-
-
-class _Refused(Exception):
-    """A handshake that is answered with an HTTP status."""
-
-    def __init__(self, status: int, why: str) -> None:
-        super().__init__(why)
-        self.status = status
 
 
 class FeedServer:
@@ -127,7 +120,7 @@ class FeedServer:
                 request = await wrap_server_stream(nursery, stream, max_message_size=MOST_BYTES)
                 try:
                     token, peer = await self._admitted(request, ending)
-                except _Refused as refused:
+                except HTTPException as refused:
                     answered = True
                     await self._reject(request, refused)
                     return
@@ -156,35 +149,35 @@ class FeedServer:
     async def _admitted(self, request: WebSocketRequest, ending: trio.Event) -> tuple[str | None, Peer | None]:
         """The handshake's token and who comes with it; both None where a first message is to bring them.
 
-        Raises :class:`_Refused`.
+        Raises ``HTTPException``, the answer.
         """
         headers = {name.lower(): value.decode("latin-1") for name, value in request.headers}
         host: str = request._event.host  # the library keeps this header to itself
         if not self._hosts.allows(host):
-            raise _Refused(421, "this name is not one of this server's")
+            raise HTTPException(421, "this name is not one of this server's")
         origin = headers.get(b"origin")
         if origin is not None and not same_origin(origin, host, any_port=True):
-            raise _Refused(403, "pages of other origins may not connect")
+            raise HTTPException(403, "pages of other origins may not connect")
         if request.path not in PATHS:
-            raise _Refused(400 if "?" in request.path else 404, "the feed is at /, and takes nothing from the URL")
+            raise HTTPException(400 if "?" in request.path else 404, "the feed is at /, and takes nothing from the URL")
         authorization = headers.get(b"authorization")
         token = None if authorization is None else bearer_token(authorization)
         if token == "":
-            raise _Refused(401, "Authorization must be: Bearer TOKEN")
+            raise HTTPException(401, "Authorization must be: Bearer TOKEN")
         if ending.is_set():
-            raise _Refused(503, "the supervisor stops")
+            raise HTTPException(503, "the supervisor stops")
         try:
             peer = None if token is None else await self._authenticate(token)
         except StoreError as error:
-            raise _Refused(503, str(error)) from None
+            raise HTTPException(503, str(error)) from None
         if token is not None and peer is None:
-            raise _Refused(401, "this token is not known, or has ended")
+            raise HTTPException(401, "this token is not known, or has ended")
         return token, peer
 
-    async def _reject(self, request: WebSocketRequest, refused: _Refused) -> None:
-        self._faults.count(_PORT, f"status {refused.status}")
-        again = [(b"Retry-After", str(AGAIN_SECONDS).encode())] if refused.status == 503 else []
-        await request.reject(refused.status, extra_headers=again, body=f"{refused}\n".encode())
+    async def _reject(self, request: WebSocketRequest, refused: HTTPException) -> None:
+        self._faults.count(_PORT, f"status {refused.status_code}")
+        again = [(b"Retry-After", str(AGAIN_SECONDS).encode())] if refused.status_code == 503 else []
+        await request.reject(refused.status_code, extra_headers=again, body=f"{refused.detail}\n".encode())
 
     async def _sign_in(self, socket: WebSocketConnection, deadline: float) -> tuple[str, Peer]:
         """The first message's token and who comes with it. Raises :class:`CloseConnection`."""

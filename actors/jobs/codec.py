@@ -19,17 +19,17 @@ def request_to_json(request: JobRequest) -> dict[str, Any]:
 
     Values that are not UTF-8 are ``{"base64": ...}``; see :mod:`actors.jobs.os_text`.
     """
-    fields = {name: getattr(request, name) for name in _DEFAULTS}
-    document = {name: value for name, value in fields.items() if value != _DEFAULTS[name]}
+    document = {name: value for name, usual in _DEFAULTS.items() if (value := getattr(request, name)) != usual}
     if "resources" in document:
         document["resources"] = attrs.asdict(request.resources)
     if document.get("command"):
-        document["command"] = [to_plain(word) for word in document["command"]]
+        document["command"] = [word if word.isascii() else to_plain(word) for word in document["command"]]
     if document.get("cwd"):
         document["cwd"] = to_plain(document["cwd"])
     for name in ("env", "inherited_env"):
         if document.get(name):
-            document[name] = {variable: to_plain(value) for variable, value in document[name].items()}
+            pairs = document[name].items()
+            document[name] = {variable: value if value.isascii() else to_plain(value) for variable, value in pairs}
     return document
 
 

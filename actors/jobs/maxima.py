@@ -8,7 +8,7 @@ validator of attrs. :data:`FIELDS` has those of classes that are records as well
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -135,6 +135,8 @@ class Items(Maximum):
             return None
         if len(value) > self.most:
             return f"must have at most {self.most} items, not {len(value)}"
+        if _surely_within(value, self.each, self.total):
+            return None
         if self.each is not None:
             for index, one in enumerate(value):
                 if (fault := self.each.fault(one)) is not None:
@@ -164,6 +166,9 @@ class Pairs(Maximum):
             return None
         if len(value) > self.most:
             return f"must have at most {self.most} names, not {len(value)}"
+        half = self.total // 2
+        if _surely_within(value, self.name, half) and _surely_within(value.values(), self.value, half):
+            return None
         for name, one in value.items():
             if (fault := self.name.fault(name)) is not None:
                 return f"has a name that {fault}"
@@ -233,7 +238,6 @@ FIELDS: Mapping[type, Mapping[str, Maximum]] = {
 }
 """By class and field. Numbers, switches and enumerations are bounded by their types; every other field stands here."""
 
-
 SAID: Mapping[str, Maximum] = {"by": _NAME, "reason": _REASON, "handle": Tree(SPEC)}
 """What a person gives with a change: their name, the reason, and the handle of a job that a provider has."""
 
@@ -263,6 +267,14 @@ def _size(text: str | bytes) -> int:
         return len(text.encode("utf-8", "surrogateescape"))
     except UnicodeEncodeError:
         return len(text.encode("utf-8", "surrogatepass"))
+
+
+def _surely_within(texts: Collection[Any], each: Maximum | None, total: int | None) -> bool:
+    """Whether all are texts so short that none need be looked at: a character has at most four bytes."""
+    if not isinstance(each, Text | Bytes) or set(map(type, texts)) != {str}:
+        return False
+    lengths = list(map(len, texts))
+    return 4 * max(lengths) <= each.most and (total is None or 4 * sum(lengths) + len(lengths) <= total)
 
 
 def _too_many_bytes(parts: Sequence[Any], most: int | None) -> str | None:

@@ -55,14 +55,10 @@ class Histogram:
     def cumulative(self) -> list[tuple[str, float]]:
         """Each bound as a label with how many lie at or below it, ``+Inf`` last."""
         total, found = 0, []
-        for bound, count in zip((*map(_label, self.bounds), "+Inf"), self.counts, strict=True):
+        for bound, count in zip((*map(repr, map(float, self.bounds)), "+Inf"), self.counts, strict=True):
             total += count
             found.append((bound, float(total)))
         return found
-
-
-def _label(bound: float) -> str:
-    return repr(float(bound))
 
 
 class Tallies:

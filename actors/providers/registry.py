@@ -8,17 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 
 from actors.jobs.suggestions import did_you_mean
 from actors.providers.base import Provider
 from actors.providers.breaker import BreakerOptions
-
-if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint
 
 GROUP = "greenroom.providers"
 
@@ -101,8 +99,6 @@ _BUILT_IN: dict[str, Callable[[], ProviderFactory]] = {
 
 
 def _installed() -> dict[str, EntryPoint]:
-    from importlib.metadata import entry_points  # loads email and zipfile, which the built-in kinds do not need
-
     return {point.name: point for point in entry_points(group=GROUP)}
 
 

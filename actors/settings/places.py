@@ -44,13 +44,15 @@ def usual_state_directory(environ: Mapping[str, str], home: Path) -> Path:
 
 def known_state_directory(named: str | None, environ: Mapping[str, str] = os.environ) -> Path | None:
     """The state directory, if it is known without reading a file of settings. ``named``: that of ``--config``."""
-    if (found := state_directory(environ)) is not None:
-        return found[0]
     with suppress(OSError, RuntimeError, ValueError):
+        if named is not None and not Path(named).expanduser().is_file():
+            return None  # it is an error, which reading it explains
+        if (found := state_directory(environ)) is not None:
+            return found[0]
         home = Path.home()
         files = list(_files(named, environ, home))
         if not files:
-            return None if named or environ.get(CONFIG) else usual_state_directory(environ, home)
+            return usual_state_directory(environ, home)
         if len(files) == 1:
             return _noted(files[0], environ, home)
     return None

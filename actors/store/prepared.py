@@ -25,6 +25,7 @@ type refuses a ``StatementError``, what the driver raises beyond its own errors 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Delete, Insert, Select, Update
@@ -174,7 +175,7 @@ class _Compiled:
 class _Shape:
     """SQL text for lists of certain lengths; ``order``: its parameters' names, ``singles``: those of each list."""
 
-    __slots__ = ("converters", "order", "positional", "singles", "text")
+    __slots__ = ("converters", "order", "pick", "positional", "singles", "text")
 
     def __init__(
         self, compiled: SQLCompiler, converters: Mapping[str, Convert | None], lists: Mapping[str, Sequence[Any]]
@@ -185,6 +186,11 @@ class _Shape:
         self.text = state.statement
         self.positional = state.positiontup is not None
         self.order = tuple(state.positiontup if state.positiontup is not None else state.parameters)
+        self.pick: Callable[[Mapping[str, Any]], Row] = (
+            itemgetter(*self.order)
+            if len(self.order) > 1
+            else lambda values: tuple(values[name] for name in self.order)
+        )
         self.singles = {name: expanded.get(name, []) for name in lists}
         found = [(index, converters[of_list.get(name, name)]) for index, name in enumerate(self.order)]
         self.converters = [(index, convert) for index, convert in found if convert is not None]
@@ -199,7 +205,7 @@ def _padded(values: Iterable[Any]) -> list[Any]:
 
 def _arguments(compiled: _Compiled, shape: _Shape, values: Mapping[str, Any]) -> Any:
     given = {**compiled.defaults, **values} if compiled.defaults else values
-    row = _converted([given[name] for name in shape.order], shape.converters)
+    row = _converted(shape.pick(given), shape.converters)
     return tuple(row) if shape.positional else dict(zip(shape.order, row, strict=True))
 
 

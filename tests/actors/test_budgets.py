@@ -61,10 +61,10 @@ def break_store(runtime):
         await trio.lowlevel.checkpoint()
         raise StoreUnavailable("/state/greenroom.db: the disk failed while reading or writing (EIO)")
 
-    store.read = store.write = fail
+    store.read = store.write = store.write_together = fail
 
     def mend():
-        del store.read, store.write
+        del store.read, store.write, store.write_together
 
     return mend
 

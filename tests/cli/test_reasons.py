@@ -50,6 +50,8 @@ def test_an_output_that_becomes_unreadable_while_it_is_followed_says_so(terminal
     job = terminal.json("submit", "--json", "--", "sh", "-c", "echo out; exec sleep 1000")
     following = terminal.start("logs", "-f", job["job_id"])
     until(following, "out")
+    while terminal.json("show", "--json", job["job_id"])["status"] != "running":
+        pass  # its program may write before its provider's answer is recorded
     (log,) = terminal.home.glob("providers/local/jobs/*/log")
     log.unlink()
     os.mkfifo(log)

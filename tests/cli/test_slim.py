@@ -95,6 +95,28 @@ def test_a_file_of_settings_that_nobody_has_read_may_load_yaml_and_is_noted(term
     assert "yaml" not in loaded(terminal, "cancel", "x")
 
 
+def test_a_start_loads_nothing_that_only_some_need(terminal: Any) -> None:
+    """No migration, no configuration file, no provider that speaks HTTP, no display, no metrics that are asked for."""
+    code = (
+        "import sys, actors.cli.session, actors.providers.local\n"
+        "from actors.settings import Settings\nSettings.load()\nprint(*sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=terminal.cwd, env=terminal.environment, text=True, capture_output=True,
+        timeout=60, check=True,
+    )  # fmt: skip
+    seldom = {
+        "alembic",
+        "yaml",
+        "httpx",
+        "rich",
+        "prometheus_client",
+        "sqlalchemy.dialects.postgresql",
+        "trio_websocket",
+    }
+    assert set(done.stdout.split()) & (seldom | {"statistics", "re2"}) == set()
+
+
 @pytest.mark.parametrize("words", [["--help"], ["--version"], ["jobs", "--help"], ["run", "--help"], ["jbos"], []])
 def test_help_and_completion_load_little(terminal: Any, words: list[str]) -> None:
     if not words:

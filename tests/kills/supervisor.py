@@ -22,7 +22,6 @@ import trio
 from actors.job_requests.job_request import request_from_mapping
 from actors.jobs.options import Limits
 from actors.ledger import Ledger, deaths
-from actors.ledger.dispatch import hand_over
 from actors.providers.local import LocalOptions
 from actors.providers.local.directory import JobDirectory
 from actors.providers.local.shims import Shims
@@ -39,7 +38,7 @@ POINTS: dict[str, tuple[Any, str, Callable[[Any], int]]] = {
     "claim committed": (Ledger, "claim", lambda claimed: int(bool(claimed.dispatches))),
     "job written down": (JobDirectory, "place", int),
     "shim started": (Shims, "start", lambda _: 1),
-    "handle stored": (Ledger, "write", int),
+    "handle stored": (Ledger, "_record", len),
     "exit written": (Shims, "collect", len),
     "event committed": (Ledger, "_publish_events", lambda _: 1),
 }
@@ -70,12 +69,13 @@ def kill_at(event: str, number: int) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         return answer
 
-    if name in ("claim", "write"):
+    if name in ("claim", "_record"):
 
         @functools.wraps(original)
         async def counted_later(ledger: Ledger, *args: Any, **kwargs: Any) -> Any:
             answer = await original(ledger, *args, **kwargs)
-            return count(answer) if name == "claim" or args[0] is hand_over else answer
+            count(answer if name == "claim" else args[0])  # the answers of providers, which are recorded now
+            return answer
 
         setattr(owner, name, counted_later)
     elif name == "_publish_events":

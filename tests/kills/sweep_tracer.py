@@ -163,7 +163,7 @@ class Tracer:
             folder = ctypes.c_int(args[place]).value
             base = self._link("cwd" if folder == AT_FDCWD else f"fd/{folder}")
             return self._inside(name, os.path.join(base, self._text(args[place + 1])))  # noqa: PTH118 - text, a hot path
-        if number in _OUTWARD and (number in (58, 424) or self._flags(number, args) & CLONE_VFORK):
+        if number in _OUTWARD and (number in (46, 58, 424) or self._flags(number, args) & CLONE_VFORK):
             return (_OUTWARD[number], "")
         return None
 

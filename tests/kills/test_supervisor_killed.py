@@ -19,7 +19,7 @@ from tests.kills.supervisor import LIMITS, POINTS
 pytestmark = pytest.mark.parts
 
 JOB = Path(__file__).with_name("short_job.py")
-JOBS = 40
+JOBS = 60
 LOGGED = (0, JOBS - 1)
 RANDOM_KILLS = {1: 2, 2: 2, 3: 1}  # by round: five in all
 
@@ -51,7 +51,7 @@ async def kill_again_and_again(stage: Stage, turn: int) -> None:
 
 
 @pytest.mark.parametrize("turn", RANDOM_KILLS)
-async def test_each_of_forty_jobs_runs_once_however_often_the_supervisor_is_killed(stage: Stage, turn: int) -> None:
+async def test_each_of_sixty_jobs_runs_once_however_often_the_supervisor_is_killed(stage: Stage, turn: int) -> None:
     """In round n, at each event's n-th occurrence in the life of a supervisor."""
     stage.write_jobs(short_jobs(stage))
     await kill_again_and_again(stage, turn)

@@ -279,6 +279,16 @@ def test_the_filter_offers_the_id_to_other_formats_and_threads() -> None:
     assert lines[0]["extra"] == {}
 
 
+def test_a_handler_of_the_hosts_behind_ours_finds_the_id() -> None:
+    records: queue.SimpleQueue[logging.LogRecord] = queue.SimpleQueue()
+    host = logging.handlers.QueueHandler(records)  # type: ignore[arg-type]
+    with capture_logs(), bind_correlation_id("from-here"):
+        logging.getLogger().addHandler(host)
+        logging.getLogger("somebody.elses").warning("x")
+        logging.getLogger().removeHandler(host)
+    assert logging.Formatter("%(correlation_id)s").format(records.get_nowait()) == "from-here"
+
+
 def test_the_filter_leaves_a_field_of_that_name_alone() -> None:
     with capture_logs() as lines, bind_correlation_id("mine"):
         logger.addFilter(CorrelationIDFilter())

@@ -41,7 +41,7 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Install:
 
     def pretend(**points: str) -> None:
         found = EntryPoints(EntryPoint(name, value, registry.GROUP) for name, value in points.items())
-        monkeypatch.setattr("importlib.metadata.entry_points", lambda **query: found.select(**query))
+        monkeypatch.setattr(registry, "entry_points", lambda **query: found.select(**query))
         monkeypatch.setitem(sys.modules, "theatre", sys.modules[__name__])
 
     return pretend

@@ -46,6 +46,15 @@ def test_the_variable_decides_whatever_else_there_is(home: Path, monkeypatch: py
     assert known_state_directory(None) is None, "what the variable said was noted of the file"
 
 
+def test_a_named_file_that_is_not_there_is_left_to_settings_to_explain(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GREENROOM_HOME", "here")
+    assert known_state_directory("missing.yaml") is None
+    write(home / "my.yaml", "elsewhere")
+    assert known_state_directory("my.yaml") == home / "here"
+
+
 @pytest.mark.parametrize("state_dir", ["elsewhere", None])
 @pytest.mark.parametrize(
     "name", ["greenroom.yaml", "simpletuner-enterprise.yaml", ".config/simpletuner/greenroom.yaml", "my.yaml"]

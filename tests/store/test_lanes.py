@@ -74,6 +74,11 @@ def kept(connection):
     }
 
 
+def waiting_of(connection, user):
+    query = "SELECT COUNT(*) FROM queue_entries WHERE user_id = ? AND status IN ('pending', 'blocked')"
+    return connection.exec_driver_sql(query, (user,)).scalar_one()
+
+
 @settings(max_examples=60, deadline=None)
 @given(STEPS)
 def test_lanes_summarise_the_entries_that_could_run(steps):
@@ -84,6 +89,10 @@ def test_lanes_summarise_the_entries_that_could_run(steps):
         for step, number, user in steps:
             await store.write(lambda tx, args=(step, number, user): apply(tx.connection, *args, known))
             assert await store.read(kept) == await store.read(naive)
+            for each in ("u0", "u1", "u2", "u3"):
+                assert await store.read(lambda c, each=each: queue.number_waiting(c, each)) == await store.read(
+                    lambda c, each=each: waiting_of(c, each)
+                )
         await store.aclose()
 
     trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -104,7 +105,7 @@ async def test_a_page_is_bounded_in_bytes_and_never_empty(monkeypatch: pytest.Mo
 @pytest.mark.parametrize(
     ("look", "index"),
     [
-        (lambda connection: queue.number_waiting(connection, "ana"), "entries_waiting_by_user"),
+        (lambda connection: queue.number_waiting(connection, "ana"), "entries_(waiting_by_user|deferred)"),
         (queue.oldest_waiting, "entries_waiting"),
         (lambda connection: waiting.page(connection, NOW, 10), "entries_waiting"),
     ],
@@ -123,5 +124,5 @@ async def test_what_has_ended_is_not_looked_through(look: Any, index: str) -> No
 
     touched = [step for step in await store.write(steps) if "queue_entries" in step]
     assert touched
-    assert all(f"INDEX {index}" in step for step in touched)
+    assert all(re.search(f"INDEX {index}", step) for step in touched)
     await store.aclose()

@@ -60,7 +60,7 @@ class Submitter:
             self._unanswered.pop(job_id, None)
             raise
         except errors.ProviderError as error:
-            if (existing := await self._existing(job_id, token)) is None:
+            if (existing := await self._existing(job_id, token)) is None:  # noqa: ASYNC120 - cancelled: an unknown outcome
                 # The request may still be under way to where it was not found a moment ago.
                 raise errors.OutcomeUnknown(str(error)) from error
         else:
