@@ -1,6 +1,6 @@
 """Indexes of the lists and of short ids, counts by status, the text index.
 
-Old rows get their indexes and counts here: about 6 s for a million jobs. Their texts are put into the text index
+Old rows get their indexes and counts here: seconds for a million jobs. Their texts are put into the text index
 afterwards, a batch at a time, while the supervisor works; until then a search looks through the rows.
 """
 
