@@ -18,7 +18,6 @@ from the newest to the oldest, those of one millisecond in any order, and can st
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import suppress
 from itertools import count, groupby
 from typing import TYPE_CHECKING, Any
 
@@ -45,13 +44,18 @@ from actors.store.dialect import holds, json_text, unindexed
 from actors.store.errors import StoreError
 from actors.store.prepared import Prepared
 from actors.store.schema import jobs
+from logconf import get_logger
 
 if TYPE_CHECKING:
     from actors.store.store import Store
 
+_logger = get_logger("actors.store")
 TRIGRAM = 3
 _INDEX = table("job_texts", column("rowid", Integer))
-_OF_ONE_MILLISECOND = 1 << 15
+_OF_ONE_MILLISECOND = 1 << 18
+"""Places for the jobs of one millisecond: a clock that was put back gives many ids the same one."""
+_LATEST = (1 << 45) - 2
+"""Milliseconds up to which places fit into SQLite's integers: the year 3084. Ids of a later clock share its places."""
 NOT_INDEXED: ColumnElement[Any] = literal_column(f"jobs.{derived.ENDED_NOT_INDEXED.replace(' AND ', ' AND jobs.')}")
 """Ended jobs that are not in the index. Word for word the condition of their own index."""
 
@@ -99,7 +103,7 @@ def newest(
 
 def _first_place(job_id: str) -> int:
     """The first place of the jobs of one millisecond."""
-    return (milliseconds_of(job_id) or 0) * _OF_ONE_MILLISECOND
+    return min(milliseconds_of(job_id) or 0, _LATEST) * _OF_ONE_MILLISECOND
 
 
 _NEXT = select(jobs.c.job_id).where(NOT_INDEXED).order_by(jobs.c.job_id)
@@ -123,14 +127,20 @@ _BATCH = 200
 async def keep_filled(store: Store) -> None:
     """Put ended jobs into the index until cancelled, whenever a batch of them is missing there.
 
-    An error is left to those who use the store: they meet it too and report it.
+    An error is one WARNING until it works again: searches are slower, and still right.
     """
+    works = True
     while True:
         await trio.sleep(_LOOK)
-        with suppress(StoreError):
+        try:
             while await store.read(lambda connection: number_missing(connection, _BATCH)) == _BATCH:
                 await store.write(lambda tx: fill(tx.connection, _BATCH))
                 await trio.sleep(_PAUSE)
+            works = True
+        except StoreError as error:
+            if works:
+                _logger.warning("The index of texts could not be filled: %s", error)
+            works = False
 
 
 def number_missing(connection: Connection, most: int) -> int:

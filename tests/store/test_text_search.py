@@ -7,12 +7,14 @@ from random import Random
 from typing import Any
 
 import pytest
+import trio
 from sqlalchemy import Connection, delete, select, update
 
 from actors.jobs.ids import IdFactory
 from actors.jobs.records import Job, JobRequest, JobStatus
 from actors.kernel import VirtualClock
 from actors.store import InlineExecutor, Store, jobs, text_search
+from actors.store.errors import StoreError
 from actors.store.schema import jobs as rows
 
 NOW = datetime(2024, 1, 1, tzinfo=UTC)
@@ -150,6 +152,34 @@ async def test_jobs_of_one_millisecond_have_places_of_their_own(store):
 
     given = await store.write(places)
     assert len(set(given)) == len(given) == len([job for job in all_jobs if job.status in ENDED])
+
+
+async def test_jobs_of_a_clock_that_was_far_ahead_have_places_and_are_found(store):
+    """SQLite's integers end: places of a later millisecond than fits are those of the last one that does."""
+    moment, ids = datetime(9999, 1, 1, tzinfo=UTC), IdFactory(Random(3).getrandbits)
+    request = JobRequest(provider="scripted", user_id="ana", config_name="far.yaml")
+    ahead = [Job(ids.new(moment), JobStatus.COMPLETED, "scripted", "c", request, NOW, NOW) for _ in range(3)]
+
+    def search(tx):
+        jobs.add(tx.connection, ahead)
+        assert text_search.fill(tx.connection, 10) == 3
+        newest_first = sorted((job.job_id for job in ahead), reverse=True)
+        assert found(tx.connection, "far.yaml", 10) == newest_first
+        older, _ = jobs.page(tx.connection, text="far.yaml", before=newest_first[0])
+        assert [job.job_id for job in older] == newest_first[1:]
+
+    await store.write(search)
+
+
+async def test_an_index_that_cannot_be_filled_is_one_warning(store, autojump_clock, caplog, monkeypatch):
+    def fail(*_args):
+        raise StoreError("the index is damaged")
+
+    monkeypatch.setattr(text_search, "number_missing", fail)
+    with trio.move_on_after(10 * text_search._LOOK):
+        await text_search.keep_filled(store)
+    warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert warnings == ["The index of texts could not be filled: the index is damaged"]
 
 
 async def test_an_id_is_found_by_its_beginning_and_by_its_end(store):
