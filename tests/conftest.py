@@ -8,12 +8,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests import statement_plans
 from tests.left_processes import Left, end, left_by, settled
 
 pytest_plugins = ["tests.runtime_fixtures", "tests.http_fixtures"]
 """Fixtures that several folders use."""
+
+# How fast this machine is decides no test: neither by a deadline nor by how long it takes to make up an input.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 MARK = "PYTEST_RUN_OF_GREENROOM"
 """In the environment of whatever is started, unless that wipes it: then its directories tell whose it is."""
