@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import Annotated, Any
 
 import attrs
@@ -52,15 +52,20 @@ def with_inherited(
 
 
 def converter(
-    names: Mapping[str, str] | None = None, hidden: AbstractSet[str] = frozenset(), folder: Path | None = None
+    names: Mapping[str, str] | None = None,
+    hidden: AbstractSet[str] = frozenset(),
+    also: AbstractSet[str] = frozenset(),
+    *,
+    any_cwd: bool = False,
 ) -> StrictConverter:
-    """Reads requests. ``names`` and ``hidden``: as in :class:`~actors.validation.Shape`.
+    """Reads requests. ``names``, ``hidden`` and ``also``: as in :class:`~actors.validation.Shape`.
 
-    ``folder``: what a ``cwd`` is relative to; None: it must be absolute.
+    ``any_cwd``: a ``cwd`` need not be absolute, and is left as it is written.
     """
-    types = _TYPES if folder is None else {**_TYPES, "cwd": Annotated[OsText, Format(_under(folder))] | None}
-    validators = {**_VALIDATORS, "cwd": _ABSOLUTE} if folder is None else _VALIDATORS
-    request = Shape(names=names or {}, hidden=hidden, types=types, validators=validators, whole=_check_request)
+    validators = {**_VALIDATORS, "cwd": NOT_EMPTY if any_cwd else _ABSOLUTE}
+    request = Shape(
+        names=names or {}, hidden=hidden, also=also, types=_TYPES, validators=validators, whole=_check_request
+    )
     resources = Shape(
         types={"memory": Size | None}, validators={"cpus": ge(0), "gpus": ge(0), "memory": optional(ge(1))}
     )
@@ -107,14 +112,6 @@ def _levels(value: Any, usual: Usual) -> Any:
     return usual(value) if value is None or isinstance(value, list | tuple) else (text(value),)
 
 
-def _under(folder: Path) -> Callable[[Any, Usual], Any]:
-    def read(value: Any, usual: Usual) -> Any:
-        cwd = usual(value)
-        return str(folder / Path(cwd).expanduser()) if cwd else cwd
-
-    return read
-
-
 OsText = Annotated[str, Format(_os_text)]
 """A text, or ``{"base64": ...}`` for one whose bytes are not UTF-8 (:mod:`actors.jobs.os_text`)."""
 _Variables: Any = Mapping[Annotated[str, Format(_variable)], OsText]
@@ -131,7 +128,6 @@ _ABSOLUTE = fits(lambda cwd: PurePath(cwd).is_absolute(), "must be an absolute p
 _VALIDATORS: Mapping[str, Validator] = {
     "provider": NOT_EMPTY,
     "entry_point": NOT_EMPTY,
-    "cwd": NOT_EMPTY,
     "estimated_cost": optional(ge(0)),
     "priority_override": fits(
         lambda priority: 0 <= priority <= HIGHEST_OVERRIDE, f"must be between 0 and {HIGHEST_OVERRIDE}", with_value=True

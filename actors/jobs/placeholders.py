@@ -42,7 +42,7 @@ class Filler:
                         raise SweepFault(f"has {{{name}}}, and the matrix has no {name}{guess}", *at)
             if any(_has_braces(text) for _, text in texts):
                 self._changing.append(field)
-        self._name_differs = any(_names(request.config_name or ""))
+        self._name_differs = has_placeholder(request.config_name or "")
 
     def fill(self, values: Mapping[str, str], number: int) -> JobRequest:
         """The request with ``values``, which is job ``number`` (from 1) of its matrix.
@@ -54,6 +54,17 @@ class Filler:
         if name is not None and not self._name_differs:
             changed["config_name"] = f"{name}-{number}"
         return attrs.evolve(self._request, parameters=dict(values), **changed)
+
+
+def has_placeholder(text: str) -> bool:
+    """Whether a parameter's value will stand in ``text``."""
+    return any(_names(text))
+
+
+def leading(text: str) -> str | None:
+    """The parameter with whose value ``text`` begins."""
+    found = _BRACES.match(text)
+    return None if found is None else found[1]
 
 
 def _has_braces(text: str) -> bool:
