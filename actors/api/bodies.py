@@ -32,6 +32,17 @@ class Nothing:
 
 
 @attrs.frozen
+class SubmitQuery:
+    """``job_file``: these are jobs of a job file, of this SHA-256 digest: their keys hold as long as they are kept.
+
+    ``again``: which of those that are there already are submitted anew; with ``job_file`` only.
+    """
+
+    job_file: str | None = attrs.field(default=None, validator=optional([min_len(1), maximum.Text(64)]))
+    again: Literal["none", "failed", "all"] = "none"
+
+
+@attrs.frozen
 class JobsQuery:
     """Which jobs. ``q``: part of an id, user, configuration name or error; ``before``: only jobs older than this one.
 

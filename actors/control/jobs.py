@@ -12,17 +12,21 @@ import attrs
 from actors.control.context import Context
 from actors.control.event_reader import EventReader
 from actors.job_requests.job_request import with_inherited
+from actors.job_requests.matrices import refusal
 from actors.job_requests.rights import THE_PROGRAM, Submitter, check_open, retried
 from actors.job_requests.sources import RequestSource
 from actors.jobs import maxima
 from actors.jobs.capacity import can_ever_fit
 from actors.jobs.codec import request_bytes
+from actors.jobs.file_rules import FileRules
 from actors.jobs.levels import check_override
+from actors.jobs.matrix import SweepFault, matrix_of
 from actors.jobs.pages import Page
 from actors.jobs.records import Capacity, Job, JobRequest, JobStatus
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.request_texts import text_fault
 from actors.jobs.retention import PruneResult, kept_since
+from actors.jobs.sweeps import Sweep, expand
 from actors.jobs.views import Accepted, JobFilters, JobView
 from actors.kernel.turns import InTurns
 from actors.ledger import NewJob, approvals, listing, queries, settle
@@ -51,21 +55,60 @@ class Jobs:
 
         Raises :class:`Refused` naming the field and the fix.
         """
-        return (await self._ledger.submit([self._checked(request, get_correlation_id())]))[0].job
+        return (await self._ledger.submit([self._checked(_complete(request), get_correlation_id())]))[0].job
 
-    async def submit_many(self, requests: Sequence[JobRequest]) -> list[Accepted]:
-        """Accept all of ``requests`` in one transaction, or none of them; several get correlation IDs of their own."""
-        if len(requests) > maxima.BATCH_JOBS:
-            message = f"at most {maxima.BATCH_JOBS} jobs in one request, not {len(requests)}; send them in several"
-            raise Refused(message, RefusalKind.INVALID)
-        ids = [get_correlation_id()] if len(requests) == 1 else [new_correlation_id() for _ in requests]
-        several = len(requests) > 1
-        checked: list[NewJob] = []
+    async def submit_many(
+        self, requests: Sequence[JobRequest | Sweep], file: FileRules | None = None
+    ) -> list[Accepted]:
+        """Accept all of ``requests`` in one transaction, or none of them; several get correlation IDs of their own.
+
+        A :class:`~actors.jobs.sweeps.Sweep` is all the jobs of its matrix. ``file``: these are jobs of a job file.
+        """
         environ, found = dict(os.environ), dict[tuple[str, ...], Mapping[str, str]]()
-        async for request in InTurns(requests):
-            complete, index = with_inherited(request, environ, found), len(checked)
-            checked.append(self._checked(complete, ids[index], index if several else None))
-        return await self._ledger.submit(checked)
+        checked: list[NewJob] = []
+        room = maxima.SWEEP
+        alone = len(requests) == 1 and isinstance(requests[0], JobRequest)
+        async for asked in InTurns(requests):
+            where = "" if len(requests) == 1 else f"job {len(checked) + 1}: "
+            request = asked.request if isinstance(asked, Sweep) else asked
+            complete = _complete(request, where, environ, found)
+            if isinstance(asked, Sweep):
+                made = await self._swept(attrs.evolve(asked, request=complete), where, room)
+                room -= sum(len(new.encoded or b"") for new in made)
+                checked += made
+            else:
+                trail = get_correlation_id() if alone else new_correlation_id()
+                checked.append(self._checked(complete, trail, where, request.config_name))
+            if len(checked) > maxima.BATCH_JOBS:
+                message = f"at most {maxima.BATCH_JOBS} jobs in one request; send them in several"
+                raise Refused(message, RefusalKind.INVALID)
+        return await self._ledger.submit(checked, file)
+
+    async def _swept(self, sweep: Sweep, where: str, room: int) -> list[NewJob]:
+        """The jobs of ``sweep``, which may have ``room`` bytes."""
+        try:
+            jobs = expand(sweep)
+        except SweepFault as fault:
+            raise refusal(fault, where) from None
+        found = []
+        async for job in InTurns(jobs):
+            found.append(self._checked(job, new_correlation_id(), where, sweep.request.config_name))
+            room -= len(found[-1].encoded or b"")
+            if room < 0:
+                raise Refused(f"{where}makes jobs of more than {maxima.SWEEP} bytes in all", RefusalKind.INVALID)
+        return found
+
+    async def submit_sweep(self, request: JobRequest, matrix: Mapping[str, Any]) -> list[Job]:
+        """Accept a job for each combination of ``matrix``, in one transaction; ``request`` may hold placeholders.
+
+        ``matrix``: as in a job file, such as ``{"lr": [0.1, 0.2], "seed": {"from": 1, "to": 5}}``. Raises
+        :class:`Refused` naming the field and the fix.
+        """
+        try:
+            sweep = Sweep(request, matrix_of(matrix))
+        except SweepFault as fault:
+            raise refusal(SweepFault(fault.message, "matrix", *fault.at)) from None
+        return [accepted.job for accepted in await self.submit_many([sweep])]
 
     async def retry(self, job_id: str, *, by: str | None = None, submitter: Submitter = THE_PROGRAM) -> Job:
         """A new job with ``retry_of``: what an ended one asked for, as a new request of ``submitter`` (B14, D1).
@@ -75,19 +118,20 @@ class Jobs:
         view = await self.get(job_id)
         if not view.job.is_terminal:
             raise Refused(f"job {view.job.job_id} has not ended ({view.job.status.value}); cancel it first")
-        request = retried(view.job.request, submitter, view.job.job_id)
+        request = _complete(retried(view.job.request, submitter, view.job.job_id))
+        request = attrs.evolve(request, parameters=view.job.request.parameters)
         new = attrs.evolve(self._checked(request, view.job.correlation_id), retry_of=view.job.job_id)
         return (await self._ledger.submit([new]))[0].job
 
-    def _checked(self, request: JobRequest, correlation_id: str, index: int | None = None) -> NewJob:
-        """``request`` as it will be stored. Raises :class:`Refused` naming the field and the fix."""
-        where = "" if index is None else f"job {index + 1}: "
-        check_open(request, RequestSource.EMBEDDED, where)
-        complete = with_inherited(request)
-        encoded = request_bytes(complete)
-        for field, message in self._faults(complete, encoded):
-            raise Refused(f"{where}{message}", RefusalKind.INVALID, field)
-        return NewJob(complete, correlation_id, encoded=encoded)
+    def _checked(
+        self, request: JobRequest, correlation_id: str, where: str = "", written_name: str | None = None
+    ) -> NewJob:
+        """A complete ``request`` as it will be stored. Raises :class:`Refused` naming the field and the fix."""
+        encoded = request_bytes(request)
+        for field, message in self._faults(request, encoded):
+            shown = ", ".join(f"{name}={value}" for name, value in request.parameters.items())
+            raise Refused(f"{where}{message}{shown and f' ({shown:.200})'}", RefusalKind.INVALID, field)
+        return NewJob(request, correlation_id, encoded=encoded, written_name=written_name)
 
     def _faults(self, request: JobRequest, encoded: bytes | None) -> Iterator[tuple[str | None, str]]:
         """The field and what is wrong with it, the first fault first; each check relies on those before it."""
@@ -207,3 +251,14 @@ class Jobs:
         if job is None:
             raise Refused(f"job {job_id} was removed", RefusalKind.NOT_FOUND)
         return job
+
+
+def _complete(
+    request: JobRequest,
+    where: str = "",
+    environ: Mapping[str, str] | None = None,
+    found: dict[tuple[str, ...], Mapping[str, str]] | None = None,
+) -> JobRequest:
+    """``request`` with what it inherits. Raises :class:`Refused` for a field that is the server's own."""
+    check_open(request, RequestSource.EMBEDDED, where)
+    return with_inherited(request, environ, found)

@@ -28,7 +28,7 @@ _WHEN, _AFTER, _GROUP = "start_after", "after", "group"
 
 
 class FileKeys:
-    """Makes the keys of one file's jobs, which are given in its order. ``name``: of the file, None where it has none."""
+    """Makes the keys of one file's jobs, which are given in its order. ``name``: of the file, if it has one."""
 
     def __init__(self, name: str | None, path: Path) -> None:
         self._file = ["path", os.fsencode(path).hex()] if name is None else ["name", name]
@@ -66,7 +66,7 @@ class FileKeys:
             if isinstance(group, str):
                 found.update([f"group:{group}", *self._grouped[group]])
             elif isinstance(one, str):
-                found.update(self._named[one] if one in self._named else [one])
+                found.update(self._named.get(one, [one]))
         return sorted(found)
 
     def _note(self, written: JobRequest, jobs: Sequence[JobRequest], keys: Sequence[str]) -> None:
@@ -81,8 +81,7 @@ def content(job: JobRequest) -> dict[str, Any]:
     """What a job is known by, defaults left out: written out they are the same job."""
     plain = request_to_json(job)
     found = {field: plain[field] for field in _CONTENT if field in plain}
-    if isinstance(cwd := found.pop("cwd", None), str) and (cwd := os.path.normpath(cwd)) != ".":
-        found["cwd"] = cwd
-    elif cwd is not None and not isinstance(cwd, str):
+    cwd = found.pop("cwd", ".")
+    if (cwd := os.path.normpath(cwd) if isinstance(cwd, str) else cwd) != ".":
         found["cwd"] = cwd
     return found

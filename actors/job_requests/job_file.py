@@ -13,9 +13,10 @@ submits what is new in it.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import attrs
 
@@ -24,11 +25,14 @@ from actors.job_requests.job_request import converter, with_inherited
 from actors.job_requests.matrices import MATRIX, Request, note, read_matrix, under
 from actors.job_requests.sources import RequestSource, closed_to
 from actors.jobs import maxima
+from actors.jobs.file_rules import FileRules
 from actors.jobs.matrix import Matrix, SweepFault
+from actors.jobs.maximum import Text
 from actors.jobs.records import JobRequest
 from actors.jobs.sweeps import Sweep
 from actors.validation import INPUT, CheckedError, Problems, Shape, Wrong, document, plain_value, read_bytes
 from actors.validation.marked import ListNode, MappingNode
+from actors.validation.values import NOT_EMPTY
 
 MAX_BYTES = maxima.BATCH
 MAX_NODES = 1_000_000
@@ -45,7 +49,7 @@ _INSTEAD = {"command": ("entry_point", "params"), "entry_point": ("command",)}
 class _Content:
     """What a job file holds. The problems of ``defaults`` are reported at their own path, before those of the jobs."""
 
-    name: str | None = attrs.field(default=None, validator=maxima.Text(maxima.NAME))
+    name: str | None = attrs.field(default=None, validator=[NOT_EMPTY, Text(maxima.NAME)])
     defaults: JobRequest = attrs.field(factory=JobRequest)
     jobs: tuple[JobRequest, ...] = ()
 
@@ -57,6 +61,10 @@ class JobFile:
     path: Path
     digest: str
     requests: tuple[Request, ...]
+
+    def rules(self, again: Literal["none", "failed", "all"] = "none") -> FileRules:
+        """How its jobs are submitted; ``again``: which of those that are there already are submitted anew."""
+        return FileRules(self.digest, again)
 
 
 def load_job_file(path: Path | str, *, user: str = "", environ: Mapping[str, str] | None = None) -> JobFile:
@@ -75,16 +83,29 @@ def load_job_file(path: Path | str, *, user: str = "", environ: Mapping[str, str
     matrices = [_matrix_of(node, root, index, problems) for index, node in enumerate(nodes)]
     found = reader.read(root, _Content, problems=problems)
     keys = FileKeys(found.name, path.absolute())
+    inherited = Inherited(environ)
     requests: list[Request] = []
     for index, (request, matrix) in enumerate(zip(found.jobs, matrices, strict=True)):
         mine = attrs.evolve(request, user_id=request.user_id or user)
         try:
             asked = mine if matrix is None else Sweep(mine, matrix)
-            requests.append(_completed(asked, keys.of(asked, nodes[index]), path.absolute().parent, environ))
+            requests.append(_completed(asked, keys.of(asked, nodes[index]), path.absolute().parent, inherited))
         except SweepFault as fault:
             note(fault, root, ("jobs", index), problems, _KEYS)
     problems.check()
     return JobFile(path, hashlib.sha256(content).hexdigest(), tuple(requests))
+
+
+class Inherited:
+    """The submitter's environment, from which jobs inherit; most of a file name the same of it."""
+
+    def __init__(self, environ: Mapping[str, str] | None) -> None:
+        self._environ = dict(os.environ) if environ is None else environ
+        self._found: dict[tuple[str, ...], Mapping[str, str]] = {}
+
+    def filled(self, request: JobRequest) -> JobRequest:
+        """``request`` with what it inherits."""
+        return with_inherited(request, self._environ, self._found)
 
 
 def _matrix_of(node: Any, root: MappingNode, index: int, problems: Problems) -> Matrix | None:
@@ -98,13 +119,13 @@ def _matrix_of(node: Any, root: MappingNode, index: int, problems: Problems) -> 
     return None
 
 
-def _completed(asked: Request, keys: tuple[str, ...], folder: Path, environ: Environ) -> Request:
+def _completed(asked: Request, keys: tuple[str, ...], folder: Path, inherited: Inherited) -> Request:
     """``asked`` as it is sent: with its keys, what it inherits and where it runs, which is beside the file."""
     request = asked.request if isinstance(asked, Sweep) else asked
     cwd = request.cwd
     if cwd is not None or request.command is not None:
         cwd = under(folder, cwd or ".", asked.matrix if isinstance(asked, Sweep) else None)
-    request = with_inherited(attrs.evolve(request, cwd=cwd), environ.values, environ.found)
+    request = inherited.filled(attrs.evolve(request, cwd=cwd))
     if isinstance(asked, Sweep):
         return attrs.evolve(asked, request=request, keys=keys)
     return attrs.evolve(request, idempotency_key=keys[0])

@@ -15,6 +15,7 @@ from actors.job_requests.job_request import request_from_mapping
 from actors.jobs import maxima
 from actors.jobs.codec import request_to_json
 from actors.jobs.matrix import EXCLUDE, INCLUDE, Matrix, SweepFault, matrix_of
+from actors.jobs.maximum import Text
 from actors.jobs.placeholders import leading
 from actors.jobs.records import JobRequest
 from actors.jobs.refusal import RefusalKind, Refused
@@ -24,7 +25,8 @@ from actors.validation.marked import child
 
 MATRIX, KEYS = "matrix", "idempotency_keys"
 Request = JobRequest | Sweep
-_KEY = maxima.Text(maxima.NAME)
+_KEY = Text(maxima.NAME)
+_NO_NAMES: Mapping[str, str] = {}
 
 
 def read_matrix(node: Any) -> Matrix:
@@ -53,7 +55,8 @@ def request_of(data: Any, path: str = "") -> Request:
     except CheckedError as error:
         problems.extend(error.faults)
     problems.check()
-    assert request is not None and matrix is not None
+    assert request is not None
+    assert matrix is not None
     return Sweep(request, matrix, keys)
 
 
@@ -95,13 +98,15 @@ def refusal(fault: SweepFault, where: str = "") -> Refused:
     return Refused(f"{where}{path}: {fault.message}", RefusalKind.INVALID, path)
 
 
-def note(fault: SweepFault, root: Any, at: tuple[str | int, ...], problems: Problems, keys: Mapping[str, str]) -> None:
+def note(
+    fault: SweepFault, root: Any, at: tuple[str | int, ...], problems: Problems, keys: Mapping[str, str] = _NO_NAMES
+) -> None:
     """Add ``fault`` of what stands at ``at`` in the document ``root`` to ``problems``.
 
     ``keys``: of fields that have another name there.
     """
     data, place, path = root, root.place, ""
-    for step in (*at, *(keys.get(one, one) if isinstance(one, str) and not number else one for number, one in enumerate(fault.at))):
+    for step in (*at, *(keys.get(str(one), one) for one in fault.at[:1]), *fault.at[1:]):
         (data, place), path = child(data, step, place), join(path, step)
     problems.add(place, path, fault.message)
 

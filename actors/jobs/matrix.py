@@ -18,6 +18,7 @@ from typing import Any
 import attrs
 
 from actors.jobs import maxima
+from actors.jobs.maximum import Text
 from actors.jobs.os_text import is_utf8
 from actors.jobs.suggestions import did_you_mean
 
@@ -33,7 +34,7 @@ _MOST_PRODUCT = 100_000
 """Combinations of which ``exclude`` may leave fewer: each is looked at."""
 _MOST_LOOKS = 1_000_000
 _MOST_EXCLUDES = 1_000
-_NAME, _VALUE = maxima.Text(maxima.NAME), maxima.Text(maxima.PATTERN)
+_NAME, _VALUE = Text(maxima.NAME), Text(maxima.PATTERN)
 
 
 class SweepFault(ValueError):

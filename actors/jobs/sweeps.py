@@ -11,7 +11,10 @@ from actors.jobs.records import JobRequest
 
 @attrs.frozen
 class Sweep:
-    """``request`` may hold placeholders. ``keys``: an idempotency key for each job that it makes, or none."""
+    """``request`` may hold placeholders. ``keys``: an idempotency key for each job that it makes.
+
+    Without them, and with a key in ``request``, each job has that key with its number.
+    """
 
     request: JobRequest
     matrix: Matrix
@@ -30,8 +33,9 @@ def expand(sweep: Sweep) -> list[JobRequest]:
     except SweepFault as fault:
         raise SweepFault(fault.message, "matrix", *fault.at) from None
     jobs = [filler.fill(values, number) for number, values in enumerate(found, 1)]
-    if not sweep.keys:
+    keys = sweep.keys or [f"{sweep.request.idempotency_key}-{number}" for number in range(1, len(jobs) + 1)]
+    if len(keys) != len(jobs):
+        raise SweepFault(f"has {len(keys)} keys for {len(jobs)} jobs", "idempotency_keys")
+    if not sweep.keys and sweep.request.idempotency_key is None:
         return jobs
-    if len(sweep.keys) != len(jobs):
-        raise SweepFault(f"has {len(sweep.keys)} keys for {len(jobs)} jobs", "idempotency_keys")
-    return [attrs.evolve(job, idempotency_key=key) for job, key in zip(jobs, sweep.keys, strict=True)]
+    return [attrs.evolve(job, idempotency_key=key) for job, key in zip(jobs, keys, strict=True)]

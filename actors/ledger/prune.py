@@ -13,7 +13,7 @@ import attrs
 from sqlalchemy import Connection
 
 from actors.jobs.retention import Hold, PruneResult, too_many
-from actors.ledger.submit import KEY_LIFETIME
+from actors.ledger.keys import KEY_LIFETIME
 from actors.store import Transaction, holds, retention
 from actors.store.retention import Ended
 

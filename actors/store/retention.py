@@ -17,6 +17,7 @@ from actors.jobs.ids import earliest
 from actors.jobs.records import TERMINAL_JOBS
 from actors.store import derived
 from actors.store.dialect import constant
+from actors.store.idempotency import LIMITED
 from actors.store.prepared import Prepared
 from actors.store.schema import approvals, events, idempotency_keys, jobs, queue_entries, submissions
 from actors.store.submissions import OPEN
@@ -88,16 +89,17 @@ def share(connection: Connection, before: datetime) -> tuple[int, int]:
 
 def has_old_key(connection: Connection, used_before: datetime) -> bool:
     """Whether an idempotency key was used before then."""
-    query = select(idempotency_keys.c.key).where(idempotency_keys.c.created_at <= used_before).limit(1)
+    query = select(idempotency_keys.c.key).where(LIMITED, idempotency_keys.c.created_at <= used_before).limit(1)
     return connection.execute(query).one_or_none() is not None
 
 
 _THESE: ColumnElement[Any] = bindparam("these", expanding=True)
 _STILL_OLD = Prepared(select(jobs.c.job_id).where(_OLD, jobs.c.job_id.in_(_THESE)))
 _REMOVE_EVENTS = Prepared(delete(events).where(events.c.job_id.in_(_THESE)))
-# Their entries have ended, so they stand in no lane. Their idempotency keys ran out long ago.
+# Their entries have ended, so they stand in no lane.
 _REMOVE = [
-    Prepared(delete(one).where(one.c.job_id.in_(_THESE))) for one in (approvals, submissions, queue_entries, jobs)
+    Prepared(delete(one).where(one.c.job_id.in_(_THESE)))
+    for one in (idempotency_keys, approvals, submissions, queue_entries, jobs)
 ]
 
 
@@ -115,7 +117,7 @@ def remove_keys(connection: Connection, used_before: datetime, limit: int) -> in
     both = tuple_(idempotency_keys.c.user_id, idempotency_keys.c.key)
     oldest = (
         select(idempotency_keys.c.user_id, idempotency_keys.c.key)
-        .where(idempotency_keys.c.created_at <= used_before)
+        .where(LIMITED, idempotency_keys.c.created_at <= used_before)
         .order_by(idempotency_keys.c.created_at)
         .limit(limit)
     )

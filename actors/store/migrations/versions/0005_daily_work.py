@@ -36,6 +36,10 @@ def _names_and_groups() -> None:
     op.create_index("jobs_by_name", "jobs", ["config_name", "user_id", "job_id"], sqlite_where=named)
     op.create_index("jobs_by_group", "jobs", ["user_id", "group_name", "status", "job_id"], sqlite_where=grouped)
     op.add_column("idempotency_keys", sa.Column("kept_with_job", sa.Boolean(), nullable=False, server_default="0"))
+    op.drop_index("idempotency_by_age", "idempotency_keys")
+    limited = sa.text("NOT kept_with_job")
+    op.create_index("idempotency_by_age", "idempotency_keys", ["created_at"], sqlite_where=limited)
+    op.create_index("idempotency_by_job", "idempotency_keys", ["job_id"])
 
 
 def _progress() -> None:
