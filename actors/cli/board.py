@@ -7,7 +7,7 @@ import shlex
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
@@ -35,6 +35,7 @@ class Plan:
     until_idle: bool = False
     approve_as: str | None = None
     fail_on_failure: bool = False
+    again: Literal["none", "failed", "all"] = "none"
 
     def typed(self, *words: str) -> str:
         """A command with this plan's settings, to be pasted into another terminal that stands in the same directory."""

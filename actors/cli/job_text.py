@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -98,3 +98,13 @@ def note(job: Document) -> str:
     if job["status"] == "running" and job.get("progress"):
         return progress_text(job["progress"])
     return metrics(job.get("result"))
+
+
+def how_many(jobs: Sequence[Document]) -> str:
+    """What became of a submission: ``2 new, 10 already there (1 failed)``."""
+    there = [job for job in jobs if not job["created"]]
+    failed = sum(job["status"] == "failed" for job in there)
+    words = [f"{len(jobs) - len(there)} new"] if len(there) < len(jobs) else []
+    if there:
+        words.append(f"{len(there)} already there{f' ({failed} failed)' if failed else ''}")
+    return ", ".join(words)

@@ -22,19 +22,28 @@ if TYPE_CHECKING:
 @click.option(
     "--file", type=click.Path(dir_okay=False), help="Submit the jobs of this file first; started again, continue it."
 )
+@click.option("--again", "again", flag_value="all", help="With --file: also those that were submitted before.")
+@click.option("--retry-failed", "again", flag_value="failed", help="With --file: also those that have failed.")
 @click.option("--until-idle", is_flag=True, help="Stop when no job is pending or running.")
 @click.option("--approve-as", metavar="NAME", help="Approve pending requests, in the name of this user.")
 @click.option("--fail-on-failure", is_flag=True, help="Exit with status 1 if a job failed.")
 @with_config
 def run(
-    file: str | None, until_idle: bool, approve_as: str | None, fail_on_failure: bool, config: str | None
-) -> None:  # fmt: skip
+    file: str | None,
+    again: str | None,
+    until_idle: bool,
+    approve_as: str | None,
+    fail_on_failure: bool,
+    config: str | None,
+) -> None:
     """Run the supervisor until SIGTERM or Ctrl-C.
 
     When it stops, requests in progress get 10 s to finish; running jobs continue. On a terminal, or with --file or
     --until-idle, it shows the jobs and logs to a file; otherwise it logs to stdout.
     """
     gc.disable()  # what is imported from here on stays: collecting meanwhile costs a tenth of the start
+    if again is not None and file is None:
+        raise click.UsageError("--again and --retry-failed are about the jobs of a file: give --file")
     settings = load_settings(config)
     job_file = None if file is None else read_job_file(file)
     if any(one.kind == "local" for one in settings.providers.values()):
@@ -49,7 +58,7 @@ def run(
     from actors.cli.session import Session
     from logconf import flush
 
-    plan = Plan(settings, config, job_file, until_idle, approve_as, fail_on_failure)
+    plan = Plan(settings, config, job_file, until_idle, approve_as, fail_on_failure, again or "none")
     display = None
     if shown:
         from actors.cli.display import Lines, Live

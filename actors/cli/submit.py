@@ -9,13 +9,14 @@ from typing import Any
 import click
 
 from actors.cli.client import Client
-from actors.cli.context import BadInput, Failed, os_user, read_job_file
-from actors.cli.job_text import duration, metrics, name_of, note, standing
+from actors.cli.context import BadInput, Failed, os_user
+from actors.cli.job_text import duration, how_many, metrics, name_of, note, standing
 from actors.cli.options import given, with_client
 from actors.cli.tables import ending, print_json, print_rows, short
 from actors.jobs.statuses import TERMINAL_JOBS
 
 _UNHEARD = 255
+_MOST_ROWS = 200
 _SIGNALLED = 128
 
 
@@ -51,31 +52,59 @@ _SIGNALLED = 128
 )
 @click.option("--max-attempts", type=int, help="How often to try to submit it to the provider.  [default: 3]")
 @click.option("--max-runtime", type=float, metavar="SECONDS", help="End the job after this time.")
+@click.option("--group", help="Group that the job belongs to.")
+@click.option(
+    "--sweep", "swept", multiple=True, type=click.UNPROCESSED, metavar="NAME=V,V|A..B",
+    help="A job for each combination of these values, where {NAME} is filled in; repeatable.",
+)  # fmt: skip
 @click.option("--file", type=click.Path(dir_okay=False), help="Submit the jobs of this file instead, all or none.")
+@click.option("--again", "again", flag_value="all", help="With --file: also those that were submitted before.")
+@click.option("--retry-failed", "again", flag_value="failed", help="With --file: also those that have failed.")
 @click.option("--wait", is_flag=True, help="Wait until the job ends, and exit with its exit status.")
 @with_client
 def submit(
-    client: Client, as_json: bool, command: tuple[str, ...], file: str | None, wait: bool, **options: Any
+    client: Client,
+    as_json: bool,
+    command: tuple[str, ...],
+    file: str | None,
+    again: str | None,
+    wait: bool,
+    **options: Any,
 ) -> None:
     """Submit a job: a program and its arguments, after --.
 
     The program is started directly, not by a shell. Example: greenroom submit --gpus 1 -- python train.py --lr 0.1
     """
+    several = file is not None or bool(options["swept"])
     if file is None:
-        found = [client.request("POST", "api", "jobs", body=_from_options(command, **options))]
+        if again is not None:
+            raise click.UsageError("--again and --retry-failed are about the jobs of a file: give --file")
+        found = _submitted(client, _from_options(command, **options))
     elif command or given(options):
         raise click.UsageError("--file cannot be combined with options of a job, only with --wait and --json")
     else:
-        found = client.request("POST", "api", "jobs", body=_from_file(file))
+        from actors.cli.submit_file import submit_file
+
+        found = submit_file(client, file, again)
     if wait:
         ended = _wait_for(client, found)
         found = [ended[job["job_id"]] | {"created": job["created"]} for job in found]
     if as_json:
-        print_json(found if file is not None else found[0])
+        print_json(found if several else found[0])
     else:
-        _print(found, wait)
+        _print(found, wait, several)
     if wait and (status := max(map(exit_status, found))):
         raise click.exceptions.Exit(status)
+
+
+def _submitted(client: Client, body: dict[str, Any]) -> list[dict[str, Any]]:
+    """The answer to one request, which is a list where it has a matrix."""
+    if "matrix" not in body:
+        return [client.request("POST", "api", "jobs", body=body)]
+    from actors.cli.submit_file import SECONDS
+
+    jobs: list[dict[str, Any]] = client.request("POST", "api", "jobs", body=body, seconds=SECONDS)
+    return jobs
 
 
 def _wait_for(client: Client, submitted: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -123,8 +152,8 @@ def exit_status(job: dict[str, Any]) -> int:
     return code if isinstance(code, int) and 0 < code <= _UNHEARD else 1
 
 
-def _print(jobs: list[dict[str, Any]], waited: bool) -> None:
-    if len(jobs) == 1:
+def _print(jobs: list[dict[str, Any]], waited: bool, several: bool) -> None:
+    if not several:
         job = jobs[0]
         again = "" if job["created"] else " (was submitted before under this key)"
         click.echo(f"{job['job_id']} {name_of(job)}: {standing(job)}{again}")
@@ -133,30 +162,33 @@ def _print(jobs: list[dict[str, Any]], waited: bool) -> None:
         elif text := note(job):
             click.echo(text)
         return
-    print_rows(jobs, False, "There are no jobs.", {
+    print_rows(jobs[:_MOST_ROWS], False, "There are no jobs.", {
         "JOB": ending("job_id"), "NAME": name_of, "USER": "user_id", "STATUS": standing, "RAN": duration,
         "": (lambda job: metrics(job["result"]) or note(job)) if waited else _whether_new,
     })  # fmt: skip
+    shown = f" (the first {_MOST_ROWS} are shown)" if len(jobs) > _MOST_ROWS else ""
+    click.echo(f"{how_many(jobs)}{shown}")
 
 
 def _whether_new(job: dict[str, Any]) -> str:
     return "" if job["created"] else "submitted before"
 
 
-def _from_file(file: str) -> list[dict[str, Any]]:
-    from actors.jobs.codec import request_to_json
-
-    return [request_to_json(request) for request in read_job_file(file).requests]
-
-
 def _from_options(
     command: tuple[str, ...], *, cwd: str | None, env: tuple[str, ...], env_from: tuple[str, ...], spec: str | None,
-    assigned: tuple[str, ...], cpus: int | None, gpus: int | None, memory: str | None, **fields: Any,
+    assigned: tuple[str, ...], cpus: int | None, gpus: int | None, memory: str | None, swept: tuple[str, ...],
+    **fields: Any,
 ) -> dict[str, Any]:  # fmt: skip
     """The request as the API takes it. ``fields`` already have its names."""
     from actors.jobs.environment import DEFAULT_ENV_FROM, inherited
     from actors.jobs.os_text import to_plain
 
+    if swept:
+        from actors.cli import sweep
+
+        fields["matrix"], where = sweep.matrix_of(swept), sweep.directory(cwd)
+    else:
+        where = str(Path(cwd or ".").absolute())
     names = (*DEFAULT_ENV_FROM, *env_from)
     body = {
         **fields,
@@ -164,7 +196,7 @@ def _from_options(
         "user_id": fields["user_id"] or os_user(),
         "command": [_encoded(word) for word in command] or None,
         "params" if fields["entry_point"] else "spec": _spec(spec, assigned) or None,
-        "cwd": _encoded(str(Path(cwd or ".").absolute())) if command or cwd else None,
+        "cwd": _encoded(where) if command or cwd else None,
         "env": _pairs(env),
         "env_from": names,
         "inherited_env": {name: to_plain(value) for name, value in inherited(names, os.environ).items()},
