@@ -38,7 +38,7 @@ class SubmitQuery:
     ``again``: which of those that are there already are submitted anew; with ``job_file`` only.
     """
 
-    job_file: str | None = attrs.field(default=None, validator=optional([min_len(1), maximum.Text(64)]))
+    job_file: str | None = attrs.field(default=None, validator=maximum.Text(64))
     again: Literal["none", "failed", "all"] = "none"
 
 

@@ -14,6 +14,7 @@ from actors.api.bodies import CONVERTER
 from actors.job_requests.job_request import REQUESTS
 from actors.job_requests.sources import NETWORK, NetworkRule, RequestSource, access_to, closed_to
 from actors.jobs import maxima, maximum
+from actors.jobs.matrix import MOST_EXCLUDES
 from actors.jobs.records import JobRequest
 from actors.validation import Format, Shape
 
@@ -31,9 +32,10 @@ _PLAIN: Mapping[Any, Schema] = {
 
 
 _VALUE: Schema = {"type": ["string", "number", "boolean"], "maxLength": maxima.PATTERN}
-_COMBINATIONS: Schema = {"type": "array", "items": {"type": "object", "additionalProperties": _VALUE}}
+_COMBINATION: Schema = {"type": "object", "additionalProperties": _VALUE, "maxProperties": maxima.CHOICES}
 _RANGE: Schema = {
     "type": "object", "properties": {"from": _VALUE, "to": _VALUE, "step": _VALUE}, "required": ["from", "to"],
+    "additionalProperties": False,
 }  # fmt: skip
 _MATRIX: Mapping[str, Schema] = {
     "matrix": {
@@ -42,7 +44,10 @@ _MATRIX: Mapping[str, Schema] = {
             "Parameters, each with a list of values or a range: a job for each combination, in which {name} is filled "
             f"with its value. At most {maxima.BATCH_JOBS} jobs. Texts are used as written, numbers as JSON writes them."
         ),
-        "properties": {"exclude": _COMBINATIONS, "include": _COMBINATIONS},
+        "properties": {
+            "exclude": {"type": "array", "items": _COMBINATION, "maxItems": MOST_EXCLUDES},
+            "include": {"type": "array", "items": _COMBINATION, "maxItems": maxima.BATCH_JOBS},
+        },
         "additionalProperties": {"anyOf": [{"type": "array", "items": _VALUE, "maxItems": maxima.BATCH_JOBS}, _RANGE]},
         "maxProperties": maxima.CHOICES + 2,
     },

@@ -69,6 +69,8 @@ class JobDocument(TypedDict):
     cancel_requested_by: str | None
     uncertain: UncertainDocument | None
     retry_of: str | None
+    group: str | None
+    parameters: Document
     reason: str | None
     setting: str | None
     position: int | None

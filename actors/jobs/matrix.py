@@ -33,7 +33,8 @@ _EXACT = 400
 _MOST_PRODUCT = 100_000
 """Combinations of which ``exclude`` may leave fewer: each is looked at."""
 _MOST_LOOKS = 1_000_000
-_MOST_EXCLUDES = 1_000
+MOST_EXCLUDES = 1_000
+"""Combinations to leave out: each is compared with those that there are."""
 _NAME, _VALUE = Text(maxima.NAME), Text(maxima.PATTERN)
 
 
@@ -76,7 +77,7 @@ def matrix_of(data: Any) -> Matrix:
         _checked_name(name, INCLUDE, 0)
     if not values and not (include and include[0]):
         raise SweepFault("names no parameter; give at least one, such as lr: [0.1, 0.2]")
-    matrix = Matrix(values, _combinations(data.get(EXCLUDE), EXCLUDE, _MOST_EXCLUDES), include)
+    matrix = Matrix(values, _combinations(data.get(EXCLUDE), EXCLUDE, MOST_EXCLUDES), include)
     _check_exclude(matrix)
     _check_include(matrix)
     return matrix

@@ -106,10 +106,12 @@ class _Batch:
         accepted: list[Accepted] = []
         for new in self._new:
             job_id = keys.job_of(new.request)
-            existing = None if job_id is None else self._existing(job_id)
-            if existing is not None and not (self._file and self._file.repeats(existing.job)):
-                accepted.append(existing)
-                continue
+            if job_id is not None:
+                existing = self._existing(job_id)
+                if self._file is None or not self._file.repeats(existing.job):
+                    accepted.append(existing)
+                    continue
+                new = attrs.evolve(new, retry_of=job_id)
             one = self._make(new)
             accepted.append(one)
             keys.bind(new.request, one.job.job_id)
