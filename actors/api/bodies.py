@@ -12,6 +12,7 @@ from attrs.validators import ge, le, min_len, optional
 from actors.control.event_reader import LARGEST_SEQ
 from actors.job_requests.rules import RULE, Level
 from actors.jobs import maxima, maximum
+from actors.jobs.file_rules import Again
 from actors.jobs.levels import HIGHEST_OVERRIDE
 from actors.jobs.records import ApprovalRule, ApprovalStatus, JobStatus
 from actors.validation import StrictConverter
@@ -39,7 +40,7 @@ class SubmitQuery:
     """
 
     job_file: str | None = attrs.field(default=None, validator=maximum.Text(64))
-    again: Literal["none", "failed", "all"] = "none"
+    again: Again = "none"
 
 
 @attrs.frozen

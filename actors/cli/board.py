@@ -7,7 +7,7 @@ import shlex
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -19,6 +19,7 @@ from actors.jobs.refusal import Refused
 
 if TYPE_CHECKING:
     from actors.job_requests.job_file import JobFile
+    from actors.jobs.file_rules import Again
     from actors.settings import Settings
 
 _WAITING_SHOWN = 50
@@ -35,7 +36,7 @@ class Plan:
     until_idle: bool = False
     approve_as: str | None = None
     fail_on_failure: bool = False
-    again: Literal["none", "failed", "all"] = "none"
+    again: Again = "none"
 
     def typed(self, *words: str) -> str:
         """A command with this plan's settings, to be pasted into another terminal that stands in the same directory."""

@@ -15,6 +15,7 @@ from actors.cli.context import Failed, load_settings, read_job_file
 from actors.cli.options import with_config
 
 if TYPE_CHECKING:
+    from actors.jobs.file_rules import Again
     from actors.settings import Settings
 
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 @with_config
 def run(
     file: str | None,
-    again: str | None,
+    again: Again | None,
     until_idle: bool,
     approve_as: str | None,
     fail_on_failure: bool,

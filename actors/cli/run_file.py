@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from actors.control.runtime import Runtime
 from actors.job_requests.file_parts import FileParts
+from actors.jobs.file_rules import Again
 from actors.jobs.views import Accepted
 
 if TYPE_CHECKING:
     from actors.job_requests.job_file import JobFile
 
 
-async def submit_file(runtime: Runtime, file: JobFile, again: Literal["none", "failed", "all"]) -> list[Accepted]:
+async def submit_file(runtime: Runtime, file: JobFile, again: Again) -> list[Accepted]:
     """Submit the jobs of ``file``, in as many requests as they need.
 
     ``again``: which of those that are there already are submitted anew.

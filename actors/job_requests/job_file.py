@@ -16,7 +16,7 @@ import hashlib
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import attrs
 
@@ -25,7 +25,7 @@ from actors.job_requests.job_request import converter, with_inherited
 from actors.job_requests.matrices import MATRIX, Request, note, read_matrix, under
 from actors.job_requests.sources import RequestSource, closed_to
 from actors.jobs import maxima
-from actors.jobs.file_rules import FileRules
+from actors.jobs.file_rules import Again, FileRules
 from actors.jobs.matrix import Matrix, SweepFault
 from actors.jobs.maximum import Text
 from actors.jobs.records import JobRequest
@@ -62,7 +62,7 @@ class JobFile:
     digest: str
     requests: tuple[Request, ...]
 
-    def rules(self, again: Literal["none", "failed", "all"] = "none") -> FileRules:
+    def rules(self, again: Again = "none") -> FileRules:
         """How its jobs are submitted; ``again``: which of those that are there already are submitted anew."""
         return FileRules(self.digest, again)
 

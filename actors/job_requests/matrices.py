@@ -41,7 +41,8 @@ def request_of(data: Any, path: str = "") -> Request:
     """
     if not isinstance(data, Mapping) or MATRIX not in data:
         return request_from_mapping(data, path)
-    problems, matrix, keys, request = Problems(), None, (), None
+    problems, matrix, request = Problems(), None, None
+    keys: tuple[str, ...] = ()
     try:
         matrix = matrix_of(data[MATRIX])
     except SweepFault as fault:

@@ -8,17 +8,19 @@ import attrs
 
 from actors.jobs.records import Job, JobStatus
 
+Again = Literal["none", "failed", "all"]
+"""Which of the jobs of a file that are there already are submitted anew."""
+
 
 @attrs.frozen
 class FileRules:
     """The idempotency keys of these jobs were made from a job file: each holds as long as its job is kept.
 
     ``digest``: SHA-256 of the file in 64 hex digits; the keys that version 0.1.0 made from it are recognised.
-    ``again``: which of the jobs that are there already are submitted anew.
     """
 
     digest: str = ""
-    again: Literal["none", "failed", "all"] = "none"
+    again: Again = "none"
 
     def repeats(self, job: Job) -> bool:
         """Whether ``job``, which is there already, is submitted anew."""
