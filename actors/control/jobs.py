@@ -26,7 +26,7 @@ from actors.jobs.records import Capacity, Job, JobRequest, JobStatus
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.request_texts import text_fault
 from actors.jobs.retention import PruneResult, kept_since
-from actors.jobs.sweeps import Sweep, expand
+from actors.jobs.sweeps import Sweep, expanding
 from actors.jobs.views import Accepted, JobFilters, JobView
 from actors.kernel.turns import InTurns
 from actors.ledger import NewJob, approvals, listing, queries, settle
@@ -87,7 +87,7 @@ class Jobs:
     async def _swept(self, sweep: Sweep, where: str, room: int) -> list[NewJob]:
         """The jobs of ``sweep``, which may have ``room`` bytes."""
         try:
-            jobs = expand(sweep)
+            jobs = expanding(sweep)
         except SweepFault as fault:
             raise refusal(fault, where) from None
         found = []

@@ -44,8 +44,8 @@ class Filler:
                 self._changing.append(field)
         self._name_differs = has_placeholder(request.config_name or "")
 
-    def fill(self, values: Mapping[str, str], number: int) -> JobRequest:
-        """The request with ``values``, which is job ``number`` (from 1) of its matrix.
+    def fill(self, values: Mapping[str, str], number: int, key: str | None = None) -> JobRequest:
+        """The request with ``values``, which is job ``number`` (from 1) of its matrix, under this idempotency key.
 
         Without a placeholder in it, its name gets that number.
         """
@@ -53,7 +53,7 @@ class Filler:
         name = changed.get("config_name", self._request.config_name)
         if name is not None and not self._name_differs:
             changed["config_name"] = f"{name}-{number}"
-        return attrs.evolve(self._request, parameters=dict(values), **changed)
+        return attrs.evolve(self._request, parameters=dict(values), idempotency_key=key, **changed)
 
 
 def has_placeholder(text: str) -> bool:

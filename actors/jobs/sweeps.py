@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 import attrs
 
 from actors.jobs.matrix import Matrix, SweepFault, combinations
@@ -27,15 +29,20 @@ def expand(sweep: Sweep) -> list[JobRequest]:
     The same sweep gives the same jobs in the same order. Raises :class:`SweepFault` where it makes too many or none,
     for a placeholder that no parameter fills, and where it has keys for another number of jobs.
     """
+    return list(expanding(sweep))
+
+
+def expanding(sweep: Sweep) -> Iterator[JobRequest]:
+    """:func:`expand`, one job after the other; it raises before the first."""
     filler = Filler(sweep.request, sweep.matrix.names)
     try:
         found = combinations(sweep.matrix)
     except SweepFault as fault:
         raise SweepFault(fault.message, "matrix", *fault.at) from None
-    jobs = [filler.fill(values, number) for number, values in enumerate(found, 1)]
-    keys = sweep.keys or [f"{sweep.request.idempotency_key}-{number}" for number in range(1, len(jobs) + 1)]
-    if len(keys) != len(jobs):
-        raise SweepFault(f"has {len(keys)} keys for {len(jobs)} jobs", "idempotency_keys")
-    if not sweep.keys and sweep.request.idempotency_key is None:
-        return jobs
-    return [attrs.evolve(job, idempotency_key=key) for job, key in zip(jobs, keys, strict=True)]
+    common = sweep.request.idempotency_key
+    keys: Sequence[str | None] = sweep.keys or [
+        None if common is None else f"{common}-{number}" for number in range(1, len(found) + 1)
+    ]
+    if len(keys) != len(found):
+        raise SweepFault(f"has {len(keys)} keys for {len(found)} jobs", "idempotency_keys")
+    return (filler.fill(values, number, key) for number, (values, key) in enumerate(zip(found, keys, strict=True), 1))
