@@ -1,6 +1,7 @@
 """Many jobs in one file, and the two ways to give a job's ``spec`` on a command line.
 
     name: evening                                          # what the file is called; without it, its path
+    best: {accuracy: max}                                  # of which numbers the least or the greatest is the best
     defaults: {provider: local, resources: {cpus: 1}}      # under every job; env and resources are merged key by key
     jobs:
       - {name: small, command: [python, train.py, --lr, "0.1"], user: ana, org: lab, level: lead}
@@ -16,7 +17,7 @@ import hashlib
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import attrs
 
@@ -50,6 +51,7 @@ class _Content:
     """What a job file holds. The problems of ``defaults`` are reported at their own path, before those of the jobs."""
 
     name: str | None = attrs.field(default=None, validator=[NOT_EMPTY, Text(maxima.NAME)])
+    best: Mapping[str, Literal["min", "max"]] = attrs.field(factory=dict, validator=maxima.FIELDS[JobRequest]["best"])
     defaults: JobRequest = attrs.field(factory=JobRequest)
     jobs: tuple[JobRequest, ...] = ()
 
@@ -86,7 +88,7 @@ def load_job_file(path: Path | str, *, user: str = "", environ: Mapping[str, str
     inherited = Inherited(environ)
     requests: list[Request] = []
     for index, (request, matrix) in enumerate(zip(found.jobs, matrices, strict=True)):
-        mine = attrs.evolve(request, user_id=request.user_id or user)
+        mine = attrs.evolve(request, user_id=request.user_id or user, best=found.best)
         try:
             asked = mine if matrix is None else Sweep(mine, matrix)
             requests.append(_completed(asked, keys.of(asked, nodes[index]), path.absolute().parent, inherited))

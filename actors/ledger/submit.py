@@ -111,7 +111,6 @@ class _Batch:
                 if self._file is None or not self._file.repeats(existing.job):
                     accepted.append(existing)
                     continue
-                new = attrs.evolve(new, retry_of=job_id)
             one = self._make(new)
             accepted.append(one)
             keys.bind(new.request, one.job.job_id)

@@ -11,6 +11,7 @@ import pytest
 from actors.job_requests.job_file import JobFile, load_job_file, load_spec, parse_set
 from actors.job_requests.job_request import request_from_mapping
 from actors.jobs.records import JobRequest, Resources
+from actors.jobs.sweeps import Sweep, expand
 from actors.validation import CheckedError
 
 Write = Callable[[str], JobFile]
@@ -104,6 +105,15 @@ def test_a_path_of_its_own_stays(jobs: Write) -> None:
     assert jobs("jobs: [{command: [a], cwd: /data}]").requests[0].cwd == "/data"
 
 
+def test_what_is_best_is_said_for_all_jobs(jobs: Write, faults: Callable[[str], list[str]]) -> None:
+    found = jobs("best: {loss: min, f1: max}\njobs: [{command: [a]}, {command: [b], matrix: {lr: [1]}}]").requests
+    best = [(one.request if isinstance(one, Sweep) else one).best for one in found]
+    assert best == [{"loss": "min", "f1": "max"}] * 2
+    assert faults("best: {loss: least}\njobs: [{command: [a]}]") == [
+        "1:8: best.loss: must be one of min, max, not 'least'"
+    ]
+
+
 def test_json_is_a_job_file_too(jobs: Write) -> None:
     assert jobs('{"jobs": [{"command": ["a"], "level": ["lead"]}]}').requests[0].command == ("a",)
 
@@ -117,8 +127,9 @@ def test_a_command_runs_beside_the_file_unless_it_says_where(jobs: Write, tmp_pa
 
 
 def test_the_example_is_read() -> None:
-    requests = load_job_file(EXAMPLE, environ={}).requests
-    assert len(requests) == 12
+    found = load_job_file(EXAMPLE, environ={}).requests
+    requests = [job for one in found for job in (expand(one) if isinstance(one, Sweep) else [one])]
+    assert len(requests) >= 12
     assert {one.user_id for one in requests} == {"ana", "bo", "chi"}
     assert {one.cwd for one in requests} == {str(EXAMPLE.parent / "train")}
     assert [one.config_name for one in requests if one.requires_approval] == ["units-64"]
