@@ -69,7 +69,7 @@ def test_without_a_zone_it_is_the_machines_own(zone, monkeypatch):
 
 
 @given(
-    now=st.datetimes(datetime(2005, 1, 1), datetime(2035, 1, 1), timezones=st.just(UTC)),
+    now=st.datetimes(datetime(2005, 1, 1), datetime(2035, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001 - hypothesis adds it
     zone=st.sampled_from(ZONES),
     minutes=st.integers(0, 24 * 60 - 1),
 )
