@@ -46,7 +46,8 @@ async def submit(
     key = call.request.headers.get("idempotency-key")
     if key is not None:
         requests = [_keyed(requests, key, many)]
-    accepted = await call.runtime.jobs.submit_many(await _authorized(requests, call.peer, many))
+    authorized_ = await _authorized(requests, call.peer, many)
+    accepted = await call.runtime.jobs.submit_many(authorized_, sees=call.peer.only_user)
     status = 201 if any(each.created for each in accepted) else 200
     documents = [accepted_document(each) async for each in InTurns(accepted)]
     return answer([_brief(each) for each in documents] if many else documents[0], status)

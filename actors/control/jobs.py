@@ -53,8 +53,11 @@ class Jobs:
         """
         return (await self._ledger.submit([self._checked(request, get_correlation_id())]))[0].job
 
-    async def submit_many(self, requests: Sequence[JobRequest]) -> list[Accepted]:
-        """Accept all of ``requests`` in one transaction, or none of them; several get correlation IDs of their own."""
+    async def submit_many(self, requests: Sequence[JobRequest], *, sees: str | None = None) -> list[Accepted]:
+        """Accept all of ``requests`` in one transaction, or none of them; several get correlation IDs of their own.
+
+        ``sees``: the user whose jobs alone those who submit may see, and let theirs wait for; None: all.
+        """
         if len(requests) > maxima.BATCH_JOBS:
             message = f"at most {maxima.BATCH_JOBS} jobs in one request, not {len(requests)}; send them in several"
             raise Refused(message, RefusalKind.INVALID)
@@ -64,7 +67,8 @@ class Jobs:
         environ, found = dict(os.environ), dict[tuple[str, ...], Mapping[str, str]]()
         async for request in InTurns(requests):
             complete, index = with_inherited(request, environ, found), len(checked)
-            checked.append(self._checked(complete, ids[index], index if several else None))
+            one = self._checked(complete, ids[index], index if several else None)
+            checked.append(attrs.evolve(one, sees=sees) if request.after else one)
         return await self._ledger.submit(checked)
 
     async def retry(self, job_id: str, *, by: str | None = None, submitter: Submitter = THE_PROGRAM) -> Job:

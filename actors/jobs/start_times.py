@@ -33,6 +33,9 @@ class Start:
     note: str | None = None
 
 
+AT_ONCE = Start()
+
+
 def fault_of(text: str, *, times_of_day: bool = False) -> str | None:
     """What is wrong with a start as it is written, in words that follow its name; None: nothing.
 

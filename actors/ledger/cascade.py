@@ -1,8 +1,9 @@
 """What follows from the end of a job that others wait for: they are counted down, or cancelled, and so on down.
 
-The transaction that ends such a job only puts it on a list (:func:`actors.ledger.base.advance`). The scheduler works the
-list off, before it decides in the same transaction, a batch at a time: so neither a chain nor a fan of thousands holds
-the writer for long, and a small one is followed at once. The list is rows: a kill between two batches loses nothing.
+The transaction that ends such a job only puts it on a list (:func:`actors.ledger.base.advance`). The scheduler works
+the list off, before it decides in the same transaction, a batch at a time: so neither a chain nor a fan of thousands
+holds the writer for long, and a small one is followed at once. The list is rows: a kill between two batches loses
+nothing.
 """
 
 from __future__ import annotations

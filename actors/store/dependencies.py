@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, text, update
+from sqlalchemy import BindParameter, Connection, bindparam, delete, func, insert, select, text, update
 
 from actors.jobs.dependencies import MOST_SHOWN, Parent, Relatives
 from actors.jobs.statuses import JobStatus
@@ -24,7 +24,9 @@ from actors.store.schema import dependencies, ended_parents, jobs, queue_entries
 _ROW = dependencies.c
 _OPEN = text("dependencies.parent_status IS NULL")
 """Word for word the condition of the index."""
-_JOB, _PARENT, _THESE = bindparam("job"), bindparam("parent"), bindparam("these", expanding=True)
+_JOB: BindParameter[str] = bindparam("job")
+_PARENT: BindParameter[str] = bindparam("parent")
+_THESE: BindParameter[Any] = bindparam("these", expanding=True)
 
 _COLUMNS = ("job_id", "parent_id", "parent_name", "parent_status", "parent_completed_at", "broke")
 _NEW = Prepared(insert(dependencies), _COLUMNS)
@@ -74,15 +76,16 @@ _CLOSE = Prepared(
 )
 
 
-_ENDED_PARENT = Prepared(
-    select(jobs.c.job_id, jobs.c.config_name, jobs.c.status, jobs.c.completed_at).where(jobs.c.job_id == _PARENT)
-)
+_ENDED_PARENT = Prepared(select(jobs.c.config_name, jobs.c.status, jobs.c.completed_at).where(jobs.c.job_id == _PARENT))
 
 
 def ended_parent(connection: Connection, parent_id: str) -> Parent:
     """A job of the work list. Nothing good is known of one that is no longer there."""
     row = _ENDED_PARENT.one(connection, parent=parent_id)
-    return Parent(parent_id, None, JobStatus.CANCELLED) if row is None else _parent(*row, broke=False)
+    if row is None:
+        return Parent(parent_id, None, JobStatus.CANCELLED)
+    name, status, completed_at = row
+    return Parent(parent_id, name, JobStatus(status), completed_at)
 
 
 def note_end(connection: Connection, parent_id: str, now: datetime) -> None:
@@ -114,7 +117,8 @@ def close(connection: Connection, parent: Parent, job_ids: Iterable[str], broken
 
 # Looking.
 
-_STATUS, _END = func.coalesce(_ROW.parent_status, jobs.c.status), func.coalesce(_ROW.parent_completed_at, jobs.c.completed_at)
+_STATUS = func.coalesce(_ROW.parent_status, jobs.c.status)
+_END = func.coalesce(_ROW.parent_completed_at, jobs.c.completed_at)
 _PARENTS = (
     select(_ROW.parent_id, _ROW.parent_name, _STATUS.label("status"), _END.label("ended"), _ROW.broke)
     .join_from(dependencies, jobs, jobs.c.job_id == _ROW.parent_id, isouter=True)

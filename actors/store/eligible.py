@@ -26,9 +26,7 @@ _STARTING = Prepared(
 _STARTED = Prepared(_THIS, ("start_after", "start_wait_seconds"))
 _COUNT_DOWN = Prepared(_THIS.values(unfinished_parents=_ENTRY.unfinished_parents - 1))
 _COUNTED_OUT = Prepared(
-    select(queue_entries).where(
-        _ENTRY.job_id.in_(bindparam("these", expanding=True)), _ENTRY.unfinished_parents == 0
-    )
+    select(queue_entries).where(_ENTRY.job_id.in_(bindparam("these", expanding=True)), _ENTRY.unfinished_parents == 0)
 )
 _PLACED = ("queued_at", "queued_seq", "lane_id")
 _PLACE = Prepared(_THIS, _PLACED)

@@ -21,8 +21,8 @@ from actors.jobs.scheduling import Running
 from actors.store import derived, lanes
 from actors.store.prepared import Prepared
 from actors.store.rows import read_all, read_one
-from actors.store.schema import lanes as lane_rows
 from actors.store.schema import ended_parents, queue_entries
+from actors.store.schema import lanes as lane_rows
 
 _FIELDS = (
     "job_id", "base_priority", "priority_override", "queued_at", "queued_seq", "attempt", "max_attempts",
@@ -160,7 +160,7 @@ _OUTLOOK = Prepared(
 
 @attrs.frozen
 class Outlook:
-    """Whether any entry is ready; when the next back-off ends, and when the next entry may start that is to start later.
+    """Whether any entry is ready; when the next back-off ends, and when the next later start is due.
 
     ``ended``: whether jobs have ended whose dependants are still to be counted down.
     """
