@@ -17,12 +17,14 @@ from actors.job_requests.sources import RequestSource
 from actors.jobs import maxima
 from actors.jobs.capacity import can_ever_fit
 from actors.jobs.codec import request_bytes
+from actors.jobs.dependencies import reference_fault
 from actors.jobs.levels import check_override
 from actors.jobs.pages import Page
 from actors.jobs.records import Capacity, Job, JobRequest, JobStatus
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.request_texts import text_fault
 from actors.jobs.retention import PruneResult, kept_since
+from actors.jobs.start_times import fault_of as start_fault
 from actors.jobs.views import Accepted, JobFilters, JobView
 from actors.kernel.turns import InTurns
 from actors.ledger import NewJob, approvals, listing, queries, settle
@@ -109,6 +111,13 @@ class Jobs:
             yield "user_id", "user_id: say for whom the job is"
         if request.max_attempts < 1:
             yield "max_attempts", "max_attempts must be 1 or more"
+        for index, reference in enumerate(request.after):
+            if (wrong := reference_fault(reference)) is not None:
+                yield "after", f"after[{index}] {wrong}"
+        if request.after_mode not in ("ok", "ended"):
+            yield "after_mode", "after_mode must be ok or ended"
+        if request.start_after is not None and (wrong := start_fault(request.start_after)) is not None:
+            yield "start_after", f"start_after {wrong}"
         try:
             check_override(request.priority_override)
         except ValueError as error:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 import attrs
 
@@ -16,6 +16,9 @@ AfterMode = Literal["ok", "ended"]
 
 MOST_SHOWN = 100
 """Jobs in the list of those that one job waits for, or that wait for it; their number is exact."""
+
+MOST_NAME = 200
+"""Characters of a group's name, as of any other (``maxima.NAME``)."""
 
 _ENDS = {JobStatus.FAILED: "failed", JobStatus.CANCELLED: "was cancelled"}
 
@@ -50,6 +53,17 @@ class Relatives:
 
     shown: Sequence[Parent] = ()
     number: int = 0
+
+
+def reference_fault(reference: Any) -> str | None:
+    """What is wrong with one item of ``after``, in words that follow its name; None: nothing."""
+    if isinstance(reference, str):
+        return None if reference else "must not be empty"
+    if not isinstance(reference, Mapping) or set(reference) != {"group"} or not isinstance(reference["group"], str):
+        return 'must be a job or {"group": NAME}'
+    if not 0 < len(reference["group"]) <= MOST_NAME:
+        return f"must name a group, in at most {MOST_NAME} characters"
+    return None
 
 
 def breaks(status: JobStatus, mode: str) -> bool:

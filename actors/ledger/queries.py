@@ -203,7 +203,6 @@ class Around:
         wait = explain(self._lanes.get(entry.job_id, -1), self._decision, is_picked=entry.job_id in self._picked)
         return wait.reason, wait.setting
 
-
     def _why_it_is_held(self, entry: QueueEntry) -> str:
         first = self._waited_for.get(entry.job_id)
         if first is not None:
