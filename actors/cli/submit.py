@@ -75,6 +75,9 @@ def submit(
         raise click.UsageError("--file cannot be combined with options of a job, only with --wait and --json")
     else:
         found = client.request("POST", "api", "jobs", body=_from_file(file))
+    for job in found:
+        if job["note"]:
+            click.echo(f"{name_of(job)}: {plain(job['note'])}", err=True)
     if wait:
         ended = _wait_for(client, found)
         found = [ended[job["job_id"]] | {"created": job["created"]} for job in found]
@@ -136,8 +139,6 @@ def _print(jobs: list[dict[str, Any]], waited: bool) -> None:
         job = jobs[0]
         again = "" if job["created"] else " (was submitted before under this key)"
         click.echo(f"{job['job_id']} {name_of(job)}: {standing(job)}{again}")
-        if job["note"]:
-            click.echo(plain(job["note"]))
         if job["approval"] and job["approval"]["status"] == "pending":
             click.echo(f"waits for an approval: greenroom approve {short(job['approval']['approval_id'])}")
         elif text := note(job):
