@@ -13,7 +13,7 @@ from actors.control.context import Context
 from actors.control.event_reader import EventReader
 from actors.job_requests.job_request import with_inherited
 from actors.job_requests.rights import THE_PROGRAM, Submitter, check_open, retried
-from actors.job_requests.sources import RequestSource
+from actors.job_requests.sources import NETWORK, RequestSource
 from actors.jobs import maxima
 from actors.jobs.capacity import can_ever_fit
 from actors.jobs.codec import request_bytes
@@ -28,6 +28,7 @@ from actors.jobs.start_times import fault_of as start_fault
 from actors.jobs.views import Accepted, JobFilters, JobView
 from actors.kernel.turns import InTurns
 from actors.ledger import NewJob, approvals, listing, queries, settle
+from actors.ledger.broken import cancelled_because_of
 from actors.ledger.listing import PageRequest
 from actors.ledger.prune import outlook, release_hold
 from actors.providers.guard import Failure
@@ -79,11 +80,28 @@ class Jobs:
         It gets the same correlation ID.
         """
         view = await self.get(job_id)
-        if not view.job.is_terminal:
-            raise Refused(f"job {view.job.job_id} has not ended ({view.job.status.value}); cancel it first")
-        request = retried(view.job.request, submitter, view.job.job_id)
-        new = attrs.evolve(self._checked(request, view.job.correlation_id), retry_of=view.job.job_id)
-        return (await self._ledger.submit([new]))[0].job
+        return (await self._ledger.submit([self.again(view.job, submitter)]))[0].job
+
+    async def retry_with_dependants(
+        self, job_id: str, *, by: str | None = None, submitter: Submitter = THE_PROGRAM
+    ) -> list[Job]:
+        """As :meth:`retry`, and all that were cancelled because of that job (E3); the job itself is the first.
+
+        Over the network only those of ``submitter``: nobody's job becomes another's by the way.
+        """
+        job = (await self.get(job_id)).job
+        owner = submitter.user_id if submitter.source in NETWORK else None
+        others = await self._ledger.read(cancelled_because_of, job, owner)
+        new = [self.again(one, submitter) async for one in InTurns((job, *others))]
+        accepted = await self._ledger.submit(new)
+        return [one.job for one in accepted]
+
+    def again(self, job: Job, submitter: Submitter = THE_PROGRAM) -> NewJob:
+        """What :meth:`retry` of ``job`` submits. Raises :class:`Refused` where it may not be retried."""
+        if not job.is_terminal:
+            raise Refused(f"job {job.job_id} has not ended ({job.status.value}); cancel it first")
+        request = retried(job.request, submitter, job.job_id)
+        return attrs.evolve(self._checked(request, job.correlation_id), retry_of=job.job_id)
 
     def _checked(self, request: JobRequest, correlation_id: str, index: int | None = None) -> NewJob:
         """``request`` as it will be stored. Raises :class:`Refused` naming the field and the fix."""

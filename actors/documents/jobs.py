@@ -148,6 +148,12 @@ def accepted_document(accepted: Accepted) -> AcceptedDocument:
     return {**job_document(view), "created": accepted.created, "note": accepted.note}
 
 
+class RetriedDocument(JobDocument):
+    """The new job. ``also_submitted``: the ids of those that are submitted anew with it, which wait for it."""
+
+    also_submitted: list[str]
+
+
 class JobsDocument(TypedDict):
     """A page of jobs, newest first. ``next`` goes into ``cursor`` for the page after; null: this is the last one."""
 

@@ -134,6 +134,12 @@ _DEPENDANTS_OF = Prepared(
     .order_by(_ROW.job_id)
     .limit(bindparam("most"))
 )
+_BROKEN_BY = Prepared(
+    select(_ROW.job_id)
+    .where(_ROW.parent_id == _PARENT, _ROW.broke.is_(True))
+    .order_by(_ROW.job_id)
+    .limit(bindparam("most"))
+)
 _NUMBER_OF_DEPENDANTS = Prepared(select(func.count().label("number")).where(_ROW.parent_id == _PARENT))
 _FIRST_OPEN = (
     select(_ROW.parent_id)
@@ -161,6 +167,11 @@ def parents_of(connection: Connection, job_id: str, most: int) -> list[Parent]:
 def dependants_of(connection: Connection, job_id: str, most: int) -> list[Parent]:
     """Jobs that wait or waited for this one, as far as they are still there; ``most`` of them."""
     return [_parent(*row) for row in _DEPENDANTS_OF.all(connection, parent=job_id, most=most)]
+
+
+def broken_by(connection: Connection, job_id: str, most: int) -> list[str]:
+    """Jobs that were cancelled because this one ended badly; ``most`` of them."""
+    return [broken for (broken,) in _BROKEN_BY.all(connection, parent=job_id, most=most)]
 
 
 def relatives(connection: Connection, job_id: str) -> tuple[Relatives, Relatives]:

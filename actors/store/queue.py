@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any
 
 import attrs
-from sqlalchemy import BindParameter, Connection, bindparam, exists, func, insert, select, text, update
+from sqlalchemy import BindParameter, ColumnElement, Connection, bindparam, exists, func, insert, select, text, update
 
 from actors.jobs.records import QueueEntry, QueueStatus, Resources
 from actors.jobs.scheduling import Running
@@ -171,6 +171,23 @@ class Outlook:
     ended: bool
 
 
+_RUNS = text("queue_entries.status = 'running'")
+_WAITS_FOR_TIME = LATER & (queue_entries.c.status == "pending") & (queue_entries.c.unfinished_parents == 0)
+_SIGNS: list[ColumnElement[Any]] = [
+    exists(select(lane_rows.c.lane_id)),
+    *(exists(select(queue_entries.c.job_id).where(one)) for one in (_RUNS, _DEFERRED, _WAITS_FOR_TIME)),
+    exists(select(ended_parents.c.parent_id)),
+]
+_GOES_ON = Prepared(select(*_SIGNS))
+
+
+def goes_on(connection: Connection) -> bool:
+    """Whether anything runs or will: else all that is left waits for an approval, or for jobs that wait for one."""
+    found = _GOES_ON.one(connection)
+    assert found is not None
+    return any(found)
+
+
 _DUE = Prepared(select(queue_entries.c.job_id).where(_DEFERRED, queue_entries.c.not_before <= bindparam("now")))
 
 
@@ -191,7 +208,7 @@ def release_due(connection: Connection, now: datetime) -> int:
 
 
 _OWNER = tuple(queue_entries.c[name] for name in ("user_id", "org_id", "team_id", "provider", "cpus", "gpus", "memory"))
-_RUNNING = Prepared(select(*_OWNER).where(text("queue_entries.status = 'running'")))
+_RUNNING = Prepared(select(*_OWNER).where(_RUNS))
 
 
 def running(connection: Connection) -> list[Running]:

@@ -7,6 +7,8 @@ from datetime import timedelta
 import pytest
 import trio
 
+from actors.job_requests.rights import Submitter
+from actors.job_requests.sources import RequestSource
 from actors.jobs.options import ApprovalOptions, Limits
 from actors.jobs.records import ApprovalStatus, JobStatus
 from actors.jobs.refusal import RefusalKind, Refused
@@ -327,3 +329,40 @@ async def test_a_back_off_never_changes_since_when_a_job_is_eligible(autojump_cl
         entry = (await runtime.jobs.get(second.job_id)).entry
         assert entry.queued_at == eligible_at
         assert entry.started_at - entry.queued_at < timedelta(minutes=10)
+
+
+async def test_a_retry_with_dependants_submits_anew_all_that_were_cancelled_because_of_it(autojump_clock, world):
+    async with world.open(limits=FREE) as runtime:
+        a, other, b, *rest = await submitted(
+            runtime,
+            named("a", duration=5, result="failed"),
+            named("other", duration=9, result="failed"),
+            named("b", "a"),
+            named("c", "b", "a"),
+            named("d", "c", after_mode="ended", duration=1),
+            named("e", "c", "other"),
+            named("apart", "a", user_id="bo"),
+        )
+        await runtime.wait(rest[1].job_id)
+        await trio.sleep(60)
+        assert await statuses(runtime, b, rest[0], rest[2]) == [JobStatus.CANCELLED] * 3
+        new = await runtime.jobs.retry_with_dependants(a.job_id)
+        assert [one.request.config_name for one in new] == ["a", "b", "apart", "c"]  # not e: another end is in its way
+        assert len({one.job_id for one in new} & {one.job_id for one in (a, other, b, *rest)}) == 0
+        anew = dict(zip(["a", "b", "apart", "c"], new, strict=True))
+        waits_for = {name: (await runtime.jobs.get(job.job_id)).waits_for.shown for name, job in anew.items()}
+        assert {one.job_id for one in waits_for["c"]} == {anew["a"].job_id, anew["b"].job_id}
+        assert [one.job_id for one in waits_for["b"]] == [anew["a"].job_id]
+        assert anew["apart"].request.user_id == "bo"
+
+
+async def test_over_the_network_only_ones_own_are_submitted_anew(autojump_clock, world):
+    async with world.open(limits=FREE) as runtime:
+        a, *_, last = await submitted(
+            runtime, named("a", result="failed"), named("mine", "a"), named("theirs", "a", user_id="bo")
+        )
+        await runtime.wait(last.job_id)
+        await trio.sleep(10)
+        ana = Submitter(RequestSource.TCP, "ana", "lead")
+        new = await runtime.jobs.retry_with_dependants(a.job_id, submitter=ana)
+        assert [one.request.config_name for one in new] == ["a", "mine"]

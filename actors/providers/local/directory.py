@@ -117,8 +117,8 @@ class JobDirectory:
                 folder.mkdir(mode=0o700, exist_ok=True)
             self._reserve_exit_record()
             if parents is not None:
-                with self.opened() as folder:
-                    write_plain(folder, self.parents.name, parents.encode())
+                with self.opened() as at:
+                    write_plain(at, self.parents.name, parents.encode())
             write_durably(self.spec, spec)
             sync_folder(self.path.parent)
         except OSError as error:
