@@ -16,7 +16,7 @@ from actors.jobs.records import WAITING_ENTRIES, ApprovalStatus, QueueStatus
 from actors.ledger.base import Pair, advance, load_many
 from actors.store import Transaction, approvals, dependencies, eligible
 
-BATCH = 500
+BATCH = 250
 """Rows of dependencies that one transaction closes at most."""
 
 CANCEL = 5

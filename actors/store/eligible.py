@@ -46,6 +46,8 @@ def release_starting(connection: Connection, now: datetime, order: Order, most: 
 
 def count_down(connection: Connection, job_ids: Sequence[str], now: datetime, order: Order) -> None:
     """One job less for which each of these waits."""
+    if not job_ids:
+        return
     _COUNT_DOWN.run_many(connection, [{"this": job_id} for job_id in job_ids])
     _make_eligible(connection, _COUNTED_OUT.dicts(connection, these=job_ids), now, order)
 
