@@ -150,7 +150,8 @@ class RunningRuntime(Runtime):
                 await self._store.aclose()
 
     def _make_scheduler(self) -> Scheduler:
-        return timed(Scheduler(self.ledger, self.context.providers, self.clock), "scheduler", self.tallies)
+        home = None if self._parts.in_memory else self.settings.state_dir
+        return timed(Scheduler(self.ledger, self.context.providers, self.clock, home), "scheduler", self.tallies)
 
     def _make_poller(self) -> Poller:
         polling, urls = self.settings.background.job_status_polling, self.settings.webhook_urls()
