@@ -14,10 +14,11 @@ from actors.control.event_reader import EventReader
 from actors.job_requests.job_request import with_inherited
 from actors.job_requests.matrices import refusal
 from actors.job_requests.rights import THE_PROGRAM, Submitter, check_open, retried
-from actors.job_requests.sources import RequestSource
+from actors.job_requests.sources import NETWORK, RequestSource
 from actors.jobs import maxima
 from actors.jobs.capacity import can_ever_fit
 from actors.jobs.codec import request_bytes
+from actors.jobs.dependencies import reference_fault
 from actors.jobs.file_rules import FileRules
 from actors.jobs.levels import check_override
 from actors.jobs.matrix import SweepFault, matrix_of
@@ -26,10 +27,12 @@ from actors.jobs.records import Capacity, Job, JobRequest, JobStatus
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.request_texts import text_fault
 from actors.jobs.retention import PruneResult, kept_since
+from actors.jobs.start_times import fault_of as start_fault
 from actors.jobs.sweeps import Sweep, expanding
 from actors.jobs.views import Accepted, JobFilters, JobView
 from actors.kernel.turns import InTurns
 from actors.ledger import NewJob, approvals, listing, queries, settle
+from actors.ledger.broken import cancelled_because_of
 from actors.ledger.listing import PageRequest
 from actors.ledger.prune import outlook, release_hold
 from actors.providers.guard import Failure
@@ -58,11 +61,12 @@ class Jobs:
         return (await self._ledger.submit([self._checked(_complete(request), get_correlation_id())]))[0].job
 
     async def submit_many(
-        self, requests: Sequence[JobRequest | Sweep], file: FileRules | None = None
+        self, requests: Sequence[JobRequest | Sweep], file: FileRules | None = None, *, sees: str | None = None
     ) -> list[Accepted]:
         """Accept all of ``requests`` in one transaction, or none of them; several get correlation IDs of their own.
 
         A :class:`~actors.jobs.sweeps.Sweep` is all the jobs of its matrix. ``file``: these are jobs of a job file.
+        ``sees``: the user whose jobs alone those who submit may see, and let theirs wait for; None: all.
         """
         environ, found = dict(os.environ), dict[tuple[str, ...], Mapping[str, str]]()
         checked: list[NewJob] = []
@@ -82,6 +86,8 @@ class Jobs:
             if len(checked) > maxima.BATCH_JOBS:
                 message = f"at most {maxima.BATCH_JOBS} jobs in one request; send them in several"
                 raise Refused(message, RefusalKind.INVALID)
+        if sees is not None:
+            checked = [attrs.evolve(one, sees=sees) if one.request.after else one for one in checked]
         return await self._ledger.submit(checked, file)
 
     async def _swept(self, sweep: Sweep, where: str, room: int) -> list[NewJob]:
@@ -116,12 +122,29 @@ class Jobs:
         It gets the same correlation ID.
         """
         view = await self.get(job_id)
-        if not view.job.is_terminal:
-            raise Refused(f"job {view.job.job_id} has not ended ({view.job.status.value}); cancel it first")
-        request = _complete(retried(view.job.request, submitter, view.job.job_id))
-        request = attrs.evolve(request, parameters=view.job.request.parameters)
-        new = attrs.evolve(self._checked(request, view.job.correlation_id), retry_of=view.job.job_id)
-        return (await self._ledger.submit([new]))[0].job
+        return (await self._ledger.submit([self.again(view.job, submitter)]))[0].job
+
+    async def retry_with_dependants(
+        self, job_id: str, *, by: str | None = None, submitter: Submitter = THE_PROGRAM
+    ) -> list[Job]:
+        """As :meth:`retry`, and all that were cancelled because of that job (E3); the job itself is the first.
+
+        Over the network only those of ``submitter``: nobody's job becomes another's by the way.
+        """
+        job = (await self.get(job_id)).job
+        owner = submitter.user_id if submitter.source in NETWORK else None
+        others = await self._ledger.read(cancelled_because_of, job, owner)
+        new = [self.again(one, submitter) async for one in InTurns((job, *others))]
+        accepted = await self._ledger.submit(new)
+        return [one.job for one in accepted]
+
+    def again(self, job: Job, submitter: Submitter = THE_PROGRAM) -> NewJob:
+        """What :meth:`retry` of ``job`` submits. Raises :class:`Refused` where it may not be retried."""
+        if not job.is_terminal:
+            raise Refused(f"job {job.job_id} has not ended ({job.status.value}); cancel it first")
+        request = _complete(retried(job.request, submitter, job.job_id))
+        request = attrs.evolve(request, parameters=job.request.parameters)
+        return attrs.evolve(self._checked(request, job.correlation_id), retry_of=job.job_id)
 
     def _checked(
         self, request: JobRequest, correlation_id: str, where: str = "", written_name: str | None = None
@@ -149,6 +172,13 @@ class Jobs:
             yield "user_id", "user_id: say for whom the job is"
         if request.max_attempts < 1:
             yield "max_attempts", "max_attempts must be 1 or more"
+        for index, reference in enumerate(request.after):
+            if (wrong := reference_fault(reference)) is not None:
+                yield "after", f"after[{index}] {wrong}"
+        if request.after_mode not in ("ok", "ended"):
+            yield "after_mode", "after_mode must be ok or ended"
+        if request.start_after is not None and (wrong := start_fault(request.start_after)) is not None:
+            yield "start_after", f"start_after {wrong}"
         try:
             check_override(request.priority_override)
         except ValueError as error:

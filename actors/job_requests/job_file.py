@@ -16,6 +16,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -31,6 +32,7 @@ from actors.jobs.matrix import Matrix, SweepFault
 from actors.jobs.maximum import Text
 from actors.jobs.records import JobRequest
 from actors.jobs.sweeps import Sweep
+from actors.jobs.wall_clock import in_utc
 from actors.validation import INPUT, CheckedError, Problems, Shape, Wrong, document, plain_value, read_bytes
 from actors.validation.marked import ListNode, MappingNode
 from actors.validation.values import NOT_EMPTY
@@ -77,7 +79,7 @@ def load_job_file(path: Path | str, *, user: str = "", environ: Mapping[str, str
     """
     name, path = str(path), Path(path)
     content = read_bytes(path, name, MAX_BYTES)
-    reader = converter(_NAMES, closed_to(RequestSource.JOB_FILE), also={MATRIX}, any_cwd=True)
+    reader = converter(_NAMES, closed_to(RequestSource.JOB_FILE), also={MATRIX}, for_file=True)
     reader.shapes[_Content] = Shape(whole=_check_content)
     problems = Problems()
     root = document(content, name, problems, max_nodes=MAX_NODES)
@@ -127,7 +129,8 @@ def _completed(asked: Request, keys: tuple[str, ...], folder: Path, inherited: I
     cwd = request.cwd
     if cwd is not None or request.command is not None:
         cwd = under(folder, cwd or ".", asked.matrix if isinstance(asked, Sweep) else None)
-    request = inherited.filled(attrs.evolve(request, cwd=cwd))
+    start = None if request.start_after is None else in_utc(request.start_after, datetime.now(UTC))
+    request = inherited.filled(attrs.evolve(request, cwd=cwd, start_after=start))
     if isinstance(asked, Sweep):
         return attrs.evolve(asked, request=request, keys=keys)
     return attrs.evolve(request, idempotency_key=keys[0])

@@ -27,6 +27,8 @@ from actors.jobs.refusal import Refused
 from actors.jobs.views import Accepted
 from actors.ledger.base import load
 from actors.ledger.keys import Keys
+from actors.ledger.new_job import NewJob
+from actors.ledger.parents import Parents, start_of_request
 from actors.ledger.rules import rules_now
 from actors.store import Transaction, approvals, jobs, queue
 
@@ -41,21 +43,6 @@ class Question:
     reason: str
     required_level: str
     rule_id: int | None = None
-
-
-@attrs.frozen
-class NewJob:
-    """A checked request, and the correlation ID of all that happens to its job.
-
-    ``encoded``: the request as JSON, if it is at hand. ``written_name``: the name as it was written, before the
-    placeholders of a matrix were filled; it stands for all jobs of that matrix.
-    """
-
-    request: JobRequest
-    correlation_id: str
-    retry_of: str | None = None
-    encoded: bytes | None = None
-    written_name: str | None = None
 
 
 def submit(
@@ -99,6 +86,7 @@ class _Batch:
         self._seen: dict[str, tuple[int, bool]] = {}
         self._fresh: dict[str, Accepted] = {}
         self._encoded: dict[str, bytes | None] = {}
+        self._parents = Parents(tx.connection, new) if any(one.request.after for one in new) else None
 
     def accept(self) -> list[Accepted]:
         """Accept all of it."""
@@ -106,14 +94,13 @@ class _Batch:
         accepted: list[Accepted] = []
         for new in self._new:
             job_id = keys.job_of(new.request)
-            if job_id is not None:
-                existing = self._existing(job_id)
-                if self._file is None or not self._file.repeats(existing.job):
-                    accepted.append(existing)
-                    continue
-            one = self._make(new)
+            one = None if job_id is None else self._existing(job_id)
+            if one is None or (self._file is not None and self._file.repeats(one.job)):
+                one = self._make(new)
+                keys.bind(new.request, one.job.job_id)
             accepted.append(one)
-            keys.bind(new.request, one.job.job_id)
+            if self._parents is not None:
+                self._parents.note(one.job, new.written_name)
         self._write([one for one in accepted if one.created])
         keys.write()
         self._check_waiting()
@@ -146,6 +133,8 @@ class _Batch:
     def _make(self, new: NewJob) -> Accepted:
         request = new.request
         job_id = self._ids.new(self._tx.now)
+        start = start_of_request(request, self._tx.now)
+        parents = self._parents.of(job_id, new) if self._parents is not None else ()
         question = self._question(request)
         following = _first_step(needs_approval=question is not None)
         job = Job(
@@ -166,9 +155,12 @@ class _Batch:
             queued_at=self._tx.now,
             queued_seq=self._tx.next_order(),
             max_attempts=request.max_attempts,
+            start_after=start.at,
+            start_wait_seconds=start.seconds,
+            unfinished_parents=sum(not parent.has_ended for parent in parents),
         )
         approval = self._ask(job_id, question) if question else None
-        one = Accepted(job, entry, approval, created=True)
+        one = Accepted(job, entry, approval, created=True, note=start.note)
         self._fresh[job_id] = one
         self._encoded[job_id] = new.encoded
         return one
@@ -217,6 +209,8 @@ class _Batch:
         asked = [one.approval for one in new if one.approval is not None]
         if asked:
             approvals.add(connection, asked)
+        if self._parents is not None:
+            self._parents.write()
         for one in new:
             event = _first_step(needs_approval=one.approval is not None).event
             self._tx.emit(event, one.job.job_id, one.job.correlation_id, **_event_data(one))
