@@ -188,6 +188,16 @@ def test_every_command_of_the_sweep_is_accepted() -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_one_job_waits_for_the_whole_group_and_picks_its_best() -> None:
+    found = load_job_file(EXAMPLES / "sweep.yaml", environ={}).requests
+    (waiting,) = [one for one in found if isinstance(one, JobRequest) and one.after]
+    assert (waiting.command, waiting.cwd) == (("python", "best.py"), str(TRAIN))
+    assert (waiting.after, waiting.after_mode) == (({"group": "rates"},), "ended")
+    group = [job for job in trainings() if job.group == "rates"]
+    assert {job.user_id for job in (*group, waiting)} == {"ana"}
+    assert len(group) == 7
+
+
 def best(folder: Path, parents: list[dict[str, Any]] | None) -> subprocess.CompletedProcess[str]:
     """`best.py`, after these jobs."""
     env = environment(folder)
