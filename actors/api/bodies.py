@@ -33,6 +33,13 @@ class Nothing:
 
 
 @attrs.frozen
+class SubmitQuery:
+    """``check`` false: accept what can be seen not to run (E6), with ``warnings``, instead of refusing it."""
+
+    check: bool = True
+
+
+@attrs.frozen
 class JobsQuery:
     """Which jobs. ``q``: part of an id, user, configuration name or error; ``before``: only jobs older than this one.
 

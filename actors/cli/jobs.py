@@ -9,7 +9,7 @@ import click
 from actors.cli.client import Client
 from actors.cli.context import BadInput
 from actors.cli.job_text import ago, duration, name_of, note, standing
-from actors.cli.options import given, with_client
+from actors.cli.options import given, print_warnings, unchecked, with_client
 from actors.cli.tables import ending, plain, print_answer, print_rows
 from actors.jobs.statuses import JobStatus
 
@@ -83,10 +83,13 @@ def cancel(client: Client, as_json: bool, job: str) -> None:
 
 @click.command()
 @click.argument("job")
+@click.option("--no-check", is_flag=True, help="Submit it even if its directory or program is not found.")
 @with_client
-def retry(client: Client, as_json: bool, job: str) -> None:
+def retry(client: Client, as_json: bool, job: str, no_check: bool) -> None:
     """Submit an ended JOB again, as a new job."""
-    print_answer(client.request("POST", "api", "jobs", job, "retry"), as_json, print_job)
+    again = client.request("POST", "api", "jobs", job, "retry", params=unchecked(no_check))
+    print_warnings([again])
+    print_answer(again, as_json, print_job)
 
 
 @click.command()

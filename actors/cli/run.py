@@ -24,10 +24,12 @@ if TYPE_CHECKING:
 )
 @click.option("--until-idle", is_flag=True, help="Stop when no job is pending or running.")
 @click.option("--approve-as", metavar="NAME", help="Approve pending requests, in the name of this user.")
+@click.option("--no-check", is_flag=True, help="Submit jobs of the file even if directory or program is not found.")
 @click.option("--fail-on-failure", is_flag=True, help="Exit with status 1 if a job failed.")
 @with_config
 def run(
-    file: str | None, until_idle: bool, approve_as: str | None, fail_on_failure: bool, config: str | None
+    file: str | None, until_idle: bool, approve_as: str | None, no_check: bool, fail_on_failure: bool,
+    config: str | None,
 ) -> None:  # fmt: skip
     """Run the supervisor until SIGTERM or Ctrl-C.
 
@@ -49,7 +51,7 @@ def run(
     from actors.cli.session import Session
     from logconf import flush
 
-    plan = Plan(settings, config, job_file, until_idle, approve_as, fail_on_failure)
+    plan = Plan(settings, config, job_file, until_idle, approve_as, fail_on_failure, not no_check)
     display = None
     if shown:
         from actors.cli.display import Lines, Live

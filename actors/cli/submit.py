@@ -11,7 +11,7 @@ import click
 from actors.cli.client import Client
 from actors.cli.context import BadInput, Failed, os_user, read_job_file
 from actors.cli.job_text import duration, metrics, name_of, note, standing
-from actors.cli.options import DURATION, SIZE, given, with_client
+from actors.cli.options import DURATION, SIZE, given, print_warnings, unchecked, with_client
 from actors.cli.tables import ending, print_json, print_rows, short
 from actors.jobs.statuses import TERMINAL_JOBS
 
@@ -52,21 +52,32 @@ _SIGNALLED = 128
 @click.option("--max-attempts", type=int, help="How often to try to submit it to the provider.  [default: 3]")
 @click.option("--max-runtime", type=DURATION, help="End the job after this time, such as 90s, 15m or 1d12h.")
 @click.option("--file", type=click.Path(dir_okay=False), help="Submit the jobs of this file instead, all or none.")
+@click.option("--no-check", is_flag=True, help="Submit it even if its directory or program is not found.")
 @click.option("--wait", is_flag=True, help="Wait until the job ends, and exit with its exit status.")
 @with_client
 def submit(
-    client: Client, as_json: bool, command: tuple[str, ...], file: str | None, wait: bool, **options: Any
+    client: Client,
+    as_json: bool,
+    command: tuple[str, ...],
+    file: str | None,
+    no_check: bool,
+    wait: bool,
+    **options: Any,
 ) -> None:
     """Submit a job: a program and its arguments, after --.
 
     The program is started directly, not by a shell. Example: greenroom submit --gpus 1 -- python train.py --lr 0.1
     """
+    params = unchecked(no_check)
     if file is None:
-        found = [client.request("POST", "api", "jobs", body=_from_options(command, **options))]
+        found = [client.request("POST", "api", "jobs", params=params, body=_from_options(command, **options))]
     elif command or given(options):
-        raise click.UsageError("--file cannot be combined with options of a job, only with --wait and --json")
+        raise click.UsageError(
+            "--file cannot be combined with options of a job, only with --wait, --no-check and --json"
+        )
     else:
-        found = client.request("POST", "api", "jobs", body=_from_file(file))
+        found = client.request("POST", "api", "jobs", params=params, body=_from_file(file))
+    print_warnings(found)
     if wait:
         ended = _wait_for(client, found)
         found = [ended[job["job_id"]] | {"created": job["created"]} for job in found]

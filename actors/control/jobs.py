@@ -10,16 +10,16 @@ from typing import Any, Unpack
 import attrs
 
 from actors.control.context import Context
+from actors.control.early_checks import early_warnings
 from actors.control.event_reader import EventReader
 from actors.job_requests.job_request import with_inherited
 from actors.job_requests.rights import THE_PROGRAM, Submitter, check_open, retried
 from actors.job_requests.sources import RequestSource
 from actors.jobs import maxima
-from actors.jobs.capacity import can_ever_fit
 from actors.jobs.codec import request_bytes
 from actors.jobs.levels import check_override
 from actors.jobs.pages import Page
-from actors.jobs.records import Capacity, Job, JobRequest, JobStatus
+from actors.jobs.records import Job, JobRequest, JobStatus
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.request_texts import text_fault
 from actors.jobs.retention import PruneResult, kept_since
@@ -46,15 +46,19 @@ class Jobs:
 
     # Submitting.
 
-    async def submit(self, request: JobRequest) -> Job:
+    async def submit(self, request: JobRequest, *, check: bool = True) -> Job:
         """Accept one job under the correlation ID of the caller; it is stored when this returns.
 
-        Raises :class:`Refused` naming the field and the fix.
+        ``check``: as in :meth:`submit_many`. Raises :class:`Refused` naming the field and the fix.
         """
-        return (await self._ledger.submit([self._checked(request, get_correlation_id())]))[0].job
+        return (await self._accept([self._checked(request, get_correlation_id())], check=check))[0].job
 
-    async def submit_many(self, requests: Sequence[JobRequest]) -> list[Accepted]:
-        """Accept all of ``requests`` in one transaction, or none of them; several get correlation IDs of their own."""
+    async def submit_many(self, requests: Sequence[JobRequest], *, check: bool = True) -> list[Accepted]:
+        """Accept all of ``requests`` in one transaction, or none of them; several get correlation IDs of their own.
+
+        ``check``: refuse what can be seen not to run (a directory or a program that is not there, needs that this
+        machine cannot meet); false: accept it with warnings. Raises :class:`Refused` naming the field and the fix.
+        """
         if len(requests) > maxima.BATCH_JOBS:
             message = f"at most {maxima.BATCH_JOBS} jobs in one request, not {len(requests)}; send them in several"
             raise Refused(message, RefusalKind.INVALID)
@@ -65,19 +69,30 @@ class Jobs:
         async for request in InTurns(requests):
             complete, index = with_inherited(request, environ, found), len(checked)
             checked.append(self._checked(complete, ids[index], index if several else None))
-        return await self._ledger.submit(checked)
+        return await self._accept(checked, check=check)
+
+    async def _accept(self, new: Sequence[NewJob], *, check: bool) -> list[Accepted]:
+        warnings = await early_warnings(self._ledger, self._context.providers, new, check=check)
+        accepted = await self._ledger.submit(new)
+        for index, some in warnings.items():
+            accepted[index] = attrs.evolve(accepted[index], warnings=some)
+        return accepted
 
     async def retry(self, job_id: str, *, by: str | None = None, submitter: Submitter = THE_PROGRAM) -> Job:
         """A new job with ``retry_of``: what an ended one asked for, as a new request of ``submitter`` (B14, D1).
 
         It gets the same correlation ID.
         """
+        return (await self.submit_again(job_id, submitter=submitter)).job
+
+    async def submit_again(self, job_id: str, *, submitter: Submitter = THE_PROGRAM, check: bool = True) -> Accepted:
+        """:meth:`retry`, with what was found wrong with the request; ``check``: as in :meth:`submit_many`."""
         view = await self.get(job_id)
         if not view.job.is_terminal:
             raise Refused(f"job {view.job.job_id} has not ended ({view.job.status.value}); cancel it first")
         request = retried(view.job.request, submitter, view.job.job_id)
         new = attrs.evolve(self._checked(request, view.job.correlation_id), retry_of=view.job.job_id)
-        return (await self._ledger.submit([new]))[0].job
+        return (await self._accept([new], check=check))[0]
 
     def _checked(self, request: JobRequest, correlation_id: str, index: int | None = None) -> NewJob:
         """``request`` as it will be stored. Raises :class:`Refused` naming the field and the fix."""
@@ -112,10 +127,6 @@ class Jobs:
         prepared = provider.prepare(request)
         if isinstance(prepared, Failure):
             yield None, prepared.message
-        capacity = provider.capacity()
-        misfit = can_ever_fit(request.resources, Capacity() if isinstance(capacity, Failure) else capacity)
-        if misfit is not None:
-            yield "resources", f"provider {request.provider} {misfit}"
 
     # Changing.
 

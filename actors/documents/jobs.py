@@ -95,15 +95,19 @@ def job_document(view: JobView) -> JobDocument:
 
 
 class AcceptedDocument(JobDocument):
-    """The answer to a request: its job, and whether it was ``created`` now or stood there under the same key."""
+    """The answer to a request: its job, and whether it was ``created`` now or stood there under the same key.
+
+    ``warnings``: what is wrong with the request, where it was to be accepted all the same or could not be checked.
+    """
 
     created: bool
+    warnings: list[str]
 
 
 def accepted_document(accepted: Accepted) -> AcceptedDocument:
     """The answer to a request: its job, and whether it was ``created`` now or stood there under the same key."""
     view = JobView(accepted.job, accepted.entry, accepted.entry.status, accepted.approval)
-    return {**job_document(view), "created": accepted.created}
+    return {**job_document(view), "created": accepted.created, "warnings": list(accepted.warnings)}
 
 
 class JobsDocument(TypedDict):

@@ -52,7 +52,7 @@ class Rerun:
     times: int = 0
     on: tuple[Literal["interrupted", "failed", "timed_out"], ...] = ("interrupted",)
     exit_codes: tuple[int, ...] = ()
-    delay: float = 30.0
+    delay: Seconds = 30.0
 
 
 @attrs.frozen

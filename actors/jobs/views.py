@@ -59,12 +59,16 @@ class Gap:
 
 @attrs.frozen
 class Accepted:
-    """The answer to one request: its job, and whether it was made now or stood there under the same key."""
+    """The answer to one request: its job, and whether it was made now or stood there under the same key.
+
+    ``warnings``: what was found wrong with the request, which was accepted all the same.
+    """
 
     job: Job
     entry: QueueEntry
     approval: ApprovalRequest | None
     created: bool
+    warnings: tuple[str, ...] = ()
 
 
 @attrs.frozen

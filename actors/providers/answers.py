@@ -16,6 +16,7 @@ from actors.providers.base import (
     Found,
     Handle,
     LogChunk,
+    RequestFault,
     Submitted,
     Unknowable,
     View,
@@ -48,6 +49,17 @@ def checked_capacity(answer: object) -> Capacity:
         if there is not None and (isinstance(there, bool) or not isinstance(there, int) or there < 0):
             raise Protocol(f"capacity.{name} is {there!r}, not a whole number from 0")
     return capacity
+
+
+def checked_faults(answer: object, number: int) -> list[tuple[RequestFault, ...]]:
+    """For each of ``number`` requests what is wrong with it."""
+    found = [tuple(_sequence(one, "faults of a request")) for one in _sequence(answer, "faults of requests")]
+    if len(found) != number or not all(isinstance(fault, RequestFault) for one in found for fault in one):
+        raise Protocol(f"{len(found)} answers about {number} requests, or no faults")
+    return [
+        tuple(attrs.evolve(fault, field=kept(fault.field), message=kept(fault.message)) for fault in one)
+        for one in found
+    ]
 
 
 def checked_submitted(answer: object) -> Submitted:

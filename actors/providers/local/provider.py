@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from actors.providers.base import (
     Nudge,
     Prepared,
     Push,
+    RequestFault,
     Submitted,
     View,
 )
@@ -28,6 +29,7 @@ from actors.providers.disk_threads import DiskThreads
 from actors.providers.errors import Invalid, ProviderError, Unavailable
 from actors.providers.local.capacity import machine_capacity, machine_devices
 from actors.providers.local.directory import JobDirectory
+from actors.providers.local.early_checks import EarlyChecks
 from actors.providers.local.environment import OURS
 from actors.providers.local.gpus import FoundGpus
 from actors.providers.local.jobs import LocalJobs
@@ -65,17 +67,22 @@ class LocalProvider(NoDeliveries):
         self._gpus = machine_devices(options)
         devices = self._gpus.devices
         self._capacity = machine_capacity(options, devices)
+        self._early_checks = EarlyChecks(options.entry_points, self._capacity)
         self._jobs = LocalJobs(self._root, options, devices, cgroup_parent)
         self._threads = DiskThreads()
         self._watch = Watch(self._jobs, self._threads)
 
     def capacity(self) -> Capacity:
-        """Slots by resource: cores, GPUs, and memory where the options count it."""
+        """Slots by resource: cores, GPUs, and memory for the jobs that say how much they need."""
         return self._capacity
 
     def prepare(self, request: JobRequest) -> Prepared:
         """Check ``request``. Raises :class:`Invalid` naming every fault."""
-        return prepare_request(request, self._options, self._capacity)
+        return prepare_request(request, self._options)
+
+    async def check_requests(self, requests: Sequence[JobRequest]) -> list[tuple[RequestFault, ...]]:
+        """Whether the directories are there, the programs are found, and the needs can ever be met (E6)."""
+        return await self._early_checks.faults(requests)
 
     async def check(self) -> Mapping[str, Any]:
         """What there is, and whether jobs can be written down. Raises :class:`Unavailable`."""
@@ -183,12 +190,12 @@ def require_linux(platform: str, release: str) -> None:
         raise Unavailable(f"the local provider needs Linux 5.3 or newer, and this is Linux {release}")
 
 
-def prepare_request(request: JobRequest, options: LocalOptions, capacity: Capacity) -> Prepared:
+def prepare_request(request: JobRequest, options: LocalOptions) -> Prepared:
     """The body of a submission. Raises :class:`Invalid` naming every fault and its fix."""
     faults: list[str] = []
     program = program_of(request, options.entry_points, faults)
     faults += _environment_faults(program.env)
-    faults += resource_faults(request, capacity, "this machine has")
+    faults += resource_faults(request, Capacity(), "this machine has")
     if request.spec:
         faults.append(f"spec.{next(iter(request.spec))!s:.80} is unknown: this provider takes no spec, use command")
     if faults:
