@@ -38,7 +38,7 @@ def run(
     """
     gc.disable()  # what is imported from here on stays: collecting meanwhile costs a tenth of the start
     settings = load_settings(config)
-    job_file = None if file is None else read_job_file(file)
+    job_file = None if file is None else read_job_file(file, settings.submission.env_from)
     if any(one.kind == "local" for one in settings.providers.values()):
         from actors.providers.local.subreaper import become_subreaper
 
@@ -79,7 +79,7 @@ def _opened(path: str) -> TextIO:
 def _prepare(settings: Settings, shown: bool) -> str | None:
     """Make the state directory, configure logging (A2), and say where its file is."""
     from actors.settings import secrets
-    from actors.settings.places import note_state_directory
+    from actors.settings.places import note_settings
     from actors.store.state_directory import LOG, StateDirectoryError, check
     from logconf import init_from_env, register_secret
 
@@ -94,7 +94,7 @@ def _prepare(settings: Settings, shown: bool) -> str | None:
         raise Failed(
             f"cannot write to the state directory {settings.state_dir}: correct its mode or set GREENROOM_HOME"
         )
-    note_state_directory(settings.config_file, settings.state_dir)
+    note_settings(settings.config_file, settings.state_dir, settings.submission.env_from)
     path = str(settings.state_dir / LOG) if shown else None
     if path is None:
         init_from_env()

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from actors.cli.client import Client
-from actors.cli.context import BadInput, Failed, os_user, read_job_file
+from actors.cli.context import BadInput, Failed, configured_env_from, os_user, read_job_file
 from actors.cli.job_text import duration, metrics, name_of, note, standing
 from actors.cli.options import DURATION, SIZE, given, print_warnings, unchecked, with_client
 from actors.cli.tables import ending, print_json, print_rows, short
@@ -38,7 +38,7 @@ _SIGNALLED = 128
     "--env", multiple=True, type=click.UNPROCESSED, metavar="K=V", help="Set an environment variable; repeatable."
 )
 @click.option(
-    "--env-from", multiple=True, metavar="NAME", help="Also pass this variable of your environment; repeatable."
+    "--env-from", multiple=True, metavar="NAME|PATTERN|all", help="Pass these variables of yours, too; repeatable."
 )
 @click.option("--entry-point", help="Configured entry point to run instead of ARGV; --set gives its parameters.")
 @click.option(
@@ -70,13 +70,14 @@ def submit(
     """
     params = unchecked(no_check)
     if file is None:
-        found = [client.request("POST", "api", "jobs", params=params, body=_from_options(command, **options))]
+        body = _from_options(command, **options, inherits=configured_env_from(client.config))
+        found = [client.request("POST", "api", "jobs", params=params, body=body)]
     elif command or given(options):
         raise click.UsageError(
             "--file cannot be combined with options of a job, only with --wait, --no-check and --json"
         )
     else:
-        found = client.request("POST", "api", "jobs", params=params, body=_from_file(file))
+        found = client.request("POST", "api", "jobs", params=params, body=_from_file(file, client.config))
     print_warnings(found)
     if wait:
         ended = _wait_for(client, found)
@@ -154,21 +155,22 @@ def _whether_new(job: dict[str, Any]) -> str:
     return "" if job["created"] else "submitted before"
 
 
-def _from_file(file: str) -> list[dict[str, Any]]:
+def _from_file(file: str, config: str | None) -> list[dict[str, Any]]:
     from actors.jobs.codec import request_to_json
 
-    return [request_to_json(request) for request in read_job_file(file).requests]
+    return [request_to_json(request) for request in read_job_file(file, configured_env_from(config)).requests]
 
 
 def _from_options(
-    command: tuple[str, ...], *, cwd: str | None, env: tuple[str, ...], env_from: tuple[str, ...], spec: str | None,
-    assigned: tuple[str, ...], cpus: int | None, gpus: int | None, memory: int | None, **fields: Any,
+    command: tuple[str, ...], *, cwd: str | None, env: tuple[str, ...], env_from: tuple[str, ...],
+    inherits: tuple[str, ...], spec: str | None, assigned: tuple[str, ...], cpus: int | None, gpus: int | None,
+    memory: int | None, **fields: Any,
 ) -> dict[str, Any]:  # fmt: skip
     """The request as the API takes it. ``fields`` already have its names."""
-    from actors.jobs.environment import DEFAULT_ENV_FROM, inherited
+    from actors.jobs.environment import inherited, with_usual
     from actors.jobs.os_text import to_plain
 
-    names = (*DEFAULT_ENV_FROM, *env_from)
+    names = with_usual((*inherits, *env_from))
     body = {
         **fields,
         "provider": fields["provider"] or "local",

@@ -12,7 +12,7 @@ import attrs
 from attrs.validators import ge, gt, optional
 
 from actors.jobs import maxima
-from actors.jobs.environment import inherited
+from actors.jobs.environment import DEFAULT_ENV_FROM, inherited, with_usual
 from actors.jobs.levels import HIGHEST_OVERRIDE
 from actors.jobs.os_text import from_plain
 from actors.jobs.records import JobRequest, Resources
@@ -49,6 +49,13 @@ def with_inherited(
         if found is not None:
             found[request.env_from] = values
     return attrs.evolve(request, inherited_env=values)
+
+
+def with_names(request: JobRequest, env_from: tuple[str, ...]) -> JobRequest:
+    """``request``, inheriting ``env_from`` beside the usual variables, unless it says itself what it inherits."""
+    if not env_from or request.env_from != DEFAULT_ENV_FROM:
+        return request
+    return attrs.evolve(request, env_from=with_usual(env_from))
 
 
 def converter(

@@ -59,8 +59,8 @@ class Rerun:
 class JobRequest:
     """What somebody asks for.
 
-    ``command`` is an argv, never a shell line. ``env`` holds pairs; ``env_from`` names what is taken from the
-    submitter's own environment (a trailing ``*`` matches a prefix) and ``inherited_env`` the values found there.
+    ``command`` is an argv, never a shell line. ``env`` holds pairs; ``env_from`` says what is taken from the
+    submitter's own environment (names, patterns such as ``WANDB_*``, or ``all``), ``inherited_env`` what was found.
     ``requires_approval`` is a reason for which this job must be approved, whatever the rules say. ``after`` names the
     jobs and groups that must have ended first (``after_mode`` "ok": completed). ``notify`` names targets of the
     configuration. ``parameters`` are the values of a matrix, as written, and ``best`` says for which metrics the least
