@@ -69,6 +69,15 @@ def standing(job: Document) -> str:
     return ", ".join(words)
 
 
+def gpus_of(job: Document) -> str:
+    """The GPUs of a job: by index where they are known so, else how many; "" where it needs none."""
+    devices = job.get("devices") or []
+    if devices and all(name.isdecimal() for name in devices):
+        return ",".join(devices)
+    number = len(devices) or job["resources"]["gpus"]
+    return f"{number} GPU{'' if number == 1 else 's'}" if number else ""
+
+
 def measure(values: Document | None, name: str) -> str:
     """One number of a progress or result, such as its accuracy, in four digits."""
     value = (values or {}).get(name)

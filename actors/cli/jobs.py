@@ -8,15 +8,19 @@ import click
 
 from actors.cli.client import Client
 from actors.cli.context import BadInput
-from actors.cli.job_text import ago, duration, name_of, note, standing
+from actors.cli.job_text import ago, duration, gpus_of, name_of, note, standing
 from actors.cli.options import given, print_warnings, unchecked, with_client
 from actors.cli.tables import ending, plain, print_answer, print_rows
 from actors.jobs.statuses import JobStatus
 
 _SHOWN_FIRST = (
-    "job_id", "status", "queue_status", "config_name", "user_id", "org_id", "team_id", "provider", "command",
-    "entry_point", "correlation_id", "reason", "setting",
+    "job_id", "status", "queue_status", "config_name", "group", "user_id", "org_id", "team_id", "provider", "command",
+    "entry_point", "params", "cwd", "environment", "resources", "devices", "output_directory", "max_runtime",
+    "correlation_id", "reason", "setting",
 )  # fmt: skip
+
+
+_NOTHING: tuple[Any, ...] = (None, "", {}, [])
 
 
 @click.command()
@@ -34,8 +38,9 @@ _SHOWN_FIRST = (
 def jobs(client: Client, as_json: bool, **filters: Any) -> None:
     """List jobs, newest first."""
     found = client.read("api", "jobs", params=given(filters))
+    gpus = {"GPU": gpus_of} if any(map(gpus_of, found["jobs"])) else {}
     print_rows(found["jobs"], as_json, "There are no jobs.", {
-        "JOB": ending("job_id"), "NAME": name_of, "USER": "user_id", "PROVIDER": "provider", "STATUS": standing,
+        "JOB": ending("job_id"), "NAME": name_of, "USER": "user_id", "PROVIDER": "provider", **gpus, "STATUS": standing,
         "CREATED": lambda job: ago(job["created_at"]), "RAN": duration, "": note,
     })  # fmt: skip
     if found["next"] and not as_json:
@@ -57,7 +62,7 @@ def _print_details(job: Any) -> None:
     click.echo(f"{name_of(job)}: {standing(job)}")
     rest = [key for key in job if key not in _SHOWN_FIRST]
     for key in (*_SHOWN_FIRST, *rest):
-        if job[key] not in (None, "", {}, []):
+        if job[key] not in _NOTHING:
             click.echo(f"  {key + ':':22}{_on_one_line(job[key])}")
 
 
@@ -65,7 +70,7 @@ def _on_one_line(value: Any) -> str:
     if isinstance(value, list):
         return plain(" ".join(map(str, value)))
     if isinstance(value, dict):
-        return plain(", ".join(f"{key} {one}" for key, one in value.items() if one is not None))
+        return ", ".join(f"{plain(key)} {_on_one_line(one)}" for key, one in value.items() if one not in _NOTHING)
     return plain(value)
 
 

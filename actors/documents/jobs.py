@@ -6,7 +6,9 @@ from typing import TypedDict
 
 from actors.documents.approvals import ApprovalDocument, approval_document
 from actors.documents.common import Document, Moment, from_fields, moment
+from actors.jobs.environment import not_set
 from actors.jobs.os_text import shown
+from actors.jobs.records import JobRequest
 from actors.jobs.views import Accepted, JobView
 
 
@@ -34,8 +36,23 @@ class SubmissionDocument(TypedDict):
     handed_at: Moment | None
 
 
+class EnvironmentDocument(TypedDict):
+    """The names of a job's variables: ``set`` by its request, ``inherited`` of its submitter's environment.
+
+    ``not_set``: names and patterns that were asked for and that the submitter's environment did not have.
+    """
+
+    set: list[str]
+    inherited: list[str]
+    not_set: list[str]
+
+
 class JobDocument(TypedDict):
-    """A job with what is known around it: ``reason`` and ``setting`` say why it waits and what changes that."""
+    """A job with what is known around it: ``reason`` and ``setting`` say why it waits and what changes that.
+
+    ``devices``: those that it got, such as GPUs by UUID or index. ``output_directory``: where it keeps what it leaves,
+    if that is on this machine.
+    """
 
     job_id: str
     status: str
@@ -48,7 +65,14 @@ class JobDocument(TypedDict):
     config_name: str | None
     command: list[str] | None
     entry_point: str | None
+    params: Document
+    cwd: str | None
+    environment: EnvironmentDocument
     resources: ResourcesDocument
+    devices: list[str] | None
+    group: str | None
+    max_runtime: float | None
+    output_directory: str | None
     priority: int
     priority_override: int | None
     attempt: int
@@ -84,7 +108,10 @@ def job_document(view: JobView) -> JobDocument:
     return from_fields(
         JobDocument, job, entry, view, request,
         command=[shown(word) for word in request.command] if request.command is not None else None,
+        cwd=None if request.cwd is None else shown(request.cwd),
+        environment=_environment(request),
         resources=from_fields(ResourcesDocument, request.resources),
+        output_directory=_output_directory(view),
         priority=entry.base_priority if entry.priority_override is None else entry.priority_override,
         error_message=job.error_message or entry.error_message,
         uncertain=None if since is None else {"since": since, "reason": job.uncertain_reason},
@@ -92,6 +119,17 @@ def job_document(view: JobView) -> JobDocument:
         submission=None if view.submission is None else from_fields(SubmissionDocument, view.submission),
         approval=None if view.approval is None else approval_document(view.approval),
     )  # fmt: skip
+
+
+def _environment(request: JobRequest) -> EnvironmentDocument:
+    inherited = sorted(request.inherited_env or ())
+    return {"set": sorted(request.env), "inherited": inherited, "not_set": not_set(request.env_from, inherited)}
+
+
+def _output_directory(view: JobView) -> str | None:
+    handle = None if view.submission is None else view.submission.handle
+    found = (handle or {}).get("output")
+    return found if isinstance(found, str) else None
 
 
 class AcceptedDocument(JobDocument):

@@ -250,7 +250,10 @@ class Event:
 
 @attrs.frozen
 class Observation:
-    """What a provider said of one job at one moment. An absent value (None) means "not said"."""
+    """What a provider said of one job at one moment. An absent value (None) means "not said".
+
+    ``devices``: the names of those that the job got, such as GPUs by UUID or index.
+    """
 
     phase: Phase
     raw_status: str = ""
@@ -266,3 +269,4 @@ class Observation:
     progress: Mapping[str, Any] | None = None
     result: Mapping[str, Any] | None = None
     proven_dead: bool = False
+    devices: tuple[str, ...] | None = None

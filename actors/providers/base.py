@@ -219,6 +219,17 @@ class TakesVerdicts(Protocol):
         """A person says that nothing of the job runs any more. Idempotent."""
 
 
+@runtime_checkable
+class SeeksLogs(Protocol):
+    """A provider that can say where in a job's output to begin."""
+
+    async def log_cursor(self, key: str, handle: Handle, *, lines: int | None, since: datetime | None) -> str | None:
+        """The cursor of the last ``lines`` lines, of what came since then, or of the later of both.
+
+        None: when output arrived is not known of this job.
+        """
+
+
 @attrs.frozen
 class RequestFault:
     """What is wrong with a request's ``field``, and what to change, in one sentence.

@@ -53,6 +53,7 @@ from actors.providers.base import (
     Remark,
     Remarks,
     RequestFault,
+    SeeksLogs,
     Submitted,
     TakesVerdicts,
     View,
@@ -156,6 +157,18 @@ class GuardedProvider:
             return chunks
 
         return await self._call("logs", lambda chunks: chunks, read, about=key)
+
+    @property
+    def seeks_logs(self) -> bool:
+        """Whether it can say where in a job's output to begin."""
+        return isinstance(self._provider, SeeksLogs)
+
+    async def log_cursor(
+        self, key: str, handle: Handle, *, lines: int | None, since: datetime | None
+    ) -> str | Failure | None:
+        """Where the last ``lines`` lines, or what came ``since`` then, begin; of providers that seek."""
+        seek = partial(cast("SeeksLogs", self._provider).log_cursor, key, handle, lines=lines, since=since)
+        return await self._call("logs", answers.checked_place, seek, about=key)
 
     async def follow(
         self, key: str, handle: Handle, into: trio.MemorySendChannel[LogChunk], cursor: str | None = None

@@ -59,7 +59,7 @@ async def test_what_cannot_run_is_refused_and_nothing_is_stored(runtime: Running
     assert refused.value.field == "command"
     with pytest.raises(Refused, match="job 2: cwd: '/nowhere' does not exist"):
         await runtime.jobs.submit_many([job("true"), job("true", cwd="/nowhere")])
-    with pytest.raises(Refused, match="this machine has 1 GiB of memory in all, the job needs 2 GiB"):
+    with pytest.raises(Refused, match="resources: this machine has 1 GiB of memory in all, the job needs 2 GiB"):
         await runtime.submit(job("true", resources=Resources(memory=2**31)))
     assert await number_of_jobs(runtime) == 0
 
@@ -69,7 +69,7 @@ async def test_without_the_check_it_is_accepted_with_a_warning(runtime: RunningR
     right, wrong = await runtime.jobs.submit_many(asked, check=False)
     assert right.warnings == ()
     assert [text.split(";")[0] for text in wrong.warnings] == [
-        "this machine has 0 GPUs in all, the job needs 1 GPU",
+        "resources: this machine has 0 GPUs in all, the job needs 1 GPU",
         "command: 'pythn' is not found in the job's PATH ('/usr/bin:/bin')",
     ]
 

@@ -18,7 +18,7 @@ import attrs
 import trio
 
 from actors.jobs.capacity import can_ever_fit
-from actors.jobs.os_text import shown, to_bytes
+from actors.jobs.os_text import printable, shown, to_bytes
 from actors.jobs.records import Capacity, JobRequest
 from actors.providers.base import RequestFault
 from actors.providers.disk_threads import DiskThreads
@@ -56,7 +56,9 @@ class EarlyChecks:
         found = []
         for request, place in zip(requests, places, strict=True):
             misfit = can_ever_fit(request.resources, self._capacity)
-            faults = [] if misfit is None else [RequestFault("resources", f"this machine {misfit}; ask for less")]
+            faults = (
+                [] if misfit is None else [RequestFault("resources", f"resources: this machine {misfit}; ask for less")]
+            )
             if place is not None and (fault := looked_at[place]) is not None:
                 faults.append(fault)
             found.append(tuple(faults))
@@ -138,14 +140,14 @@ def place_of(request: JobRequest, entry_points: Mapping[str, EntryPoint]) -> Pla
 def look(place: Place) -> RequestFault | None:
     """What is wrong with one place; blocks for as long as its file system does."""
     if place.cwd is not None and (fault := _directory_fault(place.cwd)) is not None:
-        return RequestFault("cwd", f"cwd: {shown(place.cwd)!r:.200} {fault}")
+        return RequestFault("cwd", f"cwd: {_quoted(place.cwd)} {fault}")
     fault = _path_fault(place) if "/" in place.program else _search_fault(place)
-    return None if fault is None else RequestFault(place.field, f"{place.field}: {shown(place.program)!r:.200} {fault}")
+    return None if fault is None else RequestFault(place.field, f"{place.field}: {_quoted(place.program)} {fault}")
 
 
 def unanswered(place: Place) -> RequestFault:
     """That a place could not be looked at in time."""
-    words = f"{shown(place.program)!r:.200} in {shown(place.cwd or 'its own directory')!r:.200}"
+    words = f"{_quoted(place.program)} in {_quoted(place.cwd or 'its own directory')}"
     return RequestFault(place.field, f"{words} was not checked: the file system did not answer", sure=False)
 
 
@@ -190,9 +192,13 @@ def _search_fault(place: Place) -> str | None:
                     return None
                 not_executable = file
     if not_executable is not None:
-        return f"is found as {shown(str(not_executable))!r:.200}, which is not executable; chmod +x it"
-    return f"is not found in the job's PATH ({shown(place.path)!r:.200}); give its whole path, or set PATH with env"
+        return f"is found as {_quoted(str(not_executable))}, which is not executable; chmod +x it"
+    return f"is not found in the job's PATH ({_quoted(place.path)}); give its whole path, or set PATH with env"
 
 
 def _path(text: str) -> Path:
     return Path(os.fsdecode(to_bytes(text)))
+
+
+def _quoted(text: str) -> str:
+    return f"'{printable(shown(text))[:200]}'"

@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +34,11 @@ from actors.providers.local.early_checks import EarlyChecks
 from actors.providers.local.environment import OURS
 from actors.providers.local.gpus import FoundGpus
 from actors.providers.local.jobs import LocalJobs
+from actors.providers.local.log_places import log_place
 from actors.providers.local.logs import read_log
 from actors.providers.local.lost_jobs import proof_here
 from actors.providers.local.options import LocalOptions
+from actors.providers.local.shim.files import NotPlain
 from actors.providers.local.watch import Watch
 from actors.providers.programs import program_of, resource_faults
 from logconf import get_logger
@@ -141,6 +144,14 @@ class LocalProvider(NoDeliveries):
         async for chunk in read_log(self._directory(key), cursor, self._threads):
             yield chunk
 
+    async def log_cursor(self, key: str, handle: Handle, *, lines: int | None, since: datetime | None) -> str | None:
+        """Where the last lines, or what came since then, begin: for the times a second apart, later a minute."""
+        try:
+            place = await self._threads.run(log_place, self._directory(key), lines, since)
+        except NotPlain as error:
+            raise ProviderError(f"the output of job {key} cannot be read: {error}") from error
+        return None if place is None else str(place)
+
     async def forget(self, key: str, handle: Handle) -> None:
         """Remove the directory of an ended job. Raises :class:`Conflict` for one that may still run."""
         await self._threads.run(self._jobs.forget, self._directory(key))
@@ -169,7 +180,7 @@ class LocalProvider(NoDeliveries):
         return JobDirectory.of(self._jobs.folder, key)
 
     def _handle(self, directory: JobDirectory) -> Handle:
-        return {"directory": str(directory.path)}
+        return {"directory": str(directory.path), "output": str(directory.output)}
 
     async def _observe(self, directory: JobDirectory) -> Observation | None:
         self._jobs.shims.collect()

@@ -76,7 +76,7 @@ async def test_bytes_that_are_not_utf8_are_looked_up_as_they_are(tmp_path: Path)
     os.mkdir(folder)  # noqa: PTH102 - bytes
     assert await fault("true", cwd=f"{tmp_path}/\udcff") == ""
     assert await fault("true", cwd=f"{tmp_path}/\udcfe") == (
-        f"cwd: '{tmp_path}/\\\\xfe' does not exist on this machine; make it, or name another directory"
+        f"cwd: '{tmp_path}/\\xfe' does not exist on this machine; make it, or name another directory"
     )
 
 
@@ -87,8 +87,8 @@ async def test_needs_that_this_machine_can_never_meet_are_seen() -> None:
     ]
     assert await faults(*asked) == [
         [], [],
-        ["this machine has 1 GiB of memory in all, the job needs 2 GiB of memory; ask for less"],
-        ["this machine has 1 GPU in all, the job needs 2 GPUs; ask for less"],
+        ["resources: this machine has 1 GiB of memory in all, the job needs 2 GiB of memory; ask for less"],
+        ["resources: this machine has 1 GPU in all, the job needs 2 GPUs; ask for less"],
     ]  # fmt: skip
 
 

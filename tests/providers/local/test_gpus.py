@@ -100,7 +100,9 @@ async def test_a_job_that_was_written_down_waits_for_its_device(stage: Stage) ->
 
 async def test_more_than_there_is_is_seen_before_the_job_is_accepted(stage: Stage) -> None:
     (faults,) = await stage.provider.check_requests([JobRequest(command=("true",), resources=Resources(gpus=3))])
-    assert [fault.message for fault in faults] == ["this machine has 2 GPUs in all, the job needs 3 GPUs; ask for less"]
+    assert [fault.message for fault in faults] == [
+        "resources: this machine has 2 GPUs in all, the job needs 3 GPUs; ask for less"
+    ]
 
 
 ONE_GPU, OTHER_GPU = (f"GPU-0000000{n}-1111-2222-3333-444444444444" for n in (1, 2))
