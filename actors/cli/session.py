@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
 REFRESH_SECONDS = 1.0
 """How often the display is refreshed without an event: reasons for waiting and durations change by themselves."""
+STALL_SECONDS = 5.0
+"""An event loop that does not turn for so long is reported."""
 _QUIET_SECONDS = 0.1
 _LAST_REFRESH_SECONDS = 3.0
 _logger = get_logger("actors.cli")
@@ -81,7 +83,8 @@ class Session:
         state_dir = self._plan.settings.state_dir
         parts = Parts(edges=lambda runtime: _servers_of(runtime, self._plan.settings))
         notifier = Notifier(os.environ)
-        async with open_runtime(self._plan.settings, parts) as runtime, notify_systemd(runtime, notifier):
+        running = open_runtime(self._plan.settings, parts, watchdog=STALL_SECONDS)
+        async with running as runtime, notify_systemd(runtime, notifier):
             _logger.info("Supervisor is ready", extra={"state_dir": str(state_dir), "pid": os.getpid()})
             if self._display is None and not self._plan.until_idle and self._plan.approve_as is None:
                 await trio.sleep_forever()

@@ -7,7 +7,7 @@ configuration, command line or job file can name it, and only a pattern such as 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from actors.jobs.os_text import from_bytes, is_utf8
@@ -25,6 +25,19 @@ ALL = "all"
 def with_usual(names: Iterable[str]) -> tuple[str, ...]:
     """``names`` beside those that every job inherits, each once."""
     return tuple(dict.fromkeys((*DEFAULT_ENV_FROM, *names)))
+
+
+def beyond_usual(names: Sequence[str], found: Mapping[str, str]) -> dict[str, str]:
+    """Those of ``found`` that were asked for beside the usual ones; where those were not asked for, all of them."""
+    usual = len(DEFAULT_ENV_FROM)
+    if tuple(names[:usual]) != DEFAULT_ENV_FROM:
+        return dict(found)
+    return {
+        name: value
+        for name, value in found.items()
+        if any(_is_meant(name, one) for one in names[usual:])
+        and not any(_is_meant(name, one) for one in DEFAULT_ENV_FROM)
+    }
 
 
 def not_set(names: Iterable[str], found: Iterable[str]) -> list[str]:
