@@ -19,7 +19,8 @@ import trio
 
 from actors.jobs.capacity import can_ever_fit
 from actors.jobs.os_text import printable, shown, to_bytes
-from actors.jobs.records import Capacity, JobRequest
+from actors.jobs.records import Capacity, JobRequest, Resources
+from actors.kernel.turns import InTurns
 from actors.providers.base import RequestFault
 from actors.providers.disk_threads import DiskThreads
 from actors.providers.entry_points import EntryPoint
@@ -51,18 +52,19 @@ class EarlyChecks:
 
     async def faults(self, requests: Sequence[JobRequest]) -> list[tuple[RequestFault, ...]]:
         """What is wrong with each of ``requests``, in their order."""
-        places = [place_of(request, self._entry_points) for request in requests]
+        places = [place_of(request, self._entry_points) async for request in InTurns(requests)]
         looked_at = await self._look(dict.fromkeys(place for place in places if place is not None))
+        misfits = {one: self._misfit(one) for one in {request.resources for request in requests}}
         found = []
         for request, place in zip(requests, places, strict=True):
-            misfit = can_ever_fit(request.resources, self._capacity)
-            faults = (
-                [] if misfit is None else [RequestFault("resources", f"resources: this machine {misfit}; ask for less")]
-            )
-            if place is not None and (fault := looked_at[place]) is not None:
-                faults.append(fault)
-            found.append(tuple(faults))
+            faults = (misfits[request.resources], None if place is None else looked_at[place])
+            found.append(tuple(fault for fault in faults if fault is not None))
         return found
+
+    def _misfit(self, resources: Resources) -> RequestFault | None:
+        misfit = can_ever_fit(resources, self._capacity)
+        text = f"resources: this machine {misfit}; ask for less"
+        return None if misfit is None else RequestFault("resources", text)
 
     async def _look(self, places: Mapping[Place, None]) -> dict[Place, RequestFault | None]:
         """What is wrong with each place; those that do not answer in time, and after one such the rest, are unsure."""
