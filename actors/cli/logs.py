@@ -22,8 +22,8 @@ from actors.jobs.statuses import TERMINAL_JOBS
 def logs(job: str, follow: bool, tail: int | None, since: str | None, config: str | None) -> None:
     """Print the output of a JOB, byte for byte.
 
-    --since is exact to about a second, for jobs that run longer than a quarter of an hour to a thousandth of their run
-    time, at most a minute; what came up to so much earlier is printed, too.
+    --since is exact to about a second, in jobs that run for hours to a minute at most: nothing that came since then is
+    left out, and what came just before it may be printed, too.
     """
     out = sys.stdout.buffer
     client = Client(config)

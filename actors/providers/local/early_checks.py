@@ -22,7 +22,7 @@ from actors.jobs.os_text import printable, shown, to_bytes
 from actors.jobs.records import Capacity, JobRequest, Resources
 from actors.kernel.turns import InTurns
 from actors.providers.base import RequestFault
-from actors.providers.disk_threads import DiskThreads
+from actors.providers.disk_threads import MOST_THREADS, DiskThreads
 from actors.providers.entry_points import EntryPoint
 from actors.providers.programs import program_of
 
@@ -69,7 +69,8 @@ class EarlyChecks:
     async def _look(self, places: Mapping[Place, None]) -> dict[Place, RequestFault | None]:
         """What is wrong with each place; those that do not answer in time, and after one such the rest, are unsure."""
         found: dict[Place, RequestFault | None] = {place: unanswered(place) for place in places}
-        waiting = [place for place in places if place not in self._hanging]
+        full = len(self._hanging) >= MOST_THREADS
+        waiting = [] if full else [place for place in places if place not in self._hanging]
         seconds = SECONDS
         while waiting:
             some, waiting = waiting[:_TOGETHER], waiting[_TOGETHER:]

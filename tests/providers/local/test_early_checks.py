@@ -12,6 +12,7 @@ import trio
 import trio.testing
 
 from actors.jobs.records import Capacity, JobRequest, Resources
+from actors.providers.disk_threads import MOST_THREADS
 from actors.providers.entry_points import EntryPoint
 from actors.providers.local import early_checks
 from actors.providers.local.capacity import memory_here
@@ -149,6 +150,14 @@ async def test_a_file_system_that_hangs_holds_up_nobody(
         await ask("/nfs/a")  # at once: no further thread is given to it
         assert answers.pop() == [unsure]
         assert remote.looked.count("/nfs/a") == 1
+        for number in range(1, MOST_THREADS):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(ask, f"/nfs/{number}")
+                await trio.to_thread.run_sync(remote.reached.acquire)
+                mock_clock.jump(early_checks.SECONDS)
+        answers.clear()
+        await ask("/ok")  # at once as well: every thread of these checks hangs
+        assert [sure for ((sure, _),) in answers.pop()] == [False]
     finally:
         remote.free.set()
     while checks._hanging:  # its thread comes back
