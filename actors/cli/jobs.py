@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
 
 from actors.cli.client import Client
 from actors.cli.context import BadInput
-from actors.cli.job_text import ago, duration, gpus_of, name_of, note, standing
+from actors.cli.job_text import ago, duration, gpus_of, lasted, name_of, needs, note, standing, variables
 from actors.cli.options import given, print_warnings, unchecked, with_client
 from actors.cli.tables import ending, plain, print_answer, print_rows
 from actors.jobs.statuses import JobStatus
@@ -21,6 +22,7 @@ _SHOWN_FIRST = (
 
 
 _NOTHING: tuple[Any, ...] = (None, "", {}, [])
+_WORDS: Mapping[str, Callable[[Any], str]] = {"environment": variables, "max_runtime": lasted, "resources": needs}
 
 
 @click.command()
@@ -63,7 +65,8 @@ def _print_details(job: Any) -> None:
     rest = [key for key in job if key not in _SHOWN_FIRST]
     for key in (*_SHOWN_FIRST, *rest):
         if job[key] not in _NOTHING:
-            click.echo(f"  {key + ':':22}{_on_one_line(job[key])}")
+            text = _WORDS[key](job[key]) if key in _WORDS else _on_one_line(job[key])
+            click.echo(f"  {key + ':':22}{text}")
 
 
 def _on_one_line(value: Any) -> str:

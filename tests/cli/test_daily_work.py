@@ -23,7 +23,7 @@ def test_variables_are_inherited_as_the_configuration_says_and_shown_by_name(
     assert {"WANDB_MODE", "MY_TOKEN", "PATH"} <= set(job["environment"]["inherited"])
     assert job["environment"]["not_set"] == ["NOT_SET"]
     shown = terminal.type("show", job["job_id"]).stdout
-    assert re.search(r"environment: +inherited .*MY_TOKEN.*WANDB_MODE.*not_set NOT_SET", shown)
+    assert re.search(r"environment: +inherited .*MY_TOKEN.*WANDB_MODE.*not set NOT_SET\n", shown)
     assert "offline-7" not in shown
     everything = terminal.json("submit", "--wait", "--json", "--env-from", "all", "--", "sh", "-c", script)
     assert terminal.type("logs", everything["job_id"]).stdout == "offline-7 t-7 o-7.\n"
@@ -52,6 +52,8 @@ def test_a_job_shows_all_that_is_known_of_it(terminal: Any, supervisor: Any) -> 
     shown = terminal.type("show", job["job_id"]).stdout
     for words in ("command: ", "cwd: ", "environment: ", "resources: ", "output_directory: ", "max_runtime: "):
         assert words in shown
+    assert re.search(r"resources: +1 CPU, 976.6 KiB of memory\n", shown)
+    assert re.search(r"max_runtime: +1 h 30 min\n", shown)
     assert "secret-7" not in shown
     assert "GPU" not in terminal.type("jobs").stdout  # no column where nobody needs one
 
