@@ -56,10 +56,10 @@ async def submit(
     key = call.request.headers.get("idempotency-key")
     if key is not None:
         requests = [_keyed(requests, key, many)]
-    asked = call.query
+    asked, peer = call.query, call.peer
     file = None if asked.job_file is None else FileRules(asked.job_file, asked.again)
-    authorized_ = await _authorized(requests, call.peer, many)
-    accepted = await call.runtime.jobs.submit_many(authorized_, file, sees=call.peer.only_user)
+    authorized_ones = await _authorized(requests, peer, many)
+    accepted = await call.runtime.jobs.submit_many(authorized_ones, file, sees=peer.only_user, check=asked.check)
     many = many or isinstance(requests[0], Sweep)
     status = 201 if any(each.created for each in accepted) else 200
     documents = [accepted_document(each) async for each in InTurns(accepted)]
@@ -150,14 +150,13 @@ async def cancel(call: Call[Nothing, Nothing]) -> Answer[JobDocument]:
     return answer(await _shown(call, job), 200 if job.is_terminal else 202)
 
 
-async def retry(call: Call[RetryRequest, Nothing]) -> RetriedDocument:
+async def retry(call: Call[RetryRequest, SubmitQuery]) -> RetriedDocument:
     """Make a new job of yours that asks for the same as an ended one, as far as you may ask for it."""
-    part, jobs = call.path("job_id"), call.runtime.jobs
-    if call.body.with_dependants:
-        job, *others = await jobs.retry_with_dependants(part, by=call.by, submitter=call.peer.submitter)
-    else:
-        job, others = await jobs.retry(part, by=call.by, submitter=call.peer.submitter), []
-    return {**await _shown(call, job), "also_submitted": [one.job_id for one in others]}
+    job, *others = await call.runtime.jobs.submit_again(
+        call.path("job_id"), submitter=call.peer.submitter, with_dependants=call.body.with_dependants,
+        check=call.query.check,
+    )  # fmt: skip
+    return {**accepted_document(job), "also_submitted": [one.job.job_id for one in others]}
 
 
 async def settle(call: Call[SettleRequest, Nothing]) -> JobDocument:

@@ -37,6 +37,7 @@ class Plan:
     approve_as: str | None = None
     fail_on_failure: bool = False
     again: Again = "none"
+    check: bool = True
 
     def typed(self, *words: str) -> str:
         """A command with this plan's settings, to be pasted into another terminal that stands in the same directory."""

@@ -13,14 +13,15 @@ if TYPE_CHECKING:
     from actors.job_requests.job_file import JobFile
 
 
-async def submit_file(runtime: Runtime, file: JobFile, again: Again) -> list[Accepted]:
+async def submit_file(runtime: Runtime, file: JobFile, again: Again, *, check: bool) -> list[Accepted]:
     """Submit the jobs of ``file``, in as many requests as they need.
 
-    ``again``: which of those that are there already are submitted anew.
+    ``again``: which of those that are there already are submitted anew. ``check``: as in
+    :meth:`~actors.control.jobs.Jobs.submit_many`.
     """
     parts, accepted = FileParts(file.requests), list[Accepted]()
     for part in parts.parts():
-        made = await runtime.jobs.submit_many(part, file.rules(again))
+        made = await runtime.jobs.submit_many(part, file.rules(again), check=check)
         parts.note(part, [(one.job.job_id, one.job.request.config_name) for one in made])
         accepted += made
     return accepted

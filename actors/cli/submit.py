@@ -10,10 +10,10 @@ from typing import Any
 import click
 
 from actors.cli.client import Client
-from actors.cli.context import BadInput, Failed, os_user
+from actors.cli.context import BadInput, Failed, configured_env_from, os_user
 from actors.cli.job_text import duration, how_many, metrics, name_of, note, standing
-from actors.cli.options import given, with_client
-from actors.cli.tables import ending, plain, print_json, print_rows, short
+from actors.cli.options import DURATION, SIZE, given, print_warnings, unchecked, with_client
+from actors.cli.tables import ending, print_json, print_rows, short
 from actors.jobs.statuses import TERMINAL_JOBS
 
 _UNHEARD = 255
@@ -34,13 +34,13 @@ _SIGNALLED = 128
 @click.option("--key", "idempotency_key", help="Idempotency key: submitting it again within 24 h returns the same job.")
 @click.option("--cpus", type=int, help="CPU slots.  [default: 1]")
 @click.option("--gpus", type=int, help="GPU slots.  [default: 0]")
-@click.option("--memory", help="Memory, such as 8GiB, or a number of bytes.")
+@click.option("--memory", type=SIZE, help="Memory, such as 8GiB, or a number of bytes.")
 @click.option("--cwd", type=click.Path(file_okay=False), help="Working directory.  [default: the current one]")
 @click.option(
     "--env", multiple=True, type=click.UNPROCESSED, metavar="K=V", help="Set an environment variable; repeatable."
 )
 @click.option(
-    "--env-from", multiple=True, metavar="NAME", help="Also pass this variable of your environment; repeatable."
+    "--env-from", multiple=True, metavar="NAME|PATTERN|all", help="Pass these variables of yours, too; repeatable."
 )
 @click.option("--entry-point", help="Configured entry point to run instead of ARGV; --set gives its parameters.")
 @click.option(
@@ -52,7 +52,7 @@ _SIGNALLED = 128
     "--needs-approval", "requires_approval", metavar="WHY", help="Require an approval; WHY is shown to the approver."
 )
 @click.option("--max-attempts", type=int, help="How often to try to submit it to the provider.  [default: 3]")
-@click.option("--max-runtime", type=float, metavar="SECONDS", help="End the job after this time.")
+@click.option("--max-runtime", type=DURATION, help="End the job after this time, such as 90s, 15m or 1d12h.")
 @click.option("--group", help="Group that the job belongs to.")
 @click.option(
     "--sweep", "swept", multiple=True, type=click.UNPROCESSED, metavar="NAME=V,V|A..B",
@@ -68,6 +68,7 @@ _SIGNALLED = 128
 @click.option("--file", type=click.Path(dir_okay=False), help="Submit the jobs of this file instead, all or none.")
 @click.option("--again", "again", flag_value="all", help="With --file: also those that were submitted before.")
 @click.option("--retry-failed", "again", flag_value="failed", help="With --file: also those that have failed.")
+@click.option("--no-check", is_flag=True, help="Submit it even if its directory or program is not found.")
 @click.option("--wait", is_flag=True, help="Wait until the job ends, and exit with its exit status.")
 @with_client
 def submit(
@@ -76,6 +77,7 @@ def submit(
     command: tuple[str, ...],
     file: str | None,
     again: str | None,
+    no_check: bool,
     wait: bool,
     **options: Any,
 ) -> None:
@@ -84,19 +86,21 @@ def submit(
     The program is started directly, not by a shell. Example: greenroom submit --gpus 1 -- python train.py --lr 0.1
     """
     several = file is not None or bool(options["swept"])
+    params = unchecked(no_check)
     if file is None:
         if again is not None:
             raise click.UsageError("--again and --retry-failed are about the jobs of a file: give --file")
-        found = _submitted(client, _from_options(command, **options))
+        body = _from_options(command, **options, inherits=configured_env_from(client.config))
+        found = _submitted(client, params, body)
     elif command or given(options):
-        raise click.UsageError("--file cannot be combined with options of a job, only with --wait and --json")
+        raise click.UsageError(
+            "--file cannot be combined with options of a job, only with --wait, --no-check and --json"
+        )
     else:
         from actors.cli.submit_file import submit_file
 
-        found = submit_file(client, file, again)
-    for job in found:
-        if job["note"]:
-            click.echo(f"{name_of(job)}: {plain(job['note'])}", err=True)
+        found = submit_file(client, file, again, params)
+    print_warnings(found)
     if wait:
         ended = _wait_for(client, found)
         found = [ended[job["job_id"]] | {"created": job["created"]} for job in found]
@@ -108,13 +112,13 @@ def submit(
         raise click.exceptions.Exit(status)
 
 
-def _submitted(client: Client, body: dict[str, Any]) -> list[dict[str, Any]]:
+def _submitted(client: Client, params: dict[str, str], body: dict[str, Any]) -> list[dict[str, Any]]:
     """The answer to one request, which is a list where it has a matrix."""
     if "matrix" not in body:
-        return [client.request("POST", "api", "jobs", body=body)]
+        return [client.request("POST", "api", "jobs", params=params, body=body)]
     from actors.cli.submit_file import SECONDS
 
-    jobs: list[dict[str, Any]] = client.request("POST", "api", "jobs", body=body, seconds=SECONDS)
+    jobs: list[dict[str, Any]] = client.request("POST", "api", "jobs", params=params, body=body, seconds=SECONDS)
     return jobs
 
 
@@ -186,12 +190,12 @@ def _whether_new(job: dict[str, Any]) -> str:
 
 
 def _from_options(
-    command: tuple[str, ...], *, cwd: str | None, env: tuple[str, ...], env_from: tuple[str, ...], spec: str | None,
-    assigned: tuple[str, ...], cpus: int | None, gpus: int | None, memory: str | None, swept: tuple[str, ...],
-    after: tuple[str, ...], start_after: str | None, **fields: Any,
+    command: tuple[str, ...], *, cwd: str | None, env: tuple[str, ...], env_from: tuple[str, ...],
+    inherits: tuple[str, ...], spec: str | None, assigned: tuple[str, ...], cpus: int | None, gpus: int | None,
+    memory: int | None, swept: tuple[str, ...], after: tuple[str, ...], start_after: str | None, **fields: Any,
 ) -> dict[str, Any]:  # fmt: skip
     """The request as the API takes it. ``fields`` already have its names."""
-    from actors.jobs.environment import DEFAULT_ENV_FROM, inherited
+    from actors.jobs.environment import inherited, with_usual
     from actors.jobs.os_text import to_plain
 
     if swept:
@@ -200,7 +204,7 @@ def _from_options(
         fields["matrix"], where = sweep.matrix_of(swept), sweep.directory(cwd)
     else:
         where = str(Path(cwd or ".").absolute())
-    names = (*DEFAULT_ENV_FROM, *env_from)
+    names = with_usual((*inherits, *env_from))
     body = {
         **fields,
         "provider": fields["provider"] or "local",

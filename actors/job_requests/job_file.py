@@ -23,7 +23,7 @@ from typing import Any, Literal
 import attrs
 
 from actors.job_requests.file_keys import FileKeys
-from actors.job_requests.job_request import converter, with_inherited
+from actors.job_requests.job_request import converter, with_inherited, with_names
 from actors.job_requests.matrices import MATRIX, Request, note, read_matrix, under
 from actors.job_requests.sources import RequestSource, closed_to
 from actors.jobs import maxima
@@ -71,11 +71,14 @@ class JobFile:
         return FileRules(self.digest, again)
 
 
-def load_job_file(path: Path | str, *, user: str = "", environ: Mapping[str, str] | None = None) -> JobFile:
+def load_job_file(
+    path: Path | str, *, user: str = "", environ: Mapping[str, str] | None = None, env_from: tuple[str, ...] = ()
+) -> JobFile:
     """The jobs in the file at ``path``; raises :class:`~actors.validation.CheckedError` with every fault.
 
     ``user``: of jobs that name none. ``environ`` is the submitter's environment, from which each job
-    inherits what its ``env_from`` names; None means this process's.
+    inherits what its ``env_from`` names; None means this process's. ``env_from``: what a job that names none inherits
+    beside the usual variables.
     """
     name, path = str(path), Path(path)
     content = read_bytes(path, name, MAX_BYTES)
@@ -90,7 +93,8 @@ def load_job_file(path: Path | str, *, user: str = "", environ: Mapping[str, str
     inherited = Inherited(environ)
     requests: list[Request] = []
     for index, (request, matrix) in enumerate(zip(found.jobs, matrices, strict=True)):
-        mine = attrs.evolve(request, user_id=request.user_id or user, best=found.best)
+        named = with_names(request, env_from)
+        mine = attrs.evolve(named, user_id=request.user_id or user, best=found.best)
         try:
             asked = mine if matrix is None else Sweep(mine, matrix)
             requests.append(_completed(asked, keys.of(asked, nodes[index]), path.absolute().parent, inherited))

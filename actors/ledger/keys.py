@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
+from sqlalchemy import Connection
+
 from actors.jobs.codec import fingerprint
 from actors.jobs.file_rules import FileRules
 from actors.jobs.records import JobRequest
@@ -77,6 +79,12 @@ class Keys:
     def write(self) -> None:
         """Write what was bound."""
         idempotency.reserve(self._tx.connection, self._rows)
+
+
+def known_keys(connection: Connection, requests: Sequence[JobRequest]) -> set[tuple[str, str | None]]:
+    """The pairs of user and idempotency key of ``requests`` under which there is a job already."""
+    pairs = [key for request in requests if (key := _pair(request))]
+    return set(idempotency.used(connection, pairs, None)) if pairs else set()
 
 
 def _pair(request: JobRequest) -> tuple[str, str] | None:
