@@ -36,6 +36,13 @@ LONGEST_TEXT = 8_000
 LARGEST_STATUS = 2**32
 
 
+def checked_size(answer: object) -> int | None:
+    """A number of bytes, or None."""
+    if answer is None or (isinstance(answer, int) and not isinstance(answer, bool) and 0 <= answer < 2**63):
+        return answer
+    raise Protocol(f"{answer!r:.80} is no number of bytes")
+
+
 def nothing(_answer: object) -> None:
     """Of a call that answers nothing."""
 

@@ -193,7 +193,10 @@ class Provider(Protocol):
         """The secrets that deliveries are signed with; ``fresh``: ask again, they may have been rotated."""
 
     async def forget(self, key: str, handle: Handle) -> None:
-        """Remove what the provider keeps of an ended job. Idempotent."""
+        """Remove what the provider keeps of an ended job. Idempotent.
+
+        Raises :class:`Conflict` while it is still needed, such as output that is being copied.
+        """
 
     async def watch(self, nudge: Nudge) -> None:
         """Run until cancelled, calling ``nudge`` whenever a job may have changed. A provider that cannot: return."""
@@ -217,6 +220,14 @@ class TakesVerdicts(Protocol):
 
     async def settled(self, key: str) -> None:
         """A person says that nothing of the job runs any more. Idempotent."""
+
+
+@runtime_checkable
+class MeasuresOutput(Protocol):
+    """A provider that keeps something of its jobs on a disk of ours."""
+
+    async def stored_bytes(self, key: str, handle: Handle) -> int | None:
+        """What ``forget`` would free, in bytes; None: that cannot be said quickly."""
 
 
 @attrs.frozen
@@ -255,6 +266,7 @@ class CallDeadlines:
     delivery_secrets: float = _seconds(15.0)
     forget: float = _seconds(30.0)
     settled: float = _seconds(30.0)
+    stored_bytes: float = _seconds(10.0)
     aclose: float = _seconds(5.0)
 
 

@@ -47,6 +47,7 @@ from actors.providers.base import (
     Handle,
     Idempotency,
     LogChunk,
+    MeasuresOutput,
     Nudge,
     Prepared,
     Provider,
@@ -184,6 +185,14 @@ class GuardedProvider:
     async def forget(self, key: str, handle: Handle) -> Failure | None:
         """Remove what the provider keeps of an ended job."""
         return await self._call("forget", answers.nothing, partial(self._provider.forget, key, handle), about=key)
+
+    async def stored_bytes(self, key: str, handle: Handle) -> int | None:
+        """What it has on a disk of ours of this job, in bytes; None: nothing is known of it."""
+        if not isinstance(self._provider, MeasuresOutput):
+            return None
+        measure = partial(self._provider.stored_bytes, key, handle)
+        found = await self._attempt("stored_bytes", self._deadlines.stored_bytes, answers.checked_size, measure)
+        return None if isinstance(found, Failure) else found
 
     async def settled(self, key: str) -> Failure | None:
         """Pass on a person's word that nothing of an uncertain job runs any more, where that matters."""
