@@ -35,5 +35,6 @@ def logs(job: str, follow: bool, config: str | None) -> None:
         from actors.cli import offline
 
         client.note_offline(missing)
-        offline.logs(client.config, job, out.write)
+        newest = offline.logs(client.config, job, out.write)
         out.flush()
+        client.note_newest(newest)
