@@ -13,6 +13,7 @@ from actors.control.event_reader import LARGEST_SEQ
 from actors.job_requests.rules import RULE, Level
 from actors.jobs import maxima, maximum
 from actors.jobs.levels import HIGHEST_OVERRIDE
+from actors.jobs.quantities import Seconds, WholeSeconds
 from actors.jobs.records import ApprovalRule, ApprovalStatus, JobStatus
 from actors.jobs.selections import MOST as MOST_SELECTED
 from actors.validation import StrictConverter
@@ -213,7 +214,7 @@ class PruneRequest:
 
     dry_run: bool = False
     yes: bool = False
-    seconds: int | None = attrs.field(default=None, validator=optional([ge(1), le(3600)]))
+    seconds: WholeSeconds | None = attrs.field(default=None, validator=optional([ge(1), le(3600)]))
     after: str | None = attrs.field(default=None, validator=_NAME)
 
 
@@ -244,7 +245,7 @@ class TokenRequest:
     org_id: str | None = attrs.field(default=None, validator=_NAME)
     teams: tuple[str, ...] = attrs.field(default=(), validator=_NAMES)
     name: str = attrs.field(default="", validator=_NAME)
-    expires_in: float | None = None
+    expires_in: Seconds | None = None
 
 
 CONVERTER = StrictConverter({ApprovalRule: RULE})

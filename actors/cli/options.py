@@ -13,6 +13,31 @@ from actors.cli.client import Client
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+class _Quantity(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions only
+    """Reads a text by a function of :mod:`actors.jobs.quantities`."""
+
+    def __init__(self, name: str, reader: str) -> None:
+        self.name = name
+        self._reader = reader
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """``value`` as a number of seconds or bytes."""
+        from actors.jobs import quantities
+
+        if not isinstance(value, str):
+            return value
+        try:
+            return getattr(quantities, self._reader)(value.strip())
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+DURATION = _Quantity("duration", "seconds_of")
+"""Seconds, written as ``90``, ``15m`` or ``1d12h``."""
+SIZE = _Quantity("size", "bytes_of")
+"""Bytes, written as a number or as ``8GiB``."""
+
+
 def with_config(command: F) -> F:
     """``--config FILE``."""
     return click.option("--config", type=click.Path(dir_okay=False), help="Use this configuration file only.")(command)

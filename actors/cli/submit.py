@@ -11,7 +11,7 @@ import click
 from actors.cli.client import Client
 from actors.cli.context import BadInput, Failed, os_user, read_job_file
 from actors.cli.job_text import duration, metrics, name_of, note, standing
-from actors.cli.options import given, with_client
+from actors.cli.options import DURATION, SIZE, given, with_client
 from actors.cli.tables import ending, print_json, print_rows, short
 from actors.jobs.statuses import TERMINAL_JOBS
 
@@ -32,7 +32,7 @@ _SIGNALLED = 128
 @click.option("--key", "idempotency_key", help="Idempotency key: submitting it again within 24 h returns the same job.")
 @click.option("--cpus", type=int, help="CPU slots.  [default: 1]")
 @click.option("--gpus", type=int, help="GPU slots.  [default: 0]")
-@click.option("--memory", help="Memory, such as 8GiB, or a number of bytes.")
+@click.option("--memory", type=SIZE, help="Memory, such as 8GiB, or a number of bytes.")
 @click.option("--cwd", type=click.Path(file_okay=False), help="Working directory.  [default: the current one]")
 @click.option(
     "--env", multiple=True, type=click.UNPROCESSED, metavar="K=V", help="Set an environment variable; repeatable."
@@ -50,7 +50,7 @@ _SIGNALLED = 128
     "--needs-approval", "requires_approval", metavar="WHY", help="Require an approval; WHY is shown to the approver."
 )
 @click.option("--max-attempts", type=int, help="How often to try to submit it to the provider.  [default: 3]")
-@click.option("--max-runtime", type=float, metavar="SECONDS", help="End the job after this time.")
+@click.option("--max-runtime", type=DURATION, help="End the job after this time, such as 90s, 15m or 1d12h.")
 @click.option("--file", type=click.Path(dir_okay=False), help="Submit the jobs of this file instead, all or none.")
 @click.option("--wait", is_flag=True, help="Wait until the job ends, and exit with its exit status.")
 @with_client
@@ -151,7 +151,7 @@ def _from_file(file: str) -> list[dict[str, Any]]:
 
 def _from_options(
     command: tuple[str, ...], *, cwd: str | None, env: tuple[str, ...], env_from: tuple[str, ...], spec: str | None,
-    assigned: tuple[str, ...], cpus: int | None, gpus: int | None, memory: str | None, **fields: Any,
+    assigned: tuple[str, ...], cpus: int | None, gpus: int | None, memory: int | None, **fields: Any,
 ) -> dict[str, Any]:  # fmt: skip
     """The request as the API takes it. ``fields`` already have its names."""
     from actors.jobs.environment import DEFAULT_ENV_FROM, inherited

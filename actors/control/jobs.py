@@ -39,7 +39,7 @@ from logconf import get_correlation_id, new_correlation_id
 class Jobs:
     """The jobs of one runtime; ended ones are kept for ``retention_days``, 0: for ever."""
 
-    def __init__(self, context: Context, event_reader: EventReader, retention_days: int = 0) -> None:
+    def __init__(self, context: Context, event_reader: EventReader, retention_days: float = 0) -> None:
         self._context = context
         self._ledger = context.ledger
         self._event_reader = event_reader

@@ -16,7 +16,7 @@ from actors.jobs.environment import inherited
 from actors.jobs.levels import HIGHEST_OVERRIDE
 from actors.jobs.os_text import from_plain
 from actors.jobs.records import JobRequest, Resources
-from actors.validation import Format, Shape, Size, StrictConverter, Wrong
+from actors.validation import Format, Shape, StrictConverter, Wrong
 from actors.validation.values import NOT_EMPTY, Validator, fits, text
 
 Usual = Callable[[Any], Any]
@@ -61,9 +61,7 @@ def converter(
     types = _TYPES if folder is None else {**_TYPES, "cwd": Annotated[OsText, Format(_under(folder))] | None}
     validators = {**_VALIDATORS, "cwd": _ABSOLUTE} if folder is None else _VALIDATORS
     request = Shape(names=names or {}, hidden=hidden, types=types, validators=validators, whole=_check_request)
-    resources = Shape(
-        types={"memory": Size | None}, validators={"cpus": ge(0), "gpus": ge(0), "memory": optional(ge(1))}
-    )
+    resources = Shape(validators={"cpus": ge(0), "gpus": ge(0), "memory": optional(ge(1))})
     return StrictConverter({JobRequest: request, Resources: resources})
 
 

@@ -8,6 +8,7 @@ import attrs
 from attrs.validators import deep_mapping, ge, gt, instance_of
 
 from actors.jobs import maxima
+from actors.jobs.quantities import Hours, Seconds
 from actors.jobs.records import ApprovalRule
 
 
@@ -38,7 +39,7 @@ class ApprovalOptions:
     """
 
     default_rules: bool = False
-    timeout_hours: float = attrs.field(default=24.0, validator=gt(0))
+    timeout_hours: Hours = attrs.field(default=24.0, validator=gt(0))
     rules: tuple[ApprovalRule, ...] = ()
     self_approval: bool = True
 
@@ -51,8 +52,8 @@ class PollerOptions:
     """
 
     enabled: bool | None = None
-    interval_seconds: float = attrs.field(default=30.0, validator=gt(0))
-    safety_net_seconds: float = attrs.field(default=0.0, validator=ge(0))
+    interval_seconds: Seconds = attrs.field(default=30.0, validator=gt(0))
+    safety_net_seconds: Seconds = attrs.field(default=0.0, validator=ge(0))
 
 
 LOOK_SECONDS = 5.0
@@ -64,11 +65,11 @@ class QueueProcessingOptions:
     """Read because existing files have it; it changes nothing."""
 
     enabled: bool = True
-    interval_seconds: float = attrs.field(default=LOOK_SECONDS, validator=gt(0))
+    interval_seconds: Seconds = attrs.field(default=LOOK_SECONDS, validator=gt(0))
 
 
 @attrs.frozen
 class ExpiryOptions:
     """``interval_seconds``: how often to sweep beside waking at each deadline itself."""
 
-    interval_seconds: float = attrs.field(default=300.0, validator=gt(0))
+    interval_seconds: Seconds = attrs.field(default=300.0, validator=gt(0))

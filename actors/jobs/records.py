@@ -13,6 +13,7 @@ from typing import Any, Literal
 import attrs
 
 from actors.jobs.environment import DEFAULT_ENV_FROM as DEFAULT_ENV_FROM
+from actors.jobs.quantities import Bytes, Seconds
 from actors.jobs.statuses import ACTIVE_JOBS as ACTIVE_JOBS
 from actors.jobs.statuses import TERMINAL_JOBS as TERMINAL_JOBS
 from actors.jobs.statuses import WAITING_ENTRIES as WAITING_ENTRIES
@@ -29,7 +30,7 @@ class Resources:
 
     cpus: int = 1
     gpus: int = 0
-    memory: int | None = None
+    memory: Bytes | None = None
 
 
 @attrs.frozen
@@ -89,7 +90,7 @@ class JobRequest:
     priority_override: int | None = None
     max_attempts: int = 3
     idempotency_key: str | None = None
-    max_runtime: float | None = None
+    max_runtime: Seconds | None = None
     requires_approval: str | None = None
     group: str | None = None
     after: tuple[Any, ...] = ()

@@ -21,6 +21,7 @@ from actors.jobs.options import (
     QueueOptions,
     QueueProcessingOptions,
 )
+from actors.jobs.quantities import Days
 from actors.jobs.records import ApprovalRule
 from actors.jobs.suggestions import did_you_mean
 from actors.providers.entry_points import EntryPoint
@@ -44,7 +45,7 @@ class Background:
 class Retention:
     """How long ended jobs are kept, in days; 0 is for ever."""
 
-    days: int = attrs.field(default=90, validator=ge(0))
+    days: Days = attrs.field(default=90, validator=ge(0))
 
 
 @attrs.frozen

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import attrs
 
+from actors.jobs.quantities import WholeSeconds
 from actors.jobs.records import DEFAULT_ENV_FROM, Capacity, JobRequest
 from actors.jobs.request_texts import first_not_utf8
 from actors.jobs.suggestions import did_you_mean
@@ -54,7 +55,7 @@ class RaySpec:
     metadata: Mapping[Annotated[str, Format(_metadata_name)], str] = attrs.field(factory=dict)
     entrypoint_resources: Mapping[str, Annotated[float, Format(_amount)]] | None = None
     entrypoint_label_selector: Mapping[str, str] | None = None
-    stop_wait_seconds: int | None = attrs.field(default=None, validator=OR_MORE)
+    stop_wait_seconds: WholeSeconds | None = attrs.field(default=None, validator=OR_MORE)
     secret_env: tuple[str, ...] = ()
 
 
