@@ -12,7 +12,6 @@ from actors.cli import selections
 from actors.cli.client import Client
 from actors.cli.context import BadInput
 from actors.cli.job_text import ago, duration, name_of, note, standing
-from actors.cli.moments import moment
 from actors.cli.options import given, with_client
 from actors.cli.tables import ending, plain, print_answer, print_rows
 from actors.jobs.statuses import JobStatus
@@ -44,7 +43,10 @@ _SHOWN_FIRST = (
 @with_client
 def jobs(client: Client, as_json: bool, everything: bool, **filters: Any) -> None:
     """List jobs, newest first."""
-    filters |= {name: moment(filters[name], f"--{name}") for name in ("since", "until")}
+    if filters["since"] or filters["until"]:
+        from actors.cli.moments import moment
+
+        filters |= {name: moment(filters[name], f"--{name}") for name in ("since", "until")}
     if everything:
         filters["limit"] = _MOST_ROWS
     found = client.read("api", "jobs", params=given(filters))

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 import pytest
 
-WAITING = ("submit", "--json", "--require-approval", "held back")
+WAITING = ("submit", "--json", "--needs-approval", "held back")
 
 
 def submit(terminal: Any, name: str, *more: str) -> str:
