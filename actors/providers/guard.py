@@ -32,7 +32,6 @@ from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar, cast
 
-import attrs
 import trio
 
 from actors.jobs.records import Capacity, JobRequest
@@ -59,7 +58,8 @@ from actors.providers.base import (
 )
 from actors.providers.breaker import Breaker, BreakerOpen, BreakerOptions, Permit
 from actors.providers.classify import Blame, Failure, blame, classify, counts_as_success
-from actors.providers.deliveries import DeliveryReading, DeliveryReport, Rejected
+from actors.providers.deliveries import Rejected
+from actors.providers.guarded_delivery import GuardedDelivery
 from supervision import faults
 
 __all__ = ["CallDeadlines", "Failure", "GuardedProvider"]
@@ -281,28 +281,3 @@ class GuardedProvider:
             return question()
         except Exception as error:  # noqa: BLE001 - the guard, for the calls that do not wait
             return classify(name, error)
-
-
-@attrs.define
-class GuardedDelivery:
-    """A reading whose faults are rejections: nothing that a delivery holds may hurt.
-
-    ``ask`` is the guard: it does what it is given and gives the answer, or the failure that came of it.
-    """
-
-    reading: DeliveryReading
-    ask: Callable[[Callable[[], DeliveryReport | None]], DeliveryReport | Failure | None]
-    _fault: Failure | None = None
-
-    def add(self, piece: bytes) -> None:
-        """Take the next bytes of the body."""
-        if self._fault is None and isinstance(failed := self.ask(lambda: self.reading.add(piece)), Failure):
-            self._fault = failed
-
-    def done(self, kept: bytes, size: int) -> DeliveryReport:
-        """What it was."""
-        found = self._fault or self.ask(lambda: answers.checked_delivery(self.reading.done(kept, size)))
-        if isinstance(found, Failure):
-            return Rejected(found.message)
-        assert found is not None
-        return found
