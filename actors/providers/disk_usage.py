@@ -18,7 +18,7 @@ def bytes_below(folder: Path, seconds: float = MOST_SECONDS, now: Callable[[], f
     What cannot be read is left out. Raises nothing.
     """
     end, seen, total = now() + seconds, 0, 0
-    folders = [os.fspath(folder)]
+    folders = [] if folder.is_symlink() else [os.fspath(folder)]
     while folders:
         try:
             with os.scandir(folders.pop()) as entries:

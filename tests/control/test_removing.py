@@ -14,6 +14,7 @@ from actors.jobs.refusal import RefusalKind, Refused
 from actors.ledger.prune import remove
 from actors.providers.errors import Conflict, Unavailable
 from actors.providers.scripted import ScriptedProvider
+from actors.store.errors import StoreUnavailable
 from actors.store.schema import dependencies, ended_parents, metadata, queue_entries, series, submissions
 
 OF_A_JOB = ("jobs", "queue_entries", "submissions", "approvals", "events", "idempotency_keys", "dependencies", "series")
@@ -68,7 +69,7 @@ async def test_an_ended_job_goes_with_all_that_is_its_own(autojump_clock, world,
         assert gone.events == before["events"]
         assert set((await rows(runtime, job.job_id)).values()) == {0}
         assert (await rows(runtime, other.job_id))["jobs"] == 1
-        assert job.job_id not in {run.key.rpartition("-")[0] for run in world.remote.runs}
+        assert [run.key.startswith(job.job_id) for run in world.remote.runs if run.forgotten] == [True]
         (line,) = [one for one in caplog.records if one.getMessage() == "Job was removed"]
         assert (line.job_id, line.by) == (job.job_id, "ana")
         # Its key is free again, and its name means nobody.
@@ -174,3 +175,21 @@ async def test_a_dependant_that_comes_in_between_keeps_the_job(autojump_clock, w
         with pytest.raises(Refused, match="is needed: second"):
             await runtime.removing.remove("first")
         assert (await runtime.jobs.get("first")).job.status is JobStatus.COMPLETED
+
+
+async def test_a_removal_that_was_cut_off_is_done_again(autojump_clock, world, monkeypatch):
+    """After its directory went and before its rows did, the job is there and can be removed again."""
+    async with world.open() as runtime:
+        job = await ended(world)
+        write = runtime.ledger.write
+
+        async def fail(*_args: Any, **_kwargs: Any) -> Any:
+            raise StoreUnavailable("the disk is full")
+
+        monkeypatch.setattr(runtime.ledger, "write", fail)
+        with pytest.raises(StoreUnavailable):
+            await runtime.removing.remove(job.job_id)
+        monkeypatch.setattr(runtime.ledger, "write", write)
+        assert (await runtime.jobs.get(job.job_id)).job.is_terminal
+        assert (await runtime.removing.remove(job.job_id)).job_id == job.job_id
+        assert set((await rows(runtime, job.job_id)).values()) == {0}
