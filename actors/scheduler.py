@@ -130,9 +130,8 @@ class Scheduler(TickingActor):
         prepared = provider.prepare(dispatch.pair.job.request)
         if isinstance(prepared, Failure):
             return prepared
-        job, submission = dispatch.pair.job, dispatch.submission
-        context = {"job_id": job.job_id, "correlation_id": job.correlation_id}
-        return await provider.submit(submission.key, submission.token, prepared, context)
+        submission = dispatch.submission
+        return await provider.submit(submission.key, submission.token, prepared, dispatch.context)
 
     async def _look(self) -> Claimed:
         """Record the answers that are there and claim what may run then, in one transaction."""

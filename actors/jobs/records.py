@@ -217,7 +217,11 @@ class Event:
 
 @attrs.frozen
 class Observation:
-    """What a provider said of one job at one moment. An absent value (None) means "not said"."""
+    """What a provider said of one job at one moment. An absent value (None) means "not said".
+
+    ``interrupted``: why the end was not the program's own ("the machine was restarted"); None: it was, or is not known
+    to have been anything else.
+    """
 
     phase: Phase
     raw_status: str = ""
@@ -233,3 +237,4 @@ class Observation:
     progress: Mapping[str, Any] | None = None
     result: Mapping[str, Any] | None = None
     proven_dead: bool = False
+    interrupted: str | None = None

@@ -73,10 +73,19 @@ DAMAGED_AGAIN = timedelta(hours=1)
 
 @attrs.frozen
 class Dispatch:
-    """One claimed job, to be handed to its provider under ``key``."""
+    """One claimed job, to be handed to its provider. ``previous_key``: of the attempt that ended before this one."""
 
     pair: Pair
     submission: Submission
+    previous_key: str | None = None
+
+    @property
+    def context(self) -> dict[str, str]:
+        """What a provider is given beside the request (:meth:`~actors.providers.base.Provider.submit`)."""
+        job = self.pair.job
+        attempt = str(self.pair.entry.attempt + 1)
+        context = {"job_id": job.job_id, "correlation_id": job.correlation_id, "attempt": attempt}
+        return context if self.previous_key is None else {**context, "previous_key": self.previous_key}
 
 
 @attrs.frozen
@@ -184,7 +193,8 @@ def _claim_all(tx: Transaction, picks: Sequence[Pick], token: Callable[[], str])
 
 def _claimed(tx: Transaction, pair: Pair, intent: Submission, entry: Mapping[str, Any]) -> Dispatch:
     data = {"provider": pair.job.provider, "attempt": pair.entry.attempt + 1, "submission": intent.key}
-    return Dispatch(advance(tx, pair, Trigger.CLAIM, entry=entry, data=data, entry_is_written=True), intent)
+    previous = submissions.last_handed(tx.connection, pair.job.job_id) if pair.entry.reruns else None
+    return Dispatch(advance(tx, pair, Trigger.CLAIM, entry=entry, data=data, entry_is_written=True), intent, previous)
 
 
 def submission_key(job_id: str, attempt: int) -> str:

@@ -166,7 +166,8 @@ class Provider(Protocol):
     async def submit(self, key: str, token: str, prepared: Prepared, context: Mapping[str, str]) -> Submitted:
         """Submit a job under ``key``; the same key again returns what is there, never a second job.
 
-        ``context`` holds ``job_id`` and ``correlation_id`` for the job's environment, labels or headers.
+        ``context`` holds ``job_id``, ``correlation_id`` and ``attempt`` (1 at first) for the job's environment, labels
+        or headers, and ``previous_key`` where an attempt before this one ended.
         """
 
     async def find(self, key: str, token: str) -> Found:

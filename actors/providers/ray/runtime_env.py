@@ -22,6 +22,8 @@ OURS = frozenset(
         "GREENROOM_OUTPUT_DIR",
         "GREENROOM_PROGRESS_FILE",
         "GREENROOM_RESULT_FILE",
+        "GREENROOM_ATTEMPT",
+        "GREENROOM_PREVIOUS_OUTPUT_DIR",
         "RAY_JOB_STOP_WAIT_TIME_S",
     }
 )
