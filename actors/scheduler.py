@@ -30,7 +30,7 @@ from actors.ledger import Dispatch, Ledger
 from actors.ledger.dispatch import Answer, Claimed
 from actors.providers.base import Submitted
 from actors.providers.guard import Failure, GuardedProvider
-from actors.providers.planning import breaker_advice, capacities
+from actors.providers.planning import breaker_advice, capacities, reserve_policy
 from actors.store.errors import StoreError
 from logconf import bind_correlation_id, get_logger
 
@@ -140,7 +140,9 @@ class Scheduler(TickingActor):
                 await trio.lowlevel.checkpoint()
         answers, self._answers = self._answers, []
         try:
-            return await self._ledger.claim(capacities(self._providers), breaker_advice(self._providers), answers)
+            there, advice = capacities(self._providers), breaker_advice(self._providers)
+            policy = reserve_policy(self._ledger.queue, self._providers)
+            return await self._ledger.claim(there, advice, answers, policy)
         finally:
             self._note(answers)
 

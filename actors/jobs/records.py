@@ -170,6 +170,8 @@ class Submission:
 
     ``handle`` is the provider's own small JSON object, opaque here. ``spends_attempt`` says that, should the provider
     turn out not to have the job, the try counts (the call failed by an error of its own, not by a lost answer).
+    ``outcome``: how the attempt ended, where the job went on to another one: its ``status`` (a kind of end that
+    ``Rerun.on`` names) and what the job's columns held then.
     """
 
     job_id: str
@@ -181,6 +183,8 @@ class Submission:
     handed_at: datetime | None = None
     error: str | None = None
     spends_attempt: bool = False
+    closed_at: datetime | None = None
+    outcome: Mapping[str, Any] | None = None
 
 
 @attrs.frozen

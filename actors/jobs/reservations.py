@@ -52,6 +52,9 @@ class ReservePolicy:
         return Holder(resources, _later(since, max_runtime + grace))
 
 
+USUAL_POLICY = ReservePolicy()
+
+
 @attrs.frozen
 class Reservation:
     """What is kept at ``provider`` for a job of these needs: as much of ``needs`` as is free (``kept``)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TypedDict
 
@@ -83,6 +83,15 @@ class JobView:
 
 
 @attrs.frozen
+class ReservationView:
+    """What is kept free at a provider for one job, in words. ``job_id``: None where it is not for the reader to see."""
+
+    provider: str
+    job_id: str | None
+    text: str
+
+
+@attrs.frozen
 class QueueView:
     """The queue at one moment: what waits, in the order in which it would run, and what bounds it.
 
@@ -100,6 +109,7 @@ class QueueView:
     paused: str | None = None
     oldest_queued_at: datetime | None = None
     pruning_held: str | None = None
+    reservations: Sequence[ReservationView] = ()
 
 
 @attrs.frozen

@@ -46,6 +46,7 @@ from actors.jobs.events import EventType
 from actors.jobs.lifecycle import Trigger
 from actors.jobs.options import Limits
 from actors.jobs.records import Capacity, Job, Observation, Submission, SubmissionState
+from actors.jobs.reservations import USUAL_POLICY, Holder, ReservePolicy
 from actors.jobs.retry import DispatchVerdict, after_failed_dispatch
 from actors.jobs.scheduling import (
     Decision,
@@ -107,10 +108,12 @@ def decide_now(
     capacities: Mapping[str, Capacity],
     now: datetime,
     probes: Mapping[str, int] | None = None,
+    policy: ReservePolicy = USUAL_POLICY,
 ) -> tuple[Decision, list[Lane]]:
     """The decision from rows alone; a full global limit is answered without reading a lane.
 
-    ``probes``: for providers that are only tried out, how many calls more they may get.
+    ``probes``: for providers that are only tried out, how many calls more they may get. ``policy``: for which jobs
+    resources are kept.
     """
     limits = effective_limits(connection, configured)
     running = queue.running(connection)
@@ -126,7 +129,10 @@ def decide_now(
     def following(lane: Lane) -> Head | None:
         return lanes.after(connection, lane.lane_id, lane.head) if lane.count > 1 else None
 
-    return decide(waiting, running, limits, providers, now, following), waiting
+    def holders(provider: str) -> list[Holder]:
+        return queue.holders(connection, provider, policy, now)
+
+    return decide(waiting, running, limits, providers, now, following, policy=policy, holders=holders), waiting
 
 
 def _narrowed(limits: Limits, running: Sequence[Running], probes: Mapping[str, int]) -> Limits:
@@ -144,11 +150,13 @@ def claim(
     *,
     limits: Limits,
     token: Callable[[], str],
+    policy: ReservePolicy = USUAL_POLICY,
 ) -> Claimed:
     """Claim all that may run now, each with its intent.
 
     ``breaker_advice``: what the circuit breakers ask, by provider. An open one closes the provider's gate, so that
     nothing is claimed only to be requeued. ``limits``: the configured ones. ``token``: makes the token of a submission.
+    ``policy``: for which jobs resources are kept.
     """
     ready, release = queue.outlook(tx.connection)
     if release is not None and release <= tx.now:
@@ -161,7 +169,7 @@ def claim(
         if advice.retry_after and gate.closed(tx.now) is None:
             _close_gate(tx, gate, tx.now + timedelta(seconds=advice.retry_after), advice.why, advice.retry_after)
     probes = {name: advice.probes for name, advice in breaker_advice.items()}
-    decision, waiting = decide_now(tx.connection, limits, capacities, tx.now, probes)
+    decision, waiting = decide_now(tx.connection, limits, capacities, tx.now, probes, policy)
     lanes.note_shortage(tx.connection, waiting, decision.short_of_resources, tx.now)
     picks = held_apart(tx, decision.picks)
     dispatches = _claim_all(tx, picks, token)

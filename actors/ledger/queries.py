@@ -22,6 +22,7 @@ from actors.jobs.records import (
     SubmissionState,
 )
 from actors.jobs.refusal import RefusalKind, Refused
+from actors.jobs.reservations import USUAL_POLICY, ReservePolicy
 from actors.jobs.scheduling import Decision, explain
 from actors.jobs.views import JobView
 from actors.ledger.dispatch import decide_now
@@ -31,15 +32,19 @@ from actors.store import approvals, jobs, lanes, queue, submissions
 
 @attrs.frozen
 class DecisionContext:
-    """What a decision about the queue rests on beside the rows: configured limits, providers' capacities, the time."""
+    """What a decision about the queue rests on beside the rows: configured limits, providers' capacities, the time.
+
+    ``policy``: for which jobs resources are kept.
+    """
 
     configured: Limits
     capacities: Mapping[str, Capacity]
     now: datetime
+    policy: ReservePolicy = USUAL_POLICY
 
     def decide(self, connection: Connection) -> Decision:
         """What the scheduler would decide now."""
-        return decide_now(connection, self.configured, self.capacities, self.now)[0]
+        return decide_now(connection, self.configured, self.capacities, self.now, policy=self.policy)[0]
 
 
 @attrs.frozen

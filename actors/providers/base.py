@@ -74,7 +74,8 @@ class Capabilities:
 
     ``page_size``: jobs that one request returns. ``cancel_pending_reliable``: a job that has not begun is surely
     ended by a cancel request. ``streams_logs``: the output of a running job comes by ``follow``. ``lost_job_proof``: of
-    a provider that runs its jobs on this machine itself. ``concurrent_calls``: dispatches at once.
+    a provider that runs its jobs on this machine itself. ``deadline_grace``: seconds after a job's ``max_runtime`` at
+    which nothing of it runs any more; None: that is not certain. ``concurrent_calls``: dispatches at once.
     """
 
     submit_idempotency: Idempotency = Idempotency.CLIENT_ID
@@ -85,6 +86,7 @@ class Capabilities:
     push: Push = Push.NONE
     survives_our_restart: bool = True
     lost_job_proof: LostJobProof | None = None
+    deadline_grace: float | None = None
     concurrent_calls: int = 4
 
     @property
