@@ -18,6 +18,7 @@ from actors.validation import StrictConverter
 
 MOST_BYTES = 8 << 20
 """Of one page of a job's output."""
+MOST_ATTEMPT = 999_999
 
 _NAME, _CURSOR, _REASON = maximum.Text(maxima.NAME), maximum.Text(maxima.CURSOR), maximum.Text(maxima.REASON)
 _OLD_NAME: list[Any] = [min_len(1), maximum.Text(255)]  # names could be so long before they had a maximum
@@ -102,18 +103,23 @@ class JobEventsQuery:
 
 @attrs.frozen
 class LogsQuery:
-    """``cursor``: go on from there. ``follow``: until the job ends. ``limit``: one page of about so many bytes."""
+    """``cursor``: go on from there. ``follow``: until the job ends. ``limit``: one page of about so many bytes.
+
+    ``attempt``: the output of this attempt alone.
+    """
 
     cursor: str | None = attrs.field(default=None, validator=_CURSOR)
     follow: bool = False
+    attempt: int | None = attrs.field(default=None, validator=optional([ge(1), le(MOST_ATTEMPT)]))
     limit: int | None = attrs.field(default=None, validator=attrs.validators.optional([ge(1), le(MOST_BYTES)]))
 
 
 @attrs.frozen
 class LogStreamQuery:
-    """``cursor``: go on from there; ``Last-Event-ID`` wins."""
+    """``cursor``: go on from there; ``Last-Event-ID`` wins. ``attempt``: the output of this attempt alone."""
 
     cursor: str | None = attrs.field(default=None, validator=_CURSOR)
+    attempt: int | None = attrs.field(default=None, validator=optional([ge(1), le(MOST_ATTEMPT)]))
 
 
 @attrs.frozen

@@ -64,7 +64,7 @@ async def open_reading(
         await store.open()
         ledger = Ledger(
             store, publish=lambda _event: None, limits=settings.limits, approvals=settings.approvals,
-            rules=configured_rules(settings),
+            rules=configured_rules(settings), queue=settings.queue,
         )  # fmt: skip
         context = Context(ledger, guarded_providers(_usable(settings, spare), parts), parts.clock)
         try:
@@ -94,11 +94,11 @@ def get(config: str | None, path: str, params: Any) -> tuple[int, bytes]:
     return _run(config, ask)
 
 
-def logs(config: str | None, job_id: str, write: Callable[[bytes], object]) -> None:
-    """Write the output that a job has produced until now."""
+def logs(config: str | None, job_id: str, write: Callable[[bytes], object], attempt: int | None = None) -> None:
+    """Write the output that a job, or one attempt at it, has produced until now."""
 
     async def copy(reading: Reading) -> None:
-        async for data, _cursor in reading.log_reader.read(job_id):
+        async for data, _cursor in reading.log_reader.read(job_id, attempt=attempt):
             write(data)
 
     _run(config, copy)

@@ -51,6 +51,9 @@ _SIGNALLED = 128
 )
 @click.option("--max-attempts", type=int, help="How often to try to submit it to the provider.  [default: 3]")
 @click.option("--max-runtime", type=float, metavar="SECONDS", help="End the job after this time.")
+@click.option("--rerun", type=int, metavar="N", help="Run it again up to N times if it is interrupted.")
+@click.option("--rerun-on", metavar="LIST", help="Ends after which: interrupted, failed, timed_out, exit:75.")
+@click.option("--rerun-delay", metavar="TIME", help="Wait before the first of these, such as 30s.  [default: 30s]")
 @click.option("--file", type=click.Path(dir_okay=False), help="Submit the jobs of this file instead, all or none.")
 @click.option("--wait", is_flag=True, help="Wait until the job ends, and exit with its exit status.")
 @with_client
@@ -151,7 +154,8 @@ def _from_file(file: str) -> list[dict[str, Any]]:
 
 def _from_options(
     command: tuple[str, ...], *, cwd: str | None, env: tuple[str, ...], env_from: tuple[str, ...], spec: str | None,
-    assigned: tuple[str, ...], cpus: int | None, gpus: int | None, memory: str | None, **fields: Any,
+    assigned: tuple[str, ...], cpus: int | None, gpus: int | None, memory: str | None, rerun: int | None,
+    rerun_on: str | None, rerun_delay: str | None, **fields: Any,
 ) -> dict[str, Any]:  # fmt: skip
     """The request as the API takes it. ``fields`` already have its names."""
     from actors.jobs.environment import DEFAULT_ENV_FROM, inherited
@@ -169,8 +173,17 @@ def _from_options(
         "env_from": names,
         "inherited_env": {name: to_plain(value) for name, value in inherited(names, os.environ).items()},
         "resources": given({"cpus": cpus, "gpus": gpus, "memory": memory}) or None,
+        "rerun": _rerun(rerun, rerun_on, rerun_delay),
     }
     return given(body)
+
+
+def _rerun(*options: Any) -> dict[str, Any] | None:
+    if options == (None, None, None):
+        return None
+    from actors.cli.rerun import rerun_of
+
+    return rerun_of(*options)
 
 
 def _encoded(value: str) -> str | dict[str, str]:

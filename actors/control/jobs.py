@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from functools import reduce
 from typing import Any, Unpack
 
 import attrs
@@ -22,6 +23,7 @@ from actors.jobs.pages import Page
 from actors.jobs.records import Capacity, Job, JobRequest, JobStatus
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.request_texts import text_fault
+from actors.jobs.reruns import rerun_fault
 from actors.jobs.retention import PruneResult, kept_since
 from actors.jobs.views import Accepted, JobFilters, JobView
 from actors.kernel.turns import InTurns
@@ -32,6 +34,7 @@ from actors.providers.guard import Failure
 from actors.pruner import held, prune
 from actors.store import holds
 from actors.store import jobs as job_rows
+from actors.validation import join
 from logconf import get_correlation_id, new_correlation_id
 
 
@@ -109,6 +112,9 @@ class Jobs:
             check_override(request.priority_override)
         except ValueError as error:
             yield "priority_override", str(error)
+        if (wrong := rerun_fault(request.rerun)) is not None:
+            field = reduce(join, wrong[0], "rerun")
+            yield field, f"{field} {wrong[1]}"
         prepared = provider.prepare(request)
         if isinstance(prepared, Failure):
             yield None, prepared.message

@@ -13,10 +13,19 @@ from enum import StrEnum
 
 import attrs
 
-from actors.jobs.records import Job, Observation, Phase, QueueEntry
+from actors.jobs.records import Job, Observation, Phase, QueueEntry, Rerun
+from actors.jobs.suggestions import did_you_mean
+
+MOST_TIMES = 100
+"""Runs again of one job: each keeps a directory, and a line where the job is shown."""
+
+MOST_DELAY = 86_400.0
+"""Seconds before a first run again, at the most."""
 
 LONGEST_DELAY = 3600.0
 """Seconds to which the wait before another attempt grows, unless a longer first one was asked for."""
+
+MOST_EXIT_CODE = 255
 
 
 class EndKind(StrEnum):
@@ -25,6 +34,28 @@ class EndKind(StrEnum):
     INTERRUPTED = "interrupted"
     FAILED = "failed"
     TIMED_OUT = "timed_out"
+
+
+_NAMES = tuple(kind.value for kind in EndKind)
+
+
+def rerun_fault(asked: Rerun) -> tuple[tuple[str | int, ...], str] | None:
+    """The path of the first value of ``asked`` that makes no sense, and what is wrong with it; None: there is none."""
+    if not 0 <= asked.times <= MOST_TIMES:
+        return ("times",), f"must be between 0 and {MOST_TIMES}, not {asked.times}"
+    if not asked.times and asked != Rerun():
+        return ("times",), "is 0, so that the job never runs again: say how often it may"
+    if asked.times and not asked.on and not asked.exit_codes:
+        return ("on",), "is empty, and so is exit_codes: say after which ends the job runs again"
+    for index, kind in enumerate(asked.on):
+        if kind not in _NAMES:
+            return ("on", index), f"must be {', '.join(_NAMES)}, not {kind!r:.80}{did_you_mean(kind, _NAMES)}"
+    for index, code in enumerate(asked.exit_codes):
+        if not 1 <= code <= MOST_EXIT_CODE:
+            return ("exit_codes", index), f"must be between 1 and {MOST_EXIT_CODE}, not {code}"
+    if not 0 <= asked.delay <= MOST_DELAY:
+        return ("delay",), f"must be between 0 and {MOST_DELAY:.0f} s, not {asked.delay:g}"
+    return None
 
 
 @attrs.frozen

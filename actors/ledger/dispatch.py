@@ -43,6 +43,7 @@ from sqlalchemy import Connection
 
 from actors.jobs.bounds import ProviderState
 from actors.jobs.events import EventType
+from actors.jobs.ids import submission_key
 from actors.jobs.lifecycle import Trigger
 from actors.jobs.options import Limits
 from actors.jobs.records import Capacity, Job, Observation, Submission, SubmissionState
@@ -203,11 +204,6 @@ def _claimed(tx: Transaction, pair: Pair, intent: Submission, entry: Mapping[str
     data = {"provider": pair.job.provider, "attempt": pair.entry.attempt + 1, "submission": intent.key}
     previous = submissions.last_handed(tx.connection, pair.job.job_id) if pair.entry.reruns else None
     return Dispatch(advance(tx, pair, Trigger.CLAIM, entry=entry, data=data, entry_is_written=True), intent, previous)
-
-
-def submission_key(job_id: str, attempt: int) -> str:
-    """The key under which a provider knows one attempt at a job; the same for a try that spent no attempt."""
-    return f"{job_id}-{attempt + 1}"
 
 
 @attrs.define(eq=False)
