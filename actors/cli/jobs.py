@@ -8,7 +8,7 @@ import click
 
 from actors.cli.client import Client
 from actors.cli.context import BadInput
-from actors.cli.job_text import ago, duration, name_of, note, standing
+from actors.cli.job_text import ago, attempt_lines, duration, name_of, note, rerun_lines, standing
 from actors.cli.options import given, with_client
 from actors.cli.tables import ending, plain, print_answer, print_rows
 from actors.jobs.statuses import JobStatus
@@ -57,8 +57,23 @@ def _print_details(job: Any) -> None:
     click.echo(f"{name_of(job)}: {standing(job)}")
     rest = [key for key in job if key not in _SHOWN_FIRST]
     for key in (*_SHOWN_FIRST, *rest):
-        if job[key] not in (None, "", {}, []):
+        if key in _TEXTS:
+            _print_lines(key, _TEXTS[key](job))
+        elif job[key] not in (None, "", {}, []):
             click.echo(f"  {key + ':':22}{_on_one_line(job[key])}")
+
+
+def _nothing(_job: Any) -> list[str]:
+    return []
+
+
+_TEXTS = {"rerun": rerun_lines, "attempts": attempt_lines, "reruns": _nothing}
+"""Keys of which a person is told something else than their value."""
+
+
+def _print_lines(key: str, lines: list[str]) -> None:
+    for number, line in enumerate(lines):
+        click.echo(f"  {key + ':' if not number else '':22}{line}")
 
 
 def _on_one_line(value: Any) -> str:

@@ -18,6 +18,7 @@ from actors.jobs.records import (
     QueueEntry,
     QueueStatus,
     Submission,
+    SubmissionState,
 )
 
 
@@ -68,8 +69,35 @@ class Accepted:
 
 
 @attrs.frozen
+class Attempt:
+    """One attempt at a job. ``attempt``: its number, 1 for the first; ``key``: under which its provider knows it.
+
+    ``status``: how it ended (``interrupted``, ``failed`` or ``timed_out``, where the job runs again), else that of the
+    job, None where no provider had it. ``closed_at``: when nothing more remained to be done about it.
+    """
+
+    attempt: int
+    key: str
+    state: SubmissionState
+    status: str | None
+    handed_at: datetime | None
+    started_at: datetime | None
+    completed_at: datetime | None
+    closed_at: datetime | None
+    exit_code: int | None
+    signal: int | None
+    error_message: str | None
+    output_url: str | None
+    cost_usd: float | None
+    devices: tuple[str, ...] | None
+
+
+@attrs.frozen
 class JobView:
-    """A job with all that is known around it. ``reason``: why it waits, and the setting that changes that."""
+    """A job with all that is known around it. ``reason``: why it waits, and the setting that changes that.
+
+    ``attempts``: the newest ones, the oldest of these first; None in a list of jobs.
+    """
 
     job: Job
     entry: QueueEntry
@@ -80,6 +108,7 @@ class JobView:
     setting: str | None = None
     position: int | None = None
     estimate: float | None = None
+    attempts: tuple[Attempt, ...] | None = None
 
 
 @attrs.frozen

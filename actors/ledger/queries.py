@@ -25,6 +25,7 @@ from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.reservations import USUAL_POLICY, ReservePolicy
 from actors.jobs.scheduling import Decision, explain
 from actors.jobs.views import JobView
+from actors.ledger.attempts import attempts
 from actors.ledger.dispatch import decide_now
 from actors.ledger.limits import effective_limits
 from actors.store import approvals, jobs, lanes, queue, submissions
@@ -130,7 +131,7 @@ def view(connection: Connection, part: str, context: DecisionContext) -> JobView
     if not views:
         queue.get(connection, job.job_id)  # raises: it was left out
         raise Refused(f"there is no job {part!r}", RefusalKind.NOT_FOUND)
-    return _placed(connection, views[0], context)
+    return attrs.evolve(_placed(connection, views[0], context), attempts=attempts(connection, job))
 
 
 def of_jobs(connection: Connection, found: Sequence[Job], context: DecisionContext) -> list[JobView]:
@@ -197,6 +198,8 @@ class Around:
         if entry.status is not QueueStatus.PENDING or self._decision is None:
             return None, None
         if entry.not_before is not None and entry.not_before > self._now:
+            if entry.reruns and entry.attempt == entry.run_first_attempt:
+                return f"runs again at {entry.not_before:%H:%M:%S} UTC: {entry.error_message}", None
             return f"next try at {entry.not_before:%H:%M:%S} UTC: {entry.error_message}", None
         wait = explain(self._lanes.get(entry.job_id, -1), self._decision, is_picked=entry.job_id in self._picked)
         return wait.reason, wait.setting

@@ -19,7 +19,8 @@ function step(event) {
 function factsOf(job) {
   return facts([
     ["Job", job.job_id], ["User", job.user_id], ["Organisation", job.org_id], ["Provider", job.provider],
-    ["Priority", job.priority], ["Attempt", job.attempt ? `${job.attempt} of ${job.max_attempts}` : ""],
+    ["Priority", job.priority], ["Attempt", job.attempt ? job.attempt + 1 : ""],
+    ["Runs again", job.rerun ? `${job.reruns} of ${job.rerun.times} times` : ""],
     ["Submitted", moment(job.queued_at)], ["Started", moment(job.started_at)], ["Ended", moment(job.completed_at)],
     ["Waited", took(job.queued_at, job.started_at ?? job.completed_at)], ["Ran", took(job.started_at, job.completed_at)],
     ["Result", measures(job.result)], ["Exit status", job.exit_code], ["Signal", job.signal],
