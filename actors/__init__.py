@@ -20,7 +20,7 @@ if TYPE_CHECKING:
         stop_background_tasks,
     )
     from actors.control.runtime import Runtime
-    from actors.jobs.records import Event, Job, JobRequest, Resources
+    from actors.jobs.records import Event, Job, JobRequest, Rerun, Resources
     from actors.jobs.refusal import Refused
     from actors.kernel import Actor, ActorRef, Envelope
     from actors.runtime import Parts, open_runtime
@@ -36,6 +36,7 @@ _HOMES = {
     "JobRequest": "actors.jobs.records",
     "Parts": "actors.runtime",
     "Refused": "actors.jobs.refusal",
+    "Rerun": "actors.jobs.records",
     "Resources": "actors.jobs.records",
     "Runtime": "actors.control.runtime",
     "Settings": "actors.settings",
@@ -56,6 +57,7 @@ __all__ = [
     "JobRequest",
     "Parts",
     "Refused",
+    "Rerun",
     "Resources",
     "Runtime",
     "Settings",

@@ -26,5 +26,5 @@ with open(output + "/checkpoint", "w") as checkpoint:  # noqa: PTH123 - it is to
     checkpoint.write(f"of-{attempt}")
 if previous is None:
     os.kill(os.getppid(), signal.SIGTERM)
-    time.sleep(1000)
+    signal.pause()
 write("end")
