@@ -98,10 +98,18 @@ def cancel(client: Client, as_json: bool, job: str) -> None:
 
 @click.command()
 @click.argument("job")
+@click.option("--with-dependants", is_flag=True, help="Also those that were cancelled because it ended badly.")
 @with_client
-def retry(client: Client, as_json: bool, job: str) -> None:
+def retry(client: Client, as_json: bool, job: str, with_dependants: bool) -> None:
     """Submit an ended JOB again, as a new job."""
-    print_answer(client.request("POST", "api", "jobs", job, "retry"), as_json, print_job)
+    body = {"with_dependants": True} if with_dependants else None
+    print_answer(client.request("POST", "api", "jobs", job, "retry", body=body), as_json, _print_retried)
+
+
+def _print_retried(job: Any) -> None:
+    print_job(job)
+    if others := job["also_submitted"]:
+        click.echo(f"and {len(others)} jobs that wait for it")
 
 
 @click.command()

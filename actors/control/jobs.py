@@ -14,10 +14,11 @@ from actors.control.context import Context
 from actors.control.event_reader import EventReader
 from actors.job_requests.job_request import with_inherited
 from actors.job_requests.rights import THE_PROGRAM, Submitter, check_open, retried
-from actors.job_requests.sources import RequestSource
+from actors.job_requests.sources import NETWORK, RequestSource
 from actors.jobs import maxima
 from actors.jobs.capacity import can_ever_fit
 from actors.jobs.codec import request_bytes
+from actors.jobs.dependencies import reference_fault
 from actors.jobs.levels import check_override
 from actors.jobs.pages import Page
 from actors.jobs.records import Capacity, Job, JobRequest, JobStatus
@@ -25,9 +26,11 @@ from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.request_texts import text_fault
 from actors.jobs.reruns import rerun_fault
 from actors.jobs.retention import PruneResult, kept_since
+from actors.jobs.start_times import fault_of as start_fault
 from actors.jobs.views import Accepted, JobFilters, JobView
 from actors.kernel.turns import InTurns
 from actors.ledger import NewJob, approvals, listing, queries, settle
+from actors.ledger.broken import cancelled_because_of
 from actors.ledger.listing import PageRequest
 from actors.ledger.prune import outlook, release_hold
 from actors.providers.guard import Failure
@@ -56,8 +59,11 @@ class Jobs:
         """
         return (await self._ledger.submit([self._checked(request, get_correlation_id())]))[0].job
 
-    async def submit_many(self, requests: Sequence[JobRequest]) -> list[Accepted]:
-        """Accept all of ``requests`` in one transaction, or none of them; several get correlation IDs of their own."""
+    async def submit_many(self, requests: Sequence[JobRequest], *, sees: str | None = None) -> list[Accepted]:
+        """Accept all of ``requests`` in one transaction, or none of them; several get correlation IDs of their own.
+
+        ``sees``: the user whose jobs alone those who submit may see, and let theirs wait for; None: all.
+        """
         if len(requests) > maxima.BATCH_JOBS:
             message = f"at most {maxima.BATCH_JOBS} jobs in one request, not {len(requests)}; send them in several"
             raise Refused(message, RefusalKind.INVALID)
@@ -67,7 +73,8 @@ class Jobs:
         environ, found = dict(os.environ), dict[tuple[str, ...], Mapping[str, str]]()
         async for request in InTurns(requests):
             complete, index = with_inherited(request, environ, found), len(checked)
-            checked.append(self._checked(complete, ids[index], index if several else None))
+            one = self._checked(complete, ids[index], index if several else None)
+            checked.append(attrs.evolve(one, sees=sees) if request.after else one)
         return await self._ledger.submit(checked)
 
     async def retry(self, job_id: str, *, by: str | None = None, submitter: Submitter = THE_PROGRAM) -> Job:
@@ -76,11 +83,28 @@ class Jobs:
         It gets the same correlation ID.
         """
         view = await self.get(job_id)
-        if not view.job.is_terminal:
-            raise Refused(f"job {view.job.job_id} has not ended ({view.job.status.value}); cancel it first")
-        request = retried(view.job.request, submitter, view.job.job_id)
-        new = attrs.evolve(self._checked(request, view.job.correlation_id), retry_of=view.job.job_id)
-        return (await self._ledger.submit([new]))[0].job
+        return (await self._ledger.submit([self.again(view.job, submitter)]))[0].job
+
+    async def retry_with_dependants(
+        self, job_id: str, *, by: str | None = None, submitter: Submitter = THE_PROGRAM
+    ) -> list[Job]:
+        """As :meth:`retry`, and all that were cancelled because of that job (E3); the job itself is the first.
+
+        Over the network only those of ``submitter``: nobody's job becomes another's by the way.
+        """
+        job = (await self.get(job_id)).job
+        owner = submitter.user_id if submitter.source in NETWORK else None
+        others = await self._ledger.read(cancelled_because_of, job, owner)
+        new = [self.again(one, submitter) async for one in InTurns((job, *others))]
+        accepted = await self._ledger.submit(new)
+        return [one.job for one in accepted]
+
+    def again(self, job: Job, submitter: Submitter = THE_PROGRAM) -> NewJob:
+        """What :meth:`retry` of ``job`` submits. Raises :class:`Refused` where it may not be retried."""
+        if not job.is_terminal:
+            raise Refused(f"job {job.job_id} has not ended ({job.status.value}); cancel it first")
+        request = retried(job.request, submitter, job.job_id)
+        return attrs.evolve(self._checked(request, job.correlation_id), retry_of=job.job_id)
 
     def _checked(self, request: JobRequest, correlation_id: str, index: int | None = None) -> NewJob:
         """``request`` as it will be stored. Raises :class:`Refused` naming the field and the fix."""
@@ -108,13 +132,20 @@ class Jobs:
             yield "user_id", "user_id: say for whom the job is"
         if request.max_attempts < 1:
             yield "max_attempts", "max_attempts must be 1 or more"
+        for index, reference in enumerate(request.after):
+            if (wrong := reference_fault(reference)) is not None:
+                yield "after", f"after[{index}] {wrong}"
+        if request.after_mode not in ("ok", "ended"):
+            yield "after_mode", "after_mode must be ok or ended"
+        if request.start_after is not None and (wrong := start_fault(request.start_after)) is not None:
+            yield "start_after", f"start_after {wrong}"
         try:
             check_override(request.priority_override)
         except ValueError as error:
             yield "priority_override", str(error)
-        if (wrong := rerun_fault(request.rerun)) is not None:
-            field = reduce(join, wrong[0], "rerun")
-            yield field, f"{field} {wrong[1]}"
+        if (senseless := rerun_fault(request.rerun)) is not None:
+            field = reduce(join, senseless[0], "rerun")
+            yield field, f"{field} {senseless[1]}"
         prepared = provider.prepare(request)
         if isinstance(prepared, Failure):
             yield None, prepared.message

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from actors.documents.approvals import ApprovalDocument, approval_document
 from actors.documents.common import Document, Moment, from_fields, moment
+from actors.jobs.dependencies import Relatives
 from actors.jobs.os_text import shown
 from actors.jobs.views import Accepted, JobView
 
@@ -65,10 +66,30 @@ class RerunDocument(TypedDict):
     delay: float
 
 
+class RelativeDocument(TypedDict):
+    """A job that another one waits for, or that waits for it. ``broke``: the bad end of the one cancelled the other."""
+
+    job_id: str
+    name: str | None
+    status: str
+    completed_at: Moment | None
+    broke: bool
+
+
+class RelativesDocument(TypedDict):
+    """The first hundred of such jobs, and how many there are in all."""
+
+    jobs: list[RelativeDocument]
+    number: int
+
+
 class JobDocument(TypedDict):
     """A job with what is known around it: ``reason`` and ``setting`` say why it waits and what changes that.
 
     ``reruns``: how often it has run again so far, as ``rerun`` asks. ``attempts``: the newest hundred; null in a list.
+    ``queued_at``: since when it could have started: approved, what it waits for ended, its time come; before that,
+    since when it is there. ``after`` is as its request has it; ``waits_for`` are the jobs that this meant,
+    ``dependants`` those that wait for it, both null in lists of jobs. ``start_after``: null once it has passed.
     """
 
     job_id: str
@@ -90,6 +111,11 @@ class JobDocument(TypedDict):
     created_at: Moment | None
     queued_at: Moment | None
     not_before: Moment | None
+    start_after: Moment | None
+    after: list[Any]
+    after_mode: str
+    waits_for: RelativesDocument | None
+    dependants: RelativesDocument | None
     started_at: Moment | None
     completed_at: Moment | None
     cost_usd: float | None
@@ -126,6 +152,9 @@ def job_document(view: JobView) -> JobDocument:
         error_message=job.error_message or entry.error_message,
         uncertain=None if since is None else {"since": since, "reason": job.uncertain_reason},
         estimate_seconds=view.estimate,
+        start_after=moment(entry.start_after),
+        waits_for=_relatives(view.waits_for),
+        dependants=_relatives(view.dependants),
         submission=None if view.submission is None else from_fields(SubmissionDocument, view.submission),
         approval=None if view.approval is None else approval_document(view.approval),
         rerun=from_fields(RerunDocument, request.rerun) if request.rerun.times else None,
@@ -133,16 +162,33 @@ def job_document(view: JobView) -> JobDocument:
     )  # fmt: skip
 
 
+def _relatives(found: Relatives | None) -> RelativesDocument | None:
+    if found is None:
+        return None
+    jobs = [from_fields(RelativeDocument, one) for one in found.shown]
+    return {"jobs": jobs, "number": found.number}
+
+
 class AcceptedDocument(JobDocument):
-    """The answer to a request: its job, and whether it was ``created`` now or stood there under the same key."""
+    """The answer to a request: its job, and whether it was ``created`` now or stood there under the same key.
+
+    ``note``: what the submitter should know of it.
+    """
 
     created: bool
+    note: str | None
 
 
 def accepted_document(accepted: Accepted) -> AcceptedDocument:
     """The answer to a request: its job, and whether it was ``created`` now or stood there under the same key."""
     view = JobView(accepted.job, accepted.entry, accepted.entry.status, accepted.approval)
-    return {**job_document(view), "created": accepted.created}
+    return {**job_document(view), "created": accepted.created, "note": accepted.note}
+
+
+class RetriedDocument(JobDocument):
+    """The new job. ``also_submitted``: the ids of those that are submitted anew with it, which wait for it."""
+
+    also_submitted: list[str]
 
 
 class JobsDocument(TypedDict):

@@ -8,6 +8,7 @@ from typing import TypedDict
 
 import attrs
 
+from actors.jobs.dependencies import Relatives
 from actors.jobs.options import Limits
 from actors.jobs.pages import Page
 from actors.jobs.records import (
@@ -60,12 +61,16 @@ class Gap:
 
 @attrs.frozen
 class Accepted:
-    """The answer to one request: its job, and whether it was made now or stood there under the same key."""
+    """The answer to one request: its job, and whether it was made now or stood there under the same key.
+
+    ``note``: what the submitter should know.
+    """
 
     job: Job
     entry: QueueEntry
     approval: ApprovalRequest | None
     created: bool
+    note: str | None = None
 
 
 @attrs.frozen
@@ -97,6 +102,7 @@ class JobView:
     """A job with all that is known around it. ``reason``: why it waits, and the setting that changes that.
 
     ``attempts``: the newest ones, the oldest of these first; None in a list of jobs.
+    ``waits_for``, ``dependants``: whom it waits or waited for, and who for it; None: not looked up, as in lists.
     """
 
     job: Job
@@ -109,6 +115,8 @@ class JobView:
     position: int | None = None
     estimate: float | None = None
     attempts: tuple[Attempt, ...] | None = None
+    waits_for: Relatives | None = None
+    dependants: Relatives | None = None
 
 
 @attrs.frozen

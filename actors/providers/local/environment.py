@@ -26,6 +26,8 @@ OURS = frozenset(
         "GREENROOM_RESULT_FILE",
         ATTEMPT,
         PREVIOUS,
+        "GREENROOM_PARENTS",
+        "GREENROOM_HOME",
         "CUDA_VISIBLE_DEVICES",
         "CUDA_DEVICE_ORDER",
     }
@@ -56,4 +58,6 @@ def job_environment(
         "GREENROOM_RESULT_FILE": str(directory.result),
         ATTEMPT: context.get("attempt", "1"),
         **previous,
+        **({"GREENROOM_PARENTS": str(directory.parents)} if "parents" in context else {}),
+        **({"GREENROOM_HOME": context["home"]} if "home" in context else {}),
     }

@@ -24,6 +24,7 @@ OURS = frozenset(
         "GREENROOM_RESULT_FILE",
         "GREENROOM_ATTEMPT",
         "GREENROOM_PREVIOUS_OUTPUT_DIR",
+        "GREENROOM_PARENTS",
         "RAY_JOB_STOP_WAIT_TIME_S",
     }
 )
