@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import ExitStack, asynccontextmanager
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -94,11 +95,20 @@ def get(config: str | None, path: str, params: Any) -> tuple[int, bytes]:
     return _run(config, ask)
 
 
-def logs(config: str | None, job_id: str, write: Callable[[bytes], object], attempt: int | None = None) -> None:
-    """Write the output that a job, or one attempt at it, has produced until now."""
+def logs(config: str | None, job_id: str, write: Callable[[bytes], object], begin: Mapping[str, Any]) -> None:
+    """Write the output that a job has produced until now.
+
+    ``begin``: its last lines (``tail``), what came ``since`` a time (an instant), or the output of one ``attempt``.
+    """
 
     async def copy(reading: Reading) -> None:
-        async for data, _cursor in reading.log_reader.read(job_id, attempt=attempt):
+        since, attempt = begin.get("since"), begin.get("attempt")
+        after = None if since is None else datetime.fromisoformat(since)
+        place = await reading.log_reader.beginning(job_id, begin.get("tail"), after, attempt=attempt)
+        write(place.head)
+        if place.nothing:
+            return
+        async for data, _cursor in reading.log_reader.read(job_id, place.cursor, attempt=attempt):
             write(data)
 
     _run(config, copy)

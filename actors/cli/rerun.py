@@ -12,7 +12,7 @@ _EXIT = "exit:"
 _KINDS = ("interrupted", "failed", "timed_out")
 
 
-def rerun_of(times: int | None, on: str | None, delay: str | None) -> dict[str, Any] | None:
+def rerun_of(times: int | None, on: str | None, delay: float | None) -> dict[str, Any] | None:
     """The ``rerun`` of a request as the API takes it; None where none of the options was given."""
     if times is None:
         for option, value in (("--rerun-on", on), ("--rerun-delay", delay)):

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
+from functools import partial
 
 import trio
 
 from actors.control.context import Context
 from actors.control.jobs import Jobs
+from actors.control.log_beginning import Beginning, beginning
 from actors.control.log_follower import Piece, streamed, unreadable
 from actors.control.log_place import LogPlace
 from actors.jobs.records import Submission, SubmissionState
@@ -51,6 +54,19 @@ class LogReader:
                 if not follow or place.is_over:
                     return
                 await trio.sleep(_LOOK_SECONDS)
+
+    async def beginning(
+        self, job_id: str, lines: int | None = None, since: datetime | None = None, *, attempt: int | None = None
+    ) -> Beginning:
+        """Where the last ``lines`` lines begin, what came ``since`` then, or the later of both.
+
+        Of the newest attempt that has output, or of ``attempt``. Raises :class:`Refused` where it is not known when
+        output came.
+        """
+        place = LogPlace.of(None, attempt)
+        view = await self._look(place, job_id)
+        read = partial(self.read, view.job.job_id, attempt=attempt)
+        return await beginning(self._context, view, place, read, lines, since)
 
     @asynccontextmanager
     async def follow(

@@ -8,6 +8,8 @@ import attrs
 from attrs.validators import deep_mapping, ge, gt, instance_of
 
 from actors.jobs import maxima
+from actors.jobs.maximum import Items, Text
+from actors.jobs.quantities import Hours, Seconds
 from actors.jobs.records import ApprovalRule
 
 
@@ -31,7 +33,17 @@ class QueueOptions:
     """
 
     max_waiting_per_user: int = attrs.field(default=maxima.WAITING, validator=ge(1))
-    reserve_after: float = attrs.field(default=600.0, validator=ge(0))
+    reserve_after: Seconds = attrs.field(default=600.0, validator=ge(0))
+
+
+@attrs.frozen
+class SubmissionOptions:
+    """``env_from``: variables of the submitter's environment that every job inherits, beside the usual ones.
+
+    Names, patterns such as ``WANDB_*``, or ``all``. Whoever submits reads it: the command line for its user's jobs.
+    """
+
+    env_from: tuple[str, ...] = attrs.field(default=(), validator=Items(maxima.CHOICES, Text(maxima.NAME)))
 
 
 @attrs.frozen
@@ -42,7 +54,7 @@ class ApprovalOptions:
     """
 
     default_rules: bool = False
-    timeout_hours: float = attrs.field(default=24.0, validator=gt(0))
+    timeout_hours: Hours = attrs.field(default=24.0, validator=gt(0))
     rules: tuple[ApprovalRule, ...] = ()
     self_approval: bool = True
 
@@ -55,8 +67,8 @@ class PollerOptions:
     """
 
     enabled: bool | None = None
-    interval_seconds: float = attrs.field(default=30.0, validator=gt(0))
-    safety_net_seconds: float = attrs.field(default=0.0, validator=ge(0))
+    interval_seconds: Seconds = attrs.field(default=30.0, validator=gt(0))
+    safety_net_seconds: Seconds = attrs.field(default=0.0, validator=ge(0))
 
 
 LOOK_SECONDS = 5.0
@@ -68,11 +80,11 @@ class QueueProcessingOptions:
     """Read because existing files have it; it changes nothing."""
 
     enabled: bool = True
-    interval_seconds: float = attrs.field(default=LOOK_SECONDS, validator=gt(0))
+    interval_seconds: Seconds = attrs.field(default=LOOK_SECONDS, validator=gt(0))
 
 
 @attrs.frozen
 class ExpiryOptions:
     """``interval_seconds``: how often to sweep beside waking at each deadline itself."""
 
-    interval_seconds: float = attrs.field(default=300.0, validator=gt(0))
+    interval_seconds: Seconds = attrs.field(default=300.0, validator=gt(0))
