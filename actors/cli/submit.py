@@ -1,4 +1,4 @@
-"""``submit``: one job from arguments, or many from a file; and waiting until they end."""
+"""``submit``: one job from arguments, a sweep of them, or many from a file."""
 
 from __future__ import annotations
 
@@ -14,11 +14,8 @@ from actors.cli.context import BadInput, Failed, configured_env_from, os_user
 from actors.cli.job_text import duration, how_many, metrics, name_of, note, standing
 from actors.cli.options import DURATION, SIZE, given, print_warnings, unchecked, with_client
 from actors.cli.tables import ending, print_json, print_rows, short
-from actors.jobs.statuses import TERMINAL_JOBS
 
-_UNHEARD = 255
 _MOST_ROWS = 200
-_SIGNALLED = 128
 
 
 @click.command()
@@ -58,6 +55,9 @@ _SIGNALLED = 128
     "--sweep", "swept", multiple=True, type=click.UNPROCESSED, metavar="NAME=V,V|A..B",
     help="A job for each combination of these values, where {NAME} is filled in; repeatable.",
 )  # fmt: skip
+@click.option("--rerun", type=int, metavar="N", help="Run it again up to N times if it is interrupted.")
+@click.option("--rerun-on", metavar="LIST", help="Ends after which: interrupted, failed, timed_out, exit:75.")
+@click.option("--rerun-delay", type=DURATION, help="Wait before the first of these, such as 2m.  [default: 30s]")
 @click.option("--after", multiple=True, metavar="JOB|group:G", help="Wait for this job, or for a group; repeatable.")
 @click.option(
     "--after-mode",
@@ -102,7 +102,9 @@ def submit(
         found = submit_file(client, file, again, params)
     print_warnings(found)
     if wait:
-        ended = _wait_for(client, found)
+        from actors.cli.waiting import exit_status, wait_for
+
+        ended = wait_for(client, found)
         found = [ended[job["job_id"]] | {"created": job["created"]} for job in found]
     if as_json:
         print_json(found if several else found[0])
@@ -120,51 +122,6 @@ def _submitted(client: Client, params: dict[str, str], body: dict[str, Any]) -> 
 
     jobs: list[dict[str, Any]] = client.request("POST", "api", "jobs", params=params, body=body, seconds=SECONDS)
     return jobs
-
-
-def _wait_for(client: Client, submitted: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Each job by its id, once all have ended; what happens meanwhile goes to stderr.
-
-    The stream is opened first and the rows are read then: whatever ends in between is in one of the two.
-    """
-    from actors.cli.event_text import describe, parsed
-
-    open_ones = {job["job_id"]: name_of(job) for job in submitted}
-    ended: dict[str, dict[str, Any]] = {}
-
-    def look(job_id: str) -> None:
-        job = client.request("GET", "api", "jobs", job_id)
-        if job["status"] in TERMINAL_JOBS:
-            ended[job_id] = job
-        elif job["reason"]:
-            click.echo(f"{open_ones[job_id]} ({short(job_id)}) waits: {job['reason']}", err=True)
-
-    only = {"job_id": submitted[0]["job_id"]} if len(submitted) == 1 else {}
-    with client.stream("api", "events", params=only) as answer:
-        for kind, event in parsed(answer.lines()):
-            if kind == "goodbye":
-                break
-            job_id = event.get("job_id")
-            if kind == "connection":
-                for each in open_ones:
-                    look(each)
-            elif job_id is not None and job_id in open_ones and job_id not in ended:
-                click.echo(describe(event, open_ones[job_id]), err=True)
-                if event.get("status") in TERMINAL_JOBS:
-                    look(job_id)
-            if len(ended) == len(open_ones):
-                return ended
-    raise Failed("the supervisor stopped while this waited; jobs that run go on running: greenroom jobs")
-
-
-def exit_status(job: dict[str, Any]) -> int:
-    """The exit status for an ended job: its own exit status, 128 + the signal that ended it, else 0 or 1."""
-    if job["status"] == "completed":
-        return 0
-    if isinstance(number := job.get("signal"), int) and 0 < number < _SIGNALLED:
-        return _SIGNALLED + number
-    code = job["exit_code"]
-    return code if isinstance(code, int) and 0 < code <= _UNHEARD else 1
 
 
 def _print(jobs: list[dict[str, Any]], waited: bool, several: bool) -> None:
@@ -192,7 +149,8 @@ def _whether_new(job: dict[str, Any]) -> str:
 def _from_options(
     command: tuple[str, ...], *, cwd: str | None, env: tuple[str, ...], env_from: tuple[str, ...],
     inherits: tuple[str, ...], spec: str | None, assigned: tuple[str, ...], cpus: int | None, gpus: int | None,
-    memory: int | None, swept: tuple[str, ...], after: tuple[str, ...], start_after: str | None, **fields: Any,
+    memory: int | None, swept: tuple[str, ...], rerun: int | None, rerun_on: str | None, rerun_delay: float | None,
+    after: tuple[str, ...], start_after: str | None, **fields: Any,
 ) -> dict[str, Any]:  # fmt: skip
     """The request as the API takes it. ``fields`` already have its names."""
     from actors.jobs.environment import inherited, with_usual
@@ -218,8 +176,17 @@ def _from_options(
         "env_from": names,
         "inherited_env": {name: to_plain(value) for name, value in inherited(names, os.environ).items()},
         "resources": given({"cpus": cpus, "gpus": gpus, "memory": memory}) or None,
+        "rerun": _rerun(rerun, rerun_on, rerun_delay),
     }
     return given(body)
+
+
+def _rerun(*options: Any) -> dict[str, Any] | None:
+    if options == (None, None, None):
+        return None
+    from actors.cli.rerun import rerun_of
+
+    return rerun_of(*options)
 
 
 def _reference(text: str) -> str | dict[str, str]:

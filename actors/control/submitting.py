@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from functools import reduce
 from typing import Any
 
 import attrs
@@ -23,12 +24,14 @@ from actors.jobs.matrix import SweepFault, matrix_of
 from actors.jobs.records import Job, JobRequest
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.request_texts import text_fault
+from actors.jobs.reruns import rerun_fault
 from actors.jobs.start_times import fault_of as start_fault
 from actors.jobs.sweeps import Sweep, expanding
 from actors.jobs.views import Accepted
 from actors.kernel.turns import InTurns
 from actors.ledger import NewJob
 from actors.providers.guard import Failure
+from actors.validation import join
 from logconf import get_correlation_id, new_correlation_id
 
 
@@ -163,6 +166,9 @@ class Submitting:
             check_override(request.priority_override)
         except ValueError as error:
             yield "priority_override", str(error)
+        if (senseless := rerun_fault(request.rerun)) is not None:
+            field = reduce(join, senseless[0], "rerun")
+            yield field, f"{field} {senseless[1]}"
         prepared = provider.prepare(request)
         if isinstance(prepared, Failure):
             yield None, prepared.message
