@@ -8,11 +8,12 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from actors.jobs import maxima
 from actors.jobs.codec import fingerprint
 from actors.jobs.file_rules import FileRules
-from actors.jobs.records import JobRequest
+from actors.jobs.records import Job, JobRequest, JobStatus
 from actors.jobs.refusal import Refused
-from actors.store import Transaction, holds, idempotency
+from actors.store import Transaction, dependencies, holds, idempotency
 
 KEY_LIFETIME = timedelta(hours=24)
 _DIGITS = 32
@@ -30,6 +31,7 @@ class Keys:
         since = None if not pairs or holds.current(tx.connection) else tx.now - KEY_LIFETIME
         self._known = idempotency.used(tx.connection, pairs, since)
         self._rows: list[dict[str, Any]] = []
+        self._repeated: set[str] = set()
         if file is not None and file.digest and len(self._known) < len(pairs):
             self._recognise(requests, file.digest[:_DIGITS])
 
@@ -57,6 +59,24 @@ class Keys:
                 field="idempotency_key",
             )
         return job_id
+
+    def repeats(self, job: Job) -> bool:
+        """Whether ``job``, which is there already, is submitted anew, as its file asks for.
+
+        With the failed ones go those that were cancelled because of them, which stand behind them.
+        """
+        file = self._file
+        found = file is not None and (file.repeats(job) or (file.again == "failed" and self._was_broken(job)))
+        if found:
+            self._repeated.add(job.job_id)
+        return found
+
+    def _was_broken(self, job: Job) -> bool:
+        if job.status is not JobStatus.CANCELLED or not job.request.after:
+            return False
+        parents = dependencies.parents_of(self._tx.connection, job.job_id, maxima.PARENTS)
+        broke = [parent.job_id for parent in parents if parent.broke]
+        return bool(broke) and self._repeated.issuperset(broke)
 
     def bind(self, request: JobRequest, job_id: str) -> None:
         """Bind the key of ``request``, if it has one, to this job."""

@@ -95,7 +95,7 @@ class _Batch:
         for new in self._new:
             job_id = keys.job_of(new.request)
             one = None if job_id is None else self._existing(job_id)
-            if one is None or (self._file is not None and self._file.repeats(one.job)):
+            if one is None or keys.repeats(one.job):
                 one = self._make(new)
                 keys.bind(new.request, one.job.job_id)
             accepted.append(one)

@@ -155,3 +155,30 @@ async def test_the_keys_that_0_1_0_made_of_the_same_file_are_recognised(autojump
         world.clock.suspend(timedelta(days=2))
         moved = await runtime.jobs.submit_many(new[::-1], FileRules("e" * 64))
         assert [one.created for one in moved] == [False, False, False]
+
+
+async def test_who_was_cancelled_because_of_a_failed_job_is_submitted_with_it(autojump_clock, world):
+    """By whatever name: its own, or that of the matrix that made it. A job cancelled by a person stays cancelled."""
+    bad = sweep({"r": ["failed"]}, ("a",), config_name="a-{r}", result="{r}", duration=1)
+    by_name = request(config_name="b", after=("a-{r}",), idempotency_key="b", duration=1)
+    below = request(config_name="c", after=("b",), idempotency_key="c", duration=1)
+    by_hand = request(config_name="d", after=("a-failed",), after_mode="ended", idempotency_key="d", duration=1)
+    async with world.open() as runtime:
+        first = await runtime.jobs.submit_many([bad, by_name, below, by_hand], FILE)
+        await runtime.cancel(first[3].job.job_id)
+        ended = [await runtime.wait(one.job.job_id) for one in first]
+        assert [job.status for job in ended] == ["failed", "cancelled", "cancelled", "cancelled"]
+        anew = await runtime.jobs.submit_many([bad, by_name, below, by_hand], attrs.evolve(FILE, again="failed"))
+        assert [one.created for one in anew] == [True, True, True, False]
+        assert [one.entry.unfinished_parents for one in anew[:3]] == [0, 1, 1]
+
+
+async def test_jobs_of_a_file_wait_for_all_that_a_matrix_made_new_or_not(autojump_clock, world):
+    three = sweep({"n": [1, 2, 3]}, ("1", "2", "3"), config_name="t", duration=60)
+    four = sweep({"n": [1, 2, 3, 4]}, ("1", "2", "3", "4"), config_name="t", duration=60)
+    async with world.open() as runtime:
+        await runtime.jobs.submit_many([three], FILE)
+        found = await runtime.jobs.submit_many([four, request(after=("t",), idempotency_key="x")], FILE)
+        assert [one.created for one in found] == [False, False, False, True, True]
+        assert found[-1].entry.unfinished_parents == 4
+        assert (await runtime.wait(found[-1].job.job_id)).status == "completed"
