@@ -134,6 +134,13 @@ class LogStreamQuery:
 
 
 @attrs.frozen
+class RetryRequest:
+    """``with_dependants``: submit anew the jobs, too, that were cancelled because this one ended badly."""
+
+    with_dependants: bool = False
+
+
+@attrs.frozen
 class SettleRequest:
     """What became of an uncertain job: it ``ran`` (give its ``handle``), did ``not_run``, or ``failed``."""
 

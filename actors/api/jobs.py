@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import attrs
 
 from actors.access.peer import Peer
 from actors.access.permission import ADMIN, CHANGES_OWN_JOB, OWN_JOB, OWN_LISTING, RESEARCHER
 from actors.api.answers import Answer, answer, page_document
-from actors.api.bodies import JobEventsQuery, JobsQuery, SettleRequest, SubmitQuery
+from actors.api.bodies import JobEventsQuery, JobsQuery, RetryRequest, SettleRequest, SubmitQuery
 from actors.api.body import holds_more, too_long, too_many
 from actors.api.parsing import Raw
 from actors.api.route import Call, Nothing, route
 from actors.documents.events import EventsDocument, event_document
-from actors.documents.jobs import AcceptedDocument, JobDocument, JobsDocument, accepted_document, job_document
+from actors.documents.jobs import (
+    AcceptedDocument,
+    JobDocument,
+    JobsDocument,
+    RetriedDocument,
+    accepted_document,
+    job_document,
+)
 from actors.job_requests.job_request import request_from_mapping
 from actors.job_requests.rights import authorized
 from actors.jobs import maxima
@@ -46,8 +53,9 @@ async def submit(
     key = call.request.headers.get("idempotency-key")
     if key is not None:
         requests = [_keyed(requests, key, many)]
-    authorized_ones = await _authorized(requests, call.peer, many)
-    accepted = await call.runtime.jobs.submit_many(authorized_ones, check=call.query.check)
+    authorized_ = await _authorized(requests, call.peer, many)
+    check = call.query.check
+    accepted = await call.runtime.jobs.submit_many(authorized_, sees=call.peer.only_user, check=check)
     status = 201 if any(each.created for each in accepted) else 200
     documents = [accepted_document(each) async for each in InTurns(accepted)]
     return answer([_brief(each) for each in documents] if many else documents[0], status)
@@ -135,11 +143,16 @@ async def cancel(call: Call[Nothing, Nothing]) -> Answer[JobDocument]:
     return answer(await _shown(call, job), 200 if job.is_terminal else 202)
 
 
-async def retry(call: Call[Nothing, SubmitQuery]) -> AcceptedDocument:
+async def retry(call: Call[RetryRequest, SubmitQuery]) -> RetriedDocument:
     """Make a new job of yours that asks for the same as an ended one, as far as you may ask for it."""
-    submitter, check = call.peer.submitter, call.query.check
-    accepted = await call.runtime.jobs.submit_again(call.path("job_id"), submitter=submitter, check=check)
-    return accepted_document(accepted)
+    submitter, dependants = call.peer.submitter, call.body.with_dependants
+    made, *others = await call.runtime.jobs.submit_again(
+        call.path("job_id"), submitter=submitter, dependants=dependants, check=call.query.check
+    )
+    document = {**accepted_document(made), **await _shown(call, made.job)}
+    warnings = [text for one in (made, *others) for text in one.warnings]
+    others_ids = [one.job.job_id for one in others]
+    return cast("RetriedDocument", {**document, "warnings": warnings, "also_submitted": others_ids})
 
 
 async def settle(call: Call[SettleRequest, Nothing]) -> JobDocument:

@@ -91,13 +91,21 @@ def cancel(client: Client, as_json: bool, job: str) -> None:
 
 @click.command()
 @click.argument("job")
+@click.option("--with-dependants", is_flag=True, help="Also those that were cancelled because it ended badly.")
 @click.option("--no-check", is_flag=True, help="Submit it even if its directory or program is not found.")
 @with_client
-def retry(client: Client, as_json: bool, job: str, no_check: bool) -> None:
+def retry(client: Client, as_json: bool, job: str, with_dependants: bool, no_check: bool) -> None:
     """Submit an ended JOB again, as a new job."""
-    again = client.request("POST", "api", "jobs", job, "retry", params=unchecked(no_check))
+    body = {"with_dependants": True} if with_dependants else None
+    again = client.request("POST", "api", "jobs", job, "retry", body=body, params=unchecked(no_check))
     print_warnings([again])
-    print_answer(again, as_json, print_job)
+    print_answer(again, as_json, _print_retried)
+
+
+def _print_retried(job: Any) -> None:
+    print_job(job)
+    if others := job["also_submitted"]:
+        click.echo(f"and {len(others)} jobs that wait for it")
 
 
 @click.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from actors.cli.client import Client
 from actors.cli.context import BadInput, Failed, configured_env_from, os_user, read_job_file
 from actors.cli.job_text import duration, metrics, name_of, note, standing
 from actors.cli.options import DURATION, SIZE, given, print_warnings, unchecked, with_client
-from actors.cli.tables import ending, print_json, print_rows, short
+from actors.cli.tables import ending, plain, print_json, print_rows, short
 from actors.jobs.statuses import TERMINAL_JOBS
 
 _UNHEARD = 255
@@ -51,6 +52,13 @@ _SIGNALLED = 128
 )
 @click.option("--max-attempts", type=int, help="How often to try to submit it to the provider.  [default: 3]")
 @click.option("--max-runtime", type=DURATION, help="End the job after this time, such as 90s, 15m or 1d12h.")
+@click.option("--after", multiple=True, metavar="JOB|group:G", help="Wait for this job, or for a group; repeatable.")
+@click.option(
+    "--after-mode",
+    type=click.Choice(["ok", "ended"]),
+    help="ok: they must be completed; ended: however.  [default: ok]",
+)
+@click.option("--start-after", metavar="WHEN", help="Not before: 22:00, +2h, or 2026-01-31T22:00:00Z.")
 @click.option("--file", type=click.Path(dir_okay=False), help="Submit the jobs of this file instead, all or none.")
 @click.option("--no-check", is_flag=True, help="Submit it even if its directory or program is not found.")
 @click.option("--wait", is_flag=True, help="Wait until the job ends, and exit with its exit status.")
@@ -79,6 +87,9 @@ def submit(
     else:
         found = client.request("POST", "api", "jobs", params=params, body=_from_file(file, client.config))
     print_warnings(found)
+    for job in found:
+        if job["note"]:
+            click.echo(f"{name_of(job)}: {plain(job['note'])}", err=True)
     if wait:
         ended = _wait_for(client, found)
         found = [ended[job["job_id"]] | {"created": job["created"]} for job in found]
@@ -164,7 +175,7 @@ def _from_file(file: str, config: str | None) -> list[dict[str, Any]]:
 def _from_options(
     command: tuple[str, ...], *, cwd: str | None, env: tuple[str, ...], env_from: tuple[str, ...],
     inherits: tuple[str, ...], spec: str | None, assigned: tuple[str, ...], cpus: int | None, gpus: int | None,
-    memory: int | None, **fields: Any,
+    memory: int | None, after: tuple[str, ...], start_after: str | None, **fields: Any,
 ) -> dict[str, Any]:  # fmt: skip
     """The request as the API takes it. ``fields`` already have its names."""
     from actors.jobs.environment import inherited, with_usual
@@ -178,12 +189,26 @@ def _from_options(
         "command": [_encoded(word) for word in command] or None,
         "params" if fields["entry_point"] else "spec": _spec(spec, assigned) or None,
         "cwd": _encoded(str(Path(cwd or ".").absolute())) if command or cwd else None,
+        "after": [_reference(one) for one in after] or None,
+        "start_after": None if start_after is None else _start(start_after),
         "env": _pairs(env),
         "env_from": names,
         "inherited_env": {name: to_plain(value) for name, value in inherited(names, os.environ).items()},
         "resources": given({"cpus": cpus, "gpus": gpus, "memory": memory}) or None,
     }
     return given(body)
+
+
+def _reference(text: str) -> str | dict[str, str]:
+    kind, colon, group = text.partition(":")
+    return {"group": group} if colon and kind == "group" else text
+
+
+def _start(text: str) -> str:
+    """``22:00`` by this machine's clock as an instant; the server reads everything else."""
+    from actors.jobs.wall_clock import in_utc
+
+    return in_utc(text, datetime.now(UTC))
 
 
 def _encoded(value: str) -> str | dict[str, str]:

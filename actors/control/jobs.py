@@ -14,18 +14,21 @@ from actors.control.early_checks import early_warnings
 from actors.control.event_reader import EventReader
 from actors.job_requests.job_request import with_inherited
 from actors.job_requests.rights import THE_PROGRAM, Submitter, check_open, retried
-from actors.job_requests.sources import RequestSource
+from actors.job_requests.sources import NETWORK, RequestSource
 from actors.jobs import maxima
 from actors.jobs.codec import request_bytes
+from actors.jobs.dependencies import reference_fault
 from actors.jobs.levels import check_override
 from actors.jobs.pages import Page
 from actors.jobs.records import Job, JobRequest, JobStatus
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.request_texts import text_fault
 from actors.jobs.retention import PruneResult, kept_since
+from actors.jobs.start_times import fault_of as start_fault
 from actors.jobs.views import Accepted, JobFilters, JobView
 from actors.kernel.turns import InTurns
 from actors.ledger import NewJob, approvals, listing, queries, settle
+from actors.ledger.broken import cancelled_because_of
 from actors.ledger.listing import PageRequest
 from actors.ledger.prune import outlook, release_hold
 from actors.providers.guard import Failure
@@ -53,11 +56,14 @@ class Jobs:
         """
         return (await self._accept([self._checked(request, get_correlation_id())], check=check))[0].job
 
-    async def submit_many(self, requests: Sequence[JobRequest], *, check: bool = True) -> list[Accepted]:
+    async def submit_many(
+        self, requests: Sequence[JobRequest], *, sees: str | None = None, check: bool = True
+    ) -> list[Accepted]:
         """Accept all of ``requests`` in one transaction, or none of them; several get correlation IDs of their own.
 
-        ``check``: refuse what can be seen not to run (a directory or a program that is not there, needs that this
-        machine cannot meet); false: accept it with warnings. Raises :class:`Refused` naming the field and the fix.
+        ``sees``: the user whose jobs alone those who submit may see, and let theirs wait for; None: all. ``check``:
+        refuse what can be seen not to run (a directory or a program that is not there, needs that this machine cannot
+        meet); false: accept it with warnings. Raises :class:`Refused` naming the field and the fix.
         """
         if len(requests) > maxima.BATCH_JOBS:
             message = f"at most {maxima.BATCH_JOBS} jobs in one request, not {len(requests)}; send them in several"
@@ -68,7 +74,8 @@ class Jobs:
         environ, found = dict(os.environ), dict[tuple[str, ...], Mapping[str, str]]()
         async for request in InTurns(requests):
             complete, index = with_inherited(request, environ, found), len(checked)
-            checked.append(self._checked(complete, ids[index], index if several else None))
+            one = self._checked(complete, ids[index], index if several else None)
+            checked.append(attrs.evolve(one, sees=sees) if request.after else one)
         return await self._accept(checked, check=check)
 
     async def _accept(self, new: Sequence[NewJob], *, check: bool) -> list[Accepted]:
@@ -83,16 +90,38 @@ class Jobs:
 
         It gets the same correlation ID.
         """
-        return (await self.submit_again(job_id, submitter=submitter)).job
+        return (await self.submit_again(job_id, submitter=submitter))[0].job
 
-    async def submit_again(self, job_id: str, *, submitter: Submitter = THE_PROGRAM, check: bool = True) -> Accepted:
-        """:meth:`retry`, with what was found wrong with the request; ``check``: as in :meth:`submit_many`."""
-        view = await self.get(job_id)
-        if not view.job.is_terminal:
-            raise Refused(f"job {view.job.job_id} has not ended ({view.job.status.value}); cancel it first")
-        request = retried(view.job.request, submitter, view.job.job_id)
-        new = attrs.evolve(self._checked(request, view.job.correlation_id), retry_of=view.job.job_id)
-        return (await self._accept([new], check=check))[0]
+    async def retry_with_dependants(
+        self, job_id: str, *, by: str | None = None, submitter: Submitter = THE_PROGRAM
+    ) -> list[Job]:
+        """As :meth:`retry`, and all that were cancelled because of that job (E3); the job itself is the first.
+
+        Over the network only those of ``submitter``: nobody's job becomes another's by the way.
+        """
+        return [one.job for one in await self.submit_again(job_id, submitter=submitter, dependants=True)]
+
+    async def submit_again(
+        self, job_id: str, *, submitter: Submitter = THE_PROGRAM, dependants: bool = False, check: bool = True
+    ) -> list[Accepted]:
+        """:meth:`retry` or :meth:`retry_with_dependants`, with what was found wrong with the requests.
+
+        ``check``: as in :meth:`submit_many`.
+        """
+        job = (await self.get(job_id)).job
+        others: Sequence[Job] = ()
+        if dependants:
+            owner = submitter.user_id if submitter.source in NETWORK else None
+            others = await self._ledger.read(cancelled_because_of, job, owner)
+        new = [self.again(one, submitter) async for one in InTurns((job, *others))]
+        return await self._accept(new, check=check)
+
+    def again(self, job: Job, submitter: Submitter = THE_PROGRAM) -> NewJob:
+        """What :meth:`retry` of ``job`` submits. Raises :class:`Refused` where it may not be retried."""
+        if not job.is_terminal:
+            raise Refused(f"job {job.job_id} has not ended ({job.status.value}); cancel it first")
+        request = retried(job.request, submitter, job.job_id)
+        return attrs.evolve(self._checked(request, job.correlation_id), retry_of=job.job_id)
 
     def _checked(self, request: JobRequest, correlation_id: str, index: int | None = None) -> NewJob:
         """``request`` as it will be stored. Raises :class:`Refused` naming the field and the fix."""
@@ -120,6 +149,13 @@ class Jobs:
             yield "user_id", "user_id: say for whom the job is"
         if request.max_attempts < 1:
             yield "max_attempts", "max_attempts must be 1 or more"
+        for index, reference in enumerate(request.after):
+            if (wrong := reference_fault(reference)) is not None:
+                yield "after", f"after[{index}] {wrong}"
+        if request.after_mode not in ("ok", "ended"):
+            yield "after_mode", "after_mode must be ok or ended"
+        if request.start_after is not None and (wrong := start_fault(request.start_after)) is not None:
+            yield "start_after", f"start_after {wrong}"
         try:
             check_override(request.priority_override)
         except ValueError as error:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import Any, TypedDict, cast
 
 from actors.documents.approvals import ApprovalDocument, approval_document
 from actors.documents.common import Document, Moment, from_fields, moment
+from actors.jobs.dependencies import Relatives
 from actors.jobs.environment import not_set
 from actors.jobs.os_text import shown
 from actors.jobs.records import JobRequest
@@ -47,11 +48,31 @@ class EnvironmentDocument(TypedDict):
     not_set: list[str]
 
 
+class RelativeDocument(TypedDict):
+    """A job that another one waits for, or that waits for it. ``broke``: the bad end of the one cancelled the other."""
+
+    job_id: str
+    name: str | None
+    status: str
+    completed_at: Moment | None
+    broke: bool
+
+
+class RelativesDocument(TypedDict):
+    """The first hundred of such jobs, and how many there are in all."""
+
+    jobs: list[RelativeDocument]
+    number: int
+
+
 class JobDocument(TypedDict):
     """A job with what is known around it: ``reason`` and ``setting`` say why it waits and what changes that.
 
     ``devices``: those that it got, such as GPUs by UUID or index. ``output_directory``: where it keeps what it leaves,
     if that is on this machine.
+    ``queued_at``: since when it could have started: approved, what it waits for ended, its time come; before that,
+    since when it is there. ``after`` is as its request has it; ``waits_for`` are the jobs that this meant,
+    ``dependants`` those that wait for it, both null in lists of jobs. ``start_after``: null once it has passed.
     """
 
     job_id: str
@@ -80,6 +101,11 @@ class JobDocument(TypedDict):
     created_at: Moment | None
     queued_at: Moment | None
     not_before: Moment | None
+    start_after: Moment | None
+    after: list[Any]
+    after_mode: str
+    waits_for: RelativesDocument | None
+    dependants: RelativesDocument | None
     started_at: Moment | None
     completed_at: Moment | None
     cost_usd: float | None
@@ -116,6 +142,9 @@ def job_document(view: JobView) -> JobDocument:
         error_message=job.error_message or entry.error_message,
         uncertain=None if since is None else {"since": since, "reason": job.uncertain_reason},
         estimate_seconds=view.estimate,
+        start_after=moment(entry.start_after),
+        waits_for=_relatives(view.waits_for),
+        dependants=_relatives(view.dependants),
         submission=None if view.submission is None else from_fields(SubmissionDocument, view.submission),
         approval=None if view.approval is None else approval_document(view.approval),
     )  # fmt: skip
@@ -132,20 +161,36 @@ def _output_directory(view: JobView) -> str | None:
     return found if isinstance(found, str) else None
 
 
+def _relatives(found: Relatives | None) -> RelativesDocument | None:
+    if found is None:
+        return None
+    jobs = [from_fields(RelativeDocument, one) for one in found.shown]
+    return {"jobs": jobs, "number": found.number}
+
+
 class AcceptedDocument(JobDocument):
     """The answer to a request: its job, and whether it was ``created`` now or stood there under the same key.
 
-    ``warnings``: what is wrong with the request, where it was to be accepted all the same or could not be checked.
+    ``note``: what the submitter should know of it. ``warnings``: what is wrong with the request, where it was to be
+    accepted all the same or could not be checked.
     """
 
     created: bool
+    note: str | None
     warnings: list[str]
 
 
 def accepted_document(accepted: Accepted) -> AcceptedDocument:
     """The answer to a request: its job, and whether it was ``created`` now or stood there under the same key."""
     view = JobView(accepted.job, accepted.entry, accepted.entry.status, accepted.approval)
-    return {**job_document(view), "created": accepted.created, "warnings": list(accepted.warnings)}
+    known = {"created": accepted.created, "note": accepted.note, "warnings": list(accepted.warnings)}
+    return cast("AcceptedDocument", {**job_document(view), **known})
+
+
+class RetriedDocument(AcceptedDocument):
+    """The new job. ``also_submitted``: the ids of those that are submitted anew with it, which wait for it."""
+
+    also_submitted: list[str]
 
 
 class JobsDocument(TypedDict):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from actors.job_requests.job_request import converter, with_inherited, with_name
 from actors.job_requests.sources import RequestSource, closed_to
 from actors.jobs import maxima
 from actors.jobs.records import JobRequest
+from actors.jobs.wall_clock import in_utc
 from actors.validation import INPUT, CheckedError, Problems, Shape, Wrong, document, plain_value, read_bytes
 from actors.validation.marked import ListNode, MappingNode
 
@@ -75,7 +77,8 @@ def load_job_file(
 
 
 def _completed(request: JobRequest, key: str, user: str, environ: Mapping[str, str] | None) -> JobRequest:
-    mine = attrs.evolve(request, idempotency_key=key, user_id=request.user_id or user)
+    start = None if request.start_after is None else in_utc(request.start_after, datetime.now(UTC))
+    mine = attrs.evolve(request, idempotency_key=key, user_id=request.user_id or user, start_after=start)
     return with_inherited(mine, environ)
 
 

@@ -142,7 +142,7 @@ class QueueEntry:
 
     ``queued_at``: when it could first have started: approved, its parents ended, its time come. ``wait_seconds``: how
     long the back-off is; ``start_wait_seconds`` the same of a relative ``start_after``. ``run_first_attempt``: the
-    value of ``attempt`` at which the present run began.
+    value of ``attempt`` at which the present run began. ``is_awaited``: whether a job waits for its end.
     """
 
     job_id: str
@@ -163,6 +163,17 @@ class QueueEntry:
     unfinished_parents: int = 0
     reruns: int = 0
     run_first_attempt: int = 0
+    is_awaited: bool = False
+
+    @property
+    def is_held(self) -> bool:
+        """Whether it waits for other jobs or for its time: it is not eligible yet."""
+        return bool(self.unfinished_parents) or self.start_after is not None
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it stands in a lane: only limits, resources and other entries are in its way."""
+        return self.status is QueueStatus.PENDING and self.not_before is None and not self.is_held
 
 
 @attrs.frozen

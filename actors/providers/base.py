@@ -166,7 +166,8 @@ class Provider(Protocol):
     async def submit(self, key: str, token: str, prepared: Prepared, context: Mapping[str, str]) -> Submitted:
         """Submit a job under ``key``; the same key again returns what is there, never a second job.
 
-        ``context`` holds ``job_id`` and ``correlation_id`` for the job's environment, labels or headers.
+        ``context`` holds ``job_id`` and ``correlation_id`` for the job's environment, labels or headers; for a job that
+        waited for others ``parents``, what it is told of them (a JSON array); and ``home``, the state directory.
         """
 
     async def find(self, key: str, token: str) -> Found:
