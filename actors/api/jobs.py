@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, cast
+from typing import Any
 
 import attrs
 
@@ -26,8 +26,9 @@ from actors.documents.jobs import (
 from actors.job_requests.job_request import request_from_mapping
 from actors.job_requests.rights import authorized
 from actors.jobs import maxima
+from actors.jobs.ids import is_id
 from actors.jobs.records import Job, JobRequest
-from actors.jobs.refusal import RefusalKind, Refused
+from actors.jobs.refusal import RefusalKind, Refused, invalid
 from actors.jobs.request_texts import first_not_utf8
 from actors.kernel.turns import InTurns
 from actors.validation import CheckedError, Problems, join
@@ -53,9 +54,8 @@ async def submit(
     key = call.request.headers.get("idempotency-key")
     if key is not None:
         requests = [_keyed(requests, key, many)]
-    authorized_ = await _authorized(requests, call.peer, many)
-    check = call.query.check
-    accepted = await call.runtime.jobs.submit_many(authorized_, sees=call.peer.only_user, check=check)
+    authorized_ones = await _authorized(requests, call.peer, many)
+    accepted = await call.runtime.jobs.submit_many(authorized_ones, sees=call.peer.only_user, check=call.query.check)
     status = 201 if any(each.created for each in accepted) else 200
     documents = [accepted_document(each) async for each in InTurns(accepted)]
     return answer([_brief(each) for each in documents] if many else documents[0], status)
@@ -116,15 +116,23 @@ def _keyed(requests: list[JobRequest], key: str, many: bool) -> JobRequest:
 async def listing(call: Call[Nothing, JobsQuery]) -> JobsDocument:
     """A page of jobs, newest first."""
     asked = call.query
+    before = asked.before
+    if before is not None and not is_id(before):
+        try:
+            before = (await call.reading.jobs.named(before, call.peer.viewer, newest=True)).job.job_id
+        except Refused as error:
+            raise invalid("before", f"{error}; what `next` says goes into cursor") from None
     views = await call.reading.jobs.page(
         statuses=asked.status,
         user_id=call.visible_user(asked.user_id),
         org_id=asked.org_id,
         provider=asked.provider,
+        name=asked.name,
+        group=asked.group,
         text=asked.q,
         since=asked.since,
         until=asked.until,
-        before=asked.before,
+        before=before,
         limit=asked.limit,
         cursor=asked.cursor,
         caller=call.by,
@@ -133,7 +141,10 @@ async def listing(call: Call[Nothing, JobsQuery]) -> JobsDocument:
 
 
 async def showing(call: Call[Nothing, Nothing]) -> JobDocument:
-    """One job, by its id or by what begins or ends exactly one id."""
+    """One job, by its id, its name, or what begins or ends exactly one id; of several of one name the newest.
+
+    Then the header ``X-Newest-Job`` says of how many.
+    """
     return job_document(await call.reading.jobs.get(call.path("job_id")))
 
 
@@ -145,14 +156,11 @@ async def cancel(call: Call[Nothing, Nothing]) -> Answer[JobDocument]:
 
 async def retry(call: Call[RetryRequest, SubmitQuery]) -> RetriedDocument:
     """Make a new job of yours that asks for the same as an ended one, as far as you may ask for it."""
-    submitter, dependants = call.peer.submitter, call.body.with_dependants
-    made, *others = await call.runtime.jobs.submit_again(
-        call.path("job_id"), submitter=submitter, dependants=dependants, check=call.query.check
-    )
-    document = {**accepted_document(made), **await _shown(call, made.job)}
-    warnings = [text for one in (made, *others) for text in one.warnings]
-    others_ids = [one.job.job_id for one in others]
-    return cast("RetriedDocument", {**document, "warnings": warnings, "also_submitted": others_ids})
+    job, *others = await call.runtime.jobs.submit_again(
+        call.path("job_id"), submitter=call.peer.submitter, with_dependants=call.body.with_dependants,
+        check=call.query.check,
+    )  # fmt: skip
+    return {**accepted_document(job), "also_submitted": [one.job.job_id for one in others]}
 
 
 async def settle(call: Call[SettleRequest, Nothing]) -> JobDocument:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypedDict, cast
+from typing import Any, TypedDict
 
 from actors.documents.approvals import ApprovalDocument, approval_document
 from actors.documents.common import Document, Moment, from_fields, moment
@@ -37,15 +37,35 @@ class SubmissionDocument(TypedDict):
     handed_at: Moment | None
 
 
-class EnvironmentDocument(TypedDict):
-    """The names of a job's variables: ``set`` by its request, ``inherited`` of its submitter's environment.
+class AttemptDocument(TypedDict):
+    """One attempt at a job. ``status``: how it ended, or the job's; null where no provider had it.
 
-    ``not_set``: names and patterns that were asked for and that the submitter's environment did not have.
+    An attempt that ended ``interrupted``, ``failed`` or ``timed_out`` was followed by another one.
     """
 
-    set: list[str]
-    inherited: list[str]
-    not_set: list[str]
+    attempt: int
+    key: str
+    state: str
+    status: str | None
+    handed_at: Moment | None
+    started_at: Moment | None
+    completed_at: Moment | None
+    closed_at: Moment | None
+    exit_code: int | None
+    signal: int | None
+    error_message: str | None
+    output_url: str | None
+    cost_usd: float | None
+    devices: list[str] | None
+
+
+class RerunDocument(TypedDict):
+    """When a job runs again by itself; ``delay`` in seconds."""
+
+    times: int
+    on: list[str]
+    exit_codes: list[int]
+    delay: float
 
 
 class RelativeDocument(TypedDict):
@@ -65,14 +85,26 @@ class RelativesDocument(TypedDict):
     number: int
 
 
+class EnvironmentDocument(TypedDict):
+    """The names of a job's variables: ``set`` by its request, ``inherited`` of its submitter's environment.
+
+    ``not_set``: names and patterns that were asked for and that the submitter's environment did not have.
+    """
+
+    set: list[str]
+    inherited: list[str]
+    not_set: list[str]
+
+
 class JobDocument(TypedDict):
     """A job with what is known around it: ``reason`` and ``setting`` say why it waits and what changes that.
 
-    ``devices``: those that it got, such as GPUs by UUID or index. ``output_directory``: where it keeps what it leaves,
-    if that is on this machine.
+    ``reruns``: how often it has run again so far, as ``rerun`` asks. ``attempts``: the newest hundred; null in a list.
     ``queued_at``: since when it could have started: approved, what it waits for ended, its time come; before that,
     since when it is there. ``after`` is as its request has it; ``waits_for`` are the jobs that this meant,
     ``dependants`` those that wait for it, both null in lists of jobs. ``start_after``: null once it has passed.
+    ``devices``: those that it got, such as GPUs by UUID or index. ``output_directory``: where it keeps what it leaves,
+    if that is on this machine.
     """
 
     job_id: str
@@ -125,6 +157,9 @@ class JobDocument(TypedDict):
     estimate_seconds: float | None
     submission: SubmissionDocument | None
     approval: ApprovalDocument | None
+    rerun: RerunDocument | None
+    reruns: int
+    attempts: list[AttemptDocument] | None
 
 
 def job_document(view: JobView) -> JobDocument:
@@ -147,7 +182,16 @@ def job_document(view: JobView) -> JobDocument:
         dependants=_relatives(view.dependants),
         submission=None if view.submission is None else from_fields(SubmissionDocument, view.submission),
         approval=None if view.approval is None else approval_document(view.approval),
+        rerun=from_fields(RerunDocument, request.rerun) if request.rerun.times else None,
+        attempts=None if view.attempts is None else [from_fields(AttemptDocument, one) for one in view.attempts],
     )  # fmt: skip
+
+
+def _relatives(found: Relatives | None) -> RelativesDocument | None:
+    if found is None:
+        return None
+    jobs = [from_fields(RelativeDocument, one) for one in found.shown]
+    return {"jobs": jobs, "number": found.number}
 
 
 def _environment(request: JobRequest) -> EnvironmentDocument:
@@ -161,30 +205,21 @@ def _output_directory(view: JobView) -> str | None:
     return found if isinstance(found, str) else None
 
 
-def _relatives(found: Relatives | None) -> RelativesDocument | None:
-    if found is None:
-        return None
-    jobs = [from_fields(RelativeDocument, one) for one in found.shown]
-    return {"jobs": jobs, "number": found.number}
-
-
 class AcceptedDocument(JobDocument):
     """The answer to a request: its job, and whether it was ``created`` now or stood there under the same key.
 
-    ``note``: what the submitter should know of it. ``warnings``: what is wrong with the request, where it was to be
-    accepted all the same or could not be checked.
+    ``warnings``: what the submitter should know: what is wrong with the request, which was accepted all the same, or
+    what could not be checked.
     """
 
     created: bool
-    note: str | None
     warnings: list[str]
 
 
 def accepted_document(accepted: Accepted) -> AcceptedDocument:
     """The answer to a request: its job, and whether it was ``created`` now or stood there under the same key."""
     view = JobView(accepted.job, accepted.entry, accepted.entry.status, accepted.approval)
-    known = {"created": accepted.created, "note": accepted.note, "warnings": list(accepted.warnings)}
-    return cast("AcceptedDocument", {**job_document(view), **known})
+    return {**job_document(view), "created": accepted.created, "warnings": list(accepted.warnings)}
 
 
 class RetriedDocument(AcceptedDocument):

@@ -177,7 +177,7 @@ class _Batch:
             unfinished_parents=sum(not parent.has_ended for parent in parents),
         )
         approval = self._ask(job_id, question) if question else None
-        one = Accepted(job, entry, approval, created=True, note=start.note)
+        one = Accepted(job, entry, approval, created=True, warnings=() if start.note is None else (start.note,))
         self._fresh[job_id] = one
         self._encoded[job_id] = new.encoded
         return one

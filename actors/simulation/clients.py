@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 import trio
 
-from actors.jobs.records import ApprovalStatus, Job, JobRequest, Resources
+from actors.jobs.records import ApprovalStatus, Job, JobRequest, Rerun, Resources
 from actors.jobs.refusal import Refused
 from actors.runtime import RunningRuntime
 from actors.simulation.process import Process, describe, unplanned
@@ -117,7 +117,8 @@ class Clients:
         self._world.acknowledge(Known(job.job_id, step.args["marker"] + "+", job.correlation_id, needs_approval=False))
 
     async def _retry_all(self, runtime: RunningRuntime, step: Step, job_id: str) -> None:
-        for job in await runtime.jobs.retry_with_dependants(job_id, by="op"):
+        for one in await runtime.jobs.submit_again(job_id, with_dependants=True):
+            job = one.job
             self._world.acknowledge(Known(job.job_id, job.job_id, job.correlation_id, needs_approval=False))
 
     def _remember(self, job: Job, marker: str, fields: Mapping[str, Any]) -> None:
@@ -162,6 +163,8 @@ class Clients:
 
 def _request(marker: str, fields: Mapping[str, Any]) -> JobRequest:
     made = dict(fields)
+    if (rerun := made.pop("rerun", None)) is not None:
+        made["rerun"] = Rerun(**rerun | {"on": tuple(rerun["on"])})
     cpus, gpus = made.pop("resources")
     levels = tuple(made.pop("user_levels"))
     made["after"] = tuple(made.pop("after", ()))
