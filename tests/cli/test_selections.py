@@ -51,6 +51,8 @@ def test_names_are_read_without_a_supervisor_too(terminal: Any, request: pytest.
         done = terminal.type(command, "a/b")
         assert (done.returncode, f"the newest is {newer})" in done.stderr) == (0, True), done.stderr
     assert [job["job_id"] for job in terminal.json("jobs", "--json", "--name", "a*", "--limit", "1")] == [newer]
+    refused = terminal.type("cancel", "a/b")
+    assert (refused.returncode, "no supervisor runs" in refused.stderr) == (1, True)
 
 
 def test_several_jobs_are_changed_and_each_is_reported(terminal: Any, supervisor: Any) -> None:
