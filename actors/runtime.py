@@ -142,6 +142,7 @@ class RunningRuntime(Runtime):
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._store.keep_log_small)
+                nursery.start_soon(self._store.keep_probing)
                 nursery.start_soon(text_search.keep_filled, self._store)
                 await self.access.keep(task_status=task_status)
         finally:
@@ -149,7 +150,8 @@ class RunningRuntime(Runtime):
                 await self._store.aclose()
 
     def _make_scheduler(self) -> Scheduler:
-        return timed(Scheduler(self.ledger, self.context.providers, self.clock), "scheduler", self.tallies)
+        home = None if self._parts.in_memory else self.settings.state_dir
+        return timed(Scheduler(self.ledger, self.context.providers, self.clock, home), "scheduler", self.tallies)
 
     def _make_poller(self) -> Poller:
         polling, urls = self.settings.background.job_status_polling, self.settings.webhook_urls()

@@ -21,6 +21,9 @@ from actors.validation import StrictConverter
 MOST_BYTES = 8 << 20
 """Of one page of a job's output."""
 
+MOST_LINES = 1_000_000
+"""Of the last lines of an output."""
+
 _NAME, _CURSOR, _REASON = maximum.Text(maxima.NAME), maximum.Text(maxima.CURSOR), maximum.Text(maxima.REASON)
 _OLD_NAME: list[Any] = [min_len(1), maximum.Text(255)]  # names could be so long before they had a maximum
 _FEW, _NAMES = maximum.Items(maxima.CHOICES), maximum.Items(maxima.CHOICES, _NAME)
@@ -32,6 +35,13 @@ _OVERRIDE = attrs.validators.optional([ge(0), le(HIGHEST_OVERRIDE)])
 @attrs.frozen
 class Nothing:
     """No field, no parameter."""
+
+
+@attrs.frozen
+class SubmitQuery:
+    """``check`` false: accept what can be seen not to run (E6), with ``warnings``, instead of refusing it."""
+
+    check: bool = True
 
 
 @attrs.frozen
@@ -109,9 +119,15 @@ class JobEventsQuery:
 
 @attrs.frozen
 class LogsQuery:
-    """``cursor``: go on from there. ``follow``: until the job ends. ``limit``: one page of about so many bytes."""
+    """``cursor``: go on from there. ``follow``: until the job ends. ``limit``: one page of about so many bytes.
+
+    ``tail``: begin with so many last lines. ``since``: begin with what came then, to about a second, for jobs that run
+    long to a minute; 422 where that is not known. Of both, the later place.
+    """
 
     cursor: str | None = attrs.field(default=None, validator=_CURSOR)
+    tail: int | None = attrs.field(default=None, validator=optional([ge(0), le(MOST_LINES)]))
+    since: datetime | None = None
     follow: bool = False
     limit: int | None = attrs.field(default=None, validator=attrs.validators.optional([ge(1), le(MOST_BYTES)]))
 
@@ -121,6 +137,13 @@ class LogStreamQuery:
     """``cursor``: go on from there; ``Last-Event-ID`` wins."""
 
     cursor: str | None = attrs.field(default=None, validator=_CURSOR)
+
+
+@attrs.frozen
+class RetryRequest:
+    """``with_dependants``: submit anew the jobs, too, that were cancelled because this one ended badly."""
+
+    with_dependants: bool = False
 
 
 @attrs.frozen

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import click
@@ -11,16 +11,21 @@ import click
 from actors.cli import selections
 from actors.cli.client import Client
 from actors.cli.context import BadInput
-from actors.cli.job_text import ago, duration, name_of, note, standing
-from actors.cli.options import given, with_client
+from actors.cli.job_text import ago, duration, gpus_of, lasted, name_of, needs, note, standing, variables
+from actors.cli.options import given, print_warnings, unchecked, with_client
 from actors.cli.tables import ending, plain, print_answer, print_rows
 from actors.jobs.statuses import JobStatus
 
 _MOST_ROWS = 1000
 _SHOWN_FIRST = (
-    "job_id", "status", "queue_status", "config_name", "user_id", "org_id", "team_id", "provider", "command",
-    "entry_point", "correlation_id", "reason", "setting",
+    "job_id", "status", "queue_status", "config_name", "group", "user_id", "org_id", "team_id", "provider", "command",
+    "entry_point", "params", "cwd", "environment", "resources", "devices", "output_directory", "max_runtime",
+    "correlation_id", "reason", "setting",
 )  # fmt: skip
+
+
+_NOTHING: tuple[Any, ...] = (None, "", {}, [])
+_WORDS: Mapping[str, Callable[[Any], str]] = {"environment": variables, "max_runtime": lasted, "resources": needs}
 
 
 @click.command()
@@ -53,8 +58,9 @@ def jobs(client: Client, as_json: bool, everything: bool, **filters: Any) -> Non
     while everything and found["next"]:
         page = client.read("api", "jobs", params=given({**filters, "cursor": found["next"]}))
         found = {"jobs": found["jobs"] + page["jobs"], "next": page["next"]}
+    gpus = {"GPU": gpus_of} if any(map(gpus_of, found["jobs"])) else {}
     print_rows(found["jobs"], as_json, "There are no jobs.", {
-        "JOB": ending("job_id"), "NAME": name_of, "USER": "user_id", "PROVIDER": "provider", "STATUS": standing,
+        "JOB": ending("job_id"), "NAME": name_of, "USER": "user_id", "PROVIDER": "provider", **gpus, "STATUS": standing,
         "CREATED": lambda job: ago(job["created_at"]), "RAN": duration, "": note,
     })  # fmt: skip
     if found["next"] and not as_json:
@@ -85,15 +91,16 @@ def _print_details(job: Any) -> None:
     click.echo(f"{name_of(job)}: {standing(job)}")
     rest = [key for key in job if key not in _SHOWN_FIRST]
     for key in (*_SHOWN_FIRST, *rest):
-        if job[key] not in (None, "", {}, []):
-            click.echo(f"  {key + ':':22}{_on_one_line(job[key])}")
+        if job[key] not in _NOTHING:
+            text = _WORDS[key](job[key]) if key in _WORDS else _on_one_line(job[key])
+            click.echo(f"  {key + ':':22}{text}")
 
 
 def _on_one_line(value: Any) -> str:
     if isinstance(value, list):
         return plain(" ".join(map(str, value)))
     if isinstance(value, dict):
-        return plain(", ".join(f"{key} {one}" for key, one in value.items() if one is not None))
+        return ", ".join(f"{plain(key)} {_on_one_line(one)}" for key, one in value.items() if one not in _NOTHING)
     return plain(value)
 
 
@@ -116,13 +123,29 @@ def cancel(client: Client, as_json: bool, jobs: tuple[str, ...], **options: Any)
 @click.command()
 @selections.with_jobs
 @selections.with_selection
+@click.option("--with-dependants", is_flag=True, help="Also those that were cancelled because it ended badly.")
+@click.option("--no-check", is_flag=True, help="Submit it even if its directory or program is not found.")
 @with_client
-def retry(client: Client, as_json: bool, jobs: tuple[str, ...], **options: Any) -> None:
+def retry(
+    client: Client, as_json: bool, jobs: tuple[str, ...], with_dependants: bool, no_check: bool, **options: Any
+) -> None:
     """Submit ended JOBs again, as new jobs, or all of a selection that failed or were cancelled."""
-    if selections.is_one(jobs, options):
-        print_answer(client.request("POST", "api", "jobs", *jobs, "retry"), as_json, print_job)
-    else:
-        selections.change(client, "retry", jobs, options, as_json=as_json, done="submitted again")
+    if not selections.is_one(jobs, options):
+        if with_dependants:
+            raise click.UsageError("--with-dependants is for one JOB")
+        unless = unchecked(no_check)
+        selections.change(client, "retry", jobs, options, as_json=as_json, done="submitted again", params=unless)
+        return
+    body = {"with_dependants": True} if with_dependants else None
+    again = client.request("POST", "api", "jobs", *jobs, "retry", params=unchecked(no_check), body=body)
+    print_warnings([again])
+    print_answer(again, as_json, _print_retried)
+
+
+def _print_retried(job: Any) -> None:
+    print_job(job)
+    if others := job["also_submitted"]:
+        click.echo(f"and {len(others)} jobs that wait for it")
 
 
 @click.command()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import ExitStack, asynccontextmanager
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -96,12 +97,22 @@ def get(config: str | None, path: str, params: Any) -> tuple[int, bytes, str | N
     return _run(config, ask)
 
 
-def logs(config: str | None, job: str, write: Callable[[bytes], object]) -> str | None:
-    """Write the output that a job has produced until now; what is to be said of its name, as :func:`get` has it."""
+def logs(
+    config: str | None, job: str, write: Callable[[bytes], object], tail: int | None, since: str | None
+) -> str | None:
+    """Write the output that a job has produced until now: its last lines, or what came since a time, an instant.
+
+    Returns what is to be said of its name, as :func:`get` has it.
+    """
 
     async def copy(reading: Reading) -> str | None:
+        after = None if since is None else datetime.fromisoformat(since)
         named = await reading.jobs.named(job, Viewer(os_user()), newest=True)
-        async for data, _cursor in reading.log_reader.read(named.job.job_id):
+        begin = await reading.log_reader.beginning(named.job.job_id, tail, after)
+        write(begin.head)
+        if begin.nothing:
+            return newest_header(named)
+        async for data, _cursor in reading.log_reader.read(named.job.job_id, begin.cursor):
             write(data)
         return newest_header(named)
 

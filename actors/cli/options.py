@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 import click
 
 from actors.cli.client import Client
+from actors.cli.tables import plain
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -71,6 +73,17 @@ def with_pages(default: int) -> Callable[[F], F]:
     )
     cursor = click.option("--cursor", help="Continue after the previous page, which prints this value.")
     return lambda command: limit(cursor(command))
+
+
+def unchecked(no_check: bool) -> dict[str, str]:
+    """The parameters of a submission for ``--no-check``."""
+    return {"check": "false"} if no_check else {}
+
+
+def print_warnings(accepted: Iterable[Mapping[str, Any]]) -> None:
+    """Print what is wrong with requests that were accepted all the same; the same text once."""
+    for text, number in Counter(text for job in accepted for text in job["warnings"]).items():
+        click.echo(f"warning: {plain(text)}{f' ({number} jobs)' if number > 1 else ''}", err=True)
 
 
 def given(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import attrs
 from attrs.validators import deep_mapping, ge, gt, instance_of
 
 from actors.jobs import maxima
+from actors.jobs.maximum import Items, Text
 from actors.jobs.quantities import Hours, Seconds
 from actors.jobs.records import ApprovalRule
 
@@ -29,6 +30,16 @@ class QueueOptions:
     """``max_waiting_per_user``: entries of one user that may wait, for their turn, an approval or other jobs."""
 
     max_waiting_per_user: int = attrs.field(default=maxima.WAITING, validator=ge(1))
+
+
+@attrs.frozen
+class SubmissionOptions:
+    """``env_from``: variables of the submitter's environment that every job inherits, beside the usual ones.
+
+    Names, patterns such as ``WANDB_*``, or ``all``. Whoever submits reads it: the command line for its user's jobs.
+    """
+
+    env_from: tuple[str, ...] = attrs.field(default=(), validator=Items(maxima.CHOICES, Text(maxima.NAME)))
 
 
 @attrs.frozen

@@ -28,7 +28,8 @@ from actors.jobs.views import Accepted
 from actors.ledger.deaths import mark_orphans
 from actors.ledger.dispatch import Answer, Claimed, claim, record_answer
 from actors.ledger.event_log import log_event
-from actors.ledger.submit import NewJob, submit
+from actors.ledger.new_job import NewJob
+from actors.ledger.submit import submit
 from actors.providers.breaker import BreakerAdvice
 from actors.store import Store, Transaction
 from logconf import get_correlation_id
@@ -110,15 +111,8 @@ class Ledger:
 
     async def submit(self, new: Sequence[NewJob]) -> list[Accepted]:
         """Accept all of ``new`` or, by raising :class:`Refused`, none of it."""
-        return await self.write(self._accept, new)
-
-    async def submit_each(self, new: Sequence[NewJob]) -> list[Outcome[list[Accepted]]]:
-        """Accept each of ``new`` for itself, all in one transaction where they fit; see :meth:`write_each`."""
-        return await self.write_each([partial(self._accept, new=[one]) for one in new])
-
-    def _accept(self, tx: Transaction, new: Sequence[NewJob]) -> list[Accepted]:
-        return submit(
-            tx, new, ids=self.sources.ids, rules=self.configured_rules, options=self.approvals,
+        return await self.write(
+            submit, new, ids=self.sources.ids, rules=self.configured_rules, options=self.approvals,
             most_waiting=self.queue.max_waiting_per_user,
         )  # fmt: skip
 

@@ -41,6 +41,7 @@ from actors.providers.base import (
     CallDeadlines,
     CancelAck,
     Capabilities,
+    ChecksRequests,
     FollowsLogs,
     Found,
     Handle,
@@ -52,6 +53,8 @@ from actors.providers.base import (
     Provider,
     Remark,
     Remarks,
+    RequestFault,
+    SeeksLogs,
     Submitted,
     TakesVerdicts,
     View,
@@ -156,6 +159,18 @@ class GuardedProvider:
 
         return await self._call("logs", lambda chunks: chunks, read, about=key)
 
+    @property
+    def seeks_logs(self) -> bool:
+        """Whether it can say where in a job's output to begin."""
+        return isinstance(self._provider, SeeksLogs)
+
+    async def log_cursor(
+        self, key: str, handle: Handle, *, lines: int | None, since: datetime | None
+    ) -> str | Failure | None:
+        """Where the last ``lines`` lines, or what came ``since`` then, begin; of providers that seek."""
+        seek = partial(cast("SeeksLogs", self._provider).log_cursor, key, handle, lines=lines, since=since)
+        return await self._call("logs", answers.checked_place, seek, about=key)
+
     async def follow(
         self, key: str, handle: Handle, into: trio.MemorySendChannel[LogChunk], cursor: str | None = None
     ) -> Failure | None:
@@ -200,6 +215,14 @@ class GuardedProvider:
             return None
         settled = partial(self._provider.settled, key)
         return await self._attempt("settled", self._deadlines.settled, answers.nothing, settled)
+
+    async def check_requests(self, requests: Sequence[JobRequest]) -> list[tuple[RequestFault, ...]] | Failure | None:
+        """What is wrong with each of ``requests``, which were prepared before. None: the provider cannot see that."""
+        if not isinstance(self._provider, ChecksRequests):
+            return None
+        check = partial(self._provider.check_requests, requests)
+        checked = partial(answers.checked_faults, number=len(requests))
+        return await self._attempt("check_requests", self._deadlines.check_requests, checked, check)
 
     async def watch(self, nudge: Nudge) -> Failure | None:
         """Run until cancelled, passing nudges on. None: this provider cannot; a failure: watch again after a while."""

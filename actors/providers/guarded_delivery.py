@@ -1,4 +1,4 @@
-"""The guard around the reading of one delivery: whatever goes wrong in it is a rejection."""
+"""The guard around the reading of a delivery: nothing that one holds may hurt."""
 
 from __future__ import annotations
 

@@ -20,6 +20,7 @@ from actors.jobs.options import (
     PollerOptions,
     QueueOptions,
     QueueProcessingOptions,
+    SubmissionOptions,
 )
 from actors.jobs.quantities import Days
 from actors.jobs.records import ApprovalRule
@@ -56,6 +57,7 @@ class Sections:
     background: Background = attrs.field(factory=Background)
     limits: Limits = attrs.field(factory=Limits)
     queue: QueueOptions = attrs.field(factory=QueueOptions)
+    submission: SubmissionOptions = attrs.field(factory=SubmissionOptions)
     approvals: ApprovalOptions = attrs.field(factory=ApprovalOptions)
     providers: Mapping[str, ProviderSettings | None] = attrs.field(factory=dict)
     entry_points: Mapping[str, EntryPoint] = attrs.field(factory=dict)

@@ -22,7 +22,8 @@ class LocalOptions:
     """This machine as a provider.
 
     ``cpus``: slots (None: the cores this process may use). ``gpus``: a number (devices 0 to n-1) or their UUIDs
-    (None: what ``nvidia-smi`` names, none without it). ``memory``: bytes to hand out (None: not counted).
+    (None: what ``nvidia-smi`` names, none without it). ``memory``: bytes to hand out to
+    jobs that say how much they need (None: what this machine or our control group has, less a tenth).
     ``log_bytes``: about what one job's output may take on the disk; beyond it the middle is given back, the beginning
     and the newest part stay (None: no bound). ``grace_seconds``: between SIGTERM and SIGKILL when a job is ended.
     ``survives_our_restart``: false where the end of the supervisor ends every process, as in a container in which it
