@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from functools import reduce
 from typing import Any, Unpack
 
 import attrs
@@ -23,6 +24,7 @@ from actors.jobs.pages import Page
 from actors.jobs.records import Job, JobRequest, JobStatus
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.request_texts import text_fault
+from actors.jobs.reruns import rerun_fault
 from actors.jobs.retention import PruneResult, kept_since
 from actors.jobs.start_times import fault_of as start_fault
 from actors.jobs.views import EVERYTHING, Accepted, JobFilters, JobView, Viewer
@@ -36,6 +38,7 @@ from actors.providers.guard import Failure
 from actors.pruner import held, prune
 from actors.store import holds
 from actors.store import jobs as job_rows
+from actors.validation import join
 from logconf import get_correlation_id, new_correlation_id
 
 
@@ -102,10 +105,10 @@ class Jobs:
         ``with_dependants``: also all that were cancelled because of that job (E3); the job itself is the first. Over
         the network only those of ``submitter``: nobody's job becomes another's by the way.
         """
-        found = await self.row((await self.named(job_id)).job.job_id)
+        job = await self.row((await self.named(job_id)).job.job_id)
         owner = submitter.user_id if submitter.source in NETWORK else None
-        others = await self._ledger.read(cancelled_because_of, found, owner) if with_dependants else ()
-        return await self.retry_all((found, *others), submitter, check=check)
+        others = await self._ledger.read(cancelled_because_of, job, owner) if with_dependants else ()
+        return await self.retry_all((job, *others), submitter, check=check)
 
     async def retry_all(
         self, jobs: Sequence[Job], submitter: Submitter = THE_PROGRAM, *, check: bool = True
@@ -158,6 +161,9 @@ class Jobs:
             check_override(request.priority_override)
         except ValueError as error:
             yield "priority_override", str(error)
+        if (senseless := rerun_fault(request.rerun)) is not None:
+            field = reduce(join, senseless[0], "rerun")
+            yield field, f"{field} {senseless[1]}"
         prepared = provider.prepare(request)
         if isinstance(prepared, Failure):
             yield None, prepared.message

@@ -11,16 +11,8 @@ import orjson
 
 from actors.jobs.os_text import kept
 from actors.jobs.records import Capacity, Observation, Phase
-from actors.providers.base import (
-    Absent,
-    Found,
-    Handle,
-    LogChunk,
-    RequestFault,
-    Submitted,
-    Unknowable,
-    View,
-)
+from actors.providers.abilities import RequestFault
+from actors.providers.base import Absent, Found, Handle, LogChunk, Submitted, Unknowable, View
 from actors.providers.deliveries import DeliveryEvent, DeliveryHint, DeliveryReport, Rejected
 from actors.providers.errors import Protocol
 from actors.providers.json_reading import DEEPEST, amount, is_shallow

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from actors.jobs.records import Capacity, JobRequest, Observation, Phase
+from actors.providers.abilities import RequestFault
 from actors.providers.base import (
     ABSENT,
     CancelAck,
@@ -21,7 +22,6 @@ from actors.providers.base import (
     Nudge,
     Prepared,
     Push,
-    RequestFault,
     Submitted,
     View,
 )
@@ -65,6 +65,7 @@ class LocalProvider(NoDeliveries):
             push=Push.LOCAL_EVENT,
             survives_our_restart=options.survives_our_restart,
             lost_job_proof=proof,
+            deadline_grace=options.grace_seconds,
         )
         self._options = options
         self._root = root.resolve()

@@ -15,7 +15,8 @@ import httpx
 import trio
 
 from actors.jobs.durations import seconds_between
-from actors.providers.base import Handle, Nudge, Remark
+from actors.providers.abilities import Remark
+from actors.providers.base import Handle, Nudge
 from actors.providers.disk_usage import bytes_below
 from actors.providers.errors import Conflict, NotFound, ProviderError
 from actors.providers.replicate.api import ReplicateApi
