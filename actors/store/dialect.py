@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from functools import partial
@@ -159,13 +159,7 @@ def ends_with(column: Column[str], part: str) -> ColumnElement[bool]:
 
 
 def matching(
-    connection: Connection,
-    column: Column[str],
-    part: str,
-    limit: int = 3,
-    *,
-    fits: Iterable[ColumnElement[bool]] = (),
-    least: int = 1,
+    connection: Connection, column: Column[str], part: str, *fits: ColumnElement[bool], least: int = 1, limit: int = 3
 ) -> list[str]:
     """Ids that begin or end with ``part``: what a person types of a long id. A beginning has ``least`` characters."""
     found: dict[str, None] = {}

@@ -236,11 +236,6 @@ def _branch(fits: Iterable[ColumnElement[bool]], most: int) -> Select[Any]:
     return select(select(jobs.c.job_id).where(*fits).order_by(jobs.c.job_id.desc()).limit(most).subquery())
 
 
-def matching(connection: Connection, part: str, limit: int = 3) -> list[str]:
-    """Ids that begin or end with ``part``: what a person types of a long id."""
-    return dialect.matching(connection, jobs.c.job_id, part, limit)
-
-
 def counts(connection: Connection) -> dict[JobStatus, int]:
     """How many jobs there are of each status."""
     return {JobStatus(status): number for status, number in derived.counted(connection, jobs.name)}

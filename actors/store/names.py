@@ -54,7 +54,7 @@ def of_name(connection: Connection, name: str, user_id: str | None, most: int) -
 def of_part(connection: Connection, part: str, user_id: str | None, least: int) -> list[Called]:
     """Some jobs whose id begins (with ``least`` characters or more) or ends with ``part``; of this user alone."""
     own = [] if user_id is None else [unindexed(jobs.c.user_id) == user_id]
-    ids = dialect.matching(connection, jobs.c.job_id, part, fits=own, least=least)
+    ids = dialect.matching(connection, jobs.c.job_id, part, *own, least=least)
     return list(of_ids(connection, ids).values())
 
 
