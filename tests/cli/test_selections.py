@@ -92,6 +92,21 @@ def test_a_selection_needs_yes_where_nobody_can_be_asked(terminal: Any, supervis
     assert statuses(terminal) == {other: "pending"}
 
 
+def test_several_are_checked_before_they_are_submitted_again(terminal: Any, supervisor: Any) -> None:
+    """As one would be: refused where the directory is gone, or with --no-check submitted with a warning, once."""
+    gone = terminal.cwd / "gone"
+    gone.mkdir()
+    jobs = [submit(terminal, name, "--cwd", str(gone)) for name in ("one", "two")]
+    terminal.json("cancel", "--json", *jobs)
+    gone.rmdir()
+    refused = terminal.type("retry", *jobs)
+    assert (refused.returncode, refused.stderr.count(f"{gone}")) == (1, 2)
+    assert len(statuses(terminal)) == 2
+    done = terminal.type("retry", "--no-check", *jobs)
+    assert (done.returncode, done.stderr.count("warning: "), "(2 jobs)" in done.stderr) == (0, 1, True), done.stderr
+    assert len(statuses(terminal)) == 4
+
+
 @pytest.mark.parametrize("words", [["cancel"], ["cancel", "x", "--name", "y"], ["prioritise", "3"], ["rm", "--yes"]])
 def test_jobs_or_a_selection_must_be_given(terminal: Any, words: list[str]) -> None:
     done = terminal.type(*words)
