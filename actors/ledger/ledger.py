@@ -112,15 +112,8 @@ class Ledger:
 
     async def submit(self, new: Sequence[NewJob]) -> list[Accepted]:
         """Accept all of ``new`` or, by raising :class:`Refused`, none of it."""
-        return await self.write(self._accept, new)
-
-    async def submit_each(self, new: Sequence[NewJob]) -> list[Outcome[list[Accepted]]]:
-        """Accept each of ``new`` for itself, all in one transaction where they fit; see :meth:`write_each`."""
-        return await self.write_each([partial(self._accept, new=[one]) for one in new])
-
-    def _accept(self, tx: Transaction, new: Sequence[NewJob]) -> list[Accepted]:
-        return submit(
-            tx, new, ids=self.sources.ids, rules=self.configured_rules, options=self.approvals,
+        return await self.write(
+            submit, new, ids=self.sources.ids, rules=self.configured_rules, options=self.approvals,
             most_waiting=self.queue.max_waiting_per_user,
         )  # fmt: skip
 
