@@ -129,6 +129,8 @@ class Jobs:
             yield "user_id", "user_id: say for whom the job is"
         if request.max_attempts < 1:
             yield "max_attempts", "max_attempts must be 1 or more"
+        if isinstance(request.after, str):
+            yield "after", "after must be a list of jobs and groups"
         for index, reference in enumerate(request.after):
             if (wrong := reference_fault(reference)) is not None:
                 yield "after", f"after[{index}] {wrong}"
