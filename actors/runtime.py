@@ -142,6 +142,7 @@ class RunningRuntime(Runtime):
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._store.keep_log_small)
+                nursery.start_soon(self._store.keep_probing)
                 nursery.start_soon(text_search.keep_filled, self._store)
                 await self.access.keep(task_status=task_status)
         finally:

@@ -10,7 +10,7 @@ import attrs
 from actors.access.peer import Peer
 from actors.access.permission import ADMIN, CHANGES_OWN_JOB, OWN_JOB, OWN_LISTING, RESEARCHER
 from actors.api.answers import Answer, answer, page_document
-from actors.api.bodies import JobEventsQuery, JobsQuery, RetryRequest, SettleRequest
+from actors.api.bodies import JobEventsQuery, JobsQuery, RetryRequest, SettleRequest, SubmitQuery
 from actors.api.body import holds_more, too_long, too_many
 from actors.api.parsing import Raw
 from actors.api.route import Call, Nothing, route
@@ -38,7 +38,7 @@ _KEY = {"Idempotency-Key": "The same key of the same user within 24 hours gives 
 
 
 async def submit(
-    call: Call[Raw[JobRequest | list[JobRequest]], Nothing],
+    call: Call[Raw[JobRequest | list[JobRequest]], SubmitQuery],
 ) -> Answer[AcceptedDocument | list[AcceptedDocument]]:
     """Submit one job, or a list of which all are accepted or none.
 
@@ -53,8 +53,8 @@ async def submit(
     key = call.request.headers.get("idempotency-key")
     if key is not None:
         requests = [_keyed(requests, key, many)]
-    authorized_ = await _authorized(requests, call.peer, many)
-    accepted = await call.runtime.jobs.submit_many(authorized_, sees=call.peer.only_user)
+    authorized_ones = await _authorized(requests, call.peer, many)
+    accepted = await call.runtime.jobs.submit_many(authorized_ones, sees=call.peer.only_user, check=call.query.check)
     status = 201 if any(each.created for each in accepted) else 200
     documents = [accepted_document(each) async for each in InTurns(accepted)]
     return answer([_brief(each) for each in documents] if many else documents[0], status)
@@ -142,14 +142,13 @@ async def cancel(call: Call[Nothing, Nothing]) -> Answer[JobDocument]:
     return answer(await _shown(call, job), 200 if job.is_terminal else 202)
 
 
-async def retry(call: Call[RetryRequest, Nothing]) -> RetriedDocument:
+async def retry(call: Call[RetryRequest, SubmitQuery]) -> RetriedDocument:
     """Make a new job of yours that asks for the same as an ended one, as far as you may ask for it."""
-    part, jobs = call.path("job_id"), call.runtime.jobs
-    if call.body.with_dependants:
-        job, *others = await jobs.retry_with_dependants(part, by=call.by, submitter=call.peer.submitter)
-    else:
-        job, others = await jobs.retry(part, by=call.by, submitter=call.peer.submitter), []
-    return {**await _shown(call, job), "also_submitted": [one.job_id for one in others]}
+    job, *others = await call.runtime.jobs.submit_again(
+        call.path("job_id"), submitter=call.peer.submitter, with_dependants=call.body.with_dependants,
+        check=call.query.check,
+    )  # fmt: skip
+    return {**accepted_document(job), "also_submitted": [one.job.job_id for one in others]}
 
 
 async def settle(call: Call[SettleRequest, Nothing]) -> JobDocument:

@@ -13,13 +13,13 @@ from attrs.validators import ge, gt, optional
 
 from actors.jobs import maxima
 from actors.jobs.dependencies import reference_fault
-from actors.jobs.environment import inherited
+from actors.jobs.environment import DEFAULT_ENV_FROM, inherited, with_usual
 from actors.jobs.levels import HIGHEST_OVERRIDE
 from actors.jobs.os_text import from_plain
 from actors.jobs.records import JobRequest, Resources
 from actors.jobs.start_times import fault_of as start_fault
 from actors.jobs.wall_clock import is_time_of_day
-from actors.validation import Format, Shape, Size, StrictConverter, Wrong
+from actors.validation import Format, Shape, StrictConverter, Wrong
 from actors.validation.marked import Ambiguous
 from actors.validation.values import NOT_EMPTY, Validator, fits, text
 
@@ -55,6 +55,13 @@ def with_inherited(
     return attrs.evolve(request, inherited_env=values)
 
 
+def with_names(request: JobRequest, env_from: tuple[str, ...]) -> JobRequest:
+    """``request``, inheriting ``env_from`` beside the usual variables, unless it says itself what it inherits."""
+    if not env_from or request.env_from != DEFAULT_ENV_FROM:
+        return request
+    return attrs.evolve(request, env_from=with_usual(env_from))
+
+
 def converter(
     names: Mapping[str, str] | None = None, hidden: AbstractSet[str] = frozenset(), folder: Path | None = None
 ) -> StrictConverter:
@@ -67,9 +74,7 @@ def converter(
         types = {**_TYPES, "cwd": Annotated[OsText, Format(_under(folder))] | None}
         validators = {**_VALIDATORS, "start_after": _start(times_of_day=True)}
     request = Shape(names=names or {}, hidden=hidden, types=types, validators=validators, whole=_check_request)
-    resources = Shape(
-        types={"memory": Size | None}, validators={"cpus": ge(0), "gpus": ge(0), "memory": optional(ge(1))}
-    )
+    resources = Shape(validators={"cpus": ge(0), "gpus": ge(0), "memory": optional(ge(1))})
     return StrictConverter({JobRequest: request, Resources: resources})
 
 

@@ -62,14 +62,14 @@ class Gap:
 class Accepted:
     """The answer to one request: its job, and whether it was made now or stood there under the same key.
 
-    ``note``: what the submitter should know.
+    ``warnings``: what the submitter should know: what is wrong with the request, which was accepted all the same.
     """
 
     job: Job
     entry: QueueEntry
     approval: ApprovalRequest | None
     created: bool
-    note: str | None = None
+    warnings: tuple[str, ...] = ()
 
 
 @attrs.frozen

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 import attrs
+from sqlalchemy import Connection
 
 from actors.jobs.approval_rules import Facts, first_match, why
 from actors.jobs.codec import fingerprint
@@ -59,6 +60,12 @@ def submit(
     ``rules``: the configured ones. ``most_waiting``: how many entries of one user may wait.
     """
     return _Batch(tx, new, ids, rules, timedelta(hours=options.timeout_hours), most_waiting).accept()
+
+
+def known_keys(connection: Connection, requests: Sequence[JobRequest]) -> set[tuple[str, str | None]]:
+    """The pairs of user and idempotency key of ``requests`` under which there is a job already."""
+    pairs = [key for request in requests if (key := _key(request))]
+    return set(idempotency.used(connection, pairs, None)) if pairs else set()
 
 
 class _Batch:
@@ -170,7 +177,7 @@ class _Batch:
             unfinished_parents=sum(not parent.has_ended for parent in parents),
         )
         approval = self._ask(job_id, question) if question else None
-        one = Accepted(job, entry, approval, created=True, note=start.note)
+        one = Accepted(job, entry, approval, created=True, warnings=() if start.note is None else (start.note,))
         self._fresh[job_id] = one
         self._encoded[job_id] = new.encoded
         return one

@@ -117,7 +117,8 @@ class Clients:
         self._world.acknowledge(Known(job.job_id, step.args["marker"] + "+", job.correlation_id, needs_approval=False))
 
     async def _retry_all(self, runtime: RunningRuntime, step: Step, job_id: str) -> None:
-        for job in await runtime.jobs.retry_with_dependants(job_id, by="op"):
+        for one in await runtime.jobs.submit_again(job_id, with_dependants=True):
+            job = one.job
             self._world.acknowledge(Known(job.job_id, job.job_id, job.correlation_id, needs_approval=False))
 
     def _remember(self, job: Job, marker: str, fields: Mapping[str, Any]) -> None:

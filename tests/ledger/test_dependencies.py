@@ -346,7 +346,7 @@ async def test_a_retry_with_dependants_submits_anew_all_that_were_cancelled_beca
         await runtime.wait(rest[1].job_id)
         await trio.sleep(60)
         assert await statuses(runtime, b, rest[0], rest[2]) == [JobStatus.CANCELLED] * 3
-        new = await runtime.jobs.retry_with_dependants(a.job_id)
+        new = [one.job for one in await runtime.jobs.submit_again(a.job_id, with_dependants=True)]
         assert [one.request.config_name for one in new] == ["a", "b", "apart", "c"]  # not e: another end is in its way
         assert len({one.job_id for one in new} & {one.job_id for one in (a, other, b, *rest)}) == 0
         anew = dict(zip(["a", "b", "apart", "c"], new, strict=True))
@@ -364,5 +364,6 @@ async def test_over_the_network_only_ones_own_are_submitted_anew(autojump_clock,
         await runtime.wait(last.job_id)
         await trio.sleep(10)
         ana = Submitter(RequestSource.TCP, "ana", "lead")
-        new = await runtime.jobs.retry_with_dependants(a.job_id, submitter=ana)
+        again = await runtime.jobs.submit_again(a.job_id, submitter=ana, with_dependants=True)
+        new = [one.job for one in again]
         assert [one.request.config_name for one in new] == ["a", "mine"]

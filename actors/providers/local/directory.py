@@ -76,6 +76,7 @@ class JobDirectory:
     exit = _File("exit.json")  # how it ended
     cancel = _File("cancel")  # there: an end was asked for
     log = _File("log")  # the job's output
+    log_times = _File("log.times")  # when it had which size
     progress = _File("progress.jsonl")  # JSON lines from the job; untrusted
     result = _File("result.json")  # one JSON object from the job; untrusted
     parents = _File("parents.json")  # the jobs that this one waited for, and what they left; for it to read
