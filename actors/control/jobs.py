@@ -140,8 +140,9 @@ class Jobs:
             yield "user_id", "user_id: say for whom the job is"
         if request.max_attempts < 1:
             yield "max_attempts", "max_attempts must be 1 or more"
-        if isinstance(request.after, str):
+        if not isinstance(request.after, list | tuple):  # a text would be read letter by letter
             yield "after", "after must be a list of jobs and groups"
+            return
         for index, reference in enumerate(request.after):
             if (wrong := reference_fault(reference)) is not None:
                 yield "after", f"after[{index}] {wrong}"
