@@ -76,6 +76,6 @@ def _read(text: str) -> datetime | timedelta:
 
 def _wait(text: str) -> timedelta:
     """``+2h``, ``+1d12h``, ``+90`` (seconds)."""
-    if not text[1:2].isdigit():
+    if text[1:2] not in tuple("0123456789"):
         raise ValueError(f"must be {FORMS}, not {text!r:.80}")
-    return timedelta(seconds=seconds_of(text[1:]))
+    return timedelta(seconds=min(seconds_of(text[1:]), 2 * LATEST.total_seconds()))

@@ -14,13 +14,14 @@ import attrs
 import pytest
 
 from actors import runtime, scheduler
-from actors.jobs import lifecycle, polling, retry, start_times
+from actors.jobs import bounds, lifecycle, polling, retry, start_times
 from actors.jobs.lifecycle import Trigger
 from actors.jobs.records import TERMINAL_JOBS, JobStatus, QueueEntry, QueueStatus
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.retention import Hold
 from actors.ledger import approvals as approval_verbs
-from actors.ledger import cascade, dispatch, observe, submit
+from actors.ledger import cascade, dispatch, observe, rerun, submit
+from actors.ledger import deliveries as deliveries_of_the_ledger
 from actors.store import (
     Transaction,
     approvals,
@@ -185,6 +186,58 @@ def remembered_limits_that_are_stale(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(holds, "drop", lambda connection: (drop(connection), changed(connection)))
 
 
+def proof_of_an_end(patch: pytest.MonkeyPatch) -> None:
+    """A provider's word that it lost a job is taken for the end of it."""
+    apply = observe.apply_observation
+
+    def believed(tx, pair, key, observation):
+        return apply(tx, pair, key, attrs.evolve(observation, proven_dead=True))
+
+    for module in (observe, dispatch, deliveries_of_the_ledger):
+        patch.setattr(module, "apply_observation", believed)
+
+
+def count_of_runs(patch: pytest.MonkeyPatch) -> None:
+    """However often a job ran again, it may do so as often as it asked for."""
+    decide_again = observe.run_again
+
+    def never_spent(job, entry, observation, error, now):
+        return decide_again(job, attrs.evolve(entry, reruns=0), observation, error, now)
+
+    patch.setattr(observe, "run_again", never_spent)
+
+
+def cancel_before_another_run(patch: pytest.MonkeyPatch) -> None:
+    """A job that was asked to end is run again, too."""
+    decide_again = observe.run_again
+
+    def uncancelled(job, *rest):
+        return decide_again(attrs.evolve(job, cancel_requested_at=None), *rest)
+
+    patch.setattr(observe, "run_again", uncancelled)
+
+
+def key_of_each_attempt(patch: pytest.MonkeyPatch) -> None:
+    """The next attempt has the key of the one before it: its provider takes it for that one."""
+    put_back = rerun.advance
+
+    def same_number(tx, pair, trigger, *, entry, **more):
+        before = {"attempt": pair.entry.attempt, "run_first_attempt": pair.entry.run_first_attempt}
+        return put_back(tx, pair, trigger, entry={**entry, **before}, **more)
+
+    patch.setattr(rerun, "advance", same_number)
+
+
+def what_is_kept_for_a_wide_job(patch: pytest.MonkeyPatch) -> None:
+    """Nothing is kept: small jobs take what becomes free for as long as there are any."""
+    patch.setattr(bounds.ProviderPass, "keep", lambda _self, _job_id, _resources: None)
+
+
+def given_back_in_time(patch: pytest.MonkeyPatch) -> None:
+    """Whoever has a deadline gets what is kept for another, however late that is."""
+    patch.setattr(bounds, "gives_back_in_time", lambda _now, max_runtime, _grace, _before: max_runtime is not None)
+
+
 def ends_that_are_followed(patch: pytest.MonkeyPatch) -> None:
     """The end of a job that others wait for is not put on the list of those to be followed."""
     patch.setattr(dependencies, "note_end", lambda _connection, _parent, _now: None)
@@ -248,5 +301,16 @@ PLANTED: dict[Plant, set[str]] = {
     bad_ends_are_no_good_ones: {"no dependant before its parents' end", "a bad end cancels what waits for a good one"},
     later_starts: {"later starts not before their time"},
     remembered_limits_that_are_stale: {"limits hold as the provider sees them", "what can run starts"},
+    proof_of_an_end: {
+        "at most one remote job each",
+        "limits hold as the provider sees them",
+        "jobs end as they ran",
+        "no orphans",
+    },
+    count_of_runs: {"no more runs than asked"},
+    cancel_before_another_run: {"what is asked to end is not run again"},
+    key_of_each_attempt: {"each attempt has a key of its own", "no more runs than asked", "the intent first"},
+    what_is_kept_for_a_wide_job: {"what is reserved is kept"},
+    given_back_in_time: {"what is reserved is kept"},
 }
 """Each with the rules by which it is noticed: a bug found by an accident of its planting is not found."""
