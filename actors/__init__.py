@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from actors.control.runtime import Runtime
     from actors.jobs.records import Event, Job, JobRequest, Rerun, Resources
     from actors.jobs.refusal import Refused
+    from actors.jobs.selections import Selection
     from actors.kernel import Actor, ActorRef, Envelope
     from actors.runtime import Parts, open_runtime
     from actors.settings import Settings, get_enterprise_config
@@ -39,6 +40,7 @@ _HOMES = {
     "Rerun": "actors.jobs.records",
     "Resources": "actors.jobs.records",
     "Runtime": "actors.control.runtime",
+    "Selection": "actors.jobs.selections",
     "Settings": "actors.settings",
     "get_enterprise_config": "actors.settings",
     "get_task_manager": "actors.background",
@@ -60,6 +62,7 @@ __all__ = [
     "Rerun",
     "Resources",
     "Runtime",
+    "Selection",
     "Settings",
     "get_enterprise_config",
     "get_task_manager",

@@ -49,8 +49,9 @@ def logs(job: str, follow: bool, tail: int | None, since: str | None, attempt: i
         from actors.cli import offline
 
         client.note_offline(missing)
-        offline.logs(client.config, job, out.write, begin)
+        newest = offline.logs(client.config, job, out.write, begin)
         out.flush()
+        client.note_newest(newest)
 
 
 def _beginning(tail: int | None, since: str | None) -> dict[str, Any]:
