@@ -151,7 +151,7 @@ def cancel(client: Client, as_json: bool, jobs: tuple[str, ...], **options: Any)
 @selections.with_jobs
 @selections.with_selection
 @click.option("--with-dependants", is_flag=True, help="Also those that were cancelled because JOB ended badly.")
-@click.option("--no-check", is_flag=True, help="Submit JOB even if its directory or program is not found.")
+@click.option("--no-check", is_flag=True, help="Submit JOBs even if a directory or program is not found.")
 @with_client
 def retry(
     client: Client, as_json: bool, jobs: tuple[str, ...], with_dependants: bool, no_check: bool, **options: Any
@@ -162,10 +162,11 @@ def retry(
         again = client.request("POST", "api", "jobs", *jobs, "retry", params=unchecked(no_check), body=body)
         print_warnings([again])
         print_answer(again, as_json, _print_retried)
-    elif with_dependants or no_check:
-        raise click.UsageError("--with-dependants and --no-check go with one JOB")
+    elif with_dependants:
+        raise click.UsageError("--with-dependants goes with one JOB")
     else:
-        selections.change(client, "retry", jobs, options, as_json=as_json, done="submitted again")
+        unless = unchecked(no_check)
+        selections.change(client, "retry", jobs, options, as_json=as_json, done="submitted again", params=unless)
 
 
 def _print_retried(job: Any) -> None:

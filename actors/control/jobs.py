@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Unpack
 
 from actors.control.context import Context
@@ -55,7 +55,13 @@ class Jobs(Submitting):
         job = await self.row((await self.named(job_id)).job.job_id)
         owner = submitter.user_id if submitter.source in NETWORK else None
         others = await self._ledger.read(cancelled_because_of, job, owner) if with_dependants else ()
-        new = [self.again(one, submitter) async for one in InTurns((job, *others))]
+        return await self.retry_all((job, *others), submitter, check=check)
+
+    async def retry_all(
+        self, jobs: Sequence[Job], submitter: Submitter = THE_PROGRAM, *, check: bool = True
+    ) -> list[Accepted]:
+        """:meth:`retry` of all of ``jobs`` in one submission, or of none of them."""
+        new = [self.again(one, submitter) async for one in InTurns(jobs)]
         return await self._accept(new, check=check)
 
     # Changing.

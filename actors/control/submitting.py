@@ -155,7 +155,11 @@ class Submitting:
             yield "user_id", "user_id: say for whom the job is"
         if request.max_attempts < 1:
             yield "max_attempts", "max_attempts must be 1 or more"
-        for index, reference in enumerate(request.after):
+        after: object = request.after
+        if not isinstance(after, list | tuple):  # a text would be read letter by letter
+            yield "after", "after must be a list of jobs and groups"
+            return
+        for index, reference in enumerate(after):
             if (wrong := reference_fault(reference)) is not None:
                 yield "after", f"after[{index}] {wrong}"
         if request.after_mode not in ("ok", "ended"):

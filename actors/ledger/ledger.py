@@ -113,15 +113,8 @@ class Ledger:
 
     async def submit(self, new: Sequence[NewJob], file: FileRules | None = None) -> list[Accepted]:
         """Accept all of ``new`` or, by raising :class:`Refused`, none of it. ``file``: these are jobs of a job file."""
-        return await self.write(self._accept, new, file)
-
-    async def submit_each(self, new: Sequence[NewJob]) -> list[Outcome[list[Accepted]]]:
-        """Accept each of ``new`` for itself, all in one transaction where they fit; see :meth:`write_each`."""
-        return await self.write_each([partial(self._accept, new=[one]) for one in new])
-
-    def _accept(self, tx: Transaction, new: Sequence[NewJob], file: FileRules | None = None) -> list[Accepted]:
-        return submit(
-            tx, new, ids=self.sources.ids, rules=self.configured_rules, options=self.approvals,
+        return await self.write(
+            submit, new, ids=self.sources.ids, rules=self.configured_rules, options=self.approvals,
             most_waiting=self.queue.max_waiting_per_user, file=file,
         )  # fmt: skip
 
