@@ -13,6 +13,7 @@ from typing import Any
 import attrs
 
 from actors.jobs.environment import DEFAULT_ENV_FROM as DEFAULT_ENV_FROM
+from actors.jobs.series import Snapshot
 from actors.jobs.statuses import ACTIVE_JOBS as ACTIVE_JOBS
 from actors.jobs.statuses import TERMINAL_JOBS as TERMINAL_JOBS
 from actors.jobs.statuses import WAITING_ENTRIES as WAITING_ENTRIES
@@ -217,7 +218,10 @@ class Event:
 
 @attrs.frozen
 class Observation:
-    """What a provider said of one job at one moment. An absent value (None) means "not said"."""
+    """What a provider said of one job at one moment. An absent value (None) means "not said".
+
+    ``series``: all numbers of its progress so far.
+    """
 
     phase: Phase
     raw_status: str = ""
@@ -232,4 +236,5 @@ class Observation:
     output_url: str | None = None
     progress: Mapping[str, Any] | None = None
     result: Mapping[str, Any] | None = None
+    series: Snapshot | None = None
     proven_dead: bool = False

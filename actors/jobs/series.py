@@ -1,12 +1,8 @@
-"""Numbers that a job reports over time, thinned while they arrive; the result depends on the lines alone.
+"""One series of numbers that a job reports over time, thinned while it grows; the result depends on the numbers alone.
 
-**A line** is one JSON object of the progress file. Each of its numbers belongs to a series: ``{"eval": {"loss": 0.4}}``
-to ``eval.loss``. x is the line's ``step`` where that is a number, else the number of the line, from 1 on. ``step`` and
-``total`` themselves make no series.
-
-**A series** is a list of points in the order of arrival. Of equal x the last value counts. A number that is not finite,
-null, and a step back (the beginning of another segment) are a gap: a point whose y is NaN, and several in a row are
-one. A gap is never dropped: where the points between two gaps are, they become one.
+**Points** are in the order of arrival. Of equal x the last value counts. A number that is not finite, null, and a step
+back (the beginning of another segment) are a gap: a point whose y is NaN, and several in a row are one. A gap is never
+dropped: where all points between two gaps are, they become one.
 
 **Thinning.** Each number has a position: it is the first, the second, ... of its series. A point is kept where its
 position is a multiple of the stride, which doubles whenever the series is full; the newest is kept in any case. So
@@ -18,21 +14,12 @@ from __future__ import annotations
 import base64
 import math
 from array import array
-from collections.abc import Iterator, Mapping
 from math import isfinite
-from typing import Any
 
 import attrs
 
-from actors.jobs import maxima
-
 MOST_POINTS = 1_000
 """Points of one series, gaps included."""
-MOST_NAMES = 50
-"""Series of one job."""
-AXES = frozenset({"step", "total"})
-"""Numbers of a line that say where in the job it was written; they make no series."""
-
 Point = tuple[float, float]
 """x and y; y is NaN where the value was not finite, and in a gap."""
 
@@ -214,71 +201,6 @@ def halved(xs: array[float], ys: array[float]) -> tuple[array[float], array[floa
         kept_xs.append(gap)
         kept_ys.append(math.nan)
     return kept_xs, kept_ys
-
-
-@attrs.define(eq=False)
-class SeriesBook:
-    """All series of one job while they grow. ``lines``: read so far. ``left_out``: there were more than 50 names."""
-
-    lines: int = 0
-    left_out: bool = False
-    _series: dict[str, Series] = attrs.field(factory=dict)
-
-    def add(self, line: Mapping[str, Any]) -> None:
-        """Take the numbers of the next line."""
-        self.lines += 1
-        x = step_of(line)
-        x = float(self.lines) if x is None else x
-        for name, value in _numbers(line):
-            series = self._series.get(name)
-            if series is None:
-                if value is None:  # a null says nothing of a name that never was a number
-                    continue
-                if len(self._series) >= MOST_NAMES:
-                    self.left_out = True
-                    continue
-                series = self._series[name] = Series()
-            series.add(x, value)
-
-    def snapshot(self) -> Snapshot:
-        """All of them as they are now."""
-        return Snapshot(self.lines, tuple(one.data(name) for name, one in self._series.items()))
-
-    def state(self) -> dict[str, Any]:
-        """All of it as JSON has it."""
-        series = {name: one.state() for name, one in self._series.items()}
-        return {"lines": self.lines, "left_out": self.left_out, "series": series}
-
-    @classmethod
-    def of_state(cls, state: Mapping[str, Any]) -> SeriesBook:
-        """What :meth:`state` gave. Raises ``ValueError``, ``TypeError``, ``KeyError`` or ``OverflowError``."""
-        series = {str(name): Series.of_state(text) for name, text in state["series"].items()}
-        return cls(int(state["lines"]), bool(state["left_out"]), series)
-
-
-def step_of(line: Mapping[str, Any]) -> float | None:
-    """The ``step`` of a line; None where that is no finite number."""
-    step = line.get("step")
-    if type(step) is not int and type(step) is not float:
-        return None
-    return float(step) if isfinite(step) else None
-
-
-def _numbers(line: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, float | None]]:
-    """Each number of a line, and each null, under its name; a name that is too long is none."""
-    for key, value in line.items():
-        name = prefix + key
-        if len(name) > maxima.NAME or (not prefix and key in AXES):
-            continue
-        kind = type(value)
-        if kind is float:
-            yield name, value
-        elif kind is int:
-            yield name, float(value)
-        elif value is None:
-            yield name, None
-        elif kind is dict:
-            yield from _numbers(value, f"{name}.")
 
 
 def unpacked(data: bytes) -> list[Point]:

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.jobs import series
-from actors.jobs.series import MOST_NAMES, MOST_POINTS, Point, SeriesBook, thinned
+from actors.jobs.series import MOST_POINTS, Point, thinned
+from actors.jobs.series_book import MOST_NAMES, SeriesBook
 
 NUMBERS = st.one_of(st.integers(-5, 5), st.floats(-10, 10), st.sampled_from([math.nan, math.inf, -math.inf]))
 STEPS = st.one_of(st.none(), st.integers(0, 30), st.just("x"), st.booleans())
@@ -160,7 +161,7 @@ def test_a_job_has_at_most_fifty_series() -> None:
 @pytest.mark.parametrize("state", ["", "x", "AAAA", "AAAAAAAAAAA="])
 def test_a_damaged_state_is_refused(state: str) -> None:
     with pytest.raises((ValueError, TypeError, KeyError, OverflowError)):
-        SeriesBook.of_state({"lines": 1, "left_out": False, "series": {"loss": state}})
+        SeriesBook.of_state({"lines": 1, "left_out": False, "step": None, "series": {"loss": state}})
 
 
 @given(LINES, st.integers(0, 40))
