@@ -11,7 +11,7 @@ from attrs.validators import ge, le, min_len, optional
 
 from actors.control.event_reader import LARGEST_SEQ
 from actors.job_requests.rules import RULE, Level
-from actors.jobs import maxima
+from actors.jobs import maxima, maximum
 from actors.jobs.levels import HIGHEST_OVERRIDE
 from actors.jobs.records import ApprovalRule, ApprovalStatus, JobStatus
 from actors.validation import StrictConverter
@@ -19,10 +19,10 @@ from actors.validation import StrictConverter
 MOST_BYTES = 8 << 20
 """Of one page of a job's output."""
 
-_NAME, _CURSOR, _REASON = maxima.Text(maxima.NAME), maxima.Text(maxima.CURSOR), maxima.Text(maxima.REASON)
-_OLD_NAME: list[Any] = [min_len(1), maxima.Text(255)]  # names could be so long before they had a maximum
-_FEW, _NAMES = maxima.Items(maxima.CHOICES), maxima.Items(maxima.CHOICES, _NAME)
-_TYPES = maxima.Items(maxima.CHOICES, maxima.Text(maxima.CURSOR))  # one text may name several
+_NAME, _CURSOR, _REASON = maximum.Text(maxima.NAME), maximum.Text(maxima.CURSOR), maximum.Text(maxima.REASON)
+_OLD_NAME: list[Any] = [min_len(1), maximum.Text(255)]  # names could be so long before they had a maximum
+_FEW, _NAMES = maximum.Items(maxima.CHOICES), maximum.Items(maxima.CHOICES, _NAME)
+_TYPES = maximum.Items(maxima.CHOICES, maximum.Text(maxima.CURSOR))  # one text may name several
 _PAGE = [ge(1), le(maxima.ROWS)]
 
 
@@ -121,7 +121,7 @@ class SettleRequest:
     """What became of an uncertain job: it ``ran`` (give its ``handle``), did ``not_run``, or ``failed``."""
 
     verdict: Literal["ran", "not_run", "failed"]
-    handle: Mapping[str, Any] | None = attrs.field(default=None, validator=maxima.Tree(maxima.SPEC))
+    handle: Mapping[str, Any] | None = attrs.field(default=None, validator=maximum.Tree(maxima.SPEC))
 
 
 @attrs.frozen
@@ -164,7 +164,7 @@ class DecisionRequest:
     """One decision on many requests, each named by its id or by its job's."""
 
     decision: Literal["approve", "reject"]
-    approval_ids: tuple[str, ...] = attrs.field(validator=[min_len(1), maxima.Items(maxima.DECISIONS, _NAME)])
+    approval_ids: tuple[str, ...] = attrs.field(validator=[min_len(1), maximum.Items(maxima.DECISIONS, _NAME)])
     reason: str = attrs.field(default="", validator=_REASON)
 
 

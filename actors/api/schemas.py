@@ -13,7 +13,7 @@ import attrs
 from actors.api.bodies import CONVERTER
 from actors.job_requests.job_request import REQUESTS
 from actors.job_requests.sources import NETWORK, NetworkRule, RequestSource, access_to, closed_to
-from actors.jobs import maxima
+from actors.jobs import maxima, maximum
 from actors.jobs.records import JobRequest
 from actors.validation import Format, Shape
 
@@ -151,7 +151,7 @@ def _bounded(schema: Schema, bound: Schema) -> Schema:
 
 def _bounds(validator: Any) -> Iterator[Schema]:
     """What a maximum of ours, or a validator of attrs, holds a value to, in the words of JSON Schema."""
-    if isinstance(validator, maxima.Maximum):
+    if isinstance(validator, maximum.Maximum):
         yield validator.schema()
     for one in getattr(validator, "_validators", ()):
         yield from _bounds(one)

@@ -9,7 +9,7 @@ import orjson
 from attrs.validators import ge, le, optional
 
 from actors.control.event_reader import LARGEST_SEQ
-from actors.jobs import maxima
+from actors.jobs import maxima, maximum
 from actors.validation import CheckedError, StrictConverter
 
 MOST_BYTES = 64 << 10
@@ -64,7 +64,7 @@ class Subscribe:
 
     after: int | None = attrs.field(default=None, validator=optional(_IS_NUMBER))
     job_id: str | None = attrs.field(default=None, validator=optional(_is_name))
-    types: tuple[str, ...] = attrs.field(default=(), validator=maxima.Items(maxima.CHOICES, maxima.Text(maxima.NAME)))
+    types: tuple[str, ...] = attrs.field(default=(), validator=maximum.Items(maxima.CHOICES, maximum.Text(maxima.NAME)))
     user: str | None = attrs.field(default=None, validator=optional(_is_name))
     window: int | None = attrs.field(default=None, validator=optional([ge(1), le(MOST_WINDOW)]))
 

@@ -89,6 +89,14 @@ FIELDS: Mapping[str, FieldAccess] = {
     "idempotency_key": FieldAccess(_OWNER | NETWORK),  # a job file makes the keys of its jobs itself
     "max_runtime": _OPEN,
     "requires_approval": _OPEN,
+    "group": _OPEN,
+    "after": _OPEN,
+    "after_mode": _OPEN,
+    "start_after": _OPEN,
+    "notify": _OPEN,
+    "rerun": _OPEN,
+    "parameters": FieldAccess(_OWNER),  # of a matrix, which the server expands
+    "best": FieldAccess(_OWNER | NETWORK),  # of the whole file
 }
 
 _NAMES = tuple(attribute.name for attribute in attrs.fields(JobRequest))

@@ -22,6 +22,8 @@ def request_to_json(request: JobRequest) -> dict[str, Any]:
     document = {name: value for name, usual in _DEFAULTS.items() if (value := getattr(request, name)) != usual}
     if "resources" in document:
         document["resources"] = attrs.asdict(request.resources)
+    if "rerun" in document:
+        document["rerun"] = attrs.asdict(request.rerun)
     if document.get("command"):
         document["command"] = [word if word.isascii() else to_plain(word) for word in document["command"]]
     if document.get("cwd"):

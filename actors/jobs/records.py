@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import attrs
 
@@ -43,12 +43,28 @@ class Capacity:
 
 
 @attrs.frozen
+class Rerun:
+    """When a job runs again by itself: ``times`` at most, after an end of a kind in ``on`` or one of ``exit_codes``.
+
+    ``delay``: seconds before the first run again; later ones wait longer.
+    """
+
+    times: int = 0
+    on: tuple[Literal["interrupted", "failed", "timed_out"], ...] = ("interrupted",)
+    exit_codes: tuple[int, ...] = ()
+    delay: float = 30.0
+
+
+@attrs.frozen
 class JobRequest:
     """What somebody asks for.
 
     ``command`` is an argv, never a shell line. ``env`` holds pairs; ``env_from`` names what is taken from the
     submitter's own environment (a trailing ``*`` matches a prefix) and ``inherited_env`` the values found there.
-    ``requires_approval`` is a reason for which this job must be approved, whatever the rules say.
+    ``requires_approval`` is a reason for which this job must be approved, whatever the rules say. ``after`` names the
+    jobs and groups that must have ended first (``after_mode`` "ok": completed). ``notify`` names targets of the
+    configuration. ``parameters`` are the values of a matrix, as written, and ``best`` says for which metrics the least
+    or the greatest value is the best; the server fills these two.
 
     Which fields a request may set depends on where it comes from; a new one must be listed in
     :mod:`actors.job_requests.sources`.
@@ -76,6 +92,14 @@ class JobRequest:
     idempotency_key: str | None = None
     max_runtime: float | None = None
     requires_approval: str | None = None
+    group: str | None = None
+    after: tuple[Any, ...] = ()
+    after_mode: Literal["ok", "ended"] = "ok"
+    start_after: str | None = None
+    notify: tuple[str, ...] = ()
+    rerun: Rerun = Rerun()
+    parameters: Mapping[str, Any] = attrs.field(factory=dict)
+    best: Mapping[str, Literal["min", "max"]] = attrs.field(factory=dict)
 
 
 @attrs.frozen
@@ -103,6 +127,7 @@ class Job:
     uncertain_since: datetime | None = None
     uncertain_reason: str | None = None
     retry_of: str | None = None
+    devices: tuple[str, ...] | None = None
     version: int = 1
 
     @property
@@ -115,7 +140,9 @@ class Job:
 class QueueEntry:
     """A job's place in the queue. ``attempt`` counts failed hand-overs; ``not_before`` ends a back-off.
 
-    ``wait_seconds``: how long that back-off is.
+    ``queued_at``: when it could first have started: approved, its parents ended, its time come. ``wait_seconds``: how
+    long the back-off is; ``start_wait_seconds`` the same of a relative ``start_after``. ``run_first_attempt``: the
+    value of ``attempt`` at which the present run began.
     """
 
     job_id: str
@@ -131,6 +158,11 @@ class QueueEntry:
     completed_at: datetime | None = None
     error_message: str | None = None
     wait_seconds: float | None = None
+    start_after: datetime | None = None
+    start_wait_seconds: float | None = None
+    unfinished_parents: int = 0
+    reruns: int = 0
+    run_first_attempt: int = 0
 
 
 @attrs.frozen

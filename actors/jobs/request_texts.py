@@ -58,7 +58,7 @@ def _os_value_fault(value: str) -> str | None:
 
 
 def _texts(path: str, value: Any, values_too: bool = True) -> Iterator[tuple[str, str]]:
-    """Every text in plain data, keys included, each with its path, which itself can be shown."""
+    """Every text in plain data and in records, keys included, each with its path, which itself can be shown."""
     if isinstance(value, str):
         yield path, value
     elif isinstance(value, Mapping):
@@ -66,6 +66,8 @@ def _texts(path: str, value: Any, values_too: bool = True) -> Iterator[tuple[str
             yield from _texts(path, key)
             if values_too:
                 yield from _texts(f"{path}.{shown(str(key))}", child)
+    elif attrs.has(type(value)):
+        yield from _texts(path, attrs.asdict(value, recurse=False))
     elif isinstance(value, list | tuple):
         for index, child in enumerate(value):
             yield from _texts(f"{path}[{index}]", child)

@@ -25,11 +25,15 @@ RESERVE_AFTER = timedelta(minutes=10)
 
 @attrs.frozen
 class Head:
-    """The oldest entry of a lane; ``queued_seq`` orders entries of the same ``queued_at``."""
+    """The oldest entry of a lane; ``queued_seq`` orders entries of the same ``queued_at``.
+
+    ``max_runtime``: the seconds that it may run at the most; None: without a bound.
+    """
 
     job_id: str
     queued_at: datetime
     queued_seq: int
+    max_runtime: float | None = None
 
 
 @attrs.frozen

@@ -264,4 +264,5 @@ def _reservation(key: tuple[str, str], job: Job, print_: str) -> dict[str, objec
         "job_id": job.job_id,
         "fingerprint": print_,
         "created_at": job.created_at,
+        "kept_with_job": False,
     }

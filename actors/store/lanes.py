@@ -72,13 +72,14 @@ def forget() -> None:
 def _lane(
     lane_id: int, user_id: str, org_id: str, team_id: str, provider: str, cpus: int, gpus: int, memory: int,
     base_priority: int, override: int, number: int, job_id: str, queued_at: int, queued_seq: int,
-    blocked_since: int | None, tag: int | None,
+    blocked_since: int | None, tag: int | None, head_max_runtime: float | None,
 ) -> Lane:  # fmt: skip
     """The lane that a row of plain values is, remembered by its tag."""
     lane = Lane(
         lane_id, user_id, org_id or None, team_id or None, provider, Resources(cpus, gpus, memory or None),
         base_priority, None if override == _NO_OVERRIDE else override, number,
-        Head(job_id, instant(queued_at), queued_seq), None if blocked_since is None else instant(blocked_since),
+        Head(job_id, instant(queued_at), queued_seq, head_max_runtime),
+        None if blocked_since is None else instant(blocked_since),
     )  # fmt: skip
     if tag is not None:
         if len(_remembered) >= _LANES_KEPT:
@@ -94,7 +95,7 @@ def _new_tag() -> int:
 _ENTRY = queue_entries.c
 _PLACE = tuple_(_ENTRY.queued_at, _ENTRY.queued_seq)
 _ENTRIES = (
-    select(_ENTRY.job_id, _ENTRY.queued_at, _ENTRY.queued_seq)
+    select(_ENTRY.job_id, _ENTRY.queued_at, _ENTRY.queued_seq, _ENTRY.max_runtime)
     .where(_ENTRY.lane_id == bindparam("lane"))
     .order_by(_ENTRY.queued_at, _ENTRY.queued_seq)
     .limit(1)
@@ -150,7 +151,8 @@ def key_of(row: Mapping[str, Any]) -> LaneKey:
     return (*(row[name] for name in LANE_KEY[:-1]), _NO_OVERRIDE if override is None else override)
 
 
-_HEAD = ("head_job_id", "head_queued_at", "head_queued_seq")
+_HEAD = ("head_job_id", "head_queued_at", "head_queued_seq", "head_max_runtime")
+_OF_HEAD = ("job_id", "queued_at", "queued_seq", "max_runtime")
 _BY_KEY = Prepared(
     select(lanes.c.lane_id, lanes.c.number, lanes.c.head_queued_at, lanes.c.head_queued_seq).where(
         *(lanes.c[name] == bindparam(name) for name in LANE_KEY)
@@ -162,7 +164,7 @@ _NEW = Prepared(insert(lanes).returning(lanes.c.lane_id), (*LANE_KEY, *_HEAD, "n
 def enter(connection: Connection, key: LaneKey, first: Mapping[str, Any], number: int) -> int:
     """Count ``number`` entries, ``first`` the oldest of them, into the lane of ``key``; its id."""
     named = dict(zip(LANE_KEY, key, strict=True))
-    head = dict(zip(_HEAD, (first["job_id"], first["queued_at"], first["queued_seq"]), strict=True))
+    head = {column: first[name] for column, name in zip(_HEAD, _OF_HEAD, strict=True)}
     lane = _BY_KEY.one(connection, **named)
     if lane is None:
         made = _NEW.one(connection, **named, **head, number=number, tag=_new_tag())

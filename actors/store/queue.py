@@ -1,7 +1,8 @@
 """Rows of queue entries.
 
-The invariant that everything here keeps: an entry has a ``lane_id`` exactly while it is pending and not held back by
-``not_before``; its lane (``lanes``) then counts it, and the lane's head is its oldest entry.
+The invariant that everything here keeps: an entry has a ``lane_id`` exactly while it is pending and nothing holds it
+back: no back-off (``not_before``), no later start (``start_after``), no job that it waits for (``unfinished_parents``).
+Its lane (``lanes``) then counts it, and the lane's head is its oldest entry.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ from actors.store.schema import queue_entries
 
 _FIELDS = (
     "job_id", "base_priority", "priority_override", "queued_at", "queued_seq", "attempt", "max_attempts",
-    "not_before", "started_at", "completed_at", "error_message", "wait_seconds",
+    "not_before", "started_at", "completed_at", "error_message", "wait_seconds", "start_after", "start_wait_seconds",
+    "unfinished_parents", "reruns", "run_first_attempt",
 )  # fmt: skip
 
 
@@ -44,6 +46,7 @@ def owner_of(request: Any) -> dict[str, Any]:
         "cpus": request.resources.cpus,
         "gpus": request.resources.gpus,
         "memory": request.resources.memory or 0,
+        "max_runtime": request.max_runtime,
     }
 
 
@@ -54,7 +57,7 @@ def add(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     """Insert new entries (rows of :func:`to_row`); the pending ones enter their lanes."""
     by_lane: dict[lanes.LaneKey, list[dict[str, Any]]] = {}
     for row in rows:
-        if row["status"] == QueueStatus.PENDING.value:
+        if _is_ready(row):
             by_lane.setdefault(lanes.key_of(row), []).append(row)
         else:
             row["lane_id"] = None
@@ -103,7 +106,8 @@ def change(connection: Connection, job_id: str, **changes: Any) -> None:
 
 
 def _is_ready(row: Mapping[str, Any]) -> bool:
-    return row["status"] == QueueStatus.PENDING.value and row["not_before"] is None
+    held_back = row["not_before"] or row["start_after"] or row["unfinished_parents"]
+    return row["status"] == QueueStatus.PENDING.value and not held_back
 
 
 def change_known(connection: Connection, before: QueueEntry, **changes: Any) -> QueueEntry:

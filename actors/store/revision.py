@@ -13,8 +13,8 @@ from actors.store import derived, dialect
 from actors.store.errors import StoreTooNew, StoreUnavailable
 from actors.store.schema import metadata
 
-NEWEST = "0004"
-KNOWN = frozenset({"0001", "0002", "0003", NEWEST})
+NEWEST = "0005"
+KNOWN = frozenset({"0001", "0002", "0003", "0004", NEWEST})
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 

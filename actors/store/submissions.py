@@ -28,7 +28,7 @@ def _attempts(*, last_first: bool = False) -> tuple[ColumnElement[Any], ...]:
 OPEN = submissions.c.state != constant(SubmissionState.CLOSED)
 """Word for word the condition of the index of open submissions."""
 _REPLACED = Prepared(delete(submissions).where(submissions.c.key == bindparam("this")))
-_NEW = Prepared(insert(submissions))
+_NEW = Prepared(insert(submissions), ("state", *_FIELDS))
 _ONE = Prepared(update(submissions).where(submissions.c.key == bindparam("this")))
 
 

@@ -29,7 +29,8 @@ from actors.control.runtime import Runtime
 from actors.feed.messages import Authenticate, Malformed, Subscribe, read
 from actors.job_requests.job_file import load_job_file
 from actors.jobs import maxima
-from actors.jobs.maxima import FIELDS, Bytes, Items, Maximum, Pairs, Text, Tree
+from actors.jobs.maxima import FIELDS
+from actors.jobs.maximum import Bytes, Items, Maximum, Pairs, Text, Tree
 from actors.jobs.records import ApprovalRule, JobRequest, Resources
 from actors.jobs.refusal import Refused
 from actors.settings import Settings

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from actors.job_requests.rights import THE_PROGRAM, Submitter, authorized, check_open, retried
 from actors.job_requests.sources import NETWORK, RequestSource, closed_to
 from actors.jobs.levels import LEVELS, base_priority
-from actors.jobs.records import JobRequest, Resources
+from actors.jobs.records import JobRequest, Rerun, Resources
 from actors.jobs.refusal import RefusalKind, Refused
 
 USUAL = JobRequest()
@@ -24,6 +24,8 @@ VALUES: dict[str, list[Any]] = {
     "user_levels": [(level,) for level in LEVELS] + [("viewer", "admin"), (" LEAD ",)], "config_name": ["run"],
     "hardware_type": ["h100"], "estimated_cost": [0.0, 1.5], "priority_override": [0, 50], "max_attempts": [2],
     "idempotency_key": ["k"], "max_runtime": [60.0], "requires_approval": ["please"],
+    "group": ["rates"], "after": [("earlier",)], "after_mode": ["ended"], "start_after": ["+2h"], "notify": [("chat",)],
+    "rerun": [Rerun(2)], "parameters": [{"lr": "0.1"}], "best": [{"loss": "min"}],
 }  # fmt: skip
 ASKED = st.fixed_dictionaries(
     {}, optional={name: st.sampled_from(values) for name, values in VALUES.items()}

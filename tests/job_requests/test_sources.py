@@ -57,6 +57,14 @@ VALUES: dict[str, Any] = {
     "idempotency_key": "k",
     "max_runtime": 60.0,
     "requires_approval": "please",
+    "group": "rates",
+    "after": ["earlier"],
+    "after_mode": "ended",
+    "start_after": "+2h",
+    "notify": ["chat"],
+    "rerun": {"times": 2},
+    "parameters": {"lr": "0.1"},
+    "best": {"loss": "min"},
 }
 """A value of each field that is not its default."""
 

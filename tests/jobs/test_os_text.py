@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from actors.job_requests.job_request import request_from_mapping
 from actors.jobs.codec import fingerprint, request_bytes, request_to_json
 from actors.jobs.os_text import from_bytes, from_plain, kept, shown, to_bytes, to_plain
-from actors.jobs.records import JobRequest, Resources
+from actors.jobs.records import JobRequest, Rerun, Resources
 from actors.jobs.request_texts import text_fault
 from actors.store.rows import read
 from actors.validation import CheckedError
@@ -93,6 +93,8 @@ def test_every_other_text_of_a_request_is_utf8(name: str, bad: str) -> None:
         values = [(bad,)]
     elif present is None or isinstance(present, str):
         values = [bad]
+    elif isinstance(present, Rerun):
+        values = [Rerun(on=(bad,))]
     else:
         assert isinstance(present, int | float | Resources), f"{name}: say how a text gets into it"
         values = []

@@ -185,5 +185,6 @@ def test_the_columns_of_a_lane_stand_in_the_order_in_which_its_row_is_unpacked()
     """Lanes are made of rows by place: a column added in the middle of the table must not go unnoticed."""
     assert [column.name for column in schema.lanes.columns] == [
         "lane_id", "user_id", "org_id", "team_id", "provider", "cpus", "gpus", "memory", "base_priority", "override",
-        "number", "head_job_id", "head_queued_at", "head_queued_seq", "blocked_since", "tag",
+        "number", "head_job_id", "head_queued_at", "head_queued_seq", "blocked_since",
+        "tag", "head_max_runtime",
     ]  # fmt: skip

@@ -1,19 +1,13 @@
-"""The tables. One description for every database; migrations build the same (a test compares them).
-
-``queue_entries`` repeats what the scheduler counts by (user, organisation, provider, resources), so that counting
-what runs reads one small index. ``lanes`` summarises the entries that could run now, one row for each kind of entry,
-kept in the same transaction as the entries themselves: the scheduler reads lanes, never the queue.
-"""
+"""Tables of jobs: what was asked, the queue and its lanes, what was handed over, what waits for what, series."""
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Float, Index, Integer, MetaData, String, Table, Text, UniqueConstraint
+from sqlalchemy import Boolean, Column, Float, Index, Integer, LargeBinary, String, Table, Text, UniqueConstraint
 
 from actors.store.derived import ENDED_NOT_INDEXED
 from actors.store.dialect import partial_index
+from actors.store.schema.metadata import metadata
 from actors.store.types import BigId, JSONText, UTCDateTime
-
-metadata = MetaData()
 
 jobs = Table(
     "jobs",
@@ -42,9 +36,15 @@ jobs = Table(
     Column("version", Integer, nullable=False, server_default="1"),
     Column("signal", Integer),
     Column("text_place", BigId),  # its row in the text index; none: the text is not in it (text_search.py)
+    Column("config_name", String(255)),  # copied from the request, to find jobs by it
+    Column("group_name", String(255)),  # copied from the request
+    Column("devices", JSONText),  # what its provider reported that it got
+    Column("pace", JSONText),  # (time, step) pairs of its progress, from which its end is estimated
     Index("jobs_by_status", "status", "job_id"),
     Index("jobs_by_user", "user_id", "status", "job_id", "created_at"),
     Index("jobs_by_provider", "provider", "status", "job_id"),
+    partial_index("jobs_by_name", "config_name", "user_id", "job_id", where="config_name IS NOT NULL"),
+    partial_index("jobs_by_group", "user_id", "group_name", "status", "job_id", where="group_name IS NOT NULL"),
     partial_index("jobs_uncertain", "job_id", where="uncertain_since IS NOT NULL"),
     partial_index("jobs_by_text_place", "text_place", unique=True, where="text_place IS NOT NULL"),
     partial_index("jobs_not_in_text_index", "text_place", "job_id", where=ENDED_NOT_INDEXED),
@@ -74,8 +74,15 @@ queue_entries = Table(
     Column("completed_at", UTCDateTime),
     Column("error_message", Text),
     Column("wait_seconds", Float),  # how long the wait is that ends at not_before
+    Column("start_after", UTCDateTime),  # none: it has passed, or nothing was asked
+    Column("start_wait_seconds", Float),  # how long the wait is that ends at start_after; none: an instant was asked
+    Column("unfinished_parents", Integer, nullable=False, server_default="0"),
+    Column("max_runtime", Float),
+    Column("reruns", Integer, nullable=False, server_default="0"),
+    Column("run_first_attempt", Integer, nullable=False, server_default="0"),
     partial_index("entries_ready", "lane_id", "queued_at", "queued_seq", where="lane_id IS NOT NULL"),
     partial_index("entries_deferred", "not_before", where="not_before IS NOT NULL"),
+    partial_index("entries_later", "start_after", where="start_after IS NOT NULL"),
     partial_index("entries_by_organisation", "org_id", "job_id", where="org_id != ''"),
     partial_index("entries_running", "status", where="status = 'running'"),
     partial_index("entries_waiting", "queued_at", where="status IN ('pending','blocked')"),
@@ -103,6 +110,7 @@ lanes = Table(
     Column("head_queued_seq", BigId, nullable=False),
     Column("blocked_since", UTCDateTime),
     Column("tag", BigId),  # names what the row holds; none: it must be read
+    Column("head_max_runtime", Float),
     UniqueConstraint(*LANE_KEY, name="lanes_key"),
 )
 
@@ -118,6 +126,8 @@ submissions = Table(
     Column("handle", JSONText),
     Column("error", Text),
     Column("spends_attempt", Boolean, nullable=False, server_default="0"),
+    Column("closed_at", UTCDateTime),
+    Column("outcome", JSONText),  # how the attempt ended
     Index("submissions_by_job", "job_id", "intent_at"),
     partial_index("submissions_open", "state", where="state != 'closed'"),
 )
@@ -129,130 +139,32 @@ hand_over_deaths = Table(
     Column("deaths", Integer, nullable=False),
 )
 
-approvals = Table(
-    "approvals",
+dependencies = Table(
+    "dependencies",
     metadata,
-    Column("approval_id", String(64), primary_key=True),
-    Column("job_id", String(64), nullable=False),
-    Column("status", String(16), nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("required_level", String(32), nullable=False),
-    Column("rule_id", Integer),
-    Column("requested_at", UTCDateTime, nullable=False),
-    Column("expires_at", UTCDateTime, nullable=False),
-    Column("timeout_seconds", Float, nullable=False),
-    Column("decided_at", UTCDateTime),
-    Column("decided_by", String(255)),
-    Column("decision_reason", Text),
-    partial_index("approvals_one_open", "job_id", unique=True, where="status = 'pending'"),
-    partial_index("approvals_deadline", "expires_at", where="status = 'pending'"),
-    Index("approvals_by_job", "job_id"),
-    Index("approvals_by_status", "status", "approval_id"),
+    Column("job_id", String(64), primary_key=True),
+    Column("parent_id", String(64), primary_key=True),
+    Column("parent_name", String(255)),
+    Column("parent_status", String(16)),  # none: it has not ended, or the end has not been passed on yet
+    Column("parent_completed_at", UTCDateTime),
+    Column("broke", Boolean, nullable=False, server_default="0"),  # this parent's end cancelled the job
+    Index("dependencies_by_parent", "parent_id", "job_id"),
 )
 
-events = Table(
-    "events",
+ended_parents = Table(
+    "ended_parents",
     metadata,
-    Column("seq", BigId, primary_key=True, autoincrement=False),
-    Column("time", UTCDateTime, nullable=False),
-    Column("type", String(64), nullable=False),
-    Column("job_id", String(64)),
-    Column("correlation_id", String(128), nullable=False),
-    Column("data", JSONText, nullable=False),
-    Index("events_by_job", "job_id", "seq"),
+    Column("parent_id", String(64), primary_key=True),  # its end is still to be passed on to jobs that wait for it
+    Column("ended_at", UTCDateTime, nullable=False),
 )
 
-counters = Table(
-    "counters",
+series = Table(
+    "series",
     metadata,
-    Column("name", String(32), primary_key=True),
-    Column("value", BigId, nullable=False),
-)
-
-status_counts = Table(
-    "status_counts",
-    metadata,
-    Column("kind", String(16), primary_key=True),  # the name of the table that is counted
-    Column("status", String(16), primary_key=True),
-    Column("number", BigId, nullable=False),
-)
-
-idempotency_keys = Table(
-    "idempotency_keys",
-    metadata,
-    Column("user_id", String(255), primary_key=True),
-    Column("key", String(255), primary_key=True),
-    Column("job_id", String(64), nullable=False),
-    Column("fingerprint", String(64), nullable=False),
-    Column("created_at", UTCDateTime, nullable=False),
-    Index("idempotency_by_age", "created_at"),
-)
-
-provider_gates = Table(
-    "provider_gates",
-    metadata,
-    Column("provider", String(64), primary_key=True),
-    Column("paused_reason", Text),
-    Column("closed_until", UTCDateTime),
-    Column("closed_reason", Text),
-    Column("failures", Integer, nullable=False, server_default="0"),
-    Column("closed_seconds", Float),  # how long the wait is that ends at closed_until
-)
-
-settings = Table(
-    "settings",
-    metadata,
-    Column("name", String(128), primary_key=True),
-    Column("value", JSONText, nullable=False),
-    Column("changed_at", UTCDateTime, nullable=False),
-    Column("changed_by", String(255)),
-)
-
-webhook_deliveries = Table(
-    "webhook_deliveries",
-    metadata,
-    Column("provider", String(64), primary_key=True),
-    Column("delivery_id", String(255), primary_key=True),
-    Column("received_at", UTCDateTime, nullable=False),
-    Index("deliveries_by_age", "received_at"),
-)
-
-approval_rules = Table(
-    "approval_rules",
-    metadata,
-    Column("rule_id", BigId, primary_key=True, autoincrement=False),
-    Column("rule", JSONText),  # none: the configured rule of this id is removed
-    Column("changed_at", UTCDateTime, nullable=False),
-    Column("changed_by", String(255)),
-)
-
-access_tokens = Table(
-    "access_tokens",
-    metadata,
-    Column("token_id", String(64), primary_key=True),
-    Column("secret_hash", String(64), nullable=False, unique=True),
-    Column("name", String(255), nullable=False, server_default=""),
-    Column("user_id", String(255), nullable=False),
-    Column("org_id", String(255)),
-    Column("level", String(32), nullable=False),
-    Column("created_at", UTCDateTime, nullable=False),
-    Column("created_by", String(255)),
-    Column("expires_at", UTCDateTime),
-    Column("revoked_at", UTCDateTime),
-    Column("last_used_at", UTCDateTime),
-    Column("teams", JSONText),  # a list of names; none: no team may be named
-)
-
-web_sessions = Table(
-    "web_sessions",
-    metadata,
-    Column("secret_hash", String(64), primary_key=True),
-    Column("token_id", String(64)),  # of the token that signed in; none: the operator on the Unix socket
-    Column("user_id", String(255), nullable=False),
-    Column("org_id", String(255)),
-    Column("level", String(32), nullable=False),
-    Column("created_at", UTCDateTime, nullable=False),
-    Column("expires_at", UTCDateTime, nullable=False),
-    Column("teams", JSONText),
-    Index("sessions_by_age", "expires_at"),
+    Column("job_id", String(64), primary_key=True),
+    Column("name", String(255), primary_key=True),
+    Column("points", LargeBinary, nullable=False),
+    Column("summary", JSONText, nullable=False),
+    Column("bytes", Integer, nullable=False),
+    Column("updated_at", UTCDateTime, nullable=False),
 )

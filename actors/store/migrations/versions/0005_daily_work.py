@@ -1,0 +1,132 @@
+"""Names, groups, dependencies, later starts, runs again, series and notifications: each function adds one subject."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0005"
+down_revision = "0004"
+branch_labels = None
+depends_on = None
+
+_INSTANT = sa.BigInteger()
+_JOB_ID = sa.String(length=64)
+
+
+def upgrade() -> None:
+    """Add columns and tables, one subject after the other."""
+    _names_and_groups()
+    _progress()
+    _later_starts()
+    _waiting_for_others()
+    _wide_jobs()
+    _attempts()
+    _notifications()
+
+
+def _names_and_groups() -> None:
+    """Jobs are found by their names, so a column repeats what their requests hold."""
+    op.add_column("jobs", sa.Column("config_name", sa.String(length=255), nullable=True))
+    op.add_column("jobs", sa.Column("group_name", sa.String(length=255), nullable=True))
+    op.execute(
+        "UPDATE jobs SET config_name = CASE WHEN json_valid(request) THEN json_extract(request, '$.config_name') END"
+    )
+    named, grouped = sa.text("config_name IS NOT NULL"), sa.text("group_name IS NOT NULL")
+    op.create_index("jobs_by_name", "jobs", ["config_name", "user_id", "job_id"], sqlite_where=named)
+    op.create_index("jobs_by_group", "jobs", ["user_id", "group_name", "status", "job_id"], sqlite_where=grouped)
+    op.add_column("idempotency_keys", sa.Column("kept_with_job", sa.Boolean(), nullable=False, server_default="0"))
+
+
+def _progress() -> None:
+    """What a job got, how fast it goes, and its numbers over time."""
+    op.add_column("jobs", sa.Column("devices", sa.Text(), nullable=True))
+    op.add_column("jobs", sa.Column("pace", sa.Text(), nullable=True))
+    op.create_table(
+        "series",
+        sa.Column("job_id", _JOB_ID, primary_key=True),
+        sa.Column("name", sa.String(length=255), primary_key=True),
+        sa.Column("points", sa.LargeBinary(), nullable=False),
+        sa.Column("summary", sa.Text(), nullable=False),
+        sa.Column("bytes", sa.Integer(), nullable=False),
+        sa.Column("updated_at", _INSTANT, nullable=False),
+    )
+
+
+def _waiting_for_others() -> None:
+    """For whom a job waits, and the ends that are still to be passed on to those that wait."""
+    op.add_column("queue_entries", sa.Column("unfinished_parents", sa.Integer(), nullable=False, server_default="0"))
+    op.create_table(
+        "dependencies",
+        sa.Column("job_id", _JOB_ID, primary_key=True),
+        sa.Column("parent_id", _JOB_ID, primary_key=True),
+        sa.Column("parent_name", sa.String(length=255), nullable=True),
+        sa.Column("parent_status", sa.String(length=16), nullable=True),
+        sa.Column("parent_completed_at", _INSTANT, nullable=True),
+        sa.Column("broke", sa.Boolean(), nullable=False, server_default="0"),
+    )
+    op.create_index("dependencies_by_parent", "dependencies", ["parent_id", "job_id"])
+    op.create_table(
+        "ended_parents",
+        sa.Column("parent_id", _JOB_ID, primary_key=True),
+        sa.Column("ended_at", _INSTANT, nullable=False),
+    )
+
+
+def _later_starts() -> None:
+    op.add_column("queue_entries", sa.Column("start_after", _INSTANT, nullable=True))
+    op.add_column("queue_entries", sa.Column("start_wait_seconds", sa.Float(), nullable=True))
+    later = sa.text("start_after IS NOT NULL")
+    op.create_index("entries_later", "queue_entries", ["start_after"], sqlite_where=later)
+
+
+def _attempts() -> None:
+    """How each attempt ended, how often a job ran again, and at which attempt the present run began."""
+    op.add_column("queue_entries", sa.Column("reruns", sa.Integer(), nullable=False, server_default="0"))
+    op.add_column("queue_entries", sa.Column("run_first_attempt", sa.Integer(), nullable=False, server_default="0"))
+    op.add_column("submissions", sa.Column("closed_at", _INSTANT, nullable=True))
+    op.add_column("submissions", sa.Column("outcome", sa.Text(), nullable=True))
+
+
+def _wide_jobs() -> None:
+    """The longest time that a job may run, beside what it takes: what is kept for another one is lent by it."""
+    op.add_column("queue_entries", sa.Column("max_runtime", sa.Float(), nullable=True))
+    op.add_column("lanes", sa.Column("head_max_runtime", sa.Float(), nullable=True))
+    number = "CASE WHEN json_valid(request) THEN json_extract(request, '$.max_runtime') END"
+    op.execute(
+        f"UPDATE queue_entries SET max_runtime = (SELECT {number} FROM jobs WHERE jobs.job_id = queue_entries.job_id) "
+        "WHERE status IN ('pending','blocked','running')"
+    )
+    head = "FROM queue_entries WHERE queue_entries.job_id = lanes.head_job_id"
+    op.execute(
+        f"UPDATE lanes SET tag = NULL, head_max_runtime = (SELECT max_runtime {head}) "
+        f"WHERE (SELECT max_runtime {head}) IS NOT NULL"
+    )
+
+
+def _notifications() -> None:
+    """What is to be sent, and the targets that take nothing any more."""
+    op.create_table(
+        "notifications",
+        sa.Column("notification_id", _JOB_ID, primary_key=True),
+        sa.Column("job_id", _JOB_ID, nullable=True),
+        sa.Column("target", sa.String(length=255), nullable=False),
+        sa.Column("type", sa.String(length=64), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("created_at", _INSTANT, nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False, server_default="0"),
+        sa.Column("next_try_at", _INSTANT, nullable=True),
+        sa.Column("wait_seconds", sa.Float(), nullable=True),
+        sa.Column("last_error", sa.Text(), nullable=True),
+        sa.Column("finished_at", _INSTANT, nullable=True),
+    )
+    op.create_index("notifications_by_job", "notifications", ["job_id", "notification_id"])
+    unfinished = sa.text("finished_at IS NULL")
+    op.create_index("notifications_open", "notifications", ["target", "notification_id"], sqlite_where=unfinished)
+    op.create_table(
+        "notification_targets",
+        sa.Column("name", sa.String(length=255), primary_key=True),
+        sa.Column("disabled_reason", sa.Text(), nullable=True),
+        sa.Column("disabled_at", _INSTANT, nullable=True),
+    )
