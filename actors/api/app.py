@@ -17,6 +17,7 @@ from actors.api import (
     pages,
     queue,
     rules,
+    series,
     session,
     tokens,
     tree,
@@ -35,7 +36,7 @@ _logger = get_logger("actors.api")
 ROUTES: list[BaseRoute] = [
     *jobs.ROUTES, *logs.ROUTES, *events.ROUTES, *queue.ROUTES, *rules.ROUTES, *approvals.ROUTES, *tree.ROUTES,
     *health.ROUTES, *metrics.ROUTES, *session.ROUTES, *tokens.ROUTES, *webhooks.ROUTES, *openapi.ROUTES,
-    *pages.ROUTES,
+    *pages.ROUTES, *series.ROUTES,
 ]  # fmt: skip
 """All routes, each with the permission that its callers need."""
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 import attrs
-from attrs.validators import deep_mapping, ge, gt, instance_of
+from attrs.validators import deep_mapping, ge, gt, in_, instance_of
 
 from actors.jobs import maxima
 from actors.jobs.records import ApprovalRule
@@ -28,6 +29,20 @@ class QueueOptions:
     """``max_waiting_per_user``: entries of one user that may wait, for their turn, an approval or other jobs."""
 
     max_waiting_per_user: int = attrs.field(default=maxima.WAITING, validator=ge(1))
+
+
+@attrs.frozen
+class SeriesOptions:
+    """``max_bytes``: what the series of all jobs may take in all.
+
+    ``best``: for which series the least (min) or the greatest (max) value is the best, by name; what a job's own file
+    says goes before.
+    """
+
+    max_bytes: int = attrs.field(default=2 << 30, validator=ge(0))
+    best: Mapping[str, Literal["min", "max"]] = attrs.field(
+        factory=dict, validator=deep_mapping(instance_of(str), in_(("min", "max")))
+    )
 
 
 @attrs.frozen

@@ -104,7 +104,10 @@ class JobRequest:
 
 @attrs.frozen
 class Job:
-    """One training job: what was asked, where it stands, what came of it."""
+    """One training job: what was asked, where it stands, what came of it.
+
+    ``pace``: pairs of a time and the step that was reached by then (:mod:`actors.jobs.estimates`).
+    """
 
     job_id: str
     status: JobStatus
@@ -128,6 +131,7 @@ class Job:
     uncertain_reason: str | None = None
     retry_of: str | None = None
     devices: tuple[str, ...] | None = None
+    pace: Any = None
     version: int = 1
 
     @property

@@ -16,6 +16,7 @@ from actors.kernel import Clock
 from actors.ledger import Ledger
 from actors.ledger.observe import Recorded, denied, record
 from actors.ledger.queries import InFlight
+from actors.poller.series_turns import SeriesTurns
 from actors.providers.base import Listing, View
 from actors.providers.breaker import BreakerState
 from actors.providers.guard import Failure, GuardedProvider
@@ -126,6 +127,8 @@ class Statuses:
         self._asked: dict[str, float] = {}
         self._warned: dict[str, str] = {}
         self._changed: dict[str, tuple[datetime, float]] = {}
+        self.series = SeriesTurns()
+        self._has_room = True
 
     # Which.
 
@@ -247,16 +250,20 @@ class Statuses:
         """Record only what changed: most observations repeat what is known, and cost no transaction."""
         now = self._clock.now()
         news = {}
-        for key, seen in observations.items():
-            one = by_key[key]
+        for key, reported in observations.items():
+            one, seen = by_key[key], self.series.in_turn(key, reported)
             verdict = interpret(one.job, one.entry_status, seen, now)
-            if _is_news(one, verdict):
+            if _is_news(one, verdict) or seen.series is not None:
                 news[key] = seen
             elif verdict.note is not None and verdict.uncertain is None:
                 self._note(one, *verdict.note)
         if news:
-            for recorded in await self._ledger.write(record, news):
+            written = await self._ledger.write(record, news)
+            self.series.written(news)
+            for recorded in written:
                 self._note_recorded(recorded)
+            if any(seen.series is not None for seen in news.values()):
+                self._note_room(all(recorded.has_room for recorded in written))
 
     def _note(self, one: InFlight, level: int, text: str) -> None:
         """Log what a verdict noted; the same WARNING about one job only once."""
@@ -271,6 +278,15 @@ class Statuses:
                 level, text = recorded.note
                 extra = {"job_id": recorded.job_id, "provider": self._provider.name}
                 _logger.log(level, text, extra=extra, stacklevel=2)
+
+    def _note_room(self, has_room: bool) -> None:
+        """One WARNING when series can no longer be kept, until they can again."""
+        if self._has_room and not has_room:
+            _logger.warning(
+                "Series of running jobs are not kept whole: series.max_bytes (%d) is reached; raise it, or remove jobs",
+                self._ledger.store.series_bytes,
+            )
+        self._has_room = has_room
 
     def _not_read(self, one: InFlight, reason: str) -> None:
         with bind_correlation_id(one.job.correlation_id):

@@ -185,7 +185,7 @@ class Watch:
         self.synced = 0
         if self._postponed(request):
             return
-        request.keys |= self._first_look.due()
+        request.keys |= self._first_look.due() | self._statuses.series.due()
         held = await self._held(request)
         if request.everything:
             self._cancels.keep({one.key for one in held})
@@ -200,7 +200,7 @@ class Watch:
             await self._observe(request, handed)
             self._postponed(request)
         # Never at once: what was due in this round and stayed undone is not to be done faster than it can be.
-        due = min(self._cancels.next_due, self._first_look.next_due)
+        due = min(self._cancels.next_due, self._first_look.next_due, self._statuses.series.next_due)
         self._look_again(max(_SOONEST, due - trio.current_time()))
 
     def _defer(self, request: Round, held: Sequence[InFlight]) -> None:

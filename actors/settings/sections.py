@@ -20,6 +20,7 @@ from actors.jobs.options import (
     PollerOptions,
     QueueOptions,
     QueueProcessingOptions,
+    SeriesOptions,
 )
 from actors.jobs.records import ApprovalRule
 from actors.jobs.suggestions import did_you_mean
@@ -55,6 +56,7 @@ class Sections:
     background: Background = attrs.field(factory=Background)
     limits: Limits = attrs.field(factory=Limits)
     queue: QueueOptions = attrs.field(factory=QueueOptions)
+    series: SeriesOptions = attrs.field(factory=SeriesOptions)
     approvals: ApprovalOptions = attrs.field(factory=ApprovalOptions)
     providers: Mapping[str, ProviderSettings | None] = attrs.field(factory=dict)
     entry_points: Mapping[str, EntryPoint] = attrs.field(factory=dict)

@@ -35,7 +35,7 @@ from actors.store.schema import approvals as approval_rows
 from actors.store.schema import jobs, queue_entries
 from actors.store.types import EncodedJSON
 
-_NOT_PLAIN = ("request", "user_id", "status", "text_place", "config_name", "group_name", "pace")
+_NOT_PLAIN = ("request", "user_id", "status", "text_place", "config_name", "group_name")
 _PLAIN = {column.name: column for column in jobs.columns if column.name not in _NOT_PLAIN}
 
 
@@ -47,7 +47,7 @@ def to_row(job: Job, encoded: bytes | None = None) -> dict[str, Any]:
     row = {name: getattr(job, name) for name in _PLAIN}
     request = request_to_json(job.request) if encoded is None else EncodedJSON(encoded.decode())
     row |= {"status": job.status.value, "user_id": job.request.user_id, "request": request, "text_place": None}
-    row |= {"config_name": job.request.config_name, "group_name": job.request.group, "pace": None}
+    row |= {"config_name": job.request.config_name, "group_name": job.request.group}
     return row
 
 

@@ -162,9 +162,10 @@ series = Table(
     "series",
     metadata,
     Column("job_id", String(64), primary_key=True),
+    Column("attempt", Integer, primary_key=True),  # the number of the submission whose progress it is, from 1
     Column("name", String(255), primary_key=True),
-    Column("points", LargeBinary, nullable=False),
     Column("summary", JSONText, nullable=False),
     Column("bytes", Integer, nullable=False),
     Column("updated_at", UTCDateTime, nullable=False),
+    Column("points", LargeBinary, nullable=False),  # last: a reader of summaries passes by
 )
