@@ -167,7 +167,7 @@ class Series:
         half, value = len(points) // 2, None if is_null else y
         return cls(
             points[:half], points[half:], int(count), max(1, int(stride)), _number_of(gap), _number_of(x), value,
-            *(_point_of(*ends[at : at + 2]) for at in (0, 2, 4, 6)), non_finite=int(non_finite),
+            _point_of(*ends[:2]), _point_of(*ends[2:4]), _point_of(*ends[4:6]), _point_of(*ends[6:]), int(non_finite),
         )  # fmt: skip
 
 

@@ -45,7 +45,8 @@ from actors.ledger.observe import cannot_tell
 from actors.ledger.queries import InFlight, held_at
 from actors.ledger.settle import settle_absent
 from actors.poller.cancels import Cancels
-from actors.poller.statuses import FirstLook, Statuses, for_each_limited, log_job
+from actors.poller.first_look import FirstLook
+from actors.poller.statuses import Statuses, for_each_limited, log_job
 from actors.providers.base import ABSENT, UNKNOWABLE, Submitted
 from actors.providers.guard import Failure, GuardedProvider
 from logconf import bind_correlation_id, get_correlation_id, get_logger, new_correlation_id

@@ -37,9 +37,9 @@ def put(connection: Connection, job_id: str, attempt: int, snapshot: Snapshot, n
     What has a row and does not grow is written all the same.
     """
     rows = [_row(job_id, attempt, one, now) for one in snapshot.series]
-    before = dict(_SIZES.all(connection, this=job_id, attempt=attempt))
+    before: dict[str, int] = dict(_SIZES.all(connection, this=job_id, attempt=attempt))
     growth = sum(row["bytes"] - before.get(row["name"], 0) for row in rows)
-    fits = growth <= 0 or derived.series_bytes(connection) + growth <= most_bytes
+    fits = bool(growth <= 0 or derived.series_bytes(connection) + growth <= most_bytes)
     _PUT.run_many(connection, [row for row in rows if fits or row["bytes"] <= before.get(row["name"], 0)])
     return fits
 
