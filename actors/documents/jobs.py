@@ -6,6 +6,7 @@ from typing import TypedDict
 
 from actors.documents.approvals import ApprovalDocument, approval_document
 from actors.documents.common import Document, Moment, from_fields, moment
+from actors.jobs.estimates import Span
 from actors.jobs.os_text import shown
 from actors.jobs.views import Accepted, JobView
 
@@ -34,8 +35,18 @@ class SubmissionDocument(TypedDict):
     handed_at: Moment | None
 
 
+class SpanDocument(TypedDict):
+    """Something presumably happens between these two moments."""
+
+    earliest: Moment | None
+    latest: Moment | None
+
+
 class JobDocument(TypedDict):
-    """A job with what is known around it: ``reason`` and ``setting`` say why it waits and what changes that."""
+    """A job with what is known around it: ``reason`` and ``setting`` say why it waits and what changes that.
+
+    ``estimated_start`` and ``estimated_end``: null where nobody knows; ``estimate_seconds``: until it starts.
+    """
 
     job_id: str
     status: str
@@ -73,6 +84,8 @@ class JobDocument(TypedDict):
     setting: str | None
     position: int | None
     estimate_seconds: float | None
+    estimated_start: SpanDocument | None
+    estimated_end: SpanDocument | None
     submission: SubmissionDocument | None
     approval: ApprovalDocument | None
 
@@ -89,9 +102,15 @@ def job_document(view: JobView) -> JobDocument:
         error_message=job.error_message or entry.error_message,
         uncertain=None if since is None else {"since": since, "reason": job.uncertain_reason},
         estimate_seconds=view.estimate,
+        estimated_start=_span(view.starts),
+        estimated_end=_span(view.ends),
         submission=None if view.submission is None else from_fields(SubmissionDocument, view.submission),
         approval=None if view.approval is None else approval_document(view.approval),
     )  # fmt: skip
+
+
+def _span(span: Span | None) -> SpanDocument | None:
+    return None if span is None else {"earliest": moment(span.earliest), "latest": moment(span.latest)}
 
 
 class AcceptedDocument(JobDocument):

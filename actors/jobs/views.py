@@ -8,6 +8,7 @@ from typing import TypedDict
 
 import attrs
 
+from actors.jobs.estimates import Span
 from actors.jobs.options import Limits
 from actors.jobs.pages import Page
 from actors.jobs.records import (
@@ -69,7 +70,10 @@ class Accepted:
 
 @attrs.frozen
 class JobView:
-    """A job with all that is known around it. ``reason``: why it waits, and the setting that changes that."""
+    """A job with all that is known around it. ``reason``: why it waits, and the setting that changes that.
+
+    ``starts`` and ``ends``: when it presumably does, None where nobody knows; ``estimate``: seconds until it starts.
+    """
 
     job: Job
     entry: QueueEntry
@@ -80,6 +84,8 @@ class JobView:
     setting: str | None = None
     position: int | None = None
     estimate: float | None = None
+    starts: Span | None = None
+    ends: Span | None = None
 
 
 @attrs.frozen

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
 
 import attrs
 
+from actors.jobs.estimates import advanced
 from actors.jobs.events import EventType
 from actors.jobs.polling import interpret
-from actors.jobs.records import Observation, Phase, SubmissionState
+from actors.jobs.records import Job, Observation, Phase, SubmissionState
 from actors.ledger.base import UNFLAGGED, Pair, advance, change, close_submission, emit, load_many, load_readable
 from actors.store import Transaction, series, submissions
 
@@ -48,6 +51,8 @@ def apply_observation(
     """
     verdict = interpret(pair.job, pair.entry.status, observation, tx.now)
     changes = dict(verdict.changes)
+    if "progress" in changes and (pace := _paced(pair.job, changes, observation.seen_at or tx.now)) is not None:
+        changes["pace"] = pace
     if pair.job.uncertain_since is not None:  # it was seen, so it is no longer uncertain
         changes |= UNFLAGGED
     if verdict.trigger is not None:
@@ -63,6 +68,11 @@ def apply_observation(
         emit(tx, after.job, EventType.JOB_PROGRESS, status=after.job.status.value, **shown)
     has_room = not with_series or _keep_series(tx, pair, key, observation)
     return Recorded(pair.job.job_id, pair.job.correlation_id, verdict.note, has_room)
+
+
+def _paced(job: Job, changes: Mapping[str, Any], at: datetime) -> list[list[float]] | None:
+    """The pace of a job after its ``progress`` changed; None: it is as it was."""
+    return advanced(job.pace, changes["progress"], changes.get("started_at", job.started_at), at)
 
 
 def _keep_series(tx: Transaction, pair: Pair, key: str, observation: Observation) -> bool:

@@ -205,12 +205,32 @@ def uncertain(connection: Connection) -> list[str]:
     return list(connection.execute(query).scalars())
 
 
-def recent_durations(connection: Connection, limit: int = 20) -> list[float]:
-    """How long the jobs that ended last had run, in seconds."""
-    query = (
-        select(jobs.c.started_at, jobs.c.completed_at)
-        .where(jobs.c.status == constant(JobStatus.COMPLETED), jobs.c.started_at.is_not(None))
-        .order_by(jobs.c.job_id.desc())
-        .limit(limit)
+_BY_NAME = (
+    select(jobs.c.job_id)
+    .where(jobs.c.config_name == bindparam("name"), jobs.c.user_id == bindparam("user"))
+    .order_by(jobs.c.job_id.desc())
+    .limit(bindparam("most"))
+)
+_RUN_TIMES = Prepared(
+    select(jobs.c.started_at, jobs.c.completed_at).where(
+        jobs.c.job_id.in_(select(_BY_NAME.subquery())),
+        unindexed(jobs.c.status) == constant(JobStatus.COMPLETED),
+        jobs.c.started_at.is_not(None),
+        jobs.c.completed_at.is_not(None),
     )
-    return [seconds_between(started, ended) for started, ended in connection.execute(query)]
+)
+
+
+def run_times(connection: Connection, user_id: str, name: str, most: int = 50) -> list[float]:
+    """How long those of the newest ``most`` jobs of this user and this name ran that completed, in seconds."""
+    rows = _RUN_TIMES.all(connection, user=user_id, name=name, most=most)
+    return [seconds_between(started, ended) for started, ended in rows]
+
+
+_NAME = Prepared(select(jobs.c.config_name).where(jobs.c.job_id == bindparam("this")))
+
+
+def name_of(connection: Connection, job_id: str) -> str | None:
+    """The name of a job."""
+    row = _NAME.one(connection, this=job_id)
+    return None if row is None else row[0]

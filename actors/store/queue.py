@@ -21,8 +21,8 @@ from actors.jobs.scheduling import Running
 from actors.store import derived, lanes
 from actors.store.prepared import Prepared
 from actors.store.rows import read_all, read_one
+from actors.store.schema import jobs, queue_entries
 from actors.store.schema import lanes as lane_rows
-from actors.store.schema import queue_entries
 
 _FIELDS = (
     "job_id", "base_priority", "priority_override", "queued_at", "queued_seq", "attempt", "max_attempts",
@@ -181,6 +181,34 @@ def running(connection: Connection) -> list[Running]:
 def _running(owner: tuple[Any, ...], number: int) -> Running:
     user_id, org_id, team_id, provider, cpus, gpus, memory = owner
     return Running(user_id, org_id or None, team_id or None, provider, Resources(cpus, gpus, memory or None), number)
+
+
+_RUNNING_JOBS = Prepared(
+    select(
+        *_OWNER, queue_entries.c.job_id, jobs.c.config_name, jobs.c.started_at, jobs.c.progress, jobs.c.pace,
+        jobs.c.updated_at, queue_entries.c.max_runtime,
+    ).where(text("queue_entries.status = 'running'"), jobs.c.job_id == queue_entries.c.job_id)
+)  # fmt: skip
+
+
+@attrs.frozen
+class RunningJob:
+    """A running job as a forecast needs it: what it holds, and what is known of its end."""
+
+    holds: Running
+    job_id: str
+    config_name: str | None
+    started_at: datetime | None
+    progress: Any
+    pace: Any
+    updated_at: datetime
+    max_runtime: float | None
+
+
+def running_jobs(connection: Connection) -> list[RunningJob]:
+    """What runs, each by itself."""
+    width = len(_OWNER)
+    return [RunningJob(_running(row[:width], 1), *row[width:]) for row in _RUNNING_JOBS.all(connection)]
 
 
 _HELD_BACK = Prepared(select(queue_entries.c.job_id).where(_DEFERRED, queue_entries.c.provider == bindparam("name")))
