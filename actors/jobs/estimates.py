@@ -120,7 +120,7 @@ def estimated_end(
     if step <= LEAST_SHARE * total or late <= LEAST_SECONDS or step <= first:
         return None
     speeds = _speeds(pairs)
-    silent = now.timestamp() - then
+    silent = now.timestamp() - then - PAIR_SECONDS  # a step that came since then may not be written yet
     if silent > 0:  # one step more has not come
         half = (first + step) / 2
         speeds.append((step + 1 - half) / (silent + then - _time_of(pairs, half)))
