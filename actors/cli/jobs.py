@@ -8,7 +8,7 @@ import click
 
 from actors.cli.client import Client
 from actors.cli.context import BadInput
-from actors.cli.job_text import ago, duration, name_of, note, standing
+from actors.cli.job_text import ago, duration, estimate_text, name_of, note, standing
 from actors.cli.options import given, with_client
 from actors.cli.tables import ending, plain, print_answer, print_rows
 from actors.jobs.statuses import JobStatus
@@ -54,7 +54,8 @@ def show(client: Client, as_json: bool, job: str) -> None:
 
 
 def _print_details(job: Any) -> None:
-    click.echo(f"{name_of(job)}: {standing(job)}")
+    estimate = estimate_text(job)
+    click.echo(f"{name_of(job)}: {standing(job)}" + (f", {estimate}" if estimate else ""))
     rest = [key for key in job if key not in _SHOWN_FIRST]
     for key in (*_SHOWN_FIRST, *rest):
         if job[key] not in (None, "", {}, []):

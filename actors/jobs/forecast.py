@@ -18,10 +18,10 @@ import attrs
 from actors.jobs.estimates import Span
 from actors.jobs.scheduling import Decision, Head, Lane, NextHead, Pick, Running
 
-MOST_STARTS = 500
-"""Jobs that start during one play."""
-MOST_LOOKS = 20_000
-"""Lanes that are looked at during one play: some tens of milliseconds."""
+MOST_STARTS = 200
+"""Jobs that start during one play; people ask for the first ones."""
+MOST_LOOKS = 8_000
+"""Lanes that are looked at during one play: some ten milliseconds, for which one reader waits."""
 
 Decide = Callable[[Sequence[Lane], Sequence[Running], datetime, NextHead], Decision]
 """The scheduler's decision about these lanes, while this runs, at this moment."""
@@ -48,18 +48,21 @@ class Forecast:
 
 def forecasts(
     lanes: Sequence[Lane], occupied: Sequence[Occupied], now: datetime, decide: Decide, next_head: NextHead,
-    run_time: RunTime,
+    run_time: RunTime, until: str | None = None,
 ) -> dict[str, Forecast]:  # fmt: skip
     """By job id, the forecasts of those waiting jobs of which something can be known.
 
-    ``next_head``: as for :func:`~actors.jobs.scheduling.decide`.
+    ``next_head``: as for :func:`~actors.jobs.scheduling.decide`. ``until``: the play ends when this job has started.
     """
-    plays = []
-    for end in ("earliest", "latest"):
-        ends = [None if one.ends is None else max(now, getattr(one.ends, end)) for one in occupied]
-        holders = [one.running for one in occupied]
-        plays.append(_Play(lanes, zip(holders, ends, strict=True), now, decide, next_head, run_time).run())
-    early, late = plays
+
+    def play(ends: Sequence[datetime | None]) -> dict[str, _Times]:
+        holders = zip([one.running for one in occupied], ends, strict=True)
+        return _Play(lanes, holders, now, decide, next_head, run_time).run(until)
+
+    first = [None if one.ends is None else max(now, one.ends.earliest) for one in occupied]
+    last = [None if one.ends is None else max(now, one.ends.latest) for one in occupied]
+    early = play(first)
+    late = early if first == last else play(last)
     return {job_id: _both(early[job_id], late[job_id]) for job_id in early if job_id in late}
 
 
@@ -93,9 +96,9 @@ class _Play:
         for running, ends in occupied:
             self._occupy(running, ends)
 
-    def run(self) -> dict[str, _Times]:
+    def run(self, until: str | None) -> dict[str, _Times]:
         """Start and end of each job that starts during the play."""
-        while self._lanes and len(self._times) < MOST_STARTS and self._looks < MOST_LOOKS:
+        while self._lanes and len(self._times) < MOST_STARTS and self._looks < MOST_LOOKS and until not in self._times:
             self._looks += len(self._lanes)
             decision = self._decide(list(self._lanes.values()), list(self._running.values()), self._at, self._next_head)
             self._note_shortage(decision)

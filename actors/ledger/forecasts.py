@@ -25,9 +25,16 @@ def end_of(job: Job, now: datetime) -> Span | None:
 
 
 def of_waiting(
-    connection: Connection, configured: Limits, capacities: Mapping[str, Capacity], now: datetime
+    connection: Connection,
+    configured: Limits,
+    capacities: Mapping[str, Capacity],
+    now: datetime,
+    until: str | None = None,
 ) -> dict[str, Forecast]:
-    """By job id, when those that wait for their turn start and end, as far as something is known."""
+    """By job id, when those that wait for their turn start and end, as far as something is known.
+
+    ``until``: only this one is asked about.
+    """
     limits = effective_limits(connection, configured)
     closed = gates.closed(connection, capacities, now)
     providers = {name: ProviderState(capacity, closed[name]) for name, capacity in capacities.items()}
@@ -43,7 +50,8 @@ def of_waiting(
         name = jobs.name_of(connection, pick.head.job_id)
         return run_time_of(known.median(pick.lane.user_id, name), pick.head.max_runtime)
 
-    return forecasts(lanes.read(connection), _occupied(connection, known, now), now, decide_at, next_head, run_time)
+    occupied = _occupied(connection, known, now)
+    return forecasts(lanes.read(connection), occupied, now, decide_at, next_head, run_time, until)
 
 
 def _occupied(connection: Connection, known: RunTimes, now: datetime) -> list[Occupied]:

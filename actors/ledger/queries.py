@@ -42,9 +42,9 @@ class DecisionContext:
         """What the scheduler would decide now."""
         return decide_now(connection, self.configured, self.capacities, self.now)[0]
 
-    def forecasts(self, connection: Connection) -> dict[str, Forecast]:
-        """By job id, when those that wait for their turn start and end, as far as something is known."""
-        return of_waiting(connection, self.configured, self.capacities, self.now)
+    def forecasts(self, connection: Connection, until: str | None = None) -> dict[str, Forecast]:
+        """By job id, when those that wait for their turn start and end; ``until``: only this one is asked about."""
+        return of_waiting(connection, self.configured, self.capacities, self.now, until)
 
 
 @attrs.frozen
@@ -159,7 +159,9 @@ def _placed(connection: Connection, view: JobView, context: DecisionContext) -> 
         context.now,
         lambda lane, moment: lanes.count_before(connection, lane.lane_id, *moment),
     )
-    return with_forecast(attrs.evolve(view, position=place), context.forecasts(connection), context.now)
+    return with_forecast(
+        attrs.evolve(view, position=place), context.forecasts(connection, view.job.job_id), context.now
+    )
 
 
 def with_forecast(view: JobView, found: Mapping[str, Forecast], now: datetime) -> JobView:

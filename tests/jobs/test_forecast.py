@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from actors.jobs.bounds import ProviderState
 from actors.jobs.estimates import Span
-from actors.jobs.forecast import Forecast, Occupied, end_by_median, forecasts, run_time_of
+from actors.jobs.forecast import MOST_STARTS, Forecast, Occupied, end_by_median, forecasts, run_time_of
 from actors.jobs.options import Limits
 from actors.jobs.records import Capacity, Resources
 from actors.jobs.scheduling import Decision, Head, Lane, NextHead, Pick, Running, decide
@@ -95,7 +95,7 @@ def test_uncertain_ends_make_a_span() -> None:
 
 def test_a_play_has_an_end() -> None:
     found = forecast_of({"ana": [1.0] * 2_000}, [], Limits(total=1, per_user=1))
-    assert len(found) == 500
+    assert len(found) == MOST_STARTS
 
 
 @pytest.mark.parametrize(
