@@ -38,16 +38,6 @@ def goal_of(name: str, *rules: Mapping[str, Goal]) -> Goal | None:
     return "min" if name.endswith("loss") else None
 
 
-def last_and_best(summary: Summary, goal: Goal | None) -> tuple[float | None, float | None]:
-    """The last value of a series, and the best one by ``goal``; a value that is not finite is never the best."""
-    best = None if goal is None else summary.low if goal == "min" else summary.high
-    return _value(summary.last), _value(best)
-
-
-def _value(point: Point | None) -> float | None:
-    return point[1] if point is not None and math.isfinite(point[1]) else None
-
-
 def joined(before: Summary, after: Summary) -> Summary:
     """The summary of a series that went on in another attempt."""
     return Summary(

@@ -8,13 +8,13 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection
 
-from actors.jobs.comparing import Compared, Curve, Goal, curves, goal_of, joined, last_and_best
+from actors.jobs.comparing import Compared, Curve, Goal, curves, goal_of
 from actors.jobs.pages import Cursors, Page
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.ledger.listing import PageRequest
 from actors.ledger.queries import find
 from actors.store import series
-from actors.store.series import GroupedJob, summary_of
+from actors.store.series import GroupedJob
 
 
 def of_job(connection: Connection, part: str, most: int) -> tuple[str, dict[str, Curve]]:
@@ -40,30 +40,15 @@ def comparison(
 
 
 def _compared(found: list[GroupedJob], best: Mapping[str, Goal]) -> list[Compared]:
-    summaries = iter(_all_json([content for job in found for _, _, content in job.series]))
     rows = []
     for job in found:
-        rules = (_mapping(job.best), best)
-        by_name: dict[str, Any] = {}
-        for _, name, summary in sorted(
-            [(attempt, name, next(summaries)) for attempt, name, _ in job.series], key=lambda one: one[:2]
-        ):
-            read = summary_of(summary)
-            by_name[name] = joined(by_name[name], read) if name in by_name else read
-        metrics = {name: last_and_best(summary, goal_of(name, *rules)) for name, summary in by_name.items()}
+        own = _mapping(job.best)
+        metrics = {
+            name: (last, low if (goal := goal_of(name, own, best)) == "min" else high if goal == "max" else None)
+            for name, (last, low, high) in job.ends.items()
+        }
         rows.append(Compared(job.job_id, job.name, job.status, _mapping(job.parameters), metrics))
     return rows
-
-
-def _all_json(texts: list[str]) -> list[Any]:
-    """What is in these JSON texts: read together, which costs a fifth, or one by one where one is damaged."""
-    try:
-        whole = orjson.loads(f"[{','.join(texts)}]")
-        if len(whole) == len(texts):
-            return list(whole)
-    except orjson.JSONDecodeError:
-        pass
-    return [_json(text) for text in texts]
 
 
 def _json(text: str | None) -> Any:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from math import isfinite
 from typing import Any
 
 import attrs
-from sqlalchemy import Connection, Text, bindparam, literal_column, null, select, type_coerce, union_all
+from sqlalchemy import Connection, bindparam, literal_column, select, union_all
 
 from actors.jobs.records import JobStatus
 from actors.jobs.series import Point, SeriesData, Snapshot, Summary
@@ -47,10 +48,15 @@ def put(connection: Connection, job_id: str, attempt: int, snapshot: Snapshot, n
 def _row(job_id: str, attempt: int, one: SeriesData, now: datetime) -> dict[str, Any]:
     summary = attrs.asdict(one.summary, recurse=False)
     size = len(one.packed) + _BESIDE + len(one.name) + 120
+    ends = {name: _finite(getattr(one.summary, name)) for name in ("last", "low", "high")}
     return {
-        "job_id": job_id, "attempt": attempt, "name": one.name, "summary": summary, "bytes": size,
+        "job_id": job_id, "attempt": attempt, "name": one.name, **ends, "summary": summary, "bytes": size,
         "updated_at": now, "points": one.packed,
     }  # fmt: skip
+
+
+def _finite(point: Point | None) -> float | None:
+    return None if point is None or not isfinite(point[1]) else point[1]
 
 
 def of_job(connection: Connection, job_id: str) -> list[SeriesData]:
@@ -77,11 +83,16 @@ def _point(stored: Any) -> Point | None:
     return float(x), float("nan") if y is None else float(y)
 
 
+Ends = tuple[float | None, float | None, float | None]
+"""The last, the least and the greatest value of a series; None: there is none that is finite."""
+
+
 @attrs.frozen
 class GroupedJob:
     """A job of a group as a comparison needs it.
 
-    ``parameters`` and ``best`` are JSON; ``series``: its summaries as (attempt, name, JSON), in no order.
+    ``parameters`` and ``best`` are JSON; ``ends``: by the name of a series its last, least and greatest value over all
+    attempts.
     """
 
     job_id: str
@@ -89,7 +100,7 @@ class GroupedJob:
     status: str
     parameters: str | None
     best: str | None
-    series: list[tuple[int, str, str]] = attrs.field(factory=list)
+    ends: dict[str, Ends] = attrs.field(factory=dict)
 
 
 _THOSE = (
@@ -111,7 +122,7 @@ _JOBS_AND_SERIES = Prepared(
             json_part(jobs.c.request, "best").label("best"),
         ).where(jobs.c.job_id.in_(select(_THOSE.subquery()))),
         select(
-            series.c.job_id, series.c.attempt, series.c.name, type_coerce(series.c.summary, Text), null(), null(),
+            series.c.job_id, series.c.attempt, series.c.name, series.c.last, series.c.low, series.c.high,
         ).where(series.c.job_id.in_(select(_THOSE.subquery()))),
     )
 )  # fmt: skip
@@ -120,10 +131,18 @@ _JOBS_AND_SERIES = Prepared(
 def of_group(connection: Connection, user_id: str, group: str, after: str, most: int) -> list[GroupedJob]:
     """The first ``most`` jobs of a group that follow job ``after``, with their summaries: one statement for all."""
     rows = _JOBS_AND_SERIES.all(connection, user=user_id, group=group, after=after, most=most)
-    found: dict[str, GroupedJob] = {}
-    for job_id, attempt, name, content, parameters, best in rows:
+    found = {
+        job_id: GroupedJob(job_id, name, status, parameters, best)
+        for job_id, attempt, name, status, parameters, best in rows
+        if not attempt
+    }
+    for job_id, attempt, name, *ends in rows:
         if attempt:
-            found[job_id].series.append((attempt, name, content))
-        else:
-            found[job_id] = GroupedJob(job_id, name, content, parameters, best)
+            of_job = found[job_id].ends
+            of_job[name] = _over_both(of_job[name], ends) if name in of_job else (ends[0], ends[1], ends[2])
     return [found[job_id] for job_id in sorted(found)]
+
+
+def _over_both(before: Ends, after: Sequence[float | None]) -> Ends:
+    lows, highs = ([one for one in pair if one is not None] for pair in zip(before[1:], after[1:], strict=True))
+    return after[0], min(lows, default=None), max(highs, default=None)

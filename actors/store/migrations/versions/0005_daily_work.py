@@ -49,11 +49,15 @@ def _progress() -> None:
         sa.Column("job_id", _JOB_ID, primary_key=True),
         sa.Column("attempt", sa.Integer(), primary_key=True),
         sa.Column("name", sa.String(length=255), primary_key=True),
+        sa.Column("last", sa.Float(), nullable=True),
+        sa.Column("low", sa.Float(), nullable=True),
+        sa.Column("high", sa.Float(), nullable=True),
         sa.Column("summary", sa.Text(), nullable=False),
         sa.Column("bytes", sa.Integer(), nullable=False),
         sa.Column("updated_at", _INSTANT, nullable=False),
         sa.Column("points", sa.LargeBinary(), nullable=False),
     )
+    op.create_index("series_ends", "series", ["job_id", "attempt", "name", "last", "low", "high"])
     for statement in derived.series_statements():
         op.execute(statement)
 
