@@ -21,6 +21,8 @@ LEAST_SHARE = 0.05
 LEAST_SECONDS = 30.0
 """An estimate needs more than this share of the steps, and more than these seconds."""
 
+_PARTS = 4  # into which the last half of the steps is cut, to see how much the speed differs
+
 Pair = tuple[float, float]
 """A time in seconds since 1970, and a step."""
 
@@ -102,7 +104,7 @@ def estimated_end(
 
     ``reported_at``: when ``progress`` was reported, where that is known; it may be newer than the pace.
 
-    By the speed of the last half of the steps it has done. The span is as wide as the speed differed between the two
+    By the speed of the last half of the steps it has done. The span is as wide as the speed differed between the
     quarters of that half; a job that has reported nothing for longer than a step takes is as slow as that.
     """
     steps, pairs = steps_of(progress), pairs_of(pace)
@@ -114,30 +116,30 @@ def estimated_end(
         and pairs[-1][0] < reported_at.timestamp() <= now.timestamp()
     ):
         pairs.append((reported_at.timestamp(), steps[0]))
-    total, (then, step) = steps[1], pairs[-1]
-    first = pairs[0][1]
+    total, (then, step), first = steps[1], pairs[-1], pairs[0][1]
     late = (now - started_at).total_seconds()
     if step <= LEAST_SHARE * total or late <= LEAST_SECONDS or step <= first:
         return None
     speeds = _speeds(pairs)
+    fastest = max(speeds)
     silent = now.timestamp() - then - PAIR_SECONDS  # a step that came since then may not be written yet
     if silent > 0:  # one step more has not come
         half = (first + step) / 2
         speeds.append((step + 1 - half) / (silent + then - _time_of(pairs, half)))
-    fastest, slowest = max(speeds[:3]), min(speeds)
+    slowest = min(speeds)
     left = max(0.0, total - step)
     least, most = (left / fastest, max(left, 1.0) / slowest)
     return _span(then + least, then + most, now, _deadline(started_at, max_runtime))
 
 
 def _speeds(pairs: Sequence[Pair]) -> list[float]:
-    """Steps per second: over the last half of the steps, and over its two quarters."""
-    then, step = pairs[-1]
-    first = pairs[0][1]
-    half, quarter = (first + step) / 2, (first + 3 * step) / 4
-    at_half, at_quarter = _time_of(pairs, half), _time_of(pairs, quarter)
-    ends = [(at_half, half, then, step), (at_half, half, at_quarter, quarter), (at_quarter, quarter, then, step)]
-    return [(after - before) / max(0.001, end - begin) for begin, before, end, after in ends]
+    """Steps per second: over the last half of the steps, and over each quarter of it."""
+    step = pairs[-1][1]
+    half = (pairs[0][1] + step) / 2
+    cuts = [min(step, half + (step - half) * part / _PARTS) for part in range(_PARTS + 1)]
+    times = [_time_of(pairs, cut) for cut in cuts]
+    ends = [(0, _PARTS), *((part, part + 1) for part in range(_PARTS))]
+    return [(cuts[end] - cuts[begin]) / max(0.001, times[end] - times[begin]) for begin, end in ends]
 
 
 def _time_of(pairs: Sequence[Pair], step: float) -> float:
