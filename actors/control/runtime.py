@@ -74,7 +74,7 @@ class Runtime:
         bus: Bus,
         registry: Registry,
         tallies: Tallies,
-        retention_days: int,
+        retention_days: float,
         kinds: Mapping[str, str],
         best: Mapping[str, Goal],
         recheck: Recheck,

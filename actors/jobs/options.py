@@ -9,6 +9,8 @@ import attrs
 from attrs.validators import deep_mapping, ge, gt, in_, instance_of
 
 from actors.jobs import maxima
+from actors.jobs.maximum import Items, Text
+from actors.jobs.quantities import Bytes, Hours, Seconds
 from actors.jobs.records import ApprovalRule
 
 
@@ -39,10 +41,20 @@ class SeriesOptions:
     says goes before.
     """
 
-    max_bytes: int = attrs.field(default=2 << 30, validator=ge(0))
+    max_bytes: Bytes = attrs.field(default=2 << 30, validator=ge(0))
     best: Mapping[str, Literal["min", "max"]] = attrs.field(
         factory=dict, validator=deep_mapping(instance_of(str), in_(("min", "max")))
     )
+
+
+@attrs.frozen
+class SubmissionOptions:
+    """``env_from``: variables of the submitter's environment that every job inherits, beside the usual ones.
+
+    Names, patterns such as ``WANDB_*``, or ``all``. Whoever submits reads it: the command line for its user's jobs.
+    """
+
+    env_from: tuple[str, ...] = attrs.field(default=(), validator=Items(maxima.CHOICES, Text(maxima.NAME)))
 
 
 @attrs.frozen
@@ -53,7 +65,7 @@ class ApprovalOptions:
     """
 
     default_rules: bool = False
-    timeout_hours: float = attrs.field(default=24.0, validator=gt(0))
+    timeout_hours: Hours = attrs.field(default=24.0, validator=gt(0))
     rules: tuple[ApprovalRule, ...] = ()
     self_approval: bool = True
 
@@ -66,8 +78,8 @@ class PollerOptions:
     """
 
     enabled: bool | None = None
-    interval_seconds: float = attrs.field(default=30.0, validator=gt(0))
-    safety_net_seconds: float = attrs.field(default=0.0, validator=ge(0))
+    interval_seconds: Seconds = attrs.field(default=30.0, validator=gt(0))
+    safety_net_seconds: Seconds = attrs.field(default=0.0, validator=ge(0))
 
 
 LOOK_SECONDS = 5.0
@@ -79,11 +91,11 @@ class QueueProcessingOptions:
     """Read because existing files have it; it changes nothing."""
 
     enabled: bool = True
-    interval_seconds: float = attrs.field(default=LOOK_SECONDS, validator=gt(0))
+    interval_seconds: Seconds = attrs.field(default=LOOK_SECONDS, validator=gt(0))
 
 
 @attrs.frozen
 class ExpiryOptions:
     """``interval_seconds``: how often to sweep beside waking at each deadline itself."""
 
-    interval_seconds: float = attrs.field(default=300.0, validator=gt(0))
+    interval_seconds: Seconds = attrs.field(default=300.0, validator=gt(0))

@@ -8,6 +8,7 @@ from typing import TypedDict
 
 import attrs
 
+from actors.jobs.dependencies import Relatives
 from actors.jobs.estimates import Span
 from actors.jobs.options import Limits
 from actors.jobs.pages import Page
@@ -60,12 +61,16 @@ class Gap:
 
 @attrs.frozen
 class Accepted:
-    """The answer to one request: its job, and whether it was made now or stood there under the same key."""
+    """The answer to one request: its job, and whether it was made now or stood there under the same key.
+
+    ``warnings``: what the submitter should know: what is wrong with the request, which was accepted all the same.
+    """
 
     job: Job
     entry: QueueEntry
     approval: ApprovalRequest | None
     created: bool
+    warnings: tuple[str, ...] = ()
 
 
 @attrs.frozen
@@ -73,6 +78,7 @@ class JobView:
     """A job with all that is known around it. ``reason``: why it waits, and the setting that changes that.
 
     ``starts`` and ``ends``: when it presumably does, None where nobody knows; ``estimate``: seconds until it starts.
+    ``waits_for``, ``dependants``: whom it waits or waited for, and who for it; None: not looked up, as in lists.
     """
 
     job: Job
@@ -86,6 +92,8 @@ class JobView:
     estimate: float | None = None
     starts: Span | None = None
     ends: Span | None = None
+    waits_for: Relatives | None = None
+    dependants: Relatives | None = None
 
 
 @attrs.frozen

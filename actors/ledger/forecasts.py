@@ -14,7 +14,7 @@ from actors.jobs.options import Limits
 from actors.jobs.records import Capacity, Job, JobStatus
 from actors.jobs.scheduling import Decision, Head, Lane, NextHead, Pick, Running, decide
 from actors.ledger.limits import effective_limits
-from actors.store import gates, jobs, lanes, queue
+from actors.store import gates, jobs, lanes, running
 
 
 def end_of(job: Job, now: datetime) -> Span | None:
@@ -40,8 +40,8 @@ def of_waiting(
     providers = {name: ProviderState(capacity, closed[name]) for name, capacity in capacities.items()}
     known = RunTimes(connection)
 
-    def decide_at(some: Sequence[Lane], running: Sequence[Running], at: datetime, next_head: NextHead) -> Decision:
-        return decide(some, running, limits, providers, at, next_head)
+    def decide_at(some: Sequence[Lane], holders: Sequence[Running], at: datetime, next_head: NextHead) -> Decision:
+        return decide(some, holders, limits, providers, at, next_head)
 
     def next_head(lane: Lane) -> Head | None:
         return lanes.after(connection, lane.lane_id, lane.head) if lane.count > 1 else None
@@ -56,7 +56,7 @@ def of_waiting(
 
 def _occupied(connection: Connection, known: RunTimes, now: datetime) -> list[Occupied]:
     found = []
-    for one in queue.running_jobs(connection):
+    for one in running.running_jobs(connection):
         ends = estimated_end(one.pace, one.progress, one.started_at, now, one.max_runtime, one.updated_at)
         if ends is None:
             median = run_time_of(known.median(one.holds.user_id, one.config_name), one.max_runtime)
