@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from actors.control.runtime import Runtime
     from actors.jobs.records import Event, Job, JobRequest, Resources
     from actors.jobs.refusal import Refused
+    from actors.jobs.selections import Selection
     from actors.kernel import Actor, ActorRef, Envelope
     from actors.runtime import Parts, open_runtime
     from actors.settings import Settings, get_enterprise_config
@@ -38,6 +39,7 @@ _HOMES = {
     "Refused": "actors.jobs.refusal",
     "Resources": "actors.jobs.records",
     "Runtime": "actors.control.runtime",
+    "Selection": "actors.jobs.selections",
     "Settings": "actors.settings",
     "get_enterprise_config": "actors.settings",
     "get_task_manager": "actors.background",
@@ -58,6 +60,7 @@ __all__ = [
     "Refused",
     "Resources",
     "Runtime",
+    "Selection",
     "Settings",
     "get_enterprise_config",
     "get_task_manager",

@@ -15,6 +15,7 @@ from actors.jobs import maxima, maximum
 from actors.jobs.levels import HIGHEST_OVERRIDE
 from actors.jobs.quantities import Seconds, WholeSeconds
 from actors.jobs.records import ApprovalRule, ApprovalStatus, JobStatus
+from actors.jobs.selections import MOST as MOST_SELECTED
 from actors.jobs.series import MOST_POINTS
 from actors.validation import StrictConverter
 
@@ -29,6 +30,7 @@ _OLD_NAME: list[Any] = [min_len(1), maximum.Text(255)]  # names could be so long
 _FEW, _NAMES = maximum.Items(maxima.CHOICES), maximum.Items(maxima.CHOICES, _NAME)
 _TYPES = maximum.Items(maxima.CHOICES, maximum.Text(maxima.CURSOR))  # one text may name several
 _PAGE = [ge(1), le(maxima.ROWS)]
+_OVERRIDE = attrs.validators.optional([ge(0), le(HIGHEST_OVERRIDE)])
 
 
 @attrs.frozen
@@ -45,7 +47,9 @@ class SubmitQuery:
 
 @attrs.frozen
 class JobsQuery:
-    """Which jobs. ``q``: part of an id, user, configuration name or error; ``before``: only jobs older than this one.
+    """Which jobs. ``name``: a pattern such as ``train-*``; ``q``: part of an id, user, name or error.
+
+    ``since``, ``until``: made at that time or later, and before it. ``before``: only jobs older than this one.
 
     ``cursor``: ``next`` of the page before, with whatever else was asked there.
     """
@@ -54,6 +58,8 @@ class JobsQuery:
     user_id: str | None = attrs.field(default=None, validator=_NAME)
     org_id: str | None = attrs.field(default=None, validator=_NAME)
     provider: str | None = attrs.field(default=None, validator=_NAME)
+    name: str | None = attrs.field(default=None, validator=_NAME)
+    group: str | None = attrs.field(default=None, validator=_NAME)
     q: str | None = attrs.field(default=None, validator=_NAME)
     since: datetime | None = None
     until: datetime | None = None
@@ -167,10 +173,32 @@ class SettleRequest:
 
 
 @attrs.frozen
+class SelectionRequest:
+    """Which jobs: ``jobs`` by their ids or names, or all that fit ``name`` (a pattern), group, status and user.
+
+    ``dry_run``: only say which they are.
+    """
+
+    jobs: tuple[str, ...] = attrs.field(default=(), validator=maximum.Items(MOST_SELECTED, _NAME))
+    name: str | None = attrs.field(default=None, validator=_NAME)
+    group: str | None = attrs.field(default=None, validator=_NAME)
+    status: tuple[JobStatus, ...] = attrs.field(default=(), validator=_FEW)
+    user_id: str | None = attrs.field(default=None, validator=_NAME)
+    dry_run: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class PrioritySelection(SelectionRequest):
+    """Which jobs, and their override, or null to take it away."""
+
+    priority_override: int | None = attrs.field(validator=_OVERRIDE)
+
+
+@attrs.frozen
 class PriorityRequest:
     """An override, or null to take it away."""
 
-    priority_override: int | None = attrs.field(validator=attrs.validators.optional([ge(0), le(HIGHEST_OVERRIDE)]))
+    priority_override: int | None = attrs.field(validator=_OVERRIDE)
 
 
 @attrs.frozen

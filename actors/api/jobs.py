@@ -26,8 +26,9 @@ from actors.documents.jobs import (
 from actors.job_requests.job_request import request_from_mapping
 from actors.job_requests.rights import authorized
 from actors.jobs import maxima
+from actors.jobs.ids import is_id
 from actors.jobs.records import Job, JobRequest
-from actors.jobs.refusal import RefusalKind, Refused
+from actors.jobs.refusal import RefusalKind, Refused, invalid
 from actors.jobs.request_texts import first_not_utf8
 from actors.kernel.turns import InTurns
 from actors.validation import CheckedError, Problems, join
@@ -115,15 +116,23 @@ def _keyed(requests: list[JobRequest], key: str, many: bool) -> JobRequest:
 async def listing(call: Call[Nothing, JobsQuery]) -> JobsDocument:
     """A page of jobs, newest first."""
     asked = call.query
+    before = asked.before
+    if before is not None and not is_id(before):
+        try:
+            before = (await call.reading.jobs.named(before, call.peer.viewer, newest=True)).job.job_id
+        except Refused as error:
+            raise invalid("before", f"{error}; what `next` says goes into cursor") from None
     views = await call.reading.jobs.page(
         statuses=asked.status,
         user_id=call.visible_user(asked.user_id),
         org_id=asked.org_id,
         provider=asked.provider,
+        name=asked.name,
+        group=asked.group,
         text=asked.q,
         since=asked.since,
         until=asked.until,
-        before=asked.before,
+        before=before,
         limit=asked.limit,
         cursor=asked.cursor,
         caller=call.by,
@@ -132,7 +141,10 @@ async def listing(call: Call[Nothing, JobsQuery]) -> JobsDocument:
 
 
 async def showing(call: Call[Nothing, Nothing]) -> JobDocument:
-    """One job, by its id or by what begins or ends exactly one id."""
+    """One job, by its id, its name, or what begins or ends exactly one id; of several of one name the newest.
+
+    Then the header ``X-Newest-Job`` says of how many.
+    """
     return job_document(await call.reading.jobs.get(call.path("job_id")))
 
 

@@ -32,6 +32,7 @@ class Client:
 
     def __init__(self, config: str | None = None) -> None:
         self.config = config
+        self._noted: set[str] = set()
         self.state_dir = state_directory(config)
         self._socket = socket_of(self.state_dir)
         headers = {"Host": "greenroom", "X-Correlation-ID": os.urandom(16).hex()}
@@ -50,8 +51,10 @@ class Client:
         except NoSupervisor as missing:
             from actors.cli.offline import get
 
-            found = document_of(*get(self.config, address(path), params))
+            status, content, newest = get(self.config, address(path), params)
+            found = document_of(status, content)
             self.note_offline(missing)
+            self.note_newest(newest)
             return found
 
     def request_all(self, name: str, *path: str) -> list[Any]:
@@ -67,6 +70,13 @@ class Client:
         """Print to stderr that what follows was read from the store."""
         click.echo(f"({missing.message.splitlines()[0]}; this is read from the store)", err=True)
 
+    def note_newest(self, named: str | None) -> None:
+        """Print to stderr, once, that the newest of several jobs of one name is meant; ``named``: ``ID; of=NUMBER``."""
+        if named is not None and named not in self._noted:
+            self._noted.add(named)
+            job_id, _, number = named.partition("; of=")
+            click.echo(f"({number} jobs have this name; the newest is {job_id})", err=True)
+
     @contextmanager
     def stream(self, *path: str, params: Any = None, silence: float | None = SILENCE_SECONDS) -> Iterator[Answer]:
         """An answer that comes in pieces; ``silence``: the most seconds between two of them."""
@@ -81,6 +91,7 @@ class Client:
     ) -> Iterator[Answer]:
         try:
             with self._transport.request(method, address(path), params=params, body=content, seconds=seconds) as answer:
+                self.note_newest(answer.header("x-newest-job"))
                 yield answer
         except Unreachable as failure:
             if isinstance(failure.__cause__, PermissionError):

@@ -43,8 +43,9 @@ def logs(job: str, follow: bool, tail: int | None, since: str | None, config: st
         from actors.cli import offline
 
         client.note_offline(missing)
-        offline.logs(client.config, job, out.write, begin.get("tail"), begin.get("since"))
+        newest = offline.logs(client.config, job, out.write, begin.get("tail"), begin.get("since"))
         out.flush()
+        client.note_newest(newest)
 
 
 def _beginning(tail: int | None, since: str | None) -> dict[str, Any]:

@@ -18,10 +18,12 @@ import trio
 from actors.access.peer import Peer
 from actors.api.app import create_app
 from actors.api.guard import asked_by
+from actors.api.naming import NEWEST, newest_header
 from actors.cli.context import Failed, load_settings, os_user, refusal
 from actors.control.context import Context
 from actors.control.runtime import NOT_RUNNING, Reading
 from actors.jobs.refusal import RefusalKind, Refused
+from actors.jobs.views import Viewer
 from actors.ledger import Ledger
 from actors.runtime import Parts, config_of, configured_rules, guarded_providers
 from actors.settings import Settings
@@ -83,33 +85,38 @@ def _usable(settings: Settings, spare: Path | None) -> Settings:
     return settings if all(place.is_dir() for place in places) else attrs.evolve(settings, state_dir=spare)
 
 
-def get(config: str | None, path: str, params: Any) -> tuple[int, bytes]:
-    """Status and body of the answer to ``GET path``."""
+def get(config: str | None, path: str, params: Any) -> tuple[int, bytes, str | None]:
+    """Status and body of the answer to ``GET path``, and its header about the newest of several jobs of a name."""
 
-    async def ask(reading: Reading) -> tuple[int, bytes]:
+    async def ask(reading: Reading) -> tuple[int, bytes, str | None]:
         transport = httpx.ASGITransport(app=asked_by(create_app(reading), Peer(os.getuid(), os_user())))
         async with httpx.AsyncClient(transport=transport, base_url="http://greenroom") as http:
             answer = await http.get(path, params=params)
-            return answer.status_code, answer.content
+            return answer.status_code, answer.content, answer.headers.get(NEWEST)
 
     return _run(config, ask)
 
 
 def logs(
-    config: str | None, job_id: str, write: Callable[[bytes], object], tail: int | None, since: str | None
-) -> None:
-    """Write the output that a job has produced until now: its last lines, or what came since a time, an instant."""
+    config: str | None, job: str, write: Callable[[bytes], object], tail: int | None, since: str | None
+) -> str | None:
+    """Write the output that a job has produced until now: its last lines, or what came since a time, an instant.
 
-    async def copy(reading: Reading) -> None:
+    What is to be said of the job's name, as :func:`get` has it.
+    """
+
+    async def copy(reading: Reading) -> str | None:
         after = None if since is None else datetime.fromisoformat(since)
-        begin = await reading.log_reader.beginning(job_id, tail, after)
+        named = await reading.jobs.named(job, Viewer(os_user()), newest=True)
+        begin = await reading.log_reader.beginning(named.job.job_id, tail, after)
         write(begin.head)
         if begin.nothing:
-            return
-        async for data, _cursor in reading.log_reader.read(job_id, begin.cursor):
+            return newest_header(named)
+        async for data, _cursor in reading.log_reader.read(named.job.job_id, begin.cursor):
             write(data)
+        return newest_header(named)
 
-    _run(config, copy)
+    return _run(config, copy)
 
 
 def _run(config: str | None, question: Callable[[Reading], Awaitable[T]]) -> T:

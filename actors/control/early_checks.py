@@ -9,7 +9,7 @@ from actors.jobs.records import Capacity
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.ledger import Ledger, NewJob
 from actors.ledger.submit import known_keys
-from actors.providers.base import RequestFault
+from actors.providers.abilities import RequestFault
 from actors.providers.guard import Failure, GuardedProvider
 from logconf import get_logger
 

@@ -25,11 +25,12 @@ from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.request_texts import text_fault
 from actors.jobs.retention import PruneResult, kept_since
 from actors.jobs.start_times import fault_of as start_fault
-from actors.jobs.views import Accepted, JobFilters, JobView
+from actors.jobs.views import EVERYTHING, Accepted, JobFilters, JobView, Viewer
 from actors.kernel.turns import InTurns
-from actors.ledger import NewJob, approvals, listing, queries, settle
+from actors.ledger import NewJob, approvals, listing, naming, queries, settle
 from actors.ledger.broken import cancelled_because_of
 from actors.ledger.listing import PageRequest
+from actors.ledger.naming import Named
 from actors.ledger.prune import outlook, release_hold
 from actors.providers.guard import Failure
 from actors.pruner import held, prune
@@ -101,10 +102,10 @@ class Jobs:
         ``with_dependants``: also all that were cancelled because of that job (E3); the job itself is the first. Over
         the network only those of ``submitter``: nobody's job becomes another's by the way.
         """
-        view = await self.get(job_id)
+        job = await self.row((await self.named(job_id)).job.job_id)
         owner = submitter.user_id if submitter.source in NETWORK else None
-        others = await self._ledger.read(cancelled_because_of, view.job, owner) if with_dependants else ()
-        new = [self.again(one, submitter) async for one in InTurns((view.job, *others))]
+        others = await self._ledger.read(cancelled_because_of, job, owner) if with_dependants else ()
+        new = [self.again(one, submitter) async for one in InTurns((job, *others))]
         return await self._accept(new, check=check)
 
     def again(self, job: Job, submitter: Submitter = THE_PROGRAM) -> NewJob:
@@ -169,7 +170,7 @@ class Jobs:
         """Decide by hand what became of an uncertain job: ``ran`` (with its handle), ``not_run``, ``failed`` (B13)."""
         if verdict not in ("ran", "not_run", "failed"):
             raise Refused(f"a verdict is ran, not_run or failed, not {verdict!r}", RefusalKind.INVALID, "verdict")
-        view = await self.get(job_id)
+        view = await self.get((await self.named(job_id)).job.job_id)
         provider = self._context.providers.get(view.job.provider)
         over = verdict == "failed" or (verdict == "not_run" and view.job.status is JobStatus.UPLOADING)
         if over and view.job.uncertain_since and view.submission and provider is not None:
@@ -208,9 +209,16 @@ class Jobs:
 
     # Looking.
 
-    async def get(self, part_of_id: str) -> JobView:
-        """One job by its id or by what begins or ends exactly one id."""
-        return await self._ledger.read(queries.view, part_of_id, self._context.for_decision)
+    async def named(self, text: str, viewer: Viewer = EVERYTHING, *, newest: bool = False) -> Named:
+        """The job that ``text`` means to ``viewer``: by its id, its name, or the beginning or end of its id (E1).
+
+        ``newest``: of several of one name the newest. Raises :class:`Refused` for none, and for more than one.
+        """
+        return await self._ledger.read(naming.find, text, viewer, newest=newest)
+
+    async def get(self, text: str) -> JobView:
+        """The job that ``text`` means; of several of one name the newest."""
+        return await self._ledger.read(queries.view, text, self._context.for_decision)
 
     async def page(
         self,
@@ -231,7 +239,7 @@ class Jobs:
 
     async def wait(self, job_id: str) -> Job:
         """The job once it has reached an end. Raises :class:`Refused` where it is removed."""
-        found = await self._ledger.read(queries.resolve, job_id)
+        found = (await self.named(job_id, newest=True)).job.job_id
         async with self._event_reader.events(job_id=found) as changes:
             job = await self.row(found)
             while not job.is_terminal:

@@ -24,7 +24,9 @@ from actors.control.logs import LogReader, Recheck
 from actors.control.metrics import Metrics
 from actors.control.providers import Providers
 from actors.control.queue import Queue
+from actors.control.removing import Removing
 from actors.control.rules import Rules
+from actors.control.selections import Selections
 from actors.control.series import Series
 from actors.control.tree import Tree
 from actors.jobs.comparing import Goal
@@ -86,6 +88,8 @@ class Runtime:
         self.config = config
         self.event_reader = EventReader(context.ledger, bus, tallies.subscribed)
         self.jobs = Jobs(context, self.event_reader, retention_days)
+        self.removing = Removing(context)
+        self.selections = Selections(context, self.jobs, self.removing)
         self.queue = Queue(context)
         self.approvals = Approvals(context.ledger)
         self.rules = Rules(context)

@@ -39,6 +39,11 @@ def earliest(moment: datetime) -> str:
     return _written(int(moment.timestamp() * 1000) << _RANDOM_BITS)
 
 
+def is_id(text: str) -> bool:
+    """Whether ``text`` looks like a whole identifier."""
+    return len(text) == _LENGTH and set(text) <= set(_ALPHABET)
+
+
 def time_of(identifier: str) -> datetime | None:
     """When an identifier was made, which may be followed by more; None for what is none of ours."""
     milliseconds = milliseconds_of(identifier)

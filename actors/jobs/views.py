@@ -27,7 +27,7 @@ class JobFilters(TypedDict, total=False):
     """Which jobs to return. What is absent or None does not narrow.
 
     ``text``: part of the id, the user, the configuration's name or the error, upper and lower case alike. ``since`` and
-    ``until``: made at that moment or later, and before it.
+    ``until``: made at that moment or later, and before it. ``name``: a pattern (:mod:`actors.jobs.globs`).
     """
 
     statuses: Iterable[JobStatus]
@@ -37,6 +37,27 @@ class JobFilters(TypedDict, total=False):
     text: str | None
     since: datetime | None
     until: datetime | None
+    name: str | None
+    group: str | None
+
+
+@attrs.frozen
+class Viewer:
+    """Who names a job: of several that fit, those of ``user_id`` are meant first.
+
+    ``only_own``: no others are seen. ``user_id`` None: nobody's come first.
+    """
+
+    user_id: str | None = None
+    only_own: bool = False
+
+    def sees(self, user_id: str) -> bool:
+        """Whether jobs of this user are seen."""
+        return not self.only_own or user_id == self.user_id
+
+
+EVERYTHING = Viewer()
+"""The program that runs the runtime: it sees all jobs."""
 
 
 class EventFilters(TypedDict, total=False):

@@ -14,7 +14,7 @@ from actors.jobs.options import Limits
 from actors.jobs.records import Capacity, Job, JobStatus
 from actors.jobs.scheduling import Decision, Head, Lane, NextHead, Pick, Running, decide
 from actors.ledger.limits import effective_limits
-from actors.store import gates, jobs, lanes, running
+from actors.store import gates, lanes, running
 
 
 def end_of(job: Job, now: datetime) -> Span | None:
@@ -47,7 +47,7 @@ def of_waiting(
         return lanes.after(connection, lane.lane_id, lane.head) if lane.count > 1 else None
 
     def run_time(pick: Pick) -> float | None:
-        name = jobs.name_of(connection, pick.head.job_id)
+        name = running.name_of(connection, pick.head.job_id)
         return run_time_of(known.median(pick.lane.user_id, name), pick.head.max_runtime)
 
     occupied = _occupied(connection, known, now)
@@ -77,7 +77,7 @@ class RunTimes:
         if name is None:
             return None
         if (user_id, name) not in self._medians:
-            found = sorted(jobs.run_times(self._connection, user_id, name))
+            found = sorted(running.run_times(self._connection, user_id, name))
             half = len(found) // 2
             self._medians[user_id, name] = (found[half] + found[~half]) / 2 if found else None
         return self._medians[user_id, name]

@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import attrs
+from outcome import Outcome
 from sqlalchemy import Connection
 
 from actors.jobs import maxima
@@ -93,14 +94,32 @@ class Ledger:
             _check_said(kwargs)
         return await self.store.write(lambda tx: verb(tx, *args, **kwargs))
 
+    async def write_each(
+        self, verbs: Sequence[Callable[[Transaction], T]], *, by: str | None = None
+    ) -> list[Outcome[T]]:
+        """Run each of ``verbs`` for itself, as many as fit in one transaction: one that raises undoes its own alone.
+
+        What became of each, in their order, once it is committed. ``by``: as for :meth:`write`.
+        """
+        _check_said({"by": by})
+        correlation_id = get_correlation_id()
+        return await self.store.write_together([(correlation_id, verb) for verb in verbs])
+
     async def read(self, query: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run ``query`` (of :mod:`actors.ledger.queries`, :mod:`actors.store`) on one consistent snapshot."""
         return await self.store.read(lambda connection: query(connection, *args, **kwargs))
 
     async def submit(self, new: Sequence[NewJob]) -> list[Accepted]:
         """Accept all of ``new`` or, by raising :class:`Refused`, none of it."""
-        return await self.write(
-            submit, new, ids=self.sources.ids, rules=self.configured_rules, options=self.approvals,
+        return await self.write(self._accept, new)
+
+    async def submit_each(self, new: Sequence[NewJob]) -> list[Outcome[list[Accepted]]]:
+        """Accept each of ``new`` for itself, all in one transaction where they fit; see :meth:`write_each`."""
+        return await self.write_each([partial(self._accept, new=[one]) for one in new])
+
+    def _accept(self, tx: Transaction, new: Sequence[NewJob]) -> list[Accepted]:
+        return submit(
+            tx, new, ids=self.sources.ids, rules=self.configured_rules, options=self.approvals,
             most_waiting=self.queue.max_waiting_per_user,
         )  # fmt: skip
 

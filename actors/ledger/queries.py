@@ -9,7 +9,6 @@ from typing import Any
 import attrs
 from sqlalchemy import Connection
 
-from actors.jobs import maxima
 from actors.jobs.dependencies import reason_to_wait
 from actors.jobs.forecast import Forecast, seconds_from
 from actors.jobs.options import Limits
@@ -26,6 +25,7 @@ from actors.jobs.records import (
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.scheduling import Decision, explain
 from actors.jobs.views import JobView
+from actors.ledger import naming
 from actors.ledger.dispatch import decide_now
 from actors.ledger.forecasts import end_of, of_waiting
 from actors.store import approvals, dependencies, jobs, lanes, queue, submissions
@@ -79,58 +79,28 @@ def deadlines(connection: Connection, now: datetime) -> tuple[list[str], datetim
     return due, approvals.next_deadline(connection)
 
 
-def resolve(connection: Connection, part: str) -> str:
-    """The one job id that is, begins or ends with ``part``."""
-    return find(connection, part).job_id
+def resolve(connection: Connection, text: str) -> str:
+    """The id of the one job that ``text`` means: its id, its name, the beginning or the end of its id."""
+    return naming.find(connection, text).job.job_id
 
 
-def find(connection: Connection, part: str) -> Job:
-    """The one job whose id is, begins or ends with ``part``."""
-    _check_id(part, "job")
-    found = jobs.get(connection, part)
+def find(connection: Connection, text: str) -> Job:
+    """The job that ``text`` means; of several of one name the newest."""
+    found = jobs.get(connection, text) if text.isascii() else None
     if found is None:
-        found = jobs.get(connection, only(part, jobs.matching(connection, part.lower()), "job"))
+        found = jobs.get(connection, naming.find(connection, text, newest=True).job.job_id)
     if found is None:
-        raise Refused(f"there is no job {part!r}", RefusalKind.NOT_FOUND)
+        raise Refused(f"there is no job {text!r}", RefusalKind.NOT_FOUND)
     return found
 
 
-def resolve_approval(connection: Connection, part: str) -> str:
-    """The one approval id that is, begins or ends with ``part``, or that belongs to such a job."""
-    _check_id(part, "approval request")
-    if approvals.get(connection, part) is not None:
-        return part
-    found = approvals.matching(connection, part.lower())
-    if not found:
-        owners = jobs.matching(connection, part.lower())
-        found = [request.approval_id for request in approvals.of_jobs(connection, owners).values()]
-    return only(part, found, "approval request")
-
-
-def _check_id(part: str, what: str) -> None:
-    """Raises :class:`Refused` for what no id of ours holds: nothing, control characters, more than a name has."""
-    if not part or not part.isascii() or not part.isprintable() or len(part) > maxima.NAME:
-        raise Refused(f"there is no {what} {part!r:.80}", RefusalKind.NOT_FOUND)
-
-
-def only(part: str, found: Sequence[str], what: str) -> str:
-    """The one of ``found``, which fit ``part``. Raises :class:`Refused` for none, and for more than one."""
-    if not found:
-        raise Refused(f"there is no {what} {part!r:.80}", RefusalKind.NOT_FOUND)
-    if len(found) > 1:
-        raise Refused(
-            f"{part!r:.80} fits more than one {what}: {', '.join(found[:3])}; type more of it", RefusalKind.INVALID
-        )
-    return found[0]
-
-
-def view(connection: Connection, part: str, context: DecisionContext) -> JobView:
-    """The job whose id is, begins or ends with ``part``, with all that is known around it, its place included."""
-    job = find(connection, part)
+def view(connection: Connection, text: str, context: DecisionContext) -> JobView:
+    """The job that ``text`` means, with all that is known around it, its place included; see :func:`find`."""
+    job = find(connection, text)
     views = of_jobs(connection, [job], context)
     if not views:
         queue.get(connection, job.job_id)  # raises: it was left out
-        raise Refused(f"there is no job {part!r}", RefusalKind.NOT_FOUND)
+        raise Refused(f"there is no job {text!r:.80}", RefusalKind.NOT_FOUND)
     waits_for, dependants = dependencies.relatives(connection, job.job_id)
     related = attrs.evolve(views[0], waits_for=waits_for, dependants=dependants)
     return _placed(connection, related, context)

@@ -1,4 +1,4 @@
-"""Running jobs as forecasts need them, each by itself."""
+"""What forecasts need: running jobs, each by itself, and how long earlier jobs of a name ran."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ from datetime import datetime
 from typing import Any
 
 import attrs
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, bindparam, select, text
 
+from actors.jobs.durations import seconds_between
+from actors.jobs.records import JobStatus
 from actors.jobs.scheduling import Running
 from actors.store import queue
+from actors.store.dialect import constant, unindexed
 from actors.store.prepared import Prepared
 from actors.store.schema import jobs, queue_entries
 
@@ -39,3 +42,34 @@ def running_jobs(connection: Connection) -> list[RunningJob]:
     """What runs, each by itself."""
     width = len(queue.OWNER)
     return [RunningJob(queue.running_of(row[:width], 1), *row[width:]) for row in _RUNNING_JOBS.all(connection)]
+
+
+_BY_NAME = (
+    select(jobs.c.job_id)
+    .where(jobs.c.config_name == bindparam("name"), jobs.c.user_id == bindparam("user"))
+    .order_by(jobs.c.job_id.desc())
+    .limit(bindparam("most"))
+)
+_RUN_TIMES = Prepared(
+    select(jobs.c.started_at, jobs.c.completed_at).where(
+        jobs.c.job_id.in_(select(_BY_NAME.subquery())),
+        unindexed(jobs.c.status) == constant(JobStatus.COMPLETED),
+        jobs.c.started_at.is_not(None),
+        jobs.c.completed_at.is_not(None),
+    )
+)
+
+
+def run_times(connection: Connection, user_id: str, name: str, most: int = 50) -> list[float]:
+    """How long those of the newest ``most`` jobs of this user and this name ran that completed, in seconds."""
+    rows = _RUN_TIMES.all(connection, user=user_id, name=name, most=most)
+    return [seconds_between(started, ended) for started, ended in rows]
+
+
+_NAME = Prepared(select(jobs.c.config_name).where(jobs.c.job_id == bindparam("this")))
+
+
+def name_of(connection: Connection, job_id: str) -> str | None:
+    """The name of a job."""
+    row = _NAME.one(connection, this=job_id)
+    return None if row is None else row[0]

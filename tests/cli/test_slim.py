@@ -24,13 +24,14 @@ CLIENT = {
 }  # fmt: skip
 """What every client command loads of ours, beside its own file."""
 WORDS = {"actors.cli.job_text", "actors.jobs.durations"}
-JOBS = WORDS | {"actors.cli.jobs", "actors.jobs.statuses"}
+JOBS = WORDS | {"actors.cli.jobs", "actors.cli.selections", "actors.jobs.statuses"}
 EVENTS = WORDS | {"actors.cli.event_text", "actors.jobs.events"}
 SUBMIT = WORDS | {"actors.cli.submit", "actors.jobs.environment", "actors.jobs.statuses"}
 SERIES = {"actors.cli.series", "actors.cli.sparkline"}
 QUEUE = JOBS | {"actors.cli.queue"}
 COMMANDS = {
     "jobs": JOBS, "jobs --json": JOBS, "show JOB": JOBS, "cancel JOB": JOBS, "retry JOB": JOBS,
+    "cancel --name x --yes": JOBS, "rm JOB --dry-run": JOBS, "jobs --since 12:00": JOBS | {"actors.cli.moments"},
     "logs JOB": {"actors.cli.logs", "actors.jobs.statuses"},
     "logs -f JOB": {"actors.cli.logs", "actors.jobs.statuses"},
     "submit -- true": SUBMIT, "submit --json --env A=b -- true": SUBMIT, "submit --wait -- true": SUBMIT | EVENTS,

@@ -21,7 +21,7 @@ from actors.jobs.capacity import can_ever_fit
 from actors.jobs.os_text import printable, shown, to_bytes
 from actors.jobs.records import Capacity, JobRequest, Resources
 from actors.kernel.turns import InTurns
-from actors.providers.base import RequestFault
+from actors.providers.abilities import RequestFault
 from actors.providers.disk_threads import MOST_THREADS, DiskThreads
 from actors.providers.entry_points import EntryPoint
 from actors.providers.programs import program_of

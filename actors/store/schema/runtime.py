@@ -44,6 +44,7 @@ idempotency_keys = Table(
     Column("created_at", UTCDateTime, nullable=False),
     Column("kept_with_job", Boolean, nullable=False, server_default="0"),  # valid for as long as the job is kept
     Index("idempotency_by_age", "created_at"),
+    Index("idempotency_by_job", "job_id"),
 )
 
 provider_gates = Table(

@@ -110,8 +110,9 @@ export function jobView(model, jobId) {
 
   const node = el("div", {}, el("p", {}, el("a", { href: "#/jobs" }, "All jobs")), head,
     el("h2", {}, "What happened"), trail, about, el("h2", {}, "Output"), output.node);
-  model.fetch(jobId).then(() => {
-    if (model.jobs.has(jobId)) model.changed();
+  model.fetch(jobId).then((job) => {
+    if (job && job.job_id !== jobId) location.replace(jobPath(job.job_id)); // the address had its name
+    else if (job) model.changed();
     else head.replaceChildren(el("h1", {}, "There is no such job"), el("p", {}, jobId));
   }, (error) => model.fault(error));
   return { node, update, reconnected: () => output.again(), leave: () => output.stop() };

@@ -36,7 +36,8 @@ def _names_and_groups() -> None:
     )
     named, grouped = sa.text("config_name IS NOT NULL"), sa.text("group_name IS NOT NULL")
     op.create_index("jobs_by_name", "jobs", ["config_name", "user_id", "job_id"], sqlite_where=named)
-    op.create_index("jobs_by_group", "jobs", ["user_id", "group_name", "status", "job_id"], sqlite_where=grouped)
+    op.create_index("jobs_by_group", "jobs", ["group_name", "user_id", "status", "job_id"], sqlite_where=grouped)
+    op.create_index("idempotency_by_job", "idempotency_keys", ["job_id"])
     op.add_column("idempotency_keys", sa.Column("kept_with_job", sa.Boolean(), nullable=False, server_default="0"))
 
 
