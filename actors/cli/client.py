@@ -67,7 +67,10 @@ class Client:
         return rows
 
     def note_offline(self, missing: NoSupervisor) -> None:
-        """Print to stderr that what follows was read from the store."""
+        """Print to stderr, once, that what follows was read from the store."""
+        if "offline" in self._noted:
+            return
+        self._noted.add("offline")
         click.echo(f"({missing.message.splitlines()[0]}; this is read from the store)", err=True)
 
     def note_newest(self, named: str | None) -> None:

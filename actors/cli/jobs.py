@@ -84,7 +84,12 @@ def show(client: Client, as_json: bool, job: str) -> None:
     JOB is its ID, its name, or the beginning (6 characters or more) or the end of its ID. Of several jobs of one name
     it is the newest; yours come first.
     """
-    print_answer(client.read("api", "jobs", job), as_json, _print_details)
+    found = client.read("api", "jobs", job)
+    print_answer(found, as_json, _print_details)
+    if found["progress"] and not as_json:
+        from actors.cli.series import print_curves_of  # seldom needed
+
+        print_curves_of(client, found["job_id"])
 
 
 def _print_details(job: Any) -> None:

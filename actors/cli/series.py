@@ -38,6 +38,14 @@ def metrics(client: Client, as_json: bool, as_csv: bool, job: str) -> None:
         print_curves(found["series"], "This job has reported no numbers.")
 
 
+def print_curves_of(client: Client, job_id: str) -> None:
+    """The series of a job, if it has any, each with its curve in one line."""
+    found = client.read("api", "jobs", job_id, "metrics", params={"points": _CURVE_POINTS})
+    if found["series"]:
+        click.echo()
+        print_curves(found["series"], "")
+
+
 def _points_of(series: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
     for name, one in series.items():
         for x, y in one["points"]:

@@ -218,6 +218,7 @@ def running(connection: Connection) -> list[Running]:
 
 @lru_cache(1024)
 def running_of(owner: tuple[Any, ...], number: int) -> Running:
+    """``number`` jobs that run, alike in these values of :data:`OWNER`."""
     user_id, org_id, team_id, provider, cpus, gpus, memory = owner
     return Running(user_id, org_id or None, team_id or None, provider, Resources(cpus, gpus, memory or None), number)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import subprocess
 import sys
 import time
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from actors.cli.sparkline import sparkline
+from tests.cli.conftest import stop, until
 
 TRAIN = """
 import json, os, sys
@@ -56,6 +58,7 @@ def test_metrics_of_a_job_in_all_its_forms(terminal: Any, supervisor: Any) -> No
     assert shown.splitlines()[0].split() == ["NAME", "CURVE", "LAST", "MIN", "MAX"]
     assert "nan at 5" in shown
     assert "0.66667 at 3" in shown
+    assert "loss " in terminal.type("show", job["job_id"]).stdout.partition("CURVE")[2]
     assert terminal.type("metrics", "nothing-like-it").returncode == 1
 
 
@@ -98,3 +101,45 @@ def test_a_curve_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(sparkline([(step, 1.0) for step in range(1_000)])) == 30
     monkeypatch.setattr(Utf8, "encoding", "ascii")
     assert sparkline([(1, 0.0), (2, 1.0)]) == "_#"
+
+
+WAITS = """
+import json, os
+def report(*steps):
+    with open(os.environ["GREENROOM_PROGRESS_FILE"], "a") as file:
+        for step in steps:
+            file.write(json.dumps({"step": step, "loss": 1 / step}) + "\\n")
+report(1, 2, 3)
+open("go").read()
+report(4, 5, 6)
+"""
+
+
+def test_a_supervisor_that_is_killed_loses_and_doubles_no_number(terminal: Any) -> None:
+    (terminal.cwd / "wait.py").write_text(WAITS)
+    os.mkfifo(terminal.cwd / "go")
+    first = terminal.start("run")
+    second = None
+    try:
+        until(first, "Supervisor is ready")
+        job = terminal.json("submit", "--json", "--", sys.executable, str(terminal.cwd / "wait.py"))["job_id"]
+        deadline = time.monotonic() + 60
+        while not terminal.json("metrics", job, "--json")["series"]:
+            assert time.monotonic() < deadline
+        first.kill()
+        first.wait()
+        (terminal.cwd / "go").write_text("now")
+        second = terminal.start("run")
+        until(second, "Supervisor is ready")
+        while terminal.json("show", job, "--json")["status"] != "completed":
+            assert time.monotonic() < deadline
+        found = terminal.json("metrics", job, "--json")["series"]
+        assert found["loss"]["points"] == [[step, 1 / step] for step in range(1, 7)]
+    finally:
+        for process in (first, second):
+            if process is not None:
+                stop(process)
+    assert terminal.json("metrics", job, "--json")["series"] == found  # read from the store
+    shown = terminal.type("show", job)
+    assert "CURVE" in shown.stdout
+    assert shown.stderr.count("read from the store") == 1
