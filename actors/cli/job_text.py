@@ -113,6 +113,24 @@ def progress_text(progress: Document | None) -> str:
     return steps + metrics(done)
 
 
+def estimate_text(job: Document) -> str:
+    """When a job presumably starts and ends: ``starts in about 5 min 0 s, ends in 20 min 0 s to 25 min 0 s``."""
+    spans = (("starts", job.get("estimated_start")), ("ends", job.get("estimated_end")))
+    return ", ".join(f"{what} {span_text(span)}" for what, span in spans if span)
+
+
+def span_text(span: Document | None) -> str:
+    """How long it is until a span of a document: ``in 20 min 0 s to 25 min 0 s``."""
+    if not span:
+        return ""
+    earliest, latest = (seconds_from(_now(), span[end]) or 0.0 for end in ("earliest", "latest"))
+    if latest < 1:
+        return "now"
+    if latest - earliest <= latest / 10:
+        return f"in about {lasted((earliest + latest) / 2)}"
+    return f"in {lasted(earliest)} to {lasted(latest)}"
+
+
 def note(job: Document) -> str:
     """One line beside the status: why a job waits, its progress, why it failed, its result."""
     if job.get("reason"):
@@ -122,7 +140,7 @@ def note(job: Document) -> str:
     if job.get("error_message"):
         return str(job["error_message"])
     if job["status"] == "running" and job.get("progress"):
-        return progress_text(job["progress"])
+        return "  ".join(part for part in (progress_text(job["progress"]), estimate_text(job)) if part)
     return metrics(job.get("result"))
 
 

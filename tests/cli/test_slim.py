@@ -27,6 +27,7 @@ WORDS = {"actors.cli.job_text", "actors.jobs.durations"}
 JOBS = WORDS | {"actors.cli.jobs", "actors.cli.selections", "actors.jobs.statuses"}
 EVENTS = WORDS | {"actors.cli.event_text", "actors.jobs.events"}
 SUBMIT = WORDS | {"actors.cli.submit", "actors.jobs.environment", "actors.jobs.statuses"}
+SERIES = {"actors.cli.series", "actors.cli.sparkline"}
 QUEUE = JOBS | {"actors.cli.queue"}
 COMMANDS = {
     "jobs": JOBS, "jobs --json": JOBS, "show JOB": JOBS, "cancel JOB": JOBS, "retry JOB": JOBS,
@@ -41,6 +42,7 @@ COMMANDS = {
     "dead-letters": WORDS | {"actors.cli.dead_letters"}, "quarantine list": WORDS | {"actors.cli.dead_letters"},
     "token list": {"actors.cli.token", "actors.jobs.levels"},
     "open": {"actors.cli.token", "actors.jobs.levels"},
+    "metrics JOB": SERIES, "metrics --json JOB": SERIES,
     "prune --dry-run": {"actors.cli.prune"},
     "tree --json": WORDS | {"actors.cli.watch"},
 }  # fmt: skip

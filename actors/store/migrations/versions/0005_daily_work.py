@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from actors.store import derived
+
 revision = "0005"
 down_revision = "0004"
 branch_labels = None
@@ -49,12 +51,19 @@ def _progress() -> None:
     op.create_table(
         "series",
         sa.Column("job_id", _JOB_ID, primary_key=True),
+        sa.Column("attempt", sa.Integer(), primary_key=True),
         sa.Column("name", sa.String(length=255), primary_key=True),
-        sa.Column("points", sa.LargeBinary(), nullable=False),
+        sa.Column("last", sa.Float(), nullable=True),
+        sa.Column("low", sa.Float(), nullable=True),
+        sa.Column("high", sa.Float(), nullable=True),
         sa.Column("summary", sa.Text(), nullable=False),
         sa.Column("bytes", sa.Integer(), nullable=False),
         sa.Column("updated_at", _INSTANT, nullable=False),
+        sa.Column("points", sa.LargeBinary(), nullable=False),
     )
+    op.create_index("series_ends", "series", ["job_id", "attempt", "name", "last", "low", "high"])
+    for statement in derived.series_statements():
+        op.execute(statement)
 
 
 def _waiting_for_others() -> None:
