@@ -26,17 +26,20 @@ _DESCRIPTORS = 1024  # those below, the lock and the leases among them, are clos
 
 
 class LogPipe:
-    """The pipe of one job's output and the process that empties it."""
+    """The pipe of one job's output and the process that empties it, once it is started."""
 
     def __init__(self) -> None:
         self.source, self.sink = os.pipe()
         self.pid = 0
         self.missing = False
-        self._start()
 
-    def handed_over(self) -> None:
-        """The program has the writing end; with ours open the drainer could not see that nobody writes any more."""
+    def start(self) -> None:
+        """Start the drainer, when the program's process has the writing end. Raises OSError.
+
+        With a writing end of its own, or ours, the drainer could not see that nobody writes any more.
+        """
         os.close(self.sink)
+        self._start()
 
     def look(self) -> None:
         """Replace a drainer that was killed. ``missing``: there was no room for a process, look again."""
