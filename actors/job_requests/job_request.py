@@ -8,7 +8,6 @@ from collections.abc import Set as AbstractSet
 from pathlib import Path, PurePath
 from typing import Annotated, Any
 
-import attrs
 from attrs.validators import ge, gt, optional
 
 from actors.jobs import maxima
@@ -16,6 +15,7 @@ from actors.jobs.environment import inherited
 from actors.jobs.levels import HIGHEST_OVERRIDE
 from actors.jobs.os_text import from_plain
 from actors.jobs.records import JobRequest, Resources
+from actors.jobs.request_fields import with_field
 from actors.validation import Format, Shape, Size, StrictConverter, Wrong
 from actors.validation.values import NOT_EMPTY, Validator, fits, text
 
@@ -48,7 +48,7 @@ def with_inherited(
         values = inherited(request.env_from, os.environ if environ is None else environ)
         if found is not None:
             found[request.env_from] = values
-    return attrs.evolve(request, inherited_env=values)
+    return with_field(request, "inherited_env", values)
 
 
 def converter(
