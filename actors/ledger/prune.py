@@ -14,10 +14,10 @@ from sqlalchemy import Connection
 
 from actors.jobs.retention import Hold, PruneResult, too_many
 from actors.ledger.submit import KEY_LIFETIME
-from actors.store import Transaction, holds, retention
+from actors.store import Transaction, holds, retention, text_search
 from actors.store.retention import Ended
 
-__all__ = ["Ended", "Review", "drop_keys", "outlook", "release_hold", "remove", "review"]
+__all__ = ["Ended", "Review", "drop_keys", "merge_texts", "outlook", "release_hold", "remove", "review"]
 
 
 @attrs.frozen
@@ -67,6 +67,11 @@ def release_hold(tx: Transaction) -> None:
 def remove(tx: Transaction, before: datetime, job_ids: Sequence[str]) -> tuple[int, int]:
     """Remove those of ``job_ids`` that ended ``before``, with all that is theirs: how many jobs, and events."""
     return retention.remove(tx.connection, before, job_ids)
+
+
+def merge_texts(tx: Transaction) -> bool:
+    """Merge a piece of what removals leave in the index of texts; False where there is nothing."""
+    return text_search.merge(tx.connection)
 
 
 def drop_keys(tx: Transaction, limit: int) -> int:

@@ -133,6 +133,11 @@ class Store:
             if self._log is not None:
                 await self._housekeeping.run(self._log.look)
 
+    async def move_log(self) -> None:
+        """Move the write-ahead log into the database beside the writer, which would else do it within a commit."""
+        if self._log is not None:
+            await self._housekeeping.run(self._log.move)
+
     @property
     def log_bytes(self) -> int:
         """How long the write-ahead log was when it was last looked at."""
