@@ -55,7 +55,7 @@ class Pruner(TickingActor):
     fault_limit = 5
     fault_message = "Error in pruning"
 
-    def __init__(self, ledger: Ledger, providers: Mapping[str, GuardedProvider], clock: Clock, days: int) -> None:
+    def __init__(self, ledger: Ledger, providers: Mapping[str, GuardedProvider], clock: Clock, days: float) -> None:
         self._ledger = ledger
         self._providers = providers
         self._clock = clock

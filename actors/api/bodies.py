@@ -13,11 +13,15 @@ from actors.control.event_reader import LARGEST_SEQ
 from actors.job_requests.rules import RULE, Level
 from actors.jobs import maxima, maximum
 from actors.jobs.levels import HIGHEST_OVERRIDE
+from actors.jobs.quantities import Seconds, WholeSeconds
 from actors.jobs.records import ApprovalRule, ApprovalStatus, JobStatus
 from actors.validation import StrictConverter
 
 MOST_BYTES = 8 << 20
 """Of one page of a job's output."""
+
+MOST_LINES = 1_000_000
+"""Of the last lines of an output."""
 
 _NAME, _CURSOR, _REASON = maximum.Text(maxima.NAME), maximum.Text(maxima.CURSOR), maximum.Text(maxima.REASON)
 _OLD_NAME: list[Any] = [min_len(1), maximum.Text(255)]  # names could be so long before they had a maximum
@@ -29,6 +33,13 @@ _PAGE = [ge(1), le(maxima.ROWS)]
 @attrs.frozen
 class Nothing:
     """No field, no parameter."""
+
+
+@attrs.frozen
+class SubmitQuery:
+    """``check`` false: accept what can be seen not to run (E6), with ``warnings``, instead of refusing it."""
+
+    check: bool = True
 
 
 @attrs.frozen
@@ -102,9 +113,15 @@ class JobEventsQuery:
 
 @attrs.frozen
 class LogsQuery:
-    """``cursor``: go on from there. ``follow``: until the job ends. ``limit``: one page of about so many bytes."""
+    """``cursor``: go on from there. ``follow``: until the job ends. ``limit``: one page of about so many bytes.
+
+    ``tail``: begin with so many last lines. ``since``: begin with what came then, to about a second, for jobs that run
+    long to a minute; 422 where that is not known. Of both, the later place.
+    """
 
     cursor: str | None = attrs.field(default=None, validator=_CURSOR)
+    tail: int | None = attrs.field(default=None, validator=optional([ge(0), le(MOST_LINES)]))
+    since: datetime | None = None
     follow: bool = False
     limit: int | None = attrs.field(default=None, validator=attrs.validators.optional([ge(1), le(MOST_BYTES)]))
 
@@ -114,6 +131,13 @@ class LogStreamQuery:
     """``cursor``: go on from there; ``Last-Event-ID`` wins."""
 
     cursor: str | None = attrs.field(default=None, validator=_CURSOR)
+
+
+@attrs.frozen
+class RetryRequest:
+    """``with_dependants``: submit anew the jobs, too, that were cancelled because this one ended badly."""
+
+    with_dependants: bool = False
 
 
 @attrs.frozen
@@ -185,7 +209,7 @@ class PruneRequest:
 
     dry_run: bool = False
     yes: bool = False
-    seconds: int | None = attrs.field(default=None, validator=optional([ge(1), le(3600)]))
+    seconds: WholeSeconds | None = attrs.field(default=None, validator=optional([ge(1), le(3600)]))
     after: str | None = attrs.field(default=None, validator=_NAME)
 
 
@@ -216,7 +240,7 @@ class TokenRequest:
     org_id: str | None = attrs.field(default=None, validator=_NAME)
     teams: tuple[str, ...] = attrs.field(default=(), validator=_NAMES)
     name: str = attrs.field(default="", validator=_NAME)
-    expires_in: float | None = None
+    expires_in: Seconds | None = None
 
 
 CONVERTER = StrictConverter({ApprovalRule: RULE})

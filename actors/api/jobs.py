@@ -10,12 +10,19 @@ import attrs
 from actors.access.peer import Peer
 from actors.access.permission import ADMIN, CHANGES_OWN_JOB, OWN_JOB, OWN_LISTING, RESEARCHER
 from actors.api.answers import Answer, answer, page_document
-from actors.api.bodies import JobEventsQuery, JobsQuery, SettleRequest
+from actors.api.bodies import JobEventsQuery, JobsQuery, RetryRequest, SettleRequest, SubmitQuery
 from actors.api.body import holds_more, too_long, too_many
 from actors.api.parsing import Raw
 from actors.api.route import Call, Nothing, route
 from actors.documents.events import EventsDocument, event_document
-from actors.documents.jobs import AcceptedDocument, JobDocument, JobsDocument, accepted_document, job_document
+from actors.documents.jobs import (
+    AcceptedDocument,
+    JobDocument,
+    JobsDocument,
+    RetriedDocument,
+    accepted_document,
+    job_document,
+)
 from actors.job_requests.job_request import request_from_mapping
 from actors.job_requests.rights import authorized
 from actors.jobs import maxima
@@ -31,7 +38,7 @@ _KEY = {"Idempotency-Key": "The same key of the same user within 24 hours gives 
 
 
 async def submit(
-    call: Call[Raw[JobRequest | list[JobRequest]], Nothing],
+    call: Call[Raw[JobRequest | list[JobRequest]], SubmitQuery],
 ) -> Answer[AcceptedDocument | list[AcceptedDocument]]:
     """Submit one job, or a list of which all are accepted or none.
 
@@ -46,7 +53,8 @@ async def submit(
     key = call.request.headers.get("idempotency-key")
     if key is not None:
         requests = [_keyed(requests, key, many)]
-    accepted = await call.runtime.jobs.submit_many(await _authorized(requests, call.peer, many))
+    authorized_ones = await _authorized(requests, call.peer, many)
+    accepted = await call.runtime.jobs.submit_many(authorized_ones, sees=call.peer.only_user, check=call.query.check)
     status = 201 if any(each.created for each in accepted) else 200
     documents = [accepted_document(each) async for each in InTurns(accepted)]
     return answer([_brief(each) for each in documents] if many else documents[0], status)
@@ -134,10 +142,13 @@ async def cancel(call: Call[Nothing, Nothing]) -> Answer[JobDocument]:
     return answer(await _shown(call, job), 200 if job.is_terminal else 202)
 
 
-async def retry(call: Call[Nothing, Nothing]) -> JobDocument:
+async def retry(call: Call[RetryRequest, SubmitQuery]) -> RetriedDocument:
     """Make a new job of yours that asks for the same as an ended one, as far as you may ask for it."""
-    job = await call.runtime.jobs.retry(call.path("job_id"), by=call.by, submitter=call.peer.submitter)
-    return await _shown(call, job)
+    job, *others = await call.runtime.jobs.submit_again(
+        call.path("job_id"), submitter=call.peer.submitter, with_dependants=call.body.with_dependants,
+        check=call.query.check,
+    )  # fmt: skip
+    return {**accepted_document(job), "also_submitted": [one.job.job_id for one in others]}
 
 
 async def settle(call: Call[SettleRequest, Nothing]) -> JobDocument:

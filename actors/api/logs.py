@@ -13,6 +13,7 @@ from actors.access.permission import OWN_JOB_STREAM
 from actors.api.bodies import LogsQuery, LogStreamQuery
 from actors.api.route import Call, Nothing, route
 from actors.api.sse import EVENT_STREAM, LAST_EVENT_ID, EventStream, Streamed, Write
+from actors.control.log_beginning import Beginning
 from actors.jobs import maxima
 from actors.jobs.refusal import Refused, invalid
 from actors.providers.log_notices import LogNotice, notice
@@ -24,7 +25,7 @@ UNREADABLE = "the output cannot be read any further"
 
 
 async def logs(call: Call[Nothing, LogsQuery]) -> Response:
-    """A job's output as it was written, from ``cursor`` on.
+    """A job's output as it was written, from ``cursor``, its last lines or a time on.
 
     With ``limit`` one page, whose header ``X-Next-Cursor`` has the ``cursor`` of the page after, quoted as a query
     needs it; an empty page says that there is nothing more yet. With ``follow`` until the job ends; where the output
@@ -32,24 +33,29 @@ async def logs(call: Call[Nothing, LogsQuery]) -> Response:
     """
     asked, job_id = call.query, (await call.reading.jobs.get(call.path("job_id"))).job.job_id
     await _check_cursor(call, job_id, asked.cursor)
-    if asked.follow:
+    begin = await _beginning(call, job_id)
+    if asked.follow and not begin.nothing:
         runtime = call.runtime
 
         async def follow(write: Write) -> None:
             try:
-                async with runtime.log_reader.follow(job_id, asked.cursor) as pieces:
+                await _write_some(write, begin.head)
+                async with runtime.log_reader.follow(job_id, begin.cursor) as pieces:
                     async for data, _cursor in pieces:
                         await write(data)
             except Refused as refusal:  # the answer has begun: a connection cut off would look like an accident
                 await write(notice(f"{UNREADABLE}: {refusal}"))
 
         return Streamed(follow, BYTES)
+    if begin.nothing:
+        return Response(b"", media_type=BYTES)
     if asked.limit is not None:
-        return await _page(call, job_id, asked.limit)
-    source = call.reading.log_reader.read(job_id, asked.cursor)
+        return await _page(call, job_id, begin, asked.limit)
+    source = call.reading.log_reader.read(job_id, begin.cursor)
     first = await anext(source, None)  # whatever refuses refuses before the answer begins
 
     async def whole(write: Write) -> None:
+        await _write_some(write, begin.head)
         if first is not None:
             await write(first[0])
         async with aclosing(source) as chunks:  # type: ignore[type-var]
@@ -57,6 +63,20 @@ async def logs(call: Call[Nothing, LogsQuery]) -> Response:
                 await write(data)
 
     return Streamed(whole, BYTES)
+
+
+async def _write_some(write: Write, head: bytes) -> None:
+    if head:
+        await write(head)
+
+
+async def _beginning(call: Call[Nothing, LogsQuery], job_id: str) -> Beginning:
+    asked = call.query
+    if asked.tail is None and asked.since is None:
+        return Beginning(cursor=asked.cursor)
+    if asked.cursor is not None:
+        raise invalid("cursor", "goes on from its own place; leave out tail and since")
+    return await call.reading.log_reader.beginning(job_id, asked.tail, asked.since)
 
 
 async def _check_cursor(call: Call[Any, Any], job_id: str, cursor: str | None) -> None:
@@ -72,8 +92,8 @@ async def _check_cursor(call: Call[Any, Any], job_id: str, cursor: str | None) -
         await anext(pieces, None)
 
 
-async def _page(call: Call[Nothing, LogsQuery], job_id: str, limit: int) -> Response:
-    content, cursor = bytearray(), call.query.cursor
+async def _page(call: Call[Nothing, LogsQuery], job_id: str, begin: Beginning, limit: int) -> Response:
+    content, cursor = bytearray(begin.head), begin.cursor
     async with aclosing(call.reading.log_reader.read(job_id, cursor)) as chunks:  # type: ignore[type-var]
         async for data, following in chunks:
             content += data

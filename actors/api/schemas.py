@@ -15,7 +15,8 @@ from actors.job_requests.job_request import REQUESTS
 from actors.job_requests.sources import NETWORK, NetworkRule, RequestSource, access_to, closed_to
 from actors.jobs import maxima, maximum
 from actors.jobs.records import JobRequest
-from actors.validation import Format, Shape
+from actors.validation import Shape
+from actors.validation.units import form_of
 
 Schema = dict[str, Any]
 
@@ -49,7 +50,8 @@ class Schemas:
         if origin is Annotated:
             schema = self.of(args[0])
             for extra in args[1:]:
-                schema |= extra.schema or {} if isinstance(extra, Format) else {"format": extra}
+                form = form_of(extra)
+                schema |= {"format": extra} if form is None else form.schema or {}
             return schema
         if origin is NotRequired:
             return self.of(args[0])

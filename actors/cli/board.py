@@ -35,6 +35,7 @@ class Plan:
     until_idle: bool = False
     approve_as: str | None = None
     fail_on_failure: bool = False
+    check: bool = True
 
     def typed(self, *words: str) -> str:
         """A command with this plan's settings, to be pasted into another terminal that stands in the same directory."""

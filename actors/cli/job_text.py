@@ -10,6 +10,7 @@ from actors.cli.tables import plain, short
 from actors.jobs.durations import seconds_between
 
 Document = Mapping[str, Any]
+_SIZES = (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10))
 
 
 def name_of(job: Document) -> str:
@@ -67,6 +68,31 @@ def standing(job: Document) -> str:
     if job.get("cancel_requested_at") and not job.get("completed_at"):
         words.append(f"cancel requested {ago(job['cancel_requested_at'])}")
     return ", ".join(words)
+
+
+def gpus_of(job: Document) -> str:
+    """The GPUs of a job: by index where they are known so, else how many; "" where it needs none."""
+    devices = job.get("devices") or []
+    if devices and all(name.isdecimal() for name in devices):
+        return ",".join(devices)
+    number = len(devices) or job["resources"]["gpus"]
+    return f"{number} GPU{'' if number == 1 else 's'}" if number else ""
+
+
+def needs(resources: Document) -> str:
+    """What a job needs: ``1 CPU, 2 GPUs, 8 GiB of memory``."""
+    counted = [(resources["cpus"], "CPU"), (resources["gpus"], "GPU")]
+    words = [f"{number} {name}{'' if number == 1 else 's'}" for number, name in counted if number]
+    if memory := resources["memory"]:
+        unit, size = next((one for one in _SIZES if memory >= one[1]), ("B", 1))
+        words.append(f"{memory / size:.4g} {unit} of memory")
+    return ", ".join(words) or "nothing"
+
+
+def variables(environment: Document) -> str:
+    """The names of a job's variables: those set, those inherited, and those asked for that were not set."""
+    parts = [("set", environment["set"]), ("inherited", environment["inherited"]), ("not set", environment["not_set"])]
+    return "; ".join(f"{words} {plain(' '.join(names))}" for words, names in parts if names)
 
 
 def measure(values: Document | None, name: str) -> str:

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
 
 from actors.cli.client import Client
 from actors.cli.context import BadInput
-from actors.cli.job_text import ago, duration, name_of, note, standing
-from actors.cli.options import given, with_client
+from actors.cli.job_text import ago, duration, gpus_of, lasted, name_of, needs, note, standing, variables
+from actors.cli.options import given, print_warnings, unchecked, with_client
 from actors.cli.tables import ending, plain, print_answer, print_rows
 from actors.jobs.statuses import JobStatus
 
 _SHOWN_FIRST = (
-    "job_id", "status", "queue_status", "config_name", "user_id", "org_id", "team_id", "provider", "command",
-    "entry_point", "correlation_id", "reason", "setting",
+    "job_id", "status", "queue_status", "config_name", "group", "user_id", "org_id", "team_id", "provider", "command",
+    "entry_point", "params", "cwd", "environment", "resources", "devices", "output_directory", "max_runtime",
+    "correlation_id", "reason", "setting",
 )  # fmt: skip
+
+
+_NOTHING: tuple[Any, ...] = (None, "", {}, [])
+_WORDS: Mapping[str, Callable[[Any], str]] = {"environment": variables, "max_runtime": lasted, "resources": needs}
 
 
 @click.command()
@@ -34,8 +40,9 @@ _SHOWN_FIRST = (
 def jobs(client: Client, as_json: bool, **filters: Any) -> None:
     """List jobs, newest first."""
     found = client.read("api", "jobs", params=given(filters))
+    gpus = {"GPU": gpus_of} if any(map(gpus_of, found["jobs"])) else {}
     print_rows(found["jobs"], as_json, "There are no jobs.", {
-        "JOB": ending("job_id"), "NAME": name_of, "USER": "user_id", "PROVIDER": "provider", "STATUS": standing,
+        "JOB": ending("job_id"), "NAME": name_of, "USER": "user_id", "PROVIDER": "provider", **gpus, "STATUS": standing,
         "CREATED": lambda job: ago(job["created_at"]), "RAN": duration, "": note,
     })  # fmt: skip
     if found["next"] and not as_json:
@@ -57,15 +64,16 @@ def _print_details(job: Any) -> None:
     click.echo(f"{name_of(job)}: {standing(job)}")
     rest = [key for key in job if key not in _SHOWN_FIRST]
     for key in (*_SHOWN_FIRST, *rest):
-        if job[key] not in (None, "", {}, []):
-            click.echo(f"  {key + ':':22}{_on_one_line(job[key])}")
+        if job[key] not in _NOTHING:
+            text = _WORDS[key](job[key]) if key in _WORDS else _on_one_line(job[key])
+            click.echo(f"  {key + ':':22}{text}")
 
 
 def _on_one_line(value: Any) -> str:
     if isinstance(value, list):
         return plain(" ".join(map(str, value)))
     if isinstance(value, dict):
-        return plain(", ".join(f"{key} {one}" for key, one in value.items() if one is not None))
+        return ", ".join(f"{plain(key)} {_on_one_line(one)}" for key, one in value.items() if one not in _NOTHING)
     return plain(value)
 
 
@@ -83,10 +91,21 @@ def cancel(client: Client, as_json: bool, job: str) -> None:
 
 @click.command()
 @click.argument("job")
+@click.option("--with-dependants", is_flag=True, help="Also those that were cancelled because it ended badly.")
+@click.option("--no-check", is_flag=True, help="Submit it even if its directory or program is not found.")
 @with_client
-def retry(client: Client, as_json: bool, job: str) -> None:
+def retry(client: Client, as_json: bool, job: str, with_dependants: bool, no_check: bool) -> None:
     """Submit an ended JOB again, as a new job."""
-    print_answer(client.request("POST", "api", "jobs", job, "retry"), as_json, print_job)
+    body = {"with_dependants": True} if with_dependants else None
+    again = client.request("POST", "api", "jobs", job, "retry", params=unchecked(no_check), body=body)
+    print_warnings([again])
+    print_answer(again, as_json, _print_retried)
+
+
+def _print_retried(job: Any) -> None:
+    print_job(job)
+    if others := job["also_submitted"]:
+        click.echo(f"and {len(others)} jobs that wait for it")
 
 
 @click.command()

@@ -3,28 +3,36 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import click
 
 from actors.cli.client import Client, NoSupervisor
 from actors.cli.context import Failed
-from actors.cli.options import with_config
+from actors.cli.options import given, with_config
 from actors.jobs.statuses import TERMINAL_JOBS
 
 
 @click.command()
 @click.argument("job")
 @click.option("-f", "--follow", is_flag=True, help="Continue until the job ends.")
+@click.option("--tail", type=click.IntRange(0), metavar="N", help="Begin with the last N lines.")
+@click.option("--since", metavar="WHEN", help="Begin with what came then: a time, 22:00, or an age such as 10m.")
 @with_config
-def logs(job: str, follow: bool, config: str | None) -> None:
-    """Print the output of a JOB, byte for byte."""
+def logs(job: str, follow: bool, tail: int | None, since: str | None, config: str | None) -> None:
+    """Print the output of a JOB, byte for byte.
+
+    --since is exact to about a second, in jobs that run for hours to a minute at most: nothing that came since then is
+    left out, and what came just before it may be printed, too.
+    """
     out = sys.stdout.buffer
     client = Client(config)
+    begin = _beginning(tail, since)
     try:
         if follow:  # refused before the answer begins, where there is nothing to follow
-            with client.stream("api", "jobs", job, "logs", params={"limit": 1}):
+            with client.stream("api", "jobs", job, "logs", params={"limit": 1, **begin}):
                 pass
-        params = {"follow": "true"} if follow else {}
+        params = {**begin, "follow": "true"} if follow else begin
         with client.stream("api", "jobs", job, "logs", params=params, silence=None) as answer:
             for piece in answer.pieces():
                 out.write(piece)
@@ -35,5 +43,14 @@ def logs(job: str, follow: bool, config: str | None) -> None:
         from actors.cli import offline
 
         client.note_offline(missing)
-        offline.logs(client.config, job, out.write)
+        offline.logs(client.config, job, out.write, begin.get("tail"), begin.get("since"))
         out.flush()
+
+
+def _beginning(tail: int | None, since: str | None) -> dict[str, Any]:
+    """The parameters that say where to begin."""
+    if since is not None:
+        from actors.cli.moments import moment
+
+        since = moment(since, "--since")
+    return given({"tail": tail, "since": since})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import ExitStack, asynccontextmanager
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -94,11 +95,18 @@ def get(config: str | None, path: str, params: Any) -> tuple[int, bytes]:
     return _run(config, ask)
 
 
-def logs(config: str | None, job_id: str, write: Callable[[bytes], object]) -> None:
-    """Write the output that a job has produced until now."""
+def logs(
+    config: str | None, job_id: str, write: Callable[[bytes], object], tail: int | None, since: str | None
+) -> None:
+    """Write the output that a job has produced until now: its last lines, or what came since a time, an instant."""
 
     async def copy(reading: Reading) -> None:
-        async for data, _cursor in reading.log_reader.read(job_id):
+        after = None if since is None else datetime.fromisoformat(since)
+        begin = await reading.log_reader.beginning(job_id, tail, after)
+        write(begin.head)
+        if begin.nothing:
+            return
+        async for data, _cursor in reading.log_reader.read(job_id, begin.cursor):
             write(data)
 
     _run(config, copy)

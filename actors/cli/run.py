@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -24,10 +25,12 @@ if TYPE_CHECKING:
 )
 @click.option("--until-idle", is_flag=True, help="Stop when no job is pending or running.")
 @click.option("--approve-as", metavar="NAME", help="Approve pending requests, in the name of this user.")
+@click.option("--no-check", is_flag=True, help="Submit jobs of the file even if directory or program is not found.")
 @click.option("--fail-on-failure", is_flag=True, help="Exit with status 1 if a job failed.")
 @with_config
 def run(
-    file: str | None, until_idle: bool, approve_as: str | None, fail_on_failure: bool, config: str | None
+    file: str | None, until_idle: bool, approve_as: str | None, no_check: bool, fail_on_failure: bool,
+    config: str | None,
 ) -> None:  # fmt: skip
     """Run the supervisor until SIGTERM or Ctrl-C.
 
@@ -36,7 +39,7 @@ def run(
     """
     gc.disable()  # what is imported from here on stays: collecting meanwhile costs a tenth of the start
     settings = load_settings(config)
-    job_file = None if file is None else read_job_file(file)
+    job_file = None if file is None else read_job_file(file, settings.submission.env_from)
     if any(one.kind == "local" for one in settings.providers.values()):
         from actors.providers.local.subreaper import become_subreaper
 
@@ -47,9 +50,10 @@ def run(
 
     from actors.cli.board import Plan
     from actors.cli.session import Session
+    from actors.cli.signals import StopSignals
     from logconf import flush
 
-    plan = Plan(settings, config, job_file, until_idle, approve_as, fail_on_failure)
+    plan = Plan(settings, config, job_file, until_idle, approve_as, fail_on_failure, not no_check)
     display = None
     if shown:
         from actors.cli.display import Lines, Live
@@ -57,12 +61,22 @@ def run(
         display = (Live if sys.stdout.isatty() else Lines)(plan, log)
     gc.freeze()
     gc.enable()
+    signals = StopSignals(_ends(shown))
     try:
-        status = trio.run(Session(plan, display).run)
+        status = trio.run(Session(plan, display, signals).run)
     finally:
         flush()
+        signals.ignore()
     if status:
         raise click.exceptions.Exit(status)
+
+
+def _ends(shown: bool) -> list[signal.Signals]:
+    """The signals that end the run; SIGHUP, too, if a display draws on a terminal, unless under nohup."""
+    ends = [signal.SIGINT, signal.SIGTERM]
+    if shown and os.isatty(1) and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        ends.append(signal.SIGHUP)
+    return ends
 
 
 def _opened(path: str) -> TextIO:
@@ -77,7 +91,7 @@ def _opened(path: str) -> TextIO:
 def _prepare(settings: Settings, shown: bool) -> str | None:
     """Make the state directory, configure logging (A2), and say where its file is."""
     from actors.settings import secrets
-    from actors.settings.places import note_state_directory
+    from actors.settings.places import note_settings
     from actors.store.state_directory import LOG, StateDirectoryError, check
     from logconf import init_from_env, register_secret
 
@@ -92,7 +106,7 @@ def _prepare(settings: Settings, shown: bool) -> str | None:
         raise Failed(
             f"cannot write to the state directory {settings.state_dir}: correct its mode or set GREENROOM_HOME"
         )
-    note_state_directory(settings.config_file, settings.state_dir)
+    note_settings(settings.config_file, settings.state_dir, settings.submission.env_from)
     path = str(settings.state_dir / LOG) if shown else None
     if path is None:
         init_from_env()

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
 from actors.cli.client import Client
-from actors.cli.context import BadInput, Failed, os_user, read_job_file
+from actors.cli.context import BadInput, Failed, configured_env_from, os_user, read_job_file
 from actors.cli.job_text import duration, metrics, name_of, note, standing
-from actors.cli.options import given, with_client
+from actors.cli.options import DURATION, SIZE, given, print_warnings, unchecked, with_client
 from actors.cli.tables import ending, print_json, print_rows, short
 from actors.jobs.statuses import TERMINAL_JOBS
 
@@ -32,13 +33,13 @@ _SIGNALLED = 128
 @click.option("--key", "idempotency_key", help="Idempotency key: submitting it again within 24 h returns the same job.")
 @click.option("--cpus", type=int, help="CPU slots.  [default: 1]")
 @click.option("--gpus", type=int, help="GPU slots.  [default: 0]")
-@click.option("--memory", help="Memory, such as 8GiB, or a number of bytes.")
+@click.option("--memory", type=SIZE, help="Memory, such as 8GiB, or a number of bytes.")
 @click.option("--cwd", type=click.Path(file_okay=False), help="Working directory.  [default: the current one]")
 @click.option(
     "--env", multiple=True, type=click.UNPROCESSED, metavar="K=V", help="Set an environment variable; repeatable."
 )
 @click.option(
-    "--env-from", multiple=True, metavar="NAME", help="Also pass this variable of your environment; repeatable."
+    "--env-from", multiple=True, metavar="NAME|PATTERN|all", help="Pass these variables of yours, too; repeatable."
 )
 @click.option("--entry-point", help="Configured entry point to run instead of ARGV; --set gives its parameters.")
 @click.option(
@@ -50,23 +51,42 @@ _SIGNALLED = 128
     "--needs-approval", "requires_approval", metavar="WHY", help="Require an approval; WHY is shown to the approver."
 )
 @click.option("--max-attempts", type=int, help="How often to try to submit it to the provider.  [default: 3]")
-@click.option("--max-runtime", type=float, metavar="SECONDS", help="End the job after this time.")
+@click.option("--max-runtime", type=DURATION, help="End the job after this time, such as 90s, 15m or 1d12h.")
+@click.option("--after", multiple=True, metavar="JOB|group:G", help="Wait for this job, or for a group; repeatable.")
+@click.option(
+    "--after-mode",
+    type=click.Choice(["ok", "ended"]),
+    help="ok: they must be completed; ended: however.  [default: ok]",
+)
+@click.option("--start-after", metavar="WHEN", help="Not before: 22:00, +2h, or 2026-01-31T22:00:00Z.")
 @click.option("--file", type=click.Path(dir_okay=False), help="Submit the jobs of this file instead, all or none.")
+@click.option("--no-check", is_flag=True, help="Submit it even if its directory or program is not found.")
 @click.option("--wait", is_flag=True, help="Wait until the job ends, and exit with its exit status.")
 @with_client
 def submit(
-    client: Client, as_json: bool, command: tuple[str, ...], file: str | None, wait: bool, **options: Any
+    client: Client,
+    as_json: bool,
+    command: tuple[str, ...],
+    file: str | None,
+    no_check: bool,
+    wait: bool,
+    **options: Any,
 ) -> None:
     """Submit a job: a program and its arguments, after --.
 
     The program is started directly, not by a shell. Example: greenroom submit --gpus 1 -- python train.py --lr 0.1
     """
+    params = unchecked(no_check)
     if file is None:
-        found = [client.request("POST", "api", "jobs", body=_from_options(command, **options))]
+        body = _from_options(command, **options, inherits=configured_env_from(client.config))
+        found = [client.request("POST", "api", "jobs", params=params, body=body)]
     elif command or given(options):
-        raise click.UsageError("--file cannot be combined with options of a job, only with --wait and --json")
+        raise click.UsageError(
+            "--file cannot be combined with options of a job, only with --wait, --no-check and --json"
+        )
     else:
-        found = client.request("POST", "api", "jobs", body=_from_file(file))
+        found = client.request("POST", "api", "jobs", params=params, body=_from_file(file, client.config))
+    print_warnings(found)
     if wait:
         ended = _wait_for(client, found)
         found = [ended[job["job_id"]] | {"created": job["created"]} for job in found]
@@ -143,21 +163,22 @@ def _whether_new(job: dict[str, Any]) -> str:
     return "" if job["created"] else "submitted before"
 
 
-def _from_file(file: str) -> list[dict[str, Any]]:
+def _from_file(file: str, config: str | None) -> list[dict[str, Any]]:
     from actors.jobs.codec import request_to_json
 
-    return [request_to_json(request) for request in read_job_file(file).requests]
+    return [request_to_json(request) for request in read_job_file(file, configured_env_from(config)).requests]
 
 
 def _from_options(
-    command: tuple[str, ...], *, cwd: str | None, env: tuple[str, ...], env_from: tuple[str, ...], spec: str | None,
-    assigned: tuple[str, ...], cpus: int | None, gpus: int | None, memory: str | None, **fields: Any,
+    command: tuple[str, ...], *, cwd: str | None, env: tuple[str, ...], env_from: tuple[str, ...],
+    inherits: tuple[str, ...], spec: str | None, assigned: tuple[str, ...], cpus: int | None, gpus: int | None,
+    memory: int | None, after: tuple[str, ...], start_after: str | None, **fields: Any,
 ) -> dict[str, Any]:  # fmt: skip
     """The request as the API takes it. ``fields`` already have its names."""
-    from actors.jobs.environment import DEFAULT_ENV_FROM, inherited
+    from actors.jobs.environment import inherited, with_usual
     from actors.jobs.os_text import to_plain
 
-    names = (*DEFAULT_ENV_FROM, *env_from)
+    names = with_usual((*inherits, *env_from))
     body = {
         **fields,
         "provider": fields["provider"] or "local",
@@ -165,12 +186,26 @@ def _from_options(
         "command": [_encoded(word) for word in command] or None,
         "params" if fields["entry_point"] else "spec": _spec(spec, assigned) or None,
         "cwd": _encoded(str(Path(cwd or ".").absolute())) if command or cwd else None,
+        "after": [_reference(one) for one in after] or None,
+        "start_after": None if start_after is None else _start(start_after),
         "env": _pairs(env),
         "env_from": names,
         "inherited_env": {name: to_plain(value) for name, value in inherited(names, os.environ).items()},
         "resources": given({"cpus": cpus, "gpus": gpus, "memory": memory}) or None,
     }
     return given(body)
+
+
+def _reference(text: str) -> str | dict[str, str]:
+    kind, colon, group = text.partition(":")
+    return {"group": group} if colon and kind == "group" else text
+
+
+def _start(text: str) -> str:
+    """``22:00`` by this machine's clock as an instant; the server reads everything else."""
+    from actors.jobs.wall_clock import in_utc
+
+    return in_utc(text, datetime.now(UTC))
 
 
 def _encoded(value: str) -> str | dict[str, str]:

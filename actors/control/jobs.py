@@ -10,22 +10,25 @@ from typing import Any, Unpack
 import attrs
 
 from actors.control.context import Context
+from actors.control.early_checks import early_warnings
 from actors.control.event_reader import EventReader
 from actors.job_requests.job_request import with_inherited
 from actors.job_requests.rights import THE_PROGRAM, Submitter, check_open, retried
-from actors.job_requests.sources import RequestSource
+from actors.job_requests.sources import NETWORK, RequestSource
 from actors.jobs import maxima
-from actors.jobs.capacity import can_ever_fit
 from actors.jobs.codec import request_bytes
+from actors.jobs.dependencies import reference_fault
 from actors.jobs.levels import check_override
 from actors.jobs.pages import Page
-from actors.jobs.records import Capacity, Job, JobRequest, JobStatus
+from actors.jobs.records import Job, JobRequest, JobStatus
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.request_texts import text_fault
 from actors.jobs.retention import PruneResult, kept_since
+from actors.jobs.start_times import fault_of as start_fault
 from actors.jobs.views import Accepted, JobFilters, JobView
 from actors.kernel.turns import InTurns
 from actors.ledger import NewJob, approvals, listing, queries, settle
+from actors.ledger.broken import cancelled_because_of
 from actors.ledger.listing import PageRequest
 from actors.ledger.prune import outlook, release_hold
 from actors.providers.guard import Failure
@@ -38,7 +41,7 @@ from logconf import get_correlation_id, new_correlation_id
 class Jobs:
     """The jobs of one runtime; ended ones are kept for ``retention_days``, 0: for ever."""
 
-    def __init__(self, context: Context, event_reader: EventReader, retention_days: int = 0) -> None:
+    def __init__(self, context: Context, event_reader: EventReader, retention_days: float = 0) -> None:
         self._context = context
         self._ledger = context.ledger
         self._event_reader = event_reader
@@ -46,15 +49,22 @@ class Jobs:
 
     # Submitting.
 
-    async def submit(self, request: JobRequest) -> Job:
+    async def submit(self, request: JobRequest, *, check: bool = True) -> Job:
         """Accept one job under the correlation ID of the caller; it is stored when this returns.
 
-        Raises :class:`Refused` naming the field and the fix.
+        ``check``: as in :meth:`submit_many`. Raises :class:`Refused` naming the field and the fix.
         """
-        return (await self._ledger.submit([self._checked(request, get_correlation_id())]))[0].job
+        return (await self._accept([self._checked(request, get_correlation_id())], check=check))[0].job
 
-    async def submit_many(self, requests: Sequence[JobRequest]) -> list[Accepted]:
-        """Accept all of ``requests`` in one transaction, or none of them; several get correlation IDs of their own."""
+    async def submit_many(
+        self, requests: Sequence[JobRequest], *, sees: str | None = None, check: bool = True
+    ) -> list[Accepted]:
+        """Accept all of ``requests`` in one transaction, or none of them; several get correlation IDs of their own.
+
+        ``sees``: the user whose jobs alone those who submit may see, and let theirs wait for; None: all. ``check``:
+        refuse what can be seen not to run (a directory or a program that is not there, needs that this machine cannot
+        meet); false: accept it with warnings. Raises :class:`Refused` naming the field and the fix.
+        """
         if len(requests) > maxima.BATCH_JOBS:
             message = f"at most {maxima.BATCH_JOBS} jobs in one request, not {len(requests)}; send them in several"
             raise Refused(message, RefusalKind.INVALID)
@@ -64,20 +74,45 @@ class Jobs:
         environ, found = dict(os.environ), dict[tuple[str, ...], Mapping[str, str]]()
         async for request in InTurns(requests):
             complete, index = with_inherited(request, environ, found), len(checked)
-            checked.append(self._checked(complete, ids[index], index if several else None))
-        return await self._ledger.submit(checked)
+            one = self._checked(complete, ids[index], index if several else None)
+            checked.append(attrs.evolve(one, sees=sees) if request.after else one)
+        return await self._accept(checked, check=check)
+
+    async def _accept(self, new: Sequence[NewJob], *, check: bool) -> list[Accepted]:
+        warnings = await early_warnings(self._ledger, self._context.providers, new, check=check)
+        accepted = await self._ledger.submit(new)
+        for index, some in warnings.items():
+            one = accepted[index]
+            accepted[index] = attrs.evolve(one, warnings=(*one.warnings, *some))
+        return accepted
 
     async def retry(self, job_id: str, *, by: str | None = None, submitter: Submitter = THE_PROGRAM) -> Job:
         """A new job with ``retry_of``: what an ended one asked for, as a new request of ``submitter`` (B14, D1).
 
         It gets the same correlation ID.
         """
+        return (await self.submit_again(job_id, submitter=submitter))[0].job
+
+    async def submit_again(
+        self, job_id: str, *, submitter: Submitter = THE_PROGRAM, with_dependants: bool = False, check: bool = True
+    ) -> list[Accepted]:
+        """:meth:`retry`, with what was found wrong with the request; ``check``: as in :meth:`submit_many`.
+
+        ``with_dependants``: also all that were cancelled because of that job (E3); the job itself is the first. Over
+        the network only those of ``submitter``: nobody's job becomes another's by the way.
+        """
         view = await self.get(job_id)
-        if not view.job.is_terminal:
-            raise Refused(f"job {view.job.job_id} has not ended ({view.job.status.value}); cancel it first")
-        request = retried(view.job.request, submitter, view.job.job_id)
-        new = attrs.evolve(self._checked(request, view.job.correlation_id), retry_of=view.job.job_id)
-        return (await self._ledger.submit([new]))[0].job
+        owner = submitter.user_id if submitter.source in NETWORK else None
+        others = await self._ledger.read(cancelled_because_of, view.job, owner) if with_dependants else ()
+        new = [self.again(one, submitter) async for one in InTurns((view.job, *others))]
+        return await self._accept(new, check=check)
+
+    def again(self, job: Job, submitter: Submitter = THE_PROGRAM) -> NewJob:
+        """What :meth:`retry` of ``job`` submits. Raises :class:`Refused` where it may not be retried."""
+        if not job.is_terminal:
+            raise Refused(f"job {job.job_id} has not ended ({job.status.value}); cancel it first")
+        request = retried(job.request, submitter, job.job_id)
+        return attrs.evolve(self._checked(request, job.correlation_id), retry_of=job.job_id)
 
     def _checked(self, request: JobRequest, correlation_id: str, index: int | None = None) -> NewJob:
         """``request`` as it will be stored. Raises :class:`Refused` naming the field and the fix."""
@@ -105,6 +140,13 @@ class Jobs:
             yield "user_id", "user_id: say for whom the job is"
         if request.max_attempts < 1:
             yield "max_attempts", "max_attempts must be 1 or more"
+        for index, reference in enumerate(request.after):
+            if (wrong := reference_fault(reference)) is not None:
+                yield "after", f"after[{index}] {wrong}"
+        if request.after_mode not in ("ok", "ended"):
+            yield "after_mode", "after_mode must be ok or ended"
+        if request.start_after is not None and (wrong := start_fault(request.start_after)) is not None:
+            yield "start_after", f"start_after {wrong}"
         try:
             check_override(request.priority_override)
         except ValueError as error:
@@ -112,10 +154,6 @@ class Jobs:
         prepared = provider.prepare(request)
         if isinstance(prepared, Failure):
             yield None, prepared.message
-        capacity = provider.capacity()
-        misfit = can_ever_fit(request.resources, Capacity() if isinstance(capacity, Failure) else capacity)
-        if misfit is not None:
-            yield "resources", f"provider {request.provider} {misfit}"
 
     # Changing.
 

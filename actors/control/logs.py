@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import datetime
 from functools import partial
 
 import trio
 
 from actors.control.context import Context
 from actors.control.jobs import Jobs
+from actors.control.log_beginning import Beginning, beginning
 from actors.control.log_follower import Piece, followed, unreadable
 from actors.jobs.records import Submission
 from actors.jobs.refusal import RefusalKind, Refused
@@ -54,6 +56,14 @@ class LogReader:
             if not follow or view.job.is_terminal:
                 return
             await trio.sleep(_LOOK_SECONDS)
+
+    async def beginning(self, job_id: str, lines: int | None = None, since: datetime | None = None) -> Beginning:
+        """Where the last ``lines`` lines begin, what came ``since`` then, or the later of both.
+
+        Raises :class:`Refused` where it is not known when output came.
+        """
+        view = await self._jobs.get(job_id)
+        return await beginning(self._context, view, partial(self.read, view.job.job_id), lines, since)
 
     @asynccontextmanager
     async def follow(self, job_id: str, cursor: str | None = None) -> AsyncIterator[AsyncIterator[Piece]]:

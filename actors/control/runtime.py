@@ -70,7 +70,7 @@ class Runtime:
         bus: Bus,
         registry: Registry,
         tallies: Tallies,
-        retention_days: int,
+        retention_days: float,
         kinds: Mapping[str, str],
         recheck: Recheck,
         unhealthy: Callable[[], Iterable[str]],

@@ -107,6 +107,7 @@ class EntryDocument(TypedDict):
     max_attempts: int
     queued_at: Moment | None
     not_before: Moment | None
+    start_after: Moment | None
     reason: str | None
     setting: str | None
 

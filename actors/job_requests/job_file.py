@@ -11,15 +11,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import attrs
 
-from actors.job_requests.job_request import converter, with_inherited
+from actors.job_requests.job_request import converter, with_inherited, with_names
 from actors.job_requests.sources import RequestSource, closed_to
 from actors.jobs import maxima
 from actors.jobs.records import JobRequest
+from actors.jobs.wall_clock import in_utc
 from actors.validation import INPUT, CheckedError, Problems, Shape, Wrong, document, plain_value, read_bytes
 from actors.validation.marked import ListNode, MappingNode
 
@@ -50,11 +52,14 @@ class JobFile:
     requests: tuple[JobRequest, ...]
 
 
-def load_job_file(path: Path | str, *, user: str = "", environ: Mapping[str, str] | None = None) -> JobFile:
+def load_job_file(
+    path: Path | str, *, user: str = "", environ: Mapping[str, str] | None = None, env_from: tuple[str, ...] = ()
+) -> JobFile:
     """The jobs in the file at ``path``; raises :class:`~actors.validation.CheckedError` with every fault.
 
     ``user``: of jobs that name none. ``environ`` is the submitter's environment, from which each job
-    inherits what its ``env_from`` names; None means this process's.
+    inherits what its ``env_from`` names; None means this process's. ``env_from``: what a job that names none inherits
+    beside the usual variables.
     """
     name, path = str(path), Path(path)
     content = read_bytes(path, name, MAX_BYTES)
@@ -64,12 +69,16 @@ def load_job_file(path: Path | str, *, user: str = "", environ: Mapping[str, str
     root = document(content, name, problems, max_nodes=MAX_NODES)
     found = reader.read(_with_defaults(root), _Content, problems=problems)
     digest = hashlib.sha256(content).hexdigest()
-    completed = (_completed(one, f"{digest[:32]}-{index}", user, environ) for index, one in enumerate(found.jobs))
+    completed = (
+        _completed(with_names(one, env_from), f"{digest[:32]}-{index}", user, environ)
+        for index, one in enumerate(found.jobs)
+    )
     return JobFile(path, digest, tuple(completed))
 
 
 def _completed(request: JobRequest, key: str, user: str, environ: Mapping[str, str] | None) -> JobRequest:
-    mine = attrs.evolve(request, idempotency_key=key, user_id=request.user_id or user)
+    start = None if request.start_after is None else in_utc(request.start_after, datetime.now(UTC))
+    mine = attrs.evolve(request, idempotency_key=key, user_id=request.user_id or user, start_after=start)
     return with_inherited(mine, environ)
 
 

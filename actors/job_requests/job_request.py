@@ -8,15 +8,20 @@ from collections.abc import Set as AbstractSet
 from pathlib import Path, PurePath
 from typing import Annotated, Any
 
+import attrs
 from attrs.validators import ge, gt, optional
 
 from actors.jobs import maxima
-from actors.jobs.environment import inherited
+from actors.jobs.dependencies import reference_fault
+from actors.jobs.environment import DEFAULT_ENV_FROM, inherited, with_usual
 from actors.jobs.levels import HIGHEST_OVERRIDE
 from actors.jobs.os_text import from_plain
 from actors.jobs.records import JobRequest, Resources
 from actors.jobs.request_fields import with_field
-from actors.validation import Format, Shape, Size, StrictConverter, Wrong
+from actors.jobs.start_times import fault_of as start_fault
+from actors.jobs.wall_clock import is_time_of_day
+from actors.validation import Format, Shape, StrictConverter, Wrong
+from actors.validation.marked import Ambiguous
 from actors.validation.values import NOT_EMPTY, Validator, fits, text
 
 Usual = Callable[[Any], Any]
@@ -51,6 +56,13 @@ def with_inherited(
     return with_field(request, "inherited_env", values)
 
 
+def with_names(request: JobRequest, env_from: tuple[str, ...]) -> JobRequest:
+    """``request``, inheriting ``env_from`` beside the usual variables, unless it says itself what it inherits."""
+    if not env_from or request.env_from != DEFAULT_ENV_FROM:
+        return request
+    return attrs.evolve(request, env_from=with_usual(env_from))
+
+
 def converter(
     names: Mapping[str, str] | None = None, hidden: AbstractSet[str] = frozenset(), folder: Path | None = None
 ) -> StrictConverter:
@@ -58,12 +70,12 @@ def converter(
 
     ``folder``: what a ``cwd`` is relative to; None: it must be absolute.
     """
-    types = _TYPES if folder is None else {**_TYPES, "cwd": Annotated[OsText, Format(_under(folder))] | None}
-    validators = {**_VALIDATORS, "cwd": _ABSOLUTE} if folder is None else _VALIDATORS
+    types, validators = _TYPES, {**_VALIDATORS, "cwd": _ABSOLUTE, "start_after": _start(times_of_day=False)}
+    if folder is not None:  # a job file
+        types = {**_TYPES, "cwd": Annotated[OsText, Format(_under(folder))] | None}
+        validators = {**_VALIDATORS, "start_after": _start(times_of_day=True)}
     request = Shape(names=names or {}, hidden=hidden, types=types, validators=validators, whole=_check_request)
-    resources = Shape(
-        types={"memory": Size | None}, validators={"cpus": ge(0), "gpus": ge(0), "memory": optional(ge(1))}
-    )
+    resources = Shape(validators={"cpus": ge(0), "gpus": ge(0), "memory": optional(ge(1))})
     return StrictConverter({JobRequest: request, Resources: resources})
 
 
@@ -107,6 +119,31 @@ def _levels(value: Any, usual: Usual) -> Any:
     return usual(value) if value is None or isinstance(value, list | tuple) else (text(value),)
 
 
+def _references(value: Any, usual: Usual) -> Any:
+    """One job or group, or a list of them."""
+    return usual(value if value is None or isinstance(value, list | tuple) else (value,))
+
+
+def _reference(value: Any, usual: Usual) -> Any:
+    found = usual(value)
+    if (fault := reference_fault(found)) is not None:
+        raise Wrong(fault)
+    return found
+
+
+def _start_text(value: Any, usual: Usual) -> Any:
+    """A time of day without quotes is one; YAML of old read ``22:00`` as a number."""
+    return value.text if isinstance(value, Ambiguous) and is_time_of_day(value.text) else usual(value)
+
+
+def _start(*, times_of_day: bool) -> Validator:
+    def check(_: Any, attribute: attrs.Attribute[Any], value: str | None) -> None:
+        if value is not None and (fault := start_fault(value, times_of_day=times_of_day)) is not None:
+            raise ValueError(f"{attribute.name} {fault}")
+
+    return check
+
+
 def _under(folder: Path) -> Callable[[Any, Usual], Any]:
     def read(value: Any, usual: Usual) -> Any:
         cwd = usual(value)
@@ -118,11 +155,19 @@ def _under(folder: Path) -> Callable[[Any, Usual], Any]:
 OsText = Annotated[str, Format(_os_text)]
 """A text, or ``{"base64": ...}`` for one whose bytes are not UTF-8 (:mod:`actors.jobs.os_text`)."""
 _Variables: Any = Mapping[Annotated[str, Format(_variable)], OsText]
+_NAME = {"type": "string", "maxLength": maxima.NAME}
+_GROUP = {"type": "object", "properties": {"group": _NAME}, "required": ["group"]}
+_REFERENCE = {
+    "anyOf": [_NAME, {**_GROUP, "additionalProperties": False}],
+    "description": "The id, name, or beginning or end of the id of a job, or a group of the user's",
+}
 _TYPES: Mapping[str, Any] = {
     "command": Annotated[tuple[OsText, ...], Format(_command)] | None,
     "cwd": OsText | None,
     "env": _Variables,
     "inherited_env": _Variables | None,
+    "after": Annotated[tuple[Annotated[Any, Format(_reference, _REFERENCE)], ...], Format(_references)],
+    "start_after": Annotated[str, Format(_start_text)] | None,
     "user_levels": Annotated[
         tuple[str, ...], Format(_levels, {"type": ["string", "array", "null"], "items": {"type": "string"}})
     ],

@@ -26,6 +26,7 @@ class Trigger(StrEnum):
     REJECT = "reject"
     EXPIRE = "expire"
     CANCEL_WAITING = "cancel_waiting"
+    PARENT_FAILED = "parent_failed"
     CLAIM = "claim"
     REQUEUE = "requeue"
     FAIL = "fail"
@@ -64,6 +65,8 @@ TRANSITIONS: dict[Trigger, tuple[tuple[Pair, ...], Step]] = {
     Trigger.REJECT: (_BLOCKED, Step(Job.CANCELLED, Entry.FAILED, EventType.APPROVAL_REJECTED)),
     Trigger.EXPIRE: (_BLOCKED, Step(Job.CANCELLED, Entry.FAILED, EventType.APPROVAL_EXPIRED)),
     Trigger.CANCEL_WAITING: (_QUEUED + _BLOCKED, Step(Job.CANCELLED, Entry.CANCELLED, _CHANGED)),
+    # A job for whose good end it waited ended otherwise.
+    Trigger.PARENT_FAILED: (_QUEUED + _BLOCKED, Step(Job.CANCELLED, Entry.CANCELLED, _CHANGED)),
     Trigger.CLAIM: (_QUEUED, Step(Job.UPLOADING, Entry.RUNNING, EventType.JOB_DISPATCHED)),
     # Only what the provider surely does not have goes back: never a job that it was seen to hold.
     Trigger.REQUEUE: (_CLAIMED, Step(Job.PENDING, Entry.PENDING, EventType.JOB_REQUEUED)),

@@ -51,6 +51,10 @@ VALUES = 50_000
 and nobody else is served meanwhile."""
 BATCH_VALUES = 20 * VALUES
 """Values of a list of jobs: a hundred for each of as many jobs as it may have."""
+PARENTS = 10_000
+"""Jobs that one job waits for: each is a row, and each end counts down by it."""
+BATCH_PARENTS = 100_000
+"""Jobs that the jobs of one submission wait for, in all: rows that are written in its transaction."""
 DECISIONS = 500
 """Approval requests of one bulk decision: each is a transaction of its own."""
 RULES = 1_000

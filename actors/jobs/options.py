@@ -8,6 +8,8 @@ import attrs
 from attrs.validators import deep_mapping, ge, gt, instance_of
 
 from actors.jobs import maxima
+from actors.jobs.maximum import Items, Text
+from actors.jobs.quantities import Hours, Seconds
 from actors.jobs.records import ApprovalRule
 
 
@@ -31,6 +33,16 @@ class QueueOptions:
 
 
 @attrs.frozen
+class SubmissionOptions:
+    """``env_from``: variables of the submitter's environment that every job inherits, beside the usual ones.
+
+    Names, patterns such as ``WANDB_*``, or ``all``. Whoever submits reads it: the command line for its user's jobs.
+    """
+
+    env_from: tuple[str, ...] = attrs.field(default=(), validator=Items(maxima.CHOICES, Text(maxima.NAME)))
+
+
+@attrs.frozen
 class ApprovalOptions:
     """Which jobs need an approval and how long a request stays open.
 
@@ -38,7 +50,7 @@ class ApprovalOptions:
     """
 
     default_rules: bool = False
-    timeout_hours: float = attrs.field(default=24.0, validator=gt(0))
+    timeout_hours: Hours = attrs.field(default=24.0, validator=gt(0))
     rules: tuple[ApprovalRule, ...] = ()
     self_approval: bool = True
 
@@ -51,8 +63,8 @@ class PollerOptions:
     """
 
     enabled: bool | None = None
-    interval_seconds: float = attrs.field(default=30.0, validator=gt(0))
-    safety_net_seconds: float = attrs.field(default=0.0, validator=ge(0))
+    interval_seconds: Seconds = attrs.field(default=30.0, validator=gt(0))
+    safety_net_seconds: Seconds = attrs.field(default=0.0, validator=ge(0))
 
 
 LOOK_SECONDS = 5.0
@@ -64,11 +76,11 @@ class QueueProcessingOptions:
     """Read because existing files have it; it changes nothing."""
 
     enabled: bool = True
-    interval_seconds: float = attrs.field(default=LOOK_SECONDS, validator=gt(0))
+    interval_seconds: Seconds = attrs.field(default=LOOK_SECONDS, validator=gt(0))
 
 
 @attrs.frozen
 class ExpiryOptions:
     """``interval_seconds``: how often to sweep beside waking at each deadline itself."""
 
-    interval_seconds: float = attrs.field(default=300.0, validator=gt(0))
+    interval_seconds: Seconds = attrs.field(default=300.0, validator=gt(0))

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import attrs
 
 from actors.jobs.environment import DEFAULT_ENV_FROM as DEFAULT_ENV_FROM
+from actors.jobs.quantities import Bytes, Seconds
 from actors.jobs.statuses import ACTIVE_JOBS as ACTIVE_JOBS
 from actors.jobs.statuses import TERMINAL_JOBS as TERMINAL_JOBS
 from actors.jobs.statuses import WAITING_ENTRIES as WAITING_ENTRIES
@@ -29,7 +30,7 @@ class Resources:
 
     cpus: int = 1
     gpus: int = 0
-    memory: int | None = None
+    memory: Bytes | None = None
 
 
 @attrs.frozen
@@ -51,15 +52,15 @@ class Rerun:
     times: int = 0
     on: tuple[Literal["interrupted", "failed", "timed_out"], ...] = ("interrupted",)
     exit_codes: tuple[int, ...] = ()
-    delay: float = 30.0
+    delay: Seconds = 30.0
 
 
 @attrs.frozen
 class JobRequest:
     """What somebody asks for.
 
-    ``command`` is an argv, never a shell line. ``env`` holds pairs; ``env_from`` names what is taken from the
-    submitter's own environment (a trailing ``*`` matches a prefix) and ``inherited_env`` the values found there.
+    ``command`` is an argv, never a shell line. ``env`` holds pairs; ``env_from`` says what is taken from the
+    submitter's own environment (names, patterns such as ``WANDB_*``, or ``all``), ``inherited_env`` what was found.
     ``requires_approval`` is a reason for which this job must be approved, whatever the rules say. ``after`` names the
     jobs and groups that must have ended first (``after_mode`` "ok": completed). ``notify`` names targets of the
     configuration. ``parameters`` are the values of a matrix, as written, and ``best`` says for which metrics the least
@@ -89,7 +90,7 @@ class JobRequest:
     priority_override: int | None = None
     max_attempts: int = 3
     idempotency_key: str | None = None
-    max_runtime: float | None = None
+    max_runtime: Seconds | None = None
     requires_approval: str | None = None
     group: str | None = None
     after: tuple[Any, ...] = ()
@@ -141,7 +142,7 @@ class QueueEntry:
 
     ``queued_at``: when it could first have started: approved, its parents ended, its time come. ``wait_seconds``: how
     long the back-off is; ``start_wait_seconds`` the same of a relative ``start_after``. ``run_first_attempt``: the
-    value of ``attempt`` at which the present run began.
+    value of ``attempt`` at which the present run began. ``is_awaited``: whether a job waits for its end.
     """
 
     job_id: str
@@ -162,6 +163,17 @@ class QueueEntry:
     unfinished_parents: int = 0
     reruns: int = 0
     run_first_attempt: int = 0
+    is_awaited: bool = False
+
+    @property
+    def is_held(self) -> bool:
+        """Whether it waits for other jobs or for its time: it is not eligible yet."""
+        return bool(self.unfinished_parents) or self.start_after is not None
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it stands in a lane: only limits, resources and other entries are in its way."""
+        return self.status is QueueStatus.PENDING and self.not_before is None and not self.is_held
 
 
 @attrs.frozen
@@ -249,7 +261,10 @@ class Event:
 
 @attrs.frozen
 class Observation:
-    """What a provider said of one job at one moment. An absent value (None) means "not said"."""
+    """What a provider said of one job at one moment. An absent value (None) means "not said".
+
+    ``devices``: the names of those that the job got, such as GPUs by UUID or index.
+    """
 
     phase: Phase
     raw_status: str = ""
@@ -265,3 +280,4 @@ class Observation:
     progress: Mapping[str, Any] | None = None
     result: Mapping[str, Any] | None = None
     proven_dead: bool = False
+    devices: tuple[str, ...] | None = None

@@ -8,6 +8,7 @@ from typing import TypedDict
 
 import attrs
 
+from actors.jobs.dependencies import Relatives
 from actors.jobs.options import Limits
 from actors.jobs.pages import Page
 from actors.jobs.records import (
@@ -59,17 +60,24 @@ class Gap:
 
 @attrs.frozen
 class Accepted:
-    """The answer to one request: its job, and whether it was made now or stood there under the same key."""
+    """The answer to one request: its job, and whether it was made now or stood there under the same key.
+
+    ``warnings``: what the submitter should know: what is wrong with the request, which was accepted all the same.
+    """
 
     job: Job
     entry: QueueEntry
     approval: ApprovalRequest | None
     created: bool
+    warnings: tuple[str, ...] = ()
 
 
 @attrs.frozen
 class JobView:
-    """A job with all that is known around it. ``reason``: why it waits, and the setting that changes that."""
+    """A job with all that is known around it. ``reason``: why it waits, and the setting that changes that.
+
+    ``waits_for``, ``dependants``: whom it waits or waited for, and who for it; None: not looked up, as in lists.
+    """
 
     job: Job
     entry: QueueEntry
@@ -80,6 +88,8 @@ class JobView:
     setting: str | None = None
     position: int | None = None
     estimate: float | None = None
+    waits_for: Relatives | None = None
+    dependants: Relatives | None = None
 
 
 @attrs.frozen

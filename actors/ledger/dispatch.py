@@ -59,6 +59,7 @@ from actors.jobs.scheduling import (
 )
 from actors.ledger.base import UNFLAGGED, Pair, advance, change, emit, load_many, load_readable
 from actors.ledger.deaths import held_apart
+from actors.ledger.due import next_due, up_to_date
 from actors.ledger.limits import effective_limits, gate_of
 from actors.ledger.observe import apply_observation
 from actors.ledger.requeue import requeue_or_fail
@@ -141,12 +142,9 @@ def claim(
     ``breaker_advice``: what the circuit breakers ask, by provider. An open one closes the provider's gate, so that
     nothing is claimed only to be requeued. ``limits``: the configured ones. ``token``: makes the token of a submission.
     """
-    ready, release = queue.outlook(tx.connection)
-    if release is not None and release <= tx.now:
-        queue.release_due(tx.connection, tx.now)
-        ready, release = queue.outlook(tx.connection)
-    if not ready:
-        return Claimed(decide((), (), limits, {}, tx.now, lambda _lane: None), (), release)
+    outlook = up_to_date(tx)
+    if not outlook.ready:
+        return Claimed(decide((), (), limits, {}, tx.now, lambda _lane: None), (), next_due(tx, outlook))
     for name, advice in breaker_advice.items():
         gate = gate_of(tx, name)
         if advice.retry_after and gate.closed(tx.now) is None:
@@ -157,7 +155,7 @@ def claim(
     picks = held_apart(tx, decision.picks)
     dispatches = _claim_all(tx, picks, token)
     is_whole = len(dispatches) == len(picks)  # else damaged ones took others' slots
-    look_again_at = _look_again_at(tx, release) if is_whole else tx.now
+    look_again_at = _look_again_at(tx, outlook) if is_whole else tx.now
     return Claimed(decision, dispatches, look_again_at, held_apart=len(picks) < len(decision.picks))
 
 
@@ -278,8 +276,9 @@ def _close_gate(tx: Transaction, gate: gates.Gate, until: datetime, reason: str,
     gates.put(tx.connection, closed)
 
 
-def _look_again_at(tx: Transaction, release: datetime | None) -> datetime | None:
-    """When something opens by the clock alone: a back-off (``release``) or a closed provider, whichever is first."""
+def _look_again_at(tx: Transaction, outlook: queue.Outlook) -> datetime | None:
+    """When something opens by the clock alone: what is due next, or a closed provider, whichever is first."""
     found = gates.read(tx.connection).values()
     moments = [gate.closed_until for gate in found if gate.closed_until is not None and gate.closed_until > tx.now]
-    return min([*moments, *([release] if release is not None else [])], default=None)
+    following = next_due(tx, outlook)
+    return min([*moments, *([following] if following is not None else [])], default=None)

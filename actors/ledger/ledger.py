@@ -27,7 +27,8 @@ from actors.jobs.views import Accepted
 from actors.ledger.deaths import mark_orphans
 from actors.ledger.dispatch import Answer, Claimed, claim, record_answer
 from actors.ledger.event_log import log_event
-from actors.ledger.submit import NewJob, submit
+from actors.ledger.new_job import NewJob
+from actors.ledger.submit import submit
 from actors.providers.breaker import BreakerAdvice
 from actors.store import Store, Transaction
 from logconf import get_correlation_id

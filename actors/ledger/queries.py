@@ -10,6 +10,7 @@ import attrs
 from sqlalchemy import Connection
 
 from actors.jobs import maxima
+from actors.jobs.dependencies import reason_to_wait
 from actors.jobs.options import Limits
 from actors.jobs.queue_position import estimated_wait, position
 from actors.jobs.records import (
@@ -26,7 +27,7 @@ from actors.jobs.scheduling import Decision, explain
 from actors.jobs.views import JobView
 from actors.ledger.dispatch import decide_now
 from actors.ledger.limits import effective_limits
-from actors.store import approvals, jobs, lanes, queue, submissions
+from actors.store import approvals, dependencies, jobs, lanes, queue, submissions
 
 
 @attrs.frozen
@@ -125,7 +126,9 @@ def view(connection: Connection, part: str, context: DecisionContext) -> JobView
     if not views:
         queue.get(connection, job.job_id)  # raises: it was left out
         raise Refused(f"there is no job {part!r}", RefusalKind.NOT_FOUND)
-    return _placed(connection, views[0], context)
+    waits_for, dependants = dependencies.relatives(connection, job.job_id)
+    related = attrs.evolve(views[0], waits_for=waits_for, dependants=dependants)
+    return _placed(connection, related, context)
 
 
 def of_jobs(connection: Connection, found: Sequence[Job], context: DecisionContext) -> list[JobView]:
@@ -146,7 +149,7 @@ def approval(connection: Connection, approval_id: str) -> ApprovalRequest:
 
 def _placed(connection: Connection, view: JobView, context: DecisionContext) -> JobView:
     """One waiting job with its exact place and an honest estimate; a list of jobs would cost this for each."""
-    if view.entry.status is not QueueStatus.PENDING:
+    if view.entry.status is not QueueStatus.PENDING or view.entry.is_held:
         return view
     place = position(
         view.entry,
@@ -169,6 +172,8 @@ class Around:
         self._asked = approvals.of_jobs(connection, ids)
         self._handed = submissions.of_jobs(connection, ids)
         self._lanes = queue.lanes_of(connection, ids) if decision is not None else {}
+        held = [job_id for job_id, entry in entries.items() if entry.unfinished_parents]
+        self._waited_for = dependencies.waited_for(connection, held) if held else {}
         self._decision = decision
         self._picked = frozenset(pick.head.job_id for pick in decision.picks) if decision is not None else frozenset()
 
@@ -191,10 +196,20 @@ class Around:
             return "its provider is being asked whether it was accepted", None
         if entry.status is not QueueStatus.PENDING or self._decision is None:
             return None, None
+        if entry.is_held:
+            return self._why_it_is_held(entry), None
         if entry.not_before is not None and entry.not_before > self._now:
             return f"next try at {entry.not_before:%H:%M:%S} UTC: {entry.error_message}", None
         wait = explain(self._lanes.get(entry.job_id, -1), self._decision, is_picked=entry.job_id in self._picked)
         return wait.reason, wait.setting
+
+    def _why_it_is_held(self, entry: QueueEntry) -> str:
+        first = self._waited_for.get(entry.job_id)
+        if first is not None:
+            return reason_to_wait(first, entry.unfinished_parents)
+        if entry.unfinished_parents or entry.start_after is None:
+            return "waits for jobs that have just ended"
+        return f"starts at {entry.start_after:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def plain_counts(connection: Connection) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 import attrs
+from sqlalchemy import Connection
 
 from actors.jobs.approval_rules import Facts, first_match, why
 from actors.jobs.codec import fingerprint
@@ -26,6 +27,8 @@ from actors.jobs.records import (
 from actors.jobs.refusal import Refused
 from actors.jobs.views import Accepted
 from actors.ledger.base import load
+from actors.ledger.new_job import NewJob
+from actors.ledger.parents import Parents, start_of_request
 from actors.ledger.rules import rules_now
 from actors.store import Transaction, approvals, holds, idempotency, jobs, queue
 
@@ -43,19 +46,6 @@ class Question:
     rule_id: int | None = None
 
 
-@attrs.frozen
-class NewJob:
-    """A checked request, and the correlation ID of all that happens to its job.
-
-    ``encoded``: the request as JSON, if it is at hand.
-    """
-
-    request: JobRequest
-    correlation_id: str
-    retry_of: str | None = None
-    encoded: bytes | None = None
-
-
 def submit(
     tx: Transaction,
     new: Sequence[NewJob],
@@ -70,6 +60,12 @@ def submit(
     ``rules``: the configured ones. ``most_waiting``: how many entries of one user may wait.
     """
     return _Batch(tx, new, ids, rules, timedelta(hours=options.timeout_hours), most_waiting).accept()
+
+
+def known_keys(connection: Connection, requests: Sequence[JobRequest]) -> set[tuple[str, str | None]]:
+    """The pairs of user and idempotency key of ``requests`` under which there is a job already."""
+    pairs = [key for request in requests if (key := _key(request))]
+    return set(idempotency.used(connection, pairs, None)) if pairs else set()
 
 
 class _Batch:
@@ -93,6 +89,7 @@ class _Batch:
         self._seen: dict[str, tuple[int, bool]] = {}
         self._fresh: dict[str, Accepted] = {}
         self._encoded: dict[str, bytes | None] = {}
+        self._parents = Parents(tx.connection, new) if any(one.request.after for one in new) else None
 
     def accept(self) -> list[Accepted]:
         """Accept all of it."""
@@ -102,12 +99,12 @@ class _Batch:
         for new in self._new:
             key = _key(new.request)
             print_ = fingerprint(new.request) if key else ""
-            if key and key in known:
-                accepted.append(self._existing(key, *known[key], print_))
-                continue
-            one = self._make(new)
+            is_known = key is not None and key in known
+            one = self._existing(key, *known[key], print_) if key and is_known else self._make(new)
             accepted.append(one)
-            if key:
+            if self._parents is not None:
+                self._parents.note(one.job, new.written_name)
+            if key and not is_known:
                 known[key] = (one.job.job_id, print_)
                 keys.append(_reservation(key, one.job, print_))
         self._write([one for one in accepted if one.created], keys)
@@ -153,6 +150,8 @@ class _Batch:
     def _make(self, new: NewJob) -> Accepted:
         request = new.request
         job_id = self._ids.new(self._tx.now)
+        start = start_of_request(request, self._tx.now)
+        parents = self._parents.of(job_id, new) if self._parents is not None else ()
         question = self._question(request)
         following = _first_step(needs_approval=question is not None)
         job = Job(
@@ -173,9 +172,12 @@ class _Batch:
             queued_at=self._tx.now,
             queued_seq=self._tx.next_order(),
             max_attempts=request.max_attempts,
+            start_after=start.at,
+            start_wait_seconds=start.seconds,
+            unfinished_parents=sum(not parent.has_ended for parent in parents),
         )
         approval = self._ask(job_id, question) if question else None
-        one = Accepted(job, entry, approval, created=True)
+        one = Accepted(job, entry, approval, created=True, warnings=() if start.note is None else (start.note,))
         self._fresh[job_id] = one
         self._encoded[job_id] = new.encoded
         return one
@@ -224,6 +226,8 @@ class _Batch:
         asked = [one.approval for one in new if one.approval is not None]
         if asked:
             approvals.add(connection, asked)
+        if self._parents is not None:
+            self._parents.write()
         idempotency.reserve(connection, keys)
         for one in new:
             event = _first_step(needs_approval=one.approval is not None).event

@@ -166,7 +166,8 @@ class Provider(Protocol):
     async def submit(self, key: str, token: str, prepared: Prepared, context: Mapping[str, str]) -> Submitted:
         """Submit a job under ``key``; the same key again returns what is there, never a second job.
 
-        ``context`` holds ``job_id`` and ``correlation_id`` for the job's environment, labels or headers.
+        ``context`` holds ``job_id`` and ``correlation_id`` for the job's environment, labels or headers; for a job that
+        waited for others ``parents``, what it is told of them (a JSON array); and ``home``, the state directory.
         """
 
     async def find(self, key: str, token: str) -> Found:
@@ -219,6 +220,37 @@ class TakesVerdicts(Protocol):
         """A person says that nothing of the job runs any more. Idempotent."""
 
 
+@runtime_checkable
+class SeeksLogs(Protocol):
+    """A provider that can say where in a job's output to begin."""
+
+    async def log_cursor(self, key: str, handle: Handle, *, lines: int | None, since: datetime | None) -> str | None:
+        """The cursor of the last ``lines`` lines, of what came since then, or of the later of both.
+
+        None: when output arrived is not known of this job.
+        """
+
+
+@attrs.frozen
+class RequestFault:
+    """What is wrong with a request's ``field``, and what to change, in one sentence.
+
+    ``sure`` false: it could not be found out, which is no reason to refuse.
+    """
+
+    field: str
+    message: str
+    sure: bool = True
+
+
+@runtime_checkable
+class ChecksRequests(Protocol):
+    """A provider that can see before a job is accepted that it could not run."""
+
+    async def check_requests(self, requests: Sequence[JobRequest]) -> list[tuple[RequestFault, ...]]:
+        """What is wrong with each of ``requests``, which were prepared before; in bounded time, whatever hangs."""
+
+
 @attrs.frozen
 class Remark:
     """``text``: a sentence about the job of submission key ``key``, which has ended already."""
@@ -255,6 +287,7 @@ class CallDeadlines:
     delivery_secrets: float = _seconds(15.0)
     forget: float = _seconds(30.0)
     settled: float = _seconds(30.0)
+    check_requests: float = _seconds(15.0)
     aclose: float = _seconds(5.0)
 
 

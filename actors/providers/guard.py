@@ -32,7 +32,6 @@ from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar, cast
 
-import attrs
 import trio
 
 from actors.jobs.records import Capacity, JobRequest
@@ -42,6 +41,7 @@ from actors.providers.base import (
     CallDeadlines,
     CancelAck,
     Capabilities,
+    ChecksRequests,
     FollowsLogs,
     Found,
     Handle,
@@ -52,13 +52,16 @@ from actors.providers.base import (
     Provider,
     Remark,
     Remarks,
+    RequestFault,
+    SeeksLogs,
     Submitted,
     TakesVerdicts,
     View,
 )
 from actors.providers.breaker import Breaker, BreakerOpen, BreakerOptions, Permit
 from actors.providers.classify import Blame, Failure, blame, classify, counts_as_success
-from actors.providers.deliveries import DeliveryReading, DeliveryReport, Rejected
+from actors.providers.deliveries import Rejected
+from actors.providers.guarded_delivery import GuardedDelivery
 from supervision import faults
 
 __all__ = ["CallDeadlines", "Failure", "GuardedProvider"]
@@ -155,6 +158,18 @@ class GuardedProvider:
 
         return await self._call("logs", lambda chunks: chunks, read, about=key)
 
+    @property
+    def seeks_logs(self) -> bool:
+        """Whether it can say where in a job's output to begin."""
+        return isinstance(self._provider, SeeksLogs)
+
+    async def log_cursor(
+        self, key: str, handle: Handle, *, lines: int | None, since: datetime | None
+    ) -> str | Failure | None:
+        """Where the last ``lines`` lines, or what came ``since`` then, begin; of providers that seek."""
+        seek = partial(cast("SeeksLogs", self._provider).log_cursor, key, handle, lines=lines, since=since)
+        return await self._call("logs", answers.checked_place, seek, about=key)
+
     async def follow(
         self, key: str, handle: Handle, into: trio.MemorySendChannel[LogChunk], cursor: str | None = None
     ) -> Failure | None:
@@ -191,6 +206,14 @@ class GuardedProvider:
             return None
         settled = partial(self._provider.settled, key)
         return await self._attempt("settled", self._deadlines.settled, answers.nothing, settled)
+
+    async def check_requests(self, requests: Sequence[JobRequest]) -> list[tuple[RequestFault, ...]] | Failure | None:
+        """What is wrong with each of ``requests``, which were prepared before. None: the provider cannot see that."""
+        if not isinstance(self._provider, ChecksRequests):
+            return None
+        check = partial(self._provider.check_requests, requests)
+        checked = partial(answers.checked_faults, number=len(requests))
+        return await self._attempt("check_requests", self._deadlines.check_requests, checked, check)
 
     async def watch(self, nudge: Nudge) -> Failure | None:
         """Run until cancelled, passing nudges on. None: this provider cannot; a failure: watch again after a while."""
@@ -272,28 +295,3 @@ class GuardedProvider:
             return question()
         except Exception as error:  # noqa: BLE001 - the guard, for the calls that do not wait
             return classify(name, error)
-
-
-@attrs.define
-class GuardedDelivery:
-    """A reading whose faults are rejections: nothing that a delivery holds may hurt.
-
-    ``ask`` is the guard: it does what it is given and gives the answer, or the failure that came of it.
-    """
-
-    reading: DeliveryReading
-    ask: Callable[[Callable[[], DeliveryReport | None]], DeliveryReport | Failure | None]
-    _fault: Failure | None = None
-
-    def add(self, piece: bytes) -> None:
-        """Take the next bytes of the body."""
-        if self._fault is None and isinstance(failed := self.ask(lambda: self.reading.add(piece)), Failure):
-            self._fault = failed
-
-    def done(self, kept: bytes, size: int) -> DeliveryReport:
-        """What it was."""
-        found = self._fault or self.ask(lambda: answers.checked_delivery(self.reading.done(kept, size)))
-        if isinstance(found, Failure):
-            return Rejected(found.message)
-        assert found is not None
-        return found

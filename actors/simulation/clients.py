@@ -38,6 +38,7 @@ class Clients:
         }
         self._do_to_job: Mapping[str, Callable[[RunningRuntime, Step, str], Awaitable[Any]]] = {
             "retry": self._retry,
+            "retry_all": self._retry_all,
             "cancel": lambda runtime, _step, job_id: runtime.cancel(job_id, by="op"),
             "approve": self._approve,
             "reject": self._reject,
@@ -115,6 +116,11 @@ class Clients:
         job = await runtime.jobs.retry(job_id, by="op")
         self._world.acknowledge(Known(job.job_id, step.args["marker"] + "+", job.correlation_id, needs_approval=False))
 
+    async def _retry_all(self, runtime: RunningRuntime, step: Step, job_id: str) -> None:
+        for one in await runtime.jobs.submit_again(job_id, with_dependants=True):
+            job = one.job
+            self._world.acknowledge(Known(job.job_id, job.job_id, job.correlation_id, needs_approval=False))
+
     def _remember(self, job: Job, marker: str, fields: Mapping[str, Any]) -> None:
         self._world.acknowledge(Known(job.job_id, marker, job.correlation_id, "requires_approval" in fields))
 
@@ -159,6 +165,7 @@ def _request(marker: str, fields: Mapping[str, Any]) -> JobRequest:
     made = dict(fields)
     cpus, gpus = made.pop("resources")
     levels = tuple(made.pop("user_levels"))
+    made["after"] = tuple(made.pop("after", ()))
     resources = Resources(cpus=cpus, gpus=gpus)
     return attrs.evolve(
         scripted_request(resources=resources, user_levels=levels, env_from=(), **made), config_name=marker

@@ -10,6 +10,7 @@ import attrs
 
 from actors.simulation.drawing import disturbances
 from actors.simulation.pinned import source
+from actors.simulation.waiting_jobs import waits
 
 JOBS_AN_HOUR = 60
 USERS = ("ana", "bo", "cem", "dia", "eve", "fay")
@@ -37,6 +38,7 @@ def drawn_script(seed: int, hours: float) -> list[Step]:
     seconds = hours * 3600
     drawn = [*workload(source(seed, "workload"), seconds), *faults(source(seed, "faults"), seconds)]
     drawn += [*leaps(source(seed, "leaps"), seconds), *flood(source(seed, "flood"), seconds)]
+    drawn += [Step(*one) for one in waits(source(seed, "waits"), seconds, _request)]
     steps = sorted((step for step in drawn if step.at <= seconds), key=lambda step: step.at)
     return [attrs.evolve(step, number=number) for number, step in enumerate(steps)]
 

@@ -42,6 +42,8 @@ PATIENCE = 600.0
 
 _WAITS = (
     "SELECT 'job ' || job_id, not_before FROM queue_entries WHERE status = 'pending' AND not_before IS NOT NULL"
+    " UNION ALL SELECT 'job ' || job_id, start_after FROM queue_entries WHERE status IN ('pending', 'blocked')"
+    " AND start_after IS NOT NULL AND start_wait_seconds IS NOT NULL"
     " UNION ALL SELECT 'provider ' || provider, closed_until FROM provider_gates WHERE closed_until IS NOT NULL"
 )
 _KINDS = "job_id, user_id, org_id, team_id, provider, cpus, gpus"
@@ -80,7 +82,7 @@ class Waiting:
         before, self._could = self._could, {}
         if self._world.scheduler_hangs:
             return
-        for job_id in self._runnable(runtime):
+        for job_id in (*self._runnable(runtime), *self._overdue()):
             since = self._could[job_id] = before.get(job_id, now)
             if now - since >= PATIENCE:
                 self._world.broken("what can run starts", f"job {job_id} could run for {now - since:.0f} s")
@@ -99,6 +101,17 @@ class Waiting:
             fits = provider in free and cpus <= free[provider][0] and gpus <= free[provider][1]
             if fits and all(taken[one] < limit_of(one, limits) for one in limited(user, org, team, provider)):
                 yield job_id
+
+    def _overdue(self) -> Iterator[str]:
+        """Jobs whose time has come, or one of whose parents has ended, and that were not told so yet."""
+        now = (self._world.clock.now() - instant(0)) // timedelta(microseconds=1)
+        for (job_id,) in self._world.database.look(
+            "SELECT job_id FROM queue_entries WHERE status IN ('pending', 'blocked') AND start_after < ?"
+            " UNION SELECT d.job_id FROM dependencies d JOIN jobs p ON p.job_id = d.parent_id"
+            " WHERE d.parent_status IS NULL AND p.status IN ('completed', 'failed', 'cancelled')",
+            (now,),
+        ):
+            yield job_id
 
     def _open(self, runtime: RunningRuntime) -> list[str]:
         """Providers that take jobs now: neither closed nor being tried out, and nothing there is kept for a job."""

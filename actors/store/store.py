@@ -54,6 +54,10 @@ from supervision import faults
 T = TypeVar("T")
 Publish = Callable[[list[Event]], None]
 
+PROBE_SECONDS = 25.0
+"""Between two writes of the probe: health promises to notice a store that cannot be written within 30 s (D6)."""
+_PROBE = "INSERT INTO counters VALUES ('write_probe', 1) ON CONFLICT (name) DO UPDATE SET value = value + 1"
+
 _GROUP = 100
 """Closures that share one transaction at most: past that a commit's cost is spread thinly enough."""
 
@@ -138,6 +142,15 @@ class Store:
         if self._log is not None:
             await self._housekeeping.run(self._log.move)
 
+    async def keep_probing(self) -> None:
+        """Write a row every now and then until cancelled: a disk that takes nothing is noticed without any work, too.
+
+        What became of it is in :attr:`reasons`.
+        """
+        while True:
+            await trio.sleep(PROBE_SECONDS)
+            await self._take_turn([Waiting(lambda tx: command(tx.connection, _PROBE), "")])
+
     @property
     def log_bytes(self) -> int:
         """How long the write-ahead log was when it was last looked at."""
@@ -170,7 +183,12 @@ class Store:
         """
         if faults.active is not None:
             await faults.async_point(COMMIT_BEFORE, "store")
-        mine = [Waiting(closure, correlation_id) for correlation_id, closure in closures]
+        outcomes = await self._take_turn([Waiting(closure, correlation_id) for correlation_id, closure in closures])
+        if faults.active is not None:
+            await faults.async_point(COMMIT_AFTER, "store")
+        return outcomes
+
+    async def _take_turn(self, mine: Sequence[Waiting[Any]]) -> list[Outcome[Any]]:
         self._queue.extend(mine)
         try:
             await self._turn.acquire()
@@ -185,8 +203,6 @@ class Store:
                     await self._run_group(waiting)
         finally:
             self._turn.release()
-        if faults.active is not None:
-            await faults.async_point(COMMIT_AFTER, "store")
         return [waiting.outcome for waiting in mine if waiting.outcome is not None]
 
     async def read(self, query: Callable[[Connection], T]) -> T:

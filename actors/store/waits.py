@@ -27,6 +27,8 @@ _WAITS = (
     (queue_entries.c.not_before, queue_entries.c.wait_seconds),
     (provider_gates.c.closed_until, provider_gates.c.closed_seconds),
 )
+_STARTS = (queue_entries.c.start_after, queue_entries.c.start_wait_seconds)
+"""A start without a length is an instant of the wall clock, and stays where it is."""
 _BEGINNINGS = (idempotency_keys.c.created_at, webhook_deliveries.c.received_at)
 """When something began that is kept for a while; what has no length beside it, since that is a constant."""
 
@@ -35,6 +37,7 @@ def shift(connection: Connection, by: timedelta, now: datetime) -> None:
     """Move every wait with the wall clock, which was stepped ``by`` to ``now``."""
     for ends, _ in _WAITS:
         connection.execute(_shift(ends), {"by": by // timedelta(microseconds=1)})
+    connection.execute(_shift_starts(), {"by": by // timedelta(microseconds=1)})
     remembered.changed(connection)
     connection.execute(_shift_intents(), {"by": by // timedelta(microseconds=1)})
     since = lane_rows.c.blocked_since
@@ -48,6 +51,7 @@ def bound(connection: Connection, now: datetime) -> None:
     """Let no wait end later than its own length after ``now``; what a row has no length for, within a day."""
     for ends, seconds in _WAITS:
         connection.execute(_bound(ends, seconds), {"at": microseconds(now)})
+    connection.execute(_bound_starts(), {"at": microseconds(now)})
     remembered.changed(connection)
     _not_in_the_future(connection, now)
 
@@ -71,6 +75,18 @@ def _plain(column: ColumnElement[Any]) -> ColumnElement[Any]:
 def _shift(ends: Any) -> Update:
     moved = type_coerce(_plain(ends) + bindparam("by", type_=BigInteger), UTCDateTime)
     return update(ends.table).where(ends.is_not(None)).values({ends: moved})
+
+
+@cache
+def _shift_starts() -> Update:
+    starts, seconds = _STARTS
+    return _shift(starts).where(seconds.is_not(None))
+
+
+@cache
+def _bound_starts() -> Update:
+    starts, seconds = _STARTS
+    return _bound(starts, seconds).where(starts.is_not(None), seconds.is_not(None))
 
 
 @cache

@@ -35,7 +35,10 @@ def test_a_sweep_is_watched_without_a_reload(stage: Stage, page: Page) -> None:
     # That it ran is told of a job only that was seen running, which one that fails at once need not be.
     for told in ("job submitted", "job dispatched", "job handed over", "job is now failed"):
         expect(trail.filter(has_text=told)).to_have_count(1)
-    expect(page.get_by_role("main")).to_contain_text(f"correlation ID {made[2]['correlation_id']}")
+    main = page.get_by_role("main")
+    for fact in (f"correlation ID {made[2]['correlation_id']}", "python train.py --lr 20", "examples/train", "1 CPU"):
+        expect(main).to_contain_text(fact)
+    expect(main).to_contain_text("PATH")  # what it inherits, by name
     expect(page.get_by_role("region", name="Output")).to_contain_text("too large")
     assert page.evaluate("window.neverReloaded") is True
 

@@ -76,8 +76,10 @@ class JobDirectory:
     exit = _File("exit.json")  # how it ended
     cancel = _File("cancel")  # there: an end was asked for
     log = _File("log")  # the job's output
+    log_times = _File("log.times")  # when it had which size
     progress = _File("progress.jsonl")  # JSON lines from the job; untrusted
     result = _File("result.json")  # one JSON object from the job; untrusted
+    parents = _File("parents.json")  # the jobs that this one waited for, and what they left; for it to read
     output = _File("output")  # a folder: what the job wants kept
     work = _File("work")  # a folder: the job's working directory, unless it asked for another
 
@@ -101,10 +103,12 @@ class JobDirectory:
         paths = (self.spec, self.run, self.exit, self.lock, self.started)
         return any(os.path.lexists(path) for path in paths)
 
-    def place(self, spec: Mapping[str, Any]) -> bool:
+    def place(self, spec: Mapping[str, Any], parents: str | None = None) -> bool:
         """Submit: make the directory and, last, its spec. False: it was submitted before.
 
-        What the spec holds is on disk then, the names may not be: :meth:`sync_names`. A directory without a spec was
+        ``parents``: the content of that file; None: there is none.
+
+        What the files hold is on disk then, the names may not be: :meth:`sync_names`. A directory without a spec was
         left by somebody who was killed, and is completed. Raises :class:`Unavailable`, leaving nothing behind, when the
         disk refuses.
         """
@@ -114,6 +118,9 @@ class JobDirectory:
             for folder in (self.path, self.output, self.work):
                 folder.mkdir(mode=0o700, exist_ok=True)
             self._reserve_exit_record()
+            if parents is not None:
+                with self.opened() as at:
+                    write_plain(at, self.parents.name, parents.encode(), sync_name=False)
             write_durably(self.spec, spec, sync_name=False)
         except OSError as error:
             if not self.is_submitted:

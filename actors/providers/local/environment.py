@@ -19,6 +19,8 @@ OURS = frozenset(
         MARK,
         "GREENROOM_PROGRESS_FILE",
         "GREENROOM_RESULT_FILE",
+        "GREENROOM_PARENTS",
+        "GREENROOM_HOME",
         "CUDA_VISIBLE_DEVICES",
         "CUDA_DEVICE_ORDER",
     }
@@ -45,4 +47,6 @@ def job_environment(
         MARK: str(directory.output),
         "GREENROOM_PROGRESS_FILE": str(directory.progress),
         "GREENROOM_RESULT_FILE": str(directory.result),
+        **({"GREENROOM_PARENTS": str(directory.parents)} if "parents" in context else {}),
+        **({"GREENROOM_HOME": context["home"]} if "home" in context else {}),
     }

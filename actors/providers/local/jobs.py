@@ -72,7 +72,7 @@ class LocalJobs:
             "submitted_at": time.time(),
         }
         with self._leased(body["gpus"], directory.key) as lease:
-            placed = directory.place(spec)
+            placed = directory.place(spec, context.get("parents"))
             if placed:
                 self._begin(directory, lease)
         if placed:

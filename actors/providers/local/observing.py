@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+import attrs
+
 from actors.jobs.records import Observation, Phase
 from actors.providers.local.directory import JobDirectory, read_record
 from actors.providers.local.end_messages import (
@@ -31,7 +33,7 @@ def observe(directory: JobDirectory, seen: Look, outputs: Outputs) -> Observatio
     spec = _spec(directory)
     job_id = text(spec.get("job_id"), directory.key)
     if seen.exit is not None:
-        return _ended(directory, seen.exit, spec, outputs)
+        return attrs.evolve(_ended(directory, seen.exit, spec, outputs), devices=devices_of(seen.run))
     if seen.standing is Standing.RUNNING:
         phase = Phase.STOPPING if seen.cancel else Phase.RUNNING
         return Observation(
@@ -39,6 +41,7 @@ def observe(directory: JobDirectory, seen: Look, outputs: Outputs) -> Observatio
             raw_status=phase.value,
             started_at=_time(seen.run, "started_at"),
             progress=outputs.progress(directory, job_id),
+            devices=devices_of(seen.run),
         )
     return Observation(phase=Phase.STARTING, raw_status="starting")
 
@@ -103,6 +106,12 @@ def _ended(
         result=outputs.result(directory, job_id),
         proven_dead=True,
     )
+
+
+def devices_of(run: Mapping[str, Any] | None) -> tuple[str, ...] | None:
+    """The GPUs that the shim made visible to the job, by UUID or index; None: it has none."""
+    names = text((run or {}).get("devices"), "-")
+    return None if names in ("", "-") else tuple(names.split(","))
 
 
 def _program(spec: Mapping[str, Any]) -> str:

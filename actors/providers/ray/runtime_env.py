@@ -22,6 +22,7 @@ OURS = frozenset(
         "GREENROOM_OUTPUT_DIR",
         "GREENROOM_PROGRESS_FILE",
         "GREENROOM_RESULT_FILE",
+        "GREENROOM_PARENTS",
         "RAY_JOB_STOP_WAIT_TIME_S",
     }
 )

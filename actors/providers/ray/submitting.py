@@ -100,7 +100,7 @@ class Submitter:
         runtime_env["env_vars"] = {
             **runtime_env.get("env_vars", {}),
             **self._secrets(body["secret_env"]),
-            **await self._outputs.place(job_id),
+            **await self._outputs.place(job_id, context.get("parents")),
             "GREENROOM_JOB_ID": job,
             "GREENROOM_CORRELATION_ID": correlation,
         }

@@ -8,6 +8,7 @@ from typing import Generic, Literal, Protocol, TypeVar, get_args
 
 import attrs
 
+from actors.jobs.quantities import Seconds
 from actors.providers import errors
 from actors.validation.values import OR_MORE, fits
 
@@ -86,11 +87,11 @@ class Fault:
     calls: tuple[str, ...] = ()
     times: int | None = attrs.field(default=1, validator=OR_MORE)
     skip: int = attrs.field(default=0, validator=OR_MORE)
-    since: float = attrs.field(default=0.0, validator=IS_SECONDS)
-    until: float | None = attrs.field(default=None, validator=IS_SECONDS)
-    seconds: float = attrs.field(default=0.0, validator=IS_SECONDS)
+    since: Seconds = attrs.field(default=0.0, validator=IS_SECONDS)
+    until: Seconds | None = attrs.field(default=None, validator=IS_SECONDS)
+    seconds: Seconds = attrs.field(default=0.0, validator=IS_SECONDS)
     refusal: Refusal = Refusal.OTHER
-    retry_after: float | None = attrs.field(default=None, validator=IS_SECONDS)
+    retry_after: Seconds | None = attrs.field(default=None, validator=IS_SECONDS)
     accepted: bool = True
 
     def __attrs_post_init__(self) -> None:

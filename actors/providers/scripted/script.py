@@ -12,6 +12,7 @@ import attrs
 import orjson
 from attrs.validators import le
 
+from actors.jobs.quantities import Seconds
 from actors.jobs.records import Observation, Phase
 from actors.providers.errors import Invalid
 from actors.providers.scripted.faults import IS_SECONDS, CallName, Fault
@@ -55,9 +56,9 @@ class Script:
     failed one says. ``faults`` strike calls about this job alone.
     """
 
-    duration: float = attrs.field(default=1.0, validator=IS_SECONDS)
-    queue_time: float = attrs.field(default=0.0, validator=IS_SECONDS)
-    cancel_time: float = attrs.field(default=1.0, validator=IS_SECONDS)
+    duration: Seconds = attrs.field(default=1.0, validator=IS_SECONDS)
+    queue_time: Seconds = attrs.field(default=0.0, validator=IS_SECONDS)
+    cancel_time: Seconds = attrs.field(default=1.0, validator=IS_SECONDS)
     result: Ending = Ending.COMPLETED
     error: str = "failed as scripted"
     metrics: Mapping[str, Any] = attrs.field(factory=dict)

@@ -77,12 +77,14 @@ queue_entries = Table(
     Column("start_after", UTCDateTime),  # none: it has passed, or nothing was asked
     Column("start_wait_seconds", Float),  # how long the wait is that ends at start_after; none: an instant was asked
     Column("unfinished_parents", Integer, nullable=False, server_default="0"),
+    Column("is_awaited", Boolean, nullable=False, server_default="0"),  # a job waits for its end
     Column("max_runtime", Float),
     Column("reruns", Integer, nullable=False, server_default="0"),
     Column("run_first_attempt", Integer, nullable=False, server_default="0"),
     partial_index("entries_ready", "lane_id", "queued_at", "queued_seq", where="lane_id IS NOT NULL"),
     partial_index("entries_deferred", "not_before", where="not_before IS NOT NULL"),
     partial_index("entries_later", "start_after", where="start_after IS NOT NULL"),
+    partial_index("entries_held", "user_id", "unfinished_parents", where="status = 'pending' AND lane_id IS NULL"),
     partial_index("entries_by_organisation", "org_id", "job_id", where="org_id != ''"),
     partial_index("entries_running", "status", where="status = 'running'"),
     partial_index("entries_waiting", "queued_at", where="status IN ('pending','blocked')"),
@@ -149,6 +151,7 @@ dependencies = Table(
     Column("parent_completed_at", UTCDateTime),
     Column("broke", Boolean, nullable=False, server_default="0"),  # this parent's end cancelled the job
     Index("dependencies_by_parent", "parent_id", "job_id"),
+    partial_index("dependencies_open", "parent_id", "job_id", where="parent_status IS NULL"),
 )
 
 ended_parents = Table(
@@ -156,6 +159,7 @@ ended_parents = Table(
     metadata,
     Column("parent_id", String(64), primary_key=True),  # its end is still to be passed on to jobs that wait for it
     Column("ended_at", UTCDateTime, nullable=False),
+    Index("ended_parents_by_end", "ended_at", "parent_id"),
 )
 
 series = Table(

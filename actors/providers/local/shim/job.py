@@ -81,7 +81,7 @@ def run(spec: dict[str, Any], devices: str, folder: int, note: Note, cgroup: str
     ``note``: where it is said, out of the job's reach, that the program is let go. ``cgroup``: the control group to
     make for it. Raises OSError when no process can be started.
     """
-    pipe = LogPipe()
+    pipe = LogPipe(open_times(folder))
     group = make(cgroup)
     child, gate, faults, entered = fork_program(spec, pipe.sink, cgroup if group else "")
     pipe.start()  # like all up to the gate: while the program's process gets ready
@@ -122,6 +122,18 @@ def run(spec: dict[str, Any], devices: str, folder: int, note: Note, cgroup: str
     if entered:
         leave(cgroup)
     return outcome
+
+
+def open_times(folder: int) -> int | None:
+    """The new file for when output arrives, opened before there is a job that could put something in its place.
+
+    None: it cannot be made, and nothing is written down.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        return os.open("log.times", flags, 0o600, dir_fd=folder)
+    except OSError:
+        return None
 
 
 def fork_program(spec: dict[str, Any], output: int, cgroup: str = "") -> tuple[int, int, int, bool]:

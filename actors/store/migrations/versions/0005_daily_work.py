@@ -56,6 +56,9 @@ def _progress() -> None:
 def _waiting_for_others() -> None:
     """For whom a job waits, and the ends that are still to be passed on to those that wait."""
     op.add_column("queue_entries", sa.Column("unfinished_parents", sa.Integer(), nullable=False, server_default="0"))
+    op.add_column("queue_entries", sa.Column("is_awaited", sa.Boolean(), nullable=False, server_default="0"))
+    held = sa.text("status = 'pending' AND lane_id IS NULL")
+    op.create_index("entries_held", "queue_entries", ["user_id", "unfinished_parents"], sqlite_where=held)
     op.create_table(
         "dependencies",
         sa.Column("job_id", _JOB_ID, primary_key=True),
@@ -66,11 +69,14 @@ def _waiting_for_others() -> None:
         sa.Column("broke", sa.Boolean(), nullable=False, server_default="0"),
     )
     op.create_index("dependencies_by_parent", "dependencies", ["parent_id", "job_id"])
+    still_open = sa.text("parent_status IS NULL")
+    op.create_index("dependencies_open", "dependencies", ["parent_id", "job_id"], sqlite_where=still_open)
     op.create_table(
         "ended_parents",
         sa.Column("parent_id", _JOB_ID, primary_key=True),
         sa.Column("ended_at", _INSTANT, nullable=False),
     )
+    op.create_index("ended_parents_by_end", "ended_parents", ["ended_at", "parent_id"])
 
 
 def _later_starts() -> None:
