@@ -14,7 +14,7 @@ from actors.jobs.retention import Hold, PruneResult, kept_since
 from actors.jobs.retry import FailureKind
 from actors.kernel import Clock, Envelope, TickingActor
 from actors.ledger import Ledger
-from actors.ledger.prune import Ended, drop_keys, merge_texts, remove, review
+from actors.ledger.prune import Ended, Removed, drop_keys, merge_texts, remove, review
 from actors.providers.guard import Failure, GuardedProvider
 from actors.store import retention
 from logconf import get_logger
@@ -149,12 +149,12 @@ async def _remove(
 ) -> PruneResult:
     """``result`` with those jobs of ``batch`` that went."""
     gone = await forgetting.of(batch)
-    jobs, events = await ledger.write(remove, before, gone) if gone else (0, 0)
+    removed = await ledger.write(remove, before, gone) if gone else Removed(0, 0)
     oldest = min(one.completed_at for one in batch)
     return attrs.evolve(
         result,
-        jobs=result.jobs + jobs,
-        events=result.events + events,
+        jobs=result.jobs + removed.jobs,
+        events=result.events + removed.events,
         kept=result.kept + len(batch) - len(gone),
         oldest=min(oldest, result.oldest or oldest),
     )

@@ -13,7 +13,7 @@ import click
 _COMMANDS = {
     "run": ["run"],
     "submit": ["submit"],
-    "jobs": ["jobs", "show", "cancel", "retry", "settle"],
+    "jobs": ["jobs", "show", "cancel", "retry", "rm", "settle"],
     "logs": ["logs"],
     "queue": ["queue", "prioritise", "limits"],
     "approvals": ["approvals", "approve", "reject"],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -124,3 +124,37 @@ def note(job: Document) -> str:
     if job["status"] == "running" and job.get("progress"):
         return progress_text(job["progress"])
     return metrics(job.get("result"))
+
+
+def how_many(jobs: Sequence[Document]) -> str:
+    """What became of a submission: ``2 new, 10 already there (1 failed)``."""
+    there = [job for job in jobs if not job["created"]]
+    failed = sum(job["status"] == "failed" for job in there)
+    words = [f"{len(jobs) - len(there)} new"] if len(there) < len(jobs) else []
+    if there:
+        words.append(f"{len(there)} already there{f' ({failed} failed)' if failed else ''}")
+    return ", ".join(words)
+
+
+def rerun_lines(job: Document) -> list[str]:
+    """After which ends, and how often, a job runs again; nothing where it does not."""
+    asked = job.get("rerun")
+    if not asked:
+        return []
+    ends = ", ".join([*asked["on"], *(f"exit:{code}" for code in asked["exit_codes"])])
+    return [f"up to {asked['times']} times after {ends}, {job['reruns']} so far"]
+
+
+def attempt_lines(job: Document) -> list[str]:
+    """A line for each attempt at a job, where there was more than one."""
+    attempts = job.get("attempts") or []
+    return [_attempt_line(one) for one in attempts] if len(attempts) > 1 else []
+
+
+def _attempt_line(one: Document) -> str:
+    words = [str(one["attempt"]), one["status"] or "not handed over"]
+    if one["started_at"] and one["completed_at"]:
+        words.append(f"ran {duration(one)}")
+    if one["devices"]:
+        words.append("on " + plain(", ".join(one["devices"])))
+    return "  ".join([*words, *([plain(one["error_message"])] if one["error_message"] else [])])

@@ -24,7 +24,9 @@ from actors.control.logs import LogReader, Recheck
 from actors.control.metrics import Metrics
 from actors.control.providers import Providers
 from actors.control.queue import Queue
+from actors.control.removing import Removing
 from actors.control.rules import Rules
+from actors.control.selections import Selections
 from actors.control.tree import Tree
 from actors.jobs.records import ApprovalRequest, Event, Job, JobRequest
 from actors.jobs.views import EventFilters
@@ -81,6 +83,8 @@ class Runtime:
         self.config = config
         self.event_reader = EventReader(context.ledger, bus, tallies.subscribed)
         self.jobs = Jobs(context, self.event_reader, retention_days)
+        self.removing = Removing(context)
+        self.selections = Selections(context, self.jobs, self.removing)
         self.queue = Queue(context)
         self.approvals = Approvals(context.ledger)
         self.rules = Rules(context)
@@ -96,6 +100,10 @@ class Runtime:
     async def submit(self, request: JobRequest) -> Job:
         """:meth:`Jobs.submit`: accept one job; it is stored when this returns."""
         return await self.jobs.submit(request)
+
+    async def submit_sweep(self, request: JobRequest, matrix: Mapping[str, Any]) -> list[Job]:
+        """:meth:`Jobs.submit_sweep`: accept a job for each combination of the values in ``matrix``."""
+        return await self.jobs.submit_sweep(request, matrix)
 
     async def wait(self, job_id: str) -> Job:
         """:meth:`Jobs.wait`: the job once it has reached an end."""
@@ -119,6 +127,8 @@ class Runtime:
         """:meth:`EventReader.events`: what happens after event ``after`` (None: from now on)."""
         return self.event_reader.events(after=after, **filters)
 
-    def logs(self, job_id: str, cursor: str | None = None, *, follow: bool = False) -> AsyncIterator[Piece]:
+    def logs(
+        self, job_id: str, cursor: str | None = None, *, follow: bool = False, attempt: int | None = None
+    ) -> AsyncIterator[Piece]:
         """:meth:`LogReader.read`: a job's output."""
-        return self.log_reader.read(job_id, cursor, follow=follow)
+        return self.log_reader.read(job_id, cursor, follow=follow, attempt=attempt)

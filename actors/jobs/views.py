@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TypedDict
 
@@ -19,6 +19,7 @@ from actors.jobs.records import (
     QueueEntry,
     QueueStatus,
     Submission,
+    SubmissionState,
 )
 
 
@@ -26,7 +27,7 @@ class JobFilters(TypedDict, total=False):
     """Which jobs to return. What is absent or None does not narrow.
 
     ``text``: part of the id, the user, the configuration's name or the error, upper and lower case alike. ``since`` and
-    ``until``: made at that moment or later, and before it.
+    ``until``: made at that moment or later, and before it. ``name``: a pattern (:mod:`actors.jobs.globs`).
     """
 
     statuses: Iterable[JobStatus]
@@ -36,6 +37,27 @@ class JobFilters(TypedDict, total=False):
     text: str | None
     since: datetime | None
     until: datetime | None
+    name: str | None
+    group: str | None
+
+
+@attrs.frozen
+class Viewer:
+    """Who names a job: of several that fit, those of ``user_id`` are meant first.
+
+    ``only_own``: no others are seen. ``user_id`` None: nobody's come first.
+    """
+
+    user_id: str | None = None
+    only_own: bool = False
+
+    def sees(self, user_id: str) -> bool:
+        """Whether jobs of this user are seen."""
+        return not self.only_own or user_id == self.user_id
+
+
+EVERYTHING = Viewer()
+"""The program that runs the runtime: it sees all jobs."""
 
 
 class EventFilters(TypedDict, total=False):
@@ -73,9 +95,34 @@ class Accepted:
 
 
 @attrs.frozen
+class Attempt:
+    """One attempt at a job. ``attempt``: its number, 1 for the first; ``key``: under which its provider knows it.
+
+    ``status``: how it ended (``interrupted``, ``failed`` or ``timed_out``, where the job runs again), else that of the
+    job, None where no provider had it. ``closed_at``: when nothing more remained to be done about it.
+    """
+
+    attempt: int
+    key: str
+    state: SubmissionState
+    status: str | None
+    handed_at: datetime | None
+    started_at: datetime | None
+    completed_at: datetime | None
+    closed_at: datetime | None
+    exit_code: int | None
+    signal: int | None
+    error_message: str | None
+    output_url: str | None
+    cost_usd: float | None
+    devices: tuple[str, ...] | None
+
+
+@attrs.frozen
 class JobView:
     """A job with all that is known around it. ``reason``: why it waits, and the setting that changes that.
 
+    ``attempts``: the newest ones, the oldest of these first; None in a list of jobs.
     ``waits_for``, ``dependants``: whom it waits or waited for, and who for it; None: not looked up, as in lists.
     """
 
@@ -88,8 +135,18 @@ class JobView:
     setting: str | None = None
     position: int | None = None
     estimate: float | None = None
+    attempts: tuple[Attempt, ...] | None = None
     waits_for: Relatives | None = None
     dependants: Relatives | None = None
+
+
+@attrs.frozen
+class ReservationView:
+    """What is kept free at a provider for one job, in words. ``job_id``: None where it is not for the reader to see."""
+
+    provider: str
+    job_id: str | None
+    text: str
 
 
 @attrs.frozen
@@ -110,6 +167,7 @@ class QueueView:
     paused: str | None = None
     oldest_queued_at: datetime | None = None
     pruning_held: str | None = None
+    reservations: Sequence[ReservationView] = ()
 
 
 @attrs.frozen

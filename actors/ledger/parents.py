@@ -19,15 +19,12 @@ from actors.jobs.records import Job, JobRequest
 from actors.jobs.refusal import Refused, invalid
 from actors.jobs.start_times import AT_ONCE, Start, start_of
 from actors.jobs.suggestions import guess
+from actors.jobs.views import Viewer
+from actors.ledger import naming
 from actors.ledger.new_job import NewJob
-from actors.store import dependencies, jobs, named
-
-PART = 6
-"""Characters of an id at the least that stand for it."""
+from actors.store import dependencies, named
 
 _LISTED = 3
-_ALIKE = 500  # names that a guess is taken from
-_MATCHING = 100  # ids that begin or end alike, of which some may be hidden from the submitter
 
 
 class Parents:
@@ -93,12 +90,13 @@ class Parents:
             return self._group(str(reference["group"]), request.user_id)
         if (earlier := self._earlier.get(reference)) is not None:
             return self._one_or_matrix(reference, earlier)
+        viewer = Viewer(request.user_id, only_own=sees is not None)
         is_own = reference in (request.config_name, new.written_name)
-        if is_own and not self._of_name(reference, request.user_id, sees):
+        if is_own and not naming.of_name(self._connection, reference, viewer):
             raise invalid("after", f"{reference!r:.80} is this job itself, which cannot wait for its own end")
         key = (reference, request.user_id, sees)
         if key not in self._found:
-            self._found[key] = (self._lookup(reference, request.user_id, sees),)
+            self._found[key] = (self._lookup(reference, viewer),)
         return self._found[key]
 
     def _one_or_matrix(self, reference: str, earlier: Sequence[Parent]) -> Sequence[Parent]:
@@ -117,39 +115,23 @@ class Parents:
             raise invalid("after", f"user {user_id} has no group {group!r:.80}")
         return [*stored, *earlier]
 
-    def _of_name(self, name: str, user_id: str, sees: str | None) -> list[Parent]:
-        """Jobs of this name, the user's own where there are any, else others' that the submitter may see."""
-        own = named.of_name(self._connection, name, _LISTED + 1, user_id)
-        if own or sees == user_id:
-            return [parent for _, parent in own]
-        return [parent for _, parent in named.of_name(self._connection, name, _LISTED + 1, sees)]
-
-    def _lookup(self, reference: str, user_id: str, sees: str | None) -> Parent:
-        exact = [one for owner, one in named.of_ids(self._connection, [reference]) if sees in (None, owner)]
-        found = exact or self._of_name(reference, user_id, sees) or self._of_part(reference, user_id, sees)
-        if not found:
-            raise invalid("after", self._unknown(reference, sees))
-        if len(found) > 1:
-            raise self._ambiguous(reference, [parent.job_id for parent in found])
-        return found[0]
-
-    def _of_part(self, part: str, user_id: str, sees: str | None) -> list[Parent]:
-        if len(part) < PART or not part.isascii() or not part.isprintable():
-            return []
-        ids = jobs.matching(self._connection, part.lower(), _MATCHING)
-        found = [(owner, one) for owner, one in named.of_ids(self._connection, ids) if sees in (None, owner)]
-        return [one for owner, one in found if owner == user_id] or [one for _, one in found]
+    def _lookup(self, reference: str, viewer: Viewer) -> Parent:
+        try:
+            meant = naming.find(self._connection, reference, viewer).job.job_id
+        except Refused as error:
+            raise invalid("after", self._later(reference) or str(error)) from None
+        return named.of_id(self._connection, meant)
 
     def _ambiguous(self, reference: str, job_ids: Sequence[str]) -> Refused:
         listed = ", ".join(job_ids[:_LISTED]) + (", ..." if len(job_ids) > _LISTED else "")
         return invalid("after", f"{reference!r:.80} names more than one job: {listed}; give the id of the one you mean")
 
-    def _unknown(self, reference: str, sees: str | None) -> str:
+    def _later(self, reference: str) -> str | None:
+        """What is wrong with a name that only a later job of the same submission has."""
         if any(reference in (one.request.config_name, one.written_name) for one in self._new):
             return f"{reference!r:.80} is a later job of this submission; put it before those that wait for it"
-        near = named.alike(self._connection, reference, _ALIKE)
-        known = [*self._earlier, *(name for owner, name in near if sees in (None, owner))]
-        return f"there is no job {reference!r:.80}{guess(reference, known)}"
+        near = guess(reference, list(self._earlier))
+        return f"there is no job {reference!r:.80}{near}" if near else None
 
 
 def start_of_request(request: JobRequest, now: datetime) -> Start:

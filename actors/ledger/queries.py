@@ -9,7 +9,6 @@ from typing import Any
 import attrs
 from sqlalchemy import Connection
 
-from actors.jobs import maxima
 from actors.jobs.dependencies import reason_to_wait
 from actors.jobs.options import Limits
 from actors.jobs.queue_position import estimated_wait, position
@@ -23,8 +22,11 @@ from actors.jobs.records import (
     SubmissionState,
 )
 from actors.jobs.refusal import RefusalKind, Refused
+from actors.jobs.reservations import USUAL_POLICY, ReservePolicy
 from actors.jobs.scheduling import Decision, explain
 from actors.jobs.views import JobView
+from actors.ledger import naming
+from actors.ledger.attempts import attempts
 from actors.ledger.dispatch import decide_now
 from actors.ledger.limits import effective_limits
 from actors.store import approvals, dependencies, jobs, lanes, queue, submissions
@@ -32,15 +34,19 @@ from actors.store import approvals, dependencies, jobs, lanes, queue, submission
 
 @attrs.frozen
 class DecisionContext:
-    """What a decision about the queue rests on beside the rows: configured limits, providers' capacities, the time."""
+    """What a decision about the queue rests on beside the rows: configured limits, providers' capacities, the time.
+
+    ``policy``: for which jobs resources are kept.
+    """
 
     configured: Limits
     capacities: Mapping[str, Capacity]
     now: datetime
+    policy: ReservePolicy = USUAL_POLICY
 
     def decide(self, connection: Connection) -> Decision:
         """What the scheduler would decide now."""
-        return decide_now(connection, self.configured, self.capacities, self.now)[0]
+        return decide_now(connection, self.configured, self.capacities, self.now, policy=self.policy)[0]
 
 
 @attrs.frozen
@@ -74,60 +80,31 @@ def deadlines(connection: Connection, now: datetime) -> tuple[list[str], datetim
     return due, approvals.next_deadline(connection)
 
 
-def resolve(connection: Connection, part: str) -> str:
-    """The one job id that is, begins or ends with ``part``."""
-    return find(connection, part).job_id
+def resolve(connection: Connection, text: str) -> str:
+    """The id of the one job that ``text`` means: its id, its name, the beginning or the end of its id."""
+    return naming.find(connection, text).job.job_id
 
 
-def find(connection: Connection, part: str) -> Job:
-    """The one job whose id is, begins or ends with ``part``."""
-    _check_id(part, "job")
-    found = jobs.get(connection, part)
+def find(connection: Connection, text: str) -> Job:
+    """The job that ``text`` means; of several of one name the newest."""
+    found = jobs.get(connection, text) if text.isascii() else None
     if found is None:
-        found = jobs.get(connection, only(part, jobs.matching(connection, part.lower()), "job"))
+        found = jobs.get(connection, naming.find(connection, text, newest=True).job.job_id)
     if found is None:
-        raise Refused(f"there is no job {part!r}", RefusalKind.NOT_FOUND)
+        raise Refused(f"there is no job {text!r}", RefusalKind.NOT_FOUND)
     return found
 
 
-def resolve_approval(connection: Connection, part: str) -> str:
-    """The one approval id that is, begins or ends with ``part``, or that belongs to such a job."""
-    _check_id(part, "approval request")
-    if approvals.get(connection, part) is not None:
-        return part
-    found = approvals.matching(connection, part.lower())
-    if not found:
-        owners = jobs.matching(connection, part.lower())
-        found = [request.approval_id for request in approvals.of_jobs(connection, owners).values()]
-    return only(part, found, "approval request")
-
-
-def _check_id(part: str, what: str) -> None:
-    """Raises :class:`Refused` for what no id of ours holds: nothing, control characters, more than a name has."""
-    if not part or not part.isascii() or not part.isprintable() or len(part) > maxima.NAME:
-        raise Refused(f"there is no {what} {part!r:.80}", RefusalKind.NOT_FOUND)
-
-
-def only(part: str, found: Sequence[str], what: str) -> str:
-    """The one of ``found``, which fit ``part``. Raises :class:`Refused` for none, and for more than one."""
-    if not found:
-        raise Refused(f"there is no {what} {part!r:.80}", RefusalKind.NOT_FOUND)
-    if len(found) > 1:
-        raise Refused(
-            f"{part!r:.80} fits more than one {what}: {', '.join(found[:3])}; type more of it", RefusalKind.INVALID
-        )
-    return found[0]
-
-
-def view(connection: Connection, part: str, context: DecisionContext) -> JobView:
-    """The job whose id is, begins or ends with ``part``, with all that is known around it, its place included."""
-    job = find(connection, part)
+def view(connection: Connection, text: str, context: DecisionContext) -> JobView:
+    """The job that ``text`` means, with all that is known around it, its place included; see :func:`find`."""
+    job = find(connection, text)
     views = of_jobs(connection, [job], context)
     if not views:
         queue.get(connection, job.job_id)  # raises: it was left out
-        raise Refused(f"there is no job {part!r}", RefusalKind.NOT_FOUND)
+        raise Refused(f"there is no job {text!r:.80}", RefusalKind.NOT_FOUND)
     waits_for, dependants = dependencies.relatives(connection, job.job_id)
-    related = attrs.evolve(views[0], waits_for=waits_for, dependants=dependants)
+    tries = attempts(connection, job)
+    related = attrs.evolve(views[0], waits_for=waits_for, dependants=dependants, attempts=tries)
     return _placed(connection, related, context)
 
 
@@ -199,6 +176,8 @@ class Around:
         if entry.is_held:
             return self._why_it_is_held(entry), None
         if entry.not_before is not None and entry.not_before > self._now:
+            if entry.reruns and entry.attempt == entry.run_first_attempt:
+                return f"runs again at {entry.not_before:%H:%M:%S} UTC: {entry.error_message}", None
             return f"next try at {entry.not_before:%H:%M:%S} UTC: {entry.error_message}", None
         wait = explain(self._lanes.get(entry.job_id, -1), self._decision, is_picked=entry.job_id in self._picked)
         return wait.reason, wait.setting

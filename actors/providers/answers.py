@@ -11,16 +11,8 @@ import orjson
 
 from actors.jobs.os_text import kept
 from actors.jobs.records import Capacity, Observation, Phase
-from actors.providers.base import (
-    Absent,
-    Found,
-    Handle,
-    LogChunk,
-    RequestFault,
-    Submitted,
-    Unknowable,
-    View,
-)
+from actors.providers.abilities import RequestFault
+from actors.providers.base import Absent, Found, Handle, LogChunk, Submitted, Unknowable, View
 from actors.providers.deliveries import DeliveryEvent, DeliveryHint, DeliveryReport, Rejected
 from actors.providers.errors import Protocol
 from actors.providers.json_reading import DEEPEST, amount, is_shallow
@@ -36,6 +28,13 @@ LONGEST_TEXT = 8_000
 #: Of an exit status or a signal.
 LARGEST_STATUS = 2**32
 MOST_DEVICES, LONGEST_NAME = 256, 200
+
+
+def checked_size(answer: object) -> int | None:
+    """A number of bytes, or None."""
+    if answer is None or (isinstance(answer, int) and not isinstance(answer, bool) and 0 <= answer < 2**63):
+        return answer
+    raise Protocol(f"{answer!r:.80} is no number of bytes")
 
 
 def nothing(_answer: object) -> None:

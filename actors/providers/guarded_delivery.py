@@ -1,4 +1,4 @@
-"""The guard around the reading of a delivery: nothing that one holds may hurt."""
+"""The guard around the reading of one delivery: whatever goes wrong in it is a rejection."""
 
 from __future__ import annotations
 

@@ -57,6 +57,18 @@ def test_a_log_is_read_while_it_is_written(stage: Stage, page: Page, served: Ser
     expect(page.get_by_role("button", name="Run again")).to_have_count(0)
 
 
+def test_an_address_with_a_name_leads_to_the_newest_job_of_that_name(stage: Stage, page: Page, served: Served) -> None:
+    """The address then has its id, so that a bookmark means the same job tomorrow."""
+    stage.submit("models/a")
+    newest = stage.submit("models/a")["job_id"]
+    page.goto(at(served, "jobs/models%2Fa"))
+    expect(page.get_by_role("heading", name="models/a")).to_be_visible()
+    expect(page).to_have_url(re.compile(f"#/jobs/{newest}$"))
+    expect(page.get_by_role("main")).to_contain_text(newest)
+    page.goto(at(served, "jobs/nothing"))
+    expect(page.get_by_role("heading", name="There is no such job")).to_be_visible()
+
+
 def test_requests_are_approved_and_rejected_with_a_reason(stage: Stage, page: Page, served: Served) -> None:
     """A rejection without a reason is not sent; who asked is told the reason, and nothing waits afterwards."""
     for name in ("wanted", "unwanted"):

@@ -2,7 +2,7 @@
 
 A file system that does not answer must not hold up anybody else: files are looked at in threads of their own, each look
 has a time, and a place that did not answer is not asked again while its thread still waits. Nothing is concluded from
-silence: such a request is accepted with a warning.
+silence: such a request is accepted with a warning. So is one that waits for other jobs, which may make what is missing.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from actors.jobs.capacity import can_ever_fit
 from actors.jobs.os_text import printable, shown, to_bytes
 from actors.jobs.records import Capacity, JobRequest, Resources
 from actors.kernel.turns import InTurns
-from actors.providers.base import RequestFault
+from actors.providers.abilities import RequestFault
 from actors.providers.disk_threads import MOST_THREADS, DiskThreads
 from actors.providers.entry_points import EntryPoint
 from actors.providers.programs import program_of
@@ -57,7 +57,10 @@ class EarlyChecks:
         misfits = {one: self._misfit(one) for one in {request.resources for request in requests}}
         found = []
         for request, place in zip(requests, places, strict=True):
-            faults = (misfits[request.resources], None if place is None else looked_at[place])
+            fault = None if place is None else looked_at[place]
+            if fault is not None and request.after:  # those that it waits for may make what is missing
+                fault = attrs.evolve(fault, sure=False)
+            faults = (misfits[request.resources], fault)
             found.append(tuple(fault for fault in faults if fault is not None))
         return found
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from actors.jobs.records import Capacity, JobRequest, Observation, Phase
+from actors.providers.abilities import RequestFault
 from actors.providers.base import (
     ABSENT,
     CancelAck,
@@ -21,12 +22,12 @@ from actors.providers.base import (
     Nudge,
     Prepared,
     Push,
-    RequestFault,
     Submitted,
     View,
 )
 from actors.providers.deliveries import NoDeliveries
 from actors.providers.disk_threads import DiskThreads
+from actors.providers.disk_usage import bytes_below
 from actors.providers.errors import Invalid, ProviderError, Unavailable
 from actors.providers.local.capacity import machine_capacity, machine_devices
 from actors.providers.local.directory import JobDirectory
@@ -64,6 +65,7 @@ class LocalProvider(NoDeliveries):
             push=Push.LOCAL_EVENT,
             survives_our_restart=options.survives_our_restart,
             lost_job_proof=proof,
+            deadline_grace=options.grace_seconds,
         )
         self._options = options
         self._root = root.resolve()
@@ -155,6 +157,10 @@ class LocalProvider(NoDeliveries):
     async def forget(self, key: str, handle: Handle) -> None:
         """Remove the directory of an ended job. Raises :class:`Conflict` for one that may still run."""
         await self._threads.run(self._jobs.forget, self._directory(key))
+
+    async def stored_bytes(self, key: str, handle: Handle) -> int | None:
+        """What the job's directory takes."""
+        return await self._threads.run(bytes_below, self._directory(key).path)
 
     async def settled(self, key: str) -> None:
         """Believe that nothing of a lost job runs any more: its devices are free. Raises :class:`Unavailable`."""

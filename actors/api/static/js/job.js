@@ -23,7 +23,8 @@ function factsOf(job) {
     ["Needs", needs(job.resources)], ["Devices", job.devices?.join(", ")], ["Ends after", span(job.max_runtime)],
     ["Output directory", job.output_directory], ["Variables set", job.environment.set.join(", ")],
     ["Inherited", job.environment.inherited.join(", ")], ["Asked for, not set", job.environment.not_set.join(", ")],
-    ["Priority", job.priority], ["Attempt", job.attempt ? `${job.attempt} of ${job.max_attempts}` : ""],
+    ["Priority", job.priority], ["Attempt", job.attempt ? job.attempt + 1 : ""],
+    ["Runs again", job.rerun ? `${job.reruns} of ${job.rerun.times} times` : ""],
     ["Submitted", moment(job.queued_at)], ["Started", moment(job.started_at)], ["Ended", moment(job.completed_at)],
     ["Waited", took(job.queued_at, job.started_at ?? job.completed_at)], ["Ran", took(job.started_at, job.completed_at)],
     ["Result", measures(job.result)], ["Exit status", job.exit_code], ["Signal", job.signal],
@@ -110,8 +111,9 @@ export function jobView(model, jobId) {
 
   const node = el("div", {}, el("p", {}, el("a", { href: "#/jobs" }, "All jobs")), head,
     el("h2", {}, "What happened"), trail, about, el("h2", {}, "Output"), output.node);
-  model.fetch(jobId).then(() => {
-    if (model.jobs.has(jobId)) model.changed();
+  model.fetch(jobId).then((job) => {
+    if (job && job.job_id !== jobId) location.replace(jobPath(job.job_id)); // the address had its name
+    else if (job) model.changed();
     else head.replaceChildren(el("h1", {}, "There is no such job"), el("p", {}, jobId));
   }, (error) => model.fault(error));
   return { node, update, reconnected: () => output.again(), leave: () => output.stop() };
