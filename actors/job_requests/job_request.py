@@ -17,6 +17,7 @@ from actors.jobs.environment import DEFAULT_ENV_FROM, inherited, with_usual
 from actors.jobs.levels import HIGHEST_OVERRIDE
 from actors.jobs.os_text import from_plain
 from actors.jobs.records import JobRequest, Rerun, Resources
+from actors.jobs.request_fields import with_field
 from actors.jobs.reruns import rerun_fault
 from actors.jobs.start_times import fault_of as start_fault
 from actors.jobs.wall_clock import is_time_of_day
@@ -53,7 +54,7 @@ def with_inherited(
         values = inherited(request.env_from, os.environ if environ is None else environ)
         if found is not None:
             found[request.env_from] = values
-    return attrs.evolve(request, inherited_env=values)
+    return with_field(request, "inherited_env", values)
 
 
 def with_names(request: JobRequest, env_from: tuple[str, ...]) -> JobRequest:
