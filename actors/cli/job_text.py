@@ -154,6 +154,10 @@ def how_many(jobs: Sequence[Document]) -> str:
     return ", ".join(words)
 
 
+_RELATIVES = 5
+"""Other jobs of which ``show`` prints the names."""
+
+
 def rerun_lines(job: Document) -> list[str]:
     """After which ends, and how often, a job runs again; nothing where it does not."""
     asked = job.get("rerun")
@@ -176,3 +180,20 @@ def _attempt_line(one: Document) -> str:
     if one["devices"]:
         words.append("on " + plain(", ".join(one["devices"])))
     return "  ".join([*words, *([plain(one["error_message"])] if one["error_message"] else [])])
+
+
+def after_lines(job: Document) -> list[str]:
+    """What a job was to wait for, as its request has it, and in which way."""
+    named = [plain(one) if isinstance(one, str) else f"group {plain(one['group'])}" for one in job["after"]]
+    mode = " (however they end)" if job["after_mode"] == "ended" else ""
+    return [", ".join(named) + mode] if named else []
+
+
+def relative_lines(found: Document | None) -> list[str]:
+    """Other jobs, a few of them with their names and states."""
+    if not found or not found["number"]:
+        return []
+    some = found["jobs"][:_RELATIVES]
+    named = [f"{plain(one['name'] or short(one['job_id']))} ({one['status']})" for one in some]
+    more = found["number"] - len(some)
+    return [", ".join(named) + (f", and {more} more" if more else "")]

@@ -12,6 +12,7 @@ from actors.cli import selections
 from actors.cli.client import Client
 from actors.cli.context import BadInput
 from actors.cli.job_text import (
+    after_lines,
     ago,
     attempt_lines,
     duration,
@@ -21,6 +22,7 @@ from actors.cli.job_text import (
     name_of,
     needs,
     note,
+    relative_lines,
     rerun_lines,
     standing,
     variables,
@@ -121,7 +123,15 @@ def _no_lines(_job: Any) -> list[str]:
     return []
 
 
-_LINES = {"rerun": rerun_lines, "attempts": attempt_lines, "reruns": _no_lines}
+_LINES: Mapping[str, Callable[[Any], list[str]]] = {
+    "rerun": rerun_lines,
+    "attempts": attempt_lines,
+    "reruns": _no_lines,
+    "after": after_lines,
+    "after_mode": _no_lines,
+    "waits_for": lambda job: relative_lines(job["waits_for"]),
+    "dependants": lambda job: relative_lines(job["dependants"]),
+}
 """Keys of which a person is told something else than their value."""
 
 
@@ -201,7 +211,7 @@ def rm(client: Client, as_json: bool, jobs: tuple[str, ...], **options: Any) -> 
 def _print_removed(job: Any) -> None:
     size = "its directory" if job["freed_bytes"] is None else selections.size(job["freed_bytes"])
     keys = f", {job['keys']} idempotency keys" if job["keys"] else ""
-    click.echo(f"{job['job_id']} {plain(job['name'] or '')}: removed, freed {size}, {job['events']} events{keys}")
+    click.echo(f"{job['job_id']} {plain(job['name'] or '')}: removed, {size} freed, {job['events']} events{keys}")
     if job["left_at"] is not None:
         click.echo(
             f"provider {plain(job['left_at'])} is not configured: what it keeps of the job is still there", err=True
