@@ -10,6 +10,7 @@ from actors.cli.tables import plain, short
 from actors.jobs.durations import seconds_between
 
 Document = Mapping[str, Any]
+_RELATIVES = 10
 _SIZES = (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10))
 
 
@@ -148,3 +149,13 @@ def _attempt_line(one: Document) -> str:
     if one["devices"]:
         words.append("on " + plain(", ".join(one["devices"])))
     return "  ".join([*words, *([plain(one["error_message"])] if one["error_message"] else [])])
+
+
+def relative_lines(relatives: Document | None) -> list[str]:
+    """Jobs that one waits for, or that wait for it, a line each: the first, and how many more there are."""
+    if not relatives:
+        return []
+    shown = relatives["jobs"][:_RELATIVES]
+    lines = [f"{plain(one['name'] or short(one['job_id']))} ({one['status']})" for one in shown]
+    more = relatives["number"] - len(lines)
+    return [*lines, f"and {more} more"] if more else lines
