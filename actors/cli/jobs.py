@@ -15,6 +15,7 @@ from actors.cli.job_text import (
     ago,
     attempt_lines,
     duration,
+    estimate_text,
     gpus_of,
     lasted,
     name_of,
@@ -97,11 +98,17 @@ def show(client: Client, as_json: bool, job: str) -> None:
     JOB is its ID, its name, or the beginning (6 characters or more) or the end of its ID. Of several jobs of one name
     it is the newest; yours come first.
     """
-    print_answer(client.read("api", "jobs", job), as_json, _print_details)
+    found = client.read("api", "jobs", job)
+    print_answer(found, as_json, _print_details)
+    if found["progress"] and not as_json:
+        from actors.cli.series import print_curves_of  # seldom needed
+
+        print_curves_of(client, found["job_id"])
 
 
 def _print_details(job: Any) -> None:
-    click.echo(f"{name_of(job)}: {standing(job)}")
+    estimate = estimate_text(job)
+    click.echo(f"{name_of(job)}: {standing(job)}" + (f", {estimate}" if estimate else ""))
     rest = [key for key in job if key not in _SHOWN_FIRST]
     for key in (*_SHOWN_FIRST, *rest):
         if key in _LINES:
