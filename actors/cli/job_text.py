@@ -10,6 +10,7 @@ from actors.cli.tables import plain, short
 from actors.jobs.durations import seconds_between
 
 Document = Mapping[str, Any]
+_RELATIVES = 10
 _SIZES = (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10))
 
 
@@ -182,18 +183,11 @@ def _attempt_line(one: Document) -> str:
     return "  ".join([*words, *([plain(one["error_message"])] if one["error_message"] else [])])
 
 
-def after_lines(job: Document) -> list[str]:
-    """What a job was to wait for, as its request has it, and in which way."""
-    named = [plain(one) if isinstance(one, str) else f"group {plain(one['group'])}" for one in job["after"]]
-    mode = " (however they end)" if job["after_mode"] == "ended" else ""
-    return [", ".join(named) + mode] if named else []
-
-
-def relative_lines(found: Document | None) -> list[str]:
-    """Other jobs, a few of them with their names and states."""
-    if not found or not found["number"]:
+def relative_lines(relatives: Document | None) -> list[str]:
+    """Jobs that one waits for, or that wait for it, a line each: the first, and how many more there are."""
+    if not relatives:
         return []
-    some = found["jobs"][:_RELATIVES]
-    named = [f"{plain(one['name'] or short(one['job_id']))} ({one['status']})" for one in some]
-    more = found["number"] - len(some)
-    return [", ".join(named) + (f", and {more} more" if more else "")]
+    shown = relatives["jobs"][:_RELATIVES]
+    lines = [f"{plain(one['name'] or short(one['job_id']))} ({one['status']})" for one in shown]
+    more = relatives["number"] - len(lines)
+    return [*lines, f"and {more} more"] if more else lines

@@ -12,7 +12,6 @@ from actors.cli import selections
 from actors.cli.client import Client
 from actors.cli.context import BadInput
 from actors.cli.job_text import (
-    after_lines,
     ago,
     attempt_lines,
     duration,
@@ -123,15 +122,17 @@ def _no_lines(_job: Any) -> list[str]:
     return []
 
 
+def _after_lines(job: Any) -> list[str]:
+    mode = " (however they end)" if job["after_mode"] == "ended" else ""
+    names = [f"group:{one['group']}" if isinstance(one, dict) else one for one in job["after"]]
+    return [plain(", ".join(names)) + mode] if names else []
+
+
 _LINES: Mapping[str, Callable[[Any], list[str]]] = {
-    "rerun": rerun_lines,
-    "attempts": attempt_lines,
-    "reruns": _no_lines,
-    "after": after_lines,
-    "after_mode": _no_lines,
-    "waits_for": lambda job: relative_lines(job["waits_for"]),
+    "rerun": rerun_lines, "attempts": attempt_lines, "reruns": _no_lines, "after": _after_lines,
+    "after_mode": _no_lines, "waits_for": lambda job: relative_lines(job["waits_for"]),
     "dependants": lambda job: relative_lines(job["dependants"]),
-}
+}  # fmt: skip
 """Keys of which a person is told something else than their value."""
 
 
@@ -189,7 +190,7 @@ def retry(
 def _print_retried(job: Any) -> None:
     print_job(job)
     if others := job["also_submitted"]:
-        click.echo(f"and {len(others)} jobs that wait for it")
+        click.echo(f"and {len(others)} {'job that waits' if len(others) == 1 else 'jobs that wait'} for it")
 
 
 @click.command()
