@@ -20,7 +20,7 @@ if TYPE_CHECKING:
         stop_background_tasks,
     )
     from actors.control.runtime import Runtime
-    from actors.jobs.records import Event, Job, JobRequest, Resources
+    from actors.jobs.records import Event, Job, JobRequest, Rerun, Resources
     from actors.jobs.refusal import Refused
     from actors.jobs.selections import Selection
     from actors.kernel import Actor, ActorRef, Envelope
@@ -37,6 +37,7 @@ _HOMES = {
     "JobRequest": "actors.jobs.records",
     "Parts": "actors.runtime",
     "Refused": "actors.jobs.refusal",
+    "Rerun": "actors.jobs.records",
     "Resources": "actors.jobs.records",
     "Runtime": "actors.control.runtime",
     "Selection": "actors.jobs.selections",
@@ -58,6 +59,7 @@ __all__ = [
     "JobRequest",
     "Parts",
     "Refused",
+    "Rerun",
     "Resources",
     "Runtime",
     "Selection",

@@ -32,7 +32,7 @@ from actors.ledger.dispatch import Answer, Claimed
 from actors.ledger.parent_results import parent_results
 from actors.providers.base import Submitted
 from actors.providers.guard import Failure, GuardedProvider
-from actors.providers.planning import breaker_advice, capacities
+from actors.providers.planning import breaker_advice, capacities, reserve_policy
 from actors.store.errors import StoreError
 from logconf import bind_correlation_id, get_logger
 
@@ -138,8 +138,7 @@ class Scheduler(TickingActor):
         prepared = provider.prepare(dispatch.pair.job.request)
         if isinstance(prepared, Failure):
             return prepared
-        job, submission = dispatch.pair.job, dispatch.submission
-        context = {"job_id": job.job_id, "correlation_id": job.correlation_id}
+        job, submission, context = dispatch.pair.job, dispatch.submission, dispatch.context
         if self._home is not None:
             context["home"] = str(self._home)
         if job.request.after and (parents := await self._ledger.read(parent_results, job.job_id)) is not None:
@@ -153,7 +152,9 @@ class Scheduler(TickingActor):
                 await trio.lowlevel.checkpoint()
         answers, self._answers = self._answers, []
         try:
-            return await self._ledger.claim(capacities(self._providers), breaker_advice(self._providers), answers)
+            there, advice = capacities(self._providers), breaker_advice(self._providers)
+            policy = reserve_policy(self._ledger.queue, self._providers)
+            return await self._ledger.claim(there, advice, answers, policy)
         finally:
             self._note(answers)
 

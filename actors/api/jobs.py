@@ -160,7 +160,9 @@ async def retry(call: Call[RetryRequest, SubmitQuery]) -> RetriedDocument:
         call.path("job_id"), submitter=call.peer.submitter, with_dependants=call.body.with_dependants,
         check=call.query.check,
     )  # fmt: skip
-    return {**accepted_document(job), "also_submitted": [one.job.job_id for one in others]}
+    warnings = [text for one in (job, *others) for text in one.warnings]
+    also_submitted = [one.job.job_id for one in others]
+    return {**accepted_document(job), "warnings": warnings, "also_submitted": also_submitted}
 
 
 async def settle(call: Call[SettleRequest, Nothing]) -> JobDocument:

@@ -32,7 +32,7 @@ async def logs(call: Call[Nothing, LogsQuery]) -> Response:
     cannot be read any further before that, the last line says so.
     """
     asked, job_id = call.query, (await call.reading.jobs.get(call.path("job_id"))).job.job_id
-    await _check_cursor(call, job_id, asked.cursor)
+    await _check(call, job_id, asked.cursor, asked.attempt)
     begin = await _beginning(call, job_id)
     if asked.follow and not begin.nothing:
         runtime = call.runtime
@@ -40,7 +40,7 @@ async def logs(call: Call[Nothing, LogsQuery]) -> Response:
         async def follow(write: Write) -> None:
             try:
                 await _write_some(write, begin.head)
-                async with runtime.log_reader.follow(job_id, begin.cursor) as pieces:
+                async with runtime.log_reader.follow(job_id, begin.cursor, attempt=asked.attempt) as pieces:
                     async for data, _cursor in pieces:
                         await write(data)
             except Refused as refusal:  # the answer has begun: a connection cut off would look like an accident
@@ -51,7 +51,7 @@ async def logs(call: Call[Nothing, LogsQuery]) -> Response:
         return Response(b"", media_type=BYTES)
     if asked.limit is not None:
         return await _page(call, job_id, begin, asked.limit)
-    source = call.reading.log_reader.read(job_id, begin.cursor)
+    source = call.reading.log_reader.read(job_id, begin.cursor, attempt=asked.attempt)
     first = await anext(source, None)  # whatever refuses refuses before the answer begins
 
     async def whole(write: Write) -> None:
@@ -76,25 +76,27 @@ async def _beginning(call: Call[Nothing, LogsQuery], job_id: str) -> Beginning:
         return Beginning(cursor=asked.cursor)
     if asked.cursor is not None:
         raise invalid("cursor", "goes on from its own place; leave out tail and since")
-    return await call.reading.log_reader.beginning(job_id, asked.tail, asked.since)
+    return await call.reading.log_reader.beginning(job_id, asked.tail, asked.since, attempt=asked.attempt)
 
 
-async def _check_cursor(call: Call[Any, Any], job_id: str, cursor: str | None) -> None:
+async def _check(call: Call[Any, Any], job_id: str, cursor: str | None, attempt: int | None) -> None:
     """Raises :class:`Refused` before an answer begins; the usual cursor, a number of bytes, needs no look.
 
     Another one is the provider's to know: it is asked for the first piece.
     """
-    if cursor is None or (cursor.isascii() and cursor.isdigit() and len(cursor) < _DIGITS):
+    plain = cursor is None or (cursor.isascii() and cursor.isdigit() and len(cursor) < _DIGITS)
+    if plain and attempt is None:
         return
-    if len(cursor) > maxima.CURSOR or not cursor.isprintable():
+    if cursor is not None and (len(cursor) > maxima.CURSOR or not cursor.isprintable()):
         raise invalid("cursor", "is none that was given here")
-    async with aclosing(call.reading.log_reader.read(job_id, cursor)) as pieces:  # type: ignore[type-var]
+    async with aclosing(call.reading.log_reader.read(job_id, cursor, attempt=attempt)) as pieces:  # type: ignore[type-var]
         await anext(pieces, None)
 
 
 async def _page(call: Call[Nothing, LogsQuery], job_id: str, begin: Beginning, limit: int) -> Response:
     content, cursor = bytearray(begin.head), begin.cursor
-    async with aclosing(call.reading.log_reader.read(job_id, cursor)) as chunks:  # type: ignore[type-var]
+    source = call.reading.log_reader.read(job_id, cursor, attempt=call.query.attempt)
+    async with aclosing(source) as chunks:  # type: ignore[type-var]
         async for data, following in chunks:
             content += data
             cursor = following
@@ -114,13 +116,14 @@ async def stream(call: Call[Nothing, LogStreamQuery]) -> Streamed:
     runtime, ending = call.runtime, call.ending
     job_id = (await runtime.jobs.get(call.path("job_id"))).job.job_id
     cursor = call.request.headers.get("last-event-id", call.query.cursor)
-    await _check_cursor(call, job_id, cursor)
+    attempt = call.query.attempt
+    await _check(call, job_id, cursor, attempt)
 
     async def produce(events: EventStream) -> None:
         await events.send({"type": "connected"}, "connection")
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         try:
-            async with runtime.log_reader.follow(job_id, cursor) as pieces:
+            async with runtime.log_reader.follow(job_id, cursor, attempt=attempt) as pieces:
                 async for data, following in pieces:
                     if isinstance(data, LogNotice):
                         await events.send({"type": "notice", "text": data.text}, "notice", following)

@@ -67,18 +67,20 @@ class Client:
         return rows
 
     def note_offline(self, missing: NoSupervisor) -> None:
-        """Print to stderr, once, that what follows was read from the store."""
-        if "offline" in self._noted:
-            return
-        self._noted.add("offline")
-        click.echo(f"({missing.message.splitlines()[0]}; this is read from the store)", err=True)
+        """Print to stderr that what follows was read from the store."""
+        self._note(f"({missing.message.splitlines()[0]}; this is read from the store)")
 
     def note_newest(self, named: str | None) -> None:
-        """Print to stderr, once, that the newest of several jobs of one name is meant; ``named``: ``ID; of=NUMBER``."""
-        if named is not None and named not in self._noted:
-            self._noted.add(named)
+        """Print to stderr that the newest of several jobs of one name is meant; ``named``: ``ID; of=NUMBER``."""
+        if named is not None:
             job_id, _, number = named.partition("; of=")
-            click.echo(f"({number} jobs have this name; the newest is {job_id})", err=True)
+            self._note(f"({number} jobs have this name; the newest is {job_id})")
+
+    def _note(self, text: str) -> None:
+        """Print to stderr, once, however many requests a command sends."""
+        if text not in self._noted:
+            self._noted.add(text)
+            click.echo(text, err=True)
 
     @contextmanager
     def stream(self, *path: str, params: Any = None, silence: float | None = SILENCE_SECONDS) -> Iterator[Answer]:

@@ -142,3 +142,27 @@ def note(job: Document) -> str:
     if job["status"] == "running" and job.get("progress"):
         return "  ".join(part for part in (progress_text(job["progress"]), estimate_text(job)) if part)
     return metrics(job.get("result"))
+
+
+def rerun_lines(job: Document) -> list[str]:
+    """After which ends, and how often, a job runs again; nothing where it does not."""
+    asked = job.get("rerun")
+    if not asked:
+        return []
+    ends = ", ".join([*asked["on"], *(f"exit:{code}" for code in asked["exit_codes"])])
+    return [f"up to {asked['times']} times after {ends}, {job['reruns']} so far"]
+
+
+def attempt_lines(job: Document) -> list[str]:
+    """A line for each attempt at a job, where there was more than one."""
+    attempts = job.get("attempts") or []
+    return [_attempt_line(one) for one in attempts] if len(attempts) > 1 else []
+
+
+def _attempt_line(one: Document) -> str:
+    words = [str(one["attempt"]), one["status"] or "not handed over"]
+    if one["started_at"] and one["completed_at"]:
+        words.append(f"ran {duration(one)}")
+    if one["devices"]:
+        words.append("on " + plain(", ".join(one["devices"])))
+    return "  ".join([*words, *([plain(one["error_message"])] if one["error_message"] else [])])

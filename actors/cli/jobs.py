@@ -11,7 +11,20 @@ import click
 from actors.cli import selections
 from actors.cli.client import Client
 from actors.cli.context import BadInput
-from actors.cli.job_text import ago, duration, estimate_text, gpus_of, lasted, name_of, needs, note, standing, variables
+from actors.cli.job_text import (
+    ago,
+    attempt_lines,
+    duration,
+    estimate_text,
+    gpus_of,
+    lasted,
+    name_of,
+    needs,
+    note,
+    rerun_lines,
+    standing,
+    variables,
+)
 from actors.cli.options import given, print_warnings, unchecked, with_client
 from actors.cli.tables import ending, plain, print_answer, print_rows
 from actors.jobs.statuses import JobStatus
@@ -97,9 +110,24 @@ def _print_details(job: Any) -> None:
     click.echo(f"{name_of(job)}: {standing(job)}" + (f", {estimate}" if estimate else ""))
     rest = [key for key in job if key not in _SHOWN_FIRST]
     for key in (*_SHOWN_FIRST, *rest):
-        if job[key] not in _NOTHING:
+        if key in _LINES:
+            _print_lines(key, _LINES[key](job))
+        elif job[key] not in _NOTHING:
             text = _WORDS[key](job[key]) if key in _WORDS else _on_one_line(job[key])
             click.echo(f"  {key + ':':22}{text}")
+
+
+def _no_lines(_job: Any) -> list[str]:
+    return []
+
+
+_LINES = {"rerun": rerun_lines, "attempts": attempt_lines, "reruns": _no_lines}
+"""Keys of which a person is told something else than their value."""
+
+
+def _print_lines(key: str, lines: list[str]) -> None:
+    for number, line in enumerate(lines):
+        click.echo(f"  {key + ':' if not number else '':22}{line}")
 
 
 def _on_one_line(value: Any) -> str:
@@ -130,7 +158,7 @@ def cancel(client: Client, as_json: bool, jobs: tuple[str, ...], **options: Any)
 @selections.with_jobs
 @selections.with_selection
 @click.option("--with-dependants", is_flag=True, help="Also those that were cancelled because JOB ended badly.")
-@click.option("--no-check", is_flag=True, help="Submit JOB even if its directory or program is not found.")
+@click.option("--no-check", is_flag=True, help="Submit JOBs even if a directory or program is not found.")
 @with_client
 def retry(
     client: Client, as_json: bool, jobs: tuple[str, ...], with_dependants: bool, no_check: bool, **options: Any
@@ -141,10 +169,11 @@ def retry(
         again = client.request("POST", "api", "jobs", *jobs, "retry", params=unchecked(no_check), body=body)
         print_warnings([again])
         print_answer(again, as_json, _print_retried)
-    elif with_dependants or no_check:
-        raise click.UsageError("--with-dependants and --no-check go with one JOB")
+    elif with_dependants:
+        raise click.UsageError("--with-dependants goes with one JOB")
     else:
-        selections.change(client, "retry", jobs, options, as_json=as_json, done="submitted again")
+        unless = unchecked(no_check)
+        selections.change(client, "retry", jobs, options, as_json=as_json, done="submitted again", params=unless)
 
 
 def _print_retried(job: Any) -> None:

@@ -18,16 +18,18 @@ from actors.jobs.statuses import TERMINAL_JOBS
 @click.option("-f", "--follow", is_flag=True, help="Continue until the job ends.")
 @click.option("--tail", type=click.IntRange(0), metavar="N", help="Begin with the last N lines.")
 @click.option("--since", metavar="WHEN", help="Begin with what came then: a time, 22:00, or an age such as 10m.")
+@click.option("--attempt", type=click.IntRange(1), metavar="N", help="Output of this attempt.  [default: the newest]")
 @with_config
-def logs(job: str, follow: bool, tail: int | None, since: str | None, config: str | None) -> None:
+def logs(job: str, follow: bool, tail: int | None, since: str | None, attempt: int | None, config: str | None) -> None:
     """Print the output of a JOB, byte for byte.
 
     --since is exact to about a second, in jobs that run for hours to a minute at most: nothing that came since then is
-    left out, and what came just before it may be printed, too.
+    left out, and what came just before it may be printed, too. With --follow, if a job runs again, the output of the
+    next attempt follows.
     """
     out = sys.stdout.buffer
     client = Client(config)
-    begin = _beginning(tail, since)
+    begin = _beginning(tail, since) | given({"attempt": attempt})
     try:
         if follow:  # refused before the answer begins, where there is nothing to follow
             with client.stream("api", "jobs", job, "logs", params={"limit": 1, **begin}):
@@ -37,13 +39,17 @@ def logs(job: str, follow: bool, tail: int | None, since: str | None, config: st
             for piece in answer.pieces():
                 out.write(piece)
                 out.flush()
-        if follow and (status := client.request("GET", "api", "jobs", job)["status"]) not in TERMINAL_JOBS:
+        if (
+            follow
+            and attempt is None
+            and (status := client.request("GET", "api", "jobs", job)["status"]) not in TERMINAL_JOBS
+        ):
             raise Failed(f"the output could not be followed to its end; the job is {status}")
     except NoSupervisor as missing:
         from actors.cli import offline
 
         client.note_offline(missing)
-        newest = offline.logs(client.config, job, out.write, begin.get("tail"), begin.get("since"))
+        newest = offline.logs(client.config, job, out.write, begin)
         out.flush()
         client.note_newest(newest)
 

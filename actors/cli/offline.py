@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from datetime import datetime
 from functools import partial
@@ -67,7 +67,7 @@ async def open_reading(
         await store.open()
         ledger = Ledger(
             store, publish=lambda _event: None, limits=settings.limits, approvals=settings.approvals,
-            rules=configured_rules(settings),
+            rules=configured_rules(settings), queue=settings.queue,
         )  # fmt: skip
         context = Context(ledger, guarded_providers(_usable(settings, spare), parts), parts.clock)
         try:
@@ -97,22 +97,22 @@ def get(config: str | None, path: str, params: Any) -> tuple[int, bytes, str | N
     return _run(config, ask)
 
 
-def logs(
-    config: str | None, job: str, write: Callable[[bytes], object], tail: int | None, since: str | None
-) -> str | None:
-    """Write the output that a job has produced until now: its last lines, or what came since a time, an instant.
+def logs(config: str | None, job: str, write: Callable[[bytes], object], begin: Mapping[str, Any]) -> str | None:
+    """Write the output that a job has produced until now; what is to be said of its name, as :func:`get` has it.
 
-    What is to be said of the job's name, as :func:`get` has it.
+    ``begin``: its last lines (``tail``), what came ``since`` a time (an instant), or the output of one ``attempt``.
     """
 
     async def copy(reading: Reading) -> str | None:
+        since, attempt = begin.get("since"), begin.get("attempt")
         after = None if since is None else datetime.fromisoformat(since)
         named = await reading.jobs.named(job, Viewer(os_user()), newest=True)
-        begin = await reading.log_reader.beginning(named.job.job_id, tail, after)
-        write(begin.head)
-        if begin.nothing:
+        job_id = named.job.job_id
+        place = await reading.log_reader.beginning(job_id, begin.get("tail"), after, attempt=attempt)
+        write(place.head)
+        if place.nothing:
             return newest_header(named)
-        async for data, _cursor in reading.log_reader.read(named.job.job_id, begin.cursor):
+        async for data, _cursor in reading.log_reader.read(job_id, place.cursor, attempt=attempt):
             write(data)
         return newest_header(named)
 

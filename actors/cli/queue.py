@@ -33,6 +33,8 @@ def _print_queue(found: Any) -> None:
     click.echo(f"{found['summary']}. Running {found['running']}; entries: {counts or 'none'}.")
     for provider, why in found["closed_providers"].items():
         click.echo(f"Provider {plain(provider)} is closed: {plain(why)}")
+    for kept in found["reservations"]:
+        click.echo(f"Provider {plain(kept['provider'])}: {plain(kept['text'])}")
     if found["pruning_held"]:
         click.echo(f"Pruning is on hold: {found['pruning_held']}")
     print_rows(found["waiting"], False, "No jobs are waiting.", {

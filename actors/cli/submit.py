@@ -52,6 +52,9 @@ _SIGNALLED = 128
 )
 @click.option("--max-attempts", type=int, help="How often to try to submit it to the provider.  [default: 3]")
 @click.option("--max-runtime", type=DURATION, help="End the job after this time, such as 90s, 15m or 1d12h.")
+@click.option("--rerun", type=int, metavar="N", help="Run it again up to N times if it is interrupted.")
+@click.option("--rerun-on", metavar="LIST", help="Ends after which: interrupted, failed, timed_out, exit:75.")
+@click.option("--rerun-delay", type=DURATION, help="Wait before the first of these, such as 2m.  [default: 30s]")
 @click.option("--after", multiple=True, metavar="JOB|group:G", help="Wait for this job, or for a group; repeatable.")
 @click.option(
     "--after-mode",
@@ -172,7 +175,8 @@ def _from_file(file: str, config: str | None) -> list[dict[str, Any]]:
 def _from_options(
     command: tuple[str, ...], *, cwd: str | None, env: tuple[str, ...], env_from: tuple[str, ...],
     inherits: tuple[str, ...], spec: str | None, assigned: tuple[str, ...], cpus: int | None, gpus: int | None,
-    memory: int | None, after: tuple[str, ...], start_after: str | None, **fields: Any,
+    memory: int | None, rerun: int | None, rerun_on: str | None, rerun_delay: float | None, after: tuple[str, ...],
+    start_after: str | None, **fields: Any,
 ) -> dict[str, Any]:  # fmt: skip
     """The request as the API takes it. ``fields`` already have its names."""
     from actors.jobs.environment import inherited, with_usual
@@ -192,8 +196,17 @@ def _from_options(
         "env_from": names,
         "inherited_env": {name: to_plain(value) for name, value in inherited(names, os.environ).items()},
         "resources": given({"cpus": cpus, "gpus": gpus, "memory": memory}) or None,
+        "rerun": _rerun(rerun, rerun_on, rerun_delay),
     }
     return given(body)
+
+
+def _rerun(*options: Any) -> dict[str, Any] | None:
+    if options == (None, None, None):
+        return None
+    from actors.cli.rerun import rerun_of
+
+    return rerun_of(*options)
 
 
 def _reference(text: str) -> str | dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from functools import reduce
 from typing import Any, Unpack
 
 import attrs
@@ -23,6 +24,7 @@ from actors.jobs.pages import Page
 from actors.jobs.records import Job, JobRequest, JobStatus
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.request_texts import text_fault
+from actors.jobs.reruns import rerun_fault
 from actors.jobs.retention import PruneResult, kept_since
 from actors.jobs.start_times import fault_of as start_fault
 from actors.jobs.views import EVERYTHING, Accepted, JobFilters, JobView, Viewer
@@ -36,6 +38,7 @@ from actors.providers.guard import Failure
 from actors.pruner import held, prune
 from actors.store import holds
 from actors.store import jobs as job_rows
+from actors.validation import join
 from logconf import get_correlation_id, new_correlation_id
 
 
@@ -105,7 +108,13 @@ class Jobs:
         job = await self.row((await self.named(job_id)).job.job_id)
         owner = submitter.user_id if submitter.source in NETWORK else None
         others = await self._ledger.read(cancelled_because_of, job, owner) if with_dependants else ()
-        new = [self.again(one, submitter) async for one in InTurns((job, *others))]
+        return await self.retry_all((job, *others), submitter, check=check)
+
+    async def retry_all(
+        self, jobs: Sequence[Job], submitter: Submitter = THE_PROGRAM, *, check: bool = True
+    ) -> list[Accepted]:
+        """:meth:`retry` of all of ``jobs`` in one submission, or of none of them."""
+        new = [self.again(one, submitter) async for one in InTurns(jobs)]
         return await self._accept(new, check=check)
 
     def again(self, job: Job, submitter: Submitter = THE_PROGRAM) -> NewJob:
@@ -141,7 +150,11 @@ class Jobs:
             yield "user_id", "user_id: say for whom the job is"
         if request.max_attempts < 1:
             yield "max_attempts", "max_attempts must be 1 or more"
-        for index, reference in enumerate(request.after):
+        after: object = request.after
+        if not isinstance(after, list | tuple):  # a text would be read letter by letter
+            yield "after", "after must be a list of jobs and groups"
+            return
+        for index, reference in enumerate(after):
             if (wrong := reference_fault(reference)) is not None:
                 yield "after", f"after[{index}] {wrong}"
         if request.after_mode not in ("ok", "ended"):
@@ -152,6 +165,9 @@ class Jobs:
             check_override(request.priority_override)
         except ValueError as error:
             yield "priority_override", str(error)
+        if (senseless := rerun_fault(request.rerun)) is not None:
+            field = reduce(join, senseless[0], "rerun")
+            yield field, f"{field} {senseless[1]}"
         prepared = provider.prepare(request)
         if isinstance(prepared, Failure):
             yield None, prepared.message

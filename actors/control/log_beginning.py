@@ -12,6 +12,7 @@ import attrs
 
 from actors.control.context import Context
 from actors.control.log_follower import Piece, unreadable
+from actors.control.log_place import LogPlace
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.views import JobView
 from actors.providers.guard import Failure
@@ -32,19 +33,21 @@ class Beginning:
 async def beginning(
     context: Context,
     view: JobView,
+    place: LogPlace,
     read: Callable[[], AsyncIterator[Piece]],
     lines: int | None,
     since: datetime | None,
 ) -> Beginning:
     """Where the last ``lines`` lines of the output of ``view``'s job begin, what came ``since`` then, or the later.
 
-    ``read``: reads all of it, for providers that cannot seek. Raises :class:`Refused` where it is not known when output
-    came.
+    Of the attempt in which ``place`` is. ``read``: reads all of it, for providers that cannot seek. Raises
+    :class:`Refused` where it is not known when output came.
     """
-    job, submission = view.job, view.submission
+    job, submission = view.job, place.submission
     if submission is None or submission.handle is None:
         return Beginning()
-    if since is not None and job.started_at is not None and job.started_at >= since:
+    tried = next((one for one in view.attempts or () if one.key == submission.key), job)
+    if since is not None and tried.started_at is not None and tried.started_at >= since:
         since = None  # all of it
     if lines is None and since is None:
         return Beginning()
@@ -56,9 +59,9 @@ async def beginning(
         if isinstance(found, Failure):
             raise unreadable(found)
         if found is not None:
-            return Beginning(cursor=found)
+            return Beginning(cursor=place.at(found))
     if since is not None:
-        if job.completed_at is not None and job.completed_at < since:
+        if place.is_over and tried.completed_at is not None and tried.completed_at < since:
             return Beginning(nothing=True)
         message = f"when output of this job came is not known (provider {job.provider}); give a number of lines (tail)"
         raise Refused(message, RefusalKind.INVALID, "since")

@@ -129,6 +129,8 @@ class Runtime:
         """:meth:`EventReader.events`: what happens after event ``after`` (None: from now on)."""
         return self.event_reader.events(after=after, **filters)
 
-    def logs(self, job_id: str, cursor: str | None = None, *, follow: bool = False) -> AsyncIterator[Piece]:
+    def logs(
+        self, job_id: str, cursor: str | None = None, *, follow: bool = False, attempt: int | None = None
+    ) -> AsyncIterator[Piece]:
         """:meth:`LogReader.read`: a job's output."""
-        return self.log_reader.read(job_id, cursor, follow=follow)
+        return self.log_reader.read(job_id, cursor, follow=follow, attempt=attempt)

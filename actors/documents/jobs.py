@@ -45,6 +45,37 @@ class SpanDocument(TypedDict):
     latest: Moment | None
 
 
+class AttemptDocument(TypedDict):
+    """One attempt at a job. ``status``: how it ended, or the job's; null where no provider had it.
+
+    An attempt that ended ``interrupted``, ``failed`` or ``timed_out`` was followed by another one.
+    """
+
+    attempt: int
+    key: str
+    state: str
+    status: str | None
+    handed_at: Moment | None
+    started_at: Moment | None
+    completed_at: Moment | None
+    closed_at: Moment | None
+    exit_code: int | None
+    signal: int | None
+    error_message: str | None
+    output_url: str | None
+    cost_usd: float | None
+    devices: list[str] | None
+
+
+class RerunDocument(TypedDict):
+    """When a job runs again by itself; ``delay`` in seconds."""
+
+    times: int
+    on: list[str]
+    exit_codes: list[int]
+    delay: float
+
+
 class RelativeDocument(TypedDict):
     """A job that another one waits for, or that waits for it. ``broke``: the bad end of the one cancelled the other."""
 
@@ -77,6 +108,7 @@ class JobDocument(TypedDict):
     """A job with what is known around it: ``reason`` and ``setting`` say why it waits and what changes that.
 
     ``estimated_start`` and ``estimated_end``: null where nobody knows; ``estimate_seconds``: until it starts.
+    ``reruns``: how often it has run again so far, as ``rerun`` asks. ``attempts``: the newest hundred; null in a list.
     ``queued_at``: since when it could have started: approved, what it waits for ended, its time come; before that,
     since when it is there. ``after`` is as its request has it; ``waits_for`` are the jobs that this meant,
     ``dependants`` those that wait for it, both null in lists of jobs. ``start_after``: null once it has passed.
@@ -136,6 +168,9 @@ class JobDocument(TypedDict):
     estimated_end: SpanDocument | None
     submission: SubmissionDocument | None
     approval: ApprovalDocument | None
+    rerun: RerunDocument | None
+    reruns: int
+    attempts: list[AttemptDocument] | None
 
 
 def job_document(view: JobView) -> JobDocument:
@@ -160,6 +195,8 @@ def job_document(view: JobView) -> JobDocument:
         dependants=_relatives(view.dependants),
         submission=None if view.submission is None else from_fields(SubmissionDocument, view.submission),
         approval=None if view.approval is None else approval_document(view.approval),
+        rerun=from_fields(RerunDocument, request.rerun) if request.rerun.times else None,
+        attempts=None if view.attempts is None else [from_fields(AttemptDocument, one) for one in view.attempts],
     )  # fmt: skip
 
 

@@ -36,6 +36,14 @@ def limits_document(limits: Limits, sources: Mapping[str, str]) -> list[LimitDoc
     return [{"name": name, "value": value, "source": sources.get(name, "configured")} for name, value in plain.items()]
 
 
+class ReservationDocument(TypedDict):
+    """What is kept free at a provider for one job; ``job_id`` is null where it is another user's."""
+
+    provider: str
+    job_id: str | None
+    text: str
+
+
 class QueueHead(TypedDict):
     """What bounds the queue; a provider that is closed says why.
 
@@ -49,11 +57,15 @@ class QueueHead(TypedDict):
     closed_providers: dict[str, str]
     paused: str | None
     pruning_held: str | None
+    reservations: list[ReservationDocument]
 
 
 def queue_head(view: QueueView) -> QueueHead:
     """What bounds the queue, without what waits in it."""
-    return from_fields(QueueHead, view, limits=limits_document(view.limits, view.limit_sources))
+    return from_fields(
+        QueueHead, view, limits=limits_document(view.limits, view.limit_sources),
+        reservations=[from_fields(ReservationDocument, one) for one in view.reservations],
+    )  # fmt: skip
 
 
 class QueueDocument(QueueHead):

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from pathlib import Path, PurePath
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import attrs
 from attrs.validators import ge, gt, optional
@@ -16,7 +16,8 @@ from actors.jobs.dependencies import reference_fault
 from actors.jobs.environment import DEFAULT_ENV_FROM, inherited, with_usual
 from actors.jobs.levels import HIGHEST_OVERRIDE
 from actors.jobs.os_text import from_plain
-from actors.jobs.records import JobRequest, Resources
+from actors.jobs.records import JobRequest, Rerun, Resources
+from actors.jobs.reruns import rerun_fault
 from actors.jobs.start_times import fault_of as start_fault
 from actors.jobs.wall_clock import is_time_of_day
 from actors.validation import Format, Shape, StrictConverter, Wrong
@@ -75,7 +76,7 @@ def converter(
         validators = {**_VALIDATORS, "start_after": _start(times_of_day=True)}
     request = Shape(names=names or {}, hidden=hidden, types=types, validators=validators, whole=_check_request)
     resources = Shape(validators={"cpus": ge(0), "gpus": ge(0), "memory": optional(ge(1))})
-    return StrictConverter({JobRequest: request, Resources: resources})
+    return StrictConverter({JobRequest: request, Resources: resources, Rerun: _RERUN})
 
 
 def _check_request(request: JobRequest) -> None:
@@ -83,6 +84,11 @@ def _check_request(request: JobRequest) -> None:
         raise Wrong("command and entry_point: give one of the two", "entry_point")
     if (fault := maxima.fault_of(request)) is not None:
         raise Wrong(fault[1], *fault[:1] if fault[0] else ())
+
+
+def _check_rerun(asked: Rerun) -> None:
+    if (fault := rerun_fault(asked)) is not None:
+        raise Wrong(fault[1], *fault[0])
 
 
 def _command(value: Any, usual: Usual) -> Any:
@@ -185,5 +191,6 @@ _VALIDATORS: Mapping[str, Validator] = {
     "idempotency_key": NOT_EMPTY,
     "requires_approval": NOT_EMPTY,
 }
+_RERUN = Shape(types={"on": tuple[Literal["interrupted", "failed", "timed_out"], ...]}, whole=_check_rerun)
 REQUESTS = converter()
 """Requests in JSON, with the records' own names."""

@@ -35,6 +35,7 @@ class Trigger(StrEnum):
     OBSERVE_COMPLETED = "observe_completed"
     OBSERVE_FAILED = "observe_failed"
     OBSERVE_CANCELLED = "observe_cancelled"
+    RERUN = "rerun"
 
 
 @attrs.frozen
@@ -76,6 +77,8 @@ TRANSITIONS: dict[Trigger, tuple[tuple[Pair, ...], Step]] = {
     Trigger.OBSERVE_COMPLETED: (_HELD, Step(Job.COMPLETED, Entry.COMPLETED, _CHANGED)),
     Trigger.OBSERVE_FAILED: (_HELD, Step(Job.FAILED, Entry.FAILED, _CHANGED)),
     Trigger.OBSERVE_CANCELLED: (_HELD, Step(Job.CANCELLED, Entry.CANCELLED, _CHANGED)),
+    # An attempt that surely ended, of a job that asked to run again after such an end: no end of the job.
+    Trigger.RERUN: (_HELD, Step(Job.PENDING, Entry.PENDING, EventType.JOB_RERUN)),
 }
 
 # Phases with no row of their own change nothing by themselves: UNKNOWN is a warning, LOST asks for proof.

@@ -28,9 +28,13 @@ class Limits:
 
 @attrs.frozen
 class QueueOptions:
-    """``max_waiting_per_user``: entries of one user that may wait, for their turn, an approval or other jobs."""
+    """``max_waiting_per_user``: entries of one user that may wait, for their turn, an approval or other jobs.
+
+    ``reserve_after``: seconds for which a job is passed over for want of resources before they are kept for it.
+    """
 
     max_waiting_per_user: int = attrs.field(default=maxima.WAITING, validator=ge(1))
+    reserve_after: Seconds = attrs.field(default=600.0, validator=ge(0))
 
 
 @attrs.frozen

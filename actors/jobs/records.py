@@ -187,6 +187,8 @@ class Submission:
 
     ``handle`` is the provider's own small JSON object, opaque here. ``spends_attempt`` says that, should the provider
     turn out not to have the job, the try counts (the call failed by an error of its own, not by a lost answer).
+    ``outcome``: how the attempt ended, where the job went on to another one: its ``status`` (a kind of end that
+    ``Rerun.on`` names) and what the job's columns held then.
     """
 
     job_id: str
@@ -198,6 +200,8 @@ class Submission:
     handed_at: datetime | None = None
     error: str | None = None
     spends_attempt: bool = False
+    closed_at: datetime | None = None
+    outcome: Mapping[str, Any] | None = None
 
 
 @attrs.frozen
@@ -270,6 +274,8 @@ class Observation:
 
     ``series``: all numbers of its progress so far.
     ``devices``: the names of those that the job got, such as GPUs by UUID or index.
+    ``interrupted``: why the end was not the program's own ("the machine was restarted"); None: it was, or is not known
+    to have been anything else.
     """
 
     phase: Phase
@@ -288,3 +294,4 @@ class Observation:
     series: Snapshot | None = None
     proven_dead: bool = False
     devices: tuple[str, ...] | None = None
+    interrupted: str | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TypedDict
 
@@ -20,6 +20,7 @@ from actors.jobs.records import (
     QueueEntry,
     QueueStatus,
     Submission,
+    SubmissionState,
 )
 
 
@@ -95,10 +96,35 @@ class Accepted:
 
 
 @attrs.frozen
+class Attempt:
+    """One attempt at a job. ``attempt``: its number, 1 for the first; ``key``: under which its provider knows it.
+
+    ``status``: how it ended (``interrupted``, ``failed`` or ``timed_out``, where the job runs again), else that of the
+    job, None where no provider had it. ``closed_at``: when nothing more remained to be done about it.
+    """
+
+    attempt: int
+    key: str
+    state: SubmissionState
+    status: str | None
+    handed_at: datetime | None
+    started_at: datetime | None
+    completed_at: datetime | None
+    closed_at: datetime | None
+    exit_code: int | None
+    signal: int | None
+    error_message: str | None
+    output_url: str | None
+    cost_usd: float | None
+    devices: tuple[str, ...] | None
+
+
+@attrs.frozen
 class JobView:
     """A job with all that is known around it. ``reason``: why it waits, and the setting that changes that.
 
     ``starts`` and ``ends``: when it presumably does, None where nobody knows; ``estimate``: seconds until it starts.
+    ``attempts``: the newest ones, the oldest of these first; None in a list of jobs.
     ``waits_for``, ``dependants``: whom it waits or waited for, and who for it; None: not looked up, as in lists.
     """
 
@@ -113,8 +139,18 @@ class JobView:
     estimate: float | None = None
     starts: Span | None = None
     ends: Span | None = None
+    attempts: tuple[Attempt, ...] | None = None
     waits_for: Relatives | None = None
     dependants: Relatives | None = None
+
+
+@attrs.frozen
+class ReservationView:
+    """What is kept free at a provider for one job, in words. ``job_id``: None where it is not for the reader to see."""
+
+    provider: str
+    job_id: str | None
+    text: str
 
 
 @attrs.frozen
@@ -135,6 +171,7 @@ class QueueView:
     paused: str | None = None
     oldest_queued_at: datetime | None = None
     pruning_held: str | None = None
+    reservations: Sequence[ReservationView] = ()
 
 
 @attrs.frozen

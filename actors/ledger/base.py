@@ -119,6 +119,13 @@ def emit(tx: Transaction, job: Job, type_: EventType, **data: Any) -> None:
     tx.emit(type_, job.job_id, job.correlation_id, **data)
 
 
-def close_submission(tx: Transaction, key: str, error: str | None = None) -> None:
-    """Nothing remains to be done about this submission."""
-    submissions.change(tx.connection, key, state=SubmissionState.CLOSED, error=error)
+def close_submission(
+    tx: Transaction, key: str, error: str | None = None, *, outcome: Mapping[str, Any] | None = None
+) -> None:
+    """Nothing remains to be done about this submission.
+
+    ``outcome``: how its attempt ended, where the job goes on to another one; else the job's own columns say that.
+    """
+    more = {} if outcome is None else {"outcome": outcome}
+    closed = {"state": SubmissionState.CLOSED, "error": error, "closed_at": tx.now, **more}
+    submissions.change(tx.connection, key, **closed)

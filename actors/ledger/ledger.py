@@ -24,6 +24,7 @@ from actors.jobs.ids import IdFactory
 from actors.jobs.options import ApprovalOptions, Limits, QueueOptions
 from actors.jobs.records import ApprovalRule, Capacity, Event
 from actors.jobs.refusal import RefusalKind, Refused
+from actors.jobs.reservations import USUAL_POLICY, ReservePolicy
 from actors.jobs.views import Accepted
 from actors.ledger.deaths import mark_orphans
 from actors.ledger.dispatch import Answer, Claimed, claim, record_answer
@@ -111,15 +112,8 @@ class Ledger:
 
     async def submit(self, new: Sequence[NewJob]) -> list[Accepted]:
         """Accept all of ``new`` or, by raising :class:`Refused`, none of it."""
-        return await self.write(self._accept, new)
-
-    async def submit_each(self, new: Sequence[NewJob]) -> list[Outcome[list[Accepted]]]:
-        """Accept each of ``new`` for itself, all in one transaction where they fit; see :meth:`write_each`."""
-        return await self.write_each([partial(self._accept, new=[one]) for one in new])
-
-    def _accept(self, tx: Transaction, new: Sequence[NewJob]) -> list[Accepted]:
-        return submit(
-            tx, new, ids=self.sources.ids, rules=self.configured_rules, options=self.approvals,
+        return await self.write(
+            submit, new, ids=self.sources.ids, rules=self.configured_rules, options=self.approvals,
             most_waiting=self.queue.max_waiting_per_user,
         )  # fmt: skip
 
@@ -128,15 +122,18 @@ class Ledger:
         capacities: Mapping[str, Capacity],
         breaker_advice: Mapping[str, BreakerAdvice] | None = None,
         answers: Sequence[Answer] = (),
+        policy: ReservePolicy = USUAL_POLICY,
     ) -> Claimed:
         """Claim all that may run now, with its intents; committed when this returns.
 
-        ``answers``: recorded before that in the same transaction, see :meth:`record`.
+        ``answers``: recorded before that in the same transaction, see :meth:`record`. ``policy``: for which jobs
+        resources are kept.
         """
 
         def look(tx: Transaction) -> Claimed:
             tx.after_commit(partial(setattr, self, "last_seen", tx.last_event()))
-            return claim(tx, capacities, breaker_advice or {}, limits=self.limits, token=self.sources.token)
+            advice, token = breaker_advice or {}, self.sources.token
+            return claim(tx, capacities, advice, limits=self.limits, token=token, policy=policy)
 
         claimed: Claimed = (await self._record(answers, (get_correlation_id(), look)))[-1]
         return claimed

@@ -12,7 +12,7 @@ from actors.jobs.pages import Cursors, Page
 from actors.jobs.records import ApprovalRequest, ApprovalStatus
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.scheduling import Decision
-from actors.jobs.views import JobFilters, JobView, QueueView
+from actors.jobs.views import JobFilters, JobView, QueueView, ReservationView
 from actors.ledger.limits import limits_view
 from actors.ledger.queries import Around, DecisionContext, of_jobs, with_forecast
 from actors.store import approvals, gates, holds, jobs, queue, waiting
@@ -94,7 +94,20 @@ def queue_view(connection: Connection, wanted: PageRequest, user_id: str | None,
         paused=paused,
         oldest_queued_at=queue.oldest_waiting(connection),
         pruning_held=None if (hold := holds.current(connection)) is None else hold.in_words(),
+        reservations=_reservations(connection, decision, user_id),
     )
+
+
+def _reservations(connection: Connection, decision: Decision, user_id: str | None) -> list[ReservationView]:
+    """What is kept, for which job. Who may see their own jobs only learns nothing about others'."""
+    by_id = jobs.get_many(connection, [one.job_id for one in decision.reservations])
+    views = []
+    for one in decision.reservations:
+        job = by_id.get(one.job_id)
+        visible = job is not None and user_id in (None, job.request.user_id)
+        name = "another user's job" if job is None or not visible else job.request.config_name or job.job_id
+        views.append(ReservationView(one.provider, one.job_id if visible else None, one.in_words(name)))
+    return views
 
 
 def _views(

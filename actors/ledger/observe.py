@@ -10,12 +10,16 @@ import attrs
 
 from actors.jobs.estimates import advanced
 from actors.jobs.events import EventType
+from actors.jobs.lifecycle import Trigger
 from actors.jobs.polling import interpret
 from actors.jobs.records import Job, Observation, Phase, SubmissionState
+from actors.jobs.reruns import run_again
 from actors.ledger.base import UNFLAGGED, Pair, advance, change, close_submission, emit, load_many, load_readable
+from actors.ledger.rerun import rerun
 from actors.store import Transaction, series, submissions
 
 _TO_SHOW = ("progress", "cost_usd", "output_url")
+_BAD_ENDS = (Trigger.OBSERVE_FAILED, Trigger.OBSERVE_CANCELLED)
 
 
 @attrs.frozen
@@ -55,7 +59,11 @@ def apply_observation(
         changes["pace"] = pace
     if pair.job.uncertain_since is not None:  # it was seen, so it is no longer uncertain
         changes |= UNFLAGGED
-    if verdict.trigger is not None:
+    error = changes.get("error_message")
+    if verdict.trigger in _BAD_ENDS and (again := run_again(pair.job, pair.entry, observation, error, tx.now)):
+        rerun(tx, pair, key, changes, again)
+        with_series = True
+    elif verdict.trigger is not None:
         entry = {"error_message": changes["error_message"]} if "error_message" in verdict.changes else None
         if advance(tx, pair, verdict.trigger, job=changes, entry=entry).job.is_terminal:
             close_submission(tx, key)
@@ -92,10 +100,16 @@ def flag_uncertain(tx: Transaction, pair: Pair, reason: str) -> None:
     emit(tx, after.job, EventType.JOB_UNCERTAIN, status=after.job.status.value, reason=reason)
 
 
-def cannot_tell(tx: Transaction, job_id: str, reason: str) -> None:
-    """A provider cannot tell whether it runs this job: a person must, unless the job has ended meanwhile (B13)."""
-    pair = load_readable(tx, job_id)
-    if pair is not None and not pair.job.is_terminal:
+def cannot_tell(tx: Transaction, key: str, reason: str) -> None:
+    """A provider cannot tell whether it runs what was submitted under ``key``: a person must say so (B13).
+
+    Unless it was settled meanwhile: the job may have ended, or wait for another attempt.
+    """
+    submission = submissions.by_key(tx.connection, key)
+    if submission is None or submission.state is not SubmissionState.UNKNOWN:
+        return
+    pair = load_readable(tx, submission.job_id)
+    if pair is not None:
         flag_uncertain(tx, pair, reason)
 
 

@@ -23,9 +23,11 @@ from actors.jobs.records import (
     SubmissionState,
 )
 from actors.jobs.refusal import RefusalKind, Refused
+from actors.jobs.reservations import USUAL_POLICY, ReservePolicy
 from actors.jobs.scheduling import Decision, explain
 from actors.jobs.views import JobView
 from actors.ledger import naming
+from actors.ledger.attempts import attempts
 from actors.ledger.dispatch import decide_now
 from actors.ledger.forecasts import end_of, of_waiting
 from actors.store import approvals, dependencies, jobs, lanes, queue, submissions
@@ -33,19 +35,23 @@ from actors.store import approvals, dependencies, jobs, lanes, queue, submission
 
 @attrs.frozen
 class DecisionContext:
-    """What a decision about the queue rests on beside the rows: configured limits, providers' capacities, the time."""
+    """What a decision about the queue rests on beside the rows: configured limits, providers' capacities, the time.
+
+    ``policy``: for which jobs resources are kept.
+    """
 
     configured: Limits
     capacities: Mapping[str, Capacity]
     now: datetime
+    policy: ReservePolicy = USUAL_POLICY
 
     def decide(self, connection: Connection) -> Decision:
         """What the scheduler would decide now."""
-        return decide_now(connection, self.configured, self.capacities, self.now)[0]
+        return decide_now(connection, self.configured, self.capacities, self.now, policy=self.policy)[0]
 
     def forecasts(self, connection: Connection, until: str | None = None) -> dict[str, Forecast]:
         """By job id, when those that wait for their turn start and end; ``until``: only this one is asked about."""
-        return of_waiting(connection, self.configured, self.capacities, self.now, until)
+        return of_waiting(connection, self.configured, self.capacities, self.now, until, self.policy)
 
 
 @attrs.frozen
@@ -102,7 +108,8 @@ def view(connection: Connection, text: str, context: DecisionContext) -> JobView
         queue.get(connection, job.job_id)  # raises: it was left out
         raise Refused(f"there is no job {text!r:.80}", RefusalKind.NOT_FOUND)
     waits_for, dependants = dependencies.relatives(connection, job.job_id)
-    related = attrs.evolve(views[0], waits_for=waits_for, dependants=dependants)
+    tries = attempts(connection, job)
+    related = attrs.evolve(views[0], waits_for=waits_for, dependants=dependants, attempts=tries)
     return _placed(connection, related, context)
 
 
@@ -183,6 +190,8 @@ class Around:
         if entry.is_held:
             return self._why_it_is_held(entry), None
         if entry.not_before is not None and entry.not_before > self._now:
+            if entry.reruns and entry.attempt == entry.run_first_attempt:
+                return f"runs again at {entry.not_before:%H:%M:%S} UTC: {entry.error_message}", None
             return f"next try at {entry.not_before:%H:%M:%S} UTC: {entry.error_message}", None
         wait = explain(self._lanes.get(entry.job_id, -1), self._decision, is_picked=entry.job_id in self._picked)
         return wait.reason, wait.setting

@@ -265,7 +265,7 @@ class Watch:
             await self._ledger.write(settle_absent, one.key, jitter=self._ledger.sources.jitter)
         elif found is UNKNOWABLE:
             reason = f"provider {self.name} cannot tell whether it was accepted: {one.submission.error or 'no answer'}"
-            await self._ledger.write(cannot_tell, one.job.job_id, reason)
+            await self._ledger.write(cannot_tell, one.key, reason)
 
     def _look_again(self, seconds: float) -> None:
         self._again_at = min(self._again_at, trio.current_time() + seconds)

@@ -73,7 +73,8 @@ class Capabilities:
 
     ``page_size``: jobs that one request returns. ``cancel_pending_reliable``: a job that has not begun is surely
     ended by a cancel request. ``streams_logs``: the output of a running job comes by ``follow``. ``lost_job_proof``: of
-    a provider that runs its jobs on this machine itself. ``concurrent_calls``: dispatches at once.
+    a provider that runs its jobs on this machine itself. ``deadline_grace``: seconds after a job's ``max_runtime`` at
+    which nothing of it runs any more; None: that is not certain. ``concurrent_calls``: dispatches at once.
     """
 
     submit_idempotency: Idempotency = Idempotency.CLIENT_ID
@@ -84,6 +85,7 @@ class Capabilities:
     push: Push = Push.NONE
     survives_our_restart: bool = True
     lost_job_proof: LostJobProof | None = None
+    deadline_grace: float | None = None
     concurrent_calls: int = 4
 
     @property
@@ -165,8 +167,9 @@ class Provider(Protocol):
     async def submit(self, key: str, token: str, prepared: Prepared, context: Mapping[str, str]) -> Submitted:
         """Submit a job under ``key``; the same key again returns what is there, never a second job.
 
-        ``context`` holds ``job_id`` and ``correlation_id`` for the job's environment, labels or headers; for a job that
-        waited for others ``parents``, what it is told of them (a JSON array); and ``home``, the state directory.
+        ``context`` holds ``job_id``, ``correlation_id`` and ``attempt`` (1 at first) for the job's environment, labels
+        or headers; ``previous_key`` where an attempt before this one ended; for a job that waited for others
+        ``parents``, what it is told of them (a JSON array); and ``home``, the state directory.
         """
 
     async def find(self, key: str, token: str) -> Found:

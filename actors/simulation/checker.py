@@ -12,6 +12,8 @@ from actors.jobs.events import EventType
 from actors.jobs.records import Event
 from actors.jobs.retry import ENTRY_DELAY, ENTRY_DELAY_CAP, LONGEST_RETRY_AFTER, PROVIDER_DELAY
 from actors.providers.scripted import Run
+from actors.simulation.reruns import Attempts
+from actors.simulation.wide import WideJobs
 from actors.simulation.world import PROVIDERS, Limited, World, limit_of, limited
 
 _TOLERANCE = 0.001
@@ -44,7 +46,10 @@ class Checker:
         self._active: list[tuple[str, Run]] = []
         self._retry_after: dict[str, _RetryAfter] = {}
         self._attempts: dict[str, int] = {}
+        self._first: dict[str, int] = {}
         self._tried: dict[str, float] = {}
+        self._job_attempts = Attempts(world)
+        self._wide = WideJobs(world)
         self._starts: dict[str, float] = {}
 
     def runs_of(self, job_id: str) -> list[Run]:
@@ -95,6 +100,10 @@ class Checker:
             self._retry_after.clear()
         if event.type == EventType.JOB_REQUEUED:
             self._backs_off(event)
+        if event.type == EventType.JOB_RERUN:
+            self._runs_again(event)
+        if event.type == EventType.JOB_DISPATCHED:
+            self._wide.claimed(event)
         if event.type in (EventType.JOB_QUEUED, EventType.APPROVAL_REQUESTED):
             for (start,) in self._world.database.look(_START, (event.job_id,)):
                 if start and start.startswith("+"):
@@ -113,8 +122,15 @@ class Checker:
         before = self._attempts.get(job_id, 0)
         self._attempts[job_id] = attempt
         if attempt > before:
-            seconds = min(ENTRY_DELAY_CAP, ENTRY_DELAY * 2.0 ** (attempt - 1)) / 2
+            failed = attempt - self._first.get(job_id, 0)  # in this run
+            seconds = min(ENTRY_DELAY_CAP, ENTRY_DELAY * 2.0 ** (failed - 1)) / 2
             self._retry_after[job_id] = _RetryAfter(seconds, self._world.elapsed() + seconds)
+
+    def _runs_again(self, event: Event) -> None:
+        """The next attempt waits, and a new count of failed ones begins with it."""
+        job_id, seconds = event.job_id or "", self._job_attempts.wait_of(event)
+        self._first[job_id] = self._attempts[job_id] = int(event.data["attempt"])
+        self._retry_after[job_id] = _RetryAfter(seconds, self._world.elapsed() + seconds)
 
     def process_ended(self) -> None:
         """Its waits are forgotten: over a restart a wait ends by the wall clock, which may be early."""
@@ -130,9 +146,7 @@ class Checker:
         before = self._of_job.setdefault(job_id, [])
         before.append(run)
         world.trace.count(f"runs at {provider}")
-        world.require(
-            len(before) == 1, "at most one remote job each", f"{job_id} runs as {[one.key for one in before]}"
-        )
+        self._job_attempts.accepted(job_id, before)
         self._row(job_id, run)
         self._parents(job_id)
         now = world.true_now()

@@ -136,6 +136,8 @@ class Summary:
         yield from self._group("providers' faults", "fault: ")
         yield from self._group("settled by a person", "settled: ")
         yield from self._group("runs", "runs at ")
+        yield from self._group("runs again", "again: ")
+        yield from self._group("claims behind a reservation", "kept: ")
         events = {step.event for _, step in TRANSITIONS.values()}
         yield "events: " + _listed({name: number for name, number in self._reached.items() if name in events})
         possible = sum(len(pairs) for pairs, _ in TRANSITIONS.values())

@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 import trio
 
-from actors.jobs.records import ApprovalStatus, Job, JobRequest, Resources
+from actors.jobs.records import ApprovalStatus, Job, JobRequest, Rerun, Resources
 from actors.jobs.refusal import Refused
 from actors.runtime import RunningRuntime
 from actors.simulation.process import Process, describe, unplanned
@@ -163,6 +163,8 @@ class Clients:
 
 def _request(marker: str, fields: Mapping[str, Any]) -> JobRequest:
     made = dict(fields)
+    if (rerun := made.pop("rerun", None)) is not None:
+        made["rerun"] = Rerun(**rerun | {"on": tuple(rerun["on"])})
     cpus, gpus = made.pop("resources")
     levels = tuple(made.pop("user_levels"))
     made["after"] = tuple(made.pop("after", ()))

@@ -149,6 +149,7 @@ _OUTCOMES = {
     Phase.FAILED: JobStatus.FAILED,
     Phase.TIMED_OUT: JobStatus.FAILED,
     Phase.CANCELED: JobStatus.CANCELLED,
+    Phase.LOST: JobStatus.FAILED,
 }
 
 
@@ -171,7 +172,10 @@ class Operator:
     async def settle(self, runtime: RunningRuntime) -> None:
         """Settle each uncertain job by what its provider's server holds."""
         for job_id in await runtime.ledger.read(jobs.uncertain):
-            runs = self._checker.runs_of(job_id)
+            open_ones = self._world.database.look(
+                "SELECT key FROM submissions WHERE job_id = ? AND state != 'closed'", (job_id,)
+            )
+            runs = [run for run in self._checker.runs_of(job_id) if (run.key,) in open_ones]
             with bind_correlation_id(f"operator-{job_id}"):
                 verdict = "ran" if runs else "not_run"
                 handle = {"run": runs[-1].run_id} if runs else None
@@ -247,6 +251,10 @@ def judge_all(process: Process) -> None:
     world, checker = process.world, process.checker
     audit(world, process.replay)
     for job_id, status in world.database.look("SELECT job_id, status FROM jobs ORDER BY job_id"):
+        for run in checker.runs_of(job_id):
+            world.require(
+                run.timeline.ended(world.true_now()), "no orphans", f"{job_id} is {status}, {run.key} goes on"
+            )
         for run in checker.runs_of(job_id)[-1:]:
             _truth(world, job_id, status, run)
         if status == "completed" and not checker.runs_of(job_id):
@@ -254,7 +262,7 @@ def judge_all(process: Process) -> None:
 
 
 def _truth(world: World, job_id: str, status: str, run: Run) -> None:
-    if not run.timeline.ended(world.true_now()):
-        world.broken("no orphans", f"job {job_id} is {status}, run {run.key} goes on")
-    elif _OUTCOMES[run.timeline.ending] != status:
+    """The last run decides, unless its job was to run again, and was cancelled or could not be handed over then."""
+    ran_again = world.database.look("SELECT 1 FROM submissions WHERE key = ? AND outcome IS NOT NULL", (run.key,))
+    if not ran_again and _OUTCOMES[run.timeline.ending] != status:
         world.broken("jobs end as they ran", f"job {job_id} is {status}, its run ended as {run.timeline.ending}")

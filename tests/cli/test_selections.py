@@ -51,6 +51,8 @@ def test_names_are_read_without_a_supervisor_too(terminal: Any, request: pytest.
         done = terminal.type(command, "a/b")
         assert (done.returncode, f"the newest is {newer})" in done.stderr) == (0, True), done.stderr
     assert [job["job_id"] for job in terminal.json("jobs", "--json", "--name", "a*", "--limit", "1")] == [newer]
+    refused = terminal.type("cancel", "a/b")
+    assert (refused.returncode, "no supervisor runs" in refused.stderr) == (1, True)
 
 
 def test_several_jobs_are_changed_and_each_is_reported(terminal: Any, supervisor: Any) -> None:
@@ -88,6 +90,21 @@ def test_a_selection_needs_yes_where_nobody_can_be_asked(terminal: Any, supervis
     assert gone.returncode == 1
     assert terminal.json("rm", "--status", "cancelled", "--yes", "--json")["done"] == 3
     assert statuses(terminal) == {other: "pending"}
+
+
+def test_several_are_checked_before_they_are_submitted_again(terminal: Any, supervisor: Any) -> None:
+    """As one would be: refused where the directory is gone, or with --no-check submitted with a warning, once."""
+    gone = terminal.cwd / "gone"
+    gone.mkdir()
+    jobs = [submit(terminal, name, "--cwd", str(gone)) for name in ("one", "two")]
+    terminal.json("cancel", "--json", *jobs)
+    gone.rmdir()
+    refused = terminal.type("retry", *jobs)
+    assert (refused.returncode, refused.stderr.count(f"{gone}")) == (1, 2)
+    assert len(statuses(terminal)) == 2
+    done = terminal.type("retry", "--no-check", *jobs)
+    assert (done.returncode, done.stderr.count("warning: "), "(2 jobs)" in done.stderr) == (0, 1, True), done.stderr
+    assert len(statuses(terminal)) == 4
 
 
 @pytest.mark.parametrize("words", [["cancel"], ["cancel", "x", "--name", "y"], ["prioritise", "3"], ["rm", "--yes"]])

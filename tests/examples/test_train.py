@@ -100,6 +100,22 @@ def test_a_killed_run_resumes_to_the_result_of_an_uninterrupted_one(whole: Path,
     assert weights[0] == weights[1]
 
 
+def test_a_run_in_a_new_directory_goes_on_from_the_checkpoint_of_the_attempt_before(
+    whole: Path, tmp_path: Path
+) -> None:
+    """The third attempt finds what the first one left, though the second was interrupted before its first epoch."""
+    first, second, third = (tmp_path / name for name in ("first", "second", "third"))
+    for folder in (first, second, third):
+        folder.mkdir()
+    assert train(*FAST, "--epochs", "2", env=environment(first)).returncode == 0
+    for folder, before, epochs in ((second, first, "2"), (third, second, "6")):
+        env = environment(folder) | {"GREENROOM_PREVIOUS_OUTPUT_DIR": str(before / "output")}
+        done = train(*FAST, "--epochs", epochs, env=env)
+        assert "resumed after epoch 2\n" in done.stdout, done.stderr
+    assert [line["step"] for line in progress(third)] == [3, 4, 5, 6]
+    assert result(third) == result(whole)
+
+
 def test_a_checkpoint_of_other_settings_is_refused(whole: Path) -> None:
     """Another learning rate in the same output directory: status 1, both values named, the result left alone."""
     before = result(whole)

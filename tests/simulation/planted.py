@@ -14,18 +14,18 @@ import attrs
 import pytest
 
 from actors import runtime, scheduler
-from actors.jobs import lifecycle, polling, retry, start_times
+from actors.jobs import bounds, lifecycle, polling, retry
 from actors.jobs.lifecycle import Trigger
-from actors.jobs.records import TERMINAL_JOBS, JobStatus, QueueEntry, QueueStatus
+from actors.jobs.records import TERMINAL_JOBS, JobStatus, QueueStatus
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.retention import Hold
 from actors.ledger import approvals as approval_verbs
-from actors.ledger import cascade, dispatch, observe, submit
+from actors.ledger import deliveries as deliveries_of_the_ledger
+from actors.ledger import dispatch, observe, rerun
 from actors.store import (
     Transaction,
     approvals,
     deliveries,
-    dependencies,
     holds,
     lanes,
     queue,
@@ -35,6 +35,7 @@ from actors.store import (
     submissions,
     waits,
 )
+from tests.simulation.planted_waits import PLANTED_WAITS
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 
@@ -185,40 +186,56 @@ def remembered_limits_that_are_stale(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(holds, "drop", lambda connection: (drop(connection), changed(connection)))
 
 
-def ends_that_are_followed(patch: pytest.MonkeyPatch) -> None:
-    """The end of a job that others wait for is not put on the list of those to be followed."""
-    patch.setattr(dependencies, "note_end", lambda _connection, _parent, _now: None)
+def proof_of_an_end(patch: pytest.MonkeyPatch) -> None:
+    """A provider's word that it lost a job is taken for the end of it."""
+    apply = observe.apply_observation
+
+    def believed(tx, pair, key, observation):
+        return apply(tx, pair, key, attrs.evolve(observation, proven_dead=True))
+
+    for module in (observe, dispatch, deliveries_of_the_ledger):
+        patch.setattr(module, "apply_observation", believed)
 
 
-def whole_fan_before_the_end_is_done(patch: pytest.MonkeyPatch) -> None:
-    """An ended job leaves the list after one batch, however many wait for it."""
-    close, done = dependencies.close, dependencies.done
+def count_of_runs(patch: pytest.MonkeyPatch) -> None:
+    """However often a job ran again, it may do so as often as it asked for."""
+    decide_again = observe.run_again
 
-    def close_and_be_done(connection, parent, job_ids, broken):
-        close(connection, parent, job_ids, broken)
-        done(connection, parent.job_id)
+    def never_spent(job, entry, observation, error, now):
+        return decide_again(job, attrs.evolve(entry, reruns=0), observation, error, now)
 
-    patch.setattr(dependencies, "close", close_and_be_done)
-    patch.setattr(cascade, "BATCH", 10)  # so that few are more than a batch
+    patch.setattr(observe, "run_again", never_spent)
 
 
-def all_parents_and_not_one(patch: pytest.MonkeyPatch) -> None:
-    """A job starts when the first of those that it waits for has ended."""
+def cancel_before_another_run(patch: pytest.MonkeyPatch) -> None:
+    """A job that was asked to end is run again, too."""
+    decide_again = observe.run_again
 
-    def waiting_for_one(**fields):
-        return QueueEntry(**fields | {"unfinished_parents": min(1, fields["unfinished_parents"])})
+    def uncancelled(job, *rest):
+        return decide_again(attrs.evolve(job, cancel_requested_at=None), *rest)
 
-    patch.setattr(submit, "QueueEntry", waiting_for_one)
-
-
-def bad_ends_are_no_good_ones(patch: pytest.MonkeyPatch) -> None:
-    """A job starts however those that it waits for ended."""
-    patch.setattr(cascade, "breaks", lambda _status, _mode: False)
+    patch.setattr(observe, "run_again", uncancelled)
 
 
-def later_starts(patch: pytest.MonkeyPatch) -> None:
-    """A job that is to start later may start at once."""
-    patch.setattr(submit, "start_of_request", lambda _request, _now: start_times.AT_ONCE)
+def key_of_each_attempt(patch: pytest.MonkeyPatch) -> None:
+    """The next attempt has the key of the one before it: its provider takes it for that one."""
+    put_back = rerun.advance
+
+    def same_number(tx, pair, trigger, *, entry, **more):
+        before = {"attempt": pair.entry.attempt, "run_first_attempt": pair.entry.run_first_attempt}
+        return put_back(tx, pair, trigger, entry={**entry, **before}, **more)
+
+    patch.setattr(rerun, "advance", same_number)
+
+
+def what_is_kept_for_a_wide_job(patch: pytest.MonkeyPatch) -> None:
+    """Nothing is kept: small jobs take what becomes free for as long as there are any."""
+    patch.setattr(bounds.ProviderPass, "keep", lambda _self, _job_id, _resources: None)
+
+
+def given_back_in_time(patch: pytest.MonkeyPatch) -> None:
+    """Whoever has a deadline gets what is kept for another, however late that is."""
+    patch.setattr(bounds, "gives_back_in_time", lambda _now, max_runtime, _grace, _before: max_runtime is not None)
 
 
 PLANTED: dict[Plant, set[str]] = {
@@ -242,11 +259,18 @@ PLANTED: dict[Plant, set[str]] = {
     waits_that_move_with_the_clock: {"waits end in time", "Retry-After and back-off are kept"},
     hold_after_a_leap: {"no acknowledged job is lost", "replay of events = table", "events without a gap"},
     no_entry_hides_another: {"what can run starts"},
-    ends_that_are_followed: {"cascades complete"},
-    whole_fan_before_the_end_is_done: {"cascades complete"},
-    all_parents_and_not_one: {"no dependant before its parents' end", "waiting jobs count their parents"},
-    bad_ends_are_no_good_ones: {"no dependant before its parents' end", "a bad end cancels what waits for a good one"},
-    later_starts: {"later starts not before their time"},
     remembered_limits_that_are_stale: {"limits hold as the provider sees them", "what can run starts"},
+    proof_of_an_end: {
+        "at most one remote job each",
+        "limits hold as the provider sees them",
+        "jobs end as they ran",
+        "no orphans",
+    },
+    count_of_runs: {"no more runs than asked"},
+    cancel_before_another_run: {"what is asked to end is not run again"},
+    key_of_each_attempt: {"each attempt has a key of its own", "no more runs than asked", "the intent first"},
+    what_is_kept_for_a_wide_job: {"what is reserved is kept"},
+    given_back_in_time: {"what is reserved is kept"},
+    **PLANTED_WAITS,
 }
 """Each with the rules by which it is noticed: a bug found by an accident of its planting is not found."""

@@ -48,12 +48,14 @@ def observe(directory: JobDirectory, seen: Look, outputs: Outputs) -> Observatio
 
 def lost(directory: JobDirectory, seen: Look, left: Remains, outputs: Outputs) -> Observation:
     """What is said of a job whose shim died: LOST; proven dead when nothing of it is left."""
-    if seen.fault:
+    interrupted = None
+    if seen.fault:  # its own doing, most likely
         reason = f"its shim is gone, and how the job ended is not known: {shown(seen.fault)}"
     elif seen.run is not None and not seen.same_boot:
-        reason = "the machine was restarted while the job ran"
+        reason = interrupted = "the machine was restarted while the job ran"
     else:
-        reason = "its shim was killed while the job ran, and how the job ended is not known"
+        interrupted = "its shim was killed while the job ran"
+        reason = f"{interrupted}, and how the job ended is not known"
     if left.pids:
         reason += f"; process {left.pids[0]} may be left of it"
     elif not left.proven:
@@ -67,6 +69,7 @@ def lost(directory: JobDirectory, seen: Look, left: Remains, outputs: Outputs) -
         output_url=output_url(directory),
         **outputs.reported(directory, text(spec.get("job_id"), directory.key), ended=left.proven),
         proven_dead=left.proven,
+        interrupted=interrupted,
     )
 
 
@@ -90,6 +93,7 @@ def _ended(
         phase = Phase.SUCCEEDED
     else:
         phase, error = Phase.FAILED, end_message(record, last_line(directory)) + _script_note(spec, record)
+    told_to_stop = phase is Phase.FAILED and record.get("told_to_stop")  # as when the machine is shut down
     job_id = text(spec.get("job_id"), directory.key)
     reported = outputs.reported(directory, job_id, ended=True)
     outputs.ended(directory)
@@ -105,6 +109,7 @@ def _ended(
         **reported,
         result=outputs.result(directory, job_id),
         proven_dead=True,
+        interrupted="its shim was told to stop, by nobody's cancel request" if told_to_stop else None,
     )
 
 

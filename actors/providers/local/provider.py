@@ -65,6 +65,7 @@ class LocalProvider(NoDeliveries):
             push=Push.LOCAL_EVENT,
             survives_our_restart=options.survives_our_restart,
             lost_job_proof=proof,
+            deadline_grace=options.grace_seconds,
         )
         self._options = options
         self._root = root.resolve()

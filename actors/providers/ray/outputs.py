@@ -44,6 +44,12 @@ class SharedOutputs:
             **({} if parents is None else {"GREENROOM_PARENTS": str(directory.parents)}),
         }
 
+    def previous(self, job_id: str | None) -> dict[str, str]:
+        """The environment variable that names the output of an earlier attempt, if there was one."""
+        if self.root is None or job_id is None:
+            return {}
+        return {"GREENROOM_PREVIOUS_OUTPUT_DIR": str(JobDirectory.of(self.root, job_id).output)}
+
     async def left(self, job_ids: Iterable[str]) -> Mapping[str, dict[str, Any]]:
         """What these jobs left so far, as fields of an observation."""
         if self.root is None:

@@ -25,6 +25,7 @@ class FaultKind(StrEnum):
     CRASH = "crash"  # acts (unless ``accepted`` is false), then fails by a bug of the provider's own
     UNKNOWN_STATUS = "unknown_status"  # reports a status that is in no table
     UNSEEN = "unseen"  # leaves jobs out of an incomplete view
+    UNREACHABLE = "unreachable"  # reports jobs as lost, without a proof that they have ended
     NEVER_ENDS = "never_ends"  # submit: the job runs for ever; cancel: accepted and not obeyed
     DROP = "drop"
     DOUBLE = "double"
@@ -54,6 +55,7 @@ _PUSHES = frozenset({FaultKind.DROP, FaultKind.DOUBLE, FaultKind.LATE})
 _ONLY_AT: Mapping[FaultKind, tuple[str, ...]] = {
     FaultKind.UNKNOWN_STATUS: ("observe",),
     FaultKind.UNSEEN: ("observe",),
+    FaultKind.UNREACHABLE: ("observe",),
     FaultKind.NEVER_ENDS: ("submit", "cancel"),
     **dict.fromkeys(sorted(_PUSHES), ("push",)),
 }

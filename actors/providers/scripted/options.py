@@ -48,6 +48,7 @@ class ScriptedOptions:
             page_size=self.page_size,
             push=self.push,
             survives_our_restart=survives_our_restart,
+            deadline_grace=self.queue_time,
             concurrent_calls=self.concurrent_calls,
         )
 

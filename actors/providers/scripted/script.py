@@ -46,6 +46,7 @@ _LAST_WORDS = {
     Phase.FAILED: "failed",
     Phase.CANCELED: "cancelled",
     Phase.TIMED_OUT: "killed: deadline exceeded",
+    Phase.LOST: "interrupted",
 }
 
 
@@ -55,8 +56,8 @@ class Script:
 
     ``queue_time`` passes before it runs, ``duration`` while it runs, ``cancel_time`` between a cancel and its end.
     ``progress`` is how many steps it reports, ``series`` by name the numbers that it reports with step 0, 1, and so on,
-    ``metrics`` what a completed job leaves as its result, ``error`` what a
-    failed one says. ``faults`` strike calls about this job alone.
+    ``metrics`` what a completed job leaves as its result, ``error`` what a failed one says. The first ``interruptions``
+    attempts are interrupted halfway. ``faults`` strike calls about this job alone.
     """
 
     duration: Seconds = attrs.field(default=1.0, validator=IS_SECONDS)
@@ -67,6 +68,7 @@ class Script:
     metrics: Mapping[str, Any] = attrs.field(factory=dict)
     progress: int = attrs.field(default=0, validator=[OR_MORE, le(MOST_STEPS)])
     series: Mapping[str, tuple[float, ...]] = attrs.field(factory=dict)
+    interruptions: int = attrs.field(default=0, validator=OR_MORE)
     faults: tuple[Fault, ...] = ()
 
     def line(self, step: int) -> dict[str, Any]:
@@ -129,13 +131,17 @@ _SCRIPTS = StrictConverter(
 
 @attrs.frozen
 class Timeline:
-    """When a job runs, is being stopped, and ends, and how; None for what never happens."""
+    """When a job runs, is being stopped, and ends, and how; None for what never happens.
+
+    ``interrupted``: why it ends, where that is not the program's own doing.
+    """
 
     script: Script
     runs: datetime | None
     stops: datetime | None
     ends: datetime | None
     ending: Phase
+    interrupted: str | None = None
 
     def ended(self, now: datetime) -> bool:
         """Whether nothing of the job runs any more at ``now``."""
@@ -148,6 +154,11 @@ class Timeline:
         if self.stops is not None and now >= self.stops:
             return Phase.STOPPING
         return Phase.RUNNING if self.runs is not None and now >= self.runs else Phase.QUEUED
+
+    def cut(self, at: datetime, reason: str) -> Timeline:
+        """The same, ended from outside at ``at``."""
+        runs = self.runs if self.runs is not None and self.runs <= at else None
+        return Timeline(self.script, runs, self.stops, at, Phase.LOST, reason)
 
     def next_change(self, now: datetime) -> datetime | None:
         """The first moment after ``now`` at which an observation would show something new; None: never again."""
@@ -167,7 +178,9 @@ class Timeline:
             started_at=started_at,
             completed_at=self.ends if self.ended(now) else None,
             exit_code=_EXIT_CODES.get(phase),
-            error=script.error if phase is Phase.FAILED else None,
+            error=script.error if phase is Phase.FAILED else self.interrupted if phase is Phase.LOST else None,
+            proven_dead=phase is Phase.LOST,
+            interrupted=self.interrupted if phase is Phase.LOST else None,
             progress=script.line(done) if reported else None,
             series=_series(script, done) if reported and script.series else None,
             result=dict(script.metrics) if phase is Phase.SUCCEEDED and script.metrics else None,
@@ -203,14 +216,17 @@ def timeline(
     *,
     max_runtime: float | None = None,
     endless: bool = False,
+    attempt: int = 1,
 ) -> Timeline:
-    """What becomes of a job: a cancel before its end decides; else the deadline, else the script."""
+    """What becomes of an attempt: a cancel before its end decides; else the deadline, else the script."""
     runs = submitted_at + timedelta(seconds=script.queue_time)
     ends = None if endless else runs + timedelta(seconds=script.duration)
-    ending = _ENDING_PHASES[script.result]
-    if max_runtime is not None and (endless or max_runtime < script.duration):
+    ending, interrupted = _ENDING_PHASES[script.result], None
+    if attempt <= script.interruptions and not endless:
+        ends, ending, interrupted = runs + timedelta(seconds=script.duration / 2), Phase.LOST, "preempted as scripted"
+    elif max_runtime is not None and (endless or max_runtime < script.duration):
         ends, ending = runs + timedelta(seconds=max_runtime), Phase.TIMED_OUT
     if cancelled_at is None or (ends is not None and cancelled_at >= ends):
-        return Timeline(script, runs, None, ends, ending)
+        return Timeline(script, runs, None, ends, ending, interrupted)
     stopped = cancelled_at + timedelta(seconds=script.cancel_time)
     return Timeline(script, runs if runs <= cancelled_at else None, cancelled_at, stopped, Phase.CANCELED)
