@@ -198,7 +198,11 @@ def _start(text: str) -> str:
     """``22:00`` by this machine's clock as an instant; the server reads everything else."""
     from actors.jobs.wall_clock import in_utc
 
-    return in_utc(text, datetime.now(UTC))
+    instant = in_utc(text, datetime.now(UTC))
+    if instant == text and ":" in text and "-" not in text:  # it was meant to be a time of day
+        example = "22:00, +2h, or 2026-01-31T22:00:00Z"
+        raise click.BadParameter(f"must be a time such as {example}, not {text!r:.80}", param_hint="--start-after")
+    return instant
 
 
 def _encoded(value: str) -> str | dict[str, str]:
