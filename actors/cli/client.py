@@ -38,10 +38,12 @@ class Client:
         headers = {"Host": "greenroom", "X-Correlation-ID": os.urandom(16).hex()}
         self._transport = Transport(lambda: connect(self._socket), headers)
 
-    def request(self, method: str, *path: str, body: Any = None, params: Any = None) -> Any:
-        """Send one request and return the document that answers it."""
+    def request(
+        self, method: str, *path: str, body: Any = None, params: Any = None, seconds: float = WAIT_SECONDS
+    ) -> Any:
+        """Send one request and return the document that answers it, within so many ``seconds``."""
         content = None if body is None else orjson.dumps(body)
-        with self._answer(method, path, params, WAIT_SECONDS, content) as answer:
+        with self._answer(method, path, params, seconds, content) as answer:
             return document_of(answer.status, answer.body())
 
     def read(self, *path: str, params: Any = None) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,6 +10,7 @@ from actors.cli.tables import plain, short
 from actors.jobs.durations import seconds_between
 
 Document = Mapping[str, Any]
+_RELATIVES = 10
 _SIZES = (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10))
 
 
@@ -144,6 +145,16 @@ def note(job: Document) -> str:
     return metrics(job.get("result"))
 
 
+def how_many(jobs: Sequence[Document]) -> str:
+    """What became of a submission: ``2 new, 10 already there (1 failed)``."""
+    there = [job for job in jobs if not job["created"]]
+    failed = sum(job["status"] == "failed" for job in there)
+    words = [f"{len(jobs) - len(there)} new"] if len(there) < len(jobs) else []
+    if there:
+        words.append(f"{len(there)} already there{f' ({failed} failed)' if failed else ''}")
+    return ", ".join(words)
+
+
 def rerun_lines(job: Document) -> list[str]:
     """After which ends, and how often, a job runs again; nothing where it does not."""
     asked = job.get("rerun")
@@ -166,3 +177,13 @@ def _attempt_line(one: Document) -> str:
     if one["devices"]:
         words.append("on " + plain(", ".join(one["devices"])))
     return "  ".join([*words, *([plain(one["error_message"])] if one["error_message"] else [])])
+
+
+def relative_lines(relatives: Document | None) -> list[str]:
+    """Jobs that one waits for, or that wait for it, a line each: the first, and how many more there are."""
+    if not relatives:
+        return []
+    shown = relatives["jobs"][:_RELATIVES]
+    lines = [f"{plain(one['name'] or short(one['job_id']))} ({one['status']})" for one in shown]
+    more = relatives["number"] - len(lines)
+    return [*lines, f"and {more} more"] if more else lines

@@ -21,6 +21,7 @@ from actors.cli.job_text import (
     name_of,
     needs,
     note,
+    relative_lines,
     rerun_lines,
     standing,
     variables,
@@ -121,7 +122,17 @@ def _no_lines(_job: Any) -> list[str]:
     return []
 
 
-_LINES = {"rerun": rerun_lines, "attempts": attempt_lines, "reruns": _no_lines}
+def _after_lines(job: Any) -> list[str]:
+    mode = " (however they end)" if job["after_mode"] == "ended" else ""
+    names = [f"group:{one['group']}" if isinstance(one, dict) else one for one in job["after"]]
+    return [plain(", ".join(names)) + mode] if names else []
+
+
+_LINES: Mapping[str, Callable[[Any], list[str]]] = {
+    "rerun": rerun_lines, "attempts": attempt_lines, "reruns": _no_lines, "after": _after_lines,
+    "after_mode": _no_lines, "waits_for": lambda job: relative_lines(job["waits_for"]),
+    "dependants": lambda job: relative_lines(job["dependants"]),
+}  # fmt: skip
 """Keys of which a person is told something else than their value."""
 
 
@@ -179,7 +190,7 @@ def retry(
 def _print_retried(job: Any) -> None:
     print_job(job)
     if others := job["also_submitted"]:
-        click.echo(f"and {len(others)} jobs that wait for it")
+        click.echo(f"and {len(others)} {'job that waits' if len(others) == 1 else 'jobs that wait'} for it")
 
 
 @click.command()
@@ -201,7 +212,7 @@ def rm(client: Client, as_json: bool, jobs: tuple[str, ...], **options: Any) -> 
 def _print_removed(job: Any) -> None:
     size = "its directory" if job["freed_bytes"] is None else selections.size(job["freed_bytes"])
     keys = f", {job['keys']} idempotency keys" if job["keys"] else ""
-    click.echo(f"{job['job_id']} {plain(job['name'] or '')}: removed, freed {size}, {job['events']} events{keys}")
+    click.echo(f"{job['job_id']} {plain(job['name'] or '')}: removed, {size} freed, {job['events']} events{keys}")
     if job["left_at"] is not None:
         click.echo(
             f"provider {plain(job['left_at'])} is not configured: what it keeps of the job is still there", err=True

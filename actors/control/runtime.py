@@ -107,6 +107,10 @@ class Runtime:
         """:meth:`Jobs.submit`: accept one job; it is stored when this returns."""
         return await self.jobs.submit(request)
 
+    async def submit_sweep(self, request: JobRequest, matrix: Mapping[str, Any]) -> list[Job]:
+        """:meth:`Jobs.submit_sweep`: accept a job for each combination of the values in ``matrix``."""
+        return await self.jobs.submit_sweep(request, matrix)
+
     async def wait(self, job_id: str) -> Job:
         """:meth:`Jobs.wait`: the job once it has reached an end."""
         return await self.jobs.wait(job_id)

@@ -38,13 +38,6 @@ class SubmissionDocument(TypedDict):
     handed_at: Moment | None
 
 
-class SpanDocument(TypedDict):
-    """Something presumably happens between these two moments."""
-
-    earliest: Moment | None
-    latest: Moment | None
-
-
 class AttemptDocument(TypedDict):
     """One attempt at a job. ``status``: how it ended, or the job's; null where no provider had it.
 
@@ -74,6 +67,13 @@ class RerunDocument(TypedDict):
     on: list[str]
     exit_codes: list[int]
     delay: float
+
+
+class SpanDocument(TypedDict):
+    """Something presumably happens between these two moments."""
+
+    earliest: Moment | None
+    latest: Moment | None
 
 
 class RelativeDocument(TypedDict):
@@ -107,8 +107,8 @@ class EnvironmentDocument(TypedDict):
 class JobDocument(TypedDict):
     """A job with what is known around it: ``reason`` and ``setting`` say why it waits and what changes that.
 
-    ``estimated_start`` and ``estimated_end``: null where nobody knows; ``estimate_seconds``: until it starts.
     ``reruns``: how often it has run again so far, as ``rerun`` asks. ``attempts``: the newest hundred; null in a list.
+    ``estimated_start`` and ``estimated_end``: null where nobody knows; ``estimate_seconds``: until it starts.
     ``queued_at``: since when it could have started: approved, what it waits for ended, its time come; before that,
     since when it is there. ``after`` is as its request has it; ``waits_for`` are the jobs that this meant,
     ``dependants`` those that wait for it, both null in lists of jobs. ``start_after``: null once it has passed.
@@ -160,6 +160,7 @@ class JobDocument(TypedDict):
     cancel_requested_by: str | None
     uncertain: UncertainDocument | None
     retry_of: str | None
+    parameters: Document
     reason: str | None
     setting: str | None
     position: int | None

@@ -123,8 +123,8 @@ class Attempt:
 class JobView:
     """A job with all that is known around it. ``reason``: why it waits, and the setting that changes that.
 
-    ``starts`` and ``ends``: when it presumably does, None where nobody knows; ``estimate``: seconds until it starts.
     ``attempts``: the newest ones, the oldest of these first; None in a list of jobs.
+    ``starts`` and ``ends``: when it presumably does, None where nobody knows; ``estimate``: seconds until it starts.
     ``waits_for``, ``dependants``: whom it waits or waited for, and who for it; None: not looked up, as in lists.
     """
 
@@ -137,9 +137,9 @@ class JobView:
     setting: str | None = None
     position: int | None = None
     estimate: float | None = None
+    attempts: tuple[Attempt, ...] | None = None
     starts: Span | None = None
     ends: Span | None = None
-    attempts: tuple[Attempt, ...] | None = None
     waits_for: Relatives | None = None
     dependants: Relatives | None = None
 

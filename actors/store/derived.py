@@ -6,7 +6,7 @@ the rows instead would read an index of all of them: 40 ms for a million. ``doct
 The bytes of all series are counted in the same way.
 
 **The text index** (``job_texts``, FTS5 with trigrams) has no copy of the texts. A trigger takes a job out of it when
-its text changes or its row is deleted; :mod:`actors.store.text_search` puts jobs in.
+its text changes or its row is deleted; :mod:`actors.store.text_search` puts jobs in, and merges what both leave behind.
 
 **Ends of ids.** People type the last characters of an id; an index has them from right to left.
 
@@ -24,6 +24,8 @@ from sqlalchemy import Connection
 from actors.store.dialect import tail
 
 COUNTED = ("jobs", "queue_entries")
+_MOST_SEGMENTS = 1_999
+"""At so many FTS5 merges them whatever it takes; it can have 2,000."""
 TEXT_COLUMNS = "job_id, user_id, config_name, error_message"
 ENDED_NOT_INDEXED = "text_place IS NULL AND status IN ('cancelled','completed','failed')"
 
@@ -74,6 +76,9 @@ def _text_index() -> Iterator[str]:
         f"CREATE VIRTUAL TABLE job_texts USING fts5({TEXT_COLUMNS}, "
         "tokenize='trigram', content='', detail=none, columnsize=0)"
     )
+    # Left to itself, FTS5 merges its segments inside of somebody's transaction, which then takes ten times as long.
+    for option, value in (("automerge", 0), ("crisismerge", _MOST_SEGMENTS)):
+        yield f"INSERT INTO job_texts(job_texts, rank) VALUES ('{option}', {value})"
     leave = (
         f"INSERT INTO job_texts(job_texts, rowid, {TEXT_COLUMNS}) VALUES ('delete', old.text_place, {texts_of('old')});"
     )

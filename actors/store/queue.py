@@ -209,8 +209,8 @@ def release_due(connection: Connection, now: datetime) -> int:
     return len(due)
 
 
-_NEEDS = tuple(queue_entries.c[name] for name in ("cpus", "gpus", "memory"))
-OWNER = (*(queue_entries.c[name] for name in ("user_id", "org_id", "team_id", "provider")), *_NEEDS)
+NEEDS = tuple(queue_entries.c[name] for name in ("cpus", "gpus", "memory"))
+OWNER = (*(queue_entries.c[name] for name in ("user_id", "org_id", "team_id", "provider")), *NEEDS)
 _RUNNING = Prepared(select(*OWNER).where(_RUNS))
 
 
@@ -227,7 +227,7 @@ def running_of(owner: tuple[Any, ...], number: int) -> Running:
 
 
 _HOLDERS = Prepared(
-    select(*_NEEDS, queue_entries.c.started_at, queue_entries.c.max_runtime).where(
+    select(*NEEDS, queue_entries.c.started_at, queue_entries.c.max_runtime).where(
         text("queue_entries.status = 'running'"), unindexed(queue_entries.c.provider) == bindparam("name")
     )
 )

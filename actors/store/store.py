@@ -141,6 +141,11 @@ class Store:
             if self._log is not None:
                 await self._housekeeping.run(self._log.look)
 
+    async def move_log(self) -> None:
+        """Move the write-ahead log into the database beside the writer, which would else do it within a commit."""
+        if self._log is not None:
+            await self._housekeeping.run(self._log.move)
+
     async def keep_probing(self) -> None:
         """Write a row every now and then until cancelled: a disk that takes nothing is noticed without any work, too.
 

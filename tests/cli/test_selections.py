@@ -150,7 +150,7 @@ def test_rm_frees_the_directory_and_the_key(terminal: Any, supervisor: Any) -> N
     assert [one.name.rpartition("-")[0] for one in folders.iterdir() if not one.name.startswith(".")] == [job]
     done = terminal.type("rm", "big")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith(f"{job} big: removed, freed 2.9 MiB, ")
+    assert done.stdout.startswith(f"{job} big: removed, 2.9 MiB freed, ")
     assert done.stdout.endswith("events, 1 idempotency keys\n")
     assert list(folders.iterdir()) == []
     assert terminal.json("jobs", "--json") == []

@@ -14,14 +14,14 @@ import attrs
 import pytest
 
 from actors import runtime, scheduler
-from actors.jobs import bounds, lifecycle, polling, retry
+from actors.jobs import bounds, lifecycle, placeholders, polling, retry
 from actors.jobs.lifecycle import Trigger
 from actors.jobs.records import TERMINAL_JOBS, JobStatus, QueueStatus
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.retention import Hold
 from actors.ledger import approvals as approval_verbs
 from actors.ledger import deliveries as deliveries_of_the_ledger
-from actors.ledger import dispatch, observe, rerun
+from actors.ledger import dispatch, keys, observe, rerun
 from actors.store import (
     Transaction,
     approvals,
@@ -186,6 +186,26 @@ def remembered_limits_that_are_stale(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(holds, "drop", lambda connection: (drop(connection), changed(connection)))
 
 
+def keys_of_a_file(patch: pytest.MonkeyPatch) -> None:
+    """The keys of a file's jobs are not kept: what is submitted again is made again."""
+    bind = keys.Keys.bind
+
+    def bind_single(self, request, job_id):
+        if self._file is None:
+            bind(self, request, job_id)
+
+    patch.setattr(keys.Keys, "bind", bind_single)
+
+
+def each_combination_its_own_values(patch: pytest.MonkeyPatch) -> None:
+    """What a matrix makes has the values of its first combination."""
+    fill = placeholders.Filler.fill
+    first: WeakKeyDictionary[placeholders.Filler, dict[str, str]] = WeakKeyDictionary()
+    patch.setattr(
+        placeholders.Filler, "fill", lambda self, values, *more: fill(self, first.setdefault(self, values), *more)
+    )
+
+
 def proof_of_an_end(patch: pytest.MonkeyPatch) -> None:
     """A provider's word that it lost a job is taken for the end of it."""
     apply = observe.apply_observation
@@ -260,6 +280,8 @@ PLANTED: dict[Plant, set[str]] = {
     hold_after_a_leap: {"no acknowledged job is lost", "replay of events = table", "events without a gap"},
     no_entry_hides_another: {"what can run starts"},
     remembered_limits_that_are_stale: {"limits hold as the provider sees them", "what can run starts"},
+    keys_of_a_file: {"one key, one job"},
+    each_combination_its_own_values: {"a job for each combination"},
     proof_of_an_end: {
         "at most one remote job each",
         "limits hold as the provider sees them",

@@ -67,8 +67,8 @@ class Script:
     error: str = "failed as scripted"
     metrics: Mapping[str, Any] = attrs.field(factory=dict)
     progress: int = attrs.field(default=0, validator=[OR_MORE, le(MOST_STEPS)])
-    series: Mapping[str, tuple[float, ...]] = attrs.field(factory=dict)
     interruptions: int = attrs.field(default=0, validator=OR_MORE)
+    series: Mapping[str, tuple[float, ...]] = attrs.field(factory=dict)
     faults: tuple[Fault, ...] = ()
 
     def line(self, step: int) -> dict[str, Any]:
