@@ -92,6 +92,7 @@ class RunningRuntime(Runtime):
         self._store = Store(
             path, executor=TimedExecutor(executor, tallies.commits), now=parts.clock.now, engine=parts.engine,
             steps=self._steps, housekeeping=parts.executor or ThreadExecutor(1),
+            series_bytes=settings.series.max_bytes,
         )  # fmt: skip
         self.ledger = Ledger(
             self._store, publish=self._publish, limits=settings.limits, approvals=settings.approvals,
@@ -100,7 +101,8 @@ class RunningRuntime(Runtime):
         super().__init__(
             Context(self.ledger, guarded_providers(settings, parts), parts.clock), partial(config_of, settings),
             bus=self.bus, registry=self.registry, tallies=tallies, retention_days=settings.retention.days,
-            kinds={name: one.kind for name, one in settings.providers.items()}, recheck=self.recheck,
+            kinds={name: one.kind for name, one in settings.providers.items()}, best=settings.series.best,
+            recheck=self.recheck,
             unhealthy=lambda: (*slow_rounds(self._poller_now), *self.loop_stalls.reasons()),
         )  # fmt: skip
         self._scheduler = self._actor(

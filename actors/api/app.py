@@ -18,6 +18,7 @@ from actors.api import (
     queue,
     rules,
     selections,
+    series,
     session,
     tokens,
     tree,
@@ -37,7 +38,7 @@ _logger = get_logger("actors.api")
 _ALL: list[BaseRoute] = [
     *jobs.ROUTES, *selections.ROUTES, *logs.ROUTES, *events.ROUTES, *queue.ROUTES, *rules.ROUTES, *approvals.ROUTES,
     *tree.ROUTES, *health.ROUTES, *metrics.ROUTES, *session.ROUTES, *tokens.ROUTES, *webhooks.ROUTES, *openapi.ROUTES,
-    *pages.ROUTES,
+    *pages.ROUTES, *series.ROUTES,
 ]  # fmt: skip
 ROUTES = sorted(_ALL, key=ends_with_name)
 """All routes, each with the permission that its callers need."""

@@ -12,10 +12,12 @@ from attrs.validators import ge, le, min_len, optional
 from actors.control.event_reader import LARGEST_SEQ
 from actors.job_requests.rules import RULE, Level
 from actors.jobs import maxima, maximum
+from actors.jobs.file_rules import Again
 from actors.jobs.levels import HIGHEST_OVERRIDE
 from actors.jobs.quantities import Seconds, WholeSeconds
 from actors.jobs.records import ApprovalRule, ApprovalStatus, JobStatus
 from actors.jobs.selections import MOST as MOST_SELECTED
+from actors.jobs.series import MOST_POINTS
 from actors.validation import StrictConverter
 
 MOST_BYTES = 8 << 20
@@ -40,8 +42,14 @@ class Nothing:
 
 @attrs.frozen
 class SubmitQuery:
-    """``check`` false: accept what can be seen not to run (E6), with ``warnings``, instead of refusing it."""
+    """``job_file``: these are jobs of a job file, of this SHA-256 digest: their keys hold as long as they are kept.
 
+    ``again``: which of those that are there already are submitted anew; with ``job_file`` only. ``check`` false: accept
+    what can be seen not to run (E6), with ``warnings``, instead of refusing it.
+    """
+
+    job_file: str | None = attrs.field(default=None, validator=maximum.Text(64))
+    again: Again = "none"
     check: bool = True
 
 
@@ -66,6 +74,23 @@ class JobsQuery:
     before: str | None = attrs.field(default=None, validator=_NAME)
     cursor: str | None = attrs.field(default=None, validator=_CURSOR)
     limit: int = attrs.field(default=100, validator=_PAGE)
+
+
+@attrs.frozen
+class SeriesQuery:
+    """How many points of each series at most."""
+
+    points: int = attrs.field(default=MOST_POINTS, validator=[ge(8), le(MOST_POINTS)])
+
+
+@attrs.frozen
+class ComparisonQuery:
+    """Which group, and whose. ``cursor``: ``next`` of the page before, with whatever else was asked there."""
+
+    group: str = attrs.field(validator=_NAME)
+    user_id: str | None = attrs.field(default=None, validator=_NAME)
+    cursor: str | None = attrs.field(default=None, validator=_CURSOR)
+    limit: int = attrs.field(default=maxima.ROWS, validator=_PAGE)
 
 
 @attrs.frozen

@@ -9,7 +9,8 @@ from __future__ import annotations
 from starlette.requests import Request
 
 from actors.access.peer import Peer
-from actors.control.runtime import Reading, Runtime
+from actors.control.runtime import NOT_RUNNING, Reading, Runtime
+from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.views import Viewer
 from actors.ledger.naming import Named
 
@@ -22,10 +23,13 @@ _READING = frozenset({"GET", "HEAD"})
 async def replace_names(request: Request, runtime: Runtime | Reading) -> str | None:
     """Replace what is named in the path by its id; the :data:`NEWEST` header of the answer, where it has one.
 
-    A request that only reads takes the newest job of a name. Raises :class:`~actors.jobs.refusal.Refused`.
+    A request that only reads takes the newest job of a name; another one is refused where no supervisor runs. Raises
+    :class:`~actors.jobs.refusal.Refused`.
     """
     path: dict[str, str] = request.scope["path_params"]
     newest = request.method in _READING
+    if not newest and isinstance(runtime, Reading) and (JOB in path or APPROVAL in path):
+        raise Refused(NOT_RUNNING, RefusalKind.UNAVAILABLE)
     if JOB in path:
         named = await runtime.jobs.named(path[JOB], viewer_of(request), newest=newest)
         path[JOB] = named.job.job_id

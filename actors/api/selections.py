@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from actors.access.permission import CHANGES_OWN_JOB, CHANGES_OWN_JOBS, LEAD
-from actors.api.bodies import PrioritySelection, SelectionRequest
+from actors.api.bodies import PrioritySelection, SelectionRequest, SubmitQuery
 from actors.api.route import Call, Nothing, route
 from actors.documents.common import from_fields
 from actors.documents.selections import RemovedDocument, SelectionDocument, selection_document
@@ -26,11 +26,11 @@ async def cancel(call: Call[SelectionRequest, Nothing]) -> SelectionDocument:
     return selection_document(outcome)
 
 
-async def retry(call: Call[SelectionRequest, Nothing]) -> SelectionDocument:
+async def retry(call: Call[SelectionRequest, SubmitQuery]) -> SelectionDocument:
     """Submit several ended jobs again as new ones of yours: of a selection all that failed or were cancelled."""
     outcome = await call.runtime.selections.retry(
-        _selection(call.body), viewer=call.peer.viewer, submitter=call.peer.submitter, dry_run=call.body.dry_run,
-        seconds=SECONDS,
+        _selection(call.body), viewer=call.peer.viewer, submitter=call.peer.submitter, check=call.query.check,
+        dry_run=call.body.dry_run, seconds=SECONDS,
     )  # fmt: skip
     return selection_document(outcome)
 

@@ -15,6 +15,7 @@ _COMMANDS = {
     "submit": ["submit"],
     "jobs": ["jobs", "show", "cancel", "retry", "rm", "settle"],
     "logs": ["logs"],
+    "series": ["metrics", "compare"],
     "queue": ["queue", "prioritise", "limits"],
     "approvals": ["approvals", "approve", "reject"],
     "watch": ["watch", "tree"],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,6 +10,7 @@ from actors.cli.tables import plain, short
 from actors.jobs.durations import seconds_between
 
 Document = Mapping[str, Any]
+_RELATIVES = 10
 _SIZES = (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10))
 
 
@@ -113,6 +114,24 @@ def progress_text(progress: Document | None) -> str:
     return steps + metrics(done)
 
 
+def estimate_text(job: Document) -> str:
+    """When a job presumably starts and ends: ``starts in about 5 min 0 s, ends in 20 min 0 s to 25 min 0 s``."""
+    spans = (("starts", job.get("estimated_start")), ("ends", job.get("estimated_end")))
+    return ", ".join(f"{what} {span_text(span)}" for what, span in spans if span)
+
+
+def span_text(span: Document | None) -> str:
+    """How long it is until a span of a document: ``in 20 min 0 s to 25 min 0 s``."""
+    if not span:
+        return ""
+    earliest, latest = (seconds_from(_now(), span[end]) or 0.0 for end in ("earliest", "latest"))
+    if latest < 1:
+        return "now"
+    if latest - earliest <= latest / 10:
+        return f"in about {lasted((earliest + latest) / 2)}"
+    return f"in {lasted(earliest)} to {lasted(latest)}"
+
+
 def note(job: Document) -> str:
     """One line beside the status: why a job waits, its progress, why it failed, its result."""
     if job.get("reason"):
@@ -122,8 +141,22 @@ def note(job: Document) -> str:
     if job.get("error_message"):
         return str(job["error_message"])
     if job["status"] == "running" and job.get("progress"):
-        return progress_text(job["progress"])
+        return "  ".join(part for part in (progress_text(job["progress"]), estimate_text(job)) if part)
     return metrics(job.get("result"))
+
+
+def how_many(jobs: Sequence[Document]) -> str:
+    """What became of a submission: ``2 new, 10 already there (1 failed)``."""
+    there = [job for job in jobs if not job["created"]]
+    failed = sum(job["status"] == "failed" for job in there)
+    words = [f"{len(jobs) - len(there)} new"] if len(there) < len(jobs) else []
+    if there:
+        words.append(f"{len(there)} already there{f' ({failed} failed)' if failed else ''}")
+    return ", ".join(words)
+
+
+_RELATIVES = 5
+"""Other jobs of which ``show`` prints the names."""
 
 
 def rerun_lines(job: Document) -> list[str]:
@@ -148,3 +181,13 @@ def _attempt_line(one: Document) -> str:
     if one["devices"]:
         words.append("on " + plain(", ".join(one["devices"])))
     return "  ".join([*words, *([plain(one["error_message"])] if one["error_message"] else [])])
+
+
+def relative_lines(relatives: Document | None) -> list[str]:
+    """Jobs that one waits for, or that wait for it, a line each: the first, and how many more there are."""
+    if not relatives:
+        return []
+    shown = relatives["jobs"][:_RELATIVES]
+    lines = [f"{plain(one['name'] or short(one['job_id']))} ({one['status']})" for one in shown]
+    more = relatives["number"] - len(lines)
+    return [*lines, f"and {more} more"] if more else lines

@@ -15,11 +15,13 @@ from actors.cli.job_text import (
     ago,
     attempt_lines,
     duration,
+    estimate_text,
     gpus_of,
     lasted,
     name_of,
     needs,
     note,
+    relative_lines,
     rerun_lines,
     standing,
     variables,
@@ -96,11 +98,17 @@ def show(client: Client, as_json: bool, job: str) -> None:
     JOB is its ID, its name, or the beginning (6 characters or more) or the end of its ID. Of several jobs of one name
     it is the newest; yours come first.
     """
-    print_answer(client.read("api", "jobs", job), as_json, _print_details)
+    found = client.read("api", "jobs", job)
+    print_answer(found, as_json, _print_details)
+    if found["progress"] and not as_json:
+        from actors.cli.series import print_curves_of  # seldom needed
+
+        print_curves_of(client, found["job_id"])
 
 
 def _print_details(job: Any) -> None:
-    click.echo(f"{name_of(job)}: {standing(job)}")
+    estimate = estimate_text(job)
+    click.echo(f"{name_of(job)}: {standing(job)}" + (f", {estimate}" if estimate else ""))
     rest = [key for key in job if key not in _SHOWN_FIRST]
     for key in (*_SHOWN_FIRST, *rest):
         if key in _LINES:
@@ -114,7 +122,17 @@ def _no_lines(_job: Any) -> list[str]:
     return []
 
 
-_LINES = {"rerun": rerun_lines, "attempts": attempt_lines, "reruns": _no_lines}
+def _after_lines(job: Any) -> list[str]:
+    mode = " (however they end)" if job["after_mode"] == "ended" else ""
+    names = [f"group:{one['group']}" if isinstance(one, dict) else one for one in job["after"]]
+    return [plain(", ".join(names)) + mode] if names else []
+
+
+_LINES: Mapping[str, Callable[[Any], list[str]]] = {
+    "rerun": rerun_lines, "attempts": attempt_lines, "reruns": _no_lines, "after": _after_lines,
+    "after_mode": _no_lines, "waits_for": lambda job: relative_lines(job["waits_for"]),
+    "dependants": lambda job: relative_lines(job["dependants"]),
+}  # fmt: skip
 """Keys of which a person is told something else than their value."""
 
 
@@ -151,7 +169,7 @@ def cancel(client: Client, as_json: bool, jobs: tuple[str, ...], **options: Any)
 @selections.with_jobs
 @selections.with_selection
 @click.option("--with-dependants", is_flag=True, help="Also those that were cancelled because JOB ended badly.")
-@click.option("--no-check", is_flag=True, help="Submit JOB even if its directory or program is not found.")
+@click.option("--no-check", is_flag=True, help="Submit JOBs even if a directory or program is not found.")
 @with_client
 def retry(
     client: Client, as_json: bool, jobs: tuple[str, ...], with_dependants: bool, no_check: bool, **options: Any
@@ -162,16 +180,17 @@ def retry(
         again = client.request("POST", "api", "jobs", *jobs, "retry", params=unchecked(no_check), body=body)
         print_warnings([again])
         print_answer(again, as_json, _print_retried)
-    elif with_dependants or no_check:
-        raise click.UsageError("--with-dependants and --no-check go with one JOB")
+    elif with_dependants:
+        raise click.UsageError("--with-dependants goes with one JOB")
     else:
-        selections.change(client, "retry", jobs, options, as_json=as_json, done="submitted again")
+        unless = unchecked(no_check)
+        selections.change(client, "retry", jobs, options, as_json=as_json, done="submitted again", params=unless)
 
 
 def _print_retried(job: Any) -> None:
     print_job(job)
     if others := job["also_submitted"]:
-        click.echo(f"and {len(others)} jobs that wait for it")
+        click.echo(f"and {len(others)} {'job that waits' if len(others) == 1 else 'jobs that wait'} for it")
 
 
 @click.command()
@@ -193,7 +212,7 @@ def rm(client: Client, as_json: bool, jobs: tuple[str, ...], **options: Any) -> 
 def _print_removed(job: Any) -> None:
     size = "its directory" if job["freed_bytes"] is None else selections.size(job["freed_bytes"])
     keys = f", {job['keys']} idempotency keys" if job["keys"] else ""
-    click.echo(f"{job['job_id']} {plain(job['name'] or '')}: removed, freed {size}, {job['events']} events{keys}")
+    click.echo(f"{job['job_id']} {plain(job['name'] or '')}: removed, {size} freed, {job['events']} events{keys}")
     if job["left_at"] is not None:
         click.echo(
             f"provider {plain(job['left_at'])} is not configured: what it keeps of the job is still there", err=True

@@ -71,7 +71,7 @@ async def open_reading(
         )  # fmt: skip
         context = Context(ledger, guarded_providers(_usable(settings, spare), parts), parts.clock)
         try:
-            yield Reading(context, partial(config_of, settings))
+            yield Reading(context, partial(config_of, settings), settings.series.best)
         finally:
             with trio.CancelScope(shield=True):
                 await store.aclose()

@@ -8,7 +8,7 @@ import click
 
 from actors.cli import selections
 from actors.cli.client import Client
-from actors.cli.job_text import name_of, standing
+from actors.cli.job_text import name_of, span_text, standing
 from actors.cli.jobs import print_job
 from actors.cli.options import given, with_client, with_pages
 from actors.cli.tables import ending, plain, print_answer, print_rows
@@ -39,7 +39,8 @@ def _print_queue(found: Any) -> None:
         click.echo(f"Pruning is on hold: {found['pruning_held']}")
     print_rows(found["waiting"], False, "No jobs are waiting.", {
         "#": lambda job: "" if job["position"] is None else job["position"] + 1, "JOB": ending("job_id"),
-        "NAME": name_of, "USER": "user_id", "PRIORITY": "priority", "STATUS": standing, "WHY": "reason",
+        "NAME": name_of, "USER": "user_id", "PRIORITY": "priority", "STATUS": standing,
+        "STARTS": lambda job: span_text(job["estimated_start"]), "WHY": "reason",
         "CHANGE WITH": "setting",
     })  # fmt: skip
 

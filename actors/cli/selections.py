@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from actors.cli.client import Client
-from actors.cli.options import given
+from actors.cli.options import given, print_warnings
 from actors.cli.tables import ending, plain, print_json, print_rows
 from actors.jobs.statuses import JobStatus
 
@@ -67,6 +67,7 @@ def change(
             message = "a selection needs --yes where nobody can be asked; --dry-run shows which jobs it has"
             raise click.UsageError(message)
     found = _whole(send, chosen)
+    print_warnings(found["results"])
     print_json(found) if as_json else _print_outcome(found, done)
     if found["failed"]:
         click.get_current_context().exit(1)

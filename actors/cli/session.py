@@ -20,6 +20,7 @@ from actors.api.unix_peer import user_name
 from actors.cli.board import Board, Plan
 from actors.cli.context import Failed, refusal
 from actors.cli.options import print_warnings
+from actors.cli.run_file import submit_file
 from actors.cli.signals import StopSignals
 from actors.cli.systemd import Notifier, notify_systemd
 from actors.documents.events import event_document
@@ -131,7 +132,7 @@ class Session:
 
     async def _submit(self, runtime: RunningRuntime) -> None:
         if self._plan.job_file is not None:
-            accepted = await runtime.jobs.submit_many(self._plan.job_file.requests, check=self._plan.check)
+            accepted = await submit_file(runtime, self._plan.job_file, self._plan.again, check=self._plan.check)
             documents = list(map(accepted_document, accepted))
             print_warnings(documents)
             self._board.begin_with(documents)

@@ -8,7 +8,7 @@ from actors.jobs.capacity import can_ever_fit
 from actors.jobs.records import Capacity
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.ledger import Ledger, NewJob
-from actors.ledger.submit import known_keys
+from actors.ledger.keys import known_keys
 from actors.providers.abilities import RequestFault
 from actors.providers.guard import Failure, GuardedProvider
 from logconf import get_logger

@@ -3,92 +3,39 @@
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from functools import reduce
+from collections.abc import Mapping, Sequence
 from typing import Any, Unpack
 
-import attrs
-
 from actors.control.context import Context
-from actors.control.early_checks import early_warnings
 from actors.control.event_reader import EventReader
-from actors.job_requests.job_request import with_inherited
-from actors.job_requests.rights import THE_PROGRAM, Submitter, check_open, retried
-from actors.job_requests.sources import NETWORK, RequestSource
-from actors.jobs import maxima
-from actors.jobs.codec import request_bytes
-from actors.jobs.dependencies import reference_fault
-from actors.jobs.levels import check_override
+from actors.control.submitting import Submitting
+from actors.job_requests.rights import THE_PROGRAM, Submitter
+from actors.job_requests.sources import NETWORK
 from actors.jobs.pages import Page
-from actors.jobs.records import Job, JobRequest, JobStatus
+from actors.jobs.records import Job, JobStatus
 from actors.jobs.refusal import RefusalKind, Refused
-from actors.jobs.request_texts import text_fault
-from actors.jobs.reruns import rerun_fault
 from actors.jobs.retention import PruneResult, kept_since
-from actors.jobs.start_times import fault_of as start_fault
 from actors.jobs.views import EVERYTHING, Accepted, JobFilters, JobView, Viewer
 from actors.kernel.turns import InTurns
-from actors.ledger import NewJob, approvals, listing, naming, queries, settle
+from actors.ledger import approvals, listing, naming, queries, settle
 from actors.ledger.broken import cancelled_because_of
 from actors.ledger.listing import PageRequest
 from actors.ledger.naming import Named
 from actors.ledger.prune import outlook, release_hold
-from actors.providers.guard import Failure
 from actors.pruner import held, prune
 from actors.store import holds
 from actors.store import jobs as job_rows
-from actors.validation import join
-from logconf import get_correlation_id, new_correlation_id
 
 
-class Jobs:
+class Jobs(Submitting):
     """The jobs of one runtime; ended ones are kept for ``retention_days``, 0: for ever."""
 
     def __init__(self, context: Context, event_reader: EventReader, retention_days: float = 0) -> None:
-        self._context = context
-        self._ledger = context.ledger
+        super().__init__(context)
         self._event_reader = event_reader
         self._retention_days = retention_days
 
-    # Submitting.
-
-    async def submit(self, request: JobRequest, *, check: bool = True) -> Job:
-        """Accept one job under the correlation ID of the caller; it is stored when this returns.
-
-        ``check``: as in :meth:`submit_many`. Raises :class:`Refused` naming the field and the fix.
-        """
-        return (await self._accept([self._checked(request, get_correlation_id())], check=check))[0].job
-
-    async def submit_many(
-        self, requests: Sequence[JobRequest], *, sees: str | None = None, check: bool = True
-    ) -> list[Accepted]:
-        """Accept all of ``requests`` in one transaction, or none of them; several get correlation IDs of their own.
-
-        ``sees``: the user whose jobs alone those who submit may see, and let theirs wait for; None: all. ``check``:
-        refuse what can be seen not to run (a directory or a program that is not there, needs that this machine cannot
-        meet); false: accept it with warnings. Raises :class:`Refused` naming the field and the fix.
-        """
-        if len(requests) > maxima.BATCH_JOBS:
-            message = f"at most {maxima.BATCH_JOBS} jobs in one request, not {len(requests)}; send them in several"
-            raise Refused(message, RefusalKind.INVALID)
-        ids = [get_correlation_id()] if len(requests) == 1 else [new_correlation_id() for _ in requests]
-        several = len(requests) > 1
-        checked: list[NewJob] = []
-        environ, found = dict(os.environ), dict[tuple[str, ...], Mapping[str, str]]()
-        async for request in InTurns(requests):
-            complete, index = with_inherited(request, environ, found), len(checked)
-            one = self._checked(complete, ids[index], index if several else None)
-            checked.append(attrs.evolve(one, sees=sees) if request.after else one)
-        return await self._accept(checked, check=check)
-
-    async def _accept(self, new: Sequence[NewJob], *, check: bool) -> list[Accepted]:
-        warnings = await early_warnings(self._ledger, self._context.providers, new, check=check)
-        accepted = await self._ledger.submit(new)
-        for index, some in warnings.items():
-            one = accepted[index]
-            accepted[index] = attrs.evolve(one, warnings=(*one.warnings, *some))
-        return accepted
+    # Submitting again.
 
     async def retry(self, job_id: str, *, by: str | None = None, submitter: Submitter = THE_PROGRAM) -> Job:
         """A new job with ``retry_of``: what an ended one asked for, as a new request of ``submitter`` (B14, D1).
@@ -108,59 +55,14 @@ class Jobs:
         job = await self.row((await self.named(job_id)).job.job_id)
         owner = submitter.user_id if submitter.source in NETWORK else None
         others = await self._ledger.read(cancelled_because_of, job, owner) if with_dependants else ()
-        new = [self.again(one, submitter) async for one in InTurns((job, *others))]
+        return await self.retry_all((job, *others), submitter, check=check)
+
+    async def retry_all(
+        self, jobs: Sequence[Job], submitter: Submitter = THE_PROGRAM, *, check: bool = True
+    ) -> list[Accepted]:
+        """:meth:`retry` of all of ``jobs`` in one submission, or of none of them."""
+        new = [self.again(one, submitter) async for one in InTurns(jobs)]
         return await self._accept(new, check=check)
-
-    def again(self, job: Job, submitter: Submitter = THE_PROGRAM) -> NewJob:
-        """What :meth:`retry` of ``job`` submits. Raises :class:`Refused` where it may not be retried."""
-        if not job.is_terminal:
-            raise Refused(f"job {job.job_id} has not ended ({job.status.value}); cancel it first")
-        request = retried(job.request, submitter, job.job_id)
-        return attrs.evolve(self._checked(request, job.correlation_id), retry_of=job.job_id)
-
-    def _checked(self, request: JobRequest, correlation_id: str, index: int | None = None) -> NewJob:
-        """``request`` as it will be stored. Raises :class:`Refused` naming the field and the fix."""
-        where = "" if index is None else f"job {index + 1}: "
-        check_open(request, RequestSource.EMBEDDED, where)
-        complete = with_inherited(request)
-        encoded = request_bytes(complete)
-        for field, message in self._faults(complete, encoded):
-            raise Refused(f"{where}{message}", RefusalKind.INVALID, field)
-        return NewJob(complete, correlation_id, encoded=encoded)
-
-    def _faults(self, request: JobRequest, encoded: bytes | None) -> Iterator[tuple[str | None, str]]:
-        """The field and what is wrong with it, the first fault first; each check relies on those before it."""
-        if (fault := text_fault(request, encoded)) is not None:
-            yield fault[0], f"{fault[0]} {fault[1]}"
-        if (too_much := maxima.fault_of(request, encoded)) is not None:
-            field, message = too_much
-            yield field or None, f"{field}: {message}" if field else message
-        try:
-            provider = self._context.provider(request.provider)
-        except Refused as error:
-            yield "provider", str(error)
-            return
-        if not request.user_id:
-            yield "user_id", "user_id: say for whom the job is"
-        if request.max_attempts < 1:
-            yield "max_attempts", "max_attempts must be 1 or more"
-        for index, reference in enumerate(request.after):
-            if (wrong := reference_fault(reference)) is not None:
-                yield "after", f"after[{index}] {wrong}"
-        if request.after_mode not in ("ok", "ended"):
-            yield "after_mode", "after_mode must be ok or ended"
-        if request.start_after is not None and (wrong := start_fault(request.start_after)) is not None:
-            yield "start_after", f"start_after {wrong}"
-        try:
-            check_override(request.priority_override)
-        except ValueError as error:
-            yield "priority_override", str(error)
-        if (senseless := rerun_fault(request.rerun)) is not None:
-            field = reduce(join, senseless[0], "rerun")
-            yield field, f"{field} {senseless[1]}"
-        prepared = provider.prepare(request)
-        if isinstance(prepared, Failure):
-            yield None, prepared.message
 
     # Changing.
 

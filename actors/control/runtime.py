@@ -27,7 +27,9 @@ from actors.control.queue import Queue
 from actors.control.removing import Removing
 from actors.control.rules import Rules
 from actors.control.selections import Selections
+from actors.control.series import Series
 from actors.control.tree import Tree
+from actors.jobs.comparing import Goal
 from actors.jobs.records import ApprovalRequest, Event, Job, JobRequest
 from actors.jobs.views import EventFilters
 from actors.kernel import Bus, Registry
@@ -46,7 +48,7 @@ class Reading:
     Its ledger refuses to write, so each operation of a subject that would change something is refused.
     """
 
-    def __init__(self, context: Context, config: Config) -> None:
+    def __init__(self, context: Context, config: Config, best: Mapping[str, Goal]) -> None:
         self.client_faults = ClientFaults()
         self.config = config
         self.event_reader = EventReader(context.ledger, Bus())
@@ -54,6 +56,7 @@ class Reading:
         self.queue = Queue(context)
         self.approvals = Approvals(context.ledger)
         self.rules = Rules(context)
+        self.series = Series(context, best)
         self.log_reader = LogReader(context, self.jobs)
 
 
@@ -61,7 +64,8 @@ class Runtime:
     """A runtime that runs. Beside its subjects it has the operations that most programs need under short names.
 
     ``recheck``: has the poller ask about a job now. ``unhealthy``: reasons for health that the actors give themselves.
-    ``kinds``: of which kind each configured provider is. ``tallies``: what is counted while it runs.
+    ``kinds``: of which kind each configured provider is. ``best``: the configured rules for the best values of series.
+    ``tallies``: what is counted while it runs.
     """
 
     def __init__(
@@ -74,6 +78,7 @@ class Runtime:
         tallies: Tallies,
         retention_days: float,
         kinds: Mapping[str, str],
+        best: Mapping[str, Goal],
         recheck: Recheck,
         unhealthy: Callable[[], Iterable[str]],
     ) -> None:
@@ -88,6 +93,7 @@ class Runtime:
         self.queue = Queue(context)
         self.approvals = Approvals(context.ledger)
         self.rules = Rules(context)
+        self.series = Series(context, best)
         self.log_reader = LogReader(context, self.jobs, recheck)
         self.deliveries = Deliveries(context, tallies, recheck)
         self.dead_letters = DeadLetters(registry)
@@ -100,6 +106,10 @@ class Runtime:
     async def submit(self, request: JobRequest) -> Job:
         """:meth:`Jobs.submit`: accept one job; it is stored when this returns."""
         return await self.jobs.submit(request)
+
+    async def submit_sweep(self, request: JobRequest, matrix: Mapping[str, Any]) -> list[Job]:
+        """:meth:`Jobs.submit_sweep`: accept a job for each combination of the values in ``matrix``."""
+        return await self.jobs.submit_sweep(request, matrix)
 
     async def wait(self, job_id: str) -> Job:
         """:meth:`Jobs.wait`: the job once it has reached an end."""

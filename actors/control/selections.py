@@ -9,7 +9,6 @@ from typing import Any
 
 import attrs
 import trio
-from outcome import Outcome as Each
 
 from actors.control.context import Context
 from actors.control.jobs import Jobs
@@ -18,7 +17,7 @@ from actors.job_requests.rights import THE_PROGRAM, Submitter
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.selections import Action, Outcome, Result, Selection
 from actors.jobs.views import EVERYTHING, Accepted, Viewer
-from actors.ledger import NewJob, approvals, selections
+from actors.ledger import approvals, selections
 from actors.store import Transaction
 from actors.store import jobs as job_rows
 from actors.store.errors import DamagedRow
@@ -26,6 +25,9 @@ from actors.store.names import Called
 
 BATCH = 100
 """Jobs of one transaction: some milliseconds for which other writers wait."""
+
+_SIZES = {Action.REMOVE: 1, Action.RETRY: 1_000}
+"""Jobs of one step: a removal waits for a provider; jobs that waited for each other are submitted together."""
 
 Act = Callable[[Sequence[Called]], Awaitable[list[Result]]]
 
@@ -69,10 +71,14 @@ class Selections:
 
     async def retry(
         self, selection: Selection, *, viewer: Viewer = EVERYTHING, submitter: Submitter = THE_PROGRAM,
-        dry_run: bool = False, seconds: float = math.inf,
+        check: bool = True, dry_run: bool = False, seconds: float = math.inf,
     ) -> Outcome:  # fmt: skip
-        """Submit them again, as :meth:`Jobs.retry` does; those that failed or were cancelled are chosen from."""
-        act = partial(self._submit_again, submitter=submitter)
+        """Submit them again, as :meth:`Jobs.retry` does; those that failed or were cancelled are chosen from.
+
+        Of those that are submitted in one batch, one that waited for another then waits for its successor. ``check``:
+        as in :meth:`Jobs.submit_many`.
+        """
+        act = partial(self._submit_again, submitter=submitter, check=check)
         return await self._each(Action.RETRY, selection, viewer, act, dry_run, seconds)
 
     async def remove(
@@ -99,7 +105,7 @@ class Selections:
             return Outcome(len(chosen), tuple(map(_unchanged, chosen)), tuple(one.job_id for one in chosen))
         results: list[Result] = []
         end = trio.current_time() + seconds
-        size = 1 if action is Action.REMOVE else BATCH
+        size = _SIZES.get(action, BATCH)
         while len(results) < len(chosen) and (not results or trio.current_time() < end):
             results += await act(chosen[len(results) : len(results) + size])
         return Outcome(len(chosen), tuple(results), tuple(one.job_id for one in chosen[len(results) :]))
@@ -110,21 +116,34 @@ class Selections:
         outcomes = await self._ledger.write_each([_bound(verb, one) for one in batch], by=by)
         return [_result(one, each.unwrap) for one, each in zip(batch, outcomes, strict=True)]
 
-    async def _submit_again(self, batch: Sequence[Called], submitter: Submitter) -> list[Result]:
+    async def _submit_again(self, batch: Sequence[Called], submitter: Submitter, check: bool) -> list[Result]:
+        """Submit them together, so that one that waited for another waits for its successor.
+
+        Where one of them is refused, each is submitted for itself: one that waited for another that ended badly is then
+        refused, too.
+        """
         rows = await self._ledger.read(job_rows.get_many, [one.job_id for one in batch])
         results: dict[str, Result] = {}
-        new: dict[str, NewJob] = {}
+        possible: list[Called] = []
         for one in batch:
             try:
                 if one.job_id not in rows:
                     raise Refused(f"job {one.job_id} was removed", RefusalKind.NOT_FOUND)
-                new[one.job_id] = self._jobs.again(rows[one.job_id], submitter)
+                self._jobs.again(rows[one.job_id], submitter)
             except Refused as error:
                 results[one.job_id] = _failed(one, error)
-        outcomes = dict(zip(new, await self._ledger.submit_each(list(new.values())), strict=True))
-        for one in batch:
-            if one.job_id in outcomes:
-                results[one.job_id] = _result(one, partial(_accepted, one, outcomes[one.job_id]))
+            else:
+                possible.append(one)
+        try:
+            made = await self._jobs.retry_all([rows[one.job_id] for one in possible], submitter, check=check)
+            results |= {one.job_id: _again(one, new) for one, new in zip(possible, made, strict=True)}
+        except Refused:
+            for one in possible:
+                try:
+                    (new,) = await self._jobs.retry_all([rows[one.job_id]], submitter, check=check)
+                    results[one.job_id] = _again(one, new)
+                except Refused as error:
+                    results[one.job_id] = _failed(one, error)
         return [results[one.job_id] for one in batch]
 
 
@@ -132,8 +151,8 @@ def _bound(verb: Callable[[Transaction, Called], Result], one: Called) -> Callab
     return lambda tx: verb(tx, one)
 
 
-def _accepted(one: Called, outcome: Each[list[Accepted]]) -> Result:
-    return _done(one, new_job_id=outcome.unwrap()[0].job.job_id)
+def _again(one: Called, accepted: Accepted) -> Result:
+    return _done(one, new_job_id=accepted.job.job_id, warnings=accepted.warnings)
 
 
 def _result(one: Called, of: Callable[[], Result]) -> Result:

@@ -8,6 +8,7 @@ from actors.documents.approvals import ApprovalDocument, approval_document
 from actors.documents.common import Document, Moment, from_fields, moment
 from actors.jobs.dependencies import Relatives
 from actors.jobs.environment import not_set
+from actors.jobs.estimates import Span
 from actors.jobs.os_text import shown
 from actors.jobs.records import JobRequest
 from actors.jobs.views import Accepted, JobView
@@ -68,6 +69,13 @@ class RerunDocument(TypedDict):
     delay: float
 
 
+class SpanDocument(TypedDict):
+    """Something presumably happens between these two moments."""
+
+    earliest: Moment | None
+    latest: Moment | None
+
+
 class RelativeDocument(TypedDict):
     """A job that another one waits for, or that waits for it. ``broke``: the bad end of the one cancelled the other."""
 
@@ -100,6 +108,7 @@ class JobDocument(TypedDict):
     """A job with what is known around it: ``reason`` and ``setting`` say why it waits and what changes that.
 
     ``reruns``: how often it has run again so far, as ``rerun`` asks. ``attempts``: the newest hundred; null in a list.
+    ``estimated_start`` and ``estimated_end``: null where nobody knows; ``estimate_seconds``: until it starts.
     ``queued_at``: since when it could have started: approved, what it waits for ended, its time come; before that,
     since when it is there. ``after`` is as its request has it; ``waits_for`` are the jobs that this meant,
     ``dependants`` those that wait for it, both null in lists of jobs. ``start_after``: null once it has passed.
@@ -151,10 +160,13 @@ class JobDocument(TypedDict):
     cancel_requested_by: str | None
     uncertain: UncertainDocument | None
     retry_of: str | None
+    parameters: Document
     reason: str | None
     setting: str | None
     position: int | None
     estimate_seconds: float | None
+    estimated_start: SpanDocument | None
+    estimated_end: SpanDocument | None
     submission: SubmissionDocument | None
     approval: ApprovalDocument | None
     rerun: RerunDocument | None
@@ -177,6 +189,8 @@ def job_document(view: JobView) -> JobDocument:
         error_message=job.error_message or entry.error_message,
         uncertain=None if since is None else {"since": since, "reason": job.uncertain_reason},
         estimate_seconds=view.estimate,
+        estimated_start=_span(view.starts),
+        estimated_end=_span(view.ends),
         start_after=moment(entry.start_after),
         waits_for=_relatives(view.waits_for),
         dependants=_relatives(view.dependants),
@@ -185,6 +199,10 @@ def job_document(view: JobView) -> JobDocument:
         rerun=from_fields(RerunDocument, request.rerun) if request.rerun.times else None,
         attempts=None if view.attempts is None else [from_fields(AttemptDocument, one) for one in view.attempts],
     )  # fmt: skip
+
+
+def _span(span: Span | None) -> SpanDocument | None:
+    return None if span is None else {"earliest": moment(span.earliest), "latest": moment(span.latest)}
 
 
 def _relatives(found: Relatives | None) -> RelativesDocument | None:

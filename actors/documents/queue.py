@@ -9,7 +9,7 @@ from typing import TypedDict, cast
 import attrs
 
 from actors.documents.common import Moment, from_fields
-from actors.documents.jobs import JobDocument, job_document
+from actors.documents.jobs import JobDocument, SpanDocument, job_document
 from actors.jobs.durations import seconds_between
 from actors.jobs.options import Limits
 from actors.jobs.views import JobView, QueueView
@@ -113,6 +113,8 @@ class EntryDocument(TypedDict):
     queue_status: str
     position: int | None
     estimate_seconds: float | None
+    estimated_start: SpanDocument | None
+    estimated_end: SpanDocument | None
     priority: int
     priority_override: int | None
     attempt: int

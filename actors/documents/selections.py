@@ -12,7 +12,8 @@ from actors.jobs.selections import Outcome, Result
 class ResultDocument(TypedDict):
     """One job of a selection, its ``status`` afterwards, and whether it was ``done``; ``problem``: why not.
 
-    ``new_job_id``: of the job that a retry made. ``freed_bytes``: on disk, by its removal; null: not known.
+    ``new_job_id``: of the job that a retry made, and ``warnings`` about it. ``freed_bytes``: on disk, by its removal;
+    null: not known.
     """
 
     job_id: str
@@ -22,6 +23,7 @@ class ResultDocument(TypedDict):
     done: bool
     problem: str | None
     new_job_id: str | None
+    warnings: list[str]
     freed_bytes: int | None
 
 

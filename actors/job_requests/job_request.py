@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import Annotated, Any, Literal
 
 import attrs
@@ -17,6 +17,7 @@ from actors.jobs.environment import DEFAULT_ENV_FROM, inherited, with_usual
 from actors.jobs.levels import HIGHEST_OVERRIDE
 from actors.jobs.os_text import from_plain
 from actors.jobs.records import JobRequest, Rerun, Resources
+from actors.jobs.request_fields import with_field
 from actors.jobs.reruns import rerun_fault
 from actors.jobs.start_times import fault_of as start_fault
 from actors.jobs.wall_clock import is_time_of_day
@@ -53,7 +54,7 @@ def with_inherited(
         values = inherited(request.env_from, os.environ if environ is None else environ)
         if found is not None:
             found[request.env_from] = values
-    return attrs.evolve(request, inherited_env=values)
+    return with_field(request, "inherited_env", values)
 
 
 def with_names(request: JobRequest, env_from: tuple[str, ...]) -> JobRequest:
@@ -64,17 +65,21 @@ def with_names(request: JobRequest, env_from: tuple[str, ...]) -> JobRequest:
 
 
 def converter(
-    names: Mapping[str, str] | None = None, hidden: AbstractSet[str] = frozenset(), folder: Path | None = None
+    names: Mapping[str, str] | None = None,
+    hidden: AbstractSet[str] = frozenset(),
+    also: AbstractSet[str] = frozenset(),
+    *,
+    for_file: bool = False,
 ) -> StrictConverter:
-    """Reads requests. ``names`` and ``hidden``: as in :class:`~actors.validation.Shape`.
+    """Reads requests. ``names``, ``hidden`` and ``also``: as in :class:`~actors.validation.Shape`.
 
-    ``folder``: what a ``cwd`` is relative to; None: it must be absolute.
+    ``for_file``: a ``cwd`` need not be absolute, and is left as it is written, and so may be a time of day.
     """
-    types, validators = _TYPES, {**_VALIDATORS, "cwd": _ABSOLUTE, "start_after": _start(times_of_day=False)}
-    if folder is not None:  # a job file
-        types = {**_TYPES, "cwd": Annotated[OsText, Format(_under(folder))] | None}
-        validators = {**_VALIDATORS, "start_after": _start(times_of_day=True)}
-    request = Shape(names=names or {}, hidden=hidden, types=types, validators=validators, whole=_check_request)
+    start = _start(times_of_day=for_file)
+    validators = {**_VALIDATORS, "cwd": NOT_EMPTY if for_file else _ABSOLUTE, "start_after": start}
+    request = Shape(
+        names=names or {}, hidden=hidden, also=also, types=_TYPES, validators=validators, whole=_check_request
+    )
     resources = Shape(validators={"cpus": ge(0), "gpus": ge(0), "memory": optional(ge(1))})
     return StrictConverter({JobRequest: request, Resources: resources, Rerun: _RERUN})
 
@@ -149,14 +154,6 @@ def _start(*, times_of_day: bool) -> Validator:
     return check
 
 
-def _under(folder: Path) -> Callable[[Any, Usual], Any]:
-    def read(value: Any, usual: Usual) -> Any:
-        cwd = usual(value)
-        return str(folder / Path(cwd).expanduser()) if cwd else cwd
-
-    return read
-
-
 OsText = Annotated[str, Format(_os_text)]
 """A text, or ``{"base64": ...}`` for one whose bytes are not UTF-8 (:mod:`actors.jobs.os_text`)."""
 _Variables: Any = Mapping[Annotated[str, Format(_variable)], OsText]
@@ -181,7 +178,6 @@ _ABSOLUTE = fits(lambda cwd: PurePath(cwd).is_absolute(), "must be an absolute p
 _VALIDATORS: Mapping[str, Validator] = {
     "provider": NOT_EMPTY,
     "entry_point": NOT_EMPTY,
-    "cwd": NOT_EMPTY,
     "estimated_cost": optional(ge(0)),
     "priority_override": fits(
         lambda priority: 0 <= priority <= HIGHEST_OVERRIDE, f"must be between 0 and {HIGHEST_OVERRIDE}", with_value=True

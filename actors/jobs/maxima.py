@@ -26,6 +26,8 @@ BATCH = 16 << 20
 """Bytes of a list of jobs, as a body or as a file: what may be held in memory for one request."""
 BATCH_JOBS = 10_000
 """Jobs of one request: they are written in one transaction, which everybody else's changes wait for."""
+SWEEP = 128 << 20
+"""Bytes of all jobs that the matrices of one request make: each is stored with its environment."""
 WEBHOOK = 16 << 20
 """Bytes of a provider's delivery: it carries a job's output."""
 ANSWER = 8 << 20

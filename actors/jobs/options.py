@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 import attrs
-from attrs.validators import deep_mapping, ge, gt, instance_of
+from attrs.validators import deep_mapping, ge, gt, in_, instance_of
 
 from actors.jobs import maxima
 from actors.jobs.maximum import Items, Text
-from actors.jobs.quantities import Hours, Seconds
+from actors.jobs.quantities import Bytes, Hours, Seconds
 from actors.jobs.records import ApprovalRule
 
 
@@ -34,6 +35,20 @@ class QueueOptions:
 
     max_waiting_per_user: int = attrs.field(default=maxima.WAITING, validator=ge(1))
     reserve_after: Seconds = attrs.field(default=600.0, validator=ge(0))
+
+
+@attrs.frozen
+class SeriesOptions:
+    """``max_bytes``: what the series of all jobs may take in all.
+
+    ``best``: for which series the least (min) or the greatest (max) value is the best, by name; what a job's own file
+    says goes before.
+    """
+
+    max_bytes: Bytes = attrs.field(default=2 << 30, validator=ge(0))
+    best: Mapping[str, Literal["min", "max"]] = attrs.field(
+        factory=dict, validator=deep_mapping(instance_of(str), in_(("min", "max")))
+    )
 
 
 @attrs.frozen

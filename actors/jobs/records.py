@@ -14,6 +14,7 @@ import attrs
 
 from actors.jobs.environment import DEFAULT_ENV_FROM as DEFAULT_ENV_FROM
 from actors.jobs.quantities import Bytes, Seconds
+from actors.jobs.series import Snapshot
 from actors.jobs.statuses import ACTIVE_JOBS as ACTIVE_JOBS
 from actors.jobs.statuses import TERMINAL_JOBS as TERMINAL_JOBS
 from actors.jobs.statuses import WAITING_ENTRIES as WAITING_ENTRIES
@@ -104,7 +105,10 @@ class JobRequest:
 
 @attrs.frozen
 class Job:
-    """One training job: what was asked, where it stands, what came of it."""
+    """One training job: what was asked, where it stands, what came of it.
+
+    ``pace``: pairs of a time and the step that was reached by then (:mod:`actors.jobs.estimates`).
+    """
 
     job_id: str
     status: JobStatus
@@ -128,6 +132,7 @@ class Job:
     uncertain_reason: str | None = None
     retry_of: str | None = None
     devices: tuple[str, ...] | None = None
+    pace: Any = None
     version: int = 1
 
     @property
@@ -267,6 +272,7 @@ class Event:
 class Observation:
     """What a provider said of one job at one moment. An absent value (None) means "not said".
 
+    ``series``: all numbers of its progress so far.
     ``devices``: the names of those that the job got, such as GPUs by UUID or index.
     ``interrupted``: why the end was not the program's own ("the machine was restarted"); None: it was, or is not known
     to have been anything else.
@@ -285,6 +291,7 @@ class Observation:
     output_url: str | None = None
     progress: Mapping[str, Any] | None = None
     result: Mapping[str, Any] | None = None
+    series: Snapshot | None = None
     proven_dead: bool = False
     devices: tuple[str, ...] | None = None
     interrupted: str | None = None

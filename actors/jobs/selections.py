@@ -90,8 +90,8 @@ class Selection:
 class Result:
     """What became of one job of a selection. ``status``: of the job afterwards, where it is still there.
 
-    ``problem``: why nothing was done. ``new_job_id``: of the job that a retry made. ``freed_bytes``: on disk; None: not
-    known.
+    ``problem``: why nothing was done. ``new_job_id``: of the job that a retry made, and ``warnings`` about it.
+    ``freed_bytes``: on disk; None: not known.
     """
 
     job_id: str
@@ -101,6 +101,7 @@ class Result:
     done: bool = False
     problem: str | None = None
     new_job_id: str | None = None
+    warnings: tuple[str, ...] = ()
     freed_bytes: int | None = None
 
 

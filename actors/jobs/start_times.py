@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import attrs
 
+from actors.jobs.quantities import seconds_of
 from actors.jobs.wall_clock import is_time_of_day
 
 LATEST = timedelta(days=366)
@@ -16,8 +17,6 @@ _INSTANT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:[Zz]|[+-][0-9]{2}:[0-9]{2})",
     re.ASCII,
 )
-_PART = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)([smhd]?)", re.ASCII)
-_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 FORMS = "an instant such as 2026-01-31T22:00:00Z, or a wait such as +2h"
 
 
@@ -77,11 +76,6 @@ def _read(text: str) -> datetime | timedelta:
 
 def _wait(text: str) -> timedelta:
     """``+2h``, ``+1d12h``, ``+90`` (seconds)."""
-    parts = _PART.findall(text[1:])
-    whole = "".join(number + unit for number, unit in parts) == text[1:]
-    units = [unit for _, unit in parts]
-    if not parts or not whole or (len(parts) > 1 and units != sorted(set(units) - {""}, key="dhms".index)):
+    if text[1:2] not in tuple("0123456789"):
         raise ValueError(f"must be {FORMS}, not {text!r:.80}")
-    return timedelta(
-        seconds=min(sum(float(number) * _UNITS[unit] for number, unit in parts), 2 * LATEST.total_seconds())
-    )
+    return timedelta(seconds=min(seconds_of(text[1:]), 2 * LATEST.total_seconds()))

@@ -9,6 +9,7 @@ from typing import TypedDict
 import attrs
 
 from actors.jobs.dependencies import Relatives
+from actors.jobs.estimates import Span
 from actors.jobs.options import Limits
 from actors.jobs.pages import Page
 from actors.jobs.records import (
@@ -123,6 +124,7 @@ class JobView:
     """A job with all that is known around it. ``reason``: why it waits, and the setting that changes that.
 
     ``attempts``: the newest ones, the oldest of these first; None in a list of jobs.
+    ``starts`` and ``ends``: when it presumably does, None where nobody knows; ``estimate``: seconds until it starts.
     ``waits_for``, ``dependants``: whom it waits or waited for, and who for it; None: not looked up, as in lists.
     """
 
@@ -136,6 +138,8 @@ class JobView:
     position: int | None = None
     estimate: float | None = None
     attempts: tuple[Attempt, ...] | None = None
+    starts: Span | None = None
+    ends: Span | None = None
     waits_for: Relatives | None = None
     dependants: Relatives | None = None
 

@@ -20,6 +20,7 @@ from sqlalchemy import Connection
 
 from actors.jobs import maxima
 from actors.jobs.approval_rules import check_rule
+from actors.jobs.file_rules import FileRules
 from actors.jobs.ids import IdFactory
 from actors.jobs.options import ApprovalOptions, Limits, QueueOptions
 from actors.jobs.records import ApprovalRule, Capacity, Event
@@ -110,18 +111,11 @@ class Ledger:
         """Run ``query`` (of :mod:`actors.ledger.queries`, :mod:`actors.store`) on one consistent snapshot."""
         return await self.store.read(lambda connection: query(connection, *args, **kwargs))
 
-    async def submit(self, new: Sequence[NewJob]) -> list[Accepted]:
-        """Accept all of ``new`` or, by raising :class:`Refused`, none of it."""
-        return await self.write(self._accept, new)
-
-    async def submit_each(self, new: Sequence[NewJob]) -> list[Outcome[list[Accepted]]]:
-        """Accept each of ``new`` for itself, all in one transaction where they fit; see :meth:`write_each`."""
-        return await self.write_each([partial(self._accept, new=[one]) for one in new])
-
-    def _accept(self, tx: Transaction, new: Sequence[NewJob]) -> list[Accepted]:
-        return submit(
-            tx, new, ids=self.sources.ids, rules=self.configured_rules, options=self.approvals,
-            most_waiting=self.queue.max_waiting_per_user,
+    async def submit(self, new: Sequence[NewJob], file: FileRules | None = None) -> list[Accepted]:
+        """Accept all of ``new`` or, by raising :class:`Refused`, none of it. ``file``: these are jobs of a job file."""
+        return await self.write(
+            submit, new, ids=self.sources.ids, rules=self.configured_rules, options=self.approvals,
+            most_waiting=self.queue.max_waiting_per_user, file=file,
         )  # fmt: skip
 
     async def claim(

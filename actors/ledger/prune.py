@@ -15,13 +15,13 @@ from sqlalchemy import Connection
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.retention import Hold, PruneResult, too_many
 from actors.jobs.statuses import TERMINAL_JOBS, QueueStatus
-from actors.ledger.submit import KEY_LIFETIME
-from actors.store import Transaction, holds, names, retention
+from actors.ledger.keys import KEY_LIFETIME
+from actors.store import Transaction, holds, names, retention, text_search
 from actors.store.retention import Ended, Removed
 
 __all__ = [
-    "Ended", "Removed", "Review", "check_free", "drop_keys", "outlook", "release_hold", "remove", "remove_one",
-    "review",
+    "Ended", "Removed", "Review", "check_free", "drop_keys", "merge_texts", "outlook", "release_hold", "remove",
+    "remove_one", "review",
 ]  # fmt: skip
 
 
@@ -72,6 +72,11 @@ def release_hold(tx: Transaction) -> None:
 def remove(tx: Transaction, before: datetime, job_ids: Sequence[str]) -> Removed:
     """Remove those of ``job_ids`` that ended ``before``, with all that is theirs."""
     return retention.remove(tx.connection, before, job_ids)
+
+
+def merge_texts(tx: Transaction) -> bool:
+    """Merge a piece of what removals leave in the index of texts; False where there is nothing."""
+    return text_search.merge(tx.connection)
 
 
 def remove_one(tx: Transaction, job_id: str) -> Removed:

@@ -10,8 +10,9 @@ import attrs
 from sqlalchemy import Connection
 
 from actors.jobs.dependencies import reason_to_wait
+from actors.jobs.forecast import Forecast, seconds_from
 from actors.jobs.options import Limits
-from actors.jobs.queue_position import estimated_wait, position
+from actors.jobs.queue_position import position
 from actors.jobs.records import (
     ApprovalRequest,
     Capacity,
@@ -28,7 +29,7 @@ from actors.jobs.views import JobView
 from actors.ledger import naming
 from actors.ledger.attempts import attempts
 from actors.ledger.dispatch import decide_now
-from actors.ledger.limits import effective_limits
+from actors.ledger.forecasts import end_of, of_waiting
 from actors.store import approvals, dependencies, jobs, lanes, queue, submissions
 
 
@@ -47,6 +48,10 @@ class DecisionContext:
     def decide(self, connection: Connection) -> Decision:
         """What the scheduler would decide now."""
         return decide_now(connection, self.configured, self.capacities, self.now, policy=self.policy)[0]
+
+    def forecasts(self, connection: Connection, until: str | None = None) -> dict[str, Forecast]:
+        """By job id, when those that wait for their turn start and end; ``until``: only this one is asked about."""
+        return of_waiting(connection, self.configured, self.capacities, self.now, until)
 
 
 @attrs.frozen
@@ -125,7 +130,7 @@ def approval(connection: Connection, approval_id: str) -> ApprovalRequest:
 
 
 def _placed(connection: Connection, view: JobView, context: DecisionContext) -> JobView:
-    """One waiting job with its exact place and an honest estimate; a list of jobs would cost this for each."""
+    """One waiting job with its exact place and its forecast; a list of jobs would cost this for each."""
     if view.entry.status is not QueueStatus.PENDING or view.entry.is_held:
         return view
     place = position(
@@ -134,8 +139,17 @@ def _placed(connection: Connection, view: JobView, context: DecisionContext) -> 
         context.now,
         lambda lane, moment: lanes.count_before(connection, lane.lane_id, *moment),
     )
-    slots = effective_limits(connection, context.configured).total
-    return attrs.evolve(view, position=place, estimate=estimated_wait(place, slots, jobs.recent_durations(connection)))
+    return with_forecast(
+        attrs.evolve(view, position=place), context.forecasts(connection, view.job.job_id), context.now
+    )
+
+
+def with_forecast(view: JobView, found: Mapping[str, Forecast], now: datetime) -> JobView:
+    """The view of a waiting job with what is known of its start and its end."""
+    forecast = found.get(view.job.job_id)
+    if forecast is None:
+        return view
+    return attrs.evolve(view, starts=forecast.starts, ends=forecast.ends, estimate=seconds_from(now, forecast.starts))
 
 
 class Around:
@@ -161,7 +175,7 @@ class Around:
         status, now = entry.status, self._now
         if status is QueueStatus.PENDING and entry.attempt and (entry.not_before is None or entry.not_before <= now):
             status = QueueStatus.READY
-        return JobView(job, entry, status, approval, submission, reason, setting)
+        return JobView(job, entry, status, approval, submission, reason, setting, ends=end_of(job, now))
 
     def _why_it_waits(
         self, entry: QueueEntry, approval: ApprovalRequest | None, submission: Submission | None

@@ -11,6 +11,8 @@ import orjson
 
 from actors.jobs.os_text import kept
 from actors.jobs.records import Capacity, Observation, Phase
+from actors.jobs.series import MOST_POINTS, Snapshot
+from actors.jobs.series_book import MOST_NAMES
 from actors.providers.abilities import RequestFault
 from actors.providers.base import Absent, Found, Handle, LogChunk, Submitted, Unknowable, View
 from actors.providers.deliveries import DeliveryEvent, DeliveryHint, DeliveryReport, Rejected
@@ -205,6 +207,14 @@ def _kept(answer: object, what: str) -> dict[str, Any]:
     )
 
 
+def _series(answer: object, what: str) -> Snapshot:
+    """Series as :class:`~actors.jobs.series.SeriesBook` makes them, within their maxima."""
+    found = of_type(answer, Snapshot, what)
+    if len(found.series) > MOST_NAMES or any(len(one.packed) > 16 * MOST_POINTS for one in found.series):
+        raise Protocol(f"{what}: more than {MOST_NAMES} series, or one of more than {MOST_POINTS} points")
+    return found
+
+
 def checked_object(answer: object, what: str) -> dict[str, Any]:
     """A JSON object."""
     if not isinstance(answer, Mapping):
@@ -223,6 +233,7 @@ _FIELDS: Mapping[str, Callable[[object, str], Any]] = {
     **dict.fromkeys(("exit_code", "signal"), _status),
     **dict.fromkeys(("cost_usd", "compute_seconds"), _amount),
     **dict.fromkeys(("progress", "result"), _kept),
+    "series": _series,
     "devices": _devices,
 }
 """How each field of an observation that is not None is looked at, and what is recorded of it."""

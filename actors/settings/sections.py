@@ -20,6 +20,7 @@ from actors.jobs.options import (
     PollerOptions,
     QueueOptions,
     QueueProcessingOptions,
+    SeriesOptions,
     SubmissionOptions,
 )
 from actors.jobs.quantities import Days
@@ -57,6 +58,7 @@ class Sections:
     background: Background = attrs.field(factory=Background)
     limits: Limits = attrs.field(factory=Limits)
     queue: QueueOptions = attrs.field(factory=QueueOptions)
+    series: SeriesOptions = attrs.field(factory=SeriesOptions)
     submission: SubmissionOptions = attrs.field(factory=SubmissionOptions)
     approvals: ApprovalOptions = attrs.field(factory=ApprovalOptions)
     providers: Mapping[str, ProviderSettings | None] = attrs.field(factory=dict)

@@ -11,6 +11,7 @@ import trio
 from actors.jobs.records import ApprovalStatus, Job, JobRequest, Rerun, Resources
 from actors.jobs.refusal import Refused
 from actors.runtime import RunningRuntime
+from actors.simulation import sweeps
 from actors.simulation.process import Process, describe, unplanned
 from actors.simulation.script import Step
 from actors.simulation.world import Known, World
@@ -29,6 +30,7 @@ class Clients:
             "refused": self._refused,
             "twice": self._twice,
             "batch": self._batch,
+            "sweep": self._sweep,
             "limit": lambda runtime, step: runtime.queue.set_limit(step.args["name"], step.args["value"], by="op"),
             "reset_limits": lambda runtime, step: runtime.queue.reset_limits(by="op"),
             "pause": lambda runtime, step: runtime.queue.pause(step.args["provider"], "to see", by="op"),
@@ -69,7 +71,7 @@ class Clients:
             for leaf in () if process.dead else unplanned(error, self._world):
                 self._world.broken("clients meet no crash", f"{step}: {describe(leaf)}")
         finally:
-            if not answered and step.args.get("request", {}).get("idempotency_key"):
+            if not answered and (step.kind == "sweep" or step.args.get("request", {}).get("idempotency_key")):
                 self.unanswered.append(step)
 
     # Submitting.
@@ -111,6 +113,10 @@ class Clients:
             raise
         for one, marker, fields in zip(accepted, markers, requests, strict=True):
             self._remember(one.job, marker, fields)
+
+    async def _sweep(self, runtime: RunningRuntime, step: Step) -> None:
+        for one in await sweeps.submit(self._world, runtime, dict(step.args)):
+            self._remember(one.job, str(one.job.request.config_name), {})
 
     async def _retry(self, runtime: RunningRuntime, step: Step, job_id: str) -> None:
         job = await runtime.jobs.retry(job_id, by="op")

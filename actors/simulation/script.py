@@ -12,6 +12,7 @@ from actors.simulation.drawing import disturbances
 from actors.simulation.pinned import source
 from actors.simulation.reruns import asking, interruptions
 from actors.simulation.step import Step as Step
+from actors.simulation.sweeps import files
 from actors.simulation.waiting_jobs import waits
 from actors.simulation.wide import wide
 
@@ -28,6 +29,7 @@ def drawn_script(seed: int, hours: float) -> list[Step]:
     seconds = hours * 3600
     drawn = [*workload(source(seed, "workload"), seconds), *faults(source(seed, "faults"), seconds)]
     drawn += [*leaps(source(seed, "leaps"), seconds), *flood(source(seed, "flood"), seconds)]
+    drawn += [Step(at, "sweep", args) for at, args in files(source(seed, "files"), seconds)]
     drawn += [Step(*one) for one in waits(source(seed, "waits"), seconds, _request)]
     drawn = [*asking(source(seed, "reruns"), drawn), *interruptions(source(seed, "interruptions"), seconds)]
     drawn += wide(source(seed, "wide"), seconds)

@@ -25,6 +25,7 @@ from sqlalchemy import (
     Index,
     Table,
     Text,
+    case,
     create_engine,
     event,
     func,
@@ -126,6 +127,11 @@ def json_text(column: Column[Any], name: str) -> ColumnElement[str]:
     return func.json_extract(column, f"$.{name}", type_=Text)
 
 
+def json_part(column: Column[Any], name: str) -> ColumnElement[str]:
+    """What is under ``name`` in a column of JSON objects, as JSON; NULL where that row is no JSON."""
+    return case((func.json_valid(column), func.json_extract(column, f"$.{name}", type_=Text)))
+
+
 TAIL_LENGTH = 8
 
 
@@ -200,6 +206,13 @@ def upsert(table: Table, key: tuple[str, ...], values: dict[str, Any]) -> Insert
     """An insert that replaces the values of a row of the same ``key``."""
     statement = sqlite.insert(table).values(**values)
     changed = {name: value for name, value in values.items() if name not in key}
+    return statement.on_conflict_do_update(index_elements=list(key), set_=changed)
+
+
+def insert_or_replace(table: Table, key: tuple[str, ...]) -> Insert:
+    """An insert that replaces a row of the same ``key``; for many rows, each with all columns."""
+    statement = sqlite.insert(table)
+    changed = {column.name: statement.excluded[column.name] for column in table.columns if column.name not in key}
     return statement.on_conflict_do_update(index_elements=list(key), set_=changed)
 
 

@@ -23,7 +23,6 @@ from sqlalchemy import (
 
 from actors.jobs import globs
 from actors.jobs.codec import request_to_json
-from actors.jobs.durations import seconds_between
 from actors.jobs.ids import earliest
 from actors.jobs.records import ACTIVE_JOBS, Job, JobStatus
 from actors.jobs.views import JobFilters
@@ -37,7 +36,7 @@ from actors.store.schema import approvals as approval_rows
 from actors.store.schema import jobs, queue_entries
 from actors.store.types import EncodedJSON
 
-_NOT_PLAIN = ("request", "user_id", "status", "text_place", "config_name", "group_name", "pace")
+_NOT_PLAIN = ("request", "user_id", "status", "text_place", "config_name", "group_name")
 _PLAIN = {column.name: column for column in jobs.columns if column.name not in _NOT_PLAIN}
 
 
@@ -49,7 +48,7 @@ def to_row(job: Job, encoded: bytes | None = None) -> dict[str, Any]:
     row = {name: getattr(job, name) for name in _PLAIN}
     request = request_to_json(job.request) if encoded is None else EncodedJSON(encoded.decode())
     row |= {"status": job.status.value, "user_id": job.request.user_id, "request": request, "text_place": None}
-    row |= {"config_name": job.request.config_name, "group_name": job.request.group, "pace": None}
+    row |= {"config_name": job.request.config_name, "group_name": job.request.group}
     return row
 
 
@@ -269,14 +268,3 @@ def uncertain(connection: Connection) -> list[str]:
     """Ids of active jobs of which it is unknown whether they run; those that ended are no longer uncertain."""
     query = select(jobs.c.job_id).where(jobs.c.uncertain_since.is_not(None)).order_by(jobs.c.job_id)
     return list(connection.execute(query).scalars())
-
-
-def recent_durations(connection: Connection, limit: int = 20) -> list[float]:
-    """How long the jobs that ended last had run, in seconds."""
-    query = (
-        select(jobs.c.started_at, jobs.c.completed_at)
-        .where(jobs.c.status == constant(JobStatus.COMPLETED), jobs.c.started_at.is_not(None))
-        .order_by(jobs.c.job_id.desc())
-        .limit(limit)
-    )
-    return [seconds_between(started, ended) for started, ended in connection.execute(query)]

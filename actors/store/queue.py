@@ -209,24 +209,25 @@ def release_due(connection: Connection, now: datetime) -> int:
     return len(due)
 
 
-_NEEDS = tuple(queue_entries.c[name] for name in ("cpus", "gpus", "memory"))
-_OWNER = (*(queue_entries.c[name] for name in ("user_id", "org_id", "team_id", "provider")), *_NEEDS)
-_RUNNING = Prepared(select(*_OWNER).where(_RUNS))
+NEEDS = tuple(queue_entries.c[name] for name in ("cpus", "gpus", "memory"))
+OWNER = (*(queue_entries.c[name] for name in ("user_id", "org_id", "team_id", "provider")), *NEEDS)
+_RUNNING = Prepared(select(*OWNER).where(_RUNS))
 
 
 def running(connection: Connection) -> list[Running]:
     """What runs, counted by everything that is limited."""
-    return [_running(*row) for row in Counter(_RUNNING.all(connection)).items()]
+    return [running_of(*row) for row in Counter(_RUNNING.all(connection)).items()]
 
 
 @lru_cache(1024)
-def _running(owner: tuple[Any, ...], number: int) -> Running:
+def running_of(owner: tuple[Any, ...], number: int) -> Running:
+    """``number`` jobs that run, alike in these values of :data:`OWNER`."""
     user_id, org_id, team_id, provider, cpus, gpus, memory = owner
     return Running(user_id, org_id or None, team_id or None, provider, Resources(cpus, gpus, memory or None), number)
 
 
 _HOLDERS = Prepared(
-    select(*_NEEDS, queue_entries.c.started_at, queue_entries.c.max_runtime).where(
+    select(*NEEDS, queue_entries.c.started_at, queue_entries.c.max_runtime).where(
         text("queue_entries.status = 'running'"), unindexed(queue_entries.c.provider) == bindparam("name")
     )
 )

@@ -17,6 +17,7 @@ from actors.jobs.ids import earliest
 from actors.jobs.statuses import TERMINAL_JOBS, QueueStatus
 from actors.store import derived
 from actors.store.dialect import constant, unindexed
+from actors.store.idempotency import LIMITED
 from actors.store.prepared import Prepared
 from actors.store.schema import (
     approvals,
@@ -107,7 +108,7 @@ def share(connection: Connection, before: datetime) -> tuple[int, int]:
 
 def has_old_key(connection: Connection, used_before: datetime) -> bool:
     """Whether an idempotency key was used before then."""
-    query = select(idempotency_keys.c.key).where(idempotency_keys.c.created_at <= used_before).limit(1)
+    query = select(idempotency_keys.c.key).where(LIMITED, idempotency_keys.c.created_at <= used_before).limit(1)
     return connection.execute(query).one_or_none() is not None
 
 
@@ -183,7 +184,7 @@ def remove_keys(connection: Connection, used_before: datetime, limit: int) -> in
     both = tuple_(idempotency_keys.c.user_id, idempotency_keys.c.key)
     oldest = (
         select(idempotency_keys.c.user_id, idempotency_keys.c.key)
-        .where(idempotency_keys.c.created_at <= used_before)
+        .where(LIMITED, idempotency_keys.c.created_at <= used_before)
         .order_by(idempotency_keys.c.created_at)
         .limit(limit)
     )

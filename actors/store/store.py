@@ -35,6 +35,7 @@ from outcome import Error, Outcome, Value
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError, StatementError
 
+from actors.jobs.options import SeriesOptions
 from actors.jobs.records import Event
 from actors.kernel.retry_log import ensure_retry_log
 from actors.kernel.steps import Step, StepWatch
@@ -75,7 +76,8 @@ class Store:
     events that it wrote, in their order. ``engine``: a database in memory that was made elsewhere and outlives this
     store, for simulations. ``steps`` notices steps of the wall clock, whose consequences are written before anything
     else; None: steps are not noticed. ``housekeeping`` runs what is done beside the writer; None: ``executor`` does.
-    ``troubles``: why the last transaction could not be kept; empty when it was.
+    ``series_bytes``: what the series of all jobs may take. ``troubles``: why the last transaction could not be kept;
+    empty when it was.
     """
 
     def __init__(
@@ -87,8 +89,10 @@ class Store:
         engine: Engine | None = None,
         housekeeping: Executor | None = None,
         steps: StepWatch | None = None,
+        series_bytes: int = SeriesOptions().max_bytes,
     ) -> None:
         self.path = path
+        self.series_bytes = series_bytes
         self.publish: Publish = lambda _events: None
         self.troubles: tuple[str, ...] = ()
         self._where = str(path) if path else "the database in memory"
@@ -136,6 +140,11 @@ class Store:
             await trio.sleep(LOOK)
             if self._log is not None:
                 await self._housekeeping.run(self._log.look)
+
+    async def move_log(self) -> None:
+        """Move the write-ahead log into the database beside the writer, which would else do it within a commit."""
+        if self._log is not None:
+            await self._housekeeping.run(self._log.move)
 
     async def keep_probing(self) -> None:
         """Write a row every now and then until cancelled: a disk that takes nothing is noticed without any work, too.
@@ -258,7 +267,7 @@ class Store:
                     commit(connection)
                     self._steps.applied(step)
                     self._begin(connection)
-                events = self._run_closures(group, Transaction(connection, now))
+                events = self._run_closures(group, Transaction(connection, now, self.series_bytes))
         except (StoreError, SQLAlchemyError) as error:
             events = []
             self.troubles = (str(error),) if isinstance(error, StoreBusy | StoreUnavailable) else self.troubles

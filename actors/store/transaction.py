@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, insert, update
 
 from actors.jobs.events import EventType
+from actors.jobs.options import SeriesOptions
 from actors.jobs.records import Event
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.store import remembered
@@ -37,12 +38,13 @@ class Transaction:
 
     Event numbers come from one counter row that is updated last, so that they have no gap and stand in the order of
     commits; an event of a closure that failed never took a number. ``correlation_id``: of the request or cycle for
-    which the closure that runs now was written; "" where there is none.
+    which the closure that runs now was written; "" where there is none. ``series_bytes``: what all series may take.
     """
 
-    def __init__(self, connection: Connection, now: datetime) -> None:
+    def __init__(self, connection: Connection, now: datetime, series_bytes: int = SeriesOptions().max_bytes) -> None:
         self.connection = connection
         self.now = now
+        self.series_bytes = series_bytes
         self.correlation_id = ""
         self._pending: list[_Pending] = []
         self._after_commit: list[Callable[[], None]] = []

@@ -17,6 +17,7 @@ from actors.jobs.records import SubmissionState
 from actors.jobs.retry import LONGEST_RETRY_AFTER
 from actors.store import lanes, remembered
 from actors.store.dialect import constant
+from actors.store.idempotency import LIMITED
 from actors.store.schema import idempotency_keys, provider_gates, queue_entries, submissions, webhook_deliveries
 from actors.store.schema import lanes as lane_rows
 from actors.store.submissions import OPEN
@@ -105,4 +106,5 @@ def _bound(ends: Any, seconds: Any) -> Update:
 @cache
 def _clamp(began: Any) -> Update:
     at = bindparam("at", type_=UTCDateTime)
-    return update(began.table).where(began > at).values({began: at})
+    some = (LIMITED,) if began.table is idempotency_keys else ()
+    return update(began.table).where(began > at, *some).values({began: at})

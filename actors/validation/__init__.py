@@ -26,7 +26,7 @@ of version 1.1 would take for something else must be put in quotes, and dates ar
 
 from actors.validation.converter import INPUT, Shape, StrictConverter
 from actors.validation.files import document, read_bytes
-from actors.validation.marked import join, plain_value
+from actors.validation.marked import as_written, join, plain_value
 from actors.validation.problems import CheckedError, Place, Problem, Problems
 from actors.validation.values import Format, Wrong
 
@@ -40,6 +40,7 @@ __all__ = [
     "Shape",
     "StrictConverter",
     "Wrong",
+    "as_written",
     "document",
     "join",
     "plain_value",

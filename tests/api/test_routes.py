@@ -113,7 +113,7 @@ async def test_a_job_has_the_correlation_id_of_its_request(edge: Any) -> None:
 
 
 async def test_what_could_not_be_stored_is_no_success(edge: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def full(_requests: Any, *, check: bool) -> None:
+    async def full(_requests: Any, *_more: Any, **_others: Any) -> None:
         raise StoreUnavailable("the disk is full")
 
     monkeypatch.setattr(edge.runtime.jobs, "submit_many", full)

@@ -150,6 +150,37 @@ async def test_below_a_lead_only_own_jobs_are_selected(
     assert (await act(web, "cancel", lead, name="train"))["selected"] == 2
 
 
+async def failed_chain(edge: Any, name: str, **fields: Any) -> list[str]:
+    """Two jobs, of which the second waited for the first, which failed."""
+    first = await edge.submit(config_name=f"{name}-1", spec={"duration": 0.01, "result": "failed"}, **fields)
+    second = await edge.submit(config_name=f"{name}-2", after=[f"{name}-1"], **fields)
+    ids = [str(one["job_id"]) for one in (first, second)]
+    for job_id in ids:
+        await edge.runtime.wait(job_id)
+    return ids
+
+
+async def test_jobs_that_waited_for_each_other_are_retried_so(edge: Any) -> None:
+    """The new second job waits for the new first one, as the old one did for the old."""
+    await failed_chain(edge, "chain", group="g")
+    await edge.runtime.queue.pause(None, "jobs are to wait", by="ana")
+    found = await act(edge.http, "retry", group="g")
+    assert (found["selected"], found["done"]) == (2, 2)
+    first, second = [one["new_job_id"] for one in found["results"]]
+    assert (await edge.http.get(f"/api/jobs/{second}")).json()["waits_for"]["jobs"][0]["job_id"] == first
+
+
+async def test_a_job_that_cannot_be_retried_hinders_no_other(edge: Any) -> None:
+    _, second = await failed_chain(edge, "chain")
+    await edge.runtime.queue.pause(None, "jobs are to wait", by="ana")
+    other = str((await edge.submit(config_name="other"))["job_id"])
+    await edge.runtime.cancel(other)
+    found = await act(edge.http, "retry", jobs=[second, other])
+    assert (found["done"], found["failed"]) == (1, 1)
+    assert "chain-1" in found["results"][0]["problem"]
+    assert [one["job_id"] for one in found["results"]] == [second, other]
+
+
 async def test_what_an_outcome_says_is_bounded(edge: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """At most so many rows, those that failed first; the counts are of all."""
     monkeypatch.setattr("actors.jobs.maxima.ROWS", 2)

@@ -51,6 +51,8 @@ def test_names_are_read_without_a_supervisor_too(terminal: Any, request: pytest.
         done = terminal.type(command, "a/b")
         assert (done.returncode, f"the newest is {newer})" in done.stderr) == (0, True), done.stderr
     assert [job["job_id"] for job in terminal.json("jobs", "--json", "--name", "a*", "--limit", "1")] == [newer]
+    refused = terminal.type("cancel", "a/b")
+    assert (refused.returncode, "no supervisor runs" in refused.stderr) == (1, True)
 
 
 def test_several_jobs_are_changed_and_each_is_reported(terminal: Any, supervisor: Any) -> None:
@@ -88,6 +90,21 @@ def test_a_selection_needs_yes_where_nobody_can_be_asked(terminal: Any, supervis
     assert gone.returncode == 1
     assert terminal.json("rm", "--status", "cancelled", "--yes", "--json")["done"] == 3
     assert statuses(terminal) == {other: "pending"}
+
+
+def test_several_are_checked_before_they_are_submitted_again(terminal: Any, supervisor: Any) -> None:
+    """As one would be: refused where the directory is gone, or with --no-check submitted with a warning, once."""
+    gone = terminal.cwd / "gone"
+    gone.mkdir()
+    jobs = [submit(terminal, name, "--cwd", str(gone)) for name in ("one", "two")]
+    terminal.json("cancel", "--json", *jobs)
+    gone.rmdir()
+    refused = terminal.type("retry", *jobs)
+    assert (refused.returncode, refused.stderr.count(f"{gone}")) == (1, 2)
+    assert len(statuses(terminal)) == 2
+    done = terminal.type("retry", "--no-check", *jobs)
+    assert (done.returncode, done.stderr.count("warning: "), "(2 jobs)" in done.stderr) == (0, 1, True), done.stderr
+    assert len(statuses(terminal)) == 4
 
 
 @pytest.mark.parametrize("words", [["cancel"], ["cancel", "x", "--name", "y"], ["prioritise", "3"], ["rm", "--yes"]])
@@ -133,7 +150,7 @@ def test_rm_frees_the_directory_and_the_key(terminal: Any, supervisor: Any) -> N
     assert [one.name.rpartition("-")[0] for one in folders.iterdir() if not one.name.startswith(".")] == [job]
     done = terminal.type("rm", "big")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith(f"{job} big: removed, freed 2.9 MiB, ")
+    assert done.stdout.startswith(f"{job} big: removed, 2.9 MiB freed, ")
     assert done.stdout.endswith("events, 1 idempotency keys\n")
     assert list(folders.iterdir()) == []
     assert terminal.json("jobs", "--json") == []

@@ -37,7 +37,7 @@ def test_every_number_of_a_request_is_a_duration_a_size_or_a_listed_count(kind: 
 
 def test_a_request_has_them_as_people_write_them() -> None:
     asked = request_from_mapping(
-        {"max_runtime": "1d12h", "resources": {"memory": "8GB"}, "rerun": {"delay": "2m"}, "user_id": "ana"}
+        {"max_runtime": "1d12h", "resources": {"memory": "8GB"}, "rerun": {"times": 1, "delay": "2m"}, "user_id": "ana"}
     )
     assert (asked.max_runtime, asked.resources.memory, asked.rerun.delay) == (129_600.0, 8 * 10**9, 120.0)
     assert request_from_mapping({"max_runtime": 90}) == request_from_mapping({"max_runtime": "90s"})

@@ -1,39 +1,16 @@
-"""Jobs that wait for others: whom they wait for, what an end means to them, and what is refused (E3)."""
+"""Jobs that wait for others: what an end means to them, and when they are eligible (E3)."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
-import pytest
 import trio
 
-from actors.job_requests.rights import Submitter
-from actors.job_requests.sources import RequestSource
 from actors.jobs.options import ApprovalOptions, Limits
 from actors.jobs.records import ApprovalStatus, JobStatus
-from actors.jobs.refusal import RefusalKind, Refused
 from actors.ledger import due
 from actors.providers.scripted import Fault, FaultKind, ScriptedOptions
-from actors.testing import request
-
-FREE = Limits(total=100, per_user=100)
-
-
-def named(name, *after, **fields):
-    return request(config_name=name, after=after, **fields)
-
-
-async def submitted(runtime, *requests, **options):
-    return [one.job for one in await runtime.jobs.submit_many(requests, **options)]
-
-
-async def statuses(runtime, *jobs):
-    return [(await runtime.jobs.row(job.job_id)).status for job in jobs]
-
-
-def start_of(world, job):
-    (run,) = [run for run in world.remote.runs.values() if run.context["job_id"] == job.job_id]
-    return run.submitted_at
+from tests.ledger.dependencies import FREE, named, statuses, submitted
 
 
 async def test_it_starts_when_all_that_it_waits_for_is_completed_and_not_before(autojump_clock, world):
@@ -163,90 +140,6 @@ async def test_another_attempt_is_no_end(autojump_clock, world):
         assert (await runtime.wait(check.job_id)).status is JobStatus.COMPLETED
 
 
-async def test_a_job_of_an_earlier_submission_is_named_by_id_name_or_part_of_the_id(autojump_clock, world):
-    async with world.open(limits=FREE) as runtime:
-        (train,) = await submitted(runtime, named("train", duration=60))
-        for reference in (train.job_id, "train", train.job_id[-6:], train.job_id[-9:].upper()):
-            (job,) = await submitted(runtime, named("eval", reference))
-            assert (await runtime.jobs.get(job.job_id)).waits_for.shown[0].job_id == train.job_id
-
-
-async def test_what_has_ended_well_already_need_not_be_waited_for(autojump_clock, world):
-    async with world.open(limits=FREE) as runtime:
-        (good, bad) = await submitted(runtime, named("good"), named("bad", result="failed"))
-        await runtime.wait(good.job_id)
-        await runtime.wait(bad.job_id)
-        one, other = await submitted(runtime, named("one", "good"), named("other", "bad", after_mode="ended"))
-        assert (await runtime.jobs.get(one.job_id)).entry.unfinished_parents == 0
-        assert (await runtime.wait(one.job_id)).status is JobStatus.COMPLETED
-        assert (await runtime.wait(other.job_id)).status is JobStatus.COMPLETED
-        with pytest.raises(
-            Refused, match=rf"after: bad \({bad.job_id}\) failed, so this job would never start"
-        ) as refused:
-            await submitted(runtime, named("third", "bad"))
-        assert refused.value.field == "after"
-
-
-@pytest.mark.parametrize(
-    ("requests", "why"),
-    [
-        ([named("eval", "trian"), ], "there is no job 'trian'; did you mean train?"),
-        ([named("eval", "nothing-like-it")], "there is no job 'nothing-like-it'"),
-        ([named("eval", "eval")], "'eval' is this job itself"),
-        ([named("eval", "later"), named("later")], "'later' is a later job of this submission; put it before"),
-        ([named("x"), named("x"), named("eval", "x")], "'x' names more than one job: "),
-        ([named("eval", "twin")], "jobs are named 'twin': "),
-        ([named("eval", {"group": "none"})], "user ana has no group 'none'"),
-    ],
-)  # fmt: skip
-async def test_what_is_no_one_job_is_refused_by_name(autojump_clock, world, requests, why):
-    async with world.open(limits=Limits(total=0)) as runtime:
-        await submitted(runtime, named("train"), named("twin"), named("twin"))
-        with pytest.raises(Refused) as refused:
-            await submitted(runtime, *requests)
-        assert str(refused.value).startswith(f"after: {why}")
-        assert refused.value.kind is RefusalKind.INVALID
-        assert len(await runtime.jobs.page()) == 3
-
-
-async def test_the_users_own_job_is_meant_whatever_others_have(autojump_clock, world):
-    async with world.open(limits=Limits(total=0)) as runtime:
-        (theirs,) = await submitted(runtime, named("train", user_id="bo"))
-        (job,) = await submitted(runtime, named("eval", "train"))
-        assert (await runtime.jobs.get(job.job_id)).waits_for.shown[0].job_id == theirs.job_id
-        (mine,) = await submitted(runtime, named("train"))
-        (job,) = await submitted(runtime, named("eval", "train"))
-        assert (await runtime.jobs.get(job.job_id)).waits_for.shown[0].job_id == mine.job_id
-
-
-async def test_only_jobs_that_the_submitter_may_see(autojump_clock, world):
-    async with world.open(limits=Limits(total=0)) as runtime:
-        (theirs,) = await submitted(runtime, named("secret", user_id="bo"))
-        for reference in ("secret", theirs.job_id, theirs.job_id[-8:], "secre"):
-            with pytest.raises(Refused, match=rf"^after: there is no job '{reference}'$"):
-                await submitted(runtime, named("eval", reference), sees="ana")
-
-
-async def test_a_group_is_all_its_jobs_so_far_those_of_the_same_submission_too(autojump_clock, world):
-    async with world.open(limits=Limits(total=0)) as runtime:
-        one, *_ = await submitted(runtime, named("a", group="g"), named("z", group="g", user_id="bo"))
-        two, best, *_ = await submitted(
-            runtime, named("b", group="g"), named("best", {"group": "g"}, group="g"), named("c", group="g")
-        )
-        waits_for = (await runtime.jobs.get(best.job_id)).waits_for
-        assert {parent.job_id for parent in waits_for.shown} == {one.job_id, two.job_id}
-
-
-async def test_a_job_that_is_there_under_its_key_can_be_named_again(autojump_clock, world):
-    async with world.open(limits=FREE) as runtime:
-        train = named("train", idempotency_key="t", duration=5)
-        (first,) = await submitted(runtime, train)
-        await runtime.wait(first.job_id)
-        same, check = await submitted(runtime, train, named("check", "train"))
-        assert same.job_id == first.job_id
-        assert (await runtime.wait(check.job_id)).status is JobStatus.COMPLETED
-
-
 async def test_what_waits_for_others_counts_as_waiting_and_not_as_ahead(autojump_clock, world):
     async with world.open(limits=Limits(total=0)) as runtime:
         await submitted(runtime, named("a"), named("b", "a"), named("c", "a", requires_approval="?"))
@@ -256,25 +149,6 @@ async def test_what_waits_for_others_counts_as_waiting_and_not_as_ahead(autojump
         assert [(view.job.request.config_name, view.position) for view in waiting] == [
             ("a", 0), ("d", 1), ("b", None), ("c", None),
         ]  # fmt: skip
-
-
-async def test_a_retry_keeps_what_it_waits_for_and_is_refused_after_a_bad_end(autojump_clock, world):
-    async with world.open(limits=FREE) as runtime:
-        a, b, c = await submitted(
-            runtime,
-            named("a", duration=5, result="failed"),
-            named("b", "a"),
-            named("c", "a", after_mode="ended", result="failed"),
-        )
-        await runtime.wait(c.job_id)
-        with pytest.raises(Refused, match=r"after: a \(.*\) failed, so this job would never start"):
-            await runtime.jobs.retry(b.job_id)
-        again = await runtime.jobs.retry(c.job_id)
-        assert [one.job_id for one in (await runtime.jobs.get(again.job_id)).waits_for.shown] == [a.job_id]
-        anew = await runtime.jobs.retry(a.job_id)
-        assert (await runtime.jobs.get(anew.job_id)).dependants.number == 0
-        await runtime.wait(anew.job_id)
-        assert await statuses(runtime, b) == [JobStatus.CANCELLED]  # a retry of the parent revives nobody
 
 
 async def test_a_wide_fan_is_let_in_batches_and_each_is_started_once(autojump_clock, world):
@@ -329,41 +203,3 @@ async def test_a_back_off_never_changes_since_when_a_job_is_eligible(autojump_cl
         entry = (await runtime.jobs.get(second.job_id)).entry
         assert entry.queued_at == eligible_at
         assert entry.started_at - entry.queued_at < timedelta(minutes=10)
-
-
-async def test_a_retry_with_dependants_submits_anew_all_that_were_cancelled_because_of_it(autojump_clock, world):
-    async with world.open(limits=FREE) as runtime:
-        a, other, b, *rest = await submitted(
-            runtime,
-            named("a", duration=5, result="failed"),
-            named("other", duration=9, result="failed"),
-            named("b", "a"),
-            named("c", "b", "a"),
-            named("d", "c", after_mode="ended", duration=1),
-            named("e", "c", "other"),
-            named("apart", "a", user_id="bo"),
-        )
-        await runtime.wait(rest[1].job_id)
-        await trio.sleep(60)
-        assert await statuses(runtime, b, rest[0], rest[2]) == [JobStatus.CANCELLED] * 3
-        new = [one.job for one in await runtime.jobs.submit_again(a.job_id, with_dependants=True)]
-        assert [one.request.config_name for one in new] == ["a", "b", "apart", "c"]  # not e: another end is in its way
-        assert len({one.job_id for one in new} & {one.job_id for one in (a, other, b, *rest)}) == 0
-        anew = dict(zip(["a", "b", "apart", "c"], new, strict=True))
-        waits_for = {name: (await runtime.jobs.get(job.job_id)).waits_for.shown for name, job in anew.items()}
-        assert {one.job_id for one in waits_for["c"]} == {anew["a"].job_id, anew["b"].job_id}
-        assert [one.job_id for one in waits_for["b"]] == [anew["a"].job_id]
-        assert anew["apart"].request.user_id == "bo"
-
-
-async def test_over_the_network_only_ones_own_are_submitted_anew(autojump_clock, world):
-    async with world.open(limits=FREE) as runtime:
-        a, *_, last = await submitted(
-            runtime, named("a", result="failed"), named("mine", "a"), named("theirs", "a", user_id="bo")
-        )
-        await runtime.wait(last.job_id)
-        await trio.sleep(10)
-        ana = Submitter(RequestSource.TCP, "ana", "lead")
-        again = await runtime.jobs.submit_again(a.job_id, submitter=ana, with_dependants=True)
-        new = [one.job for one in again]
-        assert [one.request.config_name for one in new] == ["a", "mine"]

@@ -14,19 +14,18 @@ import attrs
 import pytest
 
 from actors import runtime, scheduler
-from actors.jobs import bounds, lifecycle, polling, retry, start_times
+from actors.jobs import bounds, lifecycle, placeholders, polling, retry
 from actors.jobs.lifecycle import Trigger
-from actors.jobs.records import TERMINAL_JOBS, JobStatus, QueueEntry, QueueStatus
+from actors.jobs.records import TERMINAL_JOBS, JobStatus, QueueStatus
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.retention import Hold
 from actors.ledger import approvals as approval_verbs
-from actors.ledger import cascade, dispatch, observe, rerun, submit
 from actors.ledger import deliveries as deliveries_of_the_ledger
+from actors.ledger import dispatch, keys, observe, rerun
 from actors.store import (
     Transaction,
     approvals,
     deliveries,
-    dependencies,
     holds,
     lanes,
     queue,
@@ -36,6 +35,7 @@ from actors.store import (
     submissions,
     waits,
 )
+from tests.simulation.planted_waits import PLANTED_WAITS
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 
@@ -186,6 +186,26 @@ def remembered_limits_that_are_stale(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(holds, "drop", lambda connection: (drop(connection), changed(connection)))
 
 
+def keys_of_a_file(patch: pytest.MonkeyPatch) -> None:
+    """The keys of a file's jobs are not kept: what is submitted again is made again."""
+    bind = keys.Keys.bind
+
+    def bind_single(self, request, job_id):
+        if self._file is None:
+            bind(self, request, job_id)
+
+    patch.setattr(keys.Keys, "bind", bind_single)
+
+
+def each_combination_its_own_values(patch: pytest.MonkeyPatch) -> None:
+    """What a matrix makes has the values of its first combination."""
+    fill = placeholders.Filler.fill
+    first: WeakKeyDictionary[placeholders.Filler, dict[str, str]] = WeakKeyDictionary()
+    patch.setattr(
+        placeholders.Filler, "fill", lambda self, values, *more: fill(self, first.setdefault(self, values), *more)
+    )
+
+
 def proof_of_an_end(patch: pytest.MonkeyPatch) -> None:
     """A provider's word that it lost a job is taken for the end of it."""
     apply = observe.apply_observation
@@ -238,42 +258,6 @@ def given_back_in_time(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(bounds, "gives_back_in_time", lambda _now, max_runtime, _grace, _before: max_runtime is not None)
 
 
-def ends_that_are_followed(patch: pytest.MonkeyPatch) -> None:
-    """The end of a job that others wait for is not put on the list of those to be followed."""
-    patch.setattr(dependencies, "note_end", lambda _connection, _parent, _now: None)
-
-
-def whole_fan_before_the_end_is_done(patch: pytest.MonkeyPatch) -> None:
-    """An ended job leaves the list after one batch, however many wait for it."""
-    close, done = dependencies.close, dependencies.done
-
-    def close_and_be_done(connection, parent, job_ids, broken):
-        close(connection, parent, job_ids, broken)
-        done(connection, parent.job_id)
-
-    patch.setattr(dependencies, "close", close_and_be_done)
-    patch.setattr(cascade, "BATCH", 10)  # so that few are more than a batch
-
-
-def all_parents_and_not_one(patch: pytest.MonkeyPatch) -> None:
-    """A job starts when the first of those that it waits for has ended."""
-
-    def waiting_for_one(**fields):
-        return QueueEntry(**fields | {"unfinished_parents": min(1, fields["unfinished_parents"])})
-
-    patch.setattr(submit, "QueueEntry", waiting_for_one)
-
-
-def bad_ends_are_no_good_ones(patch: pytest.MonkeyPatch) -> None:
-    """A job starts however those that it waits for ended."""
-    patch.setattr(cascade, "breaks", lambda _status, _mode: False)
-
-
-def later_starts(patch: pytest.MonkeyPatch) -> None:
-    """A job that is to start later may start at once."""
-    patch.setattr(submit, "start_of_request", lambda _request, _now: start_times.AT_ONCE)
-
-
 PLANTED: dict[Plant, set[str]] = {
     terminal_guard: {"terminal is final"},
     submission_key: {"the intent first", "at most one remote job each"},
@@ -295,12 +279,9 @@ PLANTED: dict[Plant, set[str]] = {
     waits_that_move_with_the_clock: {"waits end in time", "Retry-After and back-off are kept"},
     hold_after_a_leap: {"no acknowledged job is lost", "replay of events = table", "events without a gap"},
     no_entry_hides_another: {"what can run starts"},
-    ends_that_are_followed: {"cascades complete"},
-    whole_fan_before_the_end_is_done: {"cascades complete"},
-    all_parents_and_not_one: {"no dependant before its parents' end", "waiting jobs count their parents"},
-    bad_ends_are_no_good_ones: {"no dependant before its parents' end", "a bad end cancels what waits for a good one"},
-    later_starts: {"later starts not before their time"},
     remembered_limits_that_are_stale: {"limits hold as the provider sees them", "what can run starts"},
+    keys_of_a_file: {"one key, one job"},
+    each_combination_its_own_values: {"a job for each combination"},
     proof_of_an_end: {
         "at most one remote job each",
         "limits hold as the provider sees them",
@@ -312,5 +293,6 @@ PLANTED: dict[Plant, set[str]] = {
     key_of_each_attempt: {"each attempt has a key of its own", "no more runs than asked", "the intent first"},
     what_is_kept_for_a_wide_job: {"what is reserved is kept"},
     given_back_in_time: {"what is reserved is kept"},
+    **PLANTED_WAITS,
 }
 """Each with the rules by which it is noticed: a bug found by an accident of its planting is not found."""

@@ -197,3 +197,25 @@ async def test_an_id_is_found_by_its_beginning_and_by_its_end(store):
         assert ids_of(tx, "%") == ids_of(tx, "_" * 9) == []
 
     await store.write(look)
+
+
+def number_of_parts(connection: Connection) -> int:
+    return connection.exec_driver_sql("SELECT count(DISTINCT segid) FROM job_texts_idx").scalar_one()
+
+
+async def test_the_parts_of_the_index_are_merged_by_themselves_only(store):
+    """Not in the transaction that makes one part too many, which would take ten times as long."""
+    all_jobs = some(60)
+    await store.write(lambda tx: jobs.add(tx.connection, all_jobs))
+    parts = []
+    while await store.write(lambda tx: text_search.fill(tx.connection, 1)):
+        parts.append(await store.read(number_of_parts))
+    assert parts == list(range(1, len(parts) + 1))
+    rounds = 0
+    while await store.write(lambda tx: text_search.merge(tx.connection)):
+        rounds += 1
+        assert rounds < 1_000
+    assert rounds > 0
+    assert await store.read(number_of_parts) <= 8
+    for text in TEXTS:
+        assert await store.read(lambda connection, text=text: found(connection, text, 7)) == holding(all_jobs, text)

@@ -2,7 +2,7 @@
 
 A file system that does not answer must not hold up anybody else: files are looked at in threads of their own, each look
 has a time, and a place that did not answer is not asked again while its thread still waits. Nothing is concluded from
-silence: such a request is accepted with a warning.
+silence: such a request is accepted with a warning. So is one that waits for other jobs, which may make what is missing.
 """
 
 from __future__ import annotations
@@ -57,7 +57,10 @@ class EarlyChecks:
         misfits = {one: self._misfit(one) for one in {request.resources for request in requests}}
         found = []
         for request, place in zip(requests, places, strict=True):
-            faults = (misfits[request.resources], None if place is None else looked_at[place])
+            fault = None if place is None else looked_at[place]
+            if fault is not None and request.after:  # those that it waits for may make what is missing
+                fault = attrs.evolve(fault, sure=False)
+            faults = (misfits[request.resources], fault)
             found.append(tuple(fault for fault in faults if fault is not None))
         return found
 

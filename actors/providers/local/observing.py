@@ -40,7 +40,7 @@ def observe(directory: JobDirectory, seen: Look, outputs: Outputs) -> Observatio
             phase=phase,
             raw_status=phase.value,
             started_at=_time(seen.run, "started_at"),
-            progress=outputs.progress(directory, job_id),
+            **outputs.reported(directory, job_id),
             devices=devices_of(seen.run),
         )
     return Observation(phase=Phase.STARTING, raw_status="starting")
@@ -67,7 +67,7 @@ def lost(directory: JobDirectory, seen: Look, left: Remains, outputs: Outputs) -
         started_at=_time(seen.run, "started_at"),
         error=reason,
         output_url=output_url(directory),
-        progress=outputs.progress(directory, text(spec.get("job_id"), directory.key)),
+        **outputs.reported(directory, text(spec.get("job_id"), directory.key), ended=left.proven),
         proven_dead=left.proven,
         interrupted=interrupted,
     )
@@ -95,7 +95,7 @@ def _ended(
         phase, error = Phase.FAILED, end_message(record, last_line(directory)) + _script_note(spec, record)
     told_to_stop = phase is Phase.FAILED and record.get("told_to_stop")  # as when the machine is shut down
     job_id = text(spec.get("job_id"), directory.key)
-    progress = outputs.progress(directory, job_id)
+    reported = outputs.reported(directory, job_id, ended=True)
     outputs.ended(directory)
     return Observation(
         phase=phase,
@@ -106,7 +106,7 @@ def _ended(
         signal=record.get("signal"),
         error=error,
         output_url=output_url(directory),
-        progress=progress,
+        **reported,
         result=outputs.result(directory, job_id),
         proven_dead=True,
         interrupted="its shim was told to stop, by nobody's cancel request" if told_to_stop else None,

@@ -70,7 +70,7 @@ class SharedOutputs:
 
     def _read(self, directory: JobDirectory) -> dict[str, Any]:
         found = {
-            "progress": self._outputs.progress(directory, directory.key),
+            **self._outputs.reported(directory, directory.key),
             "result": self._outputs.result(directory, directory.key),
             "output_url": output_url(directory),
         }

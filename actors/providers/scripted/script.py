@@ -14,6 +14,8 @@ from attrs.validators import le
 
 from actors.jobs.quantities import Seconds
 from actors.jobs.records import Observation, Phase
+from actors.jobs.series import Snapshot
+from actors.jobs.series_book import SeriesBook
 from actors.providers.errors import Invalid
 from actors.providers.scripted.faults import IS_SECONDS, CallName, Fault
 from actors.providers.specs import read_spec
@@ -53,9 +55,9 @@ class Script:
     """One job's script. Times are seconds.
 
     ``queue_time`` passes before it runs, ``duration`` while it runs, ``cancel_time`` between a cancel and its end.
-    ``progress`` is how many steps it reports, ``metrics`` what a completed job leaves as its result, ``error`` what a
-    failed one says. The first ``interruptions`` attempts are interrupted halfway. ``faults`` strike calls about this
-    job alone.
+    ``progress`` is how many steps it reports, ``series`` by name the numbers that it reports with step 0, 1, and so on,
+    ``metrics`` what a completed job leaves as its result, ``error`` what a failed one says. The first ``interruptions``
+    attempts are interrupted halfway. ``faults`` strike calls about this job alone.
     """
 
     duration: Seconds = attrs.field(default=1.0, validator=IS_SECONDS)
@@ -66,7 +68,13 @@ class Script:
     metrics: Mapping[str, Any] = attrs.field(factory=dict)
     progress: int = attrs.field(default=0, validator=[OR_MORE, le(MOST_STEPS)])
     interruptions: int = attrs.field(default=0, validator=OR_MORE)
+    series: Mapping[str, tuple[float, ...]] = attrs.field(factory=dict)
     faults: tuple[Fault, ...] = ()
+
+    def line(self, step: int) -> dict[str, Any]:
+        """What it reports when it has done ``step`` steps."""
+        values = {name: each[step] for name, each in self.series.items() if step < len(each)}
+        return {"step": step, "total": self.progress, **values}
 
 
 def read_script(spec: Mapping[str, Any]) -> Script:
@@ -161,8 +169,8 @@ class Timeline:
         """What the provider reports of the job at ``now``."""
         phase, script = self.phase(now), self.script
         started_at = self.runs if self.runs is not None and now >= self.runs else None
+        done = sum(1 for moment in self._steps() if moment <= now) if script.progress else 0
         reported = script.progress and started_at is not None
-        done = sum(1 for moment in self._steps() if moment <= now)
         return Observation(
             phase=phase,
             raw_status=phase.value,
@@ -173,7 +181,8 @@ class Timeline:
             error=script.error if phase is Phase.FAILED else self.interrupted if phase is Phase.LOST else None,
             proven_dead=phase is Phase.LOST,
             interrupted=self.interrupted if phase is Phase.LOST else None,
-            progress={"step": done, "steps": script.progress} if reported else None,
+            progress=script.line(done) if reported else None,
+            series=_series(script, done) if reported and script.series else None,
             result=dict(script.metrics) if phase is Phase.SUCCEEDED and script.metrics else None,
         )
 
@@ -190,6 +199,14 @@ class Timeline:
         step = timedelta(seconds=self.script.duration) / self.script.progress
         moments = [self.runs + step * number for number in range(1, self.script.progress + 1)]
         return [moment for moment in moments if last is None or moment <= last]
+
+
+def _series(script: Script, done: int) -> Snapshot | None:
+    book = SeriesBook()
+    for step in range(done + 1):
+        book.add(script.line(step))
+    found = book.snapshot()
+    return found if found.series else None
 
 
 def timeline(

@@ -166,9 +166,14 @@ series = Table(
     "series",
     metadata,
     Column("job_id", String(64), primary_key=True),
+    Column("attempt", Integer, primary_key=True),  # the number of the submission whose progress it is, from 1
     Column("name", String(255), primary_key=True),
-    Column("points", LargeBinary, nullable=False),
+    Column("last", Float),  # the values of the summary's last, low and high, if they are finite
+    Column("low", Float),
+    Column("high", Float),
     Column("summary", JSONText, nullable=False),
     Column("bytes", Integer, nullable=False),
     Column("updated_at", UTCDateTime, nullable=False),
+    Column("points", LargeBinary, nullable=False),
+    Index("series_ends", "job_id", "attempt", "name", "last", "low", "high"),  # a comparison reads nothing else
 )

@@ -101,6 +101,13 @@ async def test_an_entry_point_is_checked_as_the_configuration_has_it() -> None:
     assert (await faults(asked, train=train))[0][0].startswith("entry_point: 'no-such-program' is not found")
 
 
+async def test_what_is_missing_may_be_made_by_the_jobs_that_one_waits_for() -> None:
+    """Then it is a warning; what does not fit is refused all the same."""
+    asked = JobRequest(command=("true",), cwd="/nowhere", after=("a",), inherited_env={}, resources=Resources(gpus=9))
+    ((misfit, missing),) = await EarlyChecks({}, MACHINE).faults([asked])
+    assert (misfit.field, misfit.sure, missing.field, missing.sure) == ("resources", True, "cwd", False)
+
+
 async def test_many_requests_for_one_place_look_once(monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[Place] = []
     monkeypatch.setattr(early_checks, "look", looked.append)

@@ -180,7 +180,7 @@ async def test_a_disk_that_refuses_the_spec_leaves_nothing_behind(
 ) -> None:
     """Surely not accepted: the job may be handed over again later."""
 
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("actors.providers.local.directory.write_durably", refuse)

@@ -50,18 +50,24 @@ class ArrivalTimes:
 
 
 class LogPipe:
-    """The pipe of one job's output and the process that empties it. ``times``: for :class:`ArrivalTimes`."""
+    """The pipe of one job's output and the process that empties it, once it is started.
+
+    ``times``: for :class:`ArrivalTimes`.
+    """
 
     def __init__(self, times: int | None = None) -> None:
         self.times = times
         self.source, self.sink = os.pipe()
         self.pid = 0
         self.missing = False
-        self._start()
 
-    def handed_over(self) -> None:
-        """The program has the writing end; with ours open the drainer could not see that nobody writes any more."""
+    def start(self) -> None:
+        """Start the drainer, when the program's process has the writing end. Raises OSError.
+
+        With a writing end of its own, or ours, the drainer could not see that nobody writes any more.
+        """
         os.close(self.sink)
+        self._start()
 
     def look(self) -> None:
         """Replace a drainer that was killed. ``missing``: there was no room for a process, look again."""

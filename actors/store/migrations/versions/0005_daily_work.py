@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from actors.store import derived
+
 revision = "0005"
 down_revision = "0004"
 branch_labels = None
@@ -35,8 +37,11 @@ def _names_and_groups() -> None:
     named, grouped = sa.text("config_name IS NOT NULL"), sa.text("group_name IS NOT NULL")
     op.create_index("jobs_by_name", "jobs", ["config_name", "user_id", "job_id"], sqlite_where=named)
     op.create_index("jobs_by_group", "jobs", ["group_name", "user_id", "status", "job_id"], sqlite_where=grouped)
-    op.create_index("idempotency_by_job", "idempotency_keys", ["job_id"])
     op.add_column("idempotency_keys", sa.Column("kept_with_job", sa.Boolean(), nullable=False, server_default="0"))
+    op.drop_index("idempotency_by_age", "idempotency_keys")
+    limited = sa.text("NOT kept_with_job")
+    op.create_index("idempotency_by_age", "idempotency_keys", ["created_at"], sqlite_where=limited)
+    op.create_index("idempotency_by_job", "idempotency_keys", ["job_id"])
 
 
 def _progress() -> None:
@@ -46,12 +51,19 @@ def _progress() -> None:
     op.create_table(
         "series",
         sa.Column("job_id", _JOB_ID, primary_key=True),
+        sa.Column("attempt", sa.Integer(), primary_key=True),
         sa.Column("name", sa.String(length=255), primary_key=True),
-        sa.Column("points", sa.LargeBinary(), nullable=False),
+        sa.Column("last", sa.Float(), nullable=True),
+        sa.Column("low", sa.Float(), nullable=True),
+        sa.Column("high", sa.Float(), nullable=True),
         sa.Column("summary", sa.Text(), nullable=False),
         sa.Column("bytes", sa.Integer(), nullable=False),
         sa.Column("updated_at", _INSTANT, nullable=False),
+        sa.Column("points", sa.LargeBinary(), nullable=False),
     )
+    op.create_index("series_ends", "series", ["job_id", "attempt", "name", "last", "low", "high"])
+    for statement in derived.series_statements():
+        op.execute(statement)
 
 
 def _waiting_for_others() -> None:
