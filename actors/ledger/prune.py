@@ -20,8 +20,8 @@ from actors.store import Transaction, holds, names, retention, text_search
 from actors.store.retention import Ended, Removed
 
 __all__ = [
-    "Ended", "Removed", "Review", "check_free", "drop_keys", "merge_texts", "outlook", "release_hold", "remove", "remove_one",
-    "review",
+    "Ended", "Removed", "Review", "check_free", "drop_keys", "merge_texts", "outlook", "release_hold", "remove",
+    "remove_one", "review",
 ]  # fmt: skip
 
 
