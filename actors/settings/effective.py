@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import attrs
 
+from actors.jobs.notify_options import masked_address
 from actors.settings.providers import ProviderSettings
 from actors.settings.sections import NAMES
 from actors.settings.settings import Settings
@@ -18,6 +19,8 @@ from logconf.masking import MASK, key_names_secret, mask_text
 
 _NOT_SHOWN = ("rule_id", "queue_processing")
 """Fields that nobody sets, and a section that changes nothing."""
+
+_TARGETS = "notify.targets."
 
 
 class Row(NamedTuple):
@@ -39,8 +42,9 @@ def effective(settings: Settings, environ: Mapping[str, str] | None = None) -> l
 
 
 def secrets(settings: Settings) -> list[str]:
-    """The values under keys that name secrets, for ``logconf.register_secret``."""
-    return [value for path, value in _leaves(settings) if isinstance(value, str) and _is_secret(path)]
+    """The values under keys that name secrets, and addresses of targets, for ``logconf.register_secret``."""
+    found = [value for path, value in _leaves(settings) if isinstance(value, str) and _is_secret(path)]
+    return found + [target.url for target in settings.notify.targets.values() if target.url is not None]
 
 
 def _leaves(settings: Settings) -> Iterator[tuple[str, Any]]:
@@ -81,6 +85,8 @@ def _is_secret(path: str) -> bool:
 
 
 def _masked(path: str, value: Any) -> Any:
+    if value and path.startswith(_TARGETS) and (key := path.rsplit(".", 1)[-1]) in ("url", "command"):
+        return masked_address(value) if key == "url" else MASK
     if isinstance(value, list):
         return [_masked(path, one) for one in value]
     if not isinstance(value, str):

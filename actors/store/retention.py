@@ -18,7 +18,7 @@ from actors.jobs.records import TERMINAL_JOBS
 from actors.store import derived
 from actors.store.dialect import constant
 from actors.store.prepared import Prepared
-from actors.store.schema import approvals, events, idempotency_keys, jobs, queue_entries, submissions
+from actors.store.schema import approvals, events, idempotency_keys, jobs, notifications, queue_entries, submissions
 from actors.store.submissions import OPEN
 from actors.store.types import UTCDateTime
 
@@ -97,7 +97,8 @@ _STILL_OLD = Prepared(select(jobs.c.job_id).where(_OLD, jobs.c.job_id.in_(_THESE
 _REMOVE_EVENTS = Prepared(delete(events).where(events.c.job_id.in_(_THESE)))
 # Their entries have ended, so they stand in no lane. Their idempotency keys ran out long ago.
 _REMOVE = [
-    Prepared(delete(one).where(one.c.job_id.in_(_THESE))) for one in (approvals, submissions, queue_entries, jobs)
+    Prepared(delete(one).where(one.c.job_id.in_(_THESE)))
+    for one in (approvals, notifications, submissions, queue_entries, jobs)
 ]
 
 

@@ -47,7 +47,7 @@ from actors.store.log_size import LOOK, LogSize
 from actors.store.long_reads import interrupted_after
 from actors.store.prepared import command
 from actors.store.revision import bring_up_to_date
-from actors.store.transaction import Transaction
+from actors.store.transaction import JobEventWriter, Transaction
 from logconf import get_correlation_id
 from supervision import faults
 
@@ -86,6 +86,7 @@ class Store:
     ) -> None:
         self.path = path
         self.publish: Publish = lambda _events: None
+        self.outbox: JobEventWriter | None = None
         self.troubles: tuple[str, ...] = ()
         self._where = str(path) if path else "the database in memory"
         self._executor = executor
@@ -242,7 +243,7 @@ class Store:
                     commit(connection)
                     self._steps.applied(step)
                     self._begin(connection)
-                events = self._run_closures(group, Transaction(connection, now))
+                events = self._run_closures(group, Transaction(connection, now, self.outbox))
         except (StoreError, SQLAlchemyError) as error:
             events = []
             self.troubles = (str(error),) if isinstance(error, StoreBusy | StoreUnavailable) else self.troubles

@@ -17,7 +17,14 @@ from actors.jobs.records import SubmissionState
 from actors.jobs.retry import LONGEST_RETRY_AFTER
 from actors.store import lanes, remembered
 from actors.store.dialect import constant
-from actors.store.schema import idempotency_keys, provider_gates, queue_entries, submissions, webhook_deliveries
+from actors.store.schema import (
+    idempotency_keys,
+    notifications,
+    provider_gates,
+    queue_entries,
+    submissions,
+    webhook_deliveries,
+)
 from actors.store.schema import lanes as lane_rows
 from actors.store.submissions import OPEN
 from actors.store.types import UTCDateTime, microseconds
@@ -26,6 +33,7 @@ _SECOND = 1_000_000
 _WAITS = (
     (queue_entries.c.not_before, queue_entries.c.wait_seconds),
     (provider_gates.c.closed_until, provider_gates.c.closed_seconds),
+    (notifications.c.next_try_at, notifications.c.wait_seconds),
 )
 _BEGINNINGS = (idempotency_keys.c.created_at, webhook_deliveries.c.received_at)
 """When something began that is kept for a while; what has no length beside it, since that is a constant."""
@@ -83,7 +91,11 @@ def _shift_intents() -> Update:
 def _bound(ends: Any, seconds: Any) -> Update:
     length = func.coalesce(seconds, LONGEST_RETRY_AFTER) * _SECOND
     latest = bindparam("at", type_=BigInteger) + cast(length, BigInteger)
-    return update(ends.table).where(_plain(ends) > latest).values({ends: type_coerce(latest, UTCDateTime)})
+    return (
+        update(ends.table)
+        .where(ends.is_not(None), _plain(ends) > latest)
+        .values({ends: type_coerce(latest, UTCDateTime)})
+    )
 
 
 @cache
