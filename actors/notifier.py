@@ -72,6 +72,7 @@ class Notifier(TickingActor):
         outbox = self._ledger.outbox
         self._next = trio.current_time() + AGAIN
         outbox.has_news = False
+        is_done = False
         try:
             await self._record()
             found = await self._look()
@@ -79,11 +80,10 @@ class Notifier(TickingActor):
                 await self._ledger.write(end_groups)
                 found = await self._look()
             outbox.awaits_groups = found.awaits_groups
-            moments = [await self._serve_target(one) for one in found.waiting]
-        except BaseException:
-            outbox.has_news = True  # the next cycle, or the next notifier, looks
-            raise
-        self._next = min(moments, default=math.inf)
+            self._next = min([await self._serve_target(one) for one in found.waiting], default=math.inf)
+            is_done = True
+        finally:
+            outbox.has_news |= not is_done  # then the next cycle, or the next notifier, looks
 
     async def _look(self) -> Look:
         under_way = list(self._in_flight.values())
@@ -153,7 +153,7 @@ class Notifier(TickingActor):
 def _log(found: RecordedTry) -> None:
     """One line for each try: given up is a WARNING, delivered DEBUG."""
     one = found.notification
-    extra = {"target": one.target, "type": one.type.value, "notification_id": one.notification_id}
+    extra: dict[str, object] = {"target": one.target, "type": one.type.value, "notification_id": one.notification_id}
     if one.job_id is not None:
         extra["job_id"] = one.job_id
     with bind_correlation_id(one.correlation_id or get_correlation_id()):

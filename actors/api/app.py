@@ -13,6 +13,7 @@ from actors.api import (
     jobs,
     logs,
     metrics,
+    notifications,
     openapi,
     pages,
     queue,
@@ -34,6 +35,7 @@ _logger = get_logger("actors.api")
 
 ROUTES: list[BaseRoute] = [
     *jobs.ROUTES, *logs.ROUTES, *events.ROUTES, *queue.ROUTES, *rules.ROUTES, *approvals.ROUTES, *tree.ROUTES,
+    *notifications.ROUTES,
     *health.ROUTES, *metrics.ROUTES, *session.ROUTES, *tokens.ROUTES, *webhooks.ROUTES, *openapi.ROUTES,
     *pages.ROUTES,
 ]  # fmt: skip

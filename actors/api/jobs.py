@@ -14,6 +14,7 @@ from actors.api.bodies import JobEventsQuery, JobsQuery, SettleRequest
 from actors.api.body import holds_more, too_long, too_many
 from actors.api.parsing import Raw
 from actors.api.route import Call, Nothing, route
+from actors.control.jobs import Jobs
 from actors.documents.events import EventsDocument, event_document
 from actors.documents.jobs import AcceptedDocument, JobDocument, JobsDocument, accepted_document, job_document
 from actors.job_requests.job_request import request_from_mapping
@@ -46,7 +47,8 @@ async def submit(
     key = call.request.headers.get("idempotency-key")
     if key is not None:
         requests = [_keyed(requests, key, many)]
-    accepted = await call.runtime.jobs.submit_many(await _authorized(requests, call.peer, many))
+    jobs = call.runtime.jobs
+    accepted = await jobs.submit_many(await _authorized(requests, call.peer, many, jobs))
     status = 201 if any(each.created for each in accepted) else 200
     documents = [accepted_document(each) async for each in InTurns(accepted)]
     return answer([_brief(each) for each in documents] if many else documents[0], status)
@@ -79,7 +81,7 @@ async def _requests(bodies: Sequence[Any], many: bool) -> list[JobRequest]:
     return found
 
 
-async def _authorized(requests: Iterable[JobRequest], peer: Peer, many: bool) -> list[JobRequest]:
+async def _authorized(requests: Iterable[JobRequest], peer: Peer, many: bool, jobs: Jobs) -> list[JobRequest]:
     """``requests`` as ``peer`` may ask them."""
     found: list[JobRequest] = []
     async for asked in InTurns(requests):
@@ -88,7 +90,10 @@ async def _authorized(requests: Iterable[JobRequest], peer: Peer, many: bool) ->
             # Over the network values are text: which bytes a configured program gets is the configuration's to say.
             where = join(join("", index), field) if many else field
             raise Refused(f"{where} must be UTF-8: other bytes are accepted on the Unix socket alone", _INVALID, where)
-        found.append(authorized(asked, peer.submitter, f"job {index + 1}: " if many else ""))
+        where = f"job {index + 1}: " if many else ""
+        allowed = authorized(asked, peer.submitter, where)
+        jobs.check_targets(allowed, peer.submitter, where)
+        found.append(allowed)
     return found
 
 

@@ -57,8 +57,19 @@ def _print_details(job: Any) -> None:
     click.echo(f"{name_of(job)}: {standing(job)}")
     rest = [key for key in job if key not in _SHOWN_FIRST]
     for key in (*_SHOWN_FIRST, *rest):
-        if job[key] not in (None, "", {}, []):
+        if key == "notifications":
+            _print_notifications(job[key])
+        elif job[key] not in (None, "", {}, []):
             click.echo(f"  {key + ':':22}{_on_one_line(job[key])}")
+
+
+def _print_notifications(found: list[dict[str, Any]] | None) -> None:
+    """A line for each: to which target, what, and what became of it."""
+    for one in found or ():
+        why = f": {one['last_error']}" if one["last_error"] else ""
+        tries = f" after {one['tries']} tries" if one["tries"] > 1 else ""
+        text = plain(f"{one['type']} to {one['target']}, {one['state']}{tries}{why}")
+        click.echo(f"  {'notification:':22}{text}")
 
 
 def _on_one_line(value: Any) -> str:

@@ -64,7 +64,7 @@ async def open_reading(
         await store.open()
         ledger = Ledger(
             store, publish=lambda _event: None, limits=settings.limits, approvals=settings.approvals,
-            rules=configured_rules(settings),
+            rules=configured_rules(settings), notify=settings.notify,
         )  # fmt: skip
         context = Context(ledger, guarded_providers(_usable(settings, spare), parts), parts.clock)
         try:

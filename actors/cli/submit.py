@@ -50,6 +50,7 @@ _SIGNALLED = 128
     "--needs-approval", "requires_approval", metavar="WHY", help="Require an approval; WHY is shown to the approver."
 )
 @click.option("--max-attempts", type=int, help="How often to try to submit it to the provider.  [default: 3]")
+@click.option("--notify", multiple=True, metavar="NAME", help="Configured target to send notifications to; repeatable.")
 @click.option("--max-runtime", type=float, metavar="SECONDS", help="End the job after this time.")
 @click.option("--file", type=click.Path(dir_okay=False), help="Submit the jobs of this file instead, all or none.")
 @click.option("--wait", is_flag=True, help="Wait until the job ends, and exit with its exit status.")

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from actors.jobs.pages import Page
 from actors.jobs.records import ApprovalRequest, ApprovalStatus
 from actors.ledger import Ledger, approvals, listing, queries
-from actors.ledger.listing import PageRequest
+from actors.ledger.page_request import PageRequest
 
 
 class Approvals:

@@ -12,7 +12,14 @@ import attrs
 from actors.control.context import Context
 from actors.control.event_reader import EventReader
 from actors.job_requests.job_request import with_inherited
-from actors.job_requests.rights import THE_PROGRAM, Submitter, check_open, retried
+from actors.job_requests.rights import (
+    THE_PROGRAM,
+    Submitter,
+    check_open,
+    check_targets,
+    retried,
+    usable_targets,
+)
 from actors.job_requests.sources import RequestSource
 from actors.jobs import maxima
 from actors.jobs.capacity import can_ever_fit
@@ -26,7 +33,7 @@ from actors.jobs.retention import PruneResult, kept_since
 from actors.jobs.views import Accepted, JobFilters, JobView
 from actors.kernel.turns import InTurns
 from actors.ledger import NewJob, approvals, listing, queries, settle
-from actors.ledger.listing import PageRequest
+from actors.ledger.page_request import PageRequest
 from actors.ledger.prune import outlook, release_hold
 from actors.providers.guard import Failure
 from actors.pruner import held, prune
@@ -53,6 +60,10 @@ class Jobs:
         """
         return (await self._ledger.submit([self._checked(request, get_correlation_id())]))[0].job
 
+    def check_targets(self, request: JobRequest, submitter: Submitter, where: str = "") -> None:
+        """Raises :class:`Refused` where ``submitter`` may not use a target of ``request``; ``where`` stands before."""
+        check_targets(request, submitter, self._ledger.outbox.options, where)
+
     async def submit_many(self, requests: Sequence[JobRequest]) -> list[Accepted]:
         """Accept all of ``requests`` in one transaction, or none of them; several get correlation IDs of their own."""
         if len(requests) > maxima.BATCH_JOBS:
@@ -76,6 +87,8 @@ class Jobs:
         if not view.job.is_terminal:
             raise Refused(f"job {view.job.job_id} has not ended ({view.job.status.value}); cancel it first")
         request = retried(view.job.request, submitter, view.job.job_id)
+        targets = usable_targets(request.notify, submitter, self._ledger.outbox.options)
+        request = attrs.evolve(request, notify=targets)
         new = attrs.evolve(self._checked(request, view.job.correlation_id), retry_of=view.job.job_id)
         return (await self._ledger.submit([new]))[0].job
 
@@ -103,6 +116,8 @@ class Jobs:
             return
         if not request.user_id:
             yield "user_id", "user_id: say for whom the job is"
+        if (unknown := self._ledger.outbox.options.fault(request.notify)) is not None:
+            yield "notify", f"notify: {unknown}"
         if request.max_attempts < 1:
             yield "max_attempts", "max_attempts must be 1 or more"
         try:

@@ -11,7 +11,7 @@ from actors.jobs.records import QueueStatus
 from actors.jobs.views import QueueView
 from actors.ledger import limits as run_time_limits
 from actors.ledger import listing, queries
-from actors.ledger.listing import PageRequest
+from actors.ledger.page_request import PageRequest
 
 
 class Queue:

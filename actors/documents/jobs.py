@@ -6,6 +6,7 @@ from typing import TypedDict
 
 from actors.documents.approvals import ApprovalDocument, approval_document
 from actors.documents.common import Document, Moment, from_fields, moment
+from actors.documents.notifications import NotificationDocument, notification_document
 from actors.jobs.os_text import shown
 from actors.jobs.views import Accepted, JobView
 
@@ -35,7 +36,10 @@ class SubmissionDocument(TypedDict):
 
 
 class JobDocument(TypedDict):
-    """A job with what is known around it: ``reason`` and ``setting`` say why it waits and what changes that."""
+    """A job with what is known around it: ``reason`` and ``setting`` say why it waits and what changes that.
+
+    ``notify``: the targets that it names. ``notifications``: what they were sent, the newest 100; null in lists.
+    """
 
     job_id: str
     status: str
@@ -75,6 +79,8 @@ class JobDocument(TypedDict):
     estimate_seconds: float | None
     submission: SubmissionDocument | None
     approval: ApprovalDocument | None
+    notify: list[str]
+    notifications: list[NotificationDocument] | None
 
 
 def job_document(view: JobView) -> JobDocument:
@@ -91,6 +97,7 @@ def job_document(view: JobView) -> JobDocument:
         estimate_seconds=view.estimate,
         submission=None if view.submission is None else from_fields(SubmissionDocument, view.submission),
         approval=None if view.approval is None else approval_document(view.approval),
+        notifications=None if view.notifications is None else [*map(notification_document, view.notifications)],
     )  # fmt: skip
 
 

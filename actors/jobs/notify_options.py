@@ -14,6 +14,7 @@ from attrs.validators import ge, le
 
 from actors.jobs import maxima
 from actors.jobs.levels import level_reaches
+from actors.jobs.maximum import Items, Text
 from actors.jobs.suggestions import did_you_mean
 
 MOST_TARGETS = 100
@@ -51,7 +52,7 @@ Form = Literal["json", "slack", "text"]
 class AllowedCallers:
     """Who may name a target in a job: these users, and everybody who reaches one of these levels."""
 
-    users: tuple[str, ...] = attrs.field(default=(), validator=maxima.Items(maxima.CHOICES, maxima.Text(maxima.NAME)))
+    users: tuple[str, ...] = attrs.field(default=(), validator=Items(maxima.CHOICES, Text(maxima.NAME)))
     levels: tuple[Literal["viewer", "researcher", "lead", "admin"], ...] = ()
 
 
@@ -66,10 +67,10 @@ class NotificationTarget:
 
     url: str | None = None
     command: tuple[str, ...] | None = attrs.field(
-        default=None, validator=maxima.Items(maxima.CHOICES, maxima.WORD, maxima.WORD_BYTES)
+        default=None, validator=Items(maxima.CHOICES, maxima.WORD, maxima.WORD_BYTES)
     )
     format: Form = "json"
-    on: tuple[On, ...] = attrs.field(default=DEFAULT_ON, validator=maxima.Items(maxima.CHOICES))
+    on: tuple[On, ...] = attrs.field(default=DEFAULT_ON, validator=Items(maxima.CHOICES))
     allowed: AllowedCallers | None = None
     secret_file: Path | None = None
     secret_env: str | None = None

@@ -8,6 +8,7 @@ from typing import TypedDict
 
 import attrs
 
+from actors.jobs.notifications import Notification
 from actors.jobs.options import Limits
 from actors.jobs.pages import Page
 from actors.jobs.records import (
@@ -69,7 +70,10 @@ class Accepted:
 
 @attrs.frozen
 class JobView:
-    """A job with all that is known around it. ``reason``: why it waits, and the setting that changes that."""
+    """A job with all that is known around it. ``reason``: why it waits, and the setting that changes that.
+
+    ``notifications``: of one job; None in lists.
+    """
 
     job: Job
     entry: QueueEntry
@@ -80,6 +84,7 @@ class JobView:
     setting: str | None = None
     position: int | None = None
     estimate: float | None = None
+    notifications: tuple[Notification, ...] | None = None
 
 
 @attrs.frozen
@@ -100,6 +105,24 @@ class QueueView:
     paused: str | None = None
     oldest_queued_at: datetime | None = None
     pruning_held: str | None = None
+
+
+@attrs.frozen
+class TargetView:
+    """A target of notifications. ``address``: scheme and host; None for a command, and for one not configured.
+
+    ``waiting``: jobs with something that waits for it, the oldest ``waiting_since``.
+    """
+
+    name: str
+    configured: bool
+    address: str | None = None
+    format: str | None = None
+    on: tuple[str, ...] = ()
+    waiting: int = 0
+    waiting_since: datetime | None = None
+    disabled_reason: str | None = None
+    disabled_at: datetime | None = None
 
 
 @attrs.frozen

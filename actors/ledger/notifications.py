@@ -35,10 +35,13 @@ from actors.jobs.notifications import (
     types_of,
     wanted_by,
 )
-from actors.jobs.notify_options import NotificationType, NotifyOptions
+from actors.jobs.notify_options import NotificationTarget, NotificationType, NotifyOptions, masked_address
+from actors.jobs.pages import Cursors, Page
 from actors.jobs.records import ACTIVE_JOBS, Event, Job
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.suggestions import did_you_mean
+from actors.jobs.views import TargetView
+from actors.ledger.page_request import PageRequest
 from actors.store import Transaction, notifications
 from actors.store.transaction import passes_events_on
 from logconf.masking import mask_text
@@ -228,6 +231,55 @@ def end_groups(tx: Transaction) -> int:
 
 
 # For people.
+
+
+def page(
+    connection: Connection, wanted: PageRequest, target: str | None, state: NotificationState | None
+) -> Page[Notification]:
+    """Notifications, newest first."""
+    wanted.check()
+    cursors = Cursors[Notification]("notifications", wanted.caller, target, state)
+    place = cursors.read(wanted.cursor, int)
+    before = None if place is None else int(place[0])
+    found, more = notifications.page(connection, limit=wanted.limit, before=before, target=target, state=state)
+    return Page(found, more=more, cursor=lambda one: cursors.write((one.notification_id,)))
+
+
+def targets(connection: Connection, options: NotifyOptions) -> list[TargetView]:
+    """The configured targets, and others for which something waits or that are disabled, by name."""
+    waiting, off = notifications.waiting(connection), notifications.disabled(connection)
+    return [
+        _target_view(name, options.targets.get(name), waiting.get(name), off.get(name))
+        for name in sorted({*options.targets, *waiting, *off})
+    ]
+
+
+def _target_view(
+    name: str,
+    target: NotificationTarget | None,
+    waiting: tuple[int, datetime] | None,
+    off: notifications.DisabledTarget | None,
+) -> TargetView:
+    url = None if target is None else target.url
+    return TargetView(
+        name,
+        configured=target is not None,
+        address=None if url is None else masked_address(url),
+        format=None if target is None else target.format,
+        on=() if target is None else target.on,
+        waiting=0 if waiting is None else waiting[0],
+        waiting_since=None if waiting is None else waiting[1],
+        disabled_reason=None if off is None else off.disabled_reason,
+        disabled_at=None if off is None else off.disabled_at,
+    )
+
+
+def unhealthy(connection: Connection) -> list[str]:
+    """A reason for each target that is disabled."""
+    return [
+        f"notification target {name} is disabled ({one.disabled_reason}): greenroom notifications enable {name}"
+        for name, one in notifications.disabled(connection).items()
+    ]
 
 
 def enable(tx: Transaction, name: str, known: Iterable[str], *, by: str) -> None:

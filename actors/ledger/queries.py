@@ -26,7 +26,10 @@ from actors.jobs.scheduling import Decision, explain
 from actors.jobs.views import JobView
 from actors.ledger.dispatch import decide_now
 from actors.ledger.limits import effective_limits
-from actors.store import approvals, jobs, lanes, queue, submissions
+from actors.store import approvals, jobs, lanes, notifications, queue, submissions
+
+SHOWN_NOTIFICATIONS = 100
+"""Notifications of one job that are shown with it, the newest."""
 
 
 @attrs.frozen
@@ -125,7 +128,8 @@ def view(connection: Connection, part: str, context: DecisionContext) -> JobView
     if not views:
         queue.get(connection, job.job_id)  # raises: it was left out
         raise Refused(f"there is no job {part!r}", RefusalKind.NOT_FOUND)
-    return _placed(connection, views[0], context)
+    sent = tuple(notifications.of_job(connection, job.job_id, SHOWN_NOTIFICATIONS))
+    return attrs.evolve(_placed(connection, views[0], context), notifications=sent)
 
 
 def of_jobs(connection: Connection, found: Sequence[Job], context: DecisionContext) -> list[JobView]:

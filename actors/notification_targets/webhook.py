@@ -16,6 +16,7 @@ from datetime import datetime
 import httpx
 import trio
 
+from actors.http_client import get_async_client
 from actors.jobs.notifications import Outcome
 from actors.jobs.notify_options import NotificationTarget
 from actors.notification_targets.words import readable
@@ -24,7 +25,7 @@ from logconf import register_secret
 SECONDS = 10.0
 """For a whole exchange."""
 _READ = 2_048
-"""Bytes of an answer that are read: what a failure says of itself."""
+"""Bytes of an answer that are read at most: what a failure says of itself."""
 _PREFIX = "whsec_"
 _LONGEST_SECRETS = 64 << 10
 _AGAIN = frozenset({408, 429})
@@ -34,6 +35,11 @@ _GONE = 410
 
 class SecretProblem(Exception):
     """The secrets of a target are not to be had; the message says why."""
+
+
+def open_client() -> httpx.AsyncClient:
+    """The client for all targets of one notifier."""
+    return get_async_client(timeout=SECONDS)
 
 
 async def post(
@@ -49,8 +55,7 @@ async def post(
     with trio.move_on_after(SECONDS):
         try:
             async with client.stream("POST", target.url, content=content, headers=headers) as answer:
-                said = b"" if answer.is_success else await _beginning(answer)
-                return _outcome(answer, said)
+                return Outcome() if answer.is_success else _failure(answer, await _words(answer))
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             return Outcome(f"{_what(error)}: {readable(str(error))}".removesuffix(": "))
     return Outcome(f"no answer within {SECONDS:g} s")
@@ -102,21 +107,16 @@ def _key(secret: str, where: str) -> bytes:
     return key
 
 
-async def _beginning(answer: httpx.Response) -> bytes:
-    """The first bytes of an answer as they came: nothing is unpacked."""
-    found = b""
-    async for piece in answer.aiter_raw(_READ):
-        found += piece
-        if len(found) >= _READ:
-            break
-    return found[:_READ]
+async def _words(answer: httpx.Response) -> str:
+    """What a failure says of itself, where that is short and not packed; nothing else of an answer is read."""
+    length = answer.headers.get("content-length", "")
+    if not length.isdecimal() or len(length) > 5 or int(length) > _READ or "content-encoding" in answer.headers:
+        return ""
+    return readable((await answer.aread()).decode("utf-8", "replace"))
 
 
-def _outcome(answer: httpx.Response, said: bytes) -> Outcome:
+def _failure(answer: httpx.Response, words: str) -> Outcome:
     status = answer.status_code
-    if answer.is_success:
-        return Outcome()
-    words = readable(said.decode("utf-8", "replace")) if "content-encoding" not in answer.headers else ""
     text = f"answered {status}{f': {words}' if words else ''}"
     if answer.is_redirect:
         text = f"answered {status}: redirects are not followed, give the address it leads to"

@@ -6,17 +6,17 @@ it have none, and get one when the one before them ends. So what is due is found
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 import attrs
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, select, update
 from sqlalchemy import delete as delete_from
 
 from actors.jobs.notifications import Due, Notification, NotificationState
 from actors.jobs.notify_options import NotificationType
-from actors.store.dialect import insert_or_ignore
+from actors.store.dialect import insert_or_ignore, unindexed
 from actors.store.paging import bounded, stored_size
 from actors.store.prepared import Prepared
 from actors.store.rows import read_all, read_one
@@ -25,7 +25,7 @@ from actors.store.schema import jobs, notification_groups, notification_targets,
 _C = notifications.c
 _NOT_ENDED = _C.finished_at.is_(None)
 _IS_DUE = _C.next_try_at.is_not(None)
-_TARGET = bindparam("target")
+_TARGET: ColumnElement[str] = bindparam("target")
 
 
 def _same(column: Any, name: str) -> Any:
@@ -164,7 +164,7 @@ def page(
     limit: int,
     before: int | None,
     target: str | None = None,
-    states: Sequence[NotificationState] = (),
+    state: NotificationState | None = None,
 ) -> tuple[list[Notification], bool]:
     """Notifications, newest first, and whether there are more; only those ``before`` that number."""
     query = select(notifications, stored_size(_C.body)).order_by(_C.notification_id.desc())
@@ -172,8 +172,8 @@ def page(
         query = query.where(_C.notification_id < before)
     if target is not None:
         query = query.where(_C.target == target)
-    if states:
-        query = query.where(_C.state.in_([one.value for one in states]))
+    if state is not None:
+        query = query.where((_C.state if target is None else unindexed(_C.state)) == state.value)
     found, more = bounded(connection, query, limit)
     return read_all(Notification, found), more
 

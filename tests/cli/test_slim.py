@@ -35,6 +35,8 @@ COMMANDS = {
     "submit -- true": SUBMIT, "submit --json --env A=b -- true": SUBMIT, "submit --wait -- true": SUBMIT | EVENTS,
     "queue": QUEUE, "limits": QUEUE, "limits set total 3": QUEUE, "prioritise JOB none": QUEUE,
     "approvals": WORDS | {"actors.cli.approvals"}, "approve JOB": WORDS | {"actors.cli.approvals"},
+    "notifications": WORDS | {"actors.cli.notifications"},
+    "notifications targets": WORDS | {"actors.cli.notifications"},
     "dead-letters": WORDS | {"actors.cli.dead_letters"}, "quarantine list": WORDS | {"actors.cli.dead_letters"},
     "token list": {"actors.cli.token", "actors.jobs.levels"},
     "open": {"actors.cli.token", "actors.jobs.levels"},
