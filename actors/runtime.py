@@ -21,6 +21,7 @@ import trio
 from sqlalchemy import Engine
 
 from actors.control.context import Context
+from actors.control.loop_stalls import LoopStalls
 from actors.control.runtime import Runtime
 from actors.expiry import Expiry
 from actors.expiry import wakes as wakes_expiry
@@ -45,7 +46,7 @@ from actors.store import Executor, InlineExecutor, SharedExecutor, Store, StoreE
 from actors.store.file_system import advice, network_kind
 from actors.store.state_directory import DATABASE, StateDirectory
 from logconf import get_logger
-from supervision import Backoff, ChildSpec, Supervisor, open_supervisor
+from supervision import Backoff, ChildSpec, Supervisor, open_supervisor, watchdog
 
 _logger = get_logger("actors.runtime")
 
@@ -80,13 +81,14 @@ class Parts:
 class RunningRuntime(Runtime):
     """A runtime together with what runs it: its store, its actors, the tree that supervises them."""
 
-    def __init__(self, settings: Settings, parts: Parts) -> None:
+    def __init__(self, settings: Settings, parts: Parts, watchdog: float | None = None) -> None:
         self.settings = settings
         self.clock = parts.clock
         self.bus = Bus()
         self.registry = Registry()
         tallies = Tallies()
-        self._parts = parts
+        self.loop_stalls = LoopStalls(tallies)
+        self._parts, self._watchdog = parts, watchdog
         executor = parts.executor or (InlineExecutor() if parts.in_memory else ThreadExecutor(1))
         self._readers = executor if parts.in_memory or parts.executor else SharedExecutor()
         path = None if parts.in_memory else settings.state_dir / DATABASE
@@ -104,7 +106,7 @@ class RunningRuntime(Runtime):
             Context(self.ledger, guarded_providers(settings, parts), parts.clock), partial(config_of, settings),
             bus=self.bus, registry=self.registry, tallies=tallies, retention_days=settings.retention.days,
             kinds={name: one.kind for name, one in settings.providers.items()}, recheck=self.recheck,
-            unhealthy=lambda: slow_rounds(self._poller_now),
+            unhealthy=lambda: (*slow_rounds(self._poller_now), *self.loop_stalls.reasons()),
         )  # fmt: skip
         self._scheduler = self._actor(
             "scheduler", lambda event: event.seq > self.ledger.last_seen and wakes_scheduler(event)
@@ -130,6 +132,9 @@ class RunningRuntime(Runtime):
             actor_spec(self._pruner, self._make_pruner, on_give_up="park"),
             actor_spec(self._notifier, self._make_notifier, on_give_up="park"),
         ]
+        if self._watchdog is not None:
+            watch = (self._watchdog, None, self.loop_stalls.note)
+            housekeeping.append(ChildSpec("watchdog", watchdog.run, args=watch, on_give_up="park"))
         edges = [attrs.evolve(edge, on_give_up="park") for edge in self._parts.edges(self)]
         groups = [self._group("actors", actors), self._group("housekeeping", housekeeping)]
         if edges:
@@ -241,10 +246,13 @@ def guarded_providers(settings: Settings, parts: Parts) -> dict[str, GuardedProv
 
 
 @asynccontextmanager
-async def open_runtime(settings: Settings | None = None, parts: Parts | None = None) -> AsyncIterator[RunningRuntime]:
+async def open_runtime(
+    settings: Settings | None = None, parts: Parts | None = None, *, watchdog: float | None = None
+) -> AsyncIterator[RunningRuntime]:
     """Run Greenroom for the length of the block.
 
-    ``settings``: None means the defaults. Configures no logging, installs no signal handler, opens no port.
+    ``settings``: None means the defaults. ``watchdog``: seconds after which an event loop that does not turn is
+    reported, from a thread; None: it is not watched. Configures no logging, installs no signal handler, opens no port.
     Raises :class:`~actors.store.state_directory.AlreadyRunning` when another supervisor holds the state directory,
     and what gave up: ``supervision.RestartIntensityReached`` when an actor cannot be kept alive.
     """
@@ -253,7 +261,7 @@ async def open_runtime(settings: Settings | None = None, parts: Parts | None = N
     with nullcontext() if parts.in_memory else StateDirectory(settings.state_dir):
         if not parts.in_memory and (kind := network_kind(settings.state_dir)) is not None:
             _logger.warning("Careful: %s", advice(kind), extra={"state_dir": str(settings.state_dir)})
-        runtime = RunningRuntime(settings, parts)
+        runtime = RunningRuntime(settings, parts, watchdog)
         async with open_supervisor(
             runtime.children(), name="greenroom", strategy="rest_for_one", max_restarts=0
         ) as supervisor:  # what fails here has spent its own budget below: the runtime ends

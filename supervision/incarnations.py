@@ -16,6 +16,8 @@ it is a failure.
 
 from __future__ import annotations
 
+from types import FrameType
+
 import outcome
 import trio
 
@@ -61,6 +63,16 @@ async def _run(state: SupervisorState, child: Child) -> None:
     if faults.active is not None:
         await faults.async_point(faults.START_BEFORE, child.id)
     await child.spec.start(*child.spec.args, task_status=Readiness(state, child))
+
+
+def running_child(frame: FrameType | None) -> str:
+    """The id of the child whose code `frame` belongs to, the innermost one; "" where it is none's."""
+    while frame is not None:
+        if frame.f_code is _run.__code__:
+            child: Child = frame.f_locals["child"]
+            return child.id
+        frame = frame.f_back
+    return ""
 
 
 async def _within(scope: trio.CancelScope, state: SupervisorState, child: Child) -> None:

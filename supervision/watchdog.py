@@ -25,25 +25,33 @@ import trio
 
 from logconf import flush, get_logger
 from supervision import checks
+from supervision.incarnations import running_child
 
 logger = get_logger("supervision.watchdog")
 
 
 @attrs.frozen
 class Stall:
-    """The loop gave no sign for `seconds`; `stack` is what its thread was doing, `others` the other threads."""
+    """The loop gave no sign for `seconds`.
+
+    stack -- what its thread was doing. others -- the other threads. child -- the id of the supervised child whose code
+    the loop was running; "": of none.
+    """
 
     seconds: float
     stack: str
     others: str
+    child: str = ""
 
 
 def log_stall(stall: Stall) -> None:
     """The default for `on_stall`: one ERROR with the stacks."""
     logger.error(
         "The event loop does not turn",
-        extra={"seconds": stall.seconds, "stack": stall.stack, "other_threads": stall.others},
-    )
+        extra={
+            "seconds": stall.seconds, "child": stall.child, "stack": stall.stack, "other_threads": stall.others
+        },
+    )  # fmt: skip
 
 
 async def run(
@@ -95,9 +103,10 @@ class _Watcher:
     def _report(self, seconds: float) -> None:
         frames = sys._current_frames()
         here = threading.get_ident()
-        stack = "".join(traceback.format_stack(frames.pop(self.loop_thread, None)))
+        loop = frames.pop(self.loop_thread, None)
+        stack = "".join(traceback.format_stack(loop))
         others = "\n".join("".join(traceback.format_stack(frame)) for thread, frame in frames.items() if thread != here)
-        self.on_stall(Stall(seconds, stack, others))
+        self.on_stall(Stall(seconds, stack, others, running_child(loop)))
         if self.exit_status is not None:
             flush(1.0)
             os._exit(self.exit_status)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -47,6 +48,7 @@ def run(
 
     from actors.cli.board import Plan
     from actors.cli.session import Session
+    from actors.cli.signals import StopSignals
     from logconf import flush
 
     plan = Plan(settings, config, job_file, until_idle, approve_as, fail_on_failure)
@@ -57,12 +59,22 @@ def run(
         display = (Live if sys.stdout.isatty() else Lines)(plan, log)
     gc.freeze()
     gc.enable()
+    signals = StopSignals(_ends(shown))
     try:
-        status = trio.run(Session(plan, display).run)
+        status = trio.run(Session(plan, display, signals).run)
     finally:
         flush()
+        signals.ignore()
     if status:
         raise click.exceptions.Exit(status)
+
+
+def _ends(shown: bool) -> list[signal.Signals]:
+    """The signals that end the run; SIGHUP, too, if a display draws on a terminal, unless under nohup."""
+    ends = [signal.SIGINT, signal.SIGTERM]
+    if shown and os.isatty(1) and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        ends.append(signal.SIGHUP)
+    return ends
 
 
 def _opened(path: str) -> TextIO:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import signal
 import sys
@@ -20,6 +19,7 @@ from actors.api.unix import socket_edge
 from actors.api.unix_peer import user_name
 from actors.cli.board import Board, Plan
 from actors.cli.context import Failed, refusal
+from actors.cli.signals import StopSignals
 from actors.cli.systemd import Notifier, notify_systemd
 from actors.documents.events import event_document
 from actors.documents.jobs import accepted_document, job_document
@@ -31,7 +31,7 @@ from actors.net.streams import tls_context
 from actors.runtime import Parts, RunningRuntime, open_runtime
 from actors.store.errors import StoreError
 from actors.store.state_directory import StateDirectoryError
-from logconf import flush, get_logger
+from logconf import get_logger
 from supervision import RestartIntensityReached, SupervisionError
 from supervision.errors import leaves
 
@@ -42,18 +42,19 @@ if TYPE_CHECKING:
 
 REFRESH_SECONDS = 1.0
 """How often the display is refreshed without an event: reasons for waiting and durations change by themselves."""
+STALL_SECONDS = 5.0
+"""An event loop that does not turn for so long is reported."""
 _QUIET_SECONDS = 0.1
 _LAST_REFRESH_SECONDS = 3.0
-_SAME_SIGNAL_SECONDS = 0.3
-"""A signal to a whole process group may arrive twice, from the terminal and from a wrapper: counted once."""
 _logger = get_logger("actors.cli")
 
 
 class Session:
     """Runs a :class:`Plan`; without a display it is a service."""
 
-    def __init__(self, plan: Plan, display: Lines | None) -> None:
+    def __init__(self, plan: Plan, display: Lines | None, signals: StopSignals) -> None:
         self._plan = plan
+        self._signals = signals
         self._display = display
         self._board = Board()
         self._stop = trio.CancelScope()
@@ -64,7 +65,7 @@ class Session:
         """Run until a signal, or until idle; return the exit status. Raises :class:`Failed` with the reason."""
         failures: list[BaseException] = []
         async with trio.open_nursery() as nursery:
-            await nursery.start(self._heed_signals)
+            nursery.start_soon(self._heed_signals)
             try:
                 with self._stop:
                     await self._run_runtime()
@@ -81,7 +82,8 @@ class Session:
         state_dir = self._plan.settings.state_dir
         parts = Parts(edges=lambda runtime: _servers_of(runtime, self._plan.settings))
         notifier = Notifier(os.environ)
-        async with open_runtime(self._plan.settings, parts) as runtime, notify_systemd(runtime, notifier):
+        running = open_runtime(self._plan.settings, parts, watchdog=STALL_SECONDS)
+        async with running as runtime, notify_systemd(runtime, notifier):
             _logger.info("Supervisor is ready", extra={"state_dir": str(state_dir), "pid": os.getpid()})
             if self._display is None and not self._plan.until_idle and self._plan.approve_as is None:
                 await trio.sleep_forever()
@@ -175,32 +177,16 @@ class Session:
                 self._not_granted.add(request.approval_id)
                 _logger.info("Approval request was not granted: %s", error, extra={"job_id": request.job_id})
 
-    async def _heed_signals(self, *, task_status: trio.TaskStatus[None]) -> None:
-        """The first signal stops the run in order, the second at once."""
-        with trio.open_signal_receiver(*self._ends()) as signals:
-            task_status.started()
-            first = -math.inf
-            async for number in signals:
-                if trio.current_time() - first < _SAME_SIGNAL_SECONDS:
-                    continue
-                if self._interrupted:
-                    flush(_QUIET_SECONDS)
-                    os._exit(128 + number)
-                self._interrupted, first = True, trio.current_time()
-                _logger.info("Supervisor stops", extra={"signal": signal.Signals(number).name})
-                if number == signal.SIGHUP:  # the terminal is closed: nothing can be shown
-                    self._display = None
-                if self._display is not None:
-                    self._display.stopping(signal.Signals(number).name)
-                self._stop.cancel()
-
-    def _ends(self) -> list[signal.Signals]:
-        """The signals that end the run; SIGHUP if the display draws on a terminal, unless under nohup."""
-        ends = [signal.SIGINT, signal.SIGTERM]
-        hangup = signal.getsignal(signal.SIGHUP)
-        if self._display is not None and os.isatty(1) and hangup is not signal.SIG_IGN:
-            ends.append(signal.SIGHUP)
-        return ends
+    async def _heed_signals(self) -> None:
+        """Stop the run in order at the first signal; the next one ends the process (:class:`StopSignals`)."""
+        number = await self._signals.wait()
+        self._interrupted = True
+        _logger.info("Supervisor stops", extra={"signal": number.name})
+        if number == signal.SIGHUP:  # the terminal is closed: nothing can be shown
+            self._display = None
+        if self._display is not None:
+            self._display.stopping(number.name)
+        self._stop.cancel()
 
     def _status(self) -> int:
         """0 if every job has ended, or a signal ended the run (C1, C5)."""

@@ -12,13 +12,16 @@ import os
 import socket
 from collections.abc import AsyncIterator, Iterable, Mapping, MutableMapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import trio
 
 from actors.control.runtime import Runtime
 from actors.store.errors import StoreError
 from logconf import get_logger
+
+if TYPE_CHECKING:
+    from actors.runtime import RunningRuntime
 
 VITAL = frozenset({"store", "scheduler", "poller", "expiry"})
 """Children without which the runtime does not do its work."""
@@ -63,7 +66,7 @@ def _watchdog(environ: MutableMapping[str, str]) -> float | None:
 
 
 @asynccontextmanager
-async def notify_systemd(runtime: Runtime, notifier: Notifier) -> AsyncIterator[None]:
+async def notify_systemd(runtime: RunningRuntime, notifier: Notifier) -> AsyncIterator[None]:
     """Send READY at the beginning of the block, STOPPING at its end, and watchdog notifications in between."""
     if not notifier.is_enabled:
         yield
@@ -71,6 +74,8 @@ async def notify_systemd(runtime: Runtime, notifier: Notifier) -> AsyncIterator[
     async with trio.open_nursery() as nursery:
         notifier.notify(READY="1", STATUS=await _status(runtime) or "ready", MAINPID=str(os.getpid()))
         nursery.start_soon(_live, runtime, notifier)
+        # A process that the manager then kills leaves this as its last words.
+        runtime.loop_stalls.listeners.append(lambda text: notifier.notify(STATUS=text))
         try:
             yield
         finally:

@@ -112,6 +112,7 @@ def _whole(state: State, tallies: Tallies) -> Iterator[Metric]:
     yield _gauge("simpletuner_uptime_seconds", "Since the supervisor became ready.", state.uptime)
     yield _gauge("greenroom_healthy", "1 when /health is ok, 0 when it is degraded.", state.healthy)
     yield _gauge("greenroom_write_ahead_log_bytes", "Length of the database's write-ahead log.", state.log_bytes)
+    yield _counter("greenroom_event_loop_stalls", "Times that the event loop did not turn.", tallies.loop_stalls)
     yield _counter("greenroom_events", "Events published, by type.", tallies.events, "type")
     came = {outcome.value: tallies.deliveries[outcome] for outcome in DeliveryOutcome}
     yield _counter("greenroom_deliveries", "Webhooks that came in, by what was done about them.", came, "outcome")

@@ -66,7 +66,8 @@ class Tallies:
 
     ``handling`` and ``cycles``: seconds, by actor. ``commits``: seconds of the writer's transactions, the hop into its
     thread included. ``deliveries``: webhooks that came in, by what was done about them. ``subscribers``: streams of
-    events that are open. ``client_faults``: what clients did wrong.
+    events that are open. ``client_faults``: what clients did wrong. ``loop_stalls``: how often the event
+    loop did not turn for long.
     """
 
     def __init__(self) -> None:
@@ -80,6 +81,7 @@ class Tallies:
         self.ended: Counter[str] = Counter()
         self.deliveries: Counter[str] = Counter()
         self.subscribers = 0
+        self.loop_stalls = 0
         self.client_faults = ClientFaults()
         self._let_run: dict[str, datetime] = {}
         self._claimed: dict[str, datetime] = {}

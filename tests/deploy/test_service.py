@@ -18,6 +18,8 @@ from trio.testing import MockClock
 
 from actors.cli.systemd import Notifier, dead_among, notify_systemd
 from actors.control.health import Health
+from actors.control.loop_stalls import LoopStalls
+from actors.metrics import Tallies
 from actors.kernel import VirtualClock
 from actors.providers.scripted import ScriptedOptions, ScriptedProvider, ScriptedRemote
 from actors.runtime import Parts
@@ -80,6 +82,10 @@ class Stub:
     @property
     def health(self) -> Stub:
         return self
+
+    @property
+    def loop_stalls(self) -> LoopStalls:
+        return LoopStalls(Tallies())
 
     def describe(self) -> list[dict[str, Any]]:
         return [{"id": "actors", "state": "running", "children": [{"id": "scheduler", "state": self.state}]}]
