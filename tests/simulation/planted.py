@@ -13,14 +13,16 @@ from weakref import WeakKeyDictionary
 import attrs
 import pytest
 
-from actors import runtime, scheduler
+from actors import notifier, runtime, scheduler
 from actors.jobs import lifecycle, polling, retry
 from actors.jobs.lifecycle import Trigger
+from actors.jobs.notifications import Outcome
 from actors.jobs.records import TERMINAL_JOBS, JobStatus, QueueStatus
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.retention import Hold
 from actors.ledger import approvals as approval_verbs
-from actors.ledger import dispatch, observe
+from actors.ledger import dispatch, notifications, observe
+from actors.ledger.notifications import Outbox, Tried
 from actors.store import (
     Transaction,
     approvals,
@@ -34,6 +36,7 @@ from actors.store import (
     submissions,
     waits,
 )
+from actors.store import notifications as notification_rows
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 
@@ -184,6 +187,79 @@ def remembered_limits_that_are_stale(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(holds, "drop", lambda connection: (drop(connection), changed(connection)))
 
 
+def notification_in_the_same_transaction(patch: pytest.MonkeyPatch) -> None:
+    """The rows are committed first, their notifications in a transaction of their own."""
+    notes: WeakKeyDictionary[Transaction, list[object]] = WeakKeyDictionary()
+    run_closures = store.Store._run_closures
+
+    def note_later(self, *what):
+        notes.setdefault(self, []).append(what)
+
+    def notifications_afterwards(self, group, transaction):
+        events = run_closures(self, group, transaction)
+        _write_notes(transaction, notes.pop(transaction, []))
+        return events
+
+    patch.setattr(Transaction, "note_for", note_later)
+    patch.setattr(store.Store, "_run_closures", notifications_afterwards)
+
+
+def notification_only_of_what_is_committed(patch: pytest.MonkeyPatch) -> None:
+    """What is noted for a transaction that fails is written with the next one."""
+    notes: WeakKeyDictionary[object, list[object]] = WeakKeyDictionary()  # each process has a store of its own
+    run_closures = store.Store._run_closures
+
+    def note_later(self, *what):
+        notes.setdefault(self.outbox, []).append(what)
+
+    def whatever_was_noted(self, group, transaction):
+        events = run_closures(self, group, transaction)
+        _write_notes(transaction, notes.pop(self.outbox, []))
+        return events
+
+    patch.setattr(Transaction, "note_for", note_later)
+    patch.setattr(Outbox, "__hash__", object.__hash__)
+    patch.setattr(store.Store, "_run_closures", whatever_was_noted)
+
+
+def _write_notes(transaction, notes):
+    if not notes:
+        return
+    transaction.connection.exec_driver_sql("BEGIN IMMEDIATE")
+    for what in notes:
+        transaction.outbox.note(transaction, *what)
+    transaction.connection.exec_driver_sql("COMMIT")
+    transaction.committed()
+
+
+def acknowledged_before_it_is_recorded(patch: pytest.MonkeyPatch) -> None:
+    """A notification counts as delivered as soon as it is about to be sent."""
+    deliver = notifier.Notifier._deliver
+
+    async def recorded_first(self, one, disabled):
+        await self._ledger.write(notifications.record, [Tried(one.notification_id, Outcome())], jitter=lambda: 0.0)
+        await deliver(self, one, disabled)
+
+    patch.setattr(notifier.Notifier, "_deliver", recorded_first)
+
+
+def one_notification_of_a_job_after_the_other(patch: pytest.MonkeyPatch) -> None:
+    """Each is due as soon as it is written, whatever stands before it."""
+    add = notification_rows.add
+
+    def due_at_once(connection, target, type_, body, now, job_id=None):
+        number = add(connection, target, type_, body, now, job_id)
+        notification_rows.change(connection, number, next_try_at=now, wait_seconds=0.0)
+        return number
+
+    patch.setattr(notification_rows, "add", due_at_once)
+
+
+def group_that_is_awaited(patch: pytest.MonkeyPatch) -> None:
+    """The end of a group is told of by the process in which its first job ended, and by no later one."""
+    patch.setattr(notification_rows, "await_group", lambda *_group: None)
+
+
 PLANTED: dict[Plant, set[str]] = {
     terminal_guard: {"terminal is final"},
     submission_key: {"the intent first", "at most one remote job each"},
@@ -205,6 +281,11 @@ PLANTED: dict[Plant, set[str]] = {
     waits_that_move_with_the_clock: {"waits end in time", "Retry-After and back-off are kept"},
     hold_after_a_leap: {"no acknowledged job is lost", "replay of events = table", "events without a gap"},
     no_entry_hides_another: {"what can run starts"},
+    notification_in_the_same_transaction: {"no notification is lost"},
+    notification_only_of_what_is_committed: {"no notification without its change", "no notification is lost"},
+    acknowledged_before_it_is_recorded: {"no notification is lost"},
+    one_notification_of_a_job_after_the_other: {"notifications in order"},
+    group_that_is_awaited: {"no notification is lost"},
     remembered_limits_that_are_stale: {"limits hold as the provider sees them", "what can run starts"},
 }
 """Each with the rules by which it is noticed: a bug found by an accident of its planting is not found."""
