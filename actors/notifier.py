@@ -11,6 +11,7 @@ import random
 from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
+from typing import Concatenate, ParamSpec, TypeVar
 
 import trio
 
@@ -19,8 +20,12 @@ from actors.kernel import Clock, Envelope, TickingActor
 from actors.ledger import Ledger
 from actors.ledger.notifications import Look, RecordedTry, Tried, Waiting, end_groups, look, merge, record, to_send
 from actors.notification_targets.sending import OpenSender, Send
+from actors.store import Transaction
 from logconf import bind_correlation_id, get_correlation_id, get_logger
 from supervision import faults
+
+T = TypeVar("T")
+P = ParamSpec("P")
 
 _logger = get_logger("actors.notifier")
 
@@ -28,8 +33,10 @@ _JITTER = random.SystemRandom().random
 AGAIN = 5.0
 """Seconds from a cycle that failed to the next one."""
 
-# Fault points, for each try: before a target is sent anything, and before what came of it is kept.
+# Fault points: for each try, before a target is sent anything and before what came of it is kept (subject: the target);
+# and on both sides of each write (subject: the function of the ledger).
 NOTIFY_BEFORE, NOTIFY_AFTER = "notify.before", "notify.after"
+WRITE_BEFORE, WRITE_AFTER = "notify.write.before", "notify.write.after"
 
 
 class Notifier(TickingActor):
@@ -77,13 +84,21 @@ class Notifier(TickingActor):
             await self._record()
             found = await self._look()
             if found.has_ended_group:
-                await self._ledger.write(end_groups)
+                await self._write(end_groups)
                 found = await self._look()
             outbox.awaits_groups = found.awaits_groups
             self._next = min([await self._serve_target(one) for one in found.waiting], default=math.inf)
             is_done = True
         finally:
             outbox.has_news |= not is_done  # then the next cycle, or the next notifier, looks
+
+    async def _write(self, verb: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        if faults.active is not None:
+            await faults.async_point(WRITE_BEFORE, verb.__name__)
+        result = await self._ledger.write(verb, *args, **kwargs)
+        if faults.active is not None:
+            await faults.async_point(WRITE_AFTER, verb.__name__)
+        return result
 
     async def _look(self) -> Look:
         under_way = list(self._in_flight.values())
@@ -99,7 +114,7 @@ class Notifier(TickingActor):
         in_flight = sum(target == waiting.target for target in self._in_flight.values())
         decided = plan(ready, in_flight, sent, now, self._options.per_minute)
         if decided.digest:
-            await self._ledger.write(merge, waiting.target, [one.notification_id for one in decided.digest])
+            await self._write(merge, waiting.target, [one.notification_id for one in decided.digest])
             self.wake()
         await self._start(decided.send)
         moments = [] if waiting.next_at is None else [self._clock.look_again(waiting.next_at)]
@@ -142,7 +157,7 @@ class Notifier(TickingActor):
         tried = list(self._tried)
         if not tried:
             return
-        recorded = await self._ledger.write(record, tried, jitter=self._jitter)
+        recorded = await self._write(record, tried, jitter=self._jitter)
         del self._tried[: len(tried)]
         for one in tried:
             self._in_flight.pop(one.notification_id, None)

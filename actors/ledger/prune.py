@@ -17,7 +17,7 @@ from actors.ledger.submit import KEY_LIFETIME
 from actors.store import Transaction, holds, retention
 from actors.store.retention import Ended
 
-__all__ = ["Ended", "Review", "drop_keys", "outlook", "release_hold", "remove", "review"]
+__all__ = ["Ended", "Review", "drop_keys", "drop_notifications", "outlook", "release_hold", "remove", "review"]
 
 
 @attrs.frozen
@@ -72,6 +72,11 @@ def remove(tx: Transaction, before: datetime, job_ids: Sequence[str]) -> tuple[i
 def drop_keys(tx: Transaction, limit: int) -> int:
     """Remove idempotency keys that no longer bind, at most ``limit`` of them: how many (B20)."""
     return retention.remove_keys(tx.connection, tx.now - KEY_LIFETIME, limit)
+
+
+def drop_notifications(tx: Transaction, before: datetime, limit: int) -> int:
+    """Remove notifications of no single job that were written ``before``, at most ``limit`` of them: how many."""
+    return retention.remove_notifications(tx.connection, before, limit)
 
 
 def outlook(connection: Connection, before: datetime | None) -> PruneResult:

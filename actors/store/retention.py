@@ -111,6 +111,18 @@ def remove(connection: Connection, before: datetime, job_ids: Iterable[str]) -> 
     return len(ids), removed
 
 
+def remove_notifications(connection: Connection, before: datetime, limit: int) -> int:
+    """Remove notifications of no single job that ended and were written ``before``, the oldest first: how many."""
+    columns = notifications.c
+    oldest = (
+        select(columns.notification_id)
+        .where(columns.job_id.is_(None), columns.finished_at.is_not(None), columns.created_at < before)
+        .order_by(columns.notification_id)
+        .limit(limit)
+    )
+    return connection.execute(delete(notifications).where(columns.notification_id.in_(oldest))).rowcount
+
+
 def remove_keys(connection: Connection, used_before: datetime, limit: int) -> int:
     """Remove idempotency keys that no longer bind, the oldest first: how many."""
     both = tuple_(idempotency_keys.c.user_id, idempotency_keys.c.key)

@@ -272,6 +272,25 @@ async def test_waits_of_a_notification_move_with_the_wall_clock(autojump_clock, 
         assert (await row_of(runtime, job.job_id)).created_at == job.completed_at
 
 
+async def test_notifications_are_removed_with_their_jobs_and_others_by_their_age(autojump_clock, lab):
+    async with lab.open() as runtime:
+        await ended(runtime, notify=("chat",), duration=1)
+        await ended(runtime, notify=("chat",), group="night", duration=1)
+        assert lab.targets.types("chat") == ["completed", "group_ended"]
+        lab.clock.move(timedelta(days=100))
+        await runtime.jobs.prune(yes=True)
+        assert list(await runtime.notifications.page()) == []
+
+
+async def test_a_digest_that_waits_is_not_removed(autojump_clock, lab):
+    lab.targets.always["chat"] = DOWN
+    async with lab.open() as runtime:
+        await ended(runtime, notify=("chat",), group="night", duration=1)
+        lab.clock.move(timedelta(days=100))
+        await runtime.jobs.prune(yes=True)
+        assert [one.type for one in await runtime.notifications.page()] == ["group_ended"]
+
+
 @pytest.mark.parametrize("point", ["notify.before", "notify.after"])
 async def test_a_notifier_that_fails_is_started_again_and_loses_nothing(autojump_clock, lab, point):
     with FaultPlan(seed=1).at(point, occurrence=1):

@@ -51,6 +51,13 @@ def test_the_embedded_runtime_runs_two_real_jobs_and_leaves_nothing_behind(tmp_p
     assert list(tmp_path.iterdir()) == []
 
 
+def test_notifications_reach_a_local_server_which_checks_their_signatures(tmp_path: Path) -> None:
+    assert run("05_notifications.py", tmp_path) == [
+        "good of ana completed: exit status 0", "bad of bo failed: exit status 3",
+    ]  # fmt: skip
+    assert list(tmp_path.iterdir()) == []
+
+
 class Lifespan:
     """The server's side of the ASGI lifespan protocol: :meth:`serve` an application, then stop it."""
 
