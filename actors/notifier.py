@@ -108,7 +108,7 @@ class Notifier(TickingActor):
     async def _serve_target(self, waiting: Waiting) -> float:
         """Send to one target what may be sent now; when to look again (trio's time)."""
         now, sent = trio.current_time(), self._sent[waiting.target]
-        while sent and now - sent[0] >= MINUTE:
+        while sent and sent[0] + MINUTE <= now:
             sent.popleft()
         ready = [one for one in waiting.due if one.notification_id not in self._in_flight]
         in_flight = sum(target == waiting.target for target in self._in_flight.values())
@@ -118,7 +118,7 @@ class Notifier(TickingActor):
             self.wake()
         await self._start(decided.send)
         moments = [] if waiting.next_at is None else [self._clock.look_again(waiting.next_at)]
-        return min([*moments, *([] if decided.look_again is None else [now + decided.look_again])], default=math.inf)
+        return min([*moments, *([] if decided.look_again is None else [decided.look_again])], default=math.inf)
 
     async def _start(self, chosen: Sequence[Due]) -> None:
         if not chosen:

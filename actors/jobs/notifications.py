@@ -214,7 +214,7 @@ class Due:
 class Plan:
     """What to do with what is due for one target: which to ``send``, which become one ``digest``.
 
-    ``look_again``: seconds until more may be sent, where the rate is all that holds it back; None: nothing does.
+    ``look_again``: when more may be sent, where the rate is all that holds it back; None: nothing does.
     """
 
     send: tuple[Due, ...] = ()
@@ -231,13 +231,13 @@ def plan(due: Sequence[Due], in_flight: int, sent: Iterable[float], now: float, 
     free = AT_ONCE - in_flight
     if free <= 0 or not due:
         return Plan()
-    recent = sorted(at for at in sent if now - at < MINUTE)
+    recent = sorted(at for at in sent if at + MINUTE > now)
     places = per_minute - len(recent)
     again = [one for one in due if one.tries]
     fresh = [one for one in due if not one.tries]
     if len(fresh) <= places:
         return Plan(send=tuple((*again, *fresh)[:free]))
-    look_again = recent[0] + MINUTE - now if recent else None
+    look_again = recent[0] + MINUTE if recent else None
     if places <= 0:
         return Plan(send=tuple(again[:free]), look_again=look_again)
     is_digest = NotificationType.DIGEST
