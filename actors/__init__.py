@@ -20,8 +20,9 @@ if TYPE_CHECKING:
         stop_background_tasks,
     )
     from actors.control.runtime import Runtime
-    from actors.jobs.records import Event, Job, JobRequest, Resources
+    from actors.jobs.records import Event, Job, JobRequest, Rerun, Resources
     from actors.jobs.refusal import Refused
+    from actors.jobs.selections import Selection
     from actors.kernel import Actor, ActorRef, Envelope
     from actors.runtime import Parts, open_runtime
     from actors.settings import Settings, get_enterprise_config
@@ -36,8 +37,10 @@ _HOMES = {
     "JobRequest": "actors.jobs.records",
     "Parts": "actors.runtime",
     "Refused": "actors.jobs.refusal",
+    "Rerun": "actors.jobs.records",
     "Resources": "actors.jobs.records",
     "Runtime": "actors.control.runtime",
+    "Selection": "actors.jobs.selections",
     "Settings": "actors.settings",
     "get_enterprise_config": "actors.settings",
     "get_task_manager": "actors.background",
@@ -56,8 +59,10 @@ __all__ = [
     "JobRequest",
     "Parts",
     "Refused",
+    "Rerun",
     "Resources",
     "Runtime",
+    "Selection",
     "Settings",
     "get_enterprise_config",
     "get_task_manager",

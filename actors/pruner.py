@@ -14,7 +14,7 @@ from actors.jobs.retention import Hold, PruneResult, kept_since
 from actors.jobs.retry import FailureKind
 from actors.kernel import Clock, Envelope, TickingActor
 from actors.ledger import Ledger
-from actors.ledger.prune import Ended, drop_keys, drop_notifications, remove, review
+from actors.ledger.prune import Ended, Removed, drop_keys, drop_notifications, merge_texts, remove, review
 from actors.providers.guard import Failure, GuardedProvider
 from actors.store import retention
 from logconf import get_logger
@@ -26,6 +26,11 @@ FIRST_LOOK = 60.0
 
 BATCH = 25
 """Jobs in one transaction: with their events some milliseconds of the writer's time."""
+
+MERGE_AFTER = 4
+"""Batches after which a piece of the index of texts is merged, about as much as they leave to merge, and the
+write-ahead log is moved into the database: both by themselves, for in a batch they would make it ten times as long.
+"""
 
 READ = 40 * BATCH
 """Jobs that are read at once."""
@@ -50,7 +55,7 @@ class Pruner(TickingActor):
     fault_limit = 5
     fault_message = "Error in pruning"
 
-    def __init__(self, ledger: Ledger, providers: Mapping[str, GuardedProvider], clock: Clock, days: int) -> None:
+    def __init__(self, ledger: Ledger, providers: Mapping[str, GuardedProvider], clock: Clock, days: float) -> None:
         self._ledger = ledger
         self._providers = providers
         self._clock = clock
@@ -123,13 +128,17 @@ async def prune(
     result, end = PruneResult(before), trio.current_time() + seconds
     forgetting = Forgetting(providers)
     while result.next is None and (read := await ledger.read(retention.ended, before, after, READ)):
-        for batch in (read[start : start + BATCH] for start in range(0, len(read), BATCH)):
+        for number, batch in enumerate(read[start : start + BATCH] for start in range(0, len(read), BATCH)):
             result = await _remove(ledger, forgetting, result, before, batch)
             after = batch[-1].job_id
             if trio.current_time() >= end:
                 result = attrs.evolve(result, next=after)
                 break
             await trio.sleep(PAUSE)
+            if number % MERGE_AFTER == MERGE_AFTER - 1:
+                await ledger.write(merge_texts)
+                await ledger.store.move_log()
+                await trio.sleep(PAUSE)
     forgetting.log_left()
     if result.jobs:
         extra = {"jobs": result.jobs, "events": result.events, "kept": result.kept}
@@ -142,12 +151,12 @@ async def _remove(
 ) -> PruneResult:
     """``result`` with those jobs of ``batch`` that went."""
     gone = await forgetting.of(batch)
-    jobs, events = await ledger.write(remove, before, gone) if gone else (0, 0)
+    removed = await ledger.write(remove, before, gone) if gone else Removed(0, 0)
     oldest = min(one.completed_at for one in batch)
     return attrs.evolve(
         result,
-        jobs=result.jobs + jobs,
-        events=result.events + events,
+        jobs=result.jobs + removed.jobs,
+        events=result.events + removed.events,
         kept=result.kept + len(batch) - len(gone),
         oldest=min(oldest, result.oldest or oldest),
     )

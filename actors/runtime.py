@@ -96,6 +96,7 @@ class RunningRuntime(Runtime):
         self._store = Store(
             path, executor=TimedExecutor(executor, tallies.commits), now=parts.clock.now, engine=parts.engine,
             steps=self._steps, housekeeping=parts.executor or ThreadExecutor(1),
+            series_bytes=settings.series.max_bytes,
         )  # fmt: skip
         self.ledger = Ledger(
             self._store, publish=self._publish, limits=settings.limits, approvals=settings.approvals,
@@ -105,7 +106,8 @@ class RunningRuntime(Runtime):
         super().__init__(
             Context(self.ledger, guarded_providers(settings, parts), parts.clock), partial(config_of, settings),
             bus=self.bus, registry=self.registry, tallies=tallies, retention_days=settings.retention.days,
-            kinds={name: one.kind for name, one in settings.providers.items()}, recheck=self.recheck,
+            kinds={name: one.kind for name, one in settings.providers.items()}, best=settings.series.best,
+            recheck=self.recheck,
             unhealthy=lambda: (*slow_rounds(self._poller_now), *self.loop_stalls.reasons()),
         )  # fmt: skip
         self._scheduler = self._actor(
@@ -151,6 +153,7 @@ class RunningRuntime(Runtime):
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._store.keep_log_small)
+                nursery.start_soon(self._store.keep_probing)
                 nursery.start_soon(text_search.keep_filled, self._store)
                 await self.access.keep(task_status=task_status)
         finally:
@@ -158,7 +161,8 @@ class RunningRuntime(Runtime):
                 await self._store.aclose()
 
     def _make_scheduler(self) -> Scheduler:
-        return timed(Scheduler(self.ledger, self.context.providers, self.clock), "scheduler", self.tallies)
+        home = None if self._parts.in_memory else self.settings.state_dir
+        return timed(Scheduler(self.ledger, self.context.providers, self.clock, home), "scheduler", self.tallies)
 
     def _make_poller(self) -> Poller:
         polling, urls = self.settings.background.job_status_polling, self.settings.webhook_urls()

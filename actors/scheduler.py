@@ -16,6 +16,7 @@ next look marks it, and the poller asks the provider (:mod:`actors.ledger.dispat
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import trio
@@ -28,9 +29,10 @@ from actors.jobs.retry import DispatchVerdict
 from actors.kernel import Clock, Envelope, TickingActor
 from actors.ledger import Dispatch, Ledger
 from actors.ledger.dispatch import Answer, Claimed
+from actors.ledger.parent_results import parent_results
 from actors.providers.base import Submitted
 from actors.providers.guard import Failure, GuardedProvider
-from actors.providers.planning import breaker_advice, capacities
+from actors.providers.planning import breaker_advice, capacities, reserve_policy
 from actors.store.errors import StoreError
 from logconf import bind_correlation_id, get_logger
 
@@ -54,17 +56,23 @@ class Quiesce:
 
 
 class Scheduler(TickingActor):
-    """Looks at least every 5 s and at once after an event; hands over beside the mailbox, a few for each provider."""
+    """Looks at least every 5 s and at once after an event; hands over beside the mailbox, a few for each provider.
+
+    ``home``: the state directory, for jobs on this machine; None: there is none.
+    """
 
     concurrent = True
     interval = INTERVAL
 
-    def __init__(self, ledger: Ledger, providers: Mapping[str, GuardedProvider], clock: Clock) -> None:
+    def __init__(
+        self, ledger: Ledger, providers: Mapping[str, GuardedProvider], clock: Clock, home: Path | None = None
+    ) -> None:
         self.fault_limit = 1
         self.fault_message = "Failed to start queue processing"
         self._ledger = ledger
         self._providers = providers
         self._clock = clock
+        self._home = home
         self._accepting = True
         self._started = False
         self._unsure = True
@@ -130,8 +138,11 @@ class Scheduler(TickingActor):
         prepared = provider.prepare(dispatch.pair.job.request)
         if isinstance(prepared, Failure):
             return prepared
-        job, submission = dispatch.pair.job, dispatch.submission
-        context = {"job_id": job.job_id, "correlation_id": job.correlation_id}
+        job, submission, context = dispatch.pair.job, dispatch.submission, dispatch.context
+        if self._home is not None:
+            context["home"] = str(self._home)
+        if job.request.after and (parents := await self._ledger.read(parent_results, job.job_id)) is not None:
+            context["parents"] = parents
         return await provider.submit(submission.key, submission.token, prepared, context)
 
     async def _look(self) -> Claimed:
@@ -141,7 +152,9 @@ class Scheduler(TickingActor):
                 await trio.lowlevel.checkpoint()
         answers, self._answers = self._answers, []
         try:
-            return await self._ledger.claim(capacities(self._providers), breaker_advice(self._providers), answers)
+            there, advice = capacities(self._providers), breaker_advice(self._providers)
+            policy = reserve_policy(self._ledger.queue, self._providers)
+            return await self._ledger.claim(there, advice, answers, policy)
         finally:
             self._note(answers)
 

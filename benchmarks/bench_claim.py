@@ -45,7 +45,7 @@ def entry(number: int, lanes: int) -> dict[str, object]:
     queued_at = NOW - timedelta(seconds=number * 7919 % 20_000)
     made = QueueEntry(f"job-{number:08}", QueueStatus.PENDING, lane % 4 * 10, None, queued_at, number)
     owner = {"user_id": f"user-{lane // 4}", "org_id": f"org-{lane % 7}", "team_id": "", "provider": "local"}
-    return queue.to_row(made, {**owner, "cpus": 1, "gpus": 0, "memory": 0})
+    return queue.to_row(made, {**owner, "cpus": 1, "gpus": 0, "memory": 0, "max_runtime": None})
 
 
 async def fill(path: Path, lanes: int, entries: int) -> None:

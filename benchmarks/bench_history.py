@@ -64,6 +64,10 @@ TEXTS = {
     "a text that one holds": "/api/jobs?q={tail}",
     "a text that none holds": "/api/jobs?q=nothing-has-this",
     "a part of an error": "/api/jobs?q=out of memory",
+    "a job by its name": "/api/jobs/train-7.yaml",
+    "names by their beginning": "/api/jobs?name=train-7*",
+    "names by their end": "/api/jobs?name=*-7.yaml",
+    "names of one letter": "/api/jobs?name=*t*&status=failed",
 }
 SLOW = "/api/jobs?q=%C3%A4"
 """A text without a trigram that no job has: all of them are read."""
@@ -86,10 +90,11 @@ def fill(database: Path, number: int, now: datetime) -> str:
     everyone = range(number)
     connection.executemany(
         "INSERT INTO jobs (job_id, status, provider, user_id, correlation_id, request, created_at, updated_at,"
-        " started_at, completed_at, error_message, version) VALUES (?,?,'scripted',?,'bench',?,?,?,?,?,?,4)",
+        " started_at, completed_at, error_message, config_name, version)"
+        " VALUES (?,?,'scripted',?,'bench',?,?,?,?,?,?,?,4)",
         (
             (names[at], status[at], users[at], request % (users[at], at % 97), *[moments[at]] * 4,
-             error if status[at] == "failed" else None)
+             error if status[at] == "failed" else None, f"train-{at % 97}.yaml")
             for at in everyone
         ),
     )  # fmt: skip

@@ -26,7 +26,7 @@ class StructuredHandler(logging.Handler):
         super().__init__()
         self.filters = [CorrelationIDFilter()]
         self._own_filters = list(self.filters)
-        self._render = render
+        self.renderer = render
         self.writers = tuple(writers)
 
     def createLock(self) -> None:  # noqa: N802 - the standard library's name
@@ -39,7 +39,7 @@ class StructuredHandler(logging.Handler):
         The handler's own filter puts the correlation ID on the record for the root logger's other handlers; a renderer
         asks for it itself.
         """
-        if self.filters != self._own_filters or len(_root.handlers) > 1:
+        if len(_root.handlers) > 1 or not self.has_own_filters_only():
             passed: object = self.filter(record)
             if not passed:
                 return False
@@ -48,9 +48,13 @@ class StructuredHandler(logging.Handler):
         self.emit(record)
         return True
 
+    def has_own_filters_only(self) -> bool:
+        """Whether nobody has given it a filter, or taken its own."""
+        return self.filters == self._own_filters
+
     def emit(self, record: logging.LogRecord) -> None:
         """As `handle`, without filters."""
-        line = self._render(record)
+        line = self.renderer(record)
         for writer in self.writers:
             writer.put(line, record.levelno)
 

@@ -20,7 +20,7 @@ from typing import Any
 
 import orjson
 
-from logconf.context import current_frame, get_correlation_id
+from logconf.context import current_correlation_id, current_frame, get_correlation_id
 from logconf.exceptions import traces_of
 from logconf.masking import key_names_secret, mask_text
 from logconf.records import correlation_id_of, extra_of, message_of
@@ -29,6 +29,7 @@ from logconf.sanitize import LIMIT_STEPS, Limits, Sanitizer, clean_text, text_of
 MAX_LINE = 65_536
 """Bytes of one line at most, its newline included."""
 
+_TELEMETRY = "opentelemetry.trace"
 _dumps = orjson.dumps
 _modules = sys.modules
 _MILLIS = tuple(b'%03dZ"' % ms for ms in range(1000))
@@ -51,37 +52,64 @@ class JsonRenderer:
         self._second: tuple[int, bytes] = (-1, b"")
         # caches of this renderer: a new one masks what was registered as secret meanwhile
         self._site = functools.lru_cache(_CACHED)(_site)
+        self._call_site = functools.lru_cache(_CACHED)(_call_site)
         self._id = functools.lru_cache(_CACHED)(_id)
 
     def __call__(self, record: logging.LogRecord) -> bytes:
         try:
             message = message_of(record)
             for limits in LIMIT_STEPS:
-                line = self._line(record, message, limits)
-                if not line.isascii():
-                    for raw, escaped in _LINE_BREAKS:
-                        line = line.replace(raw, escaped)
+                line = _without_line_breaks(self._line(record, message, limits))
                 if len(line) <= MAX_LINE:
                     return line
         except Exception as error:  # noqa: BLE001 - border: a line is never lost to the record's own faults
             return self._last_resort(record, f"raised {type_name(error)}")
         return self._last_resort(record, "was too long")
 
-    def _line(self, record: logging.LogRecord, message: str, limits: Limits) -> bytes:
-        second = int(record.created)
+    def line_of_call(
+        self,
+        site: tuple[str, int, str, int, str],
+        template: str,
+        arguments: tuple[Any, ...],
+        extra: dict[str, Any] | None,
+    ) -> bytes | None:
+        """The line of a call that needs no record: plain arguments, no exception. None: it does need one.
+
+        `site`: logger, level number, path of the source, line in it, function.
+        """
+        try:
+            created = time.time()
+            head, source = self._call_site(*site)
+            message = template % arguments if arguments else template
+            limits = LIMIT_STEPS[0]
+            line = b"".join((
+                self._time(created), head, _encoded(message, limits.message),
+                self._id(current_correlation_id() or get_correlation_id()), source, _fields(extra, limits),
+                b"}\n" if _TELEMETRY not in _modules else _span(_modules[_TELEMETRY]) + b"}\n",
+            ))  # fmt: skip
+        except Exception:  # noqa: BLE001 - border: the way with a record says what was wrong
+            return None
+        line = _without_line_breaks(line)
+        return line if len(line) <= MAX_LINE else None
+
+    def _time(self, created: float) -> bytes:
+        second = int(created)
         known, start = self._second
         if second != known:
             start = b'{"timestamp": "%04d-%02d-%02dT%02d:%02d:%02d.' % time.gmtime(second)[:6]
             self._second = (second, start)
+        return start + _MILLIS[int((created - second) * 1000)]
+
+    def _line(self, record: logging.LogRecord, message: str, limits: Limits) -> bytes:
         head, source = self._site(record.levelname, record.name, record.pathname, record.lineno, record.funcName)
         rest = b"}\n"
         if record.exc_info or record.exc_text or record.stack_info or record.levelno >= logging.ERROR:
             rest = self._traces(record, limits) + rest
-        if "opentelemetry.trace" in _modules:
-            rest = rest[:-2] + _span(_modules["opentelemetry.trace"]) + b"}\n"
+        if _TELEMETRY in _modules:
+            rest = rest[:-2] + _span(_modules[_TELEMETRY]) + b"}\n"
         return b"".join((
-            start, _MILLIS[int((record.created - second) * 1000)], head, _encoded(message, limits.message),
-            self._id(correlation_id_of(record)), source, _extra(record, limits), rest,
+            self._time(record.created), head, _encoded(message, limits.message),
+            self._id(correlation_id_of(record)), source, _fields(extra_of(record), limits), rest,
         ))  # fmt: skip
 
     def _traces(self, record: logging.LogRecord, limits: Limits) -> bytes:
@@ -108,6 +136,13 @@ class JsonRenderer:
         return b"{%b}\n" % b", ".join(b'"%b": %b' % (name.encode(), _dumps(value)) for name, value in fields.items())
 
 
+def _without_line_breaks(line: bytes) -> bytes:
+    if not line.isascii():
+        for raw, escaped in _LINE_BREAKS:
+            line = line.replace(raw, escaped)
+    return line
+
+
 def _id(correlation_id: str) -> bytes:
     return b', "correlation_id": ' + _dumps(clean_text(correlation_id, 128))
 
@@ -123,6 +158,10 @@ def _site(level: object, name: object, path: object, line: object, function: obj
     return head, b', "source": %b, "extra": ' % _dumps(source)
 
 
+def _call_site(name: str, level: int, path: str, line: int, function: str) -> tuple[bytes, bytes]:
+    return _site(logging.getLevelName(level), name, path, line, function)
+
+
 def _encoded(text: str, limit: int) -> bytes:
     """`text` as a JSON string, masked and cut."""
     if len(text) <= _SHORT:
@@ -133,9 +172,9 @@ def _encoded(text: str, limit: int) -> bytes:
     return _dumps(clean_text(text, limit))
 
 
-def _extra(record: logging.LogRecord, limits: Limits) -> bytes:
+def _fields(own: dict[str, Any] | None, limits: Limits) -> bytes:
+    """The LogContext's fields and those of the call, ``own``."""
     frame = current_frame()
-    own = extra_of(record)
     if frame is None:
         return b"{}" if own is None else _encoded_fields(own, limits)
     if own is not None:

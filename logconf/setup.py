@@ -9,8 +9,9 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Final, TextIO
 
+from logconf.direct import install_direct_calls
 from logconf.handler import Renderer, StructuredHandler, drain_at_exit, installed_handler
-from logconf.records import CorrelationIDFilter, install_record_maker
+from logconf.records import CorrelationIDFilter
 from logconf.render import JsonRenderer
 from logconf.sinks import DescriptorSink, FileSink, Sink, StreamSink
 from logconf.text_renderer import TextRenderer
@@ -173,7 +174,7 @@ def _sink_of(stream: TextIO) -> Sink:
 
 def _install(handler: StructuredHandler, level: int, previous: StructuredHandler | None) -> None:
     root = logging.getLogger()
-    install_record_maker()
+    install_direct_calls()
     logging.raiseExceptions = False  # other handlers' faults must not print into the log either
     # Look-ups nobody reads here; they cost as much as the rest of a record
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False

@@ -26,6 +26,7 @@ SMALL = {
     "access_tokens": "one row for each token that an administrator made; read at a start and for the list of tokens",
     "approval_rules": "one row for each rule",
     "alembic_version": "one row",
+    "ended_parents": "a work list: whether it has a row, and the first of them by its index",
     "counters": "one row for each counter",
     "hand_over_deaths": "jobs that are suspected of having killed the process",
     "json_each": "the list that is given with the statement",

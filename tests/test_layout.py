@@ -29,8 +29,8 @@ PUBLIC = {
         "ChildStartError", "RestartIntensityReached", "ChildHung", "FaultPlan",
     },
     "actors": {
-        "open_runtime", "Runtime", "Settings", "JobRequest", "Job", "Event", "Actor", "ActorRef", "Envelope",
-        "BackgroundTaskManager", "get_task_manager", "start_background_tasks", "stop_background_tasks",
+        "open_runtime", "Runtime", "Selection", "Settings", "JobRequest", "Job", "Event", "Actor", "ActorRef",
+        "Envelope", "BackgroundTaskManager", "get_task_manager", "start_background_tasks", "stop_background_tasks",
         "get_enterprise_config",
     },
 }  # fmt: skip

@@ -19,7 +19,7 @@ from sqlalchemy import Connection
 from actors.jobs.events import EventType
 from actors.jobs.pages import Cursors, Page
 from actors.kernel import Clock
-from actors.ledger import Ledger, queries
+from actors.ledger import Ledger, naming
 from actors.store import Transaction
 from actors.store import access as rows
 from actors.store.access import AccessToken, WebSession
@@ -175,7 +175,7 @@ class Sessions:
         def one(sessions: list[WebSession]) -> list[WebSession]:
             begun = part_of_id.lower() or " "  # nothing begins no id
             found = {one.session_id: one for one in sessions if one.session_id.startswith(begun)}
-            return [found[queries.only(part_of_id, list(found), "session")]]
+            return [found[naming.only(part_of_id, list(found), "session")]]
 
         return (await self._end(one, by))[0]
 

@@ -10,6 +10,7 @@ import attrs
 from actors.job_requests.rights import Submitter
 from actors.job_requests.sources import RequestSource
 from actors.jobs.levels import level_reaches
+from actors.jobs.views import Viewer
 
 Via = Literal["socket", "socket_other", "token", "session"]
 _SEES_ALL = "lead"
@@ -46,6 +47,11 @@ class Peer:
     def only_user(self) -> str | None:
         """The only user whose jobs the caller may see; None: everybody's (lead and admin)."""
         return None if self.has(_SEES_ALL) else self.name
+
+    @property
+    def viewer(self) -> Viewer:
+        """The caller as one who names jobs: their own come first."""
+        return Viewer(self.name, only_own=self.only_user is not None)
 
     @property
     def is_local(self) -> bool:

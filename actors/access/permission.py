@@ -1,7 +1,8 @@
 """What a route requires of its caller; each route names one of these where it is registered (``ROUTES``).
 
-For a route that names a job or an approval request in its path, ``own="job"`` or ``own="approval"`` makes the guard
-answer 404 for what belongs to somebody else. For a list, ``own="listing"`` means that the handler leaves out what
+For a route that names a job or an approval request in its path, ``own="job"`` or ``own="approval"`` says that its
+callers find what they may see there, and get 404 for what belongs to somebody else (:mod:`actors.api.naming`). For a
+list or a selection, ``own="listing"`` means that the handler leaves out what
 :attr:`~actors.access.peer.Peer.only_user` excludes; a generated test checks that it does.
 """
 
@@ -44,6 +45,7 @@ OWN_JOB_STREAM = Permission("viewer", own="job", stream=True)
 OWN_APPROVAL = Permission("viewer", own="approval")
 RESEARCHER = Permission("researcher")
 CHANGES_OWN_JOB = Permission("researcher", own="job")
+CHANGES_OWN_JOBS = Permission("researcher", own="listing")
 CHANGES_OWN_APPROVAL = Permission("researcher", own="approval")
 LEAD = Permission("lead")
 ADMIN = Permission()

@@ -30,7 +30,7 @@ from actors.jobs.events import EventType
 from actors.jobs.ids import IdFactory
 from actors.jobs.pages import Cursors, Page
 from actors.kernel import Clock
-from actors.ledger import Ledger, queries
+from actors.ledger import Ledger, naming
 from actors.store import Transaction
 from actors.store import access as rows
 from actors.store.access import AccessToken, WebSession
@@ -98,18 +98,6 @@ class Access:
         session = known.sessions.get(hash_of(secret))
         return _peer_of(session) if session is not None and known.session_holds(session, self._clock.now()) else None
 
-    # Whose is it?
-
-    async def owner_of_job(self, part: str) -> str:
-        """Whose job this is. Raises :class:`Refused` where there is none, or where more than one fits."""
-        return (await self._ledger.read(queries.find, part)).request.user_id
-
-    async def owner_of_approval(self, part: str) -> str:
-        """Whose job this approval request holds back. Raises :class:`Refused` where there is none."""
-        approval_id = await self._ledger.read(queries.resolve_approval, part)
-        request = await self._ledger.read(queries.approval, approval_id)
-        return await self.owner_of_job(request.job_id)
-
     # Tokens.
 
     async def create_token(
@@ -170,7 +158,7 @@ class Access:
 
         def end(tx: Transaction) -> AccessToken:
             found = rows.matching(tx.connection, part_of_id.lower()) if part_of_id else []
-            token = rows.token(tx.connection, queries.only(part_of_id, found, "token"))
+            token = rows.token(tx.connection, naming.only(part_of_id, found, "token"))
             assert token is not None
             if token.revoked_at is None:
                 rows.change_token(tx.connection, token.token_id, revoked_at=tx.now)

@@ -18,6 +18,8 @@ from actors.api import (
     pages,
     queue,
     rules,
+    selections,
+    series,
     session,
     tokens,
     tree,
@@ -26,6 +28,7 @@ from actors.api import (
 from actors.api.guard import AccessGuard
 from actors.api.options import HttpOptions
 from actors.api.problems import HANDLERS
+from actors.api.route import ends_with_name
 from actors.control.runtime import Reading, Runtime
 from actors.net.client_faults import ClientFaults
 from logconf import get_logger
@@ -33,12 +36,12 @@ from logconf.asgi import App, CorrelationMiddleware
 
 _logger = get_logger("actors.api")
 
-ROUTES: list[BaseRoute] = [
-    *jobs.ROUTES, *logs.ROUTES, *events.ROUTES, *queue.ROUTES, *rules.ROUTES, *approvals.ROUTES, *tree.ROUTES,
-    *notifications.ROUTES,
-    *health.ROUTES, *metrics.ROUTES, *session.ROUTES, *tokens.ROUTES, *webhooks.ROUTES, *openapi.ROUTES,
-    *pages.ROUTES,
+_ALL: list[BaseRoute] = [
+    *jobs.ROUTES, *selections.ROUTES, *logs.ROUTES, *events.ROUTES, *queue.ROUTES, *rules.ROUTES, *approvals.ROUTES,
+    *tree.ROUTES, *health.ROUTES, *metrics.ROUTES, *session.ROUTES, *tokens.ROUTES, *webhooks.ROUTES, *openapi.ROUTES,
+    *pages.ROUTES, *series.ROUTES, *notifications.ROUTES,
 ]  # fmt: skip
+ROUTES = sorted(_ALL, key=ends_with_name)
 """All routes, each with the permission that its callers need."""
 
 

@@ -12,19 +12,28 @@ from attrs.validators import ge, le, min_len, optional
 from actors.control.event_reader import LARGEST_SEQ
 from actors.job_requests.rules import RULE, Level
 from actors.jobs import maxima, maximum
+from actors.jobs.file_rules import Again
 from actors.jobs.levels import HIGHEST_OVERRIDE
 from actors.jobs.notifications import NotificationState
+from actors.jobs.quantities import Seconds, WholeSeconds
 from actors.jobs.records import ApprovalRule, ApprovalStatus, JobStatus
+from actors.jobs.selections import MOST as MOST_SELECTED
+from actors.jobs.series import MOST_POINTS
 from actors.validation import StrictConverter
 
 MOST_BYTES = 8 << 20
 """Of one page of a job's output."""
+MOST_ATTEMPT = 999_999
+
+MOST_LINES = 1_000_000
+"""Of the last lines of an output."""
 
 _NAME, _CURSOR, _REASON = maximum.Text(maxima.NAME), maximum.Text(maxima.CURSOR), maximum.Text(maxima.REASON)
 _OLD_NAME: list[Any] = [min_len(1), maximum.Text(255)]  # names could be so long before they had a maximum
 _FEW, _NAMES = maximum.Items(maxima.CHOICES), maximum.Items(maxima.CHOICES, _NAME)
 _TYPES = maximum.Items(maxima.CHOICES, maximum.Text(maxima.CURSOR))  # one text may name several
 _PAGE = [ge(1), le(maxima.ROWS)]
+_OVERRIDE = attrs.validators.optional([ge(0), le(HIGHEST_OVERRIDE)])
 
 
 @attrs.frozen
@@ -33,8 +42,23 @@ class Nothing:
 
 
 @attrs.frozen
+class SubmitQuery:
+    """``job_file``: these are jobs of a job file, of this SHA-256 digest: their keys hold as long as they are kept.
+
+    ``again``: which of those that are there already are submitted anew; with ``job_file`` only. ``check`` false: accept
+    what can be seen not to run (E6), with ``warnings``, instead of refusing it.
+    """
+
+    job_file: str | None = attrs.field(default=None, validator=maximum.Text(64))
+    again: Again = "none"
+    check: bool = True
+
+
+@attrs.frozen
 class JobsQuery:
-    """Which jobs. ``q``: part of an id, user, configuration name or error; ``before``: only jobs older than this one.
+    """Which jobs. ``name``: a pattern such as ``train-*``; ``q``: part of an id, user, name or error.
+
+    ``since``, ``until``: made at that time or later, and before it. ``before``: only jobs older than this one.
 
     ``cursor``: ``next`` of the page before, with whatever else was asked there.
     """
@@ -43,12 +67,31 @@ class JobsQuery:
     user_id: str | None = attrs.field(default=None, validator=_NAME)
     org_id: str | None = attrs.field(default=None, validator=_NAME)
     provider: str | None = attrs.field(default=None, validator=_NAME)
+    name: str | None = attrs.field(default=None, validator=_NAME)
+    group: str | None = attrs.field(default=None, validator=_NAME)
     q: str | None = attrs.field(default=None, validator=_NAME)
     since: datetime | None = None
     until: datetime | None = None
     before: str | None = attrs.field(default=None, validator=_NAME)
     cursor: str | None = attrs.field(default=None, validator=_CURSOR)
     limit: int = attrs.field(default=100, validator=_PAGE)
+
+
+@attrs.frozen
+class SeriesQuery:
+    """How many points of each series at most."""
+
+    points: int = attrs.field(default=MOST_POINTS, validator=[ge(8), le(MOST_POINTS)])
+
+
+@attrs.frozen
+class ComparisonQuery:
+    """Which group, and whose. ``cursor``: ``next`` of the page before, with whatever else was asked there."""
+
+    group: str = attrs.field(validator=_NAME)
+    user_id: str | None = attrs.field(default=None, validator=_NAME)
+    cursor: str | None = attrs.field(default=None, validator=_CURSOR)
+    limit: int = attrs.field(default=maxima.ROWS, validator=_PAGE)
 
 
 @attrs.frozen
@@ -113,18 +156,34 @@ class JobEventsQuery:
 
 @attrs.frozen
 class LogsQuery:
-    """``cursor``: go on from there. ``follow``: until the job ends. ``limit``: one page of about so many bytes."""
+    """``cursor``: go on from there. ``follow``: until the job ends. ``limit``: one page of about so many bytes.
+
+    ``tail``: begin with so many last lines. ``since``: begin with what came then, to about a second, for jobs that run
+    long to a minute; 422 where that is not known. Of both, the later place.
+    ``attempt``: the output of this attempt alone.
+    """
 
     cursor: str | None = attrs.field(default=None, validator=_CURSOR)
+    tail: int | None = attrs.field(default=None, validator=optional([ge(0), le(MOST_LINES)]))
+    since: datetime | None = None
     follow: bool = False
+    attempt: int | None = attrs.field(default=None, validator=optional([ge(1), le(MOST_ATTEMPT)]))
     limit: int | None = attrs.field(default=None, validator=attrs.validators.optional([ge(1), le(MOST_BYTES)]))
 
 
 @attrs.frozen
 class LogStreamQuery:
-    """``cursor``: go on from there; ``Last-Event-ID`` wins."""
+    """``cursor``: go on from there; ``Last-Event-ID`` wins. ``attempt``: the output of this attempt alone."""
 
     cursor: str | None = attrs.field(default=None, validator=_CURSOR)
+    attempt: int | None = attrs.field(default=None, validator=optional([ge(1), le(MOST_ATTEMPT)]))
+
+
+@attrs.frozen
+class RetryRequest:
+    """``with_dependants``: submit anew the jobs, too, that were cancelled because this one ended badly."""
+
+    with_dependants: bool = False
 
 
 @attrs.frozen
@@ -136,10 +195,32 @@ class SettleRequest:
 
 
 @attrs.frozen
+class SelectionRequest:
+    """Which jobs: ``jobs`` by their ids or names, or all that fit ``name`` (a pattern), group, status and user.
+
+    ``dry_run``: only say which they are.
+    """
+
+    jobs: tuple[str, ...] = attrs.field(default=(), validator=maximum.Items(MOST_SELECTED, _NAME))
+    name: str | None = attrs.field(default=None, validator=_NAME)
+    group: str | None = attrs.field(default=None, validator=_NAME)
+    status: tuple[JobStatus, ...] = attrs.field(default=(), validator=_FEW)
+    user_id: str | None = attrs.field(default=None, validator=_NAME)
+    dry_run: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class PrioritySelection(SelectionRequest):
+    """Which jobs, and their override, or null to take it away."""
+
+    priority_override: int | None = attrs.field(validator=_OVERRIDE)
+
+
+@attrs.frozen
 class PriorityRequest:
     """An override, or null to take it away."""
 
-    priority_override: int | None = attrs.field(validator=attrs.validators.optional([ge(0), le(HIGHEST_OVERRIDE)]))
+    priority_override: int | None = attrs.field(validator=_OVERRIDE)
 
 
 @attrs.frozen
@@ -196,7 +277,7 @@ class PruneRequest:
 
     dry_run: bool = False
     yes: bool = False
-    seconds: int | None = attrs.field(default=None, validator=optional([ge(1), le(3600)]))
+    seconds: WholeSeconds | None = attrs.field(default=None, validator=optional([ge(1), le(3600)]))
     after: str | None = attrs.field(default=None, validator=_NAME)
 
 
@@ -227,7 +308,7 @@ class TokenRequest:
     org_id: str | None = attrs.field(default=None, validator=_NAME)
     teams: tuple[str, ...] = attrs.field(default=(), validator=_NAMES)
     name: str = attrs.field(default="", validator=_NAME)
-    expires_in: float | None = None
+    expires_in: Seconds | None = None
 
 
 CONVERTER = StrictConverter({ApprovalRule: RULE})

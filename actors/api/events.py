@@ -9,6 +9,7 @@ from starlette.requests import Request
 
 from actors.access.permission import OWN_STREAM, VIEWER
 from actors.api.bodies import EventsQuery
+from actors.api.naming import NEWEST, newest_header
 from actors.api.route import Call, Nothing, route
 from actors.api.sse import EVENT_STREAM, LAST_EVENT_ID, EventStream, Streamed, framed
 from actors.control.event_reader import LARGEST_SEQ
@@ -16,7 +17,7 @@ from actors.documents.events import EventTypesDocument, event_document
 from actors.jobs import maxima
 from actors.jobs.events import Concern, EventType, concerning
 from actors.jobs.records import Event
-from actors.jobs.refusal import RefusalKind, Refused, invalid
+from actors.jobs.refusal import invalid
 
 _UNNAMED = concerning(Concern.UNNAMED)
 
@@ -55,7 +56,10 @@ async def events(call: Call[Nothing, EventsQuery]) -> Streamed:
     after = _last_event_id(call.request)
     after = asked.after if after is None else after
     user_id = call.visible_user(asked.user)
-    job_id = None if asked.job_id is None else await _visible_job(call, asked.job_id)
+    job_id, newest = asked.job_id, None
+    if job_id is not None:
+        named = await runtime.jobs.named(job_id, call.peer.viewer, newest=True)
+        job_id, newest = named.job.job_id, newest_header(named)
     types = _types(asked.types)
     if after is not None and job_id is not None:
         start, gap = after, None  # a job's events are removed with the job, never in part
@@ -71,7 +75,10 @@ async def events(call: Call[Nothing, EventsQuery]) -> Streamed:
             async for event in found:
                 await stream.send_piece(_FRAMES.of(event))
 
-    return Streamed(EventStream(call.ending, produce).run, EVENT_STREAM)
+    stream = Streamed(EventStream(call.ending, produce).run, EVENT_STREAM)
+    if newest is not None:
+        stream.headers[NEWEST] = newest
+    return stream
 
 
 async def event_types(call: Call[Nothing, Nothing]) -> EventTypesDocument:
@@ -85,13 +92,6 @@ def _types(texts: Iterable[str]) -> list[str]:
     if len(types) > maxima.CHOICES:
         raise invalid("types", f"must name at most {maxima.CHOICES}, not {len(types)}")
     return types
-
-
-async def _visible_job(call: Call[Nothing, EventsQuery], part: str) -> str:
-    job = (await call.runtime.jobs.get(part)).job
-    if call.peer.only_user not in (None, job.request.user_id):
-        raise Refused(f"there is no job {part!r}", RefusalKind.NOT_FOUND)
-    return job.job_id
 
 
 def _last_event_id(request: Request) -> int | None:

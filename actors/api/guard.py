@@ -12,10 +12,10 @@ A request passes these checks in this order; the first that fails is the answer,
    its secret is good.
 6. A route that is open to all is served here, without a peer. Others need one (401); a change in a browser's session
    needs the Origin header; the route's level must be reached (403; :mod:`actors.access.permission`).
-7. A job or approval request of another user's, where the peer may only see its own, is 404, as if it did not exist.
 
-What holds afterwards: a route that needs a level has a ``peer`` in its state, and everything in its path belongs to
-somebody whom that peer may see. Lists are filtered by their handlers. Rights can end while a stream is open: they are
+What holds afterwards: a route that needs a level has a ``peer`` in its state. A declared route then finds what its path
+names among what that peer may see, and is 404 for the rest (:mod:`actors.api.naming`). Lists are filtered by their
+handlers. Rights can end while a stream is open: they are
 checked again every :data:`LOOK_AGAIN` seconds, and the stream ends with them.
 """
 
@@ -44,7 +44,6 @@ from actors.api.rate_limits import SIGN_IN, RateLimiter, SignInRate, StreamLimit
 from actors.api.route import permission_of
 from actors.api.unix_peer import user_name
 from actors.control.runtime import Reading, Runtime
-from actors.jobs.refusal import Refused
 from actors.net.streams import BoundedStream
 from actors.store import caller
 from actors.store.errors import StoreError
@@ -101,7 +100,7 @@ class AccessGuard:
         if not is_local:
             send = self._counting(send, state)
         send = with_headers(send, csp(request.headers.get("host"), self._feed_port))
-        permission, params = self._permission(scope)
+        permission = self._permission(scope)
         if not permission.webhook:  # which reads its own bodies
             receive = bounded(receive, self._options.max_body_bytes)
         if is_local:
@@ -114,7 +113,7 @@ class AccessGuard:
             return
         state.pop("peer", None)
         try:
-            peer = await self._check(request, permission, params)
+            peer = await self._check(request, permission)
         except (HTTPException, StoreError) as error:
             extra = {"method": request.method, "path": scope["path"]}
             _logger.debug("A request was refused: %s", error, extra=extra)
@@ -125,16 +124,15 @@ class AccessGuard:
             _recognise(state)
         await self._serve(request, permission, peer, receive, send)
 
-    def _permission(self, scope: Scope) -> tuple[Permission, dict[str, Any]]:
-        """Permission and path parameters of the route that the application will choose; without one, an admin's."""
+    def _permission(self, scope: Scope) -> Permission:
+        """The permission of the route that the application will choose; without one, an admin's."""
         for route in self._routes:
-            match, found = route.matches(scope)
-            if match is Match.FULL:
-                return permission_of(route), found.get("path_params", {})
-        return ADMIN, {}
+            if route.matches(scope)[0] is Match.FULL:
+                return permission_of(route)
+        return ADMIN
 
-    async def _check(self, request: Request, permission: Permission, params: dict[str, Any]) -> Peer | None:
-        """Checks 2 to 7: the peer, None where the route is open to all. Raises ``HTTPException``, the answer."""
+    async def _check(self, request: Request, permission: Permission) -> Peer | None:
+        """Checks 2 to 6: the peer, None where the route is open to all. Raises ``HTTPException``, the answer."""
         self._check_host_and_origin(request, permission)
         announced = int(request.headers.get("content-length", "0"))
         if announced > self._options.max_body_bytes and not permission.webhook:
@@ -153,7 +151,6 @@ class AccessGuard:
             raise HTTPException(403, "this is for the Unix socket only")
         if not peer.has(permission.level):
             raise HTTPException(403, f"this takes somebody of level {permission.level}, not {peer.level}")
-        await self._check_owner(peer, permission, params)
         return peer
 
     def _check_host_and_origin(self, request: Request, permission: Permission) -> None:
@@ -200,21 +197,6 @@ class AccessGuard:
             await send(message)
 
         return send_counting
-
-    async def _check_owner(self, peer: Peer, permission: Permission, params: dict[str, Any]) -> None:
-        """Raises 404 for another user's, as if it did not exist, whether it does or not."""
-        access, own = self._access, permission.own
-        if access is None or peer.only_user is None or own not in ("job", "approval"):
-            await trio.lowlevel.checkpoint()
-            return
-        what, find = ("job", access.owner_of_job) if own == "job" else ("approval request", access.owner_of_approval)
-        part = str(params.get(f"{own}_id", ""))
-        try:
-            owner = await find(part)
-        except Refused:
-            owner = None
-        if owner != peer.only_user:
-            raise HTTPException(404, f"there is no {what} {part!r:.80}")
 
     async def _serve(
         self, request: Request, permission: Permission, peer: Peer | None, receive: Receive, send: Send

@@ -10,19 +10,30 @@ import attrs
 from actors.access.peer import Peer
 from actors.access.permission import ADMIN, CHANGES_OWN_JOB, OWN_JOB, OWN_LISTING, RESEARCHER
 from actors.api.answers import Answer, answer, page_document
-from actors.api.bodies import JobEventsQuery, JobsQuery, SettleRequest
+from actors.api.bodies import JobEventsQuery, JobsQuery, RetryRequest, SettleRequest, SubmitQuery
 from actors.api.body import holds_more, too_long, too_many
 from actors.api.parsing import Raw
 from actors.api.route import Call, Nothing, route
 from actors.control.jobs import Jobs
 from actors.documents.events import EventsDocument, event_document
-from actors.documents.jobs import AcceptedDocument, JobDocument, JobsDocument, accepted_document, job_document
+from actors.documents.jobs import (
+    AcceptedDocument,
+    JobDocument,
+    JobsDocument,
+    RetriedDocument,
+    accepted_document,
+    job_document,
+)
 from actors.job_requests.job_request import request_from_mapping
+from actors.job_requests.matrices import Request, request_of
 from actors.job_requests.rights import authorized
 from actors.jobs import maxima
+from actors.jobs.file_rules import FileRules
+from actors.jobs.ids import is_id
 from actors.jobs.records import Job, JobRequest
-from actors.jobs.refusal import RefusalKind, Refused
+from actors.jobs.refusal import RefusalKind, Refused, invalid
 from actors.jobs.request_texts import first_not_utf8
+from actors.jobs.sweeps import Sweep
 from actors.kernel.turns import InTurns
 from actors.validation import CheckedError, Problems, join
 
@@ -32,9 +43,9 @@ _KEY = {"Idempotency-Key": "The same key of the same user within 24 hours gives 
 
 
 async def submit(
-    call: Call[Raw[JobRequest | list[JobRequest]], Nothing],
+    call: Call[Raw[JobRequest | list[JobRequest]], SubmitQuery],
 ) -> Answer[AcceptedDocument | list[AcceptedDocument]]:
-    """Submit one job, or a list of which all are accepted or none.
+    """Submit one job, or a list of which all are accepted or none. A job with a ``matrix`` is a list by itself.
 
     201 with what was made, 200 where all of it was there already under its ``Idempotency-Key``. The answer to a list
     leaves out progress and results.
@@ -47,8 +58,11 @@ async def submit(
     key = call.request.headers.get("idempotency-key")
     if key is not None:
         requests = [_keyed(requests, key, many)]
-    jobs = call.runtime.jobs
-    accepted = await jobs.submit_many(await _authorized(requests, call.peer, many, jobs))
+    asked, peer = call.query, call.peer
+    file = None if asked.job_file is None else FileRules(asked.job_file, asked.again)
+    authorized_ones = await _authorized(requests, peer, many, call.runtime.jobs)
+    accepted = await call.runtime.jobs.submit_many(authorized_ones, file, sees=peer.only_user, check=asked.check)
+    many = many or isinstance(requests[0], Sweep)
     status = 201 if any(each.created for each in accepted) else 200
     documents = [accepted_document(each) async for each in InTurns(accepted)]
     return answer([_brief(each) for each in documents] if many else documents[0], status)
@@ -59,7 +73,7 @@ def _brief(document: AcceptedDocument) -> AcceptedDocument:
     return {**document, "progress": None, "result": None}
 
 
-async def _requests(bodies: Sequence[Any], many: bool) -> list[JobRequest]:
+async def _requests(bodies: Sequence[Any], many: bool) -> list[Request]:
     """The requests in ``bodies``. Raises every fault of every job at once, up to a number that a person would read."""
     if len(bodies) > maxima.BATCH_JOBS:
         message = f"at most {maxima.BATCH_JOBS} jobs in one request, not {len(bodies)}; send them in several"
@@ -69,7 +83,7 @@ async def _requests(bodies: Sequence[Any], many: bool) -> list[JobRequest]:
         if holds_more(body, maxima.VALUES):
             raise too_many(maxima.VALUES)
         try:
-            found.append(request_from_mapping(body, join("", index) if many else ""))
+            found.append(request_of(body, join("", index) if many else ""))
         except CheckedError as error:
             faults.extend(error.faults)
         index += 1
@@ -81,26 +95,27 @@ async def _requests(bodies: Sequence[Any], many: bool) -> list[JobRequest]:
     return found
 
 
-async def _authorized(requests: Iterable[JobRequest], peer: Peer, many: bool, jobs: Jobs) -> list[JobRequest]:
+async def _authorized(requests: Iterable[Request], peer: Peer, many: bool, jobs: Jobs) -> list[Request]:
     """``requests`` as ``peer`` may ask them."""
-    found: list[JobRequest] = []
-    async for asked in InTurns(requests):
+    found: list[Request] = []
+    async for one in InTurns(requests):
+        asked = one.request if isinstance(one, Sweep) else one
         index = len(found)
         if not peer.is_local and (field := first_not_utf8(asked)) is not None:
             # Over the network values are text: which bytes a configured program gets is the configuration's to say.
             where = join(join("", index), field) if many else field
             raise Refused(f"{where} must be UTF-8: other bytes are accepted on the Unix socket alone", _INVALID, where)
         where = f"job {index + 1}: " if many else ""
-        allowed = authorized(asked, peer.submitter, where)
-        jobs.check_targets(allowed, peer.submitter, where)
-        found.append(allowed)
+        mine = authorized(asked, peer.submitter, where)
+        jobs.check_targets(mine, peer.submitter, where)
+        found.append(attrs.evolve(one, request=mine) if isinstance(one, Sweep) else mine)
     return found
 
 
-def _keyed(requests: list[JobRequest], key: str, many: bool) -> JobRequest:
+def _keyed(requests: list[Request], key: str, many: bool) -> JobRequest:
     """The one request under the key of its header, checked as one in the body would be."""
     asked = requests[0]
-    if many:
+    if many or isinstance(asked, Sweep):
         raise Refused("Idempotency-Key is for one job; in a list each has its own idempotency_key", _INVALID)
     if asked.idempotency_key not in (None, key):
         message = "Idempotency-Key and idempotency_key differ; give one of the two"
@@ -112,15 +127,23 @@ def _keyed(requests: list[JobRequest], key: str, many: bool) -> JobRequest:
 async def listing(call: Call[Nothing, JobsQuery]) -> JobsDocument:
     """A page of jobs, newest first."""
     asked = call.query
+    before = asked.before
+    if before is not None and not is_id(before):
+        try:
+            before = (await call.reading.jobs.named(before, call.peer.viewer, newest=True)).job.job_id
+        except Refused as error:
+            raise invalid("before", f"{error}; what `next` says goes into cursor") from None
     views = await call.reading.jobs.page(
         statuses=asked.status,
         user_id=call.visible_user(asked.user_id),
         org_id=asked.org_id,
         provider=asked.provider,
+        name=asked.name,
+        group=asked.group,
         text=asked.q,
         since=asked.since,
         until=asked.until,
-        before=asked.before,
+        before=before,
         limit=asked.limit,
         cursor=asked.cursor,
         caller=call.by,
@@ -129,7 +152,10 @@ async def listing(call: Call[Nothing, JobsQuery]) -> JobsDocument:
 
 
 async def showing(call: Call[Nothing, Nothing]) -> JobDocument:
-    """One job, by its id or by what begins or ends exactly one id."""
+    """One job, by its id, its name, or what begins or ends exactly one id; of several of one name the newest.
+
+    Then the header ``X-Newest-Job`` says of how many.
+    """
     return job_document(await call.reading.jobs.get(call.path("job_id")))
 
 
@@ -139,10 +165,15 @@ async def cancel(call: Call[Nothing, Nothing]) -> Answer[JobDocument]:
     return answer(await _shown(call, job), 200 if job.is_terminal else 202)
 
 
-async def retry(call: Call[Nothing, Nothing]) -> JobDocument:
+async def retry(call: Call[RetryRequest, SubmitQuery]) -> RetriedDocument:
     """Make a new job of yours that asks for the same as an ended one, as far as you may ask for it."""
-    job = await call.runtime.jobs.retry(call.path("job_id"), by=call.by, submitter=call.peer.submitter)
-    return await _shown(call, job)
+    job, *others = await call.runtime.jobs.submit_again(
+        call.path("job_id"), submitter=call.peer.submitter, with_dependants=call.body.with_dependants,
+        check=call.query.check,
+    )  # fmt: skip
+    warnings = [text for one in (job, *others) for text in one.warnings]
+    also_submitted = [one.job.job_id for one in others]
+    return {**accepted_document(job), "warnings": warnings, "also_submitted": also_submitted}
 
 
 async def settle(call: Call[SettleRequest, Nothing]) -> JobDocument:

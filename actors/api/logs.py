@@ -13,6 +13,7 @@ from actors.access.permission import OWN_JOB_STREAM
 from actors.api.bodies import LogsQuery, LogStreamQuery
 from actors.api.route import Call, Nothing, route
 from actors.api.sse import EVENT_STREAM, LAST_EVENT_ID, EventStream, Streamed, Write
+from actors.control.log_beginning import Beginning
 from actors.jobs import maxima
 from actors.jobs.refusal import Refused, invalid
 from actors.providers.log_notices import LogNotice, notice
@@ -24,32 +25,37 @@ UNREADABLE = "the output cannot be read any further"
 
 
 async def logs(call: Call[Nothing, LogsQuery]) -> Response:
-    """A job's output as it was written, from ``cursor`` on.
+    """A job's output as it was written, from ``cursor``, its last lines or a time on.
 
     With ``limit`` one page, whose header ``X-Next-Cursor`` has the ``cursor`` of the page after, quoted as a query
     needs it; an empty page says that there is nothing more yet. With ``follow`` until the job ends; where the output
     cannot be read any further before that, the last line says so.
     """
     asked, job_id = call.query, (await call.reading.jobs.get(call.path("job_id"))).job.job_id
-    await _check_cursor(call, job_id, asked.cursor)
-    if asked.follow:
+    await _check(call, job_id, asked.cursor, asked.attempt)
+    begin = await _beginning(call, job_id)
+    if asked.follow and not begin.nothing:
         runtime = call.runtime
 
         async def follow(write: Write) -> None:
             try:
-                async with runtime.log_reader.follow(job_id, asked.cursor) as pieces:
+                await _write_some(write, begin.head)
+                async with runtime.log_reader.follow(job_id, begin.cursor, attempt=asked.attempt) as pieces:
                     async for data, _cursor in pieces:
                         await write(data)
             except Refused as refusal:  # the answer has begun: a connection cut off would look like an accident
                 await write(notice(f"{UNREADABLE}: {refusal}"))
 
         return Streamed(follow, BYTES)
+    if begin.nothing:
+        return Response(b"", media_type=BYTES)
     if asked.limit is not None:
-        return await _page(call, job_id, asked.limit)
-    source = call.reading.log_reader.read(job_id, asked.cursor)
+        return await _page(call, job_id, begin, asked.limit)
+    source = call.reading.log_reader.read(job_id, begin.cursor, attempt=asked.attempt)
     first = await anext(source, None)  # whatever refuses refuses before the answer begins
 
     async def whole(write: Write) -> None:
+        await _write_some(write, begin.head)
         if first is not None:
             await write(first[0])
         async with aclosing(source) as chunks:  # type: ignore[type-var]
@@ -59,22 +65,38 @@ async def logs(call: Call[Nothing, LogsQuery]) -> Response:
     return Streamed(whole, BYTES)
 
 
-async def _check_cursor(call: Call[Any, Any], job_id: str, cursor: str | None) -> None:
+async def _write_some(write: Write, head: bytes) -> None:
+    if head:
+        await write(head)
+
+
+async def _beginning(call: Call[Nothing, LogsQuery], job_id: str) -> Beginning:
+    asked = call.query
+    if asked.tail is None and asked.since is None:
+        return Beginning(cursor=asked.cursor)
+    if asked.cursor is not None:
+        raise invalid("cursor", "goes on from its own place; leave out tail and since")
+    return await call.reading.log_reader.beginning(job_id, asked.tail, asked.since, attempt=asked.attempt)
+
+
+async def _check(call: Call[Any, Any], job_id: str, cursor: str | None, attempt: int | None) -> None:
     """Raises :class:`Refused` before an answer begins; the usual cursor, a number of bytes, needs no look.
 
     Another one is the provider's to know: it is asked for the first piece.
     """
-    if cursor is None or (cursor.isascii() and cursor.isdigit() and len(cursor) < _DIGITS):
+    plain = cursor is None or (cursor.isascii() and cursor.isdigit() and len(cursor) < _DIGITS)
+    if plain and attempt is None:
         return
-    if len(cursor) > maxima.CURSOR or not cursor.isprintable():
+    if cursor is not None and (len(cursor) > maxima.CURSOR or not cursor.isprintable()):
         raise invalid("cursor", "is none that was given here")
-    async with aclosing(call.reading.log_reader.read(job_id, cursor)) as pieces:  # type: ignore[type-var]
+    async with aclosing(call.reading.log_reader.read(job_id, cursor, attempt=attempt)) as pieces:  # type: ignore[type-var]
         await anext(pieces, None)
 
 
-async def _page(call: Call[Nothing, LogsQuery], job_id: str, limit: int) -> Response:
-    content, cursor = bytearray(), call.query.cursor
-    async with aclosing(call.reading.log_reader.read(job_id, cursor)) as chunks:  # type: ignore[type-var]
+async def _page(call: Call[Nothing, LogsQuery], job_id: str, begin: Beginning, limit: int) -> Response:
+    content, cursor = bytearray(begin.head), begin.cursor
+    source = call.reading.log_reader.read(job_id, cursor, attempt=call.query.attempt)
+    async with aclosing(source) as chunks:  # type: ignore[type-var]
         async for data, following in chunks:
             content += data
             cursor = following
@@ -94,13 +116,14 @@ async def stream(call: Call[Nothing, LogStreamQuery]) -> Streamed:
     runtime, ending = call.runtime, call.ending
     job_id = (await runtime.jobs.get(call.path("job_id"))).job.job_id
     cursor = call.request.headers.get("last-event-id", call.query.cursor)
-    await _check_cursor(call, job_id, cursor)
+    attempt = call.query.attempt
+    await _check(call, job_id, cursor, attempt)
 
     async def produce(events: EventStream) -> None:
         await events.send({"type": "connected"}, "connection")
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         try:
-            async with runtime.log_reader.follow(job_id, cursor) as pieces:
+            async with runtime.log_reader.follow(job_id, cursor, attempt=attempt) as pieces:
                 async for data, following in pieces:
                     if isinstance(data, LogNotice):
                         await events.send({"type": "notice", "text": data.text}, "notice", following)

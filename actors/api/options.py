@@ -9,6 +9,7 @@ import attrs
 from attrs.validators import and_, ge, gt, le
 
 from actors.jobs import maxima
+from actors.jobs.quantities import Bytes, Hours
 
 PORT = 8765
 
@@ -39,10 +40,10 @@ class HttpOptions:
     requests_per_minute: int = attrs.field(default=600, validator=ge(1))
     max_connections: int = attrs.field(default=256, validator=ge(1))
     max_per_address: int = attrs.field(default=128, validator=ge(1))
-    max_body_bytes: int = attrs.field(default=maxima.BATCH, validator=ge(1024))
+    max_body_bytes: Bytes = attrs.field(default=maxima.BATCH, validator=ge(1024))
     max_streams: int = attrs.field(default=100, validator=ge(1))
     max_streams_per_token: int = attrs.field(default=5, validator=ge(1))
-    session_hours: float = attrs.field(default=12.0, validator=and_(gt(0), le(24 * 366)))
+    session_hours: Hours = attrs.field(default=12.0, validator=and_(gt(0), le(24 * 366)))
 
     def __attrs_post_init__(self) -> None:
         if (self.tls_certificate is None) != (self.tls_key is None):

@@ -19,17 +19,19 @@ import trio
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Route, compile_path
 
 from actors.access.peer import Peer
 from actors.access.permission import ADMIN, Permission
 from actors.api.answers import answer
 from actors.api.bodies import Nothing
+from actors.api.naming import NEWEST, replace_names
 from actors.api.parsing import body_as, check_path, query_as
 from actors.control.runtime import NOT_RUNNING, Reading, Runtime
 from actors.jobs import maxima
 from actors.jobs.refusal import RefusalKind, Refused
 
+_NAMED_PART = "{job_id}"
 B = TypeVar("B")
 Q = TypeVar("Q")
 
@@ -102,6 +104,8 @@ class GuardedRoute(Route):
 
     def __init__(self, method: str, path: str, endpoint: Callable[..., Any], permission: Permission) -> None:
         super().__init__(path, endpoint, methods=[method])
+        # A name may hold a slash, which arrives decoded; routes that end with a name are tried last (app.py).
+        self.path_regex, _, self.param_convertors = compile_path(path.replace(_NAMED_PART, "{job_id:path}"))
         self.permission = permission
 
 
@@ -136,14 +140,22 @@ class DeclaredRoute(GuardedRoute):
         check_path(request)
         query = query_as(request, self.query)
         body = await body_as(request, self.body, self.body_bytes)
+        newest = await replace_names(request, request.app.state.runtime)
         given = await self.handler(Call(request, body, query))
-        if isinstance(given, Response):
-            return given
-        return Response(status_code=self.statuses[0]) if given is None else answer(given, self.statuses[0])
+        if not isinstance(given, Response):
+            given = Response(status_code=self.statuses[0]) if given is None else answer(given, self.statuses[0])
+        if newest is not None:
+            given.headers[NEWEST] = newest
+        return given
 
 
 route = DeclaredRoute
 """As the lists of routes call it."""
+
+
+def ends_with_name(one: BaseRoute) -> bool:
+    """Whether the path ends with what names a job: such a route fits longer paths, too."""
+    return getattr(one, "path", "").endswith(_NAMED_PART)
 
 
 def permission_of(one: BaseRoute) -> Permission:
@@ -152,4 +164,4 @@ def permission_of(one: BaseRoute) -> Permission:
     return found
 
 
-__all__ = ["Call", "DeclaredRoute", "GuardedRoute", "Nothing", "permission_of", "route"]
+__all__ = ["Call", "DeclaredRoute", "GuardedRoute", "Nothing", "ends_with_name", "permission_of", "route"]

@@ -14,8 +14,10 @@ from actors.api.bodies import CONVERTER
 from actors.job_requests.job_request import REQUESTS
 from actors.job_requests.sources import NETWORK, NetworkRule, RequestSource, access_to, closed_to
 from actors.jobs import maxima, maximum
+from actors.jobs.matrix import MOST_EXCLUDES
 from actors.jobs.records import JobRequest
-from actors.validation import Format, Shape
+from actors.validation import Shape
+from actors.validation.units import form_of
 
 Schema = dict[str, Any]
 
@@ -28,6 +30,36 @@ _PLAIN: Mapping[Any, Schema] = {
     datetime: {"type": "string", "format": "date-time"},
     Any: {},
 }
+
+
+_VALUE: Schema = {"type": ["string", "number", "boolean"], "maxLength": maxima.PATTERN}
+_COMBINATION: Schema = {"type": "object", "additionalProperties": _VALUE, "maxProperties": maxima.CHOICES}
+_RANGE: Schema = {
+    "type": "object", "properties": {"from": _VALUE, "to": _VALUE, "step": _VALUE}, "required": ["from", "to"],
+    "additionalProperties": False,
+}  # fmt: skip
+_MATRIX: Mapping[str, Schema] = {
+    "matrix": {
+        "type": "object",
+        "description": (
+            "Parameters, each with a list of values or a range: a job for each combination, in which {name} is filled "
+            f"with its value. At most {maxima.BATCH_JOBS} jobs. Texts are used as written, numbers as JSON writes them."
+        ),
+        "properties": {
+            "exclude": {"type": "array", "items": _COMBINATION, "maxItems": MOST_EXCLUDES},
+            "include": {"type": "array", "items": _COMBINATION, "maxItems": maxima.BATCH_JOBS},
+        },
+        "additionalProperties": {"anyOf": [{"type": "array", "items": _VALUE, "maxItems": maxima.BATCH_JOBS}, _RANGE]},
+        "maxProperties": maxima.CHOICES + 2,
+    },
+    "idempotency_keys": {
+        "type": "array",
+        "items": {"type": "string", "maxLength": maxima.NAME},
+        "description": "With a matrix: a key for each of its jobs, in their order",
+        "maxItems": maxima.BATCH_JOBS,
+    },
+}
+"""What a job request may have beside its fields."""
 
 
 class Schemas:
@@ -49,7 +81,8 @@ class Schemas:
         if origin is Annotated:
             schema = self.of(args[0])
             for extra in args[1:]:
-                schema |= extra.schema or {} if isinstance(extra, Format) else {"format": extra}
+                form = form_of(extra)
+                schema |= {"format": extra} if form is None else form.schema or {}
             return schema
         if origin is NotRequired:
             return self.of(args[0])
@@ -87,8 +120,10 @@ class Schemas:
         closed = {*_shape(kind).hidden, *self._closed.get(kind, ())}
         shown = [one for one in attrs.fields(kind) if one.name not in closed]
         properties = {one.name: self.field(kind, one, hints[one.name]) for one in shown}
-        if kind is JobRequest and self._over_network:
-            _say_which_values(properties)
+        if kind is JobRequest:
+            if self._over_network:
+                _say_which_values(properties)
+            properties |= _MATRIX
         required = [one.name for one in attrs.fields(kind) if one.default is attrs.NOTHING]
         schema: Schema = {"type": "object", **_described(kind), "properties": properties, "additionalProperties": False}
         return {**schema, "required": required} if required else schema

@@ -19,10 +19,9 @@ import trio
 from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.config import Config
 from hypercorn.events import Closed, Event, RawData
-from hypercorn.trio.tcp_server import TCPServer
-from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ConnectionState, LifespanState
 
+from actors.api.http1_only import TCPServer, WorkerContext
 from actors.api.unix_peer import peer_of_socket
 from actors.net.client_faults import ClientFaults
 from actors.net.connections import Connections

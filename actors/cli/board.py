@@ -19,6 +19,7 @@ from actors.jobs.refusal import Refused
 
 if TYPE_CHECKING:
     from actors.job_requests.job_file import JobFile
+    from actors.jobs.file_rules import Again
     from actors.settings import Settings
 
 _WAITING_SHOWN = 50
@@ -35,6 +36,8 @@ class Plan:
     until_idle: bool = False
     approve_as: str | None = None
     fail_on_failure: bool = False
+    again: Again = "none"
+    check: bool = True
 
     def typed(self, *words: str) -> str:
         """A command with this plan's settings, to be pasted into another terminal that stands in the same directory."""

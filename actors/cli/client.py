@@ -32,15 +32,18 @@ class Client:
 
     def __init__(self, config: str | None = None) -> None:
         self.config = config
+        self._noted: set[str] = set()
         self.state_dir = state_directory(config)
         self._socket = socket_of(self.state_dir)
         headers = {"Host": "greenroom", "X-Correlation-ID": os.urandom(16).hex()}
         self._transport = Transport(lambda: connect(self._socket), headers)
 
-    def request(self, method: str, *path: str, body: Any = None, params: Any = None) -> Any:
-        """Send one request and return the document that answers it."""
+    def request(
+        self, method: str, *path: str, body: Any = None, params: Any = None, seconds: float = WAIT_SECONDS
+    ) -> Any:
+        """Send one request and return the document that answers it, within so many ``seconds``."""
         content = None if body is None else orjson.dumps(body)
-        with self._answer(method, path, params, WAIT_SECONDS, content) as answer:
+        with self._answer(method, path, params, seconds, content) as answer:
             return document_of(answer.status, answer.body())
 
     def read(self, *path: str, params: Any = None) -> Any:
@@ -50,8 +53,10 @@ class Client:
         except NoSupervisor as missing:
             from actors.cli.offline import get
 
-            found = document_of(*get(self.config, address(path), params))
+            status, content, newest = get(self.config, address(path), params)
+            found = document_of(status, content)
             self.note_offline(missing)
+            self.note_newest(newest)
             return found
 
     def request_all(self, name: str, *path: str) -> list[Any]:
@@ -65,7 +70,19 @@ class Client:
 
     def note_offline(self, missing: NoSupervisor) -> None:
         """Print to stderr that what follows was read from the store."""
-        click.echo(f"({missing.message.splitlines()[0]}; this is read from the store)", err=True)
+        self._note(f"({missing.message.splitlines()[0]}; this is read from the store)")
+
+    def note_newest(self, named: str | None) -> None:
+        """Print to stderr that the newest of several jobs of one name is meant; ``named``: ``ID; of=NUMBER``."""
+        if named is not None:
+            job_id, _, number = named.partition("; of=")
+            self._note(f"({number} jobs have this name; the newest is {job_id})")
+
+    def _note(self, text: str) -> None:
+        """Print to stderr, once, however many requests a command sends."""
+        if text not in self._noted:
+            self._noted.add(text)
+            click.echo(text, err=True)
 
     @contextmanager
     def stream(self, *path: str, params: Any = None, silence: float | None = SILENCE_SECONDS) -> Iterator[Answer]:
@@ -81,6 +98,7 @@ class Client:
     ) -> Iterator[Answer]:
         try:
             with self._transport.request(method, address(path), params=params, body=content, seconds=seconds) as answer:
+                self.note_newest(answer.header("x-newest-job"))
                 yield answer
         except Unreachable as failure:
             if isinstance(failure.__cause__, PermissionError):

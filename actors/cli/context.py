@@ -47,22 +47,38 @@ def load_settings(config: str | None) -> Settings:
 
 def state_directory(config: str | None) -> Path:
     """Where the state is. A file of settings is read only if nothing says so without it; then that is noted."""
-    from actors.settings.places import known_state_directory, note_state_directory
+    from actors.settings.places import known_state_directory
 
-    if (known := known_state_directory(config)) is not None:
-        return known
+    known = known_state_directory(config)
+    return known if known is not None else _settings_noted(config).state_dir
+
+
+def configured_env_from(config: str | None) -> tuple[str, ...]:
+    """The variables that every job inherits by the settings, read as in :func:`state_directory`."""
+    from actors.settings.places import known_env_from
+
+    known = known_env_from(config)
+    return known if known is not None else _settings_noted(config).submission.env_from
+
+
+def _settings_noted(config: str | None) -> Settings:
+    from actors.settings.places import note_settings
+
     settings = load_settings(config)
-    note_state_directory(settings.config_file, settings.state_dir)
-    return settings.state_dir
+    note_settings(settings.config_file, settings.state_dir, settings.submission.env_from)
+    return settings
 
 
-def read_job_file(path: str) -> JobFile:
-    """The jobs of a file, or exit status 2 with everything that is wrong with them."""
+def read_job_file(path: str, env_from: tuple[str, ...]) -> JobFile:
+    """The jobs of a file, or exit status 2 with everything that is wrong with them.
+
+    ``env_from``: variables that its jobs inherit beside the usual ones.
+    """
     from actors.job_requests.job_file import load_job_file
     from actors.validation import CheckedError
 
     try:
-        return load_job_file(path, user=os_user())
+        return load_job_file(path, user=os_user(), env_from=env_from)
     except CheckedError as error:
         raise BadInput(str(error)) from None
 

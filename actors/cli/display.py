@@ -16,7 +16,7 @@ from rich.text import Text
 
 from actors.cli.board import Board, Plan
 from actors.cli.event_text import describe
-from actors.cli.job_text import duration, metrics, name_and_user, name_of, note, standing
+from actors.cli.job_text import duration, how_many, metrics, name_and_user, name_of, note, standing
 from actors.cli.summary import print_summary
 from actors.cli.tables import colour_of, plain, short
 from actors.jobs.events import EventType
@@ -50,10 +50,12 @@ class Lines:
         jobs = board.jobs()
         ended = sum(job["status"] in TERMINAL_JOBS for job in jobs)
         if jobs:
-            click.echo(f"{len(jobs)} jobs{f', {ended} of them ended before' if ended else ''}")
+            before = f", {ended} of them ended before" if ended else ""
+            of_file = all("created" in job for job in jobs)
+            click.echo(f"{len(jobs)} jobs: {how_many(jobs)}{before}" if of_file else f"{len(jobs)} jobs{before}")
         if jobs and ended == len(jobs):
-            click.echo("All of them ended in an earlier run, and nothing is run again. Change the file, or use another")
-            click.echo("state directory (GREENROOM_HOME), to run them again.")
+            click.echo("All of them ended in an earlier run, and nothing is run again. --again runs all of them anew,")
+            click.echo("--retry-failed those that have failed.")
 
     def show_event(self, event: Mapping[str, Any], board: Board) -> None:
         """Print an event, unless it is progress or a step of a submission."""

@@ -13,8 +13,9 @@ import click
 _COMMANDS = {
     "run": ["run"],
     "submit": ["submit"],
-    "jobs": ["jobs", "show", "cancel", "retry", "settle"],
+    "jobs": ["jobs", "show", "cancel", "retry", "rm", "settle"],
     "logs": ["logs"],
+    "series": ["metrics", "compare"],
     "queue": ["queue", "prioritise", "limits"],
     "approvals": ["approvals", "approve", "reject"],
     "watch": ["watch", "tree"],

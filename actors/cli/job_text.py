@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,6 +10,8 @@ from actors.cli.tables import plain, short
 from actors.jobs.durations import seconds_between
 
 Document = Mapping[str, Any]
+_RELATIVES = 10
+_SIZES = (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10))
 
 
 def name_of(job: Document) -> str:
@@ -69,6 +71,31 @@ def standing(job: Document) -> str:
     return ", ".join(words)
 
 
+def gpus_of(job: Document) -> str:
+    """The GPUs of a job: by index where they are known so, else how many; "" where it needs none."""
+    devices = job.get("devices") or []
+    if devices and all(name.isdecimal() for name in devices):
+        return ",".join(devices)
+    number = len(devices) or job["resources"]["gpus"]
+    return f"{number} GPU{'' if number == 1 else 's'}" if number else ""
+
+
+def needs(resources: Document) -> str:
+    """What a job needs: ``1 CPU, 2 GPUs, 8 GiB of memory``."""
+    counted = [(resources["cpus"], "CPU"), (resources["gpus"], "GPU")]
+    words = [f"{number} {name}{'' if number == 1 else 's'}" for number, name in counted if number]
+    if memory := resources["memory"]:
+        unit, size = next((one for one in _SIZES if memory >= one[1]), ("B", 1))
+        words.append(f"{memory / size:.4g} {unit} of memory")
+    return ", ".join(words) or "nothing"
+
+
+def variables(environment: Document) -> str:
+    """The names of a job's variables: those set, those inherited, and those asked for that were not set."""
+    parts = [("set", environment["set"]), ("inherited", environment["inherited"]), ("not set", environment["not_set"])]
+    return "; ".join(f"{words} {plain(' '.join(names))}" for words, names in parts if names)
+
+
 def measure(values: Document | None, name: str) -> str:
     """One number of a progress or result, such as its accuracy, in four digits."""
     value = (values or {}).get(name)
@@ -87,6 +114,24 @@ def progress_text(progress: Document | None) -> str:
     return steps + metrics(done)
 
 
+def estimate_text(job: Document) -> str:
+    """When a job presumably starts and ends: ``starts in about 5 min 0 s, ends in 20 min 0 s to 25 min 0 s``."""
+    spans = (("starts", job.get("estimated_start")), ("ends", job.get("estimated_end")))
+    return ", ".join(f"{what} {span_text(span)}" for what, span in spans if span)
+
+
+def span_text(span: Document | None) -> str:
+    """How long it is until a span of a document: ``in 20 min 0 s to 25 min 0 s``."""
+    if not span:
+        return ""
+    earliest, latest = (seconds_from(_now(), span[end]) or 0.0 for end in ("earliest", "latest"))
+    if latest < 1:
+        return "now"
+    if latest - earliest <= latest / 10:
+        return f"in about {lasted((earliest + latest) / 2)}"
+    return f"in {lasted(earliest)} to {lasted(latest)}"
+
+
 def note(job: Document) -> str:
     """One line beside the status: why a job waits, its progress, why it failed, its result."""
     if job.get("reason"):
@@ -96,5 +141,59 @@ def note(job: Document) -> str:
     if job.get("error_message"):
         return str(job["error_message"])
     if job["status"] == "running" and job.get("progress"):
-        return progress_text(job["progress"])
+        return "  ".join(part for part in (progress_text(job["progress"]), estimate_text(job)) if part)
     return metrics(job.get("result"))
+
+
+def how_many(jobs: Sequence[Document]) -> str:
+    """What became of a submission: ``2 new, 10 already there (1 failed)``."""
+    there = [job for job in jobs if not job["created"]]
+    failed = sum(job["status"] == "failed" for job in there)
+    words = [f"{len(jobs) - len(there)} new"] if len(there) < len(jobs) else []
+    if there:
+        words.append(f"{len(there)} already there{f' ({failed} failed)' if failed else ''}")
+    return ", ".join(words)
+
+
+def rerun_lines(job: Document) -> list[str]:
+    """After which ends, and how often, a job runs again; nothing where it does not."""
+    asked = job.get("rerun")
+    if not asked:
+        return []
+    ends = ", ".join([*asked["on"], *(f"exit:{code}" for code in asked["exit_codes"])])
+    return [f"up to {asked['times']} times after {ends}, {job['reruns']} so far"]
+
+
+def notification_lines(found: list[Document] | None) -> list[str]:
+    """A line for each: what was sent to which target, and what became of it."""
+    lines = []
+    for one in found or ():
+        tries = f" after {one['tries']} tries" if one["tries"] > 1 else ""
+        why = f": {one['last_error']}" if one["last_error"] else ""
+        lines.append(plain(f"{one['type']} to {one['target']}, {one['state']}{tries}{why}"))
+    return lines
+
+
+def attempt_lines(job: Document) -> list[str]:
+    """A line for each attempt at a job, where there was more than one."""
+    attempts = job.get("attempts") or []
+    return [_attempt_line(one) for one in attempts] if len(attempts) > 1 else []
+
+
+def _attempt_line(one: Document) -> str:
+    words = [str(one["attempt"]), one["status"] or "not handed over"]
+    if one["started_at"] and one["completed_at"]:
+        words.append(f"ran {duration(one)}")
+    if one["devices"]:
+        words.append("on " + plain(", ".join(one["devices"])))
+    return "  ".join([*words, *([plain(one["error_message"])] if one["error_message"] else [])])
+
+
+def relative_lines(relatives: Document | None) -> list[str]:
+    """Jobs that one waits for, or that wait for it, a line each: the first, and how many more there are."""
+    if not relatives:
+        return []
+    shown = relatives["jobs"][:_RELATIVES]
+    lines = [f"{plain(one['name'] or short(one['job_id']))} ({one['status']})" for one in shown]
+    more = relatives["number"] - len(lines)
+    return [*lines, f"and {more} more"] if more else lines

@@ -1,22 +1,46 @@
-"""Commands about jobs: jobs, show, cancel, retry, settle."""
+"""Commands about jobs: jobs, show, cancel, retry, rm, settle."""
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import click
 
+from actors.cli import selections
 from actors.cli.client import Client
 from actors.cli.context import BadInput
-from actors.cli.job_text import ago, duration, name_of, note, standing
-from actors.cli.options import given, with_client
+from actors.cli.job_text import (
+    ago,
+    attempt_lines,
+    duration,
+    estimate_text,
+    gpus_of,
+    lasted,
+    name_of,
+    needs,
+    note,
+    notification_lines,
+    relative_lines,
+    rerun_lines,
+    standing,
+    variables,
+)
+from actors.cli.options import given, print_warnings, unchecked, with_client
 from actors.cli.tables import ending, plain, print_answer, print_rows
 from actors.jobs.statuses import JobStatus
 
+_MOST_ROWS = 1000
 _SHOWN_FIRST = (
-    "job_id", "status", "queue_status", "config_name", "user_id", "org_id", "team_id", "provider", "command",
-    "entry_point", "correlation_id", "reason", "setting",
+    "job_id", "status", "queue_status", "config_name", "group", "user_id", "org_id", "team_id", "provider", "command",
+    "entry_point", "params", "cwd", "environment", "resources", "devices", "output_directory", "max_runtime",
+    "correlation_id", "reason", "setting",
 )  # fmt: skip
+
+
+_NOTHING: tuple[Any, ...] = (None, "", {}, [])
+_WORDS: Mapping[str, Callable[[Any], str]] = {"environment": variables, "max_runtime": lasted, "resources": needs}
 
 
 @click.command()
@@ -28,18 +52,42 @@ _SHOWN_FIRST = (
 )
 @click.option("--user", "user_id", help="Jobs of this user only.")
 @click.option("--provider", help="Jobs of this provider only.")
+@click.option("--org", "org_id", help="Jobs of this organisation only.")
+@click.option("--group", help="Jobs of this group only.")
+@click.option("--name", metavar="GLOB", help="Jobs whose name fits, such as 'train-*'.")
+@click.option("--since", metavar="WHEN", help="Submitted at that time or later: a time, 22:00, or an age such as 2h.")
+@click.option("--until", metavar="WHEN", help="Submitted before that time.")
 @click.option("--before", metavar="JOB", help="Jobs older than this one only: the next page.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="Rows per page.")
+@click.option("--all", "everything", is_flag=True, help="All rows, however many.")
 @with_client
-def jobs(client: Client, as_json: bool, **filters: Any) -> None:
+def jobs(client: Client, as_json: bool, everything: bool, **filters: Any) -> None:
     """List jobs, newest first."""
+    if filters["since"] or filters["until"]:
+        from actors.cli.moments import moment
+
+        filters |= {name: moment(filters[name], f"--{name}") for name in ("since", "until")}
+    if everything:
+        filters["limit"] = _MOST_ROWS
     found = client.read("api", "jobs", params=given(filters))
+    while everything and found["next"]:
+        page = client.read("api", "jobs", params=given({**filters, "cursor": found["next"]}))
+        found = {"jobs": found["jobs"] + page["jobs"], "next": page["next"]}
+    gpus = {"GPU": gpus_of} if any(map(gpus_of, found["jobs"])) else {}
     print_rows(found["jobs"], as_json, "There are no jobs.", {
-        "JOB": ending("job_id"), "NAME": name_of, "USER": "user_id", "PROVIDER": "provider", "STATUS": standing,
+        "JOB": ending("job_id"), "NAME": name_of, "USER": "user_id", "PROVIDER": "provider", **gpus, "STATUS": standing,
         "CREATED": lambda job: ago(job["created_at"]), "RAN": duration, "": note,
     })  # fmt: skip
     if found["next"] and not as_json:
-        click.echo(f"more: greenroom jobs --before {found['jobs'][-1]['job_id']}")
+        asked = [f"{option} {shlex.quote(value)}" for option, value in _as_typed(filters)]
+        click.echo(" ".join(["more: greenroom jobs", *asked, "--before", found["jobs"][-1]["job_id"]]))
+
+
+def _as_typed(filters: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The options of this list, with which its next page is asked for, too."""
+    for name, value in given({**filters, "before": None, "limit": None}).items():
+        for one in value if isinstance(value, tuple) else (value,):
+            yield f"--{name.removesuffix('_id')}", one
 
 
 @click.command()
@@ -48,56 +96,129 @@ def jobs(client: Client, as_json: bool, **filters: Any) -> None:
 def show(client: Client, as_json: bool, job: str) -> None:
     """Show everything about one JOB.
 
-    JOB is its ID, or the beginning or the end of exactly one ID.
+    JOB is its ID, its name, or the beginning (6 characters or more) or the end of its ID. Of several jobs of one name
+    it is the newest; yours come first.
     """
-    print_answer(client.read("api", "jobs", job), as_json, _print_details)
+    found = client.read("api", "jobs", job)
+    print_answer(found, as_json, _print_details)
+    if found["progress"] and not as_json:
+        from actors.cli.series import print_curves_of  # seldom needed
+
+        print_curves_of(client, found["job_id"])
 
 
 def _print_details(job: Any) -> None:
-    click.echo(f"{name_of(job)}: {standing(job)}")
+    estimate = estimate_text(job)
+    click.echo(f"{name_of(job)}: {standing(job)}" + (f", {estimate}" if estimate else ""))
     rest = [key for key in job if key not in _SHOWN_FIRST]
     for key in (*_SHOWN_FIRST, *rest):
-        if key == "notifications":
-            _print_notifications(job[key])
-        elif job[key] not in (None, "", {}, []):
-            click.echo(f"  {key + ':':22}{_on_one_line(job[key])}")
+        if key in _LINES:
+            _print_lines(key, _LINES[key](job))
+        elif job[key] not in _NOTHING:
+            text = _WORDS[key](job[key]) if key in _WORDS else _on_one_line(job[key])
+            click.echo(f"  {key + ':':22}{text}")
 
 
-def _print_notifications(found: list[dict[str, Any]] | None) -> None:
-    """A line for each: to which target, what, and what became of it."""
-    for one in found or ():
-        why = f": {one['last_error']}" if one["last_error"] else ""
-        tries = f" after {one['tries']} tries" if one["tries"] > 1 else ""
-        text = plain(f"{one['type']} to {one['target']}, {one['state']}{tries}{why}")
-        click.echo(f"  {'notification:':22}{text}")
+def _no_lines(_job: Any) -> list[str]:
+    return []
+
+
+def _after_lines(job: Any) -> list[str]:
+    mode = " (however they end)" if job["after_mode"] == "ended" else ""
+    names = [f"group:{one['group']}" if isinstance(one, dict) else one for one in job["after"]]
+    return [plain(", ".join(names)) + mode] if names else []
+
+
+_LINES: Mapping[str, Callable[[Any], list[str]]] = {
+    "rerun": rerun_lines, "attempts": attempt_lines, "reruns": _no_lines, "after": _after_lines,
+    "after_mode": _no_lines, "waits_for": lambda job: relative_lines(job["waits_for"]),
+    "dependants": lambda job: relative_lines(job["dependants"]),
+    "notifications": lambda job: notification_lines(job["notifications"]),
+}  # fmt: skip
+"""Keys of which a person is told something else than their value."""
+
+
+def _print_lines(key: str, lines: list[str]) -> None:
+    for number, line in enumerate(lines):
+        click.echo(f"  {key + ':' if not number else '':22}{line}")
 
 
 def _on_one_line(value: Any) -> str:
     if isinstance(value, list):
         return plain(" ".join(map(str, value)))
     if isinstance(value, dict):
-        return plain(", ".join(f"{key} {one}" for key, one in value.items() if one is not None))
+        return ", ".join(f"{plain(key)} {_on_one_line(one)}" for key, one in value.items() if one not in _NOTHING)
     return plain(value)
 
 
 @click.command()
-@click.argument("job")
+@selections.with_jobs
+@selections.with_selection
 @with_client
-def cancel(client: Client, as_json: bool, job: str) -> None:
-    """Cancel a JOB.
+def cancel(client: Client, as_json: bool, jobs: tuple[str, ...], **options: Any) -> None:
+    """Cancel JOBs, or all of a selection that have not ended.
 
     A job that waits ends at once. If it was submitted to its provider, the provider is asked to stop it until it has
     ended.
     """
-    print_answer(client.request("POST", "api", "jobs", job, "cancel"), as_json, print_job)
+    if selections.is_one(jobs, options):
+        print_answer(client.request("POST", "api", "jobs", *jobs, "cancel"), as_json, print_job)
+    else:
+        selections.change(client, "cancel", jobs, options, as_json=as_json, done="cancelled")
 
 
 @click.command()
-@click.argument("job")
+@selections.with_jobs
+@selections.with_selection
+@click.option("--with-dependants", is_flag=True, help="Also those that were cancelled because JOB ended badly.")
+@click.option("--no-check", is_flag=True, help="Submit JOBs even if a directory or program is not found.")
 @with_client
-def retry(client: Client, as_json: bool, job: str) -> None:
-    """Submit an ended JOB again, as a new job."""
-    print_answer(client.request("POST", "api", "jobs", job, "retry"), as_json, print_job)
+def retry(
+    client: Client, as_json: bool, jobs: tuple[str, ...], with_dependants: bool, no_check: bool, **options: Any
+) -> None:
+    """Submit ended JOBs again, as new jobs, or all of a selection that failed or were cancelled."""
+    if selections.is_one(jobs, options):
+        body = {"with_dependants": True} if with_dependants else None
+        again = client.request("POST", "api", "jobs", *jobs, "retry", params=unchecked(no_check), body=body)
+        print_warnings([again])
+        print_answer(again, as_json, _print_retried)
+    elif with_dependants:
+        raise click.UsageError("--with-dependants goes with one JOB")
+    else:
+        unless = unchecked(no_check)
+        selections.change(client, "retry", jobs, options, as_json=as_json, done="submitted again", params=unless)
+
+
+def _print_retried(job: Any) -> None:
+    print_job(job)
+    if others := job["also_submitted"]:
+        click.echo(f"and {len(others)} {'job that waits' if len(others) == 1 else 'jobs that wait'} for it")
+
+
+@click.command()
+@selections.with_jobs
+@selections.with_selection
+@with_client
+def rm(client: Client, as_json: bool, jobs: tuple[str, ...], **options: Any) -> None:
+    """Remove ended JOBs, or all of a selection that have ended.
+
+    Their directories, output, events and idempotency keys are deleted with them. A job that another one waits for, or
+    whose output is being copied, is not removed.
+    """
+    if selections.is_one(jobs, options):
+        print_answer(client.request("DELETE", "api", "jobs", *jobs), as_json, _print_removed)
+    else:
+        selections.change(client, "remove", jobs, options, as_json=as_json, done="removed")
+
+
+def _print_removed(job: Any) -> None:
+    size = "its directory" if job["freed_bytes"] is None else selections.size(job["freed_bytes"])
+    keys = f", {job['keys']} idempotency keys" if job["keys"] else ""
+    click.echo(f"{job['job_id']} {plain(job['name'] or '')}: removed, {size} freed, {job['events']} events{keys}")
+    if job["left_at"] is not None:
+        click.echo(
+            f"provider {plain(job['left_at'])} is not configured: what it keeps of the job is still there", err=True
+        )
 
 
 @click.command()

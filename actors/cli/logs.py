@@ -3,37 +3,61 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import click
 
 from actors.cli.client import Client, NoSupervisor
 from actors.cli.context import Failed
-from actors.cli.options import with_config
+from actors.cli.options import given, with_config
 from actors.jobs.statuses import TERMINAL_JOBS
 
 
 @click.command()
 @click.argument("job")
 @click.option("-f", "--follow", is_flag=True, help="Continue until the job ends.")
+@click.option("--tail", type=click.IntRange(0), metavar="N", help="Begin with the last N lines.")
+@click.option("--since", metavar="WHEN", help="Begin with what came then: a time, 22:00, or an age such as 10m.")
+@click.option("--attempt", type=click.IntRange(1), metavar="N", help="Output of this attempt.  [default: the newest]")
 @with_config
-def logs(job: str, follow: bool, config: str | None) -> None:
-    """Print the output of a JOB, byte for byte."""
+def logs(job: str, follow: bool, tail: int | None, since: str | None, attempt: int | None, config: str | None) -> None:
+    """Print the output of a JOB, byte for byte.
+
+    --since is exact to about a second, in jobs that run for hours to a minute at most: nothing that came since then is
+    left out, and what came just before it may be printed, too. With --follow, if a job runs again, the output of the
+    next attempt follows.
+    """
     out = sys.stdout.buffer
     client = Client(config)
+    begin = _beginning(tail, since) | given({"attempt": attempt})
     try:
         if follow:  # refused before the answer begins, where there is nothing to follow
-            with client.stream("api", "jobs", job, "logs", params={"limit": 1}):
+            with client.stream("api", "jobs", job, "logs", params={"limit": 1, **begin}):
                 pass
-        params = {"follow": "true"} if follow else {}
+        params = {**begin, "follow": "true"} if follow else begin
         with client.stream("api", "jobs", job, "logs", params=params, silence=None) as answer:
             for piece in answer.pieces():
                 out.write(piece)
                 out.flush()
-        if follow and (status := client.request("GET", "api", "jobs", job)["status"]) not in TERMINAL_JOBS:
+        if (
+            follow
+            and attempt is None
+            and (status := client.request("GET", "api", "jobs", job)["status"]) not in TERMINAL_JOBS
+        ):
             raise Failed(f"the output could not be followed to its end; the job is {status}")
     except NoSupervisor as missing:
         from actors.cli import offline
 
         client.note_offline(missing)
-        offline.logs(client.config, job, out.write)
+        newest = offline.logs(client.config, job, out.write, begin)
         out.flush()
+        client.note_newest(newest)
+
+
+def _beginning(tail: int | None, since: str | None) -> dict[str, Any]:
+    """The parameters that say where to begin."""
+    if since is not None:
+        from actors.cli.moments import moment
+
+        since = moment(since, "--since")
+    return given({"tail": tail, "since": since})

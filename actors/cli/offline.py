@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import ExitStack, asynccontextmanager
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,10 +18,12 @@ import trio
 from actors.access.peer import Peer
 from actors.api.app import create_app
 from actors.api.guard import asked_by
+from actors.api.naming import NEWEST, newest_header
 from actors.cli.context import Failed, load_settings, os_user, refusal
 from actors.control.context import Context
 from actors.control.runtime import NOT_RUNNING, Reading
 from actors.jobs.refusal import RefusalKind, Refused
+from actors.jobs.views import Viewer
 from actors.ledger import Ledger
 from actors.runtime import Parts, config_of, configured_rules, guarded_providers
 from actors.settings import Settings
@@ -64,11 +67,11 @@ async def open_reading(
         await store.open()
         ledger = Ledger(
             store, publish=lambda _event: None, limits=settings.limits, approvals=settings.approvals,
-            rules=configured_rules(settings), notify=settings.notify,
+            rules=configured_rules(settings), queue=settings.queue, notify=settings.notify,
         )  # fmt: skip
         context = Context(ledger, guarded_providers(_usable(settings, spare), parts), parts.clock)
         try:
-            yield Reading(context, partial(config_of, settings))
+            yield Reading(context, partial(config_of, settings), settings.series.best)
         finally:
             with trio.CancelScope(shield=True):
                 await store.aclose()
@@ -82,26 +85,38 @@ def _usable(settings: Settings, spare: Path | None) -> Settings:
     return settings if all(place.is_dir() for place in places) else attrs.evolve(settings, state_dir=spare)
 
 
-def get(config: str | None, path: str, params: Any) -> tuple[int, bytes]:
-    """Status and body of the answer to ``GET path``."""
+def get(config: str | None, path: str, params: Any) -> tuple[int, bytes, str | None]:
+    """Status and body of the answer to ``GET path``, and its header about the newest of several jobs of a name."""
 
-    async def ask(reading: Reading) -> tuple[int, bytes]:
+    async def ask(reading: Reading) -> tuple[int, bytes, str | None]:
         transport = httpx.ASGITransport(app=asked_by(create_app(reading), Peer(os.getuid(), os_user())))
         async with httpx.AsyncClient(transport=transport, base_url="http://greenroom") as http:
             answer = await http.get(path, params=params)
-            return answer.status_code, answer.content
+            return answer.status_code, answer.content, answer.headers.get(NEWEST)
 
     return _run(config, ask)
 
 
-def logs(config: str | None, job_id: str, write: Callable[[bytes], object]) -> None:
-    """Write the output that a job has produced until now."""
+def logs(config: str | None, job: str, write: Callable[[bytes], object], begin: Mapping[str, Any]) -> str | None:
+    """Write the output that a job has produced until now; what is to be said of its name, as :func:`get` has it.
 
-    async def copy(reading: Reading) -> None:
-        async for data, _cursor in reading.log_reader.read(job_id):
+    ``begin``: its last lines (``tail``), what came ``since`` a time (an instant), or the output of one ``attempt``.
+    """
+
+    async def copy(reading: Reading) -> str | None:
+        since, attempt = begin.get("since"), begin.get("attempt")
+        after = None if since is None else datetime.fromisoformat(since)
+        named = await reading.jobs.named(job, Viewer(os_user()), newest=True)
+        job_id = named.job.job_id
+        place = await reading.log_reader.beginning(job_id, begin.get("tail"), after, attempt=attempt)
+        write(place.head)
+        if place.nothing:
+            return newest_header(named)
+        async for data, _cursor in reading.log_reader.read(job_id, place.cursor, attempt=attempt):
             write(data)
+        return newest_header(named)
 
-    _run(config, copy)
+    return _run(config, copy)
 
 
 def _run(config: str | None, question: Callable[[Reading], Awaitable[T]]) -> T:

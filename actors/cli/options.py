@@ -3,14 +3,41 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 import click
 
 from actors.cli.client import Client
+from actors.cli.tables import plain
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+class _Quantity(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions only
+    """Reads a text by a function of :mod:`actors.jobs.quantities`."""
+
+    def __init__(self, name: str, reader: str) -> None:
+        self.name = name
+        self._reader = reader
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """``value`` as a number of seconds or bytes."""
+        from actors.jobs import quantities
+
+        if not isinstance(value, str):
+            return value
+        try:
+            return getattr(quantities, self._reader)(value.strip())
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+DURATION = _Quantity("duration", "seconds_of")
+"""Seconds, written as ``90``, ``15m`` or ``1d12h``."""
+SIZE = _Quantity("size", "bytes_of")
+"""Bytes, written as a number or as ``8GiB``."""
 
 
 def with_config(command: F) -> F:
@@ -46,6 +73,17 @@ def with_pages(default: int) -> Callable[[F], F]:
     )
     cursor = click.option("--cursor", help="Continue after the previous page, which prints this value.")
     return lambda command: limit(cursor(command))
+
+
+def unchecked(no_check: bool) -> dict[str, str]:
+    """The parameters of a submission for ``--no-check``."""
+    return {"check": "false"} if no_check else {}
+
+
+def print_warnings(accepted: Iterable[Mapping[str, Any]]) -> None:
+    """Print what is wrong with requests that were accepted all the same; the same text once."""
+    for text, number in Counter(text for job in accepted for text in job["warnings"]).items():
+        click.echo(f"warning: {plain(text)}{f' ({number} jobs)' if number > 1 else ''}", err=True)
 
 
 def given(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,8 +6,9 @@ from typing import Any
 
 import click
 
+from actors.cli import selections
 from actors.cli.client import Client
-from actors.cli.job_text import name_of, standing
+from actors.cli.job_text import name_of, span_text, standing
 from actors.cli.jobs import print_job
 from actors.cli.options import given, with_client, with_pages
 from actors.cli.tables import ending, plain, print_answer, print_rows
@@ -32,11 +33,14 @@ def _print_queue(found: Any) -> None:
     click.echo(f"{found['summary']}. Running {found['running']}; entries: {counts or 'none'}.")
     for provider, why in found["closed_providers"].items():
         click.echo(f"Provider {plain(provider)} is closed: {plain(why)}")
+    for kept in found["reservations"]:
+        click.echo(f"Provider {plain(kept['provider'])}: {plain(kept['text'])}")
     if found["pruning_held"]:
         click.echo(f"Pruning is on hold: {found['pruning_held']}")
     print_rows(found["waiting"], False, "No jobs are waiting.", {
         "#": lambda job: "" if job["position"] is None else job["position"] + 1, "JOB": ending("job_id"),
-        "NAME": name_of, "USER": "user_id", "PRIORITY": "priority", "STATUS": standing, "WHY": "reason",
+        "NAME": name_of, "USER": "user_id", "PRIORITY": "priority", "STATUS": standing,
+        "STARTS": lambda job: span_text(job["estimated_start"]), "WHY": "reason",
         "CHANGE WITH": "setting",
     })  # fmt: skip
 
@@ -64,18 +68,22 @@ def resume(client: Client, as_json: bool, provider: str | None) -> None:
 
 
 @click.command()
-@click.argument("job")
+@selections.with_jobs
 @click.argument("priority", metavar="PRIORITY|none")
+@selections.with_selection
 @with_client
-def prioritise(client: Client, as_json: bool, job: str, priority: str) -> None:
-    """Set the priority of a waiting JOB, 0 to 50.
+def prioritise(client: Client, as_json: bool, jobs: tuple[str, ...], priority: str, **options: Any) -> None:
+    """Set the priority of waiting JOBs, or of all of a selection that wait: 0 to 50.
 
-    `none` returns to the priority that follows from its user's level.
+    `none` returns to the priority that follows from the user's level.
     """
     if priority != "none" and not priority.isdecimal():
         raise click.BadParameter(f"must be a number from 0 to 50, or none, not {priority!r}", param_hint="PRIORITY")
     body = {"priority_override": None if priority == "none" else int(priority)}
-    print_answer(client.request("PUT", "api", "queue", job, "priority", body=body), as_json, print_job)
+    if selections.is_one(jobs, options):
+        print_answer(client.request("PUT", "api", "queue", *jobs, "priority", body=body), as_json, print_job)
+    else:
+        selections.change(client, "prioritise", jobs, options, as_json=as_json, done="prioritised", more=body)
 
 
 @click.group(invoke_without_command=True)

@@ -16,6 +16,7 @@ from actors.cli.context import Failed, load_settings, read_job_file
 from actors.cli.options import with_config
 
 if TYPE_CHECKING:
+    from actors.jobs.file_rules import Again
     from actors.settings import Settings
 
 
@@ -23,12 +24,16 @@ if TYPE_CHECKING:
 @click.option(
     "--file", type=click.Path(dir_okay=False), help="Submit the jobs of this file first; started again, continue it."
 )
+@click.option("--again", "again", flag_value="all", help="With --file: also those that were submitted before.")
+@click.option("--retry-failed", "again", flag_value="failed", help="With --file: also those that have failed.")
 @click.option("--until-idle", is_flag=True, help="Stop when no job is pending or running.")
 @click.option("--approve-as", metavar="NAME", help="Approve pending requests, in the name of this user.")
+@click.option("--no-check", is_flag=True, help="Submit jobs of the file even if directory or program is not found.")
 @click.option("--fail-on-failure", is_flag=True, help="Exit with status 1 if a job failed.")
 @with_config
 def run(
-    file: str | None, until_idle: bool, approve_as: str | None, fail_on_failure: bool, config: str | None
+    file: str | None, again: Again | None, until_idle: bool, approve_as: str | None, no_check: bool,
+    fail_on_failure: bool, config: str | None,
 ) -> None:  # fmt: skip
     """Run the supervisor until SIGTERM or Ctrl-C.
 
@@ -36,8 +41,10 @@ def run(
     --until-idle, it shows the jobs and logs to a file; otherwise it logs to stdout.
     """
     gc.disable()  # what is imported from here on stays: collecting meanwhile costs a tenth of the start
+    if again is not None and file is None:
+        raise click.UsageError("--again and --retry-failed are about the jobs of a file: give --file")
     settings = load_settings(config)
-    job_file = None if file is None else read_job_file(file)
+    job_file = None if file is None else read_job_file(file, settings.submission.env_from)
     if any(one.kind == "local" for one in settings.providers.values()):
         from actors.providers.local.subreaper import become_subreaper
 
@@ -51,7 +58,9 @@ def run(
     from actors.cli.signals import StopSignals
     from logconf import flush
 
-    plan = Plan(settings, config, job_file, until_idle, approve_as, fail_on_failure)
+    plan = Plan(
+        settings, config, job_file, until_idle, approve_as, fail_on_failure, again or "none", check=not no_check
+    )
     display = None
     if shown:
         from actors.cli.display import Lines, Live
@@ -89,7 +98,7 @@ def _opened(path: str) -> TextIO:
 def _prepare(settings: Settings, shown: bool) -> str | None:
     """Make the state directory, configure logging (A2), and say where its file is."""
     from actors.settings import secrets
-    from actors.settings.places import note_state_directory
+    from actors.settings.places import note_settings
     from actors.store.state_directory import LOG, StateDirectoryError, check
     from logconf import init_from_env, register_secret
 
@@ -104,7 +113,7 @@ def _prepare(settings: Settings, shown: bool) -> str | None:
         raise Failed(
             f"cannot write to the state directory {settings.state_dir}: correct its mode or set GREENROOM_HOME"
         )
-    note_state_directory(settings.config_file, settings.state_dir)
+    note_settings(settings.config_file, settings.state_dir, settings.submission.env_from)
     path = str(settings.state_dir / LOG) if shown else None
     if path is None:
         init_from_env()

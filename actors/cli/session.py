@@ -19,6 +19,8 @@ from actors.api.unix import socket_edge
 from actors.api.unix_peer import user_name
 from actors.cli.board import Board, Plan
 from actors.cli.context import Failed, refusal
+from actors.cli.options import print_warnings
+from actors.cli.run_file import submit_file
 from actors.cli.signals import StopSignals
 from actors.cli.systemd import Notifier, notify_systemd
 from actors.documents.events import event_document
@@ -130,8 +132,10 @@ class Session:
 
     async def _submit(self, runtime: RunningRuntime) -> None:
         if self._plan.job_file is not None:
-            accepted = await runtime.jobs.submit_many(self._plan.job_file.requests)
-            self._board.begin_with(map(accepted_document, accepted))
+            accepted = await submit_file(runtime, self._plan.job_file, self._plan.again, check=self._plan.check)
+            documents = list(map(accepted_document, accepted))
+            print_warnings(documents)
+            self._board.begin_with(documents)
         views = await runtime.jobs.page(statuses=ACTIVE_JOBS, limit=100)
         self._board.add(map(job_document, reversed(views)))
 

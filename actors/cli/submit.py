@@ -1,22 +1,21 @@
-"""``submit``: one job from arguments, or many from a file; and waiting until they end."""
+"""``submit``: one job from arguments, a sweep of them, or many from a file."""
 
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
 from actors.cli.client import Client
-from actors.cli.context import BadInput, Failed, os_user, read_job_file
-from actors.cli.job_text import duration, metrics, name_of, note, standing
-from actors.cli.options import given, with_client
+from actors.cli.context import BadInput, Failed, configured_env_from, os_user
+from actors.cli.job_text import duration, how_many, metrics, name_of, note, standing
+from actors.cli.options import DURATION, SIZE, given, print_warnings, unchecked, with_client
 from actors.cli.tables import ending, print_json, print_rows, short
-from actors.jobs.statuses import TERMINAL_JOBS
 
-_UNHEARD = 255
-_SIGNALLED = 128
+_MOST_ROWS = 200
 
 
 @click.command()
@@ -32,13 +31,13 @@ _SIGNALLED = 128
 @click.option("--key", "idempotency_key", help="Idempotency key: submitting it again within 24 h returns the same job.")
 @click.option("--cpus", type=int, help="CPU slots.  [default: 1]")
 @click.option("--gpus", type=int, help="GPU slots.  [default: 0]")
-@click.option("--memory", help="Memory, such as 8GiB, or a number of bytes.")
+@click.option("--memory", type=SIZE, help="Memory, such as 8GiB, or a number of bytes.")
 @click.option("--cwd", type=click.Path(file_okay=False), help="Working directory.  [default: the current one]")
 @click.option(
     "--env", multiple=True, type=click.UNPROCESSED, metavar="K=V", help="Set an environment variable; repeatable."
 )
 @click.option(
-    "--env-from", multiple=True, metavar="NAME", help="Also pass this variable of your environment; repeatable."
+    "--env-from", multiple=True, metavar="NAME|PATTERN|all", help="Pass these variables of yours, too; repeatable."
 )
 @click.option("--entry-point", help="Configured entry point to run instead of ARGV; --set gives its parameters.")
 @click.option(
@@ -51,81 +50,83 @@ _SIGNALLED = 128
 )
 @click.option("--max-attempts", type=int, help="How often to try to submit it to the provider.  [default: 3]")
 @click.option("--notify", multiple=True, metavar="NAME", help="Configured target to send notifications to; repeatable.")
-@click.option("--max-runtime", type=float, metavar="SECONDS", help="End the job after this time.")
+@click.option("--max-runtime", type=DURATION, help="End the job after this time, such as 90s, 15m or 1d12h.")
+@click.option("--group", help="Group that the job belongs to.")
+@click.option(
+    "--sweep", "swept", multiple=True, type=click.UNPROCESSED, metavar="NAME=V,V|A..B",
+    help="A job for each combination of these values, where {NAME} is filled in; repeatable.",
+)  # fmt: skip
+@click.option("--rerun", type=int, metavar="N", help="Run it again up to N times if it is interrupted.")
+@click.option("--rerun-on", metavar="LIST", help="Ends after which: interrupted, failed, timed_out, exit:75.")
+@click.option("--rerun-delay", type=DURATION, help="Wait before the first of these, such as 2m.  [default: 30s]")
+@click.option("--after", multiple=True, metavar="JOB|group:G", help="Wait for this job, or for a group; repeatable.")
+@click.option(
+    "--after-mode",
+    type=click.Choice(["ok", "ended"]),
+    help="ok: they must be completed; ended: however.  [default: ok]",
+)
+@click.option("--start-after", metavar="WHEN", help="Not before: 22:00, +2h, or 2026-01-31T22:00:00Z.")
 @click.option("--file", type=click.Path(dir_okay=False), help="Submit the jobs of this file instead, all or none.")
+@click.option("--again", "again", flag_value="all", help="With --file: also those that were submitted before.")
+@click.option("--retry-failed", "again", flag_value="failed", help="With --file: also those that have failed.")
+@click.option("--no-check", is_flag=True, help="Submit it even if its directory or program is not found.")
 @click.option("--wait", is_flag=True, help="Wait until the job ends, and exit with its exit status.")
 @with_client
 def submit(
-    client: Client, as_json: bool, command: tuple[str, ...], file: str | None, wait: bool, **options: Any
+    client: Client,
+    as_json: bool,
+    command: tuple[str, ...],
+    file: str | None,
+    again: str | None,
+    no_check: bool,
+    wait: bool,
+    **options: Any,
 ) -> None:
     """Submit a job: a program and its arguments, after --.
 
     The program is started directly, not by a shell. Example: greenroom submit --gpus 1 -- python train.py --lr 0.1
     """
+    several = file is not None or bool(options["swept"])
+    params = unchecked(no_check)
     if file is None:
-        found = [client.request("POST", "api", "jobs", body=_from_options(command, **options))]
+        if again is not None:
+            raise click.UsageError("--again and --retry-failed are about the jobs of a file: give --file")
+        body = _from_options(command, **options, inherits=configured_env_from(client.config))
+        found = _submitted(client, params, body)
     elif command or given(options):
-        raise click.UsageError("--file cannot be combined with options of a job, only with --wait and --json")
+        raise click.UsageError(
+            "--file cannot be combined with options of a job, only with --wait, --no-check and --json"
+        )
     else:
-        found = client.request("POST", "api", "jobs", body=_from_file(file))
+        from actors.cli.submit_file import submit_file
+
+        found = submit_file(client, file, again, params)
+    print_warnings(found)
     if wait:
-        ended = _wait_for(client, found)
+        from actors.cli.waiting import exit_status, wait_for
+
+        ended = wait_for(client, found)
         found = [ended[job["job_id"]] | {"created": job["created"]} for job in found]
     if as_json:
-        print_json(found if file is not None else found[0])
+        print_json(found if several else found[0])
     else:
-        _print(found, wait)
+        _print(found, wait, several)
     if wait and (status := max(map(exit_status, found))):
         raise click.exceptions.Exit(status)
 
 
-def _wait_for(client: Client, submitted: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Each job by its id, once all have ended; what happens meanwhile goes to stderr.
+def _submitted(client: Client, params: dict[str, str], body: dict[str, Any]) -> list[dict[str, Any]]:
+    """The answer to one request, which is a list where it has a matrix."""
+    if "matrix" not in body:
+        return [client.request("POST", "api", "jobs", params=params, body=body)]
+    from actors.cli.submit_file import SECONDS
 
-    The stream is opened first and the rows are read then: whatever ends in between is in one of the two.
-    """
-    from actors.cli.event_text import describe, parsed
-
-    open_ones = {job["job_id"]: name_of(job) for job in submitted}
-    ended: dict[str, dict[str, Any]] = {}
-
-    def look(job_id: str) -> None:
-        job = client.request("GET", "api", "jobs", job_id)
-        if job["status"] in TERMINAL_JOBS:
-            ended[job_id] = job
-        elif job["reason"]:
-            click.echo(f"{open_ones[job_id]} ({short(job_id)}) waits: {job['reason']}", err=True)
-
-    only = {"job_id": submitted[0]["job_id"]} if len(submitted) == 1 else {}
-    with client.stream("api", "events", params=only) as answer:
-        for kind, event in parsed(answer.lines()):
-            if kind == "goodbye":
-                break
-            job_id = event.get("job_id")
-            if kind == "connection":
-                for each in open_ones:
-                    look(each)
-            elif job_id is not None and job_id in open_ones and job_id not in ended:
-                click.echo(describe(event, open_ones[job_id]), err=True)
-                if event.get("status") in TERMINAL_JOBS:
-                    look(job_id)
-            if len(ended) == len(open_ones):
-                return ended
-    raise Failed("the supervisor stopped while this waited; jobs that run go on running: greenroom jobs")
+    jobs: list[dict[str, Any]] = client.request("POST", "api", "jobs", params=params, body=body, seconds=SECONDS)
+    return jobs
 
 
-def exit_status(job: dict[str, Any]) -> int:
-    """The exit status for an ended job: its own exit status, 128 + the signal that ended it, else 0 or 1."""
-    if job["status"] == "completed":
-        return 0
-    if isinstance(number := job.get("signal"), int) and 0 < number < _SIGNALLED:
-        return _SIGNALLED + number
-    code = job["exit_code"]
-    return code if isinstance(code, int) and 0 < code <= _UNHEARD else 1
-
-
-def _print(jobs: list[dict[str, Any]], waited: bool) -> None:
-    if len(jobs) == 1:
+def _print(jobs: list[dict[str, Any]], waited: bool, several: bool) -> None:
+    if not several:
         job = jobs[0]
         again = "" if job["created"] else " (was submitted before under this key)"
         click.echo(f"{job['job_id']} {name_of(job)}: {standing(job)}{again}")
@@ -134,44 +135,75 @@ def _print(jobs: list[dict[str, Any]], waited: bool) -> None:
         elif text := note(job):
             click.echo(text)
         return
-    print_rows(jobs, False, "There are no jobs.", {
+    print_rows(jobs[:_MOST_ROWS], False, "There are no jobs.", {
         "JOB": ending("job_id"), "NAME": name_of, "USER": "user_id", "STATUS": standing, "RAN": duration,
         "": (lambda job: metrics(job["result"]) or note(job)) if waited else _whether_new,
     })  # fmt: skip
+    shown = f" (the first {_MOST_ROWS} are shown)" if len(jobs) > _MOST_ROWS else ""
+    click.echo(f"{how_many(jobs)}{shown}")
 
 
 def _whether_new(job: dict[str, Any]) -> str:
     return "" if job["created"] else "submitted before"
 
 
-def _from_file(file: str) -> list[dict[str, Any]]:
-    from actors.jobs.codec import request_to_json
-
-    return [request_to_json(request) for request in read_job_file(file).requests]
-
-
 def _from_options(
-    command: tuple[str, ...], *, cwd: str | None, env: tuple[str, ...], env_from: tuple[str, ...], spec: str | None,
-    assigned: tuple[str, ...], cpus: int | None, gpus: int | None, memory: str | None, **fields: Any,
+    command: tuple[str, ...], *, cwd: str | None, env: tuple[str, ...], env_from: tuple[str, ...],
+    inherits: tuple[str, ...], spec: str | None, assigned: tuple[str, ...], cpus: int | None, gpus: int | None,
+    memory: int | None, swept: tuple[str, ...], rerun: int | None, rerun_on: str | None, rerun_delay: float | None,
+    after: tuple[str, ...], start_after: str | None, **fields: Any,
 ) -> dict[str, Any]:  # fmt: skip
     """The request as the API takes it. ``fields`` already have its names."""
-    from actors.jobs.environment import DEFAULT_ENV_FROM, inherited
+    from actors.jobs.environment import inherited, with_usual
     from actors.jobs.os_text import to_plain
 
-    names = (*DEFAULT_ENV_FROM, *env_from)
+    if swept:
+        from actors.cli import sweep
+
+        fields["matrix"], where = sweep.matrix_of(swept), sweep.directory(cwd)
+    else:
+        where = str(Path(cwd or ".").absolute())
+    names = with_usual((*inherits, *env_from))
     body = {
         **fields,
         "provider": fields["provider"] or "local",
         "user_id": fields["user_id"] or os_user(),
         "command": [_encoded(word) for word in command] or None,
         "params" if fields["entry_point"] else "spec": _spec(spec, assigned) or None,
-        "cwd": _encoded(str(Path(cwd or ".").absolute())) if command or cwd else None,
+        "cwd": _encoded(where) if command or cwd else None,
+        "after": [_reference(one) for one in after] or None,
+        "start_after": None if start_after is None else _start(start_after),
         "env": _pairs(env),
         "env_from": names,
         "inherited_env": {name: to_plain(value) for name, value in inherited(names, os.environ).items()},
         "resources": given({"cpus": cpus, "gpus": gpus, "memory": memory}) or None,
+        "rerun": _rerun(rerun, rerun_on, rerun_delay),
     }
     return given(body)
+
+
+def _rerun(*options: Any) -> dict[str, Any] | None:
+    if options == (None, None, None):
+        return None
+    from actors.cli.rerun import rerun_of
+
+    return rerun_of(*options)
+
+
+def _reference(text: str) -> str | dict[str, str]:
+    kind, colon, group = text.partition(":")
+    return {"group": group} if colon and kind == "group" else text
+
+
+def _start(text: str) -> str:
+    """``22:00`` by this machine's clock as an instant; the server reads everything else."""
+    from actors.jobs.wall_clock import in_utc
+
+    instant = in_utc(text, datetime.now(UTC))
+    if instant == text and ":" in text and "-" not in text:  # it was meant to be a time of day
+        example = "22:00, +2h, or 2026-01-31T22:00:00Z"
+        raise click.BadParameter(f"must be a time such as {example}, not {text!r:.80}", param_hint="--start-after")
+    return instant
 
 
 def _encoded(value: str) -> str | dict[str, str]:

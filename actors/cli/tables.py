@@ -30,7 +30,11 @@ _COLOURS = {
 
 def print_json(document: Any) -> None:
     """One document, indented."""
-    click.echo(orjson.dumps(readable(document), option=orjson.OPT_INDENT_2))
+    try:
+        content = orjson.dumps(document, option=orjson.OPT_INDENT_2)
+    except TypeError:  # a path that is not UTF-8
+        content = orjson.dumps(readable(document), option=orjson.OPT_INDENT_2)
+    click.echo(content)
 
 
 def print_answer(document: Any, as_json: bool, print_text: Callable[[Any], None]) -> None:
@@ -41,6 +45,8 @@ def print_answer(document: Any, as_json: bool, print_text: Callable[[Any], None]
 def plain(value: object) -> str:
     """``value`` as one line of printable text: names come from outside and may hold control characters."""
     text = "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    if text.isascii() and text.isprintable():
+        return text
     return printable(text.replace("\n", " / "), REPLACED)
 
 
@@ -77,17 +83,24 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], empty:
         click.echo(empty)
         return
     widths = [max(map(cells, column)) for column in zip(*table, strict=True)]
-    if (width := _terminal_width()) is not None:
-        _narrow(columns, widths, width)
-    coloured = width is not None and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+    width = _terminal_width()
+    if width is None:
+        click.echo("\n".join(_GAP.join(map(_filled, row, widths)).rstrip() for row in table))
+        return
+    _narrow(columns, widths, width)
+    coloured = "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
     for number, row in enumerate(table):
         folded = [_folded(*cell) for cell in zip(columns, row, widths, strict=True)]
         for parts in zip_longest(*folded, fillvalue=""):
-            line = [part + " " * (width - cells(part)) for part, width in zip(parts, widths, strict=True)]
+            line = list(map(_filled, parts, widths))
             if coloured:
                 styled = zip(line, row, strict=True)
                 line = [click.style(part, fg=colour_of(text), bold=number == 0 or None) for part, text in styled]
             click.echo(_GAP.join(line).rstrip())
+
+
+def _filled(text: str, width: int) -> str:
+    return text.ljust(width) if text.isascii() else text + " " * (width - cells(text))
 
 
 def _terminal_width() -> int | None:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import click
 
 from actors.cli.client import Client
 from actors.cli.context import BadInput
-from actors.cli.options import given, with_client
+from actors.cli.options import DURATION, given, with_client
 from actors.cli.tables import ending, print_answer, print_json, print_rows, short
 from actors.jobs.levels import LEVELS
-
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-_DURATION = re.compile(r"([0-9]{1,9})([smhdw])", re.ASCII)
 
 
 @click.group()
@@ -27,17 +23,18 @@ def token() -> None:
 @click.option("--org", help="Organisation of the jobs that it submits.")
 @click.option("--team", "teams", multiple=True, help="Team that its jobs may name; repeatable.")
 @click.option("--level", type=click.Choice(LEVELS), default="viewer", show_default=True, help="What it permits.")
-@click.option("--expires", metavar="TIME", help="Time until it expires: 12h, 30d, 8w.  [default: never]")
+@click.option(
+    "--expires", "expires_in", type=DURATION, help="Time until it expires, such as 12h or 30d.  [default: never]"
+)
 @click.option("--name", default="", help="Purpose; shown in the list.")
 @with_client
-def create(client: Client, as_json: bool, org: str | None, expires: str | None, **fields: Any) -> None:
+def create(client: Client, as_json: bool, org: str | None, **fields: Any) -> None:
     """Create a token and print it, once: only its hash is stored.
 
     viewer: see one's own jobs. researcher: also submit and cancel them. lead: also see all jobs, and approve up to the
     lead level. admin: also change limits, rules and tokens.
     """
-    expires_in = None if expires is None else _seconds(expires)
-    body = given({**fields, "org_id": org or None, "expires_in": expires_in})
+    body = given({**fields, "org_id": org or None})
     print_answer(client.request("POST", "api", "tokens", body=body), as_json, _print_secret)
 
 
@@ -106,13 +103,6 @@ def _validity(one: dict[str, Any]) -> str:
     if one.get("revoked_at") is not None:
         return "revoked"
     return "without expiry" if one["expires_at"] is None else f"until {one['expires_at']}"
-
-
-def _seconds(text: str) -> int:
-    found = _DURATION.fullmatch(text.strip().lower())
-    if found is None:
-        raise BadInput(f"--expires: must be a time like 12h, 30d or 8w, not {text!r}")
-    return int(found[1]) * _UNITS[found[2]]
 
 
 @click.command()

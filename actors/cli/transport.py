@@ -40,6 +40,10 @@ class Answer:
                 name, _, value = line.lower().partition(":")
                 self._headers[name] = value.strip()
 
+    def header(self, name: str) -> str | None:
+        """A header of the answer, by its name in lower case."""
+        return self._headers.get(name)
+
     def pieces(self) -> Iterator[bytes]:
         """The body as it arrives."""
         with _explained():

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from actors.jobs.pages import Page
 from actors.jobs.records import ApprovalRequest, ApprovalStatus
-from actors.ledger import Ledger, approvals, listing, queries
+from actors.jobs.views import EVERYTHING, Viewer
+from actors.ledger import Ledger, approvals, listing, naming, queries
 from actors.ledger.page_request import PageRequest
 
 
@@ -31,23 +32,24 @@ class Approvals:
 
     async def get(self, approval_id: str) -> ApprovalRequest:
         """One request."""
-        return await self._ledger.read(queries.approval, await self._whole_id(approval_id))
+        return await self._ledger.read(queries.approval, await self.named(approval_id, newest=True))
 
     async def approve(self, approval_id: str, *, by: str, level: str = "admin") -> ApprovalRequest:
         """Grant a request; refused when it is decided, expired, above the approver's level, or for a job of ``by``
         where ``approvals.self_approval`` is false.
         """
-        found, allowed = await self._whole_id(approval_id), self._ledger.approvals.self_approval
+        found, allowed = await self.named(approval_id), self._ledger.approvals.self_approval
         return await self._ledger.write(approvals.approve, found, by=by, level=level, self_approval=allowed)
 
     async def reject(self, approval_id: str, *, by: str, reason: str = "", level: str = "admin") -> ApprovalRequest:
         """Reject a request: its job is cancelled."""
-        found = await self._whole_id(approval_id)
+        found = await self.named(approval_id)
         return await self._ledger.write(approvals.reject, found, by=by, reason=reason, level=level)
 
     async def withdraw(self, approval_id: str, *, by: str | None = None, level: str = "admin") -> ApprovalRequest:
         """Take a request back: its job is cancelled. For another's job than ``by``'s it takes the request's level."""
-        return await self._ledger.write(approvals.withdraw, await self._whole_id(approval_id), by=by, level=level)
+        return await self._ledger.write(approvals.withdraw, await self.named(approval_id), by=by, level=level)
 
-    async def _whole_id(self, part: str) -> str:
-        return await self._ledger.read(queries.resolve_approval, part)
+    async def named(self, text: str, viewer: Viewer = EVERYTHING, *, newest: bool = False) -> str:
+        """The id of the request that ``text`` means to ``viewer``; ``newest``: of jobs of one name the newest's."""
+        return await self._ledger.read(naming.find_approval, text, viewer, newest=newest)

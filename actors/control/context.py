@@ -13,7 +13,7 @@ from actors.kernel import Clock
 from actors.ledger import Ledger
 from actors.ledger.queries import DecisionContext
 from actors.providers.guard import GuardedProvider
-from actors.providers.planning import capacities
+from actors.providers.planning import capacities, reserve_policy
 
 
 @attrs.frozen
@@ -32,7 +32,8 @@ class Context:
     @property
     def for_decision(self) -> DecisionContext:
         """What a query needs to say why an entry of the queue waits."""
-        return DecisionContext(self.ledger.limits, self.capacities, self.clock.now())
+        policy = reserve_policy(self.ledger.queue, self.providers)
+        return DecisionContext(self.ledger.limits, self.capacities, self.clock.now(), policy)
 
     def provider(self, name: str) -> GuardedProvider:
         """The provider of this name. Raises :class:`Refused` where it is not configured."""

@@ -3,134 +3,66 @@
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Unpack
-
-import attrs
 
 from actors.control.context import Context
 from actors.control.event_reader import EventReader
-from actors.job_requests.job_request import with_inherited
-from actors.job_requests.rights import (
-    THE_PROGRAM,
-    Submitter,
-    check_open,
-    check_targets,
-    retried,
-    usable_targets,
-)
-from actors.job_requests.sources import RequestSource
-from actors.jobs import maxima
-from actors.jobs.capacity import can_ever_fit
-from actors.jobs.codec import request_bytes
-from actors.jobs.levels import check_override
+from actors.control.submitting import Submitting
+from actors.job_requests.rights import THE_PROGRAM, Submitter
+from actors.job_requests.sources import NETWORK
 from actors.jobs.pages import Page
-from actors.jobs.records import Capacity, Job, JobRequest, JobStatus
+from actors.jobs.records import Job, JobStatus
 from actors.jobs.refusal import RefusalKind, Refused
-from actors.jobs.request_texts import text_fault
 from actors.jobs.retention import PruneResult, kept_since
-from actors.jobs.views import Accepted, JobFilters, JobView
+from actors.jobs.views import EVERYTHING, Accepted, JobFilters, JobView, Viewer
 from actors.kernel.turns import InTurns
-from actors.ledger import NewJob, approvals, listing, queries, settle
+from actors.ledger import approvals, listing, naming, queries, settle
+from actors.ledger.broken import cancelled_because_of
+from actors.ledger.naming import Named
 from actors.ledger.page_request import PageRequest
 from actors.ledger.prune import outlook, release_hold
-from actors.providers.guard import Failure
 from actors.pruner import held, prune
 from actors.store import holds
 from actors.store import jobs as job_rows
-from logconf import get_correlation_id, new_correlation_id
 
 
-class Jobs:
+class Jobs(Submitting):
     """The jobs of one runtime; ended ones are kept for ``retention_days``, 0: for ever."""
 
-    def __init__(self, context: Context, event_reader: EventReader, retention_days: int = 0) -> None:
-        self._context = context
-        self._ledger = context.ledger
+    def __init__(self, context: Context, event_reader: EventReader, retention_days: float = 0) -> None:
+        super().__init__(context)
         self._event_reader = event_reader
         self._retention_days = retention_days
 
-    # Submitting.
-
-    async def submit(self, request: JobRequest) -> Job:
-        """Accept one job under the correlation ID of the caller; it is stored when this returns.
-
-        Raises :class:`Refused` naming the field and the fix.
-        """
-        return (await self._ledger.submit([self._checked(request, get_correlation_id())]))[0].job
-
-    def check_targets(self, request: JobRequest, submitter: Submitter, where: str = "") -> None:
-        """Raises :class:`Refused` where ``submitter`` may not use a target of ``request``; ``where`` stands before."""
-        check_targets(request, submitter, self._ledger.outbox.options, where)
-
-    async def submit_many(self, requests: Sequence[JobRequest]) -> list[Accepted]:
-        """Accept all of ``requests`` in one transaction, or none of them; several get correlation IDs of their own."""
-        if len(requests) > maxima.BATCH_JOBS:
-            message = f"at most {maxima.BATCH_JOBS} jobs in one request, not {len(requests)}; send them in several"
-            raise Refused(message, RefusalKind.INVALID)
-        ids = [get_correlation_id()] if len(requests) == 1 else [new_correlation_id() for _ in requests]
-        several = len(requests) > 1
-        checked: list[NewJob] = []
-        environ, found = dict(os.environ), dict[tuple[str, ...], Mapping[str, str]]()
-        async for request in InTurns(requests):
-            complete, index = with_inherited(request, environ, found), len(checked)
-            checked.append(self._checked(complete, ids[index], index if several else None))
-        return await self._ledger.submit(checked)
+    # Submitting again.
 
     async def retry(self, job_id: str, *, by: str | None = None, submitter: Submitter = THE_PROGRAM) -> Job:
         """A new job with ``retry_of``: what an ended one asked for, as a new request of ``submitter`` (B14, D1).
 
         It gets the same correlation ID.
         """
-        view = await self.get(job_id)
-        if not view.job.is_terminal:
-            raise Refused(f"job {view.job.job_id} has not ended ({view.job.status.value}); cancel it first")
-        request = retried(view.job.request, submitter, view.job.job_id)
-        targets = usable_targets(request.notify, submitter, self._ledger.outbox.options)
-        request = attrs.evolve(request, notify=targets)
-        new = attrs.evolve(self._checked(request, view.job.correlation_id), retry_of=view.job.job_id)
-        return (await self._ledger.submit([new]))[0].job
+        return (await self.submit_again(job_id, submitter=submitter))[0].job
 
-    def _checked(self, request: JobRequest, correlation_id: str, index: int | None = None) -> NewJob:
-        """``request`` as it will be stored. Raises :class:`Refused` naming the field and the fix."""
-        where = "" if index is None else f"job {index + 1}: "
-        check_open(request, RequestSource.EMBEDDED, where)
-        complete = with_inherited(request)
-        encoded = request_bytes(complete)
-        for field, message in self._faults(complete, encoded):
-            raise Refused(f"{where}{message}", RefusalKind.INVALID, field)
-        return NewJob(complete, correlation_id, encoded=encoded)
+    async def submit_again(
+        self, job_id: str, *, submitter: Submitter = THE_PROGRAM, with_dependants: bool = False, check: bool = True
+    ) -> list[Accepted]:
+        """:meth:`retry`, with what was found wrong with the request; ``check``: as in :meth:`submit_many`.
 
-    def _faults(self, request: JobRequest, encoded: bytes | None) -> Iterator[tuple[str | None, str]]:
-        """The field and what is wrong with it, the first fault first; each check relies on those before it."""
-        if (fault := text_fault(request, encoded)) is not None:
-            yield fault[0], f"{fault[0]} {fault[1]}"
-        if (too_much := maxima.fault_of(request, encoded)) is not None:
-            field, message = too_much
-            yield field or None, f"{field}: {message}" if field else message
-        try:
-            provider = self._context.provider(request.provider)
-        except Refused as error:
-            yield "provider", str(error)
-            return
-        if not request.user_id:
-            yield "user_id", "user_id: say for whom the job is"
-        if (unknown := self._ledger.outbox.options.fault(request.notify)) is not None:
-            yield "notify", f"notify: {unknown}"
-        if request.max_attempts < 1:
-            yield "max_attempts", "max_attempts must be 1 or more"
-        try:
-            check_override(request.priority_override)
-        except ValueError as error:
-            yield "priority_override", str(error)
-        prepared = provider.prepare(request)
-        if isinstance(prepared, Failure):
-            yield None, prepared.message
-        capacity = provider.capacity()
-        misfit = can_ever_fit(request.resources, Capacity() if isinstance(capacity, Failure) else capacity)
-        if misfit is not None:
-            yield "resources", f"provider {request.provider} {misfit}"
+        ``with_dependants``: also all that were cancelled because of that job (E3); the job itself is the first. Over
+        the network only those of ``submitter``: nobody's job becomes another's by the way.
+        """
+        job = await self.row((await self.named(job_id)).job.job_id)
+        owner = submitter.user_id if submitter.source in NETWORK else None
+        others = await self._ledger.read(cancelled_because_of, job, owner) if with_dependants else ()
+        return await self.retry_all((job, *others), submitter, check=check)
+
+    async def retry_all(
+        self, jobs: Sequence[Job], submitter: Submitter = THE_PROGRAM, *, check: bool = True
+    ) -> list[Accepted]:
+        """:meth:`retry` of all of ``jobs`` in one submission, or of none of them."""
+        new = [self.again(one, submitter) async for one in InTurns(jobs)]
+        return await self._accept(new, check=check)
 
     # Changing.
 
@@ -146,7 +78,7 @@ class Jobs:
         """Decide by hand what became of an uncertain job: ``ran`` (with its handle), ``not_run``, ``failed`` (B13)."""
         if verdict not in ("ran", "not_run", "failed"):
             raise Refused(f"a verdict is ran, not_run or failed, not {verdict!r}", RefusalKind.INVALID, "verdict")
-        view = await self.get(job_id)
+        view = await self.get((await self.named(job_id)).job.job_id)
         provider = self._context.providers.get(view.job.provider)
         over = verdict == "failed" or (verdict == "not_run" and view.job.status is JobStatus.UPLOADING)
         if over and view.job.uncertain_since and view.submission and provider is not None:
@@ -185,9 +117,16 @@ class Jobs:
 
     # Looking.
 
-    async def get(self, part_of_id: str) -> JobView:
-        """One job by its id or by what begins or ends exactly one id."""
-        return await self._ledger.read(queries.view, part_of_id, self._context.for_decision)
+    async def named(self, text: str, viewer: Viewer = EVERYTHING, *, newest: bool = False) -> Named:
+        """The job that ``text`` means to ``viewer``: by its id, its name, or the beginning or end of its id (E1).
+
+        ``newest``: of several of one name the newest. Raises :class:`Refused` for none, and for more than one.
+        """
+        return await self._ledger.read(naming.find, text, viewer, newest=newest)
+
+    async def get(self, text: str) -> JobView:
+        """The job that ``text`` means; of several of one name the newest."""
+        return await self._ledger.read(queries.view, text, self._context.for_decision)
 
     async def page(
         self,
@@ -208,7 +147,7 @@ class Jobs:
 
     async def wait(self, job_id: str) -> Job:
         """The job once it has reached an end. Raises :class:`Refused` where it is removed."""
-        found = await self._ledger.read(queries.resolve, job_id)
+        found = (await self.named(job_id, newest=True)).job.job_id
         async with self._event_reader.events(job_id=found) as changes:
             job = await self.row(found)
             while not job.is_terminal:

@@ -1,19 +1,25 @@
-"""A job's output: as far as it is written, or until the job ends."""
+"""A job's output: as far as it is written, or until the job ends; of all its attempts from one on, or of one."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from functools import partial
 
 import trio
 
 from actors.control.context import Context
 from actors.control.jobs import Jobs
-from actors.control.log_follower import Piece, followed, unreadable
-from actors.jobs.records import Submission
+from actors.control.log_beginning import Beginning, beginning
+from actors.control.log_follower import Piece, streamed, unreadable
+from actors.control.log_place import LogPlace
+from actors.jobs.records import Submission, SubmissionState
 from actors.jobs.refusal import RefusalKind, Refused
-from actors.providers.guard import Failure
+from actors.jobs.views import JobView
+from actors.providers.base import LogChunk
+from actors.providers.guard import Failure, GuardedProvider
+from actors.store import submissions
 
 _LOOK_SECONDS = 0.5
 """Between two looks at a job that has not ended, where its provider does not stream."""
@@ -30,51 +36,100 @@ class LogReader:
         self._jobs = jobs
         self._recheck = recheck
 
-    async def read(self, job_id: str, cursor: str | None = None, *, follow: bool = False) -> AsyncIterator[Piece]:
+    async def read(
+        self, job_id: str, cursor: str | None = None, *, follow: bool = False, attempt: int | None = None
+    ) -> AsyncIterator[Piece]:
         """A job's output as (bytes, cursor to go on from); with ``follow`` until the job ends.
 
-        A line of ours in the middle of it, such as that the output became shorter, is a
-        :class:`~actors.providers.log_notices.LogNotice`.
+        It begins at ``cursor`` (None: with the newest attempt that has output) and goes on to later attempts;
+        ``attempt``: the output of this one alone. A line of ours in the middle of it, such as that the output became
+        shorter or that another attempt begins, is a :class:`~actors.providers.log_notices.LogNotice`.
         """
+        place = LogPlace.of(cursor, attempt)
         while True:
-            view = await self._jobs.get(job_id)
-            submission = view.submission
-            if submission is not None and submission.handle is not None:
-                provider = self._context.providers.get(view.job.provider)
-                if provider is None:
-                    raise Refused(f"provider {view.job.provider} is not configured here", RefusalKind.UNAVAILABLE)
-                chunks = await provider.logs(submission.key, submission.handle, cursor)
-                if isinstance(chunks, Failure):
-                    raise unreadable(chunks)
-                for chunk in chunks:
-                    cursor = chunk.cursor
-                    yield chunk.data, chunk.cursor
-                if chunks:
-                    continue
-            if not follow or view.job.is_terminal:
-                return
-            await trio.sleep(_LOOK_SECONDS)
+            pieces = await self._pieces(place, await self._look(place, job_id))
+            for piece in pieces:
+                yield piece
+            if not pieces:
+                if not follow or place.is_over:
+                    return
+                await trio.sleep(_LOOK_SECONDS)
+
+    async def beginning(
+        self, job_id: str, lines: int | None = None, since: datetime | None = None, *, attempt: int | None = None
+    ) -> Beginning:
+        """Where the last ``lines`` lines begin, what came ``since`` then, or the later of both.
+
+        Of the newest attempt that has output, or of ``attempt``. Raises :class:`Refused` where it is not known when
+        output came.
+        """
+        place = LogPlace.of(None, attempt)
+        view = await self._look(place, job_id)
+        read = partial(self.read, view.job.job_id, attempt=attempt)
+        return await beginning(self._context, view, place, read, lines, since)
 
     @asynccontextmanager
-    async def follow(self, job_id: str, cursor: str | None = None) -> AsyncIterator[AsyncIterator[Piece]]:
-        """A job's output from ``cursor`` until it ends, as it comes where the provider has a stream of it."""
-        view = await self._jobs.get(job_id)
-        looked = partial(self.read, view.job.job_id, cursor, follow=True)
-        handed = partial(self._handed_over, view.job.job_id)
-        ended = partial(self._ended, view.job.provider)
-        async with followed(view, self._context.providers, cursor, looked, handed, ended) as pieces:
+    async def follow(
+        self, job_id: str, cursor: str | None = None, *, attempt: int | None = None
+    ) -> AsyncIterator[AsyncIterator[Piece]]:
+        """:meth:`read` until the job ends, as its output comes where the provider has a stream of it."""
+        async with self._followed(job_id, LogPlace.of(cursor, attempt)) as pieces:
             yield pieces
 
-    async def _handed_over(self, job_id: str) -> Submission | None:
-        """The hand-over of a job, waited for; None where it ended before."""
-        while (seen := await self._jobs.get(job_id)).submission is None or seen.submission.handle is None:
-            if seen.job.is_terminal:
-                return None
-            await trio.sleep(_LOOK_SECONDS)
-        return seen.submission
+    @trio.as_safe_channel
+    async def _followed(self, job_id: str, place: LogPlace) -> AsyncGenerator[Piece, None]:
+        while True:
+            view = await self._look(place, job_id)
+            if (live := self._stream_of(place, view)) is not None:
+                provider, submission = live
+                async with streamed(provider, submission, place.cursor) as chunks:
+                    async for chunk in chunks:
+                        yield chunk.data, place.at(chunk.cursor)  # noqa: ASYNC119, RUF100 - closed by as_safe_channel
+                await self._ended(view, submission)
+                place.is_read = True
+                continue
+            pieces = await self._pieces(place, view)
+            for piece in pieces:
+                yield piece  # noqa: ASYNC119, RUF100 - closed by as_safe_channel
+            if not pieces:
+                if place.is_over:
+                    return
+                await trio.sleep(_LOOK_SECONDS)
 
-    async def _ended(self, provider: str, submission: Submission) -> None:
-        """Wait for the end of a job whose provider knows it already."""
-        self._recheck(provider, submission.key)
-        while not (await self._jobs.row(submission.job_id)).is_terminal:  # noqa: ASYNC110 - rows are the truth
+    async def _look(self, place: LogPlace, job_id: str) -> JobView:
+        return await place.look(self._context, self._jobs, job_id)
+
+    def _stream_of(self, place: LogPlace, view: JobView) -> tuple[GuardedProvider, Submission] | None:
+        """The provider and the attempt whose output it streams; None: it is read by asking, or was read."""
+        provider, submission = self._context.providers.get(view.job.provider), place.submission
+        if provider is None or not provider.capabilities.streams_logs or submission is None or place.is_read:
+            return None
+        return (provider, submission) if submission.state is SubmissionState.HANDED else None
+
+    async def _pieces(self, place: LogPlace, view: JobView) -> list[Piece]:
+        """What there is of the attempt's output beyond the place; else that another attempt follows; else nothing."""
+        pieces = [(chunk.data, place.at(chunk.cursor)) for chunk in await self._chunks(place, view)]
+        if not pieces and (note := place.go_on()) is not None:
+            pieces = [(note, place.at(""))]
+        return pieces
+
+    async def _chunks(self, place: LogPlace, view: JobView) -> Sequence[LogChunk]:
+        submission = place.submission
+        if submission is None or submission.handle is None or place.is_read:
+            return ()
+        provider = self._context.providers.get(view.job.provider)
+        if provider is None:
+            raise Refused(f"provider {view.job.provider} is not configured here", RefusalKind.UNAVAILABLE)
+        chunks = await provider.logs(submission.key, submission.handle, place.cursor)
+        if isinstance(chunks, Failure):
+            raise unreadable(chunks)
+        return chunks
+
+    async def _ended(self, view: JobView, submission: Submission) -> None:
+        """Wait until an attempt has ended in the rows, too: its provider knows it already."""
+        self._recheck(view.job.provider, submission.key)
+        while True:
+            row = await self._context.ledger.read(submissions.by_key, submission.key)
+            if row is None or row.state is SubmissionState.CLOSED:
+                return
             await trio.sleep(_LOOK_SECONDS)

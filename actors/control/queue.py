@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping
 from actors.control.context import Context
 from actors.jobs import maxima
 from actors.jobs.options import Limits
-from actors.jobs.records import QueueStatus
 from actors.jobs.views import QueueView
 from actors.ledger import limits as run_time_limits
-from actors.ledger import listing, queries
+from actors.ledger import listing
 from actors.ledger.page_request import PageRequest
+from actors.store import queue as queue_rows
 
 
 class Queue:
@@ -32,9 +32,8 @@ class Queue:
         return await self._ledger.read(listing.queue_view, request, user_id, self._context.for_decision)
 
     async def is_idle(self) -> bool:
-        """Whether nothing is pending or running; blocked jobs do not count."""
-        counts = (await self._ledger.read(queries.plain_counts))["queue"]
-        return not counts.get(QueueStatus.PENDING.value) and not counts.get(QueueStatus.RUNNING.value)
+        """Whether nothing is pending or running; blocked jobs do not count, nor those that wait for blocked ones."""
+        return not await self._ledger.read(queue_rows.goes_on)
 
     async def limits(self) -> tuple[Limits, Mapping[str, str]]:
         """The limits that hold, and where each comes from: ``configured`` or ``stored``."""

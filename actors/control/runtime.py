@@ -25,8 +25,12 @@ from actors.control.metrics import Metrics
 from actors.control.notifications import Notifications
 from actors.control.providers import Providers
 from actors.control.queue import Queue
+from actors.control.removing import Removing
 from actors.control.rules import Rules
+from actors.control.selections import Selections
+from actors.control.series import Series
 from actors.control.tree import Tree
+from actors.jobs.comparing import Goal
 from actors.jobs.records import ApprovalRequest, Event, Job, JobRequest
 from actors.jobs.views import EventFilters
 from actors.kernel import Bus, Registry
@@ -45,7 +49,7 @@ class Reading:
     Its ledger refuses to write, so each operation of a subject that would change something is refused.
     """
 
-    def __init__(self, context: Context, config: Config) -> None:
+    def __init__(self, context: Context, config: Config, best: Mapping[str, Goal]) -> None:
         self.client_faults = ClientFaults()
         self.config = config
         self.event_reader = EventReader(context.ledger, Bus())
@@ -54,6 +58,7 @@ class Reading:
         self.approvals = Approvals(context.ledger)
         self.rules = Rules(context)
         self.notifications = Notifications(context)
+        self.series = Series(context, best)
         self.log_reader = LogReader(context, self.jobs)
 
 
@@ -61,7 +66,8 @@ class Runtime:
     """A runtime that runs. Beside its subjects it has the operations that most programs need under short names.
 
     ``recheck``: has the poller ask about a job now. ``unhealthy``: reasons for health that the actors give themselves.
-    ``kinds``: of which kind each configured provider is. ``tallies``: what is counted while it runs.
+    ``kinds``: of which kind each configured provider is. ``best``: the configured rules for the best values of series.
+    ``tallies``: what is counted while it runs.
     """
 
     def __init__(
@@ -72,8 +78,9 @@ class Runtime:
         bus: Bus,
         registry: Registry,
         tallies: Tallies,
-        retention_days: int,
+        retention_days: float,
         kinds: Mapping[str, str],
+        best: Mapping[str, Goal],
         recheck: Recheck,
         unhealthy: Callable[[], Iterable[str]],
     ) -> None:
@@ -83,10 +90,13 @@ class Runtime:
         self.config = config
         self.event_reader = EventReader(context.ledger, bus, tallies.subscribed)
         self.jobs = Jobs(context, self.event_reader, retention_days)
+        self.removing = Removing(context)
+        self.selections = Selections(context, self.jobs, self.removing)
         self.queue = Queue(context)
         self.approvals = Approvals(context.ledger)
         self.rules = Rules(context)
         self.notifications = Notifications(context)
+        self.series = Series(context, best)
         self.log_reader = LogReader(context, self.jobs, recheck)
         self.deliveries = Deliveries(context, tallies, recheck)
         self.dead_letters = DeadLetters(registry)
@@ -99,6 +109,10 @@ class Runtime:
     async def submit(self, request: JobRequest) -> Job:
         """:meth:`Jobs.submit`: accept one job; it is stored when this returns."""
         return await self.jobs.submit(request)
+
+    async def submit_sweep(self, request: JobRequest, matrix: Mapping[str, Any]) -> list[Job]:
+        """:meth:`Jobs.submit_sweep`: accept a job for each combination of the values in ``matrix``."""
+        return await self.jobs.submit_sweep(request, matrix)
 
     async def wait(self, job_id: str) -> Job:
         """:meth:`Jobs.wait`: the job once it has reached an end."""
@@ -122,6 +136,8 @@ class Runtime:
         """:meth:`EventReader.events`: what happens after event ``after`` (None: from now on)."""
         return self.event_reader.events(after=after, **filters)
 
-    def logs(self, job_id: str, cursor: str | None = None, *, follow: bool = False) -> AsyncIterator[Piece]:
+    def logs(
+        self, job_id: str, cursor: str | None = None, *, follow: bool = False, attempt: int | None = None
+    ) -> AsyncIterator[Piece]:
         """:meth:`LogReader.read`: a job's output."""
-        return self.log_reader.read(job_id, cursor, follow=follow)
+        return self.log_reader.read(job_id, cursor, follow=follow, attempt=attempt)

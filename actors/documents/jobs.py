@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from actors.documents.approvals import ApprovalDocument, approval_document
 from actors.documents.common import Document, Moment, from_fields, moment
 from actors.documents.notifications import NotificationDocument, notification_document
+from actors.jobs.dependencies import Relatives
+from actors.jobs.environment import not_set
+from actors.jobs.estimates import Span
 from actors.jobs.os_text import shown
+from actors.jobs.records import JobRequest
 from actors.jobs.views import Accepted, JobView
 
 
@@ -35,10 +39,83 @@ class SubmissionDocument(TypedDict):
     handed_at: Moment | None
 
 
+class AttemptDocument(TypedDict):
+    """One attempt at a job. ``status``: how it ended, or the job's; null where no provider had it.
+
+    An attempt that ended ``interrupted``, ``failed`` or ``timed_out`` was followed by another one.
+    """
+
+    attempt: int
+    key: str
+    state: str
+    status: str | None
+    handed_at: Moment | None
+    started_at: Moment | None
+    completed_at: Moment | None
+    closed_at: Moment | None
+    exit_code: int | None
+    signal: int | None
+    error_message: str | None
+    output_url: str | None
+    cost_usd: float | None
+    devices: list[str] | None
+
+
+class RerunDocument(TypedDict):
+    """When a job runs again by itself; ``delay`` in seconds."""
+
+    times: int
+    on: list[str]
+    exit_codes: list[int]
+    delay: float
+
+
+class SpanDocument(TypedDict):
+    """Something presumably happens between these two moments."""
+
+    earliest: Moment | None
+    latest: Moment | None
+
+
+class RelativeDocument(TypedDict):
+    """A job that another one waits for, or that waits for it. ``broke``: the bad end of the one cancelled the other."""
+
+    job_id: str
+    name: str | None
+    status: str
+    completed_at: Moment | None
+    broke: bool
+
+
+class RelativesDocument(TypedDict):
+    """The first hundred of such jobs, and how many there are in all."""
+
+    jobs: list[RelativeDocument]
+    number: int
+
+
+class EnvironmentDocument(TypedDict):
+    """The names of a job's variables: ``set`` by its request, ``inherited`` of its submitter's environment.
+
+    ``not_set``: names and patterns that were asked for and that the submitter's environment did not have.
+    """
+
+    set: list[str]
+    inherited: list[str]
+    not_set: list[str]
+
+
 class JobDocument(TypedDict):
     """A job with what is known around it: ``reason`` and ``setting`` say why it waits and what changes that.
 
     ``notify``: the targets that it names. ``notifications``: what they were sent, the newest 100; null in lists.
+    ``reruns``: how often it has run again so far, as ``rerun`` asks. ``attempts``: the newest hundred; null in a list.
+    ``estimated_start`` and ``estimated_end``: null where nobody knows; ``estimate_seconds``: until it starts.
+    ``queued_at``: since when it could have started: approved, what it waits for ended, its time come; before that,
+    since when it is there. ``after`` is as its request has it; ``waits_for`` are the jobs that this meant,
+    ``dependants`` those that wait for it, both null in lists of jobs. ``start_after``: null once it has passed.
+    ``devices``: those that it got, such as GPUs by UUID or index. ``output_directory``: where it keeps what it leaves,
+    if that is on this machine.
     """
 
     job_id: str
@@ -52,7 +129,14 @@ class JobDocument(TypedDict):
     config_name: str | None
     command: list[str] | None
     entry_point: str | None
+    params: Document
+    cwd: str | None
+    environment: EnvironmentDocument
     resources: ResourcesDocument
+    devices: list[str] | None
+    group: str | None
+    max_runtime: float | None
+    output_directory: str | None
     priority: int
     priority_override: int | None
     attempt: int
@@ -60,6 +144,11 @@ class JobDocument(TypedDict):
     created_at: Moment | None
     queued_at: Moment | None
     not_before: Moment | None
+    start_after: Moment | None
+    after: list[Any]
+    after_mode: str
+    waits_for: RelativesDocument | None
+    dependants: RelativesDocument | None
     started_at: Moment | None
     completed_at: Moment | None
     cost_usd: float | None
@@ -73,14 +162,20 @@ class JobDocument(TypedDict):
     cancel_requested_by: str | None
     uncertain: UncertainDocument | None
     retry_of: str | None
+    parameters: Document
     reason: str | None
     setting: str | None
     position: int | None
     estimate_seconds: float | None
+    estimated_start: SpanDocument | None
+    estimated_end: SpanDocument | None
     submission: SubmissionDocument | None
     approval: ApprovalDocument | None
     notify: list[str]
     notifications: list[NotificationDocument] | None
+    rerun: RerunDocument | None
+    reruns: int
+    attempts: list[AttemptDocument] | None
 
 
 def job_document(view: JobView) -> JobDocument:
@@ -90,27 +185,70 @@ def job_document(view: JobView) -> JobDocument:
     return from_fields(
         JobDocument, job, entry, view, request,
         command=[shown(word) for word in request.command] if request.command is not None else None,
+        cwd=None if request.cwd is None else shown(request.cwd),
+        environment=_environment(request),
         resources=from_fields(ResourcesDocument, request.resources),
+        output_directory=_output_directory(view),
         priority=entry.base_priority if entry.priority_override is None else entry.priority_override,
         error_message=job.error_message or entry.error_message,
         uncertain=None if since is None else {"since": since, "reason": job.uncertain_reason},
         estimate_seconds=view.estimate,
+        estimated_start=_span(view.starts),
+        estimated_end=_span(view.ends),
+        start_after=moment(entry.start_after),
+        waits_for=_relatives(view.waits_for),
+        dependants=_relatives(view.dependants),
         submission=None if view.submission is None else from_fields(SubmissionDocument, view.submission),
         approval=None if view.approval is None else approval_document(view.approval),
         notifications=None if view.notifications is None else [*map(notification_document, view.notifications)],
+        rerun=from_fields(RerunDocument, request.rerun) if request.rerun.times else None,
+        attempts=None if view.attempts is None else [from_fields(AttemptDocument, one) for one in view.attempts],
     )  # fmt: skip
 
 
+def _span(span: Span | None) -> SpanDocument | None:
+    return None if span is None else {"earliest": moment(span.earliest), "latest": moment(span.latest)}
+
+
+def _relatives(found: Relatives | None) -> RelativesDocument | None:
+    if found is None:
+        return None
+    jobs = [from_fields(RelativeDocument, one) for one in found.shown]
+    return {"jobs": jobs, "number": found.number}
+
+
+def _environment(request: JobRequest) -> EnvironmentDocument:
+    inherited = sorted(request.inherited_env or ())
+    return {"set": sorted(request.env), "inherited": inherited, "not_set": not_set(request.env_from, inherited)}
+
+
+def _output_directory(view: JobView) -> str | None:
+    handle = None if view.submission is None else view.submission.handle
+    found = (handle or {}).get("output")
+    return found if isinstance(found, str) else None
+
+
 class AcceptedDocument(JobDocument):
-    """The answer to a request: its job, and whether it was ``created`` now or stood there under the same key."""
+    """The answer to a request: its job, and whether it was ``created`` now or stood there under the same key.
+
+    ``warnings``: what the submitter should know: what is wrong with the request, which was accepted all the same, or
+    what could not be checked.
+    """
 
     created: bool
+    warnings: list[str]
 
 
 def accepted_document(accepted: Accepted) -> AcceptedDocument:
     """The answer to a request: its job, and whether it was ``created`` now or stood there under the same key."""
     view = JobView(accepted.job, accepted.entry, accepted.entry.status, accepted.approval)
-    return {**job_document(view), "created": accepted.created}
+    return {**job_document(view), "created": accepted.created, "warnings": list(accepted.warnings)}
+
+
+class RetriedDocument(AcceptedDocument):
+    """The new job. ``also_submitted``: the ids of those that are submitted anew with it, which wait for it."""
+
+    also_submitted: list[str]
 
 
 class JobsDocument(TypedDict):

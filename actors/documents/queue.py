@@ -9,7 +9,7 @@ from typing import TypedDict, cast
 import attrs
 
 from actors.documents.common import Moment, from_fields
-from actors.documents.jobs import JobDocument, job_document
+from actors.documents.jobs import JobDocument, SpanDocument, job_document
 from actors.jobs.durations import seconds_between
 from actors.jobs.options import Limits
 from actors.jobs.views import JobView, QueueView
@@ -36,6 +36,14 @@ def limits_document(limits: Limits, sources: Mapping[str, str]) -> list[LimitDoc
     return [{"name": name, "value": value, "source": sources.get(name, "configured")} for name, value in plain.items()]
 
 
+class ReservationDocument(TypedDict):
+    """What is kept free at a provider for one job; ``job_id`` is null where it is another user's."""
+
+    provider: str
+    job_id: str | None
+    text: str
+
+
 class QueueHead(TypedDict):
     """What bounds the queue; a provider that is closed says why.
 
@@ -49,11 +57,15 @@ class QueueHead(TypedDict):
     closed_providers: dict[str, str]
     paused: str | None
     pruning_held: str | None
+    reservations: list[ReservationDocument]
 
 
 def queue_head(view: QueueView) -> QueueHead:
     """What bounds the queue, without what waits in it."""
-    return from_fields(QueueHead, view, limits=limits_document(view.limits, view.limit_sources))
+    return from_fields(
+        QueueHead, view, limits=limits_document(view.limits, view.limit_sources),
+        reservations=[from_fields(ReservationDocument, one) for one in view.reservations],
+    )  # fmt: skip
 
 
 class QueueDocument(QueueHead):
@@ -101,12 +113,15 @@ class EntryDocument(TypedDict):
     queue_status: str
     position: int | None
     estimate_seconds: float | None
+    estimated_start: SpanDocument | None
+    estimated_end: SpanDocument | None
     priority: int
     priority_override: int | None
     attempt: int
     max_attempts: int
     queued_at: Moment | None
     not_before: Moment | None
+    start_after: Moment | None
     reason: str | None
     setting: str | None
 

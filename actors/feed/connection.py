@@ -23,6 +23,7 @@ from actors.documents.common import encoded
 from actors.documents.events import event_document
 from actors.feed.messages import Ack, Authenticate, Close, CloseConnection, Malformed, Ping, Subscribe, read
 from actors.jobs.records import Event
+from actors.jobs.refusal import Refused
 from actors.store.errors import StoreError
 
 BEAT = 20.0
@@ -91,6 +92,12 @@ class Connection:
         """End the subscription before. The answer comes before the first event, and a gap after it."""
         if self._subscription is not None:
             self._subscription.scope.cancel()
+        if filters.job_id is not None:
+            try:
+                named = await self._runtime.jobs.named(filters.job_id, self._peer.viewer, newest=True)
+            except Refused as error:
+                raise CloseConnection(Close.POLICY, str(error)) from None
+            filters = attrs.evolve(filters, job_id=named.job.job_id)
         after, gap = await self._runtime.event_reader.place_to_begin(filters.after)
         await self._send(type="subscribed", after=after)
         if gap is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import ssl
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +9,8 @@ from typing import Any
 
 import attrs
 import httpx
+
+from actors.jobs.quantities import MOST, seconds_of
 
 TIMEOUT = "SIMPLETUNER_HTTP_TIMEOUT"
 CA_BUNDLE = "SIMPLETUNER_CA_BUNDLE"
@@ -63,12 +64,13 @@ def _timeout(text: str | None, warnings: list[str]) -> float:
     if text is None:
         return usual
     try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if value > 0 and math.isfinite(value):
+        value = seconds_of(text.strip())
+        why = "must be above 0"
+    except ValueError as error:
+        value, why = 0.0, str(error)
+    if 0 < value <= MOST:
         return value
-    warnings.append(f"{TIMEOUT} must be a number of seconds above 0, not {text[:40]!r}: it is {usual:g}")
+    warnings.append(f"{TIMEOUT} {why}: it is {usual:g} s")
     return usual
 
 

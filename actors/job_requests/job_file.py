@@ -1,27 +1,41 @@
 """Many jobs in one file, and the two ways to give a job's ``spec`` on a command line.
 
+    name: evening                                          # what the file is called; without it, its path
+    best: {accuracy: max}                                  # of which numbers the least or the greatest is the best
     defaults: {provider: local, resources: {cpus: 1}}      # under every job; env and resources are merged key by key
     jobs:
       - {name: small, command: [python, train.py, --lr, "0.1"], user: ana, org: lab, level: lead}
+      - {name: "t-{lr}", command: [python, train.py, --lr, "{lr}"], matrix: {lr: [0.1, 0.20]}}
 
-The same file gives the same idempotency keys, so that running an unfinished file again continues it.
+Each job has a key that follows from its content (:mod:`actors.job_requests.file_keys`), so that submitting a file again
+submits what is new in it.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import attrs
 
-from actors.job_requests.job_request import converter, with_inherited
+from actors.job_requests.file_keys import FileKeys
+from actors.job_requests.job_request import converter, with_inherited, with_names
+from actors.job_requests.matrices import MATRIX, Request, note, read_matrix, under
 from actors.job_requests.sources import RequestSource, closed_to
 from actors.jobs import maxima
+from actors.jobs.file_rules import Again, FileRules
+from actors.jobs.matrix import Matrix, SweepFault
+from actors.jobs.maximum import Text
 from actors.jobs.records import JobRequest
+from actors.jobs.sweeps import Sweep
+from actors.jobs.wall_clock import in_utc
 from actors.validation import INPUT, CheckedError, Problems, Shape, Wrong, document, plain_value, read_bytes
 from actors.validation.marked import ListNode, MappingNode
+from actors.validation.values import NOT_EMPTY
 
 MAX_BYTES = maxima.BATCH
 MAX_NODES = 1_000_000
@@ -29,6 +43,7 @@ _NAMES = {
     "name": "config_name", "user": "user_id", "org": "org_id", "team": "team_id", "level": "user_levels",
     "priority": "priority_override", "cost": "estimated_cost", "needs_approval": "requires_approval",
 }  # fmt: skip
+_KEYS = {field: key for key, field in _NAMES.items()}
 _MERGED = ("env", "resources")
 _INSTEAD = {"command": ("entry_point", "params"), "entry_point": ("command",)}
 
@@ -37,6 +52,8 @@ _INSTEAD = {"command": ("entry_point", "params"), "entry_point": ("command",)}
 class _Content:
     """What a job file holds. The problems of ``defaults`` are reported at their own path, before those of the jobs."""
 
+    name: str | None = attrs.field(default=None, validator=[NOT_EMPTY, Text(maxima.NAME)])
+    best: Mapping[str, Literal["min", "max"]] = attrs.field(factory=dict, validator=maxima.FIELDS[JobRequest]["best"])
     defaults: JobRequest = attrs.field(factory=JobRequest)
     jobs: tuple[JobRequest, ...] = ()
 
@@ -47,30 +64,80 @@ class JobFile:
 
     path: Path
     digest: str
-    requests: tuple[JobRequest, ...]
+    requests: tuple[Request, ...]
+
+    def rules(self, again: Again = "none") -> FileRules:
+        """How its jobs are submitted; ``again``: which of those that are there already are submitted anew."""
+        return FileRules(self.digest, again)
 
 
-def load_job_file(path: Path | str, *, user: str = "", environ: Mapping[str, str] | None = None) -> JobFile:
+def load_job_file(
+    path: Path | str, *, user: str = "", environ: Mapping[str, str] | None = None, env_from: tuple[str, ...] = ()
+) -> JobFile:
     """The jobs in the file at ``path``; raises :class:`~actors.validation.CheckedError` with every fault.
 
     ``user``: of jobs that name none. ``environ`` is the submitter's environment, from which each job
-    inherits what its ``env_from`` names; None means this process's.
+    inherits what its ``env_from`` names; None means this process's. ``env_from``: what a job that names none inherits
+    beside the usual variables.
     """
     name, path = str(path), Path(path)
     content = read_bytes(path, name, MAX_BYTES)
-    reader = converter(_NAMES, closed_to(RequestSource.JOB_FILE), path.absolute().parent)
+    reader = converter(_NAMES, closed_to(RequestSource.JOB_FILE), also={MATRIX}, for_file=True)
     reader.shapes[_Content] = Shape(whole=_check_content)
     problems = Problems()
     root = document(content, name, problems, max_nodes=MAX_NODES)
-    found = reader.read(_with_defaults(root), _Content, problems=problems)
-    digest = hashlib.sha256(content).hexdigest()
-    completed = (_completed(one, f"{digest[:32]}-{index}", user, environ) for index, one in enumerate(found.jobs))
-    return JobFile(path, digest, tuple(completed))
+    nodes = _with_defaults(root)
+    matrices = [_matrix_of(node, root, index, problems) for index, node in enumerate(nodes)]
+    found = reader.read(root, _Content, problems=problems)
+    keys = FileKeys(found.name, path.absolute())
+    inherited = Inherited(environ)
+    requests: list[Request] = []
+    for index, (request, matrix) in enumerate(zip(found.jobs, matrices, strict=True)):
+        named = with_names(request, env_from)
+        mine = attrs.evolve(named, user_id=request.user_id or user, best=found.best)
+        try:
+            asked = mine if matrix is None else Sweep(mine, matrix)
+            requests.append(_completed(asked, keys.of(asked, nodes[index]), path.absolute().parent, inherited))
+        except SweepFault as fault:
+            note(fault, root, ("jobs", index), problems, _KEYS)
+    problems.check()
+    return JobFile(path, hashlib.sha256(content).hexdigest(), tuple(requests))
 
 
-def _completed(request: JobRequest, key: str, user: str, environ: Mapping[str, str] | None) -> JobRequest:
-    mine = attrs.evolve(request, idempotency_key=key, user_id=request.user_id or user)
-    return with_inherited(mine, environ)
+class Inherited:
+    """The submitter's environment, from which jobs inherit; most of a file name the same of it."""
+
+    def __init__(self, environ: Mapping[str, str] | None) -> None:
+        self._environ = dict(os.environ) if environ is None else environ
+        self._found: dict[tuple[str, ...], Mapping[str, str]] = {}
+
+    def filled(self, request: JobRequest) -> JobRequest:
+        """``request`` with what it inherits."""
+        return with_inherited(request, self._environ, self._found)
+
+
+def _matrix_of(node: Any, root: MappingNode, index: int, problems: Problems) -> Matrix | None:
+    """The matrix of one job; None: it has none, or what is wrong with it was noted."""
+    if not isinstance(node, MappingNode) or MATRIX not in node:
+        return None
+    try:
+        return read_matrix(node[MATRIX])
+    except SweepFault as fault:
+        note(fault, root, ("jobs", index, MATRIX), problems)
+    return None
+
+
+def _completed(asked: Request, keys: tuple[str, ...], folder: Path, inherited: Inherited) -> Request:
+    """``asked`` as it is sent: with its keys, what it inherits and where it runs, which is beside the file."""
+    request = asked.request if isinstance(asked, Sweep) else asked
+    cwd = request.cwd
+    if cwd is not None or request.command is not None:
+        cwd = under(folder, cwd or ".", asked.matrix if isinstance(asked, Sweep) else None)
+    start = None if request.start_after is None else in_utc(request.start_after, datetime.now(UTC))
+    request = inherited.filled(attrs.evolve(request, cwd=cwd, start_after=start))
+    if isinstance(asked, Sweep):
+        return attrs.evolve(asked, request=request, keys=keys)
+    return attrs.evolve(request, idempotency_key=keys[0])
 
 
 def _check_content(content: _Content) -> None:
@@ -78,13 +145,15 @@ def _check_content(content: _Content) -> None:
         raise Wrong("there are no jobs", "jobs")
 
 
-def _with_defaults(root: MappingNode) -> MappingNode:
-    """The file with its defaults put under each job."""
+def _with_defaults(root: MappingNode) -> list[Any]:
+    """The jobs of the file, with its defaults put under each."""
     defaults, jobs = root.get("defaults"), root.get("jobs")
-    if isinstance(defaults, MappingNode) and isinstance(jobs, ListNode):
+    if not isinstance(jobs, ListNode):
+        return []
+    if isinstance(defaults, MappingNode):
         merged = [_merged(defaults, job) if isinstance(job, MappingNode) else job for job in jobs]
-        root["jobs"] = ListNode(merged, jobs.places)
-    return root
+        root["jobs"] = jobs = ListNode(merged, jobs.places)
+    return jobs
 
 
 def _merged(defaults: MappingNode, own: MappingNode) -> MappingNode:

@@ -5,18 +5,24 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
-from pathlib import Path, PurePath
-from typing import Annotated, Any
+from pathlib import PurePath
+from typing import Annotated, Any, Literal
 
 import attrs
 from attrs.validators import ge, gt, optional
 
 from actors.jobs import maxima
-from actors.jobs.environment import inherited
+from actors.jobs.dependencies import reference_fault
+from actors.jobs.environment import DEFAULT_ENV_FROM, inherited, with_usual
 from actors.jobs.levels import HIGHEST_OVERRIDE
 from actors.jobs.os_text import from_plain
-from actors.jobs.records import JobRequest, Resources
-from actors.validation import Format, Shape, Size, StrictConverter, Wrong
+from actors.jobs.records import JobRequest, Rerun, Resources
+from actors.jobs.request_fields import with_field
+from actors.jobs.reruns import rerun_fault
+from actors.jobs.start_times import fault_of as start_fault
+from actors.jobs.wall_clock import is_time_of_day
+from actors.validation import Format, Shape, StrictConverter, Wrong
+from actors.validation.marked import Ambiguous
 from actors.validation.values import NOT_EMPTY, Validator, fits, text
 
 Usual = Callable[[Any], Any]
@@ -48,23 +54,34 @@ def with_inherited(
         values = inherited(request.env_from, os.environ if environ is None else environ)
         if found is not None:
             found[request.env_from] = values
-    return attrs.evolve(request, inherited_env=values)
+    return with_field(request, "inherited_env", values)
+
+
+def with_names(request: JobRequest, env_from: tuple[str, ...]) -> JobRequest:
+    """``request``, inheriting ``env_from`` beside the usual variables, unless it says itself what it inherits."""
+    if not env_from or request.env_from != DEFAULT_ENV_FROM:
+        return request
+    return attrs.evolve(request, env_from=with_usual(env_from))
 
 
 def converter(
-    names: Mapping[str, str] | None = None, hidden: AbstractSet[str] = frozenset(), folder: Path | None = None
+    names: Mapping[str, str] | None = None,
+    hidden: AbstractSet[str] = frozenset(),
+    also: AbstractSet[str] = frozenset(),
+    *,
+    for_file: bool = False,
 ) -> StrictConverter:
-    """Reads requests. ``names`` and ``hidden``: as in :class:`~actors.validation.Shape`.
+    """Reads requests. ``names``, ``hidden`` and ``also``: as in :class:`~actors.validation.Shape`.
 
-    ``folder``: what a ``cwd`` is relative to; None: it must be absolute.
+    ``for_file``: a ``cwd`` need not be absolute, and is left as it is written, and so may be a time of day.
     """
-    types = _TYPES if folder is None else {**_TYPES, "cwd": Annotated[OsText, Format(_under(folder))] | None}
-    validators = {**_VALIDATORS, "cwd": _ABSOLUTE} if folder is None else _VALIDATORS
-    request = Shape(names=names or {}, hidden=hidden, types=types, validators=validators, whole=_check_request)
-    resources = Shape(
-        types={"memory": Size | None}, validators={"cpus": ge(0), "gpus": ge(0), "memory": optional(ge(1))}
+    start = _start(times_of_day=for_file)
+    validators = {**_VALIDATORS, "cwd": NOT_EMPTY if for_file else _ABSOLUTE, "start_after": start}
+    request = Shape(
+        names=names or {}, hidden=hidden, also=also, types=_TYPES, validators=validators, whole=_check_request
     )
-    return StrictConverter({JobRequest: request, Resources: resources})
+    resources = Shape(validators={"cpus": ge(0), "gpus": ge(0), "memory": optional(ge(1))})
+    return StrictConverter({JobRequest: request, Resources: resources, Rerun: _RERUN})
 
 
 def _check_request(request: JobRequest) -> None:
@@ -72,6 +89,11 @@ def _check_request(request: JobRequest) -> None:
         raise Wrong("command and entry_point: give one of the two", "entry_point")
     if (fault := maxima.fault_of(request)) is not None:
         raise Wrong(fault[1], *fault[:1] if fault[0] else ())
+
+
+def _check_rerun(asked: Rerun) -> None:
+    if (fault := rerun_fault(asked)) is not None:
+        raise Wrong(fault[1], *fault[0])
 
 
 def _command(value: Any, usual: Usual) -> Any:
@@ -107,22 +129,47 @@ def _levels(value: Any, usual: Usual) -> Any:
     return usual(value) if value is None or isinstance(value, list | tuple) else (text(value),)
 
 
-def _under(folder: Path) -> Callable[[Any, Usual], Any]:
-    def read(value: Any, usual: Usual) -> Any:
-        cwd = usual(value)
-        return str(folder / Path(cwd).expanduser()) if cwd else cwd
+def _references(value: Any, usual: Usual) -> Any:
+    """One job or group, or a list of them."""
+    return usual(value if value is None or isinstance(value, list | tuple) else (value,))
 
-    return read
+
+def _reference(value: Any, usual: Usual) -> Any:
+    found = usual(value)
+    if (fault := reference_fault(found)) is not None:
+        raise Wrong(fault)
+    return found
+
+
+def _start_text(value: Any, usual: Usual) -> Any:
+    """A time of day without quotes is one; YAML of old read ``22:00`` as a number."""
+    return value.text if isinstance(value, Ambiguous) and is_time_of_day(value.text) else usual(value)
+
+
+def _start(*, times_of_day: bool) -> Validator:
+    def check(_: Any, attribute: attrs.Attribute[Any], value: str | None) -> None:
+        if value is not None and (fault := start_fault(value, times_of_day=times_of_day)) is not None:
+            raise ValueError(f"{attribute.name} {fault}")
+
+    return check
 
 
 OsText = Annotated[str, Format(_os_text)]
 """A text, or ``{"base64": ...}`` for one whose bytes are not UTF-8 (:mod:`actors.jobs.os_text`)."""
 _Variables: Any = Mapping[Annotated[str, Format(_variable)], OsText]
+_NAME = {"type": "string", "maxLength": maxima.NAME}
+_GROUP = {"type": "object", "properties": {"group": _NAME}, "required": ["group"]}
+_REFERENCE = {
+    "anyOf": [_NAME, {**_GROUP, "additionalProperties": False}],
+    "description": "The id, name, or beginning or end of the id of a job, or a group of the user's",
+}
 _TYPES: Mapping[str, Any] = {
     "command": Annotated[tuple[OsText, ...], Format(_command)] | None,
     "cwd": OsText | None,
     "env": _Variables,
     "inherited_env": _Variables | None,
+    "after": Annotated[tuple[Annotated[Any, Format(_reference, _REFERENCE)], ...], Format(_references)],
+    "start_after": Annotated[str, Format(_start_text)] | None,
     "user_levels": Annotated[
         tuple[str, ...], Format(_levels, {"type": ["string", "array", "null"], "items": {"type": "string"}})
     ],
@@ -131,7 +178,6 @@ _ABSOLUTE = fits(lambda cwd: PurePath(cwd).is_absolute(), "must be an absolute p
 _VALIDATORS: Mapping[str, Validator] = {
     "provider": NOT_EMPTY,
     "entry_point": NOT_EMPTY,
-    "cwd": NOT_EMPTY,
     "estimated_cost": optional(ge(0)),
     "priority_override": fits(
         lambda priority: 0 <= priority <= HIGHEST_OVERRIDE, f"must be between 0 and {HIGHEST_OVERRIDE}", with_value=True
@@ -141,5 +187,6 @@ _VALIDATORS: Mapping[str, Validator] = {
     "idempotency_key": NOT_EMPTY,
     "requires_approval": NOT_EMPTY,
 }
+_RERUN = Shape(types={"on": tuple[Literal["interrupted", "failed", "timed_out"], ...]}, whole=_check_rerun)
 REQUESTS = converter()
 """Requests in JSON, with the records' own names."""

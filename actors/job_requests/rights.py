@@ -75,7 +75,7 @@ def retried(before: JobRequest, who: Submitter, job_id: str) -> JobRequest:
     if before.command is not None and "command" in closed:
         message = f"job {job_id} was a command, and commands run from the Unix socket only: greenroom retry {job_id}"
         raise Refused(message, RefusalKind.FORBIDDEN, "command")
-    left_out = {"idempotency_key", *closed}
+    left_out = {"idempotency_key", "start_after", *closed}  # a later start was for the first time
     if who.source in NETWORK:
         foreign = before.user_id != who.user_id
         for field in _USUAL:

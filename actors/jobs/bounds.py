@@ -5,10 +5,13 @@ Everything here only gets tighter during one pass of the scheduler, so a reason 
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import attrs
 
 from actors.jobs.capacity import Room, can_ever_fit
 from actors.jobs.records import Capacity, Resources
+from actors.jobs.reservations import Holder, Holders, Reservation, ReservePolicy, gives_back_in_time, starts_by
 
 
 @attrs.frozen
@@ -58,6 +61,14 @@ class Quota:
         return wait
 
 
+@attrs.frozen
+class Borrowing:
+    """By what it is decided who may have what is kept for another job: the policy, and what runs at a provider."""
+
+    policy: ReservePolicy
+    holders: Holders
+
+
 class ProviderPass:
     """One provider during a pass: whether it may be called, how many jobs it runs, what is free there."""
 
@@ -68,6 +79,10 @@ class ProviderPass:
         self._capacity = Capacity() if state is None else state.capacity
         self._short: dict[tuple[int, int, int | None], WaitReason] = {}
         self.room = Room.of(self._capacity)
+        self.reservation: Reservation | None = None
+        self._begun: list[Holder] = []
+        self._before: tuple[Room, list[Holder]] | None = None
+        self._starts_by: datetime | None = None
         self.closed: WaitReason | None = None
         if state is None:
             self.closed = WaitReason("closed", f"provider {name} is not configured", f"providers.{name}")
@@ -80,10 +95,29 @@ class ProviderPass:
         self.room.take(resources, number)
         self._short.clear()
 
-    def keep(self, resources: Resources) -> None:
-        """Keep what one job needs from those that come after it, as far as it is free."""
-        self.room.keep(resources)
+    def begins(self, holder: Holder) -> None:
+        """A job was picked, which will hold this."""
+        self._begun.append(holder)
+
+    def keep(self, job_id: str, resources: Resources) -> None:
+        """Keep what this job needs from those that come after it, as far as it is free; for one job, the first."""
+        if self.reservation is not None:
+            return
+        short = tuple(name for name, need, free in self.room.compared(resources) if need > free)
+        self._before = attrs.evolve(self.room), list(self._begun)
+        kept = self.room.keep(resources)
+        self.reservation = Reservation(self._name, job_id, resources, kept, short, self._capacity)
         self._short.clear()
+
+    def may_borrow(self, lane_needs: Resources, max_runtime: float | None, now: datetime, rules: Borrowing) -> bool:
+        """Whether a job of these needs may have some of what is kept, since it surely gives that back in time."""
+        if self.reservation is None or max_runtime is None or not self.room.fits_with_kept(lane_needs):
+            return False
+        if self._before is not None:
+            free, begun = self._before
+            holders = [*rules.holders(self._name), *begun]
+            self._starts_by, self._before = starts_by(self.reservation.needs, free, holders, now), None
+        return gives_back_in_time(now, max_runtime, rules.policy.grace.get(self._name), self._starts_by)
 
     def limit(self) -> WaitReason | None:
         """Why no more jobs may run here, whatever they need; None when one may."""

@@ -15,7 +15,7 @@ def can_ever_fit(resources: Resources, capacity: Capacity) -> str | None:
     """Why a job of these needs can never run there ("has 2 GPUs in all, the job needs 4"); None when it can."""
     whole = Room.of(capacity)
     short = [
-        f"has {_amount(name, there)} in all, the job needs {_amount(name, need)}"
+        f"has {amount(name, there)} in all, the job needs {amount(name, need)}"
         for name, need, there in whole.compared(resources)
         if need > there
     ]
@@ -26,13 +26,13 @@ def can_ever_fit(resources: Resources, capacity: Capacity) -> str | None:
 class Room:
     """What is free at one provider, counted down; infinite where the resource is not counted there.
 
-    ``kept`` says that some of it was taken away for jobs that have waited too long, not by jobs that run.
+    ``kept``: beside it, what is free too and kept for one job (:mod:`actors.jobs.reservations`); None: nothing is.
     """
 
     cpus: float
     gpus: float
     memory: float
-    kept: bool = False
+    kept: Room | None = None
 
     @classmethod
     def of(cls, capacity: Capacity) -> Room:
@@ -40,7 +40,12 @@ class Room:
         return cls(_counted(capacity.cpus), _counted(capacity.gpus), _counted(capacity.memory))
 
     def take(self, resources: Resources, count: int = 1) -> None:
-        """Take what ``count`` jobs need, or as much of it as there is: capacity may have shrunk below what runs."""
+        """Take what ``count`` jobs need, or as much of it as there is: capacity may have shrunk below what runs.
+
+        What is kept is taken last.
+        """
+        if self.kept is not None:
+            self.kept.take(self._beyond(resources), count)
         if resources.cpus:
             self.cpus = max(0, self.cpus - count * resources.cpus)
         if resources.gpus:
@@ -48,20 +53,37 @@ class Room:
         if resources.memory:
             self.memory = max(0, self.memory - count * resources.memory)
 
-    def keep(self, resources: Resources) -> None:
-        """Reserve as much as is free of what one job needs."""
-        self.take(resources)
-        self.kept = True
+    def _beyond(self, resources: Resources) -> Resources:
+        """What of a job's needs is not free here."""
+        short = {name: int(max(0, need - free)) for name, need, free in self.compared(resources)}
+        return Resources(**short)
+
+    def give_back(self, resources: Resources) -> None:
+        """A job of these needs has ended."""
+        self.cpus += resources.cpus
+        self.gpus += resources.gpus
+        self.memory += resources.memory or 0
+
+    def keep(self, resources: Resources) -> Resources:
+        """Keep as much as is free of what one job needs, which is returned."""
+        kept = Resources(**{name: int(min(need, free)) for name, need, free in self.compared(resources)})
+        self.take(kept)
+        self.kept = Room(kept.cpus, kept.gpus, kept.memory or 0)
+        return kept
 
     def fits(self, resources: Resources) -> bool:
         """Whether all that a job needs is free."""
         return resources.cpus <= self.cpus and resources.gpus <= self.gpus and (resources.memory or 0) <= self.memory
 
+    def fits_with_kept(self, resources: Resources) -> bool:
+        """Whether it would be, if nothing was kept."""
+        return self.kept is not None and self.kept.fits(self._beyond(resources))
+
     def shortage(self, resources: Resources) -> tuple[str, str]:
         """What is short, in words ("waiting for 2 GPUs, 1 free"), and the name of the first such resource."""
         short = [(name, need, free) for name, need, free in self.compared(resources) if need > free]
-        words = "; ".join(f"{_amount(name, need)}, {_number(name, free)} free" for name, need, free in short)
-        kept = " (some are kept for a job that has waited longer)" if self.kept else ""
+        words = "; ".join(f"{amount(name, need)}, {_number(name, free)} free" for name, need, free in short)
+        kept = " (some are kept for a job that comes first)" if self.kept is not None else ""
         return f"waiting for {words}{kept}", short[0][0]
 
     def compared(self, resources: Resources) -> tuple[tuple[str, int, float], ...]:
@@ -77,8 +99,8 @@ def _counted(number: int | None) -> float:
     return math.inf if number is None else number
 
 
-def _amount(name: str, number: float) -> str:
-    """``1 GPU``, ``4 CPUs``, ``16 GiB of memory``."""
+def amount(name: str, number: float) -> str:
+    """An amount of a resource in words: ``1 GPU``, ``4 CPUs``, ``16 GiB of memory``."""
     if name == "memory":
         return f"{_number(name, number)} of memory"
     return f"{_number(name, number)} {name[:-1].upper()}{'' if number == 1 else 's'}"

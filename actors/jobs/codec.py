@@ -9,7 +9,7 @@ import attrs
 import orjson
 
 from actors.jobs.os_text import to_plain
-from actors.jobs.records import JobRequest
+from actors.jobs.records import DEFAULT_ENV_FROM, JobRequest
 
 _DEFAULTS = attrs.asdict(JobRequest(), recurse=False)
 
@@ -46,7 +46,8 @@ def request_bytes(request: JobRequest) -> bytes | None:
 def fingerprint(request: JobRequest) -> str:
     """64 hex digits that are equal for requests that ask for the same.
 
-    What the submitter's environment happened to hold is no part of the question, nor is the key itself.
+    What is taken of the submitter's environment is no part of the question, nor is the key itself.
     """
-    asked = request_to_json(attrs.evolve(request, idempotency_key=None, inherited_env=None))
+    plain = attrs.evolve(request, idempotency_key=None, inherited_env=None, env_from=DEFAULT_ENV_FROM)
+    asked = request_to_json(plain)
     return hashlib.sha256(orjson.dumps(asked, option=orjson.OPT_SORT_KEYS)).hexdigest()

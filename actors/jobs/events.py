@@ -65,6 +65,7 @@ class EventType(StrEnum):
     JOB_DISPATCHED = "job_dispatched", "is being handed over"
     JOB_HANDED_OVER = "job_handed_over", "was handed over", Concern.PROVIDERS
     JOB_REQUEUED = "job_requeued", "goes back into the queue", Concern.RUNNABLE
+    JOB_RERUN = "job_rerun", "ended ({reason}) and runs again", Concern.RUNNABLE, "INFO", "Job runs again: {reason}"
     JOB_PROGRESS = "job_progress", "progress", Concern.NOTHING, "DEBUG"
     JOB_CANCEL_REQUESTED = "job_cancel_requested", "is asked to end", Concern.PROVIDERS
     JOB_OUTCOME_UNKNOWN = (

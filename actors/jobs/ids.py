@@ -39,6 +39,11 @@ def earliest(moment: datetime) -> str:
     return _written(int(moment.timestamp() * 1000) << _RANDOM_BITS)
 
 
+def is_id(text: str) -> bool:
+    """Whether ``text`` looks like a whole identifier."""
+    return len(text) == _LENGTH and set(text) <= set(_ALPHABET)
+
+
 def time_of(identifier: str) -> datetime | None:
     """When an identifier was made, which may be followed by more; None for what is none of ours."""
     milliseconds = milliseconds_of(identifier)
@@ -65,3 +70,16 @@ _SHIFTS = range(120, -1, -10)
 
 def _written(value: int) -> str:
     return "".join([_PAIRS[(value >> shift) & 1023] for shift in _SHIFTS])
+
+
+def submission_key(job_id: str, attempt: int) -> str:
+    """The key under which a provider knows one attempt at a job, ``attempt`` of which failed before it.
+
+    It is the same for a try that spent no attempt.
+    """
+    return f"{job_id}-{attempt + 1}"
+
+
+def attempt_of(key: str) -> int:
+    """The number of the attempt, 1 for the first, that a submission key names."""
+    return int(key.rpartition("-")[2])

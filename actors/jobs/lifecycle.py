@@ -26,6 +26,7 @@ class Trigger(StrEnum):
     REJECT = "reject"
     EXPIRE = "expire"
     CANCEL_WAITING = "cancel_waiting"
+    PARENT_FAILED = "parent_failed"
     CLAIM = "claim"
     REQUEUE = "requeue"
     FAIL = "fail"
@@ -34,6 +35,7 @@ class Trigger(StrEnum):
     OBSERVE_COMPLETED = "observe_completed"
     OBSERVE_FAILED = "observe_failed"
     OBSERVE_CANCELLED = "observe_cancelled"
+    RERUN = "rerun"
 
 
 @attrs.frozen
@@ -64,6 +66,8 @@ TRANSITIONS: dict[Trigger, tuple[tuple[Pair, ...], Step]] = {
     Trigger.REJECT: (_BLOCKED, Step(Job.CANCELLED, Entry.FAILED, EventType.APPROVAL_REJECTED)),
     Trigger.EXPIRE: (_BLOCKED, Step(Job.CANCELLED, Entry.FAILED, EventType.APPROVAL_EXPIRED)),
     Trigger.CANCEL_WAITING: (_QUEUED + _BLOCKED, Step(Job.CANCELLED, Entry.CANCELLED, _CHANGED)),
+    # A job for whose good end it waited ended otherwise.
+    Trigger.PARENT_FAILED: (_QUEUED + _BLOCKED, Step(Job.CANCELLED, Entry.CANCELLED, _CHANGED)),
     Trigger.CLAIM: (_QUEUED, Step(Job.UPLOADING, Entry.RUNNING, EventType.JOB_DISPATCHED)),
     # Only what the provider surely does not have goes back: never a job that it was seen to hold.
     Trigger.REQUEUE: (_CLAIMED, Step(Job.PENDING, Entry.PENDING, EventType.JOB_REQUEUED)),
@@ -73,6 +77,8 @@ TRANSITIONS: dict[Trigger, tuple[tuple[Pair, ...], Step]] = {
     Trigger.OBSERVE_COMPLETED: (_HELD, Step(Job.COMPLETED, Entry.COMPLETED, _CHANGED)),
     Trigger.OBSERVE_FAILED: (_HELD, Step(Job.FAILED, Entry.FAILED, _CHANGED)),
     Trigger.OBSERVE_CANCELLED: (_HELD, Step(Job.CANCELLED, Entry.CANCELLED, _CHANGED)),
+    # An attempt that surely ended, of a job that asked to run again after such an end: no end of the job.
+    Trigger.RERUN: (_HELD, Step(Job.PENDING, Entry.PENDING, EventType.JOB_RERUN)),
 }
 
 # Phases with no row of their own change nothing by themselves: UNKNOWN is a warning, LOST asks for proof.

@@ -26,6 +26,8 @@ BATCH = 16 << 20
 """Bytes of a list of jobs, as a body or as a file: what may be held in memory for one request."""
 BATCH_JOBS = 10_000
 """Jobs of one request: they are written in one transaction, which everybody else's changes wait for."""
+SWEEP = 128 << 20
+"""Bytes of all jobs that the matrices of one request make: each is stored with its environment."""
 WEBHOOK = 16 << 20
 """Bytes of a provider's delivery: it carries a job's output."""
 ANSWER = 8 << 20
@@ -51,6 +53,10 @@ VALUES = 50_000
 and nobody else is served meanwhile."""
 BATCH_VALUES = 20 * VALUES
 """Values of a list of jobs: a hundred for each of as many jobs as it may have."""
+PARENTS = 10_000
+"""Jobs that one job waits for: each is a row, and each end counts down by it."""
+BATCH_PARENTS = 100_000
+"""Jobs that the jobs of one submission wait for, in all: rows that are written in its transaction."""
 DECISIONS = 500
 """Approval requests of one bulk decision: each is a transaction of its own."""
 RULES = 1_000

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 import attrs
-from attrs.validators import deep_mapping, ge, gt, instance_of
+from attrs.validators import deep_mapping, ge, gt, in_, instance_of
 
 from actors.jobs import maxima
+from actors.jobs.maximum import Items, Text
+from actors.jobs.quantities import Bytes, Hours, Seconds
 from actors.jobs.records import ApprovalRule
 
 
@@ -25,9 +28,37 @@ class Limits:
 
 @attrs.frozen
 class QueueOptions:
-    """``max_waiting_per_user``: entries of one user that may wait, for their turn, an approval or other jobs."""
+    """``max_waiting_per_user``: entries of one user that may wait, for their turn, an approval or other jobs.
+
+    ``reserve_after``: seconds for which a job is passed over for want of resources before they are kept for it.
+    """
 
     max_waiting_per_user: int = attrs.field(default=maxima.WAITING, validator=ge(1))
+    reserve_after: Seconds = attrs.field(default=600.0, validator=ge(0))
+
+
+@attrs.frozen
+class SeriesOptions:
+    """``max_bytes``: what the series of all jobs may take in all.
+
+    ``best``: for which series the least (min) or the greatest (max) value is the best, by name; what a job's own file
+    says goes before.
+    """
+
+    max_bytes: Bytes = attrs.field(default=2 << 30, validator=ge(0))
+    best: Mapping[str, Literal["min", "max"]] = attrs.field(
+        factory=dict, validator=deep_mapping(instance_of(str), in_(("min", "max")))
+    )
+
+
+@attrs.frozen
+class SubmissionOptions:
+    """``env_from``: variables of the submitter's environment that every job inherits, beside the usual ones.
+
+    Names, patterns such as ``WANDB_*``, or ``all``. Whoever submits reads it: the command line for its user's jobs.
+    """
+
+    env_from: tuple[str, ...] = attrs.field(default=(), validator=Items(maxima.CHOICES, Text(maxima.NAME)))
 
 
 @attrs.frozen
@@ -38,7 +69,7 @@ class ApprovalOptions:
     """
 
     default_rules: bool = False
-    timeout_hours: float = attrs.field(default=24.0, validator=gt(0))
+    timeout_hours: Hours = attrs.field(default=24.0, validator=gt(0))
     rules: tuple[ApprovalRule, ...] = ()
     self_approval: bool = True
 
@@ -51,8 +82,8 @@ class PollerOptions:
     """
 
     enabled: bool | None = None
-    interval_seconds: float = attrs.field(default=30.0, validator=gt(0))
-    safety_net_seconds: float = attrs.field(default=0.0, validator=ge(0))
+    interval_seconds: Seconds = attrs.field(default=30.0, validator=gt(0))
+    safety_net_seconds: Seconds = attrs.field(default=0.0, validator=ge(0))
 
 
 LOOK_SECONDS = 5.0
@@ -64,11 +95,11 @@ class QueueProcessingOptions:
     """Read because existing files have it; it changes nothing."""
 
     enabled: bool = True
-    interval_seconds: float = attrs.field(default=LOOK_SECONDS, validator=gt(0))
+    interval_seconds: Seconds = attrs.field(default=LOOK_SECONDS, validator=gt(0))
 
 
 @attrs.frozen
 class ExpiryOptions:
     """``interval_seconds``: how often to sweep beside waking at each deadline itself."""
 
-    interval_seconds: float = attrs.field(default=300.0, validator=gt(0))
+    interval_seconds: Seconds = attrs.field(default=300.0, validator=gt(0))

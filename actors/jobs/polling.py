@@ -20,7 +20,7 @@ DEBUG, WARNING = 10, 30
 
 DEADLINE_EXCEEDED = "deadline exceeded"
 
-_COPIED = ("started_at", "cost_usd", "output_url", "exit_code", "signal", "progress", "result")
+_COPIED = ("started_at", "cost_usd", "output_url", "exit_code", "signal", "progress", "result", "devices")
 
 _OUTCOMES = {trigger: TRANSITIONS[trigger][1].job for trigger in PHASE_TRIGGERS.values()}
 

@@ -1,4 +1,4 @@
-"""Where an entry stands in the queue: how many would run before it, and what can honestly be said of how long.
+"""Where an entry stands in the queue: how many would run before it.
 
 Ageing moves entries against one another, yet in a lane never past one that is older. What stands before an entry is
 therefore, in every lane, whatever was queued before one moment; that is worked out here, and counted by an index.
@@ -6,7 +6,7 @@ therefore, in every lane, whatever was queued before one moment; that is worked 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 
 from actors.jobs.levels import AGEING_CAP, AGEING_STEP, effective_priority
@@ -21,7 +21,6 @@ CountBefore = Callable[[Lane, Moment], int]
 
 _FOREVER = datetime.max.replace(tzinfo=UTC)
 _LAST = 2**63 - 1
-_FEWEST = 3
 
 
 def position(entry: QueueEntry, lanes: Iterable[Lane], now: datetime, count_before: CountBefore) -> int:
@@ -57,16 +56,3 @@ def _reaches(start: int, priority: int, now: datetime) -> datetime | None:
     if priority > AGEING_CAP:
         return None
     return now - timedelta(hours=-((start - priority) // AGEING_STEP))
-
-
-def estimated_wait(ahead: int, slots: int, recent: Sequence[float]) -> float | None:
-    """Seconds until an entry with ``ahead`` before it may run, by how long jobs lately ran; None without a basis.
-
-    ``slots``: how many jobs run at once, all taken now. ``recent``: run times of ended jobs in seconds; fewer than
-    three are no basis. The typical run time is their median, so that one stuck job does not raise every estimate.
-    """
-    if slots < 1 or len(recent) < _FEWEST:
-        return None
-    from statistics import median  # loads decimal and fractions, which nothing else here needs
-
-    return median(recent) * (ahead + 1) / slots

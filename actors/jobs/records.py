@@ -13,6 +13,8 @@ from typing import Any, Literal
 import attrs
 
 from actors.jobs.environment import DEFAULT_ENV_FROM as DEFAULT_ENV_FROM
+from actors.jobs.quantities import Bytes, Seconds
+from actors.jobs.series import Snapshot
 from actors.jobs.statuses import ACTIVE_JOBS as ACTIVE_JOBS
 from actors.jobs.statuses import TERMINAL_JOBS as TERMINAL_JOBS
 from actors.jobs.statuses import WAITING_ENTRIES as WAITING_ENTRIES
@@ -29,7 +31,7 @@ class Resources:
 
     cpus: int = 1
     gpus: int = 0
-    memory: int | None = None
+    memory: Bytes | None = None
 
 
 @attrs.frozen
@@ -51,15 +53,15 @@ class Rerun:
     times: int = 0
     on: tuple[Literal["interrupted", "failed", "timed_out"], ...] = ("interrupted",)
     exit_codes: tuple[int, ...] = ()
-    delay: float = 30.0
+    delay: Seconds = 30.0
 
 
 @attrs.frozen
 class JobRequest:
     """What somebody asks for.
 
-    ``command`` is an argv, never a shell line. ``env`` holds pairs; ``env_from`` names what is taken from the
-    submitter's own environment (a trailing ``*`` matches a prefix) and ``inherited_env`` the values found there.
+    ``command`` is an argv, never a shell line. ``env`` holds pairs; ``env_from`` says what is taken from the
+    submitter's own environment (names, patterns such as ``WANDB_*``, or ``all``), ``inherited_env`` what was found.
     ``requires_approval`` is a reason for which this job must be approved, whatever the rules say. ``after`` names the
     jobs and groups that must have ended first (``after_mode`` "ok": completed). ``notify`` names targets of the
     configuration. ``parameters`` are the values of a matrix, as written, and ``best`` says for which metrics the least
@@ -89,7 +91,7 @@ class JobRequest:
     priority_override: int | None = None
     max_attempts: int = 3
     idempotency_key: str | None = None
-    max_runtime: float | None = None
+    max_runtime: Seconds | None = None
     requires_approval: str | None = None
     group: str | None = None
     after: tuple[Any, ...] = ()
@@ -103,7 +105,10 @@ class JobRequest:
 
 @attrs.frozen
 class Job:
-    """One training job: what was asked, where it stands, what came of it."""
+    """One training job: what was asked, where it stands, what came of it.
+
+    ``pace``: pairs of a time and the step that was reached by then (:mod:`actors.jobs.estimates`).
+    """
 
     job_id: str
     status: JobStatus
@@ -127,6 +132,7 @@ class Job:
     uncertain_reason: str | None = None
     retry_of: str | None = None
     devices: tuple[str, ...] | None = None
+    pace: Any = None
     version: int = 1
 
     @property
@@ -141,7 +147,7 @@ class QueueEntry:
 
     ``queued_at``: when it could first have started: approved, its parents ended, its time come. ``wait_seconds``: how
     long the back-off is; ``start_wait_seconds`` the same of a relative ``start_after``. ``run_first_attempt``: the
-    value of ``attempt`` at which the present run began.
+    value of ``attempt`` at which the present run began. ``is_awaited``: whether a job waits for its end.
     """
 
     job_id: str
@@ -162,6 +168,17 @@ class QueueEntry:
     unfinished_parents: int = 0
     reruns: int = 0
     run_first_attempt: int = 0
+    is_awaited: bool = False
+
+    @property
+    def is_held(self) -> bool:
+        """Whether it waits for other jobs or for its time: it is not eligible yet."""
+        return bool(self.unfinished_parents) or self.start_after is not None
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it stands in a lane: only limits, resources and other entries are in its way."""
+        return self.status is QueueStatus.PENDING and self.not_before is None and not self.is_held
 
 
 @attrs.frozen
@@ -170,6 +187,8 @@ class Submission:
 
     ``handle`` is the provider's own small JSON object, opaque here. ``spends_attempt`` says that, should the provider
     turn out not to have the job, the try counts (the call failed by an error of its own, not by a lost answer).
+    ``outcome``: how the attempt ended, where the job went on to another one: its ``status`` (a kind of end that
+    ``Rerun.on`` names) and what the job's columns held then.
     """
 
     job_id: str
@@ -181,6 +200,8 @@ class Submission:
     handed_at: datetime | None = None
     error: str | None = None
     spends_attempt: bool = False
+    closed_at: datetime | None = None
+    outcome: Mapping[str, Any] | None = None
 
 
 @attrs.frozen
@@ -249,7 +270,13 @@ class Event:
 
 @attrs.frozen
 class Observation:
-    """What a provider said of one job at one moment. An absent value (None) means "not said"."""
+    """What a provider said of one job at one moment. An absent value (None) means "not said".
+
+    ``series``: all numbers of its progress so far.
+    ``devices``: the names of those that the job got, such as GPUs by UUID or index.
+    ``interrupted``: why the end was not the program's own ("the machine was restarted"); None: it was, or is not known
+    to have been anything else.
+    """
 
     phase: Phase
     raw_status: str = ""
@@ -264,4 +291,7 @@ class Observation:
     output_url: str | None = None
     progress: Mapping[str, Any] | None = None
     result: Mapping[str, Any] | None = None
+    series: Snapshot | None = None
     proven_dead: bool = False
+    devices: tuple[str, ...] | None = None
+    interrupted: str | None = None

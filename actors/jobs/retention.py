@@ -96,7 +96,7 @@ def _rough(length: timedelta) -> str:
     return f"{hours:.1f} hours" if hours < 48 else f"{hours / 24:.0f} days"
 
 
-def kept_since(now: datetime, days: int) -> datetime | None:
+def kept_since(now: datetime, days: float) -> datetime | None:
     """Jobs that ended before this are to go; None: none ever, for 0 days and for more than there is history."""
     try:
         return now - timedelta(days=days) if days else None

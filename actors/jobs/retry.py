@@ -97,9 +97,10 @@ def after_failed_dispatch(
 
 def _spend_attempt(message: str, entry: QueueEntry, now: datetime, jitter: Jitter) -> DispatchVerdict:
     attempt = entry.attempt + 1
-    if attempt >= entry.max_attempts:
+    failed_before = entry.attempt - entry.run_first_attempt  # in this run; a job that runs again begins anew
+    if failed_before + 1 >= entry.max_attempts:
         return DispatchVerdict(Trigger.FAIL, attempt, error_message=message)
-    delay = growing(ENTRY_DELAY, ENTRY_DELAY_CAP, entry.attempt, jitter)
+    delay = growing(ENTRY_DELAY, ENTRY_DELAY_CAP, failed_before, jitter)
     return DispatchVerdict(Trigger.REQUEUE, attempt, now + timedelta(seconds=delay), message, wait=delay)
 
 

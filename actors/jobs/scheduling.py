@@ -14,13 +14,11 @@ from datetime import datetime, timedelta
 
 import attrs
 
-from actors.jobs.bounds import ProviderPass, ProviderState, Quota, WaitReason
+from actors.jobs.bounds import Borrowing, ProviderPass, ProviderState, Quota, WaitReason
 from actors.jobs.levels import effective_priority
 from actors.jobs.options import Limits
 from actors.jobs.records import Resources
-
-RESERVE_AFTER = timedelta(minutes=10)
-"""How long an entry is passed over for want of resources before they are kept for it."""
+from actors.jobs.reservations import AT_ONCE, USUAL_POLICY, Holders, Reservation, ReservePolicy
 
 
 @attrs.frozen
@@ -81,7 +79,8 @@ class Decision:
     """What may run now, in order; why each lane that has entries left waits, by lane id; all of it in one sentence.
 
     ``short_of_resources``: the lanes whose head was passed over for resources; the others' ``blocked_since`` is to be
-    cleared. ``everybody``: what stops every lane alike, where none was looked at.
+    cleared. ``everybody``: what stops every lane alike, where none was looked at. ``reservations``: what is kept for
+    one job at each of some providers.
     """
 
     picks: tuple[Pick, ...]
@@ -89,12 +88,17 @@ class Decision:
     short_of_resources: frozenset[int]
     summary: str
     everybody: WaitReason | None = None
+    reservations: tuple[Reservation, ...] = ()
 
 
 NextHead = Callable[[Lane], Head | None]
 
 _IS_NEXT = WaitReason("next", "is next")
 _TURN = WaitReason("turn", "other jobs come first in this round")
+
+
+def _nothing_known(_provider: str) -> tuple[()]:
+    return ()
 
 
 def global_limit_reached(running: Iterable[Running], limits: Limits) -> str | None:
@@ -116,17 +120,20 @@ def decide(
     now: datetime,
     next_head: NextHead,
     at_most: int | None = None,
+    policy: ReservePolicy = USUAL_POLICY,
+    holders: Holders = _nothing_known,
 ) -> Decision:
     """What may run now.
 
     ``next_head`` is called with a lane whose head was just picked and gives the entry after it, or None. ``lanes`` is
-    not read where the global limit is reached. ``at_most`` bounds the number of picks.
+    not read where the global limit is reached. ``at_most`` bounds the number of picks. ``policy``: for which jobs
+    resources are kept; ``holders`` is called with a provider where some are kept, and gives what runs there.
     """
     running = list(running)
     full = global_limit_reached(running, limits)
     if full is not None:
         return nothing_may_run(full)
-    return _Pass(running, limits, providers, now).run(lanes, next_head, at_most)
+    return _Pass(running, limits, providers, now, Borrowing(policy, holders)).run(lanes, next_head, at_most)
 
 
 def explain(lane_id: int, decision: Decision, *, is_picked: bool = False) -> WaitReason:
@@ -140,8 +147,15 @@ class _Pass:
     """One pass over the lanes, the best head first, counting what it picks as running."""
 
     def __init__(
-        self, running: Iterable[Running], limits: Limits, providers: Mapping[str, ProviderState], now: datetime
+        self,
+        running: Iterable[Running],
+        limits: Limits,
+        providers: Mapping[str, ProviderState],
+        now: datetime,
+        borrowing: Borrowing,
     ) -> None:
+        self._borrowing = borrowing
+        self._reserve_after = timedelta(seconds=borrowing.policy.after)
         self._limits = limits
         self._providers = providers
         self._now = now
@@ -169,17 +183,25 @@ class _Pass:
                     short.add(lane.lane_id)
                 continue
             picks.append(Pick(lane, lane.head))
-            self._count(lane, 1)
+            self._begin(lane)
             following = next_head(lane)
             if following is not None:
                 rest = attrs.evolve(lane, head=following, count=lane.count - 1, blocked_since=None)
                 insort(order, self._ranked(rest), lo=place)
-        return Decision(tuple(picks), waiting, frozenset(short), _summary(len(picks), waiting))
+        kept = tuple(one.reservation for one in self._passes.values() if one.reservation is not None)
+        summary = _summary(len(picks), waiting)
+        return Decision(tuple(picks), waiting, frozenset(short), summary, reservations=kept)
 
     def _ranked(self, lane: Lane) -> tuple[int, datetime, int, int, Lane]:
         head = lane.head
         priority = effective_priority(lane.base_priority, lane.override, head.queued_at, self._now)
         return (-priority, head.queued_at, head.queued_seq, lane.lane_id, lane)
+
+    def _begin(self, lane: Lane) -> None:
+        self._count(lane, 1)
+        policy = self._borrowing.policy
+        holder = policy.holder(lane.provider, lane.resources, self._now, lane.head.max_runtime)
+        self._at(lane.provider).begins(holder)
 
     def _count(self, one: Running | Lane, number: int) -> None:
         self._total += number
@@ -209,19 +231,22 @@ class _Pass:
         if wait is None:
             wait = there.limit()
         if wait is None and not there.room.fits(lane.resources):
+            if there.may_borrow(lane.resources, lane.head.max_runtime, self._now, self._borrowing):
+                return None
             wait = there.shortage(lane.resources)
         return wait
 
     def _pass_over(self, lane: Lane, wait: WaitReason) -> bool:
-        """Whether the lane is passed over for resources; they are kept for one that has been so for too long.
+        """Whether the lane is passed over for resources; they are kept for the first that has been so for too long.
 
         Another limit that stops the lane for a while does not end its waiting for resources: only room does. What a
         provider does not have at all is not kept: it would stand idle for ever.
         """
         since = lane.blocked_since
         if wait.kind == "resources":
-            if since is not None and self._now - since > RESERVE_AFTER:
-                self._at(lane.provider).keep(lane.resources)
+            waited = since is not None and self._now - since > self._reserve_after
+            if waited or (lane.override is not None and lane.override >= AT_ONCE):
+                self._at(lane.provider).keep(lane.head.job_id, lane.resources)
             return True
         return wait.kind == "never" or (since is not None and not self._at(lane.provider).room.fits(lane.resources))
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TypedDict
 
 import attrs
 
+from actors.jobs.dependencies import Relatives
+from actors.jobs.estimates import Span
 from actors.jobs.notifications import Notification
 from actors.jobs.options import Limits
 from actors.jobs.pages import Page
@@ -19,6 +21,7 @@ from actors.jobs.records import (
     QueueEntry,
     QueueStatus,
     Submission,
+    SubmissionState,
 )
 
 
@@ -26,7 +29,7 @@ class JobFilters(TypedDict, total=False):
     """Which jobs to return. What is absent or None does not narrow.
 
     ``text``: part of the id, the user, the configuration's name or the error, upper and lower case alike. ``since`` and
-    ``until``: made at that moment or later, and before it.
+    ``until``: made at that moment or later, and before it. ``name``: a pattern (:mod:`actors.jobs.globs`).
     """
 
     statuses: Iterable[JobStatus]
@@ -36,6 +39,27 @@ class JobFilters(TypedDict, total=False):
     text: str | None
     since: datetime | None
     until: datetime | None
+    name: str | None
+    group: str | None
+
+
+@attrs.frozen
+class Viewer:
+    """Who names a job: of several that fit, those of ``user_id`` are meant first.
+
+    ``only_own``: no others are seen. ``user_id`` None: nobody's come first.
+    """
+
+    user_id: str | None = None
+    only_own: bool = False
+
+    def sees(self, user_id: str) -> bool:
+        """Whether jobs of this user are seen."""
+        return not self.only_own or user_id == self.user_id
+
+
+EVERYTHING = Viewer()
+"""The program that runs the runtime: it sees all jobs."""
 
 
 class EventFilters(TypedDict, total=False):
@@ -60,12 +84,40 @@ class Gap:
 
 @attrs.frozen
 class Accepted:
-    """The answer to one request: its job, and whether it was made now or stood there under the same key."""
+    """The answer to one request: its job, and whether it was made now or stood there under the same key.
+
+    ``warnings``: what the submitter should know: what is wrong with the request, which was accepted all the same.
+    """
 
     job: Job
     entry: QueueEntry
     approval: ApprovalRequest | None
     created: bool
+    warnings: tuple[str, ...] = ()
+
+
+@attrs.frozen
+class Attempt:
+    """One attempt at a job. ``attempt``: its number, 1 for the first; ``key``: under which its provider knows it.
+
+    ``status``: how it ended (``interrupted``, ``failed`` or ``timed_out``, where the job runs again), else that of the
+    job, None where no provider had it. ``closed_at``: when nothing more remained to be done about it.
+    """
+
+    attempt: int
+    key: str
+    state: SubmissionState
+    status: str | None
+    handed_at: datetime | None
+    started_at: datetime | None
+    completed_at: datetime | None
+    closed_at: datetime | None
+    exit_code: int | None
+    signal: int | None
+    error_message: str | None
+    output_url: str | None
+    cost_usd: float | None
+    devices: tuple[str, ...] | None
 
 
 @attrs.frozen
@@ -73,6 +125,9 @@ class JobView:
     """A job with all that is known around it. ``reason``: why it waits, and the setting that changes that.
 
     ``notifications``: of one job; None in lists.
+    ``attempts``: the newest ones, the oldest of these first; None in a list of jobs.
+    ``starts`` and ``ends``: when it presumably does, None where nobody knows; ``estimate``: seconds until it starts.
+    ``waits_for``, ``dependants``: whom it waits or waited for, and who for it; None: not looked up, as in lists.
     """
 
     job: Job
@@ -85,6 +140,20 @@ class JobView:
     position: int | None = None
     estimate: float | None = None
     notifications: tuple[Notification, ...] | None = None
+    attempts: tuple[Attempt, ...] | None = None
+    starts: Span | None = None
+    ends: Span | None = None
+    waits_for: Relatives | None = None
+    dependants: Relatives | None = None
+
+
+@attrs.frozen
+class ReservationView:
+    """What is kept free at a provider for one job, in words. ``job_id``: None where it is not for the reader to see."""
+
+    provider: str
+    job_id: str | None
+    text: str
 
 
 @attrs.frozen
@@ -105,6 +174,7 @@ class QueueView:
     paused: str | None = None
     oldest_queued_at: datetime | None = None
     pruning_held: str | None = None
+    reservations: Sequence[ReservationView] = ()
 
 
 @attrs.frozen

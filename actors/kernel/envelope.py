@@ -50,7 +50,7 @@ class Envelope:
 
     def addressed(self, to: str) -> Envelope:
         """The same message once more, for another receiver: an envelope of its own that nobody waits for."""
-        return attrs.evolve(self, reply=None, attempt=1, to=to, id=next_envelope_id())
+        return Envelope(self.message, self.correlation_id, self.causation_id, self.sender, None, 1, self.time, to)
 
     def again(self) -> Envelope:
         """The next attempt, under the same ``id``: nobody waits for it any more, and no deadline holds for it."""

@@ -2,6 +2,6 @@
 
 from actors.ledger.dispatch import Claimed, Dispatch
 from actors.ledger.ledger import Ledger, Sources
-from actors.ledger.submit import NewJob
+from actors.ledger.new_job import NewJob
 
 __all__ = ["Claimed", "Dispatch", "Ledger", "NewJob", "Sources"]

@@ -29,7 +29,8 @@ def approve(tx: Transaction, approval_id: str, *, by: str, level: str, self_appr
             RefusalKind.FORBIDDEN,
         )
     decided = _decide(tx, request, ApprovalStatus.APPROVED, by)
-    advance(tx, pair, Trigger.APPROVE, data={"approval_id": approval_id, "by": by})
+    eligible = {"queued_at": tx.now, "queued_seq": tx.next_order()}
+    advance(tx, pair, Trigger.APPROVE, entry=eligible, data={"approval_id": approval_id, "by": by})
     return decided
 
 

@@ -11,7 +11,7 @@ from actors.jobs.events import EventType
 from actors.jobs.lifecycle import Trigger, step
 from actors.jobs.records import TERMINAL_JOBS, Job, QueueEntry, QueueStatus, SubmissionState
 from actors.jobs.refusal import RefusalKind, Refused
-from actors.store import Transaction, jobs, queue, rows, submissions
+from actors.store import Transaction, dependencies, jobs, queue, rows, submissions
 from actors.store.errors import DamagedRow
 from actors.store.transaction import passes_events_on
 
@@ -80,8 +80,12 @@ def advance(
     entry_changes: dict[str, Any] = {"status": following.entry, **(entry or {})}
     if following.job in TERMINAL_JOBS:
         job_changes = {"completed_at": tx.now, **UNFLAGGED, **job_changes}
+        if pair.entry.is_awaited:
+            dependencies.note_end(tx.connection, pair.job.job_id, tx.now)
     if following.entry in TERMINAL_ENTRIES:
         entry_changes.setdefault("completed_at", tx.now)
+        if pair.entry.start_after is not None:  # it waits for nothing any more
+            entry_changes["start_after"] = None
     if entry_is_written:
         pair, entry_changes = attrs.evolve(pair, entry=attrs.evolve(pair.entry, **entry_changes)), {}
     after = change(tx, pair, job=job_changes, entry=entry_changes)
@@ -116,6 +120,13 @@ def emit(tx: Transaction, job: Job, type_: EventType, **data: Any) -> None:
     tx.note_for(job, type_, data)
 
 
-def close_submission(tx: Transaction, key: str, error: str | None = None) -> None:
-    """Nothing remains to be done about this submission."""
-    submissions.change(tx.connection, key, state=SubmissionState.CLOSED, error=error)
+def close_submission(
+    tx: Transaction, key: str, error: str | None = None, *, outcome: Mapping[str, Any] | None = None
+) -> None:
+    """Nothing remains to be done about this submission.
+
+    ``outcome``: how its attempt ended, where the job goes on to another one; else the job's own columns say that.
+    """
+    more = {} if outcome is None else {"outcome": outcome}
+    closed = {"state": SubmissionState.CLOSED, "error": error, "closed_at": tx.now, **more}
+    submissions.change(tx.connection, key, **closed)

@@ -43,9 +43,11 @@ from sqlalchemy import Connection
 
 from actors.jobs.bounds import ProviderState
 from actors.jobs.events import EventType
+from actors.jobs.ids import submission_key
 from actors.jobs.lifecycle import Trigger
 from actors.jobs.options import Limits
 from actors.jobs.records import Capacity, Job, Observation, Submission, SubmissionState
+from actors.jobs.reservations import USUAL_POLICY, Holder, ReservePolicy
 from actors.jobs.retry import DispatchVerdict, after_failed_dispatch
 from actors.jobs.scheduling import (
     Decision,
@@ -59,6 +61,7 @@ from actors.jobs.scheduling import (
 )
 from actors.ledger.base import UNFLAGGED, Pair, advance, change, emit, load_many, load_readable
 from actors.ledger.deaths import held_apart
+from actors.ledger.due import next_due, up_to_date
 from actors.ledger.limits import effective_limits, gate_of
 from actors.ledger.observe import apply_observation
 from actors.ledger.requeue import requeue_or_fail
@@ -73,10 +76,19 @@ DAMAGED_AGAIN = timedelta(hours=1)
 
 @attrs.frozen
 class Dispatch:
-    """One claimed job, to be handed to its provider under ``key``."""
+    """One claimed job, to be handed to its provider. ``previous_key``: of the attempt that ended before this one."""
 
     pair: Pair
     submission: Submission
+    previous_key: str | None = None
+
+    @property
+    def context(self) -> dict[str, str]:
+        """What a provider is given beside the request (:meth:`~actors.providers.base.Provider.submit`)."""
+        job = self.pair.job
+        attempt = str(self.pair.entry.attempt + 1)
+        context = {"job_id": job.job_id, "correlation_id": job.correlation_id, "attempt": attempt}
+        return context if self.previous_key is None else {**context, "previous_key": self.previous_key}
 
 
 @attrs.frozen
@@ -98,10 +110,12 @@ def decide_now(
     capacities: Mapping[str, Capacity],
     now: datetime,
     probes: Mapping[str, int] | None = None,
+    policy: ReservePolicy = USUAL_POLICY,
 ) -> tuple[Decision, list[Lane]]:
     """The decision from rows alone; a full global limit is answered without reading a lane.
 
-    ``probes``: for providers that are only tried out, how many calls more they may get.
+    ``probes``: for providers that are only tried out, how many calls more they may get. ``policy``: for which jobs
+    resources are kept.
     """
     limits = effective_limits(connection, configured)
     running = queue.running(connection)
@@ -117,7 +131,10 @@ def decide_now(
     def following(lane: Lane) -> Head | None:
         return lanes.after(connection, lane.lane_id, lane.head) if lane.count > 1 else None
 
-    return decide(waiting, running, limits, providers, now, following), waiting
+    def holders(provider: str) -> list[Holder]:
+        return queue.holders(connection, provider, policy, now)
+
+    return decide(waiting, running, limits, providers, now, following, policy=policy, holders=holders), waiting
 
 
 def _narrowed(limits: Limits, running: Sequence[Running], probes: Mapping[str, int]) -> Limits:
@@ -135,29 +152,28 @@ def claim(
     *,
     limits: Limits,
     token: Callable[[], str],
+    policy: ReservePolicy = USUAL_POLICY,
 ) -> Claimed:
     """Claim all that may run now, each with its intent.
 
     ``breaker_advice``: what the circuit breakers ask, by provider. An open one closes the provider's gate, so that
     nothing is claimed only to be requeued. ``limits``: the configured ones. ``token``: makes the token of a submission.
+    ``policy``: for which jobs resources are kept.
     """
-    ready, release = queue.outlook(tx.connection)
-    if release is not None and release <= tx.now:
-        queue.release_due(tx.connection, tx.now)
-        ready, release = queue.outlook(tx.connection)
-    if not ready:
-        return Claimed(decide((), (), limits, {}, tx.now, lambda _lane: None), (), release)
+    outlook = up_to_date(tx)
+    if not outlook.ready:
+        return Claimed(decide((), (), limits, {}, tx.now, lambda _lane: None), (), next_due(tx, outlook))
     for name, advice in breaker_advice.items():
         gate = gate_of(tx, name)
         if advice.retry_after and gate.closed(tx.now) is None:
             _close_gate(tx, gate, tx.now + timedelta(seconds=advice.retry_after), advice.why, advice.retry_after)
     probes = {name: advice.probes for name, advice in breaker_advice.items()}
-    decision, waiting = decide_now(tx.connection, limits, capacities, tx.now, probes)
+    decision, waiting = decide_now(tx.connection, limits, capacities, tx.now, probes, policy)
     lanes.note_shortage(tx.connection, waiting, decision.short_of_resources, tx.now)
     picks = held_apart(tx, decision.picks)
     dispatches = _claim_all(tx, picks, token)
     is_whole = len(dispatches) == len(picks)  # else damaged ones took others' slots
-    look_again_at = _look_again_at(tx, release) if is_whole else tx.now
+    look_again_at = _look_again_at(tx, outlook) if is_whole else tx.now
     return Claimed(decision, dispatches, look_again_at, held_apart=len(picks) < len(decision.picks))
 
 
@@ -184,12 +200,8 @@ def _claim_all(tx: Transaction, picks: Sequence[Pick], token: Callable[[], str])
 
 def _claimed(tx: Transaction, pair: Pair, intent: Submission, entry: Mapping[str, Any]) -> Dispatch:
     data = {"provider": pair.job.provider, "attempt": pair.entry.attempt + 1, "submission": intent.key}
-    return Dispatch(advance(tx, pair, Trigger.CLAIM, entry=entry, data=data, entry_is_written=True), intent)
-
-
-def submission_key(job_id: str, attempt: int) -> str:
-    """The key under which a provider knows one attempt at a job; the same for a try that spent no attempt."""
-    return f"{job_id}-{attempt + 1}"
+    previous = submissions.last_handed(tx.connection, pair.job.job_id) if pair.entry.reruns else None
+    return Dispatch(advance(tx, pair, Trigger.CLAIM, entry=entry, data=data, entry_is_written=True), intent, previous)
 
 
 @attrs.define(eq=False)
@@ -278,8 +290,9 @@ def _close_gate(tx: Transaction, gate: gates.Gate, until: datetime, reason: str,
     gates.put(tx.connection, closed)
 
 
-def _look_again_at(tx: Transaction, release: datetime | None) -> datetime | None:
-    """When something opens by the clock alone: a back-off (``release``) or a closed provider, whichever is first."""
+def _look_again_at(tx: Transaction, outlook: queue.Outlook) -> datetime | None:
+    """When something opens by the clock alone: what is due next, or a closed provider, whichever is first."""
     found = gates.read(tx.connection).values()
     moments = [gate.closed_until for gate in found if gate.closed_until is not None and gate.closed_until > tx.now]
-    return min([*moments, *([release] if release is not None else [])], default=None)
+    following = next_due(tx, outlook)
+    return min([*moments, *([following] if following is not None else [])], default=None)

@@ -15,21 +15,25 @@ from functools import partial
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import attrs
+from outcome import Outcome
 from sqlalchemy import Connection
 
 from actors.jobs import maxima
 from actors.jobs.approval_rules import check_rule
+from actors.jobs.file_rules import FileRules
 from actors.jobs.ids import IdFactory
 from actors.jobs.notify_options import NotifyOptions
 from actors.jobs.options import ApprovalOptions, Limits, QueueOptions
 from actors.jobs.records import ApprovalRule, Capacity, Event
 from actors.jobs.refusal import RefusalKind, Refused
+from actors.jobs.reservations import USUAL_POLICY, ReservePolicy
 from actors.jobs.views import Accepted
 from actors.ledger.deaths import mark_orphans
 from actors.ledger.dispatch import Answer, Claimed, claim, record_answer
 from actors.ledger.event_log import log_event
+from actors.ledger.new_job import NewJob
 from actors.ledger.notifications import Outbox
-from actors.ledger.submit import NewJob, submit
+from actors.ledger.submit import submit
 from actors.providers.breaker import BreakerAdvice
 from actors.store import Store, Transaction
 from logconf import get_correlation_id
@@ -96,15 +100,26 @@ class Ledger:
             _check_said(kwargs)
         return await self.store.write(lambda tx: verb(tx, *args, **kwargs))
 
+    async def write_each(
+        self, verbs: Sequence[Callable[[Transaction], T]], *, by: str | None = None
+    ) -> list[Outcome[T]]:
+        """Run each of ``verbs`` for itself, as many as fit in one transaction: one that raises undoes its own alone.
+
+        What became of each, in their order, once it is committed. ``by``: as for :meth:`write`.
+        """
+        _check_said({"by": by})
+        correlation_id = get_correlation_id()
+        return await self.store.write_together([(correlation_id, verb) for verb in verbs])
+
     async def read(self, query: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run ``query`` (of :mod:`actors.ledger.queries`, :mod:`actors.store`) on one consistent snapshot."""
         return await self.store.read(lambda connection: query(connection, *args, **kwargs))
 
-    async def submit(self, new: Sequence[NewJob]) -> list[Accepted]:
-        """Accept all of ``new`` or, by raising :class:`Refused`, none of it."""
+    async def submit(self, new: Sequence[NewJob], file: FileRules | None = None) -> list[Accepted]:
+        """Accept all of ``new`` or, by raising :class:`Refused`, none of it. ``file``: these are jobs of a job file."""
         return await self.write(
             submit, new, ids=self.sources.ids, rules=self.configured_rules, options=self.approvals,
-            most_waiting=self.queue.max_waiting_per_user,
+            most_waiting=self.queue.max_waiting_per_user, file=file,
         )  # fmt: skip
 
     async def claim(
@@ -112,15 +127,18 @@ class Ledger:
         capacities: Mapping[str, Capacity],
         breaker_advice: Mapping[str, BreakerAdvice] | None = None,
         answers: Sequence[Answer] = (),
+        policy: ReservePolicy = USUAL_POLICY,
     ) -> Claimed:
         """Claim all that may run now, with its intents; committed when this returns.
 
-        ``answers``: recorded before that in the same transaction, see :meth:`record`.
+        ``answers``: recorded before that in the same transaction, see :meth:`record`. ``policy``: for which jobs
+        resources are kept.
         """
 
         def look(tx: Transaction) -> Claimed:
             tx.after_commit(partial(setattr, self, "last_seen", tx.last_event()))
-            return claim(tx, capacities, breaker_advice or {}, limits=self.limits, token=self.sources.token)
+            advice, token = breaker_advice or {}, self.sources.token
+            return claim(tx, capacities, advice, limits=self.limits, token=token, policy=policy)
 
         claimed: Claimed = (await self._record(answers, (get_correlation_id(), look)))[-1]
         return claimed

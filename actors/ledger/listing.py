@@ -7,16 +7,14 @@ from collections.abc import Iterable, Sequence
 import attrs
 from sqlalchemy import Connection
 
-from actors.jobs.options import Limits
 from actors.jobs.pages import Cursors, Page
-from actors.jobs.queue_position import estimated_wait
 from actors.jobs.records import ApprovalRequest, ApprovalStatus
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.scheduling import Decision
-from actors.jobs.views import JobFilters, JobView, QueueView
+from actors.jobs.views import JobFilters, JobView, QueueView, ReservationView
 from actors.ledger.limits import limits_view
 from actors.ledger.page_request import PageRequest
-from actors.ledger.queries import Around, DecisionContext, of_jobs
+from actors.ledger.queries import Around, DecisionContext, of_jobs, with_forecast
 from actors.store import approvals, gates, holds, jobs, queue, waiting
 
 
@@ -71,7 +69,7 @@ def queue_view(connection: Connection, wanted: PageRequest, user_id: str | None,
     paused = closed.pop(gates.EVERY, None)
     decision = context.decide(connection)
     return QueueView(
-        waiting=_page(_views(connection, found, decision, effective, context), found, more, cursors),
+        waiting=_page(_views(connection, found, decision, context), found, more, cursors),
         running=sum(one.count for one in queue.running(connection)),
         counts={status.value: number for status, number in queue.counts(connection).items()},
         limits=effective,
@@ -81,27 +79,38 @@ def queue_view(connection: Connection, wanted: PageRequest, user_id: str | None,
         paused=paused,
         oldest_queued_at=queue.oldest_waiting(connection),
         pruning_held=None if (hold := holds.current(connection)) is None else hold.in_words(),
+        reservations=_reservations(connection, decision, user_id),
     )
+
+
+def _reservations(connection: Connection, decision: Decision, user_id: str | None) -> list[ReservationView]:
+    """What is kept, for which job. Who may see their own jobs only learns nothing about others'."""
+    by_id = jobs.get_many(connection, [one.job_id for one in decision.reservations])
+    views = []
+    for one in decision.reservations:
+        job = by_id.get(one.job_id)
+        visible = job is not None and user_id in (None, job.request.user_id)
+        name = "another user's job" if job is None or not visible else job.request.config_name or job.job_id
+        views.append(ReservationView(one.provider, one.job_id if visible else None, one.in_words(name)))
+    return views
 
 
 def _views(
     connection: Connection,
     found: Sequence[waiting.Waiting],
     decision: Decision,
-    effective: Limits,
     context: DecisionContext,
 ) -> list[JobView]:
     ids = [one.job_id for one in found]
     by_id, entries = jobs.get_many(connection, ids), queue.get_many(connection, ids)
     around = Around(connection, entries, decision, context.now)
-    recent = jobs.recent_durations(connection)
+    forecasts = context.forecasts(connection) if found else {}
     views = []
     for one in found:
         if one.job_id not in by_id or one.job_id not in entries:
             continue  # damaged, and reported
-        estimate = None if one.ahead is None else estimated_wait(one.ahead, effective.total, recent)
-        view = around.view(by_id[one.job_id], entries[one.job_id])
-        views.append(attrs.evolve(view, position=one.ahead, estimate=estimate))
+        view = attrs.evolve(around.view(by_id[one.job_id], entries[one.job_id]), position=one.ahead)
+        views.append(with_forecast(view, forecasts, context.now))
     return views
 
 

@@ -12,12 +12,17 @@ from datetime import datetime
 import attrs
 from sqlalchemy import Connection
 
+from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.retention import Hold, PruneResult, too_many
-from actors.ledger.submit import KEY_LIFETIME
-from actors.store import Transaction, holds, retention
-from actors.store.retention import Ended
+from actors.jobs.statuses import TERMINAL_JOBS, QueueStatus
+from actors.ledger.keys import KEY_LIFETIME
+from actors.store import Transaction, holds, names, retention, text_search
+from actors.store.retention import Ended, Removed
 
-__all__ = ["Ended", "Review", "drop_keys", "drop_notifications", "outlook", "release_hold", "remove", "review"]
+__all__ = [
+    "Ended", "Removed", "Review", "check_free", "drop_keys", "drop_notifications", "merge_texts", "outlook",
+    "release_hold", "remove", "remove_one", "review",
+]  # fmt: skip
 
 
 @attrs.frozen
@@ -64,9 +69,38 @@ def release_hold(tx: Transaction) -> None:
     holds.write(tx.connection, attrs.evolve(hold, over=True), tx.now)
 
 
-def remove(tx: Transaction, before: datetime, job_ids: Sequence[str]) -> tuple[int, int]:
-    """Remove those of ``job_ids`` that ended ``before``, with all that is theirs: how many jobs, and events."""
+def remove(tx: Transaction, before: datetime, job_ids: Sequence[str]) -> Removed:
+    """Remove those of ``job_ids`` that ended ``before``, with all that is theirs."""
     return retention.remove(tx.connection, before, job_ids)
+
+
+def merge_texts(tx: Transaction) -> bool:
+    """Merge a piece of what removals leave in the index of texts; False where there is nothing."""
+    return text_search.merge(tx.connection)
+
+
+def remove_one(tx: Transaction, job_id: str) -> Removed:
+    """Remove an ended job with all that is its own. Raises :class:`Refused` where it may not go now."""
+    check_free(tx.connection, job_id)
+    return retention.remove_free(tx.connection, [job_id])
+
+
+def check_free(connection: Connection, job_id: str) -> None:
+    """Raises :class:`Refused` where something still needs an ended job, or may still change it, and says what."""
+    found = names.of_ids(connection, [job_id]).get(job_id)
+    if found is None:
+        raise Refused(f"there is no job {job_id!r:.80}", RefusalKind.NOT_FOUND)
+    if found.status not in TERMINAL_JOBS:
+        raise Refused(f"job {job_id} has not ended ({found.status}); cancel it first")
+    if (key := retention.unsettled(connection, job_id)) is not None:
+        raise Refused(f"job {job_id}: what became of its submission {key} is not settled yet")
+    if (other := retention.dependant(connection, job_id)) is not None:
+        name = names.of_ids(connection, [other[0]])[other[0]].name
+        called = other[0] if name is None else f"{name} ({other[0]})"
+        doing = "is running" if other[1] == QueueStatus.RUNNING else f"is still {other[1]}"
+        raise Refused(f"job {job_id} is needed: {called}, which waited for it, {doing}")
+    if not retention.is_passed_on(connection, job_id):
+        raise Refused(f"job {job_id}: its end is still being passed on to jobs that wait for it; try again")
 
 
 def drop_keys(tx: Transaction, limit: int) -> int:

@@ -9,9 +9,10 @@ from typing import Any
 import attrs
 from sqlalchemy import Connection
 
-from actors.jobs import maxima
+from actors.jobs.dependencies import reason_to_wait
+from actors.jobs.forecast import Forecast, seconds_from
 from actors.jobs.options import Limits
-from actors.jobs.queue_position import estimated_wait, position
+from actors.jobs.queue_position import position
 from actors.jobs.records import (
     ApprovalRequest,
     Capacity,
@@ -22,11 +23,14 @@ from actors.jobs.records import (
     SubmissionState,
 )
 from actors.jobs.refusal import RefusalKind, Refused
+from actors.jobs.reservations import USUAL_POLICY, ReservePolicy
 from actors.jobs.scheduling import Decision, explain
 from actors.jobs.views import JobView
+from actors.ledger import naming
+from actors.ledger.attempts import attempts
 from actors.ledger.dispatch import decide_now
-from actors.ledger.limits import effective_limits
-from actors.store import approvals, jobs, lanes, notifications, queue, submissions
+from actors.ledger.forecasts import end_of, of_waiting
+from actors.store import approvals, dependencies, jobs, lanes, notifications, queue, submissions
 
 SHOWN_NOTIFICATIONS = 100
 """Notifications of one job that are shown with it, the newest."""
@@ -34,15 +38,23 @@ SHOWN_NOTIFICATIONS = 100
 
 @attrs.frozen
 class DecisionContext:
-    """What a decision about the queue rests on beside the rows: configured limits, providers' capacities, the time."""
+    """What a decision about the queue rests on beside the rows: configured limits, providers' capacities, the time.
+
+    ``policy``: for which jobs resources are kept.
+    """
 
     configured: Limits
     capacities: Mapping[str, Capacity]
     now: datetime
+    policy: ReservePolicy = USUAL_POLICY
 
     def decide(self, connection: Connection) -> Decision:
         """What the scheduler would decide now."""
-        return decide_now(connection, self.configured, self.capacities, self.now)[0]
+        return decide_now(connection, self.configured, self.capacities, self.now, policy=self.policy)[0]
+
+    def forecasts(self, connection: Connection, until: str | None = None) -> dict[str, Forecast]:
+        """By job id, when those that wait for their turn start and end; ``until``: only this one is asked about."""
+        return of_waiting(connection, self.configured, self.capacities, self.now, until, self.policy)
 
 
 @attrs.frozen
@@ -76,60 +88,33 @@ def deadlines(connection: Connection, now: datetime) -> tuple[list[str], datetim
     return due, approvals.next_deadline(connection)
 
 
-def resolve(connection: Connection, part: str) -> str:
-    """The one job id that is, begins or ends with ``part``."""
-    return find(connection, part).job_id
+def resolve(connection: Connection, text: str) -> str:
+    """The id of the one job that ``text`` means: its id, its name, the beginning or the end of its id."""
+    return naming.find(connection, text).job.job_id
 
 
-def find(connection: Connection, part: str) -> Job:
-    """The one job whose id is, begins or ends with ``part``."""
-    _check_id(part, "job")
-    found = jobs.get(connection, part)
+def find(connection: Connection, text: str) -> Job:
+    """The job that ``text`` means; of several of one name the newest."""
+    found = jobs.get(connection, text) if text.isascii() else None
     if found is None:
-        found = jobs.get(connection, only(part, jobs.matching(connection, part.lower()), "job"))
+        found = jobs.get(connection, naming.find(connection, text, newest=True).job.job_id)
     if found is None:
-        raise Refused(f"there is no job {part!r}", RefusalKind.NOT_FOUND)
+        raise Refused(f"there is no job {text!r}", RefusalKind.NOT_FOUND)
     return found
 
 
-def resolve_approval(connection: Connection, part: str) -> str:
-    """The one approval id that is, begins or ends with ``part``, or that belongs to such a job."""
-    _check_id(part, "approval request")
-    if approvals.get(connection, part) is not None:
-        return part
-    found = approvals.matching(connection, part.lower())
-    if not found:
-        owners = jobs.matching(connection, part.lower())
-        found = [request.approval_id for request in approvals.of_jobs(connection, owners).values()]
-    return only(part, found, "approval request")
-
-
-def _check_id(part: str, what: str) -> None:
-    """Raises :class:`Refused` for what no id of ours holds: nothing, control characters, more than a name has."""
-    if not part or not part.isascii() or not part.isprintable() or len(part) > maxima.NAME:
-        raise Refused(f"there is no {what} {part!r:.80}", RefusalKind.NOT_FOUND)
-
-
-def only(part: str, found: Sequence[str], what: str) -> str:
-    """The one of ``found``, which fit ``part``. Raises :class:`Refused` for none, and for more than one."""
-    if not found:
-        raise Refused(f"there is no {what} {part!r:.80}", RefusalKind.NOT_FOUND)
-    if len(found) > 1:
-        raise Refused(
-            f"{part!r:.80} fits more than one {what}: {', '.join(found[:3])}; type more of it", RefusalKind.INVALID
-        )
-    return found[0]
-
-
-def view(connection: Connection, part: str, context: DecisionContext) -> JobView:
-    """The job whose id is, begins or ends with ``part``, with all that is known around it, its place included."""
-    job = find(connection, part)
+def view(connection: Connection, text: str, context: DecisionContext) -> JobView:
+    """The job that ``text`` means, with all that is known around it, its place included; see :func:`find`."""
+    job = find(connection, text)
     views = of_jobs(connection, [job], context)
     if not views:
         queue.get(connection, job.job_id)  # raises: it was left out
-        raise Refused(f"there is no job {part!r}", RefusalKind.NOT_FOUND)
+        raise Refused(f"there is no job {text!r:.80}", RefusalKind.NOT_FOUND)
+    waits_for, dependants = dependencies.relatives(connection, job.job_id)
+    tries = attempts(connection, job)
     sent = tuple(notifications.of_job(connection, job.job_id, SHOWN_NOTIFICATIONS))
-    return attrs.evolve(_placed(connection, views[0], context), notifications=sent)
+    related = attrs.evolve(views[0], waits_for=waits_for, dependants=dependants, attempts=tries, notifications=sent)
+    return _placed(connection, related, context)
 
 
 def of_jobs(connection: Connection, found: Sequence[Job], context: DecisionContext) -> list[JobView]:
@@ -149,8 +134,8 @@ def approval(connection: Connection, approval_id: str) -> ApprovalRequest:
 
 
 def _placed(connection: Connection, view: JobView, context: DecisionContext) -> JobView:
-    """One waiting job with its exact place and an honest estimate; a list of jobs would cost this for each."""
-    if view.entry.status is not QueueStatus.PENDING:
+    """One waiting job with its exact place and its forecast; a list of jobs would cost this for each."""
+    if view.entry.status is not QueueStatus.PENDING or view.entry.is_held:
         return view
     place = position(
         view.entry,
@@ -158,8 +143,17 @@ def _placed(connection: Connection, view: JobView, context: DecisionContext) -> 
         context.now,
         lambda lane, moment: lanes.count_before(connection, lane.lane_id, *moment),
     )
-    slots = effective_limits(connection, context.configured).total
-    return attrs.evolve(view, position=place, estimate=estimated_wait(place, slots, jobs.recent_durations(connection)))
+    return with_forecast(
+        attrs.evolve(view, position=place), context.forecasts(connection, view.job.job_id), context.now
+    )
+
+
+def with_forecast(view: JobView, found: Mapping[str, Forecast], now: datetime) -> JobView:
+    """The view of a waiting job with what is known of its start and its end."""
+    forecast = found.get(view.job.job_id)
+    if forecast is None:
+        return view
+    return attrs.evolve(view, starts=forecast.starts, ends=forecast.ends, estimate=seconds_from(now, forecast.starts))
 
 
 class Around:
@@ -173,6 +167,8 @@ class Around:
         self._asked = approvals.of_jobs(connection, ids)
         self._handed = submissions.of_jobs(connection, ids)
         self._lanes = queue.lanes_of(connection, ids) if decision is not None else {}
+        held = [job_id for job_id, entry in entries.items() if entry.unfinished_parents]
+        self._waited_for = dependencies.waited_for(connection, held) if held else {}
         self._decision = decision
         self._picked = frozenset(pick.head.job_id for pick in decision.picks) if decision is not None else frozenset()
 
@@ -183,7 +179,7 @@ class Around:
         status, now = entry.status, self._now
         if status is QueueStatus.PENDING and entry.attempt and (entry.not_before is None or entry.not_before <= now):
             status = QueueStatus.READY
-        return JobView(job, entry, status, approval, submission, reason, setting)
+        return JobView(job, entry, status, approval, submission, reason, setting, ends=end_of(job, now))
 
     def _why_it_waits(
         self, entry: QueueEntry, approval: ApprovalRequest | None, submission: Submission | None
@@ -195,10 +191,22 @@ class Around:
             return "its provider is being asked whether it was accepted", None
         if entry.status is not QueueStatus.PENDING or self._decision is None:
             return None, None
+        if entry.is_held:
+            return self._why_it_is_held(entry), None
         if entry.not_before is not None and entry.not_before > self._now:
+            if entry.reruns and entry.attempt == entry.run_first_attempt:
+                return f"runs again at {entry.not_before:%H:%M:%S} UTC: {entry.error_message}", None
             return f"next try at {entry.not_before:%H:%M:%S} UTC: {entry.error_message}", None
         wait = explain(self._lanes.get(entry.job_id, -1), self._decision, is_picked=entry.job_id in self._picked)
         return wait.reason, wait.setting
+
+    def _why_it_is_held(self, entry: QueueEntry) -> str:
+        first = self._waited_for.get(entry.job_id)
+        if first is not None:
+            return reason_to_wait(first, entry.unfinished_parents)
+        if entry.unfinished_parents or entry.start_after is None:
+            return "waits for jobs that have just ended"
+        return f"starts at {entry.start_after:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def plain_counts(connection: Connection) -> dict[str, Any]:

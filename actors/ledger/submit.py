@@ -9,7 +9,7 @@ from datetime import timedelta
 import attrs
 
 from actors.jobs.approval_rules import Facts, first_match, why
-from actors.jobs.codec import fingerprint
+from actors.jobs.file_rules import FileRules
 from actors.jobs.ids import IdFactory
 from actors.jobs.levels import base_priority, level_reaches
 from actors.jobs.lifecycle import Step, Trigger, step
@@ -26,10 +26,12 @@ from actors.jobs.records import (
 from actors.jobs.refusal import Refused
 from actors.jobs.views import Accepted
 from actors.ledger.base import load
+from actors.ledger.keys import Keys
+from actors.ledger.new_job import NewJob
+from actors.ledger.parents import Parents, start_of_request
 from actors.ledger.rules import rules_now
-from actors.store import Transaction, approvals, holds, idempotency, jobs, queue
+from actors.store import Transaction, approvals, jobs, queue
 
-KEY_LIFETIME = timedelta(hours=24)
 _DAY = timedelta(hours=24)
 _REQUESTED_BY_SUBMITTER = "lead"
 
@@ -43,19 +45,6 @@ class Question:
     rule_id: int | None = None
 
 
-@attrs.frozen
-class NewJob:
-    """A checked request, and the correlation ID of all that happens to its job.
-
-    ``encoded``: the request as JSON, if it is at hand.
-    """
-
-    request: JobRequest
-    correlation_id: str
-    retry_of: str | None = None
-    encoded: bytes | None = None
-
-
 def submit(
     tx: Transaction,
     new: Sequence[NewJob],
@@ -64,12 +53,14 @@ def submit(
     rules: Sequence[ApprovalRule],
     options: ApprovalOptions,
     most_waiting: int,
+    file: FileRules | None = None,
 ) -> list[Accepted]:
     """Accept a batch: all of it, or by raising :class:`Refused` nothing of it. One answer for each request, in order.
 
-    ``rules``: the configured ones. ``most_waiting``: how many entries of one user may wait.
+    ``rules``: the configured ones. ``most_waiting``: how many entries of one user may wait. ``file``: these are jobs of
+    a job file.
     """
-    return _Batch(tx, new, ids, rules, timedelta(hours=options.timeout_hours), most_waiting).accept()
+    return _Batch(tx, new, ids, rules, timedelta(hours=options.timeout_hours), most_waiting, file).accept()
 
 
 class _Batch:
@@ -83,8 +74,10 @@ class _Batch:
         rules: Sequence[ApprovalRule],
         timeout: timedelta,
         most_waiting: int,
+        file: FileRules | None,
     ) -> None:
         self._tx = tx
+        self._file = file
         self._new = new
         self._most_waiting = most_waiting
         self._ids = ids
@@ -93,24 +86,23 @@ class _Batch:
         self._seen: dict[str, tuple[int, bool]] = {}
         self._fresh: dict[str, Accepted] = {}
         self._encoded: dict[str, bytes | None] = {}
+        self._parents = Parents(tx.connection, new) if any(one.request.after for one in new) else None
 
     def accept(self) -> list[Accepted]:
         """Accept all of it."""
-        known = self._known()
+        keys = Keys(self._tx, [new.request for new in self._new], self._file)
         accepted: list[Accepted] = []
-        keys: list[dict[str, object]] = []
         for new in self._new:
-            key = _key(new.request)
-            print_ = fingerprint(new.request) if key else ""
-            if key and key in known:
-                accepted.append(self._existing(key, *known[key], print_))
-                continue
-            one = self._make(new)
+            job_id = keys.job_of(new.request)
+            one = None if job_id is None else self._existing(job_id)
+            if one is None or keys.repeats(one.job):
+                one = self._make(new)
+                keys.bind(new.request, one.job.job_id)
             accepted.append(one)
-            if key:
-                known[key] = (one.job.job_id, print_)
-                keys.append(_reservation(key, one.job, print_))
-        self._write([one for one in accepted if one.created], keys)
+            if self._parents is not None:
+                self._parents.note(one.job, new.written_name)
+        self._write([one for one in accepted if one.created])
+        keys.write()
         self._check_waiting()
         return accepted
 
@@ -131,19 +123,7 @@ class _Batch:
                 )
         self._tx.leave(waiting)
 
-    def _known(self) -> dict[tuple[str, str], tuple[str, str]]:
-        pairs = [key for new in self._new if (key := _key(new.request))]
-        # While the clock may be wrong no key is forgotten (C6).
-        since = None if not pairs or holds.current(self._tx.connection) else self._tx.now - KEY_LIFETIME
-        return idempotency.used(self._tx.connection, pairs, since)
-
-    def _existing(self, key: tuple[str, str], job_id: str, before: str, now: str) -> Accepted:
-        if before != now:
-            raise Refused(
-                f"idempotency key {key[1]!r} of user {key[0]} was used for job {job_id} with another content; "
-                "use another key",
-                field="idempotency_key",
-            )
+    def _existing(self, job_id: str) -> Accepted:
         if job_id in self._fresh:
             return attrs.evolve(self._fresh[job_id], created=False)
         pair = load(self._tx, job_id)
@@ -153,6 +133,8 @@ class _Batch:
     def _make(self, new: NewJob) -> Accepted:
         request = new.request
         job_id = self._ids.new(self._tx.now)
+        start = start_of_request(request, self._tx.now)
+        parents = self._parents.of(job_id, new) if self._parents is not None else ()
         question = self._question(request)
         following = _first_step(needs_approval=question is not None)
         job = Job(
@@ -173,9 +155,12 @@ class _Batch:
             queued_at=self._tx.now,
             queued_seq=self._tx.next_order(),
             max_attempts=request.max_attempts,
+            start_after=start.at,
+            start_wait_seconds=start.seconds,
+            unfinished_parents=sum(not parent.has_ended for parent in parents),
         )
         approval = self._ask(job_id, question) if question else None
-        one = Accepted(job, entry, approval, created=True)
+        one = Accepted(job, entry, approval, created=True, warnings=() if start.note is None else (start.note,))
         self._fresh[job_id] = one
         self._encoded[job_id] = new.encoded
         return one
@@ -215,7 +200,7 @@ class _Batch:
             rule_id=question.rule_id,
         )
 
-    def _write(self, new: Sequence[Accepted], keys: Sequence[dict[str, object]]) -> None:
+    def _write(self, new: Sequence[Accepted]) -> None:
         if not new:
             return
         connection = self._tx.connection
@@ -224,7 +209,8 @@ class _Batch:
         asked = [one.approval for one in new if one.approval is not None]
         if asked:
             approvals.add(connection, asked)
-        idempotency.reserve(connection, keys)
+        if self._parents is not None:
+            self._parents.write()
         for one in new:
             event = _first_step(needs_approval=one.approval is not None).event
             data = _event_data(one)
@@ -254,18 +240,3 @@ def _event_data(one: Accepted) -> Mapping[str, object]:
             "expires_at": one.approval.expires_at.isoformat(),
         }
     return data
-
-
-def _key(request: JobRequest) -> tuple[str, str] | None:
-    return None if request.idempotency_key is None else (request.user_id, request.idempotency_key)
-
-
-def _reservation(key: tuple[str, str], job: Job, print_: str) -> dict[str, object]:
-    return {
-        "user_id": key[0],
-        "key": key[1],
-        "job_id": job.job_id,
-        "fingerprint": print_,
-        "created_at": job.created_at,
-        "kept_with_job": False,
-    }

@@ -32,7 +32,7 @@ WORK = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 30)
 MOST_REMEMBERED = 20_000
 """Jobs whose wait is being timed at once; past that the oldest are forgotten, and not counted."""
 
-_LET_RUN = frozenset({EventType.JOB_QUEUED, EventType.APPROVAL_GRANTED, EventType.JOB_REQUEUED})
+_LET_RUN = frozenset({EventType.JOB_QUEUED, EventType.APPROVAL_GRANTED, EventType.JOB_REQUEUED, EventType.JOB_RERUN})
 _ACCEPTED = frozenset({EventType.JOB_QUEUED, EventType.APPROVAL_REQUESTED})
 _ENDS = frozenset(status.value for status in TERMINAL_JOBS)
 

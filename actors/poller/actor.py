@@ -15,7 +15,8 @@ from actors.ledger import Ledger
 from actors.ledger.remarks import note_remark
 from actors.poller.poll_requests import PollRequests
 from actors.poller.watch import Watch
-from actors.providers.base import Capabilities, Remark
+from actors.providers.abilities import Remark
+from actors.providers.base import Capabilities
 from actors.providers.guard import GuardedProvider
 from actors.store.errors import StoreError
 from logconf import get_logger

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-import math
-from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 import trio
@@ -16,54 +15,11 @@ from actors.kernel import Clock
 from actors.ledger import Ledger
 from actors.ledger.observe import Recorded, denied, record
 from actors.ledger.queries import InFlight
+from actors.poller.series_turns import SeriesTurns
 from actors.providers.base import Listing, View
 from actors.providers.breaker import BreakerState
 from actors.providers.guard import Failure, GuardedProvider
 from logconf import bind_correlation_id, get_logger
-
-# The check of the jobs of a provider that is not polled: once at each start, repeated until each was read (B6).
-
-LONGEST_GAP = 900.0
-"""Seconds between two tries about the same jobs, at the most."""
-
-
-class FirstLook:
-    """Which jobs are still to be read, by their keys. ``beat``: seconds until those that could not be read are
-    requested again; doubled each time.
-    """
-
-    def __init__(self, beat: float) -> None:
-        self._keys: frozenset[str] = frozenset()
-        self._current: frozenset[str] = frozenset()
-        self._beat = self._gap = beat
-        self._due = math.inf
-
-    def begin(self, keys: Iterable[str]) -> None:
-        """All of these were there at the start."""
-        self._keys = self._current = frozenset(keys)
-        self._gap = self._beat
-        self._due = trio.current_time() if self._keys else math.inf
-
-    @property
-    def next_due(self) -> float:
-        """Trio time of the next try; infinite where nothing is left to do."""
-        return self._due
-
-    def due(self) -> frozenset[str]:
-        """The keys to request now."""
-        self._current = self._keys if trio.current_time() >= self._due else frozenset()
-        return self._current
-
-    def note(self, held: Collection[str], read: Collection[str]) -> None:
-        """``held``: keys of the jobs that run according to the rows, ``read``: of those whose state was read now."""
-        current, self._current = self._current, frozenset()
-        self._keys = frozenset(key for key in self._keys if key not in read and (key not in current or key in held))
-        if not self._keys:
-            self._due = math.inf
-        elif current:
-            self._due = trio.current_time() + self._gap
-            self._gap = min(2 * self._gap, LONGEST_GAP)
-
 
 _logger = get_logger("actors.poller")
 
@@ -126,6 +82,8 @@ class Statuses:
         self._asked: dict[str, float] = {}
         self._warned: dict[str, str] = {}
         self._changed: dict[str, tuple[datetime, float]] = {}
+        self.series = SeriesTurns()
+        self._has_room = True
 
     # Which.
 
@@ -247,16 +205,20 @@ class Statuses:
         """Record only what changed: most observations repeat what is known, and cost no transaction."""
         now = self._clock.now()
         news = {}
-        for key, seen in observations.items():
-            one = by_key[key]
+        for key, reported in observations.items():
+            one, seen = by_key[key], self.series.in_turn(key, reported)
             verdict = interpret(one.job, one.entry_status, seen, now)
-            if _is_news(one, verdict):
+            if _is_news(one, verdict) or seen.series is not None:
                 news[key] = seen
             elif verdict.note is not None and verdict.uncertain is None:
                 self._note(one, *verdict.note)
         if news:
-            for recorded in await self._ledger.write(record, news):
+            written = await self._ledger.write(record, news)
+            self.series.written(news)
+            for recorded in written:
                 self._note_recorded(recorded)
+            if any(seen.series is not None for seen in news.values()):
+                self._note_room(all(recorded.has_room for recorded in written))
 
     def _note(self, one: InFlight, level: int, text: str) -> None:
         """Log what a verdict noted; the same WARNING about one job only once."""
@@ -271,6 +233,15 @@ class Statuses:
                 level, text = recorded.note
                 extra = {"job_id": recorded.job_id, "provider": self._provider.name}
                 _logger.log(level, text, extra=extra, stacklevel=2)
+
+    def _note_room(self, has_room: bool) -> None:
+        """One WARNING when series can no longer be kept, until they can again."""
+        if self._has_room and not has_room:
+            _logger.warning(
+                "Series of running jobs are not kept whole: series.max_bytes (%d) is reached; raise it, or remove jobs",
+                self._ledger.store.series_bytes,
+            )
+        self._has_room = has_room
 
     def _not_read(self, one: InFlight, reason: str) -> None:
         with bind_correlation_id(one.job.correlation_id):

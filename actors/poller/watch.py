@@ -45,7 +45,8 @@ from actors.ledger.observe import cannot_tell
 from actors.ledger.queries import InFlight, held_at
 from actors.ledger.settle import settle_absent
 from actors.poller.cancels import Cancels
-from actors.poller.statuses import FirstLook, Statuses, for_each_limited, log_job
+from actors.poller.first_look import FirstLook
+from actors.poller.statuses import Statuses, for_each_limited, log_job
 from actors.providers.base import ABSENT, UNKNOWABLE, Submitted
 from actors.providers.guard import Failure, GuardedProvider
 from logconf import bind_correlation_id, get_correlation_id, get_logger, new_correlation_id
@@ -185,7 +186,7 @@ class Watch:
         self.synced = 0
         if self._postponed(request):
             return
-        request.keys |= self._first_look.due()
+        request.keys |= self._first_look.due() | self._statuses.series.due()
         held = await self._held(request)
         if request.everything:
             self._cancels.keep({one.key for one in held})
@@ -200,7 +201,7 @@ class Watch:
             await self._observe(request, handed)
             self._postponed(request)
         # Never at once: what was due in this round and stayed undone is not to be done faster than it can be.
-        due = min(self._cancels.next_due, self._first_look.next_due)
+        due = min(self._cancels.next_due, self._first_look.next_due, self._statuses.series.next_due)
         self._look_again(max(_SOONEST, due - trio.current_time()))
 
     def _defer(self, request: Round, held: Sequence[InFlight]) -> None:
@@ -264,7 +265,7 @@ class Watch:
             await self._ledger.write(settle_absent, one.key, jitter=self._ledger.sources.jitter)
         elif found is UNKNOWABLE:
             reason = f"provider {self.name} cannot tell whether it was accepted: {one.submission.error or 'no answer'}"
-            await self._ledger.write(cannot_tell, one.job.job_id, reason)
+            await self._ledger.write(cannot_tell, one.key, reason)
 
     def _look_again(self, seconds: float) -> None:
         self._again_at = min(self._again_at, trio.current_time() + seconds)

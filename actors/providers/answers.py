@@ -11,15 +11,10 @@ import orjson
 
 from actors.jobs.os_text import kept
 from actors.jobs.records import Capacity, Observation, Phase
-from actors.providers.base import (
-    Absent,
-    Found,
-    Handle,
-    LogChunk,
-    Submitted,
-    Unknowable,
-    View,
-)
+from actors.jobs.series import MOST_POINTS, Snapshot
+from actors.jobs.series_book import MOST_NAMES
+from actors.providers.abilities import RequestFault
+from actors.providers.base import Absent, Found, Handle, LogChunk, Submitted, Unknowable, View
 from actors.providers.deliveries import DeliveryEvent, DeliveryHint, DeliveryReport, Rejected
 from actors.providers.errors import Protocol
 from actors.providers.json_reading import DEEPEST, amount, is_shallow
@@ -34,6 +29,14 @@ LARGEST_OBJECT = 2 << 20
 LONGEST_TEXT = 8_000
 #: Of an exit status or a signal.
 LARGEST_STATUS = 2**32
+MOST_DEVICES, LONGEST_NAME = 256, 200
+
+
+def checked_size(answer: object) -> int | None:
+    """A number of bytes, or None."""
+    if answer is None or (isinstance(answer, int) and not isinstance(answer, bool) and 0 <= answer < 2**63):
+        return answer
+    raise Protocol(f"{answer!r:.80} is no number of bytes")
 
 
 def nothing(_answer: object) -> None:
@@ -48,6 +51,22 @@ def checked_capacity(answer: object) -> Capacity:
         if there is not None and (isinstance(there, bool) or not isinstance(there, int) or there < 0):
             raise Protocol(f"capacity.{name} is {there!r}, not a whole number from 0")
     return capacity
+
+
+def checked_place(answer: object) -> str | None:
+    """A cursor, or None."""
+    return None if answer is None else of_type(answer, str, "place in an output")
+
+
+def checked_faults(answer: object, number: int) -> list[tuple[RequestFault, ...]]:
+    """For each of ``number`` requests what is wrong with it."""
+    found = [tuple(_sequence(one, "faults of a request")) for one in _sequence(answer, "faults of requests")]
+    if len(found) != number or not all(isinstance(fault, RequestFault) for one in found for fault in one):
+        raise Protocol(f"{len(found)} answers about {number} requests, or no faults")
+    return [
+        tuple(attrs.evolve(fault, field=kept(fault.field), message=kept(fault.message)) for fault in one)
+        for one in found
+    ]
 
 
 def checked_submitted(answer: object) -> Submitted:
@@ -156,6 +175,11 @@ def _amount(value: object, what: str) -> float:
     return found
 
 
+def _devices(value: object, what: str) -> tuple[str, ...] | None:
+    names = tuple(kept(of_type(name, str, what))[:LONGEST_NAME] for name in _sequence(value, what)[:MOST_DEVICES])
+    return names or None
+
+
 def _sequence(answer: object, what: str) -> Sequence[Any]:
     if not isinstance(answer, Sequence) or isinstance(answer, (str, bytes)):
         raise Protocol(f"{what} are {type(answer).__name__}, not a sequence")
@@ -183,6 +207,14 @@ def _kept(answer: object, what: str) -> dict[str, Any]:
     )
 
 
+def _series(answer: object, what: str) -> Snapshot:
+    """Series as :class:`~actors.jobs.series.SeriesBook` makes them, within their maxima."""
+    found = of_type(answer, Snapshot, what)
+    if len(found.series) > MOST_NAMES or any(len(one.packed) > 16 * MOST_POINTS for one in found.series):
+        raise Protocol(f"{what}: more than {MOST_NAMES} series, or one of more than {MOST_POINTS} points")
+    return found
+
+
 def checked_object(answer: object, what: str) -> dict[str, Any]:
     """A JSON object."""
     if not isinstance(answer, Mapping):
@@ -201,5 +233,7 @@ _FIELDS: Mapping[str, Callable[[object, str], Any]] = {
     **dict.fromkeys(("exit_code", "signal"), _status),
     **dict.fromkeys(("cost_usd", "compute_seconds"), _amount),
     **dict.fromkeys(("progress", "result"), _kept),
+    "series": _series,
+    "devices": _devices,
 }
 """How each field of an observation that is not None is looked at, and what is recorded of it."""

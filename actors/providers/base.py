@@ -11,10 +11,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 import attrs
-import trio
 from attrs.validators import gt
 
 from actors.jobs.records import Capacity, JobRequest, Observation
@@ -74,7 +73,8 @@ class Capabilities:
 
     ``page_size``: jobs that one request returns. ``cancel_pending_reliable``: a job that has not begun is surely
     ended by a cancel request. ``streams_logs``: the output of a running job comes by ``follow``. ``lost_job_proof``: of
-    a provider that runs its jobs on this machine itself. ``concurrent_calls``: dispatches at once.
+    a provider that runs its jobs on this machine itself. ``deadline_grace``: seconds after a job's ``max_runtime`` at
+    which nothing of it runs any more; None: that is not certain. ``concurrent_calls``: dispatches at once.
     """
 
     submit_idempotency: Idempotency = Idempotency.CLIENT_ID
@@ -85,6 +85,7 @@ class Capabilities:
     push: Push = Push.NONE
     survives_our_restart: bool = True
     lost_job_proof: LostJobProof | None = None
+    deadline_grace: float | None = None
     concurrent_calls: int = 4
 
     @property
@@ -166,7 +167,9 @@ class Provider(Protocol):
     async def submit(self, key: str, token: str, prepared: Prepared, context: Mapping[str, str]) -> Submitted:
         """Submit a job under ``key``; the same key again returns what is there, never a second job.
 
-        ``context`` holds ``job_id`` and ``correlation_id`` for the job's environment, labels or headers.
+        ``context`` holds ``job_id``, ``correlation_id`` and ``attempt`` (1 at first) for the job's environment, labels
+        or headers; ``previous_key`` where an attempt before this one ended; for a job that waited for others
+        ``parents``, what it is told of them (a JSON array); and ``home``, the state directory.
         """
 
     async def find(self, key: str, token: str) -> Found:
@@ -193,45 +196,16 @@ class Provider(Protocol):
         """The secrets that deliveries are signed with; ``fresh``: ask again, they may have been rotated."""
 
     async def forget(self, key: str, handle: Handle) -> None:
-        """Remove what the provider keeps of an ended job. Idempotent."""
+        """Remove what the provider keeps of an ended job. Idempotent.
+
+        Raises :class:`Conflict` while it is still needed, such as output that is being copied.
+        """
 
     async def watch(self, nudge: Nudge) -> None:
         """Run until cancelled, calling ``nudge`` whenever a job may have changed. A provider that cannot: return."""
 
     async def aclose(self) -> None:
         """Release connections and descriptors. Jobs go on where the provider survives our restart."""
-
-
-class FollowsLogs(Protocol):
-    """A provider may have this beside :class:`Provider`: one whose ``capabilities.streams_logs`` is true."""
-
-    async def follow(
-        self, key: str, handle: Handle, into: trio.MemorySendChannel[LogChunk], cursor: str | None = None
-    ) -> None:
-        """Send the job's output from ``cursor`` into ``into`` as it comes, each byte once, until the job has ended."""
-
-
-@runtime_checkable
-class TakesVerdicts(Protocol):
-    """A provider that keeps something for an uncertain job, devices for example, until a person decides."""
-
-    async def settled(self, key: str) -> None:
-        """A person says that nothing of the job runs any more. Idempotent."""
-
-
-@attrs.frozen
-class Remark:
-    """``text``: a sentence about the job of submission key ``key``, which has ended already."""
-
-    key: str
-    text: str
-
-
-@runtime_checkable
-class Remarks(Protocol):
-    """A provider that makes remarks: the channel is read for as long as the runtime runs."""
-
-    remarks: trio.MemoryReceiveChannel[Remark]
 
 
 def _seconds(default: float) -> float:
@@ -255,6 +229,8 @@ class CallDeadlines:
     delivery_secrets: float = _seconds(15.0)
     forget: float = _seconds(30.0)
     settled: float = _seconds(30.0)
+    check_requests: float = _seconds(15.0)
+    stored_bytes: float = _seconds(10.0)
     aclose: float = _seconds(5.0)
 
 

@@ -19,6 +19,7 @@ import attrs
 import trio
 from attrs.validators import ge, gt
 
+from actors.jobs.quantities import Seconds
 from actors.providers.errors import Unavailable
 from logconf import get_logger
 
@@ -44,7 +45,7 @@ class BreakerOptions:
 
     failures: int = attrs.field(default=5, validator=ge(1))
     successes: int = attrs.field(default=2, validator=ge(1))
-    open_seconds: float = attrs.field(default=60.0, validator=gt(0))
+    open_seconds: Seconds = attrs.field(default=60.0, validator=gt(0))
     half_open_calls: int = attrs.field(default=3, validator=ge(1))
 
 

@@ -19,7 +19,7 @@ from actors.jobs import maxima
 from actors.jobs.approval_rules import compiled
 from actors.jobs.suggestions import did_you_mean
 from actors.providers.errors import Invalid
-from actors.validation import Wrong, values
+from actors.validation import Wrong, plain_value, values
 
 MAX_TEXT = 1024  # characters of one text value without a pattern of its own
 PLAIN_TEXT = r"[\pL\pN_ ./:=@+,~%-]*"  # what a text may hold unless its parameter says otherwise: no control characters
@@ -48,6 +48,10 @@ class Param:
                 compiled(self.pattern)
             except ValueError as error:
                 raise ValueError(f"pattern {self.pattern!r} {error}") from error
+
+    def read(self, value: object) -> object:
+        """The value that a text of a matrix stands for: for a number or a switch what it would be without quotes."""
+        return plain_value(value) if isinstance(value, str) and self.type != "str" else value
 
     def fault_of(self, value: object) -> str | None:
         """Why ``value`` is not accepted, in words that follow the parameter's name; None: it is."""
@@ -103,8 +107,11 @@ class EntryPoint:
         if list(_places(self.command[0])):
             raise ValueError("the program itself (the first argument) cannot hold a parameter")
 
-    def argv(self, params: Mapping[str, Any]) -> tuple[str, ...]:
-        """The command with ``params`` in their places. Raises :class:`Invalid`, naming every fault."""
+    def argv(self, params: Mapping[str, Any], *, swept: bool = False) -> tuple[str, ...]:
+        """The command with ``params`` in their places. Raises :class:`Invalid`, naming every fault.
+
+        ``swept``: they were filled from a matrix, so a number may be a text; it is used as it is written.
+        """
         faults = [
             f"params.{name} is unknown{did_you_mean(name[:80], self.params)}"
             for name in params
@@ -117,7 +124,7 @@ class EntryPoint:
                 if param.default is None:
                     faults.append(f"params.{name} is missing")
                 values[name] = param.default
-            elif (fault := param.fault_of(value)) is not None:
+            elif (fault := param.fault_of(param.read(value) if swept else value)) is not None:
                 faults.append(f"params.{name} {fault}")
             else:
                 values[name] = value
@@ -137,7 +144,7 @@ class EntryPoint:
             return None
         names = _places(written)
         sole = self.params[names[0]] if written == f"{{{names[0]}}}" else None
-        if sole is not None and sole.choices is not None and values[names[0]] in sole.choices:
+        if sole is not None and sole.choices is not None and sole.read(values[names[0]]) in sole.choices:
             return None  # the configuration lists this very word
         filled = " and ".join(f"params.{name}" for name in dict.fromkeys(names))
         return f"{filled}: {made!r:.80} must not begin with '-': it would be taken for an option"

@@ -32,17 +32,15 @@ from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar, cast
 
-import attrs
 import trio
 
 from actors.jobs.records import Capacity, JobRequest
 from actors.jobs.retry import FailureKind
-from actors.providers import answers
+from actors.providers import abilities, answers
 from actors.providers.base import (
     CallDeadlines,
     CancelAck,
     Capabilities,
-    FollowsLogs,
     Found,
     Handle,
     Idempotency,
@@ -50,15 +48,13 @@ from actors.providers.base import (
     Nudge,
     Prepared,
     Provider,
-    Remark,
-    Remarks,
     Submitted,
-    TakesVerdicts,
     View,
 )
 from actors.providers.breaker import Breaker, BreakerOpen, BreakerOptions, Permit
 from actors.providers.classify import Blame, Failure, blame, classify, counts_as_success
-from actors.providers.deliveries import DeliveryReading, DeliveryReport, Rejected
+from actors.providers.deliveries import Rejected
+from actors.providers.guarded_delivery import GuardedDelivery
 from supervision import faults
 
 __all__ = ["CallDeadlines", "Failure", "GuardedProvider"]
@@ -90,9 +86,9 @@ class GuardedProvider:
         return self._provider.capabilities
 
     @property
-    def remarks(self) -> trio.MemoryReceiveChannel[Remark] | None:
+    def remarks(self) -> trio.MemoryReceiveChannel[abilities.Remark] | None:
         """What it says of jobs that have ended; None: nothing, ever."""
-        return self._provider.remarks if isinstance(self._provider, Remarks) else None
+        return self._provider.remarks if isinstance(self._provider, abilities.Remarks) else None
 
     def capacity(self) -> Capacity | Failure:
         """What there is in all."""
@@ -155,6 +151,18 @@ class GuardedProvider:
 
         return await self._call("logs", lambda chunks: chunks, read, about=key)
 
+    @property
+    def seeks_logs(self) -> bool:
+        """Whether it can say where in a job's output to begin."""
+        return isinstance(self._provider, abilities.SeeksLogs)
+
+    async def log_cursor(
+        self, key: str, handle: Handle, *, lines: int | None, since: datetime | None
+    ) -> str | Failure | None:
+        """Where the last ``lines`` lines, or what came ``since`` then, begin; of providers that seek."""
+        seek = partial(cast("abilities.SeeksLogs", self._provider).log_cursor, key, handle, lines=lines, since=since)
+        return await self._call("logs", answers.checked_place, seek, about=key)
+
     async def follow(
         self, key: str, handle: Handle, into: trio.MemorySendChannel[LogChunk], cursor: str | None = None
     ) -> Failure | None:
@@ -162,7 +170,7 @@ class GuardedProvider:
 
         Not through the breaker: it lasts as long as the job, and waits an outage out instead of being refused in one.
         """
-        follow = partial(cast("FollowsLogs", self._provider).follow, key, handle, into, cursor)
+        follow = partial(cast("abilities.FollowsLogs", self._provider).follow, key, handle, into, cursor)
         return await self._attempt("follow", math.inf, answers.nothing, follow)
 
     def read_delivery(
@@ -185,12 +193,30 @@ class GuardedProvider:
         """Remove what the provider keeps of an ended job."""
         return await self._call("forget", answers.nothing, partial(self._provider.forget, key, handle), about=key)
 
+    async def stored_bytes(self, key: str, handle: Handle) -> int | None:
+        """What it has on a disk of ours of this job, in bytes; None: nothing is known of it."""
+        if not isinstance(self._provider, abilities.MeasuresOutput):
+            return None
+        measure = partial(self._provider.stored_bytes, key, handle)
+        found = await self._attempt("stored_bytes", self._deadlines.stored_bytes, answers.checked_size, measure)
+        return None if isinstance(found, Failure) else found
+
     async def settled(self, key: str) -> Failure | None:
         """Pass on a person's word that nothing of an uncertain job runs any more, where that matters."""
-        if not isinstance(self._provider, TakesVerdicts):
+        if not isinstance(self._provider, abilities.TakesVerdicts):
             return None
         settled = partial(self._provider.settled, key)
         return await self._attempt("settled", self._deadlines.settled, answers.nothing, settled)
+
+    async def check_requests(
+        self, requests: Sequence[JobRequest]
+    ) -> list[tuple[abilities.RequestFault, ...]] | Failure | None:
+        """What is wrong with each of ``requests``, which were prepared before. None: the provider cannot see that."""
+        if not isinstance(self._provider, abilities.ChecksRequests):
+            return None
+        check = partial(self._provider.check_requests, requests)
+        checked = partial(answers.checked_faults, number=len(requests))
+        return await self._attempt("check_requests", self._deadlines.check_requests, checked, check)
 
     async def watch(self, nudge: Nudge) -> Failure | None:
         """Run until cancelled, passing nudges on. None: this provider cannot; a failure: watch again after a while."""
@@ -272,28 +298,3 @@ class GuardedProvider:
             return question()
         except Exception as error:  # noqa: BLE001 - the guard, for the calls that do not wait
             return classify(name, error)
-
-
-@attrs.define
-class GuardedDelivery:
-    """A reading whose faults are rejections: nothing that a delivery holds may hurt.
-
-    ``ask`` is the guard: it does what it is given and gives the answer, or the failure that came of it.
-    """
-
-    reading: DeliveryReading
-    ask: Callable[[Callable[[], DeliveryReport | None]], DeliveryReport | Failure | None]
-    _fault: Failure | None = None
-
-    def add(self, piece: bytes) -> None:
-        """Take the next bytes of the body."""
-        if self._fault is None and isinstance(failed := self.ask(lambda: self.reading.add(piece)), Failure):
-            self._fault = failed
-
-    def done(self, kept: bytes, size: int) -> DeliveryReport:
-        """What it was."""
-        found = self._fault or self.ask(lambda: answers.checked_delivery(self.reading.done(kept, size)))
-        if isinstance(found, Failure):
-            return Rejected(found.message)
-        assert found is not None
-        return found

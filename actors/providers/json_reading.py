@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import orjson
@@ -19,8 +20,11 @@ DEEPEST = 100
 """Levels of what is kept; further down it is refused, because not every reader of ours would get there."""
 
 
-def read_json(body: bytes | bytearray) -> Any:
-    """What ``body`` says. Raises ``ValueError`` where it is no JSON, however it is read."""
+def read_json(body: bytes | bytearray, non_finite: float | None = None) -> Any:
+    """What ``body`` says. Raises ``ValueError`` where it is no JSON, however it is read.
+
+    ``non_finite``: what stands for a number that is not finite.
+    """
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -28,9 +32,9 @@ def read_json(body: bytes | bytearray) -> Any:
     try:
         found = json.loads(
             body.decode("utf-8", "replace"),
-            parse_int=_number,
-            parse_float=_number,
-            parse_constant=lambda _: None,
+            parse_int=partial(_number, non_finite),
+            parse_float=partial(_number, non_finite),
+            parse_constant=lambda _: non_finite,
         )
     except (ValueError, RecursionError):
         raise ValueError(why) from None
@@ -39,13 +43,16 @@ def read_json(body: bytes | bytearray) -> Any:
     return _shown(found)
 
 
-def json_object(data: bytes | bytearray | str) -> dict[str, Any] | None:
+def json_object(data: bytes | bytearray | str, non_finite: float | None = None) -> dict[str, Any] | None:
     """The JSON object in ``data``, read as :func:`read_json` does; None: it is none, or one nested too deeply."""
+    body = data.encode("utf-8", "replace") if isinstance(data, str) else data
     try:
-        value = read_json(data.encode("utf-8", "replace") if isinstance(data, str) else data)
+        value = read_json(body, non_finite)
     except ValueError:
         return None
-    return value if isinstance(value, dict) and is_shallow(value) else None
+    if not isinstance(value, dict):
+        return None
+    return value if body.count(b"{") + body.count(b"[") <= DEEPEST or is_shallow(value) else None
 
 
 def repeats_a_key(body: bytes | bytearray) -> bool:
@@ -99,7 +106,7 @@ class _RepeatedError(ValueError):
     """An object names something twice."""
 
 
-def _number(text: str) -> int | float | None:
+def _number(non_finite: float | None, text: str) -> int | float | None:
     """As orjson reads it: what needs more than 64 bits is a float, what is not finite is not kept."""
     try:
         whole = int(text) if len(text) <= 20 else None
@@ -108,7 +115,7 @@ def _number(text: str) -> int | float | None:
     if whole is not None and -(2**63) <= whole < 2**64:
         return whole
     value = float(text)
-    return value if math.isfinite(value) else None
+    return value if math.isfinite(value) else non_finite
 
 
 def _shown(value: Any) -> Any:

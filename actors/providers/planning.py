@@ -6,7 +6,9 @@ from collections.abc import Mapping
 
 import trio
 
+from actors.jobs.options import QueueOptions
 from actors.jobs.records import Capacity
+from actors.jobs.reservations import ReservePolicy
 from actors.providers.breaker import BreakerAdvice
 from actors.providers.guard import Failure, GuardedProvider
 
@@ -15,6 +17,13 @@ def capacities(providers: Mapping[str, GuardedProvider]) -> dict[str, Capacity]:
     """What each provider has in all; one that cannot say is left out, and nothing is dispatched there."""
     asked = {name: provider.capacity() for name, provider in providers.items()}
     return {name: capacity for name, capacity in asked.items() if not isinstance(capacity, Failure)}
+
+
+def reserve_policy(options: QueueOptions, providers: Mapping[str, GuardedProvider]) -> ReservePolicy:
+    """For which jobs resources are kept, and by when a provider has surely ended a job that ran for too long."""
+    grace = {name: one.capabilities.deadline_grace for name, one in providers.items()}
+    known = {name: seconds for name, seconds in grace.items() if seconds is not None}
+    return ReservePolicy(options.reserve_after, known)
 
 
 def breaker_advice(providers: Mapping[str, GuardedProvider]) -> dict[str, BreakerAdvice]:

@@ -56,7 +56,8 @@ def _chosen(request: JobRequest, entry_points: Mapping[str, EntryPoint], faults:
     if request.command is None:
         assert request.entry_point is not None
         entry = find_entry_point(entry_points, request.entry_point)
-        return Program(entry.argv(request.params), request.cwd or entry.cwd, {**request.env, **entry.env}, entry)
+        argv = entry.argv(request.params, swept=bool(request.parameters))
+        return Program(argv, request.cwd or entry.cwd, {**request.env, **entry.env}, entry)
     if request.params:
         faults.append("params belong to an entry_point; a command holds its arguments itself")
     if not request.command or not request.command[0]:

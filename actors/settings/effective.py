@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import attrs
 
 from actors.jobs.notify_options import masked_address
+from actors.jobs.quantities import without_unit
 from actors.settings.providers import ProviderSettings
 from actors.settings.sections import NAMES
 from actors.settings.settings import Settings
@@ -34,11 +35,17 @@ class Row(NamedTuple):
 def effective(settings: Settings, environ: Mapping[str, str] | None = None) -> list[Row]:
     """Every setting that holds, in the order of the file; those of logging come from the environment alone."""
     environ = os.environ if environ is None else environ
-    rows = [Row(path, _masked(path, value), settings.sources.get(path, "default")) for path, value in _leaves(settings)]
+    rows = [Row(path, _masked(path, value), _source(settings, path)) for path, value in _leaves(settings)]
     for variable, default in LOG_DEFAULTS.items():
         given = environ.get(variable)
         rows.append(Row(variable, given or default, "environment" if given else "default"))
     return rows
+
+
+def _source(settings: Settings, path: str) -> str:
+    """Where a value came from; a duration may stand there under its key without the unit."""
+    written = [path] if (short := without_unit(path)) is None else [path, short]
+    return next((settings.sources[one] for one in written if one in settings.sources), "default")
 
 
 def secrets(settings: Settings) -> list[str]:

@@ -3,15 +3,16 @@
 What is imported here is imported by every command. A state directory is known without reading YAML where
 ``GREENROOM_HOME`` names it, where no file of settings exists, or where a supervisor or a command that read it has
 left a note: a file in ``$XDG_CACHE_HOME/greenroom`` that holds the path of the file of settings, its identity and times
-of change, and the state directory that follows from it. A note that is damaged, or of a file that was changed since,
-counts for nothing. The cost of a wrong one is bounded: commands send nothing to a server that is not trusted (D7).
+of change, the state directory that follows from it, and the variables that jobs inherit by it. A note that is damaged,
+or of a file that was changed since, counts for nothing. The cost of a wrong one is bounded: commands send nothing to a
+server that is not trusted (D7).
 """
 
 from __future__ import annotations
 
 import binascii
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -53,19 +54,40 @@ def known_state_directory(named: str | None, environ: Mapping[str, str] = os.env
         files = list(_files(named, environ, home))
         if not files:
             return usual_state_directory(environ, home)
-        if len(files) == 1:
-            return _noted(files[0], environ, home)
+        if len(files) == 1 and (noted := _noted(files[0], environ, home)) is not None:
+            return None if noted[0] is None else Path(noted[0])
     return None
 
 
-def note_state_directory(file: Path | None, state_dir: Path, environ: Mapping[str, str] = os.environ) -> None:
-    """Note for later commands that the settings in ``file`` lead to ``state_dir``. Failing is no error."""
-    if file is None or environ.get(HOME):  # nothing that a note could say follows from a file
+def known_env_from(named: str | None, environ: Mapping[str, str] = os.environ) -> tuple[str, ...] | None:
+    """The variables that every job inherits by the settings (E12); None: that takes reading a file of settings.
+
+    ``named``: the file that ``--config`` names.
+    """
+    with suppress(OSError, RuntimeError, ValueError):
+        home = Path.home()
+        files = list(_files(named, environ, home))
+        if not files:
+            return ()
+        if len(files) == 1 and (noted := _noted(files[0], environ, home)) is not None:
+            return noted[1]
+    return None
+
+
+def note_settings(
+    file: Path | None, state_dir: Path, env_from: Sequence[str], environ: Mapping[str, str] = os.environ
+) -> None:
+    """Note for later commands what the settings in ``file`` lead to. Failing is no error.
+
+    ``state_dir`` is noted unless it follows from a variable instead of the file.
+    """
+    if file is None:
         return
     with suppress(OSError, RuntimeError, ValueError):
         home = Path.home()
         note = _note(file, environ, home)
-        content = orjson.dumps([*_identity(file, environ, home), str(state_dir)])
+        follows = None if environ.get(HOME) else str(state_dir)
+        content = orjson.dumps([*_identity(file, environ, home), follows, list(env_from)])
         if note.is_file() and note.read_bytes() == content:
             return
         note.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -86,13 +108,14 @@ def _files(named: str | None, environ: Mapping[str, str], home: Path) -> Iterato
             return
 
 
-def _noted(file: Path, environ: Mapping[str, str], home: Path) -> Path | None:
+def _noted(file: Path, environ: Mapping[str, str], home: Path) -> tuple[str | None, tuple[str, ...]] | None:
+    """The state directory and the variables that are noted of ``file``; None without a note that holds."""
     with _note(file, environ, home).open("rb") as note:
         if os.fstat(note.fileno()).st_uid != os.geteuid():
             return None
         match orjson.loads(note.read(_LONGEST_NOTE)):
-            case [*identity, str(state_dir)] if identity == _identity(file, environ, home):
-                return Path(state_dir)
+            case [*identity, str() | None as state_dir, [*names]] if identity == _identity(file, environ, home):
+                return state_dir, tuple(map(str, names))
     return None
 
 

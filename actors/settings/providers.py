@@ -9,13 +9,13 @@ from typing import Annotated, Any
 
 import attrs
 
+from actors.jobs.quantities import without_unit
 from actors.providers.breaker import BreakerOptions
 from actors.providers.registry import BrokenProvider, UnknownProvider, factory
-from actors.validation import Format, Shape, Size, StrictConverter, Wrong
+from actors.validation import Format, Shape, StrictConverter, Wrong
 from actors.validation.values import expected
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)  # a directory is called by it
-_SIZES = ("memory", "log_bytes", "copy_bytes")
 
 
 @attrs.frozen
@@ -112,15 +112,16 @@ def _read_provider(converter: StrictConverter, name: str, value: Any) -> Provide
         return None
     if "webhook_url" in attrs.fields_dict(type(options)):
         options = attrs.evolve(options, webhook_url=common.webhook_url)
-    written = {key: getattr(common.circuit_breaker, key) for key in data.get("circuit_breaker") or ()}
+    breaker = data.get("circuit_breaker") or {}
+    names = [name for name in attrs.fields_dict(BreakerOptions) if {name, without_unit(name)} & breaker.keys()]
+    written = {name: getattr(common.circuit_breaker, name) for name in names}
     return ProviderSettings(name, kind, options, common.webhook_url, attrs.evolve(made_by.breaker, **written))
 
 
 def _shape(of_kind: type[Any]) -> Shape:
-    """Entry points have a section of their own; memory may be written as ``64GiB``."""
+    """Entry points have a section of their own."""
     fields = attrs.fields_dict(of_kind)
     return Shape(
         hidden={"entry_points", *_COMMON} & fields.keys(),
-        types={name: Size | None for name in _SIZES if name in fields},
         also=_COMMON,
     )

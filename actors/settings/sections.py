@@ -21,7 +21,10 @@ from actors.jobs.options import (
     PollerOptions,
     QueueOptions,
     QueueProcessingOptions,
+    SeriesOptions,
+    SubmissionOptions,
 )
+from actors.jobs.quantities import Days
 from actors.jobs.records import ApprovalRule
 from actors.jobs.suggestions import did_you_mean
 from actors.providers.entry_points import EntryPoint
@@ -45,7 +48,7 @@ class Background:
 class Retention:
     """How long ended jobs are kept, in days; 0 is for ever."""
 
-    days: int = attrs.field(default=90, validator=ge(0))
+    days: Days = attrs.field(default=90, validator=ge(0))
 
 
 @attrs.frozen
@@ -56,6 +59,8 @@ class Sections:
     background: Background = attrs.field(factory=Background)
     limits: Limits = attrs.field(factory=Limits)
     queue: QueueOptions = attrs.field(factory=QueueOptions)
+    series: SeriesOptions = attrs.field(factory=SeriesOptions)
+    submission: SubmissionOptions = attrs.field(factory=SubmissionOptions)
     approvals: ApprovalOptions = attrs.field(factory=ApprovalOptions)
     providers: Mapping[str, ProviderSettings | None] = attrs.field(factory=dict)
     entry_points: Mapping[str, EntryPoint] = attrs.field(factory=dict)

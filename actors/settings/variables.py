@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-import math
-import re
 from collections.abc import Mapping
 from typing import Any
 
 import attrs
 
+from actors.jobs.quantities import MOST, seconds_of
 from actors.validation import CheckedError
 
 
@@ -38,18 +37,20 @@ LOG_DEFAULTS: Mapping[str, str | None] = {
     "SIMPLETUNER_LOG_FILE": None,
 }
 
-_NUMBER = re.compile(r"\+?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?", re.ASCII)
-
 
 def seconds(name: str, environ: Mapping[str, str], notes: list[Note]) -> float | None:
-    """The variable as a number above 0; None without it, and with a note where it is something else."""
+    """The variable as a duration above 0; None without it, and with a note where it is something else."""
     text = environ.get(name)
     if text is None:
         return None
-    value = float(text) if _NUMBER.fullmatch(text := text.strip()) else 0.0
-    if 0 < value < math.inf:
+    try:
+        value = seconds_of(text.strip())
+        why = "must be above 0"
+    except ValueError as error:
+        value, why = 0.0, str(error)
+    if 0 < value <= MOST:
         return value
-    message = f"{name} must be a number of seconds above 0, not {text[:40]!r}: it is ignored"
+    message = f"{name} {why}: it is ignored"
     notes.append(Note(logging.WARNING, message, {"variable": name, "value": text[:200]}))
     return None
 

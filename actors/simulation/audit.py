@@ -72,6 +72,8 @@ class Replay:
             self._broken("events tell the status", f"{event.type} of {event.job_id}: {event.data}, it is {account.job}")
         if event.type == EventType.JOB_CANCEL_REQUESTED:
             account.cancel_requested = True
+        if event.type == EventType.JOB_RERUN and account.cancel_requested:
+            self._broken("what is asked to end is not run again", f"{event.type} of {event.job_id}")
 
     def _take(self, event: Event, account: JobAccount) -> None:
         before = (account.job, account.entry)
@@ -114,7 +116,9 @@ def audit(world: World, replay: Replay) -> None:
     """Everything that must hold at any moment between two transactions."""
     rows = world.database.look(
         "SELECT j.job_id, j.status, q.status, j.correlation_id, j.cancel_requested_at, q.attempt, q.max_attempts,"
-        " q.lane_id, q.not_before, j.completed_at FROM jobs j LEFT JOIN queue_entries q ON q.job_id = j.job_id"
+        " q.lane_id, coalesce(q.not_before, q.start_after, nullif(q.unfinished_parents, 0)), j.completed_at,"
+        " q.reruns, q.run_first_attempt, coalesce(json_extract(j.request, '$.rerun.times'), 0)"
+        " FROM jobs j LEFT JOIN queue_entries q ON q.job_id = j.job_id"
     )
     jobs: dict[str, Any] = {job_id: values for job_id, *values in rows}
     _events(world, replay)
@@ -124,6 +128,7 @@ def audit(world: World, replay: Replay) -> None:
         _job(world, replay, job_id, jobs.get(job_id))
     _refused(world)
     _lanes(world)
+    _dependencies(world)
     _counts(world)
     _approvals(world, replay)
 
@@ -145,7 +150,8 @@ def _job(world: World, replay: Replay, job_id: str, row: Any) -> None:
     if row is None or account is None:
         world.broken("replay of events = table", f"job {job_id}: row {row}, events {account}")
         return
-    status, entry, correlation_id, cancel_at, attempt, most, lane, not_before, completed_at = row
+    status, entry, correlation_id, cancel_at, attempt, most, lane, held, completed_at, *again = row
+    reruns, first, times = again
     stored, replayed = (
         (status, entry, cancel_at is not None),
         (account.job, account.entry, account.cancel_requested),
@@ -155,8 +161,9 @@ def _job(world: World, replay: Replay, job_id: str, row: Any) -> None:
     known = world.known.get(job_id)
     if known is not None and known.correlation_id != correlation_id:
         world.broken("one correlation ID", f"job {job_id} has {correlation_id}, submitted under {known.correlation_id}")
-    world.require(attempt <= most, "attempts are bounded", f"job {job_id} had {attempt} of {most}")
-    ready = entry == "pending" and not_before is None
+    world.require(attempt - first <= most, "attempts are bounded", f"job {job_id} had {attempt} of {most}")
+    world.require(reruns <= times, "no more runs than asked", f"job {job_id} ran again {reruns} times of {times}")
+    ready = entry == "pending" and held is None
     world.require((lane is not None) == ready, "lanes hold what is ready", f"job {job_id} {entry} is in lane {lane}")
     world.require((completed_at is not None) == (status in _TERMINAL), "ends have a time", f"job {job_id} is {status}")
 
@@ -181,6 +188,35 @@ def _lanes(world: World) -> None:
         world.database.look("SELECT lane_id, count(*) FROM queue_entries WHERE lane_id IS NOT NULL GROUP BY lane_id")
     )
     world.require(counted == standing, "lanes count their entries", f"lanes say {counted}, entries {standing}")
+
+
+_WRONG_DEPENDENCIES = {
+    "waiting jobs count their parents": (
+        "SELECT q.job_id FROM queue_entries q WHERE q.status IN ('pending', 'blocked') AND q.unfinished_parents !="
+        " (SELECT count(*) FROM dependencies d WHERE d.job_id = q.job_id AND d.parent_status IS NULL)"
+    ),
+    "cascades complete": (
+        "SELECT d.job_id FROM dependencies d JOIN jobs p ON p.job_id = d.parent_id"
+        " WHERE d.parent_status IS NULL AND p.status IN ('completed', 'failed', 'cancelled')"
+        " AND d.parent_id NOT IN (SELECT parent_id FROM ended_parents)"
+    ),
+    "only ends are followed": (
+        "SELECT p.job_id FROM jobs p JOIN ended_parents e ON e.parent_id = p.job_id"
+        " WHERE p.status NOT IN ('completed', 'failed', 'cancelled')"
+    ),
+    "a bad end cancels what waits for a good one": (
+        "SELECT d.job_id FROM dependencies d JOIN jobs j ON j.job_id = d.job_id"
+        " WHERE j.status NOT IN ('cancelled') AND d.parent_status IN ('failed', 'cancelled')"
+        " AND coalesce(json_extract(j.request, '$.after_mode'), 'ok') = 'ok'"
+    ),
+}
+"""What no row may show at any moment between two transactions."""
+
+
+def _dependencies(world: World) -> None:
+    for rule, query in _WRONG_DEPENDENCIES.items():
+        wrong = [job_id for (job_id,) in world.database.look(query)]
+        world.require(not wrong, rule, f"not so: {wrong[:5]}")
 
 
 def _counts(world: World) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from datetime import datetime
 
 import attrs
 
@@ -11,10 +12,14 @@ from actors.jobs.events import EventType
 from actors.jobs.records import Event
 from actors.jobs.retry import ENTRY_DELAY, ENTRY_DELAY_CAP, LONGEST_RETRY_AFTER, PROVIDER_DELAY
 from actors.providers.scripted import Run
+from actors.simulation.reruns import Attempts
+from actors.simulation.wide import WideJobs
 from actors.simulation.world import PROVIDERS, Limited, World, limit_of, limited
 
 _TOLERANCE = 0.001
 """Seconds by which a time in rows, which is rounded, may be earlier than the world's."""
+
+_START = "SELECT json_extract(request, '$.start_after') FROM jobs WHERE job_id = ?"
 
 _IN_HANDS = 300.0
 """Seconds that may lie between a claim and its submission: a lowered limit holds for claims after it."""
@@ -41,7 +46,11 @@ class Checker:
         self._active: list[tuple[str, Run]] = []
         self._retry_after: dict[str, _RetryAfter] = {}
         self._attempts: dict[str, int] = {}
+        self._first: dict[str, int] = {}
         self._tried: dict[str, float] = {}
+        self._job_attempts = Attempts(world)
+        self._wide = WideJobs(world)
+        self._starts: dict[str, float] = {}
 
     def runs_of(self, job_id: str) -> list[Run]:
         """Every run of this job, of all its attempts."""
@@ -64,10 +73,21 @@ class Checker:
         self._tried[job_id] = self._world.elapsed()
         wait = self._retry_after.get(job_id)
         now = self._world.elapsed()
+        self._is_late_enough(job_id)
         if wait is not None and wait.until is not None and now < wait.until - _TOLERANCE:
             self._world.broken(
                 "Retry-After and back-off are kept", f"{job_id} is tried at {now}, it was to wait until {wait.until}"
             )
+
+    def _is_late_enough(self, job_id: str) -> None:
+        """A job that is to start later is not tried before its time, by the clock that this is said by."""
+        world, begins = self._world, self._starts.get(job_id)
+        if begins is not None and world.elapsed() < begins - _TOLERANCE:
+            world.broken("later starts not before their time", f"{job_id} is tried at {world.elapsed()}, not {begins}")
+        for (start,) in world.database.look(_START, (job_id,)):
+            early = start and not start.startswith("+") and world.clock.now() < datetime.fromisoformat(start)
+            if early and not world.jumped_at:
+                world.broken("later starts not before their time", f"{job_id} is tried before {start}")
 
     def asked_to_wait(self, job_id: str, seconds: float | None) -> None:
         """The provider requested a pause of ``seconds`` before this job is tried again."""
@@ -80,6 +100,14 @@ class Checker:
             self._retry_after.clear()
         if event.type == EventType.JOB_REQUEUED:
             self._backs_off(event)
+        if event.type == EventType.JOB_RERUN:
+            self._runs_again(event)
+        if event.type == EventType.JOB_DISPATCHED:
+            self._wide.claimed(event)
+        if event.type in (EventType.JOB_QUEUED, EventType.APPROVAL_REQUESTED):
+            for (start,) in self._world.database.look(_START, (event.job_id,)):
+                if start and start.startswith("+"):
+                    self._starts[event.job_id or ""] = self._world.elapsed() + float(start)
         wait = self._retry_after.get(event.job_id or "")
         if wait is None:
             return
@@ -94,12 +122,20 @@ class Checker:
         before = self._attempts.get(job_id, 0)
         self._attempts[job_id] = attempt
         if attempt > before:
-            seconds = min(ENTRY_DELAY_CAP, ENTRY_DELAY * 2.0 ** (attempt - 1)) / 2
+            failed = attempt - self._first.get(job_id, 0)  # in this run
+            seconds = min(ENTRY_DELAY_CAP, ENTRY_DELAY * 2.0 ** (failed - 1)) / 2
             self._retry_after[job_id] = _RetryAfter(seconds, self._world.elapsed() + seconds)
+
+    def _runs_again(self, event: Event) -> None:
+        """The next attempt waits, and a new count of failed ones begins with it."""
+        job_id, seconds = event.job_id or "", self._job_attempts.wait_of(event)
+        self._first[job_id] = self._attempts[job_id] = int(event.data["attempt"])
+        self._retry_after[job_id] = _RetryAfter(seconds, self._world.elapsed() + seconds)
 
     def process_ended(self) -> None:
         """Its waits are forgotten: over a restart a wait ends by the wall clock, which may be early."""
         self._retry_after.clear()
+        self._starts.clear()
 
     # Acceptance.
 
@@ -110,10 +146,9 @@ class Checker:
         before = self._of_job.setdefault(job_id, [])
         before.append(run)
         world.trace.count(f"runs at {provider}")
-        world.require(
-            len(before) == 1, "at most one remote job each", f"{job_id} runs as {[one.key for one in before]}"
-        )
+        self._job_attempts.accepted(job_id, before)
         self._row(job_id, run)
+        self._parents(job_id)
         now = world.true_now()
         self._active = [(name, one) for name, one in self._active if not one.timeline.ended(now)]
         self._active.append((provider, run))
@@ -139,6 +174,20 @@ class Checker:
         world.require(sent == correlation_id, "one correlation ID", f"{run.key} was sent {sent}, not {correlation_id}")
         granted = approvals in (None, "approved")
         world.require(granted, "no submission before its approval", f"{run.key}: its approval is {approvals}")
+
+    def _parents(self, job_id: str) -> None:
+        """All that it waits for has ended, and well where it waits for that: by its request, not by our rows of it."""
+        found = self._world.database.look(
+            "SELECT p.job_id, p.status, coalesce(json_extract(j.request, '$.after_mode'), 'ok') FROM jobs j,"
+            " json_each(json_extract(j.request, '$.after')) named JOIN jobs p ON"
+            " CASE named.type WHEN 'object' THEN p.group_name = json_extract(named.value, '$.group')"
+            " AND p.user_id = j.user_id AND p.job_id < j.job_id ELSE p.config_name = named.value END"
+            " WHERE j.job_id = ? AND j.retry_of IS NULL AND p.retry_of IS NULL",
+            (job_id,),
+        )
+        for parent, status, mode in found:
+            good = status == "completed" or (mode == "ended" and status in ("failed", "cancelled"))
+            self._world.require(good, "no dependant before its parents' end", f"{job_id} runs, {parent} is {status}")
 
     def _exceeded(self, seconds: float) -> Iterator[str]:
         """Limits that what runs now exceeds, whichever of them held within the last ``seconds``."""

@@ -12,11 +12,13 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
+from typing import Any
 
 import attrs
 import click
 
 from actors.jobs.lifecycle import TRANSITIONS
+from actors.jobs.quantities import HOUR, seconds_of
 from actors.simulation.running import Outcome, simulate
 
 # From a seed that fails to the shortest beginning of its script that still does, and the steps that matter.
@@ -134,6 +136,8 @@ class Summary:
         yield from self._group("providers' faults", "fault: ")
         yield from self._group("settled by a person", "settled: ")
         yield from self._group("runs", "runs at ")
+        yield from self._group("runs again", "again: ")
+        yield from self._group("claims behind a reservation", "kept: ")
         events = {step.event for _, step in TRANSITIONS.values()}
         yield "events: " + _listed({name: number for name, number in self._reached.items() if name in events})
         possible = sum(len(pairs) for pairs, _ in TRANSITIONS.values())
@@ -184,9 +188,23 @@ class Numbers(click.ParamType[tuple[int, ...]]):
         return tuple(found)
 
 
+class Hours(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions only
+    """A duration above 0, in hours where a number stands alone."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The hours."""
+        try:
+            hours = seconds_of(value, HOUR) / HOUR if isinstance(value, str) else float(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        return hours if hours > 0 else self.fail(f"must be above 0, not {value!r}", param, ctx)
+
+
 @click.command()
 @click.option("--seeds", type=Numbers(), default="1-10", show_default=True, help="Which worlds, such as 1-100 or 3,17.")
-@click.option("--hours", type=click.FloatRange(min=0, min_open=True), default=1.0, show_default=True,
+@click.option("--hours", type=Hours(), default=1.0, show_default=True,
               help="Simulated hours before the phase without faults, in which every job must end.")  # fmt: skip
 @click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Seeds at once.")
 @click.option("--steps", type=click.IntRange(min=0), help="Only so many steps of the script.")

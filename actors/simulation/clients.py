@@ -8,9 +8,10 @@ from typing import Any
 import attrs
 import trio
 
-from actors.jobs.records import ApprovalStatus, Job, JobRequest, Resources
+from actors.jobs.records import ApprovalStatus, Job, JobRequest, Rerun, Resources
 from actors.jobs.refusal import Refused
 from actors.runtime import RunningRuntime
+from actors.simulation import sweeps
 from actors.simulation.process import Process, describe, unplanned
 from actors.simulation.script import Step
 from actors.simulation.world import Known, World
@@ -29,6 +30,7 @@ class Clients:
             "refused": self._refused,
             "twice": self._twice,
             "batch": self._batch,
+            "sweep": self._sweep,
             "limit": lambda runtime, step: runtime.queue.set_limit(step.args["name"], step.args["value"], by="op"),
             "reset_limits": lambda runtime, step: runtime.queue.reset_limits(by="op"),
             "pause": lambda runtime, step: runtime.queue.pause(step.args["provider"], "to see", by="op"),
@@ -38,6 +40,7 @@ class Clients:
         }
         self._do_to_job: Mapping[str, Callable[[RunningRuntime, Step, str], Awaitable[Any]]] = {
             "retry": self._retry,
+            "retry_all": self._retry_all,
             "cancel": lambda runtime, _step, job_id: runtime.cancel(job_id, by="op"),
             "approve": self._approve,
             "reject": self._reject,
@@ -68,7 +71,7 @@ class Clients:
             for leaf in () if process.dead else unplanned(error, self._world):
                 self._world.broken("clients meet no crash", f"{step}: {describe(leaf)}")
         finally:
-            if not answered and step.args.get("request", {}).get("idempotency_key"):
+            if not answered and (step.kind == "sweep" or step.args.get("request", {}).get("idempotency_key")):
                 self.unanswered.append(step)
 
     # Submitting.
@@ -111,9 +114,18 @@ class Clients:
         for one, marker, fields in zip(accepted, markers, requests, strict=True):
             self._remember(one.job, marker, fields)
 
+    async def _sweep(self, runtime: RunningRuntime, step: Step) -> None:
+        for one in await sweeps.submit(self._world, runtime, dict(step.args)):
+            self._remember(one.job, str(one.job.request.config_name), {})
+
     async def _retry(self, runtime: RunningRuntime, step: Step, job_id: str) -> None:
         job = await runtime.jobs.retry(job_id, by="op")
         self._world.acknowledge(Known(job.job_id, step.args["marker"] + "+", job.correlation_id, needs_approval=False))
+
+    async def _retry_all(self, runtime: RunningRuntime, step: Step, job_id: str) -> None:
+        for one in await runtime.jobs.submit_again(job_id, with_dependants=True):
+            job = one.job
+            self._world.acknowledge(Known(job.job_id, job.job_id, job.correlation_id, needs_approval=False))
 
     def _remember(self, job: Job, marker: str, fields: Mapping[str, Any]) -> None:
         self._world.acknowledge(Known(job.job_id, marker, job.correlation_id, "requires_approval" in fields))
@@ -157,8 +169,11 @@ class Clients:
 
 def _request(marker: str, fields: Mapping[str, Any]) -> JobRequest:
     made = dict(fields)
+    if (rerun := made.pop("rerun", None)) is not None:
+        made["rerun"] = Rerun(**rerun | {"on": tuple(rerun["on"])})
     cpus, gpus = made.pop("resources")
     levels = tuple(made.pop("user_levels"))
+    made["after"] = tuple(made.pop("after", ()))
     resources = Resources(cpus=cpus, gpus=gpus)
     return attrs.evolve(
         scripted_request(resources=resources, user_levels=levels, env_from=(), **made), config_name=marker

@@ -10,6 +10,7 @@ from typing import TypeVar
 import attrs
 import trio
 
+from actors.jobs.records import Phase
 from actors.providers.base import CancelAck, Found, Handle, Prepared, Submitted, View
 from actors.providers.deliveries import DeliveryEvent, DeliveryReading
 from actors.providers.errors import OutcomeUnknown, RateLimited, Unavailable
@@ -59,6 +60,7 @@ class ProviderServer(ScriptedRemote):
         self.world = world
         self.checker = checker
         self._draw = source(world.seed, f"network to {name}")
+        self._draw_loss = source(world.seed, f"nodes of {name}")
 
     def delay(self, times: int, seconds: float) -> None:
         """Let the next submissions arrive ``seconds`` after their senders have given up."""
@@ -99,6 +101,15 @@ class ProviderServer(ScriptedRemote):
         self.world.say(f"{self.name} accepts {key}")
         self.checker.accepted(self.name, run)
         return run
+
+    def lose_nodes(self, share: float) -> None:
+        """Interrupt about this share of what runs now."""
+        now = self.now()
+        for run in [one for one in self.runs if one.timeline.phase(now) in (Phase.RUNNING, Phase.STOPPING)]:
+            if self._draw_loss.random() < share:
+                self.interrupt(run, "its node was lost")
+                self.world.say(f"{self.name} loses the node of {run.key}")
+                self.world.trace.count(f"interrupted at {self.name}")
 
     def cancel(self, run: Run) -> bool:
         """Begin to stop ``run``."""

@@ -46,6 +46,8 @@ async def inject(process: Process, runtime: RunningRuntime, step: Step) -> None:
             fault = provider_fault(args["fault"], process.servers[args["provider"]].elapsed(), args["seconds"])
             process.servers[args["provider"]].inject(fault)
             world.trace.count(f"fault: {args['provider']} {fault.kind}")
+        case "interrupt":
+            process.servers[args["provider"]].lose_nodes(args["share"])
         case "stragglers":
             process.servers[args["provider"]].delay(args["times"], args["seconds"])
         case "point":

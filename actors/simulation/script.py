@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from random import Random
 from typing import Any
 
@@ -10,6 +10,11 @@ import attrs
 
 from actors.simulation.drawing import disturbances
 from actors.simulation.pinned import source
+from actors.simulation.reruns import asking, interruptions
+from actors.simulation.step import Step as Step
+from actors.simulation.sweeps import files
+from actors.simulation.waiting_jobs import waits
+from actors.simulation.wide import wide
 
 JOBS_AN_HOUR = 60
 USERS = ("ana", "bo", "cem", "dia", "eve", "fay")
@@ -19,24 +24,15 @@ _LEAPS = (-365 * _DAY, -3 * 3600.0, -3 * 3600.0, 3 * 3600.0, 91 * _DAY)
 _LIMITS = {"total": (2, 8), "per_user": (1, 4), "per_organisation": (1, 6), "per_provider.exact": (1, 4)}
 
 
-@attrs.frozen
-class Step:
-    """One thing that happens ``at`` simulated seconds. ``number`` is its place in the script, from 0."""
-
-    at: float
-    kind: str
-    args: Mapping[str, Any] = attrs.field(factory=dict)
-    number: int = -1
-
-    def __str__(self) -> str:
-        return f"#{self.number} {self.kind} " + " ".join(f"{name}={value}" for name, value in self.args.items())
-
-
 def drawn_script(seed: int, hours: float) -> list[Step]:
     """The whole script of a seed."""
     seconds = hours * 3600
     drawn = [*workload(source(seed, "workload"), seconds), *faults(source(seed, "faults"), seconds)]
     drawn += [*leaps(source(seed, "leaps"), seconds), *flood(source(seed, "flood"), seconds)]
+    drawn += [Step(at, "sweep", args) for at, args in files(source(seed, "files"), seconds)]
+    drawn += [Step(*one) for one in waits(source(seed, "waits"), seconds, _request)]
+    drawn = [*asking(source(seed, "reruns"), drawn), *interruptions(source(seed, "interruptions"), seconds)]
+    drawn += wide(source(seed, "wide"), seconds)
     drawn = [*notifying(source(seed, "notifying"), drawn), *targets(source(seed, "targets"), seconds)]
     steps = sorted((step for step in drawn if step.at <= seconds), key=lambda step: step.at)
     return [attrs.evolve(step, number=number) for number, step in enumerate(steps)]

@@ -44,6 +44,8 @@ PATIENCE = 600.0
 
 _WAITS = (
     "SELECT 'job ' || job_id, not_before FROM queue_entries WHERE status = 'pending' AND not_before IS NOT NULL"
+    " UNION ALL SELECT 'job ' || job_id, start_after FROM queue_entries WHERE status IN ('pending', 'blocked')"
+    " AND start_after IS NOT NULL AND start_wait_seconds IS NOT NULL"
     " UNION ALL SELECT 'provider ' || provider, closed_until FROM provider_gates WHERE closed_until IS NOT NULL"
 )
 _KINDS = "job_id, user_id, org_id, team_id, provider, cpus, gpus"
@@ -82,7 +84,7 @@ class Waiting:
         before, self._could = self._could, {}
         if self._world.scheduler_hangs:
             return
-        for job_id in self._runnable(runtime):
+        for job_id in (*self._runnable(runtime), *self._overdue()):
             since = self._could[job_id] = before.get(job_id, now)
             if now - since >= PATIENCE:
                 self._world.broken("what can run starts", f"job {job_id} could run for {now - since:.0f} s")
@@ -101,6 +103,17 @@ class Waiting:
             fits = provider in free and cpus <= free[provider][0] and gpus <= free[provider][1]
             if fits and all(taken[one] < limit_of(one, limits) for one in limited(user, org, team, provider)):
                 yield job_id
+
+    def _overdue(self) -> Iterator[str]:
+        """Jobs whose time has come, or one of whose parents has ended, and that were not told so yet."""
+        now = (self._world.clock.now() - instant(0)) // timedelta(microseconds=1)
+        for (job_id,) in self._world.database.look(
+            "SELECT job_id FROM queue_entries WHERE status IN ('pending', 'blocked') AND start_after < ?"
+            " UNION SELECT d.job_id FROM dependencies d JOIN jobs p ON p.job_id = d.parent_id"
+            " WHERE d.parent_status IS NULL AND p.status IN ('completed', 'failed', 'cancelled')",
+            (now,),
+        ):
+            yield job_id
 
     def _open(self, runtime: RunningRuntime) -> list[str]:
         """Providers that take jobs now: neither closed nor being tried out, and nothing there is kept for a job."""
@@ -138,6 +151,7 @@ _OUTCOMES = {
     Phase.FAILED: JobStatus.FAILED,
     Phase.TIMED_OUT: JobStatus.FAILED,
     Phase.CANCELED: JobStatus.CANCELLED,
+    Phase.LOST: JobStatus.FAILED,
 }
 
 
@@ -160,7 +174,10 @@ class Operator:
     async def settle(self, runtime: RunningRuntime) -> None:
         """Settle each uncertain job by what its provider's server holds."""
         for job_id in await runtime.ledger.read(jobs.uncertain):
-            runs = self._checker.runs_of(job_id)
+            open_ones = self._world.database.look(
+                "SELECT key FROM submissions WHERE job_id = ? AND state != 'closed'", (job_id,)
+            )
+            runs = [run for run in self._checker.runs_of(job_id) if (run.key,) in open_ones]
             with bind_correlation_id(f"operator-{job_id}"):
                 verdict = "ran" if runs else "not_run"
                 handle = {"run": runs[-1].run_id} if runs else None
@@ -247,6 +264,10 @@ def judge_all(process: Process) -> None:
     audit(world, process.replay)
     judge(world, process.targets)
     for job_id, status in world.database.look("SELECT job_id, status FROM jobs ORDER BY job_id"):
+        for run in checker.runs_of(job_id):
+            world.require(
+                run.timeline.ended(world.true_now()), "no orphans", f"{job_id} is {status}, {run.key} goes on"
+            )
         for run in checker.runs_of(job_id)[-1:]:
             _truth(world, job_id, status, run)
         if status == "completed" and not checker.runs_of(job_id):
@@ -254,7 +275,7 @@ def judge_all(process: Process) -> None:
 
 
 def _truth(world: World, job_id: str, status: str, run: Run) -> None:
-    if not run.timeline.ended(world.true_now()):
-        world.broken("no orphans", f"job {job_id} is {status}, run {run.key} goes on")
-    elif _OUTCOMES[run.timeline.ending] != status:
+    """The last run decides, unless its job was to run again, and was cancelled or could not be handed over then."""
+    ran_again = world.database.look("SELECT 1 FROM submissions WHERE key = ? AND outcome IS NOT NULL", (run.key,))
+    if not ran_again and _OUTCOMES[run.timeline.ending] != status:
         world.broken("jobs end as they ran", f"job {job_id} is {status}, its run ended as {run.timeline.ending}")

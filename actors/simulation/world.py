@@ -12,7 +12,7 @@ from typing import Any
 import attrs
 import trio
 
-from actors.jobs.options import ApprovalOptions, ExpiryOptions, Limits, PollerOptions
+from actors.jobs.options import ApprovalOptions, ExpiryOptions, Limits, PollerOptions, QueueOptions
 from actors.jobs.records import Event
 from actors.kernel import Clock
 from actors.ledger.limits import overlaid
@@ -225,6 +225,7 @@ def drawn_settings(seed: int) -> Settings:
     )
     settings = virtual_settings(
         limits=limits,
+        queue=QueueOptions(reserve_after=source(seed, "reserve").choice([30.0, 120.0, 600.0])),
         approvals=ApprovalOptions(timeout_hours=draw.choice([0.05, 0.2, 1.0]), default_rules=draw.random() < 0.5),
         poller=PollerOptions(
             interval_seconds=draw.choice([15.0, 30.0]), safety_net_seconds=draw.choice([300.0, 900.0])

@@ -131,7 +131,7 @@ def any_token(connection: Connection) -> bool:
 
 def matching(connection: Connection, part: str, limit: int = 3) -> list[str]:
     """Ids of tokens that begin or end with ``part``."""
-    return dialect.matching(connection, access_tokens.c.token_id, part, limit)
+    return dialect.matching(connection, access_tokens.c.token_id, part, limit=limit)
 
 
 def change_token(connection: Connection, token_id: str, **values: Any) -> None:

@@ -97,4 +97,4 @@ def page(
 
 def matching(connection: Connection, part: str, limit: int = 3) -> list[str]:
     """Ids that begin or end with ``part``."""
-    return dialect.matching(connection, approvals.c.approval_id, part, limit)
+    return dialect.matching(connection, approvals.c.approval_id, part, limit=limit)

@@ -25,6 +25,7 @@ from sqlalchemy import (
     Index,
     Table,
     Text,
+    case,
     create_engine,
     event,
     func,
@@ -126,6 +127,11 @@ def json_text(column: Column[Any], name: str) -> ColumnElement[str]:
     return func.json_extract(column, f"$.{name}", type_=Text)
 
 
+def json_part(column: Column[Any], name: str) -> ColumnElement[str]:
+    """What is under ``name`` in a column of JSON objects, as JSON; NULL where that row is no JSON."""
+    return case((func.json_valid(column), func.json_extract(column, f"$.{name}", type_=Text)))
+
+
 TAIL_LENGTH = 8
 
 
@@ -147,18 +153,31 @@ def begins_with(column: ColumnElement[str], part: str) -> ColumnElement[bool]:
     return (column >= part) & (column < part[:-1] + chr(last + 1))
 
 
+def starts_with(column: ColumnElement[str], part: str) -> ColumnElement[bool]:
+    """:func:`begins_with` as a range even where ``part`` is empty: then the whole index is read, and not its table."""
+    return begins_with(column, part) if part else column >= ""
+
+
 def ends_with(column: Column[str], part: str) -> ColumnElement[bool]:
     """Whether a text ends with ``part``, taken as it is; an index of its :func:`tail` finds the texts."""
     found = begins_with(literal_column(tail(str(column)), Text), part[: -TAIL_LENGTH - 1 : -1])
     return found if len(part) <= TAIL_LENGTH else found & (func.substr(column, -len(part)) == part)
 
 
-def matching(connection: Connection, column: Column[str], part: str, limit: int = 3) -> list[str]:
-    """Ids that begin or end with ``part``: what a person types of a long id."""
+def matching(
+    connection: Connection, column: Column[str], part: str, *fits: ColumnElement[bool], least: int = 1, limit: int = 3
+) -> list[str]:
+    """Ids that begin or end with ``part``: what a person types of a long id. A beginning has ``least`` characters."""
     found: dict[str, None] = {}
-    for condition in (begins_with(column, part), ends_with(column, part)):
-        found |= dict.fromkeys(connection.execute(select(column).where(condition).limit(limit)).scalars())
+    beginning = [begins_with(column, part)] if len(part) >= least else []
+    for condition in (*beginning, ends_with(column, part)):
+        found |= dict.fromkeys(connection.execute(select(column).where(condition, *fits).limit(limit)).scalars())
     return list(found)
+
+
+def glob(column: ColumnElement[str], pattern: str) -> ColumnElement[bool]:
+    """Whether a text fits ``pattern``, which :func:`actors.jobs.globs.checked` has written."""
+    return column.op("GLOB", is_comparison=True)(pattern)
 
 
 def unindexed(column: ColumnElement[Any]) -> ColumnElement[Any]:
@@ -187,6 +206,13 @@ def upsert(table: Table, key: tuple[str, ...], values: dict[str, Any]) -> Insert
     """An insert that replaces the values of a row of the same ``key``."""
     statement = sqlite.insert(table).values(**values)
     changed = {name: value for name, value in values.items() if name not in key}
+    return statement.on_conflict_do_update(index_elements=list(key), set_=changed)
+
+
+def insert_or_replace(table: Table, key: tuple[str, ...]) -> Insert:
+    """An insert that replaces a row of the same ``key``; for many rows, each with all columns."""
+    statement = sqlite.insert(table)
+    changed = {column.name: statement.excluded[column.name] for column in table.columns if column.name not in key}
     return statement.on_conflict_do_update(index_elements=list(key), set_=changed)
 
 

@@ -21,13 +21,14 @@ from sqlalchemy import (
     update,
 )
 
+from actors.jobs import globs
 from actors.jobs.codec import request_to_json
-from actors.jobs.durations import seconds_between
 from actors.jobs.ids import earliest
 from actors.jobs.records import ACTIVE_JOBS, Job, JobStatus
 from actors.jobs.views import JobFilters
-from actors.store import approvals, derived, dialect, text_search
+from actors.store import approvals, derived, dialect, names, text_search
 from actors.store.dialect import constant, unindexed
+from actors.store.names import Called
 from actors.store.paging import bounded, stored_size
 from actors.store.prepared import Prepared
 from actors.store.rows import read_all, read_one
@@ -35,7 +36,7 @@ from actors.store.schema import approvals as approval_rows
 from actors.store.schema import jobs, queue_entries
 from actors.store.types import EncodedJSON
 
-_NOT_PLAIN = ("request", "user_id", "status", "text_place", "config_name", "group_name", "pace")
+_NOT_PLAIN = ("request", "user_id", "status", "text_place", "config_name", "group_name")
 _PLAIN = {column.name: column for column in jobs.columns if column.name not in _NOT_PLAIN}
 
 
@@ -47,7 +48,7 @@ def to_row(job: Job, encoded: bytes | None = None) -> dict[str, Any]:
     row = {name: getattr(job, name) for name in _PLAIN}
     request = request_to_json(job.request) if encoded is None else EncodedJSON(encoded.decode())
     row |= {"status": job.status.value, "user_id": job.request.user_id, "request": request, "text_place": None}
-    row |= {"config_name": job.request.config_name, "group_name": job.request.group, "pace": None}
+    row |= {"config_name": job.request.config_name, "group_name": job.request.group}
     return row
 
 
@@ -91,6 +92,10 @@ SIZE = stored_size(
 """How many bytes of text a job has, its approval requests included."""
 
 
+_LOOKED_THROUGH = 2_000
+"""Of the newest jobs, before the index of names is read."""
+
+
 def page(
     connection: Connection,
     *,
@@ -102,17 +107,26 @@ def page(
     chosen: Any = _newest(filters, before, limit + 1)
     if (text := filters.get("text")) and (words := text_search.words_of(text)):
         chosen = _with_text(connection, words, filters, before, limit + 1)
+    elif recent := _recent(connection, filters, before, limit + 1):
+        chosen = recent
     query = select(jobs.c.job_id, SIZE).where(jobs.c.job_id.in_(chosen)).order_by(jobs.c.job_id.desc())
     found, more = bounded(connection, query, limit)
     by_id = get_many(connection, [row.job_id for row in found])
     return [by_id[row.job_id] for row in found if row.job_id in by_id], more
 
 
+def choose(connection: Connection, most: int, **filters: Unpack[JobFilters]) -> list[Called]:
+    """The newest jobs that fit, ``most`` of them, as far as they are chosen by."""
+    newest = select(*names.COLUMNS).where(jobs.c.job_id.in_(_newest(filters, None, most)))
+    found = connection.execute(newest.order_by(jobs.c.job_id.desc()).limit(most))
+    return [Called(*row) for row in found]
+
+
 def _with_text(connection: Connection, words: str, filters: JobFilters, before: str | None, most: int) -> list[str]:
     """The ids of the newest jobs that fit, by the text index; jobs that are not in it are looked through."""
     statuses = tuple(filters.get("statuses", ())) or tuple(JobStatus)
-    fits = [*_conditions(filters, before), *_of_organisation(filters.get("org_id"))]
-    is_one_of = unindexed(jobs.c.status).in_([constant(status) for status in statuses])
+    fits = [*_conditions(filters, before), *_of_organisation(filters.get("org_id")), *_of_name(filters)]
+    is_one_of = _has_status(statuses)
     active = [_branch([jobs.c.status == constant(one), *fits], most) for one in statuses if one in ACTIVE_JOBS]
     ended = _branch([text_search.NOT_INDEXED, is_one_of, *fits], most)
     found = set(connection.execute(union_all(*active, ended)).scalars())
@@ -121,11 +135,15 @@ def _with_text(connection: Connection, words: str, filters: JobFilters, before: 
 
 
 def _conditions(
-    filters: JobFilters, before: str | None, job_id: ColumnElement[str] = jobs.c.job_id
+    filters: JobFilters,
+    before: str | None,
+    job_id: ColumnElement[str] = jobs.c.job_id,
+    user_id: ColumnElement[str] = jobs.c.user_id,
+    provider: ColumnElement[str] = jobs.c.provider,
 ) -> Iterator[ColumnElement[bool]]:
-    """What a job must fulfil, its status and its organisation apart. ``job_id``: the column of ids that is walked."""
-    for column in (jobs.c.user_id, jobs.c.provider):
-        if (value := filters.get(column.name)) is not None:
+    """What a job must fulfil, its status, name, group and organisation apart. ``job_id``: the column that is walked."""
+    for column, value in ((user_id, filters.get("user_id")), (provider, filters.get("provider"))):
+        if value is not None:
             yield column == value
     if (since := filters.get("since")) is not None:
         yield job_id >= earliest(since)
@@ -135,6 +153,56 @@ def _conditions(
         yield job_id < before
     if text := filters.get("text"):
         yield text_search.holds_text(text)
+
+
+def _recent(connection: Connection, filters: JobFilters, before: str | None, most: int) -> list[str]:
+    """The newest jobs with a name that fits a pattern, where the newest of all hold as many; else nothing.
+
+    Most patterns fit many names, and reading the index of all of them would take longer.
+    """
+    name, group = filters.get("name"), filters.get("group")
+    if name is None or globs.is_literal(name) or group is not None or most > _LOOKED_THROUGH:
+        return []
+    others: JobFilters = {**filters, "name": None}
+    looked_at = jobs.c.job_id.in_(_newest(others, before, _LOOKED_THROUGH))
+    query = select(jobs.c.job_id).where(looked_at, *_of_name(filters))
+    found = list(connection.execute(query.order_by(unindexed(jobs.c.job_id).desc()).limit(most)).scalars())
+    return found if len(found) == most else []
+
+
+def _has_status(statuses: Iterable[JobStatus]) -> ColumnElement[bool]:
+    return unindexed(jobs.c.status).in_([constant(status) for status in statuses])
+
+
+def _of_name(filters: JobFilters) -> Iterator[ColumnElement[bool]]:
+    """The conditions on name and group; no rows are looked for by them."""
+    if (group := filters.get("group")) is not None:
+        yield unindexed(jobs.c.group_name) == group
+    if (name := filters.get("name")) is not None:
+        yield dialect.glob(unindexed(jobs.c.config_name), globs.checked(name))
+
+
+def _by_name(filters: JobFilters, before: str | None, most: int) -> Select[Any] | None:
+    """The newest jobs of a group or with such a name, by the index of these; None: neither is asked for.
+
+    Of names that may begin with anything the whole index of names is read, without the rows.
+    """
+    group, name = filters.get("group"), filters.get("name")
+    if group is None and name is None:
+        return None
+    user_id: ColumnElement[Any] = jobs.c.user_id
+    if group is not None:
+        found = [jobs.c.group_name == group]
+    elif globs.is_literal(name or ""):
+        found = [jobs.c.config_name == name]
+    else:
+        found, user_id = [dialect.starts_with(jobs.c.config_name, globs.literal_start(name or ""))], unindexed(user_id)
+    place, provider = unindexed(jobs.c.job_id), unindexed(jobs.c.provider)
+    if statuses := tuple(filters.get("statuses", ())):
+        found.append(_has_status(statuses))
+    found += [*_conditions(filters, before, place, user_id, provider), *_of_name(filters)]
+    found += _of_organisation(filters.get("org_id"))
+    return select(jobs.c.job_id).where(*found).order_by(place.desc()).limit(most)
 
 
 def _of_organisation(org_id: str | None) -> Iterator[ColumnElement[bool]]:
@@ -148,6 +216,8 @@ def _newest(filters: JobFilters, before: str | None, most: int) -> Select[Any]:
     An index is walked in the order of the ids and left after ``most``. Where it begins with other columns than the id,
     that order is the ids' within one status, so each status has a branch of its own.
     """
+    if (named := _by_name(filters, before, most)) is not None:
+        return named
     org_id, statuses = filters.get("org_id"), tuple(filters.get("statuses", ()))
     if org_id and not {name for name, value in filters.items() if value} - {"org_id", "since", "until"}:
         place = queue_entries.c.job_id
@@ -163,11 +233,6 @@ def _newest(filters: JobFilters, before: str | None, most: int) -> Select[Any]:
 def _branch(fits: Iterable[ColumnElement[bool]], most: int) -> Select[Any]:
     """The ids of the newest ``most`` jobs that fit, as a part of a UNION."""
     return select(select(jobs.c.job_id).where(*fits).order_by(jobs.c.job_id.desc()).limit(most).subquery())
-
-
-def matching(connection: Connection, part: str, limit: int = 3) -> list[str]:
-    """Ids that begin or end with ``part``: what a person types of a long id."""
-    return dialect.matching(connection, jobs.c.job_id, part, limit)
 
 
 def counts(connection: Connection) -> dict[JobStatus, int]:
@@ -203,14 +268,3 @@ def uncertain(connection: Connection) -> list[str]:
     """Ids of active jobs of which it is unknown whether they run; those that ended are no longer uncertain."""
     query = select(jobs.c.job_id).where(jobs.c.uncertain_since.is_not(None)).order_by(jobs.c.job_id)
     return list(connection.execute(query).scalars())
-
-
-def recent_durations(connection: Connection, limit: int = 20) -> list[float]:
-    """How long the jobs that ended last had run, in seconds."""
-    query = (
-        select(jobs.c.started_at, jobs.c.completed_at)
-        .where(jobs.c.status == constant(JobStatus.COMPLETED), jobs.c.started_at.is_not(None))
-        .order_by(jobs.c.job_id.desc())
-        .limit(limit)
-    )
-    return [seconds_between(started, ended) for started, ended in connection.execute(query)]

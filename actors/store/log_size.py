@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import closing, suppress
+from contextlib import AbstractContextManager, closing, suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -54,6 +54,11 @@ class LogSize:
                 self._shorten()
                 self._measure()
 
+    def move(self) -> None:
+        """Move what can be moved, which delays no writer; for a worker thread. Errors: as in :meth:`look`."""
+        with suppress(sqlite3.Error), self._connected() as connection:
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+
     def _measure(self) -> None:
         try:
             found = self._log.stat()
@@ -63,11 +68,14 @@ class LogSize:
         self.bytes, self._changed = found.st_size, found.st_mtime_ns
 
     def _shorten(self) -> None:
-        database = f"file:{quote(os.fsencode(self._database))}?mode=rw"
-        with closing(sqlite3.connect(database, uri=True, timeout=0, isolation_level=None)) as connection:
+        with self._connected() as connection:
             busy, frames, moved = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
             if not busy and frames == moved:
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def _connected(self) -> AbstractContextManager[sqlite3.Connection]:
+        database = f"file:{quote(os.fsencode(self._database))}?mode=rw"
+        return closing(sqlite3.connect(database, uri=True, timeout=0, isolation_level=None))
 
     @property
     def troubles(self) -> tuple[str, ...]:

@@ -28,7 +28,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Delete, Insert, Select, Update
+from sqlalchemy import CompoundSelect, Connection, Delete, Insert, Select, Update
 from sqlalchemy.engine import Dialect
 from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.exc import DBAPIError, StatementError
@@ -37,6 +37,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 T = TypeVar("T")
 Convert = Callable[[Any], Any]
 Row = tuple[Any, ...]
+Statement = Select[Any] | CompoundSelect[Any] | Insert | Update | Delete
 
 _PADDED = 4_096
 """Values of one list up to which its statement is kept for the next list: the texts of 13 lengths."""
@@ -54,7 +55,7 @@ class Prepared:
 
     __slots__ = ("_by_columns", "_columns", "_compiled", "_names", "_statement")
 
-    def __init__(self, statement: Select[Any] | Insert | Update | Delete, columns: Iterable[str] | None = None) -> None:
+    def __init__(self, statement: Statement, columns: Iterable[str] | None = None) -> None:
         self._statement = statement
         self._columns = None if columns is None else tuple(columns)
         self._names = tuple(map(str, statement.exported_columns.keys()))
@@ -121,9 +122,7 @@ class _Compiled:
 
     __slots__ = ("_compiled", "_converters", "_lists", "_shapes", "defaults", "results")
 
-    def __init__(
-        self, statement: Select[Any] | Insert | Update | Delete, columns: tuple[str, ...] | None, dialect: Dialect
-    ) -> None:
+    def __init__(self, statement: Statement, columns: tuple[str, ...] | None, dialect: Dialect) -> None:
         returned = list(statement.exported_columns)
         compiled = statement.compile(
             dialect=dialect,

@@ -14,20 +14,22 @@ from functools import lru_cache
 from typing import Any
 
 import attrs
-from sqlalchemy import BindParameter, Connection, bindparam, exists, func, insert, select, text, update
+from sqlalchemy import BindParameter, ColumnElement, Connection, bindparam, exists, func, insert, select, text, update
 
 from actors.jobs.records import QueueEntry, QueueStatus, Resources
+from actors.jobs.reservations import Holder, ReservePolicy
 from actors.jobs.scheduling import Running
 from actors.store import derived, lanes
+from actors.store.dialect import unindexed
 from actors.store.prepared import Prepared
 from actors.store.rows import read_all, read_one
+from actors.store.schema import ended_parents, queue_entries
 from actors.store.schema import lanes as lane_rows
-from actors.store.schema import queue_entries
 
 _FIELDS = (
     "job_id", "base_priority", "priority_override", "queued_at", "queued_seq", "attempt", "max_attempts",
     "not_before", "started_at", "completed_at", "error_message", "wait_seconds", "start_after", "start_wait_seconds",
-    "unfinished_parents", "reruns", "run_first_attempt",
+    "unfinished_parents", "is_awaited", "reruns", "run_first_attempt",
 )  # fmt: skip
 
 
@@ -54,19 +56,23 @@ _NEW = Prepared(insert(queue_entries))
 
 
 def add(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
-    """Insert new entries (rows of :func:`to_row`); the pending ones enter their lanes."""
+    """Insert new entries (rows of :func:`to_row`); the ready ones enter their lanes."""
+    for row in rows:
+        row["lane_id"] = None
+    enter_lanes(connection, [row for row in rows if is_ready(row)])
+    _NEW.run_many(connection, rows)
+
+
+def enter_lanes(connection: Connection, rows: Iterable[dict[str, Any]]) -> None:
+    """Let these ready entries into their lanes; each row is told its ``lane_id``."""
     by_lane: dict[lanes.LaneKey, list[dict[str, Any]]] = {}
     for row in rows:
-        if _is_ready(row):
-            by_lane.setdefault(lanes.key_of(row), []).append(row)
-        else:
-            row["lane_id"] = None
+        by_lane.setdefault(lanes.key_of(row), []).append(row)
     for key, members in by_lane.items():
         head = min(members, key=lambda row: (row["queued_at"], row["queued_seq"]))
         lane_id = lanes.enter(connection, key, head, len(members))
         for row in members:
             row["lane_id"] = lane_id
-    _NEW.run_many(connection, rows)
 
 
 _RECORD = select(*(queue_entries.c[field.name] for field in attrs.fields(QueueEntry)))
@@ -94,20 +100,21 @@ def change(connection: Connection, job_id: str, **changes: Any) -> None:
         changes["status"] = changes["status"].value
     after = {**row, **changes}
     lane_id = row["lane_id"]
-    if lane_id is not None and (not _is_ready(after) or lanes.key_of(after) != lanes.key_of(row)):
+    if lane_id is not None and (not is_ready(after) or lanes.key_of(after) != lanes.key_of(row)):
         changes["lane_id"] = None
         _ONE.writing(changes).run(connection, this=job_id, **changes)
         lanes.leave(connection, lane_id, [job_id])
         lane_id, changes = None, {}
-    if _is_ready(after) and lane_id is None:
+    if is_ready(after) and lane_id is None:
         changes["lane_id"] = lanes.enter(connection, lanes.key_of(after), after, 1)
     if changes:
         _ONE.writing(changes).run(connection, this=job_id, **changes)
 
 
-def _is_ready(row: Mapping[str, Any]) -> bool:
-    held_back = row["not_before"] or row["start_after"] or row["unfinished_parents"]
-    return row["status"] == QueueStatus.PENDING.value and not held_back
+def is_ready(row: Mapping[str, Any]) -> bool:
+    """Whether an entry of these columns stands in a lane."""
+    is_held = row["not_before"] is not None or row["start_after"] is not None or row["unfinished_parents"]
+    return row["status"] == QueueStatus.PENDING.value and not is_held
 
 
 def change_known(connection: Connection, before: QueueEntry, **changes: Any) -> QueueEntry:
@@ -116,7 +123,7 @@ def change_known(connection: Connection, before: QueueEntry, **changes: Any) -> 
     One that is ready neither before nor after stands in no lane, and its row need not be read again.
     """
     after = attrs.evolve(before, **changes)
-    if _READY in ((before.status, before.not_before), (after.status, after.not_before)):
+    if before.is_ready or after.is_ready:
         change(connection, before.job_id, **changes)
     else:
         values = {**changes, "status": after.status.value}
@@ -124,12 +131,9 @@ def change_known(connection: Connection, before: QueueEntry, **changes: Any) -> 
     return after
 
 
-_READY = (QueueStatus.PENDING, None)
-
-
 def start(connection: Connection, lane_of: Mapping[str, int], now: datetime) -> dict[str, Any]:
     """Let these ready entries, each in the lane given, leave it and run; what was changed in each of them."""
-    changes = {"status": QueueStatus.RUNNING, "started_at": now, "not_before": None}
+    changes = {"status": QueueStatus.RUNNING, "started_at": now, "not_before": None, "error_message": None}
     values = {**changes, "status": QueueStatus.RUNNING.value, "lane_id": None}
     members: defaultdict[int, list[str]] = defaultdict(list)
     for job_id, lane_id in lane_of.items():
@@ -144,20 +148,57 @@ def start(connection: Connection, lane_of: Mapping[str, int], now: datetime) -> 
 WAITING = text("queue_entries.status IN ('pending','blocked')")
 """Entries that wait."""
 _DEFERRED = queue_entries.c.not_before.is_not(None) & (queue_entries.c.status == "pending")  # reads its index alone
+LATER = queue_entries.c.start_after.is_not(None)
+"""Entries that are to start later; one that has ended is none of them."""
 _OUTLOOK = Prepared(
     select(
         exists(select(lane_rows.c.lane_id)).label("ready"),
         select(func.min(queue_entries.c.not_before)).where(_DEFERRED).scalar_subquery().label("release"),
+        select(func.min(queue_entries.c.start_after)).where(LATER).scalar_subquery().label("start"),
+        exists(select(ended_parents.c.parent_id)).label("ended"),
     )
 )
+
+
+@attrs.frozen
+class Outlook:
+    """Whether any entry is ready; when the next back-off ends, and when the next later start is due.
+
+    ``ended``: whether jobs have ended whose dependants are still to be counted down.
+    """
+
+    ready: bool
+    release: datetime | None
+    start: datetime | None
+    ended: bool
+
+
+_RUNS = text("queue_entries.status = 'running'")
+_WAITS_FOR_TIME = LATER & (queue_entries.c.status == "pending") & (queue_entries.c.unfinished_parents == 0)
+_SIGNS: list[ColumnElement[Any]] = [
+    exists(select(lane_rows.c.lane_id)),
+    *(exists(select(queue_entries.c.job_id).where(one)) for one in (_RUNS, _DEFERRED, _WAITS_FOR_TIME)),
+    exists(select(ended_parents.c.parent_id)),
+]
+_GOES_ON = Prepared(select(*_SIGNS))
+
+
+def goes_on(connection: Connection) -> bool:
+    """Whether anything runs or will: else all that is left waits for an approval, or for jobs that wait for one."""
+    found = _GOES_ON.one(connection)
+    assert found is not None
+    return any(found)
+
+
 _DUE = Prepared(select(queue_entries.c.job_id).where(_DEFERRED, queue_entries.c.not_before <= bindparam("now")))
 
 
-def outlook(connection: Connection) -> tuple[bool, datetime | None]:
-    """Whether any entry is ready, and when the next back-off ends: what an idle scheduler asks every few seconds."""
+def outlook(connection: Connection) -> Outlook:
+    """What an idle scheduler asks every few seconds."""
     found = _OUTLOOK.one(connection)
     assert found is not None
-    return bool(found[0]), found[1]
+    ready, release, start, ended = found
+    return Outlook(bool(ready), release, start, bool(ended))
 
 
 def release_due(connection: Connection, now: datetime) -> int:
@@ -168,19 +209,36 @@ def release_due(connection: Connection, now: datetime) -> int:
     return len(due)
 
 
-_OWNER = tuple(queue_entries.c[name] for name in ("user_id", "org_id", "team_id", "provider", "cpus", "gpus", "memory"))
-_RUNNING = Prepared(select(*_OWNER).where(text("queue_entries.status = 'running'")))
+NEEDS = tuple(queue_entries.c[name] for name in ("cpus", "gpus", "memory"))
+OWNER = (*(queue_entries.c[name] for name in ("user_id", "org_id", "team_id", "provider")), *NEEDS)
+_RUNNING = Prepared(select(*OWNER).where(_RUNS))
 
 
 def running(connection: Connection) -> list[Running]:
     """What runs, counted by everything that is limited."""
-    return [_running(*row) for row in Counter(_RUNNING.all(connection)).items()]
+    return [running_of(*row) for row in Counter(_RUNNING.all(connection)).items()]
 
 
 @lru_cache(1024)
-def _running(owner: tuple[Any, ...], number: int) -> Running:
+def running_of(owner: tuple[Any, ...], number: int) -> Running:
+    """``number`` jobs that run, alike in these values of :data:`OWNER`."""
     user_id, org_id, team_id, provider, cpus, gpus, memory = owner
     return Running(user_id, org_id or None, team_id or None, provider, Resources(cpus, gpus, memory or None), number)
+
+
+_HOLDERS = Prepared(
+    select(*NEEDS, queue_entries.c.started_at, queue_entries.c.max_runtime).where(
+        text("queue_entries.status = 'running'"), unindexed(queue_entries.c.provider) == bindparam("name")
+    )
+)
+
+
+def holders(connection: Connection, provider: str, policy: ReservePolicy, now: datetime) -> list[Holder]:
+    """What runs at this provider, each with when it surely has ended."""
+    return [
+        policy.holder(provider, Resources(cpus, gpus, memory or None), min(started_at or now, now), max_runtime)
+        for cpus, gpus, memory, started_at, max_runtime in _HOLDERS.all(connection, name=provider)
+    ]
 
 
 _HELD_BACK = Prepared(select(queue_entries.c.job_id).where(_DEFERRED, queue_entries.c.provider == bindparam("name")))
@@ -205,11 +263,12 @@ _READY_OF_USER = select(func.coalesce(func.sum(lane_rows.c.number), 0)).where(la
 _OF_USER = select(func.count()).select_from(queue_entries).where(queue_entries.c.user_id == _USER)
 # SQLite looks by the first condition on a column: the second one only lets it use the index.
 _BLOCKED_OF_USER = _OF_USER.where(queue_entries.c.status == "blocked", WAITING)
+_HELD = text("queue_entries.status = 'pending' AND queue_entries.lane_id IS NULL")
 _NUMBER_WAITING = Prepared(
     select(
         _READY_OF_USER.scalar_subquery().label("ready"),
         _BLOCKED_OF_USER.scalar_subquery().label("blocked"),
-        _OF_USER.where(_DEFERRED).scalar_subquery().label("deferred"),
+        _OF_USER.where(_HELD).scalar_subquery().label("held"),
     )
 )
 """Ready entries are counted by their lanes: a user may have ten thousand."""
@@ -217,8 +276,8 @@ _NUMBER_WAITING = Prepared(
 
 def number_waiting(connection: Connection, user_id: str) -> int:
     """How many entries of this user wait (pending or blocked)."""
-    ready, blocked, deferred = _NUMBER_WAITING.all(connection, user_id=user_id)[0]
-    return int(ready + blocked + deferred)
+    ready, blocked, held = _NUMBER_WAITING.all(connection, user_id=user_id)[0]
+    return int(ready + blocked + held)
 
 
 def counts(connection: Connection) -> dict[QueueStatus, int]:

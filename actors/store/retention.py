@@ -14,22 +14,45 @@ import attrs
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, select, tuple_
 
 from actors.jobs.ids import earliest
-from actors.jobs.records import TERMINAL_JOBS
+from actors.jobs.statuses import TERMINAL_JOBS, QueueStatus
 from actors.store import derived
-from actors.store.dialect import constant
+from actors.store.dialect import constant, unindexed
+from actors.store.idempotency import LIMITED
 from actors.store.prepared import Prepared
-from actors.store.schema import approvals, events, idempotency_keys, jobs, notifications, queue_entries, submissions
+from actors.store.schema import (
+    approvals,
+    dependencies,
+    ended_parents,
+    events,
+    idempotency_keys,
+    jobs,
+    notifications,
+    queue_entries,
+    series,
+    submissions,
+)
 from actors.store.submissions import OPEN
 from actors.store.types import UTCDateTime
 
-_ENDED = jobs.c.status.in_([constant(status) for status in sorted(TERMINAL_JOBS)])
+_UNENDED = [constant(status) for status in (QueueStatus.PENDING, QueueStatus.BLOCKED, QueueStatus.RUNNING)]
+_DEPENDANTS = (
+    select(queue_entries.c.job_id, queue_entries.c.status)
+    .join_from(dependencies, queue_entries, queue_entries.c.job_id == dependencies.c.job_id)
+    .where(unindexed(queue_entries.c.status).in_(_UNENDED))
+)
+"""Jobs that wait for another one, or that run and may read what it left."""
+_FREE = (
+    jobs.c.status.in_([constant(status) for status in sorted(TERMINAL_JOBS)])
+    & jobs.c.job_id.not_in(select(submissions.c.job_id).where(OPEN))
+    & ~_DEPENDANTS.where(dependencies.c.parent_id == jobs.c.job_id).exists()
+    & jobs.c.job_id.not_in(select(ended_parents.c.parent_id))
+)
+"""Ended; nothing remains to be done about it at its provider, and nobody who has not ended waited for it."""
 _OLD = (
     (jobs.c.job_id < bindparam("made_before"))
-    & _ENDED
+    & _FREE
     & (jobs.c.completed_at < bindparam("ended_before", type_=UTCDateTime))
-    & jobs.c.job_id.not_in(select(submissions.c.job_id).where(OPEN))
 )
-"""Ended before then, and nothing about it remains to be done at its provider."""
 
 
 @attrs.frozen
@@ -67,10 +90,8 @@ _COUNT_EVENTS = Prepared(
 def ended(connection: Connection, before: datetime, after: str, limit: int) -> list[Ended]:
     """Jobs that may go, in the order of their ids, from the one that follows id ``after`` on."""
     found = _OLDEST.all(connection, after=after, most=limit, **_moments(before))
-    handed: dict[str, list[tuple[str, Any]]] = {job_id: [] for job_id, _, _ in found}
-    for job_id, key, handle in _HANDED.all(connection, these=handed):
-        handed[job_id].append((key, handle))
-    return [Ended(job_id, provider, at, tuple(handed[job_id])) for job_id, provider, at in found]
+    known = handed(connection, [job_id for job_id, _, _ in found])
+    return [Ended(job_id, provider, at, known[job_id]) for job_id, provider, at in found]
 
 
 def count(connection: Connection, before: datetime) -> tuple[int, int, datetime | None]:
@@ -88,27 +109,75 @@ def share(connection: Connection, before: datetime) -> tuple[int, int]:
 
 def has_old_key(connection: Connection, used_before: datetime) -> bool:
     """Whether an idempotency key was used before then."""
-    query = select(idempotency_keys.c.key).where(idempotency_keys.c.created_at <= used_before).limit(1)
+    query = select(idempotency_keys.c.key).where(LIMITED, idempotency_keys.c.created_at <= used_before).limit(1)
     return connection.execute(query).one_or_none() is not None
 
 
 _THESE: ColumnElement[Any] = bindparam("these", expanding=True)
 _STILL_OLD = Prepared(select(jobs.c.job_id).where(_OLD, jobs.c.job_id.in_(_THESE)))
+_STILL_FREE = Prepared(select(jobs.c.job_id).where(_FREE, jobs.c.job_id.in_(_THESE)))
 _REMOVE_EVENTS = Prepared(delete(events).where(events.c.job_id.in_(_THESE)))
-# Their entries have ended, so they stand in no lane. Their idempotency keys ran out long ago.
+_REMOVE_KEYS = Prepared(delete(idempotency_keys).where(idempotency_keys.c.job_id.in_(_THESE)))
+# Their entries have ended, so they stand in no lane. What others know of them as their parents stays.
 _REMOVE = [
     Prepared(delete(one).where(one.c.job_id.in_(_THESE)))
-    for one in (approvals, notifications, submissions, queue_entries, jobs)
+    for one in (approvals, notifications, submissions, dependencies, series, queue_entries, jobs)
 ]
+_WAITS_FOR = Prepared(_DEPENDANTS.where(dependencies.c.parent_id == bindparam("job_id")).limit(1))
+_OPEN_KEY = Prepared(select(submissions.c.key).where(OPEN, submissions.c.job_id == bindparam("job_id")).limit(1))
+_PASSED_ON = Prepared(select(ended_parents.c.parent_id).where(ended_parents.c.parent_id == bindparam("job_id")))
 
 
-def remove(connection: Connection, before: datetime, job_ids: Iterable[str]) -> tuple[int, int]:
-    """Remove those of ``job_ids`` that may go with all that belongs to them: how many jobs, how many events."""
-    ids = [job_id for (job_id,) in _STILL_OLD.all(connection, these=job_ids, **_moments(before))]
+@attrs.frozen
+class Removed:
+    """How many jobs went, with how many events and idempotency keys."""
+
+    jobs: int
+    events: int
+    keys: int = 0
+
+
+def remove(connection: Connection, before: datetime, job_ids: Iterable[str]) -> Removed:
+    """Remove those of ``job_ids`` that may go and ended ``before``, with all that belongs to them."""
+    return _remove(connection, [one for (one,) in _STILL_OLD.all(connection, these=job_ids, **_moments(before))])
+
+
+def remove_free(connection: Connection, job_ids: Iterable[str]) -> Removed:
+    """Remove those of ``job_ids`` that may go, however young they are."""
+    return _remove(connection, [one for (one,) in _STILL_FREE.all(connection, these=job_ids)])
+
+
+def _remove(connection: Connection, ids: list[str]) -> Removed:
     removed = _REMOVE_EVENTS.run(connection, these=ids)
+    keys = _REMOVE_KEYS.run(connection, these=ids)
     for statement in _REMOVE:
         statement.run(connection, these=ids)
-    return len(ids), removed
+    return Removed(len(ids), removed, keys)
+
+
+def dependant(connection: Connection, job_id: str) -> tuple[str, str] | None:
+    """A job that waits for this one, or that waited for it and runs: its id, and its entry's status."""
+    found = _WAITS_FOR.one(connection, job_id=job_id)
+    return None if found is None else (found[0], found[1])
+
+
+def unsettled(connection: Connection, job_id: str) -> str | None:
+    """The key of a submission of this job about which something remains to be done."""
+    found = _OPEN_KEY.one(connection, job_id=job_id)
+    return None if found is None else found[0]
+
+
+def is_passed_on(connection: Connection, job_id: str) -> bool:
+    """Whether those that waited for this job have all been told of its end."""
+    return _PASSED_ON.one(connection, job_id=job_id) is None
+
+
+def handed(connection: Connection, job_ids: Iterable[str]) -> dict[str, tuple[tuple[str, Any], ...]]:
+    """Of each of these jobs the submissions (key, handle) that its provider knows."""
+    found: dict[str, list[tuple[str, Any]]] = {job_id: [] for job_id in job_ids}
+    for job_id, key, handle in _HANDED.all(connection, these=found):
+        found[job_id].append((key, handle))
+    return {job_id: tuple(pairs) for job_id, pairs in found.items()}
 
 
 def remove_notifications(connection: Connection, before: datetime, limit: int) -> int:
@@ -128,7 +197,7 @@ def remove_keys(connection: Connection, used_before: datetime, limit: int) -> in
     both = tuple_(idempotency_keys.c.user_id, idempotency_keys.c.key)
     oldest = (
         select(idempotency_keys.c.user_id, idempotency_keys.c.key)
-        .where(idempotency_keys.c.created_at <= used_before)
+        .where(LIMITED, idempotency_keys.c.created_at <= used_before)
         .order_by(idempotency_keys.c.created_at)
         .limit(limit)
     )

@@ -49,6 +49,8 @@ def _create(connection: Connection) -> None:
     dialect.begin(connection)
     metadata.create_all(connection, checkfirst=False)
     derived.create(connection)
+    for statement in derived.series_statements():
+        connection.exec_driver_sql(statement)
     connection.exec_driver_sql("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
     connection.execute(text("INSERT INTO alembic_version VALUES (:newest)"), {"newest": NEWEST})
     connection.exec_driver_sql("INSERT INTO counters (name, value) VALUES ('events', 0)")

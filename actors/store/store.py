@@ -35,6 +35,7 @@ from outcome import Error, Outcome, Value
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError, StatementError
 
+from actors.jobs.options import SeriesOptions
 from actors.jobs.records import Event
 from actors.kernel.retry_log import ensure_retry_log
 from actors.kernel.steps import Step, StepWatch
@@ -54,6 +55,10 @@ from supervision import faults
 T = TypeVar("T")
 Publish = Callable[[list[Event]], None]
 
+PROBE_SECONDS = 25.0
+"""Between two writes of the probe: health promises to notice a store that cannot be written within 30 s (D6)."""
+_PROBE = "INSERT INTO counters VALUES ('write_probe', 1) ON CONFLICT (name) DO UPDATE SET value = value + 1"
+
 _GROUP = 100
 """Closures that share one transaction at most: past that a commit's cost is spread thinly enough."""
 
@@ -71,7 +76,8 @@ class Store:
     events that it wrote, in their order. ``engine``: a database in memory that was made elsewhere and outlives this
     store, for simulations. ``steps`` notices steps of the wall clock, whose consequences are written before anything
     else; None: steps are not noticed. ``housekeeping`` runs what is done beside the writer; None: ``executor`` does.
-    ``troubles``: why the last transaction could not be kept; empty when it was.
+    ``series_bytes``: what the series of all jobs may take. ``troubles``: why the last transaction could not be kept;
+    empty when it was.
     """
 
     def __init__(
@@ -83,8 +89,10 @@ class Store:
         engine: Engine | None = None,
         housekeeping: Executor | None = None,
         steps: StepWatch | None = None,
+        series_bytes: int = SeriesOptions().max_bytes,
     ) -> None:
         self.path = path
+        self.series_bytes = series_bytes
         self.publish: Publish = lambda _events: None
         self.outbox: JobEventWriter | None = None
         self.troubles: tuple[str, ...] = ()
@@ -134,6 +142,20 @@ class Store:
             if self._log is not None:
                 await self._housekeeping.run(self._log.look)
 
+    async def move_log(self) -> None:
+        """Move the write-ahead log into the database beside the writer, which would else do it within a commit."""
+        if self._log is not None:
+            await self._housekeeping.run(self._log.move)
+
+    async def keep_probing(self) -> None:
+        """Write a row every now and then until cancelled: a disk that takes nothing is noticed without any work, too.
+
+        What became of it is in :attr:`reasons`.
+        """
+        while True:
+            await trio.sleep(PROBE_SECONDS)
+            await self._take_turn([Waiting(lambda tx: command(tx.connection, _PROBE), "")])
+
     @property
     def log_bytes(self) -> int:
         """How long the write-ahead log was when it was last looked at."""
@@ -166,7 +188,12 @@ class Store:
         """
         if faults.active is not None:
             await faults.async_point(COMMIT_BEFORE, "store")
-        mine = [Waiting(closure, correlation_id) for correlation_id, closure in closures]
+        outcomes = await self._take_turn([Waiting(closure, correlation_id) for correlation_id, closure in closures])
+        if faults.active is not None:
+            await faults.async_point(COMMIT_AFTER, "store")
+        return outcomes
+
+    async def _take_turn(self, mine: Sequence[Waiting[Any]]) -> list[Outcome[Any]]:
         self._queue.extend(mine)
         try:
             await self._turn.acquire()
@@ -181,8 +208,6 @@ class Store:
                     await self._run_group(waiting)
         finally:
             self._turn.release()
-        if faults.active is not None:
-            await faults.async_point(COMMIT_AFTER, "store")
         return [waiting.outcome for waiting in mine if waiting.outcome is not None]
 
     async def read(self, query: Callable[[Connection], T]) -> T:
@@ -243,7 +268,7 @@ class Store:
                     commit(connection)
                     self._steps.applied(step)
                     self._begin(connection)
-                events = self._run_closures(group, Transaction(connection, now, self.outbox))
+                events = self._run_closures(group, Transaction(connection, now, self.series_bytes, self.outbox))
         except (StoreError, SQLAlchemyError) as error:
             events = []
             self.troubles = (str(error),) if isinstance(error, StoreBusy | StoreUnavailable) else self.troubles

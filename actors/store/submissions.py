@@ -111,6 +111,34 @@ def intents(connection: Connection) -> list[Submission]:
     return read_all(Submission, _INTENTS.dicts(connection))
 
 
+_LAST_HANDED = Prepared(
+    select(submissions.c.key)
+    .where(
+        submissions.c.job_id == bindparam("job_id"),
+        submissions.c.state == constant(SubmissionState.CLOSED),
+        submissions.c.handed_at.is_not(None),
+    )
+    .order_by(*_attempts(last_first=True))
+    .limit(1)
+)
+_ALL_OF = Prepared(
+    _ROWS.where(submissions.c.job_id == bindparam("job_id"))
+    .order_by(*_attempts(last_first=True))
+    .limit(bindparam("most"))
+)
+
+
+def last_handed(connection: Connection, job_id: str) -> str | None:
+    """The key of the newest attempt that its provider had and that is over; None: there is none."""
+    found = _LAST_HANDED.one(connection, job_id=job_id)
+    return None if found is None else str(found[0])
+
+
+def newest_of(connection: Connection, job_id: str, most: int) -> list[Submission]:
+    """The newest submissions of a job, ``most`` of them at most, the oldest of these first."""
+    return read_all(Submission, _ALL_OF.dicts(connection, job_id=job_id, most=most))[::-1]
+
+
 def of_jobs(connection: Connection, job_ids: Iterable[str]) -> dict[str, Submission]:
     """The newest submission of each of these jobs."""
     return {one.job_id: one for one in read_all(Submission, _OF_JOBS.dicts(connection, job_ids=job_ids))}

@@ -11,6 +11,10 @@ leaves the index in the same statement (a trigger), and comes back with a later 
 
 **Filling goes on** in :func:`keep_filled`, at most :data:`_BATCH` jobs in a transaction: some 5 ms of the writer.
 
+**Merging.** FTS5 writes a part of its own for each transaction, and would merge parts in the transaction that makes one
+too many: 10 to 30 ms, which another writer waits for. That is switched off; :func:`merge` does a bounded piece of it in
+a transaction of its own, from :func:`keep_filled` and between the pruner's batches.
+
 **Order.** A place is the millisecond of the job's id and a number within it. So walking the index backwards meets jobs
 from the newest to the oldest, those of one millisecond in any order, and can stop after a page.
 """
@@ -136,11 +140,36 @@ async def keep_filled(store: Store) -> None:
             while await store.read(lambda connection: number_missing(connection, _BATCH)) == _BATCH:
                 await store.write(lambda tx: fill(tx.connection, _BATCH))
                 await trio.sleep(_PAUSE)
+                while await store.write(lambda tx: merge(tx.connection)):  # noqa: ASYNC110 - a pause for other writers
+                    await trio.sleep(_PAUSE)
             works = True
         except StoreError as error:
             if works:
                 _logger.warning("The index of texts could not be filled: %s", error)
             works = False
+
+
+_MERGED = 16
+"""Pages that one transaction merges: two or three milliseconds."""
+_MERGE = text("INSERT INTO job_texts(job_texts, rank) VALUES ('merge', :pages)")
+
+
+def merge(connection: Connection) -> bool:
+    """Merge some of the parts that changes have left in the index. False: there was nothing to merge.
+
+    Each transaction that changes the index adds a part, and a search reads all of them.
+    """
+    before = _CHANGES.one(connection)
+    connection.execute(_MERGE, {"pages": _MERGED})
+    after = _CHANGES.one(connection)
+    assert before is not None
+    assert after is not None
+    return bool(after[0] - before[0] >= _SOME)
+
+
+_CHANGES = Prepared(select(func.total_changes()))
+_SOME = 2
+"""Changed rows, counted by SQLite, from which on a merge has done something."""
 
 
 def number_missing(connection: Connection, most: int) -> int:

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from sqlalchemy import Connection, bindparam, insert, update
 
 from actors.jobs.events import EventType
+from actors.jobs.options import SeriesOptions
 from actors.jobs.records import Event, Job
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.store import remembered
@@ -44,12 +45,20 @@ class Transaction:
 
     Event numbers come from one counter row that is updated last, so that they have no gap and stand in the order of
     commits; an event of a closure that failed never took a number. ``correlation_id``: of the request or cycle for
-    which the closure that runs now was written; "" where there is none. ``outbox``: learns of the events of jobs.
+    which the closure that runs now was written; "" where there is none. ``series_bytes``: what all series may take.
+    ``outbox``: learns of the events of jobs.
     """
 
-    def __init__(self, connection: Connection, now: datetime, outbox: JobEventWriter | None = None) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        now: datetime,
+        series_bytes: int = SeriesOptions().max_bytes,
+        outbox: JobEventWriter | None = None,
+    ) -> None:
         self.connection = connection
         self.now = now
+        self.series_bytes = series_bytes
         self.outbox = outbox
         self.correlation_id = ""
         self._pending: list[_Pending] = []

@@ -26,28 +26,31 @@ _QUEUED: ColumnElement[int] = type_coerce(queue_entries.c.queued_at, BigInteger)
 
 @attrs.frozen
 class Spot:
-    """Where an entry stands in the order as of ``now``: blocked ones last, then by priority, then by queue time."""
+    """Where an entry stands in the order as of ``now``: by ``standing``, then by priority, then by queue time.
+
+    ``standing``: 0 for entries in line, 1 for those that wait for other jobs or for their time, 2 for blocked ones.
+    """
 
     now: datetime
-    blocked: int
+    standing: int
     rank: int
     queued_at: datetime
     queued_seq: int
 
     def as_place(self) -> tuple[int, ...]:
         """The spot as numbers."""
-        return (microseconds(self.now), self.blocked, self.rank, microseconds(self.queued_at), self.queued_seq)
+        return (microseconds(self.now), self.standing, self.rank, microseconds(self.queued_at), self.queued_seq)
 
     @classmethod
     def of_place(cls, place: tuple[Any, ...]) -> Spot:
         """The inverse of :meth:`as_place`. Raises ``OverflowError`` for moments that are none."""
-        now, blocked, rank, queued_at, queued_seq = place
-        return cls(instant(now), blocked, rank, instant(queued_at), queued_seq)
+        now, standing, rank, queued_at, queued_seq = place
+        return cls(instant(now), standing, rank, instant(queued_at), queued_seq)
 
 
 @attrs.frozen
 class Waiting:
-    """An entry that waits. ``ahead``: how many pending entries would be looked at before it; None: it is blocked."""
+    """An entry that waits. ``ahead``: how many would be looked at before it; None: it does not stand in line."""
 
     job_id: str
     spot: Spot
@@ -64,12 +67,13 @@ def page(
     """
     now = now if after is None else after.now
     columns = queue_entries.c
-    blocked = case((columns.status == "blocked", 1), else_=0).label("blocked")
+    is_held = (columns.unfinished_parents > 0) | columns.start_after.is_not(None)
+    standing = case((columns.status == "blocked", 2), (is_held, 1), else_=0).label("standing")
     ranked = select(
-        columns.job_id, columns.user_id, blocked, _rank(now).label("rank"), _QUEUED.label("queued"), columns.queued_seq
+        columns.job_id, columns.user_id, standing, _rank(now).label("rank"), _QUEUED.label("queued"), columns.queued_seq
     ).where(WAITING)  # fmt: skip
     one = ranked.subquery().c
-    order = (one.blocked, one.rank, one.queued, one.queued_seq)
+    order = (one.standing, one.rank, one.queued, one.queued_seq)
     placed = select(*one, (func.row_number().over(order_by=order) - 1).label("ahead")).subquery()
     each = placed.c
     chosen = select(*each).order_by(each.ahead).limit(limit + 1)
@@ -78,7 +82,7 @@ def page(
     if after is not None:
         _now, *spot = after.as_place()
         chosen = chosen.where(
-            tuple_(each.blocked, each.rank, each.queued, each.queued_seq) > tuple_(*map(literal, spot))
+            tuple_(each.standing, each.rank, each.queued, each.queued_seq) > tuple_(*map(literal, spot))
         )
     page_ = chosen.subquery()  # so that sizes are asked of what is shown alone
     query = select(page_, SIZE).join_from(page_, jobs, jobs.c.job_id == page_.c.job_id).order_by(page_.c.ahead)
@@ -87,8 +91,8 @@ def page(
 
 
 def _waiting(row: Any, now: datetime) -> Waiting:
-    spot = Spot(now, row.blocked, row.rank, instant(row.queued), row.queued_seq)
-    return Waiting(row.job_id, spot, None if row.blocked else row.ahead)
+    spot = Spot(now, row.standing, row.rank, instant(row.queued), row.queued_seq)
+    return Waiting(row.job_id, spot, None if row.standing else row.ahead)
 
 
 def _rank(now: datetime) -> ColumnElement[int]:

@@ -17,6 +17,7 @@ from actors.jobs.records import SubmissionState
 from actors.jobs.retry import LONGEST_RETRY_AFTER
 from actors.store import lanes, remembered
 from actors.store.dialect import constant
+from actors.store.idempotency import LIMITED
 from actors.store.schema import (
     idempotency_keys,
     notifications,
@@ -35,6 +36,8 @@ _WAITS = (
     (provider_gates.c.closed_until, provider_gates.c.closed_seconds),
     (notifications.c.next_try_at, notifications.c.wait_seconds),
 )
+_STARTS = (queue_entries.c.start_after, queue_entries.c.start_wait_seconds)
+"""A start without a length is an instant of the wall clock, and stays where it is."""
 _BEGINNINGS = (idempotency_keys.c.created_at, webhook_deliveries.c.received_at)
 """When something began that is kept for a while; what has no length beside it, since that is a constant."""
 
@@ -43,6 +46,7 @@ def shift(connection: Connection, by: timedelta, now: datetime) -> None:
     """Move every wait with the wall clock, which was stepped ``by`` to ``now``."""
     for ends, _ in _WAITS:
         connection.execute(_shift(ends), {"by": by // timedelta(microseconds=1)})
+    connection.execute(_shift_starts(), {"by": by // timedelta(microseconds=1)})
     remembered.changed(connection)
     connection.execute(_shift_intents(), {"by": by // timedelta(microseconds=1)})
     since = lane_rows.c.blocked_since
@@ -56,6 +60,7 @@ def bound(connection: Connection, now: datetime) -> None:
     """Let no wait end later than its own length after ``now``; what a row has no length for, within a day."""
     for ends, seconds in _WAITS:
         connection.execute(_bound(ends, seconds), {"at": microseconds(now)})
+    connection.execute(_bound_starts(), {"at": microseconds(now)})
     remembered.changed(connection)
     _not_in_the_future(connection, now)
 
@@ -82,6 +87,18 @@ def _shift(ends: Any) -> Update:
 
 
 @cache
+def _shift_starts() -> Update:
+    starts, seconds = _STARTS
+    return _shift(starts).where(seconds.is_not(None))
+
+
+@cache
+def _bound_starts() -> Update:
+    starts, seconds = _STARTS
+    return _bound(starts, seconds).where(starts.is_not(None), seconds.is_not(None))
+
+
+@cache
 def _shift_intents() -> Update:
     """Submissions under way: others wait for a suspected one, for a time that counts from its beginning."""
     return _shift(submissions.c.intent_at).where(OPEN, submissions.c.state == constant(SubmissionState.INTENT))
@@ -101,4 +118,5 @@ def _bound(ends: Any, seconds: Any) -> Update:
 @cache
 def _clamp(began: Any) -> Update:
     at = bindparam("at", type_=UTCDateTime)
-    return update(began.table).where(began > at).values({began: at})
+    some = (LIMITED,) if began.table is idempotency_keys else ()
+    return update(began.table).where(began > at, *some).values({began: at})

@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 
 from actors.jobs.ids import IdFactory
-from actors.jobs.options import ApprovalOptions, ExpiryOptions, Limits, PollerOptions
+from actors.jobs.options import ApprovalOptions, ExpiryOptions, Limits, PollerOptions, QueueOptions
 from actors.jobs.records import JobRequest, Resources
 from actors.kernel import Clock, VirtualClock
 from actors.ledger import Sources
@@ -32,6 +32,7 @@ def virtual_settings(
     approvals: ApprovalOptions | None = None,
     poller: PollerOptions | None = None,
     expiry: ExpiryOptions | None = None,
+    queue: QueueOptions | None = None,
 ) -> Settings:
     """Settings that read no file and no environment."""
     return attrs.evolve(
@@ -39,6 +40,7 @@ def virtual_settings(
         limits=limits or Limits(),
         approvals=approvals or ApprovalOptions(),
         background=Background(poller or PollerOptions(), approval_expiration=expiry or ExpiryOptions()),
+        queue=queue or QueueOptions(),
         providers={},
     )
 

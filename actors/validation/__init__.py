@@ -9,10 +9,11 @@ Nothing is coerced: ``"12"`` is no number, 1.9 no whole number, True neither; un
 Ranges and formats of one field are its attrs validators (a ``ValueError`` says what is wrong), which run as soon as
 that field has its type, whatever is wrong with others. Rules over several fields stand in ``__attrs_post_init__``,
 which runs only where every field is good. A type that is written in another way than JSON has it is
-``Annotated[int, Format(...)]``, as :data:`Size` is: ``Format.read`` is how it is read, ``Format.schema`` what OpenAPI
-says of it.
+``Annotated[int, Format(...)]``: ``Format.read`` is how it is read, ``Format.schema`` what OpenAPI says of it. Durations
+and sizes have the types of :mod:`actors.jobs.quantities`; a duration's key may be written without its unit
+(``timeout: 2h`` for the field ``timeout_hours``), and a bare number is then seconds.
 
-    converter = StrictConverter({Server: Shape(names={"listen": "port"}, hidden={"secret"}, types={"memory": Size})})
+    converter = StrictConverter({Server: Shape(names={"listen": "port"}, hidden={"secret"}, types={"port": Port})})
     converter.tagged_union(Subscribe | Ack, {"subscribe": Subscribe, "ack": Ack})     # by the key "type"
     converter.read({"limit": plain_value("20")}, Query)     # texts of a query or of the environment, as YAML has them
 
@@ -25,9 +26,9 @@ of version 1.1 would take for something else must be put in quotes, and dates ar
 
 from actors.validation.converter import INPUT, Shape, StrictConverter
 from actors.validation.files import document, read_bytes
-from actors.validation.marked import join, plain_value
+from actors.validation.marked import as_written, join, plain_value
 from actors.validation.problems import CheckedError, Place, Problem, Problems
-from actors.validation.values import Format, Size, Wrong
+from actors.validation.values import Format, Wrong
 
 __all__ = [
     "INPUT",
@@ -37,9 +38,9 @@ __all__ = [
     "Problem",
     "Problems",
     "Shape",
-    "Size",
     "StrictConverter",
     "Wrong",
+    "as_written",
     "document",
     "join",
     "plain_value",

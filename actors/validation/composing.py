@@ -11,7 +11,16 @@ from typing import Any, NoReturn
 
 import yaml
 
-from actors.validation.marked import MAX_DEPTH, MAX_NODES, UNREAD, ListNode, MappingNode, join, plain_value
+from actors.validation.marked import (
+    MAX_DEPTH,
+    MAX_NODES,
+    UNREAD,
+    ListNode,
+    MappingNode,
+    as_written,
+    join,
+    plain_value,
+)
 from actors.validation.problems import Place, Problems
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -88,6 +97,7 @@ class _Composer:
         while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
             value = self._value(event, join(path, len(node)), depth + 1)
             self._count(node, value, event, depth)
+            self._keep_text(node, len(node), value, event)
             node.append(value)
             node.places.append(_place(self._name, event.start_mark))
         return node
@@ -101,6 +111,7 @@ class _Composer:
             value = self._value(follows, path if key is None else join(path, key), depth + 1)
             self._count(node, value, follows, depth)
             if key is not None:
+                self._keep_text(node, key, value, follows)
                 node[key] = value
                 node.places[key] = _place(self._name, event.start_mark)
         return node
@@ -119,6 +130,12 @@ class _Composer:
         elif event.tag is None:
             return str(event.value)
         return None
+
+    def _keep_text(self, node: MappingNode | ListNode, key: str | int, value: Any, event: Any) -> None:
+        """Keep how ``value`` was written where it does not show that: ``True``, ``+5``."""
+        if type(value) in (bool, int) and isinstance(event, yaml.ScalarEvent) and as_written(value) != event.value:
+            node.texts = {} if node.texts is None else node.texts
+            node.texts[key] = event.value
 
     def _count(self, node: MappingNode | ListNode, part: Any, event: Any, depth: int) -> None:
         """Add ``part`` to the size and height of ``node``, aliases followed."""

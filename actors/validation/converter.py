@@ -27,6 +27,7 @@ from actors.validation import values
 from actors.validation.explaining import explain, message_of
 from actors.validation.marked import MAX_DEPTH, shown
 from actors.validation.problems import Problems
+from actors.validation.units import aliases, form_of, with_units
 from actors.validation.values import Format, Validator, Wrong, expected
 
 _Hook = Callable[[Any, Any], Any]
@@ -70,6 +71,7 @@ class StrictConverter(cattrs.Converter):
     def __init__(self, shapes: Mapping[type, Shape] | None = None) -> None:
         super().__init__(forbid_extra_keys=True, detailed_validation=True)
         self.shapes = dict(shapes or {})
+        self._short: dict[type[Any], Mapping[str, str]] = {}
         self._register()
 
     def read(self, data: Any, kind: Any, path: str = "", problems: Problems | None = None) -> Any:
@@ -105,9 +107,12 @@ class StrictConverter(cattrs.Converter):
 
         self.register_structure_hook_func(lambda kind: kind == union, read)
 
-    def _keys(self, kind: type[Any]) -> tuple[dict[str, str], AbstractSet[str]]:
+    def _keys(self, kind: type[Any], data: Any) -> tuple[dict[str, str], AbstractSet[str]]:
         shape = self.shapes.get(kind, _AS_IT_IS)
-        return shape.keys(kind), shape.also
+        keys, short = shape.keys(kind), self._short.get(kind, {})
+        given = data if isinstance(data, Mapping) else {}
+        written = {name: short[name] if short.get(name) in given else key for name, key in keys.items()}
+        return written, {*shape.also, *short.values()}
 
     def _register(self) -> None:
         for kind, (reader, _, _) in _SIMPLE.items():
@@ -136,9 +141,11 @@ class StrictConverter(cattrs.Converter):
             validators = (attribute.validator, maximum, shape.validators.get(name))
             overrides[name] = override(rename=key, struct_hook=self._field(attribute, of_type, validators))
         generated: Any = make_dict_structure_fn(kind, self, **overrides)
+        keys, self._short[kind] = shape.keys(kind), aliases(kind)
+        short = {alias: keys[name] for name, alias in self._short[kind].items() if name in keys}
 
         def read(value: Any, _: Any) -> Any:
-            data = _mapping(value)
+            data = with_units(_mapping(value), short)
             made = generated({key: one for key, one in data.items() if key not in shape.also}, kind)
             if shape.whole is not None:
                 shape.whole(made)
@@ -199,7 +206,7 @@ class StrictConverter(cattrs.Converter):
     def _formatted(self, kind: Any) -> _Hook:
         base, *extras = get_args(kind)
         read: Callable[[Any], Any] = partial(self.structure, cl=base)
-        for form in [one for one in extras if isinstance(one, Format)]:
+        for form in [form for one in extras if (form := form_of(one)) is not None]:
             read = partial(_by_format, form, read)
         return lambda value, _: read(value)
 
@@ -213,7 +220,7 @@ def _by_format(form: Format, usual: Callable[[Any], Any], value: Any) -> Any:
 
 
 def _has_format(kind: Any) -> bool:
-    return get_origin(kind) is Annotated and any(isinstance(one, Format) for one in get_args(kind)[1:])
+    return get_origin(kind) is Annotated and any(form_of(one) is not None for one in get_args(kind)[1:])
 
 
 def _simple(kind: Any, reader: Callable[[Any], Any]) -> _Hook:

@@ -24,8 +24,8 @@ from actors.validation.marked import UNREAD, child, join
 from actors.validation.problems import Place, Problems
 from actors.validation.values import Wrong
 
-Keys = Callable[[type[Any]], tuple[dict[str, str], AbstractSet[str]]]
-"""Of a class: its fields, each with the key that it is written under; and further keys that may stand there."""
+Keys = Callable[[type[Any], Any], tuple[dict[str, str], AbstractSet[str]]]
+"""Of a class and data: its fields, each with the key that it has there; and further keys that may stand there."""
 
 _MOST_GUESSES = 100
 """Guesses of one document: a guess costs more than the problem that it ends, and nobody reads so many."""
@@ -57,7 +57,7 @@ def _part(
     """One of the errors in a group; ``kind`` is the class that was being read, None for a list or mapping."""
     note = _note(error)
     if note is not None:
-        key = keys(kind)[0][note.name] if isinstance(note, AttributeValidationNote) else note.index
+        key = keys(kind, data)[0][note.name] if isinstance(note, AttributeValidationNote) else note.index
         if isinstance(error, KeyError) and not (isinstance(data, Mapping) and key in data):
             problems.add(place, join(path, key), "is missing")
         else:
@@ -66,7 +66,7 @@ def _part(
                 error, below, there, join(path, key if isinstance(data, list | tuple) else str(key)), problems, keys
             )
     elif isinstance(error, ForbiddenExtraKeysError):
-        written, also = keys(error.cl)
+        written, also = keys(error.cl, data)
         for key in [key for key in data if key in error.extra_fields]:
             guess = did_you_mean(str(key)[:80], [*written.values(), *also]) if len(problems) < _MOST_GUESSES else ""
             problems.add(child(data, key, place)[1], join(path, str(key)), f"unknown key{guess}")

@@ -1,8 +1,8 @@
 """Values with line marks: what YAML becomes before types are asked for, and what a plain scalar of it means.
 
 A document is plain data (``dict``, ``list``, ``str``, ``int``, ``float``, ``bool``, ``None``), as JSON gives it, with
-three additions: mappings and lists know where their parts stand, a float knows how it was written, and a scalar that
-two readers would take for different things is an :class:`Ambiguous`.
+three additions: mappings and lists know where their parts stand, how a number was written is known
+(:func:`as_written`), and a scalar that two readers would take for different things is an :class:`Ambiguous`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _SHOWN = 60  # characters of a value that a message repeats
 
 
 class MappingNode(dict[str, Any]):
-    """A mapping; ``places`` has each key's place.
+    """A mapping; ``places`` has each key's place, ``texts`` those scalars that were written in an unusual way.
 
     ``size`` counts it with all that is in it, ``height`` its levels, both with aliases followed. ``place``: of the
     whole, where it is a document.
@@ -31,6 +31,7 @@ class MappingNode(dict[str, Any]):
     def __init__(self, values: Mapping[str, Any] | None = None, places: Mapping[str, Place] | None = None) -> None:
         super().__init__(values or {})
         self.places = dict(places or {})
+        self.texts: dict[str | int, str] | None = None
         self.place: Place | None = None
         self.size = self.height = 1
 
@@ -41,6 +42,7 @@ class ListNode(list[Any]):
     def __init__(self, values: Iterable[Any] = (), places: Iterable[Place] = ()) -> None:
         super().__init__(values)
         self.places = list(places)
+        self.texts: dict[str | int, str] | None = None
         self.size = self.height = 1
 
 
@@ -59,6 +61,18 @@ class Ambiguous:
 
 UNREAD = object()
 """Stands where a value could not be read; its problem has been noted."""
+
+
+def as_written(data: Any) -> Any:
+    """``data`` with each of its scalars as the text that stands in the document; what is absent stays None."""
+    if isinstance(data, Mapping | list):
+        texts = getattr(data, "texts", None) or {}
+        parts = data.items() if isinstance(data, Mapping) else enumerate(data)
+        written = {key: texts.get(key) or as_written(one) for key, one in parts}
+        return written if isinstance(data, Mapping) else list(written.values())
+    if isinstance(data, WrittenFloat | Ambiguous):
+        return data.text
+    return str(data).lower() if isinstance(data, bool) else str(data) if isinstance(data, int) else data
 
 
 def child(data: Any, key: str | int, place: Place | None) -> tuple[Any, Place | None]:

@@ -6,11 +6,10 @@ The validators are for attrs; their words follow a field's path, and None is no 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path, PurePath
-from typing import Annotated, Any
+from typing import Any
 
 import attrs
 
@@ -19,10 +18,6 @@ from actors.validation.marked import Ambiguous, plain_value, shown
 
 _LARGEST = 2**63  # what a database and every JSON reader of ours can hold
 _OLDEST, _NEWEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
-_UNITS = {"B": 1, **{f"{p}iB": 1024 ** (i + 1) for i, p in enumerate("KMGT")}}
-_UNITS |= {f"{p}B": 1000 ** (i + 1) for i, p in enumerate(("k", "M", "G", "T"))}
-_SIZE = re.compile(rf"([0-9]{{1,18}}(?:\.[0-9]{{1,9}})?) ?({'|'.join(_UNITS)})", re.ASCII)
-_BYTES = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
 class Wrong(ValueError):
@@ -128,29 +123,6 @@ def moment(value: Any) -> datetime:
     if not _OLDEST <= found <= _NEWEST:
         raise Wrong(f"must be between the years 1970 and 9000, not {written!r:.80}")
     return found.astimezone(UTC)
-
-
-def bytes_of(amount: str) -> int | None:
-    """The bytes that ``2GiB``, ``512 MiB``, ``1.5GB`` or ``1073741824`` means; None for another text."""
-    if _BYTES.fullmatch(amount):
-        return int(amount)
-    found = _SIZE.fullmatch(amount)
-    return int(float(found[1]) * _UNITS[found[2]]) if found else None
-
-
-def _size(value: Any, usual: Callable[[Any], Any]) -> Any:
-    if not isinstance(value, str):
-        return usual(value)
-    if (size := bytes_of(value)) is None:
-        raise expected("a number of bytes or an amount such as 2GiB", value)
-    return size
-
-
-Size = Annotated[
-    int,
-    Format(_size, {"type": ["integer", "string"], "maxLength": 32, "description": "Bytes, or a text such as 24 GiB"}),
-]
-"""Bytes: a whole number, or a text with a unit."""
 
 
 def _kept(value: int) -> int:

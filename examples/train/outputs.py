@@ -2,6 +2,7 @@
 
 Greenroom sets the paths in the environment: GREENROOM_PROGRESS_FILE (JSON Lines), GREENROOM_RESULT_FILE (JSON) and
 GREENROOM_OUTPUT_DIR. If a variable is not set, that output is not written, so the program also runs without Greenroom.
+A job that runs again has a new output directory; GREENROOM_PREVIOUS_OUTPUT_DIR is that of the attempt before.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ class Outputs:
     progress_file: Path | None
     result_file: Path | None
     directory: Path | None
+    previous: Path | None = None
 
     @classmethod
     def from_env(cls) -> Outputs:
@@ -31,7 +33,8 @@ class Outputs:
             value = os.environ.get(name)
             return Path(value) if value else None
 
-        return cls(path("GREENROOM_PROGRESS_FILE"), path("GREENROOM_RESULT_FILE"), path("GREENROOM_OUTPUT_DIR"))
+        names = ("PROGRESS_FILE", "RESULT_FILE", "OUTPUT_DIR", "PREVIOUS_OUTPUT_DIR")
+        return cls(*(path(f"GREENROOM_{name}") for name in names))
 
     def progress(self, **fields: Any) -> None:
         """Append one JSON line with a single write: a reader never sees a part of a line, even after a crash."""
@@ -56,23 +59,35 @@ class Outputs:
             _replace(self.directory / CHECKPOINT, state)
 
     def load_checkpoint(self) -> dict[str, Any] | None:
-        """The state last saved in this directory, or None.
+        """The state last saved in this directory, else in that of the attempt before, else None.
+
+        An attempt that was interrupted before its first epoch has carried the checkpoint that it found itself with it,
+        see `carry_checkpoint`.
 
         Raises:
             ValueError: the file there is not a checkpoint.
         """
-        if self.directory is None:
-            return None
-        path = self.directory / CHECKPOINT
-        try:
-            state = json.loads(path.read_bytes())
-        except FileNotFoundError:
-            return None
-        except ValueError as error:
-            raise ValueError(f"{path} is not a checkpoint: {error}") from error
-        if not isinstance(state, dict) or not state.keys() >= {"settings", "epoch", "first", "second"}:
-            raise ValueError(f"{path} is not a checkpoint of this program")
-        return state
+        for directory in (self.directory, self.previous):
+            if directory is not None and (state := _checkpoint(directory / CHECKPOINT)) is not None:
+                return state
+        return None
+
+    def carry_checkpoint(self, state: dict[str, Any]) -> None:
+        """Save the state that this run begins with: the next attempt looks in the directory of this one only."""
+        if self.previous is not None:
+            self.save_checkpoint(state)
+
+
+def _checkpoint(path: Path) -> dict[str, Any] | None:
+    try:
+        state = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise ValueError(f"{path} is not a checkpoint: {error}") from error
+    if not isinstance(state, dict) or not state.keys() >= {"settings", "epoch", "first", "second"}:
+        raise ValueError(f"{path} is not a checkpoint of this program")
+    return state
 
 
 class RunLog:

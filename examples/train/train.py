@@ -76,6 +76,7 @@ def resume(outputs: Outputs, settings: dict[str, Any]) -> tuple[int, Network] | 
     ]
     if other:
         raise TrainingError(f"the checkpoint in {outputs.directory} was made with other settings: {'; '.join(other)}")
+    outputs.carry_checkpoint(state)
     return state["epoch"], Network(state["first"], state["second"])
 
 

@@ -104,8 +104,9 @@ def _safe(text: str) -> str:
     return _CONTROL.sub(lambda match: repr(match[0])[1:-1], text)
 
 
-_AGO = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>[smhd])")
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_UNITS = {"w": 604_800, "d": 86_400, "h": 3600, "m": 60, "s": 1}
+_NUMBER = r"\d{1,12}(?:\.\d{1,9})?"
+_DURATION = re.compile("".join(f"(?:({_NUMBER}){unit})?" for unit in _UNITS), re.ASCII)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -161,19 +162,36 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--level", default="DEBUG", type=str.upper, choices=list(LEVELS), help="this level and above (default: all)"
     )
-    parser.add_argument("--since", type=_since, help="a time (2024-01-15T10:30) or an age (90s, 15m, 2h, 1d)")
+    parser.add_argument("--since", type=_since, help="a time (2024-01-15T10:30) or an age (90s, 15m, 1d12h)")
     parser.add_argument("--json", action="store_true", help="print the lines as they are")
     parser.add_argument("--follow", action="store_true", help="then wait for more, as tail -F does")
     parser.add_argument("--full", action="store_true", help="show whole tracebacks")
-    parser.add_argument("--gap", type=float, default=GAP_SECONDS, metavar="SECONDS", help="mark pauses this long")
+    parser.add_argument("--gap", type=_gap, default=GAP_SECONDS, metavar="DURATION", help="mark pauses this long")
     parser.add_argument("--colour", choices=["auto", "always", "never"], default="auto")
     return parser
 
 
+def _seconds(text: str) -> float | None:
+    """The seconds that ``90``, ``90s``, ``1.5h`` or ``1d12h`` means; None for another text."""
+    if re.fullmatch(_NUMBER, text, re.ASCII):
+        return float(text)
+    parts = _DURATION.fullmatch(text) if text else None
+    return parts and sum(
+        float(number or 0) * unit for number, unit in zip(parts.groups(), _UNITS.values(), strict=True)
+    )
+
+
+def _gap(text: str) -> float:
+    """`--gap` in seconds."""
+    if (seconds := _seconds(text)) is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no duration such as 90s or 2m")
+    return seconds
+
+
 def _since(text: str) -> str:
     """`--since` as a line's timestamp."""
-    if match := _AGO.fullmatch(text):
-        when = dt.datetime.now(dt.UTC) - dt.timedelta(seconds=float(match["number"]) * _UNITS[match["unit"]])
+    if (age := _seconds(text)) is not None:
+        when = dt.datetime.now(dt.UTC) - dt.timedelta(seconds=age)
     else:
         try:
             when = dt.datetime.fromisoformat(text)

@@ -21,7 +21,7 @@ from actors.ledger.prune import remove
 from actors.providers.scripted import Fault, FaultKind, Refusal, ScriptedOptions, ScriptedProvider, ScriptedRemote
 from actors.runtime import Parts
 from actors.settings import Retention
-from actors.store import InlineExecutor
+from actors.store import InlineExecutor, text_search
 from actors.store.schema import metadata
 from actors.testing import request, running_runtime, seeded_sources, virtual_settings
 
@@ -269,3 +269,23 @@ def test_more_days_than_there_is_history_are_for_ever() -> None:
 def test_an_id_of_a_moment_is_not_less_than_the_earliest_one_and_less_than_the_next_millisecond() -> None:
     made = IdFactory().new(NOW)
     assert earliest(NOW) <= made < earliest(NOW + timedelta(milliseconds=1))
+
+
+async def test_what_is_removed_leaves_few_parts_of_the_index_and_a_short_log(autojump_clock, world, monkeypatch):
+    """However many batches there are: parts are merged, and the log is moved, between them."""
+    monkeypatch.setattr(pruner, "BATCH", 1)
+    moved = []
+    async with world.open() as runtime:
+
+        async def move_log():
+            moved.append(True)
+
+        monkeypatch.setattr(runtime.ledger.store, "move_log", move_log)
+        await ended(world, 60)
+        await runtime.ledger.store.write(lambda tx: text_search.fill(tx.connection, 100))
+        world.clock.suspend(91 * DAYS)
+        await an_hour()
+        assert (await rows(runtime))["jobs"] == 0
+        parts = "SELECT count(DISTINCT segid) FROM job_texts_idx"
+        assert await runtime.ledger.read(lambda connection: connection.exec_driver_sql(parts).scalar_one()) < 20
+    assert len(moved) == 60 // pruner.MERGE_AFTER

@@ -137,7 +137,7 @@ async def test_what_was_removed_since_is_told_as_a_gap(socket: Path, client: htt
     gone = await submit(client, spec={"duration": 0})
     await runtime.wait(gone["job_id"])
     kept = await submit(client)
-    removed = (await runtime.ledger.write(remove, runtime.clock.now() + timedelta(days=1), [gone["job_id"]]))[1]
+    removed = (await runtime.ledger.write(remove, runtime.clock.now() + timedelta(days=1), [gone["job_id"]])).events
     left = await runtime.event_reader.past_events()
     frames = await Frames.open(socket, header="Last-Event-ID: 0\r\n")
     async with frames.stream:

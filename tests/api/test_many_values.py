@@ -86,7 +86,7 @@ async def test_others_are_served_while_a_long_list_is_taken(edge: Any, monkeypat
 
         monkeypatch.setattr(module, name, noted)
 
-    noting(job_routes, "request_from_mapping")
+    noting(job_routes, "request_of")
     noting(job_routes, "accepted_document")
     noting(edge.runtime.jobs, "_checked")
 

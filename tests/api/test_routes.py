@@ -113,7 +113,7 @@ async def test_a_job_has_the_correlation_id_of_its_request(edge: Any) -> None:
 
 
 async def test_what_could_not_be_stored_is_no_success(edge: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def full(_requests: Any) -> None:
+    async def full(_requests: Any, *_more: Any, **_others: Any) -> None:
         raise StoreUnavailable("the disk is full")
 
     monkeypatch.setattr(edge.runtime.jobs, "submit_many", full)
@@ -127,10 +127,10 @@ async def test_a_fault_of_ours_is_answered_and_logged_under_its_id(
     """500 without inner details; the log has the traceback while the request's ID is bound."""
     seen = []
 
-    async def broken(_part: str) -> None:
+    async def broken(*_part: object, **_how: object) -> None:
         raise RuntimeError("inner detail")
 
-    monkeypatch.setattr(edge.runtime.jobs, "get", broken)
+    monkeypatch.setattr(edge.runtime.jobs, "named", broken)
     monkeypatch.setattr("actors.api.app._logger.error", lambda *_a, **_k: seen.append(_id()))
     response = await edge.http.get("/api/jobs/x", headers={"X-Correlation-ID": "asked-2"})
     assert response.status_code == 500

@@ -35,7 +35,10 @@ def test_a_sweep_is_watched_without_a_reload(stage: Stage, page: Page) -> None:
     # That it ran is told of a job only that was seen running, which one that fails at once need not be.
     for told in ("job submitted", "job dispatched", "job handed over", "job is now failed"):
         expect(trail.filter(has_text=told)).to_have_count(1)
-    expect(page.get_by_role("main")).to_contain_text(f"correlation ID {made[2]['correlation_id']}")
+    main = page.get_by_role("main")
+    for fact in (f"correlation ID {made[2]['correlation_id']}", "python train.py --lr 20", "examples/train", "1 CPU"):
+        expect(main).to_contain_text(fact)
+    expect(main).to_contain_text("PATH")  # what it inherits, by name
     expect(page.get_by_role("region", name="Output")).to_contain_text("too large")
     assert page.evaluate("window.neverReloaded") is True
 
@@ -52,6 +55,18 @@ def test_a_log_is_read_while_it_is_written(stage: Stage, page: Page, served: Ser
     expect(page.locator(".now")).to_have_text("cancelled")
     expect(page.get_by_text(f"greenroom retry {job['job_id']}")).to_be_visible()  # what was a command runs from there
     expect(page.get_by_role("button", name="Run again")).to_have_count(0)
+
+
+def test_an_address_with_a_name_leads_to_the_newest_job_of_that_name(stage: Stage, page: Page, served: Served) -> None:
+    """The address then has its id, so that a bookmark means the same job tomorrow."""
+    stage.submit("models/a")
+    newest = stage.submit("models/a")["job_id"]
+    page.goto(at(served, "jobs/models%2Fa"))
+    expect(page.get_by_role("heading", name="models/a")).to_be_visible()
+    expect(page).to_have_url(re.compile(f"#/jobs/{newest}$"))
+    expect(page.get_by_role("main")).to_contain_text(newest)
+    page.goto(at(served, "jobs/nothing"))
+    expect(page.get_by_role("heading", name="There is no such job")).to_be_visible()
 
 
 def test_requests_are_approved_and_rejected_with_a_reason(stage: Stage, page: Page, served: Served) -> None:

@@ -51,11 +51,17 @@ def test_words_directory_and_variables_reach_the_job_unchanged(terminal: Any, su
 
 
 @pytest.mark.parts
-def test_a_program_or_directory_that_is_not_there_is_named_in_its_jobs_reason(terminal: Any, supervisor: Any) -> None:
-    done = terminal.type("submit", "--wait", "--", f"/bin/{BAD}")
+def test_a_program_or_directory_that_is_not_there_is_named(terminal: Any, supervisor: Any) -> None:
+    """When it is submitted, and without that check in its job's reason."""
+    refused = terminal.type("submit", "--", f"/bin/{BAD}")
+    assert (refused.returncode, r"command: '/bin/caf\xe9' does not exist" in refused.stderr) == (2, True)
+    refused = terminal.type("submit", "--cwd", f"/nowhere/{BAD}", "--", "true")
+    assert (refused.returncode, r"cwd: '/nowhere/caf\xe9' does not exist" in refused.stderr) == (2, True)
+    done = terminal.type("submit", "--no-check", "--wait", "--", f"/bin/{BAD}")
     assert done.returncode == 127, done.stderr
+    assert r"warning: command: '/bin/caf\xe9' does not exist" in done.stderr
     assert r"program not found: /bin/caf\xe9" in done.stdout
-    done = terminal.type("submit", "--wait", "--cwd", f"/nowhere/{BAD}", "--", "true")
+    done = terminal.type("submit", "--no-check", "--wait", "--cwd", f"/nowhere/{BAD}", "--", "true")
     assert r"/nowhere/caf\xe9 cannot be used" in done.stdout
 
 

@@ -32,6 +32,7 @@ BODIES = {
     "/api/jobs": {"provider": "local", "user_id": "ana", "command": ["true"]},
     "/api/queue/limits/{name}": {"value": 1},
     "/api/queue/{job_id}/priority": {"priority_override": 1},
+    "/api/jobs/prioritise": {"jobs": ["x"], "priority_override": 1},
     "/api/jobs/{job_id}/settle": {"verdict": "failed"},
     "/api/tokens": {"user_id": "ana", "level": "viewer"},
     "/api/approvals/bulk": {"approval_ids": ["x"], "decision": "approve"},

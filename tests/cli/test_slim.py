@@ -24,15 +24,19 @@ CLIENT = {
 }  # fmt: skip
 """What every client command loads of ours, beside its own file."""
 WORDS = {"actors.cli.job_text", "actors.jobs.durations"}
-JOBS = WORDS | {"actors.cli.jobs", "actors.jobs.statuses"}
+JOBS = WORDS | {"actors.cli.jobs", "actors.cli.selections", "actors.jobs.statuses"}
 EVENTS = WORDS | {"actors.cli.event_text", "actors.jobs.events"}
 SUBMIT = WORDS | {"actors.cli.submit", "actors.jobs.environment", "actors.jobs.statuses"}
+SERIES = {"actors.cli.series", "actors.cli.sparkline"}
 QUEUE = JOBS | {"actors.cli.queue"}
 COMMANDS = {
     "jobs": JOBS, "jobs --json": JOBS, "show JOB": JOBS, "cancel JOB": JOBS, "retry JOB": JOBS,
+    "cancel --name x --yes": JOBS, "rm JOB --dry-run": JOBS, "jobs --since 12:00": JOBS | {"actors.cli.moments"},
     "logs JOB": {"actors.cli.logs", "actors.jobs.statuses"},
     "logs -f JOB": {"actors.cli.logs", "actors.jobs.statuses"},
-    "submit -- true": SUBMIT, "submit --json --env A=b -- true": SUBMIT, "submit --wait -- true": SUBMIT | EVENTS,
+    "submit -- true": SUBMIT, "submit --json --env A=b -- true": SUBMIT,
+    "submit --wait -- true": SUBMIT | EVENTS | {"actors.cli.waiting"},
+    "submit --sweep lr=1,2 -- true": SUBMIT | {"actors.cli.sweep", "actors.cli.submit_file"},
     "queue": QUEUE, "limits": QUEUE, "limits set total 3": QUEUE, "prioritise JOB none": QUEUE,
     "approvals": WORDS | {"actors.cli.approvals"}, "approve JOB": WORDS | {"actors.cli.approvals"},
     "notifications": WORDS | {"actors.cli.notifications"},
@@ -40,6 +44,7 @@ COMMANDS = {
     "dead-letters": WORDS | {"actors.cli.dead_letters"}, "quarantine list": WORDS | {"actors.cli.dead_letters"},
     "token list": {"actors.cli.token", "actors.jobs.levels"},
     "open": {"actors.cli.token", "actors.jobs.levels"},
+    "metrics JOB": SERIES, "metrics --json JOB": SERIES,
     "prune --dry-run": {"actors.cli.prune"},
     "tree --json": WORDS | {"actors.cli.watch"},
 }  # fmt: skip

@@ -198,8 +198,8 @@ def test_spec_and_set_are_merged_and_checked_before_anything_is_stored(terminal:
     bad = terminal.type("submit", "--spec", "spec.yaml", "--set", "optimizer.lr", "--", "true")
     assert bad.returncode == 2
     assert "NAME=VALUE" in bad.stderr
-    wrong = terminal.type("submit", "--priority", "99", "--memory", "lots", "--", "true")
+    wrong = terminal.type("submit", "--priority", "99", "--cost", "-1", "--", "true")
     assert wrong.returncode == 2
     assert "priority_override" in wrong.stderr
-    assert "memory" in wrong.stderr
+    assert "estimated_cost" in wrong.stderr
     assert terminal.json("jobs", "--json") == []

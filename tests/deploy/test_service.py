@@ -19,8 +19,8 @@ from trio.testing import MockClock
 from actors.cli.systemd import Notifier, dead_among, notify_systemd
 from actors.control.health import Health
 from actors.control.loop_stalls import LoopStalls
-from actors.metrics import Tallies
 from actors.kernel import VirtualClock
+from actors.metrics import Tallies
 from actors.providers.scripted import ScriptedOptions, ScriptedProvider, ScriptedRemote
 from actors.runtime import Parts
 from actors.store.errors import StoreError

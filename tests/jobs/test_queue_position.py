@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actors.jobs.queue_position import Moment, estimated_wait, position
+from actors.jobs.queue_position import Moment, position
 from actors.jobs.records import QueueEntry, QueueStatus, Resources
 from actors.jobs.scheduling import Head, Lane
 
@@ -69,19 +68,3 @@ def test_the_place_is_the_one_in_the_whole_queue_sorted(waiting: list[Queued]) -
 def test_the_thirtieth_job_is_told_that_twenty_nine_stand_before_it() -> None:
     entries = [entry(10, None, 30, seq) for seq in range(30)]
     assert place(entries, entries[29]) == 29
-
-
-@pytest.mark.parametrize(
-    ("ahead", "slots", "recent", "seconds"),
-    [
-        (0, 1, [600, 600, 600], 600),
-        (29, 5, [600, 60, 86_400], 3600),
-        (0, 5, [], None),
-        (0, 5, [600, 600], None),
-        (3, 0, [600, 600, 600], None),
-    ],
-)
-def test_an_estimate_has_a_basis_or_is_not_given(
-    ahead: int, slots: int, recent: list[float], seconds: float | None
-) -> None:
-    assert estimated_wait(ahead, slots, recent) == seconds

@@ -248,7 +248,7 @@ def test_whom_resources_are_kept_from_is_told_so() -> None:
         running=(runs("bo", needs=Resources(gpus=1)),),
         providers=TWO_GPUS,
     )
-    expected = "waiting for 1 GPU, 0 free (some are kept for a job that has waited longer)"
+    expected = "waiting for 1 GPU, 0 free (some are kept for a job that comes first)"
     assert decision.waiting[lane_id("small")].reason == expected
 
 

@@ -192,7 +192,9 @@ def reference(situation: Situation) -> tuple[list[int], list[Running], list[Kind
             continue
         since = situation.blocked.get(kind)
         ever = fits(kind.needs, free(situation, [], [], kind.provider))
-        if entry in heads and ever and since is not None and NOW - since > timedelta(minutes=10):
+        waited = entry in heads and since is not None and NOW - since > timedelta(minutes=10)
+        at_once = kind.override is not None and kind.override >= 30
+        if ever and (waited or at_once) and kind.provider not in [one.provider for one in kept]:
             kept.append(kind)
     return picked, run, kept
 

@@ -113,6 +113,27 @@ def nothing_lives(stage: Stage, views: list[JobView]) -> bool:
     return not any(is_alive(pid) for pid in pids)
 
 
+async def test_a_job_that_a_restart_of_the_machine_ended_runs_again_where_it_asked_for_that(stage: Stage) -> None:
+    """Once, after the next start, in a directory of its own; it finds what the attempt before it left."""
+    script = f"""
+        echo "0 attempt $GREENROOM_ATTEMPT $GREENROOM_JOB_ID" >> {stage.record}
+        if [ $GREENROOM_ATTEMPT = 1 ]; then echo 7 > $GREENROOM_OUTPUT_DIR/step; exec sleep 1000; fi
+        echo "0 found $(cat $GREENROOM_PREVIOUS_OUTPUT_DIR/step) $GREENROOM_JOB_ID" >> {stage.record}
+    """
+    rerun = {"times": 3, "delay": 0.1}
+    stage.write_jobs([{"command": ["sh", "-c", script], "user_id": "ana", "rerun": rerun}])
+    assert await stage.supervise_until_lines(1) == -signal.SIGKILL
+    ((_, _, _, job_id),) = stage.lines()
+    await until((stage.directory(job_id).output / "step").exists)
+    await reboot(stage, job_id)
+    assert await stage.supervise() == 0
+    assert [line[1:3] for line in stage.lines()] == [["attempt", "1"], ["attempt", "2"], ["found", "7"]]
+    (view,), events = await stage.rows()
+    assert (view.job.status, view.entry.reruns) == (JobStatus.COMPLETED, 1)
+    (again,) = [event for event in events if event.type == "job_rerun"]
+    assert again.data["reason"] == "the machine was restarted while the job ran"
+
+
 async def test_a_job_that_was_written_down_and_had_no_shim_yet_runs_once(stage: Stage, tmp_path: Path) -> None:
     """The supervisor is killed between the two; nothing runs meanwhile, and the next supervisor starts it."""
     command = [sys.executable, "-I", "-S", "-c", LONG_JOB, str(stage.record), "only"]

@@ -8,7 +8,7 @@ from trio.testing import MockClock
 
 from actors.jobs.records import JobStatus
 from actors.kernel import VirtualClock
-from actors.providers.base import Remark
+from actors.providers.abilities import Remark
 from actors.providers.scripted import ScriptedOptions, ScriptedProvider, ScriptedRemote
 from actors.runtime import Parts
 from actors.testing import request, running_runtime, seeded_sources, virtual_settings

@@ -120,6 +120,8 @@ async def test_a_job_is_found_by_an_unambiguous_part_of_its_id(autojump_clock, w
         jobs = [await world.submit() for _ in range(3)]
         assert (await runtime.jobs.get(jobs[1].job_id[-5:])).job.job_id == jobs[1].job_id
         with pytest.raises(Refused, match="fits more than one job"):
-            await runtime.jobs.get(jobs[0].job_id[:4])
+            await runtime.jobs.get(jobs[0].job_id[:6])
+        with pytest.raises(Refused, match="the beginning of an id must have 6 characters or more"):
+            await runtime.jobs.get(jobs[0].job_id[:5])
         with pytest.raises(Refused, match="there is no job 'zzz'"):
             await runtime.jobs.get("zzz")

@@ -26,7 +26,8 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 def fresh_logging() -> Iterator[None]:
     """Whatever a test configures is taken away: handlers, levels, the record maker, signal handlers, context."""
     root = logging.getLogger()
-    level, raising, maker = root.level, logging.raiseExceptions, logging.Logger.makeRecord
+    level, raising = root.level, logging.raiseExceptions
+    maker, log = logging.Logger.makeRecord, logging.Logger._log
     flags = logging.logThreads, logging.logProcesses, logging.logMultiprocessing
     signals = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
     clear_context()
@@ -37,7 +38,8 @@ def fresh_logging() -> Iterator[None]:
         handler.close()
         drain_at_exit(None)
     root.setLevel(level)
-    logging.raiseExceptions, logging.Logger.makeRecord = raising, maker  # type: ignore[method-assign]
+    logging.raiseExceptions = raising
+    logging.Logger.makeRecord, logging.Logger._log = maker, log  # type: ignore[method-assign]
     logging.logThreads, logging.logProcesses, logging.logMultiprocessing = flags
     for number, previous in signals.items():
         signal.signal(number, previous)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import gzip
 import io
 import json
@@ -233,7 +234,13 @@ def test_since_is_a_time(given: str, meant: str) -> None:
 
 
 def test_since_is_an_age() -> None:
-    assert command._since("2h") < command._since("90m") < command._since("30s") < command._since("0s")
+    ages = ("2w", "1d12h", "2h", "1.5h", "89m", "30s", "20", "0s")
+    times = [command._since(age) for age in ages]
+    assert times == sorted(times)
+    assert command._gap("2m") == 120
+    for wrong in ("1h90", "15min", "", "-5s"):
+        with pytest.raises(argparse.ArgumentTypeError):
+            command._gap(wrong)
 
 
 def test_following_ends_quietly_on_interrupt(tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,19 +49,22 @@ CALLS: Mapping[str, tuple[Callable[[GuardedProvider, str], Awaitable[object]], b
     "observe_many of one": (lambda provider, key: provider.observe_many({key: HANDLES[key]}), True),
     "cancel": (lambda provider, key: provider.cancel(key, HANDLES[key]), True),
     "logs": (lambda provider, key: provider.logs(key, HANDLES[key]), True),
+    "log_cursor": (lambda provider, key: provider.log_cursor(key, HANDLES[key], lines=1, since=None), True),
     "delivery_secrets": (lambda provider, _key: provider.delivery_secrets(fresh=True), False),
     "forget": (lambda provider, key: provider.forget(key, HANDLES[key]), True),
 }
 NOT_THROUGH_THE_BREAKER = {
     "capacity",
     "prepare",
+    "check_requests",
+    "stored_bytes",
     "read_delivery",
     "follow",
     "watch",
     "settled",
     "aclose",
 }
-NEVER = {"logs"}
+NEVER = {"logs", "log_cursor"}
 
 
 def test_no_call_is_left_out() -> None:

@@ -59,7 +59,7 @@ def test_a_whole_script_is_read() -> None:
     ("spec", "message"),
     [
         ({"duratoin": 5}, "spec.duratoin: unknown key; did you mean duration?"),
-        ({"duration": "5"}, "spec.duration: must be a number, not '5'"),
+        ({"duration": "5 x"}, "spec.duration: must be a duration such as 90s, 15m, 2h or 1d12h, not '5 x'"),
         ({"duration": True}, "spec.duration: must be a number, not true"),
         ({"duration": -1}, "spec.duration: must be a number of seconds from 0 to 1000000000, not -1"),
         ({"duration": float("nan")}, "spec.duration: must be a number, not nothing"),

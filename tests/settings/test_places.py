@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from actors.settings import Settings
-from actors.settings.places import known_state_directory, note_state_directory
+from actors.settings.places import known_env_from, known_state_directory, note_settings
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def read_and_noted(config: str | None = None) -> Path:
     settings = Settings.load(config)
-    note_state_directory(settings.config_file, settings.state_dir)
+    note_settings(settings.config_file, settings.state_dir, settings.submission.env_from)
     return settings.state_dir
 
 
@@ -132,3 +132,22 @@ def test_a_working_directory_that_is_gone_is_left_to_settings(home: Path) -> Non
     gone.rmdir()
     assert known_state_directory(None) is None
     os.chdir(home)
+
+
+def test_variables_that_jobs_inherit_are_noted_with_it(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """E12: without a file there are none; with one it is read once until it changes, also where a variable names the
+    state directory."""
+    assert known_env_from(None) == ()
+    file = write(home / "greenroom.yaml", "here")
+    file.write_text("state_dir: here\nsubmission: {env_from: ['WANDB_*', HF_TOKEN]}\n")
+    assert known_env_from(None) is None
+    monkeypatch.setenv("GREENROOM_HOME", "elsewhere")
+    read_and_noted()
+    assert known_env_from(None) == ("WANDB_*", "HF_TOKEN")
+    monkeypatch.delenv("GREENROOM_HOME")
+    assert known_state_directory(None) is None, "what the variable said was noted of the file"
+    read_and_noted()
+    assert known_state_directory(None) == home / "here"
+    assert known_env_from(None) == ("WANDB_*", "HF_TOKEN")
+    file.write_text("state_dir: here\n")
+    assert known_env_from(None) is None

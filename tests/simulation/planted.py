@@ -13,16 +13,15 @@ from weakref import WeakKeyDictionary
 import attrs
 import pytest
 
-from actors import notifier, runtime, scheduler
-from actors.jobs import lifecycle, polling, retry
+from actors import runtime, scheduler
+from actors.jobs import bounds, lifecycle, placeholders, polling, retry
 from actors.jobs.lifecycle import Trigger
-from actors.jobs.notifications import Outcome
 from actors.jobs.records import TERMINAL_JOBS, JobStatus, QueueStatus
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.retention import Hold
 from actors.ledger import approvals as approval_verbs
-from actors.ledger import dispatch, notifications, observe
-from actors.ledger.notifications import Outbox, Tried
+from actors.ledger import deliveries as deliveries_of_the_ledger
+from actors.ledger import dispatch, keys, observe, rerun
 from actors.store import (
     Transaction,
     approvals,
@@ -36,7 +35,8 @@ from actors.store import (
     submissions,
     waits,
 )
-from actors.store import notifications as notification_rows
+from tests.simulation.planted_notifications import PLANTED_NOTIFICATIONS
+from tests.simulation.planted_waits import PLANTED_WAITS
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 
@@ -187,77 +187,76 @@ def remembered_limits_that_are_stale(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(holds, "drop", lambda connection: (drop(connection), changed(connection)))
 
 
-def notification_in_the_same_transaction(patch: pytest.MonkeyPatch) -> None:
-    """The rows are committed first, their notifications in a transaction of their own."""
-    notes: WeakKeyDictionary[Transaction, list[object]] = WeakKeyDictionary()
-    run_closures = store.Store._run_closures
+def keys_of_a_file(patch: pytest.MonkeyPatch) -> None:
+    """The keys of a file's jobs are not kept: what is submitted again is made again."""
+    bind = keys.Keys.bind
 
-    def note_later(self, *what):
-        notes.setdefault(self, []).append(what)
+    def bind_single(self, request, job_id):
+        if self._file is None:
+            bind(self, request, job_id)
 
-    def notifications_afterwards(self, group, transaction):
-        events = run_closures(self, group, transaction)
-        _write_notes(transaction, notes.pop(transaction, []))
-        return events
-
-    patch.setattr(Transaction, "note_for", note_later)
-    patch.setattr(store.Store, "_run_closures", notifications_afterwards)
+    patch.setattr(keys.Keys, "bind", bind_single)
 
 
-def notification_only_of_what_is_committed(patch: pytest.MonkeyPatch) -> None:
-    """What is noted for a transaction that fails is written with the next one."""
-    notes: WeakKeyDictionary[object, list[object]] = WeakKeyDictionary()  # each process has a store of its own
-    run_closures = store.Store._run_closures
-
-    def note_later(self, *what):
-        notes.setdefault(self.outbox, []).append(what)
-
-    def whatever_was_noted(self, group, transaction):
-        events = run_closures(self, group, transaction)
-        _write_notes(transaction, notes.pop(self.outbox, []))
-        return events
-
-    patch.setattr(Transaction, "note_for", note_later)
-    patch.setattr(Outbox, "__hash__", object.__hash__)
-    patch.setattr(store.Store, "_run_closures", whatever_was_noted)
+def each_combination_its_own_values(patch: pytest.MonkeyPatch) -> None:
+    """What a matrix makes has the values of its first combination."""
+    fill = placeholders.Filler.fill
+    first: WeakKeyDictionary[placeholders.Filler, dict[str, str]] = WeakKeyDictionary()
+    patch.setattr(
+        placeholders.Filler, "fill", lambda self, values, *more: fill(self, first.setdefault(self, values), *more)
+    )
 
 
-def _write_notes(transaction, notes):
-    if not notes:
-        return
-    transaction.connection.exec_driver_sql("BEGIN IMMEDIATE")
-    for what in notes:
-        transaction.outbox.note(transaction, *what)
-    transaction.connection.exec_driver_sql("COMMIT")
-    transaction.committed()
+def proof_of_an_end(patch: pytest.MonkeyPatch) -> None:
+    """A provider's word that it lost a job is taken for the end of it."""
+    apply = observe.apply_observation
+
+    def believed(tx, pair, key, observation):
+        return apply(tx, pair, key, attrs.evolve(observation, proven_dead=True))
+
+    for module in (observe, dispatch, deliveries_of_the_ledger):
+        patch.setattr(module, "apply_observation", believed)
 
 
-def acknowledged_before_it_is_recorded(patch: pytest.MonkeyPatch) -> None:
-    """A notification counts as delivered as soon as it is about to be sent."""
-    deliver = notifier.Notifier._deliver
+def count_of_runs(patch: pytest.MonkeyPatch) -> None:
+    """However often a job ran again, it may do so as often as it asked for."""
+    decide_again = observe.run_again
 
-    async def recorded_first(self, one, disabled):
-        await self._ledger.write(notifications.record, [Tried(one.notification_id, Outcome())], jitter=lambda: 0.0)
-        await deliver(self, one, disabled)
+    def never_spent(job, entry, observation, error, now):
+        return decide_again(job, attrs.evolve(entry, reruns=0), observation, error, now)
 
-    patch.setattr(notifier.Notifier, "_deliver", recorded_first)
-
-
-def one_notification_of_a_job_after_the_other(patch: pytest.MonkeyPatch) -> None:
-    """Each is due as soon as it is written, whatever stands before it."""
-    add = notification_rows.add
-
-    def due_at_once(connection, target, type_, body, now, job_id=None):
-        number = add(connection, target, type_, body, now, job_id)
-        notification_rows.change(connection, number, next_try_at=now, wait_seconds=0.0)
-        return number
-
-    patch.setattr(notification_rows, "add", due_at_once)
+    patch.setattr(observe, "run_again", never_spent)
 
 
-def group_that_is_awaited(patch: pytest.MonkeyPatch) -> None:
-    """The end of a group is told of by the process in which its first job ended, and by no later one."""
-    patch.setattr(notification_rows, "await_group", lambda *_group: None)
+def cancel_before_another_run(patch: pytest.MonkeyPatch) -> None:
+    """A job that was asked to end is run again, too."""
+    decide_again = observe.run_again
+
+    def uncancelled(job, *rest):
+        return decide_again(attrs.evolve(job, cancel_requested_at=None), *rest)
+
+    patch.setattr(observe, "run_again", uncancelled)
+
+
+def key_of_each_attempt(patch: pytest.MonkeyPatch) -> None:
+    """The next attempt has the key of the one before it: its provider takes it for that one."""
+    put_back = rerun.advance
+
+    def same_number(tx, pair, trigger, *, entry, **more):
+        before = {"attempt": pair.entry.attempt, "run_first_attempt": pair.entry.run_first_attempt}
+        return put_back(tx, pair, trigger, entry={**entry, **before}, **more)
+
+    patch.setattr(rerun, "advance", same_number)
+
+
+def what_is_kept_for_a_wide_job(patch: pytest.MonkeyPatch) -> None:
+    """Nothing is kept: small jobs take what becomes free for as long as there are any."""
+    patch.setattr(bounds.ProviderPass, "keep", lambda _self, _job_id, _resources: None)
+
+
+def given_back_in_time(patch: pytest.MonkeyPatch) -> None:
+    """Whoever has a deadline gets what is kept for another, however late that is."""
+    patch.setattr(bounds, "gives_back_in_time", lambda _now, max_runtime, _grace, _before: max_runtime is not None)
 
 
 PLANTED: dict[Plant, set[str]] = {
@@ -281,11 +280,21 @@ PLANTED: dict[Plant, set[str]] = {
     waits_that_move_with_the_clock: {"waits end in time", "Retry-After and back-off are kept"},
     hold_after_a_leap: {"no acknowledged job is lost", "replay of events = table", "events without a gap"},
     no_entry_hides_another: {"what can run starts"},
-    notification_in_the_same_transaction: {"no notification is lost"},
-    notification_only_of_what_is_committed: {"no notification without its change", "no notification is lost"},
-    acknowledged_before_it_is_recorded: {"no notification is lost"},
-    one_notification_of_a_job_after_the_other: {"notifications in order"},
-    group_that_is_awaited: {"no notification is lost"},
     remembered_limits_that_are_stale: {"limits hold as the provider sees them", "what can run starts"},
+    keys_of_a_file: {"one key, one job"},
+    each_combination_its_own_values: {"a job for each combination"},
+    proof_of_an_end: {
+        "at most one remote job each",
+        "limits hold as the provider sees them",
+        "jobs end as they ran",
+        "no orphans",
+    },
+    count_of_runs: {"no more runs than asked"},
+    cancel_before_another_run: {"what is asked to end is not run again"},
+    key_of_each_attempt: {"each attempt has a key of its own", "no more runs than asked", "the intent first"},
+    what_is_kept_for_a_wide_job: {"what is reserved is kept"},
+    given_back_in_time: {"what is reserved is kept"},
+    **PLANTED_WAITS,
+    **PLANTED_NOTIFICATIONS,
 }
 """Each with the rules by which it is noticed: a bug found by an accident of its planting is not found."""

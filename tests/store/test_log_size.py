@@ -130,3 +130,16 @@ async def test_a_log_that_grows_is_a_reason_to_look_and_says_what_to_do(store, r
     reader.execute("ROLLBACK")
     store._log.look()
     assert store.reasons == ()
+
+
+async def test_the_log_is_moved_beside_the_writer(store, monkeypatch):
+    """A commit has nothing left to move then, however much was written."""
+    await fill(store, LONG // 2)
+    await store.move_log()
+    log = sqlite3.connect(f"file:{store.path}?mode=rw", uri=True)
+    busy, frames, moved = log.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+    log.close()
+    assert (busy, frames - moved) == (0, 0)
+    before = size_of(store)
+    await fill(store, LONG // 2)
+    assert size_of(store) == before, "the writer began the log anew"

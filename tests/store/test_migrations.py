@@ -31,7 +31,7 @@ def shape(connection):
     }
     derived = "type = 'trigger' OR name LIKE '%_by_tail' OR sql LIKE '%fts5%'"
     written = connection.exec_driver_sql(f"SELECT name, sql FROM sqlite_master WHERE {derived} ORDER BY 1").all()
-    assert len(written) == 11
+    assert len(written) == 14
     counters = connection.exec_driver_sql("SELECT * FROM counters ORDER BY 1").all()
     return columns, indexes, [tuple(row) for row in written], counters
 

@@ -129,10 +129,11 @@ async def test_the_same_job_file_and_the_same_key_find_their_jobs(old_state):
     environment = old_state.expected["environment"]
     file = load_job_file(old_state.job_file, environ=environment)
     async with opened(old_state) as runtime:
-        accepted = await runtime.jobs.submit_many(file.requests)
-        assert [(one.job.job_id, one.created) for one in accepted] == [
-            (old_state.job_id(name), False) for name in ("file-one", "file-two", "file-three")
-        ]
+        for _ in range(2):  # by the keys of 0.1.0, then by those of their content
+            accepted = await runtime.jobs.submit_many(file.requests, file.rules())
+            assert [(one.job.job_id, one.created) for one in accepted] == [
+                (old_state.job_id(name), False) for name in ("file-one", "file-two", "file-three")
+            ]
         by_hand: JobRequest = (await runtime.jobs.get(old_state.job_id("completed"))).job.request
         assert (await runtime.submit(by_hand)).job_id == old_state.job_id("completed")
 

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, delete, select, update
 from actors.jobs.ids import IdFactory
 from actors.jobs.records import Job, JobRequest, JobStatus
 from actors.kernel import VirtualClock
-from actors.store import InlineExecutor, Store, jobs, text_search
+from actors.store import InlineExecutor, Store, dialect, jobs, text_search
 from actors.store.errors import StoreError
 from actors.store.schema import jobs as rows
 
@@ -185,12 +185,37 @@ async def test_an_index_that_cannot_be_filled_is_one_warning(store, autojump_clo
 async def test_an_id_is_found_by_its_beginning_and_by_its_end(store):
     all_jobs = some(200)
 
+    def ids_of(tx, part, **more):
+        return dialect.matching(tx.connection, rows.c.job_id, part, **more)
+
     def look(tx):
         jobs.add(tx.connection, all_jobs)
         for job in all_jobs[::20]:
             for length in (5, 8, 9, 12, 26):
-                assert jobs.matching(tx.connection, job.job_id[-length:]) == [job.job_id]
-            assert job.job_id in jobs.matching(tx.connection, job.job_id[:25], 20)
-        assert jobs.matching(tx.connection, "%") == jobs.matching(tx.connection, "_" * 9) == []
+                assert ids_of(tx, job.job_id[-length:]) == [job.job_id]
+            assert job.job_id in ids_of(tx, job.job_id[:25], limit=20)
+        assert ids_of(tx, "%") == ids_of(tx, "_" * 9) == []
 
     await store.write(look)
+
+
+def number_of_parts(connection: Connection) -> int:
+    return connection.exec_driver_sql("SELECT count(DISTINCT segid) FROM job_texts_idx").scalar_one()
+
+
+async def test_the_parts_of_the_index_are_merged_by_themselves_only(store):
+    """Not in the transaction that makes one part too many, which would take ten times as long."""
+    all_jobs = some(60)
+    await store.write(lambda tx: jobs.add(tx.connection, all_jobs))
+    parts = []
+    while await store.write(lambda tx: text_search.fill(tx.connection, 1)):
+        parts.append(await store.read(number_of_parts))
+    assert parts == list(range(1, len(parts) + 1))
+    rounds = 0
+    while await store.write(lambda tx: text_search.merge(tx.connection)):
+        rounds += 1
+        assert rounds < 1_000
+    assert rounds > 0
+    assert await store.read(number_of_parts) <= 8
+    for text in TEXTS:
+        assert await store.read(lambda connection, text=text: found(connection, text, 7)) == holding(all_jobs, text)

@@ -105,7 +105,7 @@ async def test_a_page_is_bounded_in_bytes_and_never_empty(monkeypatch: pytest.Mo
 @pytest.mark.parametrize(
     ("look", "index"),
     [
-        (lambda connection: queue.number_waiting(connection, "ana"), "entries_(waiting_by_user|deferred)"),
+        (lambda connection: queue.number_waiting(connection, "ana"), "entries_(waiting_by_user|held)"),
         (queue.oldest_waiting, "entries_waiting"),
         (lambda connection: waiting.page(connection, NOW, 10), "entries_waiting"),
     ],

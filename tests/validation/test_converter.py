@@ -11,7 +11,8 @@ import attrs
 import pytest
 from attrs.validators import ge, gt
 
-from actors.validation import INPUT, CheckedError, Shape, Size, StrictConverter, Wrong, plain_value
+from actors.jobs.quantities import Bytes
+from actors.validation import INPUT, CheckedError, Shape, StrictConverter, Wrong, plain_value
 from actors.validation.values import fits
 
 
@@ -36,7 +37,7 @@ class Http:
     proto: Literal["h1", "h2"] = "h1"
     workers: int | tuple[str, ...] | None = None
     since: datetime | None = None
-    memory: Size | None = None
+    memory: Bytes | None = None
     extra: Any = None
 
 
@@ -174,7 +175,7 @@ def test_a_shape_says_how_a_class_is_written() -> None:
         names={"listen": "port"},
         hidden={"tls"},
         also={"kind"},
-        types={"retries": Size},
+        types={"retries": Bytes},
         validators={"port": fits(lambda port: port != 22, "is taken")},
         whole=check_rate,
     )

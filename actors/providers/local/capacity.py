@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import attrs
 
 from actors.jobs.records import Capacity
 from actors.providers.errors import Unavailable
+from actors.providers.local.cgroups import own_cgroup
 from actors.providers.local.directory import closing, opened_folder
 from actors.providers.local.gpus import FoundGpus, find_gpus
 from actors.providers.local.options import LocalOptions
 from actors.providers.local.shim.files import NotPlain, open_plain
+from actors.providers.local.shim.system import count_in, read
 
 FIRST_FREE_FD = 200  # leases are opened above the descriptors under which the shim inherits them (3, 4, ...)
 
@@ -38,9 +40,26 @@ class Lease:
 
 
 def machine_capacity(options: LocalOptions, devices: tuple[str, ...]) -> Capacity:
-    """All there is, by resource: this process's cores unless the options say otherwise."""
+    """All there is, by resource: unless the options say otherwise, this process's cores and nine tenths of memory."""
     cpus = options.cpus if options.cpus is not None else len(os.sched_getaffinity(0))
-    return Capacity(cpus=cpus, gpus=len(devices), memory=options.memory)
+    memory = options.memory
+    if memory is None and (there := memory_here(group=own_cgroup())) is not None:
+        memory = there * 9 // 10
+    return Capacity(cpus=cpus, gpus=len(devices), memory=memory)
+
+
+def memory_here(proc: Path = Path("/proc"), group: Path | None = None) -> int | None:
+    """Bytes of memory that jobs can have: the machine's, or less where a control group of ours allows less.
+
+    ``group``: the control group that we are in. None: the kernel does not say.
+    """
+    kib = count_in(str(proc / "meminfo"), "MemTotal:")
+    found = None if kib is None else kib * 1024
+    for folder in () if group is None else (group, *group.parents):
+        with suppress(OSError, ValueError):  # a group without a limit, or no group
+            limit = int(read(str(folder / "memory.max")))
+            found = limit if found is None else min(found, limit)
+    return found
 
 
 def machine_devices(options: LocalOptions) -> FoundGpus:

@@ -24,7 +24,7 @@ NAME_SPACE = Path("/proc/self/ns/cgroup")
 
 def cgroup_parent() -> Path | None:
     """The folder in which control groups of jobs can be made; None: there is none here."""
-    own = _own_cgroup()
+    own = own_cgroup()
     if own is None:
         return None
     probe = own / f"{PREFIX}probe-{os.getpid()}"
@@ -70,7 +70,8 @@ def end_group(path: Path, deadline: float) -> bool:
     return True
 
 
-def _own_cgroup() -> Path | None:
+def own_cgroup() -> Path | None:
+    """The control group that this process is in; None: it is in none that can be seen."""
     try:
         own = next((line[3:] for line in read("/proc/self/cgroup").splitlines() if line.startswith("0::")), None)
         mounts = [line.partition(" - ") for line in read("/proc/self/mountinfo").splitlines()]

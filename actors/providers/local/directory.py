@@ -76,8 +76,10 @@ class JobDirectory:
     exit = _File("exit.json")  # how it ended
     cancel = _File("cancel")  # there: an end was asked for
     log = _File("log")  # the job's output
+    log_times = _File("log.times")  # when it had which size
     progress = _File("progress.jsonl")  # JSON lines from the job; untrusted
     result = _File("result.json")  # one JSON object from the job; untrusted
+    parents = _File("parents.json")  # the jobs that this one waited for, and what they left; for it to read
     output = _File("output")  # a folder: what the job wants kept
     work = _File("work")  # a folder: the job's working directory, unless it asked for another
 
@@ -101,11 +103,14 @@ class JobDirectory:
         paths = (self.spec, self.run, self.exit, self.lock, self.started)
         return any(os.path.lexists(path) for path in paths)
 
-    def place(self, spec: Mapping[str, Any]) -> bool:
+    def place(self, spec: Mapping[str, Any], parents: str | None = None) -> bool:
         """Submit: make the directory and, last, its spec. False: it was submitted before.
 
-        A directory without a spec was left by somebody who was killed, and is completed. Raises :class:`Unavailable`,
-        leaving nothing behind, when the disk refuses.
+        ``parents``: the content of that file; None: there is none.
+
+        What the files hold is on disk then, the names may not be: :meth:`sync_names`. A directory without a spec was
+        left by somebody who was killed, and is completed. Raises :class:`Unavailable`, leaving nothing behind, when the
+        disk refuses.
         """
         if self.is_submitted:
             return False
@@ -113,13 +118,22 @@ class JobDirectory:
             for folder in (self.path, self.output, self.work):
                 folder.mkdir(mode=0o700, exist_ok=True)
             self._reserve_exit_record()
-            write_durably(self.spec, spec)
-            sync_folder(self.path.parent)
+            if parents is not None:
+                with self.opened() as at:
+                    write_plain(at, self.parents.name, parents.encode(), sync_name=False)
+            write_durably(self.spec, spec, sync_name=False)
         except OSError as error:
             if not self.is_submitted:
                 self.remove()
             raise Unavailable(f"the job's directory cannot be written: {error}") from error
         return True
+
+    def sync_names(self) -> None:
+        """Have the directory, and the spec in it, survive a power cut. Raises OSError."""
+        with self.opened() as folder:
+            os.fsync(folder)
+        with opened_folder(self.path.parent) as jobs:
+            os.fsync(jobs)
 
     def remove(self) -> None:
         """Remove the directory: gone for everybody at once, its files thereafter (see :mod:`.removing`)."""
@@ -198,15 +212,12 @@ def read_record(path: Path, most: int = MOST_RECORD) -> dict[str, Any] | None:
     return value
 
 
-def write_durably(path: Path, document: Mapping[str, Any]) -> None:
-    """Make ``path`` hold ``document``, wholly or not at all, on disk when this returns. Raises OSError."""
+def write_durably(path: Path, document: Mapping[str, Any], *, sync_name: bool = True) -> None:
+    """Make ``path`` hold ``document``, wholly or not at all, on disk when this returns. Raises OSError.
+
+    Without ``sync_name`` a power cut may take the name, and all of it then.
+    """
     # not orjson: it refuses the lone surrogates in which bytes of an environment that are not UTF-8 travel
     data = json.dumps(document).encode()
     with JobDirectory(path.parent).opened() as folder:
-        write_plain(folder, path.name, data)
-
-
-def sync_folder(path: Path) -> None:
-    """Make the names in ``path`` durable. Raises OSError."""
-    with opened_folder(path) as folder:
-        os.fsync(folder)
+        write_plain(folder, path.name, data, sync_name=sync_name)

@@ -12,6 +12,11 @@ from actors.providers.local.directory import JobDirectory
 MARK = "GREENROOM_OUTPUT_DIR"
 """By its value, which no two jobs on one machine share, a process is known to be of a job."""
 
+ATTEMPT = "GREENROOM_ATTEMPT"
+"""Which attempt at the job this is, 1 at first."""
+PREVIOUS = "GREENROOM_PREVIOUS_OUTPUT_DIR"
+"""Where the attempt before this one left its output; not set in the first one."""
+
 OURS = frozenset(
     {
         "GREENROOM_JOB_ID",
@@ -19,6 +24,10 @@ OURS = frozenset(
         MARK,
         "GREENROOM_PROGRESS_FILE",
         "GREENROOM_RESULT_FILE",
+        ATTEMPT,
+        PREVIOUS,
+        "GREENROOM_PARENTS",
+        "GREENROOM_HOME",
         "CUDA_VISIBLE_DEVICES",
         "CUDA_DEVICE_ORDER",
     }
@@ -36,13 +45,19 @@ def job_environment(
     """
     if inherited is None:
         inherited = inherited_of(DEFAULT_ENV_FROM, os.environ)
+    before = context.get("previous_key")
+    previous = {PREVIOUS: str(JobDirectory.of(directory.path.parent, before).output)} if before else {}
     return {
         "PYTHONUNBUFFERED": "1",  # else the output of a Python program comes in blocks, and the last one not at all
-        **inherited,
+        **{name: value for name, value in inherited.items() if name != PREVIOUS},
         **env,
         "GREENROOM_JOB_ID": context.get("job_id", directory.key),
         "GREENROOM_CORRELATION_ID": context.get("correlation_id", ""),
         MARK: str(directory.output),
         "GREENROOM_PROGRESS_FILE": str(directory.progress),
         "GREENROOM_RESULT_FILE": str(directory.result),
+        ATTEMPT: context.get("attempt", "1"),
+        **previous,
+        **({"GREENROOM_PARENTS": str(directory.parents)} if "parents" in context else {}),
+        **({"GREENROOM_HOME": context["home"]} if "home" in context else {}),
     }

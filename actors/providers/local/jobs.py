@@ -13,7 +13,7 @@ from typing import Any
 
 from actors.jobs.records import Observation, Phase
 from actors.providers.base import CancelAck, View
-from actors.providers.errors import Conflict, Unavailable
+from actors.providers.errors import Conflict, OutcomeUnknown, Unavailable
 from actors.providers.local.capacity import Lease, leased
 from actors.providers.local.directory import JobDirectory, job_directories, read_record
 from actors.providers.local.environment import job_environment
@@ -54,7 +54,10 @@ class LocalJobs:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def submit(self, directory: JobDirectory, body: Mapping[str, Any], context: Mapping[str, str]) -> bool:
-        """Write the job down and start its shim. True: it had been written down before. Raises :class:`Unavailable`."""
+        """Write the job down and start its shim. True: it had been written down before.
+
+        Raises :class:`Unavailable`, and :class:`OutcomeUnknown` where a power cut might take a job that was started.
+        """
         if directory.is_submitted:
             return True
         spec = {
@@ -69,9 +72,14 @@ class LocalJobs:
             "submitted_at": time.time(),
         }
         with self._leased(body["gpus"], directory.key) as lease:
-            placed = directory.place(spec)
+            placed = directory.place(spec, context.get("parents"))
             if placed:
                 self._begin(directory, lease)
+        if placed:
+            try:
+                directory.sync_names()  # while the shim gets ready, which opens no gate before its own note is synced
+            except OSError as error:
+                raise OutcomeUnknown(f"the job was started, and its directory cannot be synced: {error}") from error
         return not placed
 
     @contextmanager

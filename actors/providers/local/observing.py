@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+import attrs
+
 from actors.jobs.records import Observation, Phase
 from actors.providers.local.directory import JobDirectory, read_record
 from actors.providers.local.end_messages import (
@@ -31,26 +33,29 @@ def observe(directory: JobDirectory, seen: Look, outputs: Outputs) -> Observatio
     spec = _spec(directory)
     job_id = text(spec.get("job_id"), directory.key)
     if seen.exit is not None:
-        return _ended(directory, seen.exit, spec, outputs)
+        return attrs.evolve(_ended(directory, seen.exit, spec, outputs), devices=devices_of(seen.run))
     if seen.standing is Standing.RUNNING:
         phase = Phase.STOPPING if seen.cancel else Phase.RUNNING
         return Observation(
             phase=phase,
             raw_status=phase.value,
             started_at=_time(seen.run, "started_at"),
-            progress=outputs.progress(directory, job_id),
+            **outputs.reported(directory, job_id),
+            devices=devices_of(seen.run),
         )
     return Observation(phase=Phase.STARTING, raw_status="starting")
 
 
 def lost(directory: JobDirectory, seen: Look, left: Remains, outputs: Outputs) -> Observation:
     """What is said of a job whose shim died: LOST; proven dead when nothing of it is left."""
-    if seen.fault:
+    interrupted = None
+    if seen.fault:  # its own doing, most likely
         reason = f"its shim is gone, and how the job ended is not known: {shown(seen.fault)}"
     elif seen.run is not None and not seen.same_boot:
-        reason = "the machine was restarted while the job ran"
+        reason = interrupted = "the machine was restarted while the job ran"
     else:
-        reason = "its shim was killed while the job ran, and how the job ended is not known"
+        interrupted = "its shim was killed while the job ran"
+        reason = f"{interrupted}, and how the job ended is not known"
     if left.pids:
         reason += f"; process {left.pids[0]} may be left of it"
     elif not left.proven:
@@ -62,8 +67,9 @@ def lost(directory: JobDirectory, seen: Look, left: Remains, outputs: Outputs) -
         started_at=_time(seen.run, "started_at"),
         error=reason,
         output_url=output_url(directory),
-        progress=outputs.progress(directory, text(spec.get("job_id"), directory.key)),
+        **outputs.reported(directory, text(spec.get("job_id"), directory.key), ended=left.proven),
         proven_dead=left.proven,
+        interrupted=interrupted,
     )
 
 
@@ -87,8 +93,9 @@ def _ended(
         phase = Phase.SUCCEEDED
     else:
         phase, error = Phase.FAILED, end_message(record, last_line(directory)) + _script_note(spec, record)
+    told_to_stop = phase is Phase.FAILED and record.get("told_to_stop")  # as when the machine is shut down
     job_id = text(spec.get("job_id"), directory.key)
-    progress = outputs.progress(directory, job_id)
+    reported = outputs.reported(directory, job_id, ended=True)
     outputs.ended(directory)
     return Observation(
         phase=phase,
@@ -99,10 +106,17 @@ def _ended(
         signal=record.get("signal"),
         error=error,
         output_url=output_url(directory),
-        progress=progress,
+        **reported,
         result=outputs.result(directory, job_id),
         proven_dead=True,
+        interrupted="its shim was told to stop, by nobody's cancel request" if told_to_stop else None,
     )
+
+
+def devices_of(run: Mapping[str, Any] | None) -> tuple[str, ...] | None:
+    """The GPUs that the shim made visible to the job, by UUID or index; None: it has none."""
+    names = text((run or {}).get("devices"), "-")
+    return None if names in ("", "-") else tuple(names.split(","))
 
 
 def _program(spec: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import attrs
 
+from actors.jobs.quantities import Bytes, Seconds
 from actors.providers.entry_points import EntryPoint
 from actors.validation.values import OR_MORE, at_least, fits
 
@@ -21,7 +22,8 @@ class LocalOptions:
     """This machine as a provider.
 
     ``cpus``: slots (None: the cores this process may use). ``gpus``: a number (devices 0 to n-1) or their UUIDs
-    (None: what ``nvidia-smi`` names, none without it). ``memory``: bytes to hand out (None: not counted).
+    (None: what ``nvidia-smi`` names, none without it). ``memory``: bytes to hand out to
+    jobs that say how much they need (None: what this machine or our control group has, less a tenth).
     ``log_bytes``: about what one job's output may take on the disk; beyond it the middle is given back, the beginning
     and the newest part stay (None: no bound). ``grace_seconds``: between SIGTERM and SIGKILL when a job is ended.
     ``survives_our_restart``: false where the end of the supervisor ends every process, as in a container in which it
@@ -33,11 +35,11 @@ class LocalOptions:
     gpus: int | tuple[str, ...] | None = attrs.field(
         default=None, validator=fits(_are_gpus, "must be 0 or more, or names of devices, such as GPU-5f3a...")
     )
-    memory: int | None = attrs.field(
+    memory: Bytes | None = attrs.field(
         default=None, validator=fits(lambda size: size >= 1, "must be a number of bytes, at least 1")
     )
-    grace_seconds: float = attrs.field(default=10.0, validator=OR_MORE)
-    log_bytes: int | None = attrs.field(
+    grace_seconds: Seconds = attrs.field(default=10.0, validator=OR_MORE)
+    log_bytes: Bytes | None = attrs.field(
         default=1 << 30,
         validator=fits(lambda size: size >= SMALLEST_LOG, f"must be at least {SMALLEST_LOG} bytes (64 KiB)"),
     )

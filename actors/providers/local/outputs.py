@@ -27,12 +27,21 @@ class Outputs:
     _places: ProgressPlaces = attrs.field(factory=ProgressPlaces)
     _warned: set[tuple[str, str]] = attrs.field(factory=set, init=False)
 
-    def progress(self, directory: JobDirectory, job_id: str) -> dict[str, Any] | None:
+    def reported(self, directory: JobDirectory, job_id: str, *, ended: bool = False) -> dict[str, Any]:
+        """What an observation says of the progress: ``progress`` and ``series``. ``ended``: no more is written."""
+        progress = self.progress(directory, job_id, ended=ended)
+        return {"progress": progress, "series": self._places.of(directory.key).snapshot()}
+
+    def progress(self, directory: JobDirectory, job_id: str, *, ended: bool = False) -> dict[str, Any] | None:
         """The last line so far that holds a JSON object; None: there is none."""
         found = self._places.of(directory.key)
+
+        def warn(what: str) -> None:
+            self._warn(directory, job_id, what)
+
         try:
             with directory.opened() as folder:
-                return found.read(folder, directory.progress.name, lambda what: self._warn(directory, job_id, what))
+                return found.read(folder, directory.progress.name, warn, ended=ended)
         except (FileNotFoundError, NotPlain):
             return found.last
         finally:

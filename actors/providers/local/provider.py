@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from actors.jobs.records import Capacity, JobRequest, Observation, Phase
+from actors.providers.abilities import RequestFault
 from actors.providers.base import (
     ABSENT,
     CancelAck,
@@ -25,15 +27,19 @@ from actors.providers.base import (
 )
 from actors.providers.deliveries import NoDeliveries
 from actors.providers.disk_threads import DiskThreads
+from actors.providers.disk_usage import bytes_below
 from actors.providers.errors import Invalid, ProviderError, Unavailable
 from actors.providers.local.capacity import machine_capacity, machine_devices
 from actors.providers.local.directory import JobDirectory
+from actors.providers.local.early_checks import EarlyChecks
 from actors.providers.local.environment import OURS
 from actors.providers.local.gpus import FoundGpus
 from actors.providers.local.jobs import LocalJobs
+from actors.providers.local.log_places import log_place
 from actors.providers.local.logs import read_log
 from actors.providers.local.lost_jobs import proof_here
 from actors.providers.local.options import LocalOptions
+from actors.providers.local.shim.files import NotPlain
 from actors.providers.local.watch import Watch
 from actors.providers.programs import program_of, resource_faults
 from logconf import get_logger
@@ -59,23 +65,29 @@ class LocalProvider(NoDeliveries):
             push=Push.LOCAL_EVENT,
             survives_our_restart=options.survives_our_restart,
             lost_job_proof=proof,
+            deadline_grace=options.grace_seconds,
         )
         self._options = options
         self._root = root.resolve()
         self._gpus = machine_devices(options)
         devices = self._gpus.devices
         self._capacity = machine_capacity(options, devices)
+        self._early_checks = EarlyChecks(options.entry_points, self._capacity)
         self._jobs = LocalJobs(self._root, options, devices, cgroup_parent)
         self._threads = DiskThreads()
         self._watch = Watch(self._jobs, self._threads)
 
     def capacity(self) -> Capacity:
-        """Slots by resource: cores, GPUs, and memory where the options count it."""
+        """Slots by resource: cores, GPUs, and memory for the jobs that say how much they need."""
         return self._capacity
 
     def prepare(self, request: JobRequest) -> Prepared:
         """Check ``request``. Raises :class:`Invalid` naming every fault."""
-        return prepare_request(request, self._options, self._capacity)
+        return prepare_request(request, self._options)
+
+    async def check_requests(self, requests: Sequence[JobRequest]) -> list[tuple[RequestFault, ...]]:
+        """Whether the directories are there, the programs are found, and the needs can ever be met (E6)."""
+        return await self._early_checks.faults(requests)
 
     async def check(self) -> Mapping[str, Any]:
         """What there is, and whether jobs can be written down. Raises :class:`Unavailable`."""
@@ -134,9 +146,21 @@ class LocalProvider(NoDeliveries):
         async for chunk in read_log(self._directory(key), cursor, self._threads):
             yield chunk
 
+    async def log_cursor(self, key: str, handle: Handle, *, lines: int | None, since: datetime | None) -> str | None:
+        """Where the last lines, or what came since then, begin: for the times a second apart, later a minute."""
+        try:
+            place = await self._threads.run(log_place, self._directory(key), lines, since)
+        except NotPlain as error:
+            raise ProviderError(f"the output of job {key} cannot be read: {error}") from error
+        return None if place is None else str(place)
+
     async def forget(self, key: str, handle: Handle) -> None:
         """Remove the directory of an ended job. Raises :class:`Conflict` for one that may still run."""
         await self._threads.run(self._jobs.forget, self._directory(key))
+
+    async def stored_bytes(self, key: str, handle: Handle) -> int | None:
+        """What the job's directory takes."""
+        return await self._threads.run(bytes_below, self._directory(key).path)
 
     async def settled(self, key: str) -> None:
         """Believe that nothing of a lost job runs any more: its devices are free. Raises :class:`Unavailable`."""
@@ -162,7 +186,7 @@ class LocalProvider(NoDeliveries):
         return JobDirectory.of(self._jobs.folder, key)
 
     def _handle(self, directory: JobDirectory) -> Handle:
-        return {"directory": str(directory.path)}
+        return {"directory": str(directory.path), "output": str(directory.output)}
 
     async def _observe(self, directory: JobDirectory) -> Observation | None:
         self._jobs.shims.collect()
@@ -183,12 +207,12 @@ def require_linux(platform: str, release: str) -> None:
         raise Unavailable(f"the local provider needs Linux 5.3 or newer, and this is Linux {release}")
 
 
-def prepare_request(request: JobRequest, options: LocalOptions, capacity: Capacity) -> Prepared:
+def prepare_request(request: JobRequest, options: LocalOptions) -> Prepared:
     """The body of a submission. Raises :class:`Invalid` naming every fault and its fix."""
     faults: list[str] = []
     program = program_of(request, options.entry_points, faults)
     faults += _environment_faults(program.env)
-    faults += resource_faults(request, capacity, "this machine has")
+    faults += resource_faults(request, Capacity(), "this machine has")
     if request.spec:
         faults.append(f"spec.{next(iter(request.spec))!s:.80} is unknown: this provider takes no spec, use command")
     if faults:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import attrs
 
+from actors.jobs.quantities import Bytes, WholeSeconds
 from actors.providers.entry_points import EntryPoint
 from actors.providers.ray.runtime_env import runtime_env_faults
 from actors.validation.values import ABSOLUTE, OR_MORE, at_least, fits
@@ -50,16 +51,16 @@ class RayOptions:
     token_env: str = "RAY_AUTH_TOKEN"  # noqa: S105 - the name of a variable, Ray's own
     cpus: int | None = attrs.field(default=None, validator=at_least(1))
     gpus: int | None = attrs.field(default=None, validator=at_least(0))
-    memory: int | None = attrs.field(default=None, validator=at_least(1))
+    memory: Bytes | None = attrs.field(default=None, validator=at_least(1))
     cwd: Literal["upload", "shared", "none"] = "upload"
-    upload_bytes: int = attrs.field(default=100 * MIB, validator=at_least(1))  # what Ray accepts is five times that
+    upload_bytes: Bytes = attrs.field(default=100 * MIB, validator=at_least(1))  # what Ray accepts is five times that
     exclude: tuple[str, ...] = attrs.field(
         default=(".git", ".hg", ".venv", "venv", "__pycache__", ".ssh", ".env"), validator=_ARE_NAMES
     )
     shared_dir: str | None = attrs.field(default=None, validator=ABSOLUTE)
-    stop_wait_seconds: int = attrs.field(default=10, validator=OR_MORE)  # Ray takes whole seconds only
+    stop_wait_seconds: WholeSeconds = attrs.field(default=10, validator=OR_MORE)  # Ray takes whole seconds only
     runtime_env: Mapping[str, Any] = attrs.field(factory=dict, validator=_is_runtime_env)
     secret_env: tuple[str, ...] = ()
-    log_bytes: int = attrs.field(default=64 * MIB, validator=at_least(1))
+    log_bytes: Bytes = attrs.field(default=64 * MIB, validator=at_least(1))
     head_restart_ends_jobs: bool = False
     entry_points: Mapping[str, EntryPoint] = attrs.field(factory=dict)

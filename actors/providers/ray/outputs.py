@@ -14,7 +14,7 @@ from actors.providers.disk_threads import DiskThreads
 from actors.providers.errors import ProviderError, Unavailable
 from actors.providers.local.directory import JobDirectory
 from actors.providers.local.outputs import Outputs, output_url
-from actors.providers.local.shim.files import open_folder
+from actors.providers.local.shim.files import open_folder, write_plain
 
 
 @attrs.frozen
@@ -25,20 +25,30 @@ class SharedOutputs:
     _outputs: Outputs = attrs.field(factory=Outputs)
     _threads: DiskThreads = attrs.field(factory=DiskThreads)  # a shared disk hangs when its server does
 
-    async def place(self, job_id: str) -> dict[str, str]:
-        """Make the job's directory; the environment variables with its paths. Raises :class:`Unavailable`."""
+    async def place(self, job_id: str, parents: str | None = None) -> dict[str, str]:
+        """Make the job's directory; the environment variables with its paths. Raises :class:`Unavailable`.
+
+        ``parents``: what the job is told of those that it waited for; None: nothing.
+        """
         if self.root is None:
             return {}
         directory = JobDirectory.of(self.root, job_id)
         try:
-            await self._threads.run(_make, directory)
+            await self._threads.run(_make, directory, parents)
         except OSError as error:
             raise Unavailable(f"shared_dir: {self.root} cannot be written to: {error}") from error
         return {
             "GREENROOM_OUTPUT_DIR": str(directory.output),
             "GREENROOM_PROGRESS_FILE": str(directory.progress),
             "GREENROOM_RESULT_FILE": str(directory.result),
+            **({} if parents is None else {"GREENROOM_PARENTS": str(directory.parents)}),
         }
+
+    def previous(self, job_id: str | None) -> dict[str, str]:
+        """The environment variable that names the output of an earlier attempt, if there was one."""
+        if self.root is None or job_id is None:
+            return {}
+        return {"GREENROOM_PREVIOUS_OUTPUT_DIR": str(JobDirectory.of(self.root, job_id).output)}
 
     async def left(self, job_ids: Iterable[str]) -> Mapping[str, dict[str, Any]]:
         """What these jobs left so far, as fields of an observation."""
@@ -60,17 +70,19 @@ class SharedOutputs:
 
     def _read(self, directory: JobDirectory) -> dict[str, Any]:
         found = {
-            "progress": self._outputs.progress(directory, directory.key),
+            **self._outputs.reported(directory, directory.key),
             "result": self._outputs.result(directory, directory.key),
             "output_url": output_url(directory),
         }
         return {name: value for name, value in found.items() if value is not None}
 
 
-def _make(directory: JobDirectory) -> None:
+def _make(directory: JobDirectory, parents: str | None) -> None:
     """Make the directory and its folder for output; a link in its place is refused. Raises OSError."""
     directory.path.mkdir(mode=0o700, parents=True, exist_ok=True)
     with directory.opened() as folder:
         with suppress(FileExistsError):
             os.mkdir(directory.output.name, 0o700, dir_fd=folder)
         os.close(open_folder(directory.output.name, folder))
+        if parents is not None:
+            write_plain(folder, directory.parents.name, parents.encode())

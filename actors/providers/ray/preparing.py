@@ -13,7 +13,9 @@ from typing import Annotated, Any
 
 import attrs
 
-from actors.jobs.records import DEFAULT_ENV_FROM, Capacity, JobRequest
+from actors.jobs.environment import beyond_usual
+from actors.jobs.quantities import WholeSeconds
+from actors.jobs.records import Capacity, JobRequest
 from actors.jobs.request_texts import first_not_utf8
 from actors.jobs.suggestions import did_you_mean
 from actors.providers.base import Prepared
@@ -54,7 +56,7 @@ class RaySpec:
     metadata: Mapping[Annotated[str, Format(_metadata_name)], str] = attrs.field(factory=dict)
     entrypoint_resources: Mapping[str, Annotated[float, Format(_amount)]] | None = None
     entrypoint_label_selector: Mapping[str, str] | None = None
-    stop_wait_seconds: int | None = attrs.field(default=None, validator=OR_MORE)
+    stop_wait_seconds: WholeSeconds | None = attrs.field(default=None, validator=OR_MORE)
     secret_env: tuple[str, ...] = ()
 
 
@@ -149,6 +151,5 @@ def _entry_point_faults(request: JobRequest, entry: EntryPoint) -> list[str]:
 
 def _inherited(request: JobRequest) -> Mapping[str, str]:
     """What the submitter named itself: the usual names (PATH, HOME) mean nothing on another machine."""
-    if request.env_from == DEFAULT_ENV_FROM or request.inherited_env is None:
-        return {}
-    return {name: value for name, value in request.inherited_env.items() if name not in OURS}
+    found = beyond_usual(request.env_from, request.inherited_env or {})
+    return {name: value for name, value in found.items() if name not in OURS}

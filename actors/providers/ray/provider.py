@@ -104,6 +104,8 @@ class RayProvider(NoDeliveries):
     async def submit(self, key: str, token: str, prepared: Prepared, context: Mapping[str, str]) -> Submitted:
         """Submit a job, its directory first. Raises :class:`Conflict` where another's job has the id."""
         job_id = submission_id(key)
+        if "previous_key" in context:
+            context = {**context, "previous_key": submission_id(context["previous_key"])}
         session, existing = await self._submitter.submit(job_id, token, prepared.body, context)
         handle = _handle(job_id, session)
         if existing is None:
@@ -216,7 +218,10 @@ class RayProvider(NoDeliveries):
                 proven = self._options.head_restart_ends_jobs
                 reason = "the Ray head was restarted and has forgotten it"
                 reason += "" if proven else "; its program may still run on a node"
-            denied[key] = Observation(Phase.LOST, "not found", self._now(), error=reason, proven_dead=proven)
+            denied[key] = Observation(
+                Phase.LOST, "not found", self._now(), error=reason, proven_dead=proven,
+                interrupted=None if accepted_in == session else "the Ray head was restarted",
+            )  # fmt: skip
         return denied, frozenset(handles.keys() - denied.keys())
 
     async def _observation(self, job_id: str, details: Mapping[str, Any]) -> Observation:

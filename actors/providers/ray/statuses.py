@@ -29,6 +29,7 @@ PHASES: Mapping[str, Phase] = {
 ENDED = frozenset({Phase.SUCCEEDED, Phase.FAILED, Phase.CANCELED, Phase.TIMED_OUT})
 
 _OWN_FAILURE = "JOB_ENTRYPOINT_COMMAND_ERROR"  # the program ran and ended with a status of its own
+_SUPERVISOR_DIED = "JOB_SUPERVISOR_ACTOR_DIED"  # Ray's own process beside the program, with which the program ends
 _TIMED_OUT, _KILLED = 124, 137  # exit statuses of timeout(1)
 _LONGEST_ERROR = 500
 
@@ -63,6 +64,7 @@ def observation_of(details: Mapping[str, Any], stop: Stop, seen_at: datetime) ->
         exit_code=exit_code if phase in ENDED else None,
         signal=signal if phase in ENDED else None,
         error=_error(details, exit_code, signal) if phase is Phase.FAILED else None,
+        interrupted=_interrupted(details) if phase is Phase.FAILED else None,
     )
 
 
@@ -89,6 +91,13 @@ def _error(details: Mapping[str, Any], exit_code: int | None, signal: int | None
     else:
         head = kind if isinstance(kind, str) else "failed"
     return f"{head}: {words}"[:_LONGEST_ERROR] if words else head[:_LONGEST_ERROR]
+
+
+def _interrupted(details: Mapping[str, Any]) -> str | None:
+    """Why the end was not the program's own; None: it was. The message of such an end is Ray's, not the job's."""
+    if details.get("error_type") != _SUPERVISOR_DIED:
+        return None
+    return "its node was lost" if "node" in str(details.get("message")) else "Ray lost the process that ran it"
 
 
 def _passed_deadline(details: Mapping[str, Any], exit_code: int | None) -> bool:

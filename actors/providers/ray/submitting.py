@@ -100,7 +100,9 @@ class Submitter:
         runtime_env["env_vars"] = {
             **runtime_env.get("env_vars", {}),
             **self._secrets(body["secret_env"]),
-            **await self._outputs.place(job_id),
+            **await self._outputs.place(job_id, context.get("parents")),
+            **self._outputs.previous(context.get("previous_key")),
+            "GREENROOM_ATTEMPT": context.get("attempt", "1"),
             "GREENROOM_JOB_ID": job,
             "GREENROOM_CORRELATION_ID": correlation,
         }

@@ -81,12 +81,6 @@ class Turns:
             self._all[pending.key] = Copying(pending, trio.current_time())
             self._changed.set()
 
-    def forget(self, key: str) -> None:
-        """Copy that no more."""
-        if (known := self._all.pop(key, None)) is not None:
-            known.scope.cancel()
-            self._changed.set()
-
     async def run(self) -> None:
         """Copy, until cancelled."""
         for one in self._all.values():  # those of a run before this one were cut off

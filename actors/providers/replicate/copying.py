@@ -15,8 +15,10 @@ import httpx
 import trio
 
 from actors.jobs.durations import seconds_between
-from actors.providers.base import Handle, Nudge, Remark
-from actors.providers.errors import NotFound, ProviderError
+from actors.providers.abilities import Remark
+from actors.providers.base import Handle, Nudge
+from actors.providers.disk_usage import bytes_below
+from actors.providers.errors import Conflict, NotFound, ProviderError
 from actors.providers.replicate.api import ReplicateApi
 from actors.providers.replicate.copy_turns import PLACES, PendingCopy, Turns
 from actors.providers.replicate.downloading import UNFINISHED, Budget, Downloader, NotCopied, file_name
@@ -80,10 +82,15 @@ class Copies:
         return True
 
     async def forget(self, key: str) -> None:
-        """Remove them, and copy them no more."""
+        """Remove them. Raises :class:`Conflict` while they are still to be copied, or being copied."""
         if is_file_name(key):
-            self._turns.forget(key)
+            if self._turns.knows(key) or await trio.to_thread.run_sync(self._pending.has, key):
+                raise Conflict(f"the results of {key} are being copied; wait until that is done")
             await trio.to_thread.run_sync(self._remove, key)
+
+    async def stored_bytes(self, key: str) -> int | None:
+        """What they take on disk."""
+        return await trio.to_thread.run_sync(bytes_below, self._done / key) if is_file_name(key) else 0
 
     def _remove(self, key: str) -> None:
         self._over_at.pop(key, None)

@@ -41,6 +41,10 @@ class KeyFiles:
         """What the file of ``key`` holds. Raises ``FileNotFoundError``, and ``ValueError`` where it is damaged."""
         return orjson.loads(self._path(key).read_bytes())
 
+    def has(self, key: str) -> bool:
+        """Whether there is a file of ``key``."""
+        return self._path(key).exists()
+
     def all_keys(self) -> list[str]:
         """The keys of all files."""
         return sorted(path.stem for path in self.folder.glob("*.json"))

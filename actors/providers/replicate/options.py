@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 from attrs.validators import ge, gt
 
+from actors.jobs.quantities import Bytes, Seconds
 from actors.providers.http_addresses import checked_address
 from actors.validation.values import at_least, fits
 
@@ -66,18 +67,18 @@ class ReplicateOptions:
         default=None, validator=fits(_PROXY.fullmatch, "must be an address that begins with http:// or https://")
     )
     concurrent: int | None = attrs.field(default=None, validator=at_least(1))
-    request_seconds: float = attrs.field(default=15.0, validator=gt(0))
+    request_seconds: Seconds = attrs.field(default=15.0, validator=gt(0))
     token_input: str | None = attrs.field(
         default=None, validator=fits(len, "must be the name of an input, or be left out")
     )
-    settle_seconds: float = attrs.field(default=10.0, validator=ge(0))
+    settle_seconds: Seconds = attrs.field(default=10.0, validator=ge(0))
     usd_per_second: float | None = attrs.field(default=None, validator=_IS_PRICE)
-    max_prediction_seconds: float | None = attrs.field(
+    max_prediction_seconds: Seconds | None = attrs.field(
         default=1800.0, validator=fits(lambda seconds: seconds > 0, "must be more than 0")
     )
     webhook_secret_env: str | None = attrs.field(default=None, validator=_IS_VARIABLE)
     webhook_url: str | None = None
     copy_results: bool = False
-    copy_bytes: int = attrs.field(default=1 << 30, validator=ge(1))
-    copy_file_bytes: int = attrs.field(default=1 << 30, validator=ge(1))
+    copy_bytes: Bytes = attrs.field(default=1 << 30, validator=ge(1))
+    copy_file_bytes: Bytes = attrs.field(default=1 << 30, validator=ge(1))
     copy_hosts: tuple[str, ...] = attrs.field(default=COPY_HOSTS, validator=_are_hosts)

@@ -157,11 +157,21 @@ class ReplicateProvider:
         return await self._secrets.get(fresh=fresh)
 
     async def forget(self, key: str, handle: Handle) -> None:
-        """Remove the copies of its results. Replicate itself forgets a job's content within an hour."""
-        await self._submitter.forget(key)
+        """Remove the copies of its results. Replicate itself forgets a job's content within an hour.
+
+        Raises :class:`Conflict` while they are being copied.
+        """
         if self._copies is not None:
             await self._copies.forget(key)
+        await self._submitter.forget(key)
         await trio.lowlevel.checkpoint()
+
+    async def stored_bytes(self, key: str, handle: Handle) -> int | None:
+        """What the copies of its results take."""
+        if self._copies is not None:
+            return await self._copies.stored_bytes(key)
+        await trio.lowlevel.checkpoint()
+        return 0
 
     async def watch(self, nudge: Nudge) -> None:
         """Copy results, where that is configured, until cancelled."""

@@ -8,6 +8,7 @@ from typing import Generic, Literal, Protocol, TypeVar, get_args
 
 import attrs
 
+from actors.jobs.quantities import Seconds
 from actors.providers import errors
 from actors.validation.values import OR_MORE, fits
 
@@ -24,6 +25,7 @@ class FaultKind(StrEnum):
     CRASH = "crash"  # acts (unless ``accepted`` is false), then fails by a bug of the provider's own
     UNKNOWN_STATUS = "unknown_status"  # reports a status that is in no table
     UNSEEN = "unseen"  # leaves jobs out of an incomplete view
+    UNREACHABLE = "unreachable"  # reports jobs as lost, without a proof that they have ended
     NEVER_ENDS = "never_ends"  # submit: the job runs for ever; cancel: accepted and not obeyed
     DROP = "drop"
     DOUBLE = "double"
@@ -53,6 +55,7 @@ _PUSHES = frozenset({FaultKind.DROP, FaultKind.DOUBLE, FaultKind.LATE})
 _ONLY_AT: Mapping[FaultKind, tuple[str, ...]] = {
     FaultKind.UNKNOWN_STATUS: ("observe",),
     FaultKind.UNSEEN: ("observe",),
+    FaultKind.UNREACHABLE: ("observe",),
     FaultKind.NEVER_ENDS: ("submit", "cancel"),
     **dict.fromkeys(sorted(_PUSHES), ("push",)),
 }
@@ -86,11 +89,11 @@ class Fault:
     calls: tuple[str, ...] = ()
     times: int | None = attrs.field(default=1, validator=OR_MORE)
     skip: int = attrs.field(default=0, validator=OR_MORE)
-    since: float = attrs.field(default=0.0, validator=IS_SECONDS)
-    until: float | None = attrs.field(default=None, validator=IS_SECONDS)
-    seconds: float = attrs.field(default=0.0, validator=IS_SECONDS)
+    since: Seconds = attrs.field(default=0.0, validator=IS_SECONDS)
+    until: Seconds | None = attrs.field(default=None, validator=IS_SECONDS)
+    seconds: Seconds = attrs.field(default=0.0, validator=IS_SECONDS)
     refusal: Refusal = Refusal.OTHER
-    retry_after: float | None = attrs.field(default=None, validator=IS_SECONDS)
+    retry_after: Seconds | None = attrs.field(default=None, validator=IS_SECONDS)
     accepted: bool = True
 
     def __attrs_post_init__(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import attrs
 
+from actors.jobs.quantities import Bytes, Seconds
 from actors.jobs.records import Capacity
 from actors.providers.base import Capabilities, Idempotency, Listing, Push
 from actors.providers.scripted.faults import IS_SECONDS, Fault
@@ -22,10 +23,10 @@ class ScriptedOptions:
 
     cpus: int | None = attrs.field(default=None, validator=OR_MORE)
     gpus: int | None = attrs.field(default=None, validator=OR_MORE)
-    memory: int | None = attrs.field(default=None, validator=OR_MORE)
-    duration: float = attrs.field(default=1.0, validator=IS_SECONDS)
-    queue_time: float = attrs.field(default=0.0, validator=IS_SECONDS)
-    cancel_time: float = attrs.field(default=1.0, validator=IS_SECONDS)
+    memory: Bytes | None = attrs.field(default=None, validator=OR_MORE)
+    duration: Seconds = attrs.field(default=1.0, validator=IS_SECONDS)
+    queue_time: Seconds = attrs.field(default=0.0, validator=IS_SECONDS)
+    cancel_time: Seconds = attrs.field(default=1.0, validator=IS_SECONDS)
     idempotency: Idempotency = Idempotency.CLIENT_ID
     listing: Listing = Listing.ALL
     page_size: int = attrs.field(default=100, validator=attrs.validators.ge(1))
@@ -47,6 +48,7 @@ class ScriptedOptions:
             page_size=self.page_size,
             push=self.push,
             survives_our_restart=survives_our_restart,
+            deadline_grace=self.queue_time,
             concurrent_calls=self.concurrent_calls,
         )
 

@@ -210,6 +210,9 @@ class ScriptedProvider(NoDeliveries):
             return Observation(Phase.LOST, "gone", seen_at=now, error=reason, proven_dead=True)
         if fault is not None and fault.kind is FaultKind.UNKNOWN_STATUS:
             return Observation(Phase.UNKNOWN, "rehearsing", seen_at=now)
+        if fault is not None and fault.kind is FaultKind.UNREACHABLE and not run.timeline.ended(now):
+            reason = "its node does not answer"
+            return Observation(Phase.LOST, "node down", seen_at=now, error=reason, interrupted=reason)
         return run.timeline.observe(now)
 
     def _report(self, handles: Mapping[str, Handle]) -> None:

@@ -44,7 +44,7 @@ class Call:
 class Run:
     """One accepted job. Were one key submitted twice without a defence, there would be two runs of it.
 
-    ``reported``: its end was in an answer.
+    ``reported``: its end was in an answer. ``interrupted``: when, and why, it was ended from outside.
     """
 
     run_id: str
@@ -57,17 +57,20 @@ class Run:
     cancelled_at: datetime | None = None
     forgotten: bool = False
     reported: bool = False
+    interrupted: tuple[datetime, str] | None = None
 
     @property
     def timeline(self) -> Timeline:
         """When it runs and ends, as things stand."""
-        return timeline(
+        planned = timeline(
             self.asked.script,
             self.submitted_at,
             self.cancelled_at,
             max_runtime=self.asked.max_runtime,
             endless=self.endless,
+            attempt=int(self.context.get("attempt", "1")),
         )
+        return planned if self.interrupted is None else planned.cut(*self.interrupted)
 
 
 def system_now() -> datetime:
@@ -199,6 +202,14 @@ class ScriptedRemote:
         if run.cancelled_at is None:
             run.cancelled_at = self.now()
             self._touch(run)
+        return True
+
+    def interrupt(self, run: Run, reason: str) -> bool:
+        """End ``run`` now, as by the loss of its node; False where it had ended."""
+        if run.timeline.ended(self.now()):
+            return False
+        run.interrupted = self.now(), reason
+        self._touch(run)
         return True
 
     def runs_of(self, key: str) -> list[Run]:

@@ -12,7 +12,10 @@ import attrs
 import orjson
 from attrs.validators import le
 
+from actors.jobs.quantities import Seconds
 from actors.jobs.records import Observation, Phase
+from actors.jobs.series import Snapshot
+from actors.jobs.series_book import SeriesBook
 from actors.providers.errors import Invalid
 from actors.providers.scripted.faults import IS_SECONDS, CallName, Fault
 from actors.providers.specs import read_spec
@@ -43,6 +46,7 @@ _LAST_WORDS = {
     Phase.FAILED: "failed",
     Phase.CANCELED: "cancelled",
     Phase.TIMED_OUT: "killed: deadline exceeded",
+    Phase.LOST: "interrupted",
 }
 
 
@@ -51,18 +55,26 @@ class Script:
     """One job's script. Times are seconds.
 
     ``queue_time`` passes before it runs, ``duration`` while it runs, ``cancel_time`` between a cancel and its end.
-    ``progress`` is how many steps it reports, ``metrics`` what a completed job leaves as its result, ``error`` what a
-    failed one says. ``faults`` strike calls about this job alone.
+    ``progress`` is how many steps it reports, ``series`` by name the numbers that it reports with step 0, 1, and so on,
+    ``metrics`` what a completed job leaves as its result, ``error`` what a failed one says. The first ``interruptions``
+    attempts are interrupted halfway. ``faults`` strike calls about this job alone.
     """
 
-    duration: float = attrs.field(default=1.0, validator=IS_SECONDS)
-    queue_time: float = attrs.field(default=0.0, validator=IS_SECONDS)
-    cancel_time: float = attrs.field(default=1.0, validator=IS_SECONDS)
+    duration: Seconds = attrs.field(default=1.0, validator=IS_SECONDS)
+    queue_time: Seconds = attrs.field(default=0.0, validator=IS_SECONDS)
+    cancel_time: Seconds = attrs.field(default=1.0, validator=IS_SECONDS)
     result: Ending = Ending.COMPLETED
     error: str = "failed as scripted"
     metrics: Mapping[str, Any] = attrs.field(factory=dict)
     progress: int = attrs.field(default=0, validator=[OR_MORE, le(MOST_STEPS)])
+    interruptions: int = attrs.field(default=0, validator=OR_MORE)
+    series: Mapping[str, tuple[float, ...]] = attrs.field(factory=dict)
     faults: tuple[Fault, ...] = ()
+
+    def line(self, step: int) -> dict[str, Any]:
+        """What it reports when it has done ``step`` steps."""
+        values = {name: each[step] for name, each in self.series.items() if step < len(each)}
+        return {"step": step, "total": self.progress, **values}
 
 
 def read_script(spec: Mapping[str, Any]) -> Script:
@@ -119,13 +131,17 @@ _SCRIPTS = StrictConverter(
 
 @attrs.frozen
 class Timeline:
-    """When a job runs, is being stopped, and ends, and how; None for what never happens."""
+    """When a job runs, is being stopped, and ends, and how; None for what never happens.
+
+    ``interrupted``: why it ends, where that is not the program's own doing.
+    """
 
     script: Script
     runs: datetime | None
     stops: datetime | None
     ends: datetime | None
     ending: Phase
+    interrupted: str | None = None
 
     def ended(self, now: datetime) -> bool:
         """Whether nothing of the job runs any more at ``now``."""
@@ -139,6 +155,11 @@ class Timeline:
             return Phase.STOPPING
         return Phase.RUNNING if self.runs is not None and now >= self.runs else Phase.QUEUED
 
+    def cut(self, at: datetime, reason: str) -> Timeline:
+        """The same, ended from outside at ``at``."""
+        runs = self.runs if self.runs is not None and self.runs <= at else None
+        return Timeline(self.script, runs, self.stops, at, Phase.LOST, reason)
+
     def next_change(self, now: datetime) -> datetime | None:
         """The first moment after ``now`` at which an observation would show something new; None: never again."""
         moments = [self.runs, self.stops, self.ends, *self._steps()]
@@ -148,8 +169,8 @@ class Timeline:
         """What the provider reports of the job at ``now``."""
         phase, script = self.phase(now), self.script
         started_at = self.runs if self.runs is not None and now >= self.runs else None
+        done = sum(1 for moment in self._steps() if moment <= now) if script.progress else 0
         reported = script.progress and started_at is not None
-        done = sum(1 for moment in self._steps() if moment <= now)
         return Observation(
             phase=phase,
             raw_status=phase.value,
@@ -157,8 +178,11 @@ class Timeline:
             started_at=started_at,
             completed_at=self.ends if self.ended(now) else None,
             exit_code=_EXIT_CODES.get(phase),
-            error=script.error if phase is Phase.FAILED else None,
-            progress={"step": done, "steps": script.progress} if reported else None,
+            error=script.error if phase is Phase.FAILED else self.interrupted if phase is Phase.LOST else None,
+            proven_dead=phase is Phase.LOST,
+            interrupted=self.interrupted if phase is Phase.LOST else None,
+            progress=script.line(done) if reported else None,
+            series=_series(script, done) if reported and script.series else None,
             result=dict(script.metrics) if phase is Phase.SUCCEEDED and script.metrics else None,
         )
 
@@ -177,6 +201,14 @@ class Timeline:
         return [moment for moment in moments if last is None or moment <= last]
 
 
+def _series(script: Script, done: int) -> Snapshot | None:
+    book = SeriesBook()
+    for step in range(done + 1):
+        book.add(script.line(step))
+    found = book.snapshot()
+    return found if found.series else None
+
+
 def timeline(
     script: Script,
     submitted_at: datetime,
@@ -184,14 +216,17 @@ def timeline(
     *,
     max_runtime: float | None = None,
     endless: bool = False,
+    attempt: int = 1,
 ) -> Timeline:
-    """What becomes of a job: a cancel before its end decides; else the deadline, else the script."""
+    """What becomes of an attempt: a cancel before its end decides; else the deadline, else the script."""
     runs = submitted_at + timedelta(seconds=script.queue_time)
     ends = None if endless else runs + timedelta(seconds=script.duration)
-    ending = _ENDING_PHASES[script.result]
-    if max_runtime is not None and (endless or max_runtime < script.duration):
+    ending, interrupted = _ENDING_PHASES[script.result], None
+    if attempt <= script.interruptions and not endless:
+        ends, ending, interrupted = runs + timedelta(seconds=script.duration / 2), Phase.LOST, "preempted as scripted"
+    elif max_runtime is not None and (endless or max_runtime < script.duration):
         ends, ending = runs + timedelta(seconds=max_runtime), Phase.TIMED_OUT
     if cancelled_at is None or (ends is not None and cancelled_at >= ends):
-        return Timeline(script, runs, None, ends, ending)
+        return Timeline(script, runs, None, ends, ending, interrupted)
     stopped = cancelled_at + timedelta(seconds=script.cancel_time)
     return Timeline(script, runs if runs <= cancelled_at else None, cancelled_at, stopped, Phase.CANCELED)

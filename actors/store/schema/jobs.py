@@ -44,7 +44,7 @@ jobs = Table(
     Index("jobs_by_user", "user_id", "status", "job_id", "created_at"),
     Index("jobs_by_provider", "provider", "status", "job_id"),
     partial_index("jobs_by_name", "config_name", "user_id", "job_id", where="config_name IS NOT NULL"),
-    partial_index("jobs_by_group", "user_id", "group_name", "status", "job_id", where="group_name IS NOT NULL"),
+    partial_index("jobs_by_group", "group_name", "user_id", "status", "job_id", where="group_name IS NOT NULL"),
     partial_index("jobs_uncertain", "job_id", where="uncertain_since IS NOT NULL"),
     partial_index("jobs_by_text_place", "text_place", unique=True, where="text_place IS NOT NULL"),
     partial_index("jobs_not_in_text_index", "text_place", "job_id", where=ENDED_NOT_INDEXED),
@@ -77,12 +77,14 @@ queue_entries = Table(
     Column("start_after", UTCDateTime),  # none: it has passed, or nothing was asked
     Column("start_wait_seconds", Float),  # how long the wait is that ends at start_after; none: an instant was asked
     Column("unfinished_parents", Integer, nullable=False, server_default="0"),
+    Column("is_awaited", Boolean, nullable=False, server_default="0"),  # a job waits for its end
     Column("max_runtime", Float),
     Column("reruns", Integer, nullable=False, server_default="0"),
     Column("run_first_attempt", Integer, nullable=False, server_default="0"),
     partial_index("entries_ready", "lane_id", "queued_at", "queued_seq", where="lane_id IS NOT NULL"),
     partial_index("entries_deferred", "not_before", where="not_before IS NOT NULL"),
     partial_index("entries_later", "start_after", where="start_after IS NOT NULL"),
+    partial_index("entries_held", "user_id", "unfinished_parents", where="status = 'pending' AND lane_id IS NULL"),
     partial_index("entries_by_organisation", "org_id", "job_id", where="org_id != ''"),
     partial_index("entries_running", "status", where="status = 'running'"),
     partial_index("entries_waiting", "queued_at", where="status IN ('pending','blocked')"),
@@ -149,6 +151,7 @@ dependencies = Table(
     Column("parent_completed_at", UTCDateTime),
     Column("broke", Boolean, nullable=False, server_default="0"),  # this parent's end cancelled the job
     Index("dependencies_by_parent", "parent_id", "job_id"),
+    partial_index("dependencies_open", "parent_id", "job_id", where="parent_status IS NULL"),
 )
 
 ended_parents = Table(
@@ -156,15 +159,21 @@ ended_parents = Table(
     metadata,
     Column("parent_id", String(64), primary_key=True),  # its end is still to be passed on to jobs that wait for it
     Column("ended_at", UTCDateTime, nullable=False),
+    Index("ended_parents_by_end", "ended_at", "parent_id"),
 )
 
 series = Table(
     "series",
     metadata,
     Column("job_id", String(64), primary_key=True),
+    Column("attempt", Integer, primary_key=True),  # the number of the submission whose progress it is, from 1
     Column("name", String(255), primary_key=True),
-    Column("points", LargeBinary, nullable=False),
+    Column("last", Float),  # the values of the summary's last, low and high, if they are finite
+    Column("low", Float),
+    Column("high", Float),
     Column("summary", JSONText, nullable=False),
     Column("bytes", Integer, nullable=False),
     Column("updated_at", UTCDateTime, nullable=False),
+    Column("points", LargeBinary, nullable=False),
+    Index("series_ends", "job_id", "attempt", "name", "last", "low", "high"),  # a comparison reads nothing else
 )

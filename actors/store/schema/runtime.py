@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Boolean, Column, Float, Index, Integer, String, Table, Text
 
+from actors.store.dialect import partial_index
 from actors.store.schema.metadata import metadata
 from actors.store.types import BigId, JSONText, UTCDateTime
 
@@ -43,7 +44,8 @@ idempotency_keys = Table(
     Column("fingerprint", String(64), nullable=False),
     Column("created_at", UTCDateTime, nullable=False),
     Column("kept_with_job", Boolean, nullable=False, server_default="0"),  # valid for as long as the job is kept
-    Index("idempotency_by_age", "created_at"),
+    partial_index("idempotency_by_age", "created_at", where="NOT kept_with_job"),
+    Index("idempotency_by_job", "job_id"),
 )
 
 provider_gates = Table(

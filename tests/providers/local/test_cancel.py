@@ -97,6 +97,7 @@ async def test_a_signal_without_an_intent_is_no_cancel(stage: Stage) -> None:
     os.kill((await stage.started(key))["shim"], signal.SIGTERM)
     seen = await stage.ended(key)
     assert seen.phase is Phase.FAILED
+    assert seen.interrupted == "its shim was told to stop, by nobody's cancel request"
     assert seen.error == "killed by signal 15 (SIGTERM): its shim was told to stop, by nobody's cancel request"
 
 

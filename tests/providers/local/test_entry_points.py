@@ -35,6 +35,39 @@ def test_a_value_that_fits_takes_its_place(param: Param, value: Any, argument: s
 
 
 @pytest.mark.parametrize(
+    ("param", "text"),
+    [
+        (Param("float", min=0.1, max=1), "0.20"), (Param("float"), "1e-4"), (Param("int", max=5), "+5"),
+        (Param("int", choices=(1, 2)), "2"), (Param("bool"), "True"), (Param(), "0.20"), (Param(choices=("1",)), "1"),
+    ],
+)  # fmt: skip
+def test_a_number_of_a_matrix_is_checked_as_a_number_and_used_as_it_was_written(param: Param, text: str) -> None:
+    entry = EntryPoint(("run", "--x={x}"), {"x": param})
+    assert entry.argv({"x": text}, swept=True) == ("run", f"--x={text}")
+    if param.type != "str":
+        with pytest.raises(Invalid):
+            entry.argv({"x": text})
+
+
+@pytest.mark.parametrize(
+    ("param", "text", "fault"),
+    [
+        (Param("float", max=1), "1.5", "params.x must be at most 1"),
+        (Param("int"), "1.5", "params.x must be a whole number, not 1.5"),
+        (Param("int"), "010", "params.x must be a whole number, not 010"),
+        (Param("float"), ".inf", "params.x must be a finite number, not .inf"),
+        (Param("bool"), "yes", "params.x must be true or false, not yes"),
+        (Param("int"), "-5", "params.x: '-5' must not begin with '-': it would be taken for an option"),
+        (Param(), "--rm", "params.x: '--rm' must not begin with '-': it would be taken for an option"),
+    ],
+)
+def test_a_value_of_a_matrix_that_does_not_fit_is_refused(param: Param, text: str, fault: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        EntryPoint(("run", "{x}"), {"x": param}).argv({"x": text}, swept=True)
+    assert str(caught.value) == fault
+
+
+@pytest.mark.parametrize(
     ("param", "value", "fault"),
     [
         (Param("int"), "3", "must be a whole number, not '3'"),

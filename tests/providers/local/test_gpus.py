@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import trio
 
-from actors.jobs.records import Phase, Resources
-from actors.providers.errors import Invalid, Unavailable
+from actors.jobs.records import JobRequest, Phase, Resources
+from actors.providers.errors import Unavailable
 from actors.providers.local import LocalOptions, LocalProvider
 from actors.providers.local.capacity import machine_devices
 from actors.providers.local.gpus import FoundGpus
@@ -98,9 +98,11 @@ async def test_a_job_that_was_written_down_waits_for_its_device(stage: Stage) ->
     assert (await stage.ended("left")).phase is Phase.SUCCEEDED
 
 
-async def test_more_than_there_is_is_refused_at_submission(stage: Stage) -> None:
-    with pytest.raises(Invalid, match=r"resources\.gpus: 3 requested, this machine has 8 cpus, 2 gpus"):
-        await stage.submit("true", resources=Resources(gpus=3))
+async def test_more_than_there_is_is_seen_before_the_job_is_accepted(stage: Stage) -> None:
+    (faults,) = await stage.provider.check_requests([JobRequest(command=("true",), resources=Resources(gpus=3))])
+    assert [fault.message for fault in faults] == [
+        "resources: this machine has 2 GPUs in all, the job needs 3 GPUs; ask for less"
+    ]
 
 
 ONE_GPU, OTHER_GPU = (f"GPU-0000000{n}-1111-2222-3333-444444444444" for n in (1, 2))

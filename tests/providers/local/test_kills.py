@@ -87,6 +87,7 @@ async def test_a_job_whose_shim_was_killed_is_lost_and_its_processes_are_cleared
     seen = await stage.ended(key)
     assert (seen.phase, seen.proven_dead) == (Phase.LOST, True)
     assert seen.error == "its shim was killed while the job ran, and how the job ended is not known"
+    assert seen.interrupted == "its shim was killed while the job ran"
     assert seen.started_at is not None
     assert not [pid for pid in pids if is_alive(pid)]
     assert await stage.provider.cancel(key, {}) is CancelAck.ALREADY_TERMINAL
@@ -153,7 +154,7 @@ async def test_after_a_restart_of_the_machine_a_running_job_is_lost(stage: Stage
         stranger.kill()
     seen = await stage.observe("before")
     assert (seen.phase, seen.proven_dead) == (Phase.LOST, True)
-    assert seen.error == "the machine was restarted while the job ran"
+    assert seen.error == seen.interrupted == "the machine was restarted while the job ran"
 
 
 async def test_a_killed_job_says_so(stage: Stage) -> None:
@@ -162,6 +163,7 @@ async def test_a_killed_job_says_so(stage: Stage) -> None:
     seen = await stage.ended(key)
     assert (seen.phase, seen.signal) == (Phase.FAILED, signal.SIGKILL)
     assert seen.error == "killed by signal 9 (SIGKILL), not by its supervisor; no sign that memory ran out"
+    assert seen.interrupted is None
 
 
 async def test_a_group_killed_while_nobody_watches_is_told_afterwards(stage: Stage) -> None:

@@ -110,6 +110,7 @@ async def test_a_reader_of_an_output_that_became_shorter_is_told_and_goes_on(sta
     """From the new end: what was written before it is not told twice."""
     script = "echo one two three; touch ready; until [ -e go ]; do sleep 0.01; done; echo four"
     ready = await stage.wrote(key := await stage.shell(script), "ready")
+    await stage.logged(key, "three\n")
     _, cursor = await read(stage, key)
     os.truncate(stage.directory(key).log, 4)
     chunks = [chunk async for chunk in stage.provider.logs(key, {}, cursor)]

@@ -9,7 +9,7 @@ import signal
 import pytest
 import trio
 
-from actors.jobs.records import Phase
+from actors.jobs.records import JobRequest, Phase
 from actors.providers.base import ABSENT, Submitted
 from actors.providers.errors import ProviderError, Unavailable
 from actors.providers.local.directory import JobDirectory
@@ -67,6 +67,7 @@ async def test_the_environment_is_the_submitters_and_ours_and_nothing_of_the_sup
         "GREENROOM_OUTPUT_DIR": str(directory.output),
         "GREENROOM_PROGRESS_FILE": str(directory.progress),
         "GREENROOM_RESULT_FILE": str(directory.result),
+        "GREENROOM_ATTEMPT": "1",
     }
 
 
@@ -179,7 +180,7 @@ async def test_a_disk_that_refuses_the_spec_leaves_nothing_behind(
 ) -> None:
     """Surely not accepted: the job may be handed over again later."""
 
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("actors.providers.local.directory.write_durably", refuse)
@@ -238,3 +239,17 @@ async def test_shims_that_have_ended_are_reaped(stage: Stage) -> None:
     found = await stage.provider.find(keys[0], "token")
     assert isinstance(found, Submitted)
     await stage.until_gone(shims)
+
+
+async def test_a_later_attempt_finds_its_number_and_what_the_one_before_it_left(stage: Stage) -> None:
+    """The variable of another job, inherited from a job that submitted this one, is not taken for its own."""
+    inherited = {"PATH": os.environ["PATH"], "GREENROOM_PREVIOUS_OUTPUT_DIR": "/of/another"}
+    show = ("sh", "-c", "echo $GREENROOM_ATTEMPT ${GREENROOM_PREVIOUS_OUTPUT_DIR-none}")
+    first = await stage.submit(*show, inherited_env=inherited)
+    await stage.ended(first)
+    request = JobRequest(command=show, inherited_env=inherited)
+    context = {"job_id": "j", "correlation_id": "c", "attempt": "3", "previous_key": first}
+    await stage.provider.submit("j-3", "token", stage.provider.prepare(request), context)
+    await stage.ended("j-3")
+    assert stage.log(first) == "1 none\n"
+    assert stage.log("j-3") == f"3 {stage.directory(first).output}\n"

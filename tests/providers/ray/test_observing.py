@@ -111,6 +111,25 @@ async def test_a_job_that_could_not_start_by_itself_has_failed() -> None:
     assert (await Canned({ONE: job}).provider().observe_many({"k1": HANDLE})).observations["k1"].phase is Phase.FAILED
 
 
+@pytest.mark.parametrize(
+    ("error_type", "message", "interrupted"),
+    [
+        ("JOB_SUPERVISOR_ACTOR_DIED", "Job supervisor actor died: The actor died because its node has died.",
+         "its node was lost"),
+        ("JOB_SUPERVISOR_ACTOR_DIED", "Job supervisor actor died: The worker process was killed.",
+         "Ray lost the process that ran it"),
+        ("JOB_ENTRYPOINT_COMMAND_ERROR", "Job entrypoint command failed: its node has died", None),
+        ("RUNTIME_ENV_SETUP_FAILURE", "its node has died", None),
+        (None, "its node has died", None),
+    ],
+)  # fmt: skip
+async def test_the_loss_of_a_node_is_an_interruption_and_what_a_job_prints_is_none(
+    error_type: str | None, message: str, interrupted: str | None
+) -> None:
+    seen = await Canned({ONE: failed(error_type, message=message)}).provider().observe_many({"k1": HANDLE})
+    assert (seen.observations["k1"].phase, seen.observations["k1"].interrupted) == (Phase.FAILED, interrupted)
+
+
 async def test_a_program_that_fails_of_our_stop_is_cancelled() -> None:
     """Ray had taken the stop: how the program answered it is no failure."""
     ray = Canned({STOP: {"stopped": True}, ONE: failed("JOB_ENTRYPOINT_COMMAND_ERROR", driver_exit_code=1)})
@@ -171,7 +190,7 @@ async def test_many_jobs_cost_one_request() -> None:
 async def test_a_job_that_a_living_head_denies_had_ended() -> None:
     """Ray deletes only what has: so nothing runs any more, and that is proven (B17)."""
     seen = (await Canned({ONE: unknown()}).provider().observe_many({"k1": HANDLE})).observations["k1"]
-    assert (seen.phase, seen.proven_dead) == (Phase.LOST, True)
+    assert (seen.phase, seen.proven_dead, seen.interrupted) == (Phase.LOST, True, None)  # somebody deleted it
 
 
 @pytest.mark.parametrize("ends", [False, True])
@@ -183,6 +202,7 @@ async def test_a_job_that_a_restarted_head_has_forgotten_is_lost_and_proven_so_o
     assert (seen.phase, seen.proven_dead) == (Phase.LOST, ends)
     assert seen.error is not None
     assert ("may still run on a node" in seen.error) is not ends
+    assert seen.interrupted == "the Ray head was restarted"
 
 
 async def test_a_job_that_a_restarted_head_still_knows_is_seen_as_it_is() -> None:

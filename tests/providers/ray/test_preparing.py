@@ -104,7 +104,7 @@ def test_of_the_submitters_environment_only_what_was_named_travels() -> None:
         ({"spec": {"metadata": {"greenroom_token": "x"}}}, "spec.metadata.greenroom_token: must be a name"),
         ({"spec": {"entrypoint_resources": {"tpu": -1}}}, "spec.entrypoint_resources.tpu: must be 0 or more"),
         ({"spec": {"entrypoint_resources": {"tpu": True}}}, "spec.entrypoint_resources.tpu: must be a number"),
-        ({"spec": {"stop_wait_seconds": "5"}}, "spec.stop_wait_seconds: must be a whole number"),
+        ({"spec": {"stop_wait_seconds": "5.5s"}}, "spec.stop_wait_seconds: must be a whole number"),
         ({"spec": {"stop_wait_seconds": 1.5}}, "spec.stop_wait_seconds: must be a whole number"),
         ({"spec": {"stop_wait_seconds": -1}}, "spec.stop_wait_seconds: must be 0 or more"),
         ({"spec": {"secret_env": ["AWS_SECRET"]}}, "'AWS_SECRET' is not among the provider's secret_env"),

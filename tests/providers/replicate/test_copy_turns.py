@@ -135,19 +135,6 @@ async def test_a_failed_copy_is_tried_again_and_the_pauses_grow(autojump_clock: 
     assert [b - a for a, b in pairwise(times)] == [FIRST_PAUSE * 2**n for n in range(4)]
 
 
-async def test_what_is_forgotten_is_copied_no_more(autojump_clock: MockClock) -> None:
-    copy = Copier(lambda _key: 100.0)
-
-    async def forget(turns: Turns) -> None:
-        await trio.sleep(10)
-        turns.forget("j")
-        assert not turns.knows("j")
-        await trio.sleep(HOUR)
-
-    await running(copy, forget, pending("j"))
-    assert (copy.done, len(copy.begun)) == ({}, 1)
-
-
 async def test_a_run_that_was_cut_off_goes_on_with_the_next(autojump_clock: MockClock) -> None:
     """A watch that failed is begun again on the same provider."""
     copy = Copier(lambda _key: 100.0)

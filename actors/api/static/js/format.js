@@ -41,6 +41,14 @@ export function tick() {
   for (const node of document.querySelectorAll("[data-until]")) node.textContent = span(-between(node.dataset.until, null));
 }
 
+// What a job needs, such as `2 CPUs, 1 GPU, 8 GiB`.
+export function needs(resources) {
+  const counted = (number, name) => (number ? `${number} ${name}${number === 1 ? "" : "s"}` : "");
+  const gib = resources.memory / 2 ** 30;
+  const memory = resources.memory === null ? "" : gib >= 1 ? `${Math.round(gib * 10) / 10} GiB` : `${Math.ceil(gib * 1024)} MiB`;
+  return [counted(resources.cpus, "CPU"), counted(resources.gpus, "GPU"), memory].filter(Boolean).join(", ");
+}
+
 export const jobPath = (jobId) => `#/jobs/${encodeURIComponent(jobId)}`;
 
 export function jobName(job) {

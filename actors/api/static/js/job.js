@@ -2,7 +2,7 @@
 
 import { get, post } from "./api.js";
 import { button, el, facts, keyed, state, announce } from "./dom.js";
-import { ended, jobName, jobPath, jobState, measures, moment, took } from "./format.js";
+import { ended, jobName, jobPath, jobState, measures, moment, needs, span, took } from "./format.js";
 import { progressOf } from "./jobs.js";
 import { outputOf } from "./output.js";
 import { allowed, may } from "./rights.js";
@@ -19,7 +19,12 @@ function step(event) {
 function factsOf(job) {
   return facts([
     ["Job", job.job_id], ["User", job.user_id], ["Organisation", job.org_id], ["Provider", job.provider],
-    ["Priority", job.priority], ["Attempt", job.attempt ? `${job.attempt} of ${job.max_attempts}` : ""],
+    ["Group", job.group], ["Command", job.command?.join(" ")], ["Entry point", job.entry_point], ["Directory", job.cwd],
+    ["Needs", needs(job.resources)], ["Devices", job.devices?.join(", ")], ["Ends after", span(job.max_runtime)],
+    ["Output directory", job.output_directory], ["Variables set", job.environment.set.join(", ")],
+    ["Inherited", job.environment.inherited.join(", ")], ["Asked for, not set", job.environment.not_set.join(", ")],
+    ["Priority", job.priority], ["Attempt", job.attempt ? job.attempt + 1 : ""],
+    ["Runs again", job.rerun ? `${job.reruns} of ${job.rerun.times} times` : ""],
     ["Submitted", moment(job.queued_at)], ["Started", moment(job.started_at)], ["Ended", moment(job.completed_at)],
     ["Waited", took(job.queued_at, job.started_at ?? job.completed_at)], ["Ran", took(job.started_at, job.completed_at)],
     ["Result", measures(job.result)], ["Exit status", job.exit_code], ["Signal", job.signal],
@@ -106,8 +111,9 @@ export function jobView(model, jobId) {
 
   const node = el("div", {}, el("p", {}, el("a", { href: "#/jobs" }, "All jobs")), head,
     el("h2", {}, "What happened"), trail, about, el("h2", {}, "Output"), output.node);
-  model.fetch(jobId).then(() => {
-    if (model.jobs.has(jobId)) model.changed();
+  model.fetch(jobId).then((job) => {
+    if (job && job.job_id !== jobId) location.replace(jobPath(job.job_id)); // the address had its name
+    else if (job) model.changed();
     else head.replaceChildren(el("h1", {}, "There is no such job"), el("p", {}, jobId));
   }, (error) => model.fault(error));
   return { node, update, reconnected: () => output.again(), leave: () => output.stop() };

@@ -110,10 +110,13 @@ export class Model {
 
   async fetch(jobId) {
     try {
-      this.jobs.set(jobId, await get(`/api/jobs/${encodeURIComponent(jobId)}`));
+      const job = await get(`/api/jobs/${encodeURIComponent(jobId)}`);
+      this.jobs.set(job.job_id, job); // a name was given where that differs
+      return job;
     } catch (error) {
       if (error.status !== 404) throw error;
       this.jobs.delete(jobId);
+      return null;
     }
   }
 

@@ -17,7 +17,7 @@ before the next one (SIGKILL; a power cut ends all processes, too):
    ``PR_SET_PDEATHSIG``, and because its gate closes): nothing ran. The next shim uses the same, empty group.
 3. ``run.json`` *written*. Killed here, nothing ran, but nobody can tell that from a program that was let go: the free
    lock beside ``run.json``, without ``exit.json``, means that the job is lost.
-4. ``.started-KEY`` *made*, beside the directory. Killed here: the same.
+4. ``.started-KEY`` *made*, beside the directory, and synced. Killed here: the same.
 5. *Gate opened*: the program runs. Killed here, its processes run on, and so does the drainer of its output. The job is
    lost; what is left of it is ended by the supervisor, and its devices stay taken until nothing is.
 6. *The last process has gone*. Killed here: lost as well, though it had ended.

@@ -126,11 +126,21 @@ def read_up_to(fd: int, most: int, offset: int) -> bytes:
     return b"".join(pieces)
 
 
-def write_plain(folder: int, name: str, data: bytes, reserved: tuple[str, int] | None = None) -> None:
-    """Make ``name`` hold ``data``, wholly or not at all, on disk when this returns. Raises OSError.
+def write_plain(
+    folder: int,
+    name: str,
+    data: bytes,
+    reserved: tuple[str, int] | None = None,
+    *,
+    sync: bool = True,
+    sync_name: bool = True,
+) -> None:
+    """Make ``name`` hold ``data``, wholly or not at all. Raises OSError.
 
     Written to a new file of a random name and put in the place of whatever stands there. ``reserved``: the name and
-    the inode of a file whose space is used instead, where it still is that file.
+    the inode of a file whose space is used instead, where it still is that file. ``sync``: the data are on disk before
+    the name is, so the name never stands for less. ``sync_name``: the name is on disk, too, when this returns. Without
+    them, all of it holds for as long as the machine runs.
     """
     temporary, fd = _reserved_file(folder, reserved) or _new_file(folder, name)
     try:
@@ -140,7 +150,8 @@ def write_plain(folder: int, name: str, data: bytes, reserved: tuple[str, int] |
                 written = os.pwrite(fd, rest, at)
                 rest, at = rest[written:], at + written
             os.ftruncate(fd, len(data))
-            os.fsync(fd)
+            if sync:
+                os.fsync(fd)
         finally:
             os.close(fd)
         put_in_place(folder, temporary, name)
@@ -151,7 +162,8 @@ def write_plain(folder: int, name: str, data: bytes, reserved: tuple[str, int] |
             except OSError:
                 pass
         raise
-    os.fsync(folder)
+    if sync_name:
+        os.fsync(folder)
 
 
 def put_in_place(folder: int, temporary: str, name: str) -> None:

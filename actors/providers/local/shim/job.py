@@ -81,11 +81,11 @@ def run(spec: dict[str, Any], devices: str, folder: int, note: Note, cgroup: str
     ``note``: where it is said, out of the job's reach, that the program is let go. ``cgroup``: the control group to
     make for it. Raises OSError when no process can be started.
     """
-    oom_before = oom_kills()
-    pipe = LogPipe()
+    pipe = LogPipe(open_times(folder))
     group = make(cgroup)
     child, gate, faults, entered = fork_program(spec, pipe.sink, cgroup if group else "")
-    pipe.handed_over()
+    pipe.start()  # like all up to the gate: while the program's process gets ready
+    oom_before = oom_kills()
     started = time.time()
     if group and not entered:
         leave(cgroup)
@@ -101,8 +101,8 @@ def run(spec: dict[str, Any], devices: str, folder: int, note: Note, cgroup: str
     }
     instead: dict[str, Any] | None = None
     try:
-        write_plain(folder, "run.json", json.dumps(whereabouts).encode())
-        note.begin(whereabouts)
+        write_plain(folder, "run.json", json.dumps(whereabouts).encode(), sync=False, sync_name=False)
+        note.begin(whereabouts)  # on disk when this returns
     except OSError as error:
         instead = {"failure": {"stage": "record", "errno": error.errno}}
     if is_there(folder, "cancel"):
@@ -124,6 +124,18 @@ def run(spec: dict[str, Any], devices: str, folder: int, note: Note, cgroup: str
     return outcome
 
 
+def open_times(folder: int) -> int | None:
+    """The new file for when output arrives, opened before there is a job that could put something in its place.
+
+    None: it cannot be made, and nothing is written down.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        return os.open("log.times", flags, 0o600, dir_fd=folder)
+    except OSError:
+        return None
+
+
 def fork_program(spec: dict[str, Any], output: int, cgroup: str = "") -> tuple[int, int, int, bool]:
     """Fork the program's process, which writes to ``output``, into ``cgroup`` ("": into no other group).
 
@@ -142,22 +154,37 @@ def fork_program(spec: dict[str, Any], output: int, cgroup: str = "") -> tuple[i
         os.close(gate_write)
         os.setsid()
         prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        raise_oom_score()
+        os.dup2(output, 1)
+        os.dup2(output, 2)
+        argv = [as_bytes(word) for word in spec["argv"]]
+        env = {as_bytes(name): as_bytes(value) for name, value in spec["env"].items()}
         if os.getppid() == shim and os.read(gate_read, 1) == b"g":
             restore_signals()
-            raise_oom_score()
-            os.dup2(output, 1)
-            os.dup2(output, 2)
-            argv = [as_bytes(word) for word in spec["argv"]]
-            env = {as_bytes(name): as_bytes(value) for name, value in spec["env"].items()}
             stage = "cwd"
             os.chdir(as_bytes(spec["cwd"]))
             stage = "exec"
-            os.execvpe(argv[0], argv, env)  # noqa: S606 - an argv, never a shell
+            execute(argv, env)
     except OSError as error:
         fault = {"stage": stage, "errno": error.errno, **found_program(spec["argv"][0], spec["env"])}
         os.write(fault_write, json.dumps(fault).encode())
     finally:
         os._exit(127)
+
+
+def execute(argv: list[bytes], env: dict[bytes, bytes]) -> None:
+    """Become the program, looked for as by :func:`os.execvpe`, which loads a module first. Raises OSError."""
+    folders = [b""] if b"/" in argv[0] else env.get(b"PATH", os.defpath.encode()).split(b":")
+    missing: OSError | None = None
+    refused: OSError | None = None
+    for folder in folders:
+        try:
+            os.execve(os.path.join(folder, argv[0]), argv, env)  # noqa: S606 - an argv, never a shell
+        except (FileNotFoundError, NotADirectoryError) as error:
+            missing = error
+        except OSError as error:
+            refused = refused or error
+    raise refused or missing or FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
 
 
 def as_bytes(value: str) -> bytes:
@@ -213,8 +240,9 @@ class Note:
 
     Its first line says who runs the job, the second one how it ended. It is there before the program is let go, so a
     job whose files are forged or gone is still known by its real shim, its boot and its control group, and only who
-    wrote the second line, the shim that saw the last process go, can have called it ended. Not synced: what a crash of
-    the machine may lose is needed only as long as it runs. ``beside``: a descriptor of the folder of all jobs.
+    wrote the second line, the shim that saw the last process go, can have called it ended. The first line is synced: it
+    is what says after a power cut that the program may have run. The second one is not: ``exit.json`` is, which is read
+    when the machine was restarted. ``beside``: a descriptor of the folder of all jobs.
     """
 
     def __init__(self, beside: int, name: str) -> None:
@@ -227,7 +255,10 @@ class Note:
         return is_there(self.beside, self.name)
 
     def begin(self, run: dict[str, Any]) -> None:
-        """Note who runs the job, and reserve the space for its end. Raises OSError, also where a note is there."""
+        """Note who runs the job, on disk when this returns, and reserve the space for its end.
+
+        Raises OSError, also where a note is there.
+        """
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         fd = os.open(self.name, flags, 0o600, dir_fd=self.beside)
         line = json.dumps(run).encode() + b"\n"
@@ -235,6 +266,8 @@ class Note:
         try:
             if os.write(fd, data) != len(data):
                 raise OSError(errno.ENOSPC, "no space is left for the note")
+            os.fsync(fd)
+            os.fsync(self.beside)
         except OSError:  # half a note would say that the program was let go
             os.close(fd)
             os.unlink(self.name, dir_fd=self.beside)

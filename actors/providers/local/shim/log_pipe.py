@@ -25,18 +25,49 @@ _LOOK_AGAIN = 0.1  # seconds between looks for the drainer's end
 _DESCRIPTORS = 1024  # those below, the lock and the leases among them, are closed in the drainer
 
 
-class LogPipe:
-    """The pipe of one job's output and the process that empties it."""
+class ArrivalTimes:
+    """Writes down when the log had which size, before more is written: a line of time and size.
 
-    def __init__(self) -> None:
+    Once a second at most, and once in a thousandth of the time for which this process has written, up to a minute: so
+    the file of a job that writes for months has some megabytes. ``fd``: the file; None: nothing is written down.
+    """
+
+    def __init__(self, fd: int | None) -> None:
+        self.fd = fd
+        self._began = self._next = time.monotonic()
+
+    def note(self, log: int) -> None:
+        """Note the size of ``log`` now, if it is time."""
+        now = time.monotonic()
+        if self.fd is None or now < self._next:
+            return
+        self._next = now + min(60.0, max(1.0, (now - self._began) / 1000))
+        try:
+            size = os.fstat(log).st_size
+            os.write(self.fd, b"%.3f %d\n" % (time.time(), size))
+        except OSError:  # the disk is full: the place before it is then the answer
+            pass
+
+
+class LogPipe:
+    """The pipe of one job's output and the process that empties it, once it is started.
+
+    ``times``: for :class:`ArrivalTimes`.
+    """
+
+    def __init__(self, times: int | None = None) -> None:
+        self.times = times
         self.source, self.sink = os.pipe()
         self.pid = 0
         self.missing = False
-        self._start()
 
-    def handed_over(self) -> None:
-        """The program has the writing end; with ours open the drainer could not see that nobody writes any more."""
+    def start(self) -> None:
+        """Start the drainer, when the program's process has the writing end. Raises OSError.
+
+        With a writing end of its own, or ours, the drainer could not see that nobody writes any more.
+        """
         os.close(self.sink)
+        self._start()
 
     def look(self) -> None:
         """Replace a drainer that was killed. ``missing``: there was no room for a process, look again."""
@@ -67,7 +98,7 @@ class LogPipe:
             os.kill(self.pid, signal.SIGTERM if waited < LAST_WORDS else signal.SIGKILL)
             os.kill(self.pid, signal.SIGCONT)
             signal.sigtimedwait({signal.SIGCHLD}, _LOOK_AGAIN)
-        drain(self.source, LOG, MOST_LEFT)
+        drain(self.source, LOG, MOST_LEFT, times=ArrivalTimes(self.times))
         os.close(self.source)
 
     def _start(self) -> None:
@@ -76,23 +107,31 @@ class LogPipe:
             self.pid = pid
             return
         try:
-            serve(self.source)
+            serve(self.source, self.times)
         finally:
             os._exit(1)
 
 
-def serve(source: int) -> None:
+def serve(source: int, times: int | None) -> None:
     """Be the drainer. A signal to end only wakes it: the last output of a job comes after it was asked to end."""
     os.setsid()
     os.dup2(source, 0)
-    os.closerange(3, _DESCRIPTORS)
+    if times is not None:
+        times = os.dup2(times, 3)
+    os.closerange(3 if times is None else 4, _DESCRIPTORS)
     signal.signal(signal.SIGTERM, lambda *_: None)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
-    drain(0, LOG, pause=time.sleep)
+    drain(0, LOG, pause=time.sleep, times=ArrivalTimes(times))
     os._exit(0)
 
 
-def drain(source: int, log: int, most: int | None = None, pause: Callable[[float], None] | None = None) -> None:
+def drain(
+    source: int,
+    log: int,
+    most: int | None = None,
+    pause: Callable[[float], None] | None = None,
+    times: ArrivalTimes | None = None,
+) -> None:
     """Write what comes from ``source`` to ``log``, in its order, until its end, or until it would block.
 
     ``most``: bytes to read at most, roughly. What the disk refuses is counted, and the count is written where the lost
@@ -109,6 +148,8 @@ def drain(source: int, log: int, most: int | None = None, pause: Callable[[float
         if not size:
             break
         total += size
+        if times is not None:
+            times.note(log)
         lost = put(log, piece[:size], lost)
         if size < SMALL and pause is not None:
             pause(PAUSE)

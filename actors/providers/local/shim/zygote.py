@@ -24,7 +24,7 @@ import socket
 import sys
 
 from .job import be_shim
-from .system import CLONE_PARENT, block_signals, clone, close_strangers, stat_fields
+from .system import CLONE_PARENT, block_signals, clone, close_strangers, libc, stat_fields
 
 CHANNEL = 3  # the descriptor of the supervisor's socket
 MOST_DESCRIPTORS = 253  # in one message: the kernel's bound
@@ -40,6 +40,8 @@ def serve() -> None:
     os.chdir("/")
     title = title_memory()
     show(title, sys.orig_argv[:-1])
+    for name in ("syscall", "prctl"):
+        getattr(libc(), name)  # looked up once, and not by each shim
     gc.collect()
     gc.freeze()  # a collection in a shim would copy every page that holds an object
     channel.send(b"ready")

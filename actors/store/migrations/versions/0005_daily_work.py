@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from actors.store import derived
+
 revision = "0005"
 down_revision = "0004"
 branch_labels = None
@@ -35,8 +37,12 @@ def _names_and_groups() -> None:
     )
     named, grouped = sa.text("config_name IS NOT NULL"), sa.text("group_name IS NOT NULL")
     op.create_index("jobs_by_name", "jobs", ["config_name", "user_id", "job_id"], sqlite_where=named)
-    op.create_index("jobs_by_group", "jobs", ["user_id", "group_name", "status", "job_id"], sqlite_where=grouped)
+    op.create_index("jobs_by_group", "jobs", ["group_name", "user_id", "status", "job_id"], sqlite_where=grouped)
     op.add_column("idempotency_keys", sa.Column("kept_with_job", sa.Boolean(), nullable=False, server_default="0"))
+    op.drop_index("idempotency_by_age", "idempotency_keys")
+    limited = sa.text("NOT kept_with_job")
+    op.create_index("idempotency_by_age", "idempotency_keys", ["created_at"], sqlite_where=limited)
+    op.create_index("idempotency_by_job", "idempotency_keys", ["job_id"])
 
 
 def _progress() -> None:
@@ -46,17 +52,27 @@ def _progress() -> None:
     op.create_table(
         "series",
         sa.Column("job_id", _JOB_ID, primary_key=True),
+        sa.Column("attempt", sa.Integer(), primary_key=True),
         sa.Column("name", sa.String(length=255), primary_key=True),
-        sa.Column("points", sa.LargeBinary(), nullable=False),
+        sa.Column("last", sa.Float(), nullable=True),
+        sa.Column("low", sa.Float(), nullable=True),
+        sa.Column("high", sa.Float(), nullable=True),
         sa.Column("summary", sa.Text(), nullable=False),
         sa.Column("bytes", sa.Integer(), nullable=False),
         sa.Column("updated_at", _INSTANT, nullable=False),
+        sa.Column("points", sa.LargeBinary(), nullable=False),
     )
+    op.create_index("series_ends", "series", ["job_id", "attempt", "name", "last", "low", "high"])
+    for statement in derived.series_statements():
+        op.execute(statement)
 
 
 def _waiting_for_others() -> None:
     """For whom a job waits, and the ends that are still to be passed on to those that wait."""
     op.add_column("queue_entries", sa.Column("unfinished_parents", sa.Integer(), nullable=False, server_default="0"))
+    op.add_column("queue_entries", sa.Column("is_awaited", sa.Boolean(), nullable=False, server_default="0"))
+    held = sa.text("status = 'pending' AND lane_id IS NULL")
+    op.create_index("entries_held", "queue_entries", ["user_id", "unfinished_parents"], sqlite_where=held)
     op.create_table(
         "dependencies",
         sa.Column("job_id", _JOB_ID, primary_key=True),
@@ -67,11 +83,14 @@ def _waiting_for_others() -> None:
         sa.Column("broke", sa.Boolean(), nullable=False, server_default="0"),
     )
     op.create_index("dependencies_by_parent", "dependencies", ["parent_id", "job_id"])
+    still_open = sa.text("parent_status IS NULL")
+    op.create_index("dependencies_open", "dependencies", ["parent_id", "job_id"], sqlite_where=still_open)
     op.create_table(
         "ended_parents",
         sa.Column("parent_id", _JOB_ID, primary_key=True),
         sa.Column("ended_at", _INSTANT, nullable=False),
     )
+    op.create_index("ended_parents_by_end", "ended_parents", ["ended_at", "parent_id"])
 
 
 def _later_starts() -> None:

@@ -1,6 +1,6 @@
 """Notifications to a local HTTP server: each is signed, and the receiver checks the signature.
 
-Run it: `python examples/05_notifications.py`. docs/notifications.md says what else a target can be.
+Run it: `python examples/06_notifications.py`. docs/notifications.md says what else a target can be.
 """
 
 from __future__ import annotations

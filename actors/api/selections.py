@@ -1,0 +1,71 @@
+"""Routes about several jobs at once, and the removal of one: each job is changed as the route of one job would."""
+
+from __future__ import annotations
+
+from actors.access.permission import CHANGES_OWN_JOB, CHANGES_OWN_JOBS, LEAD
+from actors.api.bodies import PrioritySelection, SelectionRequest, SubmitQuery
+from actors.api.route import Call, Nothing, route
+from actors.documents.common import from_fields
+from actors.documents.selections import RemovedDocument, SelectionDocument, selection_document
+from actors.jobs.selections import Selection
+
+SECONDS = 10.0
+"""After which an answer says which jobs are left: less than any client waits."""
+
+
+def _selection(body: SelectionRequest) -> Selection:
+    return Selection(body.jobs, body.name, body.group, body.status, body.user_id)
+
+
+async def cancel(call: Call[SelectionRequest, Nothing]) -> SelectionDocument:
+    """End several jobs, the newest first: of a selection all that have not ended."""
+    outcome = await call.runtime.selections.cancel(
+        _selection(call.body), viewer=call.peer.viewer, by=call.by, level=call.peer.level, dry_run=call.body.dry_run,
+        seconds=SECONDS,
+    )  # fmt: skip
+    return selection_document(outcome)
+
+
+async def retry(call: Call[SelectionRequest, SubmitQuery]) -> SelectionDocument:
+    """Submit several ended jobs again as new ones of yours: of a selection all that failed or were cancelled."""
+    outcome = await call.runtime.selections.retry(
+        _selection(call.body), viewer=call.peer.viewer, submitter=call.peer.submitter, check=call.query.check,
+        dry_run=call.body.dry_run, seconds=SECONDS,
+    )  # fmt: skip
+    return selection_document(outcome)
+
+
+async def prioritise(call: Call[PrioritySelection, Nothing]) -> SelectionDocument:
+    """Override the priority of several waiting jobs, or take it away: of a selection all that wait."""
+    outcome = await call.runtime.selections.prioritise(
+        _selection(call.body), call.body.priority_override, viewer=call.peer.viewer, by=call.by,
+        dry_run=call.body.dry_run, seconds=SECONDS,
+    )  # fmt: skip
+    return selection_document(outcome)
+
+
+async def remove_many(call: Call[SelectionRequest, Nothing]) -> SelectionDocument:
+    """Remove several ended jobs with their directories, events and keys: of a selection all that have ended."""
+    outcome = await call.runtime.selections.remove(
+        _selection(call.body), viewer=call.peer.viewer, by=call.by, dry_run=call.body.dry_run, seconds=SECONDS
+    )
+    return selection_document(outcome)
+
+
+async def remove(call: Call[Nothing, Nothing]) -> RemovedDocument:
+    """Remove an ended job with its directory, events and keys.
+
+    409 while it is needed: by a job that waits for it or runs after it, by a submission that is not settled, or since
+    its output is being copied.
+    """
+    removed = await call.runtime.removing.remove(call.path("job_id"), by=call.by)
+    return from_fields(RemovedDocument, removed)
+
+
+ROUTES = [
+    route("POST", "/api/jobs/cancel", cancel, CHANGES_OWN_JOBS),
+    route("POST", "/api/jobs/retry", retry, CHANGES_OWN_JOBS),
+    route("POST", "/api/jobs/prioritise", prioritise, LEAD),
+    route("POST", "/api/jobs/remove", remove_many, CHANGES_OWN_JOBS),
+    route("DELETE", "/api/jobs/{job_id}", remove, CHANGES_OWN_JOB),
+]

@@ -1,0 +1,32 @@
+"""Routes about numbers over time: of one job, and of the jobs of a group side by side."""
+
+from __future__ import annotations
+
+from actors.access.permission import OWN_JOB, OWN_LISTING
+from actors.api.answers import page_document
+from actors.api.bodies import ComparisonQuery, SeriesQuery
+from actors.api.route import Call, Nothing, route
+from actors.documents.series import ComparisonDocument, JobSeriesDocument, compared_document, series_document
+
+
+async def metrics(call: Call[Nothing, SeriesQuery]) -> JobSeriesDocument:
+    """The numbers that a job reported over time."""
+    job_id, curves = await call.reading.series.of_job(call.path("job_id"), call.query.points)
+    return series_document(job_id, curves)
+
+
+async def compare(call: Call[Nothing, ComparisonQuery]) -> ComparisonDocument:
+    """The jobs of a group: parameters, and of each series the last and the best value.
+
+    A group belongs to a user; without ``user_id`` it is yours.
+    """
+    asked = call.query
+    owner = call.visible_user(asked.user_id) or call.by
+    page = await call.reading.series.compare(asked.group, owner, limit=asked.limit, cursor=asked.cursor, caller=call.by)
+    return page_document(ComparisonDocument, "jobs", page, compared_document)
+
+
+ROUTES = [
+    route("GET", "/api/jobs/{job_id}/metrics", metrics, OWN_JOB),
+    route("GET", "/api/compare", compare, OWN_LISTING),
+]

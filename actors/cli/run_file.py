@@ -1,0 +1,27 @@
+"""``run --file``: the jobs of a file, submitted to the runtime in this process."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from actors.control.runtime import Runtime
+from actors.job_requests.file_parts import FileParts
+from actors.jobs.file_rules import Again
+from actors.jobs.views import Accepted
+
+if TYPE_CHECKING:
+    from actors.job_requests.job_file import JobFile
+
+
+async def submit_file(runtime: Runtime, file: JobFile, again: Again, *, check: bool) -> list[Accepted]:
+    """Submit the jobs of ``file``, in as many requests as they need.
+
+    ``again``: which of those that are there already are submitted anew. ``check``: as in
+    :meth:`~actors.control.jobs.Jobs.submit_many`.
+    """
+    parts, accepted = FileParts(file.requests), list[Accepted]()
+    for part in parts.parts():
+        made = await runtime.jobs.submit_many(part, file.rules(again), check=check)
+        parts.note(part, [(one.job.job_id, one.job.request.config_name) for one in made])
+        accepted += made
+    return accepted

@@ -1,0 +1,45 @@
+"""``submit --file``: the jobs of a file, in as many requests as they need."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from actors.cli.client import Client
+from actors.cli.context import Failed, configured_env_from, read_job_file
+
+if TYPE_CHECKING:
+    from actors.job_requests.job_file import JobFile
+
+SECONDS = 300.0
+"""For the answer about ten thousand jobs."""
+
+
+def submit_file(client: Client, path: str, again: str | None, params: dict[str, str]) -> list[dict[str, Any]]:
+    """Submit the jobs of the file at ``path``: the documents of all of them.
+
+    ``again``: which of those that are there already are submitted anew, ``failed`` or ``all``. ``params``: of each
+    request.
+    """
+    from actors.job_requests.file_parts import FileParts
+    from actors.job_requests.matrices import request_document
+
+    job_file = read_job_file(path, configured_env_from(client.config))
+    params = params | _query(job_file, again)
+    parts, found = FileParts(job_file.requests), list[dict[str, Any]]()
+    try:
+        for part in parts.parts():
+            body = [request_document(one) for one in part]
+            made = client.request("POST", "api", "jobs", body=body, params=params, seconds=SECONDS)
+            parts.note(part, [(job["job_id"], job["config_name"]) for job in made])
+            found += made
+    except Failed:
+        if found:
+            click.echo(f"the first {len(found)} jobs of the file are submitted, the others are not", err=True)
+        raise
+    return found
+
+
+def _query(job_file: JobFile, again: str | None) -> dict[str, str]:
+    return {"job_file": job_file.digest, **({} if again is None else {"again": again})}

@@ -1,0 +1,61 @@
+"""``submit --wait``: until the jobs that were submitted have ended."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from actors.cli.client import Client
+from actors.cli.context import Failed
+from actors.cli.job_text import name_of
+from actors.cli.tables import short
+from actors.jobs.statuses import TERMINAL_JOBS
+
+_UNHEARD = 255
+_SIGNALLED = 128
+
+
+def wait_for(client: Client, submitted: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Each job by its id, once all have ended; what happens meanwhile goes to stderr.
+
+    The stream is opened first and the rows are read then: whatever ends in between is in one of the two.
+    """
+    from actors.cli.event_text import describe, parsed
+
+    open_ones = {job["job_id"]: name_of(job) for job in submitted}
+    ended: dict[str, dict[str, Any]] = {}
+
+    def look(job_id: str) -> None:
+        job = client.request("GET", "api", "jobs", job_id)
+        if job["status"] in TERMINAL_JOBS:
+            ended[job_id] = job
+        elif job["reason"]:
+            click.echo(f"{open_ones[job_id]} ({short(job_id)}) waits: {job['reason']}", err=True)
+
+    only = {"job_id": submitted[0]["job_id"]} if len(submitted) == 1 else {}
+    with client.stream("api", "events", params=only) as answer:
+        for kind, event in parsed(answer.lines()):
+            if kind == "goodbye":
+                break
+            job_id = event.get("job_id")
+            if kind == "connection":
+                for each in open_ones:
+                    look(each)
+            elif job_id is not None and job_id in open_ones and job_id not in ended:
+                click.echo(describe(event, open_ones[job_id]), err=True)
+                if event.get("status") in TERMINAL_JOBS:
+                    look(job_id)
+            if len(ended) == len(open_ones):
+                return ended
+    raise Failed("the supervisor stopped while this waited; jobs that run go on running: greenroom jobs")
+
+
+def exit_status(job: dict[str, Any]) -> int:
+    """The exit status for an ended job: its own exit status, 128 + the signal that ended it, else 0 or 1."""
+    if job["status"] == "completed":
+        return 0
+    if isinstance(number := job.get("signal"), int) and 0 < number < _SIGNALLED:
+        return _SIGNALLED + number
+    code = job["exit_code"]
+    return code if isinstance(code, int) and 0 < code <= _UNHEARD else 1

@@ -1,0 +1,203 @@
+"""Accepting jobs: what people and programs submit, checked before it is given to the ledger."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from functools import reduce
+from typing import Any
+
+import attrs
+
+from actors.control.context import Context
+from actors.control.early_checks import early_warnings
+from actors.job_requests.job_request import with_inherited
+from actors.job_requests.matrices import refusal
+from actors.job_requests.rights import (
+    THE_PROGRAM,
+    Submitter,
+    check_open,
+    check_targets,
+    retried,
+    usable_targets,
+)
+from actors.job_requests.sources import RequestSource
+from actors.jobs import maxima
+from actors.jobs.codec import request_bytes
+from actors.jobs.dependencies import reference_fault
+from actors.jobs.file_rules import FileRules
+from actors.jobs.levels import check_override
+from actors.jobs.matrix import SweepFault, matrix_of
+from actors.jobs.records import Job, JobRequest
+from actors.jobs.refusal import RefusalKind, Refused
+from actors.jobs.request_texts import text_fault
+from actors.jobs.reruns import rerun_fault
+from actors.jobs.start_times import fault_of as start_fault
+from actors.jobs.sweeps import Sweep, expanding
+from actors.jobs.views import Accepted
+from actors.kernel.turns import InTurns
+from actors.ledger import NewJob
+from actors.providers.guard import Failure
+from actors.validation import join
+from logconf import get_correlation_id, new_correlation_id
+
+
+class Submitting:
+    """How jobs are submitted to one runtime."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._ledger = context.ledger
+
+    async def submit(self, request: JobRequest, *, check: bool = True) -> Job:
+        """Accept one job under the correlation ID of the caller; it is stored when this returns.
+
+        ``check``: as in :meth:`submit_many`. Raises :class:`Refused` naming the field and the fix.
+        """
+        new = self._checked(_complete(request), get_correlation_id())
+        return (await self._accept([new], check=check))[0].job
+
+    async def submit_many(
+        self,
+        requests: Sequence[JobRequest | Sweep],
+        file: FileRules | None = None,
+        *,
+        sees: str | None = None,
+        check: bool = True,
+    ) -> list[Accepted]:
+        """Accept all of ``requests`` in one transaction, or none of them; several get correlation IDs of their own.
+
+        A :class:`~actors.jobs.sweeps.Sweep` is all the jobs of its matrix. ``file``: these are jobs of a job file.
+        ``sees``: the user whose jobs alone those who submit may see, and let theirs wait for; None: all. ``check``:
+        refuse what can be seen not to run (a directory or a program that is not there, needs that this machine cannot
+        meet); false: accept it with warnings. Raises :class:`Refused` naming the field and the fix.
+        """
+        environ, found = dict(os.environ), dict[tuple[str, ...], Mapping[str, str]]()
+        checked: list[NewJob] = []
+        room = maxima.SWEEP
+        alone = len(requests) == 1 and isinstance(requests[0], JobRequest)
+        async for asked in InTurns(requests):
+            where = "" if len(requests) == 1 else f"job {len(checked) + 1}: "
+            request = asked.request if isinstance(asked, Sweep) else asked
+            complete = _complete(request, where, environ, found)
+            if isinstance(asked, Sweep):
+                made = await self._swept(attrs.evolve(asked, request=complete), where, room)
+                room -= sum(len(new.encoded or b"") for new in made)
+                checked += made
+            else:
+                trail = get_correlation_id() if alone else new_correlation_id()
+                checked.append(self._checked(complete, trail, where, request.config_name))
+            if len(checked) > maxima.BATCH_JOBS:
+                message = f"at most {maxima.BATCH_JOBS} jobs in one request; send them in several"
+                raise Refused(message, RefusalKind.INVALID)
+        if sees is not None:
+            checked = [attrs.evolve(one, sees=sees) if one.request.after else one for one in checked]
+        return await self._accept(checked, file, check=check)
+
+    def check_targets(self, request: JobRequest, submitter: Submitter, where: str = "") -> None:
+        """Raises :class:`Refused` where ``submitter`` may not use a target of ``request``; ``where`` stands before."""
+        check_targets(request, submitter, self._ledger.outbox.options, where)
+
+    async def _swept(self, sweep: Sweep, where: str, room: int) -> list[NewJob]:
+        """The jobs of ``sweep``, which may have ``room`` bytes."""
+        try:
+            jobs = expanding(sweep)
+        except SweepFault as fault:
+            raise refusal(fault, where) from None
+        found = []
+        async for job in InTurns(jobs):
+            found.append(self._checked(job, new_correlation_id(), where, sweep.request.config_name))
+            room -= len(found[-1].encoded or b"")
+            if room < 0:
+                raise Refused(f"{where}makes jobs of more than {maxima.SWEEP} bytes in all", RefusalKind.INVALID)
+        return found
+
+    async def submit_sweep(self, request: JobRequest, matrix: Mapping[str, Any]) -> list[Job]:
+        """Accept a job for each combination of ``matrix``, in one transaction; ``request`` may hold placeholders.
+
+        ``matrix``: as in a job file, such as ``{"lr": [0.1, 0.2], "seed": {"from": 1, "to": 5}}``. Raises
+        :class:`Refused` naming the field and the fix.
+        """
+        try:
+            sweep = Sweep(request, matrix_of(matrix))
+        except SweepFault as fault:
+            raise refusal(SweepFault(fault.message, "matrix", *fault.at)) from None
+        return [accepted.job for accepted in await self.submit_many([sweep])]
+
+    async def _accept(self, new: Sequence[NewJob], file: FileRules | None = None, *, check: bool) -> list[Accepted]:
+        warnings = await early_warnings(self._ledger, self._context.providers, new, check=check)
+        accepted = await self._ledger.submit(new, file)
+        for index, some in warnings.items():
+            one = accepted[index]
+            accepted[index] = attrs.evolve(one, warnings=(*one.warnings, *some))
+        return accepted
+
+    def again(self, job: Job, submitter: Submitter = THE_PROGRAM) -> NewJob:
+        """What :meth:`retry` of ``job`` submits. Raises :class:`Refused` where it may not be retried."""
+        if not job.is_terminal:
+            raise Refused(f"job {job.job_id} has not ended ({job.status.value}); cancel it first")
+        request = _complete(retried(job.request, submitter, job.job_id))
+        targets = usable_targets(request.notify, submitter, self._ledger.outbox.options)
+        request = attrs.evolve(request, parameters=job.request.parameters, notify=targets)
+        return attrs.evolve(self._checked(request, job.correlation_id), retry_of=job.job_id)
+
+    def _checked(
+        self, request: JobRequest, correlation_id: str, where: str = "", written_name: str | None = None
+    ) -> NewJob:
+        """A complete ``request`` as it will be stored. Raises :class:`Refused` naming the field and the fix."""
+        encoded = request_bytes(request)
+        for field, message in self._faults(request, encoded):
+            shown = ", ".join(f"{name}={value}" for name, value in request.parameters.items())
+            raise Refused(f"{where}{message}{shown and f' ({shown:.200})'}", RefusalKind.INVALID, field)
+        return NewJob(request, correlation_id, encoded=encoded, written_name=written_name)
+
+    def _faults(self, request: JobRequest, encoded: bytes | None) -> Iterator[tuple[str | None, str]]:
+        """The field and what is wrong with it, the first fault first; each check relies on those before it."""
+        if (fault := text_fault(request, encoded)) is not None:
+            yield fault[0], f"{fault[0]} {fault[1]}"
+        if (too_much := maxima.fault_of(request, encoded)) is not None:
+            field, message = too_much
+            yield field or None, f"{field}: {message}" if field else message
+        try:
+            provider = self._context.provider(request.provider)
+        except Refused as error:
+            yield "provider", str(error)
+            return
+        if not request.user_id:
+            yield "user_id", "user_id: say for whom the job is"
+        if (unknown := self._ledger.outbox.options.fault(request.notify)) is not None:
+            yield "notify", f"notify: {unknown}"
+        if request.max_attempts < 1:
+            yield "max_attempts", "max_attempts must be 1 or more"
+        after: object = request.after
+        if not isinstance(after, list | tuple):  # a text would be read letter by letter
+            yield "after", "after must be a list of jobs and groups"
+            return
+        for index, reference in enumerate(after):
+            if (wrong := reference_fault(reference)) is not None:
+                yield "after", f"after[{index}] {wrong}"
+        if request.after_mode not in ("ok", "ended"):
+            yield "after_mode", "after_mode must be ok or ended"
+        if request.start_after is not None and (wrong := start_fault(request.start_after)) is not None:
+            yield "start_after", f"start_after {wrong}"
+        try:
+            check_override(request.priority_override)
+        except ValueError as error:
+            yield "priority_override", str(error)
+        if (senseless := rerun_fault(request.rerun)) is not None:
+            field = reduce(join, senseless[0], "rerun")
+            yield field, f"{field} {senseless[1]}"
+        prepared = provider.prepare(request)
+        if isinstance(prepared, Failure):
+            yield None, prepared.message
+
+
+def _complete(
+    request: JobRequest,
+    where: str = "",
+    environ: Mapping[str, str] | None = None,
+    found: dict[tuple[str, ...], Mapping[str, str]] | None = None,
+) -> JobRequest:
+    """``request`` with what it inherits. Raises :class:`Refused` for a field that is the server's own."""
+    check_open(request, RequestSource.EMBEDDED, where)
+    return with_inherited(request, environ, found)

@@ -1,0 +1,81 @@
+"""Jobs of a group side by side: their parameters, and of each series the last and the best value."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+import attrs
+
+from actors.jobs.series import Point, SeriesData, Summary, thinned
+
+Goal = Literal["min", "max"]
+
+
+@attrs.frozen
+class Compared:
+    """One job of a comparison. ``metrics``: by the name of the series, its last and its best value.
+
+    None: it has none, or the last one was not finite.
+    """
+
+    job_id: str
+    name: str | None
+    status: str
+    parameters: Mapping[str, Any]
+    metrics: Mapping[str, tuple[float | None, float | None]]
+
+
+def goal_of(name: str, *rules: Mapping[str, Goal]) -> Goal | None:
+    """Which value of a series is the best, by the first of ``rules`` that names it; None: none is.
+
+    Without a rule the least is the best where the name ends in ``loss``.
+    """
+    for rule in rules:
+        if (goal := rule.get(name)) is not None:
+            return goal
+    return "min" if name.endswith("loss") else None
+
+
+def joined(before: Summary, after: Summary) -> Summary:
+    """The summary of a series that went on in another attempt."""
+    return Summary(
+        first=before.first or after.first,
+        last=after.last or before.last,
+        low=_first_of(before.low, after.low, least=True),
+        high=_first_of(before.high, after.high, least=False),
+        non_finite=before.non_finite + after.non_finite,
+    )
+
+
+def _first_of(before: Point | None, after: Point | None, *, least: bool) -> Point | None:
+    if before is None or after is None:
+        return before or after
+    is_better = after[1] < before[1] if least else after[1] > before[1]
+    return after if is_better else before
+
+
+@attrs.frozen
+class Curve:
+    """A series as it is shown, all attempts in one: its points and what is kept beside them."""
+
+    points: list[Point]
+    summary: Summary
+
+
+def curves(found: Iterable[SeriesData], most: int) -> dict[str, Curve]:
+    """The series of a job by name, ``most`` points of each; ``found``: those of earlier attempts first."""
+    by_name: dict[str, Curve] = {}
+    for one in found:
+        points, summary = one.points, one.summary
+        if (earlier := by_name.get(one.name)) is not None:
+            points = earlier.points + _border(earlier.points, points) + points
+            summary = joined(earlier.summary, summary)
+        by_name[one.name] = Curve(points, summary)
+    return {name: Curve(thinned(curve.points, most), curve.summary) for name, curve in by_name.items()}
+
+
+def _border(before: list[Point], after: list[Point]) -> list[Point]:
+    goes_back = before and after and after[0][0] < before[-1][0]
+    return [(after[0][0], math.nan)] if goes_back else []

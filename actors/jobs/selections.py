@@ -1,0 +1,117 @@
+"""Several jobs at once: which are meant, and what can be done to which."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+import attrs
+
+from actors.jobs import globs
+from actors.jobs.refusal import RefusalKind, Refused
+from actors.jobs.statuses import ACTIVE_JOBS, TERMINAL_JOBS, JobStatus
+
+MOST = 20_000
+"""Jobs of one selection: as many as one user may have waiting."""
+
+
+class Action(StrEnum):
+    """What can be done to several jobs."""
+
+    CANCEL = "cancel"
+    RETRY = "retry"
+    PRIORITISE = "prioritise"
+    REMOVE = "remove"
+
+    @property
+    def statuses(self) -> frozenset[JobStatus]:
+        """The statuses of the jobs among which a selection is made."""
+        return _AMONG[self]
+
+    @property
+    def done(self) -> str:
+        """What has become of a job to which this was done."""
+        return _DONE[self]
+
+
+_AMONG: Mapping[Action, frozenset[JobStatus]] = {
+    Action.CANCEL: ACTIVE_JOBS,
+    Action.RETRY: frozenset({JobStatus.FAILED, JobStatus.CANCELLED}),
+    Action.PRIORITISE: frozenset({JobStatus.PENDING}),
+    Action.REMOVE: TERMINAL_JOBS,
+}
+_DONE = {
+    Action.CANCEL: "cancelled",
+    Action.RETRY: "submitted again",
+    Action.PRIORITISE: "prioritised",
+    Action.REMOVE: "removed",
+}
+
+
+@attrs.frozen
+class Selection:
+    """Which jobs are meant: each of ``jobs`` (an id, a part of one, or a name), or all that fit every filter given.
+
+    ``name`` is a pattern (:mod:`actors.jobs.globs`).
+    """
+
+    jobs: tuple[str, ...] = ()
+    name: str | None = None
+    group: str | None = None
+    statuses: tuple[JobStatus, ...] = ()
+    user_id: str | None = None
+
+    @property
+    def has_filters(self) -> bool:
+        """Whether jobs are chosen by what they are rather than named."""
+        return bool(self.statuses) or any(one is not None for one in (self.name, self.group, self.user_id))
+
+    def check(self) -> None:
+        """Raises :class:`Refused` where nothing is chosen, or in two ways, or by a pattern that is none."""
+        if self.jobs and self.has_filters:
+            raise Refused(
+                "give jobs, or a selection of them (name, group, status, user), not both", RefusalKind.INVALID
+            )
+        if not self.jobs and not self.has_filters:
+            raise Refused("say which jobs: their ids or names, or a selection of them", RefusalKind.INVALID)
+        if len(self.jobs) > MOST:
+            raise Refused(f"jobs: at most {MOST} at once, not {len(self.jobs)}", RefusalKind.INVALID, "jobs")
+        if self.name is not None:
+            globs.checked(self.name)
+
+    def in_words(self) -> str:
+        """The filters, as one would type them."""
+        given = {"--name": self.name, "--group": self.group, "--user": self.user_id}
+        words = [f"{option} {value!r:.80}" for option, value in given.items() if value is not None]
+        return " ".join([*words, *(f"--status {one.value}" for one in self.statuses)])
+
+
+@attrs.frozen
+class Result:
+    """What became of one job of a selection. ``status``: of the job afterwards, where it is still there.
+
+    ``problem``: why nothing was done. ``new_job_id``: of the job that a retry made, and ``warnings`` about it.
+    ``freed_bytes``: on disk; None: not known.
+    """
+
+    job_id: str
+    name: str | None
+    user_id: str
+    status: str
+    done: bool = False
+    problem: str | None = None
+    new_job_id: str | None = None
+    warnings: tuple[str, ...] = ()
+    freed_bytes: int | None = None
+
+
+@attrs.frozen
+class Outcome:
+    """What became of a selection of ``selected`` jobs; ``left``: the ids of those that nothing was tried with.
+
+    In a dry run ``left`` has all of them, and ``results`` how each stands.
+    """
+
+    selected: int
+    results: tuple[Result, ...]
+    left: tuple[str, ...] = ()

@@ -1,0 +1,44 @@
+"""The attempts at one job, each as it ended; the newest one as the job's own columns say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from actors.jobs.ids import attempt_of
+from actors.jobs.records import Job, Submission
+from actors.jobs.views import Attempt
+from actors.store import submissions
+
+MOST_SHOWN = 100
+"""Attempts of a job that are shown, the newest."""
+
+_MOMENTS = ("started_at", "completed_at")
+_PLAIN = ("exit_code", "signal", "error_message", "output_url", "cost_usd")
+
+
+def attempts(connection: Connection, job: Job) -> tuple[Attempt, ...]:
+    """The newest attempts at ``job``, the oldest of them first."""
+    found = submissions.newest_of(connection, job.job_id, MOST_SHOWN)
+    return tuple(_attempt(one, job if one is found[-1] else None) for one in found)
+
+
+def _attempt(one: Submission, job: Job | None) -> Attempt:
+    """``job``: whose newest attempt it is."""
+    told: Mapping[str, Any] = one.outcome or {}
+    if one.outcome is None and job is not None and one.handle is not None:
+        told = {"status": job.status.value, **{name: getattr(job, name) for name in (*_MOMENTS, *_PLAIN, "devices")}}
+    devices = told.get("devices")
+    told_of_it: dict[str, Any] = {name: told.get(name) for name in _PLAIN}
+    told_of_it |= {name: _moment(told.get(name)) for name in _MOMENTS}
+    told_of_it |= {"status": told.get("status"), "devices": None if devices is None else tuple(devices)}
+    told_of_it["error_message"] = told_of_it["error_message"] or one.error
+    own: dict[str, Any] = {"attempt": attempt_of(one.key), "key": one.key, "state": one.state}
+    return Attempt(**own, **told_of_it, handed_at=one.handed_at, closed_at=one.closed_at)
+
+
+def _moment(value: Any) -> datetime | None:
+    return datetime.fromisoformat(value) if isinstance(value, str) else value

@@ -1,0 +1,63 @@
+"""Which jobs are selected: named one by one, or all that fit some filters, of those with which it can be done."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection
+
+from actors.jobs.refusal import RefusalKind, Refused
+from actors.jobs.selections import MOST, Action, Selection
+from actors.jobs.suggestions import guess
+from actors.jobs.views import Viewer
+from actors.ledger import naming
+from actors.store import jobs, names
+from actors.store.names import Called
+
+_RECENT = 300
+
+
+def choose(connection: Connection, selection: Selection, action: Action, viewer: Viewer) -> list[Called]:
+    """The jobs of ``selection`` that ``viewer`` sees, each once, in the order in which ``action`` takes them.
+
+    The newest is cancelled first: were the oldest, those behind it would start meanwhile. Else the oldest is first.
+    Jobs that are named one by one are taken as they are, whether or not the action is possible. Raises
+    :class:`Refused` for a selection of nothing, of too much, or of jobs that the viewer may not see.
+    """
+    selection.check()
+    if selection.jobs:
+        return _named(connection, selection.jobs, viewer)
+    statuses = action.statuses & frozenset(selection.statuses or action.statuses)
+    if viewer.only_own and selection.user_id not in (None, viewer.user_id):
+        raise Refused("user_id: another than your own takes a lead", RefusalKind.FORBIDDEN, "user_id")
+    user_id = viewer.user_id if viewer.only_own else selection.user_id
+    found = []
+    if statuses:
+        found = jobs.choose(
+            connection, MOST + 1, statuses=tuple(sorted(statuses)), user_id=user_id, name=selection.name,
+            group=selection.group,
+        )  # fmt: skip
+    if len(found) > MOST:
+        raise Refused(f"more than {MOST} jobs fit {selection.in_words()}; narrow it", RefusalKind.INVALID)
+    if not found:
+        message = f"no job that can be {action.done} fits {selection.in_words()}"
+        raise Refused(f"{message}{_instead(connection, selection, user_id)}", RefusalKind.NOT_FOUND)
+    return found if action is Action.CANCEL else found[::-1]
+
+
+def _named(connection: Connection, texts: tuple[str, ...], viewer: Viewer) -> list[Called]:
+    exact = names.of_ids(connection, dict.fromkeys(texts))
+    found: dict[str, Called] = {}
+    for text in texts:
+        one = exact.get(text)
+        if one is None or not viewer.sees(one.user_id):
+            one = naming.find(connection, text, viewer).job
+        found[one.job_id] = one
+    return list(found.values())
+
+
+def _instead(connection: Connection, selection: Selection, user_id: str | None) -> str:
+    """A guess at the name or the group that was meant, from the newest jobs."""
+    if selection.group is not None:
+        return guess(selection.group, sorted(names.recent_groups(connection, user_id, _RECENT) - {selection.group}))
+    if selection.name is not None:
+        return guess(selection.name, sorted(names.recent_names(connection, user_id, _RECENT) - {selection.name}))
+    return ""

@@ -1,0 +1,49 @@
+"""The check of the jobs of a provider that is not polled: once at each start, repeated until each was read (B6)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable
+
+import trio
+
+LONGEST_GAP = 900.0
+"""Seconds between two tries about the same jobs, at the most."""
+
+
+class FirstLook:
+    """Which jobs are still to be read, by their keys. ``beat``: seconds until those that could not be read are
+    requested again; doubled each time.
+    """
+
+    def __init__(self, beat: float) -> None:
+        self._keys: frozenset[str] = frozenset()
+        self._current: frozenset[str] = frozenset()
+        self._beat = self._gap = beat
+        self._due = math.inf
+
+    def begin(self, keys: Iterable[str]) -> None:
+        """All of these were there at the start."""
+        self._keys = self._current = frozenset(keys)
+        self._gap = self._beat
+        self._due = trio.current_time() if self._keys else math.inf
+
+    @property
+    def next_due(self) -> float:
+        """Trio time of the next try; infinite where nothing is left to do."""
+        return self._due
+
+    def due(self) -> frozenset[str]:
+        """The keys to request now."""
+        self._current = self._keys if trio.current_time() >= self._due else frozenset()
+        return self._current
+
+    def note(self, held: Collection[str], read: Collection[str]) -> None:
+        """``held``: keys of the jobs that run according to the rows, ``read``: of those whose state was read now."""
+        current, self._current = self._current, frozenset()
+        self._keys = frozenset(key for key in self._keys if key not in read and (key not in current or key in held))
+        if not self._keys:
+            self._due = math.inf
+        elif current:
+            self._due = trio.current_time() + self._gap
+            self._gap = min(2 * self._gap, LONGEST_GAP)

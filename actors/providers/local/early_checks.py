@@ -1,0 +1,210 @@
+"""What can be seen of a request before its job is accepted: its directory is there, and its program is found (E6).
+
+A file system that does not answer must not hold up anybody else: files are looked at in threads of their own, each look
+has a time, and a place that did not answer is not asked again while its thread still waits. Nothing is concluded from
+silence: such a request is accepted with a warning. So is one that waits for other jobs, which may make what is missing.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import attrs
+import trio
+
+from actors.jobs.capacity import can_ever_fit
+from actors.jobs.os_text import printable, shown, to_bytes
+from actors.jobs.records import Capacity, JobRequest, Resources
+from actors.kernel.turns import InTurns
+from actors.providers.abilities import RequestFault
+from actors.providers.disk_threads import MOST_THREADS, DiskThreads
+from actors.providers.entry_points import EntryPoint
+from actors.providers.programs import program_of
+
+SECONDS = 2.0
+"""For one look, and for all of one submission after the first that did not answer."""
+_TOGETHER = 100
+
+
+@attrs.frozen
+class Place:
+    """A directory (None: a fresh one), a program and the PATH by which it is looked up; ``field``: what named it."""
+
+    cwd: str | None
+    program: str
+    path: str
+    field: str = attrs.field(default="command", eq=False)
+
+
+class EarlyChecks:
+    """Checks requests for this machine, which has ``capacity``."""
+
+    def __init__(self, entry_points: Mapping[str, EntryPoint], capacity: Capacity) -> None:
+        self._entry_points = entry_points
+        self._capacity = capacity
+        self._threads = DiskThreads()
+        self._hanging: set[Place] = set()
+
+    async def faults(self, requests: Sequence[JobRequest]) -> list[tuple[RequestFault, ...]]:
+        """What is wrong with each of ``requests``, in their order."""
+        places = [place_of(request, self._entry_points) async for request in InTurns(requests)]
+        looked_at = await self._look(dict.fromkeys(place for place in places if place is not None))
+        misfits = {one: self._misfit(one) for one in {request.resources for request in requests}}
+        found = []
+        for request, place in zip(requests, places, strict=True):
+            fault = None if place is None else looked_at[place]
+            if fault is not None and request.after:  # those that it waits for may make what is missing
+                fault = attrs.evolve(fault, sure=False)
+            faults = (misfits[request.resources], fault)
+            found.append(tuple(fault for fault in faults if fault is not None))
+        return found
+
+    def _misfit(self, resources: Resources) -> RequestFault | None:
+        misfit = can_ever_fit(resources, self._capacity)
+        text = f"resources: this machine {misfit}; ask for less"
+        return None if misfit is None else RequestFault("resources", text)
+
+    async def _look(self, places: Mapping[Place, None]) -> dict[Place, RequestFault | None]:
+        """What is wrong with each place; those that do not answer in time, and after one such the rest, are unsure."""
+        found: dict[Place, RequestFault | None] = {place: unanswered(place) for place in places}
+        full = len(self._hanging) >= MOST_THREADS
+        waiting = [] if full else [place for place in places if place not in self._hanging]
+        seconds = SECONDS
+        while waiting:
+            some, waiting = waiting[:_TOGETHER], waiting[_TOGETHER:]
+            batch = _Batch(some, self._hanging)
+            with trio.move_on_after(seconds) as scope:
+                await self._threads.run(batch.run)
+            done = batch.close()
+            found.update(done)
+            if scope.cancelled_caught:
+                if seconds < SECONDS:
+                    break
+                waiting, seconds = some[len(done) + 1 :] + waiting, SECONDS / 4
+        return found
+
+
+class _Batch:
+    """Some places, looked at in one thread, which may stay behind in one of them."""
+
+    def __init__(self, places: Sequence[Place], hanging: set[Place]) -> None:
+        self._places = places
+        self._hanging = hanging
+        self._found: dict[Place, RequestFault | None] = {}
+        self._at: Place | None = None
+        self._closed = False
+        self._lock = threading.Lock()
+
+    def run(self) -> None:
+        """Look at each, until nobody waits for it any more."""
+        for place in self._places:
+            if not self._begin(place):
+                return
+            fault = None
+            try:
+                fault = look(place)
+            finally:
+                self._end(place, fault)
+
+    def _begin(self, place: Place) -> bool:
+        with self._lock:
+            if not self._closed:
+                self._at = place
+            return not self._closed
+
+    def _end(self, place: Place, fault: RequestFault | None) -> None:
+        with self._lock:
+            self._at = None
+            if self._closed:
+                self._hanging.discard(place)
+            else:
+                self._found[place] = fault
+
+    def close(self) -> dict[Place, RequestFault | None]:
+        """What is known by now; a place that is being looked at hangs until its thread comes back."""
+        with self._lock:
+            self._closed = True
+            if self._at is not None:
+                self._hanging.add(self._at)
+            return self._found
+
+
+def place_of(request: JobRequest, entry_points: Mapping[str, EntryPoint]) -> Place | None:
+    """What ``request``, which was prepared before, needs of the file system; None where it names no program."""
+    program = program_of(request, entry_points, [])
+    if not program.argv:
+        return None
+    path = program.env.get("PATH", (request.inherited_env or {}).get("PATH", os.defpath))
+    return Place(program.cwd, program.argv[0], path, "command" if request.entry_point is None else "entry_point")
+
+
+def look(place: Place) -> RequestFault | None:
+    """What is wrong with one place; blocks for as long as its file system does."""
+    if place.cwd is not None and (fault := _directory_fault(place.cwd)) is not None:
+        return RequestFault("cwd", f"cwd: {_quoted(place.cwd)} {fault}")
+    fault = _path_fault(place) if "/" in place.program else _search_fault(place)
+    return None if fault is None else RequestFault(place.field, f"{place.field}: {_quoted(place.program)} {fault}")
+
+
+def unanswered(place: Place) -> RequestFault:
+    """That a place could not be looked at in time."""
+    words = f"{_quoted(place.program)} in {_quoted(place.cwd or 'its own directory')}"
+    return RequestFault(place.field, f"{words} was not checked: the file system did not answer", sure=False)
+
+
+def _directory_fault(cwd: str) -> str | None:
+    folder = _path(cwd)
+    try:
+        found = folder.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return "does not exist on this machine; make it, or name another directory"
+    except OSError as error:
+        return f"cannot be used ({error.strerror}); name another directory"
+    if not stat.S_ISDIR(found.st_mode):
+        return "is not a directory; name one"
+    return None if os.access(folder, os.X_OK) else "may not be entered by the supervisor's user; change its mode"
+
+
+def _path_fault(place: Place) -> str | None:
+    """What is wrong with a program that is named by a path."""
+    if place.cwd is None and not place.program.startswith("/"):
+        return "is a path in a directory that is not given; give cwd, or the whole path"
+    file = _path(place.cwd or "/") / _path(place.program)
+    try:
+        found = file.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return "does not exist on this machine; correct the path"
+    except OSError as error:
+        return f"cannot be used ({error.strerror}); correct the path"
+    if not stat.S_ISREG(found.st_mode):
+        return "is not a file; name a program"
+    return None if os.access(file, os.X_OK) else "is not executable; chmod +x it, or name its interpreter first"
+
+
+def _search_fault(place: Place) -> str | None:
+    """What is wrong with a program that is looked up."""
+    name, cwd = _path(place.program), _path(place.cwd or "/")
+    not_executable = None
+    for folder in place.path.split(":"):
+        file = cwd / _path(folder) / name
+        with suppress(OSError):  # a folder that may not be read holds nothing for the job
+            if file.is_file():
+                if os.access(file, os.X_OK):
+                    return None
+                not_executable = file
+    if not_executable is not None:
+        return f"is found as {_quoted(str(not_executable))}, which is not executable; chmod +x it"
+    return f"is not found in the job's PATH ({_quoted(place.path)}); give its whole path, or set PATH with env"
+
+
+def _path(text: str) -> Path:
+    return Path(os.fsdecode(to_bytes(text)))
+
+
+def _quoted(text: str) -> str:
+    return f"'{printable(shown(text))[:200]}'"

@@ -1,0 +1,90 @@
+"""Jobs that run again: their requests, what interrupts them, and what must hold of their runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from random import Random
+from typing import Any
+
+import attrs
+
+from actors.jobs.events import EventType
+from actors.jobs.records import Event, Phase
+from actors.providers.scripted import Run
+from actors.simulation.step import Step
+from actors.simulation.world import World
+
+_AT_MOST_ONE = "at most one remote job each"
+_KINDS = {Phase.FAILED: "failed", Phase.TIMED_OUT: "timed_out"}
+
+
+def asking(draw: Random, steps: Sequence[Step]) -> Iterator[Step]:
+    """``steps``, of which some submissions ask to run again. Drawn apart, so that nothing else depends on it."""
+    for step in steps:
+        args = dict(step.args)
+        if step.kind in ("submit", "twice"):
+            args["request"] = _asking(draw, args["request"])
+        elif step.kind == "batch":
+            args["requests"] = [_asking(draw, request) for request in args["requests"]]
+        yield attrs.evolve(step, args=args)
+
+
+def _asking(draw: Random, request: dict[str, Any]) -> dict[str, Any]:
+    if draw.random() < 0.6:
+        return request
+    on = draw.choice([["interrupted"], ["interrupted"], ["interrupted", "failed"], ["timed_out"]])
+    rerun = {"times": draw.choice([1, 1, 2, 3]), "on": on, "delay": draw.choice([0.0, 5.0, 20.0])}
+    return request | {"rerun": rerun}
+
+
+def interruptions(draw: Random, seconds: float) -> Iterator[Step]:
+    """In two worlds of three nodes are lost, or do not answer for a while."""
+    if draw.random() < 1 / 3:
+        return
+    for _ in range(draw.choice([2, 6, 12])):
+        at, provider = round(draw.uniform(0, seconds), 3), draw.choice(["exact", "search", "blind", "hooked"])
+        if draw.random() < 0.3:
+            fault = {"kind": "unreachable", "calls": ["observe"], "times": None}
+            yield Step(at, "provider", {"provider": provider, "seconds": draw.choice([20.0, 300.0]), "fault": fault})
+        else:
+            yield Step(at, "interrupt", {"provider": provider, "share": draw.choice([0.3, 1.0])})
+
+
+class Attempts:
+    """The rules about all runs of one job."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def accepted(self, job_id: str, runs: Sequence[Run]) -> None:
+        """The last of ``runs`` has just been accepted; those before it have ended, by what the job runs again after."""
+        if len(runs) == 1:
+            return
+        world, keys = self._world, [run.key for run in runs]
+        ((times, on),) = world.database.look(
+            "SELECT coalesce(json_extract(request, '$.rerun.times'), 0),"
+            " coalesce(json_extract(request, '$.rerun.on'), '[\"interrupted\"]') FROM jobs WHERE job_id = ?",
+            (job_id,),
+        )
+        now, before = world.true_now(), runs[:-1]
+        over = all(run.timeline.ended(now) and _kind(run) in on for run in before)
+        world.require(times and over, _AT_MOST_ONE, f"{job_id} runs as {keys}")
+        world.require(len(set(keys)) == len(keys), "each attempt has a key of its own", f"{job_id} runs as {keys}")
+        if times and over:
+            text = f"{job_id} runs as {keys}, and was to run again {times} times"
+            world.require(len(before) <= times, "no more runs than asked", text)
+        world.trace.count(f"again: {_kind(before[-1])}")
+
+    def wait_of(self, event: Event) -> float:
+        """Seconds that the job of a ``job_rerun`` event has to wait at least."""
+        assert event.type == EventType.JOB_RERUN
+        ((delay,),) = self._world.database.look(
+            "SELECT coalesce(json_extract(request, '$.rerun.delay'), 30.0) FROM jobs WHERE job_id = ?", (event.job_id,)
+        )
+        return float(delay) * 2.0 ** (int(event.data["rerun"]) - 1)
+
+
+def _kind(run: Run) -> str:
+    """How a run ended, as a request names it; "" for what is never run again."""
+    timeline = run.timeline
+    return "interrupted" if timeline.interrupted else _KINDS.get(timeline.ending, "")

@@ -1,0 +1,21 @@
+"""One step of a script."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+
+@attrs.frozen
+class Step:
+    """One thing that happens ``at`` simulated seconds. ``number`` is its place in the script, from 0."""
+
+    at: float
+    kind: str
+    args: Mapping[str, Any] = attrs.field(factory=dict)
+    number: int = -1
+
+    def __str__(self) -> str:
+        return f"#{self.number} {self.kind} " + " ".join(f"{name}={value}" for name, value in self.args.items())

@@ -1,0 +1,80 @@
+"""Jobs by what people call them: an id, the beginning or end of one, or a name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from sqlalchemy import Column, Connection, bindparam, select
+
+from actors.jobs.statuses import JobStatus
+from actors.store import dialect
+from actors.store.dialect import constant, unindexed
+from actors.store.prepared import Prepared
+from actors.store.schema import jobs
+
+
+class Called(NamedTuple):
+    """A job as far as it is chosen by."""
+
+    job_id: str
+    name: str | None
+    user_id: str
+    status: str
+
+
+COLUMNS = (jobs.c.job_id, jobs.c.config_name, jobs.c.user_id, jobs.c.status)
+_NEWEST_FIRST = select(*COLUMNS).order_by(unindexed(jobs.c.job_id).desc()).limit(bindparam("most"))
+_OF_NAME = _NEWEST_FIRST.where(jobs.c.config_name == bindparam("name"))
+_NAMED = Prepared(_OF_NAME)
+_NAMED_OF_USER = Prepared(_OF_NAME.where(jobs.c.user_id == bindparam("user_id")))
+_BY_IDS = Prepared(select(*COLUMNS).where(jobs.c.job_id.in_(bindparam("these", expanding=True))))
+
+_PROVIDER = Prepared(select(jobs.c.provider).where(jobs.c.job_id == bindparam("this")))
+
+
+def of_ids(connection: Connection, job_ids: Iterable[str]) -> dict[str, Called]:
+    """The jobs of these ids, by id."""
+    return {row[0]: Called(*row) for row in _BY_IDS.all(connection, these=job_ids)}
+
+
+def provider_of(connection: Connection, job_id: str) -> str | None:
+    """The name of a job's provider."""
+    found = _PROVIDER.one(connection, this=job_id)
+    return None if found is None else found[0]
+
+
+def of_name(connection: Connection, name: str, user_id: str | None, most: int) -> list[Called]:
+    """The newest jobs of exactly this name, ``most`` of them; ``user_id``: of this user alone."""
+    if user_id is None:
+        return [Called(*row) for row in _NAMED.all(connection, name=name, most=most)]
+    return [Called(*row) for row in _NAMED_OF_USER.all(connection, name=name, user_id=user_id, most=most)]
+
+
+def of_part(connection: Connection, part: str, user_id: str | None, least: int) -> list[Called]:
+    """Some jobs whose id begins (with ``least`` characters or more) or ends with ``part``; of this user alone."""
+    own = [] if user_id is None else [unindexed(jobs.c.user_id) == user_id]
+    ids = dialect.matching(connection, jobs.c.job_id, part, *own, least=least)
+    return list(of_ids(connection, ids).values())
+
+
+def recent_names(connection: Connection, user_id: str | None, most: int) -> set[str]:
+    """The names of the newest jobs, ``most`` jobs; ``user_id``: of this user alone."""
+    return _of_newest(connection, jobs.c.config_name, user_id, most)
+
+
+def recent_groups(connection: Connection, user_id: str | None, most: int) -> set[str]:
+    """The groups of the newest jobs, as :func:`recent_names` has their names."""
+    return _of_newest(connection, jobs.c.group_name, user_id, most)
+
+
+def _of_newest(connection: Connection, column: Column[Any], user_id: str | None, most: int) -> set[str]:
+    newest = select(jobs.c.job_id).order_by(jobs.c.job_id.desc()).limit(most)
+    if user_id is None:
+        places = [newest]
+    else:  # an index has a user's jobs in their order within each status
+        places = [newest.where(jobs.c.user_id == user_id, jobs.c.status == constant(status)) for status in JobStatus]
+    found: set[Any] = set()
+    for place in places:
+        found.update(connection.execute(select(column).where(jobs.c.job_id.in_(place))).scalars())
+    return found - {None}

@@ -1,0 +1,75 @@
+"""What forecasts need: running jobs, each by itself, and how long earlier jobs of a name ran."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import attrs
+from sqlalchemy import Connection, bindparam, select, text
+
+from actors.jobs.durations import seconds_between
+from actors.jobs.records import JobStatus
+from actors.jobs.scheduling import Running
+from actors.store import queue
+from actors.store.dialect import constant, unindexed
+from actors.store.prepared import Prepared
+from actors.store.schema import jobs, queue_entries
+
+_RUNNING_JOBS = Prepared(
+    select(
+        *queue.OWNER, queue_entries.c.job_id, jobs.c.config_name, jobs.c.started_at, jobs.c.progress, jobs.c.pace,
+        jobs.c.updated_at, queue_entries.c.max_runtime,
+    ).where(text("queue_entries.status = 'running'"), jobs.c.job_id == queue_entries.c.job_id)
+)  # fmt: skip
+
+
+@attrs.frozen
+class RunningJob:
+    """A running job as a forecast needs it: what it holds, and what is known of its end."""
+
+    holds: Running
+    job_id: str
+    config_name: str | None
+    started_at: datetime | None
+    progress: Any
+    pace: Any
+    updated_at: datetime
+    max_runtime: float | None
+
+
+def running_jobs(connection: Connection) -> list[RunningJob]:
+    """What runs, each by itself."""
+    width = len(queue.OWNER)
+    return [RunningJob(queue.running_of(row[:width], 1), *row[width:]) for row in _RUNNING_JOBS.all(connection)]
+
+
+_BY_NAME = (
+    select(jobs.c.job_id)
+    .where(jobs.c.config_name == bindparam("name"), jobs.c.user_id == bindparam("user"))
+    .order_by(jobs.c.job_id.desc())
+    .limit(bindparam("most"))
+)
+_RUN_TIMES = Prepared(
+    select(jobs.c.started_at, jobs.c.completed_at).where(
+        jobs.c.job_id.in_(select(_BY_NAME.subquery())),
+        unindexed(jobs.c.status) == constant(JobStatus.COMPLETED),
+        jobs.c.started_at.is_not(None),
+        jobs.c.completed_at.is_not(None),
+    )
+)
+
+
+def run_times(connection: Connection, user_id: str, name: str, most: int = 50) -> list[float]:
+    """How long those of the newest ``most`` jobs of this user and this name ran that completed, in seconds."""
+    rows = _RUN_TIMES.all(connection, user=user_id, name=name, most=most)
+    return [seconds_between(started, ended) for started, ended in rows]
+
+
+_NAME = Prepared(select(jobs.c.config_name).where(jobs.c.job_id == bindparam("this")))
+
+
+def name_of(connection: Connection, job_id: str) -> str | None:
+    """The name of a job."""
+    row = _NAME.one(connection, this=job_id)
+    return None if row is None else row[0]

@@ -1,0 +1,94 @@
+"""Where an output begins that is asked for by its last lines or by a time, at any provider."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import attrs
+import pytest
+
+from actors.control import log_beginning
+from actors.control.log_beginning import Beginning, beginning
+from actors.jobs.records import Job, JobRequest, JobStatus, QueueEntry, QueueStatus, Submission, SubmissionState
+from actors.jobs.refusal import RefusalKind, Refused
+from actors.jobs.retry import FailureKind
+from actors.jobs.views import JobView
+from actors.providers.guard import Failure
+
+NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+PIECES = [b"one\ntw", b"o\nthree\n", b"four"]
+
+
+@attrs.frozen
+class FakeProvider:
+    """One that seeks or does not."""
+
+    seeks_logs: bool = False
+    place: Any = None
+
+    async def log_cursor(self, _key: str, _handle: Any, *, lines: int | None, since: datetime | None) -> Any:
+        return f"{lines} {since}" if self.place is None else self.place
+
+
+@attrs.frozen
+class FakeContext:
+    providers: dict[str, FakeProvider]
+
+
+def view(*, started: datetime | None = NOON, ended: datetime | None = None, handed: bool = True) -> JobView:
+    job = Job("j", JobStatus.RUNNING, "far", "c", JobRequest(), NOON, NOON, started_at=started, completed_at=ended)
+    entry = QueueEntry("j", QueueStatus.RUNNING, 0, None, NOON, 1)
+    submission = Submission("j", "j-0", "t", SubmissionState.HANDED, NOON, handle={"id": 1}) if handed else None
+    return JobView(job, entry, QueueStatus.RUNNING, submission=submission)
+
+
+async def read() -> AsyncIterator[tuple[bytes, str]]:
+    for number, piece in enumerate(PIECES):
+        yield piece, str(number)
+
+
+async def begin(seen: JobView, lines: int | None = None, since: datetime | None = None, **provider: Any) -> Beginning:
+    context: Any = FakeContext({"far": FakeProvider(**provider)})
+    return await beginning(context, seen, read, lines, since)
+
+
+@pytest.mark.parametrize(
+    ("lines", "head"),
+    [(0, b""), (1, b"four"), (2, b"three\nfour"), (3, b"two\nthree\nfour"), (4, b"one\ntwo\nthree\nfour"), (9, None)],
+)
+async def test_last_lines_of_a_provider_that_cannot_seek_are_read_from_the_beginning(
+    lines: int, head: bytes | None
+) -> None:
+    """And what follows goes on from the cursor of what was read."""
+    expected = b"".join(PIECES) if head is None else head
+    assert await begin(view(), lines) == Beginning(expected, "2")
+
+
+async def test_they_are_bounded_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_beginning, "MOST_BYTES", 7)
+    assert await begin(view(), 100) == Beginning(b"ee\nfour", "2")
+
+
+async def test_a_provider_that_seeks_gives_the_cursor() -> None:
+    assert await begin(view(), 3, NOON + HOUR, seeks_logs=True) == Beginning(cursor=f"3 {NOON + HOUR}")
+    with pytest.raises(Refused, match="it is down"):
+        await begin(view(), 3, seeks_logs=True, place=Failure(FailureKind.UNAVAILABLE, "it is down"))
+
+
+async def test_a_time_before_the_start_is_all_of_it_at_every_provider() -> None:
+    assert await begin(view(), since=NOON) == Beginning()
+    assert await begin(view(), 1, NOON - HOUR) == Beginning(b"four", "2")
+    assert await begin(view(handed=False), since=NOON + HOUR) == Beginning()
+
+
+async def test_a_time_after_the_end_is_nothing_of_it() -> None:
+    assert await begin(view(ended=NOON + HOUR), since=NOON + 2 * HOUR) == Beginning(nothing=True)
+
+
+async def test_a_time_in_between_is_refused_where_it_is_not_known_when_output_came() -> None:
+    with pytest.raises(Refused, match=r"is not known \(provider far\); give a number of lines") as refused:
+        await begin(view(ended=NOON + 2 * HOUR), 5, NOON + HOUR)
+    assert (refused.value.kind, refused.value.field) == (RefusalKind.INVALID, "since")

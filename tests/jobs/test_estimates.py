@@ -1,0 +1,124 @@
+"""The end of a running job by its pace: known late enough, never before what is possible."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from actors.jobs.estimates import MOST_PAIRS, PAIR_SECONDS, Span, advanced, estimated_end, pairs_of
+
+START = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+def at(seconds: float) -> datetime:
+    return START + timedelta(seconds=seconds)
+
+
+def paced(reports: list[tuple[float, float]], total: float) -> Any:
+    """The pace after these (seconds, step) reports."""
+    pace: Any = None
+    for seconds, step in reports:
+        pace = advanced(pace, {"step": step, "total": total}, START, at(seconds)) or pace
+    return pace
+
+
+def end_after(reports: list[tuple[float, float]], total: float, now: float, **more: Any) -> Span | None:
+    progress = {"step": reports[-1][1], "total": total}
+    return estimated_end(paced(reports, total), progress, START, at(now), **more)
+
+
+def steady(until: float, seconds_per_step: float) -> list[tuple[float, float]]:
+    steps = int(until / seconds_per_step)
+    return [(step * seconds_per_step, step) for step in range(1, steps + 1)]
+
+
+def test_a_steady_job_ends_when_its_speed_says() -> None:
+    span = end_after(steady(100, 1.0), 1_000, now=100)
+    assert span is not None
+    assert span.earliest == pytest.approx(at(1_000), abs=timedelta(seconds=10))
+    assert span.latest == pytest.approx(at(1_000), abs=timedelta(seconds=30))
+
+
+def test_the_last_half_of_the_steps_counts() -> None:
+    """The first hundred steps were ten times as slow, as while the data were read for the first time."""
+    slow = [(10.0 * step, step) for step in range(1, 101)]
+    fast = [(1_000.0 + step, 100 + step) for step in range(1, 201)]
+    span = end_after(slow + fast, 1_000, now=1_200)
+    assert span is not None
+    assert span.middle < at(1_200 + 2 * 700)
+
+
+@pytest.mark.parametrize(
+    ("reports", "total", "now"),
+    [
+        (steady(29, 1.0), 100, 29),  # not 30 s yet
+        (steady(100, 2.0), 1_000, 100),  # exactly 5 %
+        ([(40, 20)], 100, 50),  # one report tells no speed
+        ([(40, 20), (60, 20)], 100, 60),
+    ],
+)
+def test_what_is_not_known_is_not_shown(reports: list[tuple[float, float]], total: float, now: float) -> None:
+    assert end_after(reports, total, now) is None
+
+
+@pytest.mark.parametrize("progress", [None, {}, {"step": 5}, {"step": True, "total": 9}, {"step": 5, "total": 0}])
+def test_a_job_that_does_not_say_both_has_no_pace(progress: Any) -> None:
+    assert advanced(None, progress, START, at(1)) is None
+    assert estimated_end([[0, 1], [1, 2]], progress, START, at(100)) is None
+
+
+def test_a_step_back_and_another_attempt_begin_anew() -> None:
+    pace = paced([(0, 500), (20, 510), (40, 300), (60, 320)], 1_000)
+    assert [step for _, step in pairs_of(pace)] == [300, 320]
+    later = advanced(pace, {"step": 330, "total": 1_000}, at(100), at(120))
+    assert [step for _, step in pairs_of(later)] == [330]
+
+
+def test_a_job_that_fell_silent_is_as_slow_as_that() -> None:
+    before, after = (end_after(steady(100, 1.0), 200, now=now) for now in (100, 500))
+    assert before is not None
+    assert after is not None
+    assert after.latest > at(1_000)
+
+
+def test_it_ends_at_its_deadline_at_the_latest() -> None:
+    assert end_after(steady(100, 1.0), 1_000, 100, max_runtime=600.0) == Span(at(600), at(600))
+    assert end_after(steady(100, 1.0), 1_000, 100, max_runtime=1e300) is not None
+
+
+@pytest.mark.parametrize("pace", ["x", [1], [[1]], [[1, "x"], [2, None]], {"a": 1}, [["1", 2], [None, 3]], ["ab"]])
+def test_a_damaged_pace_is_none(pace: Any) -> None:
+    assert pairs_of(pace) == []
+    assert estimated_end(pace, {"step": 50, "total": 100}, START, at(100)) is None
+
+
+REPORTS = st.lists(st.tuples(st.floats(0.1, 120), st.integers(0, 500)), min_size=1, max_size=120)
+
+
+@given(REPORTS, st.floats(0, 10_000), st.integers(1, 100_000), st.sampled_from([None, 50.0, 1e9]))
+def test_never_earlier_than_the_soonest_possible_end(
+    gaps: list[tuple[float, int]], silent: float, total: int, max_runtime: float | None
+) -> None:
+    """Not in the past, and not before the steps that are left could be done at the highest speed that was seen."""
+    reports, seconds, step = list[tuple[float, float]](), 0.0, 0.0
+    for gap, steps in gaps:
+        seconds, step = seconds + gap, step + steps
+        reports.append((seconds, step))
+    pace = paced(reports, total)
+    pairs = pairs_of(pace)
+    assert len(pairs) <= MOST_PAIRS
+    assert all(after - before >= PAIR_SECONDS - 0.11 and z > y for (before, y), (after, z) in pairwise(pairs))
+    now = at(seconds + silent)
+    span = end_after(reports, total, seconds + silent, max_runtime=max_runtime)
+    if span is None:
+        return
+    assert now <= span.earliest <= span.latest
+    fastest = max((z - y) / (after - before) for (before, y), (after, z) in pairwise(pairs))
+    soonest = pairs[-1][0] + max(0.0, total - pairs[-1][1]) / fastest
+    deadline = float("inf") if max_runtime is None else max(at(max_runtime), now).timestamp()
+    assert span.earliest.timestamp() >= min(soonest, deadline) - 0.001
