@@ -17,7 +17,6 @@ from actors.jobs.levels import HIGHEST_OVERRIDE
 from actors.jobs.notifications import NotificationState
 from actors.jobs.quantities import Seconds, WholeSeconds
 from actors.jobs.records import ApprovalRule, ApprovalStatus, JobStatus
-from actors.jobs.selections import MOST as MOST_SELECTED
 from actors.jobs.series import MOST_POINTS
 from actors.validation import StrictConverter
 
@@ -33,7 +32,7 @@ _OLD_NAME: list[Any] = [min_len(1), maximum.Text(255)]  # names could be so long
 _FEW, _NAMES = maximum.Items(maxima.CHOICES), maximum.Items(maxima.CHOICES, _NAME)
 _TYPES = maximum.Items(maxima.CHOICES, maximum.Text(maxima.CURSOR))  # one text may name several
 _PAGE = [ge(1), le(maxima.ROWS)]
-_OVERRIDE = attrs.validators.optional([ge(0), le(HIGHEST_OVERRIDE)])
+OVERRIDE = attrs.validators.optional([ge(0), le(HIGHEST_OVERRIDE)])
 
 
 @attrs.frozen
@@ -195,32 +194,10 @@ class SettleRequest:
 
 
 @attrs.frozen
-class SelectionRequest:
-    """Which jobs: ``jobs`` by their ids or names, or all that fit ``name`` (a pattern), group, status and user.
-
-    ``dry_run``: only say which they are.
-    """
-
-    jobs: tuple[str, ...] = attrs.field(default=(), validator=maximum.Items(MOST_SELECTED, _NAME))
-    name: str | None = attrs.field(default=None, validator=_NAME)
-    group: str | None = attrs.field(default=None, validator=_NAME)
-    status: tuple[JobStatus, ...] = attrs.field(default=(), validator=_FEW)
-    user_id: str | None = attrs.field(default=None, validator=_NAME)
-    dry_run: bool = False
-
-
-@attrs.frozen(kw_only=True)
-class PrioritySelection(SelectionRequest):
-    """Which jobs, and their override, or null to take it away."""
-
-    priority_override: int | None = attrs.field(validator=_OVERRIDE)
-
-
-@attrs.frozen
 class PriorityRequest:
     """An override, or null to take it away."""
 
-    priority_override: int | None = attrs.field(validator=_OVERRIDE)
+    priority_override: int | None = attrs.field(validator=OVERRIDE)
 
 
 @attrs.frozen
