@@ -76,8 +76,7 @@ class Store:
     events that it wrote, in their order. ``engine``: a database in memory that was made elsewhere and outlives this
     store, for simulations. ``steps`` notices steps of the wall clock, whose consequences are written before anything
     else; None: steps are not noticed. ``housekeeping`` runs what is done beside the writer; None: ``executor`` does.
-    ``series_bytes``: what the series of all jobs may take. ``troubles``: why the last transaction could not be kept;
-    empty when it was.
+    ``series_bytes``: what all series may take. ``troubles``: why the last transaction was not kept; empty: it was.
     """
 
     def __init__(
