@@ -259,7 +259,7 @@ _OLDEST = Prepared(
 
 
 def oldest_waiting(connection: Connection) -> datetime | None:
-    """Since when the entry waits that has waited longest for its turn or an approval, not for other jobs or its time."""
+    """Since when the entry waits that waited longest for its turn or an approval, not for other jobs or its time."""
     found = _OLDEST.one(connection)
     return None if found is None else found[0]
 
