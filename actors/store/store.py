@@ -73,10 +73,10 @@ class Store:
     """A database in the state directory (or in memory, ``path=None``).
 
     ``now`` gives the time of transactions, ``executor`` runs them, ``publish`` is called after each COMMIT with the
-    events that it wrote, in their order. ``engine``: a database in memory that was made elsewhere and outlives this
-    store, for simulations. ``steps`` notices steps of the wall clock, whose consequences are written before anything
-    else; None: steps are not noticed. ``housekeeping`` runs what is done beside the writer; None: ``executor`` does.
-    ``series_bytes``: what all series may take. ``troubles``: why the last transaction was not kept; empty: it was.
+    events that it wrote, in their order. ``engine``: a database in memory that outlives this store, for simulations.
+    ``steps`` notices steps of the wall clock, whose consequences are written first; None: they are not noticed.
+    ``housekeeping`` runs what is done beside the writer; None: ``executor`` does. ``series_bytes``: what all series may
+    take. ``troubles``: why the last transaction was not kept; empty: it was.
     """
 
     def __init__(
