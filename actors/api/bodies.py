@@ -17,7 +17,6 @@ from actors.jobs.levels import HIGHEST_OVERRIDE
 from actors.jobs.notifications import NotificationState
 from actors.jobs.quantities import Seconds, WholeSeconds
 from actors.jobs.records import ApprovalRule, ApprovalStatus, JobStatus
-from actors.jobs.series import MOST_POINTS
 from actors.validation import StrictConverter
 
 _NAME, _CURSOR, _REASON = maximum.Text(maxima.NAME), maximum.Text(maxima.CURSOR), maximum.Text(maxima.REASON)
@@ -67,23 +66,6 @@ class JobsQuery:
     before: str | None = attrs.field(default=None, validator=_NAME)
     cursor: str | None = attrs.field(default=None, validator=_CURSOR)
     limit: int = attrs.field(default=100, validator=_PAGE)
-
-
-@attrs.frozen
-class SeriesQuery:
-    """How many points of each series at most."""
-
-    points: int = attrs.field(default=MOST_POINTS, validator=[ge(8), le(MOST_POINTS)])
-
-
-@attrs.frozen
-class ComparisonQuery:
-    """Which group, and whose. ``cursor``: ``next`` of the page before, with whatever else was asked there."""
-
-    group: str = attrs.field(validator=_NAME)
-    user_id: str | None = attrs.field(default=None, validator=_NAME)
-    cursor: str | None = attrs.field(default=None, validator=_CURSOR)
-    limit: int = attrs.field(default=maxima.ROWS, validator=_PAGE)
 
 
 @attrs.frozen

@@ -2,11 +2,32 @@
 
 from __future__ import annotations
 
+import attrs
+from attrs.validators import ge, le
+
 from actors.access.permission import OWN_JOB, OWN_LISTING
 from actors.api.answers import page_document
-from actors.api.bodies import ComparisonQuery, SeriesQuery
 from actors.api.route import Call, Nothing, route
 from actors.documents.series import ComparisonDocument, JobSeriesDocument, compared_document, series_document
+from actors.jobs import maxima, maximum
+from actors.jobs.series import MOST_POINTS
+
+
+@attrs.frozen
+class SeriesQuery:
+    """How many points of each series at most."""
+
+    points: int = attrs.field(default=MOST_POINTS, validator=[ge(8), le(MOST_POINTS)])
+
+
+@attrs.frozen
+class ComparisonQuery:
+    """Which group, and whose. ``cursor``: ``next`` of the page before, with whatever else was asked there."""
+
+    group: str = attrs.field(validator=maximum.Text(maxima.NAME))
+    user_id: str | None = attrs.field(default=None, validator=maximum.Text(maxima.NAME))
+    cursor: str | None = attrs.field(default=None, validator=maximum.Text(maxima.CURSOR))
+    limit: int = attrs.field(default=maxima.ROWS, validator=[ge(1), le(maxima.ROWS)])
 
 
 async def metrics(call: Call[Nothing, SeriesQuery]) -> JobSeriesDocument:

@@ -14,6 +14,8 @@ from typing import Any
 
 import attrs
 
+from actors.jobs.durations import seconds_between
+
 MOST_PAIRS = 64
 PAIR_SECONDS = 10.0
 """Between two pairs, at the least."""
@@ -117,8 +119,7 @@ def estimated_end(
     ):
         pairs.append((reported_at.timestamp(), steps[0]))
     total, (then, step), first = steps[1], pairs[-1], pairs[0][1]
-    late = (now - started_at).total_seconds()
-    if step <= LEAST_SHARE * total or late <= LEAST_SECONDS or step <= first:
+    if step <= LEAST_SHARE * total or seconds_between(started_at, now) <= LEAST_SECONDS or step <= first:
         return None
     speeds = _speeds(pairs)
     fastest = max(speeds)

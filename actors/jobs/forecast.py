@@ -15,6 +15,7 @@ from itertools import count
 
 import attrs
 
+from actors.jobs.durations import seconds_between
 from actors.jobs.estimates import Span
 from actors.jobs.scheduling import Decision, Head, Lane, NextHead, Pick, Running
 
@@ -167,4 +168,4 @@ def end_by_median(started_at: datetime | None, now: datetime, median: float | No
 
 def seconds_from(now: datetime, starts: Span | None) -> float | None:
     """Seconds until the middle of a span; None without one."""
-    return None if starts is None else max(0.0, (starts.middle - now).total_seconds())
+    return None if starts is None else seconds_between(now, starts.middle)

@@ -72,12 +72,10 @@ COMMIT_BEFORE, COMMIT_AFTER = "commit.before", "commit.after"
 class Store:
     """A database in the state directory (or in memory, ``path=None``).
 
-    ``now`` gives the time of transactions, ``executor`` runs them, ``publish`` is called after each COMMIT with the
-    events that it wrote, in their order. ``engine``: a database in memory that was made elsewhere and outlives this
-    store, for simulations. ``steps`` notices steps of the wall clock, whose consequences are written before anything
-    else; None: steps are not noticed. ``housekeeping`` runs what is done beside the writer; None: ``executor`` does.
-    ``series_bytes``: what the series of all jobs may take. ``troubles``: why the last transaction could not be kept;
-    empty when it was.
+    ``now`` gives the time of transactions, ``executor`` runs them, ``publish`` gets the events of each after COMMIT,
+    in order. ``engine``: a database in memory that outlives this store, for simulations. ``steps`` notices steps of the
+    wall clock, whose consequences are written first. ``housekeeping`` runs what is done beside the writer (``executor``
+    does by default). ``series_bytes``: what all series may take. ``troubles``: why the last transaction was not kept.
     """
 
     def __init__(
