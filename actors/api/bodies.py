@@ -161,14 +161,6 @@ class LogsQuery:
 
 
 @attrs.frozen
-class LogStreamQuery:
-    """``cursor``: go on from there; ``Last-Event-ID`` wins. ``attempt``: the output of this attempt alone."""
-
-    cursor: str | None = attrs.field(default=None, validator=_CURSOR)
-    attempt: int | None = attrs.field(default=None, validator=optional([ge(1), le(MOST_ATTEMPT)]))
-
-
-@attrs.frozen
 class RetryRequest:
     """``with_dependants``: submit anew the jobs, too, that were cancelled because this one ended badly."""
 
