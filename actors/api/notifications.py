@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import attrs
+from attrs.validators import ge, le
+
 from actors.access.permission import ADMIN, LEAD
 from actors.api.answers import page_document
-from actors.api.bodies import NotificationsQuery
 from actors.api.route import Call, Nothing, route
 from actors.documents.notifications import (
     NotificationsDocument,
@@ -12,6 +14,19 @@ from actors.documents.notifications import (
     notification_document,
     targets_document,
 )
+from actors.jobs import maxima
+from actors.jobs.maximum import Text
+from actors.jobs.notifications import NotificationState
+
+
+@attrs.frozen
+class NotificationsQuery:
+    """Which notifications, and how many at most. ``cursor``: ``next`` of the page before, of the same filters."""
+
+    target: str | None = attrs.field(default=None, validator=Text(maxima.NAME))
+    state: NotificationState | None = None
+    cursor: str | None = attrs.field(default=None, validator=Text(maxima.CURSOR))
+    limit: int = attrs.field(default=100, validator=[ge(1), le(maxima.ROWS)])
 
 
 async def listing(call: Call[Nothing, NotificationsQuery]) -> NotificationsDocument:

@@ -95,8 +95,7 @@ class Store:
         self.outbox: JobEventWriter | None = None
         self.troubles: tuple[str, ...] = ()
         self._where = str(path) if path else "the database in memory"
-        self._executor = executor
-        self._readers = executor
+        self._executor = self._readers = executor
         self._housekeeping = housekeeping or executor
         self._log = None if path is None else LogSize(path)
         self.now = now
@@ -108,8 +107,7 @@ class Store:
 
     async def open(self, readers: Executor | None = None) -> None:
         """Connect and bring the schema up to date. Raises :class:`StoreError` saying what to do."""
-        self._readers = readers or self._executor
-        now = self.now()
+        self._readers, now = readers or self._executor, self.now()
         await self._executor.run(lambda: self._connect(now))
 
     def _connect(self, now: datetime) -> None:

@@ -41,7 +41,7 @@ def test_a_job_notifies_a_command_and_people_see_what_became_of_it(
             ("failed", "from-file", 4), ("completed", "both", 0),
         ]  # fmt: skip
         text = terminal.type("show", job["job_id"]).stdout
-        assert "notification:         completed to keep, delivered\n" in text
+        assert "completed to keep, delivered\n" in text
         assert "completed to broken, pending" in text
         listed = terminal.type("notifications", "--target", "broken").stdout
         assert "the command ended with exit status 3: no such channel" in listed
