@@ -7,17 +7,14 @@ from contextlib import aclosing
 from typing import Any
 from urllib.parse import quote
 
-import attrs
-from attrs.validators import ge, le, optional
 from starlette.responses import Response
 
 from actors.access.permission import OWN_JOB_STREAM
-from actors.api.bodies import MOST_ATTEMPT, LogsQuery
+from actors.api.log_queries import LogsQuery, LogStreamQuery
 from actors.api.route import Call, Nothing, route
 from actors.api.sse import EVENT_STREAM, LAST_EVENT_ID, EventStream, Streamed, Write
 from actors.control.log_beginning import Beginning
 from actors.jobs import maxima
-from actors.jobs.maximum import Text
 from actors.jobs.refusal import Refused, invalid
 from actors.providers.log_notices import LogNotice, notice
 
@@ -107,14 +104,6 @@ async def _page(call: Call[Nothing, LogsQuery], job_id: str, begin: Beginning, l
                 break
     headers = {} if cursor is None else {NEXT_CURSOR: quote(cursor, safe="")}
     return Response(bytes(content), media_type=BYTES, headers=headers)
-
-
-@attrs.frozen
-class LogStreamQuery:
-    """``cursor``: go on from there; ``Last-Event-ID`` wins. ``attempt``: the output of this attempt alone."""
-
-    cursor: str | None = attrs.field(default=None, validator=Text(maxima.CURSOR))
-    attempt: int | None = attrs.field(default=None, validator=optional([ge(1), le(MOST_ATTEMPT)]))
 
 
 async def stream(call: Call[Nothing, LogStreamQuery]) -> Streamed:
