@@ -155,10 +155,6 @@ def how_many(jobs: Sequence[Document]) -> str:
     return ", ".join(words)
 
 
-_RELATIVES = 5
-"""Other jobs of which ``show`` prints the names."""
-
-
 def rerun_lines(job: Document) -> list[str]:
     """After which ends, and how often, a job runs again; nothing where it does not."""
     asked = job.get("rerun")

@@ -12,6 +12,7 @@ from actors.jobs.estimates import Span, estimated_end
 from actors.jobs.forecast import Forecast, Occupied, end_by_median, forecasts, run_time_of
 from actors.jobs.options import Limits
 from actors.jobs.records import Capacity, Job, JobStatus
+from actors.jobs.reservations import USUAL_POLICY, ReservePolicy
 from actors.jobs.scheduling import Decision, Head, Lane, NextHead, Pick, Running, decide
 from actors.ledger.limits import effective_limits
 from actors.store import gates, lanes, running
@@ -30,10 +31,12 @@ def of_waiting(
     capacities: Mapping[str, Capacity],
     now: datetime,
     until: str | None = None,
+    policy: ReservePolicy = USUAL_POLICY,
 ) -> dict[str, Forecast]:
     """By job id, when those that wait for their turn start and end, as far as something is known.
 
-    ``until``: only this one is asked about.
+    ``until``: only this one is asked about. ``policy``: for which jobs resources are kept; the play lends nothing of
+    them, since it does not know by when what runs must have ended.
     """
     limits = effective_limits(connection, configured)
     closed = gates.closed(connection, capacities, now)
@@ -41,7 +44,7 @@ def of_waiting(
     known = RunTimes(connection)
 
     def decide_at(some: Sequence[Lane], holders: Sequence[Running], at: datetime, next_head: NextHead) -> Decision:
-        return decide(some, holders, limits, providers, at, next_head)
+        return decide(some, holders, limits, providers, at, next_head, policy=policy)
 
     def next_head(lane: Lane) -> Head | None:
         return lanes.after(connection, lane.lane_id, lane.head) if lane.count > 1 else None

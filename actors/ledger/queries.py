@@ -51,7 +51,7 @@ class DecisionContext:
 
     def forecasts(self, connection: Connection, until: str | None = None) -> dict[str, Forecast]:
         """By job id, when those that wait for their turn start and end; ``until``: only this one is asked about."""
-        return of_waiting(connection, self.configured, self.capacities, self.now, until)
+        return of_waiting(connection, self.configured, self.capacities, self.now, until, self.policy)
 
 
 @attrs.frozen

@@ -250,12 +250,18 @@ def release_provider(connection: Connection, provider: str) -> None:
         change(connection, job_id, not_before=None)
 
 
+_OLDEST = Prepared(
+    select(queue_entries.c.queued_at)
+    .where(WAITING, queue_entries.c.unfinished_parents == 0, queue_entries.c.start_after.is_(None))
+    .order_by(queue_entries.c.queued_at)
+    .limit(1)
+)
+
+
 def oldest_waiting(connection: Connection) -> datetime | None:
-    """Since when the entry waits (pending or blocked) that has waited longest."""
-    oldest: datetime | None = connection.execute(
-        select(func.min(queue_entries.c.queued_at)).where(WAITING)
-    ).scalar_one()
-    return oldest
+    """Since when the entry has waited that waits longest for its turn or an approval, not for other jobs or its time."""
+    found = _OLDEST.one(connection)
+    return None if found is None else found[0]
 
 
 _USER: BindParameter[str] = bindparam("user_id")

@@ -52,7 +52,7 @@ def test_the_embedded_runtime_runs_two_real_jobs_and_leaves_nothing_behind(tmp_p
 
 
 def test_an_interrupted_training_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
-    assert run("05_interrupted_training.py", tmp_path) == [
+    assert run("06_interrupted_training.py", tmp_path) == [
         "attempt 1 interrupted from the beginning",
         "attempt 2 completed from its checkpoint",
         "completed 40 of 40 epochs",

@@ -261,3 +261,28 @@ def test_a_spec_is_an_object_of_plain_data() -> None:
     assert load_spec(b"lr: 0.1\nnames: [a, 2024-01-01]\n", "spec.yaml") == {"lr": 0.1, "names": ["a", "2024-01-01"]}
     with pytest.raises(CheckedError, match=r"^spec\.yaml:1:1: a: no can be read in two ways"):
         load_spec(b"a: no\n", "spec.yaml")
+
+
+def test_a_job_names_what_it_waits_for_and_a_time_of_day_becomes_an_instant(tmp_path: Path) -> None:
+    """``22:00`` needs no quotes, though YAML of old read a number in it."""
+    file = tmp_path / "jobs.yaml"
+    file.write_text(
+        "jobs:\n"
+        "  - {name: a, command: [a], start_after: 22:00}\n"
+        "  - {name: b, command: [b], after: a, start_after: +2h}\n"
+        "  - {name: c, command: [c], after: [a, {group: g}], after_mode: ended, start_after: 2026-01-31T22:00:00Z}\n"
+    )
+    a, b, c = load_job_file(file, user="ana", environ={}).requests
+    assert a.start_after is not None
+    assert a.start_after.endswith("Z")
+    assert (b.after, b.start_after) == (("a",), "+2h")
+    assert (c.after, c.after_mode, c.start_after) == (("a", {"group": "g"}), "ended", "2026-01-31T22:00:00Z")
+
+
+def test_what_is_wrong_with_them_is_said_with_its_line(tmp_path: Path) -> None:
+    file = tmp_path / "jobs.yaml"
+    file.write_text("jobs:\n  - {command: [a], after: [{grp: g}]}\n  - {command: [b], start_after: soon}\n")
+    with pytest.raises(CheckedError) as refused:
+        load_job_file(file, user="ana", environ={})
+    assert 'jobs.yaml:2:28: jobs[0].after[0]: must be a job or {"group": NAME}' in str(refused.value)
+    assert "jobs.yaml:3:20: jobs[1].start_after: must be an instant such as" in str(refused.value)

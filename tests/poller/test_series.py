@@ -11,7 +11,9 @@ import pytest
 import trio
 from sqlalchemy import select
 
+from actors.jobs.estimates import pairs_of
 from actors.jobs.options import PollerOptions, SeriesOptions
+from actors.jobs.records import Rerun
 from actors.jobs.refusal import Refused
 from actors.poller.series_turns import WRITE_SECONDS
 from actors.providers.base import Push
@@ -112,6 +114,23 @@ async def test_series_go_with_their_job_and_are_counted_right(autojump_clock, wo
         assert await runtime.ledger.read(derived.series_bytes) == 0
         with pytest.raises(Refused, match="there is no job"):
             await runtime.series.of_job(job.job_id)
+
+
+async def test_a_job_that_runs_again_has_the_points_of_all_its_attempts(autojump_clock, world):
+    """The first is interrupted halfway, the second begins at step 0: a gap lies between them."""
+    async with world.open() as runtime:
+        script = {**TRAINING, "interruptions": 1}
+        job = await world.submit(**script, group="g", rerun=Rerun(times=1, delay=1.0))
+        ended = await runtime.wait(job.job_id)
+        assert ended.status == "completed"
+        points = await points_of(runtime, job.job_id)
+        again = [at for at, (x, y) in enumerate(points) if math.isnan(y)]
+        assert again == [51]
+        assert points[:51] == [(step, LOSSES[step]) for step in range(51)]
+        assert points[52:] == [(step, LOSSES[step]) for step in range(101)]
+        [compared] = await runtime.series.compare("g", "ana")
+        assert compared.metrics == {"loss": (LOSSES[100], LOSSES[100])}
+        assert ended.pace is None or pairs_of(ended.pace)[0][0] >= ended.started_at.timestamp() - 1
 
 
 async def test_a_group_side_by_side(autojump_clock, world):

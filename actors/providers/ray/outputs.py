@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -50,12 +50,12 @@ class SharedOutputs:
             return {}
         return {"GREENROOM_PREVIOUS_OUTPUT_DIR": str(JobDirectory.of(self.root, job_id).output)}
 
-    async def left(self, job_ids: Iterable[str]) -> Mapping[str, dict[str, Any]]:
-        """What these jobs left so far, as fields of an observation."""
+    async def left(self, jobs: Mapping[str, bool]) -> Mapping[str, dict[str, Any]]:
+        """What these jobs left so far, as fields of an observation; by job id, whether it has ended."""
         if self.root is None:
             return {}
-        directories = [JobDirectory.of(self.root, job_id) for job_id in job_ids]
-        return await self._threads.run(lambda: {one.key: self._read(one) for one in directories})
+        directories = [JobDirectory.of(self.root, job_id) for job_id in jobs]
+        return await self._threads.run(lambda: {one.key: self._read(one, ended=jobs[one.key]) for one in directories})
 
     async def remove(self, job_id: str) -> None:
         """Remove the job's directory; without one nothing happens. Raises :class:`ProviderError`."""
@@ -68,9 +68,9 @@ class SharedOutputs:
         except OSError as error:
             raise ProviderError(f"shared_dir: {directory.path} cannot be removed: {error}") from error
 
-    def _read(self, directory: JobDirectory) -> dict[str, Any]:
+    def _read(self, directory: JobDirectory, *, ended: bool) -> dict[str, Any]:
         found = {
-            **self._outputs.reported(directory, directory.key),
+            **self._outputs.reported(directory, directory.key, ended=ended),
             "result": self._outputs.result(directory, directory.key),
             "output_url": output_url(directory),
         }

@@ -36,7 +36,7 @@ from actors.providers.ray.logs import Follower
 from actors.providers.ray.options import RayOptions
 from actors.providers.ray.outputs import SharedOutputs
 from actors.providers.ray.preparing import prepare_request
-from actors.providers.ray.statuses import ENDED, Stop, observation_of
+from actors.providers.ray.statuses import ENDED, Stop, has_ended, observation_of
 from actors.providers.ray.submitting import Submitter, is_ours
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ class RayProvider(NoDeliveries):
         ids = {key: _id_of(key, handle) for key, handle in handles.items()}
         listed = await self._listed(list(ids.values()))
         here = [job_id for job_id in ids.values() if job_id in listed]
-        left = await self._outputs.left(here)
+        left = await self._outputs.left({job_id: has_ended(listed[job_id]) for job_id in here})
         observations: dict[str, Observation] = {}
         failed: dict[str, str] = {}
         for key, job_id in ids.items():
@@ -225,7 +225,7 @@ class RayProvider(NoDeliveries):
         return denied, frozenset(handles.keys() - denied.keys())
 
     async def _observation(self, job_id: str, details: Mapping[str, Any]) -> Observation:
-        return self._seen(job_id, details, await self._outputs.left([job_id]))
+        return self._seen(job_id, details, await self._outputs.left({job_id: has_ended(details)}))
 
     def _seen(self, job_id: str, details: Mapping[str, Any], left: Mapping[str, Mapping[str, Any]]) -> Observation:
         seen = observation_of(details, self._stops.get(job_id, Stop.NONE), self._now())

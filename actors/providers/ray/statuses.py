@@ -42,6 +42,12 @@ class Stop(IntEnum):
     ACCEPTED = 2
 
 
+def has_ended(details: Mapping[str, Any]) -> bool:
+    """Whether an entry of Ray's list is of a job that has ended."""
+    raw = details.get("status")
+    return isinstance(raw, str) and PHASES.get(raw.strip().upper()) in ENDED
+
+
 def observation_of(details: Mapping[str, Any], stop: Stop, seen_at: datetime) -> Observation:
     """One entry of Ray's list. Raises :class:`Protocol` for one without a status."""
     raw = details.get("status")

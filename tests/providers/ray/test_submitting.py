@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import httpx
 import pytest
 import trio
@@ -28,6 +30,17 @@ async def test_an_accepted_job_is_known_by_our_id_and_the_session_that_took_it()
     }  # fmt: skip
     assert sent["runtime_env"]["env_vars"]["GREENROOM_JOB_ID"] == "j1"
     assert sent["runtime_env"]["env_vars"]["GREENROOM_CORRELATION_ID"] == "c1"
+
+
+async def test_an_attempt_finds_its_number_and_where_the_one_before_it_left_its_output(tmp_path: Path) -> None:
+    for shared, expected in ((None, None), (str(tmp_path), f"{tmp_path}/jobs/j1-1/output")):
+        ray = Canned({POST: ACCEPTED})
+        provider = ray.provider(shared_dir=shared)
+        context = {"job_id": "j1", "correlation_id": "c1", "attempt": "2", "previous_key": "j1-1"}
+        await provider.submit("j1-2", "t1", provider.prepare(JobRequest(command=("true",), cwd=None)), context)
+        variables = ray.sent()["runtime_env"]["env_vars"]
+        assert variables["GREENROOM_ATTEMPT"] == "2"
+        assert variables.get("GREENROOM_PREVIOUS_OUTPUT_DIR") == expected
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """A training that is interrupted and goes on from its checkpoint: the job runs again by itself.
 
-Run it: `python examples/05_interrupted_training.py`.
+Run it: `python examples/06_interrupted_training.py`.
 """
 
 from __future__ import annotations
