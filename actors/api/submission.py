@@ -1,12 +1,18 @@
-"""How a submission is to be taken: the query parameters of its route."""
+"""How a submission is to be taken: the query parameters of the routes that submit."""
 
 from __future__ import annotations
 
 import attrs
 
-from actors.api.bodies import SubmitQuery
 from actors.jobs import maximum
 from actors.jobs.file_rules import Again, FileRules
+
+
+@attrs.frozen
+class SubmitQuery:
+    """``check`` false: accept what can be seen not to run (E6), with ``warnings``, instead of refusing it."""
+
+    check: bool = True
 
 
 @attrs.frozen
