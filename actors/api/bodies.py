@@ -16,23 +16,15 @@ from actors.jobs.levels import HIGHEST_OVERRIDE
 from actors.jobs.notifications import NotificationState
 from actors.jobs.quantities import Seconds, WholeSeconds
 from actors.jobs.records import ApprovalRule, ApprovalStatus, JobStatus
-from actors.jobs.selections import MOST as MOST_SELECTED
 from actors.jobs.series import MOST_POINTS
 from actors.validation import StrictConverter
-
-MOST_BYTES = 8 << 20
-"""Of one page of a job's output."""
-MOST_ATTEMPT = 999_999
-
-MOST_LINES = 1_000_000
-"""Of the last lines of an output."""
 
 _NAME, _CURSOR, _REASON = maximum.Text(maxima.NAME), maximum.Text(maxima.CURSOR), maximum.Text(maxima.REASON)
 _OLD_NAME: list[Any] = [min_len(1), maximum.Text(255)]  # names could be so long before they had a maximum
 _FEW, _NAMES = maximum.Items(maxima.CHOICES), maximum.Items(maxima.CHOICES, _NAME)
 _TYPES = maximum.Items(maxima.CHOICES, maximum.Text(maxima.CURSOR))  # one text may name several
 _PAGE = [ge(1), le(maxima.ROWS)]
-_OVERRIDE = attrs.validators.optional([ge(0), le(HIGHEST_OVERRIDE)])
+OVERRIDE = attrs.validators.optional([ge(0), le(HIGHEST_OVERRIDE)])
 
 
 @attrs.frozen
@@ -141,31 +133,6 @@ class JobEventsQuery:
 
 
 @attrs.frozen
-class LogsQuery:
-    """``cursor``: go on from there. ``follow``: until the job ends. ``limit``: one page of about so many bytes.
-
-    ``tail``: begin with so many last lines. ``since``: begin with what came then, to about a second, for jobs that run
-    long to a minute; 422 where that is not known. Of both, the later place.
-    ``attempt``: the output of this attempt alone.
-    """
-
-    cursor: str | None = attrs.field(default=None, validator=_CURSOR)
-    tail: int | None = attrs.field(default=None, validator=optional([ge(0), le(MOST_LINES)]))
-    since: datetime | None = None
-    follow: bool = False
-    attempt: int | None = attrs.field(default=None, validator=optional([ge(1), le(MOST_ATTEMPT)]))
-    limit: int | None = attrs.field(default=None, validator=attrs.validators.optional([ge(1), le(MOST_BYTES)]))
-
-
-@attrs.frozen
-class LogStreamQuery:
-    """``cursor``: go on from there; ``Last-Event-ID`` wins. ``attempt``: the output of this attempt alone."""
-
-    cursor: str | None = attrs.field(default=None, validator=_CURSOR)
-    attempt: int | None = attrs.field(default=None, validator=optional([ge(1), le(MOST_ATTEMPT)]))
-
-
-@attrs.frozen
 class RetryRequest:
     """``with_dependants``: submit anew the jobs, too, that were cancelled because this one ended badly."""
 
@@ -181,32 +148,10 @@ class SettleRequest:
 
 
 @attrs.frozen
-class SelectionRequest:
-    """Which jobs: ``jobs`` by their ids or names, or all that fit ``name`` (a pattern), group, status and user.
-
-    ``dry_run``: only say which they are.
-    """
-
-    jobs: tuple[str, ...] = attrs.field(default=(), validator=maximum.Items(MOST_SELECTED, _NAME))
-    name: str | None = attrs.field(default=None, validator=_NAME)
-    group: str | None = attrs.field(default=None, validator=_NAME)
-    status: tuple[JobStatus, ...] = attrs.field(default=(), validator=_FEW)
-    user_id: str | None = attrs.field(default=None, validator=_NAME)
-    dry_run: bool = False
-
-
-@attrs.frozen(kw_only=True)
-class PrioritySelection(SelectionRequest):
-    """Which jobs, and their override, or null to take it away."""
-
-    priority_override: int | None = attrs.field(validator=_OVERRIDE)
-
-
-@attrs.frozen
 class PriorityRequest:
     """An override, or null to take it away."""
 
-    priority_override: int | None = attrs.field(validator=_OVERRIDE)
+    priority_override: int | None = attrs.field(validator=OVERRIDE)
 
 
 @attrs.frozen

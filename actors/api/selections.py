@@ -2,16 +2,43 @@
 
 from __future__ import annotations
 
+import attrs
+
 from actors.access.permission import CHANGES_OWN_JOB, CHANGES_OWN_JOBS, LEAD
-from actors.api.bodies import PrioritySelection, SelectionRequest
+from actors.api.bodies import OVERRIDE
 from actors.api.route import Call, Nothing, route
 from actors.api.submission import SubmitQuery
 from actors.documents.common import from_fields
 from actors.documents.selections import RemovedDocument, SelectionDocument, selection_document
-from actors.jobs.selections import Selection
+from actors.jobs import maxima, maximum
+from actors.jobs.records import JobStatus
+from actors.jobs.selections import MOST, Selection
 
+_NAME = maximum.Text(maxima.NAME)
 SECONDS = 10.0
 """After which an answer says which jobs are left: less than any client waits."""
+
+
+@attrs.frozen
+class SelectionRequest:
+    """Which jobs: ``jobs`` by their ids or names, or all that fit ``name`` (a pattern), group, status and user.
+
+    ``dry_run``: only say which they are.
+    """
+
+    jobs: tuple[str, ...] = attrs.field(default=(), validator=maximum.Items(MOST, _NAME))
+    name: str | None = attrs.field(default=None, validator=_NAME)
+    group: str | None = attrs.field(default=None, validator=_NAME)
+    status: tuple[JobStatus, ...] = attrs.field(default=(), validator=maximum.Items(maxima.CHOICES))
+    user_id: str | None = attrs.field(default=None, validator=_NAME)
+    dry_run: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class PrioritySelection(SelectionRequest):
+    """Which jobs, and their override, or null to take it away."""
+
+    priority_override: int | None = attrs.field(validator=OVERRIDE)
 
 
 def _selection(body: SelectionRequest) -> Selection:

@@ -92,11 +92,31 @@ def _read_by_sqlite(database: Path) -> Iterator[int | None]:
             stack.enter_context(closing(connection))
             connection.execute("BEGIN")
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # here it reads the log
-            with database.with_name(f"{database.name}-shm").open("rb") as index:
-                version, last = _INDEX.unpack(index.read(_INDEX.size))
+            version, last = _INDEX.unpack(os.pread(_opened_for_good(index_of(database)), _INDEX.size, 0))
             connection.execute("ROLLBACK")
             frames = last if version == _INDEX_VERSION else None
         yield frames
+
+
+def index_of(database: Path) -> Path:
+    """The index of the write-ahead log, which all processes that have the database open share."""
+    return database.with_name(f"{database.name}-shm")
+
+
+_indexes: dict[tuple[int, int], int] = {}
+
+
+def _opened_for_good(index: Path) -> int:
+    """A descriptor that is never closed.
+
+    Closing any descriptor of a file gives up all POSIX locks that this process has on it, those of SQLite too. The next
+    process that opens the database would then take it for abandoned and cut the index, which kills this one (SIGBUS).
+    """
+    found = index.stat()
+    key = (found.st_dev, found.st_ino)
+    if key not in _indexes:
+        _indexes[key] = os.open(index, os.O_RDONLY | os.O_CLOEXEC)
+    return _indexes[key]
 
 
 def _more_than(log: Path, frames: int) -> bool:

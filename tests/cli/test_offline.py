@@ -23,8 +23,9 @@ from actors.settings import Settings
 
 EVERY = [(method, route.path) for route in ROUTES if isinstance(route, Route) for method in sorted(route.methods or ())]
 READABLE = {
-    "/api/jobs", "/api/jobs/{job_id}", "/api/jobs/{job_id}/logs", "/api/jobs/{job_id}/events", "/api/queue",
-    "/api/queue/stats", "/api/queue/limits", "/api/queue/{job_id}", "/api/approvals", "/api/approvals/{approval_id}",
+    "/api/jobs", "/api/jobs/{job_id}", "/api/jobs/{job_id}/logs", "/api/jobs/{job_id}/events",
+    "/api/jobs/{job_id}/metrics", "/api/queue", "/api/queue/stats", "/api/queue/limits", "/api/queue/{job_id}",
+    "/api/approvals", "/api/approvals/{approval_id}",
     "/api/approvals/rules", "/api/approvals/rules/{rule_id:int}", "/api/approvals/rules/dry-run", "/api/events/types",
     "/api/config", "/api/session", "/api/openapi.json", "/api/reference", "/health/live", "/", "/static/{path:path}",
 }  # fmt: skip
@@ -82,6 +83,8 @@ async def test_every_route_answers_or_says_that_a_supervisor_is_needed(reading: 
     assert {path for (_method, path), status in statuses.items() if status == 200} == READABLE
     assert {each: status for each, status in statuses.items() if status not in (200, 503)} == {
         ("DELETE", "/api/session"): 204,  # who came without a cookie has no session to end
+        ("GET", "/api/compare"): 422,  # which group?
+        ("HEAD", "/api/compare"): 422,
     }
 
 

@@ -26,7 +26,7 @@ COUNTS = {
     "http.port", "http.requests_per_minute", "http.max_connections", "http.max_per_address", "http.max_streams",
     "http.max_streams_per_token", "feed.port", "feed.max_connections", "feed.max_per_address", "feed.max_per_user",
     "circuit_breaker.failures", "circuit_breaker.successes", "circuit_breaker.half_open_calls",
-    "cpus", "gpus", "page_size", "concurrent", "concurrent_calls", "usd_per_second", "faults.times", "faults.skip",
+    "notify.per_minute", "cpus", "gpus", "page_size", "concurrent", "concurrent_calls", "usd_per_second", "faults.times", "faults.skip",
 }  # fmt: skip
 """Numbers that are neither durations nor sizes: a new setting stands here, or has a type of jobs.quantities."""
 

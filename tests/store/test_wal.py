@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -158,3 +160,26 @@ def test_a_log_that_is_whole_is_read_once_and_by_sqlite_alone(killed, monkeypatc
     with wal.checked(killed):
         assert rows_in(killed) == ROWS
     assert rows_in(killed) == ROWS
+
+
+ABANDONED = """
+import fcntl, sys
+with open(sys.argv[1], "rb+") as index:
+    try:
+        fcntl.lockf(index, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, 128)  # SQLite's lock of those who have the index open
+    except BlockingIOError:
+        sys.exit(0)
+sys.exit("the next process that opens the database takes it for abandoned, and cuts the index")
+"""
+
+
+def test_the_look_at_the_log_gives_up_no_lock_of_those_who_open_the_database_meanwhile(killed):
+    """Closing a descriptor of a file gives up all POSIX locks of its process on it: SQLite's, too."""
+    with wal.checked(killed):
+        connection = sqlite3.connect(killed, isolation_level=None)
+        connection.execute("SELECT count(*) FROM rows").fetchone()
+    try:
+        asked = subprocess.run([sys.executable, "-c", ABANDONED, wal.index_of(killed)], check=False)
+        assert asked.returncode == 0
+    finally:
+        connection.close()
