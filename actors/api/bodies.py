@@ -12,7 +12,6 @@ from attrs.validators import ge, le, min_len, optional
 from actors.control.event_reader import LARGEST_SEQ
 from actors.job_requests.rules import RULE, Level
 from actors.jobs import maxima, maximum
-from actors.jobs.file_rules import Again
 from actors.jobs.levels import HIGHEST_OVERRIDE
 from actors.jobs.quantities import Seconds, WholeSeconds
 from actors.jobs.records import ApprovalRule, ApprovalStatus, JobStatus
@@ -29,19 +28,6 @@ OVERRIDE = attrs.validators.optional([ge(0), le(HIGHEST_OVERRIDE)])
 @attrs.frozen
 class Nothing:
     """No field, no parameter."""
-
-
-@attrs.frozen
-class SubmitQuery:
-    """``job_file``: these are jobs of a job file, of this SHA-256 digest: their keys hold as long as they are kept.
-
-    ``again``: which of those that are there already are submitted anew; with ``job_file`` only. ``check`` false: accept
-    what can be seen not to run (E6), with ``warnings``, instead of refusing it.
-    """
-
-    job_file: str | None = attrs.field(default=None, validator=maximum.Text(64))
-    again: Again = "none"
-    check: bool = True
 
 
 @attrs.frozen

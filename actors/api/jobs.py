@@ -10,10 +10,11 @@ import attrs
 from actors.access.peer import Peer
 from actors.access.permission import ADMIN, CHANGES_OWN_JOB, OWN_JOB, OWN_LISTING, RESEARCHER
 from actors.api.answers import Answer, answer, page_document
-from actors.api.bodies import JobEventsQuery, JobsQuery, RetryRequest, SettleRequest, SubmitQuery
+from actors.api.bodies import JobEventsQuery, JobsQuery, RetryRequest, SettleRequest
 from actors.api.body import holds_more, too_long, too_many
 from actors.api.parsing import Raw
 from actors.api.route import Call, Nothing, route
+from actors.api.submission import SubmissionQuery, SubmitQuery
 from actors.control.jobs import Jobs
 from actors.documents.events import EventsDocument, event_document
 from actors.documents.jobs import (
@@ -28,7 +29,6 @@ from actors.job_requests.job_request import request_from_mapping
 from actors.job_requests.matrices import Request, request_of
 from actors.job_requests.rights import authorized
 from actors.jobs import maxima
-from actors.jobs.file_rules import FileRules
 from actors.jobs.ids import is_id
 from actors.jobs.records import Job, JobRequest
 from actors.jobs.refusal import RefusalKind, Refused, invalid
@@ -43,7 +43,7 @@ _KEY = {"Idempotency-Key": "The same key of the same user within 24 hours gives 
 
 
 async def submit(
-    call: Call[Raw[JobRequest | list[JobRequest]], SubmitQuery],
+    call: Call[Raw[JobRequest | list[JobRequest]], SubmissionQuery],
 ) -> Answer[AcceptedDocument | list[AcceptedDocument]]:
     """Submit one job, or a list of which all are accepted or none. A job with a ``matrix`` is a list by itself.
 
@@ -59,9 +59,8 @@ async def submit(
     if key is not None:
         requests = [_keyed(requests, key, many)]
     asked, peer = call.query, call.peer
-    file = None if asked.job_file is None else FileRules(asked.job_file, asked.again)
     authorized_ones = await _authorized(requests, peer, many, call.runtime.jobs)
-    accepted = await call.runtime.jobs.submit_many(authorized_ones, file, sees=peer.only_user, check=asked.check)
+    accepted = await call.runtime.jobs.submit_many(authorized_ones, asked.file, sees=peer.only_user, check=asked.check)
     many = many or isinstance(requests[0], Sweep)
     status = 201 if any(each.created for each in accepted) else 200
     documents = [accepted_document(each) async for each in InTurns(accepted)]

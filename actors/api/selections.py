@@ -5,8 +5,9 @@ from __future__ import annotations
 import attrs
 
 from actors.access.permission import CHANGES_OWN_JOB, CHANGES_OWN_JOBS, LEAD
-from actors.api.bodies import OVERRIDE, SubmitQuery
+from actors.api.bodies import OVERRIDE
 from actors.api.route import Call, Nothing, route
+from actors.api.submission import SubmitQuery
 from actors.documents.common import from_fields
 from actors.documents.selections import RemovedDocument, SelectionDocument, selection_document
 from actors.jobs import maxima, maximum

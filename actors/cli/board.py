@@ -6,6 +6,7 @@ import os
 import shlex
 import sys
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ import attrs
 from actors.control.runtime import Runtime
 from actors.documents.jobs import job_document
 from actors.documents.queue import queue_document
+from actors.documents.series import compared_document
 from actors.jobs.events import EventType
 from actors.jobs.refusal import Refused
 
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
     from actors.settings import Settings
 
 _WAITING_SHOWN = 50
+_GROUPS_SHOWN = 10
+_COMPARED = 200
+_AT_ONCE = 500
 _QUEUE_ROW = "reason", "setting", "position", "queue_status"
 
 
@@ -51,12 +56,16 @@ class Plan:
 
 
 class Board:
-    """Updated by events: only jobs that changed are read again."""
+    """Updated by events: only jobs that changed are read again.
+
+    ``comparisons``: of the file's groups, the owner, the name and the jobs side by side; once they were read.
+    """
 
     def __init__(self) -> None:
         self.queue: dict[str, Any] = {}
         self.tree: list[dict[str, Any]] = []
         self._jobs: dict[str, dict[str, Any]] = {}
+        self.comparisons: list[tuple[str, str, list[Any]]] = []
         self._of_file: frozenset[str] = frozenset()
         self._changed: set[str] = set()
 
@@ -83,11 +92,23 @@ class Board:
         self._changed.add(job_id)
         return not (event["type"] == EventType.JOB_QUEUED and job_id in self._of_file)
 
+    async def compare(self, runtime: Runtime) -> None:
+        """Read the groups of the file's jobs, each with its owner, and their jobs side by side."""
+        jobs = self.jobs() if self._of_file else []
+        groups = dict.fromkeys((job["user_id"], job["group"]) for job in jobs if job.get("group"))
+        for user, group in list(groups)[:_GROUPS_SHOWN]:
+            with suppress(Refused):  # its jobs were removed since
+                page = await runtime.series.compare(group, user, limit=_COMPARED)
+                self.comparisons.append((user, group, [compared_document(one) for one in page]))
+
     async def refresh(self, runtime: Runtime, *, everything: bool = False) -> None:
-        """Read what changed, what waits and why, and the tree; ``everything``: each job that has not ended."""
+        """Read what changed, what waits and why, and the tree; ``everything``: each job that has not ended.
+
+        Of many that changed some are read, the others the next time.
+        """
         if everything:
             self._changed.update(id_ for id_, job in self._jobs.items() if job["completed_at"] is None)
-        for job_id in sorted(self._changed):
+        for job_id in sorted(self._changed)[: None if everything else _AT_ONCE]:
             try:
                 self._jobs[job_id] = dict(job_document(await runtime.jobs.get(job_id)))
             except Refused:  # it was removed since

@@ -95,7 +95,7 @@ def compare(client: Client, as_json: bool, as_csv: bool, group: str, sort: str |
         columns = _columns(rows, ".last")
         _print_csv(columns, _cells(rows, columns.values()))
     else:
-        _print_comparison(rows)
+        print_comparison(rows)
 
 
 def _one_form(as_json: bool, as_csv: bool) -> None:
@@ -183,7 +183,8 @@ def _rank(value: Any) -> tuple[int, float, str] | None:
     return (0, number, "") if math.isfinite(number) else None
 
 
-def _print_comparison(rows: list[Any]) -> None:
+def print_comparison(rows: list[Any]) -> None:
+    """A table of jobs side by side, with what is known of any of them."""
     columns = _columns(rows, "")
     titles = ["JOB", *(title.upper() if title in ("name", "status") else title for title in list(columns)[1:])]
     cells = ([short(row[0]), *map(_shown, row[1:])] for row in _cells(rows, columns.values()))

@@ -102,6 +102,7 @@ class Session:
         finally:
             with trio.move_on_after(_LAST_REFRESH_SECONDS, shield=True):
                 await self._board.refresh(runtime, everything=True)
+                await self._board.compare(runtime)
 
     async def _follow(self, runtime: RunningRuntime) -> None:
         """Submit the file, then refresh after each change; with --until-idle, until the runtime is idle."""

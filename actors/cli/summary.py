@@ -1,4 +1,7 @@
-"""The summary of a run: the result of each job, why jobs failed, what still waits or runs, where the log is."""
+"""The summary of a run: the result of each job, why jobs failed, what still waits or runs, where the log is.
+
+It ends with the jobs of each group of the file side by side.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ import click
 
 from actors.cli.board import Board, Plan
 from actors.cli.job_text import duration, lasted, measure, name_of, note, seconds_from, standing
+from actors.cli.series import print_comparison
 from actors.cli.tables import plain, print_table, short
 from actors.jobs.statuses import TERMINAL_JOBS
 
@@ -35,6 +39,9 @@ def print_summary(plan: Plan, board: Board, log: str | None, interrupted: bool) 
         click.echo("\n".join([*unended, ""]))
     if log is not None:
         click.echo(f"The log is {log}. The entries of one job:\n  {_jq(log, next(iter(failed or jobs), None))}")
+    for user, group, compared in board.comparisons:
+        click.echo(f"\nGroup {plain(group)}, also by: {plan.typed('compare', group, '--user', user)}")
+        print_comparison(compared)
 
 
 def _row(job: dict[str, Any]) -> tuple[str, ...]:

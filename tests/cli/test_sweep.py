@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +17,11 @@ FILE = """
 defaults: {group: rates}
 jobs:
   - {name: bad, command: [sh, -c, "test -e mended"]}
-  - {name: "t-{lr}", command: [sh, -c, "pwd; echo {lr}"], matrix: {lr: [0.1, 0.20]}}
+  - name: "t-{lr}"
+    command: [sh, -c, 'pwd; echo "{{\\"loss\\": {lr}}}" > "$GREENROOM_PROGRESS_FILE"']
+    matrix: {lr: [0.1, 0.20]}
 """
+ME = pwd.getpwuid(os.getuid()).pw_name
 
 
 @pytest.mark.parametrize(
@@ -137,6 +142,13 @@ def test_run_continues_a_file_and_runs_what_is_asked_for_again(terminal: Any, jo
     assert "3 jobs: 3 new" in first.stdout, first.stderr
     assert "bad failed" in first.stdout
     Path(name).with_name("mended").touch()
+    title, head, *rows = first.stdout.splitlines()[-5:]
+    assert title.startswith("Group rates, also by: ")
+    assert title.endswith(f" compare rates --user {ME}")
+    assert head.split() == ["JOB", "NAME", "STATUS", "lr", "loss", "loss.best"]
+    assert [row.split()[1:] for row in rows] == [
+        ["bad", "failed"], ["t-0.1", "completed", "0.1", "0.1", "0.1"], ["t-0.20", "completed", "0.20", "0.2", "0.2"],
+    ]  # fmt: skip
     again = terminal.type("run", "--file", name, "--until-idle", "--retry-failed")
     assert "3 jobs: 1 new, 2 already there" in again.stdout
     assert "3 jobs: 3 completed" in again.stdout
