@@ -14,7 +14,7 @@ from actors.jobs.retention import Hold, PruneResult, kept_since
 from actors.jobs.retry import FailureKind
 from actors.kernel import Clock, Envelope, TickingActor
 from actors.ledger import Ledger
-from actors.ledger.prune import Ended, Removed, drop_keys, merge_texts, remove, review
+from actors.ledger.prune import Ended, Removed, drop_keys, drop_notifications, merge_texts, remove, review
 from actors.providers.guard import Failure, GuardedProvider
 from actors.store import retention
 from logconf import get_logger
@@ -123,6 +123,8 @@ async def prune(
     """
     if before is None:
         return PruneResult(None)
+    while await ledger.write(drop_notifications, before, KEYS) == KEYS:  # noqa: ASYNC110 - as for keys
+        await trio.sleep(PAUSE)
     result, end = PruneResult(before), trio.current_time() + seconds
     forgetting = Forgetting(providers)
     while result.next is None and (read := await ledger.read(retention.ended, before, after, READ)):

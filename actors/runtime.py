@@ -31,6 +31,8 @@ from actors.kernel import ActorRef, Bus, Clock, Envelope, Mailbox, Registry, Sys
 from actors.kernel.steps import StepWatch
 from actors.ledger import Ledger, Sources, deaths
 from actors.metrics import Tallies, TimedExecutor, timed
+from actors.notification_targets.sending import OpenSender, sender
+from actors.notifier import Notifier
 from actors.poller import Poller, PollNow, PollRequests, Refresh, slow_rounds
 from actors.providers.base import Provider
 from actors.providers.guard import GuardedProvider
@@ -61,7 +63,8 @@ class Parts:
     """What a runtime is made of where it is not the usual: tests and simulations give their own.
 
     ``in_memory``: the store lives in memory and no state directory is touched; ``engine``: there already, kept by
-    somebody else. ``executor``: where store work runs. ``backoff_seed``: draws the delays before restarts.
+    somebody else. ``executor``: where store work runs. ``backoff_seed``: draws the delays before restarts. ``sender``:
+    sends notifications.
     """
 
     clock: Clock = attrs.field(factory=SystemClock)
@@ -71,6 +74,7 @@ class Parts:
     backoff_seed: int | None = None
     sources: Sources = attrs.field(factory=Sources)
     providers: Sequence[Provider] | None = None
+    sender: OpenSender | None = None
     edges: Callable[[RunningRuntime], Sequence[ChildSpec]] = lambda _runtime: ()
 
 
@@ -97,6 +101,7 @@ class RunningRuntime(Runtime):
         self.ledger = Ledger(
             self._store, publish=self._publish, limits=settings.limits, approvals=settings.approvals,
             rules=configured_rules(settings), sources=parts.sources, queue=settings.queue,
+            notify=settings.notify,
         )  # fmt: skip
         super().__init__(
             Context(self.ledger, guarded_providers(settings, parts), parts.clock), partial(config_of, settings),
@@ -112,6 +117,7 @@ class RunningRuntime(Runtime):
         self._poller = self._actor("poller", self._poll_requests.note)
         self._expiry = self._actor("expiry", wakes_expiry)
         self._pruner = self.registry.actor("pruner")
+        self._notifier = self._actor("notifier", self.ledger.outbox.wakes)
         self._steps.leapt = lambda: self._pruner.cast(PollNow())
         self._poller_now: Poller | None = None
 
@@ -124,7 +130,10 @@ class RunningRuntime(Runtime):
             actor_spec(self._poller, self._make_poller),
             actor_spec(self._expiry, self._make_expiry),
         ]
-        housekeeping = [actor_spec(self._pruner, self._make_pruner, on_give_up="park")]  # jobs go on without it
+        housekeeping = [  # jobs go on without these
+            actor_spec(self._pruner, self._make_pruner, on_give_up="park"),
+            actor_spec(self._notifier, self._make_notifier, on_give_up="park"),
+        ]
         if self._watchdog is not None:
             watch = (self._watchdog, None, self.loop_stalls.note)
             housekeeping.append(ChildSpec("watchdog", watchdog.run, args=watch, on_give_up="park"))
@@ -167,6 +176,11 @@ class RunningRuntime(Runtime):
 
     def _make_pruner(self) -> Pruner:
         return Pruner(self.ledger, self.context.providers, self.clock, self.settings.retention.days)
+
+    def _make_notifier(self) -> Notifier:
+        made = self._parts.sender or sender(self.clock.now)
+        notifier = Notifier(self.ledger, self.clock, made, self._parts.sources.jitter)
+        return timed(notifier, "notifier", self.tallies)
 
     def _actor(self, name: str, is_wake: Callable[[Event], bool]) -> ActorRef:
         """A reference whose mailbox absorbs wakes of the same kind: one "look now" says what a hundred say."""

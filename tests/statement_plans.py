@@ -31,6 +31,8 @@ SMALL = {
     "hand_over_deaths": "jobs that are suspected of having killed the process",
     "json_each": "the list that is given with the statement",
     "lanes": "one row for each kind of entry that is ready: what a look of the scheduler is made of",
+    "notification_groups": "groups of which not all jobs have ended, by target",
+    "notification_targets": "targets that are disabled",
     "provider_gates": "one row for each provider that is paused or closed",
     "sqlite_master": "one row for each table and index",
     "settings": "one row for each setting that was changed at run time",
@@ -43,6 +45,7 @@ PARTIAL = {
     "entries_deferred": "entries that wait for their next try",
     "entries_running": "entries that run",
     "entries_waiting": "entries that wait",
+    "notifications_due": "notifications that have not ended, the first of each job and target",
     "submissions_open": "submissions that are not closed",
     "approvals_deadline": "approval requests that are open",
     "jobs_uncertain": "jobs whose outcome is unknown",
@@ -54,6 +57,7 @@ _SHORT_TEXT = r"instr\(lower\(jobs\.job_id\).{,200}\n ?LIMIT"
 _NO_ORGANISATION = r"FROM jobs \nWHERE EXISTS \(SELECT \* \nFROM queue_entries .{,120}\n LIMIT"
 ALLOWED = {
     r"^SELECT events\.time \nFROM events ORDER BY events\.seq DESC\n LIMIT": "reads the newest row",
+    r"FROM notifications ORDER BY notifications\.notification_id DESC\n LIMIT": "walks the key as far as a page",
     r"FROM approvals ORDER BY approvals\.approval_id DESC\n LIMIT": "walks the key backwards as far as a page",
     r"\(SELECT jobs\.job_id \nFROM jobs ORDER BY jobs\.job_id DESC\n LIMIT": "walks the key backwards as far as a page",
     _NO_ORGANISATION: "jobs of no organisation: walks the key backwards until a page is found, or the deadline ends it",

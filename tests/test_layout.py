@@ -42,6 +42,7 @@ BROAD_EXCEPT = {
     "actors/background.py": "an error that left a system task would end the host's trio run",
     "actors/kernel": "the actor loop answers its caller, then raises again",
     "actors/net/connections.py": "one connection's crash must not end its server",
+    "actors/notifier.py": "one delivery's fault must not end the others",
     "actors/poller/watch.py": "one bad round must not end the watch over the others",
     "actors/providers/guard.py": "whatever a provider raises is classified",
     "actors/simulation": "a killed process and a client may meet anything; what nobody injected is judged",

@@ -13,6 +13,7 @@ from actors.api import (
     jobs,
     logs,
     metrics,
+    notifications,
     openapi,
     pages,
     queue,
@@ -38,7 +39,7 @@ _logger = get_logger("actors.api")
 _ALL: list[BaseRoute] = [
     *jobs.ROUTES, *selections.ROUTES, *logs.ROUTES, *events.ROUTES, *queue.ROUTES, *rules.ROUTES, *approvals.ROUTES,
     *tree.ROUTES, *health.ROUTES, *metrics.ROUTES, *session.ROUTES, *tokens.ROUTES, *webhooks.ROUTES, *openapi.ROUTES,
-    *pages.ROUTES, *series.ROUTES,
+    *pages.ROUTES, *series.ROUTES, *notifications.ROUTES,
 ]  # fmt: skip
 ROUTES = sorted(_ALL, key=ends_with_name)
 """All routes, each with the permission that its callers need."""

@@ -14,6 +14,7 @@ from actors.job_requests.rules import RULE, Level
 from actors.jobs import maxima, maximum
 from actors.jobs.file_rules import Again
 from actors.jobs.levels import HIGHEST_OVERRIDE
+from actors.jobs.notifications import NotificationState
 from actors.jobs.quantities import Seconds, WholeSeconds
 from actors.jobs.records import ApprovalRule, ApprovalStatus, JobStatus
 from actors.jobs.selections import MOST as MOST_SELECTED
@@ -104,6 +105,16 @@ class ApprovalsQuery:
     """Which approval requests, and how many at most. ``cursor``: ``next`` of the page before, of the same statuses."""
 
     status: tuple[ApprovalStatus, ...] = attrs.field(default=(), validator=_FEW)
+    cursor: str | None = attrs.field(default=None, validator=_CURSOR)
+    limit: int = attrs.field(default=100, validator=_PAGE)
+
+
+@attrs.frozen
+class NotificationsQuery:
+    """Which notifications, and how many at most. ``cursor``: ``next`` of the page before, of the same filters."""
+
+    target: str | None = attrs.field(default=None, validator=_NAME)
+    state: NotificationState | None = None
     cursor: str | None = attrs.field(default=None, validator=_CURSOR)
     limit: int = attrs.field(default=100, validator=_PAGE)
 

@@ -14,6 +14,7 @@ from actors.api.bodies import JobEventsQuery, JobsQuery, RetryRequest, SettleReq
 from actors.api.body import holds_more, too_long, too_many
 from actors.api.parsing import Raw
 from actors.api.route import Call, Nothing, route
+from actors.control.jobs import Jobs
 from actors.documents.events import EventsDocument, event_document
 from actors.documents.jobs import (
     AcceptedDocument,
@@ -59,7 +60,7 @@ async def submit(
         requests = [_keyed(requests, key, many)]
     asked, peer = call.query, call.peer
     file = None if asked.job_file is None else FileRules(asked.job_file, asked.again)
-    authorized_ones = await _authorized(requests, peer, many)
+    authorized_ones = await _authorized(requests, peer, many, call.runtime.jobs)
     accepted = await call.runtime.jobs.submit_many(authorized_ones, file, sees=peer.only_user, check=asked.check)
     many = many or isinstance(requests[0], Sweep)
     status = 201 if any(each.created for each in accepted) else 200
@@ -94,7 +95,7 @@ async def _requests(bodies: Sequence[Any], many: bool) -> list[Request]:
     return found
 
 
-async def _authorized(requests: Iterable[Request], peer: Peer, many: bool) -> list[Request]:
+async def _authorized(requests: Iterable[Request], peer: Peer, many: bool, jobs: Jobs) -> list[Request]:
     """``requests`` as ``peer`` may ask them."""
     found: list[Request] = []
     async for one in InTurns(requests):
@@ -104,7 +105,9 @@ async def _authorized(requests: Iterable[Request], peer: Peer, many: bool) -> li
             # Over the network values are text: which bytes a configured program gets is the configuration's to say.
             where = join(join("", index), field) if many else field
             raise Refused(f"{where} must be UTF-8: other bytes are accepted on the Unix socket alone", _INVALID, where)
-        mine = authorized(asked, peer.submitter, f"job {index + 1}: " if many else "")
+        where = f"job {index + 1}: " if many else ""
+        mine = authorized(asked, peer.submitter, where)
+        jobs.check_targets(mine, peer.submitter, where)
         found.append(attrs.evolve(one, request=mine) if isinstance(one, Sweep) else mine)
     return found
 

@@ -19,6 +19,7 @@ _COMMANDS = {
     "queue": ["queue", "prioritise", "limits"],
     "approvals": ["approvals", "approve", "reject"],
     "watch": ["watch", "tree"],
+    "notifications": ["notifications"],
     "dead_letters": ["dead-letters", "quarantine"],
     "prune": ["prune"],
     "token": ["token", "open"],

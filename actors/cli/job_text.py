@@ -164,6 +164,16 @@ def rerun_lines(job: Document) -> list[str]:
     return [f"up to {asked['times']} times after {ends}, {job['reruns']} so far"]
 
 
+def notification_lines(found: list[Document] | None) -> list[str]:
+    """A line for each: what was sent to which target, and what became of it."""
+    lines = []
+    for one in found or ():
+        tries = f" after {one['tries']} tries" if one["tries"] > 1 else ""
+        why = f": {one['last_error']}" if one["last_error"] else ""
+        lines.append(plain(f"{one['type']} to {one['target']}, {one['state']}{tries}{why}"))
+    return lines
+
+
 def attempt_lines(job: Document) -> list[str]:
     """A line for each attempt at a job, where there was more than one."""
     attempts = job.get("attempts") or []

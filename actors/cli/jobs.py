@@ -21,6 +21,7 @@ from actors.cli.job_text import (
     name_of,
     needs,
     note,
+    notification_lines,
     relative_lines,
     rerun_lines,
     standing,
@@ -132,6 +133,7 @@ _LINES: Mapping[str, Callable[[Any], list[str]]] = {
     "rerun": rerun_lines, "attempts": attempt_lines, "reruns": _no_lines, "after": _after_lines,
     "after_mode": _no_lines, "waits_for": lambda job: relative_lines(job["waits_for"]),
     "dependants": lambda job: relative_lines(job["dependants"]),
+    "notifications": lambda job: notification_lines(job["notifications"]),
 }  # fmt: skip
 """Keys of which a person is told something else than their value."""
 

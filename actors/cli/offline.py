@@ -67,7 +67,7 @@ async def open_reading(
         await store.open()
         ledger = Ledger(
             store, publish=lambda _event: None, limits=settings.limits, approvals=settings.approvals,
-            rules=configured_rules(settings), queue=settings.queue,
+            rules=configured_rules(settings), queue=settings.queue, notify=settings.notify,
         )  # fmt: skip
         context = Context(ledger, guarded_providers(_usable(settings, spare), parts), parts.clock)
         try:

@@ -49,6 +49,7 @@ _MOST_ROWS = 200
     "--needs-approval", "requires_approval", metavar="WHY", help="Require an approval; WHY is shown to the approver."
 )
 @click.option("--max-attempts", type=int, help="How often to try to submit it to the provider.  [default: 3]")
+@click.option("--notify", multiple=True, metavar="NAME", help="Configured target to send notifications to; repeatable.")
 @click.option("--max-runtime", type=DURATION, help="End the job after this time, such as 90s, 15m or 1d12h.")
 @click.option("--group", help="Group that the job belongs to.")
 @click.option(

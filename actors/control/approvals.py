@@ -8,7 +8,7 @@ from actors.jobs.pages import Page
 from actors.jobs.records import ApprovalRequest, ApprovalStatus
 from actors.jobs.views import EVERYTHING, Viewer
 from actors.ledger import Ledger, approvals, listing, naming, queries
-from actors.ledger.listing import PageRequest
+from actors.ledger.page_request import PageRequest
 
 
 class Approvals:

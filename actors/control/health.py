@@ -8,6 +8,7 @@ from datetime import datetime
 import attrs
 
 from actors.control.context import Context
+from actors.control.notifications import Notifications
 from actors.control.providers import Providers
 from actors.control.tree import Tree
 from actors.store import holds, jobs
@@ -29,12 +30,20 @@ class Health:
 
 
 class HealthCheck:
-    """Asks store, tree and providers how they are. ``more``: reasons that the actors give themselves."""
+    """Asks store, tree, providers and targets how they are. ``more``: reasons that the actors give themselves."""
 
-    def __init__(self, context: Context, tree: Tree, providers: Providers, more: Callable[[], Iterable[str]]) -> None:
+    def __init__(
+        self,
+        context: Context,
+        tree: Tree,
+        providers: Providers,
+        notifications: Notifications,
+        more: Callable[[], Iterable[str]],
+    ) -> None:
         self._context = context
         self._tree = tree
         self._providers = providers
+        self._notifications = notifications
         self._more = more
         self._started_at: datetime | None = None
         self._ready = 0.0
@@ -52,6 +61,7 @@ class HealthCheck:
         """Whether all is well now. Raises :class:`~actors.store.errors.StoreError`."""
         ledger = self._context.ledger
         reasons = [*ledger.store.reasons, *self._tree.unhealthy(), *self._providers.unhealthy(), *self._more()]
+        reasons += await self._notifications.unhealthy()
         uncertain = tuple(await ledger.read(jobs.uncertain))
         if uncertain:
             reasons.append(f"{len(uncertain)} job(s) are uncertain: settle them")

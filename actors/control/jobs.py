@@ -19,8 +19,8 @@ from actors.jobs.views import EVERYTHING, Accepted, JobFilters, JobView, Viewer
 from actors.kernel.turns import InTurns
 from actors.ledger import approvals, listing, naming, queries, settle
 from actors.ledger.broken import cancelled_because_of
-from actors.ledger.listing import PageRequest
 from actors.ledger.naming import Named
+from actors.ledger.page_request import PageRequest
 from actors.ledger.prune import outlook, release_hold
 from actors.pruner import held, prune
 from actors.store import holds

@@ -10,7 +10,7 @@ from actors.jobs.options import Limits
 from actors.jobs.views import QueueView
 from actors.ledger import limits as run_time_limits
 from actors.ledger import listing
-from actors.ledger.listing import PageRequest
+from actors.ledger.page_request import PageRequest
 from actors.store import queue as queue_rows
 
 

@@ -22,6 +22,7 @@ from actors.control.jobs import Jobs
 from actors.control.log_follower import Piece
 from actors.control.logs import LogReader, Recheck
 from actors.control.metrics import Metrics
+from actors.control.notifications import Notifications
 from actors.control.providers import Providers
 from actors.control.queue import Queue
 from actors.control.removing import Removing
@@ -56,6 +57,7 @@ class Reading:
         self.queue = Queue(context)
         self.approvals = Approvals(context.ledger)
         self.rules = Rules(context)
+        self.notifications = Notifications(context)
         self.series = Series(context, best)
         self.log_reader = LogReader(context, self.jobs)
 
@@ -93,6 +95,7 @@ class Runtime:
         self.queue = Queue(context)
         self.approvals = Approvals(context.ledger)
         self.rules = Rules(context)
+        self.notifications = Notifications(context)
         self.series = Series(context, best)
         self.log_reader = LogReader(context, self.jobs, recheck)
         self.deliveries = Deliveries(context, tallies, recheck)
@@ -100,7 +103,7 @@ class Runtime:
         self.access = Access(context.ledger, context.clock)
         self.tree = Tree(registry)
         self.providers = Providers(context, kinds)
-        self.health = HealthCheck(context, self.tree, self.providers, unhealthy)
+        self.health = HealthCheck(context, self.tree, self.providers, self.notifications, unhealthy)
         self.metrics = Metrics(context, registry, self.tree, self.health, tallies)
 
     async def submit(self, request: JobRequest) -> Job:

@@ -10,7 +10,7 @@ from actors.jobs.comparing import Compared, Curve, Goal
 from actors.jobs.pages import Page
 from actors.jobs.series import MOST_POINTS
 from actors.ledger import series
-from actors.ledger.listing import PageRequest
+from actors.ledger.page_request import PageRequest
 
 
 class Series:

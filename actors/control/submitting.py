@@ -13,7 +13,14 @@ from actors.control.context import Context
 from actors.control.early_checks import early_warnings
 from actors.job_requests.job_request import with_inherited
 from actors.job_requests.matrices import refusal
-from actors.job_requests.rights import THE_PROGRAM, Submitter, check_open, retried
+from actors.job_requests.rights import (
+    THE_PROGRAM,
+    Submitter,
+    check_open,
+    check_targets,
+    retried,
+    usable_targets,
+)
 from actors.job_requests.sources import RequestSource
 from actors.jobs import maxima
 from actors.jobs.codec import request_bytes
@@ -87,6 +94,10 @@ class Submitting:
             checked = [attrs.evolve(one, sees=sees) if one.request.after else one for one in checked]
         return await self._accept(checked, file, check=check)
 
+    def check_targets(self, request: JobRequest, submitter: Submitter, where: str = "") -> None:
+        """Raises :class:`Refused` where ``submitter`` may not use a target of ``request``; ``where`` stands before."""
+        check_targets(request, submitter, self._ledger.outbox.options, where)
+
     async def _swept(self, sweep: Sweep, where: str, room: int) -> list[NewJob]:
         """The jobs of ``sweep``, which may have ``room`` bytes."""
         try:
@@ -126,7 +137,8 @@ class Submitting:
         if not job.is_terminal:
             raise Refused(f"job {job.job_id} has not ended ({job.status.value}); cancel it first")
         request = _complete(retried(job.request, submitter, job.job_id))
-        request = attrs.evolve(request, parameters=job.request.parameters)
+        targets = usable_targets(request.notify, submitter, self._ledger.outbox.options)
+        request = attrs.evolve(request, parameters=job.request.parameters, notify=targets)
         return attrs.evolve(self._checked(request, job.correlation_id), retry_of=job.job_id)
 
     def _checked(
@@ -153,6 +165,8 @@ class Submitting:
             return
         if not request.user_id:
             yield "user_id", "user_id: say for whom the job is"
+        if (unknown := self._ledger.outbox.options.fault(request.notify)) is not None:
+            yield "notify", f"notify: {unknown}"
         if request.max_attempts < 1:
             yield "max_attempts", "max_attempts must be 1 or more"
         after: object = request.after

@@ -6,6 +6,7 @@ from typing import Any, TypedDict
 
 from actors.documents.approvals import ApprovalDocument, approval_document
 from actors.documents.common import Document, Moment, from_fields, moment
+from actors.documents.notifications import NotificationDocument, notification_document
 from actors.jobs.dependencies import Relatives
 from actors.jobs.environment import not_set
 from actors.jobs.estimates import Span
@@ -107,6 +108,7 @@ class EnvironmentDocument(TypedDict):
 class JobDocument(TypedDict):
     """A job with what is known around it: ``reason`` and ``setting`` say why it waits and what changes that.
 
+    ``notify``: the targets that it names. ``notifications``: what they were sent, the newest 100; null in lists.
     ``reruns``: how often it has run again so far, as ``rerun`` asks. ``attempts``: the newest hundred; null in a list.
     ``estimated_start`` and ``estimated_end``: null where nobody knows; ``estimate_seconds``: until it starts.
     ``queued_at``: since when it could have started: approved, what it waits for ended, its time come; before that,
@@ -169,6 +171,8 @@ class JobDocument(TypedDict):
     estimated_end: SpanDocument | None
     submission: SubmissionDocument | None
     approval: ApprovalDocument | None
+    notify: list[str]
+    notifications: list[NotificationDocument] | None
     rerun: RerunDocument | None
     reruns: int
     attempts: list[AttemptDocument] | None
@@ -196,6 +200,7 @@ def job_document(view: JobView) -> JobDocument:
         dependants=_relatives(view.dependants),
         submission=None if view.submission is None else from_fields(SubmissionDocument, view.submission),
         approval=None if view.approval is None else approval_document(view.approval),
+        notifications=None if view.notifications is None else [*map(notification_document, view.notifications)],
         rerun=from_fields(RerunDocument, request.rerun) if request.rerun.times else None,
         attempts=None if view.attempts is None else [from_fields(AttemptDocument, one) for one in view.attempts],
     )  # fmt: skip

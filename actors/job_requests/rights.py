@@ -8,6 +8,7 @@ import attrs
 
 from actors.job_requests.sources import NETWORK, NetworkRule, RequestSource, access_to, closed_to
 from actors.jobs.levels import level_reaches, normalised
+from actors.jobs.notify_options import NotifyOptions
 from actors.jobs.records import JobRequest
 from actors.jobs.refusal import RefusalKind, Refused
 
@@ -83,6 +84,22 @@ def retried(before: JobRequest, who: Submitter, job_id: str) -> JobRequest:
                 left_out.add(field)
     kept = attrs.evolve(before, **{field: _USUAL[field] for field in left_out})
     return authorized(kept, who)
+
+
+def check_targets(asked: JobRequest, who: Submitter, options: NotifyOptions, where: str = "") -> None:
+    """Raises :class:`Refused` for a target of notifications that ``who`` may not use.
+
+    The supervisor's own user may use all. One that is not configured is refused elsewhere, whoever names it.
+    """
+    if who.source in NETWORK and (denied := options.not_allowed(asked.notify, who.user_id, who.level)):
+        message = f"{where}notify: target {denied[0]!r} is not for you (notify.targets.{denied[0]}.for)"
+        raise Refused(message, RefusalKind.FORBIDDEN, "notify")
+
+
+def usable_targets(names: tuple[str, ...], who: Submitter, options: NotifyOptions) -> tuple[str, ...]:
+    """Those of ``names`` that are configured and that ``who`` may use."""
+    denied = options.not_allowed(names, who.user_id, who.level) if who.source in NETWORK else ()
+    return tuple(name for name in names if name in options.targets and name not in denied)
 
 
 def _given(asked: JobRequest) -> list[str]:

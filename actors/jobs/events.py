@@ -94,6 +94,13 @@ class EventType(StrEnum):
     PROVIDER_RESUMED = "provider_resumed", "provider {provider} is resumed", Concern.RUNNABLE | Concern.PROVIDERS
     QUEUE_PAUSED = "queue_paused", "", Concern.NOTHING, "WARNING"
     QUEUE_RESUMED = "queue_resumed", "", Concern.RUNNABLE
+    NOTIFICATION_TARGET_DISABLED = (
+        "notification_target_disabled",
+        "notification target {target} is disabled: {reason}",
+        Concern.NOTHING,
+        "WARNING",
+    )
+    NOTIFICATION_TARGET_ENABLED = "notification_target_enabled", "notification target {target} is enabled"
     ACCESS_GRANTED = "access_granted"
     ACCESS_REVOKED = "access_revoked"
     SESSION_REVOKED = "session_revoked"

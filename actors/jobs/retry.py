@@ -100,18 +100,18 @@ def _spend_attempt(message: str, entry: QueueEntry, now: datetime, jitter: Jitte
     failed_before = entry.attempt - entry.run_first_attempt  # in this run; a job that runs again begins anew
     if failed_before + 1 >= entry.max_attempts:
         return DispatchVerdict(Trigger.FAIL, attempt, error_message=message)
-    delay = _growing(ENTRY_DELAY, ENTRY_DELAY_CAP, failed_before, jitter)
+    delay = growing(ENTRY_DELAY, ENTRY_DELAY_CAP, failed_before, jitter)
     return DispatchVerdict(Trigger.REQUEUE, attempt, now + timedelta(seconds=delay), message, wait=delay)
 
 
 def _provider_delay(retry_after: float | None, consecutive: int, jitter: Jitter) -> float:
     """What the provider asked for, within reason ("0" must not make a hot loop); else a delay of our own."""
     if retry_after is None or not math.isfinite(retry_after):
-        return _growing(PROVIDER_DELAY, PROVIDER_DELAY_CAP, consecutive, jitter)
+        return growing(PROVIDER_DELAY, PROVIDER_DELAY_CAP, consecutive, jitter)
     return min(max(retry_after, PROVIDER_DELAY), LONGEST_RETRY_AFTER)
 
 
-def _growing(first: float, cap: float, before: int, jitter: Jitter) -> float:
+def growing(first: float, cap: float, before: int, jitter: Jitter) -> float:
     """``first`` doubled for each time ``before``, at most ``cap``; the half of it is left to chance."""
     whole = min(cap, first * 2.0 ** min(before, 30))
     return whole / 2 + whole / 2 * jitter()

@@ -10,6 +10,7 @@ import attrs
 
 from actors.jobs.dependencies import Relatives
 from actors.jobs.estimates import Span
+from actors.jobs.notifications import Notification
 from actors.jobs.options import Limits
 from actors.jobs.pages import Page
 from actors.jobs.records import (
@@ -123,6 +124,7 @@ class Attempt:
 class JobView:
     """A job with all that is known around it. ``reason``: why it waits, and the setting that changes that.
 
+    ``notifications``: of one job; None in lists.
     ``attempts``: the newest ones, the oldest of these first; None in a list of jobs.
     ``starts`` and ``ends``: when it presumably does, None where nobody knows; ``estimate``: seconds until it starts.
     ``waits_for``, ``dependants``: whom it waits or waited for, and who for it; None: not looked up, as in lists.
@@ -137,6 +139,7 @@ class JobView:
     setting: str | None = None
     position: int | None = None
     estimate: float | None = None
+    notifications: tuple[Notification, ...] | None = None
     attempts: tuple[Attempt, ...] | None = None
     starts: Span | None = None
     ends: Span | None = None
@@ -172,6 +175,24 @@ class QueueView:
     oldest_queued_at: datetime | None = None
     pruning_held: str | None = None
     reservations: Sequence[ReservationView] = ()
+
+
+@attrs.frozen
+class TargetView:
+    """A target of notifications. ``address``: scheme and host; None for a command, and for one not configured.
+
+    ``waiting``: jobs with something that waits for it, the oldest ``waiting_since``.
+    """
+
+    name: str
+    configured: bool
+    address: str | None = None
+    format: str | None = None
+    on: tuple[str, ...] = ()
+    waiting: int = 0
+    waiting_since: datetime | None = None
+    disabled_reason: str | None = None
+    disabled_at: datetime | None = None
 
 
 @attrs.frozen

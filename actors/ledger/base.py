@@ -117,6 +117,7 @@ def emit(tx: Transaction, job: Job, type_: EventType, **data: Any) -> None:
     if tx.correlation_id and tx.correlation_id != job.correlation_id:
         data["cycle_id"] = tx.correlation_id
     tx.emit(type_, job.job_id, job.correlation_id, **data)
+    tx.note_for(job, type_, data)
 
 
 def close_submission(

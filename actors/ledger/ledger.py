@@ -22,6 +22,7 @@ from actors.jobs import maxima
 from actors.jobs.approval_rules import check_rule
 from actors.jobs.file_rules import FileRules
 from actors.jobs.ids import IdFactory
+from actors.jobs.notify_options import NotifyOptions
 from actors.jobs.options import ApprovalOptions, Limits, QueueOptions
 from actors.jobs.records import ApprovalRule, Capacity, Event
 from actors.jobs.refusal import RefusalKind, Refused
@@ -31,6 +32,7 @@ from actors.ledger.deaths import mark_orphans
 from actors.ledger.dispatch import Answer, Claimed, claim, record_answer
 from actors.ledger.event_log import log_event
 from actors.ledger.new_job import NewJob
+from actors.ledger.notifications import Outbox
 from actors.ledger.submit import submit
 from actors.providers.breaker import BreakerAdvice
 from actors.store import Store, Transaction
@@ -52,9 +54,9 @@ class Sources:
 class Ledger:
     """Writes through ``store`` and publishes what happened through ``publish`` (the bus).
 
-    ``limits``, ``approvals`` and ``queue`` are what is configured, ``rules`` the configured approval rules. Raises
-    ``ValueError`` for a rule that makes no sense. ``last_seen``: the number of the last event of whose change the
-    newest look at the queue (:meth:`claim`) took account; those up to it make no further look necessary.
+    ``limits``, ``approvals``, ``queue`` and ``notify`` are what is configured, ``rules`` the configured approval rules.
+    Raises ``ValueError`` for a rule that makes no sense. ``last_seen``: the number of the last event of whose change
+    the newest look at the queue (:meth:`claim`) took account; those up to it make no further look necessary.
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class Ledger:
         rules: Sequence[ApprovalRule] = (),
         sources: Sources | None = None,
         queue: QueueOptions | None = None,
+        notify: NotifyOptions | None = None,
     ) -> None:
         self.limits = limits
         self.approvals = approvals
@@ -80,6 +83,7 @@ class Ledger:
         self.last_seen = 0
         self._has_marked_orphans = False
         store.publish = self._publish_events
+        self.outbox = store.outbox = Outbox(notify or NotifyOptions())
 
     def _publish_events(self, events: list[Event]) -> None:
         for event in events:

@@ -7,30 +7,15 @@ from collections.abc import Iterable, Sequence
 import attrs
 from sqlalchemy import Connection
 
-from actors.jobs import maxima
 from actors.jobs.pages import Cursors, Page
 from actors.jobs.records import ApprovalRequest, ApprovalStatus
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.scheduling import Decision
 from actors.jobs.views import JobFilters, JobView, QueueView, ReservationView
 from actors.ledger.limits import limits_view
+from actors.ledger.page_request import PageRequest
 from actors.ledger.queries import Around, DecisionContext, of_jobs, with_forecast
 from actors.store import approvals, gates, holds, jobs, queue, waiting
-
-
-@attrs.frozen
-class PageRequest:
-    """A page that is asked for: how many rows at most, behind which cursor, and who asks, for whom a cursor is good."""
-
-    limit: int
-    cursor: str | None = None
-    caller: str = ""
-
-    def check(self) -> None:
-        """Raises :class:`Refused` for more rows than a page has."""
-        if not 0 <= self.limit <= maxima.ROWS:
-            message = f"limit: must be from 0 to {maxima.ROWS}, not {self.limit}"
-            raise Refused(message, RefusalKind.INVALID, "limit")
 
 
 def jobs_page(

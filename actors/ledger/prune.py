@@ -20,8 +20,8 @@ from actors.store import Transaction, holds, names, retention, text_search
 from actors.store.retention import Ended, Removed
 
 __all__ = [
-    "Ended", "Removed", "Review", "check_free", "drop_keys", "merge_texts", "outlook", "release_hold", "remove",
-    "remove_one", "review",
+    "Ended", "Removed", "Review", "check_free", "drop_keys", "drop_notifications", "merge_texts", "outlook",
+    "release_hold", "remove", "remove_one", "review",
 ]  # fmt: skip
 
 
@@ -106,6 +106,11 @@ def check_free(connection: Connection, job_id: str) -> None:
 def drop_keys(tx: Transaction, limit: int) -> int:
     """Remove idempotency keys that no longer bind, at most ``limit`` of them: how many (B20)."""
     return retention.remove_keys(tx.connection, tx.now - KEY_LIFETIME, limit)
+
+
+def drop_notifications(tx: Transaction, before: datetime, limit: int) -> int:
+    """Remove notifications of no single job that were written ``before``, at most ``limit`` of them: how many."""
+    return retention.remove_notifications(tx.connection, before, limit)
 
 
 def outlook(connection: Connection, before: datetime | None) -> PruneResult:

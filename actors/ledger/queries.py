@@ -30,7 +30,10 @@ from actors.ledger import naming
 from actors.ledger.attempts import attempts
 from actors.ledger.dispatch import decide_now
 from actors.ledger.forecasts import end_of, of_waiting
-from actors.store import approvals, dependencies, jobs, lanes, queue, submissions
+from actors.store import approvals, dependencies, jobs, lanes, notifications, queue, submissions
+
+SHOWN_NOTIFICATIONS = 100
+"""Notifications of one job that are shown with it, the newest."""
 
 
 @attrs.frozen
@@ -109,7 +112,8 @@ def view(connection: Connection, text: str, context: DecisionContext) -> JobView
         raise Refused(f"there is no job {text!r:.80}", RefusalKind.NOT_FOUND)
     waits_for, dependants = dependencies.relatives(connection, job.job_id)
     tries = attempts(connection, job)
-    related = attrs.evolve(views[0], waits_for=waits_for, dependants=dependants, attempts=tries)
+    sent = tuple(notifications.of_job(connection, job.job_id, SHOWN_NOTIFICATIONS))
+    related = attrs.evolve(views[0], waits_for=waits_for, dependants=dependants, attempts=tries, notifications=sent)
     return _placed(connection, related, context)
 
 

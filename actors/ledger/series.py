@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from actors.jobs.comparing import Compared, Curve, Goal, curves, goal_of
 from actors.jobs.pages import Cursors, Page
 from actors.jobs.refusal import RefusalKind, Refused
-from actors.ledger.listing import PageRequest
+from actors.ledger.page_request import PageRequest
 from actors.ledger.queries import find
 from actors.store import series
 from actors.store.series import GroupedJob

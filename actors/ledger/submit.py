@@ -213,7 +213,10 @@ class _Batch:
             self._parents.write()
         for one in new:
             event = _first_step(needs_approval=one.approval is not None).event
-            self._tx.emit(event, one.job.job_id, one.job.correlation_id, **_event_data(one))
+            data = _event_data(one)
+            self._tx.emit(event, one.job.job_id, one.job.correlation_id, **data)
+            if one.approval is not None:
+                self._tx.note_for(one.job, event, data)
 
 
 def _first_step(*, needs_approval: bool) -> Step:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import attrs
 
+from actors.jobs.notify_options import masked_address
 from actors.jobs.quantities import without_unit
 from actors.settings.providers import ProviderSettings
 from actors.settings.sections import NAMES
@@ -19,6 +20,8 @@ from logconf.masking import MASK, key_names_secret, mask_text
 
 _NOT_SHOWN = ("rule_id", "queue_processing")
 """Fields that nobody sets, and a section that changes nothing."""
+
+_TARGETS = "notify.targets."
 
 
 class Row(NamedTuple):
@@ -46,8 +49,9 @@ def _source(settings: Settings, path: str) -> str:
 
 
 def secrets(settings: Settings) -> list[str]:
-    """The values under keys that name secrets, for ``logconf.register_secret``."""
-    return [value for path, value in _leaves(settings) if isinstance(value, str) and _is_secret(path)]
+    """The values under keys that name secrets, and addresses of targets, for ``logconf.register_secret``."""
+    found = [value for path, value in _leaves(settings) if isinstance(value, str) and _is_secret(path)]
+    return found + [target.url for target in settings.notify.targets.values() if target.url is not None]
 
 
 def _leaves(settings: Settings) -> Iterator[tuple[str, Any]]:
@@ -88,6 +92,8 @@ def _is_secret(path: str) -> bool:
 
 
 def _masked(path: str, value: Any) -> Any:
+    if value and path.startswith(_TARGETS) and (key := path.rsplit(".", 1)[-1]) in ("url", "command"):
+        return masked_address(value) if key == "url" else MASK
     if isinstance(value, list):
         return [_masked(path, one) for one in value]
     if not isinstance(value, str):

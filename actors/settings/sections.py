@@ -13,6 +13,7 @@ from actors.api.options import HttpOptions, is_loopback
 from actors.feed.options import FeedOptions
 from actors.job_requests.rules import RULE
 from actors.job_requests.rules import check as check_rule
+from actors.jobs.notify_options import NotificationTarget, NotifyOptions, options_fault, target_fault
 from actors.jobs.options import (
     ApprovalOptions,
     ExpiryOptions,
@@ -64,6 +65,7 @@ class Sections:
     providers: Mapping[str, ProviderSettings | None] = attrs.field(factory=dict)
     entry_points: Mapping[str, EntryPoint] = attrs.field(factory=dict)
     retention: Retention = attrs.field(factory=Retention)
+    notify: NotifyOptions = attrs.field(factory=NotifyOptions)
     http: HttpOptions = attrs.field(factory=HttpOptions)
     feed: FeedOptions = attrs.field(factory=FeedOptions)
 
@@ -101,6 +103,8 @@ def _converter(providers: Iterable[str]) -> StrictConverter:
             ApprovalRule: rule,
             ApprovalOptions: Shape(types={"rules": Annotated[tuple[ApprovalRule, ...], Format(_numbered)]}),
             Limits: Shape(types={"per_provider": Mapping[named, int]}),
+            NotificationTarget: Shape(names={"for": "allowed"}, whole=_check_target),
+            NotifyOptions: Shape(whole=_check_notify),
             Sections: Shape(types={"state_dir": Annotated[Path, Format(_unless_empty)] | None}, whole=_check_feed),
         }
     )
@@ -115,6 +119,16 @@ def _numbered(value: Any, usual: Callable[[Any], tuple[ApprovalRule, ...]]) -> t
 
 def _unless_empty(value: Any, usual: Any) -> Any:
     return None if value == "" else usual(value)
+
+
+def _check_target(target: NotificationTarget) -> None:
+    if (fault := target_fault(target)) is not None:
+        raise Wrong(fault[1], fault[0])
+
+
+def _check_notify(options: NotifyOptions) -> None:
+    if (fault := options_fault(options)) is not None:
+        raise Wrong(fault[1], *fault[0])
 
 
 def _check_feed(found: Sections) -> None:

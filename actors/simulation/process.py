@@ -22,6 +22,7 @@ from actors.simulation.checker import Checker
 from actors.simulation.database import engine
 from actors.simulation.pinned import source
 from actors.simulation.providers import ProviderServer, SimulatedProvider
+from actors.simulation.targets import Targets
 from actors.simulation.world import PROVIDERS, Killed, World
 from actors.store import StoreError, lanes
 from actors.store import events as event_rows
@@ -125,9 +126,16 @@ class Process(trio.abc.Instrument):
     """One incarnation of the program. ``work`` is what happens to it while it runs; its return is a stop in order."""
 
     def __init__(
-        self, world: World, checker: Checker, replay: Replay, servers: dict[str, ProviderServer], number: int
+        self,
+        world: World,
+        checker: Checker,
+        replay: Replay,
+        servers: dict[str, ProviderServer],
+        targets: Targets,
+        number: int,
     ) -> None:
         self.world = world
+        self.targets = targets
         self.checker = checker
         self.replay = replay
         self.servers = servers
@@ -242,6 +250,7 @@ class Process(trio.abc.Instrument):
                 SimulatedProvider(PROVIDERS[name], server, lambda: not self.dead)
                 for name, server in self.servers.items()
             ],
+            sender=self.targets.sender(self.check),
             edges=self._listen,
         )
 

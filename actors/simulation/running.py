@@ -25,6 +25,7 @@ from actors.simulation.process import Process
 from actors.simulation.providers import ProviderServer
 from actors.simulation.script import Step, drawn_script
 from actors.simulation.settling import Operator, Waiting, judge_all, settle
+from actors.simulation.targets import Targets
 from actors.simulation.world import EPOCH, PROVIDERS, World
 from supervision import SupervisionError
 
@@ -148,6 +149,7 @@ class Simulation:
         self._again = 0
         self._servers = {name: ProviderServer(name, world, self.checker) for name in PROVIDERS}
         self._deliveries = Deliveries(world, self._servers["hooked"])
+        self._targets = Targets(world)
         self._clients = Clients(world)
         self._operator = Operator(world, self.checker)
 
@@ -160,7 +162,7 @@ class Simulation:
                 world.broken("restarts are bounded", f"{_PROCESSES_AT_MOST} processes came and went")
                 return
             self._downtime = _START_AGAIN
-            process = Process(world, self.checker, self.replay, self._servers, self.processes)
+            process = Process(world, self.checker, self.replay, self._servers, self._targets, self.processes)
             if self._again:
                 process.arm("statement", self._again)
                 self._again = 0
@@ -211,6 +213,10 @@ class Simulation:
         if step.kind == "deliveries":
             self._deliveries.disturb(step.args["fates"], step.args["seconds"])
             self.world.trace.count("step: deliveries")
+            return
+        if step.kind == "target":
+            self._targets.disturb(**step.args)
+            self.world.trace.count(f"target {step.args['fault']}")
             return
         if step.kind == "kill":
             self._downtime, self._again = step.args["downtime"], step.args.get("again", 0)

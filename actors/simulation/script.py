@@ -33,6 +33,7 @@ def drawn_script(seed: int, hours: float) -> list[Step]:
     drawn += [Step(*one) for one in waits(source(seed, "waits"), seconds, _request)]
     drawn = [*asking(source(seed, "reruns"), drawn), *interruptions(source(seed, "interruptions"), seconds)]
     drawn += wide(source(seed, "wide"), seconds)
+    drawn = [*notifying(source(seed, "notifying"), drawn), *targets(source(seed, "targets"), seconds)]
     steps = sorted((step for step in drawn if step.at <= seconds), key=lambda step: step.at)
     return [attrs.evolve(step, number=number) for number, step in enumerate(steps)]
 
@@ -183,6 +184,42 @@ def leaps(draw: Random, seconds: float) -> Iterator[Step]:
     if draw.random() < 1 / 3:
         for _ in range(draw.choice([1, 2, 3])):
             yield Step(round(draw.uniform(0, seconds), 3), "jump", {"seconds": draw.choice(_LEAPS)})
+
+
+def notifying(draw: Random, steps: list[Step]) -> Iterator[Step]:
+    """Half of the jobs name targets of notifications, and some of them belong to a group."""
+    for step in steps:
+        args = dict(step.args)
+        if "request" in args:
+            args["request"] = args["request"] | _notify(draw)
+        if "requests" in args:
+            args["requests"] = [one | _notify(draw) for one in args["requests"]]
+        yield attrs.evolve(step, args=args)
+
+
+def _notify(draw: Random) -> dict[str, Any]:
+    if draw.random() < 0.5:
+        return {}
+    names = draw.choice([("chat",), ("all",), ("all", "page"), ("chat", "all")])
+    group = draw.choice([None, None, None, "night", "sweep"])
+    return {"notify": names} | ({} if group is None else {"group": group})
+
+
+def targets(draw: Random, seconds: float) -> Iterator[Step]:
+    """In two worlds of three, targets fail, and what delivers to them crashes and is restarted."""
+    if draw.random() < 1 / 3:
+        return
+    for at in _moments(draw, 8 / 3600, seconds):
+        name = draw.choice(["chat", "all", "page"])
+        if draw.random() < 0.6:
+            fault = draw.choice(["down", "down", "slow", "no_answer", "no_answer", "refuses", "gone"])
+            length = draw.choice([5.0, 60.0, 600.0])
+            yield Step(at, "target", {"name": name, "fault": fault, "seconds": length})
+            continue
+        point = draw.choice([f"notify.before:{name}", f"notify.after:{name}", "receive.before:notifier"])
+        yield Step(at, "point", {"point": point, "do": draw.choice(["crash", "crash", "delay"]), "delay": 10.0})
+        if draw.random() < 0.3:
+            yield Step(at + draw.uniform(1, 60), "restart_actor", {"name": "notifier"})
 
 
 def flood(draw: Random, seconds: float) -> Iterator[Step]:

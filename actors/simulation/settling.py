@@ -21,6 +21,8 @@ from actors.runtime import RunningRuntime
 from actors.simulation.audit import audit
 from actors.simulation.checker import Checker
 from actors.simulation.process import Process
+from actors.simulation.target_options import TARGETS
+from actors.simulation.targets import judge, unsent
 from actors.simulation.world import PROVIDERS, World, limit_of, limited
 from actors.store import StoreError, jobs
 from actors.store.types import instant
@@ -196,27 +198,37 @@ async def settle(process: Process, runtime: RunningRuntime, operator: Operator, 
     for server in process.servers.values():
         server.heal()
         server.delay(0, 0.0)
+    process.targets.heal()
     process.plan.rules.clear()
     world.database.disk.failures.clear()
     world.say("no faults from now on")
     await trio.sleep(1)
-    for name in ("scheduler", "poller", "expiry"):  # a fault may still make one of them hang
+    for name in ("scheduler", "poller", "expiry", "notifier"):  # a fault may still make one of them hang
         await runtime.tree.restart(name)
     world.scheduler_hangs = False
     for turn in range(END_WITHIN):
         await operator.resume_paused(runtime)
         await operator.settle(runtime)
         await _decide(runtime)
+        await enable_targets(runtime)
         if turn == 0:
             await runtime.queue.reset_limits(by="op")
         waiting.look(runtime)  # before jobs that wait for too long are cancelled with the rest
         if turn >= CANCEL_AFTER:
             await _cancel_all(world, runtime)
         await trio.sleep(ROUND)
-        if not _unsettled(world):
+        if not _unsettled(world) and not unsent(world):
             break
     for job_id, status, entry, state in _unsettled(world)[:5]:
         world.broken("all settles without faults", f"job {job_id} is {status}/{entry}, its submission {state}")
+    for number, target, state in unsent(world)[:5]:
+        world.broken("all settles without faults", f"notification {number} to {target} is {state}")
+
+
+async def enable_targets(runtime: RunningRuntime) -> None:
+    """As an operator does when all work again: what waits for them is tried at once."""
+    for name in TARGETS:
+        await runtime.notifications.enable(name, by="op")
 
 
 async def _decide(runtime: RunningRuntime) -> None:
@@ -250,6 +262,7 @@ def judge_all(process: Process) -> None:
     """After the end: rows against events, and every job against what really ran."""
     world, checker = process.world, process.checker
     audit(world, process.replay)
+    judge(world, process.targets)
     for job_id, status in world.database.look("SELECT job_id, status FROM jobs ORDER BY job_id"):
         for run in checker.runs_of(job_id):
             world.require(

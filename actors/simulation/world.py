@@ -21,6 +21,7 @@ from actors.providers.scripted import ScriptedOptions
 from actors.settings import ProviderSettings, Settings
 from actors.simulation.database import Database
 from actors.simulation.pinned import source
+from actors.simulation.target_options import drawn_options
 from actors.testing import virtual_settings
 
 # What happened in a simulation, a line each: kept to be read, hashed to be compared.
@@ -235,4 +236,4 @@ def drawn_settings(seed: int) -> Settings:
         name: ProviderSettings(name, "scripted", options, "https://hooks.example" if name == "hooked" else None)
         for name, options in PROVIDERS.items()
     }
-    return attrs.evolve(settings, providers=providers)
+    return attrs.evolve(settings, providers=providers, notify=drawn_options(seed))

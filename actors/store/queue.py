@@ -259,7 +259,10 @@ _OLDEST = Prepared(
 
 
 def oldest_waiting(connection: Connection) -> datetime | None:
-    """Since when the entry has waited that waits longest for its turn or an approval, not for other jobs or its time."""
+    """Since when the entry has waited that waits longest for its turn or an approval.
+
+    One that waits for other jobs or for its time is not counted.
+    """
     found = _OLDEST.one(connection)
     return None if found is None else found[0]
 

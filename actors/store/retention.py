@@ -26,6 +26,7 @@ from actors.store.schema import (
     events,
     idempotency_keys,
     jobs,
+    notifications,
     queue_entries,
     series,
     submissions,
@@ -120,7 +121,7 @@ _REMOVE_KEYS = Prepared(delete(idempotency_keys).where(idempotency_keys.c.job_id
 # Their entries have ended, so they stand in no lane. What others know of them as their parents stays.
 _REMOVE = [
     Prepared(delete(one).where(one.c.job_id.in_(_THESE)))
-    for one in (approvals, submissions, dependencies, series, queue_entries, jobs)
+    for one in (approvals, notifications, submissions, dependencies, series, queue_entries, jobs)
 ]
 _WAITS_FOR = Prepared(_DEPENDANTS.where(dependencies.c.parent_id == bindparam("job_id")).limit(1))
 _OPEN_KEY = Prepared(select(submissions.c.key).where(OPEN, submissions.c.job_id == bindparam("job_id")).limit(1))
@@ -177,6 +178,18 @@ def handed(connection: Connection, job_ids: Iterable[str]) -> dict[str, tuple[tu
     for job_id, key, handle in _HANDED.all(connection, these=found):
         found[job_id].append((key, handle))
     return {job_id: tuple(pairs) for job_id, pairs in found.items()}
+
+
+def remove_notifications(connection: Connection, before: datetime, limit: int) -> int:
+    """Remove notifications of no single job that ended and were written ``before``, the oldest first: how many."""
+    columns = notifications.c
+    oldest = (
+        select(columns.notification_id)
+        .where(columns.job_id.is_(None), columns.finished_at.is_not(None), columns.created_at < before)
+        .order_by(columns.notification_id)
+        .limit(limit)
+    )
+    return connection.execute(delete(notifications).where(columns.notification_id.in_(oldest))).rowcount
 
 
 def remove_keys(connection: Connection, used_before: datetime, limit: int) -> int:

@@ -48,7 +48,7 @@ from actors.store.log_size import LOOK, LogSize
 from actors.store.long_reads import interrupted_after
 from actors.store.prepared import command
 from actors.store.revision import bring_up_to_date
-from actors.store.transaction import Transaction
+from actors.store.transaction import JobEventWriter, Transaction
 from logconf import get_correlation_id
 from supervision import faults
 
@@ -94,6 +94,7 @@ class Store:
         self.path = path
         self.series_bytes = series_bytes
         self.publish: Publish = lambda _events: None
+        self.outbox: JobEventWriter | None = None
         self.troubles: tuple[str, ...] = ()
         self._where = str(path) if path else "the database in memory"
         self._executor = executor
@@ -267,7 +268,7 @@ class Store:
                     commit(connection)
                     self._steps.applied(step)
                     self._begin(connection)
-                events = self._run_closures(group, Transaction(connection, now, self.series_bytes))
+                events = self._run_closures(group, Transaction(connection, now, self.series_bytes, self.outbox))
         except (StoreError, SQLAlchemyError) as error:
             events = []
             self.troubles = (str(error),) if isinstance(error, StoreBusy | StoreUnavailable) else self.troubles

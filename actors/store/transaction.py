@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import Connection, bindparam, insert, update
 
 from actors.jobs.events import EventType
 from actors.jobs.options import SeriesOptions
-from actors.jobs.records import Event
+from actors.jobs.records import Event, Job
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.store import remembered
 from actors.store.prepared import Prepared
@@ -33,18 +33,33 @@ def passes_events_on(file: str) -> None:
     _HELPERS.add(file)
 
 
+class JobEventWriter(Protocol):
+    """Writes what else follows from an event of a job, in the event's transaction."""
+
+    def note(self, tx: Transaction, job: Job, event: EventType, data: Mapping[str, Any]) -> None:
+        """An event of ``job`` with this ``data`` was recorded in ``tx``."""
+
+
 class Transaction:
     """One transaction: a connection, the time at which it began, and the events that describe its changes.
 
     Event numbers come from one counter row that is updated last, so that they have no gap and stand in the order of
     commits; an event of a closure that failed never took a number. ``correlation_id``: of the request or cycle for
     which the closure that runs now was written; "" where there is none. ``series_bytes``: what all series may take.
+    ``outbox``: learns of the events of jobs.
     """
 
-    def __init__(self, connection: Connection, now: datetime, series_bytes: int = SeriesOptions().max_bytes) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        now: datetime,
+        series_bytes: int = SeriesOptions().max_bytes,
+        outbox: JobEventWriter | None = None,
+    ) -> None:
         self.connection = connection
         self.now = now
         self.series_bytes = series_bytes
+        self.outbox = outbox
         self.correlation_id = ""
         self._pending: list[_Pending] = []
         self._after_commit: list[Callable[[], None]] = []
@@ -64,6 +79,11 @@ class Transaction:
         except TypeError as error:
             raise Refused(f"a value cannot be kept: {error}", RefusalKind.INVALID) from None
         self._pending.append((str(type_), job_id, correlation_id, data, encoded, find_origin(_HELPERS)))
+
+    def note_for(self, job: Job, type_: EventType, data: Mapping[str, Any]) -> None:
+        """Let the outbox learn of an event of ``job`` that was just recorded."""
+        if self.outbox is not None:
+            self.outbox.note(self, job, type_, data)
 
     def last_event(self) -> int:
         """The number that the newest event has of those whose changes are visible here."""

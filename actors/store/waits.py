@@ -18,7 +18,14 @@ from actors.jobs.retry import LONGEST_RETRY_AFTER
 from actors.store import lanes, remembered
 from actors.store.dialect import constant
 from actors.store.idempotency import LIMITED
-from actors.store.schema import idempotency_keys, provider_gates, queue_entries, submissions, webhook_deliveries
+from actors.store.schema import (
+    idempotency_keys,
+    notifications,
+    provider_gates,
+    queue_entries,
+    submissions,
+    webhook_deliveries,
+)
 from actors.store.schema import lanes as lane_rows
 from actors.store.submissions import OPEN
 from actors.store.types import UTCDateTime, microseconds
@@ -27,6 +34,7 @@ _SECOND = 1_000_000
 _WAITS = (
     (queue_entries.c.not_before, queue_entries.c.wait_seconds),
     (provider_gates.c.closed_until, provider_gates.c.closed_seconds),
+    (notifications.c.next_try_at, notifications.c.wait_seconds),
 )
 _STARTS = (queue_entries.c.start_after, queue_entries.c.start_wait_seconds)
 """A start without a length is an instant of the wall clock, and stays where it is."""
@@ -100,7 +108,11 @@ def _shift_intents() -> Update:
 def _bound(ends: Any, seconds: Any) -> Update:
     length = func.coalesce(seconds, LONGEST_RETRY_AFTER) * _SECOND
     latest = bindparam("at", type_=BigInteger) + cast(length, BigInteger)
-    return update(ends.table).where(_plain(ends) > latest).values({ends: type_coerce(latest, UTCDateTime)})
+    return (
+        update(ends.table)
+        .where(ends.is_not(None), _plain(ends) > latest)
+        .values({ends: type_coerce(latest, UTCDateTime)})
+    )
 
 
 @cache

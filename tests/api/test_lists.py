@@ -17,7 +17,7 @@ from actors.jobs.options import ApprovalOptions, Limits, QueueOptions
 from actors.jobs.records import ApprovalRule
 from actors.kernel import VirtualClock
 from actors.ledger import listing
-from actors.ledger.listing import PageRequest
+from actors.ledger.page_request import PageRequest
 from actors.providers.scripted import ScriptedOptions, ScriptedProvider, ScriptedRemote
 from actors.runtime import Parts
 from actors.testing import request, running_runtime, seeded_sources, virtual_settings

@@ -39,6 +39,8 @@ COMMANDS = {
     "submit --sweep lr=1,2 -- true": SUBMIT | {"actors.cli.sweep", "actors.cli.submit_file"},
     "queue": QUEUE, "limits": QUEUE, "limits set total 3": QUEUE, "prioritise JOB none": QUEUE,
     "approvals": WORDS | {"actors.cli.approvals"}, "approve JOB": WORDS | {"actors.cli.approvals"},
+    "notifications": WORDS | {"actors.cli.notifications"},
+    "notifications targets": WORDS | {"actors.cli.notifications"},
     "dead-letters": WORDS | {"actors.cli.dead_letters"}, "quarantine list": WORDS | {"actors.cli.dead_letters"},
     "token list": {"actors.cli.token", "actors.jobs.levels"},
     "open": {"actors.cli.token", "actors.jobs.levels"},

@@ -51,6 +51,13 @@ def test_the_embedded_runtime_runs_two_real_jobs_and_leaves_nothing_behind(tmp_p
     assert list(tmp_path.iterdir()) == []
 
 
+def test_notifications_reach_a_local_server_which_checks_their_signatures(tmp_path: Path) -> None:
+    assert run("07_notifications.py", tmp_path) == [
+        "good of ana completed: exit status 0", "bad of bo failed: exit status 3",
+    ]  # fmt: skip
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_interrupted_training_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
     assert run("06_interrupted_training.py", tmp_path) == [
         "attempt 1 interrupted from the beginning",

@@ -21,6 +21,7 @@ from actors.job_requests import sources as request_sources
 from actors.job_requests.job_file import _NAMES, load_job_file
 from actors.job_requests.job_request import request_from_mapping
 from actors.job_requests.sources import FIELDS, NETWORK, NetworkRule, RequestSource, closed_to
+from actors.jobs.notify_options import NotificationTarget, NotifyOptions
 from actors.jobs.records import JobRequest
 from actors.jobs.refusal import Refused
 from actors.providers.entry_points import EntryPoint
@@ -166,6 +167,7 @@ class Sources:
 
 @pytest.fixture
 def sources(runtime: RunningRuntime, tmp_path: Path) -> Sources:
+    runtime.ledger.outbox.options = NotifyOptions({"chat": NotificationTarget(url="https://chat.example/")})
     return Sources(runtime, tmp_path)
 
 

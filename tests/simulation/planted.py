@@ -35,6 +35,7 @@ from actors.store import (
     submissions,
     waits,
 )
+from tests.simulation.planted_notifications import PLANTED_NOTIFICATIONS
 from tests.simulation.planted_waits import PLANTED_WAITS
 
 Plant = Callable[[pytest.MonkeyPatch], None]
@@ -294,5 +295,6 @@ PLANTED: dict[Plant, set[str]] = {
     what_is_kept_for_a_wide_job: {"what is reserved is kept"},
     given_back_in_time: {"what is reserved is kept"},
     **PLANTED_WAITS,
+    **PLANTED_NOTIFICATIONS,
 }
 """Each with the rules by which it is noticed: a bug found by an accident of its planting is not found."""

@@ -20,6 +20,7 @@ from actors.store.schema.metadata import metadata as metadata
 from actors.store.schema.people import access_tokens as access_tokens
 from actors.store.schema.people import approval_rules as approval_rules
 from actors.store.schema.people import approvals as approvals
+from actors.store.schema.people import notification_groups as notification_groups
 from actors.store.schema.people import notification_targets as notification_targets
 from actors.store.schema.people import notifications as notifications
 from actors.store.schema.people import web_sessions as web_sessions

@@ -72,20 +72,26 @@ web_sessions = Table(
 notifications = Table(
     "notifications",
     metadata,
-    Column("notification_id", String(64), primary_key=True),
-    Column("job_id", String(64)),
+    Column("notification_id", BigId, primary_key=True, autoincrement=True),
+    Column("job_id", String(64)),  # none: a digest, or the end of a group
     Column("target", String(255), nullable=False),
     Column("type", String(64), nullable=False),
     Column("body", JSONText, nullable=False),
     Column("created_at", UTCDateTime, nullable=False),
     Column("state", String(16), nullable=False),
     Column("tries", Integer, nullable=False, server_default="0"),
-    Column("next_try_at", UTCDateTime),
+    Column("next_try_at", UTCDateTime),  # none: it ended, or an earlier one of its job and target has not
     Column("wait_seconds", Float),  # how long the wait is that ends at next_try_at
+    Column("waited_seconds", Float, nullable=False, server_default="0"),  # all waits so far
     Column("last_error", Text),
     Column("finished_at", UTCDateTime),
+    Column("merged_into", BigId),  # the digest that stands for it
     Index("notifications_by_job", "job_id", "notification_id"),
-    partial_index("notifications_open", "target", "notification_id", where="finished_at IS NULL"),
+    Index("notifications_by_state", "state", "notification_id"),
+    Index("notifications_by_target", "target", "notification_id"),
+    partial_index("notifications_open", "job_id", "target", "notification_id", where="finished_at IS NULL"),
+    partial_index("notifications_due", "target", "next_try_at", "notification_id", where="next_try_at IS NOT NULL"),
+    partial_index("notifications_merged", "merged_into", where="merged_into IS NOT NULL"),
 )
 
 notification_targets = Table(
@@ -94,4 +100,12 @@ notification_targets = Table(
     Column("name", String(255), primary_key=True),
     Column("disabled_reason", Text),
     Column("disabled_at", UTCDateTime),
+)
+
+notification_groups = Table(  # groups whose end a target is to be sent
+    "notification_groups",
+    metadata,
+    Column("user_id", String(255), primary_key=True),
+    Column("group_name", String(255), primary_key=True),
+    Column("target", String(255), primary_key=True),
 )

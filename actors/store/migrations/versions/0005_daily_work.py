@@ -14,6 +14,7 @@ depends_on = None
 
 _INSTANT = sa.BigInteger()
 _JOB_ID = sa.String(length=64)
+_NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
@@ -124,10 +125,10 @@ def _wide_jobs() -> None:
 
 
 def _notifications() -> None:
-    """What is to be sent, and the targets that take nothing any more."""
+    """What is to be sent, the targets that take nothing any more, the groups whose end is to be told."""
     op.create_table(
         "notifications",
-        sa.Column("notification_id", _JOB_ID, primary_key=True),
+        sa.Column("notification_id", _NUMBER, primary_key=True),
         sa.Column("job_id", _JOB_ID, nullable=True),
         sa.Column("target", sa.String(length=255), nullable=False),
         sa.Column("type", sa.String(length=64), nullable=False),
@@ -137,15 +138,32 @@ def _notifications() -> None:
         sa.Column("tries", sa.Integer(), nullable=False, server_default="0"),
         sa.Column("next_try_at", _INSTANT, nullable=True),
         sa.Column("wait_seconds", sa.Float(), nullable=True),
+        sa.Column("waited_seconds", sa.Float(), nullable=False, server_default="0"),
         sa.Column("last_error", sa.Text(), nullable=True),
         sa.Column("finished_at", _INSTANT, nullable=True),
+        sa.Column("merged_into", _NUMBER, nullable=True),
     )
     op.create_index("notifications_by_job", "notifications", ["job_id", "notification_id"])
+    op.create_index("notifications_by_state", "notifications", ["state", "notification_id"])
+    op.create_index("notifications_by_target", "notifications", ["target", "notification_id"])
     unfinished = sa.text("finished_at IS NULL")
-    op.create_index("notifications_open", "notifications", ["target", "notification_id"], sqlite_where=unfinished)
+    op.create_index(
+        "notifications_open", "notifications", ["job_id", "target", "notification_id"], sqlite_where=unfinished
+    )
+    due, merged = sa.text("next_try_at IS NOT NULL"), sa.text("merged_into IS NOT NULL")
+    op.create_index(
+        "notifications_due", "notifications", ["target", "next_try_at", "notification_id"], sqlite_where=due
+    )
+    op.create_index("notifications_merged", "notifications", ["merged_into"], sqlite_where=merged)
     op.create_table(
         "notification_targets",
         sa.Column("name", sa.String(length=255), primary_key=True),
         sa.Column("disabled_reason", sa.Text(), nullable=True),
         sa.Column("disabled_at", _INSTANT, nullable=True),
+    )
+    op.create_table(
+        "notification_groups",
+        sa.Column("user_id", sa.String(length=255), primary_key=True),
+        sa.Column("group_name", sa.String(length=255), primary_key=True),
+        sa.Column("target", sa.String(length=255), primary_key=True),
     )

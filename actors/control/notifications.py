@@ -1,0 +1,42 @@
+"""What people and programs ask about notifications: what became of them, the targets, enabling one again."""
+
+from __future__ import annotations
+
+from actors.control.context import Context
+from actors.jobs.notifications import Notification, NotificationState
+from actors.jobs.pages import Page
+from actors.jobs.views import TargetView
+from actors.ledger import notifications as verbs
+from actors.ledger.page_request import PageRequest
+
+
+class Notifications:
+    """The outbox of one runtime."""
+
+    def __init__(self, context: Context) -> None:
+        self._ledger = context.ledger
+
+    async def page(
+        self,
+        *,
+        target: str | None = None,
+        state: NotificationState | None = None,
+        limit: int = 100,
+        cursor: str | None = None,
+        caller: str = "",
+    ) -> Page[Notification]:
+        """A page of notifications, newest first, as :meth:`Jobs.page` has it."""
+        request = PageRequest(limit, cursor, caller)
+        return await self._ledger.read(verbs.page, request, target, state)
+
+    async def targets(self) -> list[TargetView]:
+        """The configured targets, and others for which something waits, by name."""
+        return await self._ledger.read(verbs.targets, self._ledger.outbox.options)
+
+    async def enable(self, name: str, *, by: str) -> None:
+        """Send to a disabled target again, at once what waits for it. Raises :class:`Refused` for an unknown one."""
+        await self._ledger.write(verbs.enable, name, self._ledger.outbox.options.targets, by=by)
+
+    async def unhealthy(self) -> list[str]:
+        """A reason for each target that is disabled."""
+        return await self._ledger.read(verbs.unhealthy)

@@ -1,0 +1,76 @@
+"""Notifications and their targets."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+from actors.documents.common import Moment, from_fields
+from actors.jobs.notifications import Notification
+from actors.jobs.views import TargetView
+
+
+class NotificationDocument(TypedDict):
+    """A notification and what became of it. ``message_id``: what the target gets as ``webhook-id``.
+
+    ``state``: pending, delivered, given_up, or merged into the digest ``merged_into``. ``job_id``: null for a digest
+    and for the end of a group. ``next_try_at``: null where it ended or an earlier one of its job is still to be sent.
+    """
+
+    notification_id: int
+    job_id: str | None
+    target: str
+    type: str
+    state: str
+    tries: int
+    created_at: Moment | None
+    next_try_at: Moment | None
+    finished_at: Moment | None
+    last_error: str | None
+    merged_into: int | None
+    message_id: str
+
+
+def notification_document(one: Notification) -> NotificationDocument:
+    """A notification and what became of it."""
+    return from_fields(NotificationDocument, one)
+
+
+class NotificationsDocument(TypedDict):
+    """A page of notifications, newest first. ``next`` goes into ``cursor`` for the page after; null: the last one."""
+
+    notifications: list[NotificationDocument]
+    next: str | None
+
+
+class TargetDocument(TypedDict):
+    """A target. ``address``: scheme and host; null for a command. ``on``: the types that it is sent.
+
+    ``configured``: false where the configuration has it no more. ``waiting``: how many jobs have something that waits
+    for it, the oldest since ``waiting_since``. ``disabled_reason``: why it is sent nothing, null where it is.
+    """
+
+    name: str
+    configured: bool
+    address: str | None
+    format: str | None
+    on: list[str]
+    waiting: int
+    waiting_since: Moment | None
+    disabled_reason: str | None
+    disabled_at: Moment | None
+
+
+def target_document(view: TargetView) -> TargetDocument:
+    """A target as people see it."""
+    return from_fields(TargetDocument, view)
+
+
+class TargetsDocument(TypedDict):
+    """The targets of notifications."""
+
+    targets: list[TargetDocument]
+
+
+def targets_document(views: list[TargetView]) -> TargetsDocument:
+    """The targets of notifications."""
+    return {"targets": [target_document(one) for one in views]}

@@ -1,0 +1,101 @@
+"""A notification on the standard input of a command: an argv, no shell, and of the environment three variables.
+
+The command has a process group of its own and stays in the session of the supervisor: a process in another session
+counts as the orphan of a killed shim (:mod:`actors.providers.local.subreaper`).
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Sequence
+from contextlib import suppress
+
+import trio
+
+from actors.jobs.notifications import Outcome
+from actors.notification_targets.words import readable
+
+SECONDS = 60.0
+"""For which a command may run; then its group is ended."""
+_GRACE = 2.0
+_INHERITED = ("PATH", "HOME", "LANG")
+_KEPT = 4_096
+"""Bytes of what it writes to standard error that are kept, the last ones; all of it is read."""
+
+
+async def run(argv: Sequence[str], content: bytes) -> Outcome:
+    """Start ``argv`` with ``content`` on standard input: exit status 0 acknowledges it."""
+    env = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    try:
+        process = await trio.lowlevel.open_process(
+            list(argv), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+            env=env, cwd="/", process_group=0,
+        )  # fmt: skip
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        return Outcome(f"the command cannot be started: {readable(reason)}")
+    errors = bytearray()
+    ended = False
+    try:
+        with trio.move_on_after(SECONDS):
+            await _talk(process, content, errors)
+            ended = True
+    finally:
+        with trio.CancelScope(shield=True):
+            await _end_group(process, gently=not ended)
+    if not ended:
+        return Outcome(f"the command was ended after {SECONDS:g} s")
+    return _outcome(process.returncode, bytes(errors))
+
+
+def _outcome(status: int | None, errors: bytes) -> Outcome:
+    if status == 0:
+        return Outcome()
+    how = f"signal {-status}" if status is not None and status < 0 else f"exit status {status}"
+    said = readable(errors.decode(errors="replace"))
+    return Outcome(f"the command ended with {how}{f': {said}' if said else ''}")
+
+
+async def _talk(process: trio.Process, content: bytes, errors: bytearray) -> None:
+    """Feed it and read what it says until it ends; what it has started may hold the pipes longer than that."""
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_feed, process, content)
+        nursery.start_soon(_read, process, errors)
+        await process.wait()
+        nursery.cancel_scope.deadline = trio.current_time() + 0.1  # what it wrote last is still in the pipe
+
+
+async def _feed(process: trio.Process, content: bytes) -> None:
+    assert process.stdin is not None
+    with suppress(trio.BrokenResourceError):  # it need not read it
+        await process.stdin.send_all(content)
+    await process.stdin.aclose()
+
+
+async def _read(process: trio.Process, errors: bytearray) -> None:
+    assert process.stderr is not None
+    async for piece in process.stderr:
+        errors += piece
+        del errors[:-_KEPT]
+
+
+async def _end_group(process: trio.Process, *, gently: bool) -> None:
+    """End what is left of its group: where it still runs, by SIGTERM first."""
+    if gently and _signal(process.pid, signal.SIGTERM):
+        with trio.move_on_after(_GRACE):
+            await process.wait()
+    _signal(process.pid, signal.SIGKILL)
+    await process.wait()
+    for stream in (process.stdin, process.stderr):
+        if stream is not None:
+            await trio.aclose_forcefully(stream)
+
+
+def _signal(group: int, number: signal.Signals) -> bool:
+    try:
+        os.killpg(group, number)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True

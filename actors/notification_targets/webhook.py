@@ -1,0 +1,137 @@
+"""A notification as a request to a URL, signed after Standard Webhooks (https://www.standardwebhooks.com).
+
+The id is the same at each try, the time is that of the try. No redirect is followed, and of the answer little is read.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import os
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import httpx
+import trio
+
+from actors.http_client import get_async_client
+from actors.jobs.notifications import Outcome
+from actors.jobs.notify_options import NotificationTarget
+from actors.notification_targets.words import readable
+from logconf import register_secret
+
+SECONDS = 10.0
+"""For a whole exchange."""
+_READ = 2_048
+"""Bytes of an answer that are read at most: what a failure says of itself."""
+_PREFIX = "whsec_"
+_LONGEST_SECRETS = 64 << 10
+_AGAIN = frozenset({408, 429})
+"""Statuses from 400 to 499 after which another try may succeed."""
+_GONE = 410
+
+
+class SecretProblem(Exception):
+    """The secrets of a target are not to be had; the message says why."""
+
+
+def open_client() -> httpx.AsyncClient:
+    """The client for all targets of one notifier."""
+    return get_async_client(timeout=SECONDS)
+
+
+async def post(
+    client: httpx.AsyncClient, target: NotificationTarget, message_id: str, content: bytes, media: str, now: datetime
+) -> Outcome:
+    """Send ``content`` once; any status from 200 to 299 acknowledges it."""
+    assert target.url is not None
+    try:
+        secrets = await read_secrets(target)
+    except SecretProblem as problem:
+        return Outcome(str(problem))
+    headers = {"content-type": media, "user-agent": "greenroom", **signed(secrets, message_id, content, now)}
+    with trio.move_on_after(SECONDS):
+        try:
+            async with client.stream("POST", target.url, content=content, headers=headers) as answer:
+                return Outcome() if answer.is_success else _failure(answer, await _words(answer))
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+            return Outcome(f"{_what(error)}: {readable(str(error))}".removesuffix(": "))
+    return Outcome(f"no answer within {SECONDS:g} s")
+
+
+def signed(secrets: Sequence[bytes], message_id: str, content: bytes, now: datetime) -> dict[str, str]:
+    """The headers of Standard Webhooks: one signature for each secret, so that a new one can be introduced."""
+    seconds = str(int(now.timestamp()))
+    headers = {"webhook-id": message_id, "webhook-timestamp": seconds}
+    text = b".".join((message_id.encode(), seconds.encode(), content))
+    made = [base64.b64encode(hmac.digest(one, text, hashlib.sha256)).decode() for one in secrets]
+    return {**headers, "webhook-signature": " ".join(f"v1,{one}" for one in made)} if made else headers
+
+
+async def read_secrets(target: NotificationTarget) -> list[bytes]:
+    """The keys with which what goes to ``target`` is signed; none where it names no secret.
+
+    Raises :class:`SecretProblem`. Read at each try, so that a file can be replaced.
+    """
+    if target.secret_env is not None:
+        text, where = os.environ.get(target.secret_env, ""), f"the variable {target.secret_env} (secret_env)"
+    elif target.secret_file is not None:
+        text, where = await _content(target.secret_file.expanduser().as_posix()), "secret_file"
+    else:
+        return []
+    keys = [_key(one, where) for one in text.split()]
+    if not keys:
+        raise SecretProblem(f"{where} holds no secret")
+    return keys
+
+
+async def _content(path: str) -> str:
+    try:
+        async with await trio.open_file(path, "rb") as file:
+            found = await file.read(_LONGEST_SECRETS)
+    except OSError as error:
+        raise SecretProblem(f"secret_file cannot be read: {error.strerror}") from None
+    return found.decode("utf-8", "replace")
+
+
+def _key(secret: str, where: str) -> bytes:
+    register_secret(secret)
+    try:
+        key = base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
+    except (binascii.Error, ValueError):
+        key = b""
+    if not key:
+        raise SecretProblem(f"{where} must hold {_PREFIX} and base64, as Standard Webhooks has it")
+    return key
+
+
+async def _words(answer: httpx.Response) -> str:
+    """What a failure says of itself, where that is short and not packed; nothing else of an answer is read."""
+    length = answer.headers.get("content-length", "")
+    if not length.isdecimal() or len(length) > 5 or int(length) > _READ or "content-encoding" in answer.headers:
+        return ""
+    return readable((await answer.aread()).decode("utf-8", "replace"))
+
+
+def _failure(answer: httpx.Response, words: str) -> Outcome:
+    status = answer.status_code
+    text = f"answered {status}{f': {words}' if words else ''}"
+    if answer.is_redirect:
+        text = f"answered {status}: redirects are not followed, give the address it leads to"
+    final = answer.is_client_error and status not in _AGAIN
+    return Outcome(text, final=final, disables=status == _GONE, retry_after=_retry_after(answer.headers))
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    text = headers.get("retry-after", "")
+    return float(text) if text.isascii() and text.isdecimal() and len(text) < 10 else None
+
+
+def _what(error: Exception) -> str:
+    if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
+        return "cannot be reached"
+    if isinstance(error, httpx.TimeoutException):
+        return "did not answer in time"
+    return f"the exchange failed ({type(error).__name__})"

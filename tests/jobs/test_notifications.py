@@ -1,0 +1,128 @@
+"""Decisions about notifications: what is sent now, what follows from a try, and in which words it is said."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from actors.jobs.events import EventType
+from actors.jobs.notification_texts import as_text, rendered
+from actors.jobs.notifications import (
+    AT_ONCE,
+    GIVE_UP_AFTER,
+    Due,
+    NotificationState,
+    Outcome,
+    after_try,
+    digest_content,
+    plan,
+    types_of,
+)
+from actors.jobs.notify_options import (
+    AllowedCallers,
+    NotificationTarget,
+    NotificationType,
+    NotifyOptions,
+    masked_address,
+)
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def rows(*tries: int, digest: bool = False) -> list[Due]:
+    kind = NotificationType.DIGEST if digest else NotificationType.COMPLETED
+    return [Due(number, "chat", kind, one) for number, one in enumerate(tries)]
+
+
+@given(
+    tries=st.lists(st.integers(0, 2), max_size=40),
+    in_flight=st.integers(0, 5),
+    sent=st.lists(st.floats(0, 100), max_size=40),
+    per_minute=st.integers(1, 40),
+)
+def test_a_plan_keeps_to_the_rate_and_forgets_nothing(tries, in_flight, sent, per_minute):
+    due = rows(*tries)
+    found = plan(due, in_flight, sent, 100.0, per_minute)
+    fresh = [one for one in found.send if not one.tries]
+    recent = sum(at + 60 > 100.0 for at in sent)
+    assert len(found.send) + in_flight <= max(AT_ONCE, in_flight)
+    assert len(fresh) + bool(found.digest) <= max(per_minute - recent, 0)
+    assert set(found.send).isdisjoint(found.digest)
+    assert len(found.digest) != 1
+    assert not any(one.tries for one in found.digest)
+    left = [one for one in due if one not in found.send and one not in found.digest]
+    if left and in_flight < AT_ONCE and not found.send and not found.digest:
+        assert found.look_again is not None
+        assert 100 < found.look_again <= 160
+
+
+def test_a_digest_takes_the_last_place_and_is_not_merged_again():
+    found = plan(rows(0, 0, 0, 0), 0, [], 0.0, 3)
+    assert [one.notification_id for one in found.send] == [0, 1]
+    assert [one.notification_id for one in found.digest] == [2, 3]
+    again = plan([*rows(0, digest=True), Due(9, "chat", NotificationType.FAILED, 0)], 0, [0.0, 1.0], 2.0, 3)
+    assert [one.type for one in again.send] == [NotificationType.DIGEST]
+    assert again.digest == ()
+
+
+@given(jitter=st.floats(0, 1), retry_after=st.one_of(st.none(), st.floats(0, 1e9), st.just(float("nan"))))
+def test_waits_grow_to_an_hour_and_end_after_a_day(jitter, retry_after):
+    waited, tries, waits = 0.0, 0, []
+    while True:
+        verdict = after_try(tries, waited, Outcome("answered 503", retry_after=retry_after), lambda: jitter)
+        if verdict.wait is None:
+            break
+        waits.append(verdict.wait)
+        waited, tries = waited + verdict.wait, tries + 1
+    assert verdict.state is NotificationState.GIVEN_UP
+    assert waited == GIVE_UP_AFTER == 86_400
+    assert max(waits) <= 3_600
+    assert waits[0] >= 2.5
+    assert tries < 100
+
+
+def test_what_ends_a_notification_at_once():
+    assert after_try(0, 0, Outcome(), lambda: 0.0).state is NotificationState.DELIVERED
+    assert after_try(0, 0, Outcome("answered 404", final=True), lambda: 0.0).state is NotificationState.GIVEN_UP
+
+
+def test_each_event_in_notifications():
+    changed = EventType.JOB_STATUS_CHANGED
+    assert types_of(changed, {"status": "failed"}) == ("failed",)
+    assert types_of(changed, {"status": "running"}) == ("started",)
+    assert types_of(changed, {"status": "queued"}) == ()
+    assert types_of(EventType.APPROVAL_EXPIRED, {}) == ("approval_decided", "cancelled")
+    assert types_of(EventType.JOB_UNCERTAIN, {}) == ("uncertain",)
+    assert types_of(EventType.JOB_HANDED_OVER, {}) == ()
+
+
+def test_who_may_name_a_target():
+    url, command = NotificationTarget(url="https://a"), NotificationTarget(command=("a",))
+    few = NotificationTarget(url="https://a", allowed=AllowedCallers(("ana",), ("lead",)))
+    options = NotifyOptions({"url": url, "command": command, "few": few})
+    assert options.not_allowed(("url", "command", "few"), "bo", "viewer") == ["command", "few"]
+    assert options.not_allowed(("url", "command", "few"), "ana", "viewer") == ["command"]
+    assert options.not_allowed(("url", "command", "few"), "bo", "admin") == []
+    assert options.fault(("ulr",)) == "there is no notification target 'ulr'; did you mean url?"
+    assert options.fault(("zzz",)) == "there is no notification target 'zzz'; known are url, command, few"
+    assert "the configuration has none" in (NotifyOptions().fault(("a",)) or "")
+
+
+def test_texts():
+    job = {"job_id": "01abcdef", "name": None, "user_id": "ana", "group": "g", "reason": "why", "exit_code": 1}
+    assert as_text({"type": "failed", "data": job}) == "Job 01abcdef of ana in group g failed, exit status 1: why"
+    group = {"type": "group_ended", "data": {"group": "g", "user_id": "ana", "counts": {"completed": 2, "failed": 1}}}
+    assert as_text(group) == "Group g of ana has ended: 2 completed, 1 failed"
+    digest = digest_content([{"type": "failed", "data": job}] * 30, NOW)
+    lines = as_text(digest).splitlines()
+    assert lines[0] == "30 notifications: 30 failed"
+    assert (len(lines), lines[-1]) == (22, "and 10 more")
+    assert rendered({"type": "completed", "data": {"name": "\udc80"}}, "json")[0]
+    assert rendered({"type": "completed", "data": {"name": "\udc80"}}, "text")[0]
+
+
+def test_of_an_address_scheme_and_host_are_shown():
+    assert masked_address("https://ana:secret@hooks.example:8443/T0/x?key=1") == "https://hooks.example/***"
+    assert masked_address("http://[::1") == "***"
