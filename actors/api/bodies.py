@@ -21,17 +21,12 @@ from actors.jobs.selections import MOST as MOST_SELECTED
 from actors.jobs.series import MOST_POINTS
 from actors.validation import StrictConverter
 
-MOST_BYTES = 8 << 20
-"""Of one page of a job's output."""
-MOST_LINES = 1_000_000
-"""Of the last lines of an output."""
-
 _NAME, _CURSOR, _REASON = maximum.Text(maxima.NAME), maximum.Text(maxima.CURSOR), maximum.Text(maxima.REASON)
 _OLD_NAME: list[Any] = [min_len(1), maximum.Text(255)]  # names could be so long before they had a maximum
 _FEW, _NAMES = maximum.Items(maxima.CHOICES), maximum.Items(maxima.CHOICES, _NAME)
 _TYPES = maximum.Items(maxima.CHOICES, maximum.Text(maxima.CURSOR))  # one text may name several
 _PAGE = [ge(1), le(maxima.ROWS)]
-_OVERRIDE, _ATTEMPT = optional([ge(0), le(HIGHEST_OVERRIDE)]), optional([ge(1), le(999_999)])
+_OVERRIDE = optional([ge(0), le(HIGHEST_OVERRIDE)])
 
 
 @attrs.frozen
@@ -150,29 +145,6 @@ class JobEventsQuery:
 
     after: int = attrs.field(default=0, validator=[ge(0), le(LARGEST_SEQ)])
     limit: int = attrs.field(default=maxima.ROWS, validator=_PAGE)
-
-
-@attrs.frozen
-class LogsQuery:
-    """``cursor``: go on from there. ``follow``: until the job ends. ``limit``: one page of about so many bytes.
-    ``attempt``: the output of this attempt alone. ``tail``: begin with so many last lines. ``since``: begin with what
-    came then, to about a second, for jobs that run long to a minute; 422 where that is not known. Of both, the later.
-    """
-
-    cursor: str | None = attrs.field(default=None, validator=_CURSOR)
-    tail: int | None = attrs.field(default=None, validator=optional([ge(0), le(MOST_LINES)]))
-    since: datetime | None = None
-    follow: bool = False
-    attempt: int | None = attrs.field(default=None, validator=_ATTEMPT)
-    limit: int | None = attrs.field(default=None, validator=attrs.validators.optional([ge(1), le(MOST_BYTES)]))
-
-
-@attrs.frozen
-class LogStreamQuery:
-    """``cursor``: go on from there; ``Last-Event-ID`` wins. ``attempt``: the output of this attempt alone."""
-
-    cursor: str | None = attrs.field(default=None, validator=_CURSOR)
-    attempt: int | None = attrs.field(default=None, validator=_ATTEMPT)
 
 
 @attrs.frozen

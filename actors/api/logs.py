@@ -10,7 +10,7 @@ from urllib.parse import quote
 from starlette.responses import Response
 
 from actors.access.permission import OWN_JOB_STREAM
-from actors.api.bodies import LogsQuery, LogStreamQuery
+from actors.api.log_queries import LogsQuery, LogStreamQuery
 from actors.api.route import Call, Nothing, route
 from actors.api.sse import EVENT_STREAM, LAST_EVENT_ID, EventStream, Streamed, Write
 from actors.control.log_beginning import Beginning

@@ -11,6 +11,7 @@ import pytest
 
 from actors.control import log_beginning
 from actors.control.log_beginning import Beginning, beginning
+from actors.control.log_place import LogPlace
 from actors.jobs.records import Job, JobRequest, JobStatus, QueueEntry, QueueStatus, Submission, SubmissionState
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.retry import FailureKind
@@ -39,9 +40,10 @@ class FakeContext:
 
 
 def view(*, started: datetime | None = NOON, ended: datetime | None = None, handed: bool = True) -> JobView:
-    job = Job("j", JobStatus.RUNNING, "far", "c", JobRequest(), NOON, NOON, started_at=started, completed_at=ended)
+    status = JobStatus.RUNNING if ended is None else JobStatus.COMPLETED
+    job = Job("j", status, "far", "c", JobRequest(), NOON, NOON, started_at=started, completed_at=ended)
     entry = QueueEntry("j", QueueStatus.RUNNING, 0, None, NOON, 1)
-    submission = Submission("j", "j-0", "t", SubmissionState.HANDED, NOON, handle={"id": 1}) if handed else None
+    submission = Submission("j", "j-1", "t", SubmissionState.HANDED, NOON, handle={"id": 1}) if handed else None
     return JobView(job, entry, QueueStatus.RUNNING, submission=submission)
 
 
@@ -52,7 +54,8 @@ async def read() -> AsyncIterator[tuple[bytes, str]]:
 
 async def begin(seen: JobView, lines: int | None = None, since: datetime | None = None, **provider: Any) -> Beginning:
     context: Any = FakeContext({"far": FakeProvider(**provider)})
-    return await beginning(context, seen, read, lines, since)
+    place = LogPlace(None, None, None, view=seen, submission=seen.submission)
+    return await beginning(context, seen, place, read, lines, since)
 
 
 @pytest.mark.parametrize(

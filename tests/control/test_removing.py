@@ -55,6 +55,7 @@ async def test_an_ended_job_goes_with_all_that_is_its_own(autojump_clock, world,
         await runtime.ledger.write(lambda tx: waits_for(tx, job.job_id, other))
         row = {
             "job_id": job.job_id,
+            "attempt": 1,
             "name": "loss",
             "points": b"",
             "summary": {},
