@@ -97,7 +97,7 @@ def load_job_file(
         mine = attrs.evolve(named, user_id=request.user_id or user, best=found.best)
         try:
             asked = mine if matrix is None else Sweep(mine, matrix)
-            requests.append(_completed(asked, keys.of(asked, nodes[index]), path.absolute().parent, inherited))
+            requests.append(_completed(asked, keys.of(asked, nodes[index] or {}), path.absolute().parent, inherited))
         except SweepFault as fault:
             note(fault, root, ("jobs", index), problems, _KEYS)
     problems.check()
