@@ -285,4 +285,5 @@ async def test_health_and_tree_show_the_actors(edge: Any) -> None:
     housekeeping = next(node for node in tree if node["id"] == "housekeeping")
     assert {node["id"]: node["state"] for node in [*actors["children"], *housekeeping["children"]]} == {
         "scheduler": "running", "poller": "running", "expiry": "running", "pruner": "running",
+        "notifier": "running",
     }  # fmt: skip

@@ -88,7 +88,7 @@ async def test_a_reader_that_stays_costs_the_writer_no_time_and_cuts_nothing(sto
 
 
 async def test_a_small_log_is_left_alone(store):
-    await fill(store, SMALL // 2)
+    await fill(store, SMALL // 4)
     before = size_of(store)
     log = LogSize(store.path)
     for _ in range(3):
