@@ -11,29 +11,25 @@ from actors.jobs import maxima, maximum
 
 MOST_BYTES = 8 << 20
 """Of one page of a job's output."""
-MOST_ATTEMPT = 999_999
-
 MOST_LINES = 1_000_000
 """Of the last lines of an output."""
 
-_CURSOR = maximum.Text(maxima.CURSOR)
+_CURSOR, _ATTEMPT = maximum.Text(maxima.CURSOR), optional([ge(1), le(999_999)])
 
 
 @attrs.frozen
 class LogsQuery:
     """``cursor``: go on from there. ``follow``: until the job ends. ``limit``: one page of about so many bytes.
-
-    ``tail``: begin with so many last lines. ``since``: begin with what came then, to about a second, for jobs that run
-    long to a minute; 422 where that is not known. Of both, the later place.
-    ``attempt``: the output of this attempt alone.
+    ``attempt``: the output of this attempt alone. ``tail``: begin with so many last lines. ``since``: begin with what
+    came then, to about a second, for jobs that run long to a minute; 422 where that is not known. Of both, the later.
     """
 
     cursor: str | None = attrs.field(default=None, validator=_CURSOR)
     tail: int | None = attrs.field(default=None, validator=optional([ge(0), le(MOST_LINES)]))
     since: datetime | None = None
     follow: bool = False
-    attempt: int | None = attrs.field(default=None, validator=optional([ge(1), le(MOST_ATTEMPT)]))
-    limit: int | None = attrs.field(default=None, validator=attrs.validators.optional([ge(1), le(MOST_BYTES)]))
+    attempt: int | None = attrs.field(default=None, validator=_ATTEMPT)
+    limit: int | None = attrs.field(default=None, validator=optional([ge(1), le(MOST_BYTES)]))
 
 
 @attrs.frozen
@@ -41,4 +37,4 @@ class LogStreamQuery:
     """``cursor``: go on from there; ``Last-Event-ID`` wins. ``attempt``: the output of this attempt alone."""
 
     cursor: str | None = attrs.field(default=None, validator=_CURSOR)
-    attempt: int | None = attrs.field(default=None, validator=optional([ge(1), le(MOST_ATTEMPT)]))
+    attempt: int | None = attrs.field(default=None, validator=_ATTEMPT)

@@ -69,6 +69,7 @@ from actors.providers.base import Submitted
 from actors.providers.breaker import BreakerAdvice
 from actors.providers.guard import Failure
 from actors.store import Transaction, deaths, gates, lanes, queue, submissions
+from actors.store.running import holders
 
 DAMAGED_AGAIN = timedelta(hours=1)
 """For so long a waiting job whose row is damaged is not tried again."""
@@ -131,10 +132,10 @@ def decide_now(
     def following(lane: Lane) -> Head | None:
         return lanes.after(connection, lane.lane_id, lane.head) if lane.count > 1 else None
 
-    def holders(provider: str) -> list[Holder]:
-        return queue.holders(connection, provider, policy, now)
+    def there(provider: str) -> list[Holder]:
+        return holders(connection, provider, policy, now)
 
-    return decide(waiting, running, limits, providers, now, following, policy=policy, holders=holders), waiting
+    return decide(waiting, running, limits, providers, now, following, policy=policy, holders=there), waiting
 
 
 def _narrowed(limits: Limits, running: Sequence[Running], probes: Mapping[str, int]) -> Limits:

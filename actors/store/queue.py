@@ -17,10 +17,8 @@ import attrs
 from sqlalchemy import BindParameter, ColumnElement, Connection, bindparam, exists, func, insert, select, text, update
 
 from actors.jobs.records import QueueEntry, QueueStatus, Resources
-from actors.jobs.reservations import Holder, ReservePolicy
 from actors.jobs.scheduling import Running
 from actors.store import derived, lanes
-from actors.store.dialect import unindexed
 from actors.store.prepared import Prepared
 from actors.store.rows import read_all, read_one
 from actors.store.schema import ended_parents, queue_entries
@@ -224,21 +222,6 @@ def running_of(owner: tuple[Any, ...], number: int) -> Running:
     """``number`` jobs that run, alike in these values of :data:`OWNER`."""
     user_id, org_id, team_id, provider, cpus, gpus, memory = owner
     return Running(user_id, org_id or None, team_id or None, provider, Resources(cpus, gpus, memory or None), number)
-
-
-_HOLDERS = Prepared(
-    select(*NEEDS, queue_entries.c.started_at, queue_entries.c.max_runtime).where(
-        text("queue_entries.status = 'running'"), unindexed(queue_entries.c.provider) == bindparam("name")
-    )
-)
-
-
-def holders(connection: Connection, provider: str, policy: ReservePolicy, now: datetime) -> list[Holder]:
-    """What runs at this provider, each with when it surely has ended."""
-    return [
-        policy.holder(provider, Resources(cpus, gpus, memory or None), min(started_at or now, now), max_runtime)
-        for cpus, gpus, memory, started_at, max_runtime in _HOLDERS.all(connection, name=provider)
-    ]
 
 
 _HELD_BACK = Prepared(select(queue_entries.c.job_id).where(_DEFERRED, queue_entries.c.provider == bindparam("name")))

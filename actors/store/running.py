@@ -1,4 +1,4 @@
-"""What forecasts need: running jobs, each by itself, and how long earlier jobs of a name ran."""
+"""Running jobs, each by itself, for forecasts and for what is kept; how long earlier jobs of a name ran."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import attrs
 from sqlalchemy import Connection, bindparam, select, text
 
 from actors.jobs.durations import seconds_between
-from actors.jobs.records import JobStatus
+from actors.jobs.records import JobStatus, Resources
+from actors.jobs.reservations import Holder, ReservePolicy
 from actors.jobs.scheduling import Running
 from actors.store import queue
 from actors.store.dialect import constant, unindexed
@@ -42,6 +43,21 @@ def running_jobs(connection: Connection) -> list[RunningJob]:
     """What runs, each by itself."""
     width = len(queue.OWNER)
     return [RunningJob(queue.running_of(row[:width], 1), *row[width:]) for row in _RUNNING_JOBS.all(connection)]
+
+
+_HOLDERS = Prepared(
+    select(*queue.NEEDS, queue_entries.c.started_at, queue_entries.c.max_runtime).where(
+        text("queue_entries.status = 'running'"), unindexed(queue_entries.c.provider) == bindparam("name")
+    )
+)
+
+
+def holders(connection: Connection, provider: str, policy: ReservePolicy, now: datetime) -> list[Holder]:
+    """What runs at this provider, each with when it surely has ended."""
+    return [
+        policy.holder(provider, Resources(cpus, gpus, memory or None), min(started_at or now, now), max_runtime)
+        for cpus, gpus, memory, started_at, max_runtime in _HOLDERS.all(connection, name=provider)
+    ]
 
 
 _BY_NAME = (

@@ -153,3 +153,17 @@ def test_the_api_is_read_in_the_same_browser(page: Page, served: Served) -> None
     expect(page.get_by_role("link", name="RejectRequest").first).to_be_visible()
     page.get_by_role("link", name="Dashboard").click()
     expect(page.get_by_role("heading", name="Jobs", exact=True)).to_be_visible()
+
+
+def test_a_job_that_waits_for_others_is_linked_both_ways(stage: Stage, page: Page, served: Served) -> None:
+    first = stage.submit("first-of-two", spec={"duration": 600})
+    second = stage.submit("second-of-two", after=[first["job_id"]], start_after="+2h")
+    page.goto(at(served, f"jobs/{second['job_id']}"))
+    main = page.get_by_role("main")
+    expect(main).to_contain_text("first-of-two (")
+    expect(main).to_contain_text("Starts after")
+    main.get_by_role("link", name="first-of-two", exact=True).click()
+    expect(main.get_by_role("heading", name="first-of-two")).to_be_visible()
+    expect(main).to_contain_text("second-of-two (pending)")
+    for job in (second, first):
+        stage.ask("POST", f"/api/jobs/{job['job_id']}/cancel")

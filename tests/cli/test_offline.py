@@ -27,7 +27,8 @@ READABLE = {
     "/api/jobs/{job_id}/metrics", "/api/queue", "/api/queue/stats", "/api/queue/limits", "/api/queue/{job_id}",
     "/api/approvals", "/api/approvals/{approval_id}",
     "/api/approvals/rules", "/api/approvals/rules/{rule_id:int}", "/api/approvals/rules/dry-run", "/api/events/types",
-    "/api/config", "/api/session", "/api/openapi.json", "/api/reference", "/health/live", "/", "/static/{path:path}",
+    "/api/notifications", "/api/notifications/targets", "/api/config", "/api/session", "/api/openapi.json",
+    "/api/reference", "/health/live", "/", "/static/{path:path}",
 }  # fmt: skip
 BODIES = {
     "/api/jobs": {"provider": "local", "user_id": "ana", "command": ["true"]},

@@ -16,11 +16,30 @@ function step(event) {
     event.cycle_id ? el("span", { class: "quiet cycle", title: `cycle_id ${event.cycle_id}` }, ` cycle ${event.cycle_id.slice(0, 8)}`) : "");
 }
 
+// Other jobs, each a link to its page, and how many more there are.
+function relatives(found) {
+  if (!found?.number) return "";
+  const more = found.number - found.jobs.length;
+  return el("span", {}, found.jobs.map((one, at) => [at ? ", " : "", el("a", { href: jobPath(one.job_id) }, one.name ?? one.job_id), ` (${one.status})`]),
+    more > 0 ? `, and ${more} more` : "");
+}
+
+function spread(found) {
+  if (!found?.earliest && !found?.latest) return "";
+  return [found.earliest, found.latest].filter(Boolean).map(moment).join(" to ");
+}
+
+const ALONE = ["waits_for", "dependants", "attempts"];
+
+const pairs = (object) => Object.entries(object ?? {}).map(([name, value]) => `${name} ${value}`).join(", ");
+
 function factsOf(job) {
   return facts([
     ["Job", job.job_id], ["User", job.user_id], ["Organisation", job.org_id], ["Provider", job.provider],
     ["Group", job.group], ["Command", job.command?.join(" ")], ["Entry point", job.entry_point], ["Directory", job.cwd],
-    ["Needs", needs(job.resources)], ["Devices", job.devices?.join(", ")], ["Ends after", span(job.max_runtime)],
+    ["Parameters", pairs(job.parameters)], ["Waits for", relatives(job.waits_for)], ["Wait for it", relatives(job.dependants)],
+    ["Starts after", moment(job.start_after)], ["Starts presumably", spread(job.estimated_start)],
+    ["Ends presumably", spread(job.estimated_end)], ["Needs", needs(job.resources)], ["Devices", job.devices?.join(", ")], ["Ends after", span(job.max_runtime)],
     ["Output directory", job.output_directory], ["Variables set", job.environment.set.join(", ")],
     ["Inherited", job.environment.inherited.join(", ")], ["Asked for, not set", job.environment.not_set.join(", ")],
     ["Priority", job.priority], ["Attempt", job.attempt ? job.attempt + 1 : ""],
@@ -39,6 +58,7 @@ export function jobView(model, jobId) {
   const about = el("p", { class: "quiet" });
   const output = outputOf(`/api/jobs/${encodeURIComponent(jobId)}/logs/stream`);
   const events = [];
+  const whole = {};
   let seen = null;
   let asking = false;
 
@@ -68,7 +88,10 @@ export function jobView(model, jobId) {
       el("p", { class: "actions" }, may("admin") ? [button("It never ran", () => settle("not_run")), button("It failed", () => settle("failed"))] : allowed("admin", "Settling"))];
   }
 
-  function paint(job) {
+  function paint(found) {
+    // Rows of a list leave out what only the job's own document has.
+    for (const name of ALONE) if (found[name]) whole[name] = found[name];
+    const job = { ...found, ...whole };
     const [word, kind] = jobState(job);
     const parts = {
       name: () => el("h1", {}, jobName(job)),
