@@ -45,9 +45,9 @@ class Progress:
     """How far one job's progress was read: ``offset`` bytes of the file that it is now, ``spent`` bytes in all.
 
     ``last``: the last line that could be kept. ``inode`` and ``changed`` (ns): of the file at that time. ``skipping``:
-    the place is inside a line that is too long. ``book``: the series of all lines so far. What was read is not read
-    again; a file that was exchanged or written anew is read from its beginning, and its series begin anew unless its
-    first step follows the last one.
+    the place is inside a line that is too long. ``ended``: all of it was read, and nothing more is written. ``book``:
+    the series of all lines so far. What was read is not read again; a file that was exchanged or written anew is read
+    from its beginning, and its series begin anew unless its first step follows the last one.
     """
 
     offset: int = attrs.field(default=0, validator=[instance_of(int), ge(0)])
@@ -56,6 +56,7 @@ class Progress:
     inode: int | None = attrs.field(default=None, validator=optional(instance_of(int)))
     changed: int = attrs.field(default=0, validator=instance_of(int))
     skipping: bool = attrs.field(default=False, validator=instance_of(bool))
+    ended: bool = attrs.field(default=False, validator=instance_of(bool))
     book: SeriesBook = attrs.field(factory=SeriesBook, init=False)
     _is_anew: bool = attrs.field(default=False, init=False)
     _one_at_a_time: threading.Lock = attrs.field(factory=threading.Lock, init=False)  # two threads may look at one job
@@ -85,9 +86,11 @@ class Progress:
         """
         try:
             with closing(open_plain(folder, name)) as fd, self._one_at_a_time:
+                if self.ended:
+                    return self.last
                 self._begin(fd)
                 found = self._forward(fd, warn, ended=ended)
-                self.changed = os.fstat(fd).st_mtime_ns
+                self.changed, self.ended = os.fstat(fd).st_mtime_ns, ended
                 return found
         except (FileNotFoundError, NotPlain):
             return self.last

@@ -63,6 +63,15 @@ def test_reads_and_kills_between_them_change_nothing(
         os.close(fd)
 
 
+def test_an_ended_file_without_a_last_line_end_is_not_read_again(folder: int, tmp_path: Path) -> None:
+    """Not even one whose first line looks like the one after its last."""
+    (tmp_path / "p").write_text('{"step": 1, "a": 1}\n{"step": 0, "a": 2}')
+    found = Progress()
+    for _ in range(3):
+        assert found.read(folder, "p", pytest.fail, ended=True) == {"step": 0, "a": 2}
+    assert series_of(found) == {"a": [(1, 1), (0, None), (0, 2)]}
+
+
 def test_numbers_that_are_not_finite_are_counted_and_shown_as_null(folder: int, tmp_path: Path) -> None:
     (tmp_path / "p").write_text('{"step": 1, "loss": 2}\n{"step": 2, "loss": NaN}\n{"step": 3, "loss": -1e999}\n')
     found = Progress()
