@@ -211,8 +211,8 @@ def proof_of_an_end(patch: pytest.MonkeyPatch) -> None:
     """A provider's word that it lost a job is taken for the end of it."""
     apply = observe.apply_observation
 
-    def believed(tx, pair, key, observation):
-        return apply(tx, pair, key, attrs.evolve(observation, proven_dead=True))
+    def believed(tx, pair, key, observation, **more):
+        return apply(tx, pair, key, attrs.evolve(observation, proven_dead=True), **more)
 
     for module in (observe, dispatch, deliveries_of_the_ledger):
         patch.setattr(module, "apply_observation", believed)
