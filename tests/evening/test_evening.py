@@ -5,9 +5,11 @@ Everything is real: a supervisor, its store on the disk, the local provider, the
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 
@@ -47,11 +49,12 @@ print(f"attempt {os.environ['GREENROOM_ATTEMPT']} begins at step {step}")
 (Path(os.environ["GREENROOM_OUTPUT_DIR"]) / "step").write_text(str(step + 50))
 sys.exit(75 if step < 50 else 0)
 """
+NOTE = "import json, sys; open(sys.argv[1], 'a').write(json.load(sys.stdin)['type'] + '\\n')"
 GATE = "import os; open('began', 'w').close(); open('gate').read(); print('through')"
 SWEEP = """
 name: fine-tuning
 best: {loss: min}
-defaults: {group: tune, cwd: .}
+defaults: {group: tune, cwd: ., notify: [me]}
 jobs:
   - name: tune-{lr}-{seed}
     command: [python3, tune.py, "{lr}", "{seed}"]
@@ -79,6 +82,12 @@ class Evening:
         """How many jobs there are of each status."""
         return Counter(job["status"] for job in self.terminal.json("jobs", "--all", "--json", *filters))
 
+    def notes(self) -> Counter[str]:
+        """The types of what was sent, once nothing more is to be sent."""
+        while any(one["state"] == "pending" for one in self.terminal.json("notifications", "--json")["notifications"]):
+            pass
+        return Counter((self.terminal.cwd / "notes").read_text().split())
+
     def killed(self) -> None:
         """The power fails, and comes back."""
         self.running.send_signal(signal.SIGKILL)
@@ -98,6 +107,8 @@ def evening(terminal: Terminal) -> Iterator[Evening]:
     """A workstation whose supervisor runs; the programs lie in the working directory."""
     for name, text in (("tune.py", TUNE), ("pick.py", PICK), ("long.py", LONG), ("gate.py", GATE)):
         (terminal.cwd / name).write_text(text)
+    command = [sys.executable, "-c", NOTE, str(terminal.cwd / "notes")]
+    (terminal.cwd / "greenroom.yaml").write_text(json.dumps({"notify": {"targets": {"me": {"command": command}}}}))
     here = Evening(terminal, started(terminal))
     try:
         yield here
@@ -155,6 +166,9 @@ def test_an_evening(evening: Evening, job_file: Callable[[str], str]) -> None:
     shown("submit", "--wait", *last)
     assert shown("logs", "gate") == "through\n"
     assert shown("logs", "then") == "after the gate\n"
+
+    # Messages: each failure singly, the rest as one for the group, again when those that were retried had ended.
+    assert evening.notes() == {"failed": 6, "group_ended": 2}
 
     # In the morning: nothing is lost, nothing ran twice; what is not needed goes.
     assert "cancelled" in shown("cancel", "night")
