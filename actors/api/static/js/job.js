@@ -29,7 +29,11 @@ function spread(found) {
   return [found.earliest, found.latest].filter(Boolean).map(moment).join(" to ");
 }
 
-const ALONE = ["waits_for", "dependants", "attempts"];
+const ALONE = ["waits_for", "dependants", "attempts", "notifications"];
+
+const notices = (found) => (found ?? []).map((one) => `${one.type} to ${one.target}: ${one.state.replace("_", " ")}`).join(", ");
+
+const tries = (found) => (found?.length > 1 ? found.map((one) => `${one.attempt} ${one.status ?? "not handed over"}`).join(", ") : "");
 
 const pairs = (object) => Object.entries(object ?? {}).map(([name, value]) => `${name} ${value}`).join(", ");
 
@@ -43,6 +47,7 @@ function factsOf(job) {
     ["Output directory", job.output_directory], ["Variables set", job.environment.set.join(", ")],
     ["Inherited", job.environment.inherited.join(", ")], ["Asked for, not set", job.environment.not_set.join(", ")],
     ["Priority", job.priority], ["Attempt", job.attempt ? job.attempt + 1 : ""],
+    ["Attempts", tries(job.attempts)], ["Notifications", notices(job.notifications)],
     ["Runs again", job.rerun ? `${job.reruns} of ${job.rerun.times} times` : ""],
     ["Submitted", moment(job.queued_at)], ["Started", moment(job.started_at)], ["Ended", moment(job.completed_at)],
     ["Waited", took(job.queued_at, job.started_at ?? job.completed_at)], ["Ran", took(job.started_at, job.completed_at)],
