@@ -12,6 +12,12 @@ async def tree(call: Call[Nothing, Nothing]) -> TreeDocument:
     return {"children": call.runtime.tree.describe()}
 
 
+async def start(call: Call[Nothing, Nothing]) -> TreeDocument:
+    """Start a parked actor or server again."""
+    await call.runtime.tree.start(call.path("name"))
+    return await tree(call)
+
+
 async def dead_letters(call: Call[Nothing, Nothing]) -> DeadLettersDocument:
     """Messages that reached nobody."""
     return {"dead_letters": call.runtime.dead_letters.undelivered()}
@@ -36,6 +42,7 @@ async def drop(call: Call[Nothing, Nothing]) -> QuarantineDocument:
 
 ROUTES = [
     route("GET", "/api/actors", tree, LEAD),
+    route("POST", "/api/actors/{name}/start", start, ADMIN),
     route("GET", "/api/actors/dead-letters", dead_letters, LEAD),
     route("GET", "/api/actors/quarantine", quarantine, LEAD),
     route("POST", "/api/actors/quarantine/{message_id:int}/replay", replay, ADMIN),

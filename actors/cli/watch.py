@@ -67,12 +67,15 @@ def watch(as_json: bool, url: str | None, token_file: str | None, config: str | 
 
 @click.command()
 @click.option("-w", "--watch", "follow", is_flag=True, help="Refresh every second, until Ctrl-C.")
+@click.option("--start", "parked", metavar="NAME", help="First start this parked actor or server again.")
 @with_client
-def tree(client: Client, as_json: bool, follow: bool) -> None:
+def tree(client: Client, as_json: bool, follow: bool, parked: str | None) -> None:
     """Show the supervision tree.
 
     For each actor: its state, since when, how often it was restarted, and how many messages are in its mailbox.
     """
+    if parked is not None:
+        client.request("POST", "api", "actors", parked, "start")
     while True:
         found = client.request("GET", "api", "actors")["children"]
         if follow and not as_json:

@@ -7,8 +7,10 @@ from typing import Any
 
 import trio
 
+from actors.jobs.refusal import RefusalKind, Refused
+from actors.jobs.suggestions import guess
 from actors.kernel import ActorRef, Registry
-from supervision import ChildInfo, Supervisor
+from supervision import ChildInfo, ChildStartError, Supervisor
 
 
 class Tree:
@@ -41,6 +43,19 @@ class Tree:
         group = next(owners, self.groups[0])
         await group.stop_child(name)
         await group.restart_child(name)
+
+    async def start(self, name: str) -> None:
+        """Start a parked actor or server again. Raises :class:`Refused`: there is none of this name, or it fails."""
+        below = {child.id: child for group in self.groups for child in group.children()}
+        if name not in below:
+            message = f"there is no actor or server {name!r:.80}{guess(name, sorted(below))}"
+            raise Refused(message, RefusalKind.NOT_FOUND)
+        if (state := below[name].state) != "parked":
+            raise Refused(f"{name} is {state}; only what is parked can be started")
+        try:
+            await self.restart(name)
+        except ChildStartError as error:
+            raise Refused(f"{name} cannot be started: {error}") from error
 
 
 def _node(child: ChildInfo, actors: Mapping[str, ActorRef]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import pytest
 import trio
 
 from actors.cli.session import _explained
+from actors.jobs.refusal import Refused
 from actors.kernel import VirtualClock
 from actors.providers.scripted import ScriptedProvider, ScriptedRemote
 from actors.runtime import BACKOFF, MAX_RESTARTS, PERIOD, Parts, open_runtime
@@ -124,8 +125,12 @@ async def test_an_edge_that_fails_a_hundred_times_restarts_no_actor_and_can_be_s
             if failures <= 100:
                 assert node(runtime, "http")["state"] == "parked"
                 assert "http is parked" in (await runtime.health.check()).reasons
-                await runtime.tree.restart("http")
+                await runtime.tree.start("http")
         assert node(runtime, "http")["state"] == "running"
+        with pytest.raises(Refused, match="http is running; only what is parked can be started"):
+            await runtime.tree.start("http")
+        with pytest.raises(Refused, match="there is no actor or server 'htp'; did you mean http"):
+            await runtime.tree.start("htp")
         assert (await runtime.health.check()).status == "ok"
         assert [node(runtime, name)["restarts"] for name in ACTORS] == [0, 0, 0]
 
@@ -143,6 +148,6 @@ async def test_a_pruner_that_always_fails_parks_and_spends_nothing_of_the_actors
         assert node(runtime, "pruner")["state"] == "parked"
         assert [node(runtime, name)["restarts"] for name in ACTORS] == [0, 0, 0]
         monkeypatch.undo()
-        await runtime.tree.restart("pruner")
+        await runtime.tree.start("pruner")
         await trio.sleep(PERIOD)
         assert node(runtime, "pruner")["state"] == "running"

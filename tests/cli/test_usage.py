@@ -18,8 +18,9 @@ from actors.cli.display import actors_line, console, jobs_table, queue_line
 from actors.cli.event_text import describe, parsed
 from actors.cli.group import cli
 from actors.cli.job_text import duration, lasted, metrics, name_of, note, standing
-from actors.cli.submit import exit_status, submit
+from actors.cli.submit import submit
 from actors.cli.tables import plain
+from actors.cli.waiting import exit_status
 from actors.jobs.records import JobRequest
 
 
