@@ -96,7 +96,7 @@ def _as_typed(filters: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 def show(client: Client, as_json: bool, job: str) -> None:
     """Show everything about one JOB.
 
-    JOB is its ID, its name, or the beginning (6 characters or more) or the end of its ID. Of several jobs of one name
+    JOB is its ID, its name, or the beginning or end (6 characters or more) of its ID. Of several jobs of one name
     it is the newest; yours come first.
     """
     found = client.read("api", "jobs", job)

@@ -16,10 +16,9 @@ from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.suggestions import guess
 from actors.jobs.views import EVERYTHING, Viewer
 from actors.store import approvals, names
+from actors.store.dialect import LEAST_OF_ID
 from actors.store.names import Called
 
-BEGINNING = 6
-"""Characters that the beginning of an id must have: they say when the job was made, to a quarter of an hour."""
 _LISTED, _COUNTED, _RECENT = 10, 1_000, 300
 """Jobs of one name that a refusal lists, up to how many are counted; how many of the newest a guess is made from."""
 
@@ -65,7 +64,8 @@ def find_approval(connection: Connection, text: str, viewer: Viewer = EVERYTHING
         meant = [one.approval_id for one in own if one.status is ApprovalStatus.PENDING]
         if meant := meant or [one.approval_id for one in own]:
             return max(meant) if newest and of_one_name else only(text, meant, "approval request")
-    raise Refused(f"there is no approval request {text!r:.80}", RefusalKind.NOT_FOUND)
+    more = f": the end of an id must have {LEAST_OF_ID} characters or more" if len(text) < LEAST_OF_ID else ""
+    raise Refused(f"there is no approval request {text!r:.80}{more}", RefusalKind.NOT_FOUND)
 
 
 def _requests(connection: Connection, text: str, viewer: Viewer) -> Iterator[tuple[list[ApprovalRequest], bool]]:
@@ -110,8 +110,8 @@ def _of_part(connection: Connection, text: str, viewer: Viewer) -> list[Called]:
     if not text.isascii():
         return []
     part = text.lower()
-    own = [] if viewer.user_id is None else names.of_part(connection, part, viewer.user_id, BEGINNING)
-    return own if own or viewer.only_own else names.of_part(connection, part, None, BEGINNING)
+    own = [] if viewer.user_id is None else names.of_part(connection, part, viewer.user_id)
+    return own if own or viewer.only_own else names.of_part(connection, part, None)
 
 
 def _several(name: str, found: Sequence[Called]) -> Refused:
@@ -126,6 +126,9 @@ def _instead(connection: Connection, text: str, viewer: Viewer) -> str:
     known = names.recent_names(connection, viewer.user_id if viewer.only_own else None, _RECENT)
     if near := guess(text, sorted(known)):
         return near
-    if len(text) < BEGINNING and names.of_part(connection, text.lower(), None, 1) and not viewer.only_own:
-        return f": the beginning of an id must have {BEGINNING} characters or more"
-    return ""
+    if len(text) >= LEAST_OF_ID or viewer.only_own:
+        return ""
+    part = text.lower()
+    found = names.of_part(connection, part, None, 1)
+    which = "beginning" if any(one.job_id.startswith(part) for one in found) else "end"
+    return f": the {which} of an id must have {LEAST_OF_ID} characters or more" if found else ""

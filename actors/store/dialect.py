@@ -133,6 +133,8 @@ def json_part(column: Column[Any], name: str) -> ColumnElement[str]:
 
 
 TAIL_LENGTH = 8
+LEAST_OF_ID = 6
+"""Characters that a part of an id must have: fewer would often be part of some id by chance, and so mean it."""
 
 
 def tail(column: str) -> str:
@@ -165,12 +167,11 @@ def ends_with(column: Column[str], part: str) -> ColumnElement[bool]:
 
 
 def matching(
-    connection: Connection, column: Column[str], part: str, *fits: ColumnElement[bool], least: int = 1, limit: int = 3
+    connection: Connection, column: Column[str], part: str, *fits: ColumnElement[bool], least: int = LEAST_OF_ID, limit: int = 3
 ) -> list[str]:
-    """Ids that begin or end with ``part``: what a person types of a long id. A beginning has ``least`` characters."""
+    """Ids that begin or end with ``part``, of ``least`` characters or more: what a person types of a long id."""
     found: dict[str, None] = {}
-    beginning = [begins_with(column, part)] if len(part) >= least else []
-    for condition in (*beginning, ends_with(column, part)):
+    for condition in (begins_with(column, part), ends_with(column, part)) if len(part) >= least else ():
         found |= dict.fromkeys(connection.execute(select(column).where(condition, *fits).limit(limit)).scalars())
     return list(found)
 

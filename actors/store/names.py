@@ -9,7 +9,7 @@ from sqlalchemy import Column, Connection, bindparam, select
 
 from actors.jobs.statuses import JobStatus
 from actors.store import dialect
-from actors.store.dialect import constant, unindexed
+from actors.store.dialect import LEAST_OF_ID, constant, unindexed
 from actors.store.prepared import Prepared
 from actors.store.schema import jobs
 
@@ -51,8 +51,8 @@ def of_name(connection: Connection, name: str, user_id: str | None, most: int) -
     return [Called(*row) for row in _NAMED_OF_USER.all(connection, name=name, user_id=user_id, most=most)]
 
 
-def of_part(connection: Connection, part: str, user_id: str | None, least: int) -> list[Called]:
-    """Some jobs whose id begins (with ``least`` characters or more) or ends with ``part``; of this user alone."""
+def of_part(connection: Connection, part: str, user_id: str | None, least: int = LEAST_OF_ID) -> list[Called]:
+    """Some jobs whose id begins or ends with ``part``, of ``least`` characters or more; of this user alone."""
     own = [] if user_id is None else [unindexed(jobs.c.user_id) == user_id]
     ids = dialect.matching(connection, jobs.c.job_id, part, *own, least=least)
     return list(of_ids(connection, ids).values())

@@ -118,10 +118,33 @@ async def test_retry_is_a_new_job_of_the_same_content_and_trail(autojump_clock, 
 async def test_a_job_is_found_by_an_unambiguous_part_of_its_id(autojump_clock, world):
     async with world.open(limits=Limits(total=0)) as runtime:
         jobs = [await world.submit() for _ in range(3)]
-        assert (await runtime.jobs.get(jobs[1].job_id[-5:])).job.job_id == jobs[1].job_id
+        assert (await runtime.jobs.get(jobs[1].job_id[-6:])).job.job_id == jobs[1].job_id
         with pytest.raises(Refused, match="fits more than one job"):
             await runtime.jobs.get(jobs[0].job_id[:6])
         with pytest.raises(Refused, match="the beginning of an id must have 6 characters or more"):
             await runtime.jobs.get(jobs[0].job_id[:5])
         with pytest.raises(Refused, match="there is no job 'zzz'"):
             await runtime.jobs.get("zzz")
+
+
+@pytest.mark.parametrize("length", [1, 2, 5])
+async def test_a_few_characters_are_no_end_of_an_id(autojump_clock, world, length):
+    """One letter is the end of some id by chance: nothing is changed by it."""
+    rule = ApprovalRule("Dear", "config_pattern", "dear*", rule_id=1)
+    async with world.open(approvals=ApprovalOptions(rules=(rule,))) as runtime:
+        job = await world.submit(config_name="dear")
+        approval = (await runtime.jobs.get(job.job_id)).approval
+        part = job.job_id[-length:]
+        too_short = "the end of an id must have 6 characters or more"
+        for asked in (
+            runtime.cancel(part),
+            runtime.jobs.retry(part),
+            runtime.removing.remove(part),
+            runtime.jobs.prioritise(part, 3),
+            runtime.submit(request(after=(part,))),
+            runtime.approve(approval.approval_id[-length:], by="bo"),
+            runtime.reject(part, by="bo"),
+        ):
+            with pytest.raises(Refused, match=too_short):
+                await asked
+        assert (await runtime.jobs.get(job.job_id[-6:])).job == job
