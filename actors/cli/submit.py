@@ -166,8 +166,8 @@ def _from_options(
     names = with_usual((*inherits, *env_from))
     body = {
         **fields,
-        "provider": fields["provider"] or "local",
-        "user_id": fields["user_id"] or os_user(),
+        "provider": "local" if fields["provider"] is None else fields["provider"],
+        "user_id": os_user() if fields["user_id"] is None else fields["user_id"],
         "command": [_encoded(word) for word in command] or None,
         "params" if fields["entry_point"] else "spec": _spec(spec, assigned) or None,
         "cwd": _encoded(where) if command or cwd else None,

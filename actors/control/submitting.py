@@ -11,6 +11,7 @@ import attrs
 
 from actors.control.context import Context
 from actors.control.early_checks import early_warnings
+from actors.job_requests.field_types import type_fault
 from actors.job_requests.job_request import with_inherited
 from actors.job_requests.matrices import refusal
 from actors.job_requests.rights import (
@@ -39,6 +40,7 @@ from actors.kernel.turns import InTurns
 from actors.ledger import NewJob
 from actors.providers.guard import Failure
 from actors.validation import join
+from actors.validation.marked import shown
 from logconf import get_correlation_id, new_correlation_id
 
 
@@ -147,8 +149,8 @@ class Submitting:
         """A complete ``request`` as it will be stored. Raises :class:`Refused` naming the field and the fix."""
         encoded = request_bytes(request)
         for field, message in self._faults(request, encoded):
-            shown = ", ".join(f"{name}={value}" for name, value in request.parameters.items())
-            raise Refused(f"{where}{message}{shown and f' ({shown:.200})'}", RefusalKind.INVALID, field)
+            given = ", ".join(f"{name}={value}" for name, value in request.parameters.items())
+            raise Refused(f"{where}{message}{given and f' ({given:.200})'}", RefusalKind.INVALID, field)
         return NewJob(request, correlation_id, encoded=encoded, written_name=written_name)
 
     def _faults(self, request: JobRequest, encoded: bytes | None) -> Iterator[tuple[str | None, str]]:
@@ -169,11 +171,7 @@ class Submitting:
             yield "notify", f"notify: {unknown}"
         if request.max_attempts < 1:
             yield "max_attempts", "max_attempts must be 1 or more"
-        after: object = request.after
-        if not isinstance(after, list | tuple):  # a text would be read letter by letter
-            yield "after", "after must be a list of jobs and groups"
-            return
-        for index, reference in enumerate(after):
+        for index, reference in enumerate(request.after):
             if (wrong := reference_fault(reference)) is not None:
                 yield "after", f"after[{index}] {wrong}"
         if request.after_mode not in ("ok", "ended"):
@@ -198,6 +196,13 @@ def _complete(
     environ: Mapping[str, str] | None = None,
     found: dict[tuple[str, ...], Mapping[str, str]] | None = None,
 ) -> JobRequest:
-    """``request`` with what it inherits. Raises :class:`Refused` for a field that is the server's own."""
+    """``request``, whose fields have their types, with what it inherits.
+
+    Raises :class:`Refused` for a value of another type, and for a field that is the server's own.
+    """
+    if not isinstance(request, JobRequest):
+        raise Refused(f"{where}a job must be of the class JobRequest, not {shown(request)}", RefusalKind.INVALID)
+    if (fault := type_fault(request)) is not None:
+        raise Refused(f"{where}{fault[0]}: {fault[1]}", RefusalKind.INVALID, fault[0])
     check_open(request, RequestSource.EMBEDDED, where)
     return with_inherited(request, environ, found)

@@ -49,11 +49,12 @@ def with_inherited(
     """
     if request.inherited_env is not None:
         return request
-    values = None if found is None else found.get(request.env_from)
+    names = tuple(request.env_from)
+    values = None if found is None else found.get(names)
     if values is None:
-        values = inherited(request.env_from, os.environ if environ is None else environ)
+        values = inherited(names, os.environ if environ is None else environ)
         if found is not None:
-            found[request.env_from] = values
+            found[names] = values
     return with_field(request, "inherited_env", values)
 
 
@@ -185,6 +186,9 @@ _VALIDATORS: Mapping[str, Validator] = {
     "max_attempts": ge(1),
     "max_runtime": optional(gt(0)),
     "idempotency_key": NOT_EMPTY,
+    "user_id": NOT_EMPTY,
+    "config_name": NOT_EMPTY,
+    "group": NOT_EMPTY,
     "requires_approval": NOT_EMPTY,
 }
 _RERUN = Shape(types={"on": tuple[Literal["interrupted", "failed", "timed_out"], ...]}, whole=_check_rerun)

@@ -167,7 +167,12 @@ def ends_with(column: Column[str], part: str) -> ColumnElement[bool]:
 
 
 def matching(
-    connection: Connection, column: Column[str], part: str, *fits: ColumnElement[bool], least: int = LEAST_OF_ID, limit: int = 3
+    connection: Connection,
+    column: Column[str],
+    part: str,
+    *fits: ColumnElement[bool],
+    least: int = LEAST_OF_ID,
+    limit: int = 3,
 ) -> list[str]:
     """Ids that begin or end with ``part``, of ``least`` characters or more: what a person types of a long id."""
     found: dict[str, None] = {}
