@@ -95,7 +95,7 @@ def _confirmed(seen: Mapping[str, Any], done: str) -> dict[str, Any]:
             )
         if (rest := seen["selected"] - _ASKED) > 0:
             click.echo(f"  and {rest} more", err=True)
-        click.confirm(f"{seen['selected']} jobs will be {done}. Go on?", abort=True, err=True)
+        click.confirm(f"{seen['selected']} jobs will be {done}{_left_out(seen)}. Go on?", abort=True, err=True)
     return {"jobs": seen["left"]}
 
 
@@ -117,7 +117,11 @@ def _print_preview(found: Mapping[str, Any], done: str) -> None:
         "JOB": ending("job_id"), "NAME": lambda one: one["name"] or "", "USER": "user_id", "STATUS": "status",
     })  # fmt: skip
     number = found["selected"]
-    click.echo(f"{number} {'job' if number == 1 else 'jobs'} would be {done}.")
+    click.echo(f"{number} {'job' if number == 1 else 'jobs'} would be {done}{_left_out(found)}.")
+
+
+def _left_out(found: Mapping[str, Any]) -> str:
+    return f"; {found['left_out']} left out: submitted again before" if found["left_out"] else ""
 
 
 def _print_outcome(found: Mapping[str, Any], done: str) -> None:
@@ -130,7 +134,7 @@ def _print_outcome(found: Mapping[str, Any], done: str) -> None:
         click.echo(f"and {found['done'] + found['failed'] - _SHOWN} more")
     freed = f", {size(found['freed_bytes'])} freed" if found["freed_bytes"] else ""
     failed = f"; with {found['failed']} it was not possible" if found["failed"] else ""
-    click.echo(f"{found['done']} {'job' if found['done'] == 1 else 'jobs'} {done}{freed}{failed}.")
+    click.echo(f"{found['done']} {'job' if found['done'] == 1 else 'jobs'} {done}{freed}{failed}{_left_out(found)}.")
 
 
 def _what(one: Mapping[str, Any], done: str) -> str:

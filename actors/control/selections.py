@@ -75,8 +75,9 @@ class Selections:
     ) -> Outcome:  # fmt: skip
         """Submit them again, as :meth:`Jobs.retry` does; those that failed or were cancelled are chosen from.
 
-        Of those that are submitted in one batch, one that waited for another then waits for its successor. ``check``:
-        as in :meth:`Jobs.submit_many`.
+        A selection leaves out those that were submitted again before; a job that is named is submitted once more. Of
+        those of one batch, one that waited for another then waits for its successor. ``check``: as in
+        :meth:`Jobs.submit_many`.
         """
         act = partial(self._submit_again, submitter=submitter, check=check)
         return await self._each(Action.RETRY, selection, viewer, act, dry_run, seconds)
@@ -100,15 +101,16 @@ class Selections:
         self, action: Action, selection: Selection, viewer: Viewer, act: Act, dry_run: bool, seconds: float
     ) -> Outcome:
         """Choose once, then act on one batch after the other."""
-        chosen = await self._ledger.read(selections.choose, selection, action, viewer)
+        found = await self._ledger.read(selections.choose, selection, action, viewer)
+        chosen, left_out = found.jobs, found.left_out
         if dry_run:
-            return Outcome(len(chosen), tuple(map(_unchanged, chosen)), tuple(one.job_id for one in chosen))
+            return Outcome(len(chosen), tuple(map(_unchanged, chosen)), tuple(one.job_id for one in chosen), left_out)
         results: list[Result] = []
         end = trio.current_time() + seconds
         size = _SIZES.get(action, BATCH)
         while len(results) < len(chosen) and (not results or trio.current_time() < end):
             results += await act(chosen[len(results) : len(results) + size])
-        return Outcome(len(chosen), tuple(results), tuple(one.job_id for one in chosen[len(results) :]))
+        return Outcome(len(chosen), tuple(results), tuple(one.job_id for one in chosen[len(results) :]), left_out)
 
     async def _in_one_transaction(
         self, batch: Sequence[Called], verb: Callable[[Transaction, Called], Result], *, by: str | None

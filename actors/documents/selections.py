@@ -32,6 +32,7 @@ class SelectionDocument(TypedDict):
 
     ``results``: at most 1,000, those that failed first. ``left``: ids that nothing was tried with, all of them in a dry
     run; send them as ``jobs`` to go on. ``freed_bytes``: of all that were removed, as far as it is known.
+    ``left_out``: how many more a retry would have selected had they not been submitted again before.
     """
 
     selected: int
@@ -40,6 +41,7 @@ class SelectionDocument(TypedDict):
     freed_bytes: int
     results: list[ResultDocument]
     left: list[str]
+    left_out: int
 
 
 def selection_document(outcome: Outcome) -> SelectionDocument:
@@ -53,6 +55,7 @@ def selection_document(outcome: Outcome) -> SelectionDocument:
         "freed_bytes": sum(one.freed_bytes or 0 for one in others),
         "results": [_result(one) for one in [*failed, *others][: maxima.ROWS]],
         "left": list(outcome.left),
+        "left_out": outcome.left_out,
     }
 
 

@@ -109,9 +109,11 @@ class Result:
 class Outcome:
     """What became of a selection of ``selected`` jobs; ``left``: the ids of those that nothing was tried with.
 
-    In a dry run ``left`` has all of them, and ``results`` how each stands.
+    In a dry run ``left`` has all of them, and ``results`` how each stands. ``left_out``: jobs that a retry did not
+    select, since they were submitted again before.
     """
 
     selected: int
     results: tuple[Result, ...]
     left: tuple[str, ...] = ()
+    left_out: int = 0

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import attrs
 from sqlalchemy import Connection
 
 from actors.jobs.refusal import RefusalKind, Refused
@@ -15,16 +18,25 @@ from actors.store.names import Called
 _RECENT = 300
 
 
-def choose(connection: Connection, selection: Selection, action: Action, viewer: Viewer) -> list[Called]:
+@attrs.frozen
+class Chosen:
+    """The jobs of a selection; ``left_out``: how many more fit, but were submitted again before."""
+
+    jobs: Sequence[Called]
+    left_out: int = 0
+
+
+def choose(connection: Connection, selection: Selection, action: Action, viewer: Viewer) -> Chosen:
     """The jobs of ``selection`` that ``viewer`` sees, each once, in the order in which ``action`` takes them.
 
     The newest is cancelled first: were the oldest, those behind it would start meanwhile. Else the oldest is first.
-    Jobs that are named one by one are taken as they are, whether or not the action is possible. Raises
-    :class:`Refused` for a selection of nothing, of too much, or of jobs that the viewer may not see.
+    Jobs that are named one by one are taken as they are, whether or not the action is possible. Of others those that
+    have a retry are not retried once more. Raises :class:`Refused` for a selection of nothing, of too much, or of jobs
+    that the viewer may not see.
     """
     selection.check()
     if selection.jobs:
-        return _named(connection, selection.jobs, viewer)
+        return Chosen(_named(connection, selection.jobs, viewer))
     statuses = action.statuses & frozenset(selection.statuses or action.statuses)
     if viewer.only_own and selection.user_id not in (None, viewer.user_id):
         raise Refused("user_id: another than your own takes a lead", RefusalKind.FORBIDDEN, "user_id")
@@ -37,10 +49,16 @@ def choose(connection: Connection, selection: Selection, action: Action, viewer:
         )  # fmt: skip
     if len(found) > MOST:
         raise Refused(f"more than {MOST} jobs fit {selection.in_words()}; narrow it", RefusalKind.INVALID)
+    fitting = len(found)
+    if action is Action.RETRY and found:
+        again = {before for before, _ in names.retries_of(connection, [one.job_id for one in found])}
+        found = [one for one in found if one.job_id not in again]
+    left_out = fitting - len(found)
     if not found:
         message = f"no job that can be {action.done} fits {selection.in_words()}"
-        raise Refused(f"{message}{_instead(connection, selection, user_id)}", RefusalKind.NOT_FOUND)
-    return found if action is Action.CANCEL else found[::-1]
+        more = f"; {left_out} left out: submitted again before" if left_out else _instead(connection, selection, user_id)
+        raise Refused(f"{message}{more}", RefusalKind.NOT_FOUND)
+    return Chosen(found if action is Action.CANCEL else found[::-1], left_out)
 
 
 def _named(connection: Connection, texts: tuple[str, ...], viewer: Viewer) -> list[Called]:

@@ -30,12 +30,20 @@ _NAMED = Prepared(_OF_NAME)
 _NAMED_OF_USER = Prepared(_OF_NAME.where(jobs.c.user_id == bindparam("user_id")))
 _BY_IDS = Prepared(select(*COLUMNS).where(jobs.c.job_id.in_(bindparam("these", expanding=True))))
 
+_RETRIES = Prepared(
+    select(jobs.c.retry_of, jobs.c.job_id).where(jobs.c.retry_of.in_(bindparam("these", expanding=True)))
+)
 _PROVIDER = Prepared(select(jobs.c.provider).where(jobs.c.job_id == bindparam("this")))
 
 
 def of_ids(connection: Connection, job_ids: Iterable[str]) -> dict[str, Called]:
     """The jobs of these ids, by id."""
     return {row[0]: Called(*row) for row in _BY_IDS.all(connection, these=job_ids)}
+
+
+def retries_of(connection: Connection, job_ids: Iterable[str]) -> list[tuple[str, str]]:
+    """Those of these ids that were submitted again, each with the id of every job that this made."""
+    return [(row[0], row[1]) for row in _RETRIES.all(connection, these=job_ids)]
 
 
 def provider_of(connection: Connection, job_id: str) -> str | None:

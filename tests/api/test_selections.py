@@ -49,6 +49,26 @@ async def test_a_selection_is_changed_as_a_whole_and_each_job_is_reported(edge: 
     assert len(await edge.runtime.jobs.page()) == 4
 
 
+async def test_a_selection_is_retried_once(edge: Any) -> None:
+    """What has a retry is left out, and said to be; the retry itself can be retried, and a job that is named, too."""
+    await edge.runtime.queue.pause(None, "jobs are to wait", by="ana")
+    jobs = [str((await edge.submit(config_name=f"t-{index}", group="g"))["job_id"]) for index in range(2)]
+    await act(edge.http, "cancel", group="g")
+    first = await act(edge.http, "retry", group="g", name="t-0")
+    assert (first["done"], first["left_out"]) == (1, 0)
+    for dry_run in (True, False):
+        second = await act(edge.http, "retry", group="g", dry_run=dry_run)
+        assert (second["selected"], second["left_out"]) == (1, 1)
+        assert [one["job_id"] for one in second["results"]] == jobs[1:]
+    refused = await edge.http.post("/api/jobs/retry", json={"group": "g"})
+    assert refused.status_code == 404
+    assert "no job that can be submitted again fits --group 'g'; 2 left out: submitted again before" in refused.text
+    new = first["results"][0]["new_job_id"]
+    await edge.runtime.cancel(new)
+    assert [one["job_id"] for one in (await act(edge.http, "retry", group="g"))["results"]] == [new]
+    assert (await act(edge.http, "retry", jobs=jobs))["done"] == 2
+
+
 async def test_the_newest_is_cancelled_first_so_that_none_behind_it_starts(edge: Any) -> None:
     """With one place, and one job in it, the end of that one lets nobody start."""
     await edge.runtime.queue.set_limit("total", 1, by="ana")

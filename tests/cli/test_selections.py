@@ -82,13 +82,20 @@ def test_a_selection_needs_yes_where_nobody_can_be_asked(terminal: Any, supervis
     assert set(statuses(terminal).values()) == {"pending"}
     done = terminal.type("cancel", "--name", "train-*", "--yes")
     assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "3 jobs cancelled.")
+    again = terminal.type("retry", "--name", "train-0", "--yes")
+    assert again.stdout.splitlines()[-1] == "1 job submitted again."
+    terminal.type("cancel", "--name", "train-0", "--yes")
+    twice = terminal.type("retry", "--name", "train-[01]", "--dry-run")
+    assert twice.stdout.splitlines()[-1] == "2 jobs would be submitted again; 1 left out: submitted again before."
+    assert terminal.json("rm", "--name", "train-0", "--yes", "--json")["done"] == 2
+    jobs = jobs[1:]
     none = terminal.type("cancel", "--name", "train-*", "--yes")
     assert none.returncode == 1
     assert "no job that can be cancelled fits --name 'train-*'" in none.stderr
     assert statuses(terminal) == {**dict.fromkeys(jobs, "cancelled"), other: "pending"}
     gone = terminal.type("rm", "--status", "cancelled", "--user", "nobody", "--yes")
     assert gone.returncode == 1
-    assert terminal.json("rm", "--status", "cancelled", "--yes", "--json")["done"] == 3
+    assert terminal.json("rm", "--status", "cancelled", "--yes", "--json")["done"] == 2
     assert statuses(terminal) == {other: "pending"}
 
 

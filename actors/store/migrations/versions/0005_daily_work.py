@@ -37,6 +37,8 @@ def _names_and_groups() -> None:
     )
     named, grouped = sa.text("config_name IS NOT NULL"), sa.text("group_name IS NOT NULL")
     op.create_index("jobs_by_name", "jobs", ["config_name", "user_id", "job_id"], sqlite_where=named)
+    retries = sa.text("retry_of IS NOT NULL")
+    op.create_index("jobs_by_retry", "jobs", ["retry_of", "job_id"], sqlite_where=retries)
     op.create_index("jobs_by_group", "jobs", ["group_name", "user_id", "status", "job_id"], sqlite_where=grouped)
     op.add_column("idempotency_keys", sa.Column("kept_with_job", sa.Boolean(), nullable=False, server_default="0"))
     op.drop_index("idempotency_by_age", "idempotency_keys")
