@@ -24,8 +24,6 @@ from actors.ledger import naming
 from actors.ledger.new_job import NewJob
 from actors.store import dependencies, named
 
-_LISTED = 3
-
 
 class Parents:
     """Looks parents up for the jobs of one submission, ``new``, each name once, and writes what it found."""
@@ -102,7 +100,8 @@ class Parents:
     def _one_or_matrix(self, reference: str, earlier: Sequence[Parent]) -> Sequence[Parent]:
         """Several earlier jobs are meant where a matrix made them, whose name no job has as it is written."""
         if len(earlier) > 1 and any(parent.name == reference for parent in earlier):
-            raise self._ambiguous(reference, [parent.job_id for parent in earlier])
+            called = f"{len(earlier)} jobs of this submission are called {reference!r:.80}"
+            raise invalid("after", f"{called}; give them different names")
         return earlier
 
     def _group(self, group: str, user_id: str) -> Sequence[Parent]:
@@ -121,10 +120,6 @@ class Parents:
         except Refused as error:
             raise invalid("after", self._later(reference) or str(error)) from None
         return named.of_id(self._connection, meant)
-
-    def _ambiguous(self, reference: str, job_ids: Sequence[str]) -> Refused:
-        listed = ", ".join(job_ids[:_LISTED]) + (", ..." if len(job_ids) > _LISTED else "")
-        return invalid("after", f"{reference!r:.80} names more than one job: {listed}; give the id of the one you mean")
 
     def _later(self, reference: str) -> str | None:
         """What is wrong with a name that only a later job of the same submission has."""

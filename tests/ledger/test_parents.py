@@ -41,7 +41,7 @@ async def test_what_has_ended_well_already_need_not_be_waited_for(autojump_clock
         ([named("eval", "nothing-like-it")], "there is no job 'nothing-like-it'"),
         ([named("eval", "eval")], "'eval' is this job itself"),
         ([named("eval", "later"), named("later")], "'later' is a later job of this submission; put it before"),
-        ([named("x"), named("x"), named("eval", "x")], "'x' names more than one job: "),
+        ([named("x"), named("x"), named("eval", "x")], "2 jobs of this submission are called 'x'; give them different"),
         ([named("eval", "twin")], "2 jobs are named 'twin': "),
         ([named("eval", {"group": "none"})], "user ana has no group 'none'"),
     ],
