@@ -35,7 +35,7 @@ _MOST_ROWS = 1000
 _SHOWN_FIRST = (
     "job_id", "status", "queue_status", "config_name", "group", "user_id", "org_id", "team_id", "provider", "command",
     "entry_point", "params", "cwd", "environment", "resources", "devices", "output_directory", "max_runtime",
-    "correlation_id", "reason", "setting",
+    "user_levels", "estimated_cost", "correlation_id", "reason", "setting",
 )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
@@ -34,6 +35,23 @@ class _Quantity(click.ParamType):  # type: ignore[type-arg]  # generic in newer 
             self.fail(str(error), param, ctx)
 
 
+class _Finite(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions only
+    """A number that is neither infinite nor NaN, which JSON cannot hold."""
+
+    name = "float"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """``value`` as a number."""
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        if not math.isfinite(number):
+            self.fail(f"must be a finite number, not {value!r:.80}", param, ctx)
+        return number
+
+
+FINITE = _Finite()
 DURATION = _Quantity("duration", "seconds_of")
 """Seconds, written as ``90``, ``15m`` or ``1d12h``."""
 SIZE = _Quantity("size", "bytes_of")

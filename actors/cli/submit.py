@@ -12,7 +12,7 @@ import click
 from actors.cli.client import Client
 from actors.cli.context import BadInput, Failed, configured_env_from, os_user
 from actors.cli.job_text import duration, how_many, metrics, name_of, note, standing
-from actors.cli.options import DURATION, SIZE, given, print_warnings, unchecked, with_client
+from actors.cli.options import DURATION, FINITE, SIZE, given, print_warnings, unchecked, with_client
 from actors.cli.tables import ending, print_json, print_rows, short
 
 _MOST_ROWS = 200
@@ -27,7 +27,7 @@ _MOST_ROWS = 200
 @click.option("--level", "user_levels", multiple=True, help="Level: viewer, researcher, lead or admin; repeatable.")
 @click.option("--priority", "priority_override", type=int, help="Priority, 0 to 50.  [default: by level]")
 @click.option("--name", "config_name", help="Name of the job.")
-@click.option("--cost", "estimated_cost", type=float, metavar="USD", help="Estimated cost.")
+@click.option("--cost", "estimated_cost", type=FINITE, metavar="USD", help="Estimated cost.")
 @click.option("--key", "idempotency_key", help="Idempotency key: submitting it again within 24 h returns the same job.")
 @click.option("--cpus", type=int, help="CPU slots.  [default: 1]")
 @click.option("--gpus", type=int, help="GPU slots.  [default: 0]")
@@ -167,6 +167,7 @@ def _from_options(
     body = {
         **fields,
         "provider": "local" if fields["provider"] is None else fields["provider"],
+        "user_levels": _levels(fields["user_levels"]),
         "user_id": os_user() if fields["user_id"] is None else fields["user_id"],
         "command": [_encoded(word) for word in command] or None,
         "params" if fields["entry_point"] else "spec": _spec(spec, assigned) or None,
@@ -188,6 +189,15 @@ def _rerun(*options: Any) -> dict[str, Any] | None:
     from actors.cli.rerun import rerun_of
 
     return rerun_of(*options)
+
+
+def _levels(given_levels: tuple[str, ...]) -> tuple[str, ...]:
+    if given_levels:
+        from actors.jobs.level_names import level_fault
+    for level in given_levels:
+        if (fault := level_fault(level)) is not None:
+            raise click.BadParameter(fault, param_hint="--level")
+    return given_levels
 
 
 def _reference(text: str) -> str | dict[str, str]:

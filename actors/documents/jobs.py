@@ -136,6 +136,8 @@ class JobDocument(TypedDict):
     devices: list[str] | None
     group: str | None
     max_runtime: float | None
+    user_levels: list[str]
+    estimated_cost: float | None
     output_directory: str | None
     priority: int
     priority_override: int | None

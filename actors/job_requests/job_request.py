@@ -14,6 +14,7 @@ from attrs.validators import ge, gt, optional
 from actors.jobs import maxima
 from actors.jobs.dependencies import reference_fault
 from actors.jobs.environment import DEFAULT_ENV_FROM, inherited, with_usual
+from actors.jobs.level_names import level_fault
 from actors.jobs.levels import HIGHEST_OVERRIDE
 from actors.jobs.os_text import from_plain
 from actors.jobs.records import JobRequest, Rerun, Resources
@@ -74,10 +75,12 @@ def converter(
 ) -> StrictConverter:
     """Reads requests. ``names``, ``hidden`` and ``also``: as in :class:`~actors.validation.Shape`.
 
-    ``for_file``: a ``cwd`` need not be absolute, and is left as it is written, and so may be a time of day.
+    ``for_file``: a ``cwd`` need not be absolute, and is left as it is written, and so may be a time of day; a level is
+    one that we know.
     """
     start = _start(times_of_day=for_file)
-    validators = {**_VALIDATORS, "cwd": NOT_EMPTY if for_file else _ABSOLUTE, "start_after": start}
+    levels = {"user_levels": _known_levels} if for_file else {}
+    validators = {**_VALIDATORS, **levels, "cwd": NOT_EMPTY if for_file else _ABSOLUTE, "start_after": start}
     request = Shape(
         names=names or {}, hidden=hidden, also=also, types=_TYPES, validators=validators, whole=_check_request
     )
@@ -128,6 +131,12 @@ def _variable(value: Any, usual: Usual) -> Any:
 def _levels(value: Any, usual: Usual) -> Any:
     """One level or a list of them."""
     return usual(value) if value is None or isinstance(value, list | tuple) else (text(value),)
+
+
+def _known_levels(_: Any, _attribute: attrs.Attribute[Any], levels: tuple[str, ...]) -> None:
+    for level in levels:
+        if (fault := level_fault(level)) is not None:
+            raise Wrong(fault)
 
 
 def _references(value: Any, usual: Usual) -> Any:

@@ -56,8 +56,9 @@ def choose(connection: Connection, selection: Selection, action: Action, viewer:
     left_out = fitting - len(found)
     if not found:
         message = f"no job that can be {action.done} fits {selection.in_words()}"
-        more = f"; {left_out} left out: submitted again before" if left_out else _instead(connection, selection, user_id)
-        raise Refused(f"{message}{more}", RefusalKind.NOT_FOUND)
+        if left_out:
+            raise Refused(f"{message}; {left_out} left out: submitted again before", RefusalKind.NOT_FOUND)
+        raise Refused(f"{message}{_instead(connection, selection, user_id)}", RefusalKind.NOT_FOUND)
     return Chosen(found if action is Action.CANCEL else found[::-1], left_out)
 
 

@@ -139,6 +139,16 @@ def test_the_example_is_read() -> None:
     ("text", "fault"),
     [
         ("jobs: [{command: ls -l}]", "1:9: jobs[0].command: must be a list of words, never a shell line"),
+        (
+            "jobs: [{command: [a], level: led}]",
+            "1:23: jobs[0].level: 'led' is no level; did you mean lead?",
+        ),
+        (
+            "jobs: [{command: [a], level: [lead, boss]}]",
+            "1:23: jobs[0].level: 'boss' is no level; known are viewer, researcher, lead, admin",
+        ),
+        ("jobs: [{command: [a], name: ''}]", "1:23: jobs[0].name: must not be empty"),
+        ("jobs: [{command: [a], cost: .nan}]", "1:23: jobs[0].cost: must be a finite number, not .nan"),
         ("jobs: [{command: []}]", "1:9: jobs[0].command: must begin with the name of a program"),
         (
             "jobs: [{command: [sleep, 5]}]",
