@@ -29,6 +29,7 @@ from actors.jobs.dependencies import reference_fault
 from actors.jobs.file_rules import FileRules
 from actors.jobs.levels import check_override
 from actors.jobs.matrix import SweepFault, matrix_of
+from actors.jobs.placeholders import unused
 from actors.jobs.records import Job, JobRequest
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.request_texts import text_fault
@@ -112,6 +113,9 @@ class Submitting:
             room -= len(found[-1].encoded or b"")
             if room < 0:
                 raise Refused(f"{where}makes jobs of more than {maxima.SWEEP} bytes in all", RefusalKind.INVALID)
+        if len(found) > 1 and (names := unused(sweep.request, sweep.matrix.names)):
+            notes = (f"{{{name}}} is not used: its jobs differ in nothing else" for name in names)
+            found[0] = attrs.evolve(found[0], warnings=tuple(notes))  # once for all of them
         return found
 
     async def submit_sweep(self, request: JobRequest, matrix: Mapping[str, Any]) -> list[Job]:
@@ -129,9 +133,9 @@ class Submitting:
     async def _accept(self, new: Sequence[NewJob], file: FileRules | None = None, *, check: bool) -> list[Accepted]:
         warnings = await early_warnings(self._ledger, self._context.providers, new, check=check)
         accepted = await self._ledger.submit(new, file)
-        for index, some in warnings.items():
-            one = accepted[index]
-            accepted[index] = attrs.evolve(one, warnings=(*one.warnings, *some))
+        for index, one in enumerate(new):
+            if some := (*one.warnings, *warnings.get(index, ())):
+                accepted[index] = attrs.evolve(accepted[index], warnings=(*accepted[index].warnings, *some))
         return accepted
 
     def again(self, job: Job, submitter: Submitter = THE_PROGRAM) -> NewJob:

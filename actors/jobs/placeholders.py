@@ -56,6 +56,13 @@ class Filler:
         return attrs.evolve(self._request, parameters=dict(values), idempotency_key=key, **changed)
 
 
+def unused(request: JobRequest, names: Iterable[str]) -> list[str]:
+    """Those of ``names``, the parameters of a matrix, of which no placeholder of ``request`` is filled."""
+    texts = (text for field in FILLED for _, text in _texts((field,), getattr(request, field)))
+    used = {name for text in texts for name in _names(text)}
+    return [name for name in names if name not in used]
+
+
 def has_placeholder(text: str) -> bool:
     """Whether a parameter's value will stand in ``text``."""
     return any(_names(text))

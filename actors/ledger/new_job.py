@@ -13,7 +13,8 @@ class NewJob:
 
     ``retry_of``: the job in whose place it is submitted, whose parents it keeps. ``encoded``: the request as JSON, if
     it is at hand. ``written_name``: the name of a matrix as it is written, by which later requests mean all that it
-    made. ``sees``: the user whose jobs alone its submitter may see; None: all.
+    made. ``sees``: the user whose jobs alone its submitter may see; None: all. ``warnings``: what its submitter should
+    know.
     """
 
     request: JobRequest
@@ -22,3 +23,4 @@ class NewJob:
     encoded: bytes | None = None
     written_name: str | None = None
     sees: str | None = None
+    warnings: tuple[str, ...] = ()

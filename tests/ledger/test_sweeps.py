@@ -40,6 +40,19 @@ async def test_a_sweep_is_its_jobs_in_one_transaction(autojump_clock, world):
         assert [event.job_id for event in await world.events()] == [job.job_id for job in jobs]
 
 
+async def test_a_parameter_that_is_used_nowhere_is_a_warning(autojump_clock, world):
+    """Once for the sweep, which is accepted: to run the same several times is a use, too."""
+    async with world.open(limits=NONE) as runtime:
+        matrix = {"a": [1, 2], "b": [3, 4]}
+        accepted = await runtime.jobs.submit_many([
+            sweep(matrix, config_name="t-{b}", spec={"error": "{{a}"}),
+            sweep(matrix, spec={"error": "{a}{b}"}),
+            sweep({"a": [1]}),
+        ])  # fmt: skip
+        unused = ("{a} is not used: its jobs differ in nothing else",)
+        assert [one.warnings for one in accepted] == [unused, *[()] * 8]
+
+
 @pytest.mark.parametrize(
     ("matrix", "fields", "message"),
     [
