@@ -103,9 +103,13 @@ def submit(
         found = submit_file(client, file, again, params)
     print_warnings(found)
     if wait:
-        from actors.cli.waiting import exit_status, wait_for
+        from actors.cli.waiting import exit_status, goes_on, wait_for
 
-        ended = wait_for(client, found)
+        try:
+            ended = wait_for(client, found)
+        except KeyboardInterrupt:
+            click.echo(goes_on(found), err=True)
+            raise
         found = [ended[job["job_id"]] | {"created": job["created"]} for job in found]
     if as_json:
         print_json(found if several else found[0])
