@@ -161,7 +161,8 @@ def rerun_lines(job: Document) -> list[str]:
     if not asked:
         return []
     ends = ", ".join([*asked["on"], *(f"exit:{code}" for code in asked["exit_codes"])])
-    return [f"up to {asked['times']} times after {ends}, {job['reruns']} so far"]
+    times = "1 time" if asked["times"] == 1 else f"{asked['times']} times"
+    return [f"up to {times} after {ends}, {job['reruns']} so far"]
 
 
 def notification_lines(found: list[Document] | None) -> list[str]:

@@ -226,7 +226,9 @@ def test_events_are_read_from_a_stream() -> None:
 @pytest.mark.parametrize(
     ("event", "words"),
     [
-        ({"type": "job_status_changed", "status": "failed", "error_message": "boom"}, "small is failed: boom"),
+        ({"type": "job_status_changed", "status": "failed", "error_message": "boom"}, "small failed: boom"),
+        ({"type": "job_status_changed", "status": "completed"}, "small completed"),
+        ({"type": "job_status_changed", "status": "running"}, "small is running"),
         (
             {"type": "approval_requested", "approval_id": "a" * 26, "reason": "dear"},
             "small waits for an approval: dear",
@@ -238,6 +240,11 @@ def test_events_are_read_from_a_stream() -> None:
 )
 def test_events_in_words(event: dict[str, Any], words: str) -> None:
     assert describe({"job_id": "j", **event}, "small").startswith(words)
+
+
+def test_a_reason_that_is_in_the_sentence_is_not_repeated() -> None:
+    event = {"type": "job_rerun", "job_id": "j", "reason": "exited with status 75: again"}
+    assert describe(event, "small") == "small ended (exited with status 75: again) and runs again"
 
 
 def test_limits_and_providers_are_told_without_a_job() -> None:
