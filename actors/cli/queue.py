@@ -11,6 +11,7 @@ from actors.cli.client import Client
 from actors.cli.job_text import name_of, span_text, standing
 from actors.cli.jobs import print_job
 from actors.cli.options import given, with_client, with_pages
+from actors.cli.queue_text import counts_text, headline
 from actors.cli.tables import ending, plain, print_answer, print_rows
 
 
@@ -29,8 +30,8 @@ def queue(client: Client, as_json: bool, **page: Any) -> None:
 
 
 def _print_queue(found: Any) -> None:
-    counts = ", ".join(f"{number} {status}" for status, number in found["counts"].items())
-    click.echo(f"{found['summary']}. Running {found['running']}; entries: {counts or 'none'}.")
+    counts = counts_text({status: number for status, number in found["counts"].items() if status != "running"})
+    click.echo(f"{headline(found)}. Running {found['running']}{counts and f'; {counts}'}.")
     for provider, why in found["closed_providers"].items():
         click.echo(f"Provider {plain(provider)} is closed: {plain(why)}")
     for kept in found["reservations"]:

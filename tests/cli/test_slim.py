@@ -28,7 +28,7 @@ JOBS = WORDS | {"actors.cli.jobs", "actors.cli.selections", "actors.jobs.statuse
 EVENTS = WORDS | {"actors.cli.event_text", "actors.jobs.events"}
 SUBMIT = WORDS | {"actors.cli.submit", "actors.jobs.environment", "actors.jobs.statuses"}
 SERIES = {"actors.cli.series", "actors.cli.sparkline"}
-QUEUE = JOBS | {"actors.cli.queue"}
+QUEUE = JOBS | {"actors.cli.queue", "actors.cli.queue_text"}
 COMMANDS = {
     "jobs": JOBS, "jobs --json": JOBS, "show JOB": JOBS, "cancel JOB": JOBS, "retry JOB": JOBS,
     "cancel --name x --yes": JOBS, "rm JOB --dry-run": JOBS, "jobs --since 12:00": JOBS | {"actors.cli.moments"},
