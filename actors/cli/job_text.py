@@ -50,6 +50,24 @@ def ago(text: str | None) -> str:
     return "" if seconds is None else f"{lasted(seconds)} ago"
 
 
+def clock(text: str | None) -> str:
+    """A time of a document by this computer's clock: ``23:30`` today, with its date on another day."""
+    if text is None:
+        return ""
+    shown = datetime.fromisoformat(text).astimezone()
+    day = "" if shown.date() == datetime.now(UTC).astimezone().date() else f"{shown:%Y-%m-%d} "
+    return f"{day}{shown:%H:%M:%S}".removesuffix(":00")
+
+
+def reason_of(job: Document) -> str:
+    """Why a job waits; times in it, which a server writes in UTC, by this computer's clock."""
+    reason = str(job.get("reason") or "")
+    for key, form in (("start_after", "%Y-%m-%d %H:%M:%S UTC"), ("not_before", "%H:%M:%S UTC")):
+        if time := job.get(key):
+            reason = reason.replace(f"at {datetime.fromisoformat(time):{form}}", f"at {clock(time)}", 1)
+    return reason
+
+
 def duration(job: Document) -> str:
     """How long a job has run, or ran."""
     seconds = seconds_from(job.get("started_at"), job.get("completed_at") or _now())
@@ -135,7 +153,7 @@ def span_text(span: Document | None) -> str:
 def note(job: Document) -> str:
     """One line beside the status: why a job waits, its progress, why it failed, its result."""
     if job.get("reason"):
-        return str(job["reason"])
+        return reason_of(job)
     if job.get("uncertain"):
         return f"{job['uncertain']['reason']}; greenroom settle {short(job['job_id'])} ..."
     if job.get("error_message"):

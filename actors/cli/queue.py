@@ -8,7 +8,7 @@ import click
 
 from actors.cli import selections
 from actors.cli.client import Client
-from actors.cli.job_text import name_of, span_text, standing
+from actors.cli.job_text import name_of, reason_of, span_text, standing
 from actors.cli.jobs import print_job
 from actors.cli.options import given, with_client, with_pages
 from actors.cli.queue_text import counts_text, headline
@@ -41,7 +41,7 @@ def _print_queue(found: Any) -> None:
     print_rows(found["waiting"], False, "No jobs are waiting.", {
         "#": lambda job: "" if job["position"] is None else job["position"] + 1, "JOB": ending("job_id"),
         "NAME": name_of, "USER": "user_id", "PRIORITY": "priority", "STATUS": standing,
-        "STARTS": lambda job: span_text(job["estimated_start"]), "WHY": "reason",
+        "STARTS": lambda job: span_text(job["estimated_start"]), "WHY": reason_of,
         "CHANGE WITH": "setting",
     })  # fmt: skip
 

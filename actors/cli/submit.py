@@ -11,7 +11,7 @@ import click
 
 from actors.cli.client import Client
 from actors.cli.context import BadInput, Failed, configured_env_from, os_user
-from actors.cli.job_text import duration, how_many, metrics, name_of, note, standing
+from actors.cli.job_text import clock, duration, how_many, metrics, name_of, note, standing
 from actors.cli.options import DURATION, SIZE, given, print_warnings, unchecked, with_client
 from actors.cli.tables import ending, print_json, print_rows, short
 
@@ -133,7 +133,8 @@ def _print(jobs: list[dict[str, Any]], waited: bool, several: bool) -> None:
     if not several:
         job = jobs[0]
         again = "" if job["created"] else " (was submitted before under this key)"
-        click.echo(f"{job['job_id']} {name_of(job)}: {standing(job)}{again}")
+        starts = f", starts at {clock(job['start_after'])}" if job["start_after"] and not job["completed_at"] else ""
+        click.echo(f"{job['job_id']} {name_of(job)}: {standing(job)}{starts}{again}")
         if job["approval"] and job["approval"]["status"] == "pending":
             click.echo(f"waits for an approval: greenroom approve {short(job['approval']['approval_id'])}")
         elif text := note(job):

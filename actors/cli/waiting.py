@@ -9,7 +9,7 @@ import click
 
 from actors.cli.client import Client
 from actors.cli.context import Failed
-from actors.cli.job_text import name_of
+from actors.cli.job_text import name_of, reason_of
 from actors.cli.tables import plain, short
 from actors.jobs.statuses import TERMINAL_JOBS
 
@@ -32,7 +32,7 @@ def wait_for(client: Client, submitted: list[dict[str, Any]]) -> dict[str, dict[
         if job["status"] in TERMINAL_JOBS:
             ended[job_id] = job
         elif job["reason"]:
-            click.echo(f"{open_ones[job_id]} ({short(job_id)}) waits: {job['reason']}", err=True)
+            click.echo(f"{open_ones[job_id]} ({short(job_id)}) waits: {reason_of(job)}", err=True)
 
     only = {"job_id": submitted[0]["job_id"]} if len(submitted) == 1 else {}
     with client.stream("api", "events", params=only) as answer:
