@@ -18,7 +18,23 @@ from actors.cli.tables import ending, print_json, print_rows, short
 _MOST_ROWS = 200
 
 
-@click.command()
+class _Submit(click.Command):
+    """Says where ``--`` is missing before a program that has options of its own."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments as every command does."""
+        typed = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as unknown:
+            from actors.cli.double_dash import corrected
+
+            if (better := corrected(self, typed, unknown.option_name)) is None:
+                raise
+            raise click.UsageError(f"put -- before the program: {better}", ctx) from None
+
+
+@click.command(cls=_Submit)
 @click.argument("command", nargs=-1, metavar="[-- ARGV...]", type=click.UNPROCESSED)
 @click.option("--provider", help="Provider that runs the job.  [default: local]")
 @click.option("--user", "user_id", help="User the job belongs to.  [default: you]")
@@ -168,6 +184,8 @@ def _from_options(
         fields["matrix"], where = sweep.matrix_of(swept), sweep.directory(cwd)
     else:
         where = str(Path(cwd or ".").absolute())
+    if not (command or fields["entry_point"] or fields["provider"] or spec or assigned):
+        raise click.UsageError("say what to run: greenroom submit -- python train.py")
     names = with_usual((*inherits, *env_from))
     body = {
         **fields,
