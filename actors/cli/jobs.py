@@ -117,7 +117,10 @@ def cancel(client: Client, as_json: bool, jobs: tuple[str, ...], **options: Any)
 def retry(
     client: Client, as_json: bool, jobs: tuple[str, ...], with_dependants: bool, no_check: bool, **options: Any
 ) -> None:
-    """Submit ended JOBs again, as new jobs, or all of a selection that failed or were cancelled."""
+    """Submit ended JOBs again, as new jobs, or all of a selection.
+
+    A selection takes those that failed or were cancelled.
+    """
     if selections.is_one(jobs, options):
         body = {"with_dependants": True} if with_dependants else None
         again = client.request("POST", "api", "jobs", *jobs, "retry", params=unchecked(no_check), body=body)

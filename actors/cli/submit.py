@@ -73,7 +73,11 @@ class _Submit(click.Command):
     help="A job for each combination of these values, where {NAME} is filled in; repeatable.",
 )  # fmt: skip
 @click.option("--rerun", type=int, metavar="N", help="Run it again up to N times if it is interrupted.")
-@click.option("--rerun-on", metavar="LIST", help="Ends after which: interrupted, failed, timed_out, exit:75.")
+@click.option(
+    "--rerun-on",
+    metavar="LIST",
+    help="After which ends it runs again: failed, timed_out, exit:75.  [default: interrupted]",
+)
 @click.option("--rerun-delay", type=DURATION, help="Wait before the first of these, such as 2m.  [default: 30s]")
 @click.option("--after", multiple=True, metavar="JOB|group:G", help="Wait for this job, or for a group; repeatable.")
 @click.option(
