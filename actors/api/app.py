@@ -29,6 +29,7 @@ from actors.api.guard import AccessGuard
 from actors.api.options import HttpOptions
 from actors.api.problems import HANDLERS
 from actors.api.route import ends_with_name
+from actors.api.route_table import RouteTable
 from actors.control.runtime import Reading, Runtime
 from actors.net.client_faults import ClientFaults
 from logconf import get_logger
@@ -55,10 +56,12 @@ def create_app(runtime: Runtime | Reading, options: HttpOptions | None = None, *
     right.
     """
     options = options or HttpOptions()
-    app = Starlette(routes=ROUTES, exception_handlers=HANDLERS)
+    table = RouteTable(ROUTES)
+    app = Starlette(routes=[table], exception_handlers=HANDLERS)
     app.state.runtime = runtime
+    app.state.routes = ROUTES
     app.state.options = options
-    guarded = AccessGuard(app, app.routes, runtime, options, feed_port)
+    guarded = AccessGuard(app, table, runtime, options, feed_port)
     return CorrelationMiddleware(_Contained(guarded, runtime.client_faults))
 
 

@@ -22,14 +22,13 @@ checked again every :data:`LOOK_AGAIN` seconds, and the stream ends with them.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from typing import Any
 
 import trio
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Match
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from actors.access.hosts import AllowedHosts, same_origin
@@ -42,6 +41,7 @@ from actors.api.options import HttpOptions
 from actors.api.problems import problem, problem_of
 from actors.api.rate_limits import SIGN_IN, RateLimiter, SignInRate, StreamLimit, check_rate
 from actors.api.route import permission_of
+from actors.api.route_table import RouteTable
 from actors.api.unix_peer import user_name
 from actors.control.runtime import Reading, Runtime
 from actors.net.streams import BoundedStream
@@ -57,18 +57,18 @@ _logger = get_logger("actors.api.guard")
 
 
 class AccessGuard:
-    """Puts ``app``, whose routes are ``routes``, behind the rules of ``options``."""
+    """Puts ``app``, whose routes ``table`` has, behind the rules of ``options``."""
 
     def __init__(
         self,
         app: ASGIApp,
-        routes: Sequence[BaseRoute],
+        table: RouteTable,
         runtime: Runtime | Reading,
         options: HttpOptions,
         feed_port: int | None = None,
     ) -> None:
         self._app = app
-        self._routes = routes
+        self._table = table
         self._access = None if isinstance(runtime, Reading) else runtime.access
         self._faults = runtime.client_faults
         self._options = options
@@ -126,10 +126,8 @@ class AccessGuard:
 
     def _permission(self, scope: Scope) -> Permission:
         """The permission of the route that the application will choose; without one, an admin's."""
-        for route in self._routes:
-            if route.matches(scope)[0] is Match.FULL:
-                return permission_of(route)
-        return ADMIN
+        match, _, route = self._table.find(scope)
+        return permission_of(route) if match is Match.FULL and route is not None else ADMIN
 
     async def _check(self, request: Request, permission: Permission) -> Peer | None:
         """Checks 2 to 6: the peer, None where the route is open to all. Raises ``HTTPException``, the answer."""

@@ -153,7 +153,7 @@ async def openapi(call: Call[Nothing, Nothing]) -> Document:
     if not hasattr(state, "openapi"):
         state.openapi = {}
     if source not in state.openapi:
-        state.openapi[source] = document(call.request.app.routes, source)
+        state.openapi[source] = document(state.routes, source)
     found: Document = state.openapi[source]
     return found
 

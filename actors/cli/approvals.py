@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from actors.cli.client import Client
-from actors.cli.job_text import ago
+from actors.cli.job_text import ago, clock
 from actors.cli.options import given, with_client, with_pages
 from actors.cli.tables import ending, print_answer, print_rows, short
 
@@ -22,7 +22,8 @@ def approvals(client: Client, as_json: bool, everything: bool, **page: Any) -> N
     requests = found["approvals"]
     print_rows(requests, as_json, "No approval is pending.", {
         "ID": ending("approval_id"), "JOB": ending("job_id"), "STATUS": "status", "REASON": "reason",
-        "LEVEL": "required_level", "REQUESTED": lambda one: ago(one["requested_at"]), "EXPIRES": "expires_at",
+        "LEVEL": "required_level", "REQUESTED": lambda one: ago(one["requested_at"]),
+        "EXPIRES": lambda one: clock(one["expires_at"]),
     })  # fmt: skip
     if as_json:
         return

@@ -17,6 +17,7 @@ from rich.text import Text
 from actors.cli.board import Board, Plan
 from actors.cli.event_text import describe
 from actors.cli.job_text import duration, how_many, metrics, name_and_user, name_of, note, standing
+from actors.cli.queue_text import counts_text, headline
 from actors.cli.summary import print_summary
 from actors.cli.tables import colour_of, plain, short
 from actors.jobs.events import EventType
@@ -182,10 +183,9 @@ def _bar(job: dict[str, Any]) -> RenderableType:
 def queue_line(board: Board) -> str:
     """What waits, in one line."""
     queue = board.queue
-    counts = ", ".join(f"{number} {status}" for status, number in queue["counts"].items())
     closed = "".join(f"; {why}" for why in queue["closed_providers"].values())
     others = f"; {board.others()} jobs beside these" if board.others() else ""
-    return plain(f"queue   {counts or 'empty'}. {queue['summary']}{closed}{others}")
+    return plain(f"queue   {counts_text(queue['counts']) or 'empty'}. {headline(queue)}{closed}{others}")
 
 
 def actors_line(tree: list[dict[str, Any]]) -> str:

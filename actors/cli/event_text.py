@@ -27,13 +27,15 @@ def _happened(event: Document) -> str:
     match event["type"]:
         case EventType.JOB_STATUS_CHANGED if event.get("status") == "queued":
             sentence += " at its provider"
+        case EventType.JOB_STATUS_CHANGED if event.get("status") in ("completed", "failed"):
+            sentence = str(event["status"])
         case EventType.JOB_PROGRESS:
             return f"{sentence} {progress_text(event.get('progress'))}"
         case EventType.LIMITS_CHANGED if event.get("limit"):
             return f"limits: {event.get('limit')} is now {event.get('value')}"
     by = f" by {event['by']}" if event.get("by") else ""
     why = event.get("reason") or event.get("error_message")
-    text = sentence + by + (f": {why}" if why else "")
+    text = sentence + by + (f": {why}" if why and str(why) not in sentence else "")
     if event["type"] == EventType.APPROVAL_REQUESTED:
         text += f"; greenroom approve {short(event['approval_id'])}"
     return text

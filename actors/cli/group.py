@@ -29,6 +29,8 @@ _COMMANDS = {
 """Each file of this package with its commands, in the order in which people meet them."""
 _HOMES = {command: home for home, commands in _COMMANDS.items() for command in commands}
 _DEFAULT = "run"
+_CTRL_C = 130
+"""The exit status of a command that SIGINT has ended: 128 and its number."""
 
 
 class LazyGroup(click.Group):
@@ -63,6 +65,13 @@ class LazyGroup(click.Group):
             near = did_you_mean(args[0], _HOMES) if not ctx.resilient_parsing else ""
             raise click.UsageError(f"there is no command {args[0]!r}{near}", ctx)
         return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; Ctrl-C ends it without a word, as it ends every program."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise click.exceptions.Exit(_CTRL_C) from None
 
 
 def _require_utf8(command: click.Command) -> None:

@@ -15,10 +15,10 @@ _SIZES = (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10))
 
 
 def name_of(job: Document) -> str:
-    """The name of a job, or the command that it runs."""
+    """The name of a job, or its command in parentheses: ``(python train.py)``."""
     named = job.get("config_name") or job.get("entry_point")
     if named is None and job.get("command"):
-        named = " ".join(job["command"])
+        named = f"({' '.join(job['command'])})"
     return plain(named or short(job["job_id"]))
 
 
@@ -48,6 +48,24 @@ def ago(text: str | None) -> str:
     """How long ago a time of a document was."""
     seconds = seconds_from(text, _now())
     return "" if seconds is None else f"{lasted(seconds)} ago"
+
+
+def clock(text: str | None) -> str:
+    """A time of a document by this computer's clock: ``23:30`` today, with its date on another day."""
+    if text is None:
+        return ""
+    shown = datetime.fromisoformat(text).astimezone()
+    day = "" if shown.date() == datetime.now(UTC).astimezone().date() else f"{shown:%Y-%m-%d} "
+    return f"{day}{shown:%H:%M:%S}".removesuffix(":00")
+
+
+def reason_of(job: Document) -> str:
+    """Why a job waits; times in it, which a server writes in UTC, by this computer's clock."""
+    reason = str(job.get("reason") or "")
+    for key, form in (("start_after", "%Y-%m-%d %H:%M:%S UTC"), ("not_before", "%H:%M:%S UTC")):
+        if time := job.get(key):
+            reason = reason.replace(f"at {datetime.fromisoformat(time):{form}}", f"at {clock(time)}", 1)
+    return reason
 
 
 def duration(job: Document) -> str:
@@ -135,7 +153,7 @@ def span_text(span: Document | None) -> str:
 def note(job: Document) -> str:
     """One line beside the status: why a job waits, its progress, why it failed, its result."""
     if job.get("reason"):
-        return str(job["reason"])
+        return reason_of(job)
     if job.get("uncertain"):
         return f"{job['uncertain']['reason']}; greenroom settle {short(job['job_id'])} ..."
     if job.get("error_message"):
@@ -161,7 +179,8 @@ def rerun_lines(job: Document) -> list[str]:
     if not asked:
         return []
     ends = ", ".join([*asked["on"], *(f"exit:{code}" for code in asked["exit_codes"])])
-    return [f"up to {asked['times']} times after {ends}, {job['reruns']} so far"]
+    times = "1 time" if asked["times"] == 1 else f"{asked['times']} times"
+    return [f"up to {times} after {ends}, {job['reruns']} so far"]
 
 
 def notification_lines(found: list[Document] | None) -> list[str]:

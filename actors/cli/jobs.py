@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import click
@@ -13,34 +13,17 @@ from actors.cli.client import Client
 from actors.cli.context import BadInput
 from actors.cli.job_text import (
     ago,
-    attempt_lines,
     duration,
-    estimate_text,
     gpus_of,
-    lasted,
     name_of,
-    needs,
     note,
-    notification_lines,
-    relative_lines,
-    rerun_lines,
     standing,
-    variables,
 )
 from actors.cli.options import given, print_warnings, unchecked, with_client
 from actors.cli.tables import ending, plain, print_answer, print_rows
 from actors.jobs.statuses import JobStatus
 
 _MOST_ROWS = 1000
-_SHOWN_FIRST = (
-    "job_id", "status", "queue_status", "config_name", "group", "user_id", "org_id", "team_id", "provider", "command",
-    "entry_point", "params", "cwd", "environment", "resources", "devices", "output_directory", "max_runtime",
-    "correlation_id", "reason", "setting",
-)  # fmt: skip
-
-
-_NOTHING: tuple[Any, ...] = (None, "", {}, [])
-_WORDS: Mapping[str, Callable[[Any], str]] = {"environment": variables, "max_runtime": lasted, "resources": needs}
 
 
 @click.command()
@@ -99,56 +82,14 @@ def show(client: Client, as_json: bool, job: str) -> None:
     JOB is its ID, its name, or the beginning (6 characters or more) or the end of its ID. Of several jobs of one name
     it is the newest; yours come first.
     """
+    from actors.cli.details import print_details
+
     found = client.read("api", "jobs", job)
-    print_answer(found, as_json, _print_details)
+    print_answer(found, as_json, print_details)
     if found["progress"] and not as_json:
         from actors.cli.series import print_curves_of  # seldom needed
 
         print_curves_of(client, found["job_id"])
-
-
-def _print_details(job: Any) -> None:
-    estimate = estimate_text(job)
-    click.echo(f"{name_of(job)}: {standing(job)}" + (f", {estimate}" if estimate else ""))
-    rest = [key for key in job if key not in _SHOWN_FIRST]
-    for key in (*_SHOWN_FIRST, *rest):
-        if key in _LINES:
-            _print_lines(key, _LINES[key](job))
-        elif job[key] not in _NOTHING:
-            text = _WORDS[key](job[key]) if key in _WORDS else _on_one_line(job[key])
-            click.echo(f"  {key + ':':22}{text}")
-
-
-def _no_lines(_job: Any) -> list[str]:
-    return []
-
-
-def _after_lines(job: Any) -> list[str]:
-    mode = " (however they end)" if job["after_mode"] == "ended" else ""
-    names = [f"group:{one['group']}" if isinstance(one, dict) else one for one in job["after"]]
-    return [plain(", ".join(names)) + mode] if names else []
-
-
-_LINES: Mapping[str, Callable[[Any], list[str]]] = {
-    "rerun": rerun_lines, "attempts": attempt_lines, "reruns": _no_lines, "after": _after_lines,
-    "after_mode": _no_lines, "waits_for": lambda job: relative_lines(job["waits_for"]),
-    "dependants": lambda job: relative_lines(job["dependants"]),
-    "notifications": lambda job: notification_lines(job["notifications"]),
-}  # fmt: skip
-"""Keys of which a person is told something else than their value."""
-
-
-def _print_lines(key: str, lines: list[str]) -> None:
-    for number, line in enumerate(lines):
-        click.echo(f"  {key + ':' if not number else '':22}{line}")
-
-
-def _on_one_line(value: Any) -> str:
-    if isinstance(value, list):
-        return plain(" ".join(map(str, value)))
-    if isinstance(value, dict):
-        return ", ".join(f"{plain(key)} {_on_one_line(one)}" for key, one in value.items() if one not in _NOTHING)
-    return plain(value)
 
 
 @click.command()
@@ -176,7 +117,10 @@ def cancel(client: Client, as_json: bool, jobs: tuple[str, ...], **options: Any)
 def retry(
     client: Client, as_json: bool, jobs: tuple[str, ...], with_dependants: bool, no_check: bool, **options: Any
 ) -> None:
-    """Submit ended JOBs again, as new jobs, or all of a selection that failed or were cancelled."""
+    """Submit ended JOBs again, as new jobs, or all of a selection.
+
+    A selection takes those that failed or were cancelled.
+    """
     if selections.is_one(jobs, options):
         body = {"with_dependants": True} if with_dependants else None
         again = client.request("POST", "api", "jobs", *jobs, "retry", params=unchecked(no_check), body=body)
@@ -214,7 +158,7 @@ def rm(client: Client, as_json: bool, jobs: tuple[str, ...], **options: Any) -> 
 def _print_removed(job: Any) -> None:
     size = "its directory" if job["freed_bytes"] is None else selections.size(job["freed_bytes"])
     keys = f", {job['keys']} idempotency keys" if job["keys"] else ""
-    click.echo(f"{job['job_id']} {plain(job['name'] or '')}: removed, {size} freed, {job['events']} events{keys}")
+    click.echo(f"{job['job_id']} {selections.called(job)}: removed, {size} freed, {job['events']} events{keys}")
     if job["left_at"] is not None:
         click.echo(
             f"provider {plain(job['left_at'])} is not configured: what it keeps of the job is still there", err=True

@@ -48,7 +48,10 @@ def targets(client: Client, as_json: bool) -> None:
 @click.argument("name")
 @with_client
 def enable(client: Client, as_json: bool, name: str) -> None:
-    """Send to the target NAME again, which answered 410, at once what waits for it."""
+    """Send to the target NAME again, which answered 410.
+
+    What waits for it is sent at once.
+    """
     _print_targets(client.request("POST", "api", "notifications", "targets", name, "enable"), as_json)
 
 

@@ -8,9 +8,9 @@ import click
 
 from actors.cli import selections
 from actors.cli.client import Client
-from actors.cli.job_text import name_of, span_text, standing
-from actors.cli.jobs import print_job
+from actors.cli.job_text import name_of, reason_of, span_text, standing
 from actors.cli.options import given, with_client, with_pages
+from actors.cli.queue_text import counts_text, headline
 from actors.cli.tables import ending, plain, print_answer, print_rows
 
 
@@ -29,10 +29,9 @@ def queue(client: Client, as_json: bool, **page: Any) -> None:
 
 
 def _print_queue(found: Any) -> None:
-    counts = ", ".join(f"{number} {status}" for status, number in found["counts"].items())
-    click.echo(f"{found['summary']}. Running {found['running']}; entries: {counts or 'none'}.")
-    for provider, why in found["closed_providers"].items():
-        click.echo(f"Provider {plain(provider)} is closed: {plain(why)}")
+    counts = counts_text({status: number for status, number in found["counts"].items() if status != "running"})
+    click.echo(f"{headline(found)}. Running {found['running']}{counts and f'; {counts}'}.")
+    _print_closed(found)
     for kept in found["reservations"]:
         click.echo(f"Provider {plain(kept['provider'])}: {plain(kept['text'])}")
     if found["pruning_held"]:
@@ -40,7 +39,7 @@ def _print_queue(found: Any) -> None:
     print_rows(found["waiting"], False, "No jobs are waiting.", {
         "#": lambda job: "" if job["position"] is None else job["position"] + 1, "JOB": ending("job_id"),
         "NAME": name_of, "USER": "user_id", "PRIORITY": "priority", "STATUS": standing,
-        "STARTS": lambda job: span_text(job["estimated_start"]), "WHY": "reason",
+        "STARTS": lambda job: span_text(job["estimated_start"]), "WHY": reason_of,
         "CHANGE WITH": "setting",
     })  # fmt: skip
 
@@ -50,21 +49,36 @@ def _print_queue(found: Any) -> None:
 @click.option("--reason", help="Reason; shown for every job that waits.")
 @with_client
 def pause(client: Client, as_json: bool, provider: str | None, reason: str | None) -> None:
-    """Stop submitting jobs to PROVIDER, or to all providers, until it is resumed.
+    """Stop submitting jobs to PROVIDER, or to all providers.
 
-    The pause is kept over restarts. Jobs that the provider already has continue.
+    The pause lasts until `queue resume`, over restarts, too. Jobs that the provider already has continue.
     """
     body = given({"provider": provider, "reason": reason or None}) or {}
-    print_answer(client.request("POST", "api", "queue", "pause", body=body), as_json, _print_queue)
+    found = client.request("POST", "api", "queue", "pause", body=body)
+    print_answer(found, as_json, lambda queue: _print_changed(queue, provider, "paused"))
+
+
+def _print_changed(found: Any, provider: str | None, done: str) -> None:
+    click.echo(f"{'queue' if provider is None else f'provider {plain(provider)}'} {done}")
+    _print_closed(found)
+
+
+def _print_closed(found: Any) -> None:
+    for provider, why in found["closed_providers"].items():
+        click.echo(f"Provider {plain(provider)} is closed: {plain(why)}")
 
 
 @queue.command()
 @click.argument("provider", required=False)
 @with_client
 def resume(client: Client, as_json: bool, provider: str | None) -> None:
-    """Submit jobs to a paused or closed PROVIDER again; without PROVIDER: end the pause of the whole queue."""
+    """Submit jobs to a paused or closed PROVIDER again.
+
+    Without PROVIDER: end the pause of the whole queue.
+    """
     body = given({"provider": provider}) or {}
-    print_answer(client.request("POST", "api", "queue", "resume", body=body), as_json, _print_queue)
+    found = client.request("POST", "api", "queue", "resume", body=body)
+    print_answer(found, as_json, lambda queue: _print_changed(queue, provider, "resumed"))
 
 
 @click.command()
@@ -73,17 +87,21 @@ def resume(client: Client, as_json: bool, provider: str | None) -> None:
 @selections.with_selection
 @with_client
 def prioritise(client: Client, as_json: bool, jobs: tuple[str, ...], priority: str, **options: Any) -> None:
-    """Set the priority of waiting JOBs, or of all of a selection that wait: 0 to 50.
+    """Set the priority of JOBs that wait, or of a selection.
 
-    `none` returns to the priority that follows from the user's level.
+    It is a number from 0 to 50; `none` returns to the priority that follows from the user's level.
     """
     if priority != "none" and not priority.isdecimal():
         raise click.BadParameter(f"must be a number from 0 to 50, or none, not {priority!r}", param_hint="PRIORITY")
     body = {"priority_override": None if priority == "none" else int(priority)}
     if selections.is_one(jobs, options):
-        print_answer(client.request("PUT", "api", "queue", *jobs, "priority", body=body), as_json, print_job)
+        print_answer(client.request("PUT", "api", "queue", *jobs, "priority", body=body), as_json, _print_priority)
     else:
         selections.change(client, "prioritise", jobs, options, as_json=as_json, done="prioritised", more=body)
+
+
+def _print_priority(job: Any) -> None:
+    click.echo(f"{job['job_id']} {name_of(job)}: {standing(job)}, priority {job['priority']}")
 
 
 @click.group(invoke_without_command=True)

@@ -90,9 +90,7 @@ def _confirmed(seen: Mapping[str, Any], done: str) -> dict[str, Any]:
     """The jobs that were shown and agreed to, and no others that come to fit meanwhile."""
     if seen["selected"] > 1:
         for one in seen["results"][:_ASKED]:
-            click.echo(
-                f"  {one['job_id']} {plain(one['name'] or '')} ({plain(one['user_id'])}): {one['status']}", err=True
-            )
+            click.echo(f"  {one['job_id']} {called(one)} ({plain(one['user_id'])}): {one['status']}", err=True)
         if (rest := seen["selected"] - _ASKED) > 0:
             click.echo(f"  and {rest} more", err=True)
         click.confirm(f"{seen['selected']} jobs will be {done}. Go on?", abort=True, err=True)
@@ -114,7 +112,7 @@ def _whole(send: Callable[[Mapping[str, Any]], Any], chosen: Mapping[str, Any]) 
 
 def _print_preview(found: Mapping[str, Any], done: str) -> None:
     print_rows(found["results"], False, "", {
-        "JOB": ending("job_id"), "NAME": lambda one: one["name"] or "", "USER": "user_id", "STATUS": "status",
+        "JOB": ending("job_id"), "NAME": called, "USER": "user_id", "STATUS": "status",
     })  # fmt: skip
     number = found["selected"]
     click.echo(f"{number} {'job' if number == 1 else 'jobs'} would be {done}.")
@@ -125,12 +123,17 @@ def _print_outcome(found: Mapping[str, Any], done: str) -> None:
         if one["problem"] is not None:
             click.echo(f"greenroom: {plain(one['problem'])}", err=True)
         else:
-            click.echo(f"{one['job_id']} {plain(one['name'] or '')}: {_what(one, done)}")
+            click.echo(f"{one['job_id']} {called(one)}: {_what(one, done)}")
     if len(found["results"]) > _SHOWN:
         click.echo(f"and {found['done'] + found['failed'] - _SHOWN} more")
     freed = f", {size(found['freed_bytes'])} freed" if found["freed_bytes"] else ""
     failed = f"; with {found['failed']} it was not possible" if found["failed"] else ""
     click.echo(f"{found['done']} {'job' if found['done'] == 1 else 'jobs'} {done}{freed}{failed}.")
+
+
+def called(one: Mapping[str, Any]) -> str:
+    """What people call a job of which an answer has the name only."""
+    return plain(one["name"] or "(no name)")
 
 
 def _what(one: Mapping[str, Any], done: str) -> str:

@@ -11,14 +11,30 @@ import click
 
 from actors.cli.client import Client
 from actors.cli.context import BadInput, Failed, configured_env_from, os_user
-from actors.cli.job_text import duration, how_many, metrics, name_of, note, standing
+from actors.cli.job_text import clock, duration, how_many, metrics, name_of, note, standing
 from actors.cli.options import DURATION, SIZE, given, print_warnings, unchecked, with_client
 from actors.cli.tables import ending, print_json, print_rows, short
 
 _MOST_ROWS = 200
 
 
-@click.command()
+class _Submit(click.Command):
+    """Says where ``--`` is missing before a program that has options of its own."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments as every command does."""
+        typed = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as unknown:
+            from actors.cli.double_dash import corrected
+
+            if (better := corrected(self, typed, unknown.option_name)) is None:
+                raise
+            raise click.UsageError(f"put -- before the program: {better}", ctx) from None
+
+
+@click.command(cls=_Submit)
 @click.argument("command", nargs=-1, metavar="[-- ARGV...]", type=click.UNPROCESSED)
 @click.option("--provider", help="Provider that runs the job.  [default: local]")
 @click.option("--user", "user_id", help="User the job belongs to.  [default: you]")
@@ -57,7 +73,11 @@ _MOST_ROWS = 200
     help="A job for each combination of these values, where {NAME} is filled in; repeatable.",
 )  # fmt: skip
 @click.option("--rerun", type=int, metavar="N", help="Run it again up to N times if it is interrupted.")
-@click.option("--rerun-on", metavar="LIST", help="Ends after which: interrupted, failed, timed_out, exit:75.")
+@click.option(
+    "--rerun-on",
+    metavar="LIST",
+    help="After which ends it runs again: failed, timed_out, exit:75.  [default: interrupted]",
+)
 @click.option("--rerun-delay", type=DURATION, help="Wait before the first of these, such as 2m.  [default: 30s]")
 @click.option("--after", multiple=True, metavar="JOB|group:G", help="Wait for this job, or for a group; repeatable.")
 @click.option(
@@ -103,9 +123,13 @@ def submit(
         found = submit_file(client, file, again, params)
     print_warnings(found)
     if wait:
-        from actors.cli.waiting import exit_status, wait_for
+        from actors.cli.waiting import exit_status, goes_on, wait_for
 
-        ended = wait_for(client, found)
+        try:
+            ended = wait_for(client, found)
+        except KeyboardInterrupt:
+            click.echo(goes_on(found), err=True)
+            raise
         found = [ended[job["job_id"]] | {"created": job["created"]} for job in found]
     if as_json:
         print_json(found if several else found[0])
@@ -129,7 +153,8 @@ def _print(jobs: list[dict[str, Any]], waited: bool, several: bool) -> None:
     if not several:
         job = jobs[0]
         again = "" if job["created"] else " (was submitted before under this key)"
-        click.echo(f"{job['job_id']} {name_of(job)}: {standing(job)}{again}")
+        starts = f", starts at {clock(job['start_after'])}" if job["start_after"] and not job["completed_at"] else ""
+        click.echo(f"{job['job_id']} {name_of(job)}: {standing(job)}{starts}{again}")
         if job["approval"] and job["approval"]["status"] == "pending":
             click.echo(f"waits for an approval: greenroom approve {short(job['approval']['approval_id'])}")
         elif text := note(job):
@@ -163,6 +188,8 @@ def _from_options(
         fields["matrix"], where = sweep.matrix_of(swept), sweep.directory(cwd)
     else:
         where = str(Path(cwd or ".").absolute())
+    if not (command or fields["entry_point"] or fields["provider"] or spec or assigned):
+        raise click.UsageError("say what to run: greenroom submit -- python train.py")
     names = with_usual((*inherits, *env_from))
     body = {
         **fields,

@@ -8,6 +8,7 @@ import click
 
 from actors.cli.client import Client
 from actors.cli.context import BadInput
+from actors.cli.job_text import clock
 from actors.cli.options import DURATION, given, with_client
 from actors.cli.tables import ending, print_answer, print_json, print_rows, short
 from actors.jobs.levels import LEVELS
@@ -60,12 +61,13 @@ def list_tokens(client: Client, as_json: bool) -> None:
         return
     print_rows(tokens, False, "There are no tokens.", {
         "ID": ending("token_id"), "USER": "user_id", "ORG": "org_id", "TEAMS": lambda one: ", ".join(one["teams"]),
-        "LEVEL": "level", "NAME": "name", "VALID": _validity, "LAST USED": lambda one: one["last_used_at"] or "never",
+        "LEVEL": "level", "NAME": "name", "VALID": _validity,
+        "LAST USED": lambda one: clock(one["last_used_at"]) or "never",
     })  # fmt: skip
     click.echo("")
     print_rows(sessions, False, "No browser is signed in.", {
         "SESSION": "session_id", "USER": "user_id", "ORG": "org_id", "LEVEL": "level", "SIGNED IN BY": _began_with,
-        "SINCE": "created_at", "VALID": _validity,
+        "SINCE": lambda one: clock(one["created_at"]), "VALID": _validity,
     })  # fmt: skip
 
 
@@ -102,7 +104,7 @@ def _began_with(one: dict[str, Any]) -> str:
 def _validity(one: dict[str, Any]) -> str:
     if one.get("revoked_at") is not None:
         return "revoked"
-    return "without expiry" if one["expires_at"] is None else f"until {one['expires_at']}"
+    return "without expiry" if one["expires_at"] is None else f"until {clock(one['expires_at'])}"
 
 
 @click.command()

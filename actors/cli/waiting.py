@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 import click
 
 from actors.cli.client import Client
 from actors.cli.context import Failed
-from actors.cli.job_text import name_of
-from actors.cli.tables import short
+from actors.cli.job_text import name_of, reason_of
+from actors.cli.tables import plain, short
 from actors.jobs.statuses import TERMINAL_JOBS
 
 _UNHEARD = 255
@@ -31,7 +32,7 @@ def wait_for(client: Client, submitted: list[dict[str, Any]]) -> dict[str, dict[
         if job["status"] in TERMINAL_JOBS:
             ended[job_id] = job
         elif job["reason"]:
-            click.echo(f"{open_ones[job_id]} ({short(job_id)}) waits: {job['reason']}", err=True)
+            click.echo(f"{open_ones[job_id]} ({short(job_id)}) waits: {reason_of(job)}", err=True)
 
     only = {"job_id": submitted[0]["job_id"]} if len(submitted) == 1 else {}
     with client.stream("api", "events", params=only) as answer:
@@ -49,6 +50,18 @@ def wait_for(client: Client, submitted: list[dict[str, Any]]) -> dict[str, dict[
             if len(ended) == len(open_ones):
                 return ended
     raise Failed("the supervisor stopped while this waited; jobs that run go on running: greenroom jobs")
+
+
+def goes_on(submitted: list[dict[str, Any]]) -> str:
+    """What a person is told whom Ctrl-C has taken from here: the jobs go on, and how to follow or end them."""
+    if len(submitted) > 1:
+        groups = {job["group"] for job in submitted}
+        by = f"greenroom cancel --group {shlex.quote(groups.pop())}" if len(groups) == 1 and None not in groups else ""
+        return f"{len(submitted)} jobs go on; greenroom jobs{by and f', {by}'}"
+    job = submitted[0]
+    named = shlex.quote(job["config_name"] or short(job["job_id"]))
+    about = f"{name_of(job)} ({short(job['job_id'])})"
+    return plain(f"{about} goes on; greenroom logs -f {named}, greenroom cancel {named}")
 
 
 def exit_status(job: dict[str, Any]) -> int:

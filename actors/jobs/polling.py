@@ -19,6 +19,7 @@ DEBUG, WARNING = 10, 30
 """The standard library's numbers of these log levels; this package does not import logging."""
 
 DEADLINE_EXCEEDED = "deadline exceeded"
+"""How the message of a job begins that ran for too long; a provider that knows the limit adds it."""
 
 _COPIED = ("started_at", "cost_usd", "output_url", "exit_code", "signal", "progress", "result", "devices")
 
@@ -90,7 +91,8 @@ def _ending(job: Job, observation: Observation, now: datetime) -> dict[str, Any]
 def _end_message(job: Job, observation: Observation) -> str | None:
     match observation.phase:
         case Phase.TIMED_OUT:
-            return DEADLINE_EXCEEDED
+            error = observation.error or ""
+            return error if error.startswith(DEADLINE_EXCEEDED) else DEADLINE_EXCEEDED
         case Phase.LOST:
             return _lost(observation)
         case Phase.CANCELED if observation.error is None and job.cancel_requested_by is not None:

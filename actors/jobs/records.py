@@ -147,7 +147,7 @@ class QueueEntry:
 
     ``queued_at``: when it could first have started: approved, its parents ended, its time come. ``wait_seconds``: how
     long the back-off is; ``start_wait_seconds`` the same of a relative ``start_after``. ``run_first_attempt``: the
-    value of ``attempt`` at which the present run began. ``is_awaited``: whether a job waits for its end.
+    value of ``attempt`` at which the present run began. ``is_awaited``: whether a job waits, or waited, for its end.
     """
 
     job_id: str

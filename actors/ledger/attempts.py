@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from actors.jobs.ids import attempt_of
 from actors.jobs.records import Job, Submission
-from actors.jobs.views import Attempt
+from actors.jobs.views import Attempt, JobView
 from actors.store import submissions
 
 MOST_SHOWN = 100
@@ -20,9 +20,13 @@ _MOMENTS = ("started_at", "completed_at")
 _PLAIN = ("exit_code", "signal", "error_message", "output_url", "cost_usd")
 
 
-def attempts(connection: Connection, job: Job) -> tuple[Attempt, ...]:
-    """The newest attempts at ``job``, the oldest of them first."""
-    found = submissions.newest_of(connection, job.job_id, MOST_SHOWN)
+def attempts(connection: Connection, view: JobView) -> tuple[Attempt, ...]:
+    """The newest attempts at the job of ``view``, the oldest of them first; where there is one, it is in the view."""
+    job = view.job
+    if view.entry.attempt:
+        found = submissions.newest_of(connection, job.job_id, MOST_SHOWN)
+    else:
+        found = [] if view.submission is None else [view.submission]
     return tuple(_attempt(one, job if one is found[-1] else None) for one in found)
 
 

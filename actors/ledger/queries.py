@@ -110,8 +110,8 @@ def view(connection: Connection, text: str, context: DecisionContext) -> JobView
     if not views:
         queue.get(connection, job.job_id)  # raises: it was left out
         raise Refused(f"there is no job {text!r:.80}", RefusalKind.NOT_FOUND)
-    waits_for, dependants = dependencies.relatives(connection, job.job_id)
-    tries = attempts(connection, job)
+    waits_for, dependants = dependencies.relatives(connection, job, views[0].entry)
+    tries = attempts(connection, views[0])
     sent = tuple(notifications.of_job(connection, job.job_id, SHOWN_NOTIFICATIONS))
     related = attrs.evolve(views[0], waits_for=waits_for, dependants=dependants, attempts=tries, notifications=sent)
     return _placed(connection, related, context)

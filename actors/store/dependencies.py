@@ -17,6 +17,7 @@ from typing import Any
 from sqlalchemy import BindParameter, Connection, bindparam, delete, func, insert, select, text, update
 
 from actors.jobs.dependencies import MOST_SHOWN, Parent, Relatives
+from actors.jobs.records import Job, QueueEntry
 from actors.jobs.statuses import JobStatus
 from actors.store.prepared import Prepared
 from actors.store.schema import dependencies, ended_parents, jobs, queue_entries
@@ -40,8 +41,7 @@ def add(connection: Connection, waiting: Iterable[tuple[str, Sequence[Parent]]])
     """Let each of these jobs wait for its parents; the rows of those that ended already are closed."""
     rows = [_row(job_id, parent) for job_id, parents in waiting for parent in parents]
     _NEW.run_many(connection, rows)
-    awaited = {row["parent_id"] for row in rows if row["parent_status"] is None}
-    for some in _in_parts(sorted(awaited)):
+    for some in _in_parts(sorted({row["parent_id"] for row in rows})):
         _AWAITED.run(connection, these=some, is_awaited=True)
 
 
@@ -174,14 +174,16 @@ def broken_by(connection: Connection, job_id: str, most: int) -> list[str]:
     return [broken for (broken,) in _BROKEN_BY.all(connection, parent=job_id, most=most)]
 
 
-def relatives(connection: Connection, job_id: str) -> tuple[Relatives, Relatives]:
-    """Whom a job waits for, and who waits for it."""
-    [(parents,)] = _NUMBER_OF_PARENTS.all(connection, job=job_id)
-    [(dependants,)] = _NUMBER_OF_DEPENDANTS.all(connection, parent=job_id)
-    return (
-        Relatives(parents_of(connection, job_id, MOST_SHOWN) if parents else (), parents),
-        Relatives(dependants_of(connection, job_id, MOST_SHOWN) if dependants else (), dependants),
-    )
+def relatives(connection: Connection, job: Job, entry: QueueEntry) -> tuple[Relatives, Relatives]:
+    """Whom a job waits for, and who waits for it; of most jobs no row need be read for that."""
+    waits_for = dependants = Relatives()
+    if job.request.after:
+        [(number,)] = _NUMBER_OF_PARENTS.all(connection, job=job.job_id)
+        waits_for = Relatives(parents_of(connection, job.job_id, MOST_SHOWN), number)
+    if entry.is_awaited:
+        [(number,)] = _NUMBER_OF_DEPENDANTS.all(connection, parent=job.job_id)
+        dependants = Relatives(dependants_of(connection, job.job_id, MOST_SHOWN), number)
+    return waits_for, dependants
 
 
 def waited_for(connection: Connection, job_ids: Iterable[str]) -> dict[str, Parent]:

@@ -28,9 +28,9 @@ JOBS = WORDS | {"actors.cli.jobs", "actors.cli.selections", "actors.jobs.statuse
 EVENTS = WORDS | {"actors.cli.event_text", "actors.jobs.events"}
 SUBMIT = WORDS | {"actors.cli.submit", "actors.jobs.environment", "actors.jobs.statuses"}
 SERIES = {"actors.cli.series", "actors.cli.sparkline"}
-QUEUE = JOBS | {"actors.cli.queue"}
+QUEUE = JOBS | {"actors.cli.queue", "actors.cli.queue_text"}
 COMMANDS = {
-    "jobs": JOBS, "jobs --json": JOBS, "show JOB": JOBS, "cancel JOB": JOBS, "retry JOB": JOBS,
+    "jobs": JOBS, "jobs --json": JOBS, "show JOB": JOBS | {"actors.cli.details"}, "cancel JOB": JOBS, "retry JOB": JOBS,
     "cancel --name x --yes": JOBS, "rm JOB --dry-run": JOBS, "jobs --since 12:00": JOBS | {"actors.cli.moments"},
     "logs JOB": {"actors.cli.logs", "actors.jobs.statuses"},
     "logs -f JOB": {"actors.cli.logs", "actors.jobs.statuses"},
@@ -42,8 +42,8 @@ COMMANDS = {
     "notifications": WORDS | {"actors.cli.notifications"},
     "notifications targets": WORDS | {"actors.cli.notifications"},
     "dead-letters": WORDS | {"actors.cli.dead_letters"}, "quarantine list": WORDS | {"actors.cli.dead_letters"},
-    "token list": {"actors.cli.token", "actors.jobs.levels"},
-    "open": {"actors.cli.token", "actors.jobs.levels"},
+    "token list": WORDS | {"actors.cli.token", "actors.jobs.levels"},
+    "open": WORDS | {"actors.cli.token", "actors.jobs.levels"},
     "metrics JOB": SERIES, "metrics --json JOB": SERIES,
     "prune --dry-run": {"actors.cli.prune"},
     "tree --json": WORDS | {"actors.cli.watch"},

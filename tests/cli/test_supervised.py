@@ -24,7 +24,7 @@ def test_submit_wait_ends_as_the_job_ended(terminal: Any, supervisor: Any) -> No
     assert good.returncode == 0, good.stderr
     job = json.loads(good.stdout)
     assert (job["status"], job["queue_status"], job["exit_code"], job["user_id"]) == ("completed", "completed", 0, ME)
-    assert "good is running" in good.stderr or "good is completed" in good.stderr
+    assert "good is running" in good.stderr or "good completed" in good.stderr
     logs = terminal.type("logs", job["job_id"][-12:])
     assert logs.stdout == f"out\n{terminal.cwd}\n"
     bad = terminal.type("submit", "--wait", "--", "sh", "-c", "exit 7")

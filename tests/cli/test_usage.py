@@ -173,7 +173,7 @@ def test_what_else_there_is_to_say_of_a_job() -> None:
 
 def test_a_job_is_called_by_its_name_or_its_program() -> None:
     assert name_of(job()) == "small"
-    assert name_of(job(config_name=None, command=["python", "train.py"])) == "python train.py"
+    assert name_of(job(config_name=None, command=["python", "train.py"])) == "(python train.py)"
     assert name_of(job(config_name=None)) == "000000000abc"
 
 
@@ -226,7 +226,9 @@ def test_events_are_read_from_a_stream() -> None:
 @pytest.mark.parametrize(
     ("event", "words"),
     [
-        ({"type": "job_status_changed", "status": "failed", "error_message": "boom"}, "small is failed: boom"),
+        ({"type": "job_status_changed", "status": "failed", "error_message": "boom"}, "small failed: boom"),
+        ({"type": "job_status_changed", "status": "completed"}, "small completed"),
+        ({"type": "job_status_changed", "status": "running"}, "small is running"),
         (
             {"type": "approval_requested", "approval_id": "a" * 26, "reason": "dear"},
             "small waits for an approval: dear",

@@ -157,9 +157,19 @@ def test_a_lost_job_that_is_proven_dead_has_failed(error: str | None, message: s
     assert verdict.changes["error_message"] == message
 
 
-def test_a_job_past_its_deadline_failed_by_exactly_that() -> None:
-    verdict = judged(job(), Phase.TIMED_OUT, error="deadline exceeded: it ran longer than 5 s")
-    assert verdict.changes["error_message"] == "deadline exceeded"
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        ("deadline exceeded: it ran longer than 5 s", "deadline exceeded: it ran longer than 5 s"),
+        ("killed: deadline exceeded", "deadline exceeded"),
+        (None, "deadline exceeded"),
+    ],
+)
+def test_a_job_past_its_deadline_failed_by_that_and_tells_a_limit_that_is_known(
+    error: str | None, message: str
+) -> None:
+    verdict = judged(job(), Phase.TIMED_OUT, error=error)
+    assert verdict.changes["error_message"] == message
 
 
 @pytest.mark.parametrize(

@@ -137,7 +137,7 @@ def sensible(answer: object) -> None:
 
 
 @pytest.mark.parametrize("answer", ANSWERS)
-@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("call", [call for call in CALLS if call != "log_cursor"])  # of this machine's provider alone
 @pytest.mark.parametrize("kind", REMOTES)
 async def test_a_hostile_answer_is_read_within_bounds_and_hurts_nobody(
     kind: str, call: str, answer: str, autojump_clock: MockClock

@@ -1,0 +1,52 @@
+"""Routes by the beginning of their paths: a request is compared with the few that it can mean, and not with all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from starlette.routing import BaseRoute, Match, Route
+from starlette.types import Receive, Scope, Send
+
+_CHOSEN = "greenroom.route"
+
+
+class RouteTable(BaseRoute):
+    """All of ``routes`` as one, in their order; two parts of a path, such as ``/api/jobs``, say which can match."""
+
+    def __init__(self, routes: Sequence[BaseRoute]) -> None:
+        self._routes = tuple(routes)
+        beginnings = {_beginning(_path(route)) for route in routes if "{" not in _beginning(_path(route))}
+        self._by_beginning = {
+            one: [route for route in routes if _beginning(_path(route)) == one or "{" in _beginning(_path(route))]
+            for one in beginnings
+        }
+
+    def find(self, scope: Scope) -> tuple[Match, Scope, BaseRoute | None]:
+        """How well the request matches, what its route adds to ``scope``, and that route."""
+        best: tuple[Match, Scope, BaseRoute | None] = (Match.NONE, {}, None)
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        for route in self._by_beginning.get(_beginning(path), self._routes):
+            match, child = route.matches(scope)
+            if match is Match.FULL:
+                return match, child, route
+            if match is Match.PARTIAL and best[0] is Match.NONE:
+                best = (match, child, route)
+        return best
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """As Starlette asks each route."""
+        match, child, route = self.find(scope)
+        return match, {**child, _CHOSEN: route}
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let the route that matched answer."""
+        await scope[_CHOSEN].handle(scope, receive, send)
+
+
+def _path(route: BaseRoute) -> str:
+    return route.path if isinstance(route, Route) else "/{any}"
+
+
+def _beginning(path: str) -> str:
+    """The first two parts of a path; of a route they may hold a parameter."""
+    return "/".join(path.split("/", 3)[:3])

@@ -1,0 +1,37 @@
+"""Ctrl-C in a command that waits or follows."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import stop, until
+
+
+def test_ctrl_c_in_a_wait_says_that_the_job_goes_on(terminal: Any, supervisor: Any) -> None:
+    os.mkfifo(terminal.cwd / "go")
+    waits = terminal.start("submit", "--wait", "--name", "long", "--", "sh", "-c", "echo here; cat go")
+    until(waits, "long is running")
+    rest = stop(waits, signal.SIGINT)
+    follows = terminal.start("logs", "-f", "long")
+    until(follows, "here")
+    assert (stop(follows, signal.SIGINT), follows.returncode) == ("", 130)
+    job = terminal.json("show", "--json", "long")
+    assert rest == f"long ({job['job_id'][-12:]}) goes on; greenroom logs -f long, greenroom cancel long\n"
+    assert waits.returncode == 130
+    assert job["status"] == "running"
+    (terminal.cwd / "go").write_text("gone\n")
+    assert terminal.type("logs", "-f", "long").stdout == "here\ngone\n"
+
+
+@pytest.mark.parametrize("words", [("watch",), ("tree", "-w")])
+def test_ctrl_c_ends_what_follows_without_a_word(terminal: Any, supervisor: Any, words: tuple[str, ...]) -> None:
+    follows = terminal.start(*words)
+    until(follows, "Connected" if words == ("watch",) else "greenroom")
+    rest = stop(follows, signal.SIGINT)
+    assert "Aborted" not in rest
+    assert "Traceback" not in rest
+    assert follows.returncode == 130
