@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 from urllib.parse import quote
@@ -56,14 +56,18 @@ async def logs(call: Call[Nothing, LogsQuery]) -> Response:
     source = call.reading.log_reader.read(job_id, begin.cursor, attempt=asked.attempt)
     first = await anext(source, None)  # whatever refuses refuses before the answer begins
 
-    async def pieces() -> AsyncIterator[Piece]:
+    async def pieces() -> AsyncGenerator[Piece, None]:
         if first is not None:
             yield first
         async for piece in source:
             yield piece
 
     async def whole(write: Write) -> None:
-        async with aclosing(source), aclosing(first_lines(begin.head, pieces(), asked.tail)) as chunks:  # type: ignore[type-var]
+        async with (
+            aclosing(source),  # type: ignore[type-var]
+            aclosing(pieces()) as found,
+            aclosing(first_lines(begin.head, found, asked.tail)) as chunks,
+        ):
             async for data in chunks:
                 await write(data)
 

@@ -111,8 +111,11 @@ def logs(config: str | None, job: str, write: Callable[[bytes], object], begin: 
         job_id = named.job.job_id
         place = await reading.log_reader.beginning(job_id, begin.get("tail"), after, attempt=attempt)
         if not place.nothing:
-            pieces = reading.log_reader.read(job_id, place.cursor, attempt=attempt)
-            async with aclosing(first_lines(place.head, pieces, begin.get("tail"))) as found:
+            source = reading.log_reader.read(job_id, place.cursor, attempt=attempt)
+            async with (
+                aclosing(source) as pieces,  # type: ignore[type-var]
+                aclosing(first_lines(place.head, pieces, begin.get("tail"))) as found,
+            ):
                 async for data in found:
                     write(data)
         return newest_header(named)

@@ -73,24 +73,24 @@ async def beginning(
 async def first_lines(head: bytes, pieces: AsyncIterator[Piece], lines: int | None) -> AsyncGenerator[bytes, None]:
     """``head`` and then ``pieces``, of both together the first ``lines`` lines (None: all); notices do not count.
 
-    A job goes on writing while its last lines are read: what came after them is left out. ``pieces`` is closed.
+    A job goes on writing while its last lines are read: what came after them is left out. ``pieces`` is the caller's
+    to close.
     """
     left = 0 if lines is None else lines - head.count(b"\n")
-    async with aclosing(cast("AsyncGenerator[Piece, None]", pieces)):
-        if head:
-            yield head
-        if lines is not None and left <= 0:
-            return
-        async for data, _cursor in pieces:
-            if lines is None or isinstance(data, LogNotice):
-                yield data
-                continue
-            kept = data.split(b"\n", left)
-            left -= len(kept) - 1
-            if not left:
-                yield data[: len(data) - len(kept[-1])]
-                return
+    if head:
+        yield head
+    if lines is not None and left <= 0:
+        return
+    async for data, _cursor in pieces:
+        if lines is None or isinstance(data, LogNotice):
             yield data
+            continue
+        kept = data.split(b"\n", left)
+        left -= len(kept) - 1
+        if not left:
+            yield data[: len(data) - len(kept[-1])]
+            return
+        yield data
 
 
 async def _last_lines(read: Callable[[], AsyncIterator[Piece]], lines: int) -> Beginning:

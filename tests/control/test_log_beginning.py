@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -109,7 +110,8 @@ async def test_a_time_in_between_is_refused_where_it_is_not_known_when_output_ca
 async def test_of_an_output_that_grows_no_more_lines_are_given_than_asked_for(
     head: bytes, lines: int | None, expected: bytes
 ) -> None:
-    assert b"".join([data async for data in first_lines(head, read(), lines)]) == expected
+    async with aclosing(read()) as pieces:
+        assert b"".join([data async for data in first_lines(head, pieces, lines)]) == expected
 
 
 async def test_a_notice_among_the_lines_is_none_of_them() -> None:
@@ -118,4 +120,6 @@ async def test_a_notice_among_the_lines_is_none_of_them() -> None:
         yield b"one\ntwo\n", "1"
         yield notice("again"), "2"
 
-    assert b"".join([data async for data in first_lines(b"", noticed(), 1)]) == notice("shorter") + b"one\n"
+    async with aclosing(noticed()) as pieces:
+        shown = b"".join([data async for data in first_lines(b"", pieces, 1)])
+    assert shown == notice("shorter") + b"one\n"
