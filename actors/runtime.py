@@ -266,14 +266,16 @@ async def open_runtime(
         if not parts.in_memory and (kind := network_kind(settings.state_dir)) is not None:
             _logger.warning("Careful: %s", advice(kind), extra={"state_dir": str(settings.state_dir)})
         runtime = RunningRuntime(settings, parts, watchdog)
-        async with open_supervisor(
-            runtime.children(), name="greenroom", strategy="rest_for_one", max_restarts=0
-        ) as supervisor:  # what fails here has spent its own budget below: the runtime ends
-            runtime.began(supervisor)
-            try:
-                yield runtime
-            finally:
-                with trio.move_on_after(2 * GRACE, shield=True):
-                    await runtime.quiesce()
-                with trio.move_on_after(GRACE, shield=True):
-                    await runtime.providers.aclose()
+        try:
+            async with open_supervisor(
+                runtime.children(), name="greenroom", strategy="rest_for_one", max_restarts=0
+            ) as supervisor:  # what fails here has spent its own budget below: the runtime ends
+                runtime.began(supervisor)
+                try:
+                    yield runtime
+                finally:
+                    with trio.move_on_after(2 * GRACE, shield=True):
+                        await runtime.quiesce()
+        finally:  # after the actors, which watch jobs until they end
+            with trio.move_on_after(GRACE, shield=True):
+                await runtime.providers.aclose()

@@ -56,7 +56,8 @@ class Access:
 
     ``codes``: with which a browser signs in once.
 
-    ``address``: where HTTP is served at this moment, with a final slash; None: nowhere.
+    ``address``: where HTTP is served at this moment, with a final slash; None: nowhere. ``not_served``: why not, where
+    it was tried.
 
     What reads or writes the store may raise :class:`~actors.store.errors.StoreError`.
     """
@@ -71,6 +72,7 @@ class Access:
         self.codes = Codes(clock)
         self._registered: set[str] = set()
         self.address: str | None = None
+        self.not_served: str | None = None
 
     async def keep(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Read tokens and sessions, then keep when tokens were used, until cancelled. Raises ``StoreError``."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 from urllib.parse import quote
@@ -13,7 +14,8 @@ from actors.access.permission import OWN_JOB_STREAM
 from actors.api.log_queries import LogsQuery, LogStreamQuery
 from actors.api.route import Call, Nothing, route
 from actors.api.sse import EVENT_STREAM, LAST_EVENT_ID, EventStream, Streamed, Write
-from actors.control.log_beginning import Beginning
+from actors.control.log_beginning import Beginning, first_lines
+from actors.control.log_follower import Piece
 from actors.jobs import maxima
 from actors.jobs.refusal import Refused, invalid
 from actors.providers.log_notices import LogNotice, notice
@@ -54,12 +56,19 @@ async def logs(call: Call[Nothing, LogsQuery]) -> Response:
     source = call.reading.log_reader.read(job_id, begin.cursor, attempt=asked.attempt)
     first = await anext(source, None)  # whatever refuses refuses before the answer begins
 
-    async def whole(write: Write) -> None:
-        await _write_some(write, begin.head)
+    async def pieces() -> AsyncGenerator[Piece, None]:
         if first is not None:
-            await write(first[0])
-        async with aclosing(source) as chunks:  # type: ignore[type-var]
-            async for data, _cursor in chunks:
+            yield first
+        async for piece in source:
+            yield piece
+
+    async def whole(write: Write) -> None:
+        async with (
+            aclosing(source),  # type: ignore[type-var]
+            aclosing(pieces()) as found,
+            aclosing(first_lines(begin.head, found, asked.tail)) as chunks,
+        ):
+            async for data in chunks:
                 await write(data)
 
     return Streamed(whole, BYTES)

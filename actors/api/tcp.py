@@ -53,13 +53,15 @@ async def _serve(  # noqa: ASYNC128 - HttpServer.serve calls started()
         listeners = await trio.open_tcp_listeners(options.port, host=options.host, backlog=BACKLOG)
     except OSError as error:
         extra = {"host": options.host, "port": options.port}
-        why = f"{what}: {error.strerror or error}"
-        _logger.warning("HTTP is not served: %s. Change it in section http and start again", why, extra=extra)
+        why = f"HTTP is not served: {what}: {error.strerror or error}. Change it in section http and start again"
+        _logger.warning("%s", why, extra=extra)
+        runtime.access.not_served = why
         task_status.started()
         return
     access = runtime.access
     with closed_at_the_end(listeners) as sockets, ExitStack() as stack:
         await _make_first_token(access, state_dir / TOKEN)
+        access.not_served = None
         access.address = address(options, sockets[0].getsockname()[1])
         stack.callback(setattr, access, "address", None)
         _logger.info("HTTP is served at %s", access.address)

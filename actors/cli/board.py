@@ -58,12 +58,14 @@ class Plan:
 class Board:
     """Updated by events: only jobs that changed are read again.
 
-    ``comparisons``: of the file's groups, the owner, the name and the jobs side by side; once they were read.
+    ``notes``: what a person has to know of this run. ``comparisons``: of the file's groups, the owner, the name and the
+    jobs side by side; once they were read.
     """
 
     def __init__(self) -> None:
         self.queue: dict[str, Any] = {}
         self.tree: list[dict[str, Any]] = []
+        self.notes: list[str] = []
         self._jobs: dict[str, dict[str, Any]] = {}
         self.comparisons: list[tuple[str, str, list[Any]]] = []
         self._of_file: frozenset[str] = frozenset()

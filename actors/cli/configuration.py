@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import click
 
 from actors.cli.context import BadInput, load_settings
 from actors.cli.options import with_config, with_json
 from actors.cli.tables import plain, print_json, print_table
+
+if TYPE_CHECKING:
+    from actors.settings import Settings
 
 
 @click.group()
@@ -31,13 +39,24 @@ def check(as_json: bool, config: str | None) -> None:
             raise BadInput(str(error)) from None
         print_json({"faults": [str(fault) for fault in error.faults], "notes": []})
         raise click.exceptions.Exit(2) from None
-    notes = [plain(note.message) for note in settings.notes]
+    notes = [*(plain(note.message) for note in settings.notes), *map(plain, _missing_programs(settings))]
     if as_json:
         print_json({"faults": [], "notes": notes})
         return
     for note in notes:
         click.echo(f"note: {note}")
     click.echo(f"{settings.config_file or 'no configuration file: defaults and environment'}: nothing is wrong")
+
+
+def _missing_programs(settings: Settings) -> Iterator[str]:
+    """A note for each command of a notification target whose program is not there, as this user sees it."""
+    for name, target in settings.notify.targets.items():
+        if target.command is None:
+            continue
+        program = target.command[0]
+        # The commands run in /, and what has a slash is not looked up.
+        if shutil.which(Path("/", program) if "/" in program else program) is None:
+            yield f"notify.targets.{name}.command: the program {program} is not found (or is not executable)"
 
 
 @config.command()

@@ -44,7 +44,10 @@ class Lines:
         state = f"Greenroom runs on {self._plan.settings.state_dir}" + (
             f", its log is {self._log}" if self._log else ""
         )
-        click.echo(f"{state}.\nIn a second terminal, from this directory:")
+        click.echo(f"{state}.")
+        for text in board.notes:
+            click.secho(plain(text), fg="yellow")
+        click.echo("In a second terminal, from this directory:")
         for name, what in (("watch", "every change"), ("queue", "waiting jobs, and why"), ("tree", "the actors")):
             click.echo(f"  {self._plan.typed(name)}    # {what}")
         click.echo()

@@ -29,7 +29,8 @@ def notifications(client: Client, as_json: bool, **filters: Any) -> None:
         print_json(found)
         return
     print_rows(found["notifications"], False, "There are no notifications.", {
-        "JOB": lambda one: short(one["job_id"]), "TARGET": "target", "TYPE": "type", "STATE": "state", "TRIES": "tries",
+        "JOB": lambda one: short(one["job_id"]), "NAME": "name", "TARGET": "target", "TYPE": "type",
+        "STATE": "state", "TRIES": "tries",
         "CREATED": lambda one: ago(one["created_at"]), "": "last_error",
     })  # fmt: skip
     if found["next"]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack, aclosing, asynccontextmanager
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,7 @@ from actors.api.guard import asked_by
 from actors.api.naming import NEWEST, newest_header
 from actors.cli.context import Failed, load_settings, os_user, refusal
 from actors.control.context import Context
+from actors.control.log_beginning import first_lines
 from actors.control.runtime import NOT_RUNNING, Reading
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.views import Viewer
@@ -109,11 +110,14 @@ def logs(config: str | None, job: str, write: Callable[[bytes], object], begin: 
         named = await reading.jobs.named(job, Viewer(os_user()), newest=True)
         job_id = named.job.job_id
         place = await reading.log_reader.beginning(job_id, begin.get("tail"), after, attempt=attempt)
-        write(place.head)
-        if place.nothing:
-            return newest_header(named)
-        async for data, _cursor in reading.log_reader.read(job_id, place.cursor, attempt=attempt):
-            write(data)
+        if not place.nothing:
+            source = reading.log_reader.read(job_id, place.cursor, attempt=attempt)
+            async with (
+                aclosing(source) as pieces,  # type: ignore[type-var]
+                aclosing(first_lines(place.head, pieces, begin.get("tail"))) as found,
+            ):
+                async for data in found:
+                    write(data)
         return newest_header(named)
 
     return _run(config, copy)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from actors.control.runtime import Runtime
 from actors.job_requests.file_parts import FileParts
 from actors.jobs.file_rules import Again
+from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.views import Accepted
 
 if TYPE_CHECKING:
@@ -21,7 +22,12 @@ async def submit_file(runtime: Runtime, file: JobFile, again: Again, *, check: b
     """
     parts, accepted = FileParts(file.requests), list[Accepted]()
     for part in parts.parts():
-        made = await runtime.jobs.submit_many(part, file.rules(again), check=check)
+        try:
+            made = await runtime.jobs.submit_many(part, file.rules(again), check=check)
+        except Refused as error:
+            if error.kind is not RefusalKind.INVALID:
+                raise
+            raise Refused(parts.placed(str(error), file.path, part), error.kind, error.field) from None
         parts.note(part, [(one.job.job_id, one.job.request.config_name) for one in made])
         accepted += made
     return accepted

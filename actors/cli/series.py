@@ -12,9 +12,10 @@ from actors.cli.client import Client
 from actors.cli.context import BadInput
 from actors.cli.options import given, with_client
 from actors.cli.sparkline import WIDTH, sparkline
-from actors.cli.tables import plain, print_json, print_table, short
+from actors.cli.tables import plain, print_json, print_table, short, space_left
 
 _CURVE_POINTS = 4 * WIDTH
+_NARROWEST_CURVE = 8
 _WITH_CSV = click.option("--csv", "as_csv", is_flag=True, help="Print CSV instead of text.")
 
 
@@ -54,11 +55,11 @@ def _points_of(series: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
 
 def print_curves(series: Mapping[str, Any], empty: str) -> None:
     """A table of the series of a job, each with its curve in one line."""
-    rows = [
-        (name, sparkline(one["points"]), *(_value_at(one[end]) for end in ("last", "min", "max")))
-        for name, one in series.items()
-    ]
-    print_table(("NAME", "CURVE", "LAST", "MIN", "MAX"), rows, empty)
+    rows = [(name, *(_value_at(one[end]) for end in ("last", "min", "max"))) for name, one in series.items()]
+    width = space_left(("NAME", "LAST", "MIN", "MAX"), rows, _NARROWEST_CURVE, WIDTH)
+    curves = [sparkline(one["points"], width) for one in series.values()]
+    whole = [(name, curve, *values) for (name, *values), curve in zip(rows, curves, strict=True)]
+    print_table(("NAME", "CURVE", "LAST", "MIN", "MAX"), whole, empty)
 
 
 def _value_at(point: Sequence[float | None] | None) -> str:

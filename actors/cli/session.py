@@ -111,6 +111,7 @@ class Session:
             begun: trio.Event = await nursery.start(self._pump, runtime, happened)
             await self._submit(runtime)
             if self._display is not None:
+                self._board.notes += filter(None, [runtime.access.not_served])
                 self._display.begin(self._board)
             begun.set()
             while not (await self._look(runtime) and self._plan.until_idle):

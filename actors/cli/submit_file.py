@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from actors.cli.client import Client
-from actors.cli.context import Failed, configured_env_from, read_job_file
+from actors.cli.context import BadInput, Failed, configured_env_from, read_job_file
 
 if TYPE_CHECKING:
     from actors.job_requests.job_file import JobFile
@@ -31,7 +31,10 @@ def submit_file(client: Client, path: str, again: str | None, params: dict[str, 
     try:
         for part in parts.parts():
             body = [request_document(one) for one in part]
-            made = client.request("POST", "api", "jobs", body=body, params=params, seconds=SECONDS)
+            try:
+                made = client.request("POST", "api", "jobs", body=body, params=params, seconds=SECONDS)
+            except BadInput as error:
+                raise BadInput(parts.placed(error.message, job_file.path, part)) from None
             parts.note(part, [(job["job_id"], job["config_name"]) for job in made])
             found += made
     except Failed:

@@ -20,13 +20,16 @@ from actors.jobs.statuses import TERMINAL_JOBS
 _MOST_ROWS = 200
 _RUNS = ("running", "queued", "uploading")
 _COLUMNS = ("JOB", "NAME", "USER", "STATUS", "ACCURACY", "LOSS", "WAITED", "RAN")
+_MEASURES = range(4, 6)
 
 
 def print_summary(plan: Plan, board: Board, log: str | None, interrupted: bool) -> None:
     """Print the summary."""
     jobs = board.jobs()
     if jobs:
-        print_table(_COLUMNS, map(_row, jobs[:_MOST_ROWS]), "")
+        rows = list(map(_row, jobs[:_MOST_ROWS]))
+        shown = [at for at in range(len(_COLUMNS)) if at not in _MEASURES or any(row[at] for row in rows)]
+        print_table([_COLUMNS[at] for at in shown], [[row[at] for at in shown] for row in rows], "")
         counts = ", ".join(f"{number} {status}" for status, number in Counter(map(standing, jobs)).items())
         more = f" (the first {_MOST_ROWS} are shown)" if len(jobs) > _MOST_ROWS else ""
         click.echo(f"{len(jobs)} jobs: {counts}{more}\n")

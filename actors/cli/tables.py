@@ -1,6 +1,7 @@
 """Tables for people and JSON for programs; text from outside never reaches the terminal as control characters.
 
-On a terminal a table is as wide as that and a status has its colour. Elsewhere every row is one whole line.
+On a terminal a table is no wider than that, what does not fit is cut, and a status has its colour. Elsewhere every
+row is one whole line.
 """
 
 from __future__ import annotations
@@ -8,8 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import zip_longest
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 import orjson
@@ -19,9 +19,16 @@ from actors.jobs.os_text import REPLACED, printable, readable
 _SHORT = 12
 """Characters of an ID that tables show: its end, which is its random part."""
 _GAP = "   "
-_CUT = frozenset({"JOB", "ID", "NAME", "USER", "STATUS", "RAN"})
-"""Columns whose cells stay on one line; what does not fit is cut. Other cells continue on the next line."""
-_NARROWEST = {"JOB": _SHORT, "ID": _SHORT, "NAME": 12, "STATUS": 9}
+_KEYS = ("#", "JOB", "ID", "NAME", "STATUS")
+"""Columns that are shown however narrow the terminal is."""
+_NARROWEST = {"JOB": _SHORT, "ID": _SHORT, "NAME": 12, "USER": 6, "STATUS": 9}
+"""Columns whose cells are cut where a row is too long, and the width that they keep."""
+_TEXT = 20
+"""Columns of a terminal that a long text has beside other cells, at the least; else it is below the row."""
+_BELOW = "    "
+_SAME = ("USER", "PROVIDER")
+"""Columns that are left out before others where they are the same in all rows."""
+_TEXTS = ("", "WHY", "CHANGE WITH")
 _COLOURS = {
     "completed": "green", "running": "cyan", "failed": "red", "cancelled": "yellow", "blocked": "magenta",
     "expired": "yellow", "approved": "green", "rejected": "red", "restarting": "yellow", "parked": "red",
@@ -82,28 +89,118 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], empty:
     if len(table) == 1:
         click.echo(empty)
         return
-    widths = [max(map(cells, column)) for column in zip(*table, strict=True)]
-    width = _terminal_width()
+    width = terminal_width()
     if width is None:
+        widths = [max(map(cells, column)) for column in zip(*table, strict=True)]
         click.echo("\n".join(_GAP.join(map(_filled, row, widths)).rstrip() for row in table))
         return
-    _narrow(columns, widths, width)
-    coloured = "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
-    for number, row in enumerate(table):
-        folded = [_folded(*cell) for cell in zip(columns, row, widths, strict=True)]
-        for parts in zip_longest(*folded, fillvalue=""):
-            line = list(map(_filled, parts, widths))
+    for number, block in enumerate(_blocks(table, width)):
+        if number:
+            click.echo()
+        block.print()
+
+
+class _Block(NamedTuple):
+    """Columns of a table that fit beside each other, by number: each with its width; ``below`` each row: long texts."""
+
+    table: list[list[str]]
+    widths: dict[int, int]
+    below: Sequence[int]
+    width: int
+
+    def print(self) -> None:
+        coloured = "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+        titles = self.table[0]
+        for number, row in enumerate(self.table):
+            line = [_filled(_cut(row[column], width), width) for column, width in self.widths.items()]
             if coloured:
-                styled = zip(line, row, strict=True)
+                styled = zip(line, [row[column] for column in self.widths], strict=True)
                 line = [click.style(part, fg=colour_of(text), bold=number == 0 or None) for part, text in styled]
             click.echo(_GAP.join(line).rstrip())
+            for column in self.below if number else ():
+                if row[column]:
+                    title = f"{titles[column].lower()}: " if titles[column] else ""
+                    click.echo(_cut(f"{_BELOW}{title}{row[column]}", self.width))
+
+
+def _blocks(table: list[list[str]], width: int) -> Iterator[_Block]:
+    """The table in blocks one below the other, each no wider than ``width``: one, if that is possible at all.
+
+    Columns that say nothing are left out first, then texts are cut, or go below their rows; then names are cut.
+    """
+    titles = table[0]
+    widths = {number: max(map(cells, column)) for number, column in enumerate(zip(*table, strict=True))}
+    texts = _texts(titles, widths)
+    if _sum(widths) > width:
+        widths = {
+            number: one
+            for number, one in widths.items()
+            if titles[number] in _KEYS or _tells(table, number, strictly=False)
+        }
+    if _sum({number: one for number, one in widths.items() if number not in texts}) > width:
+        widths = {number: one for number, one in widths.items() if titles[number] in _KEYS or _tells(table, number)}
+    texts = [number for number in texts if number in widths] if _sum(widths) > width else []
+    others = {number: one for number, one in widths.items() if number not in texts}
+    space = width - _sum(others) - len(_GAP) * len(texts)
+    if space >= sum(min(widths[number], _TEXT) for number in texts):
+        yield _Block(table, others | _shared({number: widths[number] for number in texts}, space), (), width)
+        return
+    for number in others:
+        others[number] -= max(0, min(_sum(others) - width, others[number] - _NARROWEST.get(titles[number], width)))
+    keys = {number: one for number, one in others.items() if titles[number] in _KEYS[:4]}
+    block = dict[int, int]()
+    for number, one in others.items():
+        if len(block) > len(keys) and _sum({**block, number: one}) > width:
+            yield _Block(table, block, texts, width)
+            block, texts = dict(keys), []
+        block[number] = max(1, min(one, width - _sum(block) - len(_GAP))) if block else one
+    yield _Block(table, block, texts, width)
+
+
+def _sum(widths: Mapping[int, int]) -> int:
+    return sum(widths.values()) + len(_GAP) * max(0, len(widths) - 1)
+
+
+def _tells(table: list[list[str]], number: int, *, strictly: bool = True) -> bool:
+    """Whether a column has anything in it, and (``strictly``, or in :data:`_SAME`) not the same in each row."""
+    found = {row[number] for row in table[1:]}
+    title = table[0][number]
+    judged = title in _SAME or (strictly and len(table) > 2)
+    return bool(found - {""}) and not (judged and len(found) == 1)
+
+
+def _texts(titles: Sequence[str], widths: Mapping[int, int]) -> list[int]:
+    """The last columns, as far as they are long texts."""
+    texts = list[int]()
+    for number in reversed(widths):
+        if titles[number] in _NARROWEST or (widths[number] <= _TEXT and titles[number] not in _TEXTS):
+            break
+        texts.insert(0, number)
+    return texts
+
+
+def _shared(widths: dict[int, int], space: int) -> dict[int, int]:
+    """These widths, the widest made narrower until they fit."""
+    while sum(widths.values()) > space:
+        widths[max(widths, key=widths.__getitem__)] -= 1
+    return widths
+
+
+def space_left(columns: Sequence[str], rows: Sequence[Sequence[object]], least: int, most: int) -> int:
+    """Columns of a terminal that one more column of this table may take, from ``least`` to ``most``."""
+    width = terminal_width()
+    if width is None:
+        return most
+    table = [columns, *([plain(cell) for cell in row] for row in rows)]
+    taken = sum(max(map(cells, column)) + len(_GAP) for column in zip(*table, strict=True))
+    return min(most, max(least, width - taken))
 
 
 def _filled(text: str, width: int) -> str:
     return text.ljust(width) if text.isascii() else text + " " * (width - cells(text))
 
 
-def _terminal_width() -> int | None:
+def terminal_width() -> int | None:
     """Columns of the terminal that stdout is; None: it is none."""
     if not sys.stdout.isatty():
         return None
@@ -111,17 +208,6 @@ def _terminal_width() -> int | None:
         return int(os.environ.get("COLUMNS") or 0) or os.get_terminal_size(sys.stdout.fileno()).columns
     except (OSError, ValueError):
         return 80
-
-
-def _narrow(columns: Sequence[str], widths: list[int], width: int) -> None:
-    """Take from the widest column, first of those that can continue on the next line, until all fit."""
-    everywhere = range(len(columns))
-    for group in ([number for number in everywhere if columns[number] not in _CUT], everywhere):
-        while sum(widths) + len(_GAP) * (len(widths) - 1) > width:
-            wide = [number for number in group if widths[number] > _NARROWEST.get(columns[number], 6)]
-            if not wide:
-                break
-            widths[max(wide, key=widths.__getitem__)] -= 1
 
 
 def cells(text: str) -> int:
@@ -135,14 +221,9 @@ def cells(text: str) -> int:
     )
 
 
-def _folded(column: str, text: str, width: int) -> Iterator[str]:
-    """``text`` in lines of at most ``width``, broken between words where one ends in the line; or cut to one line."""
-    while cells(text) > width:
-        end = next(n for n in range(len(text), 0, -1) if n == 1 or cells(text[:n]) <= width)
-        if column in _CUT:
-            yield f"{text[: end - 1]}…"
-            return
-        space = text.rfind(" ", 1, end + 1)
-        yield text[: space if space > 0 else end]
-        text = text[space + 1 if space > 0 else end :]
-    yield text
+def _cut(text: str, width: int) -> str:
+    """``text`` in at most ``width`` columns of a terminal; an ellipsis stands for what is left out."""
+    if cells(text) <= width:
+        return text
+    end = next((n for n in range(min(len(text), width), 0, -1) if cells(text[:n]) < width), 0)
+    return f"{text[:end].rstrip()}…"

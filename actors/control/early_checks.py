@@ -60,5 +60,4 @@ async def _refuse(ledger: Ledger, new: Sequence[NewJob], refused: Mapping[int, R
     for index in sorted(refused):
         request, fault = new[index].request, refused[index]
         if (request.user_id, request.idempotency_key) not in there:
-            where = f"job {index + 1}: " if len(new) > 1 else ""
-            raise Refused(f"{where}{fault.message}", RefusalKind.INVALID, fault.field)
+            raise Refused(f"{new[index].where}{fault.message}", RefusalKind.INVALID, fault.field)

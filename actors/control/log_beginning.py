@@ -16,6 +16,7 @@ from actors.control.log_place import LogPlace
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.views import JobView
 from actors.providers.guard import Failure
+from actors.providers.log_notices import LogNotice
 
 MOST_BYTES = 8 << 20
 """Of the last lines of an output that can only be read from its beginning: they are held in memory."""
@@ -67,6 +68,29 @@ async def beginning(
         raise Refused(message, RefusalKind.INVALID, "since")
     assert lines is not None
     return await _last_lines(read, lines)
+
+
+async def first_lines(head: bytes, pieces: AsyncIterator[Piece], lines: int | None) -> AsyncGenerator[bytes, None]:
+    """``head`` and then ``pieces``, of both together the first ``lines`` lines (None: all); notices do not count.
+
+    A job goes on writing while its last lines are read: what came after them is left out. ``pieces`` is the caller's
+    to close.
+    """
+    left = 0 if lines is None else lines - head.count(b"\n")
+    if head:
+        yield head
+    if lines is not None and left <= 0:
+        return
+    async for data, _cursor in pieces:
+        if lines is None or isinstance(data, LogNotice):
+            yield data
+            continue
+        kept = data.split(b"\n", left)
+        left -= len(kept) - 1
+        if not left:
+            yield data[: len(data) - len(kept[-1])]
+            return
+        yield data
 
 
 async def _last_lines(read: Callable[[], AsyncIterator[Piece]], lines: int) -> Beginning:

@@ -39,6 +39,7 @@ from actors.jobs.sweeps import Sweep, expanding
 from actors.jobs.views import Accepted
 from actors.kernel.turns import InTurns
 from actors.ledger import NewJob
+from actors.ledger.new_job import where_of
 from actors.providers.guard import Failure
 from actors.validation import join
 from actors.validation.marked import shown
@@ -79,17 +80,19 @@ class Submitting:
         checked: list[NewJob] = []
         room = maxima.SWEEP
         alone = len(requests) == 1 and isinstance(requests[0], JobRequest)
+        position = None if len(requests) == 1 else 0
         async for asked in InTurns(requests):
-            where = "" if len(requests) == 1 else f"job {len(checked) + 1}: "
+            position = None if position is None else position + 1
+            where = where_of(position)
             request = asked.request if isinstance(asked, Sweep) else asked
             complete = _complete(request, where, environ, found)
             if isinstance(asked, Sweep):
-                made = await self._swept(attrs.evolve(asked, request=complete), where, room)
+                made = await self._swept(attrs.evolve(asked, request=complete), position, room)
                 room -= sum(len(new.encoded or b"") for new in made)
                 checked += made
             else:
                 trail = get_correlation_id() if alone else new_correlation_id()
-                checked.append(self._checked(complete, trail, where, request.config_name))
+                checked.append(self._checked(complete, trail, position, request.config_name))
             if len(checked) > maxima.BATCH_JOBS:
                 message = f"at most {maxima.BATCH_JOBS} jobs in one request; send them in several"
                 raise Refused(message, RefusalKind.INVALID)
@@ -101,18 +104,20 @@ class Submitting:
         """Raises :class:`Refused` where ``submitter`` may not use a target of ``request``; ``where`` stands before."""
         check_targets(request, submitter, self._ledger.outbox.options, where)
 
-    async def _swept(self, sweep: Sweep, where: str, room: int) -> list[NewJob]:
+    async def _swept(self, sweep: Sweep, position: int | None, room: int) -> list[NewJob]:
         """The jobs of ``sweep``, which may have ``room`` bytes."""
         try:
             jobs = expanding(sweep)
         except SweepFault as fault:
-            raise refusal(fault, where) from None
+            raise refusal(fault, where_of(position)) from None
         found = []
         async for job in InTurns(jobs):
-            found.append(self._checked(job, new_correlation_id(), where, sweep.request.config_name))
+            found.append(self._checked(job, new_correlation_id(), position, sweep.request.config_name))
             room -= len(found[-1].encoded or b"")
             if room < 0:
-                raise Refused(f"{where}makes jobs of more than {maxima.SWEEP} bytes in all", RefusalKind.INVALID)
+                raise Refused(
+                    f"{where_of(position)}makes jobs of more than {maxima.SWEEP} bytes in all", RefusalKind.INVALID
+                )
         if len(found) > 1 and (names := unused(sweep.request, sweep.matrix.names)):
             notes = (f"{{{name}}} is not used: its jobs differ in nothing else" for name in names)
             found[0] = attrs.evolve(found[0], warnings=tuple(notes))  # once for all of them
@@ -148,14 +153,15 @@ class Submitting:
         return attrs.evolve(self._checked(request, job.correlation_id), retry_of=job.job_id)
 
     def _checked(
-        self, request: JobRequest, correlation_id: str, where: str = "", written_name: str | None = None
+        self, request: JobRequest, correlation_id: str, position: int | None = None, written_name: str | None = None
     ) -> NewJob:
         """A complete ``request`` as it will be stored. Raises :class:`Refused` naming the field and the fix."""
         encoded = request_bytes(request)
         for field, message in self._faults(request, encoded):
             given = ", ".join(f"{name}={value}" for name, value in request.parameters.items())
-            raise Refused(f"{where}{message}{given and f' ({given:.200})'}", RefusalKind.INVALID, field)
-        return NewJob(request, correlation_id, encoded=encoded, written_name=written_name)
+            refusal = f"{where_of(position)}{message}{given and f' ({given:.200})'}"
+            raise Refused(refusal, RefusalKind.INVALID, field)
+        return NewJob(request, correlation_id, encoded=encoded, written_name=written_name, position=position)
 
     def _faults(self, request: JobRequest, encoded: bytes | None) -> Iterator[tuple[str | None, str]]:
         """The field and what is wrong with it, the first fault first; each check relies on those before it."""

@@ -13,11 +13,13 @@ class NotificationDocument(TypedDict):
     """A notification and what became of it. ``message_id``: what the target gets as ``webhook-id``.
 
     ``state``: pending, delivered, given_up, or merged into the digest ``merged_into``. ``job_id``: null for a digest
-    and for the end of a group. ``next_try_at``: null where it ended or an earlier one of its job is still to be sent.
+    and for the end of a group; ``name``: the job's, if it has one. ``next_try_at``: null where it ended or an earlier
+    one of its job is still to be sent.
     """
 
     notification_id: int
     job_id: str | None
+    name: str | None
     target: str
     type: str
     state: str

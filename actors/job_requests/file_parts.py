@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -11,10 +13,12 @@ import orjson
 
 from actors.job_requests.matrices import Request, request_document
 from actors.jobs import maxima
+from actors.jobs.os_text import printable
 from actors.jobs.records import JobRequest
 from actors.jobs.sweeps import Sweep
 
 _MOST_BYTES = maxima.BATCH - (1 << 16)
+_NUMBERED = re.compile(r"job (\d{1,6}): ")
 _VALUES = maxima.BATCH_VALUES - maxima.VALUES
 
 
@@ -26,18 +30,20 @@ class FileParts:
 
     def __init__(self, requests: Sequence[Request]) -> None:
         self._requests = requests
+        self._begin = 0
         self._made: defaultdict[str, list[str]] = defaultdict(list)
 
     def parts(self) -> Iterator[list[Request]]:
         """The requests in their order: at most 10,000 jobs and 16 MiB in each part."""
         part: list[Request] = []
         jobs = size = values = 0
-        for asked in self._requests:
+        for index, asked in enumerate(self._requests):
             content = orjson.dumps(request_document(asked))
             number = len(asked.keys) if isinstance(asked, Sweep) else 1
             jobs, size, values = jobs + number, size + len(content) + 1, values + _values(content)
             if part and (jobs > maxima.BATCH_JOBS or size > _MOST_BYTES or values > _VALUES):
                 yield part
+                self._begin = index
                 part, jobs, size, values = [], number, len(content) + 1, _values(content)
             part.append(self._known(asked))
         if part:
@@ -52,6 +58,19 @@ class FileParts:
                 job_id, name = next(left)
                 for one in {name, written} - {None}:
                     self._made[str(one)].append(job_id)
+
+    def placed(self, message: str, path: Path, part: Sequence[Request]) -> str:
+        """The refusal of a job of ``part``, with the job's place in the file at ``path``; another one as it is."""
+        found = _NUMBERED.match(message)
+        if found is None and len(part) > 1:
+            return message
+        index = self._begin + (0 if found is None else int(found[1]) - 1)
+        if index >= len(self._requests):
+            return message
+        asked = self._requests[index]
+        name = (asked.request if isinstance(asked, Sweep) else asked).config_name
+        shown = f" ({printable(name)})" if name else ""
+        return f"{path}: jobs[{index}]{shown}: {message[found.end() if found else 0 :]}"
 
     def _known(self, asked: Request) -> Request:
         """``asked`` with the ids of the jobs of earlier parts that it waits for."""

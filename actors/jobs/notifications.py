@@ -93,7 +93,15 @@ class Notification:
     @property
     def correlation_id(self) -> str | None:
         """Of its job; None where it is about no single one."""
-        found = self.body.get("data", {}).get("correlation_id")
+        return self._text("correlation_id")
+
+    @property
+    def name(self) -> str | None:
+        """Of its job; None where that has none, or it is about no single one."""
+        return self._text("name")
+
+    def _text(self, key: str) -> str | None:
+        found = self.body.get("data", {}).get(key)
         return found if isinstance(found, str) else None
 
 

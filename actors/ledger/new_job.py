@@ -14,7 +14,7 @@ class NewJob:
     ``retry_of``: the job in whose place it is submitted, whose parents it keeps. ``encoded``: the request as JSON, if
     it is at hand. ``written_name``: the name of a matrix as it is written, by which later requests mean all that it
     made. ``sees``: the user whose jobs alone its submitter may see; None: all. ``warnings``: what its submitter should
-    know.
+    know. ``position``: of the request among the several that were submitted together, from 1.
     """
 
     request: JobRequest
@@ -24,3 +24,14 @@ class NewJob:
     written_name: str | None = None
     sees: str | None = None
     warnings: tuple[str, ...] = ()
+    position: int | None = None
+
+    @property
+    def where(self) -> str:
+        """What stands before a refusal of this job: which of several requests is meant."""
+        return where_of(self.position)
+
+
+def where_of(position: int | None) -> str:
+    """What stands before a refusal of the request at ``position``; None: it is the only one."""
+    return "" if position is None else f"job {position}: "

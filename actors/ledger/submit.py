@@ -134,7 +134,10 @@ class _Batch:
         request = new.request
         job_id = self._ids.new(self._tx.now)
         start = start_of_request(request, self._tx.now)
-        parents = self._parents.of(job_id, new) if self._parents is not None else ()
+        try:
+            parents = self._parents.of(job_id, new) if self._parents is not None else ()
+        except Refused as error:
+            raise Refused(f"{new.where}{error}", error.kind, error.field) from None
         question = self._question(request)
         following = _first_step(needs_approval=question is not None)
         job = Job(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -114,8 +115,10 @@ class RunLog:
             self._logger.info(message, extra=fields, stacklevel=2)
 
     def error(self, message: str) -> None:
-        """Log the failure through `logconf`, if it is used."""
-        if self._logger is not None:
+        """One line that says why the run failed: structured, or on stderr."""
+        if self._logger is None:
+            print(message, file=sys.stderr, flush=True)
+        else:
             self._logger.error(message, stacklevel=2)
 
 

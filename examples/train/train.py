@@ -3,7 +3,7 @@
     python train.py --lr 0.2 --hidden 16 --epochs 30
 
 Under Greenroom it reports progress and metrics and resumes from its checkpoint; without Greenroom it only prints.
-Exit status: 0 trained, 1 refused or diverged (one line on stderr says why), 2 wrong arguments.
+Exit status: 0 trained, 1 refused or diverged (the last line says why), 2 wrong arguments.
 """
 
 from __future__ import annotations
@@ -133,12 +133,12 @@ def train(arguments: argparse.Namespace, outputs: Outputs, log: RunLog) -> None:
 
 def finish(network: Network, data: Digits, settings: dict[str, Any], outputs: Outputs, log: RunLog) -> None:
     """Evaluate the trained network on both parts; write and log the result."""
-    loss, train_accuracy = network.evaluate(data.train.images, data.train.digits)
+    train_loss, train_accuracy = network.evaluate(data.train.images, data.train.digits)
     held_out_loss, accuracy = network.evaluate(data.held_out.images, data.held_out.digits)
     metrics = {
-        "loss": loss,
         "accuracy": accuracy,
         "held_out_loss": held_out_loss,
+        "train_loss": train_loss,
         "train_accuracy": train_accuracy,
         "majority_baseline": data.majority_baseline(),
     }
@@ -157,8 +157,7 @@ def main() -> int:
     try:
         train(arguments, Outputs.from_env(), log)
     except (TrainingError, DataError, OSError) as error:
-        log.error(str(error))
-        print(f"train.py: {error}", file=sys.stderr)
+        log.error(f"train.py: {error}")
         return 1
     return 0
 

@@ -117,7 +117,7 @@ def test_what_cannot_run_is_refused_unless_the_check_is_left_out(terminal: Any, 
     )
     refused = terminal.type("submit", "--file", name)
     assert refused.returncode == 2
-    assert re.search(r"job 2: cwd: '\S*/gone' does not exist on this machine", refused.stderr)
+    assert re.search(r"jobs.yaml: jobs\[1\]: cwd: '\S*/gone' does not exist on this machine", refused.stderr)
     assert len(terminal.json("jobs", "--json")) == 2
     accepted = terminal.type("submit", "--no-check", "--file", name)
     assert accepted.stderr.count("warning: ") == 1

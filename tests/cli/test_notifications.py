@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -45,6 +46,7 @@ def test_a_job_notifies_a_command_and_people_see_what_became_of_it(
         assert "completed to broken, pending" in text
         listed = terminal.type("notifications", "--target", "broken").stdout
         assert "the command ended with exit status 3: no such channel" in listed
+        assert re.search(rf"^{job['job_id'][-12:]} +both +broken +completed", listed, re.MULTILINE)
         targets = terminal.type("notifications", "targets").stdout
         assert "a command" in targets
         assert "sh -c" not in targets
@@ -63,3 +65,17 @@ def _until_tried(terminal: Terminal, job_id: str) -> dict[str, Any]:
         if len(found["notifications"]) == 2 and all(one["tries"] for one in found["notifications"]):
             return found
     raise AssertionError(found["notifications"])
+
+
+def test_a_check_of_the_configuration_notes_a_command_that_is_not_found(terminal: Terminal) -> None:
+    (terminal.cwd / "tool").write_text("not executable")
+    commands = {"there": "[sh, -c, exit]", "gone": "[no-such-program, x]", "file": f"[{terminal.cwd}/tool]"}
+    lines = [f"    {name}: {{command: {command}}}\n" for name, command in commands.items()]
+    config = terminal.cwd / "noted.yaml"
+    config.write_text("".join(["notify:\n  targets:\n", *lines, "    web: {url: https://example.org/x}\n"]))
+    found = terminal.json("config", "check", "--json", "--config", str(config))
+    assert found["faults"] == []
+    assert found["notes"] == [
+        "notify.targets.gone.command: the program no-such-program is not found (or is not executable)",
+        f"notify.targets.file.command: the program {terminal.cwd}/tool is not found (or is not executable)",
+    ]

@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -43,6 +44,21 @@ def test_a_file_is_run_to_its_end_and_summed_up(terminal: Any, job_file: Any) ->
         assert "Job is now failed" in found.stdout
     log = (terminal.home / "log" / "greenroom.jsonl").read_text().splitlines()
     assert all(isinstance(json.loads(one), dict) for one in log)
+
+
+def test_a_port_that_is_taken_is_said_where_the_run_begins(terminal: Any, job_file: Any) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        config = terminal.cwd / "taken.yaml"
+        config.write_text(f"http: {{port: {port}}}\n")
+        name = job_file("jobs:\n - {command: ['true']}\n")
+        done = terminal.type("run", "--file", name, "--until-idle", "--config", str(config))
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("Greenroom runs on ")
+    assert lines[1] == (
+        f"HTTP is not served: cannot listen on 127.0.0.1:{port}: Address already in use. "
+        "Change it in section http and start again"
+    )
 
 
 def test_running_it_again_runs_nothing_twice(terminal: Any, job_file: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,13 +11,14 @@ import attrs
 import pytest
 
 from actors.control import log_beginning
-from actors.control.log_beginning import Beginning, beginning
+from actors.control.log_beginning import Beginning, beginning, first_lines
 from actors.control.log_place import LogPlace
 from actors.jobs.records import Job, JobRequest, JobStatus, QueueEntry, QueueStatus, Submission, SubmissionState
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.retry import FailureKind
 from actors.jobs.views import JobView
 from actors.providers.guard import Failure
+from actors.providers.log_notices import notice
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -95,3 +97,29 @@ async def test_a_time_in_between_is_refused_where_it_is_not_known_when_output_ca
     with pytest.raises(Refused, match=r"is not known \(provider far\); give a number of lines") as refused:
         await begin(view(ended=NOON + 2 * HOUR), 5, NOON + HOUR)
     assert (refused.value.kind, refused.value.field) == (RefusalKind.INVALID, "since")
+
+
+@pytest.mark.parametrize(
+    ("head", "lines", "expected"),
+    [
+        (b"", None, b"one\ntwo\nthree\nfour"), (b"", 0, b""), (b"", 1, b"one\n"), (b"", 2, b"one\ntwo\n"),
+        (b"zero\n", 2, b"zero\none\n"), (b"zer", 1, b"zerone\n"), (b"zero\n", 1, b"zero\n"),
+        (b"", 9, b"one\ntwo\nthree\nfour"),
+    ],
+)  # fmt: skip
+async def test_of_an_output_that_grows_no_more_lines_are_given_than_asked_for(
+    head: bytes, lines: int | None, expected: bytes
+) -> None:
+    async with aclosing(read()) as pieces:
+        assert b"".join([data async for data in first_lines(head, pieces, lines)]) == expected
+
+
+async def test_a_notice_among_the_lines_is_none_of_them() -> None:
+    async def noticed() -> AsyncIterator[tuple[bytes, str]]:
+        yield notice("shorter"), "0"
+        yield b"one\ntwo\n", "1"
+        yield notice("again"), "2"
+
+    async with aclosing(noticed()) as pieces:
+        shown = b"".join([data async for data in first_lines(b"", pieces, 1)])
+    assert shown == notice("shorter") + b"one\n"

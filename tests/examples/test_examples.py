@@ -142,3 +142,15 @@ def test_the_embedded_sweep_runs_each_combination_once_and_finds_the_best(tmp_pa
     ]  # fmt: skip
     assert lines[2] == "rate-0.20-1 {'lr': '0.20', 'seed': '1'} completed {'loss': 0.001}"
     assert lines[-1] == "best: rate-0.20-1"
+
+
+def test_the_program_of_the_readme_trains_its_model(tmp_path: Path) -> None:
+    readme = (ROOT / "README.md").read_text()
+    (code,) = re.findall(r"^## Embedded\n\n```python\n(.*?)^```$", readme, re.DOTALL | re.MULTILINE)
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], cwd=ROOT, capture_output=True, text=True, check=False, timeout=120,
+        env={"HOME": str(tmp_path), "GREENROOM_HOME": str(tmp_path / "state"), "PATH": path},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("completed {'accuracy': 0.9")

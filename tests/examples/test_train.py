@@ -61,7 +61,9 @@ def test_a_run_reports_every_epoch_and_leaves_its_metrics(whole: Path) -> None:
     assert [(line["step"], line["total"]) for line in lines] == [(step, 6) for step in range(1, 7)]
     assert lines[-1]["loss"] < lines[0]["loss"] / 2
     metrics = result(whole)
-    assert metrics["accuracy"] == lines[-1]["accuracy"]
+    named_alike = lines[-1].keys() & metrics.keys()
+    assert named_alike == {"accuracy", "held_out_loss"}
+    assert {name: metrics[name] for name in named_alike} == {name: lines[-1][name] for name in named_alike}
     assert {name: metrics[name] for name in ("lr", "hidden", "epochs", "seed")} == {
         "lr": 0.5,
         "hidden": 6,
@@ -172,6 +174,8 @@ def test_every_line_carries_the_correlation_id_it_was_given() -> None:
     lines = [json.loads(line) for line in failed.stdout.splitlines()]
     assert [line["level"] for line in lines] == ["INFO", "ERROR"]
     assert {line["correlation_id"] for line in lines} == {"abc123"}
+    assert lines[1]["message"].endswith("--lr 20 is too large")
+    assert failed.stderr == "", "the reason is written once"
     assert lines[0]["source"]["file"] == "train.py"
     assert lines[0]["extra"]["lr"] == 20.0
 

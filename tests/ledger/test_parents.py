@@ -51,7 +51,9 @@ async def test_what_is_no_one_job_is_refused_by_name(autojump_clock, world, requ
         await submitted(runtime, named("train"), named("twin"), named("twin"))
         with pytest.raises(Refused) as refused:
             await submitted(runtime, *requests)
-        assert str(refused.value).startswith(f"after: {why}")
+        which = next(place for place, one in enumerate(requests, 1) if one.config_name == "eval")
+        where = f"job {which}: " if len(requests) > 1 else ""
+        assert str(refused.value).startswith(f"{where}after: {why}")
         assert refused.value.kind is RefusalKind.INVALID
         assert len(await runtime.jobs.page()) == 3
 
