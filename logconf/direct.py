@@ -112,7 +112,7 @@ def _log(
 
 
 def _as_standard(function: Callable[..., None]) -> Callable[..., None]:
-    """The function as code of the standard library's file: whoever looks for a caller passes over its frame (A6)."""
+    """The function as code of the standard library's file: a search for the caller passes over its frame (A6)."""
     code: CodeType = cast("FunctionType", function).__code__.replace(co_filename=_standard_log.__code__.co_filename)
     return FunctionType(code, globals(), function.__name__, cast("FunctionType", function).__defaults__)
 

@@ -136,4 +136,4 @@ _LINES: Mapping[str, Callable[[Any], list[str]]] = {
     "notifications": lambda job: notification_lines(job["notifications"]),
     "not_before": _not_before, "position": _position, "approval": _approval, "submission": _handle,
 }  # fmt: skip
-"""Keys of which a person is told something else than their value."""
+"""Keys of which something else is shown than their value."""

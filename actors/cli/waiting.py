@@ -53,7 +53,7 @@ def wait_for(client: Client, submitted: list[dict[str, Any]]) -> dict[str, dict[
 
 
 def goes_on(submitted: list[dict[str, Any]]) -> str:
-    """What a person is told whom Ctrl-C has taken from here: the jobs go on, and how to follow or end them."""
+    """What is printed after Ctrl-C: the jobs go on, and how to follow or end them."""
     if len(submitted) > 1:
         groups = {job["group"] for job in submitted}
         by = f"greenroom cancel --group {shlex.quote(groups.pop())}" if len(groups) == 1 and None not in groups else ""

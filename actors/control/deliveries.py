@@ -68,7 +68,7 @@ class Deliveries:
         """Take one delivery, once. ``headers`` have lower-case names; ``token``: of its address.
 
         ``body``: whole, or in pieces, of which no more is held than can be read. Whatever is not to be believed is
-        counted, and told to nobody. Raises :class:`Refused` for a provider that is not there or cannot verify one now,
+        counted, and not logged. Raises :class:`Refused` for a provider that is not there or cannot verify one now,
         and what the reading of ``body`` raises beside ``DeliveryNotRead``.
         """
         guarded = self._context.provider(provider)

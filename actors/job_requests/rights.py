@@ -89,7 +89,7 @@ def retried(before: JobRequest, who: Submitter, job_id: str) -> JobRequest:
 def check_targets(asked: JobRequest, who: Submitter, options: NotifyOptions, where: str = "") -> None:
     """Raises :class:`Refused` for a target of notifications that ``who`` may not use.
 
-    The supervisor's own user may use all. One that is not configured is refused elsewhere, whoever names it.
+    The supervisor's own user may use all. One that is not configured is refused elsewhere, by whomever it is named.
     """
     if who.source in NETWORK and (denied := options.not_allowed(asked.notify, who.user_id, who.level)):
         message = f"{where}notify: target {denied[0]!r} is not for you (notify.targets.{denied[0]}.for)"

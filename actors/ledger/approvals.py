@@ -1,6 +1,6 @@
 """What people decide: approve, reject, cancel, prioritise; and what time decides for them: expire.
 
-An approval is decided once, by one compare-and-set: whoever comes second changes nothing and is told why.
+An approval is decided once, by one compare-and-set: the second one changes nothing and is refused with the reason.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ def prioritise(tx: Transaction, job_id: str, override: int | None, *, by: str | 
 
 
 def _open_request(tx: Transaction, approval_id: str, level: str | None) -> ApprovalRequest:
-    """The request, if it can be decided now by somebody of ``level`` (None: whoever)."""
+    """The request, if it can be decided now by somebody of ``level`` (None: anybody)."""
     request = approvals.get(tx.connection, approval_id)
     if request is None:
         raise Refused(f"there is no approval request {approval_id}", RefusalKind.NOT_FOUND)

@@ -32,16 +32,16 @@ def attempts(connection: Connection, view: JobView) -> tuple[Attempt, ...]:
 
 def _attempt(one: Submission, job: Job | None) -> Attempt:
     """``job``: whose newest attempt it is."""
-    told: Mapping[str, Any] = one.outcome or {}
+    end: Mapping[str, Any] = one.outcome or {}
     if one.outcome is None and job is not None and one.handle is not None:
-        told = {"status": job.status.value, **{name: getattr(job, name) for name in (*_MOMENTS, *_PLAIN, "devices")}}
-    devices = told.get("devices")
-    told_of_it: dict[str, Any] = {name: told.get(name) for name in _PLAIN}
-    told_of_it |= {name: _moment(told.get(name)) for name in _MOMENTS}
-    told_of_it |= {"status": told.get("status"), "devices": None if devices is None else tuple(devices)}
-    told_of_it["error_message"] = told_of_it["error_message"] or one.error
+        end = {"status": job.status.value, **{name: getattr(job, name) for name in (*_MOMENTS, *_PLAIN, "devices")}}
+    devices = end.get("devices")
+    shown: dict[str, Any] = {name: end.get(name) for name in _PLAIN}
+    shown |= {name: _moment(end.get(name)) for name in _MOMENTS}
+    shown |= {"status": end.get("status"), "devices": None if devices is None else tuple(devices)}
+    shown["error_message"] = shown["error_message"] or one.error
     own: dict[str, Any] = {"attempt": attempt_of(one.key), "key": one.key, "state": one.state}
-    return Attempt(**own, **told_of_it, handed_at=one.handed_at, closed_at=one.closed_at)
+    return Attempt(**own, **shown, handed_at=one.handed_at, closed_at=one.closed_at)
 
 
 def _moment(value: Any) -> datetime | None:

@@ -19,50 +19,52 @@ from actors.store import approvals, gates, holds, jobs, queue, waiting
 
 
 def jobs_page(
-    connection: Connection, wanted: PageRequest, before: str | None, filters: JobFilters, context: DecisionContext
+    connection: Connection, request: PageRequest, before: str | None, filters: JobFilters, context: DecisionContext
 ) -> Page[JobView]:
     """Jobs, newest first."""
-    wanted.check()
+    request.check()
     if before is not None and not _is_id(before):
         message = "before: must be the id of a job; what `next` says goes into cursor"
         raise Refused(message, RefusalKind.INVALID, "before")
     scope = {name: value for name, value in filters.items() if value not in (None, (), [])}
     cursors = Cursors[JobView](
-        "jobs", wanted.caller, before, sorted((name, _words(value)) for name, value in scope.items())
+        "jobs", request.caller, before, sorted((name, _words(value)) for name, value in scope.items())
     )
-    place = cursors.read(wanted.cursor, str)
+    place = cursors.read(request.cursor, str)
     start = before if place is None else str(place[0])
-    found, more = jobs.page(connection, before=start, limit=wanted.limit, **filters)
+    found, more = jobs.page(connection, before=start, limit=request.limit, **filters)
     views = of_jobs(connection, found, context)
     return Page(views, more=more, cursor=lambda view: cursors.write((view.job.job_id,)))
 
 
 def approvals_page(
-    connection: Connection, wanted: PageRequest, statuses: Iterable[ApprovalStatus], user_id: str | None
+    connection: Connection, request: PageRequest, statuses: Iterable[ApprovalStatus], user_id: str | None
 ) -> Page[ApprovalRequest]:
     """Approval requests, newest first; ``user_id``: only those of this user's jobs."""
-    wanted.check()
+    request.check()
     chosen = tuple(statuses)
-    cursors = Cursors[ApprovalRequest]("approvals", wanted.caller, _words(chosen), user_id)
-    place = cursors.read(wanted.cursor, str)
+    cursors = Cursors[ApprovalRequest]("approvals", request.caller, _words(chosen), user_id)
+    place = cursors.read(request.cursor, str)
     before = None if place is None else str(place[0])
-    found, more = approvals.page(connection, chosen, wanted.limit, user_id=user_id, before=before)
-    return Page(found, more=more, cursor=lambda request: cursors.write((request.approval_id,)))
+    found, more = approvals.page(connection, chosen, request.limit, user_id=user_id, before=before)
+    return Page(found, more=more, cursor=lambda one: cursors.write((one.approval_id,)))
 
 
-def queue_view(connection: Connection, wanted: PageRequest, user_id: str | None, context: DecisionContext) -> QueueView:
+def queue_view(
+    connection: Connection, request: PageRequest, user_id: str | None, context: DecisionContext
+) -> QueueView:
     """What waits, in the order in which it would run; what bounds it. ``user_id``: only this user's entries."""
-    wanted.check()
-    cursors = Cursors[JobView]("queue", wanted.caller, user_id)
-    place = cursors.read(wanted.cursor, int, int, int, int, int)
+    request.check()
+    cursors = Cursors[JobView]("queue", request.caller, user_id)
+    place = cursors.read(request.cursor, int, int, int, int, int)
     try:
         after = None if place is None else waiting.Spot.of_place(place)
     except OverflowError:  # made by hand
         raise Refused("cursor: begin without it", RefusalKind.INVALID, "cursor") from None
     found, more = (
         ([], False)
-        if not wanted.limit
-        else waiting.page(connection, context.now, wanted.limit, user_id=user_id, after=after)
+        if not request.limit
+        else waiting.page(connection, context.now, request.limit, user_id=user_id, after=after)
     )
     effective, sources = limits_view(connection, context.configured)
     closed = {name: why for name, gate in gates.read(connection).items() if (why := gate.closed(context.now))}

@@ -234,14 +234,14 @@ def end_groups(tx: Transaction) -> int:
 
 
 def page(
-    connection: Connection, wanted: PageRequest, target: str | None, state: NotificationState | None
+    connection: Connection, request: PageRequest, target: str | None, state: NotificationState | None
 ) -> Page[Notification]:
     """Notifications, newest first."""
-    wanted.check()
-    cursors = Cursors[Notification]("notifications", wanted.caller, target, state)
-    place = cursors.read(wanted.cursor, int)
+    request.check()
+    cursors = Cursors[Notification]("notifications", request.caller, target, state)
+    place = cursors.read(request.cursor, int)
     before = None if place is None else int(place[0])
-    found, more = notifications.page(connection, limit=wanted.limit, before=before, target=target, state=state)
+    found, more = notifications.page(connection, limit=request.limit, before=before, target=target, state=state)
     return Page(found, more=more, cursor=lambda one: cursors.write((one.notification_id,)))
 
 

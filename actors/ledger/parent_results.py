@@ -1,4 +1,4 @@
-"""What a job is told of those that it waited for: how each ended, and what it left."""
+"""What a job learns of those that it waited for: how each ended, and what it left."""
 
 from __future__ import annotations
 

@@ -24,19 +24,19 @@ def of_job(connection: Connection, part: str, most: int) -> tuple[str, dict[str,
 
 
 def comparison(
-    connection: Connection, wanted: PageRequest, user_id: str, group: str, best: Mapping[str, Goal]
+    connection: Connection, request: PageRequest, user_id: str, group: str, best: Mapping[str, Goal]
 ) -> Page[Compared]:
     """The jobs of a group, the oldest first. ``best``: the configured rules; raises :class:`Refused` for no jobs."""
-    wanted.check()
-    cursors = Cursors[Compared]("comparison", wanted.caller, user_id, group)
-    place = cursors.read(wanted.cursor, str)
+    request.check()
+    cursors = Cursors[Compared]("comparison", request.caller, user_id, group)
+    place = cursors.read(request.cursor, str)
     after = "" if place is None else str(place[0])
-    found = series.of_group(connection, user_id, group, after, wanted.limit + 1)
+    found = series.of_group(connection, user_id, group, after, request.limit + 1)
     if not found and place is None:
         message = f"user {user_id!r:.80} has no jobs in a group {group!r:.80}; name another owner: --user"
         raise Refused(message, RefusalKind.NOT_FOUND, "group")
-    rows = _compared(found[: wanted.limit], best)
-    return Page(rows, more=len(found) > wanted.limit, cursor=lambda one: cursors.write((one.job_id,)))
+    rows = _compared(found[: request.limit], best)
+    return Page(rows, more=len(found) > request.limit, cursor=lambda one: cursors.write((one.job_id,)))
 
 
 def _compared(found: list[GroupedJob], best: Mapping[str, Goal]) -> list[Compared]:

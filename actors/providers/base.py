@@ -169,7 +169,7 @@ class Provider(Protocol):
 
         ``context`` holds ``job_id``, ``correlation_id`` and ``attempt`` (1 at first) for the job's environment, labels
         or headers; ``previous_key`` where an attempt before this one ended; for a job that waited for others
-        ``parents``, what it is told of them (a JSON array); and ``home``, the state directory.
+        ``parents``, what it learns of them (a JSON array); and ``home``, the state directory.
         """
 
     async def find(self, key: str, token: str) -> Found:

@@ -105,7 +105,7 @@ class Waiting:
                 yield job_id
 
     def _overdue(self) -> Iterator[str]:
-        """Jobs whose time has come, or one of whose parents has ended, and that were not told so yet."""
+        """Jobs whose time has come, or one of whose parents has ended, to which that was not passed on yet."""
         now = (self._world.clock.now() - instant(0)) // timedelta(microseconds=1)
         for (job_id,) in self._world.database.look(
             "SELECT job_id FROM queue_entries WHERE status IN ('pending', 'blocked') AND start_after < ?"

@@ -117,7 +117,7 @@ class WideJobs:
         return [_Entry.of(row) for row in running], [_Entry.of(row) for row in heads]
 
     def _first_in_need(self, heads: list[_Entry], running: list[_Entry], now: datetime) -> _Entry | None:
-        """For whom something is kept; None also where that cannot be told, since a limit may have stopped it before."""
+        """For whom something is kept; None also where a limit may have stopped it before."""
         after = timedelta(seconds=self._world.settings.queue.reserve_after + 1)
         for one in sorted(heads, key=lambda one: one.rank(now)):
             assert one.blocked_since is not None

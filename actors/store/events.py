@@ -24,8 +24,8 @@ def page(connection: Connection, seq: int, *, limit: int, **filters: Unpack[Even
     query = select(events, stored_size(events.c.data)).where(events.c.seq > seq).order_by(events.c.seq)
     if (job_id := filters.get("job_id")) is not None:
         query = query.where(events.c.job_id == job_id)
-    if wanted := list(filters.get("types", ())):
-        query = query.where(events.c.type.in_(wanted))
+    if types := list(filters.get("types", ())):
+        query = query.where(events.c.type.in_(types))
     if (user_id := filters.get("user_id")) is not None:
         query = query.where(
             select(jobs.c.job_id).where(jobs.c.job_id == events.c.job_id, jobs.c.user_id == user_id).exists()

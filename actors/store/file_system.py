@@ -24,7 +24,7 @@ def network_kind(path: Path, mounts: Path = _MOUNTS) -> str | None:
         lines = mounts.read_text(errors="surrogateescape").splitlines()
     except OSError:
         return None
-    wanted = path.absolute().resolve()
+    resolved = path.absolute().resolve()
     kind, longest = None, -1
     for line in lines:
         before, separator, after = line.partition(" - ")
@@ -32,7 +32,7 @@ def network_kind(path: Path, mounts: Path = _MOUNTS) -> str | None:
         if not separator or len(fields) < 5:
             continue
         place = Path(_plain(fields[4]))
-        if wanted.is_relative_to(place) and len(place.parts) >= longest:  # a later mount hides an earlier one
+        if resolved.is_relative_to(place) and len(place.parts) >= longest:  # a later mount hides an earlier one
             kind, longest = after.split(" ")[0], len(place.parts)
     return kind if kind in _NETWORK else None
 

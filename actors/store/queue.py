@@ -62,7 +62,7 @@ def add(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def enter_lanes(connection: Connection, rows: Iterable[dict[str, Any]]) -> None:
-    """Let these ready entries into their lanes; each row is told its ``lane_id``."""
+    """Let these ready entries into their lanes; each row gets its ``lane_id``."""
     by_lane: dict[lanes.LaneKey, list[dict[str, Any]]] = {}
     for row in rows:
         by_lane.setdefault(lanes.key_of(row), []).append(row)

@@ -64,7 +64,7 @@ def _immutable(database: Path) -> str:
 
 
 def _is_newest(database: Path) -> bool:
-    """Whether there is nothing to migrate; an error is left to whoever reads the database."""
+    """Whether there is nothing to migrate; an error is left to the reader of the database."""
     try:
         with closing(sqlite3.connect(_immutable(database), uri=True)) as connection:
             return connection.execute("SELECT version_num FROM alembic_version").fetchall() == [(NEWEST,)]

@@ -168,7 +168,7 @@ def unsettled(connection: Connection, job_id: str) -> str | None:
 
 
 def is_passed_on(connection: Connection, job_id: str) -> bool:
-    """Whether those that waited for this job have all been told of its end."""
+    """Whether those that waited for this job have all learned of its end."""
     return _PASSED_ON.one(connection, job_id=job_id) is None
 
 

@@ -2,7 +2,7 @@
 
 It reads the log up to the first frame whose checksum is wrong and takes the rest for a transaction that was never
 finished. After a power cut that is what it is; after a flipped byte it is every commit from there on, acknowledged or
-not. The two can be told apart without writing anything more: with ``synchronous=FULL`` the frames of a transaction are
+not. The two differ without anything more being written: with ``synchronous=FULL`` the frames of a transaction are
 written after the one before it was synced, so whatever has a later transaction behind it was acknowledged.
 
 The format is https://www.sqlite.org/fileformat2.html#walformat.
@@ -48,7 +48,7 @@ class Damage:
 def checked(database: Path) -> Iterator[None]:
     """Look at what the last process left: a log that ended in order is not there any more.
 
-    SQLite reads the log once, here, and keeps what it found for whoever opens the database inside the block. Only
+    SQLite reads the log once, here, and keeps what it found for a connection that is opened inside the block. Only
     where it stopped before the log's last commit is the log read again, slowly, to tell the two cases apart.
 
     Raises :class:`StoreUnavailable` where acknowledged commits cannot be read, and changes neither database nor log.

@@ -28,7 +28,7 @@ class SharedOutputs:
     async def place(self, job_id: str, parents: str | None = None) -> dict[str, str]:
         """Make the job's directory; the environment variables with its paths. Raises :class:`Unavailable`.
 
-        ``parents``: what the job is told of those that it waited for; None: nothing.
+        ``parents``: what the job learns of those that it waited for; None: nothing.
         """
         if self.root is None:
             return {}
