@@ -34,7 +34,7 @@ def stage_of_its_own(tmp_path: Path) -> Stage:
 
 @pytest.fixture(scope="package")
 def served(stage: Stage) -> Iterator[Served]:
-    with serving(stage.config, stage.state, 600) as served:
+    with serving(stage.config, stage.state, 3600) as served:  # the whole run may lie between two tests of the page
         yield served
 
 

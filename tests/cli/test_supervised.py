@@ -176,8 +176,9 @@ def test_client_commands_load_no_database_and_no_server(terminal: Any, superviso
 
 
 def test_names_that_terminals_obey_are_shown_harmless(terminal: Any, supervisor: Any) -> None:
-    """A job's name is somebody else's text: no escape sequence and no markup of it reaches the terminal."""
-    terminal.type("submit", "--name", "\x1b[2Jred [bold]x[/bold]", "--wait", "--", "true")
+    """What names a job is somebody else's text: no escape sequence and no markup of it reaches the terminal."""
+    assert terminal.type("submit", "--name", "\x1b[2Jred", "--", "true").returncode != 0
+    terminal.type("submit", "--user", "\x1b[2Jred", "--name", "[bold]x[/bold]", "--wait", "--", "true")
     shown = terminal.type("jobs").stdout
     assert "\x1b" not in shown
     assert "[bold]x[/bold]" in shown
