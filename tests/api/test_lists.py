@@ -196,13 +196,13 @@ async def test_all_pages_of_the_queue_are_ordered_as_of_the_first(autojump_clock
 async def test_a_page_asks_no_more_of_the_store_for_more_entries(edge: Any) -> None:
     """The number of statements is the same for 20 entries and for 200, so its cost grows with the rows alone."""
     await edge.http.put("/api/queue/limits/total", json={"value": 0})
-    runtime, wanted = edge.runtime, PageRequest(maxima.ROWS)
+    runtime, page = edge.runtime, PageRequest(maxima.ROWS)
     context = runtime.context.for_decision
     queries = [
-        partial(listing.queue_view, wanted=wanted, user_id=None, context=context),
-        partial(listing.queue_view, wanted=wanted, user_id="bo", context=context),
-        partial(listing.jobs_page, wanted=wanted, before=None, filters={"user_id": "bo"}, context=context),
-        partial(listing.approvals_page, wanted=wanted, statuses=(), user_id="bo"),
+        partial(listing.queue_view, request=page, user_id=None, context=context),
+        partial(listing.queue_view, request=page, user_id="bo", context=context),
+        partial(listing.jobs_page, request=page, before=None, filters={"user_id": "bo"}, context=context),
+        partial(listing.approvals_page, request=page, statuses=(), user_id="bo"),
     ]
 
     def statements(connection: Any) -> list[int]:
