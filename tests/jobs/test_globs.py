@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from contextlib import closing
 from fnmatch import fnmatchcase
 
 import pytest
@@ -20,7 +21,7 @@ PATTERNS = st.lists(
 
 
 def fits(name: str, pattern: str) -> bool:
-    with sqlite3.connect(":memory:") as connection:
+    with closing(sqlite3.connect(":memory:")) as connection:
         return bool(connection.execute("SELECT ? GLOB ?", (name, globs.checked(pattern))).fetchone()[0])
 
 
@@ -50,7 +51,7 @@ def test_an_open_bracket_is_refused_with_what_to_write(pattern: str) -> None:
 )
 def test_no_pattern_takes_long(pattern: str) -> None:
     """Names of the greatest length cost some ten microseconds each; with back-tracking one would take years."""
-    with sqlite3.connect(":memory:") as connection:
+    with closing(sqlite3.connect(":memory:")) as connection:
         connection.execute("CREATE TABLE names (name TEXT)")
         connection.executemany(
             "INSERT INTO names VALUES (?)", [("a" * 190 + f"{number:010}",) for number in range(20_000)]
