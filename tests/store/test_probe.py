@@ -57,17 +57,18 @@ def lock_of_another(broken: Store, _monkeypatch: pytest.MonkeyPatch) -> Iterator
 )
 async def test_a_store_that_cannot_be_written_is_noticed_without_any_work(
     tmp_path: Path, fault: Callable[..., Iterator[None]], words: str, monkeypatch: pytest.MonkeyPatch,
-    autojump_clock: trio.testing.MockClock, nursery: trio.Nursery,
+    autojump_clock: trio.testing.MockClock,
 ) -> None:  # fmt: skip
     broken = Store(tmp_path / "db", executor=InlineExecutor(), now=VirtualClock().now)
     await broken.open()
-    nursery.start_soon(broken.keep_probing)
-    await trio.sleep(PROMISED)
-    assert broken.reasons == ()
-    with fault(broken, monkeypatch):
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(broken.keep_probing)
         await trio.sleep(PROMISED)
-        assert words in broken.reasons[0]
-    await trio.sleep(PROMISED)
-    assert broken.reasons == ()
-    nursery.cancel_scope.cancel()
+        assert broken.reasons == ()
+        with fault(broken, monkeypatch):
+            await trio.sleep(PROMISED)
+            assert words in broken.reasons[0]
+        await trio.sleep(PROMISED)
+        assert broken.reasons == ()
+        nursery.cancel_scope.cancel()
     await broken.aclose()
