@@ -12,6 +12,7 @@ import pytest
 from actors.access.peer import Peer
 from actors.access.sessions import Access
 from actors.api.app import create_app
+from actors.api.guard import asked_by
 from actors.api.options import HttpOptions
 from actors.api.socket_file import announced
 from actors.api.unix import socket_edge
@@ -44,12 +45,7 @@ class Edge:
 @pytest.fixture
 async def edge(runtime: RunningRuntime, remote: ScriptedRemote) -> AsyncIterator[Edge]:
     """The application itself, without a socket, asked by user ana."""
-    app = create_app(runtime)
-
-    async def asked_by_ana(scope, receive, send):  # type: ignore[no-untyped-def]
-        await app({**scope, "state": {"peer": Peer(1000, "ana")}}, receive, send)
-
-    transport = httpx.ASGITransport(app=asked_by_ana)
+    transport = httpx.ASGITransport(app=asked_by(create_app(runtime), Peer(1000, "ana")))
     async with httpx.AsyncClient(transport=transport, base_url="http://greenroom") as http:
         yield Edge(runtime, remote, http)
 

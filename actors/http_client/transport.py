@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 import httpx
 
-from actors.jobs.quantities import MOST, seconds_of
+from actors.jobs.quantities import wait_of
 
 TIMEOUT = "SIMPLETUNER_HTTP_TIMEOUT"
 CA_BUNDLE = "SIMPLETUNER_CA_BUNDLE"
@@ -64,14 +64,10 @@ def _timeout(text: str | None, warnings: list[str]) -> float:
     if text is None:
         return usual
     try:
-        value = seconds_of(text.strip())
-        why = "must be above 0"
+        return wait_of(text.strip())
     except ValueError as error:
-        value, why = 0.0, str(error)
-    if 0 < value <= MOST:
-        return value
-    warnings.append(f"{TIMEOUT} {why}: it is {usual:g} s")
-    return usual
+        warnings.append(f"{TIMEOUT} {error}: it is {usual:g} s")
+        return usual
 
 
 def _ca_bundle(text: str | None, warnings: list[str]) -> Path | None:

@@ -45,6 +45,14 @@ def seconds_of(text: str, unit: float = SECOND) -> float:
     raise ValueError(f"must be a duration such as 90s, 15m, 2h or 1d12h, not {text!r:.80}{_hint(text)}")
 
 
+def wait_of(text: str) -> float:
+    """The seconds of a wait, above 0. Raises ``ValueError``, in words that follow the name of what was given."""
+    seconds = seconds_of(text)
+    if not 0 < seconds <= MOST:
+        raise ValueError("must be above 0")
+    return seconds
+
+
 def bytes_of(text: str) -> int:
     """The bytes that ``text`` means. Raises ``ValueError``, in words that follow the name of what was given."""
     found = _SIZE.fullmatch(text)

@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from actors.jobs.quantities import MOST, seconds_of
+from actors.jobs.quantities import wait_of
 from actors.validation import CheckedError
 
 
@@ -44,15 +44,11 @@ def seconds(name: str, environ: Mapping[str, str], notes: list[Note]) -> float |
     if text is None:
         return None
     try:
-        value = seconds_of(text.strip())
-        why = "must be above 0"
+        return wait_of(text.strip())
     except ValueError as error:
-        value, why = 0.0, str(error)
-    if 0 < value <= MOST:
-        return value
-    message = f"{name} {why}: it is ignored"
-    notes.append(Note(logging.WARNING, message, {"variable": name, "value": text[:200]}))
-    return None
+        message = f"{name} {error}: it is ignored"
+        notes.append(Note(logging.WARNING, message, {"variable": name, "value": text[:200]}))
+        return None
 
 
 def transport(environ: Mapping[str, str], notes: list[Note]) -> None:

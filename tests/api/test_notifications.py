@@ -10,6 +10,7 @@ import pytest
 
 from actors.access.peer import Peer
 from actors.api.app import create_app
+from actors.api.guard import asked_by
 from actors.api.options import HttpOptions
 from actors.jobs.notifications import Outcome
 from actors.jobs.notify_options import AllowedCallers, NotificationTarget, NotifyOptions
@@ -45,12 +46,8 @@ async def runtime(remote, targets) -> AsyncIterator[RunningRuntime]:
 @pytest.fixture
 async def local(runtime) -> AsyncIterator[httpx.AsyncClient]:
     """A client on the Unix socket, the supervisor's own user."""
-    app = create_app(runtime)
-
-    async def asked(scope, receive, send):
-        await app({**scope, "state": {"peer": Peer(1000, "ana")}}, receive, send)
-
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=asked), base_url="http://greenroom") as http:
+    app = asked_by(create_app(runtime), Peer(1000, "ana"))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://greenroom") as http:
         yield http
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any
 
 import attrs
 import httpx
@@ -11,6 +10,7 @@ import pytest
 
 from actors.access.peer import Peer
 from actors.api.app import create_app
+from actors.api.guard import asked_by
 from actors.jobs.records import DEFAULT_ENV_FROM, Job, JobRequest
 from actors.runtime import RunningRuntime
 from tests.api.servers import bearer
@@ -57,12 +57,8 @@ async def retried(runtime: RunningRuntime, web: httpx.AsyncClient, job_id: str, 
 @pytest.fixture
 async def local(runtime: RunningRuntime) -> AsyncIterator[httpx.AsyncClient]:
     """The supervisor's own user on the Unix socket."""
-    app = create_app(runtime)
-
-    async def asked(scope: Any, receive: Any, send: Any) -> None:
-        await app({**scope, "state": {"peer": Peer(1000, "op")}}, receive, send)
-
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=asked), base_url="http://greenroom") as http:
+    app = asked_by(create_app(runtime), Peer(1000, "op"))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://greenroom") as http:
         yield http
 
 

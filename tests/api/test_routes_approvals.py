@@ -11,6 +11,7 @@ import pytest
 
 from actors.access.peer import Peer
 from actors.api.app import create_app
+from actors.api.guard import asked_by
 from actors.jobs.options import ApprovalOptions
 from actors.jobs.records import ApprovalRule
 from actors.providers.scripted import ScriptedOptions, ScriptedProvider, ScriptedRemote
@@ -183,12 +184,8 @@ async def test_rules_made_while_it_ran_hold_after_a_restart(tmp_path: Path, remo
     for turn in range(2):
         parts = Parts(providers=[ScriptedProvider(ScriptedOptions(), remote)])
         async with open_runtime(settings, parts) as runtime:
-            app = create_app(runtime)
-
-            async def asked(scope: Any, receive: Any, send: Any, app: Any = app) -> None:
-                await app({**scope, "state": {"peer": Peer(1000, "ana")}}, receive, send)
-
-            async with httpx.AsyncClient(transport=httpx.ASGITransport(asked), base_url="http://greenroom") as http:
+            app = asked_by(create_app(runtime), Peer(1000, "ana"))
+            async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://greenroom") as http:
                 if turn == 0:
                     await http.post(RULES, json=LONG)
                     await http.delete(f"{RULES}/1")

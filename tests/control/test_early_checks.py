@@ -11,6 +11,7 @@ import pytest
 
 from actors.access.peer import Peer
 from actors.api.app import create_app
+from actors.api.guard import asked_by
 from actors.jobs.options import Limits
 from actors.jobs.records import JobRequest, JobStatus, Resources
 from actors.jobs.refusal import Refused
@@ -36,12 +37,8 @@ async def runtime(tmp_path: Path) -> AsyncIterator[RunningRuntime]:
 @pytest.fixture
 async def web(runtime: RunningRuntime) -> AsyncIterator[httpx.AsyncClient]:
     """The supervisor's own user on the Unix socket."""
-    app = create_app(runtime)
-
-    async def asked(scope: Any, receive: Any, send: Any) -> None:
-        await app({**scope, "state": {"peer": Peer(1000, "op")}}, receive, send)
-
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=asked), base_url="http://greenroom") as http:
+    app = asked_by(create_app(runtime), Peer(1000, "op"))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://greenroom") as http:
         yield http
 
 
