@@ -3,6 +3,7 @@
 The kernel gives the user's number; the name, under which jobs and decisions are kept, stands in the system's table of
 users. Where that table is on another machine (LDAP), asking it can take long or fail: it is asked in a thread, and an
 answer holds for :data:`KEPT_SECONDS`. A user without a name is refused: the number may belong to somebody else later.
+So is :data:`NOBODY`, the number that the kernel gives for every user of another user namespace that has none here.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from actors.jobs.maximum import Items, Text
 from actors.jobs.os_text import shown
 from actors.jobs.refusal import RefusalKind, Refused
 
+NOBODY = 65_534
+"""/proc/sys/kernel/overflowuid, unless somebody has changed that."""
 KEPT_SECONDS = 60.0
 """How long the name of a user is not asked for again."""
 LOOK_UP_SECONDS = 5.0
@@ -53,20 +56,22 @@ class SocketUsers:
     ) -> None:
         self._users = users
         self._name_of = name_of
-        self._commands = commands
+        self.commands = commands
         self._names: dict[int, tuple[str | None, float]] = {}
         self._look_ups = trio.CapacityLimiter(_MOST_LOOK_UPS)
 
     async def peer(self, uid: int) -> Peer:
         """The caller that the kernel calls ``uid``. Raises :class:`Refused` where the system has no name for it."""
-        name = await self._name(uid)
-        if name is None:
-            message = f"uid {uid} has no name on the supervisor's machine: jobs are kept under names, so it needs one"
+        if uid == NOBODY:
+            message = f"uid {uid} stands for every user that this machine does not know: use an account of your own"
+            raise Refused(message, RefusalKind.FORBIDDEN)
+        if (name := await self._name(uid)) is None:
+            message = f"uid {uid} has no name on this machine, under which its jobs could be kept: it needs an account"
             raise Refused(message, RefusalKind.FORBIDDEN)
         rights = self._users.get(name, _USUAL)
         return Peer(
             uid, shown(name), rights.level, rights.org, "socket_other", key=f"uid:{uid}", teams=rights.teams,
-            commands=self._commands,
+            commands=self.commands,
         )  # fmt: skip
 
     async def _name(self, uid: int) -> str | None:

@@ -71,6 +71,8 @@ async def _serve_shared(  # noqa: ASYNC128 - HttpServer.serve calls started()
     directory.secure()  # again: it may have been changed or removed since
     with bound(directory.socket, 0o660, partial(give_to_group, gid=directory.gid, group=directory.group)) as listener:
         _logger.info("Members of group %s are served at %s", directory.group, directory.socket)
+        if users.commands:
+            _logger.warning("Members of group %s may submit commands, which run as this user", directory.group)
         await http.serve([listener], task_status=task_status)
 
 

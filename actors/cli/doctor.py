@@ -95,6 +95,10 @@ def _settings(config: str | None) -> Iterator[Finding]:
     yield _database(settings.state_dir)
     if any(one.kind == "local" and one.options.gpus is None for one in settings.providers.values()):
         yield _gpus()
+    if settings.socket is not None or settings.users:
+        from actors.cli import doctor_users
+
+        yield from (Finding(*one) for one in doctor_users.findings(settings))
     running = holder(settings.state_dir)
     if running is None:
         yield Finding("supervisor", True, "none runs", "greenroom run")

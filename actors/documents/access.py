@@ -75,7 +75,8 @@ class EndedSessionsDocument(TypedDict):
 
 
 class SessionDocument(TypedDict):
-    """Who asks, and what they may. ``sees``: ``all`` jobs, or ``own``. ``via``: socket, token or session."""
+    """Who asks, and what they may. ``sees``: ``all`` jobs, or ``own``. ``via``: socket, socket_other (of
+    another user than the supervisor's), token or session."""
 
     user_id: str
     org_id: str | None

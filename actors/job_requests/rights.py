@@ -14,6 +14,7 @@ from actors.jobs.refusal import RefusalKind, Refused
 
 _USUAL = attrs.asdict(JobRequest(), recurse=False)
 _ADMIN, _LEAD = "admin", "lead"
+_ENVIRONMENT = ("env", "env_from", "inherited_env")
 
 
 @attrs.frozen
@@ -87,7 +88,7 @@ def retried(before: JobRequest, who: Submitter, job_id: str) -> JobRequest:
         foreign = before.user_id != who.user_id
         for field in _USUAL:
             identity = access_to(field).over_network is NetworkRule.OWN
-            if (foreign and identity) or _fault(field, getattr(before, field), who):
+            if (foreign and (identity or field in _ENVIRONMENT)) or _fault(field, getattr(before, field), who):
                 left_out.add(field)
     kept = attrs.evolve(before, **{field: _USUAL[field] for field in left_out})
     return authorized(kept, who)
