@@ -292,7 +292,7 @@ def test_every_option_of_submit_is_a_field_of_a_request_or_handled_by_the_comman
     """The option's name is what the API takes: one that is no field would be refused with "unknown key"."""
     handled = {
         "command", "assigned", "cpus", "gpus", "memory", "file", "wait", "no_check", "as_json", "config", "swept",
-        "again", "retry_failed", "rerun_on", "rerun_delay",
+        "again", "retry_failed", "rerun_on", "rerun_delay", "url", "token_file", "insecure", "socket",
     }  # fmt: skip
     fields = {field.name for field in attrs.fields(JobRequest)}
     assert {option.name for option in submit.params} - fields - handled == set()
