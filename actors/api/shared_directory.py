@@ -85,7 +85,8 @@ class SharedDirectory:
             if not is_ours(found):
                 yield f"{one} belongs to {user_name(found.st_uid)}, who can put another directory in its place"
             elif others_may_write(found):
-                yield f"others may write to {one} (mode {mode_of(found)}), and can put a directory in its place"
+                first = " while it is not there" if found.st_mode & stat.S_ISVTX else ""
+                yield f"others may write to {one} (mode {mode_of(found)}), and put a directory in its place{first}"
             group_may_pass = found.st_gid == self.gid and found.st_mode & stat.S_IXGRP
             if not (found.st_mode & stat.S_IXOTH or group_may_pass):
                 yield f"group {self.group} cannot pass through {one} (mode {mode_of(found)})"
@@ -145,7 +146,7 @@ def shared_directory(options: SocketOptions, state_dir: Path) -> SharedDirectory
         gid = grp.getgrnam(options.group).gr_gid
     except KeyError:
         message = (
-            f"there is no group {options.group}: make it (groupadd {options.group}), or name another in socket.group"
+            f"there is no group {options.group}; make it (groupadd {options.group}), or name another in socket.group"
         )
         raise SharedDirectoryError(message) from None
     path = options.directory
