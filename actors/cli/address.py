@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from urllib.parse import SplitResult
 
 URL_VARIABLE, SOCKET_VARIABLE, TOKEN_VARIABLE = "GREENROOM_URL", "GREENROOM_SOCKET", "GREENROOM_TOKEN_FILE"
+_VARIABLES = {"url": URL_VARIABLE, "socket": SOCKET_VARIABLE, "token_file": TOKEN_VARIABLE}
 _KEPT = "actors.cli.address"
 """Where the options that were typed are kept while the command line is read: in the ``meta`` of click's contexts."""
 _WENT_AWAY = "the supervisor went away before it had answered; jobs that run go on running"
@@ -35,6 +36,10 @@ class NoSupervisor(Failed):
 
 class Address(Protocol):
     """Where a supervisor is, and how what goes wrong on the way to it is said."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in messages."""
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -73,7 +78,7 @@ class SocketAddress:
 
     def __init__(self, path: Path, name: str) -> None:
         self.path = path
-        self._name = name
+        self.name = name
 
     def connect(self) -> socket.socket:
         """A connection to a server that is trusted (D7)."""
@@ -92,7 +97,7 @@ class SocketAddress:
 
     def silent(self, _method: str) -> Failed:
         """What is said where there was no answer in time."""
-        return Failed(f"{self._name} does not answer")
+        return Failed(f"{self.name} does not answer")
 
     def broken(self, _method: str, _is_http: bool) -> Failed:
         """What is said where an answer ended early."""
@@ -157,15 +162,22 @@ def feed_url(environ: Mapping[str, str] = os.environ) -> tuple[SplitResult, str]
         return None
     from actors.cli.network import checked_url, read_token
 
-    source, token_file, insecure = _network_options(environ)
-    return checked_url(found, source, insecure=insecure, schemes=("wss", "ws")), read_token(token_file)
+    token_file, token_source = _token_file(environ)
+    checked = checked_url(found, _source("url"), insecure=_is_insecure(), schemes=("wss", "ws"))
+    return checked, read_token(token_file, token_source)
 
 
-def _network_options(environ: Mapping[str, str]) -> tuple[str, str | None, bool]:
-    """Where the URL was given, the file with the token, and whether it may be sent unencrypted."""
-    options = typed()
-    token_file = options.get("token_file") or environ.get(TOKEN_VARIABLE)
-    return "--url" if options.get("url") else URL_VARIABLE, token_file, bool(options.get("insecure"))
+def _source(name: str) -> str:
+    """Where an option was given: by itself or by its variable."""
+    return f"--{name.replace('_', '-')}" if typed().get(name) else _VARIABLES[name]
+
+
+def _token_file(environ: Mapping[str, str]) -> tuple[str | None, str]:
+    return typed().get("token_file") or environ.get(TOKEN_VARIABLE), _source("token_file")
+
+
+def _is_insecure() -> bool:
+    return bool(typed().get("insecure"))
 
 
 def chosen(config: str | None, environ: Mapping[str, str] = os.environ) -> Address:
@@ -174,8 +186,7 @@ def chosen(config: str | None, environ: Mapping[str, str] = os.environ) -> Addre
     if (found := url(environ)) is not None:
         from actors.cli.network import network_address
 
-        source, token_file, insecure = _network_options(environ)
-        return network_address(found, source, token_file, insecure=insecure)
+        return network_address(found, _source("url"), *_token_file(environ), insecure=_is_insecure())
     for name in ("token_file", "insecure"):
         if options.get(name):
             raise BadInput(f"--{name.replace('_', '-')} is for --url; on this machine no token is needed")

@@ -12,16 +12,20 @@ import click
 import orjson
 
 from actors.cli.address import Address, NoSupervisor, chosen
-from actors.cli.context import BadInput, Failed
+from actors.cli.context import BadInput, Failed, TryLater, configured_env_from
 from actors.cli.tables import plain
 from actors.cli.transport import Answer, BrokenAnswer, NoAnswer, Transport, Unreachable
+from actors.settings.places import known_env_from
 
 WAIT_SECONDS = 30.0
 """For one answer; if a transaction of the supervisor takes longer, its log has the reason."""
+MANY_SECONDS = 300.0
+"""For the answer about ten thousand jobs."""
 SILENCE_SECONDS = 60.0
 """Without a byte on a stream of events, whose heartbeat comes every 15 s."""
 _OK, _BAD_REQUEST, _SERVER_ERROR = 200, 400, 500
 _BAD_INPUT = (400, 413, 422)
+_TRY_LATER = (429, 503)
 _DIGITS = 6
 """Of a number of seconds that is shown."""
 
@@ -69,6 +73,14 @@ class Client:
             page = self.request("GET", *path, params={"cursor": page["next"]})
             rows += page[name]
         return rows
+
+    def inherits(self) -> tuple[str, ...] | None:
+        """The variables that jobs inherit by the settings beside the usual ones; None: nothing is sent from here."""
+        if not self.supervisor.is_network:
+            return configured_env_from(self.config)
+        if known_env_from(self.config):
+            self._note("(submission.env_from is not sent over the network: the supervisor's environment is used)")
+        return None
 
     def note_offline(self, missing: NoSupervisor) -> None:
         """Print to stderr that what follows was read from the store."""
@@ -123,7 +135,7 @@ def address(path: tuple[str, ...]) -> str:
 def document_of(status: int, content: bytes, retry_after: str | None = None) -> Any:
     """The document of an answer. Raises the failure that a problem document describes.
 
-    ``retry_after``: the header of that name, in seconds.
+    ``retry_after``: the header of that name, a number of seconds.
     """
     try:
         document = orjson.loads(content)
@@ -135,6 +147,9 @@ def document_of(status: int, content: bytes, retry_after: str | None = None) -> 
     detail = "\n".join(map(plain, str(problem.get("detail", f"status {status}")).splitlines()))
     if status >= _SERVER_ERROR:
         detail = f"{detail} (correlation ID {plain(problem.get('correlation_id'))})"
-    if retry_after is not None and retry_after.isdecimal():
-        detail = f"{detail}; try again in {retry_after[:_DIGITS]} s"
+    if status in _TRY_LATER:
+        if retry_after is None or not retry_after.isdecimal():
+            raise TryLater(detail)
+        seconds = int(retry_after[:_DIGITS])
+        raise TryLater(f"{detail}; try again in {seconds} s", seconds)
     raise (BadInput if status in _BAD_INPUT else Failed)(detail)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
+from actors.cli.address import is_named
 from actors.cli.context import Failed
 from actors.cli.options import with_config, with_json
 from actors.cli.tables import print_json, print_table
@@ -58,9 +59,15 @@ class Finding(NamedTuple):
 def doctor(as_json: bool, config: str | None) -> None:
     """Check whether Greenroom can work on this machine.
 
-    The exit status is 1 if there is something to do.
+    With --url or --socket it checks that supervisor instead. The exit status is 1 if there is something to do.
     """
-    findings = [*_machine(), *_settings(config)]
+    if is_named():
+        from actors.cli.client import Client
+
+        client = Client(config)
+        findings = list(supervisor_findings(client, client.supervisor.name))
+    else:
+        findings = [*_machine(), *_settings(config)]
     if as_json:
         print_json([one._asdict() for one in findings])
     else:
@@ -166,9 +173,14 @@ def supervisor_findings(client: Client, running: str) -> Iterator[Finding]:
         health = client.request("GET", "health")
         reasons = "; ".join([*health["reasons"], *health["notes"]])
         yield Finding("supervisor", health["status"] == "ok", f"{running}: {health['status']}", reasons)
-        providers = client.request("GET", "api", "providers", params={"check": "true"})["providers"]
     except Failed as error:
         yield Finding("supervisor", False, running, error.message)
+        return
+    try:
+        providers = client.request("GET", "api", "providers", params={"check": "true"})["providers"]
+    except Failed as error:
+        is_mine = not client.supervisor.is_network  # else it is a matter of level
+        yield Finding("providers", not is_mine, f"not checked: {error.message}")
         return
     yield from _providers({one["name"]: one["fault"] for one in providers})
     yield from lost_jobs([one["capabilities"].get("lost_job_proof") for one in providers])

@@ -17,7 +17,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
-from actors.cli.context import BadInput, Failed
+from actors.cli.context import BadInput, Failed, TryLater
 from actors.cli.tables import plain
 from actors.store.ownership import secret_fault
 
@@ -90,32 +90,35 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def read_token(file: str | None) -> str:
-    """The token in ``file``, a regular file or a pipe that nobody else may read. Raises :class:`BadInput`."""
+def read_token(file: str | None, source: str) -> str:
+    """The token in ``file``, a regular file or a pipe that nobody else may read; ``source`` names the file.
+
+    Raises :class:`BadInput`.
+    """
     if not file:
         raise BadInput(
-            "--url needs a token: name its file with --token-file or GREENROOM_TOKEN_FILE; an admin makes tokens: "
+            "a URL needs a token: name its file with --token-file or GREENROOM_TOKEN_FILE; an admin makes tokens: "
             "greenroom token create --user NAME"
         )
     if file.startswith("gr_") and not os.path.lexists(file):
-        raise BadInput("--token-file: is the name of a file, not the token itself, which others could see here")
+        raise BadInput(f"{source}: is the name of a file, not the token itself, which others could see here")
     path = Path(file).expanduser()
     try:
         # A pipe that nobody writes to is not waited for: it is empty.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
-        with open(descriptor, "rb") as source:  # noqa: PTH123 - a descriptor
+        with open(descriptor, "rb") as opened:  # noqa: PTH123 - a descriptor
             found = os.fstat(descriptor)
             if not (stat.S_ISREG(found.st_mode) or stat.S_ISFIFO(found.st_mode)):
-                raise BadInput(f"--token-file: {path} is no regular file")
+                raise BadInput(f"{source}: {path} is no regular file")
             if (fault := secret_fault(found)) is not None:
-                raise BadInput(f"--token-file: {path}: {fault}; chmod 600 it")
+                raise BadInput(f"{source}: {path}: {fault}; chmod 600 it")
             os.set_blocking(descriptor, True)
-            content = source.read(_LONGEST_TOKEN + 1)
+            content = opened.read(_LONGEST_TOKEN + 1)
     except OSError as error:
-        raise BadInput(f"--token-file: cannot read {path}: {error.strerror}") from None
+        raise BadInput(f"{source}: cannot read {path}: {error.strerror}") from None
     token = content.strip().decode("ascii", "replace")
     if not token or len(content) > _LONGEST_TOKEN or not all("!" <= mark <= "~" for mark in token):
-        raise BadInput(f"--token-file: {path} does not hold one token and nothing else")
+        raise BadInput(f"{source}: {path} does not hold one token and nothing else")
     return token
 
 
@@ -126,7 +129,7 @@ class NetworkAddress:
 
     def __init__(self, url: SplitResult, token: str, token_file: str) -> None:
         assert url.hostname is not None
-        self._name = url.geturl().rstrip("/")
+        self.name = url.geturl().rstrip("/")
         self._host = _ascii(url.hostname)
         self._encrypted = url.scheme in _ENCRYPTED
         self._port_given = url.port is not None
@@ -160,53 +163,59 @@ class NetworkAddress:
         """Raises :class:`Failed` for what only a server on the network answers, or one that is no Greenroom."""
         if 300 <= status < 400:
             place = f" to {plain(header['location'])[:_LONGEST_SHOWN]}" if "location" in header else ""
-            raise Failed(f"{self._name} redirects{place}; nothing was followed: give the supervisor's own address")
+            raise Failed(f"{self.name} redirects{place}; nothing was followed: give the supervisor's own address")
         if header.get("x-correlation-id") != correlation_id:
             raise Failed(
-                f"what answers at {self._name} (status {status}) is not a Greenroom supervisor; check the address and, "
+                f"what answers at {self.name} (status {status}) is not a Greenroom supervisor; check the address and, "
                 "if a proxy stands before it, the proxy"
             )
         if status == 401:
-            raise Failed(f"{self._name} does not accept the token in {self._token_file}: unknown, revoked or expired")
+            raise Failed(f"{self.name} does not accept the token in {self._token_file}: unknown, revoked or expired")
 
     def unreachable(self, error: OSError) -> Failed:
         """Why there is no connection."""
-        return Failed(f"{self._why(error)}{_proxy_note()}")
+        certain = hasattr(error, "verify_message")
+        return (Failed if certain else TryLater)(f"{self._why(error)}{_proxy_note()}")
 
     def _why(self, error: OSError) -> str:
         if isinstance(error, socket.gaierror):
-            return f"{self._name}: the name {self._host} is not known ({error.strerror})"
+            return f"{self.name}: the name {self._host} is not known ({error.strerror})"
         if isinstance(error, ConnectionRefusedError):
             hint = "" if self._port_given else f"; no port was given, and Greenroom's own is {_PORT}"
-            return f"nobody listens at {self._name}{hint}"
+            return f"nobody listens at {self.name}{hint}"
         if isinstance(error, TimeoutError):
-            return f"{self._name} does not answer"
+            return f"{self.name} does not answer"
         if (why := getattr(error, "verify_message", None)) is not None:
             return (
-                f"nothing was sent: the certificate of {self._name} is not valid: {plain(why)}; if it is one of your "
+                f"nothing was sent: the certificate of {self.name} is not valid: {plain(why)}; if it is one of your "
                 "own, SSL_CERT_FILE names a file with it"
             )
         if (reason := getattr(error, "reason", None)) is not None:
-            return f"nothing was sent: no encrypted connection to {self._name}: {plain(reason)}"
-        return f"no connection to {self._name}: {error.strerror or error}"
+            return f"nothing was sent: no encrypted connection to {self.name}: {plain(reason)}"
+        return f"no connection to {self.name}: {error.strerror or error}"
 
     def silent(self, method: str) -> Failed:
         """What is said where there was no answer in time."""
-        return Failed(f"{self._name} does not answer{'' if method in _SAFE else _MAYBE_DONE}")
+        return TryLater(f"{self.name} does not answer{'' if method in _SAFE else _MAYBE_DONE}")
 
     def broken(self, method: str, is_http: bool) -> Failed:
         """What is said where an answer ended early, or was none."""
         if not is_http:
             hint = "" if self._encrypted else "; if it is encrypted, write https://"
-            return Failed(f"what answers at {self._name} does not speak HTTP/1.1{hint}")
-        why = f"the connection to {self._name} was lost before the answer was whole"
-        return Failed(why + ("" if method in _SAFE else _MAYBE_DONE))
+            return Failed(f"what answers at {self.name} does not speak HTTP/1.1{hint}")
+        why = f"the connection to {self.name} was lost before the answer was whole"
+        return TryLater(why + ("" if method in _SAFE else _MAYBE_DONE))
 
 
-def network_address(text: str, source: str, token_file: str | None, *, insecure: bool) -> NetworkAddress:
-    """The supervisor at the URL ``text``, which ``source`` gives. Raises :class:`BadInput`."""
+def network_address(
+    text: str, source: str, token_file: str | None, token_source: str, *, insecure: bool
+) -> NetworkAddress:
+    """The supervisor at the URL ``text``. ``source`` and ``token_source`` name it and the file with the token.
+
+    Raises :class:`BadInput`.
+    """
     url = checked_url(text, source, insecure=insecure)
-    return NetworkAddress(url, read_token(token_file), token_file or "")
+    return NetworkAddress(url, read_token(token_file, token_source), token_file or "")
 
 
 def _ascii(name: str) -> str:

@@ -22,33 +22,33 @@ def wait_for(client: Client, submitted: list[dict[str, Any]]) -> dict[str, dict[
 
     The stream is opened first and the rows are read then: whatever ends in between is in one of the two.
     """
-    from actors.cli.event_text import describe, parsed
+    from actors.cli.event_stream import Patience, events
+    from actors.cli.event_text import describe
 
+    patience = Patience(client)
     open_ones = {job["job_id"]: name_of(job) for job in submitted}
     ended: dict[str, dict[str, Any]] = {}
 
     def look(job_id: str) -> None:
-        job = client.request("GET", "api", "jobs", job_id)
+        job = patience.ask(lambda: client.request("GET", "api", "jobs", job_id))
         if job["status"] in TERMINAL_JOBS:
             ended[job_id] = job
         elif job["reason"]:
             click.echo(f"{open_ones[job_id]} ({short(job_id)}) waits: {reason_of(job)}", err=True)
 
     only = {"job_id": submitted[0]["job_id"]} if len(submitted) == 1 else {}
-    with client.stream("api", "events", params=only) as answer:
-        for kind, event in parsed(answer.lines()):
-            if kind == "goodbye":
-                break
-            job_id = event.get("job_id")
-            if kind == "connection":
-                for each in open_ones:
+    for kind, event in events(client, only, patience, is_begun=True):
+        job_id = event.get("job_id")
+        if kind == "connection":
+            for each in open_ones:
+                if each not in ended:
                     look(each)
-            elif job_id is not None and job_id in open_ones and job_id not in ended:
-                click.echo(describe(event, open_ones[job_id]), err=True)
-                if event.get("status") in TERMINAL_JOBS:
-                    look(job_id)
-            if len(ended) == len(open_ones):
-                return ended
+        elif job_id is not None and job_id in open_ones and job_id not in ended:
+            click.echo(describe(event, open_ones[job_id]), err=True)
+            if event.get("status") in TERMINAL_JOBS:
+                look(job_id)
+        if len(ended) == len(open_ones):
+            return ended
     raise Failed("the supervisor stopped while this waited; jobs that run go on running: greenroom jobs")
 
 

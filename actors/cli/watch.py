@@ -38,7 +38,8 @@ def watch(as_json: bool, config: str | None, **filters: Any) -> None:
 
         watch_feed(*feed, query, as_json=as_json)
         return
-    from actors.cli.event_text import describe, parsed
+    from actors.cli.event_stream import Patience, events
+    from actors.cli.event_text import describe
 
     client = Client(config)
 
@@ -50,13 +51,11 @@ def watch(as_json: bool, config: str | None, **filters: Any) -> None:
             return None
         return name_and_user(job)
 
-    with client.stream("api", "events", params=query) as answer:
-        for kind, event in parsed(answer.lines()):
-            if kind == "goodbye":
-                break
-            if kind == "connection":
-                click.echo("Connected; Ctrl-C ends this.", err=True)
-            elif as_json:
+    for kind, event in events(client, query, Patience(client)):
+        if kind == "connection":
+            click.echo("Connected; Ctrl-C ends this.", err=True)
+        elif kind != "goodbye":
+            if as_json:
                 click.echo(orjson.dumps(event))
             else:
                 click.echo(describe(event, name(event["job_id"]) if event.get("job_id") else None))
