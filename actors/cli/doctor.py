@@ -179,8 +179,8 @@ def supervisor_findings(client: Client, running: str) -> Iterator[Finding]:
     try:
         providers = client.request("GET", "api", "providers", params={"check": "true"})["providers"]
     except Failed as error:
-        is_mine = not client.supervisor.is_network  # else it is a matter of level
-        yield Finding("providers", not is_mine, f"not checked: {error.message}")
+        is_own = client.supervisor.is_own  # else it is a matter of level
+        yield Finding("providers", not is_own, f"not checked: {error.message}")
         return
     yield from _providers({one["name"]: one["fault"] for one in providers})
     yield from lost_jobs([one["capabilities"].get("lost_job_proof") for one in providers])
