@@ -6,7 +6,7 @@ import ipaddress
 from pathlib import Path
 
 import attrs
-from attrs.validators import and_, ge, gt, le
+from attrs.validators import and_, ge, gt, le, min_len
 
 from actors.jobs import maxima
 from actors.jobs.quantities import Bytes, Hours
@@ -58,6 +58,25 @@ class HttpOptions:
     def is_encrypted(self) -> bool:
         """Whether we speak TLS ourselves."""
         return self.tls_certificate is not None
+
+
+@attrs.frozen
+class SocketOptions:
+    """A second Unix socket, for other users of this machine, beside that of the supervisor's own user.
+
+    ``group``: whose members may connect to it. ``directory``: a directory for it and nothing else, which is made if it
+    is not there, and given to the group with mode 0750; so its path must be one that the supervisor's user may make.
+    ``commands``: whether they may submit commands. Those run as the supervisor's user: they can read and change
+    whatever that user can, the jobs and tokens of everybody included.
+    """
+
+    group: str = attrs.field(validator=min_len(1))
+    directory: Path = attrs.field(default=Path("/run/greenroom"))
+    commands: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        if not self.directory.is_absolute():
+            raise ValueError(f"directory: must begin with /, not {self.directory}")
 
 
 def is_loopback(host: str) -> bool:

@@ -147,7 +147,7 @@ def _submitted(client: Client, params: dict[str, str], body: dict[str, Any]) -> 
     try:
         found = client.request("POST", "api", "jobs", params=params, body=body, seconds=seconds)
     except Failed as refused:
-        if client.supervisor.is_network and refused.message.startswith("command:"):
+        if not client.supervisor.is_own and refused.message.startswith("command:"):
             instead = (
                 "greenroom submit --entry-point NAME --set KEY=VALUE (the supervisor's configuration has the names)"
             )

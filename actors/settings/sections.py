@@ -9,7 +9,8 @@ from typing import Annotated, Any
 import attrs
 from attrs.validators import ge
 
-from actors.api.options import HttpOptions, is_loopback
+from actors.access.users import UserRights
+from actors.api.options import HttpOptions, SocketOptions, is_loopback
 from actors.feed.options import FeedOptions
 from actors.job_requests.rules import RULE
 from actors.job_requests.rules import check as check_rule
@@ -53,7 +54,10 @@ class Retention:
 
 @attrs.frozen
 class Sections:
-    """The sections of the file, whole. ``providers``: by name; None: switched off."""
+    """The sections of the file, whole. ``providers``: by name; None: switched off.
+
+    ``users``: the rights of other users of this machine, by name. ``socket``: None: there is none for them.
+    """
 
     state_dir: Path | None = None
     background: Background = attrs.field(factory=Background)
@@ -66,6 +70,8 @@ class Sections:
     entry_points: Mapping[str, EntryPoint] = attrs.field(factory=dict)
     retention: Retention = attrs.field(factory=Retention)
     notify: NotifyOptions = attrs.field(factory=NotifyOptions)
+    users: Mapping[str, UserRights] = attrs.field(factory=dict)
+    socket: SocketOptions | None = None
     http: HttpOptions = attrs.field(factory=HttpOptions)
     feed: FeedOptions = attrs.field(factory=FeedOptions)
 
