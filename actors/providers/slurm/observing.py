@@ -19,9 +19,9 @@ from actors.providers.slurm.finding import Finder, chosen
 from actors.providers.slurm.records import Known
 from actors.providers.slurm.squeue import SlurmJob
 from actors.providers.slurm.statuses import (
-    NODE_LOST,
     WAITING,
     needs_ending,
+    needs_node,
     observation_of,
     vanished,
 )
@@ -62,9 +62,7 @@ class Observer:
         if len(jobs) > 1:
             await self._finder.cancel_others(key, job, jobs)
         ending = await self._cluster.ending(job.job_id) if needs_ending(job, known) else None
-        node_is_back = True
-        if known.exit is None and (job.state in NODE_LOST or (ending is not None and job.state not in _SURE)):
-            node_is_back = await self._cluster.node_is_back(job.host)
+        node_is_back = not needs_node(job, known) or await self._cluster.node_is_back(job.host)
         return observation_of(job, known, self._now(), ending=ending, node_is_back=node_is_back)
 
     async def _left(self, observations: Mapping[str, Observation]) -> Mapping[str, Mapping[str, object]]:
@@ -73,7 +71,3 @@ class Observer:
             key: one.completed_at is not None for key, one in observations.items() if one.raw_status not in WAITING
         }
         return await self._outputs.left(begun) if begun else {}
-
-
-_SURE = frozenset({"COMPLETED", "FAILED", "OUT_OF_MEMORY", "DEADLINE"})
-"""Ends by themselves; the others only while the node answers."""

@@ -24,6 +24,8 @@ ENDED = frozenset({"COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "OUT_OF_MEMORY
 """States of Slurm in which nothing of the job runs any more, where its node answers."""
 NODE_LOST = {"NODE_FAIL": "its node failed", "BOOT_FAIL": "its node did not boot"}
 
+_SURE = frozenset({"COMPLETED", "FAILED", "OUT_OF_MEMORY", "DEADLINE"})
+"""Ends by themselves; the others only while the node answers, or where no node was given to the job."""
 _KEEP_CAUSE = frozenset({"CANCELLED", "TIMEOUT", "PREEMPTED", "DEADLINE", "OUT_OF_MEMORY"})
 _INTERRUPTED = {"PREEMPTED": "preempted by another job", **NODE_LOST}
 _OF_SIGNAL = 128
@@ -44,18 +46,23 @@ def needs_ending(job: SlurmJob, known: Known) -> bool:
     return job.state in ENDED and known.exit is None
 
 
+def needs_node(job: SlurmJob, known: Known) -> bool:
+    """Whether its node must be asked: Slurm's word for the end is no proof that the program ended there."""
+    return known.exit is None and job.host is not None and job.state in NODE_LOST.keys() | (ENDED - _SURE)
+
+
 def observation_of(
     job: SlurmJob, known: Known, now: datetime, *, ending: Ending | None = None, node_is_back: bool = True
 ) -> Observation:
     """What is known of a job that Slurm still shows.
 
-    ``ending``: see :func:`needs_ending`. ``node_is_back``: of one whose node was lost, or may not answer: whether it
-    answers, and runs nothing of the job any more.
+    ``ending``: see :func:`needs_ending`. ``node_is_back``: see :func:`needs_node`: whether the node answers, and runs
+    nothing of the job any more.
     """
     if job.state in WAITING:
         return Observation(Phase.QUEUED, job.state, now, waiting_reason=job.reason or None)
     if job.state in ENDED or (job.state in NODE_LOST and known.exit is not None):
-        if node_is_back or known.exit is not None or job.started_at is None:
+        if node_is_back:
             return _ended(job, known, ending or Ending(), now)
         return Observation(Phase.LOST, job.state, now, error=f"{job.state}, and its node {job.host} does not answer")
     if job.state in NODE_LOST:
@@ -121,7 +128,7 @@ def _error(job: SlurmJob, known: Known, phase: Phase, code: int | None, signal: 
         return "deadline exceeded: Slurm's time limit"
     if phase is not Phase.FAILED:
         return None
-    if (known.start is None and job.started_at is None) or job.reason == "BadConstraints":
+    if (known.start is None and job.host is None) or job.reason == "BadConstraints":
         return f"Slurm did not start it: {job.reason or job.state}"
     if known.exit is None and code == SECOND_START:
         return "Slurm started it a second time, and it was not run again"
@@ -143,6 +150,8 @@ def _began(job: SlurmJob, known: Known) -> datetime | None:
         known.exit.began if known.exit is not None else None,
         known.start.at if known.start is not None else None,
     )
+    if job.host is None:  # it was never given a node: what Slurm calls its start is its end
+        return next((at for at in records if at is not None), None)
     return next((at for at in records if at is not None), job.started_at)
 
 
