@@ -36,11 +36,15 @@ class Resources:
 
 @attrs.frozen
 class Capacity:
-    """What a provider has in all, by resource; None means that the resource is unbounded or not counted there."""
+    """What a provider has in all, by resource; None means that the resource is unbounded or not counted there.
+
+    ``separate_limits``: it has a queue of its own, and its jobs are limited apart from all others (B10).
+    """
 
     cpus: int | None = None
     gpus: int | None = None
     memory: int | None = None
+    separate_limits: bool = False
 
 
 @attrs.frozen
