@@ -21,6 +21,7 @@ from datetime import datetime
 import attrs
 import trio
 
+from actors.jobs.durations import seconds_between
 from actors.jobs.ids import time_of
 from actors.providers.base import ABSENT, UNKNOWABLE, Absent, Unknowable
 from actors.providers.disk_threads import DiskThreads
@@ -111,7 +112,7 @@ class Finder:
             return found
         age = known.intent.age if known.intent is not None else None
         if known.intent is None and made is not None:
-            age = max(0.0, (self._now() - made).total_seconds())
+            age = seconds_between(made, self._now())
         return await self._absent(key, age)
 
     async def _there(self, key: str, known: Known, jobs: Mapping[str, list[SlurmJob]]) -> Adopted | None:

@@ -11,6 +11,7 @@ from datetime import datetime
 
 import attrs
 
+from actors.jobs.durations import seconds_between
 from actors.jobs.records import Observation, Phase
 from actors.providers.slurm.records import Exit, Known
 from actors.providers.slurm.script import NO_DIRECTORY, SECOND_START
@@ -142,7 +143,7 @@ def _error(job: SlurmJob, known: Known, phase: Phase, code: int | None, signal: 
 
 
 def _is_settled(record: Exit, now: datetime) -> bool:
-    return record.ended is None or abs((now - record.ended).total_seconds()) > SETTLE_SECONDS
+    return record.ended is None or seconds_between(record.ended, now) > SETTLE_SECONDS
 
 
 def _began(job: SlurmJob, known: Known) -> datetime | None:
