@@ -55,9 +55,9 @@ async def test_sbatch_times_out_while_the_controller_is_stopped_and_the_job_runs
     cluster.signal("slurmctld", signal.SIGCONT)
     assert "Socket timed out" in answer
     with trio.fail_after(30):
-        while ["COMPLETED"] != [  # noqa: ASYNC110 - told by other processes
+        while [  # noqa: ASYNC110 - told by other processes
             state for _, state, comment in await cluster.submissions() if comment == "lost"
-        ]:
+        ] != ["COMPLETED"]:
             await trio.sleep(0.02)
 
 
