@@ -12,7 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from tests.providers.ray.head import free_ports
 
 HOW_TO_GET_SLURM = "no Slurm: apt-get install slurm-wlm munge"
 NODE = "node1"
+ENDED = ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL", "OUT_OF_MEMORY", "BOOT_FAIL", "DEADLINE")
 
 _PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scancel", "scontrol", "sinfo")
 _SYSTEM_PATH = f"{os.environ['PATH']}{os.pathsep}/usr/sbin{os.pathsep}/sbin"  # daemons lie where users do not look
@@ -235,13 +236,17 @@ class Cluster:
         rows = [line.split("|", 2) for line in listed.splitlines() if line.count("|") == 2]
         return [(number, state, comment) for number, state, comment in rows]
 
+    async def until(self, condition: Callable[[list[tuple[str, str, str]]], bool]) -> None:
+        """Wait until ``condition`` holds for what :meth:`submissions` returns."""
+        with trio.fail_after(_PATIENCE):
+            while not condition(await self.submissions()):  # noqa: ASYNC110 - told by other processes
+                await trio.sleep(0.05)
+
     async def cancel_all(self) -> None:
         """End every job, and wait until the node is idle again."""
         await self.run("scancel", "--full", "--signal=KILL", f"--user={getpass.getuser()}")
         await self.run("scancel", f"--user={getpass.getuser()}")
-        with trio.fail_after(_PATIENCE):
-            while (await self.run("squeue", "--noheader", "--format=%i")).strip():  # noqa: ASYNC110 - told by others
-                await trio.sleep(0.05)
+        await self.until(lambda jobs: all(state in ENDED for _, state, _ in jobs))
 
     async def restore(self) -> None:
         """Bring a cluster that a test has left in any state back to one that is idle."""

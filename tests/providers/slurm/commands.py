@@ -34,11 +34,12 @@ class Commands:
     """A directory for the provider's option ``path``."""
 
     folder: Path
+    _cluster: Cluster
     _faults: int = 0
 
     @classmethod
     def in_folder(cls, folder: Path, cluster: Cluster) -> Commands:
-        for name in ("bin", "faults", "taken"):
+        for name in ("bin", "faults", "taken", "held"):
             (folder / name).mkdir(parents=True)
         for name in NAMES:
             real = shutil.which(name, path=cluster.environ["PATH"])
@@ -47,7 +48,7 @@ class Commands:
                 values = {"folder": str(folder), "name": name, "real": real}
                 program.write_text(_PROGRAM.format(**{key: shlex.quote(value) for key, value in values.items()}))
                 program.chmod(0o755)
-        return cls(folder)
+        return cls(folder, cluster)
 
     @property
     def path(self) -> Path:
@@ -74,6 +75,11 @@ class Commands:
         """Wait until so many faults have met a call."""
         await until(lambda: self.strikes() >= times)
 
+    async def deliver(self) -> str:
+        """Send what :data:`KEPT_BACK` has kept, as a network or a controller under load would; Slurm's answer."""
+        argv = (self.folder / "held" / "argv").read_text().split("\0")[:-1]
+        return await self._cluster.run("sbatch", *argv, script=(self.folder / "held" / "script").read_text())
+
 
 def error(text: str, status: int = 1) -> str:
     """The command does nothing and says that it failed."""
@@ -91,19 +97,10 @@ KILLED = "kill -9 $$"
 HANGS = "exec sleep 1000"
 
 
-def later(go: Path, done: Path) -> str:
-    """``sbatch`` times out, and its request reaches the controller all the same, when the file ``go`` appears.
-
-    As where a network or a controller under load delivers it late. ``done`` appears when the controller has answered.
-    """
-    script = f'until [ -e {shlex.quote(str(go))} ]; do sleep 0.02; done; "$real" "$@" < "$held" > "$held.id" 2>&1'
-    return (
-        f'held="$folder/held.$$"; cat > "$held"\n'
-        f'( trap "" HUP TERM; {script}; mv "$held.id" {shlex.quote(str(done))} ) </dev/null >/dev/null 2>&1 &\n'
-        + SUBMISSION_TIMED_OUT
-    )
+KEPT_BACK = 'printf "%s\\0" "$@" > "$folder/held/argv"; cat > "$folder/held/script"; ' + SUBMISSION_TIMED_OUT
+"""``sbatch`` times out; :meth:`Commands.deliver` has its request reach the controller all the same, later."""
 
 
-def held(go: Path) -> str:
-    """``sbatch`` waits for the file ``go`` before it does anything."""
+def waits_for(go: Path) -> str:
+    """``sbatch`` does nothing before the file ``go`` appears."""
     return f'until [ -e {shlex.quote(str(go))} ]; do sleep 0.02; done; exec "$real" "$@"'

@@ -22,12 +22,6 @@ async def submit(cluster: Cluster, script: str, *options: str, comment: str = "k
     return (await cluster.run(*argv, script=f"#!/bin/sh\n{script}\n")).strip()
 
 
-async def until_listed(cluster: Cluster, job: tuple[str, str, str]) -> None:
-    with trio.fail_after(30):
-        while job not in await cluster.submissions():  # noqa: ASYNC110 - told by other processes
-            await trio.sleep(0.02)
-
-
 def test_nothing_of_a_cluster_is_left_not_even_a_job(tmp_path: Path) -> None:
     if not slurm_is_here():
         pytest.skip(HOW_TO_GET_SLURM)
@@ -45,7 +39,7 @@ def test_nothing_of_a_cluster_is_left_not_even_a_job(tmp_path: Path) -> None:
 
 async def test_a_job_runs_and_is_listed_with_its_comment(cluster: Cluster) -> None:
     number = await submit(cluster, "exit 0", "--gpus=1", comment="some key")
-    await until_listed(cluster, (number, "COMPLETED", "some key"))
+    await cluster.until(lambda jobs: (number, "COMPLETED", "some key") in jobs)
 
 
 async def test_sbatch_times_out_while_the_controller_is_stopped_and_the_job_runs_all_the_same(cluster: Cluster) -> None:
@@ -54,16 +48,12 @@ async def test_sbatch_times_out_while_the_controller_is_stopped_and_the_job_runs
     answer = await submit(cluster, "exit 0", comment="lost")
     cluster.signal("slurmctld", signal.SIGCONT)
     assert "Socket timed out" in answer
-    with trio.fail_after(30):
-        while [  # noqa: ASYNC110 - told by other processes
-            state for _, state, comment in await cluster.submissions() if comment == "lost"
-        ] != ["COMPLETED"]:
-            await trio.sleep(0.02)
+    await cluster.until(lambda jobs: [job[1] for job in jobs if job[2] == "lost"] == ["COMPLETED"])
 
 
 async def test_the_processes_of_a_job_outlive_both_daemons(cluster: Cluster) -> None:
     number = await submit(cluster, "sleep 1000", comment="tough")
-    await until_listed(cluster, (number, "RUNNING", "tough"))
+    await cluster.until(lambda jobs: (number, "RUNNING", "tough") in jobs)
     await cluster.kill("slurmd")
     await cluster.stop("slurmctld")
     cluster.start_slurmctld()
