@@ -274,6 +274,7 @@ class Observation:
 
     ``series``: all numbers of its progress so far.
     ``devices``: the names of those that the job got, such as GPUs by UUID or index.
+    ``waiting_reason``: why the provider lets it wait, in the provider's words.
     ``interrupted``: why the end was not the program's own ("the machine was restarted"); None: it was, or is not known
     to have been anything else.
     """
@@ -294,4 +295,5 @@ class Observation:
     series: Snapshot | None = None
     proven_dead: bool = False
     devices: tuple[str, ...] | None = None
+    waiting_reason: str | None = None
     interrupted: str | None = None
