@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import attrs
 
@@ -65,7 +66,7 @@ class Observer:
         node_is_back = not needs_node(job, known) or await self._cluster.node_is_back(job.host)
         return observation_of(job, known, self._now(), ending=ending, node_is_back=node_is_back)
 
-    async def _left(self, observations: Mapping[str, Observation]) -> Mapping[str, Mapping[str, object]]:
+    async def _left(self, observations: Mapping[str, Observation]) -> Mapping[str, Mapping[str, Any]]:
         """What the jobs that Slurm has started left so far."""
         begun = {
             key: one.completed_at is not None for key, one in observations.items() if one.raw_status not in WAITING

@@ -41,7 +41,7 @@ from actors.providers.slurm.records import Records, is_key
 from actors.providers.slurm.statuses import RUNNING, WAITING
 from actors.providers.slurm.submitting import Submitter
 
-CAPABILITIES = Capabilities(survives_our_restart=True)
+CAPABILITIES = Capabilities(separate_limits=True)
 
 
 class SlurmProvider(NoDeliveries):
