@@ -148,5 +148,9 @@ class Finder:
         first = self._missed_at.setdefault(key, trio.current_time())
         if (left := first + apart - trio.current_time()) > 0:
             raise ProviderError(f"Slurm does not show it; that is believed if it holds for {left:.0f} s more")
+        try:  # else the next submission, which has another token, would find this one unsettled
+            await self._threads.run(self._records.withdraw, key)
+        except OSError as error:
+            raise Unavailable(f"{self._records.directory} cannot be written to: {error}", reached=True) from error
         self._missed_at.pop(key, None)
         return ABSENT

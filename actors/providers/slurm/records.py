@@ -105,6 +105,14 @@ class Records:
         """Write down which Slurm job it became. Raises OSError."""
         self._write_intent(key, {"token": token, **_moment(now), "job": job_id}, sync=False)
 
+    def withdraw(self, key: str) -> None:
+        """Forget an intent of which surely nothing came; a start of its job at this moment is not forgotten.
+
+        Raises OSError.
+        """
+        with self._marked() as folder, suppress(FileNotFoundError):
+            os.unlink(f"{key}.intent", dir_fd=folder)
+
     def remove(self, key: str) -> None:
         """Remove what is known of ``key``. Raises OSError."""
         with self._marked() as folder:
