@@ -16,7 +16,12 @@ from actors.jobs.records import ApprovalRule
 
 @attrs.frozen
 class Limits:
-    """How many jobs may run at once. Team limits hold only with ``fair_share``."""
+    """How many jobs may run at once. Team limits hold only with ``fair_share``.
+
+    A provider that has a queue of its own (``slurm``) is bounded by ``per_provider`` (:data:`SEPARATE`, where its name
+    is not there) and, for each user, by ``per_provider_per_user``. Its jobs count in the limits of all, users,
+    organisations and teams only with ``count_clusters``.
+    """
 
     total: int = attrs.field(default=5, validator=ge(0))
     per_user: int = attrs.field(default=2, validator=ge(0))
@@ -24,6 +29,16 @@ class Limits:
     per_team: int = attrs.field(default=10, validator=ge(0))
     fair_share: bool = False
     per_provider: Mapping[str, int] = attrs.field(factory=dict, validator=deep_mapping(instance_of(str), ge(0)))
+    per_provider_per_user: int = attrs.field(default=50, validator=ge(0))
+    count_clusters: bool = False
+
+    def of_provider(self, name: str, *, separate: bool) -> int | None:
+        """How many jobs may run at a provider; None: that is not limited. ``separate``: it has limits of its own."""
+        return self.per_provider.get(name, SEPARATE if separate else None)
+
+
+SEPARATE = 100
+"""Jobs at once at a provider that has a queue of its own, where the configuration does not say."""
 
 
 @attrs.frozen

@@ -75,6 +75,7 @@ class Capabilities:
     ended by a cancel request. ``streams_logs``: the output of a running job comes by ``follow``. ``lost_job_proof``: of
     a provider that runs its jobs on this machine itself. ``deadline_grace``: seconds after a job's ``max_runtime`` at
     which nothing of it runs any more; None: that is not certain. ``concurrent_calls``: dispatches at once.
+    ``separate_limits``: it has a queue of its own, so that its jobs are limited apart from all others (B10).
     """
 
     submit_idempotency: Idempotency = Idempotency.CLIENT_ID
@@ -87,6 +88,7 @@ class Capabilities:
     lost_job_proof: LostJobProof | None = None
     deadline_grace: float | None = None
     concurrent_calls: int = 4
+    separate_limits: bool = False
 
     @property
     def ends_are_local_events(self) -> bool:

@@ -34,10 +34,10 @@ from actors.providers.log_notices import offset_of, rest_of
 from actors.providers.ray.cluster import Cluster
 from actors.providers.ray.logs import Follower
 from actors.providers.ray.options import RayOptions
-from actors.providers.ray.outputs import SharedOutputs
 from actors.providers.ray.preparing import prepare_request
 from actors.providers.ray.statuses import ENDED, Stop, has_ended, observation_of
 from actors.providers.ray.submitting import Submitter, is_ours
+from actors.providers.shared_outputs import SharedOutputs
 
 if TYPE_CHECKING:
     import httpx

@@ -19,9 +19,9 @@ from actors.providers import errors
 from actors.providers.http import Answer
 from actors.providers.ray.cluster import Cluster
 from actors.providers.ray.options import RayOptions
-from actors.providers.ray.outputs import SharedOutputs
 from actors.providers.ray.packages import pack
 from actors.providers.ray.preparing import CORRELATION_ID, JOB_ID, TOKEN
+from actors.providers.shared_outputs import SharedOutputs
 from logconf.masking import register_secret
 
 Existing = Mapping[str, Any] | None
