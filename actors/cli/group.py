@@ -25,6 +25,7 @@ _COMMANDS = {
     "dead_letters": ["dead-letters", "quarantine"],
     "prune": ["prune"],
     "token": ["token", "open"],
+    "backup": ["backup", "restore"],
     "doctor": ["doctor"],
     "configuration": ["config", "completion"],
 }

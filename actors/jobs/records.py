@@ -22,6 +22,7 @@ from actors.jobs.statuses import ApprovalStatus as ApprovalStatus
 from actors.jobs.statuses import JobStatus as JobStatus
 from actors.jobs.statuses import Phase as Phase
 from actors.jobs.statuses import QueueStatus as QueueStatus
+from actors.jobs.statuses import Restored as Restored
 from actors.jobs.statuses import SubmissionState as SubmissionState
 
 
@@ -154,6 +155,7 @@ class QueueEntry:
     ``queued_at``: when it could first have started: approved, its parents ended, its time come. ``wait_seconds``: how
     long the back-off is; ``start_wait_seconds`` the same of a relative ``start_after``. ``run_first_attempt``: the
     value of ``attempt`` at which the present run began. ``is_awaited``: whether a job waits, or waited, for its end.
+    ``restored``: what a restore from a backup left to be found out; None: nothing.
     """
 
     job_id: str
@@ -175,6 +177,7 @@ class QueueEntry:
     reruns: int = 0
     run_first_attempt: int = 0
     is_awaited: bool = False
+    restored: Restored | None = None
 
     @property
     def is_held(self) -> bool:
@@ -184,7 +187,8 @@ class QueueEntry:
     @property
     def is_ready(self) -> bool:
         """Whether it stands in a lane: only limits, resources and other entries are in its way."""
-        return self.status is QueueStatus.PENDING and self.not_before is None and not self.is_held
+        is_held = self.is_held or self.restored is not None
+        return self.status is QueueStatus.PENDING and self.not_before is None and not is_held
 
 
 @attrs.frozen
