@@ -10,6 +10,8 @@ from typing import Any
 
 import click
 
+from actors.cli.exit_statuses import ExitStatus
+
 _COMMANDS = {
     "run": ["run"],
     "submit": ["submit"],
@@ -29,8 +31,6 @@ _COMMANDS = {
 """Each file of this package with its commands, in the order in which people meet them."""
 _HOMES = {command: home for home, commands in _COMMANDS.items() for command in commands}
 _DEFAULT = "run"
-_CTRL_C = 130
-"""The exit status of a command that SIGINT has ended: 128 and its number."""
 
 
 class LazyGroup(click.Group):
@@ -71,7 +71,7 @@ class LazyGroup(click.Group):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            raise click.exceptions.Exit(_CTRL_C) from None
+            raise click.exceptions.Exit(ExitStatus.INTERRUPTED) from None
 
 
 def _require_utf8(command: click.Command) -> None:
