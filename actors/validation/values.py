@@ -158,7 +158,7 @@ class Fits:
             raise ValueError(f"{attribute.name} {self.words}{f', not {value!r:.80}' if self.with_value else ''}")
 
 
-def fits(is_good: Callable[[Any], object], words: str, *, with_value: bool = False) -> Fits:
+def fits(is_good: Callable[[Any], object], words: str, *, with_value: bool = False) -> Validator:
     """The validator that lets what ``is_good`` pass, and has ``words`` for the rest."""
     return Fits(is_good, words, with_value)
 
