@@ -31,6 +31,8 @@ _COMMANDS = {
 """Each file of this package with its commands, in the order in which people meet them."""
 _HOMES = {command: home for home, commands in _COMMANDS.items() for command in commands}
 _DEFAULT = "run"
+_WHOLE = 1_000
+"""Characters of a command's sentence; with fewer click would cut it."""
 
 
 class LazyGroup(click.Group):
@@ -48,6 +50,12 @@ class LazyGroup(click.Group):
         command: click.Command = getattr(module, cmd_name.replace("-", "_"))
         _require_utf8(command)
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write each command with its whole sentence, which goes on in the next line where it is too long for one."""
+        commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, one.get_short_help_str(_WHOLE)) for name, one in commands if one is not None])
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Insert the default command if none was named."""

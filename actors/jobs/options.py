@@ -18,9 +18,9 @@ from actors.jobs.records import ApprovalRule
 class Limits:
     """How many jobs may run at once. ``greenroom limits set`` changes them while the supervisor runs.
 
-    ``total``: jobs of everybody. ``per_user``: jobs of one user. ``per_organisation``: jobs of one organisation. ``per_team``: jobs of one
-    team; it holds only with ``fair_share``. ``fair_share``: whether the limit of teams holds. ``per_provider``: of one
-    provider, by its name; a provider that is not named has no limit of its own.
+    ``total``: jobs of everybody. ``per_user``: jobs of one user. ``per_organisation``: jobs of one organisation.
+    ``per_team``: jobs of one team; it holds only with ``fair_share``. ``fair_share``: whether the limit of teams holds.
+    ``per_provider``: of one provider, by its name; a provider that is not named has no limit of its own.
     """
 
     total: int = attrs.field(default=5, validator=ge(0))
