@@ -85,11 +85,12 @@ def explained(kind: type[Any]) -> tuple[str, Mapping[str, str]]:
         general.append(text[: terms[0].start()] if terms else text)
         for term, following in zip_longest(terms, terms[1:]):
             said = text[term.end() : following.start() if following else len(text)].strip().rstrip(";.") + "."
-            fields |= dict.fromkeys(re.findall(r"``(\w+)``", term[1]), _markdown(said[0].upper() + said[1:]))
-    return _markdown(" ".join(filter(None, map(str.strip, general)))), fields
+            fields |= dict.fromkeys(re.findall(r"``(\w+)``", term[1]), in_markdown(said[0].upper() + said[1:]))
+    return in_markdown(" ".join(filter(None, map(str.strip, general)))), fields
 
 
-def _markdown(text: str) -> str:
+def in_markdown(text: str) -> str:
+    """A docstring's text as Markdown."""
     text = re.sub(r":\w+:`(?:~?[\w.]+\.)?~?(\w+)`", r"`\1`", text)
     return re.sub(r"\bNone\b", "`null`", text.replace("``", "`"))
 

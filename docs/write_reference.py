@@ -7,16 +7,18 @@ table stands between two markers; everything else on a page is written by hand. 
 
 from __future__ import annotations
 
+import inspect
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import attrs
 import click
 import yaml
-from reference_fields import BELOW, Reference, Row, as_written, explained
+from reference_fields import BELOW, Reference, Row, as_written, explained, in_markdown
 
 from actors.cli import exit_statuses
 from actors.cli.group import cli
@@ -25,7 +27,8 @@ from actors.job_requests.matrices import MATRIX
 from actors.job_requests.sources import FIELDS, NETWORK, RequestSource
 from actors.jobs.quantities import without_unit
 from actors.jobs.records import JobRequest
-from actors.providers import job_variables
+from actors.providers import errors, job_variables
+from actors.providers.base import Capabilities, Provider
 from actors.providers.breaker import BreakerOptions
 from actors.providers.local.directory import JobDirectory
 from actors.providers.local.environment import OURS as LOCAL
@@ -35,6 +38,8 @@ from actors.settings import places
 from actors.settings.providers import CommonSettings, ProviderSettings, kind_shape
 from actors.settings.sections import NAMES, Sections, converter
 from actors.settings.variable_names import CONFIG, VARIABLES
+from actors.testing.provider_promises import PROMISES
+from actors.validation import StrictConverter
 
 PAGES = Path(__file__).parent
 BEGIN, END = "<!-- made by docs/write_reference.py: {} -->", "<!-- end of what is made -->"
@@ -230,6 +235,47 @@ def command_tree(group: click.Group = cli, path: str = "greenroom") -> Iterator[
             yield from command_tree(command, f"{path} {name}")
 
 
+def example(name: str) -> Iterator[str]:
+    """A file of the examples, whole."""
+    yield f"```python\n{(PAGES.parent / 'examples' / name).read_text(encoding='utf-8').strip()}\n```"
+
+
+def promises() -> Iterator[str]:
+    """What the conformance suite checks."""
+    lines = ((f"`{one.__name__}`", " ".join((one.__doc__ or "").split())) for one in PROMISES)
+    yield table(("check", "promise"), lines)
+
+
+def methods() -> Iterator[str]:
+    """The protocol of a provider."""
+    lines = [
+        (f"`{name}`", _markdown(inspect.getdoc(one) or ""))
+        for name, one in vars(Provider).items()
+        if inspect.isfunction(one) and not name.startswith("_")
+    ]
+    yield table(("method", "what it does"), lines)
+
+
+def kinds_of_errors() -> Iterator[str]:
+    """What a provider may raise."""
+    classes = [one for one in vars(errors).values() if isinstance(one, type) and issubclass(one, errors.ProviderError)]
+    yield table(("error", "meaning"), ((f"`{one.__name__}`", _markdown(inspect.getdoc(one) or "")) for one in classes))
+
+
+def capabilities() -> Iterator[str]:
+    """What a provider says that it can do."""
+    meanings = explained(Capabilities)[1]
+    rows = [row for row in Reference(StrictConverter()).rows(Capabilities) if meanings[row.path]]
+    yield table(
+        ("capability", "type", "default", "meaning"),
+        ((f"`{one.path}`", one.type, one.default, one.meaning) for one in rows),
+    )
+
+
+def _markdown(text: str) -> str:
+    return in_markdown(" ".join(text.split()))
+
+
 def blocks(writer: Writer) -> dict[str, dict[str, Callable[[], Iterator[str]]]]:
     """By page, what makes each of its tables."""
     return {
@@ -239,6 +285,11 @@ def blocks(writer: Writer) -> dict[str, dict[str, Callable[[], Iterator[str]]]]:
             "directory": job_directory,
         },
         "commands.md": {"commands": commands, "exit statuses": statuses},
+        "writing-a-provider.md": {
+            "provider": partial(example, "provider/batch_provider.py"), "methods": methods, "errors": kinds_of_errors,
+            "capabilities": capabilities, "test": partial(example, "provider/test_batch_provider.py"),
+            "promises": promises,
+        },
     }  # fmt: skip
 
 
