@@ -1,6 +1,7 @@
 // One job: its facts, its timeline across the actors, its output as it comes, and its actions.
 
 import { get, post } from "./api.js";
+import { curvesOf } from "./curves.js";
 import { button, el, facts, keyed, state, announce } from "./dom.js";
 import { ended, jobName, jobPath, jobState, measures, moment, needs, span, took } from "./format.js";
 import { progressOf } from "./jobs.js";
@@ -62,6 +63,7 @@ export function jobView(model, jobId) {
   const trail = el("ol", { class: "trail", "aria-label": "What happened to this job" });
   const about = el("p", { class: "quiet" });
   const output = outputOf(`/api/jobs/${encodeURIComponent(jobId)}/logs/stream`);
+  const curves = curvesOf(jobId);
   const events = [];
   const whole = {};
   let seen = null;
@@ -123,6 +125,7 @@ export function jobView(model, jobId) {
         more = answer.next !== null;
       }
       keyed(trail, withoutRepeats(events), (event) => event.seq, step);
+      await curves.refresh();
     } catch (error) {
       model.fault(error);
     }
@@ -138,11 +141,11 @@ export function jobView(model, jobId) {
   }
 
   const node = el("div", {}, el("p", {}, el("a", { href: "#/jobs" }, "All jobs")), head,
-    el("h2", {}, "What happened"), trail, about, el("h2", {}, "Output"), output.node);
+    el("h2", {}, "Numbers over time"), curves.node, el("h2", {}, "What happened"), trail, about, el("h2", {}, "Output"), output.node);
   model.fetch(jobId).then((job) => {
     if (job && job.job_id !== jobId) location.replace(jobPath(job.job_id)); // the address had its name
     else if (job) model.changed();
     else head.replaceChildren(el("h1", {}, "There is no such job"), el("p", {}, jobId));
   }, (error) => model.fault(error));
-  return { node, update, reconnected: () => output.again(), leave: () => output.stop() };
+  return { node, update, reconnected: () => output.again(), leave: () => { output.stop(); curves.stop(); } };
 }

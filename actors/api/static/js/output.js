@@ -34,7 +34,7 @@ export function outputOf(path) {
     });
     source.addEventListener("notice", (message) => {
       cursor = message.lastEventId;
-      text = `${text}\n[${JSON.parse(message.data).text}]\n`.slice(-MOST);
+      tail.add(`\n[${JSON.parse(message.data).text}]\n`);
       drawing ??= requestAnimationFrame(draw);
     });
     source.addEventListener("unreadable", (message) => {
