@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 import attrs
 from sqlalchemy import Connection
 
+from actors.jobs.activity import Activity, activity, beginning
 from actors.jobs.pages import Cursors, Page
 from actors.jobs.records import ApprovalRequest, ApprovalStatus
 from actors.jobs.refusal import RefusalKind, Refused, invalid
@@ -15,6 +17,7 @@ from actors.jobs.views import NEWEST_FIRST, JobFilters, JobOrder, JobView, Queue
 from actors.ledger.limits import limits_view
 from actors.ledger.page_request import PageRequest
 from actors.ledger.queries import Around, DecisionContext, of_jobs, with_forecast
+from actors.store import activity as activity_rows
 from actors.store import approvals, gates, holds, jobs, queue, sorted_jobs, waiting
 
 
@@ -111,6 +114,16 @@ def queue_view(
         oldest_queued_at=queue.oldest_waiting(connection),
         pruning_held=None if (hold := holds.current(connection)) is None else hold.in_words(),
         reservations=_reservations(connection, decision, user_id),
+    )
+
+
+def activity_view(connection: Connection, user_id: str | None, now: datetime) -> Activity:
+    """What ended in the last hour and how many waited and ran; ``user_id``: only this user's jobs."""
+    begins_at = beginning(now)
+    return activity(
+        begins_at,
+        activity_rows.changes(connection, begins_at, user_id),
+        *activity_rows.numbers_now(connection, user_id),
     )
 
 
