@@ -6,7 +6,8 @@ import { linePlot } from "./line_plot.js";
 import { byMeasure, number, segmentsOf } from "./points.js";
 
 // Check boxes and numbers that change how plots are drawn; `changed` is called with {log, smoothing, together}.
-export function plotOptions(changed) {
+// `together`: whether there is a choice of one plot for all.
+export function plotOptions(changed, { together = true } = {}) {
   const options = { log: false, smoothing: 0, together: false };
   const box = (name, label) => {
     const input = el("input", { type: "checkbox" });
@@ -15,7 +16,7 @@ export function plotOptions(changed) {
   };
   const smoothing = el("input", { type: "range", min: 0, max: 0.99, step: 0.01, value: 0 });
   smoothing.addEventListener("input", () => { options.smoothing = Number(smoothing.value); changed(options); });
-  return { options, node: el("p", { class: "filters" }, box("log", "Logarithmic scale"), box("together", "One plot for all"), el("label", {}, "Smoothing", smoothing)) };
+  return { options, node: el("p", { class: "filters" }, box("log", "Logarithmic scale"), together ? box("together", "One plot for all") : "", el("label", {}, "Smoothing", smoothing)) };
 }
 
 const ENDS = { last: "Last", min: "Least", max: "Greatest" };

@@ -20,7 +20,7 @@ export function uPlot() {
   return library;
 }
 
-const sheet = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+export const sheet = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 export const dashOf = (index) => DASHES[Math.floor(index / COLOURS) % DASHES.length];
 export const colourOf = (index) => sheet(`--line-${index % COLOURS}`);
 
@@ -51,8 +51,9 @@ export function linePlot(title, xName = "step") {
   const head = el("tr");
   const body = el("tbody");
   const caption = el("caption", {}, title);
+  const named = el("figcaption", {}, title);
   const details = el("details", {}, el("summary", {}, "Values as a table"), el("div", { class: "table short", tabindex: 0, role: "region", "aria-label": `Values of ${title}` }, el("table", {}, caption, el("thead", {}, head), body)));
-  const node = el("figure", { class: "card plotted" }, el("figcaption", {}, title), box, legend, note, details);
+  const node = el("figure", { class: "card plotted" }, named, box, legend, note, details);
   let plot = null;
   let shown = { lines: [], names: [], data: [[]], options: {} };
   let at = null;
@@ -126,6 +127,7 @@ export function linePlot(title, xName = "step") {
   });
 
   function show(lines, options = {}) {
+    if (options.title && options.title !== named.textContent) named.textContent = caption.textContent = title = options.title;
     const ready = lines.map((line) => {
       const values = smoothed(line.ys, options.smoothing);
       return { ...line, ys: options.log ? positive(values) : values };
