@@ -47,7 +47,7 @@ COMMANDS = {
     "token list": WORDS | {"actors.cli.token", "actors.jobs.levels"},
     "open": WORDS | {"actors.cli.token", "actors.jobs.levels"},
     "metrics JOB": SERIES, "metrics --json JOB": SERIES,
-    "prune --dry-run": {"actors.cli.prune"},
+    "prune --dry-run": WORDS | {"actors.cli.prune"},
     "tree --json": WORDS | {"actors.cli.watch"},
 }  # fmt: skip
 PROBE = """
