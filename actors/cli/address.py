@@ -53,6 +53,10 @@ class Address(Protocol):
     def is_network(self) -> bool:
         """Whether requests arrive over TCP, from which some fields are not accepted (D1)."""
 
+    @property
+    def is_own(self) -> bool:
+        """Whether the supervisor runs as this user, who may do everything there; else levels say what one may."""
+
     def connect(self) -> socket.socket:
         """A connection to a server that is trusted. Raises :class:`Failed` and ``OSError``."""
 
@@ -79,6 +83,14 @@ class SocketAddress:
     def __init__(self, path: Path, name: str) -> None:
         self.path = path
         self.name = name
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the supervisor runs as this user: it is the owner of its socket's directory."""
+        try:
+            return self.path.parent.stat().st_uid == os.geteuid()
+        except OSError:  # nobody can listen there
+            return True
 
     def connect(self) -> socket.socket:
         """A connection to a server that is trusted (D7)."""

@@ -75,11 +75,16 @@ class Client:
         return rows
 
     def inherits(self) -> tuple[str, ...] | None:
-        """The variables that jobs inherit by the settings beside the usual ones; None: nothing is sent from here."""
-        if not self.supervisor.is_network:
+        """The variables that jobs inherit by the settings beside the usual ones; None: nothing is sent from here.
+
+        Another user's supervisor on this machine says whether it takes them, as parts of commands (F2).
+        """
+        supervisor = self.supervisor
+        if supervisor.is_own or (not supervisor.is_network and self.request("GET", "api", "session")["commands"]):
             return configured_env_from(self.config)
         if known_env_from(self.config):
-            self._note("(submission.env_from is not sent over the network: the supervisor's environment is used)")
+            where = "over the network" if supervisor.is_network else "to another user's supervisor"
+            self._note(f"(submission.env_from is not sent {where}: the supervisor's environment is used)")
         return None
 
     def note_offline(self, missing: NoSupervisor) -> None:

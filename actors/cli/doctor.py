@@ -102,6 +102,10 @@ def _settings(config: str | None) -> Iterator[Finding]:
     yield _database(settings.state_dir)
     if any(one.kind == "local" and one.options.gpus is None for one in settings.providers.values()):
         yield _gpus()
+    if settings.socket is not None or settings.users:
+        from actors.cli import doctor_users
+
+        yield from (Finding(*one) for one in doctor_users.findings(settings))
     running = holder(settings.state_dir)
     if running is None:
         yield Finding("supervisor", True, "none runs", "greenroom run")
@@ -175,8 +179,8 @@ def supervisor_findings(client: Client, running: str) -> Iterator[Finding]:
     try:
         providers = client.request("GET", "api", "providers", params={"check": "true"})["providers"]
     except Failed as error:
-        is_mine = not client.supervisor.is_network  # else it is a matter of level
-        yield Finding("providers", not is_mine, f"not checked: {error.message}")
+        is_own = client.supervisor.is_own  # else it is a matter of level
+        yield Finding("providers", not is_own, f"not checked: {error.message}")
         return
     yield from _providers({one["name"]: one["fault"] for one in providers})
     yield from lost_jobs([one["capabilities"].get("lost_job_proof") for one in providers])

@@ -127,6 +127,7 @@ class NetworkAddress:
     """The supervisor at a URL."""
 
     is_network = True
+    is_own = False
 
     def __init__(self, url: SplitResult, token: str, token_file: str) -> None:
         assert url.hostname is not None
