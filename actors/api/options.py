@@ -6,7 +6,7 @@ import ipaddress
 from pathlib import Path
 
 import attrs
-from attrs.validators import and_, ge, gt, le, min_len
+from attrs.validators import and_, ge, gt, le
 
 from actors.jobs import maxima
 from actors.jobs.quantities import Bytes, Hours
@@ -70,11 +70,13 @@ class SocketOptions:
     whatever that user can, the jobs and tokens of everybody included.
     """
 
-    group: str = attrs.field(validator=min_len(1))
+    group: str
     directory: Path = attrs.field(default=Path("/run/greenroom"))
     commands: bool = False
 
     def __attrs_post_init__(self) -> None:
+        if not self.group:
+            raise ValueError("group: must be the name of a group")
         if not self.directory.is_absolute():
             raise ValueError(f"directory: must begin with /, not {self.directory}")
 
