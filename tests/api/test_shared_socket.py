@@ -131,7 +131,7 @@ async def test_a_retry_takes_a_command_where_it_is_allowed_and_nobody_elses_envi
     before = await runtime.submit(
         attrs.evolve(request(user_id="bo"), command=("true",), env={"KEY": "bos"}, inherited_env={"TOKEN": "bos"})
     )
-    await runtime.cancel(before.job_id)
+    await runtime.wait(before.job_id)
     url = f"/api/jobs/{before.job_id}/retry"
     refused = await ask(app_for(runtime, ANA, level="lead"), "POST", url, {})
     assert refused.status == 403
