@@ -16,17 +16,19 @@ PORT = 8765
 
 @attrs.frozen
 class HttpOptions:
-    """``python -m actors`` serves HTTP on loopback unless ``enabled`` is false; an embedding program opens no port.
+    """HTTP: the dashboard, the API and webhooks. An embedding program opens no port.
 
-    ``host``: an address, or ``localhost``. Anything but loopback needs ``tls_certificate`` and ``tls_key`` (PEM files),
-    or ``behind_proxy: true``, for a port that only a proxy which ends TLS can reach: then the last ``X-Forwarded-For``
-    is the client's address. ``port`` 0: any free one, which the log shows. ``allowed_hosts``: names under which we are
-    addressed, beside loopback's; ``webhook_hosts``: more of them, for deliveries only.
+    ``enabled``: whether ``greenroom run`` serves it. ``host``: an address, or ``localhost``. Anything but loopback
+    needs ``tls_certificate`` and ``tls_key``, or ``behind_proxy``. ``port``: 0: any free one, which the log shows.
+    ``tls_certificate``: a PEM file with the certificate and its chain. ``tls_key``: a PEM file with the key.
+    ``behind_proxy``: the port can be reached only by a proxy which ends TLS; then the last ``X-Forwarded-For`` is the
+    client's address. ``allowed_hosts``: names under which we are addressed, beside loopback's. ``webhook_hosts``: more
+    of them, for deliveries only.
 
-    ``requests_per_minute``: for each token, and for each address of unknown clients. ``max_connections``: in all;
-    ``max_per_address``: of one address. ``max_body_bytes``: of one request. ``max_streams``: event streams in all;
-    ``max_streams_per_token``: of one token, or of one address. ``session_hours``: how long a browser stays
-    signed in.
+    ``requests_per_minute``: requests of one token, and of each address of unknown clients. ``max_connections``:
+    connections in all. ``max_per_address``: connections of one address. ``max_body_bytes``: the largest body of a
+    request. ``max_streams``: event streams in all. ``max_streams_per_token``: event streams of one token, or of one
+    address. ``session_hours``: how long a browser stays signed in.
     """
 
     enabled: bool = True

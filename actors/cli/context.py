@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from actors.cli.exit_statuses import ExitStatus
+
 if TYPE_CHECKING:
     from actors.job_requests.job_file import JobFile
     from actors.jobs.refusal import Refused
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 class Failed(click.ClickException):
     """The command was refused or failed: exit status 1."""
 
-    exit_code = 1
+    exit_code = ExitStatus.FAILED
 
     def show(self, file: Any = None) -> None:
         """Print the message to stderr."""
@@ -27,7 +29,7 @@ class Failed(click.ClickException):
 class BadInput(Failed):
     """Arguments or input are invalid; nothing was changed: exit status 2."""
 
-    exit_code = 2
+    exit_code = ExitStatus.USAGE
 
 
 class TryLater(Failed):

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from actors.cli import address
+from actors.cli.exit_statuses import ExitStatus
 
 _COMMANDS = {
     "run": ["run"],
@@ -25,6 +26,7 @@ _COMMANDS = {
     "dead_letters": ["dead-letters", "quarantine"],
     "prune": ["prune"],
     "token": ["token", "open"],
+    "backup": ["backup", "restore"],
     "doctor": ["doctor"],
     "configuration": ["config", "completion"],
 }
@@ -34,8 +36,8 @@ _DEFAULT = "run"
 _LOCAL = ("run", "config", "completion")
 """Commands that ask no supervisor."""
 _ALSO = "--url, --token-file, --insecure and --socket (see greenroom --help) may stand here, too."
-_CTRL_C = 130
-"""The exit status of a command that SIGINT has ended: 128 and its number."""
+_WHOLE = 1_000
+"""Characters of a command's sentence; with fewer click would cut it."""
 
 
 class LazyGroup(click.Group):
@@ -55,6 +57,12 @@ class LazyGroup(click.Group):
         if cmd_name not in _LOCAL:
             _add_address(command)
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write each command with its whole sentence, which goes on in the next line where it is too long for one."""
+        commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, one.get_short_help_str(_WHOLE)) for name, one in commands if one is not None])
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Insert the default command if none was named."""
@@ -82,7 +90,7 @@ class LazyGroup(click.Group):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            raise click.exceptions.Exit(_CTRL_C) from None
+            raise click.exceptions.Exit(ExitStatus.INTERRUPTED) from None
 
 
 def _add_address(command: click.Command) -> None:

@@ -22,6 +22,7 @@ from actors.api.unix import shared_socket_edge, socket_edge
 from actors.api.unix_peer import known_name, user_name
 from actors.cli.board import Board, Plan
 from actors.cli.context import Failed, refusal
+from actors.cli.exit_statuses import ExitStatus
 from actors.cli.options import print_warnings
 from actors.cli.run_file import submit_file
 from actors.cli.signals import StopSignals
@@ -201,9 +202,10 @@ class Session:
         """0 if every job has ended, or a signal ended the run (C1, C5)."""
         jobs = self._board.jobs()
         if self._plan.fail_on_failure and any(job["status"] == "failed" for job in jobs):
-            return 1
+            return ExitStatus.FAILED
         unended = any(job["completed_at"] is None and job["status"] not in TERMINAL_JOBS for job in jobs)
-        return 1 if self._plan.until_idle and unended and not self._interrupted else 0
+        is_over = self._interrupted or not (self._plan.until_idle and unended)
+        return ExitStatus.DONE if is_over else ExitStatus.FAILED
 
 
 def _servers_of(runtime: RunningRuntime, settings: Settings, held: ExitStack) -> list[ChildSpec]:

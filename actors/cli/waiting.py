@@ -9,12 +9,10 @@ import click
 
 from actors.cli.client import Client
 from actors.cli.context import Failed
+from actors.cli.exit_statuses import ExitStatus
 from actors.cli.job_text import name_of, reason_of
 from actors.cli.tables import plain, short
 from actors.jobs.statuses import TERMINAL_JOBS
-
-_UNHEARD = 255
-_SIGNALLED = 128
 
 
 def wait_for(client: Client, submitted: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -67,8 +65,8 @@ def goes_on(submitted: list[dict[str, Any]]) -> str:
 def exit_status(job: dict[str, Any]) -> int:
     """The exit status for an ended job: its own exit status, 128 + the signal that ended it, else 0 or 1."""
     if job["status"] == "completed":
-        return 0
-    if isinstance(number := job.get("signal"), int) and 0 < number < _SIGNALLED:
-        return _SIGNALLED + number
+        return ExitStatus.DONE
+    if isinstance(number := job.get("signal"), int) and 0 < number < ExitStatus.SIGNALLED:
+        return ExitStatus.SIGNALLED + number
     code = job["exit_code"]
-    return code if isinstance(code, int) and 0 < code <= _UNHEARD else 1
+    return code if isinstance(code, int) and 0 < code <= ExitStatus.HIGHEST else ExitStatus.FAILED
