@@ -37,7 +37,7 @@ COMMANDS = {
     "logs JOB": {"actors.cli.logs", "actors.jobs.statuses"},
     "logs -f JOB": {"actors.cli.logs", "actors.jobs.statuses"},
     "submit -- true": SUBMIT, "submit --json --env A=b -- true": SUBMIT,
-    "submit --wait -- true": SUBMIT | EVENTS | {"actors.cli.waiting"},
+    "submit --wait -- true": SUBMIT | EVENTS | {"actors.cli.event_stream", "actors.cli.waiting"},
     "submit --sweep lr=1,2 -- true": SUBMIT | {"actors.cli.sweep", "actors.cli.submit_file"},
     "queue": QUEUE, "limits": QUEUE, "limits set total 3": QUEUE, "prioritise JOB none": QUEUE,
     "approvals": WORDS | {"actors.cli.approvals"}, "approve JOB": WORDS | {"actors.cli.approvals"},
@@ -47,7 +47,7 @@ COMMANDS = {
     "token list": WORDS | {"actors.cli.token", "actors.jobs.levels"},
     "open": WORDS | {"actors.cli.token", "actors.jobs.levels"},
     "metrics JOB": SERIES, "metrics --json JOB": SERIES,
-    "prune --dry-run": {"actors.cli.prune"},
+    "prune --dry-run": WORDS | {"actors.cli.prune"},
     "tree --json": WORDS | {"actors.cli.watch"},
 }  # fmt: skip
 PROBE = """
