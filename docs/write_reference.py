@@ -196,6 +196,8 @@ def request_fields() -> Iterator[str]:
             "" if one not in access.sources else "yes" if one not in NETWORK or rule == "any value" else rule
             for one in RequestSource
         ]
+        if access.of_command:
+            cells[list(RequestSource).index(RequestSource.SOCKET_OTHER)] = "with `socket.commands`"
         lines.append((f"`{name}`", f"`{keys[name]}`" if name in keys else "", *cells))
     yield table(heads, lines)
 
