@@ -86,7 +86,9 @@ class _Submit(click.Command):
     help="ok: they must be completed; ended: however.  [default: ok]",
 )
 @click.option("--start-after", metavar="WHEN", help="Not before: 22:00, +2h, or 2026-01-31T22:00:00Z.")
-@click.option("--file", type=click.Path(dir_okay=False), help="Submit the jobs of this file instead, all or none.")
+@click.option(
+    "--file", type=click.Path(dir_okay=False), help="Submit the jobs of this file (- is standard input), all or none."
+)
 @click.option("--again", "again", flag_value="all", help="With --file: also those that were submitted before.")
 @click.option("--retry-failed", "again", flag_value="failed", help="With --file: also those that have failed.")
 @click.option("--no-check", is_flag=True, help="Submit it even if its directory or program is not found.")
@@ -190,6 +192,8 @@ def _from_options(
         where = str(Path(cwd or ".").absolute())
     if not (command or fields["entry_point"] or fields["provider"] or spec or assigned):
         raise click.UsageError("say what to run: greenroom submit -- python train.py")
+    if fields["after_mode"] and not after:
+        raise click.UsageError("--after-mode says how the jobs of --after must end: give --after")
     names = with_usual((*inherits, *env_from))
     body = {
         **fields,

@@ -74,18 +74,23 @@ class JobFile:
 def load_job_file(
     path: Path | str, *, user: str = "", environ: Mapping[str, str] | None = None, env_from: tuple[str, ...] = ()
 ) -> JobFile:
-    """The jobs in the file at ``path``; raises :class:`~actors.validation.CheckedError` with every fault.
+    """The jobs in the file at ``path``, ``-`` being standard input.
+
+    Raises :class:`~actors.validation.CheckedError` with every fault.
 
     ``user``: of jobs that name none. ``environ`` is the submitter's environment, from which each job
     inherits what its ``env_from`` names; None means this process's. ``env_from``: what a job that names none inherits
     beside the usual variables.
     """
-    name, path = str(path), Path(path)
-    content = read_bytes(path, name, MAX_BYTES)
+    path = Path(path)
+    source, name = (Path("/dev/stdin"), "standard input") if str(path) == "-" else (path, str(path))
+    content = read_bytes(source, name, MAX_BYTES)
     reader = converter(_NAMES, closed_to(RequestSource.JOB_FILE), also={MATRIX}, for_file=True)
     reader.shapes[_Content] = Shape(whole=_check_content)
     problems = Problems()
     root = document(content, name, problems, max_nodes=MAX_NODES)
+    if not root:
+        problems.check()  # an empty file is one problem, and not that there are no jobs as well
     nodes = _with_defaults(root)
     matrices = [_matrix_of(node, root, index, problems) for index, node in enumerate(nodes)]
     found = reader.read(root, _Content, problems=problems)

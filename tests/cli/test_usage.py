@@ -52,6 +52,12 @@ def test_a_wrong_command_is_usage_with_a_guess(typed: Any) -> None:
     assert "did you mean jobs?" in result.output
 
 
+def test_after_mode_alone_is_refused(typed: Any) -> None:
+    result = typed("submit", "--after-mode", "ended", "--", "true")
+    assert result.exit_code == 2
+    assert "give --after" in result.output
+
+
 @pytest.mark.parametrize("words", [(), ("--until-idle",)])
 def test_without_a_command_it_is_run(typed: Any, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     called = []
