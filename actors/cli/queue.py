@@ -44,6 +44,11 @@ def _print_queue(found: Any) -> None:
         "STARTS": lambda job: span_text(job["estimated_start"]), "WHY": reason_of,
         "CHANGE WITH": "setting",
     })  # fmt: skip
+    if found["at_providers"]:
+        click.echo("Waiting at their providers:")
+        print_rows(found["at_providers"], False, "", {
+            "JOB": ending("job_id"), "NAME": name_of, "USER": "user_id", "STATUS": standing, "WHY": reason_of,
+        })  # fmt: skip
 
 
 _with_all = click.option("--all", "everything", is_flag=True, help="The whole queue; so it is without PROVIDER.")

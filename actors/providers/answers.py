@@ -67,8 +67,9 @@ def checked_moment(answer: object) -> datetime | None:
 
 def checked_held(answer: object) -> list[Held]:
     """Jobs that a provider runs, with texts that can be shown."""
-    found: list[Any] = list(_sequence(answer, "list of jobs"))
-    if not all(isinstance(one, Held) and isinstance(one.key, str) and isinstance(one.name, str) for one in found):
+    found = [of_type(one, Held, "job that is held") for one in _sequence(answer, "list of jobs")]
+    texts: list[Any] = [text for one in found for text in (one.key, one.name)]
+    if not all(isinstance(text, str) for text in texts):
         raise Protocol("a list of jobs holds something else")
     return [Held(kept(one.key)[:LONGEST_TEXT], kept(one.name)[:LONGEST_TEXT]) for one in found]
 
@@ -244,7 +245,7 @@ def checked_object(answer: object, what: str) -> dict[str, Any]:
 
 _FIELDS: Mapping[str, Callable[[object, str], Any]] = {
     **dict.fromkeys(("seen_at", "started_at", "completed_at"), _utc),
-    **dict.fromkeys(("raw_status", "error", "output_url"), _text),
+    **dict.fromkeys(("raw_status", "error", "output_url", "waiting_reason"), _text),
     **dict.fromkeys(("exit_code", "signal"), _status),
     **dict.fromkeys(("cost_usd", "compute_seconds"), _amount),
     **dict.fromkeys(("progress", "result"), _kept),

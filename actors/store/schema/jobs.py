@@ -38,6 +38,7 @@ jobs = Table(
     Column("text_place", BigId),  # its row in the text index; none: the text is not in it (text_search.py)
     Column("config_name", String(255)),  # copied from the request, to find jobs by it
     Column("group_name", String(255)),  # copied from the request
+    Column("waiting_reason", Text),  # why its provider lets it wait, in the provider's words
     Column("devices", JSONText),  # what its provider reported that it got
     Column("pace", JSONText),  # (time, step) pairs of its progress, from which its end is estimated
     Index("jobs_by_status", "status", "job_id"),

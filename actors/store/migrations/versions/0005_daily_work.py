@@ -49,6 +49,7 @@ def _names_and_groups() -> None:
 
 def _progress() -> None:
     """What a job got, how fast it goes, and its numbers over time."""
+    op.add_column("jobs", sa.Column("waiting_reason", sa.Text(), nullable=True))
     op.add_column("jobs", sa.Column("devices", sa.Text(), nullable=True))
     op.add_column("jobs", sa.Column("pace", sa.Text(), nullable=True))
     op.create_table(
