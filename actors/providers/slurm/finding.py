@@ -104,7 +104,7 @@ class Finder:
         made = time_of(key)
         if known == Known() and (made is None or since <= made):
             return ABSENT
-        if known.intent is not None and known.intent.token and known.intent.token != token:
+        if token and known.intent is not None and known.intent.token and known.intent.token != token:
             return UNKNOWABLE
         jobs = await self._cluster.jobs()
         if (found := await self._there(key, known, jobs)) is not None:
