@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -14,12 +14,14 @@ import trio
 
 from actors.backup.restoring import RestoredDirectory, restore
 from actors.backup.taking import Taken, take
+from actors.jobs.notify_options import NotifyOptions
 from actors.kernel import VirtualClock
 from actors.providers.scripted import ScriptedOptions, ScriptedProvider, ScriptedRemote
 from actors.runtime import Parts, RunningRuntime, open_runtime
 from actors.settings import Settings
 from actors.store import InlineExecutor
 from actors.testing import seeded_sources, virtual_settings
+from tests.notification_fixtures import Targets
 
 
 @attrs.define
@@ -43,18 +45,28 @@ class Site:
     def file(self) -> Path:
         return self.folder / "backup.zip"
 
-    def settings(self, directory: Path, **settings: Any) -> Settings:
-        return attrs.evolve(virtual_settings(**settings), state_dir=directory)
+    def settings(self, directory: Path, notify: NotifyOptions | None = None, **settings: Any) -> Settings:
+        return attrs.evolve(virtual_settings(**settings), state_dir=directory, notify=notify or NotifyOptions())
 
     @asynccontextmanager
     async def open(
-        self, directory: Path, *, options: ScriptedOptions | None = None, others: Sequence[Any] = (), **settings: Any
+        self,
+        directory: Path,
+        *,
+        options: ScriptedOptions | None = None,
+        targets: Targets | None = None,
+        **settings: Any,
     ) -> AsyncIterator[RunningRuntime]:
         """A runtime on this directory; what it draws is drawn anew."""
         self.seed += 1
-        providers = [ScriptedProvider(options or ScriptedOptions(), self.remote), *others]
+        providers = [ScriptedProvider(options or ScriptedOptions(), self.remote)]
+        sender = None if targets is None else targets.open
         parts = Parts(
-            clock=self.clock, executor=InlineExecutor(), sources=seeded_sources(self.seed), providers=providers
+            clock=self.clock,
+            executor=InlineExecutor(),
+            sources=seeded_sources(self.seed),
+            providers=providers,
+            sender=sender,
         )
         async with open_runtime(self.settings(directory, **settings), parts) as runtime:
             with trio.fail_after(100_000):

@@ -6,7 +6,7 @@ import attrs
 import pytest
 import trio
 
-from actors.jobs.options import Limits
+from actors.jobs.options import ApprovalOptions, Limits
 from actors.jobs.records import Rerun, Restored
 from actors.jobs.refusal import Refused
 from actors.jobs.selections import Selection
@@ -18,7 +18,7 @@ from actors.testing import request
 NONE = ScriptedOptions(idempotency=Idempotency.NONE)
 BY_TOKEN = ScriptedOptions(idempotency=Idempotency.TOKEN_SEARCH)
 ONE = Limits(total=1, per_user=1)
-LONG = 10_000
+LONG = 3_000
 
 
 async def looked_up(runtime):
@@ -159,17 +159,17 @@ async def test_a_blocked_job_that_was_approved_and_ran_since_is_adopted(autojump
 
 
 async def test_a_blocked_job_in_doubt_waits_for_its_approval_again_once_it_is_settled(autojump_clock, site):
-    async with site.open(site.original, options=NONE) as runtime:
+    async with site.open(site.original, options=NONE, approvals=ApprovalOptions(timeout_hours=0.5)) as runtime:
         job = await runtime.submit(request(duration=10, requires_approval="why"))
         site.take()
     await site.restore()
-    async with site.open(site.new, options=NONE) as runtime:
+    async with site.open(site.new, options=NONE, approvals=ApprovalOptions(timeout_hours=0.5)) as runtime:
         await looked_up(runtime)
         (approval,) = await runtime.approvals.page()
         for decide in (runtime.approve, runtime.reject):
             with pytest.raises(Refused, match="not known yet whether it has run since; greenroom settle"):
                 await decide(approval.approval_id, by="bo")
-        await trio.sleep(approval.timeout_seconds + LONG)  # it does not expire either: it may have been decided
+        await trio.sleep(2 * approval.timeout_seconds)  # it does not expire either: it may have been decided
         await runtime.jobs.settle(job.job_id, "not_run", by="root")
         view = await runtime.jobs.get(job.job_id)
         assert (view.job.status, view.entry.status, view.job.uncertain_since) == ("pending", "blocked", None)
@@ -219,7 +219,7 @@ async def test_jobs_that_wait_for_others_or_for_a_time_wait_on(autojump_clock, s
     async with site.open(site.original) as runtime:
         parent = await runtime.submit(request(duration=100, config_name="parent"))
         child = await runtime.submit(request(duration=10, after=("parent",)))
-        later = await runtime.submit(request(duration=10, start_after="+2h"))
+        later = await runtime.submit(request(duration=10, start_after="+10m"))
         await trio.sleep(1)
         site.take()
     await site.restore()
