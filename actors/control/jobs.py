@@ -92,7 +92,11 @@ class Jobs(Submitting):
             failure = await provider.settled(view.submission.key)
             if failure is not None:
                 raise Refused(f"the provider cannot take note of it: {failure.message}", RefusalKind.UNAVAILABLE)
-        return (await self._ledger.write(settle.settle, view.job.job_id, verdict, handle=handle, by=by)).job
+        return (
+            await self._ledger.write(
+                settle.settle, view.job.job_id, verdict, handle=handle, by=by, token=self._ledger.sources.token
+            )
+        ).job
 
     async def prioritise(self, job_id: str, override: int | None, *, by: str | None = None) -> JobView:
         """Override a waiting job's priority (0 to 50), or take the override away (B9)."""
