@@ -41,6 +41,9 @@ LONGEST_WAIT = timedelta(seconds=201)
 SETTLED = 300.0
 """Seconds after a step of the clock, or a start, in which the runtime must have noticed it, in spite of faults."""
 
+IN_HANDS = 400.0
+"""Seconds that a hand-over may take: a server that is silent about a few, one after the other."""
+
 PATIENCE = 600.0
 """Seconds for which a job may wait although it could run: an actor may hang, and be restarted, twice."""
 
@@ -56,8 +59,10 @@ _KINDS = "job_id, user_id, org_id, team_id, provider, cpus, gpus"
 class Waiting:
     """The rules for one process of ``world``, from now on."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, checker: Checker) -> None:
         self._world = world
+        self._checker = checker
+        self._intents: dict[str, float] = {}
         self._began = world.elapsed()
         world.scheduler_hangs = False
         self._could: dict[str, float] = {}
@@ -73,6 +78,17 @@ class Waiting:
         if self._world.elapsed() - max(self._began, self._world.jumped_at) >= SETTLED:
             self._waits_end()
         self._what_can_run_starts(runtime)
+        self._what_was_left_is_asked_about()
+        self._checker.check(self._began)
+
+    def _what_was_left_is_asked_about(self) -> None:
+        now, before, self._intents = self._world.elapsed(), self._intents, {}
+        if self._world.scheduler_hangs:
+            return
+        for (key,) in self._world.database.look("SELECT key FROM submissions WHERE state = 'intent'"):
+            self._intents[key] = before.get(key, now)
+        late = [key for key, since in self._intents.items() if now - since >= IN_HANDS]
+        self._world.require(not late, Rule.ORPHANS, f"nobody hands over and nobody asks about {late}")
 
     def _waits_end(self) -> None:
         now = self._world.clock.now()
@@ -191,7 +207,7 @@ class Operator:
         for (provider,) in self._world.database.look(
             "SELECT provider FROM provider_gates WHERE paused_reason NOT NULL"
         ):
-            await runtime.queue.resume(provider, by="op")
+            await runtime.queue.resume(None if provider == "*" else provider, by="op")
 
 
 async def settle(
@@ -202,6 +218,7 @@ async def settle(
     for server in process.servers.values():
         server.heal()
         server.delay(0, 0.0)
+        server.lag(0.0, 0.0)
     process.targets.heal()
     process.plan.rules.clear()
     world.database.disk.failures.clear()
