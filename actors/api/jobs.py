@@ -100,7 +100,7 @@ async def _authorized(requests: Iterable[Request], peer: Peer, many: bool, jobs:
     async for one in InTurns(requests):
         asked = one.request if isinstance(one, Sweep) else one
         index = len(found)
-        if not peer.is_local and (field := first_not_utf8(asked)) is not None:
+        if not (peer.is_local or peer.commands) and (field := first_not_utf8(asked)) is not None:
             # Over the network values are text: which bytes a configured program gets is the configuration's to say.
             where = join(join("", index), field) if many else field
             raise Refused(f"{where} must be UTF-8: other bytes are accepted on the Unix socket alone", _INVALID, where)

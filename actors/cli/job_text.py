@@ -22,6 +22,11 @@ def name_of(job: Document) -> str:
     return plain(named or short(job["job_id"]))
 
 
+def jobs_text(number: int) -> str:
+    """A number of jobs in words: ``1 job``, ``2 jobs``."""
+    return "1 job" if number == 1 else f"{number} jobs"
+
+
 def name_and_user(job: Document) -> str:
     """What people call a job: its name, and whose it is."""
     return f"{name_of(job)} ({plain(job['user_id'])})"

@@ -48,6 +48,7 @@ class QueueHead(TypedDict):
     """What bounds the queue; a provider that is closed says why.
 
     ``pruning_held``: why nothing is removed by its age now and how that ends; null where nothing holds it.
+    ``at_providers``: the newest of those that were handed over and wait at a provider that says why; on the first page.
     """
 
     summary: str
@@ -58,6 +59,7 @@ class QueueHead(TypedDict):
     paused: str | None
     pruning_held: str | None
     reservations: list[ReservationDocument]
+    at_providers: list[JobDocument]
 
 
 def queue_head(view: QueueView) -> QueueHead:
@@ -65,6 +67,7 @@ def queue_head(view: QueueView) -> QueueHead:
     return from_fields(
         QueueHead, view, limits=limits_document(view.limits, view.limit_sources),
         reservations=[from_fields(ReservationDocument, one) for one in view.reservations],
+        at_providers=[job_document(one) for one in view.at_providers],
     )  # fmt: skip
 
 

@@ -160,6 +160,7 @@ class ReservationView:
 class QueueView:
     """The queue at one moment: what waits, in the order in which it would run, and what bounds it.
 
+    ``at_providers``: the newest of those that were handed over and wait at their providers, on the first page.
     ``oldest_queued_at``: since when the entry waits that has waited longest, shown here or not. ``pruning_held``: why
     nothing is removed by its age now and how that ends, None where nothing holds it.
     """
@@ -175,6 +176,7 @@ class QueueView:
     oldest_queued_at: datetime | None = None
     pruning_held: str | None = None
     reservations: Sequence[ReservationView] = ()
+    at_providers: Sequence[JobView] = ()
 
 
 @attrs.frozen

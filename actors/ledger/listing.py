@@ -8,7 +8,7 @@ import attrs
 from sqlalchemy import Connection
 
 from actors.jobs.pages import Cursors, Page
-from actors.jobs.records import ApprovalRequest, ApprovalStatus
+from actors.jobs.records import ApprovalRequest, ApprovalStatus, JobStatus
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.scheduling import Decision
 from actors.jobs.views import JobFilters, JobView, QueueView, ReservationView
@@ -16,6 +16,8 @@ from actors.ledger.limits import limits_view
 from actors.ledger.page_request import PageRequest
 from actors.ledger.queries import Around, DecisionContext, of_jobs, with_forecast
 from actors.store import approvals, gates, holds, jobs, queue, waiting
+
+_AT_PROVIDERS = 100
 
 
 def jobs_page(
@@ -82,7 +84,14 @@ def queue_view(
         oldest_queued_at=queue.oldest_waiting(connection),
         pruning_held=None if (hold := holds.current(connection)) is None else hold.in_words(),
         reservations=_reservations(connection, decision, user_id),
+        at_providers=_at_providers(connection, user_id, context) if request.limit and place is None else [],
     )
+
+
+def _at_providers(connection: Connection, user_id: str | None, context: DecisionContext) -> list[JobView]:
+    """The newest jobs that their providers let wait. ``user_id``: only this user's."""
+    found, _ = jobs.page(connection, limit=_AT_PROVIDERS, statuses=(JobStatus.QUEUED,), user_id=user_id)
+    return of_jobs(connection, [one for one in found if one.waiting_reason is not None], context)
 
 
 def _reservations(connection: Connection, decision: Decision, user_id: str | None) -> list[ReservationView]:

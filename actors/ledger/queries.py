@@ -17,6 +17,7 @@ from actors.jobs.records import (
     ApprovalRequest,
     Capacity,
     Job,
+    JobStatus,
     QueueEntry,
     QueueStatus,
     Submission,
@@ -176,6 +177,8 @@ class Around:
         """One job with all of it."""
         approval, submission = self._asked.get(job.job_id), self._handed.get(job.job_id)
         reason, setting = self._why_it_waits(entry, approval, submission)
+        if reason is None and job.status is JobStatus.QUEUED and job.waiting_reason is not None:
+            reason = f"waits at {job.provider}: {job.waiting_reason}"
         status, now = entry.status, self._now
         if status is QueueStatus.PENDING and entry.attempt and (entry.not_before is None or entry.not_before <= now):
             status = QueueStatus.READY

@@ -17,11 +17,11 @@ from actors.store import Transaction
 
 _OF_AN_ATTEMPT = (
     "started_at", "completed_at", "exit_code", "signal", "error_message", "cost_usd", "output_url", "progress",
-    "result", "devices", "pace",
+    "result", "devices", "pace", "waiting_reason",
 )  # fmt: skip
 """Columns of a job that tell of its newest attempt: the next one begins without them."""
 
-_KEPT = tuple(name for name in _OF_AN_ATTEMPT if name not in ("progress", "result", "pace"))
+_KEPT = tuple(name for name in _OF_AN_ATTEMPT if name not in ("progress", "result", "pace", "waiting_reason"))
 
 
 def rerun(tx: Transaction, pair: Pair, key: str, changes: Mapping[str, Any], again: RunAgain) -> Pair:

@@ -229,7 +229,7 @@ def checked_object(answer: object, what: str) -> dict[str, Any]:
 
 _FIELDS: Mapping[str, Callable[[object, str], Any]] = {
     **dict.fromkeys(("seen_at", "started_at", "completed_at"), _utc),
-    **dict.fromkeys(("raw_status", "error", "output_url"), _text),
+    **dict.fromkeys(("raw_status", "error", "output_url", "waiting_reason"), _text),
     **dict.fromkeys(("exit_code", "signal"), _status),
     **dict.fromkeys(("cost_usd", "compute_seconds"), _amount),
     **dict.fromkeys(("progress", "result"), _kept),

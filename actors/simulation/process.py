@@ -144,7 +144,7 @@ class Process(trio.abc.Instrument):
         self.replay = replay
         self.servers = servers
         self.dead = False
-        self.plan = FaultPlan(seed=world.seed + number)
+        self.plan = FaultPlan(seed=world.seed + number, strict=False)
         self.crashes = Crashes(world, lambda: self.dead)
         self._number = number
         self._died_at = 0.0

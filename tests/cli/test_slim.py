@@ -17,9 +17,11 @@ NEVER = {
 """Packages that no client command loads."""
 
 CLIENT = {
-    "actors", "actors.api", "actors.api.socket_file", "actors.api.unix_peer", "actors.cli", "actors.cli.client",
-    "actors.cli.context", "actors.cli.group", "actors.cli.options", "actors.cli.tables", "actors.cli.transport",
+    "actors", "actors.api", "actors.api.socket_file", "actors.api.unix_peer", "actors.cli", "actors.cli.address",
+    "actors.cli.client", "actors.cli.context", "actors.cli.exit_statuses", "actors.cli.group", "actors.cli.options",
+    "actors.cli.tables", "actors.cli.transport",
     "actors.cli.trust", "actors.jobs", "actors.jobs.os_text", "actors.settings", "actors.settings.places",
+    "actors.settings.variable_names",
     "actors.store", "actors.store.ownership",
 }  # fmt: skip
 """What every client command loads of ours, beside its own file."""

@@ -52,6 +52,12 @@ def test_a_wrong_command_is_usage_with_a_guess(typed: Any) -> None:
     assert "did you mean jobs?" in result.output
 
 
+def test_after_mode_alone_is_refused(typed: Any) -> None:
+    result = typed("submit", "--after-mode", "ended", "--", "true")
+    assert result.exit_code == 2
+    assert "give --after" in result.output
+
+
 @pytest.mark.parametrize("words", [(), ("--until-idle",)])
 def test_without_a_command_it_is_run(typed: Any, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     called = []
@@ -292,7 +298,7 @@ def test_every_option_of_submit_is_a_field_of_a_request_or_handled_by_the_comman
     """The option's name is what the API takes: one that is no field would be refused with "unknown key"."""
     handled = {
         "command", "assigned", "cpus", "gpus", "memory", "file", "wait", "no_check", "as_json", "config", "swept",
-        "again", "retry_failed", "rerun_on", "rerun_delay",
+        "again", "retry_failed", "rerun_on", "rerun_delay", "url", "token_file", "insecure", "socket",
     }  # fmt: skip
     fields = {field.name for field in attrs.fields(JobRequest)}
     assert {option.name for option in submit.params} - fields - handled == set()

@@ -203,7 +203,7 @@ def test_this_machine_is_a_provider_until_it_is_switched_off(loaded: Load) -> No
         ),
         (
             "providers: {sim: {}}",
-            "1:13: providers.sim: there is no provider 'sim'; known are local, ray, replicate, scripted",
+            "1:13: providers.sim: there is no provider 'sim'; known are local, ray, replicate, scripted, slurm",
         ),
         (
             "providers: {sim: {kind: scripte}}",

@@ -34,10 +34,10 @@ from actors.providers.log_notices import offset_of, rest_of
 from actors.providers.ray.cluster import Cluster
 from actors.providers.ray.logs import Follower
 from actors.providers.ray.options import RayOptions
-from actors.providers.ray.outputs import SharedOutputs
 from actors.providers.ray.preparing import prepare_request
 from actors.providers.ray.statuses import ENDED, Stop, has_ended, observation_of
 from actors.providers.ray.submitting import Submitter, is_ours
+from actors.providers.shared_outputs import SharedOutputs
 
 if TYPE_CHECKING:
     import httpx
@@ -145,7 +145,9 @@ class RayProvider(NoDeliveries):
     async def cancel(self, key: str, handle: Handle) -> CancelAck:
         """Ask for an end. Of a job that waits at Ray this is not reliable: the runtime asks again (B14)."""
         job_id = _id_of(key, handle)
-        stopped = await self._cluster.stop(job_id)
+        # Looked at first: for a moment after a job's end Ray still says that there was something to stop.
+        found = await self._cluster.job(job_id)
+        stopped = False if found is not None and has_ended(found) else await self._cluster.stop(job_id)
         if stopped is None:
             return CancelAck.UNKNOWN_JOB
         self._remember_stop(job_id, Stop.ACCEPTED if stopped else Stop.TOO_LATE)

@@ -10,6 +10,7 @@ from typing import Any
 
 import attrs
 
+from actors.providers import job_variables
 from actors.providers.disk_threads import DiskThreads
 from actors.providers.errors import ProviderError, Unavailable
 from actors.providers.local.directory import JobDirectory
@@ -19,11 +20,20 @@ from actors.providers.local.shim.files import open_folder, write_plain
 
 @attrs.frozen
 class SharedOutputs:
-    """Output, progress and result of each job, below ``root``; None: the nodes share nothing with this machine."""
+    """Output, progress and result of each job, below ``root``; None: the nodes share nothing with this machine.
+
+    ``setting``: what the configuration calls that directory, for messages.
+    """
 
     root: Path | None
+    setting: str = "shared_dir"
     _outputs: Outputs = attrs.field(factory=Outputs)
     _threads: DiskThreads = attrs.field(factory=DiskThreads)  # a shared disk hangs when its server does
+
+    def directory(self, job_id: str) -> JobDirectory:
+        """The job's directory; of a ``root`` alone."""
+        assert self.root is not None
+        return JobDirectory.of(self.root, job_id)
 
     async def place(self, job_id: str, parents: str | None = None) -> dict[str, str]:
         """Make the job's directory; the environment variables with its paths. Raises :class:`Unavailable`.
@@ -32,23 +42,23 @@ class SharedOutputs:
         """
         if self.root is None:
             return {}
-        directory = JobDirectory.of(self.root, job_id)
+        directory = self.directory(job_id)
         try:
             await self._threads.run(_make, directory, parents)
         except OSError as error:
-            raise Unavailable(f"shared_dir: {self.root} cannot be written to: {error}") from error
+            raise Unavailable(f"{self.setting}: {self.root} cannot be written to: {error}") from error
         return {
-            "GREENROOM_OUTPUT_DIR": str(directory.output),
-            "GREENROOM_PROGRESS_FILE": str(directory.progress),
-            "GREENROOM_RESULT_FILE": str(directory.result),
-            **({} if parents is None else {"GREENROOM_PARENTS": str(directory.parents)}),
+            job_variables.OUTPUT_DIR: str(directory.output),
+            job_variables.PROGRESS_FILE: str(directory.progress),
+            job_variables.RESULT_FILE: str(directory.result),
+            **({} if parents is None else {job_variables.PARENTS: str(directory.parents)}),
         }
 
     def previous(self, job_id: str | None) -> dict[str, str]:
         """The environment variable that names the output of an earlier attempt, if there was one."""
         if self.root is None or job_id is None:
             return {}
-        return {"GREENROOM_PREVIOUS_OUTPUT_DIR": str(JobDirectory.of(self.root, job_id).output)}
+        return {job_variables.PREVIOUS_OUTPUT_DIR: str(JobDirectory.of(self.root, job_id).output)}
 
     async def left(self, jobs: Mapping[str, bool]) -> Mapping[str, dict[str, Any]]:
         """What these jobs left so far, as fields of an observation; by job id, whether it has ended."""
@@ -66,7 +76,7 @@ class SharedOutputs:
         try:
             await self._threads.run(directory.remove)
         except OSError as error:
-            raise ProviderError(f"shared_dir: {directory.path} cannot be removed: {error}") from error
+            raise ProviderError(f"{self.setting}: {directory.path} cannot be removed: {error}") from error
 
     def _read(self, directory: JobDirectory, *, ended: bool) -> dict[str, Any]:
         found = {

@@ -1,0 +1,109 @@
+"""What the cluster is asked, each question one command: answers as values, failures as the errors of providers."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+
+import attrs
+
+from actors.providers.errors import ProviderError, Unavailable
+from actors.providers.slurm.commands import PROGRAMS, Answer, Commands, CommandTooSlow
+from actors.providers.slurm.refusals import query_failure
+from actors.providers.slurm.squeue import FORMAT, SlurmJob, by_key
+from actors.providers.slurm.statuses import Ending
+
+_OLDEST = 20
+"""The first release of which all is used that this provider relies on: 20.02."""
+
+_VERSION = re.compile(r"\b(\d{2})\.(\d{2})")
+_SETTING = re.compile(r"^(\w+)\s*= (.*)$", re.MULTILINE)
+_SECONDS = re.compile(r"(\d+) sec")
+_ENDING = re.compile(r" ExitCode=(\d{1,10}):(\d{1,3})(?= )")
+_NODE_STATE = re.compile(r" State=([A-Z_+*~#!%$@^-]+)")
+_NOT_THERE = re.compile(r"DOWN|UNKNOWN|NO_RESPOND|NOT_RESPONDING|FAIL|POWER|REBOOT|COMPLETING|\*")
+
+
+@attrs.frozen
+class ClusterSettings:
+    """What of Slurm's configuration decides something. ``min_job_age``: seconds; None: ended jobs are kept for ever."""
+
+    cluster: str
+    version: str
+    min_job_age: float | None
+    message_timeout: float
+    has_accounting: bool
+
+
+class Cluster:
+    """One Slurm cluster."""
+
+    def __init__(self, name: str, commands: Commands) -> None:
+        self.name = name
+        self.commands = commands
+
+    async def version(self) -> str:
+        """Slurm's version, such as 22.05.8. Raises :class:`Unavailable` for one too old, or for missing commands."""
+        for program in PROGRAMS:
+            self.commands.found(program)
+        words = (await self._asked("squeue", "--version")).out.strip()
+        found = _VERSION.search(words)
+        if found is not None and int(found[1]) < _OLDEST:
+            raise Unavailable(f"{self.name} is {words[:100]}: Slurm {_OLDEST}.02 or newer is needed")
+        return words.removeprefix("slurm").lstrip("-wlm ")[:100] or "unknown"
+
+    async def settings(self) -> ClusterSettings:
+        """Slurm's configuration as the controller has it now."""
+        found = dict(_SETTING.findall((await self._asked("scontrol", "show", "config")).out))
+        age = _seconds(found, "MinJobAge")
+        timeout = _seconds(found, "MessageTimeout")
+        if age is None or timeout is None:
+            raise ProviderError(f"{self.name}: scontrol show config names no MinJobAge or no MessageTimeout")
+        storage = found.get("AccountingStorageType", "")
+        return ClusterSettings(
+            cluster=found.get("ClusterName", "")[:100],
+            version=found.get("SLURM_VERSION", "")[:100],
+            min_job_age=age or None,
+            message_timeout=timeout,
+            has_accounting="slurmdbd" in storage,
+        )
+
+    async def jobs(self) -> Mapping[str, list[SlurmJob]]:
+        """All jobs of this user that Slurm shows, by the key in their comment, the earliest first: one command."""
+        user = f"--user={os.geteuid()}"
+        return by_key((await self._asked("squeue", "--noheader", "--states=all", user, f"--format={FORMAT}")).out)
+
+    async def ending(self, job_id: int) -> Ending:
+        """Exit code and signal of a job that has ended; empty where Slurm shows it no more."""
+        answer = await self.commands.run("scontrol", "--oneliner", "show", "job", str(job_id))
+        if (found := _ENDING.search(answer.out)) is None:
+            return Ending()
+        code, signal = int(found[1]), int(found[2])
+        return Ending(code if not signal else None, signal or None)
+
+    async def node_is_back(self, node: str | None) -> bool:
+        """Whether a node answers, and ends no job any more: it has registered since, and runs only what Slurm knows."""
+        if node is None:
+            return False
+        answer = await self.commands.run("scontrol", "--oneliner", "show", "node", node)
+        found = _NODE_STATE.search(answer.out)
+        return answer.status == 0 and found is not None and not _NOT_THERE.search(found[1])
+
+    async def cancel(self, job_id: int, *, only_waiting: bool = False) -> None:
+        """Ask for the end of a job. An unknown one, or one that has ended, is no error."""
+        await self._asked("scancel", *(["--state=PENDING"] if only_waiting else []), str(job_id))
+
+    async def _asked(self, program: str, *arguments: str) -> Answer:
+        try:
+            answer = await self.commands.run(program, *arguments)
+        except CommandTooSlow as error:
+            raise Unavailable(f"{self.name}: {error}") from error
+        if answer.status != 0:
+            raise query_failure(program, answer.words, self.name)
+        return answer
+
+
+def _seconds(settings: Mapping[str, str], name: str) -> float | None:
+    found = _SECONDS.match(settings.get(name, ""))
+    return None if found is None else float(found[1])
