@@ -11,6 +11,7 @@ from actors.jobs.records import Event
 from actors.providers.scripted import Run
 from actors.simulation.cancel_requests import CancelRequests
 from actors.simulation.kept_waits import TOLERANCE, KeptWaits
+from actors.simulation.refusals import Refusals
 from actors.simulation.reruns import Attempts
 from actors.simulation.rules import Rule
 from actors.simulation.slots import Slots
@@ -36,6 +37,7 @@ class Checker:
         self.waits = KeptWaits(world, self._job_attempts)
         self.cancels = CancelRequests(world)
         self.slots = Slots(world)
+        self.refusals = Refusals(world, self.slots.paused)
         self._wide = WideJobs(world)
         self._starts: dict[str, float] = {}
 
@@ -77,6 +79,7 @@ class Checker:
         self.waits.saw(event)
         self.cancels.saw(event)
         self.slots.saw(event)
+        self.refusals.saw(event)
         if event.type == EventType.JOB_DISPATCHED:
             self._wide.claimed(event)
         if event.type in (EventType.JOB_QUEUED, EventType.APPROVAL_REQUESTED):
@@ -87,6 +90,7 @@ class Checker:
     def process_ended(self) -> None:
         """Over a restart a wait ends by the wall clock, which may be early."""
         self.waits.process_ended()
+        self.refusals.process_ended()
         self._starts.clear()
 
     def check(self, began: float) -> None:

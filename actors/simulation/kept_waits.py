@@ -51,11 +51,9 @@ class KeptWaits:
         self._waits: dict[str, _Wait] = {}
         self._attempts: dict[str, int] = {}
         self._first: dict[str, int] = {}
-        self._free: set[str] = set()
 
     def asked_to_wait(self, job_id: str, seconds: float | None) -> None:
         """A server refused a submission of this job for now, and asked for so many seconds of patience."""
-        self._free.add(job_id)  # and that costs no attempt
         if seconds is not None:
             seconds = min(seconds, _A_DAY)
             self._waits[job_id] = _Wait(Rule.RETRY_AFTER, seconds, max(seconds, 1.0))
@@ -85,7 +83,6 @@ class KeptWaits:
                 self._waits[job_id] = _Wait(Rule.RERUN_DELAY, seconds, seconds, now)
             case "job_outcome_unknown" | "job_handed_over":
                 self._waits.pop(job_id, None)
-                self._free.discard(job_id)
 
     def _release(self, provider: str) -> None:
         """Somebody opened this provider again; what waits for others goes on waiting."""
@@ -98,10 +95,6 @@ class KeptWaits:
         job_id, attempt = event.job_id or "", int(event.data.get("attempt", 0))
         before = self._attempts.get(job_id, 0)
         self._attempts[job_id] = attempt
-        if job_id in self._free:
-            self._free.discard(job_id)
-            text = f"{job_id} was asked to wait, and has spent {attempt - before} attempts"
-            self._world.require(attempt == before, Rule.ATTEMPTS_SPENT, text)
         if attempt > before:
             failed = attempt - self._first.get(job_id, 0)  # in this run
             seconds = min(_BACK_OFF_CAP, _BACK_OFF * 2.0 ** (failed - 1))

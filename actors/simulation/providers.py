@@ -13,7 +13,7 @@ import trio
 from actors.jobs.records import Observation, Phase
 from actors.providers.base import CancelAck, Found, Handle, Prepared, Submitted, View
 from actors.providers.deliveries import DeliveryEvent, DeliveryReading
-from actors.providers.errors import OutcomeUnknown, RateLimited, Unavailable
+from actors.providers.errors import OutcomeUnknown, ProviderError, RateLimited, Unavailable
 from actors.providers.scripted import Asked, Fault, Run, ScriptedOptions, ScriptedProvider, ScriptedRemote
 from actors.providers.scripted.provider import asked_for
 from actors.simulation.checker import Checker
@@ -148,8 +148,11 @@ class SimulatedProvider(ScriptedProvider):
             raise OutcomeUnknown("nothing was heard of it in time")
         try:
             submitted = await super().submit(key, token, prepared, context)
-        except RateLimited as refusal:
-            self._server.world.note(self._server.checker.waits.asked_to_wait, context["job_id"], refusal.retry_after)
+        except ProviderError as refusal:
+            world, checker = self._server.world, self._server.checker
+            world.note(checker.refusals.refused, self.name, context["job_id"], refusal)
+            if isinstance(refusal, RateLimited):
+                world.note(checker.waits.asked_to_wait, context["job_id"], refusal.retry_after)
             raise
         return await self._comes_back(submitted)
 

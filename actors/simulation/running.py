@@ -12,6 +12,7 @@ from typing import Any
 import attrs
 import trio
 
+from actors.jobs.events import EventType
 from actors.jobs.records import Event
 from actors.kernel import MailboxFull
 from actors.providers.scripted import Fault, FaultKind, Refusal
@@ -22,6 +23,7 @@ from actors.simulation.causes import Causes
 from actors.simulation.checker import Checker
 from actors.simulation.clients import Clients
 from actors.simulation.deliveries import Deliveries
+from actors.simulation.order import Order
 from actors.simulation.pinned import pinned
 from actors.simulation.process import Process
 from actors.simulation.providers import ProviderServer
@@ -154,6 +156,7 @@ class Simulation:
         self.checker = Checker(world)
         self._causes = Causes(world, self.checker)
         self.replay = Replay(world.require, self._changed)
+        self._order = Order(world, self.replay.jobs)
         self.processes = 0
         self._script = script
         self._until = until
@@ -170,6 +173,8 @@ class Simulation:
 
     def _changed(self, event: Event, account: JobAccount, happened: Follows) -> None:
         self.checker.slots.changed(event, account)
+        if event.type == EventType.JOB_DISPATCHED:
+            self._order.claimed(event)
         self._causes.changed(event, account, happened)
 
     def run(self) -> None:

@@ -150,6 +150,29 @@ def _steps_back(draw: Random, at: float, name: str) -> Iterator[Step]:
     yield Step(at + 5.0, "lag", {"provider": provider, "behind": draw.choice([20.0, 60.0]), "seconds": 240.0})
 
 
+def _refused(draw: Random, at: float, name: str) -> Iterator[Step]:
+    """A server refuses for good, or the account itself, until somebody has seen to that."""
+    provider = draw.choice(ALL)
+    for index, refusal in enumerate(("invalid", draw.choice(["auth", "forbidden"]))):
+        asked = _request(
+            draw, provider, 5.0, {"submit": [{"kind": "refused", "refusal": refusal}]}, priority_override=50
+        )
+        yield _submit(at + index, f"{name}-{index}", asked)
+    yield Step(at + draw.uniform(30.0, 90.0), "resume", {"provider": provider})
+
+
+def _ordered(draw: Random, at: float, name: str) -> Iterator[Step]:
+    """More jobs of one user, alike but for their priority, than may run at once."""
+    provider = draw.choice(["search", "hooked"])
+    for index in range(7):
+        rank = {
+            "user_levels": [draw.choice(["viewer", "lead", "admin"])],
+            "priority_override": draw.choice([None, 0, 45]),
+        }
+        asked = _request(draw, provider, draw.choice([10.0, 30.0]), user_id="ora", **rank)
+        yield _submit(at + draw.choice([0.0, 0.1, 5.0]), f"{name}-{index}", asked)
+
+
 _SITUATIONS: tuple[tuple[Callable[[Random, float, str], Iterator[Step]], float], ...] = (
     (_cancelled, 0.9),
     (_paused, 0.9),
@@ -159,6 +182,8 @@ _SITUATIONS: tuple[tuple[Callable[[Random, float, str], Iterator[Step]], float],
     (_rate_limited, 0.9),
     (_backs_off, 0.7),
     (_unknown, 0.5),
+    (_refused, 0.6),
+    (_ordered, 0.6),
     (_left_in_hands, 0.5),
     (_steps_back, 0.6),
 )

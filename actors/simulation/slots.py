@@ -23,15 +23,15 @@ class Slots:
     def __init__(self, world: World) -> None:
         self._world = world
         self._held: dict[str, tuple[list[Limited], str, int, int]] = {}
-        self._paused: dict[str, float] = {}
+        self.paused: dict[str, float] = {}
 
     def saw(self, event: Event) -> None:
         """An event about no job: something was paused or resumed."""
         where = str(event.data.get("provider", _EVERYTHING))
         if event.type in ("queue_paused", "provider_paused"):
-            self._paused.setdefault(where, self._world.elapsed())
+            self.paused.setdefault(where, self._world.elapsed())
         elif event.type in ("queue_resumed", "provider_resumed"):
-            self._paused.pop(where, None)
+            self.paused.pop(where, None)
 
     def changed(self, event: Event, account: JobAccount) -> None:
         """A job changed its states."""
@@ -46,7 +46,7 @@ class Slots:
     def _claimed(self, job_id: str) -> None:
         world, limits = self._world, self._world.limits[-1][1]
         own, provider, *_ = self._held[job_id]
-        paused = [where for where in (provider, _EVERYTHING) if where in self._paused]
+        paused = [where for where in (provider, _EVERYTHING) if where in self.paused]
         world.require(not paused, Rule.PAUSED, f"{job_id} is claimed, {paused} is paused")
         number = len(self._held)
         world.require(number <= limits.total, Rule.CLAIMS, f"{number} hold slots, at most {limits.total} may")
@@ -63,7 +63,7 @@ class Slots:
 
     def accepted(self, provider: str, job_id: str, in_hands: float) -> None:
         """A server accepted a job: what is paused got nothing, but for what was in hands when that began."""
-        since = min((self._paused[one] for one in (provider, _EVERYTHING) if one in self._paused), default=None)
+        since = min((self.paused[one] for one in (provider, _EVERYTHING) if one in self.paused), default=None)
         if since is not None:
             now = self._world.elapsed()
             text = f"{provider} accepts {job_id} at {now}, it is paused since {since}"
