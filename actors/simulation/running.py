@@ -30,9 +30,10 @@ from actors.simulation.providers import ProviderServer
 from actors.simulation.replay import JobAccount, Replay
 from actors.simulation.rules import IN_EVERY_WORLD, Rule, never_asked
 from actors.simulation.script import Step, drawn_script
-from actors.simulation.settling import Operator, Waiting, judge_all, settle
+from actors.simulation.settling import Operator, judge_all, settle
 from actors.simulation.states import Follows
 from actors.simulation.targets import Targets
+from actors.simulation.waiting import Waiting
 from actors.simulation.world import EPOCH, PROVIDERS, World
 from supervision import SupervisionError
 
