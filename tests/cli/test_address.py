@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +37,11 @@ class Asked(Exception):
         self.found = found
 
 
-def asked(*words: str) -> Any:
-    """The supervisor that this command line asks."""
+def asked(*words: str, what: Callable[[], Any] | None = None) -> Any:
+    """The supervisor that this command line asks, or another answer about it."""
 
-    def tell(config: str | None, environ: Any = None) -> Any:
-        raise Asked(chosen(config))
+    def tell(_config: str | None) -> Any:
+        raise Asked(chosen(None) if what is None else what())
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("actors.cli.client.chosen", tell)
@@ -103,6 +104,15 @@ def test_url_before_socket_options_before_variables_variables_before_the_state_d
     else:
         assert type(found) is SocketAddress
         assert found.path == place / expected
+
+
+def test_a_command_that_is_suggested_asks_the_same_supervisor(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GREENROOM_SOCKET", "/x")
+    assert asked("jobs", what=address.program) == "greenroom"
+    options = ("--url", "http://lab", "--insecure", "--token-file", "my token")
+    assert asked("jobs", *options, what=address.program) == (
+        "greenroom --url http://lab --insecure --token-file 'my token'"
+    )
 
 
 def test_an_empty_variable_names_nothing(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
