@@ -27,6 +27,7 @@ import trio
 from attrs.validators import optional
 
 from supervision import checks
+from supervision.checks import guess
 from supervision.child import current_child
 from supervision.errors import SpecError
 
@@ -51,6 +52,9 @@ class Fault(checks.Choice):
     DUPLICATE = "duplicate"
     GARBLE = "garble"
 
+
+_MOST_PASSED = 1_000
+"""Names of points that a plan remembers, to guess from."""
 
 IN_TRANSIT = frozenset({Fault.DROP, Fault.DUPLICATE, Fault.GARBLE})
 
@@ -103,18 +107,21 @@ class FaultPlan:
     """Which faults happen, decided by a seed. `with plan:` activates it for the whole process; plans do not nest.
 
     seed -- None: that in the environment variable SUPERVISION_FAULT_SEED, or a new one. An exception that leaves the
-        `with` block carries a note with the seed and the command that runs it again.
+        `with` block carries a note with the seed and the command that runs it again. strict -- at the end of the block
+        SpecError for a rule whose point nothing passed, with a guess; where the block failed, a note says the same.
     """
 
-    def __init__(self, seed: int | None = None) -> None:
+    def __init__(self, seed: int | None = None, *, strict: bool = True) -> None:
         if seed is None:
             seed = int(os.environ.get(SEED_VARIABLE) or random.SystemRandom().randrange(2**32))
         if not isinstance(seed, int):
             raise SpecError("seed", f"must be a whole number, not {seed!r}")
         self.seed = seed
+        self.strict = strict
         self.random = random.Random(seed)  # noqa: S311 - repeatable on purpose
         self.rules: list[Rule] = []
         self.happened: list[Happened] = []
+        self._passed: dict[str, None] = {}
 
     def at(
         self,
@@ -138,6 +145,8 @@ class FaultPlan:
     def decide(self, name: str, subject: str) -> Rule | None:
         """What happens at this passing of a point: the first rule that says so, or nothing."""
         chosen = None
+        if len(self._passed) < _MOST_PASSED:
+            self._passed.update(dict.fromkeys((f"{name}:{subject}", name) if subject else (name,)))
         for rule in self.rules:
             if not rule.matches(name, subject):
                 continue
@@ -150,6 +159,15 @@ class FaultPlan:
                 chosen = rule
                 self.happened.append(Happened(f"{name}:{subject}" if subject else name, rule.seen, rule.do))
         return chosen
+
+    def never_passed(self) -> str | None:
+        """Which rules are about points that nothing has passed, with a guess at what was meant; None: no rule is."""
+        words = []
+        for point in dict.fromkeys(rule.point for rule in self.rules if not rule.seen):
+            near = guess(point, self._passed)
+            others = f"; passed were {', '.join(sorted(self._passed)[:12])}" if self._passed else "; none was passed"
+            words.append(f"nothing passed {point!r}{near or others}")
+        return "; ".join(words) or None
 
     def command(self) -> str:
         """The command that runs the present pytest test again with this seed."""
@@ -168,8 +186,13 @@ class FaultPlan:
     ) -> None:
         global active
         active = None
+        missed = self.never_passed() if self.strict else None
         if error is not None:
             error.add_note(f"under a fault plan with seed {self.seed}; run it again: {self.command()}")
+            if missed is not None:
+                error.add_note(f"the plan did nothing there: {missed}")
+        elif missed is not None:
+            raise SpecError("point", missed)
 
 
 #: The plan in force, or None. Test this before calling a point.

@@ -6,7 +6,7 @@ import ipaddress
 from pathlib import Path
 
 import attrs
-from attrs.validators import and_, ge, gt, le
+from attrs.validators import and_, ge, gt, le, min_len
 
 from actors.jobs import maxima
 from actors.jobs.quantities import Bytes, Hours
@@ -16,17 +16,19 @@ PORT = 8765
 
 @attrs.frozen
 class HttpOptions:
-    """``python -m actors`` serves HTTP on loopback unless ``enabled`` is false; an embedding program opens no port.
+    """HTTP: the dashboard, the API and webhooks. An embedding program opens no port.
 
-    ``host``: an address, or ``localhost``. Anything but loopback needs ``tls_certificate`` and ``tls_key`` (PEM files),
-    or ``behind_proxy: true``, for a port that only a proxy which ends TLS can reach: then the last ``X-Forwarded-For``
-    is the client's address. ``port`` 0: any free one, which the log shows. ``allowed_hosts``: names under which we are
-    addressed, beside loopback's; ``webhook_hosts``: more of them, for deliveries only.
+    ``enabled``: whether ``greenroom run`` serves it. ``host``: an address, or ``localhost``. Anything but loopback
+    needs ``tls_certificate`` and ``tls_key``, or ``behind_proxy``. ``port``: 0: any free one, which the log shows.
+    ``tls_certificate``: a PEM file with the certificate and its chain. ``tls_key``: a PEM file with the key.
+    ``behind_proxy``: the port can be reached only by a proxy which ends TLS; then the last ``X-Forwarded-For`` is the
+    client's address. ``allowed_hosts``: names under which we are addressed, beside loopback's. ``webhook_hosts``: more
+    of them, for deliveries only.
 
-    ``requests_per_minute``: for each token, and for each address of unknown clients. ``max_connections``: in all;
-    ``max_per_address``: of one address. ``max_body_bytes``: of one request. ``max_streams``: event streams in all;
-    ``max_streams_per_token``: of one token, or of one address. ``session_hours``: how long a browser stays
-    signed in.
+    ``requests_per_minute``: requests of one token, and of each address of unknown clients. ``max_connections``:
+    connections in all. ``max_per_address``: connections of one address. ``max_body_bytes``: the largest body of a
+    request. ``max_streams``: event streams in all. ``max_streams_per_token``: event streams of one token, or of one
+    address. ``session_hours``: how long a browser stays signed in.
     """
 
     enabled: bool = True
@@ -58,6 +60,25 @@ class HttpOptions:
     def is_encrypted(self) -> bool:
         """Whether we speak TLS ourselves."""
         return self.tls_certificate is not None
+
+
+@attrs.frozen
+class SocketOptions:
+    """A second Unix socket, for other users of this machine, beside that of the supervisor's own user.
+
+    ``group``: whose members may connect to it. ``directory``: a directory for it and nothing else, which is made if it
+    is not there, and given to the group with mode 0750; so its path must be one that the supervisor's user may make.
+    ``commands``: whether they may submit commands. Those run as the supervisor's user: they can read and change
+    whatever that user can, the jobs and tokens of everybody included.
+    """
+
+    group: str = attrs.field(validator=min_len(1))
+    directory: Path = attrs.field(default=Path("/run/greenroom"))
+    commands: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        if not self.directory.is_absolute():
+            raise ValueError(f"directory: must begin with /, not {self.directory}")
 
 
 def is_loopback(host: str) -> bool:

@@ -18,6 +18,7 @@ from actors.documents.queue import queue_document
 from actors.documents.series import compared_document
 from actors.jobs.events import EventType
 from actors.jobs.refusal import Refused
+from actors.settings.variable_names import HOME
 
 if TYPE_CHECKING:
     from actors.job_requests.job_file import JobFile
@@ -50,8 +51,8 @@ class Plan:
         start = [sys.executable, "-m", "actors"]
         if program.name == "greenroom":
             start = [str(program.relative_to(Path.cwd()) if program.is_relative_to(Path.cwd()) else program)]
-        home = os.environ.get("GREENROOM_HOME")
-        variable = "" if home is None else f"GREENROOM_HOME={shlex.quote(home)} "
+        home = os.environ.get(HOME)
+        variable = "" if home is None else f"{HOME}={shlex.quote(home)} "
         return variable + shlex.join([*start, *words, *(() if self.config is None else ("--config", self.config))])
 
 

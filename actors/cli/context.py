@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from actors.cli.exit_statuses import ExitStatus
+
 if TYPE_CHECKING:
     from actors.job_requests.job_file import JobFile
     from actors.jobs.refusal import Refused
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 class Failed(click.ClickException):
     """The command was refused or failed: exit status 1."""
 
-    exit_code = 1
+    exit_code = ExitStatus.FAILED
 
     def show(self, file: Any = None) -> None:
         """Print the message to stderr."""
@@ -27,7 +29,15 @@ class Failed(click.ClickException):
 class BadInput(Failed):
     """Arguments or input are invalid; nothing was changed: exit status 2."""
 
-    exit_code = 2
+    exit_code = ExitStatus.USAGE
+
+
+class TryLater(Failed):
+    """What failed may go well in a while, after so many ``seconds`` if the server names a time: exit status 1."""
+
+    def __init__(self, message: str, seconds: float | None = None) -> None:
+        super().__init__(message)
+        self.seconds = seconds
 
 
 def refusal(error: Refused) -> Failed:
@@ -69,15 +79,18 @@ def _settings_noted(config: str | None) -> Settings:
     return settings
 
 
-def read_job_file(path: str, env_from: tuple[str, ...]) -> JobFile:
+def read_job_file(path: str, env_from: tuple[str, ...] | None) -> JobFile:
     """The jobs of a file, or exit status 2 with everything that is wrong with them.
 
-    ``env_from``: variables that its jobs inherit beside the usual ones.
+    ``env_from``: variables that its jobs inherit beside the usual ones; None: they are sent over the network, where
+    they inherit nothing and the server knows the user.
     """
     from actors.job_requests.job_file import load_job_file
     from actors.validation import CheckedError
 
     try:
+        if env_from is None:
+            return load_job_file(path, inherits=False)
         return load_job_file(path, user=os_user(), env_from=env_from)
     except CheckedError as error:
         raise BadInput(str(error)) from None

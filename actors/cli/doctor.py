@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
+from actors.cli.address import is_named
 from actors.cli.context import Failed
 from actors.cli.options import with_config, with_json
 from actors.cli.tables import print_json, print_table
@@ -58,9 +59,15 @@ class Finding(NamedTuple):
 def doctor(as_json: bool, config: str | None) -> None:
     """Check whether Greenroom can work on this machine.
 
-    The exit status is 1 if there is something to do.
+    With --url or --socket it checks that supervisor instead. The exit status is 1 if there is something to do.
     """
-    findings = [*_machine(), *_settings(config)]
+    if is_named():
+        from actors.cli.client import Client
+
+        client = Client(config)
+        findings = list(supervisor_findings(client, client.supervisor.name))
+    else:
+        findings = [*_machine(), *_settings(config)]
     if as_json:
         print_json([one._asdict() for one in findings])
     else:
@@ -95,6 +102,10 @@ def _settings(config: str | None) -> Iterator[Finding]:
     yield _database(settings.state_dir)
     if any(one.kind == "local" and one.options.gpus is None for one in settings.providers.values()):
         yield _gpus()
+    if settings.socket is not None or settings.users:
+        from actors.cli import doctor_users
+
+        yield from (Finding(*one) for one in doctor_users.findings(settings))
     running = holder(settings.state_dir)
     if running is None:
         yield Finding("supervisor", True, "none runs", "greenroom run")
@@ -162,9 +173,14 @@ def supervisor_findings(client: Client, running: str) -> Iterator[Finding]:
         health = client.request("GET", "health")
         reasons = "; ".join([*health["reasons"], *health["notes"]])
         yield Finding("supervisor", health["status"] == "ok", f"{running}: {health['status']}", reasons)
-        providers = client.request("GET", "api", "providers", params={"check": "true"})["providers"]
     except Failed as error:
         yield Finding("supervisor", False, running, error.message)
+        return
+    try:
+        providers = client.request("GET", "api", "providers", params={"check": "true"})["providers"]
+    except Failed as error:
+        is_own = client.supervisor.is_own  # else it is a matter of level
+        yield Finding("providers", not is_own, f"not checked: {error.message}")
         return
     yield from _providers({one["name"]: one["fault"] for one in providers})
     yield from lost_jobs([one["capabilities"].get("lost_job_proof") for one in providers])

@@ -30,6 +30,8 @@ def queue(client: Client, as_json: bool, **page: Any) -> None:
 
 def _print_queue(found: Any) -> None:
     counts = counts_text({status: number for status, number in found["counts"].items() if status != "running"})
+    if found["paused"]:
+        click.echo(f"{plain(found['paused'])} (greenroom queue resume --all)")
     click.echo(f"{headline(found)}. Running {found['running']}{counts and f'; {counts}'}.")
     _print_closed(found)
     for kept in found["reservations"]:
@@ -49,15 +51,25 @@ def _print_queue(found: Any) -> None:
         })  # fmt: skip
 
 
+_with_all = click.option("--all", "everything", is_flag=True, help="The whole queue; so it is without PROVIDER.")
+
+
+def _check_one(provider: str | None, everything: bool) -> None:
+    if provider is not None and everything:
+        raise click.UsageError("give PROVIDER or --all, not both")
+
+
 @queue.command()
 @click.argument("provider", required=False)
+@_with_all
 @click.option("--reason", help="Reason; shown for every job that waits.")
 @with_client
-def pause(client: Client, as_json: bool, provider: str | None, reason: str | None) -> None:
-    """Stop submitting jobs to PROVIDER, or to all providers.
+def pause(client: Client, as_json: bool, provider: str | None, everything: bool, reason: str | None) -> None:
+    """Stop submitting jobs to PROVIDER, or with --all to all providers.
 
     The pause lasts until `queue resume`, over restarts, too. Jobs that the provider already has continue.
     """
+    _check_one(provider, everything)
     body = given({"provider": provider, "reason": reason or None}) or {}
     found = client.request("POST", "api", "queue", "pause", body=body)
     print_answer(found, as_json, lambda queue: _print_changed(queue, provider, "paused"))
@@ -75,12 +87,14 @@ def _print_closed(found: Any) -> None:
 
 @queue.command()
 @click.argument("provider", required=False)
+@_with_all
 @with_client
-def resume(client: Client, as_json: bool, provider: str | None) -> None:
+def resume(client: Client, as_json: bool, provider: str | None, everything: bool) -> None:
     """Submit jobs to a paused or closed PROVIDER again.
 
-    Without PROVIDER: end the pause of the whole queue.
+    With --all: end the pause of the whole queue.
     """
+    _check_one(provider, everything)
     body = given({"provider": provider}) or {}
     found = client.request("POST", "api", "queue", "resume", body=body)
     print_answer(found, as_json, lambda queue: _print_changed(queue, provider, "resumed"))

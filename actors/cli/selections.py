@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from actors.cli.client import Client
+from actors.cli.exit_statuses import ExitStatus
 from actors.cli.options import given, print_warnings
 from actors.cli.tables import ending, plain, print_json, print_rows
 from actors.jobs.statuses import JobStatus
@@ -70,7 +71,7 @@ def change(
     print_warnings(found["results"])
     print_json(found) if as_json else _print_outcome(found, done)
     if found["failed"]:
-        click.get_current_context().exit(1)
+        click.get_current_context().exit(ExitStatus.FAILED)
 
 
 def _filters(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -114,7 +115,9 @@ def _print_preview(found: Mapping[str, Any], done: str) -> None:
     print_rows(found["results"], False, "", {
         "JOB": ending("job_id"), "NAME": called, "USER": "user_id", "STATUS": "status",
     })  # fmt: skip
-    number = found["selected"]
+    number = found["selected"] - found["failed"]
+    for one in found["results"][: min(found["failed"], _SHOWN)]:
+        click.echo(f"greenroom: {one['job_id']}: {plain(one['problem'])}", err=True)
     click.echo(f"{number} {'job' if number == 1 else 'jobs'} would be {done}{_left_out(found)}.")
 
 

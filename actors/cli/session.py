@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
 import click
@@ -14,11 +14,15 @@ import trio
 
 from actors.access.hosts import AllowedHosts
 from actors.access.peer import Peer
+from actors.access.users import SocketUsers
+from actors.api import shared_directory
+from actors.api.shared_directory import SharedDirectoryError
 from actors.api.tcp import http_edge
-from actors.api.unix import socket_edge
-from actors.api.unix_peer import user_name
+from actors.api.unix import shared_socket_edge, socket_edge
+from actors.api.unix_peer import known_name, user_name
 from actors.cli.board import Board, Plan
 from actors.cli.context import Failed, refusal
+from actors.cli.exit_statuses import ExitStatus
 from actors.cli.options import print_warnings
 from actors.cli.run_file import submit_file
 from actors.cli.signals import StopSignals
@@ -69,9 +73,9 @@ class Session:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._heed_signals)
             try:
-                with self._stop:
-                    await self._run_runtime()
-            except* (StateDirectoryError, StoreError, SupervisionError, Refused) as group:
+                with self._stop, ExitStack() as held:
+                    await self._run_runtime(held)
+            except* (StateDirectoryError, SharedDirectoryError, StoreError, SupervisionError, Refused) as group:
                 failures += leaves(group)
             nursery.cancel_scope.cancel()
         if failures:
@@ -80,9 +84,9 @@ class Session:
             self._display.end(self._board, self._interrupted)
         return self._status()
 
-    async def _run_runtime(self) -> None:
+    async def _run_runtime(self, held: ExitStack) -> None:
         state_dir = self._plan.settings.state_dir
-        parts = Parts(edges=lambda runtime: _servers_of(runtime, self._plan.settings))
+        parts = Parts(edges=lambda runtime: _servers_of(runtime, self._plan.settings, held))
         notifier = Notifier(os.environ)
         running = open_runtime(self._plan.settings, parts, watchdog=STALL_SECONDS)
         async with running as runtime, notify_systemd(runtime, notifier):
@@ -198,18 +202,23 @@ class Session:
         """0 if every job has ended, or a signal ended the run (C1, C5)."""
         jobs = self._board.jobs()
         if self._plan.fail_on_failure and any(job["status"] == "failed" for job in jobs):
-            return 1
+            return ExitStatus.FAILED
         unended = any(job["completed_at"] is None and job["status"] not in TERMINAL_JOBS for job in jobs)
-        return 1 if self._plan.until_idle and unended and not self._interrupted else 0
+        is_over = self._interrupted or not (self._plan.until_idle and unended)
+        return ExitStatus.DONE if is_over else ExitStatus.FAILED
 
 
-def _servers_of(runtime: RunningRuntime, settings: Settings) -> list[ChildSpec]:
-    """The servers that the settings enable.
+def _servers_of(runtime: RunningRuntime, settings: Settings, held: ExitStack) -> list[ChildSpec]:
+    """The servers that the settings enable; what they hold until the end of the run goes into ``held``.
 
     If the certificate of the feed cannot be read, that is a WARNING, and the feed is not served.
     """
     http, feed = settings.http, settings.feed
     servers = [socket_edge(runtime, settings.state_dir, http)]
+    if settings.socket is not None:
+        directory = held.enter_context(shared_directory.held(settings.socket, settings.state_dir))
+        users = SocketUsers(settings.users, known_name, commands=settings.socket.commands)
+        servers.append(shared_socket_edge(runtime, directory, users, http))
     if http.enabled:
         servers.append(http_edge(runtime, settings.state_dir, http, feed_port=feed.port if feed.enabled else None))
     if feed.enabled:

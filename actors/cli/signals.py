@@ -19,6 +19,7 @@ from types import FrameType
 
 import trio
 
+from actors.cli.exit_statuses import ExitStatus
 from logconf import flush
 
 SAME_SIGNAL_SECONDS = 0.3
@@ -83,4 +84,4 @@ def _end_at_once(number: int) -> None:
         writing.start()
         writing.join(2 * _FLUSH_SECONDS)
     finally:
-        os._exit(128 + number)
+        os._exit(ExitStatus.SIGNALLED + number)

@@ -15,7 +15,7 @@ from actors.jobs.pages import Page
 from actors.jobs.records import Job, JobStatus
 from actors.jobs.refusal import RefusalKind, Refused
 from actors.jobs.retention import PruneResult, kept_since
-from actors.jobs.views import EVERYTHING, Accepted, JobFilters, JobView, Viewer
+from actors.jobs.views import EVERYTHING, NEWEST_FIRST, Accepted, JobFilters, JobOrder, JobView, Viewer
 from actors.kernel.turns import InTurns
 from actors.ledger import approvals, listing, naming, queries, settle
 from actors.ledger.broken import cancelled_because_of
@@ -132,18 +132,19 @@ class Jobs(Submitting):
         self,
         *,
         before: str | None = None,
+        order: JobOrder = NEWEST_FIRST,
         limit: int = 100,
         cursor: str | None = None,
         caller: str = "",
         **filters: Unpack[JobFilters],
     ) -> Page[JobView]:
-        """A page of jobs, newest first: at most ``limit`` (1,000 at most) and 8 MiB of them, and always one.
+        """A page of jobs in ``order``: at most ``limit`` (1,000 at most) and 8 MiB of them, and always one.
 
         ``before``: only jobs older than this one. ``cursor``: ``next`` of the page before, which was asked for with the
         same filters by the same ``caller``; raises :class:`Refused` for another one.
         """
         request = PageRequest(limit, cursor, caller)
-        return await self._ledger.read(listing.jobs_page, request, before, filters, self._context.for_decision)
+        return await self._ledger.read(listing.jobs_page, request, before, filters, self._context.for_decision, order)
 
     async def wait(self, job_id: str) -> Job:
         """The job once it has reached an end. Raises :class:`Refused` where it is removed."""

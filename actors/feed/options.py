@@ -10,10 +10,12 @@ PORT = 8766
 
 @attrs.frozen
 class FeedOptions:
-    """The feed is off until it is asked for. ``port`` 0: any free one, which the log shows.
+    """The WebSocket feed of changes, for other machines.
 
-    ``max_connections``: in all; ``max_per_address``: of one address, unless section ``http`` has ``behind_proxy``;
-    ``max_per_user``: of one user. Any ``host`` but loopback needs the TLS or the proxy of section ``http``.
+    ``enabled``: whether it is served. ``host``: an address. Any but loopback needs the TLS or the proxy of section
+    ``http``. ``port``: 0: any free one, which the log shows. ``max_connections``: connections in all.
+    ``max_per_address``: connections of one address, unless section ``http`` has ``behind_proxy``. ``max_per_user``:
+    connections of one user.
     """
 
     enabled: bool = False

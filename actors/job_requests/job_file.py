@@ -33,7 +33,17 @@ from actors.jobs.maximum import Text
 from actors.jobs.records import JobRequest
 from actors.jobs.sweeps import Sweep
 from actors.jobs.wall_clock import in_utc
-from actors.validation import INPUT, CheckedError, Problems, Shape, Wrong, document, plain_value, read_bytes
+from actors.validation import (
+    INPUT,
+    CheckedError,
+    Problems,
+    Shape,
+    StrictConverter,
+    Wrong,
+    document,
+    plain_value,
+    read_bytes,
+)
 from actors.validation.marked import ListNode, MappingNode
 from actors.validation.values import NOT_EMPTY
 
@@ -49,8 +59,14 @@ _INSTEAD = {"command": ("entry_point", "params"), "entry_point": ("command",)}
 
 
 @attrs.frozen
-class _Content:
-    """What a job file holds. The problems of ``defaults`` are reported at their own path, before those of the jobs."""
+class FileContent:
+    """What a job file holds. The problems of ``defaults`` are reported at their own path, before those of the jobs.
+
+    ``name``: what the file is called; without it, its absolute path. It is part of what its jobs are known by.
+    ``best``: for which metrics the least (min) or the greatest (max) value is the best, by name. ``defaults``: keys of
+    a job, put under each job; a job's own keys go before, and ``env`` and ``resources`` are merged key by key.
+    ``jobs``: the jobs, in the order in which they are submitted.
+    """
 
     name: str | None = attrs.field(default=None, validator=[NOT_EMPTY, Text(maxima.NAME)])
     best: Mapping[str, Literal["min", "max"]] = attrs.field(factory=dict, validator=maxima.FIELDS[JobRequest]["best"])
@@ -72,30 +88,30 @@ class JobFile:
 
 
 def load_job_file(
-    path: Path | str, *, user: str = "", environ: Mapping[str, str] | None = None, env_from: tuple[str, ...] = ()
-) -> JobFile:
+    path: Path | str, *, user: str = "", environ: Mapping[str, str] | None = None, env_from: tuple[str, ...] = (),
+    inherits: bool = True,
+) -> JobFile:  # fmt: skip
     """The jobs in the file at ``path``, ``-`` being standard input.
 
     Raises :class:`~actors.validation.CheckedError` with every fault.
 
     ``user``: of jobs that name none. ``environ`` is the submitter's environment, from which each job
     inherits what its ``env_from`` names; None means this process's. ``env_from``: what a job that names none inherits
-    beside the usual variables.
+    beside the usual variables. ``inherits`` false: no values of the environment are read.
     """
     path = Path(path)
     source, name = (Path("/dev/stdin"), "standard input") if str(path) == "-" else (path, str(path))
     content = read_bytes(source, name, MAX_BYTES)
-    reader = converter(_NAMES, closed_to(RequestSource.JOB_FILE), also={MATRIX}, for_file=True)
-    reader.shapes[_Content] = Shape(whole=_check_content)
+    reader = file_converter()
     problems = Problems()
     root = document(content, name, problems, max_nodes=MAX_NODES)
     if not root:
         problems.check()  # an empty file is one problem, and not that there are no jobs as well
     nodes = _with_defaults(root)
     matrices = [_matrix_of(node, root, index, problems) for index, node in enumerate(nodes)]
-    found = reader.read(root, _Content, problems=problems)
+    found = reader.read(root, FileContent, problems=problems)
     keys = FileKeys(found.name, path.absolute())
-    inherited = Inherited(environ)
+    inherited = Inherited(environ) if inherits else None
     requests: list[Request] = []
     for index, (request, matrix) in enumerate(zip(found.jobs, matrices, strict=True)):
         named = with_names(request, env_from)
@@ -107,6 +123,13 @@ def load_job_file(
             note(fault, root, ("jobs", index), problems, _KEYS)
     problems.check()
     return JobFile(path, hashlib.sha256(content).hexdigest(), tuple(requests))
+
+
+def file_converter() -> StrictConverter:
+    """Reads a job file as :class:`FileContent`: which keys its jobs may have."""
+    reader = converter(_NAMES, closed_to(RequestSource.JOB_FILE), also={MATRIX}, for_file=True)
+    reader.shapes[FileContent] = Shape(whole=_check_content)
+    return reader
 
 
 class Inherited:
@@ -132,20 +155,22 @@ def _matrix_of(node: Any, root: MappingNode, index: int, problems: Problems) -> 
     return None
 
 
-def _completed(asked: Request, keys: tuple[str, ...], folder: Path, inherited: Inherited) -> Request:
+def _completed(asked: Request, keys: tuple[str, ...], folder: Path, inherited: Inherited | None) -> Request:
     """``asked`` as it is sent: with its keys, what it inherits and where it runs, which is beside the file."""
     request = asked.request if isinstance(asked, Sweep) else asked
     cwd = request.cwd
     if cwd is not None or request.command is not None:
         cwd = under(folder, cwd or ".", asked.matrix if isinstance(asked, Sweep) else None)
     start = None if request.start_after is None else in_utc(request.start_after, datetime.now(UTC))
-    request = inherited.filled(attrs.evolve(request, cwd=cwd, start_after=start))
+    request = attrs.evolve(request, cwd=cwd, start_after=start)
+    if inherited is not None:
+        request = inherited.filled(request)
     if isinstance(asked, Sweep):
         return attrs.evolve(asked, request=request, keys=keys)
     return attrs.evolve(request, idempotency_key=keys[0])
 
 
-def _check_content(content: _Content) -> None:
+def _check_content(content: FileContent) -> None:
     if not content.jobs:
         raise Wrong("there are no jobs", "jobs")
 

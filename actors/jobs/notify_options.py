@@ -50,7 +50,10 @@ Form = Literal["json", "slack", "text"]
 
 @attrs.frozen
 class AllowedCallers:
-    """Who may name a target in a job: these users, and everybody who reaches one of these levels."""
+    """Who may name a target in a job.
+
+    ``users``: these users. ``levels``: everybody who reaches one of these levels.
+    """
 
     users: tuple[str, ...] = attrs.field(default=(), validator=Items(maxima.CHOICES, Text(maxima.NAME)))
     levels: tuple[Literal["viewer", "researcher", "lead", "admin"], ...] = ()
@@ -58,11 +61,13 @@ class AllowedCallers:
 
 @attrs.frozen
 class NotificationTarget:
-    """Where notifications go: to a ``url``, or to a ``command`` (argv, no shell) on its standard input.
+    """Where notifications go: to a ``url``, or to a ``command``.
 
-    ``format``: ``json``, ``slack`` (``{"text": ...}``) or ``text``. ``on``: which types. ``allowed`` (``for`` in the
-    file): who may use it; None: everybody for a URL, admins for a command. ``secret_file``, ``secret_env``: where the
-    secrets lie with which what goes to a URL is signed: one to a line, each ``whsec_`` and base64.
+    ``url``: the address to which they are sent. ``command``: a program with its arguments, no shell; the notification
+    is on its standard input. ``format``: of what a URL gets: ``json``, ``slack`` (``{"text": ...}``) or ``text``.
+    ``on``: which types. ``allowed`` (``for`` in the file): who may use it; None: everybody for a URL, admins for a
+    command. ``secret_file``: a file with the secrets with which what goes to a URL is signed: one to a line, each
+    ``whsec_`` and base64. ``secret_env``: the variable of the supervisor's environment that holds them.
     """
 
     url: str | None = None
@@ -87,9 +92,10 @@ class NotificationTarget:
 
 @attrs.frozen
 class NotifyOptions:
-    """``targets`` by name; ``defaults``: by user, the targets of jobs that name none.
+    """Messages to a chat or a program when a job ends or needs somebody.
 
-    ``per_minute``: messages that one target is sent in a minute at most; what is more becomes one digest.
+    ``targets``: where messages go, by name. ``defaults``: by user, the targets of jobs that name none. ``per_minute``:
+    messages that one target is sent in a minute at most; what is more becomes one digest.
     """
 
     targets: Mapping[str, NotificationTarget] = attrs.field(factory=dict)

@@ -16,11 +16,14 @@ from actors.jobs.records import ApprovalRule
 
 @attrs.frozen
 class Limits:
-    """How many jobs may run at once. Team limits hold only with ``fair_share``.
+    """How many jobs may run at once. ``greenroom limits set`` changes them while the supervisor runs.
 
-    A provider that has a queue of its own (``slurm``) is bounded by ``per_provider`` (:data:`SEPARATE`, where its name
-    is not there) and, for each user, by ``per_provider_per_user``. Its jobs count in the limits of all, users,
-    organisations and teams only with ``count_clusters``.
+    ``total``: jobs of everybody. ``per_user``: jobs of one user. ``per_organisation``: jobs of one organisation.
+    ``per_team``: jobs of one team; it holds only with ``fair_share``. ``fair_share``: whether the limit of teams holds.
+    ``per_provider``: of one provider, by its name; a provider that is not named has no limit of its own, except one
+    that has a queue of its own (``slurm``), which has :data:`SEPARATE`. ``per_provider_per_user``: of such a provider,
+    jobs of one user. ``count_clusters``: whether its jobs count in the limits of all, users, organisations and teams,
+    too.
     """
 
     total: int = attrs.field(default=5, validator=ge(0))
@@ -43,9 +46,10 @@ SEPARATE = 100
 
 @attrs.frozen
 class QueueOptions:
-    """``max_waiting_per_user``: entries of one user that may wait, for their turn, an approval or other jobs.
+    """Who may wait, and for whom resources are kept.
 
-    ``reserve_after``: seconds for which a job is passed over for want of resources before they are kept for it.
+    ``max_waiting_per_user``: entries of one user that may wait, for their turn, an approval or other jobs.
+    ``reserve_after``: how long a job is passed over for want of resources before they are kept for it.
     """
 
     max_waiting_per_user: int = attrs.field(default=maxima.WAITING, validator=ge(1))
@@ -54,10 +58,10 @@ class QueueOptions:
 
 @attrs.frozen
 class SeriesOptions:
-    """``max_bytes``: what the series of all jobs may take in all.
+    """The numbers that jobs report.
 
-    ``best``: for which series the least (min) or the greatest (max) value is the best, by name; what a job's own file
-    says goes before.
+    ``max_bytes``: what the series of all jobs may take in all. ``best``: for which series the least (min) or the
+    greatest (max) value is the best, by name; what a job's own file says goes before.
     """
 
     max_bytes: Bytes = attrs.field(default=2 << 30, validator=ge(0))
@@ -68,9 +72,10 @@ class SeriesOptions:
 
 @attrs.frozen
 class SubmissionOptions:
-    """``env_from``: variables of the submitter's environment that every job inherits, beside the usual ones.
+    """What the command line adds to its user's jobs.
 
-    Names, patterns such as ``WANDB_*``, or ``all``. Whoever submits reads it: the command line for its user's jobs.
+    ``env_from``: variables of the submitter's environment that every job inherits beside the usual ones: names,
+    patterns such as ``WANDB_*``, or ``all``. Whoever submits reads it.
     """
 
     env_from: tuple[str, ...] = attrs.field(default=(), validator=Items(maxima.CHOICES, Text(maxima.NAME)))
@@ -80,7 +85,10 @@ class SubmissionOptions:
 class ApprovalOptions:
     """Which jobs need an approval and how long a request stays open.
 
-    ``self_approval``: whether somebody may approve their own job.
+    ``default_rules``: whether the two rules that come with Greenroom are active. ``timeout_hours``: after which a
+    request that nobody decided expires, and its job is cancelled. ``rules``: the rules. The highest ``priority`` that
+    fits decides; of equal ones the one that stands first. ``self_approval``: whether somebody may approve their own
+    job.
     """
 
     default_rules: bool = False
@@ -91,9 +99,11 @@ class ApprovalOptions:
 
 @attrs.frozen
 class PollerOptions:
-    """``enabled``: timed polling on, off, or automatic (None): on for remote providers without a ``webhook_url``.
+    """When remote providers are asked about their jobs.
 
-    ``interval_seconds``: its beat.
+    ``enabled``: timed polling on, off, or automatic (None): on for remote providers without a ``webhook_url``.
+    ``interval_seconds``: how often they are asked. ``safety_net_seconds``: a job of a provider that delivers webhooks
+    is asked about when nothing was heard of it for so long; 0: never.
     """
 
     enabled: bool | None = None
@@ -107,7 +117,11 @@ LOOK_SECONDS = 5.0
 
 @attrs.frozen
 class QueueProcessingOptions:
-    """Read because existing files have it; it changes nothing."""
+    """Read because existing files have it.
+
+    ``enabled``: it changes nothing, the queue is always processed. ``interval_seconds``: it changes nothing, the queue
+    is looked at every 5 s and whenever something happens.
+    """
 
     enabled: bool = True
     interval_seconds: Seconds = attrs.field(default=LOOK_SECONDS, validator=gt(0))
@@ -115,6 +129,6 @@ class QueueProcessingOptions:
 
 @attrs.frozen
 class ExpiryOptions:
-    """``interval_seconds``: how often to sweep beside waking at each deadline itself."""
+    """``interval_seconds``: how often expired requests are looked for, beside at each deadline itself."""
 
     interval_seconds: Seconds = attrs.field(default=300.0, validator=gt(0))

@@ -12,6 +12,8 @@ from typing import Any, Literal
 
 import attrs
 
+from actors.jobs.approval_records import ApprovalRequest as ApprovalRequest
+from actors.jobs.approval_records import ApprovalRule as ApprovalRule
 from actors.jobs.environment import DEFAULT_ENV_FROM as DEFAULT_ENV_FROM
 from actors.jobs.observation import Observation as Observation
 from actors.jobs.quantities import Bytes, Seconds
@@ -22,12 +24,16 @@ from actors.jobs.statuses import ApprovalStatus as ApprovalStatus
 from actors.jobs.statuses import JobStatus as JobStatus
 from actors.jobs.statuses import Phase as Phase
 from actors.jobs.statuses import QueueStatus as QueueStatus
+from actors.jobs.statuses import Restored as Restored
 from actors.jobs.statuses import SubmissionState as SubmissionState
 
 
 @attrs.frozen
 class Resources:
-    """What one job needs: CPU slots, GPU slots, memory in bytes (None: not counted)."""
+    """What one job needs.
+
+    ``cpus``: CPU slots. ``gpus``: GPU slots. ``memory``: how much memory; None: not counted.
+    """
 
     cpus: int = 1
     gpus: int = 0
@@ -49,9 +55,10 @@ class Capacity:
 
 @attrs.frozen
 class Rerun:
-    """When a job runs again by itself: ``times`` at most, after an end of a kind in ``on`` or one of ``exit_codes``.
+    """When a job runs again by itself.
 
-    ``delay``: seconds before the first run again; later ones wait longer.
+    ``times``: at most so often. ``on``: after ends of these kinds. ``exit_codes``: after these exit statuses, too.
+    ``delay``: before the first run again; later ones wait longer.
     """
 
     times: int = 0
@@ -64,12 +71,25 @@ class Rerun:
 class JobRequest:
     """What somebody asks for.
 
-    ``command`` is an argv, never a shell line. ``env`` holds pairs; ``env_from`` says what is taken from the
-    submitter's own environment (names, patterns such as ``WANDB_*``, or ``all``), ``inherited_env`` what was found.
-    ``requires_approval`` is a reason for which this job must be approved, whatever the rules say. ``after`` names the
-    jobs and groups that must have ended first (``after_mode`` "ok": completed). ``notify`` names targets of the
-    configuration. ``parameters`` are the values of a matrix, as written, and ``best`` says for which metrics the least
-    or the greatest value is the best; the server fills these two.
+    ``provider``: which one runs the job, by its name. ``command``: an argv, never a shell line. ``entry_point``: a
+    program of the configuration, instead of a command. ``params``: its parameters, by name. ``cwd``: where the command
+    runs; None: in a fresh directory of the job, or in the directory of the job file. ``env``: variables of the job's
+    environment. ``env_from``: what the job inherits of the submitter's own environment: names, patterns such as
+    ``WANDB_*``, or ``all``. ``inherited_env``: what was found of it. ``spec``: an object that the provider checks.
+    ``resources``: what it needs.
+
+    ``user_id``: whose job it is; the submitter's where it is not given. ``org_id``: the user's organisation, for its
+    limit. ``team_id``: the user's team, for its limit. ``user_levels``: the user's levels; the highest gives the
+    priority. ``config_name``: the job's name. ``hardware_type``: a word that approval rules look at.
+    ``estimated_cost``: in USD, for approval rules. ``priority_override``: a priority in place of the level's.
+    ``max_attempts``: how often handing it to the provider may fail. ``idempotency_key``: a second request of the same
+    user with the same key is the same job. ``max_runtime``: after which a running job is ended. ``requires_approval``:
+    a reason for which this job must be approved, whatever the rules say. ``group``: the name of the jobs that it
+    belongs to, among the user's. ``after``: the jobs and groups that must have ended first: a name, an id, or ``{group:
+    NAME}``. ``after_mode``: ``ok``: they must be completed, ``ended``: they must have ended. ``start_after``: not
+    before this instant, time of day or wait. ``notify``: names of targets of the configuration. ``rerun``: when it runs
+    again by itself. ``parameters``: the values of a matrix, as written, which the server fills in. ``best``: for which
+    metrics the least or the greatest value is the best.
 
     Which fields a request may set depends on where it comes from; a new one must be listed in
     :mod:`actors.job_requests.sources`.
@@ -154,6 +174,7 @@ class QueueEntry:
     ``queued_at``: when it could first have started: approved, its parents ended, its time come. ``wait_seconds``: how
     long the back-off is; ``start_wait_seconds`` the same of a relative ``start_after``. ``run_first_attempt``: the
     value of ``attempt`` at which the present run began. ``is_awaited``: whether a job waits, or waited, for its end.
+    ``restored``: what a restore from a backup left to be found out; None: nothing.
     """
 
     job_id: str
@@ -175,6 +196,7 @@ class QueueEntry:
     reruns: int = 0
     run_first_attempt: int = 0
     is_awaited: bool = False
+    restored: Restored | None = None
 
     @property
     def is_held(self) -> bool:
@@ -184,7 +206,8 @@ class QueueEntry:
     @property
     def is_ready(self) -> bool:
         """Whether it stands in a lane: only limits, resources and other entries are in its way."""
-        return self.status is QueueStatus.PENDING and self.not_before is None and not self.is_held
+        is_held = self.is_held or self.restored is not None
+        return self.status is QueueStatus.PENDING and self.not_before is None and not is_held
 
 
 @attrs.frozen
@@ -208,40 +231,6 @@ class Submission:
     spends_attempt: bool = False
     closed_at: datetime | None = None
     outcome: Mapping[str, Any] | None = None
-
-
-@attrs.frozen
-class ApprovalRequest:
-    """A question put to a person: may this job run? Decided once, or expired at ``expires_at``."""
-
-    approval_id: str
-    job_id: str
-    status: ApprovalStatus
-    reason: str
-    required_level: str
-    requested_at: datetime
-    expires_at: datetime
-    timeout_seconds: float
-    rule_id: int | None = None
-    decided_at: datetime | None = None
-    decided_by: str | None = None
-    decision_reason: str | None = None
-
-
-@attrs.frozen
-class ApprovalRule:
-    """When a job needs an approval. ``value`` is a number, a glob or a name, as the condition wants."""
-
-    name: str
-    condition: str
-    value: float | str | None = None
-    priority: int = 0
-    applies_to_provider: str | None = None
-    applies_to_level: str | None = None
-    exempt_levels: tuple[str, ...] = ()
-    required_approver_level: str = "lead"
-    is_active: bool = True
-    rule_id: int = 0
 
 
 @attrs.frozen

@@ -71,11 +71,15 @@ class LostJobProof(StrEnum):
 class Capabilities:
     """What a provider can do, as data: only what decides something, in the runtime or in the conformance suite.
 
-    ``page_size``: jobs that one request returns. ``cancel_pending_reliable``: a job that has not begun is surely
-    ended by a cancel request. ``streams_logs``: the output of a running job comes by ``follow``. ``lost_job_proof``: of
-    a provider that runs its jobs on this machine itself. ``deadline_grace``: seconds after a job's ``max_runtime`` at
-    which nothing of it runs any more; None: that is not certain. ``concurrent_calls``: dispatches at once.
-    ``separate_limits``: it has a queue of its own, so that its jobs are limited apart from all others (B10).
+    ``submit_idempotency``: how a lost answer to a submission can be settled: the job is looked up by an id that we
+    choose (``client_id``), by a token in it (``token_search``), or not at all (``none``). ``listing``: how many jobs
+    one request returns. ``page_size``: jobs that one request returns. ``cancel_pending_reliable``: a job that has not
+    begun is surely ended by a cancel request. ``streams_logs``: the output of a running job comes by ``follow``.
+    ``push``: how the provider reports a change by itself. ``survives_our_restart``: its jobs go on when the supervisor
+    ends. ``lost_job_proof``: of a provider that runs its jobs on this machine itself: what proves that nothing of a job
+    runs any more. ``deadline_grace``: seconds after a job's ``max_runtime`` at which nothing of it runs any more; None:
+    that is not certain. ``concurrent_calls``: dispatches at once. ``separate_limits``: it has a queue of its own, so
+    that its jobs are limited apart from all others (B10).
     """
 
     submit_idempotency: Idempotency = Idempotency.CLIENT_ID

@@ -39,8 +39,10 @@ class BreakerState(StrEnum):
 
 @attrs.frozen
 class BreakerOptions:
-    """``failures`` in a row open it for ``open_seconds``; then ``half_open_calls`` at once may try, and ``successes``
-    in a row close it.
+    """When calls to a provider that fails are stopped.
+
+    ``failures``: so many in a row open the breaker. ``open_seconds``: for so long no call is made then.
+    ``half_open_calls``: so many calls at once may try after that. ``successes``: so many in a row of those close it.
     """
 
     failures: int = attrs.field(default=5, validator=ge(1))

@@ -30,8 +30,9 @@ MISSING = object()
 class Param:
     """One parameter: its type, and what it may be.
 
-    ``min`` and ``max`` bound numbers, and the length of texts. ``pattern`` (RE2) must match a text as a whole and
-    replaces the default rules for texts. Without ``default`` the parameter must be given.
+    ``type``: of the value. ``choices``: the only values that it may have. ``min``, ``max``: bounds of a number, or of
+    the length of a text. ``pattern``: an expression of RE2 that must match a text as a whole; it replaces the default
+    rules for texts. ``default``: its value where a job gives none; without it the parameter must be given.
     """
 
     type: Literal["str", "int", "float", "bool"] = "str"
@@ -88,7 +89,11 @@ _TYPES: Mapping[str, Callable[[Any], object]] = {
 
 @attrs.frozen
 class EntryPoint:
-    """A program of the configuration: argv with ``{parameter}`` places (``{{`` and ``}}`` are braces)."""
+    """A program of the configuration.
+
+    ``command``: argv with ``{parameter}`` places (``{{`` and ``}}`` are braces). ``params``: the parameters, by name.
+    ``cwd``: where it runs; None: in a fresh directory of the job. ``env``: variables of its environment.
+    """
 
     command: tuple[str, ...]
     params: Mapping[str, Param] = attrs.field(factory=dict)

@@ -10,10 +10,11 @@ from typing import Any
 
 import attrs
 
+from actors.providers import job_variables
 from actors.providers.disk_threads import DiskThreads
 from actors.providers.errors import ProviderError, Unavailable
 from actors.providers.local.directory import JobDirectory
-from actors.providers.local.outputs import Outputs, output_url
+from actors.providers.local.outputs import Outputs, last_line, output_url
 from actors.providers.local.shim.files import open_folder, write_plain
 
 
@@ -47,17 +48,17 @@ class SharedOutputs:
         except OSError as error:
             raise Unavailable(f"{self.setting}: {self.root} cannot be written to: {error}") from error
         return {
-            "GREENROOM_OUTPUT_DIR": str(directory.output),
-            "GREENROOM_PROGRESS_FILE": str(directory.progress),
-            "GREENROOM_RESULT_FILE": str(directory.result),
-            **({} if parents is None else {"GREENROOM_PARENTS": str(directory.parents)}),
+            job_variables.OUTPUT_DIR: str(directory.output),
+            job_variables.PROGRESS_FILE: str(directory.progress),
+            job_variables.RESULT_FILE: str(directory.result),
+            **({} if parents is None else {job_variables.PARENTS: str(directory.parents)}),
         }
 
     def previous(self, job_id: str | None) -> dict[str, str]:
         """The environment variable that names the output of an earlier attempt, if there was one."""
         if self.root is None or job_id is None:
             return {}
-        return {"GREENROOM_PREVIOUS_OUTPUT_DIR": str(JobDirectory.of(self.root, job_id).output)}
+        return {job_variables.PREVIOUS_OUTPUT_DIR: str(JobDirectory.of(self.root, job_id).output)}
 
     async def left(self, jobs: Mapping[str, bool]) -> Mapping[str, dict[str, Any]]:
         """What these jobs left so far, as fields of an observation; by job id, whether it has ended."""
@@ -65,6 +66,10 @@ class SharedOutputs:
             return {}
         directories = [JobDirectory.of(self.root, job_id) for job_id in jobs]
         return await self._threads.run(lambda: {one.key: self._read(one, ended=jobs[one.key]) for one in directories})
+
+    async def last_line(self, job_id: str) -> str:
+        """The line of the job's log in its directory that says why it failed; "" without one."""
+        return await self._threads.run(last_line, self.directory(job_id))
 
     async def remove(self, job_id: str) -> None:
         """Remove the job's directory; without one nothing happens. Raises :class:`ProviderError`."""

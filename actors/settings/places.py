@@ -18,8 +18,9 @@ from pathlib import Path
 
 import orjson
 
-HOME = "GREENROOM_HOME"
-CONFIG = "SIMPLETUNER_ENTERPRISE_CONFIG"
+from actors.settings.variable_names import CONFIG as CONFIG
+from actors.settings.variable_names import HOME as HOME
+
 OWN_NAME = "greenroom.yaml"
 """A file of this name is ours alone; the other may hold sections of other programs."""
 NAMES = (OWN_NAME, "simpletuner-enterprise.yaml")

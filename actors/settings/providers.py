@@ -45,8 +45,14 @@ def _web_address(value: Any, usual: Callable[[Any], str]) -> str | None:
 
 
 @attrs.frozen
-class _Common:
-    """What every provider has. ``kind``: None means that it is called by its kind."""
+class CommonSettings:
+    """What every provider has.
+
+    ``kind``: which kind of provider it is; None: it is called by its kind. ``enabled``: false switches the provider
+    off, as ``null`` in place of its options does. ``webhook_url``: where the provider delivers webhooks, the public
+    address of ``POST /api/webhooks/NAME``; with it the provider is not polled by time. ``circuit_breaker``: when calls
+    to the provider are stopped.
+    """
 
     kind: str | None = None
     enabled: bool = True
@@ -54,7 +60,7 @@ class _Common:
     circuit_breaker: BreakerOptions | None = None
 
 
-_COMMON = frozenset(attribute.name for attribute in attrs.fields(_Common))
+_COMMON = frozenset(attribute.name for attribute in attrs.fields(CommonSettings))
 
 
 @attrs.frozen
@@ -96,7 +102,7 @@ def _read_provider(converter: StrictConverter, name: str, value: Any) -> Provide
         except (ValueError, ExceptionGroup) as error:
             errors.append(error)
 
-    common = part(_Common, {key: one for key, one in data.items() if key in _COMMON})
+    common = part(CommonSettings, {key: one for key, one in data.items() if key in _COMMON})
     kind: Any = data.get("kind") or name
     if isinstance(kind, str):
         try:
@@ -104,7 +110,7 @@ def _read_provider(converter: StrictConverter, name: str, value: Any) -> Provide
         except (UnknownProvider, BrokenProvider) as error:
             errors.append(Wrong(str(error.args[0]), *(["kind"] if "kind" in data else [])))
         else:
-            converter.shapes.setdefault(made_by.options_class, _shape(made_by.options_class))
+            converter.shapes.setdefault(made_by.options_class, kind_shape(made_by.options_class))
             options = part(made_by.options_class, data)
     if errors:
         raise ExceptionGroup(f"provider {name}", errors)
@@ -118,8 +124,8 @@ def _read_provider(converter: StrictConverter, name: str, value: Any) -> Provide
     return ProviderSettings(name, kind, options, common.webhook_url, attrs.evolve(made_by.breaker, **written))
 
 
-def _shape(of_kind: type[Any]) -> Shape:
-    """Entry points have a section of their own."""
+def kind_shape(of_kind: type[Any]) -> Shape:
+    """How the options of a kind are written. Entry points have a section of their own."""
     fields = attrs.fields_dict(of_kind)
     return Shape(
         hidden={"entry_points", *_COMMON} & fields.keys(),

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 import attrs
 from attrs.validators import ge
 
-from actors.api.options import HttpOptions, is_loopback
+from actors.access.users import UserRights
+from actors.api.options import HttpOptions, SocketOptions, is_loopback
 from actors.feed.options import FeedOptions
 from actors.job_requests.rules import RULE
 from actors.job_requests.rules import check as check_rule
@@ -46,14 +47,23 @@ class Background:
 
 @attrs.frozen
 class Retention:
-    """How long ended jobs are kept, in days; 0 is for ever."""
+    """How long ended jobs are kept.
+
+    ``days``: after the end of a job, after which it is removed with its events and its directory; 0: never.
+    """
 
     days: Days = attrs.field(default=90, validator=ge(0))
 
 
 @attrs.frozen
 class Sections:
-    """The sections of the file, whole. ``providers``: by name; None: switched off."""
+    """The sections of the file, whole.
+
+    ``state_dir``: where rows, jobs, keys and the lock are. A relative path begins at the file's directory.
+    ``providers``: by name; None: switched off. ``entry_points``: programs that jobs may name instead of a command, by
+    name. ``users``: the rights of other users of this machine, by name. ``socket``: the socket for them; None: there is
+    none.
+    """
 
     state_dir: Path | None = None
     background: Background = attrs.field(factory=Background)
@@ -66,6 +76,8 @@ class Sections:
     entry_points: Mapping[str, EntryPoint] = attrs.field(factory=dict)
     retention: Retention = attrs.field(factory=Retention)
     notify: NotifyOptions = attrs.field(factory=NotifyOptions)
+    users: Mapping[str, UserRights] = attrs.field(factory=dict)
+    socket: SocketOptions | None = None
     http: HttpOptions = attrs.field(factory=HttpOptions)
     feed: FeedOptions = attrs.field(factory=FeedOptions)
 
@@ -77,12 +89,12 @@ def read_sections(data: Mapping[str, Any], problems: Any) -> Sections:
     """The sections in ``data``. Raises ``CheckedError`` with every problem, those in ``problems`` included."""
     section = data.get("providers")
     named = sorted({*default_providers(), *(section if isinstance(section, Mapping) else ())})
-    sections = _converter(named).read(data, Sections, problems=problems)
+    sections = converter(named).read(data, Sections, problems=problems)
     assert isinstance(sections, Sections)
     return sections
 
 
-def _converter(providers: Iterable[str]) -> StrictConverter:
+def converter(providers: Iterable[str]) -> StrictConverter:
     """How the sections are written where that differs from the classes; ``providers`` are the names that there are."""
     known = list(providers)
 

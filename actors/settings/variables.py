@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 
 from actors.jobs.quantities import wait_of
+from actors.settings.variable_names import APPROVAL_INTERVAL, POLL_INTERVAL
 from actors.validation import CheckedError
 
 
@@ -26,8 +27,8 @@ class Note:
 
 
 INTERVALS: Mapping[str, str] = {
-    "job_status_polling": "SIMPLETUNER_JOB_POLL_INTERVAL",
-    "approval_expiration": "SIMPLETUNER_APPROVAL_CHECK_INTERVAL",
+    "job_status_polling": POLL_INTERVAL,
+    "approval_expiration": APPROVAL_INTERVAL,
 }
 """By section of ``background``: the variable with its interval in seconds."""
 TRANSPORT = ("SIMPLETUNER_HTTP_TIMEOUT", "SIMPLETUNER_CA_BUNDLE", "SIMPLETUNER_SSL_VERIFY")

@@ -13,6 +13,7 @@ from actors.jobs.records import Event
 from actors.jobs.retry import ENTRY_DELAY, ENTRY_DELAY_CAP, LONGEST_RETRY_AFTER, PROVIDER_DELAY
 from actors.providers.scripted import Run
 from actors.simulation.reruns import Attempts
+from actors.simulation.rules import Rule
 from actors.simulation.wide import WideJobs
 from actors.simulation.world import PROVIDERS, Limited, World, limit_of, limited
 
@@ -63,10 +64,10 @@ class Checker:
         rows = self._world.database.look(
             "SELECT j.correlation_id FROM submissions s JOIN jobs j ON j.job_id = s.job_id WHERE s.key = ?", (key,)
         )
-        self._world.require(rows, "the intent first", f"{call} of {key}: no row has that key")
+        self._world.require(rows, Rule.INTENT, f"{call} of {key}: no row has that key")
         for (correlation_id,) in rows:
             whole = current == correlation_id and sent in (None, correlation_id)
-            self._world.require(whole, "one correlation ID", f"{call} of {key} carries {current}, {sent}")
+            self._world.require(whole, Rule.CORRELATION, f"{call} of {key} carries {current}, {sent}")
 
     def tries(self, provider: str, job_id: str) -> None:
         """A submission is tried: not before the time that the provider had requested."""
@@ -74,20 +75,20 @@ class Checker:
         wait = self._retry_after.get(job_id)
         now = self._world.elapsed()
         self._is_late_enough(job_id)
-        if wait is not None and wait.until is not None and now < wait.until - _TOLERANCE:
-            self._world.broken(
-                "Retry-After and back-off are kept", f"{job_id} is tried at {now}, it was to wait until {wait.until}"
-            )
+        if wait is not None and wait.until is not None:
+            text = f"{job_id} is tried at {now}, it was to wait until {wait.until}"
+            self._world.require(now >= wait.until - _TOLERANCE, Rule.RETRY_AFTER, text)
 
     def _is_late_enough(self, job_id: str) -> None:
         """A job that is to start later is not tried before its time, by the clock that this is said by."""
         world, begins = self._world, self._starts.get(job_id)
-        if begins is not None and world.elapsed() < begins - _TOLERANCE:
-            world.broken("later starts not before their time", f"{job_id} is tried at {world.elapsed()}, not {begins}")
+        if begins is not None:
+            text = f"{job_id} is tried at {world.elapsed()}, not {begins}"
+            world.require(world.elapsed() >= begins - _TOLERANCE, Rule.START_LATER, text)
         for (start,) in world.database.look(_START, (job_id,)):
-            early = start and not start.startswith("+") and world.clock.now() < datetime.fromisoformat(start)
-            if early and not world.jumped_at:
-                world.broken("later starts not before their time", f"{job_id} is tried before {start}")
+            if start and not start.startswith("+") and not world.jumped_at:
+                late = world.clock.now() >= datetime.fromisoformat(start)
+                world.require(late, Rule.START_LATER, f"{job_id} is tried before {start}")
 
     def asked_to_wait(self, job_id: str, seconds: float | None) -> None:
         """The provider requested a pause of ``seconds`` before this job is tried again."""
@@ -153,8 +154,8 @@ class Checker:
         self._active = [(name, one) for name, one in self._active if not one.timeline.ended(now)]
         self._active.append((provider, run))
         late_by = world.elapsed() - self._tried[job_id]
-        for text in self._exceeded(_IN_HANDS + late_by):
-            world.broken("limits hold as the provider sees them", f"{run.key}: {text}")
+        exceeded = list(self._exceeded(_IN_HANDS + late_by))
+        world.require(not exceeded, Rule.LIMITS, f"{run.key}: {exceeded}")
 
     def _row(self, job_id: str, run: Run) -> None:
         rows = self._world.database.look(
@@ -163,17 +164,17 @@ class Checker:
             " JOIN jobs j ON j.job_id = s.job_id WHERE s.key = ?",
             (run.key,),
         )
+        self._world.require(rows, Rule.INTENT, f"{run.key} is accepted and no row has that key")
         if not rows:
-            self._world.broken("the intent first", f"{run.key} is accepted and no row has that key")
             return
         ((state, token, entry, correlation_id, approvals),) = rows
         sent = run.context.get("correlation_id")
         world = self._world
-        world.require(state != "closed" and token == run.token, "the intent first", f"{run.key}: {state}, {token}")
-        world.require(entry == "running", "the slot is taken first", f"{run.key} is accepted, its entry is {entry}")
-        world.require(sent == correlation_id, "one correlation ID", f"{run.key} was sent {sent}, not {correlation_id}")
+        world.require(state != "closed" and token == run.token, Rule.INTENT, f"{run.key}: {state}, {token}")
+        world.require(entry == "running", Rule.SLOT, f"{run.key} is accepted, its entry is {entry}")
+        world.require(sent == correlation_id, Rule.CORRELATION, f"{run.key} was sent {sent}, not {correlation_id}")
         granted = approvals in (None, "approved")
-        world.require(granted, "no submission before its approval", f"{run.key}: its approval is {approvals}")
+        world.require(granted, Rule.BEFORE_APPROVAL, f"{run.key}: its approval is {approvals}")
 
     def _parents(self, job_id: str) -> None:
         """All that it waits for has ended, and well where it waits for that: by its request, not by our rows of it."""
@@ -188,7 +189,7 @@ class Checker:
         )
         for parent, status, mode in found:
             good = status == "completed" or (mode == "ended" and status in ("failed", "cancelled"))
-            self._world.require(good, "no dependant before its parents' end", f"{job_id} runs, {parent} is {status}")
+            self._world.require(good, Rule.PARENTS_FIRST, f"{job_id} runs, {parent} is {status}")
 
     def _exceeded(self, seconds: float) -> Iterator[str]:
         """Limits that what runs now exceeds, whichever of them held within the last ``seconds``."""

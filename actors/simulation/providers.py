@@ -99,7 +99,7 @@ class ProviderServer(ScriptedRemote):
         """Start a run, even if another one has the same ``key``."""
         run = super().accept(key, token, asked, context, endless=endless)
         self.world.say(f"{self.name} accepts {key}")
-        self.checker.accepted(self.name, run)
+        self.world.note(self.checker.accepted, self.name, run)
         return run
 
     def lose_nodes(self, share: float) -> None:
@@ -132,13 +132,13 @@ class SimulatedProvider(ScriptedProvider):
     async def submit(self, key: str, token: str, prepared: Prepared, context: Mapping[str, str]) -> Submitted:
         """Start a run."""
         await self._goes_out("submit", key, context["correlation_id"])
-        self._server.checker.tries(self.name, context["job_id"])
+        self._server.world.note(self._server.checker.tries, self.name, context["job_id"])
         if self._server.loses(DelayedSubmission(key, token, asked_for(prepared.body), dict(context))):
             raise OutcomeUnknown("nothing was heard of it in time")
         try:
             submitted = await super().submit(key, token, prepared, context)
         except RateLimited as refusal:
-            self._server.checker.asked_to_wait(context["job_id"], refusal.retry_after)
+            self._server.world.note(self._server.checker.asked_to_wait, context["job_id"], refusal.retry_after)
             raise
         return await self._comes_back(submitted)
 
@@ -177,9 +177,10 @@ class SimulatedProvider(ScriptedProvider):
     async def _goes_out(self, call: str, key: str, correlation_id: str | None = None) -> None:
         if not self._alive():
             raise Killed
-        self._server.world.say(f"{self.name}.{call} {key}")
+        world, checker = self._server.world, self._server.checker
+        world.say(f"{self.name}.{call} {key}")
         if key:
-            self._server.checker.carries(f"{self.name}.{call}", key, current_correlation_id(), correlation_id)
+            world.note(checker.carries, f"{self.name}.{call}", key, current_correlation_id(), correlation_id)
         await trio.sleep(self._server.latency())
 
     def _submitted(self, run: Run, *, existed: bool = False) -> Submitted:

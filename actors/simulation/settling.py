@@ -19,8 +19,10 @@ from actors.providers.breaker import BreakerState
 from actors.providers.scripted import Run
 from actors.runtime import RunningRuntime
 from actors.simulation.audit import audit
+from actors.simulation.causes import Causes
 from actors.simulation.checker import Checker
 from actors.simulation.process import Process
+from actors.simulation.rules import Rule
 from actors.simulation.target_options import TARGETS
 from actors.simulation.targets import judge, unsent
 from actors.simulation.world import PROVIDERS, World, limit_of, limited
@@ -64,7 +66,7 @@ class Waiting:
         """Check again and again, until cancelled."""
         while True:
             await trio.sleep(EVERY)
-            self.look(runtime)
+            self._world.judging.ask(self.look, runtime)
 
     def look(self, runtime: RunningRuntime) -> None:
         """What must hold now."""
@@ -74,10 +76,9 @@ class Waiting:
 
     def _waits_end(self) -> None:
         now = self._world.clock.now()
-        for who, ends in self._world.database.look(_WAITS):
-            left = instant(ends) - now
-            if left > LONGEST_WAIT:
-                self._world.broken("waits end in time", f"{who} is to wait for {left} more")
+        waits = [(who, instant(ends) - now) for who, ends in self._world.database.look(_WAITS)]
+        long = [f"{who} is to wait for {left} more" for who, left in waits if left > LONGEST_WAIT]
+        self._world.require(not long, Rule.WAITS_END, str(long))
 
     def _what_can_run_starts(self, runtime: RunningRuntime) -> None:
         now = self._world.elapsed()
@@ -85,9 +86,10 @@ class Waiting:
         if self._world.scheduler_hangs:
             return
         for job_id in (*self._runnable(runtime), *self._overdue()):
-            since = self._could[job_id] = before.get(job_id, now)
-            if now - since >= PATIENCE:
-                self._world.broken("what can run starts", f"job {job_id} could run for {now - since:.0f} s")
+            self._could[job_id] = before.get(job_id, now)
+        could = [(job_id, now - since) for job_id, since in self._could.items()]
+        late = [f"job {job_id} could run for {seconds:.0f} s" for job_id, seconds in could if seconds >= PATIENCE]
+        self._world.require(not late, Rule.CAN_RUN, str(late))
 
     def _runnable(self, runtime: RunningRuntime) -> Iterator[str]:
         """Jobs that could run now, according to the rows."""
@@ -192,7 +194,9 @@ class Operator:
             await runtime.queue.resume(provider, by="op")
 
 
-async def settle(process: Process, runtime: RunningRuntime, operator: Operator, waiting: Waiting) -> None:
+async def settle(
+    process: Process, runtime: RunningRuntime, operator: Operator, waiting: Waiting, causes: Causes
+) -> None:
     """Let every job end; one that has not after an hour is a violation."""
     world = process.world
     for server in process.servers.values():
@@ -209,20 +213,19 @@ async def settle(process: Process, runtime: RunningRuntime, operator: Operator, 
     for turn in range(END_WITHIN):
         await operator.resume_paused(runtime)
         await operator.settle(runtime)
-        await _decide(runtime)
+        await _decide(runtime, causes)
         await enable_targets(runtime)
         if turn == 0:
             await runtime.queue.reset_limits(by="op")
-        waiting.look(runtime)  # before jobs that wait for too long are cancelled with the rest
+        world.judging.ask(waiting.look, runtime)  # before jobs that wait for too long are cancelled with the rest
         if turn >= CANCEL_AFTER:
-            await _cancel_all(world, runtime)
+            await _cancel_all(world, runtime, causes)
         await trio.sleep(ROUND)
         if not _unsettled(world) and not unsent(world):
             break
-    for job_id, status, entry, state in _unsettled(world)[:5]:
-        world.broken("all settles without faults", f"job {job_id} is {status}/{entry}, its submission {state}")
-    for number, target, state in unsent(world)[:5]:
-        world.broken("all settles without faults", f"notification {number} to {target} is {state}")
+    left, waiting_for = _unsettled(world)[:5], unsent(world)[:5]
+    world.note(world.require, not left, Rule.SETTLES, f"jobs, their entries and submissions: {left}")
+    world.note(world.require, not waiting_for, Rule.SETTLES, f"notifications, their targets and states: {waiting_for}")
 
 
 async def enable_targets(runtime: RunningRuntime) -> None:
@@ -231,8 +234,9 @@ async def enable_targets(runtime: RunningRuntime) -> None:
         await runtime.notifications.enable(name, by="op")
 
 
-async def _decide(runtime: RunningRuntime) -> None:
+async def _decide(runtime: RunningRuntime, causes: Causes) -> None:
     for number, request in enumerate(await runtime.approvals.page(statuses=[ApprovalStatus.PENDING])):
+        causes.asked("reject" if number % 2 else "approve", request.job_id)
         try:
             if number % 2:
                 await runtime.reject(request.approval_id, by="bo", reason="late")
@@ -242,8 +246,9 @@ async def _decide(runtime: RunningRuntime) -> None:
             continue
 
 
-async def _cancel_all(world: World, runtime: RunningRuntime) -> None:
+async def _cancel_all(world: World, runtime: RunningRuntime, causes: Causes) -> None:
     for job_id, *_ in _unsettled(world):
+        causes.asked("cancel", job_id)
         try:
             await runtime.cancel(job_id, by="op")
         except Refused:  # it has just ended
@@ -266,16 +271,16 @@ def judge_all(process: Process) -> None:
     for job_id, status in world.database.look("SELECT job_id, status FROM jobs ORDER BY job_id"):
         for run in checker.runs_of(job_id):
             world.require(
-                run.timeline.ended(world.true_now()), "no orphans", f"{job_id} is {status}, {run.key} goes on"
+                run.timeline.ended(world.true_now()), Rule.NO_ORPHANS, f"{job_id} is {status}, {run.key} goes on"
             )
         for run in checker.runs_of(job_id)[-1:]:
             _truth(world, job_id, status, run)
-        if status == "completed" and not checker.runs_of(job_id):
-            world.broken("jobs end as they ran", f"job {job_id} is completed and never ran")
+        ran = status != "completed" or checker.runs_of(job_id)
+        world.require(ran, Rule.AS_THEY_RAN, f"job {job_id} is completed and never ran")
 
 
 def _truth(world: World, job_id: str, status: str, run: Run) -> None:
     """The last run decides, unless its job was to run again, and was cancelled or could not be handed over then."""
     ran_again = world.database.look("SELECT 1 FROM submissions WHERE key = ? AND outcome IS NOT NULL", (run.key,))
-    if not ran_again and _OUTCOMES[run.timeline.ending] != status:
-        world.broken("jobs end as they ran", f"job {job_id} is {status}, its run ended as {run.timeline.ending}")
+    same = ran_again or _OUTCOMES[run.timeline.ending] == status
+    world.require(same, Rule.AS_THEY_RAN, f"job {job_id} is {status}, its run ended as {run.timeline.ending}")

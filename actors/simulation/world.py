@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -21,6 +21,7 @@ from actors.providers.scripted import ScriptedOptions
 from actors.settings import ProviderSettings, Settings
 from actors.simulation.database import Database
 from actors.simulation.pinned import source
+from actors.simulation.rules import Judging, Rule
 from actors.simulation.target_options import drawn_options
 from actors.testing import virtual_settings
 
@@ -54,7 +55,7 @@ class Trace:
 class Violation(Exception):
     """A promise was broken. ``rule`` names it; the message has the details."""
 
-    def __init__(self, rule: str, message: str) -> None:
+    def __init__(self, rule: Rule, message: str) -> None:
         super().__init__(f"{rule}: {message}")
         self.rule = rule
 
@@ -116,6 +117,7 @@ class World:
         self.by_marker: dict[str, str] = {}
         self.refused: set[str] = set()
         self.violations: list[Violation] = []
+        self.judging = Judging(self.broken)
         self.on_violation: Any = None
         self.elapsed_at_end = 0.0
         self.jumped_at = 0.0
@@ -153,17 +155,20 @@ class World:
         """One line of the trace."""
         self.trace.add(self.elapsed(), text)
 
-    def broken(self, rule: str, message: str) -> None:
+    def broken(self, rule: Rule, message: str) -> None:
         """A promise was broken."""
         self.violations.append(Violation(rule, message))
         self.say(f"VIOLATION {rule}: {message}")
         if self.on_violation is not None:
             self.on_violation()
 
-    def require(self, holds: object, rule: str, message: str) -> None:
-        """Note a violation unless ``holds``."""
-        if not holds:
-            self.broken(rule, message)
+    def require(self, holds: object, rule: Rule, message: str) -> None:
+        """Ask a rule: a violation unless it ``holds``."""
+        self.judging.require(holds, rule, message)
+
+    def note(self, check: Callable[..., object], *seen: Any) -> None:
+        """Something was seen inside the runtime's own calls: ``check`` judges it outside of them, right after."""
+        self.judging.note(check, *seen)
 
     # What is known.
 

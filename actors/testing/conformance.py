@@ -22,6 +22,7 @@ from contextlib import AbstractAsyncContextManager
 import attrs
 import trio
 
+from actors.providers.errors import ProviderError
 from actors.testing.provider_harness import Harness
 from actors.testing.provider_promises import PROMISES, Promise
 
@@ -41,12 +42,24 @@ class NamedCheck:
     make: MakeHarness
 
     async def __call__(self) -> None:
-        """Run it. Raises :class:`AssertionError`, or :class:`trio.TooSlowError` after :data:`PATIENCE`."""
-        with trio.fail_after(PATIENCE):
-            async with self.make() as harness:
-                waiting = self.promise(harness)
-                if waiting is not None:
-                    await waiting
+        """Run it. Raises :class:`AssertionError` that says what is missing, also after :data:`PATIENCE`.
+
+        What the provider itself raises has a note with the promise.
+        """
+        waits_for: list[str] = []
+        try:
+            with trio.fail_after(PATIENCE):
+                async with self.make() as harness:
+                    waits_for = harness.waits_for
+                    waiting = self.promise(harness)
+                    if waiting is not None:
+                        await waiting
+        except trio.TooSlowError as error:
+            words = waits_for[0] if waits_for else "one call of the provider"
+            raise AssertionError(f"{self}: waited {PATIENCE:g} s for {words}") from error
+        except (AssertionError, AttributeError, LookupError, ProviderError, TypeError) as error:
+            error.add_note(f"the promise {self}: {' '.join((self.promise.__doc__ or '').split())}")
+            raise
 
     def __str__(self) -> str:
         return self.promise.__name__

@@ -21,6 +21,7 @@ class Harness:
     itself, ``wrong_request`` (optional) is refused by ``prepare`` with ``wrong_field`` in the message.
     ``wait_change`` returns when something may have changed, or a little later. ``reopen`` (optional) makes a second
     provider on the same outside, as after a restart of our process. ``unknown_handle`` is one that was never given.
+    ``waits_for``: what a check waits for, in words.
     """
 
     provider: Provider
@@ -32,6 +33,7 @@ class Harness:
     wrong_field: str = ""
     reopen: Callable[[], Provider] | None = None
     unknown_handle: Handle = attrs.field(factory=dict)
+    waits_for: list[str] = attrs.field(factory=list, init=False)
     _numbers: count[int] = attrs.field(factory=lambda: count(1), init=False)
 
     @property
@@ -52,16 +54,18 @@ class Harness:
     async def look(self, key: str, handle: Handle) -> Observation:
         """One look at one job, which must be there."""
         view = await self.provider.observe_many({key: handle})
-        assert key in view.observations, f"job {key} is not in {view}"
+        assert key in view.observations, f"observe_many() must have the job {key}, which was submitted: {view}"
         return view.observations[key]
 
     async def reach(self, key: str, handle: Handle, phases: frozenset[Phase]) -> Observation:
         """Wait until the job is in one of ``phases``; an end that is none of them is a failure."""
+        names = " or ".join(sorted(phase.name for phase in phases))
         while True:
             seen = await self.look(key, handle)
+            self.waits_for[:] = [f"the job {key} to be {names}; it was last seen as {seen.phase.name}"]
             if seen.phase in phases:
                 return seen
-            assert seen.phase not in ENDED, f"job {key} ended as {seen.phase} instead of {sorted(phases)}: {seen}"
+            assert seen.phase not in ENDED, f"the job {key} must become {names}; it ended as {seen.phase.name}: {seen}"
             await self.wait_change()
 
     async def end(self, request: JobRequest) -> tuple[str, Handle, Observation]:

@@ -141,14 +141,26 @@ def _unquote(value: Any, kind: Any) -> str:
 Validator = Callable[[Any, "attrs.Attribute[Any]", Any], None]
 
 
+@attrs.frozen
+class Fits:
+    """A validator of attrs. Raises ``ValueError`` with the field's name and ``words`` where a value is not good.
+
+    ``with_value``: the value is in the message, too.
+    """
+
+    is_good: Callable[[Any], object]
+    words: str
+    with_value: bool = False
+
+    def __call__(self, _: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+        """Check one value; None is no value and passes."""
+        if value is not None and not self.is_good(value):
+            raise ValueError(f"{attribute.name} {self.words}{f', not {value!r:.80}' if self.with_value else ''}")
+
+
 def fits(is_good: Callable[[Any], object], words: str, *, with_value: bool = False) -> Validator:
-    """Raises ``ValueError``, the field's name and ``words``, where a value is not good. ``with_value``: and it."""
-
-    def check(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
-        if value is not None and not is_good(value):
-            raise ValueError(f"{attribute.name} {words}{f', not {value!r:.80}' if with_value else ''}")
-
-    return check
+    """The validator that lets what ``is_good`` pass, and has ``words`` for the rest."""
+    return Fits(is_good, words, with_value)
 
 
 def at_least(least: int) -> Validator:

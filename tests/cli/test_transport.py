@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from actors.cli import client as client_module
-from actors.cli.client import Client, NoSupervisor
+from actors.cli import address
+from actors.cli.address import NoSupervisor
+from actors.cli.client import Client
 from actors.cli.context import Failed
 from actors.cli.transport import BrokenAnswer, NoAnswer, Transport, Unreachable
 
@@ -124,7 +125,7 @@ def test_a_request_that_is_answered_before_it_is_sent_whole_has_that_answer(
 @pytest.fixture
 def client(server: Server, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Client:
     monkeypatch.setenv("GREENROOM_HOME", str(tmp_path))
-    monkeypatch.setattr(client_module, "connect", lambda _path: server.connect())
+    monkeypatch.setattr(address, "connect", lambda _path: server.connect())
     return Client()
 
 
@@ -151,7 +152,7 @@ def test_why_there_is_no_connection(
     def fail(_path: object) -> socket.socket:
         raise error
 
-    monkeypatch.setattr(client_module, "connect", fail)
+    monkeypatch.setattr(address, "connect", fail)
     with pytest.raises(Failed, match=words) as caught:
         client.request("GET", "api", "jobs")
     assert type(caught.value) is kind

@@ -43,13 +43,14 @@ CLEANING_SECONDS = 5.0
 
 
 class _File:
-    """The path of a file or folder in the job's directory."""
+    """The path of a file or folder in the job's directory; ``meaning``: what it holds, in words for docs/jobs.md."""
 
-    def __init__(self, name: str) -> None:
-        self._name = name
+    def __init__(self, name: str, meaning: str) -> None:
+        self.name = name
+        self.meaning = meaning
 
     def __get__(self, directory: JobDirectory, _owner: object) -> Path:
-        return directory.path / self._name
+        return directory.path / self.name
 
 
 @attrs.frozen
@@ -70,18 +71,18 @@ class JobDirectory:
         """The submission key."""
         return self.path.name
 
-    spec = _File("spec.json")  # what to run
-    lock = _File("lock")  # held by the shim for its life
-    run = _File("run.json")  # who runs it: shim and program, by pid, start and boot
-    exit = _File("exit.json")  # how it ended
-    cancel = _File("cancel")  # there: an end was asked for
-    log = _File("log")  # the job's output
-    log_times = _File("log.times")  # when it had which size
-    progress = _File("progress.jsonl")  # JSON lines from the job; untrusted
-    result = _File("result.json")  # one JSON object from the job; untrusted
-    parents = _File("parents.json")  # the jobs that this one waited for, and what they left; for it to read
-    output = _File("output")  # a folder: what the job wants kept
-    work = _File("work")  # a folder: the job's working directory, unless it asked for another
+    output = _File("output", "A directory for what the job wants kept: `GREENROOM_OUTPUT_DIR`.")
+    work = _File("work", "The job's working directory, unless its request has a `cwd`.")
+    progress = _File("progress.jsonl", "The job's progress: `GREENROOM_PROGRESS_FILE`.")
+    result = _File("result.json", "The job's result: `GREENROOM_RESULT_FILE`.")
+    parents = _File("parents.json", "The jobs that it waited for: `GREENROOM_PARENTS`.")
+    log = _File("log", "The job's output, both streams.")
+    log_times = _File("log.times", "When the log had which size.")
+    spec = _File("spec.json", "What to run. With this file the job is submitted.")
+    run = _File("run.json", "Which processes run it: pid, start and boot.")
+    exit = _File("exit.json", "How it ended.")
+    cancel = _File("cancel", "It is there if an end was requested.")
+    lock = _File("lock", "Held by the shim, the process that watches the job, as long as it lives.")
 
     @property
     def started(self) -> Path:

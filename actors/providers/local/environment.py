@@ -7,31 +7,13 @@ from collections.abc import Mapping
 
 from actors.jobs.environment import inherited as inherited_of
 from actors.jobs.records import DEFAULT_ENV_FROM
+from actors.providers import job_variables as variables
 from actors.providers.local.directory import JobDirectory
 
-MARK = "GREENROOM_OUTPUT_DIR"
+MARK = variables.OUTPUT_DIR
 """By its value, which no two jobs on one machine share, a process is known to be of a job."""
 
-ATTEMPT = "GREENROOM_ATTEMPT"
-"""Which attempt at the job this is, 1 at first."""
-PREVIOUS = "GREENROOM_PREVIOUS_OUTPUT_DIR"
-"""Where the attempt before this one left its output; not set in the first one."""
-
-OURS = frozenset(
-    {
-        "GREENROOM_JOB_ID",
-        "GREENROOM_CORRELATION_ID",
-        MARK,
-        "GREENROOM_PROGRESS_FILE",
-        "GREENROOM_RESULT_FILE",
-        ATTEMPT,
-        PREVIOUS,
-        "GREENROOM_PARENTS",
-        "GREENROOM_HOME",
-        "CUDA_VISIBLE_DEVICES",
-        "CUDA_DEVICE_ORDER",
-    }
-)
+OURS = frozenset({*variables.SHARED, variables.HOME, "CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER"})
 """Names that the provider sets; a request that sets one of them is refused."""
 
 
@@ -46,18 +28,20 @@ def job_environment(
     if inherited is None:
         inherited = inherited_of(DEFAULT_ENV_FROM, os.environ)
     before = context.get("previous_key")
-    previous = {PREVIOUS: str(JobDirectory.of(directory.path.parent, before).output)} if before else {}
+    previous = (
+        {variables.PREVIOUS_OUTPUT_DIR: str(JobDirectory.of(directory.path.parent, before).output)} if before else {}
+    )
     return {
         "PYTHONUNBUFFERED": "1",  # else the output of a Python program comes in blocks, and the last one not at all
-        **{name: value for name, value in inherited.items() if name != PREVIOUS},
+        **{name: value for name, value in inherited.items() if name != variables.PREVIOUS_OUTPUT_DIR},
         **env,
-        "GREENROOM_JOB_ID": context.get("job_id", directory.key),
-        "GREENROOM_CORRELATION_ID": context.get("correlation_id", ""),
+        variables.JOB_ID: context.get("job_id", directory.key),
+        variables.CORRELATION_ID: context.get("correlation_id", ""),
         MARK: str(directory.output),
-        "GREENROOM_PROGRESS_FILE": str(directory.progress),
-        "GREENROOM_RESULT_FILE": str(directory.result),
-        ATTEMPT: context.get("attempt", "1"),
+        variables.PROGRESS_FILE: str(directory.progress),
+        variables.RESULT_FILE: str(directory.result),
+        variables.ATTEMPT: context.get("attempt", "1"),
         **previous,
-        **({"GREENROOM_PARENTS": str(directory.parents)} if "parents" in context else {}),
-        **({"GREENROOM_HOME": context["home"]} if "home" in context else {}),
+        **({variables.PARENTS: str(directory.parents)} if "parents" in context else {}),
+        **({variables.HOME: context["home"]} if "home" in context else {}),
     }

@@ -12,22 +12,11 @@ from typing import Any
 
 import attrs
 
+from actors.providers import job_variables
 from actors.providers.specs import read_spec
 from actors.validation.values import fits
 
-OURS = frozenset(
-    {
-        "GREENROOM_JOB_ID",
-        "GREENROOM_CORRELATION_ID",
-        "GREENROOM_OUTPUT_DIR",
-        "GREENROOM_PROGRESS_FILE",
-        "GREENROOM_RESULT_FILE",
-        "GREENROOM_ATTEMPT",
-        "GREENROOM_PREVIOUS_OUTPUT_DIR",
-        "GREENROOM_PARENTS",
-        "RAY_JOB_STOP_WAIT_TIME_S",
-    }
-)
+OURS = frozenset({*job_variables.SHARED, "RAY_JOB_STOP_WAIT_TIME_S"})
 """Variables that the provider sets; a request that sets one of them is refused."""
 
 _REMOTE = re.compile(r"[a-z][a-z0-9+.-]*://\S+")

@@ -15,7 +15,7 @@ from typing import Any
 import attrs
 import trio
 
-from actors.providers import errors
+from actors.providers import errors, job_variables
 from actors.providers.http import Answer
 from actors.providers.ray.cluster import Cluster
 from actors.providers.ray.options import RayOptions
@@ -102,9 +102,9 @@ class Submitter:
             **self._secrets(body["secret_env"]),
             **await self._outputs.place(job_id, context.get("parents")),
             **self._outputs.previous(context.get("previous_key")),
-            "GREENROOM_ATTEMPT": context.get("attempt", "1"),
-            "GREENROOM_JOB_ID": job,
-            "GREENROOM_CORRELATION_ID": correlation,
+            job_variables.ATTEMPT: context.get("attempt", "1"),
+            job_variables.JOB_ID: job,
+            job_variables.CORRELATION_ID: correlation,
         }
         if body["upload"] is not None:
             runtime_env["working_dir"] = await self._upload(Path(body["upload"]))

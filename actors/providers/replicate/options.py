@@ -43,22 +43,21 @@ class ReplicateOptions:
     """An account at Replicate.
 
     ``api_token_env``: the variable of the supervisor's environment that holds the API token. ``base_url``: where the
-    API is, without ``/v1``. ``proxy``: the address of one to go through (None: none, not even the environment's).
-    ``concurrent``: jobs there at once (None: not counted). ``request_seconds``: for one whole
-    answer. ``token_input``: an input that every model used here takes and ignores; with it a submission whose answer
-    was lost is found again, without it only a delivery or a person settles it. ``settle_seconds``: how long a lost
-    submission may still be on its way there, so that not finding it means nothing yet.
+    API is, without ``/v1``. ``proxy``: the address of a proxy; None: none, not even the environment's. ``concurrent``:
+    jobs there at once; None: not counted. ``request_seconds``: the deadline for one whole answer. ``token_input``: an
+    input that every model used here takes and ignores; with it a submission whose answer was lost is found again,
+    without it only a delivery or a person settles it. ``settle_seconds``: how long a lost submission may still be on
+    its way there, so that not finding it means nothing yet.
 
-    ``usd_per_second``: price of a second of computing (None: no cost is recorded). ``max_prediction_seconds``: after
-    which Replicate ends a prediction (None: never; https://replicate.com/docs/topics/predictions/lifecycle).
+    ``usd_per_second``: the price of a second of computing; None: no cost is recorded. ``max_prediction_seconds``: after
+    which Replicate ends a prediction (https://replicate.com/docs/topics/predictions/lifecycle); None: never.
 
-    ``webhook_secret_env``: the variable with the secrets that deliveries are signed with, separated by spaces; without
-    it they are asked of the account. ``webhook_url`` is the provider's own setting of that name: where Replicate is to
-    deliver, which the world must reach.
+    ``webhook_secret_env``: the variable with the secrets that deliveries are signed with, separated by spaces; None:
+    they are asked of the account. ``webhook_url``: as every provider has it.
 
-    ``copy_results``: download what a job leaves, which vanishes there an hour after its end. ``copy_bytes``: at most,
-    of one job; ``copy_file_bytes``: of one of its files. ``copy_hosts``: besides the API's own, hosts (and those
-    below them) that are downloaded from.
+    ``copy_results``: download what a job leaves, which vanishes there an hour after its end. ``copy_bytes``: at most so
+    much of one job. ``copy_file_bytes``: at most so much of one file. ``copy_hosts``: hosts, with those below them,
+    that are downloaded from besides the API's own.
     """
 
     api_token_env: str = attrs.field(default="REPLICATE_API_TOKEN", validator=_IS_VARIABLE)

@@ -78,11 +78,13 @@ IS_SECONDS = fits(
 
 @attrs.frozen
 class Fault:
-    """One fault. It strikes ``times`` calls (None: all) after the first ``skip``, between ``since`` and ``until``.
+    """One fault of a provider's calls. Raises :class:`ValueError` naming the field for what makes no sense.
 
-    ``calls`` names what it strikes (:data:`CALLS`); empty: whatever its kind can strike. ``since`` and ``until`` are
-    seconds after the remote was opened (None: without end). ``seconds`` is a wait before anything happens, for every
-    kind. Raises :class:`ValueError` naming the field for what makes no sense.
+    ``kind``: what happens. ``calls``: what it strikes (:data:`CALLS`); empty: whatever its kind can strike. ``times``:
+    how many calls it strikes; None: all. ``skip``: how many calls pass before. ``since``: it strikes from then on,
+    after the remote was opened. ``until``: it strikes until then; None: without end. ``seconds``: a wait before
+    anything happens, for every kind. ``refusal``: how a refused call is refused. ``retry_after``: when a refused call
+    may be repeated. ``accepted``: whether a call whose answer is lost took effect.
     """
 
     kind: FaultKind

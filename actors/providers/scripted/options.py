@@ -14,11 +14,12 @@ from actors.validation.values import OR_MORE
 
 @attrs.frozen
 class ScriptedOptions:
-    """How a scripted provider behaves.
+    """A provider that simulates jobs, for tests and for trying things out.
 
-    ``cpus``, ``gpus`` and ``memory`` (bytes) are its capacity, None: unbounded. ``duration``, ``queue_time`` and
-    ``cancel_time`` (seconds) hold for jobs whose ``spec`` does not say. ``idempotency``, ``listing``, ``page_size``
-    and ``push`` choose which kind of provider it plays. ``faults`` strike every job's calls.
+    ``cpus``, ``gpus``, ``memory``: its capacity; None: unbounded. ``duration``: how long a job runs whose ``spec`` does
+    not say. ``queue_time``: how long it waits there before. ``cancel_time``: how long a cancel takes. ``idempotency``:
+    how it knows a submission again. ``listing``: how it lists jobs. ``page_size``: jobs of one page. ``push``: how it
+    reports ends. ``concurrent_calls``: calls that it takes at once. ``faults``: strike every job's calls.
     """
 
     cpus: int | None = attrs.field(default=None, validator=OR_MORE)

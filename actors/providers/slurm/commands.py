@@ -86,14 +86,20 @@ class Commands:
         }
 
     async def run(
-        self, program: str, *arguments: str, stdin: bytes = b"", seconds: float = SECONDS, keep: tuple[int, ...] = ()
+        self,
+        program: str,
+        *arguments: str,
+        stdin: bytes = b"",
+        seconds: float | None = None,
+        keep: tuple[int, ...] = (),
     ) -> Answer:
-        """Run it to its end. ``keep``: descriptors that it inherits.
+        """Run it to its end. ``seconds``: see :data:`SECONDS`. ``keep``: descriptors that it inherits.
 
         Raises :class:`Unavailable` where it cannot be started (nothing was sent then), :class:`CommandTooSlow` where
         it did not end in time, :class:`ProviderError` where it printed too much.
         """
         argv = [self.found(program), *arguments]
+        seconds = SECONDS if seconds is None else seconds
         async with self._slots[program == "sbatch"]:
             with trio.move_on_after(seconds):
                 return await self._run(argv, stdin, keep)

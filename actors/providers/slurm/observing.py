@@ -11,7 +11,7 @@ from typing import Any
 
 import attrs
 
-from actors.jobs.records import Observation
+from actors.jobs.records import Observation, Phase
 from actors.providers.base import Handle, View
 from actors.providers.errors import ProviderError
 from actors.providers.shared_outputs import SharedOutputs
@@ -53,7 +53,7 @@ class Observer:
                 absent.add(key)
                 continue
             try:
-                observations[key] = await self._of_one(key, jobs, known[key])
+                observations[key] = await self._explained(key, await self._of_one(key, jobs, known[key]), known[key])
             except ProviderError as error:
                 failed[key] = str(error)
         left = await self._left(observations)
@@ -81,6 +81,14 @@ class Observer:
                 if one.job is job and job.state in ENDED | NODE_LOST.keys():
                     return await self._ended(job, known, one.ending)
         return vanished(known, self._now())
+
+    async def _explained(self, key: str, seen: Observation, known: Known) -> Observation:
+        """``seen``; where the program failed by itself, with the line of its output that says why."""
+        if seen.phase is not Phase.FAILED or known.exit is None:
+            return seen
+        how = f"exit status {seen.exit_code}" if seen.signal is None else f"ended by signal {seen.signal}"
+        line = await self._outputs.last_line(key)
+        return attrs.evolve(seen, error=": ".join(part for part in (seen.error or how, line) if part))
 
     async def _left(self, observations: Mapping[str, Observation]) -> Mapping[str, Mapping[str, Any]]:
         """What the jobs that Slurm has started left so far."""

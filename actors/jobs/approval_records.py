@@ -1,0 +1,50 @@
+"""What the runtime knows about approvals: the requests, and the rules that ask for them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import attrs
+
+from actors.jobs.statuses import ApprovalStatus
+
+
+@attrs.frozen
+class ApprovalRequest:
+    """A question put to a person: may this job run? Decided once, or expired at ``expires_at``."""
+
+    approval_id: str
+    job_id: str
+    status: ApprovalStatus
+    reason: str
+    required_level: str
+    requested_at: datetime
+    expires_at: datetime
+    timeout_seconds: float
+    rule_id: int | None = None
+    decided_at: datetime | None = None
+    decided_by: str | None = None
+    decision_reason: str | None = None
+
+
+@attrs.frozen
+class ApprovalRule:
+    """When a job needs an approval.
+
+    ``name``: what people read. ``condition``: what is asked about a job. ``value``: a number, a glob or a name, as the
+    condition wants. ``priority``: the rule with the highest one that fits decides. ``applies_to_provider``: for jobs of
+    this provider only. ``applies_to_level``: for users of this level only. ``exempt_levels``: never for users of these
+    levels. ``required_approver_level``: the lowest level that may decide. ``is_active``: false switches the rule off.
+    ``rule_id``: decides between equal priorities; nobody sets it.
+    """
+
+    name: str
+    condition: str
+    value: float | str | None = None
+    priority: int = 0
+    applies_to_provider: str | None = None
+    applies_to_level: str | None = None
+    exempt_levels: tuple[str, ...] = ()
+    required_approver_level: str = "lead"
+    is_active: bool = True
+    rule_id: int = 0
