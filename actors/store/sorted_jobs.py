@@ -68,13 +68,16 @@ def page(
     found: list[Any] = []
     if start is None or start[0] is not None:
         found, more = bounded(connection, _with_value(order, start, filters), limit)
-        if more or column is None:
-            return _in_order(connection, found), more
         start = None
+        if more:
+            return _in_order(connection, found), True
+    if column is None:
+        return _in_order(connection, found), False
+    lacking = _without_value(column, None if start is None else str(start[-1]), filters)
     if limit > len(found):
-        rest, more = bounded(connection, _without_value(column, start and start[-1], filters), limit - len(found))
+        rest, more = bounded(connection, lacking, limit - len(found))
     else:
-        rest, more = [], connection.execute(_without_value(column, None, filters).limit(1)).first() is not None
+        rest, more = [], connection.execute(lacking.limit(1)).first() is not None
     return _in_order(connection, [*found, *rest]), more
 
 

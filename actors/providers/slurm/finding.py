@@ -106,7 +106,7 @@ class Finder:
         made = time_of(key)
         if known == Known() and (made is None or since <= made):
             return ABSENT
-        if known.intent is not None and known.intent.token and known.intent.token != token:
+        if token and known.intent is not None and known.intent.token and known.intent.token != token:
             return UNKNOWABLE
         shown = (await self._cluster.jobs()).of_key(key)
         if (found := await self._there(key, known, shown)) is not None:

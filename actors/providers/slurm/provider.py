@@ -11,6 +11,7 @@ import attrs
 import trio
 
 from actors.jobs.records import Capacity, JobRequest, Observation, Phase
+from actors.providers.abilities import Held
 from actors.providers.base import (
     ABSENT,
     UNKNOWABLE,
@@ -106,6 +107,20 @@ class SlurmProvider(NoDeliveries):
         if isinstance(found, Adopted):
             return await self._submitted(key, found)
         return ABSENT if found is ABSENT else UNKNOWABLE
+
+    async def records_since(self) -> datetime:
+        """Since when our directory has the records of all jobs. Raises :class:`Unavailable`."""
+        return await self._finder.ready()
+
+    async def held(self) -> list[Held]:
+        """The jobs of this user with a key of Greenroom's that have not ended."""
+        shown = await self._cluster.jobs()
+        return [
+            Held(key, f"Slurm job {job.job_id}")
+            for key, jobs in shown.items()
+            for job in jobs
+            if job.state in WAITING | RUNNING
+        ]
 
     async def observe_many(self, handles: Mapping[str, Handle]) -> View:
         """One squeue for all of them."""

@@ -5,6 +5,7 @@ import { clock } from "./format.js";
 import { colourOf, sheet, uPlot, whenColoursChange } from "./line_plot.js";
 
 const HEIGHT = 84; // pixels
+const NARROW = 160; // pixels in which there is no room for axes
 const COLUMNS = ["Until", "Completed", "Failed", "Cancelled", "Waiting", "Running"];
 
 const ended = (minute) => minute.completed + minute.failed + minute.cancelled;
@@ -19,11 +20,11 @@ function chart(title, bars) {
   function make() {
     plot?.destroy();
     if (!Plot || !data || box.clientWidth === 0) return;
-    const axis = { stroke: sheet("--quiet"), grid: { show: false }, ticks: { show: false }, font: "11px system-ui, sans-serif" };
+    const axis = { show: box.clientWidth > NARROW, stroke: sheet("--quiet"), grid: { show: false }, ticks: { show: false }, font: "11px system-ui, sans-serif" };
     plot = new Plot({
       width: box.clientWidth, height: HEIGHT, legend: { show: false }, cursor: { show: false },
       scales: { y: { range: (_plot, _least, most) => [0, Math.max(most, 1)] } },
-      axes: [{ ...axis, size: 22, space: 60 }, { ...axis, size: 34, space: 30, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 2e5, 5e5, 1e6] }],
+      axes: [{ ...axis, size: 22, space: 60, values: (_plot, times) => times.map((time) => clock(new Date(time * 1000)).slice(0, 5)) }, { ...axis, size: 34, space: 20, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 2e5, 5e5, 1e6] }],
       series: [{}, { stroke: colourOf(bars ? 0 : 2), fill: bars ? colourOf(0) : undefined, width: bars ? 0 : 1.75, points: { show: false }, paths: bars ? Plot.paths.bars({ size: [0.8, 20], align: -1 }) : Plot.paths.stepped({ align: -1 }) }],
     }, data, box);
   }

@@ -1,7 +1,7 @@
 // Several jobs at once. What will happen is asked first, as a dry run, and shown; then it is done to exactly those jobs.
 
 import { post } from "./api.js";
-import { announce, button, el } from "./dom.js";
+import { announce, button, el, labelled } from "./dom.js";
 import { allowed, may } from "./rights.js";
 
 const SHOWN = 20; // jobs of an answer
@@ -95,7 +95,7 @@ export function bulkOf(model, changed, selection) {
 
     go.disabled = possible.length === 0;
     dialog.replaceChildren(el("h2", { id: "bulk-title" }, `${word}: ${jobs(possible.length)} would be ${done}`), ...lines.map((line) => el("p", {}, line)), ...listed(dry.results),
-      name === "prioritise" ? el("label", { for: "bulk-priority" }, "Priority, 0 to 50; empty takes it away ", priority) : "", said, el("p", { class: "actions" }, go, back));
+      name === "prioritise" ? labelled("Priority, 0 to 50; empty takes it away", priority) : "", said, el("p", { class: "actions" }, go, back));
     if (!dialog.isConnected) node.after(dialog);
     dialog.showModal();
     back.focus();

@@ -1,7 +1,7 @@
 // The curves of one job's series: a plot for each measure, or one for all.
 
 import { get } from "./api.js";
-import { cell, el, keyed, table } from "./dom.js";
+import { cell, el, keyed, labelled, table } from "./dom.js";
 import { linePlot } from "./line_plot.js";
 import { byMeasure, number, segmentsOf } from "./points.js";
 
@@ -14,9 +14,9 @@ export function plotOptions(changed, { together = true } = {}) {
     input.addEventListener("change", () => { options[name] = input.checked; changed(options); });
     return el("label", { class: "choice" }, input, label);
   };
-  const smoothing = el("input", { type: "range", min: 0, max: 0.99, step: 0.01, value: 0 });
+  const smoothing = el("input", { id: "smoothing", type: "range", min: 0, max: 0.99, step: 0.01, value: 0 });
   smoothing.addEventListener("input", () => { options.smoothing = Number(smoothing.value); changed(options); });
-  return { options, node: el("p", { class: "filters" }, box("log", "Logarithmic scale"), together ? box("together", "One plot for all") : "", el("label", {}, "Smoothing", smoothing)) };
+  return { options, node: el("div", { class: "filters" }, box("log", "Logarithmic scale"), together ? box("together", "One plot for all") : "", labelled("Smoothing", smoothing)) };
 }
 
 const ENDS = { last: "Last", min: "Least", max: "Greatest" };

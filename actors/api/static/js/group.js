@@ -4,7 +4,7 @@ import { get } from "./api.js";
 import { columnsOf, fitting, nameOf, numeric, textOf } from "./comparison.js";
 import { csvOf, download } from "./csv.js";
 import { plotOptions } from "./curves.js";
-import { announce, button, el } from "./dom.js";
+import { announce, button, el, labelled } from "./dom.js";
 import { linePlot } from "./line_plot.js";
 import { oncePerFrame } from "./pace.js";
 import { segmentsOf } from "./points.js";
@@ -24,7 +24,7 @@ function select(label, id, changed) {
     if ([...node.options].map((one) => one.value).join("\n") !== values.join("\n")) node.replaceChildren(...values.map((value) => el("option", { value }, value)));
     if (values.includes(chosen)) node.value = chosen;
   };
-  return { node, label: el("label", { for: id }, label, node), show, get value() { return node.value; } };
+  return { node, label: labelled(label, node), show, get value() { return node.value; } };
 }
 
 export function groupView(model, name, asked) {
@@ -61,6 +61,9 @@ export function groupView(model, name, asked) {
     return (goal ? jobs.filter((job) => goal.of(job) !== null).sort((a, b) => (goal.goal === "min" ? 1 : -1) * (goal.of(a) - goal.of(b))) : jobs).slice(0, AT_FIRST).map((job) => job.job_id);
   }
 
+  // The name of a job, with the end of its id where another one has the same.
+  const labelOf = (job) => (jobs.filter((one) => nameOf(one) === nameOf(job)).length > 1 ? `${nameOf(job)} (${job.job_id.slice(-6)})` : nameOf(job));
+
   function choose(job, on) {
     const next = new Set(drawn());
     if (on) next.add(job.job_id);
@@ -76,6 +79,9 @@ export function groupView(model, name, asked) {
     sort = { key: column.key, order: sort.key === column.key && sort.order === first ? (first === "asc" ? "desc" : "asc") : first };
     draw();
   }
+
+  const byList = select("Sort by", "group-sort", () => { sort = { key: columns.find((one) => one.label === byList.value)?.key ?? "job", order: sort.order }; draw(); });
+  const order = select("Order", "group-order", () => { sort = { ...sort, order: order.value === "least first" ? "asc" : "desc" }; draw(); });
 
   async function read() {
     const rows = [];
@@ -109,18 +115,20 @@ export function groupView(model, name, asked) {
   function show() {
     if (!found) return;
     table.show(shownJobs(), columns, sort, jobs);
+    byList.show(columns.map((one) => one.label), columns.find((one) => one.key === sort.key)?.label);
+    order.show(["least first", "greatest first"], sort.order === "asc" ? "least first" : "greatest first");
     metric.show(metrics(), metric.value || Object.keys(goals)[0]);
     up.show(metrics(), up.value || Object.keys(goals)[0]);
     across.show(columns.filter((one) => one.kind === "parameter").map((one) => one.name), across.value);
     const lines = drawn().flatMap((jobId, index) => {
       const one = series.get(jobId)?.series[metric.value];
       const job = jobs.find((other) => other.job_id === jobId);
-      return one && job ? segmentsOf(one.points).map(([xs, ys]) => ({ name: nameOf(job), index, xs, ys })) : [];
+      return one && job ? segmentsOf(one.points).map(([xs, ys]) => ({ name: labelOf(job), index, xs, ys })) : [];
     });
     curves.show(lines, { ...options.options, title: metric.value ? `${metric.value} of the chosen jobs` : "" });
     const which = goals[up.value] ? "best" : "last";
     const both = jobs.map((job) => ({ name: nameOf(job), x: numeric(job.parameters[across.value]), y: job.metrics[up.value]?.[which] ?? null }));
-    points.show(both.filter((one) => one.x !== null && one.x !== "" && one.y !== null), across.value, up.value, logX.checked);
+    points.show(both.filter((one) => one.x !== null && one.x !== "" && one.y !== null), across.value, which === "best" ? `${up.value} (${goals[up.value] === "min" ? "least" : "greatest"})` : up.value, logX.checked);
     plots.hidden = metrics().length === 0;
     scattered.hidden = across.value === "" || metrics().length === 0;
   }
@@ -137,7 +145,7 @@ export function groupView(model, name, asked) {
   const scattered = el("section", {}, el("h2", {}, "A parameter against a metric"), el("div", { class: "filters" }, across.label, up.label, el("label", { class: "choice" }, logX, "Logarithmic parameter")), points.node);
   const plots = el("section", {}, el("h2", {}, "Curves"), el("p", { class: "quiet" }, `Choose jobs in the table, at most ${MOST}; at first the best ones are drawn.`), el("div", { class: "filters" }, metric.label), options.node, curves.node);
   const node = el("div", {}, el("p", {}, el("a", { href: `#/jobs?${new URLSearchParams({ group: name, ...(user ? { user } : {}) })}` }, "Its jobs as a list")), el("h1", {}, `Group ${name}`), note,
-    el("div", { class: "filters" }, el("label", { for: "group-filter" }, "Filter, such as lr=0.1 or failed", filter), asCsv), table.node, plots, scattered);
+    el("div", { class: "filters" }, labelled("Filter, such as lr=0.1 or failed", filter), byList.label, order.label, asCsv), table.node, plots, scattered);
   plots.hidden = scattered.hidden = true;
   const refresh = () => (found ? model.pace.ask(read) : read().catch(failed));
   return { node, update: () => {}, refresh, note: noted, leave: () => { draw.cancel(); curves.stop(); points.stop(); } };

@@ -50,6 +50,7 @@ export function outcomeOf(job) {
 // A table that is there only while it has rows; `show(rows)` fills it.
 function tableOf(title, columns, keyOf, row) {
   const made = table(title, columns);
+  made.node.querySelector("caption").className = "unseen"; // the heading above says it
   const node = el("section", {}, el("h2", {}, title), made.node);
   node.hidden = true;
   return { node, show: (rows) => { node.hidden = rows.length === 0; keyed(made.body, rows, keyOf, row); } };

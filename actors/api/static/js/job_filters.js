@@ -1,7 +1,7 @@
 // Which jobs are listed, and in which order: as it stands in the address, so that a view can be sent to somebody; as the
 // server is asked for it; and the fields that change it.
 
-import { el } from "./dom.js";
+import { el, labelled } from "./dom.js";
 import { may } from "./rights.js";
 
 const STATES = { waits: ["pending"], running: ["uploading", "queued", "running"], completed: ["completed"], failed: ["failed"], cancelled: ["cancelled"] };
@@ -62,7 +62,7 @@ export function filterForm(filter, changed) {
     const select = el("select", { id: `filter-${field}` }, Object.entries(options).map(([value, word]) => el("option", { value }, word)));
     select.addEventListener("change", () => set(field, select.value, true));
     inputs[field] = select;
-    return el("label", { for: select.id }, label, select);
+    return labelled(label, select);
   }
 
   function text(field) {
@@ -70,7 +70,7 @@ export function filterForm(filter, changed) {
     const input = el("input", { id: `filter-${field}`, type: time ? "datetime-local" : "search", autocomplete: "off", maxlength: time ? null : 200 });
     input.addEventListener(time ? "change" : "input", () => set(field, time ? momentOf(input.value) : input.value, time));
     inputs[field] = input;
-    return el("label", { for: input.id }, LABELS[field], input);
+    return labelled(LABELS[field], input);
   }
 
   const more = LESS_OFTEN.filter((field) => field !== "user" || may("lead"));

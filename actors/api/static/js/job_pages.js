@@ -99,12 +99,10 @@ export class JobPages {
     return null;
   }
 
-  // Reads the page with changes that is nearest to what is looked at; whether more pages have changes.
+  // Reads the page with changes that is nearest to what is looked at.
   async refresh() {
-    const kept = [...this.dirty].sort((a, b) => Math.abs(a - this.middle) - Math.abs(b - this.middle));
-    if (kept.length === 0) return false;
-    await this.load(kept[0]);
-    return this.dirty.size > 0;
+    const [nearest] = [...this.dirty].sort((a, b) => Math.abs(a - this.middle) - Math.abs(b - this.middle));
+    if (nearest !== undefined) await this.load(nearest);
   }
 
   // An event about a job: true where its page has to be read again, false where nothing is to be read, null: not in the list.

@@ -30,7 +30,7 @@ export function jobsView(model, asked = new URLSearchParams()) {
 
   function restart() {
     if (list) list.over = true;
-    list = new JobPages(queryOf(filter), (job) => model.know(job), () => { draw(); scrolled(); });
+    list = listed();
     newer = 0;
     return fill();
   }
@@ -49,11 +49,11 @@ export function jobsView(model, asked = new URLSearchParams()) {
     changed({ ...filter, sort, order: filter.sort === sort && filter.order === usual ? other : usual });
   }
 
+  // What events cause: one page, what is in view and not there first, and the rest in later turns.
   async function readAgain() {
-    if (list.pages.length === 0) await fill();
-    else if (await list.refresh()) model.pace.ask(readAgain);
-    if (list.missing(table.inView(list)) !== null) model.pace.ask(readAgain);
-    if (list.dirty.size === 0 && list.missing(table.inView(list)) !== null) await fill();
+    const missing = list.missing(table.inView(list));
+    await (missing === null ? list.refresh() : list.load(missing));
+    if (list.dirty.size > 0 || list.missing(table.inView(list)) !== null) model.pace.ask(readAgain);
   }
 
   function readNewest() {
@@ -63,12 +63,16 @@ export function jobsView(model, asked = new URLSearchParams()) {
     draw();
   }
 
-  const scrolled = oncePerFrame(() => {
+  function look() {
     const [first, last] = table.inView(list);
     list.look(first);
     draw();
-    if (list.missing([first, last]) !== null && model.connected) fill();
-  });
+    return list.missing([first, last]) !== null && model.connected;
+  }
+
+  const scrolled = oncePerFrame(() => { if (look()) fill(); });
+  const settled = oncePerFrame(() => { if (look() && !list.loading) model.pace.ask(readAgain); });
+  const listed = () => new JobPages(queryOf(filter), (job) => model.know(job), () => { draw(); settled(); });
 
   function note(event) {
     if (!event.job_id) return;
@@ -95,13 +99,13 @@ export function jobsView(model, asked = new URLSearchParams()) {
     return model.pace.ask(readAgain);
   }
 
-  list = new JobPages(queryOf(filter), (job) => model.know(job), () => { draw(); scrolled(); });
+  list = listed();
   window.addEventListener("scroll", scrolled, { passive: true });
   window.addEventListener("resize", scrolled, { passive: true });
   const leave = () => {
     window.removeEventListener("scroll", scrolled);
     window.removeEventListener("resize", scrolled);
-    for (const one of [draw, scrolled]) one.cancel();
+    for (const one of [draw, scrolled, settled]) one.cancel();
     clearTimeout(typing);
     list.over = true;
     activity.stop();

@@ -1,7 +1,7 @@
 // A job's output while it is written: followed, searched, downloaded. A connection that breaks goes on where it was, by the
 // cursor of its last piece.
 
-import { button, el } from "./dom.js";
+import { button, el, labelled } from "./dom.js";
 import { placesOf, readable, Tail } from "./output_text.js";
 
 const MOST = 200_000; // characters
@@ -88,7 +88,7 @@ export function outputOf(jobId, model) {
     // A refusal, as while the server starts, closes the source for good: `again` opens it when the server is there.
   }
 
-  const node = el("div", {}, el("div", { class: "filters" }, el("label", { for: "output-search" }, "Search", search), button("Previous", () => go(-1), "", "Previous place"), button("Next", () => go(1), "", "Next place"), found,
+  const node = el("div", {}, el("div", { class: "filters" }, labelled("Search", search), button("Previous", () => go(-1), "", "Previous place"), button("Next", () => go(1), "", "Next place"), found,
     el("label", { class: "choice" }, follow, "Follow"), el("a", { href: path, download: `${jobId}.log` }, "Download")), note, box);
   open();
   return {

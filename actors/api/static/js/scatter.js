@@ -6,6 +6,13 @@ import { number } from "./points.js";
 
 const HEIGHT = 260; // pixels
 
+// Room on both sides of the outermost points.
+const spread = (log) => (_plot, least, most) => {
+  if (log) return [least / 1.5, most * 1.5];
+  const room = (most - least || Math.abs(most) || 1) * 0.05;
+  return [least - room, most + room];
+};
+
 // `show(points, xName, yName, log)`: points are {name, x, y}; an x that is a text has a place of its own on the axis.
 export function scatter() {
   const title = el("figcaption", {}, "A parameter against a metric");
@@ -31,7 +38,7 @@ export function scatter() {
     const labels = { ...x, splits: () => names?.map((_, place) => place), values: (_plot, ticks) => ticks.map((tick) => names?.[tick] ?? "") };
     plot = new Plot({
       width: box.clientWidth, height: HEIGHT, legend: { show: false }, axes: [names ? labels : x, y], cursor: { y: false, drag: { x: false, y: false } },
-      scales: { x: { time: false, distr: log && !names ? 3 : 1, range: names ? [-0.5, names.length - 0.5] : undefined }, y: {} },
+      scales: { x: { time: false, distr: log && !names ? 3 : 1, range: names ? [-0.5, names.length - 0.5] : spread(log) }, y: {} },
       series: [{}, { stroke: colourOf(0), fill: colourOf(0), paths: () => null, points: { show: true, size: 8, fill: colourOf(0) } }],
       hooks: { setCursor: [(one) => { const point = points[one.cursor.idx]; note.textContent = point ? sentence(point) : ""; }] },
     }, [points.map((point) => point.x), points.map((point) => point.y)], box);
