@@ -80,7 +80,7 @@ VARIABLES = (
         "SLURM_CONF",
         "Slurm's own",
         "/etc/slurm/slurm.conf",
-        "The `slurm.conf` of a provider `slurm` that has no `conf`. No other `SLURM_*` variable reaches Slurm's commands.",
+        "The `slurm.conf` of a provider `slurm` that has no `conf`. Slurm's commands get no other `SLURM_*` variable.",
     ),
     Variable(
         "REPLICATE_API_TOKEN",
