@@ -74,7 +74,9 @@ class Observer:
         return await self._ended(job, known, ending)
 
     async def _ended(self, job: SlurmJob, known: Known, ending: Ending | None) -> Observation:
-        back = not needs_nodes(job, known) or await self._cluster.nodes_are_back(job.nodes)
+        back = not needs_nodes(job, known) or await self._cluster.nodes_are_back(
+            job.job_id, job.nodes, were_lost=job.state in NODE_LOST
+        )
         return observation_of(job, known, self._now(), ending=ending, nodes_are_back=back)
 
     async def _vanished(self, key: str, known: Known) -> Observation:

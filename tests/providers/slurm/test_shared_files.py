@@ -79,5 +79,5 @@ async def test_a_node_without_the_directory_says_so(cluster: Cluster, commands: 
         done, why = await ended(runtime, one)
         assert done is JobStatus.FAILED
         assert why is not None
-        assert "does not have the provider's directory" in why
+        assert "all nodes must share the provider's directory" in why
     assert lines(tmp_path / "record") == []
