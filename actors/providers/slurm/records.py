@@ -88,9 +88,7 @@ class Records:
         with self._opened() as folder:
             found = os.fstat(folder)
             if found.st_uid != os.geteuid() or found.st_mode & 0o022:  # scripts lie there that nodes run as our user
-                raise PermissionError(
-                    f"other users can write there: it must be ours alone (chmod 700 {self.directory})"
-                )
+                raise PermissionError(f"other users can write there: chmod 700 {self.directory}")
             with suppress(FileExistsError):
                 os.mkdir("jobs", 0o700, dir_fd=folder)
             if not is_there(folder, MARKER):
