@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 import trio
 
+from actors.jobs.ids import time_of
 from actors.jobs.records import Capacity, JobRequest, Observation, Phase
 from actors.providers.abilities import Held
 from actors.providers.base import (
@@ -114,13 +115,9 @@ class SlurmProvider(NoDeliveries):
 
     async def held(self) -> list[Held]:
         """The jobs of this user with a key of Greenroom's that have not ended."""
-        shown = await self._cluster.jobs()
-        return [
-            Held(key, f"Slurm job {job.job_id}")
-            for key, jobs in shown.items()
-            for job in jobs
-            if job.state in WAITING | RUNNING
-        ]
+        shown = (await self._cluster.jobs()).with_keys()
+        ours = [job for job in shown if time_of(job.key) is not None and job.state in WAITING | RUNNING]
+        return [Held(job.key, f"Slurm job {job.job_id}") for job in ours]
 
     async def observe_many(self, handles: Mapping[str, Handle]) -> View:
         """One squeue for all of them."""
