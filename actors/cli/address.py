@@ -267,4 +267,6 @@ def leading(arguments: list[str]) -> int:
 def refuse_for(command: str) -> None:
     """Raises :class:`BadInput` where an option of this page was typed with a command that asks no supervisor."""
     for name in typed():
-        raise BadInput(f"--{name.replace('_', '-')} is for commands that ask a supervisor; {command} does not")
+        raise BadInput(
+            f"--{name.replace('_', '-')} is for commands that ask a supervisor; {command} is for this machine"
+        )

@@ -33,6 +33,7 @@ _PORTS = {"https": 443, "http": 80, "wss": 443, "ws": 80}
 _FEED = ("ws", "wss")
 _ENCRYPTED = ("https", "wss")
 _NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST")
+_OF_PROXIES = (429, 502, 503, 504)
 _SAFE = ("GET", "HEAD", "")
 _MAYBE_DONE = "; what was asked may have been done all the same: look before you repeat it"
 
@@ -167,10 +168,9 @@ class NetworkAddress:
             place = f" to {plain(header['location'])[:_LONGEST_SHOWN]}" if "location" in header else ""
             raise Failed(f"{self.name} redirects{place}; nothing was followed: give the supervisor's own address")
         if header.get("x-correlation-id") != correlation_id:
-            raise Failed(
-                f"what answers at {self.name} (status {status}) is not a Greenroom supervisor; check the address and, "
-                "if a proxy stands before it, the proxy"
-            )
+            if status in _OF_PROXIES:
+                raise TryLater(f"a server before {self.name} answers in its place with status {status}")
+            raise Failed(f"what answers at {self.name} (status {status}) is not a Greenroom supervisor")
         if status == 401:
             raise Failed(f"{self.name} does not accept the token in {self._token_file}: unknown, revoked or expired")
 
