@@ -24,6 +24,8 @@ from actors.settings import variable_names
 if TYPE_CHECKING:
     from urllib.parse import SplitResult
 
+    from actors.cli.transport import Received
+
 _VARIABLES = {"url": variable_names.URL, "socket": variable_names.SOCKET, "token_file": variable_names.TOKEN_FILE}
 _KEPT = "actors.cli.address"
 """Where the options that were typed are kept while the command line is read: in the ``meta`` of click's contexts."""
@@ -69,8 +71,8 @@ class Address(Protocol):
     def silent(self, method: str) -> Failed:
         """What is said where a request of this ``method`` was not answered in time."""
 
-    def broken(self, method: str, is_http: bool) -> Failed:
-        """What is said where the answer to it ended early, or (not ``is_http``) was none at all."""
+    def broken(self, method: str, received: Received) -> Failed:
+        """What is said where the answer to it ended early, or was none."""
 
 
 class SocketAddress:
@@ -111,7 +113,7 @@ class SocketAddress:
         """What is said where there was no answer in time."""
         return Failed(f"{self.name} does not answer")
 
-    def broken(self, _method: str, _is_http: bool) -> Failed:
+    def broken(self, _method: str, _received: Received) -> Failed:
         """What is said where an answer ended early."""
         return Failed(_WENT_AWAY)
 

@@ -15,11 +15,15 @@ import stat
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
 
 from actors.cli.context import BadInput, Failed, TryLater
 from actors.cli.tables import plain
 from actors.store.ownership import secret_fault
+
+if TYPE_CHECKING:
+    from actors.cli.transport import Received
 
 CONNECT_SECONDS = 10.0
 """For a connection, and as long again for its encryption."""
@@ -201,12 +205,15 @@ class NetworkAddress:
         """What is said where there was no answer in time."""
         return TryLater(f"{self.name} does not answer{'' if method in _SAFE else _MAYBE_DONE}")
 
-    def broken(self, method: str, is_http: bool) -> Failed:
+    def broken(self, method: str, received: Received) -> Failed:
         """What is said where an answer ended early, or was none."""
-        if not is_http:
-            hint = "" if self._encrypted else "; if it is encrypted, write https://"
+        hint = "" if self._encrypted else "; if it is encrypted, write https://"
+        if received == "other":
             return Failed(f"what answers at {self.name} does not speak HTTP/1.1{hint}")
-        why = f"the connection to {self.name} was lost before the answer was whole"
+        if received == "nothing":
+            why = f"{self.name} closed the connection without an answer{hint}"
+        else:
+            why = f"the connection to {self.name} was lost before the answer was whole"
         return TryLater(why + ("" if method in _SAFE else _MAYBE_DONE))
 
 

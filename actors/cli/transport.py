@@ -12,8 +12,10 @@ import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Literal
 from urllib.parse import urlencode
 
+Received = Literal["part", "nothing", "other"]
 _VERSION = b"HTTP/1."
 _LONGEST_LINE = 65_536
 _MOST_HEADERS = 200
@@ -35,11 +37,14 @@ class Unreachable(Exception):
 
 
 class BrokenAnswer(Exception):
-    """The other end closed the connection before its answer was whole, or (not ``is_http``) sent no HTTP/1.1."""
+    """The other end closed the connection before its answer was whole, or sent no HTTP/1.1.
 
-    def __init__(self, *, is_http: bool = True) -> None:
+    ``received``: a part of an answer, nothing at all, or something ``other``.
+    """
+
+    def __init__(self, received: Received = "part") -> None:
         super().__init__()
-        self.is_http = is_http
+        self.received: Received = received
 
 
 class NoAnswer(Exception):
@@ -75,9 +80,9 @@ class _Reader:
             self._buffer += self._received()
         return self._taken(most)
 
-    def holds(self, beginning: bytes) -> bool:
-        """Whether what has arrived and was not read begins so, or is nothing."""
-        return not self._buffer or self._buffer.startswith(beginning)
+    def left(self) -> bytes:
+        """What has arrived and was not read."""
+        return bytes(self._buffer)
 
     def _taken(self, most: int) -> bytes:
         found = bytes(self._buffer[:most])
@@ -148,9 +153,10 @@ class Answer:
         try:
             line = self._source.line()
         except ValueError:
-            raise BrokenAnswer(is_http=self._source.holds(_VERSION)) from None
+            left = self._source.left()
+            raise BrokenAnswer("nothing" if not left else "part" if left.startswith(_VERSION) else "other") from None
         if not line.startswith(_VERSION.decode()):
-            raise BrokenAnswer(is_http=False)
+            raise BrokenAnswer("other")
         return _number(line.partition(" ")[2][:3], 10)
 
     def _read_headers(self) -> dict[str, str]:

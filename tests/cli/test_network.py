@@ -165,7 +165,7 @@ ANSWERS: dict[str, tuple[Any, str]] = {
     "a proxy": (b"HTTP/1.1 502 \r\nContent-Length: 0\r\n\r\n", "before URL answers in its place with status 502"),
     "redirect": (MOVED, r"URL redirects to https://evil\.example/.\[2J; nothing was followed"),
     "garbage": (b"SSH-2.0-OpenSSH_9\r\n", r"does not speak HTTP/1\.1; if it is encrypted, write https://"),
-    "nothing": (b"", "the connection to URL was lost before the answer was whole"),
+    "nothing": (b"", "URL closed the connection without an answer; if it is encrypted, write https://"),
     "half a head": (b"HTTP/1.1 2", "was lost before the answer was whole"),
     "half": (lambda request: greenroom(200, b'{"jobs": []')(request)[:-3], "was lost before the answer was whole"),
     "no JSON": (greenroom(200, b"<html>"), "answered with status 200 and no JSON"),
