@@ -66,8 +66,10 @@ def names(jobs: list[dict[str, str]]) -> set[str]:
 
 
 def test_the_directory_is_the_groups_to_enter_and_the_state_directory_nobodys(here: Machine) -> None:
-    found, state = here.directory.stat(), (here.owner.home / "state").stat()
-    assert (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (OWNER.pw_uid, GROUP.gr_gid, 0o750)
+    for path, mode in ((here.directory, 0o750), (here.directory / "greenroom.sock", 0o660)):
+        found = path.stat()
+        assert (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (OWNER.pw_uid, GROUP.gr_gid, mode)
+    state = (here.owner.home / "state").stat()
     assert (state.st_uid, stat.S_IMODE(state.st_mode)) == (OWNER.pw_uid, 0o700)
 
 

@@ -89,6 +89,7 @@ class Finder:
 
     async def known_of(self, keys: Sequence[str]) -> dict[str, Known]:
         """The same of many, in one thread."""
+        await self.ready()
 
         def read() -> dict[str, Known]:
             return {key: self._records.known(key, self._now()) for key in keys}

@@ -42,7 +42,6 @@ class Observer:
 
     async def observe(self, handles: Mapping[str, Handle]) -> View:
         """An observation of each, or why it could not be read."""
-        await self._finder.ready()
         shown = await self._cluster.jobs()
         known = await self._finder.known_of(list(handles))
         observations: dict[str, Observation] = {}

@@ -124,10 +124,8 @@ class SlurmProvider(NoDeliveries):
 
     async def observe_many(self, handles: Mapping[str, Handle]) -> View:
         """One squeue for all of them."""
-        if not handles:
-            await trio.lowlevel.checkpoint()
-            return View()
-        return await self._observer.observe({key: handle for key, handle in handles.items() if is_key(key)})
+        await trio.lowlevel.checkpoint()
+        return await self._observer.observe(known) if (known := _of_keys(handles)) else View()
 
     async def cancel(self, key: str, handle: Handle) -> CancelAck:
         """Ask Slurm for an end: TERM, and KILL after KillWait."""
@@ -144,7 +142,6 @@ class SlurmProvider(NoDeliveries):
 
     async def logs(self, key: str, handle: Handle, cursor: str | None = None) -> AsyncIterator[LogChunk]:
         """The job's output from ``cursor`` (a number of bytes) to what is there now, from the shared file system."""
-        await self._finder.ready()
         await self._finder.known(key)  # raises where the file system is not there, which looks like an empty output
         try:
             async for chunk in read_log(self._outputs.directory(key), cursor, self._threads):
@@ -161,7 +158,6 @@ class SlurmProvider(NoDeliveries):
         """Remove the job's directory and its records. Raises :class:`Conflict` for one that has not ended."""
         if not is_key(key):
             return
-        await self._finder.ready()
         known = await self._finder.known(key)
         if known.exit is None and (known.intent is not None or known.start is not None):
             shown = (await self._cluster.jobs()).of_key(key)
@@ -211,6 +207,10 @@ class SlurmProvider(NoDeliveries):
     async def _submitted(self, key: str, adopted: Adopted) -> Submitted:
         view = await self._observer.observe({key: _handle(adopted)})
         return Submitted(_handle(adopted), view.observations.get(key), existed=True)
+
+
+def _of_keys(handles: Mapping[str, Handle]) -> Mapping[str, Handle]:
+    return {key: handle for key, handle in handles.items() if is_key(key)}
 
 
 def _handle(adopted: Adopted) -> Handle:

@@ -126,7 +126,9 @@ class Records:
             for suffix in ("exit", "intent"):
                 with suppress(FileNotFoundError):
                     os.unlink(f"{key}.{suffix}", dir_fd=folder)
-        (self.locks / key).unlink(missing_ok=True)
+        with self.locked(key) as fd:
+            if fd is not None:  # else an sbatch lives, and a new file of that name would be free
+                (self.locks / key).unlink(missing_ok=True)
 
     @contextmanager
     def locked(self, key: str) -> Iterator[int | None]:

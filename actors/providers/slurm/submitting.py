@@ -58,7 +58,6 @@ class Submitter:
                 self._locks.pop(key, None)
 
     async def _submit(self, key: str, token: str, body: Mapping[str, Any], context: Mapping[str, str]) -> Adopted:
-        await self._finder.ready()
         known = await self._finder.known(key)
         if known.intent is not None or known.start is not None or known.exit is not None:
             try:

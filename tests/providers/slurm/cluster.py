@@ -141,10 +141,10 @@ class Cluster:
         key.write_bytes(secrets.token_bytes(1024))
         key.chmod(0o400)
         self.conf.write_text(self.parameters.text(self.folder, *self._ports))
-        # Slurm counts a GPU where it finds its device file, and looks no closer.
+        # Slurm counts a GPU where it finds a device file, and looks no closer.
         devices = [self.folder / f"gpu{number}" for number in range(self.parameters.gpus)]
         for device in devices:
-            device.touch()
+            device.symlink_to("/dev/null")
         (self.folder / "gres.conf").write_text("".join(f"Name=gpu File={device}\n" for device in devices))
 
     async def start(self) -> None:
