@@ -175,6 +175,9 @@ class NetworkAddress:
             if status in _OF_PROXIES:
                 raise TryLater(f"a server before {self.name} answers in its place with status {status}")
             raise Failed(f"what answers at {self.name} (status {status}) is not a Greenroom supervisor")
+        if status == 421:
+            host = self.headers["Host"]
+            raise Failed(f"{self.name} does not know itself by the name {host}: add it to http.allowed_hosts there")
         if status == 401:
             raise Failed(f"{self.name} does not accept the token in {self._token_file}: unknown, revoked or expired")
 

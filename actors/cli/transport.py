@@ -19,6 +19,9 @@ Received = Literal["part", "nothing", "other"]
 _VERSION = b"HTTP/1."
 _LONGEST_LINE = 65_536
 _MOST_HEADERS = 200
+_INTERIM = (100, 102, 103)
+"""What a server or a proxy may send before the answer (RFC 9110, 15.2)."""
+_MOST_INTERIM = 10
 _PIECE = 65_536
 _LARGEST_BODY = 512 << 20
 """Bytes of a document: the answer about ten thousand jobs has some tens of MiB."""
@@ -109,11 +112,12 @@ class Answer:
     def __init__(self, source: _Reader) -> None:
         self._source = source
         with _explained():
-            self.status = self._status()
-            while self.status in (100, 102, 103):  # what an intermediary may send before the answer (RFC 9110, 15.2)
-                self._read_headers()
+            for _ in range(_MOST_INTERIM):
                 self.status = self._status()
-            self.headers = self._read_headers()
+                self.headers = self._read_headers()
+                if self.status not in _INTERIM:
+                    return
+            raise ValueError
 
     def header(self, name: str) -> str | None:
         """A header of the answer, by its name in lower case."""
@@ -161,12 +165,12 @@ class Answer:
 
     def _read_headers(self) -> dict[str, str]:
         headers: dict[str, str] = {}
-        while line := self._source.line():
+        for _ in range(_MOST_HEADERS):
+            if not (line := self._source.line()):
+                return headers
             name, _, value = line.partition(":")
             headers[name.lower()] = value.strip()
-            if len(headers) > _MOST_HEADERS:
-                raise ValueError
-        return headers
+        raise ValueError
 
     def _exactly(self, size: int) -> Iterator[bytes]:
         while size:

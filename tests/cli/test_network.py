@@ -171,11 +171,13 @@ ANSWERS: dict[str, tuple[Any, str]] = {
     "no JSON": (greenroom(200, b"<html>"), "answered with status 200 and no JSON"),
     "other JSON": (greenroom(200, b"[1]"), "seems to run another version of Greenroom"),
     "wrong token": (greenroom(401, b"{}"), r"URL does not accept the token in \S*token: unknown, revoked or expired"),
+    "another name": (greenroom(421, b"{}"), r"by the name 127\.0\.0\.1:\d+: add it to http\.allowed_hosts there"),
     "level": (greenroom(403, b'{"detail": "this takes a lead\\u001b[1m"}'), "this takes a lead.{1,3}1m"),
     "rate": (greenroom(429, BUSY, "Retry-After: 7"), "too many requests; try again in 7 s"),
     "busy": (greenroom(503, BUSY, "Retry-After: 5"), r"too many requests \(correlation ID c\); try again in 5 s"),
     "odd problem": (greenroom(500, b"[]"), r"status 500 \(correlation ID \)"),
-    "endless head": (b"HTTP/1.1 200 \r\n" + b"a: b\r\n" * 20_000, "lost|does not speak"),
+    "endless head": (b"HTTP/1.1 200 \r\n" + b"a: b\r\n" * 300, "was lost before the answer was whole"),
+    "endless prelude": (b"HTTP/1.1 103 \r\n\r\n" * 20, "was lost before the answer was whole"),
     "huge length": (lambda request: greenroom(200, b"")(request).replace(b"h: 0", b"h: 9" + b"9" * 20), "was lost"),
 }  # fmt: skip
 
