@@ -221,6 +221,8 @@ def chosen(config: str | None, environ: Mapping[str, str] = os.environ) -> Addre
 
 
 def _keep(context: click.Context, parameter: click.Parameter, value: Any) -> None:
+    if value == "":  # as of a variable that is not set: another supervisor would be asked than the one that was meant
+        raise click.BadParameter("must not be empty", context, parameter)
     if value:
         context.meta.setdefault(_KEPT, {})[parameter.name] = value
 

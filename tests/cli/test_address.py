@@ -154,6 +154,13 @@ def test_what_does_not_go_together_is_wrong_usage(place: Path, words: tuple[str,
     assert done.stderr.startswith("greenroom: ")
 
 
+@pytest.mark.parametrize("option", ["--url", "--socket", "--token-file"])
+def test_an_empty_option_is_refused_since_it_would_lead_to_another_supervisor(place: Path, option: str) -> None:
+    done = CliRunner().invoke(cli, [option, "", "jobs"])
+    assert done.exit_code == 2
+    assert f"Invalid value for '{option}': must not be empty" in done.stderr
+
+
 def test_where_a_socket_is_named_nothing_is_read_from_a_store_instead(place: Path) -> None:
     done = CliRunner().invoke(cli, ["jobs", "--socket", "mine"])
     assert done.exit_code == 1
