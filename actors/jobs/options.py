@@ -21,7 +21,7 @@ class Limits:
     ``total``: jobs of everybody. ``per_user``: jobs of one user. ``per_organisation``: jobs of one organisation.
     ``per_team``: jobs of one team; it holds only with ``fair_share``. ``fair_share``: whether the limit of teams holds.
     ``per_provider``: of one provider, by its name; a provider that is not named has no limit of its own, except one
-    that has a queue of its own (``slurm``), which has :data:`SEPARATE`. ``per_provider_per_user``: of such a provider,
+    that has a queue of its own (``slurm``), whose limit is 100. ``per_provider_per_user``: of such a provider,
     jobs of one user. ``count_clusters``: whether its jobs count in the limits of all, users, organisations and teams,
     too.
     """

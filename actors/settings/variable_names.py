@@ -100,6 +100,12 @@ VARIABLES = (
         "Whether certificates of providers are checked: `true` or `false`. Off is a WARNING at each start.",
     ),
     Variable(
+        "SLURM_CONF",
+        "Slurm's own",
+        "/etc/slurm/slurm.conf",
+        "The `slurm.conf` of a provider `slurm` that has no `conf`. Slurm's commands get no other `SLURM_*` variable.",
+    ),
+    Variable(
         "REPLICATE_API_TOKEN",
         "none",
         "r8_...",

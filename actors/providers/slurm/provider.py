@@ -134,6 +134,8 @@ class SlurmProvider(NoDeliveries):
         for job in going_on:
             await self._cluster.cancel(job.job_id)
         if going_on:
+            if all(job.state in WAITING for job in going_on):
+                self._observer.note_cancelled(key)
             return CancelAck.ACCEPTED
         known = await self._finder.known(key) if is_key(key) else None
         if shown or (known is not None and known.exit is not None):

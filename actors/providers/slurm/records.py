@@ -85,8 +85,12 @@ class Records:
     def make(self, now: datetime) -> datetime:
         """Make the directory where it is missing; since when it is ours. Raises OSError."""
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        (self.directory / "jobs").mkdir(mode=0o700, exist_ok=True)
         with self._opened() as folder:
+            found = os.fstat(folder)
+            if found.st_uid != os.geteuid() or found.st_mode & 0o022:  # scripts lie there that nodes run as our user
+                raise PermissionError(f"other users can write there: chmod 700 {self.directory}")
+            with suppress(FileExistsError):
+                os.mkdir("jobs", 0o700, dir_fd=folder)
             if not is_there(folder, MARKER):
                 write_plain(folder, MARKER, json.dumps({"since": now.timestamp()}).encode())
             since = _time(_read(folder, MARKER).get("since"))

@@ -23,7 +23,9 @@ KEY = submission_key(IdFactory().new(NOW + timedelta(seconds=1)), 0)
 
 
 def provider_at(path: Path, canned: Canned) -> SlurmProvider:
-    provider = SlurmProvider(SlurmOptions(directory=str(path / "shared")), path / "root", now=lambda: NOW)
+    provider = SlurmProvider(
+        SlurmOptions(directory=str(path / "shared"), absent_after=1e-6), path / "root", now=lambda: NOW
+    )
     provider._cluster.commands = canned  # type: ignore[assignment]
     return provider
 
@@ -149,6 +151,8 @@ async def test_a_job_that_slurm_has_forgotten_is_looked_up_in_accounting(tmp_pat
     canned = Canned()
     provider = provider_at(tmp_path, canned)
     await submit(provider)
+    first = await provider.observe_many({KEY: {"id": 7}})
+    assert "Slurm does not show it any more" in first.failed[KEY]  # a controller that starts anew knows nothing yet
     assert (await seen(provider)).phase is Phase.LOST
     job = tmp_path / "shared" / "jobs" / KEY
     canned.sacct = Answer(0, f"7|FAILED|3:0|2026-03-01T11:00:00|2026-03-01T11:00:09|n1|{job}\n", "")
@@ -172,6 +176,15 @@ async def test_a_cancel_is_sent_to_each_job_of_the_key_that_goes_on(tmp_path: Pa
     assert await provider.cancel(KEY, {"id": 7}) is CancelAck.ALREADY_TERMINAL
     canned.squeue = line(7, "RUNNING", "other")
     assert await provider.cancel(KEY, {"id": 7}) is CancelAck.UNKNOWN_JOB  # the number is another's
+
+
+async def test_a_job_that_was_cancelled_while_it_waited_and_is_forgotten_was_ended_by_that(tmp_path: Path) -> None:
+    canned = Canned(squeue=line(7, "PENDING", KEY))
+    provider = provider_at(tmp_path, canned)
+    handle = (await submit(provider)).handle
+    await provider.cancel(KEY, handle)
+    canned.squeue = ""
+    assert (await seen(provider)).phase is Phase.CANCELED
 
 
 async def test_what_runs_is_not_forgotten(tmp_path: Path) -> None:

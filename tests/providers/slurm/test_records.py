@@ -81,6 +81,14 @@ def test_a_directory_without_its_mark_is_no_proof_of_absence(records: Records) -
         records.known("k", NOW)
 
 
+@pytest.mark.parametrize("mode", [0o777, 0o1777, 0o770])
+def test_a_directory_in_which_others_can_write_is_refused(tmp_path: Path, mode: int) -> None:
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared").chmod(mode)
+    with pytest.raises(PermissionError, match="other users can write there: chmod 700"):
+        Records(tmp_path / "shared", tmp_path / "locks").make(NOW)
+
+
 def test_the_mark_keeps_the_first_time(records: Records) -> None:
     assert records.make(NOW + timedelta(days=1)) == NOW
 
