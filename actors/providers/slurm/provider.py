@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 import trio
 
+from actors.jobs.ids import time_of
 from actors.jobs.records import Capacity, JobRequest, Observation, Phase
 from actors.providers.abilities import Held
 from actors.providers.base import (
@@ -116,10 +117,9 @@ class SlurmProvider(NoDeliveries):
         """The jobs of this user with a key of Greenroom's that have not ended."""
         shown = await self._cluster.jobs()
         return [
-            Held(key, f"Slurm job {job.job_id}")
-            for key, jobs in shown.items()
-            for job in jobs
-            if job.state in WAITING | RUNNING
+            Held(job.key, f"Slurm job {job.job_id}")
+            for job in shown
+            if job.state in WAITING | RUNNING and time_of(job.key) is not None
         ]
 
     async def observe_many(self, handles: Mapping[str, Handle]) -> View:
