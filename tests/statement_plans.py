@@ -43,8 +43,10 @@ SMALL = {
 
 PARTIAL = {
     "entries_deferred": "entries that wait for their next try",
+    "entries_restored": "entries about which something is to be found out after a restore",
     "entries_running": "entries that run",
     "entries_waiting": "entries that wait",
+    "notifications_open": "notifications that have not ended; all of them end at a restore",
     "notifications_due": "notifications that have not ended, the first of each job and target",
     "submissions_open": "submissions that are not closed",
     "approvals_deadline": "approval requests that are open",

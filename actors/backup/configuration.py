@@ -50,7 +50,8 @@ def rewritten(content: bytes, changes: Mapping[Path_, str]) -> bytes:
         elif len(path) == 1:
             spans.append(_added(root, path[0], value))
     for start, end, new in sorted(spans, reverse=True):
-        text = text[:start] + new + text[end:]
+        after = "\n" if text[start:end].endswith("\n") else ""  # of a block scalar
+        text = text[:start] + new + after + text[end:]
     return text.encode()
 
 

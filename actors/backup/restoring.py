@@ -56,11 +56,14 @@ class RestoredDirectory:
     original_providers: Path | None = None
 
 
-def restore(file: Path, into: Path, *, original_stopped: bool = False) -> RestoredDirectory:
-    """Make the state directory ``into`` of the backup in ``file``.
+def restore(
+    file: Path, into: Path, *, original_stopped: bool = False, now: datetime | None = None
+) -> RestoredDirectory:
+    """Make the state directory ``into`` of the backup in ``file``. Not to be called inside a run of trio.
 
     ``original_stopped``: a person says that no supervisor runs where the backup was made, which is believed where that
-    place cannot be reached. Raises :class:`BackupError`; then ``into`` has no database.
+    place cannot be reached. ``now``: the time; None: the machine's. Raises :class:`BackupError`; then ``into`` has no
+    database.
     """
     with ExitStack() as stack:
         archive = stack.enter_context(opened(file))
@@ -78,7 +81,7 @@ def restore(file: Path, into: Path, *, original_stopped: bool = False) -> Restor
             raise BackupError(str(error)) from None
         _check_empty(into)
         try:
-            return _restore(archive, into.absolute())
+            return _restore(archive, into.absolute(), now or datetime.now(UTC))
         except OSError as error:
             raise BackupError(f"cannot write to {into}: {error.strerror or error}") from error
         except StoreError as error:
@@ -118,7 +121,7 @@ def _is_original(directory: Path, manifest: Manifest) -> bool:
     return manifest.machine is not None and manifest.machine == machine()
 
 
-def _restore(archive: Archive, into: Path) -> RestoredDirectory:
+def _restore(archive: Archive, into: Path, now: datetime) -> RestoredDirectory:
     folder = into / _FOLDER
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700)
@@ -129,7 +132,7 @@ def _restore(archive: Archive, into: Path) -> RestoredDirectory:
         keys = _copy_keys(archive, folder, into)
         _write(folder / CONFIGURATION, _configuration(archive, folder, keys))
         instance_id = secrets.token_hex(_INSTANCE_BYTES)
-        begun = trio.run(_make_new, folder / DATABASE, archive.manifest, instance_id)
+        begun = trio.run(_make_new, folder / DATABASE, archive.manifest, instance_id, now)
         for path in keys.values():
             _place(folder / path.name, path)
         _place(folder / CONFIGURATION, into / OWN_NAME)
@@ -187,9 +190,8 @@ def _place(made: Path, path: Path) -> None:
     sync(path.parent)
 
 
-async def _make_new(database: Path, manifest: Manifest, instance_id: str) -> Begun:
+async def _make_new(database: Path, manifest: Manifest, instance_id: str, now: datetime) -> Begun:
     """Bring the database up to date and make its rows those of a new runtime."""
-    now = datetime.now(UTC)
     store = Store(database, executor=InlineExecutor(), now=lambda: now)
     await store.open()
     try:

@@ -27,8 +27,8 @@ from actors.store.names import Called
 BATCH = 100
 """Jobs of one transaction: some milliseconds for which other writers wait."""
 
-_SIZES = {Action.REMOVE: 1, Action.RETRY: 1_000}
-"""Jobs of one step: a removal waits for a provider; jobs that waited for each other are submitted together."""
+_SIZES = {Action.REMOVE: 1, Action.RETRY: 1_000, Action.SETTLE: 1}
+"""Jobs of one step: removals and verdicts wait for a provider; jobs that wait for each other are submitted together."""
 
 Act = Callable[[Sequence[Called]], Awaitable[list[Result]]]
 
@@ -98,6 +98,21 @@ class Selections:
                 return [_failed(one, error)]
 
         return await self._each(Action.REMOVE, selection, viewer, remove, dry_run, seconds)
+
+    async def settle(
+        self, selection: Selection, verdict: str, *, viewer: Viewer = EVERYTHING, by: str, dry_run: bool = False,
+        seconds: float = math.inf,
+    ) -> Outcome:  # fmt: skip
+        """Decide what became of them, as :meth:`Jobs.settle` does; those that are uncertain are chosen from."""
+
+        async def settle(batch: Sequence[Called]) -> list[Result]:
+            (one,) = batch
+            try:
+                return [_done(one, status=(await self._jobs.settle(one.job_id, verdict, by=by)).status.value)]
+            except Refused as error:
+                return [_failed(one, error)]
+
+        return await self._each(Action.SETTLE, selection, viewer, settle, dry_run, seconds)
 
     async def _each(
         self, action: Action, selection: Selection, viewer: Viewer, act: Act, dry_run: bool, seconds: float

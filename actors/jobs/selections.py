@@ -22,6 +22,7 @@ class Action(StrEnum):
     RETRY = "retry"
     PRIORITISE = "prioritise"
     REMOVE = "remove"
+    SETTLE = "settle"
 
     @property
     def statuses(self) -> frozenset[JobStatus]:
@@ -44,12 +45,14 @@ _AMONG: Mapping[Action, frozenset[JobStatus]] = {
     Action.RETRY: frozenset({JobStatus.FAILED, JobStatus.CANCELLED}),
     Action.PRIORITISE: frozenset({JobStatus.PENDING}),
     Action.REMOVE: TERMINAL_JOBS,
+    Action.SETTLE: ACTIVE_JOBS,
 }
 _DONE = {
     Action.CANCEL: "cancelled",
     Action.RETRY: "submitted again",
     Action.PRIORITISE: "prioritised",
     Action.REMOVE: "removed",
+    Action.SETTLE: "settled",
 }
 
 

@@ -82,6 +82,18 @@ def test_client_commands_load_what_they_need_and_no_more(terminal: Any, supervis
         assert ours(modules) <= CLIENT | own, command
 
 
+def test_commands_to_another_machine_load_little_more(terminal: Any, tmp_path: Path) -> None:
+    """And what encrypts only where it is used; here nobody listens."""
+    token = tmp_path / "token"
+    token.touch(mode=0o600)
+    token.write_text("gr_abc")
+    for url, more in (("http://127.0.0.1:1", set[str]()), ("https://localhost:1", {"ssl"})):
+        for command, own in (("jobs", JOBS), ("cancel x", JOBS), ("queue", QUEUE)):
+            modules = loaded(terminal, "--url", url, "--token-file", str(token), *command.split())
+            assert modules & NEVER <= more, command
+            assert ours(modules) <= CLIENT | own | {"actors.cli.network"}, command
+
+
 @pytest.mark.parametrize("where", ["default", "noted"])
 def test_it_holds_where_no_variable_names_the_state_directory(
     terminal: Any, where: str, request: pytest.FixtureRequest

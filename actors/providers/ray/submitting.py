@@ -33,6 +33,12 @@ def is_ours(details: Mapping[str, Any], token: str) -> bool:
     return isinstance(metadata, Mapping) and metadata.get(TOKEN) == token
 
 
+def is_attempt_of(details: Mapping[str, Any], key: str) -> bool:
+    """Whether the job at Ray carries the job of ``key``: its token was lost, with what happened after a backup."""
+    metadata = details.get("metadata")
+    return isinstance(metadata, Mapping) and metadata.get(JOB_ID) == key.rpartition("-")[0]
+
+
 @attrs.frozen
 class Submitter:
     """Submits jobs to one cluster."""
