@@ -180,10 +180,14 @@ def supervisor_findings(client: Client, running: str) -> Iterator[Finding]:
         providers = client.request("GET", "api", "providers", params={"check": "true"})["providers"]
         yield from _providers({one["name"]: one["fault"] for one in providers})
         yield from lost_jobs([one["capabilities"].get("lost_job_proof") for one in providers])
-        yield from restore_findings(client.request("GET", "api", "restore"))
     except Failed as error:
         is_own = client.supervisor.is_own  # else it is a matter of level
-        yield Finding("providers", not is_own, f"not checked further: {error.message}")
+        yield Finding("providers", not is_own, f"not checked: {error.message}")
+    try:
+        yield from restore_findings(client.request("GET", "api", "restore"))
+    except Failed as error:
+        if client.supervisor.is_own:  # else it is an admin's to know
+            yield Finding("restored", False, f"not checked: {error.message}")
 
 
 def restore_findings(restore: Mapping[str, Any]) -> Iterator[Finding]:
