@@ -253,6 +253,24 @@ async def test_missing_commands_are_one_sentence(tmp_path: Path, caplog: pytest.
 
 
 @pytest.mark.parametrize(
+    ("words", "version"),
+    [("slurm 20.02.7", "20.02.7"), ("slurm-wlm 22.05.8", "22.05.8"), ("slurm 25.05.0-rc1", "25.05.0-rc1"),
+     ("slurm fork", "unknown"), ("slurm 19.05.3", None), ("slurm 2.6.5", None)],
+)  # fmt: skip
+async def test_a_slurm_that_is_too_old_is_one_sentence(tmp_path: Path, words: str, version: str | None) -> None:
+    for name in ("sbatch", "squeue", "scancel", "scontrol"):
+        program = tmp_path / name
+        program.write_text(f"#!/bin/sh\necho {words}\n")
+        program.chmod(0o755)
+    provider = SlurmProvider(SlurmOptions(path=str(tmp_path)), tmp_path, "cluster")
+    if version is not None:
+        assert await provider._cluster.version() == version
+        return
+    with pytest.raises(Unavailable, match=rf"^cluster is {words}: Slurm 20\.02 or newer is needed$"):
+        await provider.check()
+
+
+@pytest.mark.parametrize(
     ("script", "error"),
     [
         ("yes", "printed more than"),
