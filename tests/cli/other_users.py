@@ -82,6 +82,11 @@ class Person:
         """The user's name."""
         return self.who.pw_name
 
+    @property
+    def cwd(self) -> Path:
+        """Where commands are typed."""
+        return self.home
+
     def _as(self) -> dict[str, Any]:
         groups = [GROUP.gr_gid] if self.is_member else []
         return {
