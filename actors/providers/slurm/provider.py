@@ -126,7 +126,7 @@ class SlurmProvider(NoDeliveries):
 
     async def cancel(self, key: str, handle: Handle) -> CancelAck:
         """Ask Slurm for an end: TERM, and KILL after KillWait."""
-        shown = (await self._cluster.jobs()).of_key(key, job_id_of(handle.get("id")))
+        shown = await self._cluster.jobs_of(key, job_id_of(handle.get("id")))
         going_on = [job for job in shown if job.state in WAITING | RUNNING]
         for job in going_on:
             await self._cluster.cancel(job.job_id)
