@@ -214,6 +214,19 @@ async def test_a_job_that_was_cancelled_while_it_waited_and_is_forgotten_was_end
     assert (await seen(provider)).phase is Phase.CANCELED
 
 
+@pytest.mark.parametrize(("status", "phase"), [(143, Phase.CANCELED), (0, Phase.SUCCEEDED)])
+async def test_a_cancel_is_the_cause_of_an_end_of_which_slurm_does_not_tell(
+    tmp_path: Path, status: int, phase: Phase
+) -> None:
+    canned = Canned(squeue=line(7, "RUNNING", KEY, nodes="n1"))
+    provider = provider_at(tmp_path, canned)
+    handle = (await submit(provider)).handle
+    await provider.cancel(KEY, handle)
+    canned.squeue = ""
+    (tmp_path / "shared" / f"{KEY}.exit").write_text(json.dumps({"status": status, "job": 7}))
+    assert (await seen(provider)).phase is phase
+
+
 async def test_what_runs_is_not_forgotten(tmp_path: Path) -> None:
     canned = Canned()
     provider = provider_at(tmp_path, canned)
